@@ -1,0 +1,16 @@
+"""The emulator's one exception: an answer with an error code, as the API gives it."""
+
+from __future__ import annotations
+
+
+class ApiError(Exception):
+    """Raised anywhere in the emulator, answered as ``{"Response": {"Error": {...}}}``.
+
+    :param code: one of the API's codes, e.g. ``FailedOperation.ImageDecodeFailed``.
+    :param message: its English message.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
