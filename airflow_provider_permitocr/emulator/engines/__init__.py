@@ -1,4 +1,4 @@
-"""Engines read a permit's fields from an image: ``rapidocr`` from its pixels, ``label`` from a label in the file."""
+"""Engines read a permit: `rapidocr` from its pixels, `label` from a label in the file."""
 
 from __future__ import annotations
 
