@@ -1,0 +1,86 @@
+"""The result table's columns, declared once: the DataFrame, the SQL table and the docs follow from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class ColumnKind(StrEnum):
+    """What a column holds; ``frame.py`` and ``sql/result_schema.py`` each map it to their own types."""
+
+    KEY = "key"
+    TEXT = "text"
+    LONG_TEXT = "long text"
+    DATE = "date"
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    TIMESTAMP = "timestamp"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the result.
+
+    :param api_field: the API's output field that it holds as text, where it holds just that.
+    """
+
+    name: str
+    kind: ColumnKind
+    comment: str
+    api_field: str | None = None
+
+
+KEY_COLUMNS: Final = ("image_key", "card_side")
+
+_KEYS: Final = (
+    Column("image_key", ColumnKind.KEY, "Key of the image in the image list"),
+    Column("card_side", ColumnKind.KEY, "Side that was asked for: FRONT or BACK"),
+)
+_STATUS: Final = (
+    Column("status", ColumnKind.TEXT, "recognized, rejected (before any call), failed or retry"),
+    Column("error_code", ColumnKind.TEXT, "Why there are no fields: the API's code, or ours for rejected"),
+    Column("error_message", ColumnKind.LONG_TEXT, "The same in words"),
+)
+_FRONT: Final = (
+    Column("type", ColumnKind.TEXT, "Document type", "Type"),
+    Column("name", ColumnKind.TEXT, "Name in Chinese", "Name"),
+    Column("english_name", ColumnKind.TEXT, "Name in English", "EnglishName"),
+    Column("sex", ColumnKind.TEXT, "Gender, as printed", "Sex"),
+    Column("birthday", ColumnKind.DATE, "Date of birth"),
+    Column("birthday_raw", ColumnKind.TEXT, "Date of birth, as printed", "Birthday"),
+    Column("number", ColumnKind.TEXT, "Document number; text, so that leading zeros stay", "Number"),
+    Column("valid_from", ColumnKind.DATE, "First day of validity"),
+    Column("valid_until", ColumnKind.DATE, "Last day of validity; NULL with a valid_date means no end"),
+    Column("valid_date", ColumnKind.TEXT, "Validity period, as printed", "ValidDate"),
+    Column("issue_authority", ColumnKind.TEXT, "Issuing authority", "IssueAuthority"),
+    Column("issue_address", ColumnKind.TEXT, "Place of issue", "IssueAddress"),
+    Column("issue_number", ColumnKind.TEXT, "Number of issues", "IssueNumber"),
+    Column("nationality", ColumnKind.TEXT, "Nationality of the holder", "Nationality"),
+    Column("profile", ColumnKind.LONG_TEXT, "Portrait as base64; only where it was asked for", "Profile"),
+)
+_BACK: Final = (
+    Column("back_type", ColumnKind.TEXT, "Document type, from the back", "Type"),
+    Column("back_name", ColumnKind.TEXT, "Name, from the back", "Name"),
+    Column("back_id_number", ColumnKind.TEXT, "Hong Kong or Macao identity number", "IDNumber"),
+    Column("back_history_number", ColumnKind.TEXT, "Earlier document number", "HistoryNumber"),
+)
+_WARNINGS: Final = (
+    Column("warn_card_infos", ColumnKind.TEXT, "Warning codes as a JSON list; NULL: none were sent"),
+    Column("warn_photocopy", ColumnKind.BOOLEAN, "-9102; NULL: not examined"),
+    Column("warn_recapture", ColumnKind.BOOLEAN, "-9103; NULL: not examined"),
+    Column("warn_photoshopped", ColumnKind.BOOLEAN, "-9104; NULL: not examined"),
+    Column("warn_not_enabled", ColumnKind.BOOLEAN, "-9109: the account has no warning capability"),
+)
+_RUN: Final = (
+    Column("request_id", ColumnKind.TEXT, "RequestId of the answer, for Tencent Cloud's support"),
+    Column("tries", ColumnKind.INTEGER, "Runs that have tried this version of the image"),
+    Column("image_updated_at", ColumnKind.TIMESTAMP, "When the image had last changed, from the image list"),
+    Column("processed_at", ColumnKind.TIMESTAMP, "When this row was made"),
+    Column("run_id", ColumnKind.TEXT, "Airflow run that made this row"),
+)
+
+COLUMNS: Final = _KEYS + _STATUS + _FRONT + _BACK + _WARNINGS + _RUN
+FRONT_TEXT_COLUMNS: Final = {column.name: column.api_field for column in _FRONT if column.api_field}
+BACK_TEXT_COLUMNS: Final = {column.name: column.api_field for column in _BACK if column.api_field}

@@ -1,0 +1,138 @@
+"""The values that travel through the pipeline, in the order in which they come about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from airflow_provider_permitocr.core.api import CardSide
+
+#: A reference to an image, or the image itself. See ``core/image.py`` for what is understood.
+ImageValue: TypeAlias = "str | bytes | None"
+#: One row of the result, keyed by the names in ``core/columns.py``.
+Record: TypeAlias = "dict[str, str | int | bool | date | datetime | None]"
+#: ``(image_key, card_side)``: what identifies a row of the result.
+RowKey: TypeAlias = "tuple[str, CardSide]"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """One line of the image list.
+
+    :param updated_at: when the image last changed, with time zone; None where the list does not say.
+    :param tries: earlier runs that have tried this version of the image.
+    """
+
+    image_key: str
+    image: ImageValue = field(repr=False)
+    card_side: CardSide = CardSide.FRONT
+    updated_at: datetime | None = None
+    tries: int = 0
+
+    @property
+    def row_key(self) -> RowKey:
+        return (self.image_key, self.card_side)
+
+
+@dataclass(frozen=True, slots=True)
+class PermitRequest:
+    """One call's parameters; exactly one of the two images is given.
+
+    :param image: the file's bytes, PNG or JPEG.
+    """
+
+    card_side: CardSide
+    ret_profile: bool = False
+    image_url: str | None = field(default=None, repr=False)
+    image: bytes | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if (self.image_url is None) == (self.image is None):
+            raise ValueError(
+                "give either image_url or image: the API ignores one of them where both are sent"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class PermitResponse:
+    """A successful answer: the API's output fields under the API's names."""
+
+    fields: Mapping[str, Any] = field(repr=False)
+    request_id: str
+
+
+class Status(StrEnum):
+    """How an image ended. All but RETRY are settled: the next run asks again only if the image changed."""
+
+    RECOGNIZED = "recognized"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one row.
+
+    :param fields: the flattened columns; empty unless recognized.
+    """
+
+    row: ImageRow
+    status: Status
+    fields: Record = field(default_factory=dict, repr=False)
+    error_code: str | None = None
+    error_message: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """What the result table already says of an image.
+
+    :param seen_at: change time of the image that was tried, or else the time of the try.
+    """
+
+    status: Status
+    tries: int
+    seen_at: datetime | None
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run did, in numbers alone: this is what XCom and logs may see.
+
+    :param listed: rows of the image list.
+    :param skipped: rows that an earlier run had settled.
+    :param statuses: rows written by this run, by status.
+    :param error_codes: rows written by this run without fields, by error code.
+    :param calls: requests sent, retries and throttled ones included.
+    :param throttled: calls that the service refused for their rate.
+    """
+
+    listed: int
+    skipped: int
+    statuses: Mapping[str, int]
+    error_codes: Mapping[str, int]
+    calls: int
+    throttled: int
+    elapsed_seconds: float
+
+    @property
+    def calls_per_second(self) -> float:
+        return self.calls / self.elapsed_seconds if self.elapsed_seconds > 0 else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, fit for XCom."""
+        return {
+            "listed": self.listed,
+            "skipped": self.skipped,
+            "statuses": dict(self.statuses),
+            "error_codes": dict(self.error_codes),
+            "calls": self.calls,
+            "throttled": self.throttled,
+            "elapsed_seconds": round(self.elapsed_seconds, 3),
+            "calls_per_second": round(self.calls_per_second, 2),
+        }

@@ -1,0 +1,96 @@
+"""What a user can set about a run. Frozen, and checked where they are made, which is when a DAG is parsed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+MOST_AT_ONCE: Final = 64
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast to call.
+
+    :param max_per_second: requests per second, evenly spaced; may be a fraction.
+    :param max_at_once: requests in flight; by default enough for that rate at two seconds a call,
+        at most 64.
+    """
+
+    max_per_second: float
+    max_at_once: int | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.max_per_second > 0 and math.isfinite(self.max_per_second)):
+            raise ValueError(f"max_per_second must be above 0, not {self.max_per_second!r}")
+        if self.max_at_once is not None and self.max_at_once < 1:
+            raise ValueError(
+                f"max_at_once must be at least 1, not {self.max_at_once!r}; leave it out for the default"
+            )
+
+    @property
+    def threads(self) -> int:
+        return self.max_at_once or min(MOST_AT_ONCE, max(1, math.ceil(self.max_per_second * 2)))
+
+
+@dataclass(frozen=True)
+class CallRetry:
+    """How often to repeat a call that met a passing fault.
+
+    :param attempts: calls for one image in one run, throttled ones not counted.
+    :param base_seconds: the first wait is drawn from 0 to this; it doubles each time (full jitter).
+    :param max_wait_seconds: longest single wait.
+    :param max_throttled_seconds: how long one image may wait for the service to stop throttling.
+    """
+
+    attempts: int = 3
+    base_seconds: float = 1.0
+    max_wait_seconds: float = 30.0
+    max_throttled_seconds: float = 300.0
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            raise ValueError(f"attempts must be at least 1 (1 means no retry), not {self.attempts!r}")
+        for name in ("base_seconds", "max_wait_seconds", "max_throttled_seconds"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be 0 or more seconds, not {getattr(self, name)!r}")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """How often answers are committed: whichever comes first. A killed worker repeats at most this much.
+
+    :param rows: rows per commit.
+    :param seconds: longest time that an answer waits for its commit.
+    """
+
+    rows: int = 50
+    seconds: float = 5.0
+
+    def __post_init__(self) -> None:
+        if self.rows < 1:
+            raise ValueError(f"batch rows must be at least 1, not {self.rows!r}")
+        if not self.seconds > 0:
+            raise ValueError(f"batch seconds must be above 0, not {self.seconds!r}")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Everything that the pipeline needs to know besides its source, client and target.
+
+    :param ret_profile: ask for the portrait (``RetProfile``).
+    :param max_base64_bytes: largest image after base64 encoding, by the account's site.
+    :param max_tries: runs that try an image before a passing fault counts as failed.
+    """
+
+    pace: Pace
+    max_base64_bytes: int
+    ret_profile: bool = False
+    call_retry: CallRetry = CallRetry()
+    batch: Batch = Batch()
+    max_tries: int = 3
+
+    def __post_init__(self) -> None:
+        if self.max_tries < 1:
+            raise ValueError(f"max_tries must be at least 1, not {self.max_tries!r}")

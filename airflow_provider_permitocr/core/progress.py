@@ -1,0 +1,54 @@
+"""Progress in the log: done of total, rate, time left. Counts alone."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+
+class Progress:
+    """Logs a line at most every ``every_seconds``.
+
+    :param total: rows of the image list.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        log: logging.Logger,
+        *,
+        every_seconds: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._total = total
+        self._log = log
+        self._every_seconds = every_seconds
+        self._clock = clock
+        self._started_at = clock()
+        self._logged_at = clock()
+        self._skipped = 0
+        self._processed = 0
+
+    def skipped(self, rows: int) -> None:
+        """Count rows that an earlier run had settled."""
+        self._skipped += rows
+
+    def processed(self, rows: int, failed: int) -> None:
+        """Count rows of this run; ``failed`` is their number without fields so far."""
+        self._processed += rows
+        now = self._clock()
+        if now - self._logged_at >= self._every_seconds:
+            self._logged_at = now
+            self._log.info("%s", self._line(now, failed))
+
+    def _line(self, now: float, failed: int) -> str:
+        done = self._skipped + self._processed
+        share = done / self._total if self._total else 1.0
+        rate = self._processed / (now - self._started_at) if now > self._started_at else 0.0
+        left = timedelta(seconds=round(max(0, self._total - done) / rate)) if rate else "unknown"
+        return (
+            f"{done:,} of {self._total:,} images done ({share:.1%}), {self._skipped:,} of them earlier,"
+            f" {failed:,} without fields; {rate:.1f} images/s, {left} left"
+        )

@@ -1,0 +1,89 @@
+"""One row of the image list to its outcome: the part that every face of the package shares."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from airflow_provider_permitocr.core.errors import (
+    AccountError,
+    CallError,
+    Decision,
+    ImageRejectedError,
+    ImageUnavailableError,
+)
+from airflow_provider_permitocr.core.flatten import clean_text, flatten
+from airflow_provider_permitocr.core.image import build_request
+from airflow_provider_permitocr.core.models import ImageRow, Outcome, Status
+from airflow_provider_permitocr.core.options import RunOptions
+from airflow_provider_permitocr.core.ports import PermitClient
+from airflow_provider_permitocr.core.rate_limit import RateLimiter
+from airflow_provider_permitocr.core.retry import PacedCaller
+
+_ADVICE = "No image was marked failed for it; correct the account or the connection and run again."
+
+
+class Recognizer:
+    """Recognizes rows one at a time, from any number of threads, at one common pace.
+
+    :param stop: once set, rows that have not been sent are given up with ``RunStoppedError``.
+    """
+
+    def __init__(
+        self,
+        client: PermitClient,
+        options: RunOptions,
+        stop: threading.Event,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] | None = None,
+    ) -> None:
+        self._options = options
+        limiter = RateLimiter(options.pace.max_per_second, stop, clock=clock, sleep=sleep)
+        self._caller = PacedCaller(client, limiter, options.call_retry, sleep=sleep or stop.wait)
+
+    @property
+    def calls(self) -> int:
+        """Requests sent so far, retries and throttled ones included."""
+        return self._caller.calls
+
+    @property
+    def throttled(self) -> int:
+        """How many of them the service refused for their rate."""
+        return self._caller.throttled
+
+    def recognize(self, row: ImageRow) -> Outcome:
+        """Take one row from its image to its outcome.
+
+        :raises AccountError: when the answer would be the same for every image.
+        :raises ThrottledTooLongError: when nothing gets through.
+        :raises RunStoppedError: when the run was asked to stop before the row was sent.
+        """
+        try:
+            request = build_request(
+                row, ret_profile=self._options.ret_profile, max_base64_bytes=self._options.max_base64_bytes
+            )
+        except ImageRejectedError as error:
+            return Outcome(row, Status.REJECTED, error_code=error.code, error_message=error.message)
+        except ImageUnavailableError as error:
+            return Outcome(row, Status.RETRY, error_code=error.code, error_message=error.message)
+        try:
+            response = self._caller.call(request)
+        except CallError as error:
+            return Outcome(
+                row,
+                _status(error),
+                error_code=error.code,
+                error_message=clean_text(error.message),
+                request_id=error.request_id or None,
+            )
+        return Outcome(
+            row, Status.RECOGNIZED, fields=flatten(response.fields), request_id=response.request_id
+        )
+
+
+def _status(error: CallError) -> Status:
+    if error.decision in (Decision.ACCOUNT, Decision.REPAIR):
+        raise AccountError(error, _ADVICE) from error
+    return Status.RETRY if error.decision is Decision.RETRY else Status.FAILED

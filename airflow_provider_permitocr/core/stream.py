@@ -1,0 +1,66 @@
+"""A stream of items through threads, with a bounded number in flight and nothing lost when it ends early."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Final, TypeVar, cast
+
+from airflow_provider_permitocr.core.errors import RunStoppedError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_END: Final = object()
+
+
+def completed(
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    max_at_once: int,
+    stop: threading.Event,
+    tick_seconds: float = 1.0,
+) -> Generator[list[Result], None, None]:
+    """Yield results as they arrive, in lists; an empty list where nothing arrived for ``tick_seconds``.
+
+    The first error, of ``work``, of ``items`` or of the waiting thread itself (a timeout, a signal), sets
+    ``stop``, waits for what is in flight, yields it, and is raised then. Items that ``work`` gives up with
+    ``RunStoppedError`` yield nothing.
+    """
+    source = iter(items)
+    with ThreadPoolExecutor(max_at_once, thread_name_prefix="permitocr") as pool:
+        flying: set[Future[Result]] = set()
+        failure: BaseException | None = None
+        while failure is None:
+            done: set[Future[Result]] = set()
+            try:
+                # One by one, so that nothing submitted is forgotten when the source raises midway.
+                while not stop.is_set() and len(flying) < max_at_once:
+                    if (item := next(source, _END)) is _END:
+                        break
+                    flying.add(pool.submit(work, cast("Item", item)))
+                if not flying:
+                    return
+                done, flying = wait(flying, timeout=tick_seconds, return_when=FIRST_COMPLETED)
+                failure = _first_error(done)
+                if failure is None:
+                    yield _results(done)
+            except GeneratorExit:
+                stop.set()
+                raise
+            except BaseException as error:  # noqa: BLE001 - raised below, once what is in flight is safe
+                failure = error
+        stop.set()
+        last, _ = wait(flying | done)
+        yield _results(last)
+        raise failure
+
+
+def _first_error(futures: Iterable[Future[Result]]) -> BaseException | None:
+    errors = (future.exception() for future in futures)
+    return next((error for error in errors if error and not isinstance(error, RunStoppedError)), None)
+
+
+def _results(futures: Iterable[Future[Result]]) -> list[Result]:
+    return [future.result() for future in futures if future.exception() is None]
