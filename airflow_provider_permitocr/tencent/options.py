@@ -1,0 +1,58 @@
+"""How to reach the API, and as whom."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from airflow_provider_permitocr.core.api import SITES, Site
+
+_HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?")
+
+
+@dataclass(frozen=True)
+class ClientOptions:
+    """One account at one site.
+
+    :param token: of temporary credentials.
+    :param endpoint: host name, with a port if need be, in place of the site's own.
+    :param protocol: ``https``, or ``http`` for the local emulator.
+    :param region: only sent where given; the API does not need one.
+    :param connect_timeout: seconds. :param read_timeout: seconds between two bytes of the answer.
+    :param proxy: URL of an HTTP proxy; by default that of the environment.
+    :param ca_bundle: file of the certificate authorities to trust; by default certifi's.
+    """
+
+    secret_id: str
+    secret_key: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    site: Site = SITES["intl"]
+    endpoint: str | None = None
+    protocol: str = "https"
+    region: str = ""
+    connect_timeout: float = 5.0
+    read_timeout: float = 60.0
+    proxy: str | None = field(default=None, repr=False)
+    ca_bundle: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, label in (("secret_id", "SecretId (login)"), ("secret_key", "SecretKey (password)")):
+            value = getattr(self, name)
+            if not value or value != value.strip():
+                raise ValueError(f"the connection's {label} is empty or has spaces around it")
+        if self.protocol not in ("http", "https"):
+            raise ValueError(f"the connection's schema must be https or http, not {self.protocol!r}")
+        if self.endpoint is not None and not _HOST.fullmatch(self.endpoint):
+            raise ValueError(
+                f"the connection's host must be a bare host name such as {self.site.endpoint},"
+                f" not {self.endpoint!r}; http or https goes into schema"
+            )
+        for name in ("connect_timeout", "read_timeout"):
+            if not getattr(self, name) > 0:
+                raise ValueError(
+                    f"the connection's {name} must be above 0 seconds, not {getattr(self, name)!r}"
+                )
+
+    @property
+    def host(self) -> str:
+        return self.endpoint or self.site.endpoint

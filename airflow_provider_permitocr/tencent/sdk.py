@@ -1,0 +1,76 @@
+"""The official SDK's clients, set up so that none of their defaults surprises."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_provider_permitocr.core.api import SERVICE, VERSION
+from airflow_provider_permitocr.tencent.options import ClientOptions
+
+if TYPE_CHECKING:
+    from tencentcloud.common.common_client import CommonClient
+    from tencentcloud.common.profile.client_profile import ClientProfile
+    from tencentcloud.ocr.v20181119.ocr_client import OcrClient
+
+_STS_VERSION = "2018-08-13"
+
+
+def ocr_client(options: ClientOptions) -> OcrClient:
+    """Make the SDK's typed OCR client. It is not made for sharing between threads."""
+    from tencentcloud.ocr.v20181119.ocr_client import OcrClient
+
+    return OcrClient(*_settings(options, options.host))
+
+
+def json_client(options: ClientOptions) -> CommonClient:
+    """Make the SDK's untyped client for the same service.
+
+    Its models are what the typed client adds: 60 MiB, and they drop fields that they do not know.
+    """
+    from tencentcloud.common.common_client import CommonClient
+
+    return CommonClient(SERVICE, VERSION, *_settings(options, options.host))
+
+
+def caller_identity(options: ClientOptions) -> str:
+    """Ask STS, free of charge, whose credentials these are.
+
+    :return: the account's id and the identity's ARN.
+    :raises TencentCloudSDKException: when STS does not know them.
+    """
+    from tencentcloud.common.common_client import CommonClient
+
+    # A replaced endpoint is an emulator or a gateway, and serves STS as well.
+    host = options.endpoint or options.site.endpoint.replace(f"{SERVICE}.", "sts.", 1)
+    client = CommonClient("sts", _STS_VERSION, *_settings(options, host))
+    response = client.call_json("GetCallerIdentity", {})["Response"]
+    return f"account {response.get('AccountId')}, {response.get('Arn')}"
+
+
+def _settings(options: ClientOptions, host: str) -> tuple[object, str, ClientProfile]:
+    from tencentcloud.common.credential import Credential
+    from tencentcloud.common.profile.client_profile import ClientProfile
+    from tencentcloud.common.profile.http_profile import HttpProfile
+
+    _keep_debug_out_of_the_log()
+    # Endpoint and language are always given: which of the SDK's packages was installed last changes
+    # their defaults. No retryer: the SDK's own throws away an answer that came after an error.
+    http = HttpProfile(
+        protocol=options.protocol,
+        endpoint=host,
+        reqTimeout=(options.connect_timeout, options.read_timeout),
+        keepAlive=True,
+        proxy=options.proxy,
+        certification=options.ca_bundle,
+    )
+    profile = ClientProfile(httpProfile=http, language=options.site.language)
+    credential = Credential(options.secret_id, options.secret_key, options.token)
+    return credential, options.region, profile
+
+
+def _keep_debug_out_of_the_log() -> None:
+    """Cap the SDK's logger: at DEBUG it prints the image, the signature and the person's data."""
+    logger = logging.getLogger("tencentcloud_sdk_common")
+    if logger.level < logging.INFO:
+        logger.setLevel(logging.INFO)
