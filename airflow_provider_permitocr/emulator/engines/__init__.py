@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from airflow_provider_permitocr.core.api import CardSide
 
@@ -21,3 +21,23 @@ class Engine(Protocol):
             ``FailedOperation.ImageNoSpecifiedCard`` for a picture that is no permit.
         """
         ...
+
+
+ENGINE_NAMES: Final = ("rapidocr", "label")
+
+
+def load_engine(name: str) -> Engine:
+    """Make an engine by its name, importing only what it needs.
+
+    :param name: one of :data:`ENGINE_NAMES`.
+    :raises ValueError: if there is no such engine.
+    """
+    if name == "rapidocr":
+        from airflow_provider_permitocr.emulator.engines.rapidocr import RapidOcrEngine
+
+        return RapidOcrEngine()
+    if name == "label":
+        from airflow_provider_permitocr.emulator.engines.label import LabelEngine
+
+        return LabelEngine()
+    raise ValueError(f"engine {name!r} does not exist: choose one of {', '.join(ENGINE_NAMES)}")
