@@ -8,9 +8,12 @@ class ApiError(Exception):
 
     :param code: one of the API's codes, e.g. ``FailedOperation.ImageDecodeFailed``.
     :param message: its English message.
+    :param chinese: its Chinese message, where it carries values of this call; without it, the
+        general one of the code (see ``messages.py``).
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, chinese: str | None = None) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
+        self.chinese = chinese

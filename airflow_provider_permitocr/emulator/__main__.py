@@ -1,0 +1,114 @@
+"""The command line: ``python -m airflow_provider_permitocr.emulator``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from airflow_provider_permitocr.core.api import DEFAULT_REQUESTS_PER_SECOND, SITES
+from airflow_provider_permitocr.emulator.engines import Engine, load_engine
+from airflow_provider_permitocr.emulator.latency import Latency
+from airflow_provider_permitocr.emulator.options import (
+    DEFAULT_SECRET_ID,
+    DEFAULT_SECRET_KEY,
+    EmulatorOptions,
+    KeyPair,
+)
+from airflow_provider_permitocr.emulator.server import serve
+
+
+class _PairAction(argparse.Action):
+    """Collect --secret-id, --secret-key and --token in the order given: an id opens a pair."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        pairs: list[dict[str, str]] = [dict(pair) for pair in getattr(namespace, "pairs", None) or []]
+        name = self.metavar if isinstance(self.metavar, str) else ""
+        field = name.lower()
+        if field == "secret_id":
+            pairs.append({})
+        elif not pairs or field in pairs[-1]:
+            parser.error(f"{option_string} belongs after the --secret-id that it goes with")
+        pairs[-1][field] = str(values)
+        namespace.pairs = pairs
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    result = argparse.ArgumentParser(
+        prog="python -m airflow_provider_permitocr.emulator",
+        description="A local server that speaks the wire protocol of MainlandPermitOCR and reads images.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = result.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on")
+    add("--port", type=int, default=8520, help="port to listen on; 0 picks a free one")
+    pair_help = f"default pair: {DEFAULT_SECRET_ID} / {DEFAULT_SECRET_KEY}"
+    for name, text in (
+        ("secret_id", f"id of a key pair; repeat for more pairs of the same account ({pair_help})"),
+        ("secret_key", "secret key of the --secret-id before it"),
+        ("token", "makes the pair before it a temporary one: calls must carry this token"),
+    ):
+        flag = f"--{name.replace('_', '-')}"
+        add(
+            flag, action=_PairAction, dest="pairs", metavar=name.upper(), default=argparse.SUPPRESS, help=text
+        )
+    add("--quota", type=int, default=DEFAULT_REQUESTS_PER_SECOND, help="calls per second; 0 for no limit")
+    add("--engine", default="rapidocr", help="what reads the images: rapidocr or label")
+    add("--engine-threads", type=int, help="images read at the same time (default: number of CPUs)")
+    add("--latency", default="0", help="SECONDS, uniform:LOW:HIGH or lognormal:MEDIAN:SIGMA:MAX")
+    add("--seed", type=int, default=0, help="seed of the latency's random series")
+    add("--faults", type=Path, help="JSON file of scripted faults")
+    add("--journal", type=Path, help="file that gets a JSON line per call")
+    add("--site", choices=list(SITES), default="intl", help="which of Tencent Cloud's two sites to be")
+    add("--tls", type=Path, metavar="DIR", help="speak HTTPS; the CA to trust is written to DIR/ca.pem")
+    return result
+
+
+def options_from(arguments: argparse.Namespace) -> EmulatorOptions:
+    """Turn parsed arguments into options.
+
+    :raises ValueError: naming what is wrong.
+    """
+    values = {name: value for name, value in vars(arguments).items() if value is not None}
+    values["latency"] = Latency.parse(values["latency"])
+    pairs = values.pop("pairs", None)
+    if pairs is not None:
+        values["keys"] = tuple(KeyPair(**{"secret_key": "", **pair}) for pair in pairs)
+    return EmulatorOptions(**values)
+
+
+async def run(options: EmulatorOptions, engine: Engine) -> None:
+    """Serve until SIGTERM or SIGINT, after printing the URL on a line of its own."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with serve(options, engine) as (_, url):
+        sys.stdout.write(f"Permit OCR emulator at {url}\n")
+        sys.stdout.flush()
+        await stopping.wait()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a wrong option ends it with status 2 and a message."""
+    command = parser()
+    parsed = command.parse_args(arguments)
+    try:
+        options = options_from(parsed)
+        asyncio.run(run(options, load_engine(options.engine)))
+    except (ValueError, OSError) as error:
+        command.error(str(error))
+
+
+if __name__ == "__main__":
+    main()

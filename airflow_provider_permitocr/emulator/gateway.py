@@ -1,0 +1,119 @@
+"""What every call goes through first: size, common parameters, signature, quota.
+
+The order of the checks is not documented; this one refuses for free what costs nothing to check
+and counts against an account's quota only what that account really signed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import web
+
+from airflow_provider_permitocr.emulator import signature
+from airflow_provider_permitocr.emulator.errors import ApiError
+from airflow_provider_permitocr.emulator.journal import CallRecord
+from airflow_provider_permitocr.emulator.keys import KeyRing
+from airflow_provider_permitocr.emulator.operations import Operation, Operations, Request, find_operation
+from airflow_provider_permitocr.emulator.parameters import missing
+from airflow_provider_permitocr.emulator.quota import Quota
+
+Clock = Callable[[], float]
+
+#: Largest request signed with TC3 (cloud.tencent.com/document/product/1278/46710).
+MAX_REQUEST_BYTES: Final = 10 * 1024 * 1024
+#: A larger body is read to its end, up to here, so that the caller gets to read the answer.
+MAX_DRAINED_BYTES: Final = 10 * MAX_REQUEST_BYTES
+#: A megabyte takes 0.8 ms to hash; above this it is done in a thread.
+INLINE_BYTES: Final = 256 * 1024
+
+
+class Gateway:
+    """Let a call through, or refuse it.
+
+    :param keys: the pairs that calls may be signed with.
+    :param quota: counts the calls that were signed well.
+    :param operations: what can be called.
+    :param clock: Unix time in seconds.
+    """
+
+    def __init__(self, keys: KeyRing, quota: Quota, operations: Operations, clock: Clock = time.time) -> None:
+        self._keys = keys
+        self._quota = quota
+        self._operations = operations
+        self._clock = clock
+
+    async def admit(self, http: web.Request, record: CallRecord) -> tuple[Operation, Request]:
+        """Check a call, noting in `record` what is learnt of it.
+
+        :raises ApiError: if the call is refused.
+        """
+        body = await read_body(http)
+        record.time = arrived = self._clock()
+        action = _header(http, "X-TC-Action", "Action")
+        version = _header(http, "X-TC-Version", "Version")
+        authorization = signature.Authorization.parse(http.headers.get("Authorization", ""))
+        operation = find_operation(self._operations, authorization.service, version, action)
+        record.action = action
+        timestamp = signature.check_timestamp(_header(http, "X-TC-Timestamp", "Timestamp"), arrived)
+        query = _query(http)
+        key = self._keys.find(authorization.secret_id, http.headers.get("X-TC-Token"), arrived)
+        canonical = signature.canonical_request(
+            http.method, query or "", http.headers, authorization.signed_headers, await _hash(http, body)
+        )
+        signature.verify(authorization, key.secret_key, timestamp, canonical)
+        record.account = key.account
+        self._quota.admit(action, key.account, arrived)
+        return operation, Request(key, arrived, body, query)
+
+
+async def read_body(http: web.Request) -> bytes:
+    """Read the body of a request.
+
+    :raises ApiError: ``RequestSizeLimitExceeded`` above 10 MB, after the rest was read and thrown
+        away: a caller that is cut off while sending sees a broken connection, not the answer.
+    """
+    body = bytearray()
+    size = 0
+    async for chunk in http.content.iter_any():
+        size += len(chunk)
+        if size <= MAX_REQUEST_BYTES:
+            body += chunk
+        elif size > MAX_DRAINED_BYTES:
+            break
+        else:
+            body.clear()
+    if size > MAX_REQUEST_BYTES:
+        raise ApiError("RequestSizeLimitExceeded", "The request is larger than 10 MB.")
+    return bytes(body)
+
+
+def _header(http: web.Request, header: str, parameter: str) -> str:
+    value = http.headers.get(header, "")
+    if not value:
+        raise missing(parameter)
+    return value
+
+
+def _query(http: web.Request) -> str | None:
+    """Return the query that carries a GET's parameters; None for a POST, whose body does.
+
+    :raises ApiError: ``UnsupportedProtocol`` for other methods, or a POST that is not JSON.
+    """
+    if http.method == "GET":
+        return http.raw_path.partition("?")[2]
+    if http.method != "POST" or http.content_type != "application/json":
+        raise ApiError(
+            "UnsupportedProtocol", "Only GET and POST are supported, and of POST only application/json here."
+        )
+    return None
+
+
+async def _hash(http: web.Request, body: bytes) -> str:
+    content_sha256 = http.headers.get("X-TC-Content-SHA256")
+    if len(body) > INLINE_BYTES:
+        return await asyncio.to_thread(signature.payload_hash, body, content_sha256)
+    return signature.payload_hash(body, content_sha256)

@@ -1,0 +1,169 @@
+"""The HTTP server: each call from its arrival to its line in the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiohttp
+from aiohttp import web
+
+from airflow_provider_permitocr.core import api
+from airflow_provider_permitocr.emulator import sts, tls
+from airflow_provider_permitocr.emulator.answers import Answer, error_fields, send
+from airflow_provider_permitocr.emulator.engines import Engine
+from airflow_provider_permitocr.emulator.errors import ApiError
+from airflow_provider_permitocr.emulator.faults import Effect, Faults
+from airflow_provider_permitocr.emulator.faults_file import load_rules
+from airflow_provider_permitocr.emulator.gateway import Clock, Gateway
+from airflow_provider_permitocr.emulator.journal import CallRecord, Journal
+from airflow_provider_permitocr.emulator.keys import KeyRing
+from airflow_provider_permitocr.emulator.latency import Sampler
+from airflow_provider_permitocr.emulator.messages import message_for
+from airflow_provider_permitocr.emulator.operations import Operations, Prepared
+from airflow_provider_permitocr.emulator.options import EmulatorOptions
+from airflow_provider_permitocr.emulator.quota import Quota
+from airflow_provider_permitocr.emulator.recognition import Recognition
+
+Sleep = Callable[[float], Awaitable[None]]
+
+#: Calls still under way when the emulator is told to stop get this long.
+SHUTDOWN_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """Serve calls and tell how many there were.
+
+    :param clock: Unix time in seconds.
+    :param sleep: waits for the latency and for faults' delays.
+    """
+
+    site: str
+    gateway: Gateway
+    quota: Quota
+    faults: Faults
+    latency: Sampler
+    journal: Journal
+    clock: Clock
+    sleep: Sleep
+
+    async def call(self, http: web.Request) -> web.StreamResponse:
+        """Serve one call of the API."""
+        record = CallRecord(self.clock(), "", str(uuid.uuid4()), self.site)
+        started = time.monotonic()
+        latency = 0.0
+        effect: Effect | None = None
+        try:
+            operation, request = await self.gateway.admit(http, record)
+            latency = self.latency()
+            prepared = await operation.prepare(request)
+            record.image = prepared.image
+            effect = self._strike(record)
+            fields = await _work(prepared, effect, record)
+        except ApiError as error:
+            record.code = error.code
+            language = http.headers.get("X-TC-Language", api.SITES[self.site].language)
+            fields = error_fields(error.code, message_for(error, language))
+        wait = max(0.0, latency - (time.monotonic() - started)) + (effect.delay if effect else 0.0)
+        if wait:
+            await self.sleep(wait)
+        record.seconds = round(time.monotonic() - started, 4)
+        self.journal.add(record)
+        return await send(http, Answer(record.request_id, fields), effect)
+
+    async def stats(self, http: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp passes it
+        """Answer the sums over all calls."""
+        return web.json_response(self.sums())
+
+    def sums(self) -> dict[str, Any]:
+        """Return the sums over all calls."""
+        return {
+            **self.journal.sums(),
+            "most_in_one_second": self.quota.most_in_one_second(api.ACTION),
+            "per_second": self.quota.per_second(api.ACTION),
+        }
+
+    def _strike(self, record: CallRecord) -> Effect | None:
+        rule = self.faults.strike(record.action, record.image)
+        if rule is None:
+            return None
+        record.fault = rule.name
+        return rule.effect
+
+
+async def _work(prepared: Prepared, effect: Effect | None, record: CallRecord) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if effect is None or not effect.skips_work:
+        fields = await prepared.work()
+        record.answered = True
+    if effect and effect.error:
+        raise ApiError(effect.error, effect.message or "The emulator was told to answer this error.")
+    if effect is None or not effect.replaces_answer:
+        record.code = "OK"
+    return fields
+
+
+async def _health(http: web.Request) -> web.Response:  # noqa: ARG001 - aiohttp passes it
+    return web.json_response({"status": "ok"})
+
+
+@asynccontextmanager
+async def serve(
+    options: EmulatorOptions, engine: Engine, clock: Clock = time.time, sleep: Sleep = asyncio.sleep
+) -> AsyncIterator[tuple[Service, str]]:
+    """Run an emulator in the current event loop for as long as the context lasts.
+
+    :return: the service, and the URL that it answers at.
+    :raises ValueError: if the faults file is wrong.
+    :raises OSError: if the address is taken, or a file cannot be written.
+    """
+    async with AsyncExitStack() as stack:
+        rules = load_rules(options.faults) if options.faults else ()
+        journal = stack.enter_context(Journal(options.journal))
+        tls_context = tls.server_context(options.tls, options.host) if options.tls else None
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        threads = ThreadPoolExecutor(options.engine_threads, thread_name_prefix="engine")
+        stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+        keys = KeyRing(options.keys)
+        quota = Quota({api.ACTION: options.quota})
+        recognition = Recognition(engine, threads, session, options.site, options.download_seconds)
+        service = Service(
+            options.site,
+            Gateway(keys, quota, _operations(recognition, keys), clock),
+            quota,
+            Faults(rules),
+            options.latency.sampler(options.seed),
+            journal,
+            clock,
+            sleep,
+        )
+        runner = web.AppRunner(_application(service), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        stack.push_async_callback(runner.cleanup)
+        await runner.setup()
+        await web.TCPSite(runner, options.host, options.port, ssl_context=tls_context).start()
+        port = runner.addresses[0][1]
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        yield service, f"{'https' if tls_context else 'http'}://{host}:{port}"
+
+
+def _operations(recognition: Recognition, keys: KeyRing) -> Operations:
+    identity, role = sts.GetCallerIdentity(), sts.AssumeRole(keys)
+    return {
+        api.SERVICE: {api.VERSION: {api.ACTION: recognition}},
+        sts.SERVICE: {sts.VERSION: {"GetCallerIdentity": identity, "AssumeRole": role}},
+    }
+
+
+def _application(service: Service) -> web.Application:
+    application = web.Application()
+    application.router.add_get("/_emulator/health", _health)
+    application.router.add_get("/_emulator/stats", service.stats)
+    application.router.add_route("*", "/", service.call)
+    return application
