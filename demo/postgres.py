@@ -13,7 +13,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import time
@@ -25,12 +24,12 @@ from urllib.parse import quote
 
 import psutil  # type: ignore[import-untyped]
 
+from demo.ports import HOST, free_port
 from demo.processes import end, identity, spawn, tail
 
 #: PostgreSQL refuses to run as root; this user exists everywhere and owns nothing.
 _UNPRIVILEGED: Final = "nobody"
 _MAJOR_VERSION: Final = 18
-_HOST: Final = "127.0.0.1"
 _USER: Final = "postgres"
 #: Durability against a power cut costs time, and this data can be made again.
 _SETTINGS: Final = (
@@ -39,7 +38,7 @@ _SETTINGS: Final = (
     "synchronous_commit=off",
     "max_connections=100",
     "logging_collector=off",
-    f"listen_addresses={_HOST}",
+    f"listen_addresses={HOST}",
     # TCP with a password instead: the path of a socket may be too long for the kernel (about 100 bytes).
     "unix_socket_directories=",
 )
@@ -93,35 +92,40 @@ class EmbeddedPostgres:
         :param driver: SQLAlchemy's name of a driver, e.g. ``psycopg2``; without it the URI is libpq's.
         """
         scheme = f"postgresql+{driver}" if driver else "postgresql"
-        return f"{scheme}://{_USER}:{quote(self.password)}@{_HOST}:{self.port}/{quote(database)}"
+        return f"{scheme}://{_USER}:{quote(self.password)}@{HOST}:{self.port}/{quote(database)}"
 
     def airflow_connection(self, database: str) -> dict[str, str | int]:
         """Return an Airflow connection to a database, as the parts of ``AIRFLOW_CONN_…`` in JSON."""
         return {
             "conn_type": "postgres",
-            "host": _HOST,
+            "host": HOST,
             "port": self.port,
             "login": _USER,
             "password": self.password,
             "schema": database,
         }
 
-    def create_database(self, name: str) -> None:
+    def create_database(self, name: str, *, anew: bool = False) -> None:
         """Create a database unless it exists.
 
         :param name: its name.
+        :param anew: drop one that exists first, with all that is in it.
         :raises PostgresError: the server refused.
         """
-        command = ["createdb", "--host", _HOST, "--port", str(self.port), "--username", _USER, name]
-        made = subprocess.run(
-            [_binaries() / command[0], *command[1:]],
+        if anew:
+            self._run_client("dropdb", "--if-exists", "--force", name)
+        self._run_client("createdb", name, tolerate="already exists")
+
+    def _run_client(self, program: str, *arguments: str, tolerate: str | None = None) -> None:
+        done = subprocess.run(
+            [_binaries() / program, "-h", HOST, "-p", str(self.port), "-U", _USER, *arguments],
             env={"PGPASSWORD": self.password, "LC_ALL": "C"},
             capture_output=True,
             text=True,
             check=False,
         )
-        if made.returncode != 0 and "already exists" not in made.stderr:
-            raise PostgresError(f"Cannot create database {name!r}: {made.stderr.strip()}")
+        if done.returncode != 0 and (tolerate is None or tolerate not in done.stderr):
+            raise PostgresError(f"{program} {' '.join(arguments)}: {done.stderr.strip()}")
 
     def start(self) -> None:
         """Start the server and wait until it takes connections; no effect if it runs already.
@@ -211,7 +215,7 @@ class EmbeddedPostgres:
 
     def _start_on_free_port(self) -> psutil.Process:
         for _ in range(_START_ATTEMPTS):
-            self.port = _free_port()
+            self.port = free_port()
             settings = [part for setting in (*_SETTINGS, f"port={self.port}") for part in ("-c", setting)]
             server = spawn(
                 [_binaries() / "postgres", "-D", self.data_dir, *settings],
@@ -254,13 +258,6 @@ def _binaries() -> Path:
             "The embedded PostgreSQL is missing: pip install 'airflow_provider_permitocr[demo]'"
         )
     return Path(wheel.origin).parent / f"pginstall{_MAJOR_VERSION}" / "bin"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _let_others_pass(*paths: Path) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypedDict
 
@@ -97,16 +98,22 @@ def spawn(
         )
 
 
-def end(processes: Sequence[psutil.Process], *, grace: float, signum: int = signal.SIGTERM) -> None:
+def end(
+    processes: Sequence[psutil.Process],
+    *,
+    grace: float,
+    signum: int = signal.SIGTERM,
+    everyone: bool = False,
+) -> None:
     """End processes and every descendant: ask, wait, kill.
 
     :param processes: the processes; those that are gone already are passed over.
     :param grace: seconds that they get between the first signal and SIGKILL.
-    :param signum: the first signal, sent to the given processes, not to their descendants, which a
-        well-behaved parent ends itself.
+    :param signum: the first signal.
+    :param everyone: send the first signal to the descendants too, for parents that would wait for them.
     """
     family = {member.pid: member for process in processes for member in _family(process)}
-    for process in processes:
+    for process in family.values() if everyone else processes:
         _signal(process, signum)
     _, alive = psutil.wait_procs(list(family.values()), timeout=grace)
     for process in alive:
@@ -127,6 +134,43 @@ def _signal(process: psutil.Process, signum: int) -> None:
         process.send_signal(signum)  # psutil checks that the id was not given to another process since
     except psutil.NoSuchProcess:
         return
+
+
+class ServiceError(RuntimeError):
+    """A child process failed; the message names its log and quotes the end of it."""
+
+    def __init__(self, what: str, log: Path) -> None:
+        super().__init__(f"{what} The end of {log}:\n{tail(log)}")
+
+
+@dataclass(frozen=True)
+class Service:
+    """A child process that runs until it is ended.
+
+    :param name: what to call it in messages.
+    :param log: file that takes what it prints.
+    """
+
+    name: str
+    log: Path
+    child: subprocess.Popen[bytes]
+
+    def check(self) -> None:
+        """Find out whether it still runs.
+
+        :raises ServiceError: it has ended.
+        """
+        status = self.child.poll()
+        if status is not None:
+            raise ServiceError(f"{self.name} ended by itself with status {status}.", self.log)
+
+    def wait(self) -> None:
+        """Wait for a process that ends by itself.
+
+        :raises ServiceError: it failed.
+        """
+        if self.child.wait() != 0:
+            raise ServiceError(f"{self.name} failed with status {self.child.returncode}.", self.log)
 
 
 def tail(log: Path, lines: int = 15) -> str:

@@ -1,0 +1,150 @@
+"""What the demo asks of Airflow's public REST API (``/api/v2``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import httpx
+
+_UNFINISHED: Final = ("queued", "running")
+
+
+class AirflowApiError(RuntimeError):
+    """Airflow refused, or a DAG cannot be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """One task of a run.
+
+    :param try_number: its latest try, from 1.
+    """
+
+    task_id: str
+    state: str | None
+    try_number: int
+
+
+class AirflowApi:
+    """A client for one Airflow that lets everyone in as administrator.
+
+    :param url: base URL of the API server.
+    :param transport: replaces the network in tests.
+    """
+
+    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+        self._client = httpx.Client(base_url=url, timeout=30, trust_env=False, transport=transport)
+
+    def is_ready(self) -> bool:
+        """Tell whether the API answers and sees a live scheduler."""
+        try:
+            health = self._client.get("/api/v2/monitor/health")
+        except httpx.TransportError:
+            return False
+        return health.is_success and health.json()["scheduler"]["status"] == "healthy"
+
+    def log_in(self) -> None:
+        """Get a token for all further calls."""
+        token = self._call("GET", "/auth/token")["access_token"]
+        self._client.headers["Authorization"] = f"Bearer {token}"
+
+    def set_pool(self, name: str, slots: int, description: str) -> None:
+        """Make a pool, or give an existing one these slots."""
+        pool = {"name": name, "slots": slots, "description": description, "include_deferred": False}
+        if self._find(f"/api/v2/pools/{name}") is None:
+            self._call("POST", "/api/v2/pools", json=pool)
+        else:
+            self._call("PATCH", f"/api/v2/pools/{name}", json=pool)
+
+    def dag_is_parsed(self, dag_id: str, since: datetime) -> bool:
+        """Tell whether the DAG processor has read a DAG's file since a moment.
+
+        :raises AirflowApiError: a DAG file does not import.
+        """
+        errors = self._call("GET", "/api/v2/importErrors")["import_errors"]
+        if errors:
+            raise AirflowApiError(f"{errors[0]['filename']} does not import:\n{errors[0]['stack_trace']}")
+        dag = self._find(f"/api/v2/dags/{dag_id}")
+        return dag is not None and datetime.fromisoformat(dag["last_parsed_time"]) >= since
+
+    def abandon_unfinished_runs(self, dag_id: str) -> None:
+        """Mark as failed what an interrupted demo left running, which would hold up the next run."""
+        runs = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns", params={"state": _UNFINISHED})
+        for run in runs["dag_runs"]:
+            self._call(
+                "PATCH", f"/api/v2/dags/{dag_id}/dagRuns/{run['dag_run_id']}", json={"state": "failed"}
+            )
+
+    def trigger(self, dag_id: str, logical_date: datetime, start: datetime, end: datetime) -> str:
+        """Switch a DAG on and start a run of it.
+
+        :param start: start of the run's data interval.
+        :param end: end of the run's data interval.
+        :return: the run's id.
+        """
+        self._call("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
+        run = self._call(
+            "POST",
+            f"/api/v2/dags/{dag_id}/dagRuns",
+            json={
+                "logical_date": logical_date.isoformat(),
+                "data_interval_start": start.isoformat(),
+                "data_interval_end": end.isoformat(),
+            },
+        )
+        return str(run["dag_run_id"])
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """Return a run's state, e.g. ``running``."""
+        return str(self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
+        """Return the tasks of a run."""
+        answer = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
+        return [
+            TaskState(task["task_id"], task["state"], task["try_number"]) for task in answer["task_instances"]
+        ]
+
+    def result(self, dag_id: str, run_id: str, task_id: str) -> Any:
+        """Return what a task returned, ``None`` if nothing."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        entry = self._find(path)
+        return None if entry is None else entry["value"]
+
+    def log(self, dag_id: str, run_id: str, task: TaskState) -> list[str]:
+        """Return the lines of a task's log."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
+        return [_readable(entry) for entry in self._call("GET", path)["content"]]
+
+    def _find(self, path: str) -> dict[str, Any] | None:
+        answer = self._client.get(path)
+        return None if answer.status_code == httpx.codes.NOT_FOUND else _content(answer)
+
+    def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        return _content(self._client.request(method, path, **arguments))
+
+
+def _content(answer: httpx.Response) -> dict[str, Any]:
+    if answer.is_error:
+        asked = f"{answer.request.method} {answer.url.path}"
+        raise AirflowApiError(f"Airflow answered {answer.status_code} to {asked}: {answer.text}")
+    content: dict[str, Any] = answer.json()
+    return content
+
+
+def _readable(entry: dict[str, Any] | str) -> str:
+    if isinstance(entry, str):
+        return entry
+    known = ("timestamp", "level", "event", "error_detail", "logger", "filename", "lineno")
+    rest = [f"{name}={value}" for name, value in entry.items() if name not in known]
+    line = " ".join([str(entry.get("level", "")).upper(), str(entry["event"]), *rest]).strip()
+    return "\n".join([line, *(_raised(detail) for detail in entry.get("error_detail") or ())])
+
+
+def _raised(detail: dict[str, Any]) -> str:
+    where = "".join(
+        f"  {frame['filename']}:{frame['lineno']} in {frame['name']}\n" for frame in detail.get("frames", ())
+    )
+    return f"{where}{detail.get('exc_type')}: {detail.get('exc_value')}"

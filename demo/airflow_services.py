@@ -1,0 +1,174 @@
+"""Airflow as it runs in production: database, scheduler, DAG processor and API server, as own processes."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import psutil  # type: ignore[import-untyped]
+
+from demo.ports import HOST
+from demo.postgres import EmbeddedPostgres
+from demo.processes import Service, end, spawn
+
+METADATA_DATABASE: Final = "airflow"
+_GRACE_SECONDS: Final = 10.0
+#: Inherited settings that would make the demo depend on its user: another Airflow's, and proxies, which
+#: have no business with calls that stay on this machine.
+_DROPPED_PREFIXES: Final = ("AIRFLOW", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+@dataclass(frozen=True)
+class AirflowOptions:
+    """What this Airflow is made of.
+
+    :param home: ``AIRFLOW_HOME``; made if missing.
+    :param dags: folder with the DAG files.
+    :param port: port of the API server and UI.
+    :param connections: Airflow connections by id, each as the parts of its JSON.
+    """
+
+    home: Path
+    dags: Path
+    port: int
+    connections: Mapping[str, Mapping[str, str | int]]
+
+    def __post_init__(self) -> None:
+        if not self.dags.is_dir():
+            raise ValueError(f"No DAG folder {self.dags}: run the demo from a checkout of the repository")
+
+    @property
+    def url(self) -> str:
+        """Where the UI and the API are."""
+        return f"http://{HOST}:{self.port}"
+
+
+class AirflowServices:
+    """Airflow's processes, ended together on leaving the context.
+
+    :param options: its settings.
+    :param postgres: a running server; takes the metadata database.
+    """
+
+    def __init__(self, options: AirflowOptions, postgres: EmbeddedPostgres) -> None:
+        self.options = options
+        self._postgres = postgres
+        self._services: list[Service] = []
+        options.home.mkdir(parents=True, exist_ok=True)
+        self._environment = _environment(options, postgres.dsn(METADATA_DATABASE, "psycopg2"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def _migrated(self) -> Path:
+        """A file that says: this version's migration of the database came to its end."""
+        return self.options.home / f"migrated-{importlib.metadata.version('apache-airflow')}"
+
+    def begin_migration(self) -> Service | None:
+        """Start making the metadata database; ``None`` if an earlier run has done it.
+
+        One that was interrupted, or made by another version of Airflow, is made anew.
+        """
+        if self._migrated.exists():
+            return None
+        self._postgres.create_database(METADATA_DATABASE, anew=True)
+        return self._start("airflow db migrate", "db", "migrate")
+
+    def finish_migration(self, migration: Service | None) -> None:
+        """Wait for the migration.
+
+        :raises ServiceError: it failed.
+        """
+        if migration is not None:
+            migration.wait()
+            self._services.remove(migration)
+            self._migrated.touch()
+
+    def start(self) -> None:
+        """Start the processes; follow them with :meth:`check`."""
+        self._start("airflow api-server", "api-server")
+        # Logs are read from the disk that all processes share: no log server, no fixed port for it.
+        self._start("airflow scheduler", "scheduler", "--skip-serve-logs")
+        self._start("airflow dag-processor", "dag-processor")
+
+    def check(self) -> None:
+        """Find out whether all processes run.
+
+        :raises ServiceError: one has ended.
+        """
+        for service in self._services:
+            service.check()
+
+    def stop(self) -> None:
+        """End the processes and the tasks that they run, and wait for their end."""
+        # The tasks get the signal too: the scheduler would wait for them to finish.
+        children = [
+            psutil.Process(service.child.pid) for service in self._services if not service.child.poll()
+        ]
+        end(children, grace=_GRACE_SECONDS, everyone=True)
+        self._services.clear()
+
+    def _start(self, name: str, *arguments: str) -> Service:
+        log = self.options.home / f"{name.replace(' ', '-')}.log"
+        log.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "airflow", *arguments]
+        service = Service(
+            name, log, spawn(command, log=log, env=self._environment, death_signal=signal.SIGTERM)
+        )
+        self._services.append(service)
+        return service
+
+
+def _environment(options: AirflowOptions, database: str) -> dict[str, str]:
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.upper().startswith(_DROPPED_PREFIXES)
+    }
+    settings = {
+        "CORE__DAGS_FOLDER": str(options.dags),
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__PARALLELISM": "4",
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "CORE__TEST_CONNECTION": "Enabled",
+        "CORE__EXECUTION_API_SERVER_URL": f"{options.url}/execution/",
+        "CORE__FERNET_KEY": "",
+        "DATABASE__SQL_ALCHEMY_CONN": database,
+        "API__HOST": HOST,
+        "API__PORT": str(options.port),
+        "API__BASE_URL": options.url,
+        "API__WORKERS": "1",
+        "API__SECRET_KEY": _secret(options.home / "secret-key"),
+        "API_AUTH__JWT_SECRET": _secret(options.home / "jwt-secret"),
+        "DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+        # The demo triggers its own run; one that the clock adds would only blur what it shows.
+        "SCHEDULER__USE_JOB_SCHEDULE": "False",
+    }
+    return {
+        **inherited,
+        "AIRFLOW_HOME": str(options.home),
+        **{f"AIRFLOW__{name}": value for name, value in settings.items()},
+        **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(parts) for name, parts in options.connections.items()},
+    }
+
+
+def _secret(file: Path) -> str:
+    """A secret of this Airflow, the same in every run so that sessions survive a restart."""
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(64))
+    return file.read_text()

@@ -1,0 +1,86 @@
+"""The two tables of the demo's warehouse: the image list that goes in, and the permits that come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import psycopg
+from psycopg.rows import dict_row
+
+IMAGE_TABLE: Final = "permit_images"
+RESULT_TABLE: Final = "permits"
+
+_CREATE: Final = """
+CREATE TABLE IF NOT EXISTS permit_images (
+    image_id text PRIMARY KEY,
+    image text NOT NULL,
+    card_side text NOT NULL,
+    uploaded_at timestamptz NOT NULL
+)
+"""
+#: A checkout that was moved keeps its rows and gets its new paths.
+_LIST: Final = """
+INSERT INTO permit_images VALUES (%s, %s, %s, %s)
+ON CONFLICT (image_id) DO UPDATE SET image = EXCLUDED.image WHERE permit_images.image <> EXCLUDED.image
+"""
+_UPLOADS: Final = "SELECT min(uploaded_at), max(uploaded_at) FROM permit_images"
+_COUNT: Final = """
+SELECT count(*) FROM permits JOIN permit_images ON image_id = image_key
+"""
+
+
+@dataclass(frozen=True)
+class ListedImage:
+    """A row of the image list."""
+
+    image_id: str
+    image: str
+    card_side: str
+
+
+class Warehouse:
+    """The demo's warehouse.
+
+    :param dsn: libpq URI of the database.
+    """
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+
+    def list_images(self, images: Iterable[ListedImage], now: datetime) -> None:
+        """Make the image list, as if an image had been uploaded each minute until now; once.
+
+        :param now: time of the last upload, for images that are not listed yet.
+        """
+        with psycopg.connect(self._dsn) as connection:
+            connection.execute(_CREATE)
+            for minutes, image in enumerate(reversed(list(images))):
+                uploaded_at = now - timedelta(minutes=minutes)
+                connection.execute(_LIST, (image.image_id, image.image, image.card_side, uploaded_at))
+
+    def upload_interval(self) -> tuple[datetime, datetime]:
+        """Return a half-open interval that holds the time of every upload."""
+        with psycopg.connect(self._dsn) as connection:
+            row = connection.execute(
+                "SELECT min(uploaded_at), max(uploaded_at) FROM permit_images"
+            ).fetchone()
+        assert row is not None
+        return row[0], row[1] + timedelta(seconds=1)
+
+    def count_results(self) -> int:
+        """Count the listed images that have a row in the result table."""
+        with psycopg.connect(self._dsn) as connection:
+            try:
+                row = connection.execute(_COUNT).fetchone()
+            except psycopg.errors.UndefinedTable:  # the operator makes it with the first answers
+                return 0
+        assert row is not None
+        return int(row[0])
+
+    def results(self) -> Sequence[dict[str, Any]]:
+        """Return the result table, in the order of the keys."""
+        with psycopg.connect(self._dsn, row_factory=dict_row) as connection:
+            return connection.execute("SELECT * FROM permits ORDER BY image_key, card_side").fetchall()
