@@ -47,11 +47,10 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         prog="python -m airflow_provider_permitocr.emulator",
         description="A local server that speaks the wire protocol of MainlandPermitOCR and reads images.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = result.add_argument
-    add("--host", default="127.0.0.1", help="address to listen on")
-    add("--port", type=int, default=8520, help="port to listen on; 0 picks a free one")
+    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    add("--port", type=int, default=8520, help="port; 0 picks a free one (default: %(default)s)")
     pair_help = f"default pair: {DEFAULT_SECRET_ID} / {DEFAULT_SECRET_KEY}"
     for name, text in (
         ("secret_id", f"id of a key pair; repeat for more pairs of the same account ({pair_help})"),
@@ -62,14 +61,30 @@ def parser() -> argparse.ArgumentParser:
         add(
             flag, action=_PairAction, dest="pairs", metavar=name.upper(), default=argparse.SUPPRESS, help=text
         )
-    add("--quota", type=int, default=DEFAULT_REQUESTS_PER_SECOND, help="calls per second; 0 for no limit")
-    add("--engine", default="rapidocr", help="what reads the images: rapidocr or label")
+    add(
+        "--quota",
+        type=int,
+        default=DEFAULT_REQUESTS_PER_SECOND,
+        help="calls per second; 0 for no limit (default: %(default)s)",
+    )
+    add(
+        "--engine", default="rapidocr", help="what reads the images: rapidocr or label (default: %(default)s)"
+    )
     add("--engine-threads", type=int, help="images read at the same time (default: number of CPUs)")
-    add("--latency", default="0", help="SECONDS, uniform:LOW:HIGH or lognormal:MEDIAN:SIGMA:MAX")
-    add("--seed", type=int, default=0, help="seed of the latency's random series")
+    add(
+        "--latency",
+        default="0",
+        help="SECONDS, uniform:LOW:HIGH or lognormal:MEDIAN:SIGMA:MAX (default: %(default)s)",
+    )
+    add("--seed", type=int, default=0, help="seed of the latency's random series (default: %(default)s)")
     add("--faults", type=Path, help="JSON file of scripted faults")
     add("--journal", type=Path, help="file that gets a JSON line per call")
-    add("--site", choices=list(SITES), default="intl", help="which of Tencent Cloud's two sites to be")
+    add(
+        "--site",
+        choices=list(SITES),
+        default="intl",
+        help="which of Tencent Cloud's two sites to be (default: %(default)s)",
+    )
     add("--tls", type=Path, metavar="DIR", help="speak HTTPS; the CA to trust is written to DIR/ca.pem")
     return result
 

@@ -14,8 +14,9 @@ from airflow_provider_permitocr.core.api import (
 )
 from airflow_provider_permitocr.emulator.latency import Latency
 
-DEFAULT_SECRET_ID: Final = "AKIDEMULATOR"
-DEFAULT_SECRET_KEY: Final = "emulator-secret-key"
+#: The pair that an emulator knows if it is told of no other: no secret, since it opens nothing else.
+DEFAULT_SECRET_ID: Final = "AKIDEMULATOR"  # noqa: S105
+DEFAULT_SECRET_KEY: Final = "emulator-secret-key"  # noqa: S105
 DEFAULT_ACCOUNT: Final = "100000000001"
 
 
@@ -74,7 +75,7 @@ class EmulatorOptions:
     quota: int = DEFAULT_REQUESTS_PER_SECOND
     engine: str = "rapidocr"
     engine_threads: int = field(default_factory=lambda: os.cpu_count() or 1)
-    latency: Latency = Latency()
+    latency: Latency = field(default_factory=Latency)
     seed: int = 0
     faults: Path | None = None
     journal: Path | None = None

@@ -81,7 +81,7 @@ class Recognition:
             fields = self._engine.read(image, question.card_side, question.ret_profile)
         except ApiError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever an engine raises is InternalError
             # Its message could quote the permit, so only the kind and the place are logged.
             place = "".join(traceback.format_tb(error.__traceback__))
             logger.error("The engine failed with %s:\n%s", type(error).__name__, place)
