@@ -9,6 +9,11 @@ from typing import Any, Final
 import httpx
 
 _UNFINISHED: Final = ("queued", "running")
+#: Parts of a log entry that repeat on every line or are shown otherwise.
+_LOG_NOISE: Final = frozenset(
+    ("timestamp", "level", "event", "error_detail", "logger", "filename", "lineno")
+    + ("ti_id", "map_index", "run_id", "try_number", "task_id", "dag_id")
+)
 
 
 class AirflowApiError(RuntimeError):
@@ -137,8 +142,7 @@ def _content(answer: httpx.Response) -> dict[str, Any]:
 def _readable(entry: dict[str, Any] | str) -> str:
     if isinstance(entry, str):
         return entry
-    known = ("timestamp", "level", "event", "error_detail", "logger", "filename", "lineno")
-    rest = [f"{name}={value}" for name, value in entry.items() if name not in known]
+    rest = [f"{name}={value}" for name, value in entry.items() if name not in _LOG_NOISE]
     line = " ".join([str(entry.get("level", "")).upper(), str(entry["event"]), *rest]).strip()
     return "\n".join([line, *(_raised(detail) for detail in entry.get("error_detail") or ())])
 

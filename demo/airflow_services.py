@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -61,6 +62,7 @@ class AirflowServices:
 
     def __init__(self, options: AirflowOptions, postgres: EmbeddedPostgres) -> None:
         self.options = options
+        self.started = datetime.now(UTC)
         self._postgres = postgres
         self._services: list[Service] = []
         options.home.mkdir(parents=True, exist_ok=True)
@@ -101,6 +103,7 @@ class AirflowServices:
 
     def start(self) -> None:
         """Start the processes; follow them with :meth:`check`."""
+        self.started = datetime.now(UTC)
         self._start("airflow api-server", "api-server")
         # Logs are read from the disk that all processes share: no log server, no fixed port for it.
         self._start("airflow scheduler", "scheduler", "--skip-serve-logs")

@@ -1,0 +1,97 @@
+"""The emulator as a process of its own: the demo's stand-in for Tencent Cloud."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import httpx
+import psutil  # type: ignore[import-untyped]
+
+from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY
+from demo.ports import HOST, free_port
+from demo.processes import Service, end, spawn
+
+QUOTA: Final = 20
+_READY_SECONDS: Final = 90.0
+_GRACE_SECONDS: Final = 5.0
+
+
+class EmulatorService:
+    """An emulator that reads pixels and knows its default key pair.
+
+    :param state: directory for its journal and log.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self.port = free_port()
+        self._state = state
+        self._service: Service | None = None
+
+    def __enter__(self) -> Self:
+        log = self._state / "emulator.log"
+        log.unlink(missing_ok=True)
+        module = "airflow_provider_permitocr.emulator"
+        command = [
+            *(sys.executable, "-m", module, "--engine", "rapidocr", "--quota", str(QUOTA)),
+            *("--host", HOST, "--port", str(self.port)),
+            *("--journal", str(self._state / "emulator-journal.jsonl")),
+        ]
+        self._service = Service("The emulator", log, spawn(command, log=log))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._service is not None and self._service.child.poll() is None:
+            end([psutil.Process(self._service.child.pid)], grace=_GRACE_SECONDS)
+
+    @property
+    def airflow_connection(self) -> dict[str, str | int]:
+        """The connection of type ``tencentcloud`` that leads here."""
+        return {
+            "conn_type": "tencentcloud",
+            "login": DEFAULT_SECRET_ID,
+            "password": DEFAULT_SECRET_KEY,
+            "host": HOST,
+            "port": self.port,
+            "schema": "http",
+        }
+
+    def check(self) -> None:
+        """Find out whether it runs.
+
+        :raises ServiceError: it has ended.
+        """
+        if self._service is not None:
+            self._service.check()
+
+    def wait_until_ready(self, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Wait until it answers.
+
+        :raises ServiceError: it has ended.
+        :raises TimeoutError: it does not answer.
+        """
+        deadline = time.monotonic() + _READY_SECONDS
+        while True:
+            self.check()
+            try:
+                self.stats()
+            except httpx.TransportError:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(
+                        f"The emulator does not answer, see {self._state}/emulator.log"
+                    ) from None
+                sleep(0.2)
+            else:
+                return
+
+    def stats(self) -> dict[str, Any]:
+        """Return what the emulator counted since it was started."""
+        answer = httpx.get(f"http://{HOST}:{self.port}/_emulator/stats", timeout=30, trust_env=False)
+        content: dict[str, Any] = answer.raise_for_status().json()
+        return content

@@ -1,0 +1,144 @@
+"""Show the result of a run as a person would like to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+
+from demo.accuracy import Accuracy
+
+_GAP: Final = 2
+
+
+@dataclass(frozen=True)
+class ShownColumn:
+    """A column of a shown table.
+
+    :param name: of the result table's column.
+    :param title: its heading, where the name is too long.
+    :param importance: where the terminal is too narrow, the least important columns are left out.
+    """
+
+    name: str
+    importance: int
+    title: str = ""
+
+
+_FRONTS: Final = (
+    ShownColumn("image_key", 9, "image"),
+    ShownColumn("type", 1),
+    ShownColumn("name", 8),
+    ShownColumn("english_name", 4),
+    ShownColumn("sex", 3),
+    ShownColumn("birthday", 5),
+    ShownColumn("number", 7),
+    ShownColumn("valid_from", 2),
+    ShownColumn("valid_until", 6),
+)
+_BACKS: Final = (
+    ShownColumn("image_key", 9, "image"),
+    ShownColumn("back_type", 1),
+    ShownColumn("back_name", 8),
+    ShownColumn("back_id_number", 7),
+    ShownColumn("back_history_number", 6),
+)
+_OTHERS: Final = (
+    ShownColumn("image_key", 9, "image"),
+    ShownColumn("status", 7),
+    ShownColumn("error_code", 8),
+    ShownColumn("error_message", 1),
+)
+
+
+def show_results(results: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Print the result table: fronts, backs, and the images without fields with their reasons."""
+    recognized = [row for row in results if row["status"] == "recognized"]
+    fronts = [row for row in recognized if row["card_side"] == "FRONT"]
+    backs = [row for row in recognized if row["card_side"] == "BACK"]
+    others = [row for row in results if row["status"] != "recognized"]
+    _show("recognized, front", fronts, _FRONTS, console)
+    _show("recognized, back", backs, _BACKS, console)
+    _show("not recognized, and why", others, _OTHERS, console)
+
+
+def _show(
+    title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[ShownColumn], console: Console
+) -> None:
+    if not rows:
+        return
+    shown = fitting(rows, columns, console.width)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, _GAP, 0, 0), pad_edge=False, show_edge=False)
+    for column in shown:
+        table.add_column(column.title or column.name, no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        table.add_row(*(_text(row[column.name]) for column in shown))
+    left_out = [column.name for column in columns if column not in shown]
+    hint = f"  (no room for {', '.join(left_out)})" if left_out else ""
+    console.print(f"\n[bold]{len(rows)} {title}[/bold][dim]{hint}[/dim]\n", highlight=False)
+    console.print(table, highlight=False)
+
+
+def fitting(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[ShownColumn], width: int
+) -> list[ShownColumn]:
+    """Return the columns to show in a terminal, leaving out the least important ones until they fit.
+
+    :param width: of the terminal, in cells; a Chinese character takes two.
+    """
+    needed = {
+        column: _GAP + max(cell_len(text) for text in _column_texts(rows, column)) for column in columns
+    }
+    shown = list(columns)
+    while len(shown) > 1 and sum(needed[column] for column in shown) > width:
+        shown.remove(min(shown, key=lambda column: column.importance))
+    return shown
+
+
+def _column_texts(rows: Iterable[Mapping[str, Any]], column: ShownColumn) -> list[str]:
+    return [column.title or column.name, *(_text(row[column.name]) for row in rows)]
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else " ".join(str(value).split())
+
+
+def show_accuracy(clean: Accuracy, effect: Accuracy, console: Console) -> None:
+    """Print how much of what was drawn was read, and where it differs."""
+    console.print("\n[bold]Read as drawn[/bold]\n", highlight=False)
+    for name, accuracy in (("clean specimens", clean), ("skewed, blurred, noisy, photocopied", effect)):
+        equal = accuracy.fields - len(accuracy.differences)
+        console.print(
+            f"  {accuracy.percent:5.1f} %  {equal} of {accuracy.fields} fields of {accuracy.images} {name}",
+            highlight=False,
+        )
+        for difference in accuracy.differences:
+            console.print(
+                f"           {difference.image_id} {difference.column}: "
+                f"drawn {difference.drawn!r}, read {difference.read!r}",
+                highlight=False,
+                markup=False,
+            )
+
+
+def show_summary(summary: Any, calls: int, console: Console) -> None:
+    """Print the operator's own summary and what the emulator was asked for in this run.
+
+    :param summary: what the task returned.
+    :param calls: recognitions that the emulator counted.
+    """
+    console.print("\n[bold]The run's summary (the task's XCom)[/bold]\n", highlight=False)
+    for name, value in summary.items() if isinstance(summary, Mapping) else ():
+        console.print(f"  {name:<16} {_counts(value)}", highlight=False, markup=False)
+    console.print(f"\n  The emulator answered {calls} calls in this run.", highlight=False)
+
+
+def _counts(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return ", ".join(f"{name}: {count}" for name, count in value.items()) or "none"

@@ -1,0 +1,187 @@
+"""The demo from its first process to its last line."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from demo.accuracy import compare
+from demo.airflow_api import AirflowApi
+from demo.airflow_services import AirflowOptions, AirflowServices
+from demo.emulator_service import QUOTA, EmulatorService
+from demo.follow import Watched, follow
+from demo.image_list import DrawnImage, read_image_list
+from demo.phases import phase
+from demo.ports import free_port
+from demo.postgres import EmbeddedPostgres
+from demo.processes import Service, spawn
+from demo.report import show_accuracy, show_results, show_summary
+from demo.warehouse import ListedImage, Warehouse
+
+DAG_ID: Final = "permit_ocr_daily"
+POOL: Final = "tencent_permit_ocr"
+WAREHOUSE_DATABASE: Final = "warehouse"
+_UI_PORT: Final = 8080
+_READY_SECONDS: Final = 120.0
+_LOG_LINES: Final = 40
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """Where the demo finds and keeps things.
+
+    :param state: directory for everything it makes; kept for the next run.
+    :param dags: folder with the DAG files.
+    :param keep_running: leave the UI up until interrupted.
+    """
+
+    state: Path
+    dags: Path
+    keep_running: bool = False
+
+
+class RunFailedError(RuntimeError):
+    """The DAG run failed; the message quotes the log of the task that did."""
+
+
+def run_demo(options: DemoOptions, console: Console) -> None:
+    """Run the main job and show what came of it.
+
+    :raises RunFailedError: the DAG run failed.
+    :raises RuntimeError: something could not be started; the message says what to do.
+    """
+    began = time.monotonic()
+    options.state.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as ending:
+        postgres = EmbeddedPostgres(options.state / "postgres")
+        with phase("PostgreSQL is up", console):
+            ending.enter_context(postgres)
+            postgres.create_database(WAREHOUSE_DATABASE)
+        emulator = ending.enter_context(EmulatorService(options.state))
+        connections = {
+            "warehouse": postgres.airflow_connection(WAREHOUSE_DATABASE),
+            "tencentcloud_default": emulator.airflow_connection,
+        }
+        airflow_options = AirflowOptions(
+            options.state / "airflow", options.dags, free_port(_UI_PORT), connections
+        )
+        airflow = ending.enter_context(AirflowServices(airflow_options, postgres))
+        services = Services(airflow, AirflowApi(airflow_options.url), emulator)
+        drawn = _draw_while_airflow_starts(options.state, services, console)
+        warehouse = Warehouse(postgres.dsn(WAREHOUSE_DATABASE))
+        _list_images(drawn, options.state / "images", warehouse)
+        _wait_for_airflow(services, console)
+        summary = _run_dag(services, warehouse, len(drawn), console)
+        _report(drawn, warehouse.results(), summary, int(emulator.stats()["calls"]), console)
+        console.print(f"\n[dim]All this took {time.monotonic() - began:.0f} s.[/dim]", highlight=False)
+        if options.keep_running:
+            _keep_running(airflow_options.url, services, console)
+        else:
+            console.print("Next: [bold]make demo-ui[/bold] leaves Airflow's UI up to click through.")
+
+
+@dataclass(frozen=True)
+class Services:
+    """What runs beside the demo."""
+
+    airflow: AirflowServices
+    api: AirflowApi
+    emulator: EmulatorService
+
+    def check(self) -> None:
+        """Find out whether all of it runs.
+
+        :raises ServiceError: a process has ended.
+        """
+        self.airflow.check()
+        self.emulator.check()
+
+    def wait_until(self, condition: Callable[[], bool], otherwise: str) -> None:
+        """Wait for a condition while everything runs.
+
+        :raises TimeoutError: saying ``otherwise``.
+        """
+        deadline = time.monotonic() + _READY_SECONDS
+        while not condition():
+            self.check()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{otherwise} after {_READY_SECONDS:.0f} s")
+            time.sleep(0.3)
+
+
+def _draw_while_airflow_starts(state: Path, services: Services, console: Console) -> list[DrawnImage]:
+    log = state / "drawing.log"
+    with phase("Images are drawn, Airflow has its database, the emulator reads", console):
+        migration = services.airflow.begin_migration()
+        command = [sys.executable, "-m", "demo.image_list", str(state)]
+        drawing = Service("Drawing the images", log, spawn(command, log=log))
+        services.airflow.finish_migration(migration)
+        services.airflow.start()
+        drawing.wait()
+        services.emulator.wait_until_ready()
+    return read_image_list(state / "truth.jsonl")
+
+
+def _list_images(drawn: list[DrawnImage], directory: Path, warehouse: Warehouse) -> None:
+    rows = [ListedImage(image.image_id, str(directory / image.file), image.card_side) for image in drawn]
+    warehouse.list_images(rows, datetime.now(UTC))
+
+
+def _wait_for_airflow(services: Services, console: Console) -> None:
+    api = services.api
+    with phase("Airflow is up: API server, scheduler, DAG processor", console):
+        services.wait_until(api.is_ready, "Airflow is not healthy")
+        api.log_in()
+        api.set_pool(POOL, QUOTA, "One slot is one request per second of the account's quota")
+        services.wait_until(lambda: api.dag_is_parsed(DAG_ID, services.airflow.started), f"No DAG {DAG_ID}")
+        api.abandon_unfinished_runs(DAG_ID)
+
+
+def _run_dag(services: Services, warehouse: Warehouse, total: int, console: Console) -> Any:
+    api = services.api
+    with phase(f"DAG {DAG_ID} has run in pool {POOL}", console, spinner=False):
+        start, end = warehouse.upload_interval()
+        run_id = api.trigger(DAG_ID, datetime.now(UTC), start, end)
+        watched = Watched(
+            lambda: api.run_state(DAG_ID, run_id), warehouse.count_results, total, services.check
+        )
+        if follow(watched, console) != "success":
+            raise RunFailedError(_failure(api, run_id))
+    results = [api.result(DAG_ID, run_id, task.task_id) for task in api.tasks(DAG_ID, run_id)]
+    return next((result for result in results if isinstance(result, Mapping)), None)
+
+
+def _failure(api: AirflowApi, run_id: str) -> str:
+    failed = [task for task in api.tasks(DAG_ID, run_id) if task.state not in ("success", "skipped")]
+    parts = [f"The DAG run {run_id} failed."]
+    for task in failed:
+        lines = api.log(DAG_ID, run_id, task) if task.try_number else []
+        parts += [f"Task {task.task_id} is {task.state}. The end of its log:", *lines[-_LOG_LINES:]]
+    return "\n".join(parts)
+
+
+def _report(
+    drawn: list[DrawnImage],
+    results: Sequence[Mapping[str, Any]],
+    summary: Any,
+    calls: int,
+    console: Console,
+) -> None:
+    show_results(results, console)
+    show_accuracy(compare(drawn, results, "clean"), compare(drawn, results, "effect"), console)
+    show_summary(summary, calls, console)
+
+
+def _keep_running(url: str, services: Services, console: Console) -> None:
+    console.print(f"\nAirflow's UI: [bold]{url}/dags/{DAG_ID}[/bold] (no login). End it with Ctrl-C.")
+    while True:
+        services.check()
+        time.sleep(1)
