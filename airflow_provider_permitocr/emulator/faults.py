@@ -115,6 +115,8 @@ class Effect:
         _check_type("after_work", self.after_work, bool, "true or false")
         if sum((self.error is not None, self.http_status is not None, self.drop)) > 1:
             raise ValueError("give only one of `error`, `http_status` and `drop`")
+        if self.body is not None and (self.http_status is not None or self.drop):
+            raise ValueError("`body` alters an answer of the API: leave out `http_status` and `drop`")
         if self == Effect(after_work=self.after_work):
             raise ValueError("give at least one of error, http_status, body, content_type, delay and drop")
 

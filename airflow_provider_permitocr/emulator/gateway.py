@@ -17,7 +17,13 @@ from airflow_provider_permitocr.emulator import signature
 from airflow_provider_permitocr.emulator.errors import ApiError
 from airflow_provider_permitocr.emulator.journal import CallRecord
 from airflow_provider_permitocr.emulator.keys import KeyRing
-from airflow_provider_permitocr.emulator.operations import Operation, Operations, Request, find_operation
+from airflow_provider_permitocr.emulator.operations import (
+    INLINE_BYTES,
+    Operation,
+    Operations,
+    Request,
+    find_operation,
+)
 from airflow_provider_permitocr.emulator.parameters import missing
 from airflow_provider_permitocr.emulator.quota import Quota
 
@@ -27,8 +33,6 @@ Clock = Callable[[], float]
 MAX_REQUEST_BYTES: Final = 10 * 1024 * 1024
 #: A larger body is read to its end, up to here, so that the caller gets to read the answer.
 MAX_DRAINED_BYTES: Final = 10 * MAX_REQUEST_BYTES
-#: A megabyte takes 0.8 ms to hash; above this it is done in a thread.
-INLINE_BYTES: Final = 256 * 1024
 
 
 class Gateway:

@@ -37,14 +37,19 @@ class KeyRing:
             raise ApiError("AuthFailure.TokenFailure", "The token has expired.")
         return pair
 
-    def issue(self, account: str, expires_at: float) -> KeyPair:
-        """Make a temporary pair of `account`, valid until `expires_at` (Unix time in seconds)."""
+    def issue(self, account: str, role: str, expires_at: float) -> KeyPair:
+        """Make a temporary pair of `account`.
+
+        :param role: ``roleId:roleSessionName``.
+        :param expires_at: Unix time in seconds until which it is valid.
+        """
         pair = KeyPair(
             f"AKID{secrets.token_hex(16)}",
             secrets.token_hex(16),
             token=secrets.token_urlsafe(48),
             account=account,
             expires_at=expires_at,
+            role=role,
         )
         self._pairs[pair.secret_id] = pair
         return pair

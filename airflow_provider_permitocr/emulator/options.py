@@ -28,7 +28,8 @@ class KeyPair:
     :param secret_key: ``SecretKey``; left out of the repr.
     :param token: makes the pair a temporary one, valid only together with this ``X-TC-Token``.
     :param account: number of the account (uin) that owns the pair.
-    :param expires_at: Unix time from which the pair is refused; never, if None.
+    :param expires_at: Unix time in seconds from which the pair is refused; never, if None.
+    :param role: ``roleId:roleSessionName`` of a pair that was issued for a role.
     :raises ValueError: if an id, key or token is empty, or the id has a slash.
     """
 
@@ -37,6 +38,7 @@ class KeyPair:
     token: str | None = field(default=None, repr=False)
     account: str = DEFAULT_ACCOUNT
     expires_at: float | None = None
+    role: str | None = None
 
     def __post_init__(self) -> None:
         if not self.secret_id or "/" in self.secret_id:

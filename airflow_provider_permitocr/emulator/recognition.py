@@ -17,14 +17,12 @@ from airflow_provider_permitocr.core.api import WARNINGS_FIELD, CardSide
 from airflow_provider_permitocr.emulator.engines import Engine
 from airflow_provider_permitocr.emulator.errors import ApiError
 from airflow_provider_permitocr.emulator.images import check_image, decode_base64, download
-from airflow_provider_permitocr.emulator.operations import Prepared, Request
+from airflow_provider_permitocr.emulator.operations import INLINE_BYTES, Prepared, Request
 from airflow_provider_permitocr.emulator.parameters import missing
 
 logger = logging.getLogger(__name__)
 
 SCHEMA: Final = {"ImageBase64": str, "ImageUrl": str, "RetProfile": bool, "CardSide": str}
-#: Bodies above this size are decoded in a thread: a few milliseconds would hold up all other calls.
-INLINE_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """The service STS: who am I, and temporary keys, so that credentials can be tried for free.
 
-API pages: GetCallerIdentity (cloud.tencent.com/document/product/1312/57073) and AssumeRole
-(cloud.tencent.com/document/product/1312/48197), version 2018-08-13.
+API pages: GetCallerIdentity (cloud.tencent.com/document/api/1312/66098) and AssumeRole
+(cloud.tencent.com/document/api/1312/48197), version 2018-08-13.
 """
 
 from __future__ import annotations
 
 import re
+import zlib
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -34,14 +35,16 @@ class GetCallerIdentity:
         return Prepared(partial(self._work, request.key))
 
     async def _work(self, key: KeyPair) -> dict[str, Any]:
-        temporary = key.expires_at is not None
-        name = f"assumed-role/{key.secret_id}" if temporary else f"uin/{key.account}"
+        if key.role:
+            arn = f"qcs::sts:{key.account}:assumed-role/{key.role.partition(':')[0]}"
+        else:
+            arn = f"qcs::cam::uin/{key.account}:uin/{key.account}"
         return {
-            "Arn": f"qcs::{'sts' if temporary else 'cam'}::uin/{key.account}:{name}",
+            "Arn": arn,
             "AccountId": key.account,
-            "UserId": key.account,
+            "UserId": key.role or key.account,
             "PrincipalId": key.account,
-            "Type": "CAMRole" if temporary else "CAMUser",
+            "Type": "CAMRole" if key.role else "CAMUser",
         }
 
 
@@ -80,10 +83,12 @@ class AssumeRole:
             raise ApiError(
                 "InvalidParameter.OverTimeError", f"`DurationSeconds` must be from 1 to {MAX_SECONDS}."
             )
-        return Prepared(partial(self._work, request.key.account, int(request.arrived) + seconds))
+        role_id = zlib.crc32(parameters["RoleArn"].encode())
+        role = f"{role_id}:{parameters['RoleSessionName']}"
+        return Prepared(partial(self._work, request.key.account, role, int(request.arrived) + seconds))
 
-    async def _work(self, account: str, expires_at: int) -> dict[str, Any]:
-        pair = self._keys.issue(account, expires_at)
+    async def _work(self, account: str, role: str, expires_at: int) -> dict[str, Any]:
+        pair = self._keys.issue(account, role, expires_at)
         return {
             "Credentials": {
                 "Token": pair.token,
