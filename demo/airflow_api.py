@@ -9,11 +9,10 @@ from typing import Any, Final
 import httpx
 
 _UNFINISHED: Final = ("queued", "running")
-#: Parts of a log entry that repeat on every line or are shown otherwise.
-_LOG_NOISE: Final = frozenset(
-    ("timestamp", "level", "event", "error_detail", "logger", "filename", "lineno")
-    + ("ti_id", "map_index", "run_id", "try_number", "task_id", "dag_id")
-)
+#: Parts of a log entry that are not worth a place in its line.
+_SHOWN_OTHERWISE: Final = {"timestamp", "level", "event", "error_detail", "logger", "filename", "lineno"}
+_SAME_ON_EVERY_LINE: Final = {"ti_id", "map_index", "run_id", "try_number", "task_id", "dag_id"}
+_LOG_NOISE: Final = frozenset(_SHOWN_OTHERWISE | _SAME_ON_EVERY_LINE)
 
 
 class AirflowApiError(RuntimeError):

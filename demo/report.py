@@ -13,7 +13,8 @@ from rich.table import Table
 
 from demo.accuracy import Accuracy
 
-_GAP: Final = 2
+_GAP: Final = 2  # one cell of padding, one of rich's box
+_ENOUGH_OF_A_LONG_TEXT: Final = 24
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,13 @@ class ShownColumn:
     :param name: of the result table's column.
     :param title: its heading, where the name is too long.
     :param importance: where the terminal is too narrow, the least important columns are left out.
+    :param long: a text that may be cut.
     """
 
     name: str
     importance: int
     title: str = ""
+    long: bool = False
 
 
 _FRONTS: Final = (
@@ -52,7 +55,7 @@ _OTHERS: Final = (
     ShownColumn("image_key", 9, "image"),
     ShownColumn("status", 7),
     ShownColumn("error_code", 8),
-    ShownColumn("error_message", 1),
+    ShownColumn("error_message", 1, long=True),
 )
 
 
@@ -73,7 +76,7 @@ def _show(
     if not rows:
         return
     shown = fitting(rows, columns, console.width)
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, _GAP, 0, 0), pad_edge=False, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False)
     for column in shown:
         table.add_column(column.title or column.name, no_wrap=True, overflow="ellipsis")
     for row in rows:
@@ -91,17 +94,17 @@ def fitting(
 
     :param width: of the terminal, in cells; a Chinese character takes two.
     """
-    needed = {
-        column: _GAP + max(cell_len(text) for text in _column_texts(rows, column)) for column in columns
-    }
+    needed = {column: _GAP + _natural_width(rows, column) for column in columns}
     shown = list(columns)
     while len(shown) > 1 and sum(needed[column] for column in shown) > width:
         shown.remove(min(shown, key=lambda column: column.importance))
     return shown
 
 
-def _column_texts(rows: Iterable[Mapping[str, Any]], column: ShownColumn) -> list[str]:
-    return [column.title or column.name, *(_text(row[column.name]) for row in rows)]
+def _natural_width(rows: Iterable[Mapping[str, Any]], column: ShownColumn) -> int:
+    texts = [column.title or column.name, *(_text(row[column.name]) for row in rows)]
+    widest = max(cell_len(text) for text in texts)
+    return min(widest, _ENOUGH_OF_A_LONG_TEXT) if column.long else widest
 
 
 def _text(value: Any) -> str:
