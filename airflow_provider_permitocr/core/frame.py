@@ -1,4 +1,4 @@
-"""Records as a DataFrame with the same columns and dtypes, whatever is in them."""
+"""DataFrames at both ends: image references in, records with fixed columns and dtypes out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import pandas as pd
 
+from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.columns import COLUMNS, ColumnKind
-from airflow_provider_permitocr.core.models import Record
+from airflow_provider_permitocr.core.models import ImageRow, Record
 
 #: Days need no nanoseconds, and in seconds they reach further back than 1677.
 DTYPES: Final[dict[ColumnKind, str]] = {
@@ -20,6 +21,38 @@ DTYPES: Final[dict[ColumnKind, str]] = {
     ColumnKind.INTEGER: "Int64",
     ColumnKind.TIMESTAMP: "datetime64[us, UTC]",
 }
+
+
+def image_rows(
+    frame: pd.DataFrame, *, image: str, key: str | None, card_side: str | None, default_side: CardSide
+) -> list[ImageRow]:
+    """Read a frame of image references.
+
+    :param key: column for ``image_key``; None: the index.
+    :param card_side: column with FRONT or BACK, missing for ``default_side``; None: all ``default_side``.
+    :raises ValueError: for a column that is not there, or a side that is neither FRONT nor BACK.
+    """
+    if missing := [column for column in (image, key, card_side) if column and column not in frame.columns]:
+        raise ValueError(
+            f"the frame has no column {', '.join(missing)}; it has {', '.join(map(str, frame.columns))}"
+        )
+    keys = frame.index if key is None else frame[key]
+    sides = [default_side] * len(frame) if card_side is None else _sides(frame[card_side], default_side)
+    return [
+        ImageRow(str(each_key), None if _is_missing(each_image) else each_image, side)
+        for each_key, each_image, side in zip(keys, frame[image], sides, strict=True)
+    ]
+
+
+def _sides(column: pd.Series[Any], default_side: CardSide) -> list[CardSide]:
+    try:
+        return [default_side if _is_missing(side) else CardSide(str(side).strip().upper()) for side in column]
+    except ValueError:
+        raise ValueError(f"column {column.name!r} may hold FRONT, BACK or missing values alone") from None
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
 
 
 def to_frame(records: Sequence[Record]) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import Counter
@@ -15,7 +14,7 @@ from airflow_provider_permitocr.core.errors import RunStoppedError
 from airflow_provider_permitocr.core.models import ImageRow, Outcome, RunSummary
 from airflow_provider_permitocr.core.options import RunOptions
 from airflow_provider_permitocr.core.ports import ImageSource, PermitClient, ResultTarget
-from airflow_provider_permitocr.core.progress import Progress
+from airflow_provider_permitocr.core.progress import Log, Progress
 from airflow_provider_permitocr.core.recognize import Recognizer
 from airflow_provider_permitocr.core.record import to_record
 from airflow_provider_permitocr.core.selection import needs_recognition, tries_before
@@ -38,7 +37,7 @@ class Pipeline:
         options: RunOptions,
         *,
         run_id: str,
-        log: logging.Logger,
+        log: Log,
         stop: threading.Event,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),

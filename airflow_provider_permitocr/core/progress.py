@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Protocol
+
+
+class Log(Protocol):
+    """What is asked of a logger: the standard library's and Airflow's both have it."""
+
+    def info(self, event: str) -> object:
+        """Log one line."""
+        ...
 
 
 class Progress:
@@ -17,7 +25,7 @@ class Progress:
     def __init__(
         self,
         total: int,
-        log: logging.Logger,
+        log: Log,
         *,
         every_seconds: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
@@ -41,7 +49,7 @@ class Progress:
         now = self._clock()
         if now - self._logged_at >= self._every_seconds:
             self._logged_at = now
-            self._log.info("%s", self._line(now, failed))
+            self._log.info(self._line(now, failed))
 
     def _line(self, now: float, failed: int) -> str:
         done = self._skipped + self._processed

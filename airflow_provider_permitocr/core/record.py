@@ -8,7 +8,7 @@ from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.core.models import Outcome, Record, Status
 
 
-def to_record(outcome: Outcome, *, max_tries: int, run_id: str, processed_at: datetime) -> Record:
+def to_record(outcome: Outcome, *, max_tries: int, run_id: str | None, processed_at: datetime) -> Record:
     """Put an outcome into the result's columns; every column is there.
 
     :param max_tries: from this many on, a passing fault counts as failed.

@@ -1,0 +1,79 @@
+"""What Airflow asks a provider about itself; found through the entry point ``apache_airflow_provider``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_permitocr import __version__
+
+_PACKAGE = "airflow_provider_permitocr"
+_TEXT = ["string", "null"]
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Describe this provider as ``provider_info.schema.json`` of Airflow wants it."""
+    return {
+        "package-name": "airflow-provider-permitocr",
+        "name": "Tencent Cloud MainlandPermitOCR",
+        "description": "Recognizes mainland travel permits and loads them into a warehouse table.",
+        "versions": [__version__],
+        "connection-types": [
+            {
+                "connection-type": "tencentcloud",
+                "hook-name": "Tencent Cloud",
+                "hook-class-name": f"{_PACKAGE}.hooks.mainland_permit_ocr.MainlandPermitOcrHook",
+                "ui-field-behaviour": {
+                    "hidden-fields": [],
+                    "relabeling": {
+                        "login": "SecretId",
+                        "password": "SecretKey",
+                        "host": "Endpoint (empty: the site's own)",
+                        "schema": "Protocol (empty: https)",
+                    },
+                    "placeholders": {"host": "ocr.intl.tencentcloudapi.com", "schema": "https"},
+                },
+                "conn-fields": _CONNECTION_FIELDS,
+            }
+        ],
+    }
+
+
+_CONNECTION_FIELDS: dict[str, Any] = {
+    "site": {
+        "label": "Site",
+        "description": "Where the account was opened: Tencent Cloud's international or mainland site",
+        "schema": {"type": _TEXT, "default": "intl", "enum": ["intl", "mainland"]},
+    },
+    "token": {
+        "label": "Token",
+        "description": "Only with temporary credentials of STS",
+        "schema": {"type": _TEXT, "format": "password"},
+    },
+    "requests_per_slot": {
+        "label": "Requests per second and pool slot",
+        "description": "1, unless the pool has other than one slot per request that the quota allows",
+        "schema": {"type": ["number", "null"], "default": 1},
+    },
+    "region": {
+        "label": "Region",
+        "description": "Not needed by this API",
+        "schema": {"type": _TEXT},
+    },
+    "connect_timeout": {
+        "label": "Connect timeout (seconds)",
+        "schema": {"type": ["number", "null"], "default": 5},
+    },
+    "read_timeout": {
+        "label": "Read timeout (seconds)",
+        "schema": {"type": ["number", "null"], "default": 60},
+    },
+    "proxy": {
+        "label": "Proxy URL",
+        "schema": {"type": _TEXT, "format": "password"},
+    },
+    "ca_bundle": {
+        "label": "CA bundle",
+        "description": "File of the certificate authorities to trust, in place of certifi's",
+        "schema": {"type": _TEXT},
+    },
+}

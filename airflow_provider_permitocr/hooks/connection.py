@@ -1,0 +1,71 @@
+"""An Airflow connection of type ``tencentcloud`` as the client's options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_permitocr.core.api import SITES
+from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.tencent.options import ClientOptions
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+
+def client_options(connection: Connection) -> ClientOptions:
+    """Read the fields of a connection; extras are read by name, others are left alone.
+
+    :raises ConfigurationError: naming the field to change.
+    """
+    extra = connection.extra_dejson
+    site = str(extra.get("site") or "intl")
+    if site not in SITES:
+        raise _wrong(connection, f"site must be one of {', '.join(SITES)}, not {site!r}")
+    endpoint = connection.host or None
+    if endpoint and connection.port:
+        endpoint = f"{endpoint}:{connection.port}"
+    try:
+        return ClientOptions(
+            secret_id=connection.login or "",
+            secret_key=connection.password or "",
+            token=extra.get("token") or None,
+            site=SITES[site],
+            endpoint=endpoint,
+            protocol=connection.schema or "https",
+            region=extra.get("region") or "",
+            connect_timeout=_number(extra, "connect_timeout", 5.0),
+            read_timeout=_number(extra, "read_timeout", 60.0),
+            proxy=extra.get("proxy") or None,
+            ca_bundle=extra.get("ca_bundle") or None,
+        )
+    except ValueError as error:
+        raise _wrong(connection, str(error)) from None
+
+
+def requests_per_slot(connection: Connection) -> float:
+    """Return how many requests per second one pool slot stands for.
+
+    :raises ConfigurationError: when it is not above 0.
+    """
+    try:
+        per_slot = _number(connection.extra_dejson, "requests_per_slot", 1.0)
+    except ValueError as error:
+        raise _wrong(connection, str(error)) from None
+    if not per_slot > 0:
+        raise _wrong(connection, f"requests_per_slot must be above 0, not {per_slot!r}")
+    return per_slot
+
+
+def _number(extra: Mapping[str, Any], name: str, default: float) -> float:
+    value = extra.get(name)
+    if value in (None, ""):
+        return default
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a number, not {value!r}") from None
+
+
+def _wrong(connection: Connection, message: str) -> ConfigurationError:
+    return ConfigurationError(f"connection {connection.conn_id!r}: {message}")

@@ -1,0 +1,183 @@
+"""The hook: a connection of type ``tencentcloud``, and recognition for tasks, scripts and notebooks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.models import ImageRow, ImageValue, Outcome, Record
+from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
+from airflow_provider_permitocr.core.recognize import Recognizer
+from airflow_provider_permitocr.core.record import to_record
+from airflow_provider_permitocr.core.stream import completed
+from airflow_provider_permitocr.hooks.connection import client_options, requests_per_slot
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from tencentcloud.ocr.v20181119.ocr_client import OcrClient
+
+    from airflow_provider_permitocr.tencent.client import MainlandPermitClient
+    from airflow_provider_permitocr.tencent.options import ClientOptions
+
+
+class MainlandPermitOcrHook(BaseHook):
+    """Recognizes mainland travel permits with Tencent Cloud's MainlandPermitOCR.
+
+    In a task it keeps to the task's share of the pool, ``pool_slots`` times ``requests_per_slot``
+    requests per second; elsewhere to ``requests_per_slot``, 1 by default.
+
+    :param tencentcloud_conn_id: connection of type ``tencentcloud``.
+    :param ret_profile: ask for the portrait, as base64 in the column ``profile``.
+    :param max_per_second: requests per second, in place of the share.
+    :param max_at_once: requests in flight.
+    :param call_retry: how often a call that met a passing fault is repeated.
+    """
+
+    conn_name_attr = "tencentcloud_conn_id"
+    default_conn_name = "tencentcloud_default"
+    conn_type = "tencentcloud"
+    hook_name = "Tencent Cloud"
+
+    def __init__(
+        self,
+        tencentcloud_conn_id: str = default_conn_name,
+        *,
+        ret_profile: bool = False,
+        max_per_second: float | None = None,
+        max_at_once: int | None = None,
+        call_retry: CallRetry = CallRetry(),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.tencentcloud_conn_id = tencentcloud_conn_id
+        self._ret_profile = ret_profile
+        self._max_per_second = max_per_second
+        self._max_at_once = max_at_once
+        self._call_retry = call_retry
+
+    @cached_property
+    def client_options(self) -> ClientOptions:
+        """The connection as checked options; looked up at first use.
+
+        :raises ConfigurationError: naming the field to change.
+        """
+        return client_options(self.get_connection(self.tencentcloud_conn_id))
+
+    def get_conn(self) -> OcrClient:
+        """Return the official SDK's typed OCR client, signed in with this connection."""
+        from airflow_provider_permitocr.tencent.sdk import ocr_client
+
+        return ocr_client(self.client_options)
+
+    def client(self) -> MainlandPermitClient:
+        """Return this package's own client, whose errors carry a decision."""
+        from airflow_provider_permitocr.tencent.client import MainlandPermitClient
+
+        return MainlandPermitClient(self.client_options)
+
+    def run_options(self, pool_slots: int | None = None) -> RunOptions:
+        """Return the options of a run: its pace and the site's limits.
+
+        :param pool_slots: slots of the task; by default those of the task that is running, if any.
+        :raises ConfigurationError, ValueError: naming the option to change.
+        """
+        slots = pool_slots or _slots_of_running_task() or 1
+        per_slot = requests_per_slot(self.get_connection(self.tencentcloud_conn_id))
+        rate = slots * per_slot if self._max_per_second is None else self._max_per_second
+        return RunOptions(
+            pace=Pace(rate, self._max_at_once),
+            max_base64_bytes=self.client_options.site.max_base64_bytes,
+            ret_profile=self._ret_profile,
+            call_retry=self._call_retry,
+        )
+
+    def recognize(self, image: ImageValue, card_side: CardSide | str = CardSide.FRONT) -> Record:
+        """Recognize one image.
+
+        :param image: http(s) URL, file:// URL, absolute path, data: URI, or the file's bytes.
+        :return: the flattened columns of the result table. Its ``status`` tells how it went: an image
+            that is rejected or fails raises nothing.
+        :raises AccountError: when the account or the connection makes every call fail.
+        """
+        rows = [ImageRow("", image, CardSide(card_side))]
+        return next(iter(self.recognize_rows(rows)))
+
+    def recognize_rows(self, rows: Iterable[ImageRow]) -> Iterator[Record]:
+        """Recognize a stream of rows, several at once; records come in the order of the answers.
+
+        :raises AccountError, ThrottledTooLongError: after yielding what had been answered.
+        """
+        for outcome in self._outcomes(rows):
+            yield to_record(outcome, max_tries=1, run_id=None, processed_at=datetime.now(UTC))
+
+    def recognize_frame(
+        self,
+        frame: pd.DataFrame,
+        *,
+        image: str = "image",
+        key: str | None = None,
+        card_side: str | None = None,
+        default_side: CardSide | str = CardSide.FRONT,
+    ) -> pd.DataFrame:
+        """Recognize a frame of image references.
+
+        :param frame: one row per image.
+        :param image: name of its column with the images, see ``recognize``.
+        :param key: column for ``image_key``; by default the index.
+        :param card_side: column with FRONT or BACK; missing there means ``default_side``.
+        :return: one row per row of ``frame``, in its order and with its index; the columns of the result
+            table, with fixed dtypes.
+        :raises ValueError: for a column that is not there, or a side that is neither FRONT nor BACK.
+        :raises AccountError: when the account or the connection makes every call fail.
+        """
+        from airflow_provider_permitocr.core.frame import image_rows, to_frame
+
+        rows = image_rows(
+            frame, image=image, key=key, card_side=card_side, default_side=CardSide(default_side)
+        )
+        # A list of images may hold one twice, so answers are matched by place and not by key.
+        place = {id(row): number for number, row in enumerate(rows)}
+        now = datetime.now(UTC)
+        records: list[Record] = [{} for _ in rows]
+        for outcome in self._outcomes(rows):
+            record = to_record(outcome, max_tries=1, run_id=None, processed_at=now)
+            records[place[id(outcome.row)]] = record
+        return to_frame(records).set_index(frame.index)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask STS whose credentials these are; costs nothing. Called by the UI's test button."""
+        from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
+
+        from airflow_provider_permitocr.core.errors import ConfigurationError
+        from airflow_provider_permitocr.tencent.sdk import caller_identity
+
+        try:
+            return True, f"The credentials are valid: {caller_identity(self.client_options)}"
+        except TencentCloudSDKException as error:
+            return False, f"{error.get_code()}: {error.get_message()}"
+        except ConfigurationError as error:
+            return False, str(error)
+
+    def _outcomes(self, rows: Iterable[ImageRow]) -> Iterator[Outcome]:
+        options, stop = self.run_options(), threading.Event()
+        recognizer = Recognizer(self.client(), options, stop)
+        stream = completed(recognizer.recognize, rows, max_at_once=options.pace.threads, stop=stop)
+        with closing(stream):
+            for outcomes in stream:
+                yield from outcomes
+
+
+def _slots_of_running_task() -> int | None:
+    from airflow.sdk import get_current_context
+
+    try:
+        return int(get_current_context()["ti"].task.pool_slots)
+    except RuntimeError:
+        return None

@@ -1,0 +1,35 @@
+"""An Airflow connection of any SQL database as a SQLAlchemy engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from airflow_provider_permitocr.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+def sql_engine(conn_id: str) -> Engine:
+    """Make an engine through the connection's own hook, which knows its credentials and drivers.
+
+    :raises ConfigurationError: when there is no such connection, or it is not of a SQL database.
+    """
+    try:
+        hook = BaseHook.get_hook(conn_id)
+    except AirflowNotFoundException:
+        raise ConfigurationError(
+            f"there is no connection {conn_id!r}; add it under Admin > Connections, or correct conn_id"
+        ) from None
+    if not hasattr(hook, "get_sqlalchemy_engine"):
+        raise ConfigurationError(
+            f"connection {conn_id!r} is of type {getattr(hook, 'conn_type', 'unknown')!r}, which is no SQL"
+            " database; name another connection in conn_id"
+        )
+    # An error or a log line never shows the values of a statement; a connection that was closed while
+    # the calls went on is replaced unnoticed.
+    engine: Engine = hook.get_sqlalchemy_engine({"hide_parameters": True, "pool_pre_ping": True})
+    return engine

@@ -1,0 +1,168 @@
+"""The operator: an image table in, a table of recognized permits out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from airflow_provider_permitocr.core.errors import AccountError, ConfigurationError, PermitOcrError
+from airflow_provider_permitocr.core.options import Batch, CallRetry, Pace
+from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
+
+if TYPE_CHECKING:
+    import jinja2
+    from airflow.sdk import Context
+    from sqlalchemy import Engine
+
+    from airflow_provider_permitocr.core.models import RunSummary
+
+__all__ = ["Batch", "CallRetry", "ImageQuery", "ImageTable", "MainlandPermitOcrOperator", "ResultTable"]
+
+
+class MainlandPermitOcrOperator(BaseOperator):
+    """Recognizes the images of a list and writes one row per image and side into a table.
+
+    Run it in a pool with as many slots as the account may send requests per second (20, unless it was
+    raised): a task with ``pool_slots=k`` sends at most ``k`` requests per second, so that the scheduler
+    keeps all tasks together within the quota.
+
+    Images that an earlier run has settled are skipped. Returns the run's summary in numbers; no value of
+    any document leaves the result table.
+
+    :param source: the image list, an ``ImageTable`` or an ``ImageQuery``. Templated inside.
+    :param target: the ``ResultTable``. Templated inside.
+    :param tencentcloud_conn_id: connection of type ``tencentcloud``. Templated.
+    :param ret_profile: ask for the portrait too, and keep it as base64 in ``profile``.
+    :param max_per_second: requests per second; by default ``pool_slots`` times the connection's
+        ``requests_per_slot``.
+    :param max_at_once: requests in flight; by default what that rate needs.
+    :param batch: how often answers are committed.
+    :param call_retry: how often a call that met a passing fault is repeated.
+    :param max_tries: runs that try an image before a passing fault counts as failed.
+    """
+
+    template_fields: Sequence[str] = ("source", "target", "tencentcloud_conn_id")
+    template_ext: Sequence[str] = (".sql",)
+    ui_color = "#e8f1fb"
+
+    def __init__(
+        self,
+        *,
+        source: ImageTable | ImageQuery,
+        target: ResultTable,
+        tencentcloud_conn_id: str = "tencentcloud_default",
+        ret_profile: bool = False,
+        max_per_second: float | None = None,
+        max_at_once: int | None = None,
+        batch: Batch = Batch(),
+        call_retry: CallRetry = CallRetry(),
+        max_tries: int = 3,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        _require_type("source", source, (ImageTable, ImageQuery))
+        _require_type("target", target, (ResultTable,))
+        Pace(1 if max_per_second is None else max_per_second, max_at_once)
+        self.source = source
+        self.target = target
+        self.tencentcloud_conn_id = tencentcloud_conn_id
+        self.ret_profile = ret_profile
+        self.max_per_second = max_per_second
+        self.max_at_once = max_at_once
+        self.batch = batch
+        self.call_retry = call_retry
+        self.max_tries = max_tries
+        self._stop: threading.Event | None = None
+
+    def render_template(
+        self,
+        content: Any,
+        context: Context,
+        jinja_env: jinja2.Environment | None = None,
+        seen_oids: set[int] | None = None,
+    ) -> Any:
+        """Render the values inside ``source`` and ``target`` into copies of them.
+
+        Airflow would set them on the objects themselves, which the DAG holds and every run shares.
+        """
+        if not isinstance(content, ImageTable | ImageQuery | ResultTable):
+            return super().render_template(content, context, jinja_env, seen_oids)
+        rendered = {
+            name: super(MainlandPermitOcrOperator, self).render_template(
+                getattr(content, name), context, jinja_env, seen_oids
+            )
+            for name in content.template_fields
+        }
+        return replace(content, **rendered)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Run the pipeline, and turn its errors into Airflow's.
+
+        :return: the summary: counts by status and error code, calls, elapsed time, rate reached.
+        """
+        self._stop = threading.Event()
+        try:
+            summary = self._run(run_id=str(context.get("run_id", "")), stop=self._stop)
+        except (ConfigurationError, AccountError) as error:
+            # Trying again changes nothing, so Airflow should not.
+            raise AirflowFailException(str(error)) from error
+        except PermitOcrError as error:
+            raise AirflowException(str(error)) from error
+        self.log.info("Done: %s", summary.as_dict())
+        return summary.as_dict()
+
+    def on_kill(self) -> None:
+        """End the run early: what has been answered is written, the rest is left for the next run."""
+        if self._stop is not None:
+            self._stop.set()
+
+    def _run(self, run_id: str, stop: threading.Event) -> RunSummary:
+        from airflow_provider_permitocr.core.pipeline import Pipeline
+        from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+        from airflow_provider_permitocr.sql.image_source import SqlImageSource
+        from airflow_provider_permitocr.sql.result_target import SqlResultTarget
+
+        hook = MainlandPermitOcrHook(
+            self.tencentcloud_conn_id,
+            ret_profile=self.ret_profile,
+            max_per_second=self.max_per_second,
+            max_at_once=self.max_at_once,
+            call_retry=self.call_retry,
+        )
+        options = replace(hook.run_options(self.pool_slots), batch=self.batch, max_tries=self.max_tries)
+        with _engines(self.source.conn_id, self.target.conn_id) as (source_engine, target_engine):
+            pipeline = Pipeline(
+                SqlImageSource(source_engine, self.source),
+                hook.client(),
+                SqlResultTarget(target_engine, self.target),
+                options,
+                run_id=run_id,
+                log=self.log,
+                stop=stop,
+            )
+            return pipeline.run()
+
+
+@contextmanager
+def _engines(*conn_ids: str) -> Iterator[list[Engine]]:
+    from airflow_provider_permitocr.hooks.sql_engine import sql_engine
+
+    with ExitStack() as stack:
+        engines: dict[str, Engine] = {}
+        for conn_id in conn_ids:
+            if conn_id not in engines:
+                engines[conn_id] = sql_engine(conn_id)
+                stack.callback(engines[conn_id].dispose)
+        yield [engines[conn_id] for conn_id in conn_ids]
+
+
+def _require_type(name: str, value: object, types: tuple[type, ...]) -> None:
+    if not isinstance(value, types):
+        expected = " or ".join(each.__name__ for each in types)
+        raise TypeError(f"{name} must be an {expected}, not {type(value).__name__}")

@@ -1,0 +1,138 @@
+"""The image list as something to select from, its columns checked and typed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, NoSuchTableError, OperationalError, SQLAlchemyError
+
+from airflow_provider_permitocr.core.errors import SourceError
+from airflow_provider_permitocr.sql.errors import describe
+from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, split_schema
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What to select, under fixed names: key, image, card_side, updated_at.
+
+    :param where: bounds of the list, if any.
+    """
+
+    source: sa.FromClause
+    key: sa.ColumnElement[Any]
+    image: sa.ColumnElement[Any]
+    card_side: sa.ColumnElement[str]
+    updated_at: sa.ColumnElement[Any]
+    where: tuple[sa.ColumnElement[bool], ...] = ()
+
+
+def open_listing(connection: sa.Connection, described: ImageTable | ImageQuery) -> Listing:
+    """Find the described list in the database.
+
+    :raises SourceError: naming the table, column or part of the statement to change.
+    """
+    if isinstance(described, ImageQuery):
+        source: sa.FromClause = _query(connection, described)
+        where: tuple[sa.ColumnElement[bool], ...] = ()
+    else:
+        source = _table(connection, described)
+        where = _bounds(source, described)
+    key, image, side, updated_at = described.columns
+    return Listing(
+        source,
+        key=source.c[key],
+        image=source.c[image],
+        card_side=_card_side(source, side, str(described.default_side)),
+        updated_at=source.c[updated_at] if updated_at else sa.null(),
+        where=where,
+    )
+
+
+def _table(connection: sa.Connection, described: ImageTable) -> sa.FromClause:
+    schema, name = split_schema(described.table)
+    inspector = sa.inspect(connection)
+    try:
+        found = {column["name"]: column["type"] for column in inspector.get_columns(name, schema)}
+    except NoSuchTableError:
+        known = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
+        raise SourceError(
+            f"connection {described.conn_id!r} has no table {described.table!r}{_hint(name, known)}"
+        ) from None
+    _require_columns(described, found)
+    columns = [sa.column(column, found[column]) for column in described.columns if column]
+    return sa.table(name, *columns, schema=schema)
+
+
+def _query(connection: sa.Connection, described: ImageQuery) -> sa.FromClause:
+    statement = sa.text(described.sql.strip().rstrip(";"))
+    try:
+        # Left untyped, a text value takes the type that the database finds in the statement; typed, a date
+        # given as text would be compared as text.
+        statement = statement.bindparams(
+            *(
+                sa.bindparam(name, value, sa.types.NULLTYPE if isinstance(value, str) else None)
+                for name, value in described.parameters.items()
+            )
+        )
+        probe: sa.Select[Any] = sa.select(sa.literal_column("*")).select_from(
+            statement.columns().subquery("listed")
+        )
+        found = list(connection.execute(probe.limit(0)).keys())
+    except SQLAlchemyError as error:
+        if isinstance(error, OperationalError) and connection.dialect.name != "sqlite":
+            raise
+        reason = describe(error) if isinstance(error, DBAPIError) else str(error).partition("\n")[0]
+        raise SourceError(f"the SELECT on connection {described.conn_id!r} does not work: {reason}") from None
+    _require_columns(described, found)
+    return statement.columns(*(sa.column(name) for name in found)).subquery("listed")
+
+
+def _require_columns(described: ImageTable | ImageQuery, found: Iterable[str]) -> None:
+    known = list(found)
+    purposes = ("key", "image", "card_side", "updated_at")
+    for purpose, column in zip(purposes, described.columns, strict=True):
+        if column is not None and column not in known:
+            raise SourceError(
+                f"the image list has no column {column!r} ({purpose}){_hint(column, known)};"
+                f" it has {', '.join(known)}"
+            )
+
+
+def _hint(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=2)
+    return f"; did you mean {' or '.join(repr(each) for each in close)}?" if close else ""
+
+
+def _card_side(source: sa.FromClause, column: str | None, default: str) -> sa.ColumnElement[str]:
+    if column is None:
+        return sa.literal(default, sa.String(8))
+    text = sa.func.upper(sa.func.trim(sa.cast(source.c[column], sa.String(64))))
+    return sa.func.coalesce(text, default)
+
+
+def _bounds(source: sa.FromClause, described: ImageTable) -> tuple[sa.ColumnElement[bool], ...]:
+    if described.updated_at is None:
+        return ()
+    column = source.c[described.updated_at]
+    bounds = []
+    if described.since:
+        bounds.append(column >= _moment("since", described.since, column.type))
+    if described.until:
+        bounds.append(column < _moment("until", described.until, column.type))
+    return tuple(bounds)
+
+
+def _moment(name: str, value: str | datetime, column_type: sa.types.TypeEngine[Any]) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        raise SourceError(f"{name} must be a time such as 2026-01-31T00:00:00+00:00, not {value!r}") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    keeps_zone = getattr(column_type, "timezone", False)
+    # A column without time zone is read as UTC, as everywhere in this package.
+    return moment if keeps_zone else moment.astimezone(UTC).replace(tzinfo=None)

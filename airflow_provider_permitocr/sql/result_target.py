@@ -1,0 +1,122 @@
+"""The result table: made where missing, asked what is settled, written in whole batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.columns import KEY_COLUMNS
+from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.core.models import Previous, RowKey, Status
+from airflow_provider_permitocr.sql.errors import database_errors, describe
+from airflow_provider_permitocr.sql.result_schema import result_table
+from airflow_provider_permitocr.sql.tables import ResultTable, split_schema
+from airflow_provider_permitocr.sql.upsert import upsert
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_EXAMPLES: Final = 5
+
+
+class SqlResultTarget:
+    """The result table of a ``ResultTable``, on any database that SQLAlchemy speaks to."""
+
+    def __init__(self, engine: sa.Engine, described: ResultTable) -> None:
+        self._engine = engine
+        self._described = described
+        self._table = result_table(described.table)
+
+    def prepare(self) -> None:
+        """Create the table if it is missing, or check that it can take the rows.
+
+        :raises TargetError: naming what to change.
+        :raises DatabaseError: when the database cannot be reached.
+        """
+        schema, name = split_schema(self._described.table)
+        with database_errors(f"preparing the result table {self._described.table!r}"):
+            if not sa.inspect(self._engine).has_table(name, schema):
+                self._create()
+            self._check(sa.inspect(self._engine), name, schema)
+
+    def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
+        """Return what the table says of these rows already."""
+        if not row_keys:
+            return {}
+        columns = self._table.c
+        wanted = sa.select(
+            columns.image_key,
+            columns.card_side,
+            columns.status,
+            columns.tries,
+            columns.image_updated_at,
+            columns.processed_at,
+        ).where(columns.image_key.in_({image_key for image_key, _ in row_keys}))
+        doing = f"reading the result table {self._described.table!r}"
+        with database_errors(doing), self._engine.connect() as connection:
+            rows = connection.execute(wanted).all()
+        return {
+            (row.image_key, CardSide(row.card_side)): Previous(
+                Status(row.status), row.tries or 0, _utc(row.image_updated_at or row.processed_at)
+            )
+            for row in rows
+        }
+
+    def write(self, frame: pd.DataFrame) -> None:
+        """Insert or replace the frame's rows by key, all of them or none.
+
+        :raises DatabaseError: when the database refuses them or cannot be reached.
+        """
+        from airflow_provider_permitocr.core.frame import to_rows
+
+        doing = f"writing {len(frame)} rows to the result table {self._described.table!r}"
+        with database_errors(doing), self._engine.begin() as connection:
+            upsert(connection, self._table, to_rows(frame))
+
+    def _create(self) -> None:
+        try:
+            self._table.create(self._engine, checkfirst=True)
+        except SQLAlchemyError as error:
+            schema, name = split_schema(self._described.table)
+            # Two tasks may create it at the same moment; the second is refused and needs nothing more.
+            if sa.inspect(self._engine).has_table(name, schema):
+                return
+            if isinstance(error, OperationalError) and self._engine.dialect.name != "sqlite":
+                raise
+            raise TargetError(
+                f"the result table {self._described.table!r} could not be created: {describe(error)};"
+                " create its schema, or grant the connection's user the right to create tables"
+            ) from None
+
+    def _check(self, inspector: sa.Inspector, name: str, schema: str | None) -> None:
+        found = {column["name"] for column in inspector.get_columns(name, schema)}
+        missing = [column.name for column in self._table.columns if column.name not in found]
+        if missing:
+            raise TargetError(
+                f"the table {self._described.table!r} exists already, but lacks {len(missing)} of the result's"
+                f" columns, such as {', '.join(missing[:_EXAMPLES])}; add them, or name another table, which"
+                " will then be created"
+            )
+        if not _has_unique_keys(inspector, name, schema):
+            raise TargetError(
+                f"the result table {self._described.table!r} has no primary key or unique constraint on"
+                f" ({', '.join(KEY_COLUMNS)}); without it rows could not be replaced"
+            )
+
+
+def _has_unique_keys(inspector: sa.Inspector, name: str, schema: str | None) -> bool:
+    keys = set(KEY_COLUMNS)
+    if set(inspector.get_pk_constraint(name, schema)["constrained_columns"]) == keys:
+        return True
+    unique: list[Any] = [each["column_names"] for each in inspector.get_unique_constraints(name, schema)]
+    unique += [index["column_names"] for index in inspector.get_indexes(name, schema) if index["unique"]]
+    return any(set(columns) == keys for columns in unique)
+
+
+def _utc(value: datetime | None) -> datetime | None:
+    return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
