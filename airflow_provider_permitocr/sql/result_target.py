@@ -98,7 +98,7 @@ class SqlResultTarget:
         missing = [column.name for column in self._table.columns if column.name not in found]
         if missing:
             raise TargetError(
-                f"the table {self._described.table!r} exists already, but lacks {len(missing)} of the result's"
+                f"the table {self._described.table!r} exists already, but lacks {len(missing)} result"
                 f" columns, such as {', '.join(missing[:_EXAMPLES])}; add them, or name another table, which"
                 " will then be created"
             )

@@ -1,0 +1,39 @@
+"""Every night: recognize the permit images that came in during the day before."""
+
+from __future__ import annotations
+
+import pendulum
+from airflow.sdk import DAG, CronDataIntervalTimetable
+
+from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+    ImageTable,
+    MainlandPermitOcrOperator,
+    ResultTable,
+)
+
+with DAG(
+    dag_id="permit_ocr_daily",
+    schedule=CronDataIntervalTimetable("0 2 * * *", timezone="UTC"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 2},
+    tags=["permit-ocr"],
+    doc_md=__doc__,
+):
+    MainlandPermitOcrOperator(
+        task_id="recognize_permits",
+        source=ImageTable(
+            "permit_images",
+            conn_id="warehouse",
+            key="image_id",
+            image="image",
+            card_side="card_side",
+            updated_at="uploaded_at",
+            since="{{ data_interval_start }}",
+            until="{{ data_interval_end }}",
+        ),
+        target=ResultTable("permits", conn_id="warehouse"),
+        pool="tencent_permit_ocr",
+        pool_slots=20,
+    )
