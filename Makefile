@@ -1,0 +1,57 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+# The first of these that is there and new enough makes the virtual environment.
+PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3 python
+BIN := .venv/bin
+UV := $(BIN)/uv
+STAMP := .venv/.installed
+
+.PHONY: help demo demo-ui test lint format accuracy install constraints sdk-packages wheel clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+demo: $(STAMP) ## Run the main job for real: PostgreSQL, Airflow's scheduler, an emulator that reads pixels
+	@$(BIN)/python -m demo
+
+demo-ui: $(STAMP) ## The same, and leave Airflow's UI up until Ctrl-C
+	@$(BIN)/python -m demo --ui
+
+test: lint sdk-packages ## Set up, check types and style, run all tests
+	$(BIN)/python -m pytest
+
+lint: $(STAMP) ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## Mend style where that can be done by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+accuracy: $(STAMP) ## Report how many drawn fields the emulator reads back, by field and by effect
+	$(BIN)/python -m airflow_provider_permitocr.emulator.specimens.accuracy --count 10
+
+install: $(STAMP) ## Only set up .venv
+
+$(UV):
+	@python=; for each in $(PYTHONS); do \
+	  if $$each -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; \
+	  then python=$$each; break; fi; done; \
+	if [ -z "$$python" ]; then echo "Python 3.11 to 3.14 is needed; install it, or name it: make PYTHON=/path/to/python"; exit 1; fi; \
+	$$python -m venv .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+
+$(STAMP): setup.cfg pyproject.toml constraints.txt | $(UV)
+	@echo "Installing into .venv ..."
+	@$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[emulator,demo,dev]'
+	@touch $@
+
+constraints: $(UV) ## Pin anew all packages that setup.cfg asks for
+	$(UV) pip compile setup.cfg --all-extras --universal --python-version 3.11 --no-header --no-annotate \
+	  --upgrade --quiet -o constraints.txt
+
+wheel: $(STAMP) ## Build the wheel into dist/
+	$(BIN)/python -m build --wheel --outdir dist .
+
+clean: ## Remove everything that was made here
+	rm -rf .venv .venv-* .cache .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
