@@ -146,6 +146,7 @@ def _environment(options: AirflowOptions, database: str) -> dict[str, str]:
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": "4",
         "CORE__LOAD_EXAMPLES": "False",
+        "CORE__DEFAULT_TASK_RETRY_DELAY": "3",
         "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "CORE__TEST_CONNECTION": "Enabled",
         "CORE__EXECUTION_API_SERVER_URL": f"{options.url}/execution/",

@@ -78,7 +78,8 @@ def _show(
     shown = fitting(rows, columns, console.width)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False)
     for column in shown:
-        table.add_column(column.title or column.name, no_wrap=True, overflow="ellipsis")
+        room = None if column.long else _natural_width(rows, column)
+        table.add_column(column.title or column.name, no_wrap=True, overflow="ellipsis", min_width=room)
     for row in rows:
         table.add_row(*(_text(row[column.name]) for column in shown))
     left_out = [column.name for column in columns if column not in shown]
@@ -136,12 +137,14 @@ def show_summary(summary: Any, calls: int, console: Console) -> None:
     :param calls: recognitions that the emulator counted.
     """
     console.print("\n[bold]The run's summary (the task's XCom)[/bold]\n", highlight=False)
+    lines = Table.grid(padding=(0, 2), pad_edge=False)
     for name, value in summary.items() if isinstance(summary, Mapping) else ():
-        console.print(f"  {name:<16} {_counts(value)}", highlight=False, markup=False)
+        lines.add_row(f"  {name}", _counts(value))
+    console.print(lines, highlight=False)
     console.print(f"\n  The emulator answered {calls} calls in this run.", highlight=False)
 
 
-def _counts(value: Any) -> Any:
+def _counts(value: Any) -> str:
     if not isinstance(value, Mapping):
-        return value
+        return str(value)
     return ", ".join(f"{name}: {count}" for name, count in value.items()) or "none"
