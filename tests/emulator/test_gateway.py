@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.emulator.conftest import Caller
+
+
+def test_refusals_have_status_200_and_exactly_the_content_type_that_the_sdk_checks(caller: Caller) -> None:
+    response = caller.post(b"{}", drop="Authorization")
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "application/json"
+    assert set(response.json()["Response"]) == {"Error", "RequestId"}
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        ("X-TC-Action", "MissingParameter"),
+        ("X-TC-Version", "MissingParameter"),
+        ("X-TC-Timestamp", "MissingParameter"),
+        ("Authorization", "AuthFailure.InvalidAuthorization"),
+    ],
+)
+def test_missing_common_parameter_is_named(caller: Caller, header: str, code: str) -> None:
+    assert caller.post(b"{}", drop=header).json()["Response"]["Error"]["Code"] == code
+
+
+def test_changed_body_breaks_the_signature(caller: Caller) -> None:
+    authorization = caller.post(b"{}").request.headers["Authorization"]
+    response = caller.post(b'{"CardSide": "BACK"}', Authorization=str(authorization))
+    assert response.json()["Response"]["Error"]["Code"] == "AuthFailure.SignatureFailure"
+
+
+def test_charset_in_the_content_type_is_fine(caller: Caller) -> None:
+    response = caller.post(b"{}", content_type="application/json; charset=utf-8")
+    assert response.json()["Response"]["Error"]["Code"] == "MissingParameter"
+
+
+def test_other_content_types_are_refused(caller: Caller) -> None:
+    response = caller.post(b"a=1", content_type="application/x-www-form-urlencoded")
+    assert response.json()["Response"]["Error"]["Code"] == "UnsupportedProtocol"
+
+
+@pytest.mark.parametrize("size", [10 * 1024 * 1024 + 1, 24 * 1024 * 1024])
+def test_request_above_10_megabytes_is_answered_after_it_was_read(caller: Caller, size: int) -> None:
+    response = caller.post(b" " * size)
+    assert response.json()["Response"]["Error"]["Code"] == "RequestSizeLimitExceeded"
+
+
+def test_request_of_10_megabytes_passes_the_gateway(caller: Caller) -> None:
+    body = b'{"CardSide": "FRONT"}'.ljust(10 * 1024 * 1024)
+    assert caller.post(body).json()["Response"]["Error"]["Code"] == "MissingParameter"
+
+
+def test_chinese_messages_for_those_who_ask(caller: Caller) -> None:
+    english = caller.post(b"{}").json()["Response"]["Error"]
+    chinese = caller.post(b"{}", X_TC_Language="zh-CN").json()["Response"]["Error"]
+    assert english["Code"] == chinese["Code"]
+    assert english["Message"].isascii()
+    assert "缺少" in chinese["Message"]
