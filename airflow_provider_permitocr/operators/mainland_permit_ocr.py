@@ -111,7 +111,7 @@ class MainlandPermitOcrOperator(BaseOperator):
             summary = self._run(run_id=str(context.get("run_id", "")), stop=self._stop)
         except (ConfigurationError, AccountError) as error:
             # Trying again changes nothing, so Airflow should not.
-            raise AirflowFailException(str(error)) from error
+            raise AirflowFailException(str(error)) from None
         except PermitOcrError as error:
             raise AirflowException(str(error)) from error
         self.log.info("Done: %s", summary.as_dict())

@@ -24,6 +24,9 @@ class MainlandPermitClient:
     def __init__(self, options: ClientOptions) -> None:
         self._options = options
         self._local = threading.local()
+        # Importing the SDK takes longer than the turns between calls: done by the first calls themselves,
+        # they would all go out at once afterwards.
+        self._client()
 
     def recognize(self, request: PermitRequest) -> PermitResponse:
         """Make one call and return its output fields.
