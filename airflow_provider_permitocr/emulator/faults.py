@@ -117,7 +117,7 @@ class Effect:
             raise ValueError("give only one of `error`, `http_status` and `drop`")
         if self.body is not None and (self.http_status is not None or self.drop):
             raise ValueError("`body` alters an answer of the API: leave out `http_status` and `drop`")
-        if self == Effect(after_work=self.after_work):
+        if not (self.replaces_answer or self.body or self.content_type or self.delay):
             raise ValueError("give at least one of error, http_status, body, content_type, delay and drop")
 
     @property

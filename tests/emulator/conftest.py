@@ -1,13 +1,15 @@
-"""A running emulator with an engine that needs no models, and ways to call it."""
+"""A running emulator with an engine that needs no models, ways to call it, and a place for images."""
 
 from __future__ import annotations
 
 import base64
 import io
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -53,6 +55,39 @@ class StoppedClock:
 
     def __call__(self) -> float:
         return self.now
+
+
+class ImageServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), ImageHandler)
+        self.files: dict[str, bytes] = {}
+        self.closing = threading.Event()
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.server_port}{path}"
+
+
+class ImageHandler(BaseHTTPRequestHandler):
+    server: ImageServer
+
+    def do_GET(self) -> None:
+        if self.path == "/slow":
+            self.server.closing.wait(10)
+        elif self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "/image")
+            self.end_headers()
+        elif self.path in self.server.files:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(self.server.files[self.path])
+        else:
+            self.send_error(404)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the tests' output to the tests."""
 
 
 @dataclass(frozen=True)
@@ -159,3 +194,14 @@ def jpeg() -> bytes:
 @pytest.fixture(scope="session")
 def gif() -> bytes:
     return encode(Image.effect_noise((64, 40), 40), "GIF")
+
+
+@pytest.fixture
+def image_server() -> Iterator[ImageServer]:
+    with ImageServer() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.closing.set()
+        server.shutdown()
+        thread.join()
