@@ -1,0 +1,164 @@
+"""Real pieces that several test directories share: databases, an emulator, specimens, an HTTP server."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.core.api import CardSide, ImageFormat
+from airflow_provider_permitocr.emulator.engines.label import LabelEngine
+from airflow_provider_permitocr.emulator.options import EmulatorOptions
+from airflow_provider_permitocr.emulator.running import RunningEmulator, start_emulator
+from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen, draw_specimen
+from demo.postgres import EmbeddedPostgres
+
+NewEngine = Callable[..., sa.Engine]
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL server of this test session."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "data") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres: EmbeddedPostgres) -> Iterator[Callable[[], str]]:
+    """Make an empty PostgreSQL database at each call and return its name."""
+    numbers = count(1)
+    with psycopg.connect(postgres.dsn("postgres"), autocommit=True) as connection:
+
+        def make() -> str:
+            name = f"test_{next(numbers)}"
+            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+            return name
+
+        yield make
+
+
+@pytest.fixture
+def postgres_database(new_database: Callable[[], str]) -> str:
+    """Name of an empty PostgreSQL database of this test alone; see `postgres` for ways to reach it."""
+    return new_database()
+
+
+@pytest.fixture
+def new_engine() -> Iterator[NewEngine]:
+    """Make SQLAlchemy engines set up as the provider's are; they are closed after the test."""
+    with ExitStack() as stack:
+
+        def make(url: str, **options: Any) -> sa.Engine:
+            engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, **options)
+            stack.callback(engine.dispose)
+            return engine
+
+        yield make
+
+
+@pytest.fixture
+def postgres_engine(postgres: EmbeddedPostgres, postgres_database: str, new_engine: NewEngine) -> sa.Engine:
+    """An engine on this test's PostgreSQL database, through psycopg 3."""
+    return new_engine(postgres.dsn(postgres_database, "psycopg"))
+
+
+@pytest.fixture
+def sqlite_engine(tmp_path: Path, new_engine: NewEngine) -> sa.Engine:
+    """An engine on an empty SQLite file of this test."""
+    return new_engine(f"sqlite:///{tmp_path / 'warehouse.db'}")
+
+
+@pytest.fixture(params=["psycopg", "psycopg2", "sqlite"])
+def database(request: pytest.FixtureRequest, new_engine: NewEngine) -> sa.Engine:
+    """An empty database; the test runs on PostgreSQL through both drivers, and on SQLite."""
+    if request.param == "sqlite":
+        engine: sa.Engine = request.getfixturevalue("sqlite_engine")
+        return engine
+    server: EmbeddedPostgres = request.getfixturevalue("postgres")
+    return new_engine(server.dsn(request.getfixturevalue("postgres_database"), request.param))
+
+
+@pytest.fixture
+def start_label_emulator() -> Iterator[Callable[..., RunningEmulator]]:
+    """Start emulators with the `label` engine and no quota; `EmulatorOptions` by name, `clock`, `sleep`."""
+    with ExitStack() as stack:
+
+        def start(**options: Any) -> RunningEmulator:
+            injected = {name: options.pop(name) for name in ("clock", "sleep") if name in options}
+            defaults: dict[str, Any] = {"quota": 0, "engine": "label"}
+            described = EmulatorOptions(**(defaults | options))
+            return stack.enter_context(start_emulator(described, LabelEngine(), **injected))
+
+        yield start
+
+
+@pytest.fixture
+def emulator(start_label_emulator: Callable[..., RunningEmulator]) -> RunningEmulator:
+    """A running emulator with the `label` engine, the default key pair and no quota."""
+    return start_label_emulator()
+
+
+@pytest.fixture(scope="session")
+def draw() -> Callable[..., Specimen]:
+    """Draw a specimen, small and each only once: kind, side and seed, as `draw_specimen`."""
+
+    @functools.cache
+    def draw_small(
+        kind: PermitKind = PermitKind.HONG_KONG_MACAO, side: CardSide = CardSide.FRONT, seed: int = 0
+    ) -> Specimen:
+        return draw_specimen(kind, side, seed, image_format=ImageFormat.JPEG, width=480)
+
+    return draw_small
+
+
+@pytest.fixture(scope="session")
+def front(draw: Callable[..., Specimen]) -> Specimen:
+    """The front of a travel permit for Hong Kong and Macao residents."""
+    return draw(PermitKind.HONG_KONG_MACAO, CardSide.FRONT)
+
+
+@pytest.fixture(scope="session")
+def back(draw: Callable[..., Specimen]) -> Specimen:
+    """The back of the same permit as `front`."""
+    return draw(PermitKind.HONG_KONG_MACAO, CardSide.BACK)
+
+
+@pytest.fixture
+def serve_image() -> Iterator[Callable[[bytes], str]]:
+    """Put a file on a local HTTP server and return its URL."""
+    files: dict[str, bytes] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = files.get(self.path)
+            self.send_response(200 if body is not None else 404)
+            self.send_header("Content-Length", str(len(body or b"")))
+            self.end_headers()
+            self.wfile.write(body or b"")
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    def serve(content: bytes) -> str:
+        path = f"/{hashlib.sha256(content).hexdigest()}"
+        files[path] = content
+        return f"http://127.0.0.1:{server.server_port}{path}"
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(
+            target=server.serve_forever, name="image server", kwargs={"poll_interval": 0.05}
+        )
+        thread.start()
+        yield serve
+        server.shutdown()
+        thread.join()
