@@ -130,8 +130,9 @@ def _label_at(text: str, at: int) -> tuple[str, str] | None:
     for label, field in _LABELS.items():
         seen = text[at : at + len(label)]
         slips = sum(a != b for a, b in zip(seen, label, strict=False)) + len(label) - len(seen)
-        # One misread character in a long label; only at the start, where a label is expected.
-        if slips == 0 or (slips == 1 and len(label) >= 4 and at == 0):
+        # One misread character, at the start only, where a label is expected; short ones stand alone.
+        forgiven = at == 0 and (len(label) >= 4 or len(text) == len(label))
+        if slips == 0 or (slips == 1 and forgiven):
             return label, field
     return None
 

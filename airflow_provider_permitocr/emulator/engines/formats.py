@@ -31,6 +31,8 @@ _TWO_DATES: Final = re.compile(_DATE + r"[^\dA-Za-z]{0,3}" + _DATE)
 _HISTORY: Final = re.compile(r"([HM])(\d{8}(?:\d\d)?)")
 _HONG_KONG_ID: Final = re.compile(r"([A-Z]{1,2})(\d{6})\(?([0-9A])\)?")
 _MACAO_ID: Final = re.compile(r"(\d{7})\(?(\d)\)?")
+#: What a card's ground next to a number may be read as: dashes and strokes.
+_STRAY: Final = re.compile(r"^[^0-9A-Za-z]+|[^0-9A-Za-z)]+$")
 
 
 def han_name(text: str) -> str:
@@ -91,14 +93,14 @@ def permit_number(permit_type: PermitType) -> Format:
 
 def history_number(text: str) -> str:
     """The number of a former permit of a Hong Kong or Macao resident."""
-    plain = _joined(text)
+    plain = _code(text)
     match = _HISTORY.fullmatch(plain[:1] + _digits(plain[1:]))
     return match.group() if match else ""
 
 
 def id_number(text: str) -> str:
     """A Hong Kong identity card number as ``A123456(7)``, or one of Macao as ``1234567(8)``."""
-    plain = _joined(text)
+    plain = _code(text)
     hong_kong = _HONG_KONG_ID.fullmatch(plain[:1] + _digits(plain[1:]))
     if hong_kong:
         return "{}{}({})".format(*hong_kong.groups())
@@ -107,19 +109,19 @@ def id_number(text: str) -> str:
 
 
 def _resident_number(text: str) -> str:
-    plain = _joined(text)
+    plain = _code(text)
     series = 2 if plain[1:2] == "A" else 1
     number = plain[:series] + _digits(plain[series:])
     return number if re.fullmatch(r"[HM](A\d{7}|\d{8}(\d\d)?)", number) else ""
 
 
 def _taiwan_number(text: str) -> str:
-    number = _digits(text)
+    number = _digits(_code(text))
     return number if re.fullmatch(r"\d{8}(\d\d)?", number) else ""
 
 
 def _exit_entry_number(text: str) -> str:
-    plain = _joined(text)
+    plain = _code(text)
     # The second place is a letter in the series since 2018, which leaves out I and O: those are digits.
     series = 2 if re.fullmatch(r"[A-HJ-NP-Z]", plain[1:2]) else 1
     number = plain[:series] + _digits(plain[series:])
@@ -128,6 +130,10 @@ def _exit_entry_number(text: str) -> str:
 
 def _joined(text: str) -> str:
     return "".join(text.translate(_ASCII_FOR).split())
+
+
+def _code(text: str) -> str:
+    return _STRAY.sub("", _joined(text))
 
 
 def _digits(text: str) -> str:
