@@ -22,7 +22,8 @@ from demo.postgres import EmbeddedPostgres
 from demo.processes import Service, end, spawn
 
 METADATA_DATABASE: Final = "airflow"
-_GRACE_SECONDS: Final = 10.0
+_API_SERVER: Final = "airflow api-server"
+_GRACE_SECONDS: Final = 6.0
 #: Inherited settings that would make the demo depend on its user: another Airflow's, and proxies, which
 #: have no business with calls that stay on this machine.
 _DROPPED_PREFIXES: Final = ("AIRFLOW", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -104,7 +105,7 @@ class AirflowServices:
     def start(self) -> None:
         """Start the processes; follow them with :meth:`check`."""
         self.started = datetime.now(UTC)
-        self._start("airflow api-server", "api-server")
+        self._start(_API_SERVER, "api-server")
         # Logs are read from the disk that all processes share: no log server, no fixed port for it.
         self._start("airflow scheduler", "scheduler", "--skip-serve-logs")
         self._start("airflow dag-processor", "dag-processor")
@@ -119,11 +120,15 @@ class AirflowServices:
 
     def stop(self) -> None:
         """End the processes and the tasks that they run, and wait for their end."""
-        # The tasks get the signal too: the scheduler would wait for them to finish.
-        children = [
-            psutil.Process(service.child.pid) for service in self._services if not service.child.poll()
-        ]
-        end(children, grace=_GRACE_SECONDS, everyone=True)
+        # The API server last: an ending task reports to it. A task gets the signal itself, because the
+        # scheduler would wait for it to finish.
+        for last in (False, True):
+            alive = [
+                psutil.Process(service.child.pid)
+                for service in self._services
+                if (service.name == _API_SERVER) == last and service.child.poll() is None
+            ]
+            end(alive, grace=_GRACE_SECONDS, everyone=True)
         self._services.clear()
 
     def _start(self, name: str, *arguments: str) -> Service:

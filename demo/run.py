@@ -75,6 +75,7 @@ def run_demo(options: DemoOptions, console: Console) -> None:
         )
         airflow = ending.enter_context(AirflowServices(airflow_options, postgres))
         services = Services(airflow, AirflowApi(airflow_options.url), emulator)
+        ending.push(lambda _kind, error, _trace: _say_so(error, console))
         drawn = _draw_while_airflow_starts(options.state, services, console)
         warehouse = Warehouse(postgres.dsn(WAREHOUSE_DATABASE))
         _list_images(drawn, options.state / "images", warehouse)
@@ -115,6 +116,12 @@ class Services:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{otherwise} after {_READY_SECONDS:.0f} s")
             time.sleep(0.3)
+
+
+def _say_so(error: BaseException | None, console: Console) -> None:
+    """Tell whoever pressed Ctrl-C what the next seconds are for."""
+    if error is not None:
+        console.print("Ending everything that was started …")
 
 
 def _draw_while_airflow_starts(state: Path, services: Services, console: Console) -> list[DrawnImage]:
