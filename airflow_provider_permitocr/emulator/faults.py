@@ -113,22 +113,22 @@ class Effect:
             raise ValueError("`delay` takes seconds, 0 or more")
         _check_type("drop", self.drop, bool, "true or false")
         _check_type("after_work", self.after_work, bool, "true or false")
-        if sum((self.error is not None, self.http_status is not None, self.drop)) > 1:
+        if [self.error is None, self.http_status is None, not self.drop].count(False) > 1:
             raise ValueError("give only one of `error`, `http_status` and `drop`")
-        if self.body is not None and (self.http_status is not None or self.drop):
+        if self.body is not None and self.hides_answer:
             raise ValueError("`body` alters an answer of the API: leave out `http_status` and `drop`")
-        if not (self.replaces_answer or self.body or self.content_type or self.delay):
+        if not (self.error or self.hides_answer or self.body or self.content_type or self.delay):
             raise ValueError("give at least one of error, http_status, body, content_type, delay and drop")
 
     @property
-    def replaces_answer(self) -> bool:
-        """Whether the caller gets nothing of what the work would answer."""
-        return self.error is not None or self.http_status is not None or self.drop
+    def hides_answer(self) -> bool:
+        """Whether the caller gets no answer of the API at all."""
+        return self.http_status is not None or self.drop
 
     @property
     def skips_work(self) -> bool:
         """Whether the call is not worked on (and so not billed)."""
-        return self.replaces_answer and not self.after_work
+        return (self.hides_answer or self.error is not None) and not self.after_work
 
 
 @dataclass(frozen=True)

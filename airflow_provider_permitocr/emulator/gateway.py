@@ -7,7 +7,6 @@ and counts against an account's quota only what that account really signed.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -31,6 +30,9 @@ Clock = Callable[[], float]
 
 #: Largest request signed with TC3 (cloud.tencent.com/document/product/1278/46710).
 MAX_REQUEST_BYTES: Final = 10 * 1024 * 1024
+#: Largest GET request (same page), and what the server reads of its first line to be able to say so.
+MAX_GET_BYTES: Final = 32 * 1024
+MAX_LINE_BYTES: Final = 8 * MAX_GET_BYTES
 #: A larger body is read to its end, up to here, so that the caller gets to read the answer.
 MAX_DRAINED_BYTES: Final = 10 * MAX_REQUEST_BYTES
 
@@ -41,22 +43,26 @@ class Gateway:
     :param keys: the pairs that calls may be signed with.
     :param quota: counts the calls that were signed well.
     :param operations: what can be called.
-    :param clock: Unix time in seconds.
     """
 
-    def __init__(self, keys: KeyRing, quota: Quota, operations: Operations, clock: Clock = time.time) -> None:
+    def __init__(self, keys: KeyRing, quota: Quota, operations: Operations) -> None:
         self._keys = keys
         self._quota = quota
         self._operations = operations
-        self._clock = clock
 
-    async def admit(self, http: web.Request, record: CallRecord) -> tuple[Operation, Request]:
+    async def admit(
+        self, http: web.Request, body: bytes | None, record: CallRecord
+    ) -> tuple[Operation, Request]:
         """Check a call, noting in `record` what is learnt of it.
 
+        :param body: what `read_body` returned.
         :raises ApiError: if the call is refused.
         """
-        body = await read_body(http)
-        record.time = arrived = self._clock()
+        if body is None or len(http.raw_path) > MAX_GET_BYTES:
+            raise ApiError(
+                "RequestSizeLimitExceeded", "The request is larger than 10 MB, or a GET than 32 KB."
+            )
+        arrived = record.time
         action = _header(http, "X-TC-Action", "Action")
         version = _header(http, "X-TC-Version", "Version")
         authorization = signature.Authorization.parse(http.headers.get("Authorization", ""))
@@ -74,11 +80,11 @@ class Gateway:
         return operation, Request(key, arrived, body, query)
 
 
-async def read_body(http: web.Request) -> bytes:
-    """Read the body of a request.
+async def read_body(http: web.Request) -> bytes | None:
+    """Read the body of a request; None if it is too large.
 
-    :raises ApiError: ``RequestSizeLimitExceeded`` above 10 MB, after the rest was read and thrown
-        away: a caller that is cut off while sending sees a broken connection, not the answer.
+    A body that is too large is read nevertheless, and thrown away: a caller that is cut off while
+    sending sees a broken connection, not the answer.
     """
     body = bytearray()
     size = 0
@@ -90,9 +96,7 @@ async def read_body(http: web.Request) -> bytes:
             break
         else:
             body.clear()
-    if size > MAX_REQUEST_BYTES:
-        raise ApiError("RequestSizeLimitExceeded", "The request is larger than 10 MB.")
-    return bytes(body)
+    return bytes(body) if size <= MAX_REQUEST_BYTES else None
 
 
 def _header(http: web.Request, header: str, parameter: str) -> str:

@@ -21,7 +21,7 @@ from airflow_provider_permitocr.emulator.engines import Engine
 from airflow_provider_permitocr.emulator.errors import ApiError
 from airflow_provider_permitocr.emulator.faults import Effect, Faults
 from airflow_provider_permitocr.emulator.faults_file import load_rules
-from airflow_provider_permitocr.emulator.gateway import Clock, Gateway
+from airflow_provider_permitocr.emulator.gateway import MAX_LINE_BYTES, Clock, Gateway, read_body
 from airflow_provider_permitocr.emulator.journal import CallRecord, Journal
 from airflow_provider_permitocr.emulator.keys import KeyRing
 from airflow_provider_permitocr.emulator.latency import Sampler
@@ -56,27 +56,47 @@ class Service:
 
     async def call(self, http: web.Request) -> web.StreamResponse:
         """Serve one call of the API."""
+        try:
+            body = await read_body(http)
+        except ConnectionError:  # the caller went away while sending: no call, and nobody to answer
+            return web.Response()
         record = CallRecord(self.clock(), "", str(uuid.uuid4()), self.site)
+        started = time.monotonic()
+        try:
+            fields, effect = await self._answer(http, body, record)
+        except asyncio.CancelledError:  # the emulator is being stopped
+            record.code = None
+            raise
+        finally:
+            record.seconds = round(time.monotonic() - started, 4)
+            self.journal.add(record)
+        return await send(http, Answer(record.request_id, fields), effect)
+
+    async def _answer(
+        self, http: web.Request, body: bytes | None, record: CallRecord
+    ) -> tuple[dict[str, Any], Effect | None]:
+        """Return the fields to answer and the fault to show, noting in `record` how it went."""
         started = time.monotonic()
         latency = 0.0
         effect: Effect | None = None
         try:
-            operation, request = await self.gateway.admit(http, record)
+            operation, request = await self.gateway.admit(http, body, record)
             latency = self.latency()
             prepared = await operation.prepare(request)
             record.image = prepared.image
             effect = self._strike(record)
             fields = await _work(prepared, effect, record)
+            record.code = "OK"
         except ApiError as error:
             record.code = error.code
             language = http.headers.get("X-TC-Language", api.SITES[self.site].language)
             fields = error_fields(error.code, message_for(error, language))
+        if effect and effect.hides_answer:
+            record.code = None
         wait = max(0.0, latency - (time.monotonic() - started)) + (effect.delay if effect else 0.0)
         if wait:
             await self.sleep(wait)
-        record.seconds = round(time.monotonic() - started, 4)
-        self.journal.add(record)
-        return await send(http, Answer(record.request_id, fields), effect)
+        return fields, effect
 
     async def stats(self, http: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp passes it
         """Answer the sums over all calls."""
@@ -105,8 +125,6 @@ async def _work(prepared: Prepared, effect: Effect | None, record: CallRecord) -
         record.answered = True
     if effect and effect.error:
         raise ApiError(effect.error, effect.message or "The emulator was told to answer this error.")
-    if effect is None or not effect.replaces_answer:
-        record.code = "OK"
     return fields
 
 
@@ -136,7 +154,7 @@ async def serve(
         recognition = Recognition(engine, threads, session, options.site, options.download_seconds)
         service = Service(
             options.site,
-            Gateway(keys, quota, _operations(recognition, keys), clock),
+            Gateway(keys, quota, _operations(recognition, keys)),
             quota,
             Faults(rules),
             options.latency.sampler(options.seed),
@@ -144,7 +162,12 @@ async def serve(
             clock,
             sleep,
         )
-        runner = web.AppRunner(_application(service), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        runner = web.AppRunner(
+            _application(service),
+            access_log=None,
+            shutdown_timeout=SHUTDOWN_SECONDS,
+            max_line_size=MAX_LINE_BYTES,
+        )
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         await web.TCPSite(runner, options.host, options.port, ssl_context=tls_context).start()

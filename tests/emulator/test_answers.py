@@ -127,3 +127,10 @@ def test_delay_holds_back_a_refusal_of_the_work_too(scripted: Scripted, gif: byt
         caller.recognize(gif)
     assert slept == [30]
     assert seen(caller) == ("FailedOperation.ImageDecodeFailed", False, "scripted")
+
+
+def test_refusal_that_a_dropped_connection_hides_is_no_answer(scripted: Scripted, gif: bytes) -> None:
+    caller = scripted({"drop": True, "after_work": True})
+    with pytest.raises(requests.exceptions.ConnectionError):
+        caller.post(body(gif))
+    assert seen(caller) == (None, False, "scripted")

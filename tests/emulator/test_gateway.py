@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
+from tencentcloud.common.common_client import CommonClient
+from tencentcloud.common.credential import Credential
+from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
+
+from airflow_provider_permitocr.core.api import ACTION, VERSION
+from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY
 
 if TYPE_CHECKING:
     from tests.emulator.conftest import Caller
+
+CREDENTIAL = Credential(DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY)
 
 
 def test_refusals_have_status_200_and_exactly_the_content_type_that_the_sdk_checks(caller: Caller) -> None:
@@ -53,6 +62,26 @@ def test_request_above_10_megabytes_is_answered_after_it_was_read(caller: Caller
 def test_request_of_10_megabytes_passes_the_gateway(caller: Caller) -> None:
     body = b'{"CardSide": "FRONT"}'.ljust(10 * 1024 * 1024)
     assert caller.post(body).json()["Response"]["Error"]["Code"] == "MissingParameter"
+
+
+def test_get_takes_32_kilobytes(caller: Caller) -> None:
+    client = CommonClient("ocr", VERSION, CREDENTIAL, "", caller.profile(reqMethod="GET"))
+    codes = []
+    for size in (30_000, 33_000):
+        with pytest.raises(TencentCloudSDKException) as caught:
+            client.call_json(ACTION, {"ImageBase64": "a" * size})
+        codes.append(caught.value.get_code())
+    assert codes == ["FailedOperation.ImageDecodeFailed", "RequestSizeLimitExceeded"]
+
+
+def test_caller_that_goes_away_while_sending_is_no_call(
+    caller: Caller, png: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_connection((caller.emulator.host, caller.emulator.port), timeout=10) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: emulator\r\nContent-Length: 1000\r\n\r\n{")
+    caller.recognize(png)
+    assert caller.emulator.stats()["calls"] == 1
+    assert not [record for record in caplog.records if record.name.startswith("aiohttp")]
 
 
 def test_chinese_messages_for_those_who_ask(caller: Caller) -> None:

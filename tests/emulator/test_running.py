@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -7,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
+from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
 from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.emulator.latency import Latency
 from airflow_provider_permitocr.emulator.options import EmulatorOptions
 from airflow_provider_permitocr.emulator.running import start_emulator
 
@@ -41,6 +44,30 @@ def test_wrong_faults_file_is_an_error(start: Callable[..., Caller], tmp_path: P
 def test_unknown_engine_is_an_error() -> None:
     with pytest.raises(ValueError, match="engine 'tesseract' does not exist"):
         start_emulator(EmulatorOptions(engine="tesseract"))
+
+
+def test_paid_call_that_the_end_cuts_off_is_in_the_journal(
+    start: Callable[..., Caller], png: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_permitocr.emulator.server.SHUTDOWN_SECONDS", 0.05)
+    worked = threading.Event()
+
+    async def sleep(seconds: float) -> None:
+        worked.set()
+        await asyncio.Event().wait()
+
+    caller = start(latency=Latency.parse("60"), sleep=sleep)
+
+    def call() -> None:
+        with pytest.raises(TencentCloudSDKException):
+            caller.recognize(png)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    assert worked.wait(10)
+    caller.emulator.stop()
+    thread.join()
+    assert [(record.code, record.answered) for record in caller.emulator.records()] == [(None, True)]
 
 
 def test_as_many_images_are_read_at_once_as_there_are_threads(
