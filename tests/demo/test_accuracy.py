@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_permitocr.core.api import BACK_FIELD, BACK_FIELDS, TEXT_FIELDS
+from demo.accuracy import Difference, compare
+from demo.image_list import DrawnImage
+
+
+def _drawn(kind: str = "clean", **fields: str) -> DrawnImage:
+    answer: dict[str, Any] = {**dict.fromkeys(TEXT_FIELDS, ""), **fields}
+    return DrawnImage("one", "one.png", "FRONT", kind, {**answer, BACK_FIELD: dict.fromkeys(BACK_FIELDS, "")})
+
+
+def _read(**columns: str | None) -> dict[str, Any]:
+    return {"image_key": "one", "card_side": "FRONT", **columns}
+
+
+def test_absent_equals_null() -> None:
+    accuracy = compare(
+        [_drawn(Name="李优图", Sex="男")], [_read(name="李优图", sex="男", number=None)], "clean"
+    )
+    assert (accuracy.percent, accuracy.fields) == (100.0, 2)
+
+
+def test_field_read_wrong_or_out_of_thin_air_counts_against_it() -> None:
+    accuracy = compare([_drawn(Name="黄慧")], [_read(name="黃慧", back_name="慧")], "clean")
+    assert accuracy.percent == 0.0
+    assert accuracy.differences == (
+        Difference("one", "name", "黄慧", "黃慧"),
+        Difference("one", "back_name", "", "慧"),
+    )
+
+
+def test_missing_row_counts_as_nothing_read() -> None:
+    assert compare([_drawn(Name="黄慧", Sex="女")], [], "clean").percent == 0.0
+
+
+def test_only_the_asked_kind_is_compared() -> None:
+    assert compare([_drawn(kind="effect", Name="黄慧")], [], "clean").images == 0

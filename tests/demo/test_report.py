@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import io
+from datetime import date
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from airflow_provider_permitocr.core.columns import COLUMNS
+from demo.accuracy import Accuracy, Difference
+from demo.report import show_accuracy, show_results, show_summary
+
+_COLUMNS = [column.name for column in COLUMNS]
+
+
+def _row(**values: Any) -> dict[str, Any]:
+    return {**dict.fromkeys(_COLUMNS), **values}
+
+
+_FRONT = _row(
+    image_key="twn-1-front",
+    card_side="FRONT",
+    status="recognized",
+    type="台湾居民来往大陆通行证",
+    name="李优图",
+    english_name="LI,YOU-TU",
+    sex="男",
+    birthday=date(1986, 3, 2),
+    number="08320271",
+    valid_from=date(2016, 2, 3),
+    valid_until=date(2021, 2, 2),
+    profile="cG9ydHJhaXQ=",
+)
+_BACK = _row(
+    image_key="hkm-1-back",
+    card_side="BACK",
+    status="recognized",
+    back_type="港澳居民来往内地通行证",
+    back_name="欧阳明",
+    back_id_number="B060540(4)",
+)
+_BAD = _row(
+    image_key="bad-gif",
+    card_side="FRONT",
+    status="rejected",
+    error_code="ImageFormatUnsupported",
+    error_message="the image is GIF; the API reads PNG and JPEG only",
+)
+
+
+def _shown(width: int, rows: list[dict[str, Any]]) -> list[str]:
+    output = io.StringIO()
+    show_results(rows, Console(file=output, width=width))
+    return [line.rstrip() for line in output.getvalue().splitlines()]
+
+
+def test_wide_terminal_shows_every_column_of_a_person() -> None:
+    lines = _shown(120, [_FRONT, _BACK, _BAD])
+    person = next(line for line in lines if line.startswith("twn-1-front"))
+    assert person.split() == [
+        *("twn-1-front", "台湾居民来往大陆通行证", "李优图", "LI,YOU-TU", "男"),
+        *("1986-03-02", "08320271", "2016-02-03", "2021-02-02"),
+    ]
+    assert "hkm-1-back  港澳居民来往内地通行证  欧阳明     B060540(4)" in lines
+    assert any("ImageFormatUnsupported  the image is GIF" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    assert max(cell_len(line) for line in _shown(width, [_FRONT, _BACK, _BAD])) <= width
+
+
+def test_narrow_terminal_keeps_who_and_which_number_and_says_what_it_left_out() -> None:
+    lines = _shown(60, [_FRONT])
+    person = next(line for line in lines if line.startswith("twn-1-front"))
+    assert "李优图" in person
+    assert "08320271" in person
+    assert any("no room for type" in line for line in lines)
+
+
+def test_columns_line_up_under_chinese_text() -> None:
+    lines = _shown(120, [_FRONT, {**_FRONT, "image_key": "twn-2-front", "name": "欧阳优图"}])
+    starts = [cell_len(line[: line.index("LI,YOU-TU")]) for line in lines if "LI,YOU-TU" in line]
+    assert len(starts) == 2
+    assert len(set(starts)) == 1
+
+
+def test_portrait_is_never_shown() -> None:
+    assert "cG9y" not in "\n".join(_shown(300, [_FRONT]))
+
+
+def test_accuracy_names_each_difference() -> None:
+    output = io.StringIO()
+    clean = Accuracy(30, 200, (Difference("hkm-1-front", "name", "黄慧", "黃慧"),))
+    show_accuracy(clean, Accuracy(0, 0, ()), Console(file=output, width=120))
+    assert "99.5 %  199 of 200 fields of 30 clean" in output.getvalue()
+    assert "hkm-1-front name: drawn '黄慧', read '黃慧'" in output.getvalue()
+
+
+def test_summary_shows_counts_by_name() -> None:
+    output = io.StringIO()
+    show_summary(
+        {"calls": 36, "statuses": {"recognized": 34, "failed": 1}}, 36, Console(file=output, width=80)
+    )
+    assert "recognized: 34, failed: 1" in output.getvalue()
+    assert "answered 36 calls" in output.getvalue()
