@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -14,6 +13,8 @@ from airflow_provider_permitocr.core.models import ImageRow, ImageValue, PermitR
 
 _ACCEPTED: Final = {b"\x89PNG\r\n\x1a\n": ImageFormat.PNG, b"\xff\xd8\xff": ImageFormat.JPEG}
 _REFUSED: Final = {b"GIF8": "GIF", b"BM": "BMP", b"II*\x00": "TIFF", b"MM\x00*": "TIFF", b"%PDF": "PDF"}
+_UNDERSTOOD: Final = "an http(s) URL, a file:// URL, an absolute path, a data: URI or bytes"
+_FILE_URL: Final = "a file URL must be of the form file:///absolute/path"
 
 
 def build_request(row: ImageRow, *, ret_profile: bool, max_base64_bytes: int) -> PermitRequest:
@@ -56,19 +57,19 @@ def _foreign_format(image: bytes) -> str:
 
 
 def _load(value: ImageValue, max_bytes: int) -> bytes:
-    if value is None or len(value) == 0:
+    if value is None or (isinstance(value, str | bytes) and not value):
         raise ImageRejectedError("ImageMissing", "the image column is NULL or empty in this row")
     if isinstance(value, bytes):
         image = value
+    elif not isinstance(value, str):
+        # A frame's column may hold anything, whatever the types say.
+        raise _unknown_reference(f"the image is a {type(value).__name__}; give {_UNDERSTOOD}")
     elif value.startswith("data:"):
         image = _from_data_uri(value)
     elif value.startswith("/") or value.lower().startswith("file:"):
         image = _from_file(_path(value), max_bytes)
     else:
-        raise ImageRejectedError(
-            "ImageReferenceUnknown",
-            "the image is neither an http(s) URL, a file:// URL, an absolute path, a data: URI nor bytes",
-        )
+        raise _unknown_reference(f"the text is no reference to an image; give {_UNDERSTOOD}")
     if not image:
         raise ImageRejectedError("ImageEmpty", "the image has no content")
     if len(image) > max_bytes:
@@ -79,11 +80,12 @@ def _load(value: ImageValue, max_bytes: int) -> bytes:
 def _path(reference: str) -> Path:
     if not reference.lower().startswith("file:"):
         return Path(reference)
-    parts = urlsplit(reference)
+    try:
+        parts = urlsplit(reference)
+    except ValueError:
+        raise _unknown_reference(_FILE_URL) from None
     if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-        raise ImageRejectedError(
-            "ImageReferenceUnknown", "a file URL must be of the form file:///absolute/path"
-        )
+        raise _unknown_reference(_FILE_URL)
     return Path(unquote(parts.path))
 
 
@@ -108,15 +110,15 @@ def _from_file(path: Path, max_bytes: int) -> bytes:
 def _from_data_uri(value: str) -> bytes:
     header, comma, payload = value.partition(",")
     if not comma or not header.endswith(";base64"):
-        raise ImageRejectedError(
-            "ImageReferenceUnknown", "a data: URI must be of the form data:image/png;base64,…"
-        )
+        raise _unknown_reference("a data: URI must be of the form data:image/png;base64,…")
     try:
         return base64.b64decode(payload, validate=True)
-    except binascii.Error:
-        raise ImageRejectedError(
-            "ImageReferenceUnknown", "the data: URI does not hold valid base64"
-        ) from None
+    except ValueError:
+        raise _unknown_reference("the data: URI does not hold valid base64") from None
+
+
+def _unknown_reference(message: str) -> ImageRejectedError:
+    return ImageRejectedError("ImageReferenceUnknown", message)
 
 
 def _too_large(size: int, max_bytes: int) -> ImageRejectedError:
