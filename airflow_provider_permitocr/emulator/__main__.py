@@ -8,9 +8,10 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from airflow_provider_permitocr.core.api import DEFAULT_REQUESTS_PER_SECOND, SITES
-from airflow_provider_permitocr.emulator.engines import Engine, load_engine
+from airflow_provider_permitocr.emulator.engines import ENGINE_NAMES, Engine, load_engine
 from airflow_provider_permitocr.emulator.latency import Latency
 from airflow_provider_permitocr.emulator.options import (
     DEFAULT_SECRET_ID,
@@ -19,6 +20,8 @@ from airflow_provider_permitocr.emulator.options import (
     KeyPair,
 )
 from airflow_provider_permitocr.emulator.server import serve
+
+DEFAULT_PORT: Final = 8520
 
 
 class _PairAction(argparse.Action):
@@ -32,8 +35,7 @@ class _PairAction(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         pairs: list[dict[str, str]] = [dict(pair) for pair in getattr(namespace, "pairs", None) or []]
-        name = self.metavar if isinstance(self.metavar, str) else ""
-        field = name.lower()
+        field = (option_string or "").removeprefix("--").replace("-", "_")
         if field == "secret_id":
             pairs.append({})
         elif not pairs or field in pairs[-1]:
@@ -47,46 +49,34 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         prog="python -m airflow_provider_permitocr.emulator",
         description="A local server that speaks the wire protocol of MainlandPermitOCR and reads images.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
     )
     add = result.add_argument
-    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add("--port", type=int, default=8520, help="port; 0 picks a free one (default: %(default)s)")
-    pair_help = f"default pair: {DEFAULT_SECRET_ID} / {DEFAULT_SECRET_KEY}"
-    for name, text in (
-        ("secret_id", f"id of a key pair; repeat for more pairs of the same account ({pair_help})"),
-        ("secret_key", "secret key of the --secret-id before it"),
-        ("token", "makes the pair before it a temporary one: calls must carry this token"),
-    ):
-        flag = f"--{name.replace('_', '-')}"
-        add(
-            flag, action=_PairAction, dest="pairs", metavar=name.upper(), default=argparse.SUPPRESS, help=text
-        )
-    add(
-        "--quota",
-        type=int,
-        default=DEFAULT_REQUESTS_PER_SECOND,
-        help="calls per second; 0 for no limit (default: %(default)s)",
-    )
-    add(
-        "--engine", default="rapidocr", help="what reads the images: rapidocr or label (default: %(default)s)"
-    )
+    add("--host", default="127.0.0.1", help="address to listen on")
+    add("--port", default=DEFAULT_PORT, type=int, help="port to listen on; 0 picks a free one")
+    _add_pair_options(result)
+    add("--quota", default=DEFAULT_REQUESTS_PER_SECOND, type=int, help="calls per second; 0 for no limit")
+    add("--engine", default="rapidocr", help=f"what reads the images: {' or '.join(ENGINE_NAMES)}")
     add("--engine-threads", type=int, help="images read at the same time (default: number of CPUs)")
-    add(
-        "--latency",
-        default="0",
-        help="SECONDS, uniform:LOW:HIGH or lognormal:MEDIAN:SIGMA:MAX (default: %(default)s)",
-    )
-    add("--seed", type=int, default=0, help="seed of the latency's random series (default: %(default)s)")
-    add("--faults", type=Path, help="JSON file of scripted faults")
-    add("--journal", type=Path, help="file that gets a JSON line per call")
-    add(
-        "--site",
-        choices=list(SITES),
-        default="intl",
-        help="which of Tencent Cloud's two sites to be (default: %(default)s)",
-    )
+    add("--latency", default="0", help="SECONDS, uniform:LOW:HIGH or lognormal:MEDIAN:SIGMA:MAX")
+    add("--seed", default=0, type=int, help="seed of the latency's random series")
+    add("--faults", type=Path, metavar="FILE", help="JSON file of scripted faults")
+    add("--journal", type=Path, metavar="FILE", help="file that gets a JSON line per call")
+    add("--site", default="intl", choices=list(SITES), help="which of Tencent Cloud's two sites to be")
     add("--tls", type=Path, metavar="DIR", help="speak HTTPS; the CA to trust is written to DIR/ca.pem")
     return result
+
+
+def _add_pair_options(result: argparse.ArgumentParser) -> None:
+    default = f"{DEFAULT_SECRET_ID} with {DEFAULT_SECRET_KEY}"
+    for flag, text in (
+        ("--secret-id", f"id of a key pair; repeat for more of the same account (default: {default})"),
+        ("--secret-key", "secret key of the --secret-id before it"),
+        ("--token", "makes the pair before it a temporary one: calls must carry this token"),
+    ):
+        result.add_argument(flag, action=_PairAction, dest="pairs", metavar="TEXT", help=text)
 
 
 def options_from(arguments: argparse.Namespace) -> EmulatorOptions:
@@ -94,8 +84,7 @@ def options_from(arguments: argparse.Namespace) -> EmulatorOptions:
 
     :raises ValueError: naming what is wrong.
     """
-    values = {name: value for name, value in vars(arguments).items() if value is not None}
-    values["latency"] = Latency.parse(values["latency"])
+    values = vars(arguments) | {"latency": Latency.parse(arguments.latency)}
     pairs = values.pop("pairs", None)
     if pairs is not None:
         values["keys"] = tuple(KeyPair(**{"secret_key": "", **pair}) for pair in pairs)
