@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -42,6 +43,7 @@ class RateLimiter:
         self._state = threading.Lock()
         self._per_second = max_per_second
         self._next = clock()
+        self._halved_at = -math.inf
         self._changed_at = clock()
         self._throttled_since: float | None = None
 
@@ -55,6 +57,7 @@ class RateLimiter:
 
         :raises RunStoppedError: when the run was asked to stop.
         """
+        asked_at = self._clock()
         with self._turn:
             # One thread at a time waits for the next turn, and looks again after each sleep: a throttled
             # answer that arrives meanwhile moves that turn, and everyone behind it.
@@ -65,8 +68,9 @@ class RateLimiter:
             with self._state:
                 self._recover()
                 interval = 1 / self._per_second
-                # A turn that comes late is made up for by at most one interval, so never by a burst.
-                self._next = max(self._next, self._clock() - interval) + interval
+                # A turn that comes late is made up for by at most one interval; one that nobody asked for
+                # in time, not at all. So there is no burst, after a pause either.
+                self._next = max(self._next, asked_at, self._clock() - interval) + interval
 
     def throttled(self) -> float:
         """Slow down, as the service refused a call for its rate.
@@ -78,9 +82,9 @@ class RateLimiter:
             if self._throttled_since is None:
                 self._throttled_since = now
             # The calls in flight get the same answer: they tell the same news, so they count once.
-            if self._per_second == self._max_per_second or now - self._changed_at >= _GATEWAY_WINDOW_SECONDS:
+            if now - self._halved_at >= _GATEWAY_WINDOW_SECONDS:
                 self._per_second = max(self._per_second / 2, self._max_per_second * _SLOWEST)
-                self._changed_at = now
+                self._halved_at = self._changed_at = now
             self._next = max(self._next, now + _GATEWAY_WINDOW_SECONDS)
             return now - self._throttled_since
 

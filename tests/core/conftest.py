@@ -30,6 +30,12 @@ class FakeClock:
             self.now += seconds
 
 
+@pytest.fixture(scope="session")
+def new_clock() -> type[FakeClock]:
+    """For properties, where each example needs a clock of its own."""
+    return FakeClock
+
+
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
