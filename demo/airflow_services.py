@@ -67,7 +67,7 @@ class AirflowServices:
         self._postgres = postgres
         self._services: list[Service] = []
         options.home.mkdir(parents=True, exist_ok=True)
-        self._environment = _environment(options, postgres.dsn(METADATA_DATABASE, "psycopg2"))
+        self._environment = environment(options, postgres.dsn(METADATA_DATABASE, "psycopg2"))
 
     def __enter__(self) -> Self:
         return self
@@ -142,7 +142,11 @@ class AirflowServices:
         return service
 
 
-def _environment(options: AirflowOptions, database: str) -> dict[str, str]:
+def environment(options: AirflowOptions, database: str) -> dict[str, str]:
+    """Return the whole environment of Airflow's processes, free of the settings of its user's own.
+
+    :param database: SQLAlchemy URL of the metadata database.
+    """
     inherited = {
         name: value for name, value in os.environ.items() if not name.upper().startswith(_DROPPED_PREFIXES)
     }

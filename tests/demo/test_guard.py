@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -16,10 +17,11 @@ _DEMO = """
     from demo.guard import split_off_guard
     status = split_off_guard()
     if status is None:
-        orphan = "import os, time; os.setsid(); print('orphan', os.getpid(), flush=True); time.sleep(60)"
+        orphan = "import os, time; os.setsid(); print(os.getpid(), flush=True); time.sleep(60)"
         lost = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {orphan!r}])"
-        subprocess.run([sys.executable, "-c", lost])
-        print("demo", os.getpid(), flush=True)
+        parent = subprocess.Popen([sys.executable, "-c", lost], stdout=subprocess.PIPE, text=True)
+        print(os.getpid(), parent.stdout.readline(), flush=True)
+        parent.wait()
         ENDING
     sys.exit(status)
 """
@@ -32,6 +34,14 @@ class _Running:
     orphan: psutil.Process
 
 
+def _is_gone(process: psutil.Process) -> bool:
+    try:
+        status = process.status()
+    except psutil.NoSuchProcess:
+        return True
+    return bool(status == psutil.STATUS_ZOMBIE)  # init will bury it
+
+
 @pytest.fixture
 def start() -> Iterator[Callable[[str], _Running]]:
     started: list[_Running] = []
@@ -40,8 +50,8 @@ def start() -> Iterator[Callable[[str], _Running]]:
         script = textwrap.dedent(_DEMO).replace("ENDING", ending)
         guard = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
         assert guard.stdout is not None
-        pids = dict(guard.stdout.readline().split() for _ in range(2))
-        running = _Running(guard, psutil.Process(int(pids["demo"])), psutil.Process(int(pids["orphan"])))
+        demo, orphan = guard.stdout.readline().split()
+        running = _Running(guard, psutil.Process(int(demo)), psutil.Process(int(orphan)))
         started.append(running)
         return running
 
@@ -50,7 +60,7 @@ def start() -> Iterator[Callable[[str], _Running]]:
         assert running.guard.stdout is not None
         running.guard.stdout.close()
         for process in (running.demo, running.orphan):
-            assert not process.is_running()
+            assert _is_gone(process)
 
 
 def test_orphan_of_a_finished_demo_is_ended_and_its_status_kept(start: Callable[[str], _Running]) -> None:
@@ -76,6 +86,6 @@ def test_demo_ends_when_its_guard_is_killed(start: Callable[[str], _Running]) ->
     running = start("time.sleep(60)")
     running.guard.kill()
     running.guard.wait()
-    running.demo.wait(timeout=10)
+    while not _is_gone(running.demo):
+        time.sleep(0.01)
     running.orphan.kill()  # nobody is left to adopt it
-    running.orphan.wait(timeout=10)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,14 +13,20 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 
-from demo.postgres import EmbeddedPostgres, PostgresError
+from demo.postgres import EmbeddedPostgres, temporary_postgres
+from demo.postgres_cluster import PostgresError
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    data_dir = tmp_path_factory.mktemp("embedded") / "postgres"
-    with EmbeddedPostgres(data_dir):
-        return data_dir
+def directory() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="permitocr-") as made:
+        yield Path(made)
+
+
+@pytest.fixture(scope="module")
+def cluster(directory: Path) -> Path:
+    with EmbeddedPostgres(directory / "postgres") as server:
+        return server.data_dir
 
 
 @pytest.fixture
@@ -82,8 +89,8 @@ def test_pid_file_of_a_crashed_run_is_cleared_even_if_its_id_belongs_to_a_strang
         assert _server_pid(cluster) != os.getpid()
 
 
-def test_path_longer_than_a_unix_socket_allows(tmp_path: Path) -> None:
-    deep = tmp_path / ("directory-" * 12) / "postgres"
+def test_path_longer_than_a_unix_socket_allows(directory: Path) -> None:
+    deep = directory / ("directory-" * 12) / "postgres"
     with EmbeddedPostgres(deep) as server, psycopg.connect(server.dsn("postgres")) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
@@ -108,3 +115,9 @@ def test_killing_the_owner_ends_the_server(cluster: Path) -> None:
     server.wait(timeout=20)
     with EmbeddedPostgres(cluster):  # and the next one starts
         assert _server_pid(cluster) != server.pid
+
+
+def test_temporary_server_takes_its_files_with_it() -> None:
+    with temporary_postgres() as server:
+        assert server.data_dir.exists()
+    assert not server.data_dir.parent.exists()
