@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from airflow_provider_permitocr.core.api import SITES, Site
 
+#: These go into headers; what a copied key brings along unseen would only show as a fault of the network.
+_HEADER_VALUE = re.compile(r"[!-~]+")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?")
 
 
@@ -36,10 +39,7 @@ class ClientOptions:
     ca_bundle: str | None = None
 
     def __post_init__(self) -> None:
-        for name, label in (("secret_id", "SecretId (login)"), ("secret_key", "SecretKey (password)")):
-            value = getattr(self, name)
-            if not value or value != value.strip():
-                raise ValueError(f"the connection's {label} is empty or has spaces around it")
+        self._check_header_values()
         if self.protocol not in ("http", "https"):
             raise ValueError(f"the connection's schema must be https or http, not {self.protocol!r}")
         if self.endpoint is not None and not _HOST.fullmatch(self.endpoint):
@@ -53,6 +53,23 @@ class ClientOptions:
                     f"the connection's {name} must be above 0 seconds, not {getattr(self, name)!r}"
                 )
 
+        if self.ca_bundle is not None and not Path(self.ca_bundle).exists():
+            raise ValueError(f"the connection's ca_bundle {self.ca_bundle!r} does not exist on this machine")
+
     @property
     def host(self) -> str:
         return self.endpoint or self.site.endpoint
+
+    def _check_header_values(self) -> None:
+        for value, label in (
+            (self.secret_id, "SecretId (login)"),
+            (self.secret_key, "SecretKey (password)"),
+            (self.token, "token"),
+            (self.region or None, "region"),
+        ):
+            # Not which value: it may be a secret.
+            if value is not None and not _HEADER_VALUE.fullmatch(value):
+                raise ValueError(
+                    f"the connection's {label} is empty, or has spaces or other characters than plain ASCII"
+                    " in it; copy it anew"
+                )

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_permitocr.core.api import SITES
+from airflow_provider_permitocr.tencent.options import ClientOptions
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"secret_id": ""}, r"SecretId \(login\)"),
+        ({"secret_id": " AKID"}, r"SecretId \(login\)"),
+        ({"secret_id": "AK\nID"}, r"SecretId \(login\)"),
+        ({"secret_id": "AKID\u200b"}, r"SecretId \(login\)"),
+        ({"secret_id": "ＡＫＩＤ"}, r"SecretId \(login\)"),
+        ({"secret_key": ""}, r"SecretKey \(password\)"),
+        ({"secret_key": "key\n"}, r"SecretKey \(password\)"),
+        ({"secret_key": "key\u00a0"}, r"SecretKey \(password\)"),
+        ({"token": "to ken"}, "token"),
+        ({"token": "token\n"}, "token"),
+        ({"protocol": "ftp"}, "https or http"),
+        ({"protocol": "HTTPS"}, "https or http"),
+        ({"endpoint": "https://ocr.tencentcloudapi.com"}, "bare host name"),
+        ({"endpoint": "ocr.tencentcloudapi.com/"}, "bare host name"),
+        ({"endpoint": "user@host"}, "bare host name"),
+        ({"endpoint": ""}, "bare host name"),
+        ({"connect_timeout": 0}, "connect_timeout must be above 0"),
+        ({"read_timeout": -1.0}, "read_timeout must be above 0"),
+        ({"read_timeout": math.nan}, "read_timeout must be above 0"),
+        ({"region": "ap-\nsingapore"}, "region"),
+        ({"ca_bundle": "/no/such/ca.pem"}, "ca_bundle"),
+    ],
+    ids=repr,
+)
+def test_wrong_option_is_refused_with_its_name(changes: dict[str, Any], says: str) -> None:
+    given: dict[str, Any] = {"secret_id": "AKID", "secret_key": "the-secret"} | changes
+    with pytest.raises(ValueError, match=says) as caught:
+        ClientOptions(**given)
+    assert "the-secret" not in str(caught.value)
+    assert not given["secret_key"] or given["secret_key"].strip() not in str(caught.value)
+
+
+@pytest.mark.parametrize("endpoint", ["ocr.ap-singapore.tencentcloudapi.com", "127.0.0.1:8443", "gateway"])
+def test_host_with_or_without_port_is_taken(endpoint: str) -> None:
+    assert ClientOptions("AKID", "key", endpoint=endpoint).host == endpoint
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_host_defaults_to_the_sites(site: str) -> None:
+    assert ClientOptions("AKID", "key", site=SITES[site]).host == SITES[site].endpoint
+
+
+def test_ca_bundle_that_exists_is_taken(tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.touch()
+    assert ClientOptions("AKID", "key", ca_bundle=str(bundle)).ca_bundle == str(bundle)
+
+
+def test_repr_shows_no_secret() -> None:
+    shown = repr(ClientOptions("AKID", "the-key", token="the-token", proxy="http://me:pass@proxy:3128"))
+    assert "AKID" in shown
+    assert not [secret for secret in ("the-key", "the-token", "pass@") if secret in shown]
