@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import re
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_permitocr.core.api import ACTION
 from airflow_provider_permitocr.core.errors import CallError
@@ -16,6 +17,9 @@ from airflow_provider_permitocr.tencent.sdk import json_client
 if TYPE_CHECKING:
     from tencentcloud.common.common_client import CommonClient
     from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
+
+#: A message of the service may quote the image's URL, and a signed one opens the image to whoever reads it.
+_URL: Final = re.compile(r"\w+://\S+")
 
 
 class MainlandPermitClient:
@@ -37,8 +41,10 @@ class MainlandPermitClient:
         response = self._response(_parameters(request))
         request_id = str(response.get("RequestId") or "")
         # The SDK looks for an error only where the content type is exactly application/json.
-        if isinstance(error := response.get("Error"), dict):
-            raise _call_error(str(error.get("Code")), str(error.get("Message")), request_id)
+        if (error := response.get("Error")) is not None:
+            if not isinstance(error, dict):
+                raise _malformed("no Error object")
+            raise _service_error(error.get("Code"), error.get("Message"), request_id)
         return PermitResponse({key: response[key] for key in response if key != "RequestId"}, request_id)
 
     def _response(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +58,7 @@ class MainlandPermitClient:
             raise self._from_sdk(error) from None
         except RequestException as error:
             raise self._on_the_way(error) from None
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise _malformed(type(error).__name__) from None
         if not isinstance(response, dict):
             raise _malformed("no Response object")
@@ -65,13 +71,13 @@ class MainlandPermitClient:
         return client
 
     def _from_sdk(self, error: TencentCloudSDKException) -> CallError:
-        code = str(error.get_code())
+        code = error.get_code()
         if code == "ClientNetworkError":
             return self._on_the_way(error.__context__ or error)
         if code == "ServerNetworkError":
             # The SDK puts the whole body into the message; nothing of it belongs into a log or a table.
             return _call_error(code, f"{self._options.host} answered with another HTTP status than 200")
-        return _call_error(code, str(error.get_message()), str(error.get_request_id() or ""))
+        return _service_error(code, error.get_message(), str(error.get_request_id() or ""))
 
     def _on_the_way(self, error: BaseException) -> CallError:
         return _call_error(
@@ -86,6 +92,12 @@ def _parameters(request: PermitRequest) -> dict[str, Any]:
     if request.image is None:
         return parameters | {"ImageUrl": request.image_url}
     return parameters | {"ImageBase64": base64.b64encode(request.image).decode("ascii")}
+
+
+def _service_error(code: Any, message: Any, request_id: str) -> CallError:
+    if not code or not isinstance(code, str):
+        return _malformed("an Error without a Code")
+    return _call_error(code, _URL.sub("(URL)", str(message)), request_id)
 
 
 def _malformed(reason: str) -> CallError:
