@@ -140,7 +140,7 @@ def serve_image() -> Iterator[Callable[[bytes], str]]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = files.get(self.path)
+            body = files.get(self.path.partition("?")[0])
             self.send_response(200 if body is not None else 404)
             self.send_header("Content-Length", str(len(body or b"")))
             self.end_headers()

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.errors import CallError
+from airflow_provider_permitocr.core.models import PermitRequest
+from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY, KeyPair
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.tencent.client import MainlandPermitClient
+from airflow_provider_permitocr.tencent.options import ClientOptions
+from airflow_provider_permitocr.tencent.sdk import caller_identity, ocr_client
+
+SDK_LOGGER = "tencentcloud_sdk_common"
+
+
+@pytest.fixture
+def everything_logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """Log all there is, as Airflow with `logging_level = DEBUG` does."""
+    caplog.set_level(logging.NOTSET, SDK_LOGGER)
+    caplog.set_level(logging.DEBUG)
+    return caplog
+
+
+def _assert_silent(caplog: pytest.LogCaptureFixture, private: set[str]) -> None:
+    logged = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
+    assert "Starting new HTTP connection" in logged
+    assert not [value for value in private if value in logged]
+    assert "Signature=" not in logged
+
+
+def test_call_at_debug_level_prints_no_image_field_or_signature(
+    everything_logged: pytest.LogCaptureFixture,
+    client: MainlandPermitClient,
+    front: Specimen,
+    private_values: Callable[[Specimen], set[str]],
+) -> None:
+    client.recognize(PermitRequest(CardSide.FRONT, ret_profile=True, image=front.image))
+    _assert_silent(everything_logged, private_values(front) | {DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY, "/9j/"})
+
+
+@pytest.mark.parametrize("effect", [{"error": "InternalError"}, {"http_status": 502}, {"body": "truncated"}])
+def test_failed_call_at_debug_level_prints_no_image_field_or_signature(
+    everything_logged: pytest.LogCaptureFixture,
+    faulty_client: Callable[..., MainlandPermitClient],
+    front: Specimen,
+    private_values: Callable[[Specimen], set[str]],
+    effect: dict[str, object],
+) -> None:
+    with pytest.raises(CallError):
+        faulty_client(effect).recognize(PermitRequest(CardSide.FRONT, image=front.image))
+    _assert_silent(everything_logged, private_values(front) | {DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY})
+
+
+def test_token_and_signed_url_are_not_printed(
+    everything_logged: pytest.LogCaptureFixture,
+    start_label_emulator: Callable[..., RunningEmulator],
+    options_for: Callable[..., ClientOptions],
+    serve_image: Callable[[bytes], str],
+    front: Specimen,
+) -> None:
+    pair = KeyPair("AKIDtemporary", "temporary-key", token="temporary-token")
+    options = options_for(
+        start_label_emulator(keys=(pair,)),
+        secret_id="AKIDtemporary",
+        secret_key="temporary-key",
+        token=pair.token,
+    )
+    url = f"{serve_image(front.image)}?q-signature=0123456789abcdef"
+    MainlandPermitClient(options).recognize(PermitRequest(CardSide.FRONT, image_url=url))
+    _assert_silent(everything_logged, {"temporary-token", "temporary-key", "q-signature"})
+
+
+def test_typed_client_and_sts_are_as_silent(
+    everything_logged: pytest.LogCaptureFixture,
+    emulator: RunningEmulator,
+    options_for: Callable[..., ClientOptions],
+    serve_image: Callable[[bytes], str],
+    front: Specimen,
+    private_values: Callable[[Specimen], set[str]],
+) -> None:
+    from tencentcloud.ocr.v20181119.models import MainlandPermitOCRRequest
+
+    request = MainlandPermitOCRRequest()
+    request.ImageUrl = serve_image(front.image)
+    ocr_client(options_for(emulator)).MainlandPermitOCR(request)
+    caller_identity(options_for(emulator))
+    _assert_silent(everything_logged, private_values(front) | {DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY})
+
+
+def test_level_that_the_user_set_higher_stays(
+    caplog: pytest.LogCaptureFixture, client: MainlandPermitClient, front: Specimen
+) -> None:
+    caplog.set_level(logging.ERROR, SDK_LOGGER)
+    client.recognize(PermitRequest(CardSide.FRONT, image=front.image))
+    assert logging.getLogger(SDK_LOGGER).level == logging.ERROR
