@@ -42,6 +42,12 @@ def _is_gone(process: psutil.Process) -> bool:
     return bool(status == psutil.STATUS_ZOMBIE)  # init will bury it
 
 
+def _wait_for_end(process: psutil.Process) -> None:
+    deadline = time.monotonic() + 20
+    while not _is_gone(process) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 @pytest.fixture
 def start() -> Iterator[Callable[[str], _Running]]:
     started: list[_Running] = []
@@ -86,6 +92,6 @@ def test_demo_ends_when_its_guard_is_killed(start: Callable[[str], _Running]) ->
     running = start("time.sleep(60)")
     running.guard.kill()
     running.guard.wait()
-    while not _is_gone(running.demo):
-        time.sleep(0.01)
+    _wait_for_end(running.demo)
     running.orphan.kill()  # nobody is left to adopt it
+    _wait_for_end(running.orphan)
