@@ -65,7 +65,7 @@ class RapidOcrEngine:
         for turn in (None, *_TURNS):
             turned = pixels if turn is None else cv2.rotate(pixels, turn).astype(np.uint8, copy=False)
             text = self._reader.read(turned)
-            reading = read_card(text.lines)
+            reading = None if text.sideways else read_card(text.lines)
             if reading is not None:
                 return _Card(turned, text, reading)
             if len(text.lines) < _LEAST_LINES:
