@@ -31,10 +31,9 @@ def completed(
     source = iter(items)
     with ThreadPoolExecutor(max_at_once, thread_name_prefix="permitocr") as pool:
         flying: set[Future[Result]] = set()
-        failure: BaseException | None = None
-        while failure is None:
-            done: set[Future[Result]] = set()
-            try:
+        done: set[Future[Result]] = set()
+        try:
+            while True:
                 # One by one, so that nothing submitted is forgotten when the source raises midway.
                 while not stop.is_set() and len(flying) < max_at_once:
                     if (item := next(source, _END)) is _END:
@@ -43,23 +42,26 @@ def completed(
                 if not flying:
                     return
                 done, flying = wait(flying, timeout=tick_seconds, return_when=FIRST_COMPLETED)
-                failure = _first_error(done)
-                if failure is None:
-                    yield _results(done)
-            except GeneratorExit:
-                stop.set()
-                raise
-            except BaseException as error:  # noqa: BLE001 - raised below, once what is in flight is safe
-                failure = error
-        stop.set()
-        last, _ = wait(flying | done)
-        yield _results(last)
-        raise failure
+                _raise_first_error(done)
+                results = _results(done)
+                # Once yielded they are the caller's: an error raised from here on must not yield them anew.
+                done = set()
+                yield results
+        except GeneratorExit:
+            stop.set()
+            raise
+        except BaseException:
+            stop.set()
+            last, _ = wait(flying | done)
+            yield _results(last)
+            raise
 
 
-def _first_error(futures: Iterable[Future[Result]]) -> BaseException | None:
-    errors = (future.exception() for future in futures)
-    return next((error for error in errors if error and not isinstance(error, RunStoppedError)), None)
+def _raise_first_error(futures: Iterable[Future[Result]]) -> None:
+    for future in futures:
+        error = future.exception()
+        if error and not isinstance(error, RunStoppedError):
+            raise error
 
 
 def _results(futures: Iterable[Future[Result]]) -> list[Result]:
