@@ -134,7 +134,7 @@ def test_the_pace_never_falls_below_a_twentieth(clock: FakeClock) -> None:
 def test_the_pace_recovers_step_by_step_up_to_its_share_and_no_further(clock: FakeClock) -> None:
     pacer = limiter(clock)
     pacer.throttled()
-    paces = {}
+    paces: dict[float, float] = {}
     while clock.now < 130.0:
         pacer.acquire()
         paces[pacer.per_second] = paces.get(pacer.per_second, clock.now)

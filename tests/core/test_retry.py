@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.errors import (
+    CallError,
+    Decision,
+    RunStoppedError,
+    ThrottledTooLongError,
+)
+from airflow_provider_permitocr.core.models import PermitRequest, PermitResponse
+from airflow_provider_permitocr.core.options import CallRetry
+from airflow_provider_permitocr.core.rate_limit import RateLimiter
+from airflow_provider_permitocr.core.retry import PacedCaller
+
+if TYPE_CHECKING:
+    from tests.core.conftest import FakeClock
+
+REQUEST = PermitRequest(CardSide.FRONT, image_url="https://x/1.png")
+ANSWER = PermitResponse({"Number": "1"}, "r-1")
+REPEATED = [Decision.RETRY, Decision.RETRY_THEN_IMAGE]
+FINAL = [Decision.IMAGE, Decision.ACCOUNT]
+
+
+class ScriptedClient:
+    """Fails with one decision after the other, the last one for ever; None is an answer."""
+
+    def __init__(self, *script: Decision | None) -> None:
+        self._script: Sequence[Decision | None] = script
+        self.calls = 0
+
+    def recognize(self, request: PermitRequest) -> PermitResponse:
+        decision = self._script[min(self.calls, len(self._script) - 1)]
+        self.calls += 1
+        if decision is None:
+            return ANSWER
+        raise CallError(f"Code.{decision.name}", "said no", decision, f"r-{self.calls}")
+
+
+class Waits:
+    """Records how long the caller waits between tries, and from what interval that is drawn."""
+
+    def __init__(self, share: float = 1.0) -> None:
+        self._share = share
+        self.slept: list[float] = []
+        self.drawn: list[tuple[float, float]] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+    def uniform(self, low: float, high: float) -> float:
+        self.drawn.append((low, high))
+        return low + (high - low) * self._share
+
+
+NewCaller = Callable[..., PacedCaller]
+
+
+@pytest.fixture
+def waits() -> Waits:
+    return Waits()
+
+
+@pytest.fixture
+def caller(clock: FakeClock, waits: Waits) -> NewCaller:
+    def make(client: ScriptedClient, **policy: float) -> PacedCaller:
+        limiter = RateLimiter(10, threading.Event(), clock=clock, sleep=clock.sleep)
+        retry = CallRetry(**policy)  # type: ignore[arg-type]
+        return PacedCaller(client, limiter, retry, sleep=waits.sleep, uniform=waits.uniform)
+
+    return make
+
+
+def test_an_answer_at_once_takes_one_call_and_no_wait(caller: NewCaller, waits: Waits) -> None:
+    paced = caller(ScriptedClient(None))
+    assert paced.call(REQUEST) is ANSWER
+    assert (paced.calls, paced.throttled, waits.slept) == (1, 0, [])
+
+
+@pytest.mark.parametrize("decision", REPEATED)
+def test_a_passing_fault_is_repeated_until_it_passes(caller: NewCaller, decision: Decision) -> None:
+    paced = caller(ScriptedClient(decision, decision, None))
+    assert paced.call(REQUEST) is ANSWER
+    assert paced.calls == 3
+
+
+@pytest.mark.parametrize("decision", REPEATED)
+@pytest.mark.parametrize("attempts", [1, 3, 5])
+def test_a_fault_that_does_not_pass_is_given_up_with_the_last_error(
+    caller: NewCaller, waits: Waits, decision: Decision, attempts: int
+) -> None:
+    paced = caller(ScriptedClient(decision), attempts=attempts)
+    with pytest.raises(CallError) as caught:
+        paced.call(REQUEST)
+    assert caught.value.request_id == f"r-{attempts}"
+    assert (paced.calls, len(waits.slept)) == (attempts, attempts - 1)
+
+
+@pytest.mark.parametrize("decision", FINAL)
+def test_what_repeating_cannot_change_is_not_repeated(caller: NewCaller, decision: Decision) -> None:
+    paced = caller(ScriptedClient(decision, None))
+    with pytest.raises(CallError):
+        paced.call(REQUEST)
+    assert paced.calls == 1
+
+
+def test_a_call_is_signed_anew_once_and_without_a_wait(caller: NewCaller, waits: Waits) -> None:
+    paced = caller(ScriptedClient(Decision.REPAIR, None), attempts=1)
+    assert paced.call(REQUEST) is ANSWER
+    assert (paced.calls, waits.slept) == (2, [])
+
+
+def test_a_call_that_signing_anew_did_not_mend_is_given_up(caller: NewCaller) -> None:
+    paced = caller(ScriptedClient(Decision.REPAIR))
+    with pytest.raises(CallError) as caught:
+        paced.call(REQUEST)
+    assert caught.value.decision is Decision.REPAIR
+    assert paced.calls == 2
+
+
+def test_throttles_use_up_no_attempt_and_are_counted(caller: NewCaller, waits: Waits) -> None:
+    throttled = [Decision.THROTTLE] * 20
+    paced = caller(ScriptedClient(*throttled, Decision.RETRY, *throttled, None), attempts=2)
+    assert paced.call(REQUEST) is ANSWER
+    assert (paced.calls, paced.throttled, len(waits.slept)) == (42, 40, 1)
+
+
+def test_being_throttled_without_end_is_bounded_in_time(caller: NewCaller, clock: FakeClock) -> None:
+    paced = caller(ScriptedClient(Decision.THROTTLE), max_throttled_seconds=60)
+    started_at = clock.now
+    with pytest.raises(ThrottledTooLongError, match=r"Code\.THROTTLE.*lower the slots"):
+        paced.call(REQUEST)
+    assert 60 < clock.now - started_at < 65
+
+
+@pytest.mark.parametrize("passing", [None, Decision.RETRY, Decision.IMAGE])
+def test_any_call_that_passes_the_gateway_ends_the_time_throttled(
+    caller: NewCaller, clock: FakeClock, passing: Decision | None
+) -> None:
+    client = ScriptedClient(*[Decision.THROTTLE] * 8, passing, *[Decision.THROTTLE] * 8, None)
+    paced = caller(client, max_throttled_seconds=12, attempts=1)
+    for _ in range(2):
+        with suppress(CallError):
+            paced.call(REQUEST)
+    assert paced.throttled == 16
+
+
+def test_the_intervals_of_the_waits_double_up_to_the_longest(caller: NewCaller, waits: Waits) -> None:
+    paced = caller(ScriptedClient(Decision.RETRY), attempts=7, base_seconds=1.5, max_wait_seconds=20)
+    with pytest.raises(CallError):
+        paced.call(REQUEST)
+    assert waits.drawn == [(0, 1.5), (0, 3), (0, 6), (0, 12), (0, 20), (0, 20)]
+
+
+@given(st.floats(0, 1), st.floats(0, 10), st.floats(0, 10), st.integers(2, 12))
+def test_no_wait_leaves_its_bounds(
+    new_clock: type[FakeClock], share: float, base: float, longest: float, attempts: int
+) -> None:
+    clock, waits = new_clock(), Waits(share)
+    limiter = RateLimiter(10, threading.Event(), clock=clock, sleep=clock.sleep)
+    policy = CallRetry(attempts, base_seconds=base, max_wait_seconds=longest)
+    paced = PacedCaller(
+        ScriptedClient(Decision.RETRY), limiter, policy, sleep=waits.sleep, uniform=waits.uniform
+    )
+    with pytest.raises(CallError):
+        paced.call(REQUEST)
+    assert all(0 <= slept <= min(longest, base * 2**tries) for tries, slept in enumerate(waits.slept))
+
+
+def test_repeated_calls_wait_for_their_turn_too(caller: NewCaller, clock: FakeClock) -> None:
+    caller(ScriptedClient(Decision.RETRY, Decision.RETRY, Decision.REPAIR, None)).call(REQUEST)
+    assert clock.now == pytest.approx(100.3)
+
+
+def test_once_stopped_a_call_is_not_repeated(clock: FakeClock, waits: Waits) -> None:
+    stop, client = threading.Event(), ScriptedClient(Decision.RETRY)
+    limiter = RateLimiter(10, stop, clock=clock, sleep=clock.sleep)
+    paced = PacedCaller(
+        client, limiter, CallRetry(attempts=9), sleep=lambda seconds: stop.set(), uniform=waits.uniform
+    )
+    with pytest.raises(RunStoppedError):
+        paced.call(REQUEST)
+    assert client.calls == 1
+
+
+def test_calls_of_several_threads_are_all_counted(caller: NewCaller) -> None:
+    paced = caller(ScriptedClient(None))
+    threads = [threading.Thread(target=lambda: [paced.call(REQUEST) for _ in range(200)]) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert paced.calls == 1000
