@@ -21,7 +21,7 @@ from airflow_provider_permitocr.sql.errors import database_errors
 from airflow_provider_permitocr.sql.listing import Listing, open_listing
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
-#: The first page is small, as its images may be bytes, of several megabytes each.
+#: Pages are small until a row shows that its images are no bytes, of several megabytes each.
 _ROWS_WITH_BYTES: Final = 20
 _ROWS_WITH_REFERENCES: Final = 500
 _EXAMPLES: Final = 3
@@ -72,8 +72,8 @@ class SqlImageSource:
             if len(rows) < size:
                 return
             last = rows[-1]
-            holds_bytes = any(isinstance(row.image, bytes) for row in page)
-            size = _ROWS_WITH_BYTES if holds_bytes else _ROWS_WITH_REFERENCES
+            kinds = {type(row.image) for row in page}
+            size = _ROWS_WITH_REFERENCES if str in kinds and bytes not in kinds else _ROWS_WITH_BYTES
 
     @contextmanager
     def _connection(self) -> Iterator[sa.Connection]:
@@ -90,8 +90,8 @@ class SqlImageSource:
             )
 
     def _refuse_duplicates(self, connection: sa.Connection, listing: Listing) -> None:
-        twice = _select(listing, listing.key, listing.card_side).where(listing.key.is_not(None))
-        twice = twice.group_by(listing.key, listing.card_side).having(sa.func.count() > 1)
+        twice = _select(listing, *listing.row_key).where(listing.key.is_not(None))
+        twice = twice.group_by(*listing.row_key).having(sa.func.count() > 1)
         number = connection.execute(
             sa.select(sa.func.count()).select_from(twice.subquery("twice"))
         ).scalar_one()
@@ -117,7 +117,7 @@ def _select(listing: Listing, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]
 
 def _page(listing: Listing, last: Any | None, size: int) -> sa.Select[Any]:
     columns = (listing.key, listing.image, listing.card_side.label("side"), listing.updated_at)
-    page = _select(listing, *columns).order_by(listing.key, listing.card_side).limit(size)
+    page = _select(listing, *columns).order_by(*listing.row_key).limit(size)
     if last is None:
         return page
     same_key_later_side = sa.and_(listing.key == last[0], listing.card_side > last[2])

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, NoSuchTableError, OperationalError, SQLAlchemyError
@@ -15,11 +15,15 @@ from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.sql.errors import describe
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, split_schema
 
+_SQLITE_FORM: Final = "%Y-%m-%d %H:%M:%f"
+
 
 @dataclass(frozen=True)
 class Listing:
     """What to select, under fixed names: key, image, card_side, updated_at.
 
+    :param row_key: what tells rows apart and sorts them: the key, and the side where a column holds it.
+        A side that is the same for all stays out, as PostgreSQL refuses to sort or group by a constant.
     :param where: bounds of the list, if any.
     """
 
@@ -28,6 +32,7 @@ class Listing:
     image: sa.ColumnElement[Any]
     card_side: sa.ColumnElement[str]
     updated_at: sa.ColumnElement[Any]
+    row_key: tuple[sa.ColumnElement[Any], ...]
     where: tuple[sa.ColumnElement[bool], ...] = ()
 
 
@@ -41,14 +46,16 @@ def open_listing(connection: sa.Connection, described: ImageTable | ImageQuery) 
         where: tuple[sa.ColumnElement[bool], ...] = ()
     else:
         source = _table(connection, described)
-        where = _bounds(source, described)
+        where = _bounds(connection.dialect.name, source, described)
     key, image, side, updated_at = described.columns
+    card_side = _card_side(source, side, str(described.default_side))
     return Listing(
         source,
         key=source.c[key],
         image=source.c[image],
-        card_side=_card_side(source, side, str(described.default_side)),
+        card_side=card_side,
         updated_at=source.c[updated_at] if updated_at else sa.null(),
+        row_key=(source.c[key], card_side) if side else (source.c[key],),
         where=where,
     )
 
@@ -69,7 +76,8 @@ def _table(connection: sa.Connection, described: ImageTable) -> sa.FromClause:
 
 
 def _query(connection: sa.Connection, described: ImageQuery) -> sa.FromClause:
-    statement = sa.text(described.sql.strip().rstrip(";"))
+    # It becomes part of another statement; the line break ends a comment on its last line.
+    statement = sa.text(described.sql.strip().rstrip(";") + "\n")
     try:
         # Left untyped, a text value takes the type that the database finds in the statement; typed, a date
         # given as text would be compared as text.
@@ -115,24 +123,29 @@ def _card_side(source: sa.FromClause, column: str | None, default: str) -> sa.Co
     return sa.func.coalesce(text, default)
 
 
-def _bounds(source: sa.FromClause, described: ImageTable) -> tuple[sa.ColumnElement[bool], ...]:
+def _bounds(dialect: str, source: sa.FromClause, described: ImageTable) -> tuple[sa.ColumnElement[bool], ...]:
     if described.updated_at is None:
         return ()
-    column = source.c[described.updated_at]
+    column: sa.ColumnElement[Any] = source.c[described.updated_at]
+    keeps_zone = getattr(column.type, "timezone", False)
+    if dialect == "sqlite":
+        # SQLite keeps a time as text in any of several forms; they only compare in one form, in UTC.
+        column = sa.func.strftime(_SQLITE_FORM, column)
     bounds = []
-    if described.since:
-        bounds.append(column >= _moment("since", described.since, column.type))
-    if described.until:
-        bounds.append(column < _moment("until", described.until, column.type))
+    for name, value in (("since", described.since), ("until", described.until)):
+        if value:
+            moment: Any = _moment(name, value, keeps_zone)
+            if dialect == "sqlite":
+                moment = moment.isoformat(" ", "milliseconds")
+            bounds.append(column >= moment if name == "since" else column < moment)
     return tuple(bounds)
 
 
-def _moment(name: str, value: str | datetime, column_type: sa.types.TypeEngine[Any]) -> datetime:
+def _moment(name: str, value: str | datetime, keeps_zone: bool) -> datetime:
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
         raise SourceError(f"{name} must be a time such as 2026-01-31T00:00:00+00:00, not {value!r}") from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    keeps_zone = getattr(column_type, "timezone", False)
     # A column without time zone is read as UTC, as everywhere in this package.
     return moment if keeps_zone else moment.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,87 @@
+"""Image lists to read and frames to write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.frame import to_frame
+from airflow_provider_permitocr.core.models import ImageRow, Outcome, Record, Status
+from airflow_provider_permitocr.core.record import to_record
+from airflow_provider_permitocr.sql.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
+
+Described = ImageTable | ImageQuery
+Rows = Iterable[dict[str, Any]]
+
+
+@pytest.fixture
+def fill() -> Callable[..., sa.Table]:
+    """Make a table of these columns and fill it with these rows."""
+
+    def make(
+        engine: sa.Engine, name: str, columns: Sequence[sa.Column[Any]], rows: Rows, schema: str | None = None
+    ) -> sa.Table:
+        table = sa.Table(name, sa.MetaData(), *columns, schema=schema)
+        filling = list(rows)
+        with engine.begin() as connection:
+            table.create(connection)
+            if filling:
+                connection.execute(sa.insert(table), filling)
+        return table
+
+    return make
+
+
+@pytest.fixture
+def image_list(database: sa.Engine, fill: Callable[..., sa.Table]) -> Callable[..., None]:
+    """Make the table `permit_images` with text keys, URLs and sides; a change time where one is given."""
+
+    def make(rows: Rows) -> None:
+        columns: list[sa.Column[Any]] = [
+            sa.Column("image_id", sa.Text),
+            sa.Column("image_url", sa.Text),
+            sa.Column("side", sa.Text),
+            sa.Column("uploaded_at", sa.DateTime(timezone=True)),
+        ]
+        empty = dict.fromkeys(column.name for column in columns)
+        fill(database, "permit_images", columns, (empty | row for row in rows))
+
+    return make
+
+
+@pytest.fixture
+def read() -> Callable[[sa.Engine, Described], list[ImageRow]]:
+    """Check a list, then read all its pages; the count has to agree."""
+
+    def read_all(engine: sa.Engine, described: Described) -> list[ImageRow]:
+        source = SqlImageSource(engine, described)
+        counted = source.check()
+        rows = [row for page in source.pages() for row in page]
+        assert len(rows) == counted
+        return rows
+
+    return read_all
+
+
+@pytest.fixture
+def frame_of() -> Callable[..., pd.DataFrame]:
+    """Make a frame of one row per key, as a run does; fields and further columns by name."""
+
+    def make(*image_keys: str, **changes: Any) -> pd.DataFrame:
+        records: list[Record] = []
+        for image_key in image_keys:
+            side = CardSide(changes.get("card_side", CardSide.FRONT))
+            row = ImageRow(image_key, None, side, changes.get("image_updated_at"))
+            outcome = Outcome(row, Status.RECOGNIZED, fields={"name": "李优图"}, request_id="request-1")
+            now = datetime(2026, 1, 31, 12, 30, 15, 123456, tzinfo=UTC)
+            records.append(to_record(outcome, max_tries=3, run_id="run-1", processed_at=now) | changes)
+        return to_frame(records)
+
+    return make
