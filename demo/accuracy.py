@@ -12,8 +12,8 @@ from demo.image_list import DrawnImage
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A field that was read otherwise than it was drawn; ``''`` is absent."""
+class ComparedField:
+    """A field as it was drawn and as it was read; ``''`` is absent."""
 
     image_id: str
     column: str
@@ -23,36 +23,51 @@ class Difference:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How many of the fields that an image shows, or that were read from it, are equal."""
+    """How many of the fields that images show, or that were read from them, are equal.
+
+    :param images: how many images were compared.
+    :param fields: how many fields those have, fields of images without an answer included.
+    :param equal: how many of the fields are equal.
+    :param differences: the fields that are not, of images with an answer.
+    :param unread: keys of the images without an answer.
+    """
 
     images: int
     fields: int
-    differences: tuple[Difference, ...]
+    equal: int
+    differences: tuple[ComparedField, ...]
+    unread: tuple[str, ...]
 
     @property
     def percent(self) -> float:
         """Fields that are equal, in percent."""
-        return 100 * (1 - len(self.differences) / self.fields) if self.fields else 0.0
+        return 100 * self.equal / self.fields if self.fields else 0.0
 
 
 def compare(drawn: Iterable[DrawnImage], results: Iterable[Mapping[str, Any]], kind: str) -> Accuracy:
-    """Compare the images of one kind with the result table; a missing row differs in every field.
+    """Compare the images of one kind with the result table.
 
     :param kind: ``clean`` or ``effect``.
     """
-    rows = {(row["image_key"], row["card_side"]): row for row in results}
-    images, fields, differences = 0, 0, list[Difference]()
+    rows = {(row["image_key"], row["card_side"]): row for row in results if row["status"] == "recognized"}
+    images, fields, equal = 0, 0, 0
+    differences, unread = list[ComparedField](), list[str]()
     for image in drawn:
         if image.kind != kind or image.fields is None:
             continue
         images += 1
-        row = rows.get((image.image_id, image.card_side), {})
-        for column, truth in _drawn_columns(image.fields):
-            read = row.get(column) or ""
-            fields += bool(truth or read)
-            if truth != read:
-                differences.append(Difference(image.image_id, column, truth, read))
-    return Accuracy(images, fields, tuple(differences))
+        row = rows.get((image.image_id, image.card_side))
+        found = [
+            ComparedField(image.image_id, column, truth, (row or {}).get(column) or "")
+            for column, truth in _drawn_columns(image.fields)
+        ]
+        fields += sum(bool(field.drawn or field.read) for field in found)
+        equal += sum(bool(field.drawn) and field.drawn == field.read for field in found)
+        if row is None:
+            unread.append(image.image_id)
+        else:
+            differences += [field for field in found if field.drawn != field.read]
+    return Accuracy(images, fields, equal, tuple(differences), tuple(unread))
 
 
 def _drawn_columns(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

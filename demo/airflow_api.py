@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -57,10 +58,14 @@ class AirflowApi:
     def set_pool(self, name: str, slots: int, description: str) -> None:
         """Make a pool, or give an existing one these slots."""
         pool = {"name": name, "slots": slots, "description": description, "include_deferred": False}
-        if self._find(f"/api/v2/pools/{name}") is None:
-            self._call("POST", "/api/v2/pools", json=pool)
-        else:
-            self._call("PATCH", f"/api/v2/pools/{name}", json=pool)
+        self._put("/api/v2/pools", name, pool)
+
+    def set_connection(self, conn_id: str, parts: Mapping[str, str | int]) -> None:
+        """Make a connection, or change an existing one; people find it in the UI.
+
+        :param parts: ``conn_type``, ``host``, ``login`` and so on.
+        """
+        self._put("/api/v2/connections", conn_id, {"connection_id": conn_id, **parts})
 
     def dag_is_parsed(self, dag_id: str, since: datetime) -> bool:
         """Tell whether the DAG processor has read a DAG's file since a moment.
@@ -121,6 +126,12 @@ class AirflowApi:
         """Return the lines of a task's log."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
         return [_readable(entry) for entry in self._call("GET", path)["content"]]
+
+    def _put(self, collection: str, name: str, content: Mapping[str, Any]) -> None:
+        if self._find(f"{collection}/{name}") is None:
+            self._call("POST", collection, json=content)
+        else:
+            self._call("PATCH", f"{collection}/{name}", json=content)
 
     def _find(self, path: str) -> dict[str, Any] | None:
         answer = self._client.get(path)

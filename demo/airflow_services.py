@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import secrets
 import signal
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,13 +34,11 @@ class AirflowOptions:
     :param home: ``AIRFLOW_HOME``; made if missing.
     :param dags: folder with the DAG files.
     :param port: port of the API server and UI.
-    :param connections: Airflow connections by id, each as the parts of its JSON.
     """
 
     home: Path
     dags: Path
     port: int
-    connections: Mapping[str, Mapping[str, str | int]]
 
     def __post_init__(self) -> None:
         if not self.dags.is_dir():
@@ -175,7 +171,6 @@ def environment(options: AirflowOptions, database: str) -> dict[str, str]:
         **inherited,
         "AIRFLOW_HOME": str(options.home),
         **{f"AIRFLOW__{name}": value for name, value in settings.items()},
-        **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(parts) for name, parts in options.connections.items()},
     }
 
 

@@ -116,18 +116,13 @@ def show_accuracy(clean: Accuracy, effect: Accuracy, console: Console) -> None:
     """Print how much of what was drawn was read, and where it differs."""
     console.print("\n[bold]Read as drawn[/bold]\n", highlight=False)
     for name, accuracy in (("clean specimens", clean), ("skewed, blurred, noisy, photocopied", effect)):
-        equal = accuracy.fields - len(accuracy.differences)
-        console.print(
-            f"  {accuracy.percent:5.1f} %  {equal} of {accuracy.fields} fields of {accuracy.images} {name}",
-            highlight=False,
-        )
-        for difference in accuracy.differences:
-            console.print(
-                f"           {difference.image_id} {difference.column}: "
-                f"drawn {difference.drawn!r}, read {difference.read!r}",
-                highlight=False,
-                markup=False,
-            )
+        read = f"{accuracy.equal} of {accuracy.fields} fields of {accuracy.images} {name}"
+        console.print(f"  {accuracy.percent:5.1f} %  {read}", highlight=False)
+        for field in accuracy.differences:
+            told = f"{field.image_id} {field.column}: drawn {field.drawn!r}, read {field.read!r}"
+            console.print(f"           {told}", highlight=False, markup=False)
+        if accuracy.unread:
+            console.print(f"           not read at all: {', '.join(accuracy.unread)}", highlight=False)
 
 
 def show_summary(summary: Any, calls: int, console: Console) -> None:

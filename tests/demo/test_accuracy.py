@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_permitocr.core.api import BACK_FIELD, BACK_FIELDS, TEXT_FIELDS
-from demo.accuracy import Difference, compare
+from demo.accuracy import ComparedField, compare
 from demo.image_list import DrawnImage
 
 
@@ -13,7 +13,7 @@ def _drawn(kind: str = "clean", **fields: str) -> DrawnImage:
 
 
 def _read(**columns: str | None) -> dict[str, Any]:
-    return {"image_key": "one", "card_side": "FRONT", **columns}
+    return {"image_key": "one", "card_side": "FRONT", "status": "recognized", **columns}
 
 
 def test_absent_equals_null() -> None:
@@ -27,13 +27,18 @@ def test_field_read_wrong_or_out_of_thin_air_counts_against_it() -> None:
     accuracy = compare([_drawn(Name="黄慧")], [_read(name="黃慧", back_name="慧")], "clean")
     assert accuracy.percent == 0.0
     assert accuracy.differences == (
-        Difference("one", "name", "黄慧", "黃慧"),
-        Difference("one", "back_name", "", "慧"),
+        ComparedField("one", "name", "黄慧", "黃慧"),
+        ComparedField("one", "back_name", "", "慧"),
     )
 
 
-def test_missing_row_counts_as_nothing_read() -> None:
-    assert compare([_drawn(Name="黄慧", Sex="女")], [], "clean").percent == 0.0
+def test_image_without_an_answer_counts_with_all_its_fields() -> None:
+    refused = {"image_key": "one", "card_side": "FRONT", "status": "failed", "name": None}
+    for results in ([], [refused]):
+        accuracy = compare([_drawn(Name="黄慧", Sex="女")], results, "clean")
+        assert (accuracy.fields, accuracy.equal) == (2, 0)
+        assert accuracy.unread == ("one",)
+        assert accuracy.differences == ()
 
 
 def test_only_the_asked_kind_is_compared() -> None:

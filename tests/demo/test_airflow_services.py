@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ def _options(tmp_path: Path) -> AirflowOptions:
     home, dags = tmp_path / "home", tmp_path / "dags"
     home.mkdir()
     dags.mkdir()
-    return AirflowOptions(home, dags, 18080, {"warehouse": {"conn_type": "postgres", "port": 5432}})
+    return AirflowOptions(home, dags, 18080)
 
 
 def test_settings_of_the_users_own_airflow_and_proxies_do_not_reach_the_demo(
@@ -29,7 +28,7 @@ def test_settings_of_the_users_own_airflow_and_proxies_do_not_reach_the_demo(
     assert "https_proxy" not in made
     assert made["LANG"] == "C.UTF-8"
     assert made["AIRFLOW_HOME"] == str(tmp_path / "home")
-    assert json.loads(made["AIRFLOW_CONN_WAREHOUSE"]) == {"conn_type": "postgres", "port": 5432}
+    assert "AIRFLOW_CONN_WAREHOUSE" not in made
 
 
 def test_tasks_reach_the_api_server_at_its_own_port(tmp_path: Path) -> None:
@@ -46,4 +45,4 @@ def test_secrets_stay_the_same_from_run_to_run_and_private(tmp_path: Path) -> No
 
 def test_missing_dag_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="No DAG folder"):
-        AirflowOptions(tmp_path, tmp_path / "dags", 18080, {})
+        AirflowOptions(tmp_path, tmp_path / "dags", 18080)

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from airflow_provider_permitocr.core.columns import COLUMNS
-from demo.accuracy import Accuracy, Difference
+from demo.accuracy import Accuracy, ComparedField
 from demo.report import show_accuracy, show_results, show_summary
 
 _COLUMNS = [column.name for column in COLUMNS]
@@ -93,10 +93,11 @@ def test_portrait_is_never_shown() -> None:
 
 def test_accuracy_names_each_difference() -> None:
     output = io.StringIO()
-    clean = Accuracy(30, 200, (Difference("hkm-1-front", "name", "黄慧", "黃慧"),))
-    show_accuracy(clean, Accuracy(0, 0, ()), Console(file=output, width=120))
+    clean = Accuracy(30, 200, 199, (ComparedField("hkm-1-front", "name", "黄慧", "黃慧"),), ())
+    show_accuracy(clean, Accuracy(1, 9, 0, (), ("twn-blurred",)), Console(file=output, width=120))
     assert "99.5 %  199 of 200 fields of 30 clean" in output.getvalue()
     assert "hkm-1-front name: drawn '黄慧', read '黃慧'" in output.getvalue()
+    assert "not read at all: twn-blurred" in output.getvalue()
 
 
 def test_summary_shows_counts_by_name() -> None:
