@@ -13,7 +13,7 @@ from airflow_provider_permitocr.core.errors import (
     ImageRejectedError,
     ImageUnavailableError,
 )
-from airflow_provider_permitocr.core.flatten import clean_text, flatten
+from airflow_provider_permitocr.core.flatten import flatten
 from airflow_provider_permitocr.core.image import build_request
 from airflow_provider_permitocr.core.models import ImageRow, Outcome, Status
 from airflow_provider_permitocr.core.options import RunOptions
@@ -75,8 +75,8 @@ class Recognizer:
                 row,
                 _status(error),
                 error_code=error.code,
-                error_message=clean_text(error.message),
-                request_id=error.request_id or None,
+                error_message=error.message,
+                request_id=error.request_id,
             )
         return Outcome(
             row, Status.RECOGNIZED, fields=flatten(response.fields), request_id=response.request_id
