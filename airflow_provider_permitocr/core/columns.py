@@ -52,7 +52,7 @@ _FRONT: Final = (
     Column("birthday_raw", ColumnKind.TEXT, "Date of birth, as printed", "Birthday"),
     Column("number", ColumnKind.TEXT, "Document number; text, so that leading zeros stay", "Number"),
     Column("valid_from", ColumnKind.DATE, "First day of validity"),
-    Column("valid_until", ColumnKind.DATE, "Last day of validity; NULL with a valid_date means no end"),
+    Column("valid_until", ColumnKind.DATE, "Last day of validity; NULL beside a valid_from means no end"),
     Column("valid_date", ColumnKind.TEXT, "Validity period, as printed", "ValidDate"),
     Column("issue_authority", ColumnKind.TEXT, "Issuing authority", "IssueAuthority"),
     Column("issue_address", ColumnKind.TEXT, "Place of issue", "IssueAddress"),

@@ -30,13 +30,17 @@ def image_rows(
 
     :param key: column for ``image_key``; None: the index.
     :param card_side: column with FRONT or BACK, missing for ``default_side``; None: all ``default_side``.
-    :raises ValueError: for a column that is not there, or a side that is neither FRONT nor BACK.
+    :raises ValueError: for a column that is not there, a key that is missing, or a side that is neither
+        FRONT nor BACK.
     """
     if missing := [column for column in (image, key, card_side) if column and column not in frame.columns]:
         raise ValueError(
             f"the frame has no column {', '.join(missing)}; it has {', '.join(map(str, frame.columns))}"
         )
     keys = frame.index if key is None else frame[key]
+    if keyless := sum(map(_is_missing, keys)):
+        place = "the index" if key is None else f"column {key!r}"
+        raise ValueError(f"{place} has no key in {keyless} of {len(frame)} rows; fill or drop these rows")
     sides = [default_side] * len(frame) if card_side is None else _sides(frame[card_side], default_side)
     return [
         ImageRow(str(each_key), None if _is_missing(each_image) else each_image, side)
