@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import sys
@@ -47,10 +48,18 @@ def _demo(options: argparse.Namespace) -> int:
     try:
         run_demo(chosen, console)
     except (RuntimeError, OSError, ValueError) as error:
-        console.print(f"[bold red]The demo failed.[/bold red] {type(error).__name__}:", highlight=False)
-        console.print(str(error), markup=False, highlight=False)
+        console.print("[bold red]The demo failed.[/bold red]")
+        console.print(_told(error), markup=False, highlight=False, soft_wrap=True)
         return 1
     return 0
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{error}\nThe disk is full: the demo needs about 300 MB."
+    if isinstance(error, PermissionError):
+        return f"{error}\nIf another user made this directory, delete it or choose another with --state."
+    return str(error)
 
 
 def _interrupt(signum: int, _frame: FrameType | None) -> Never:

@@ -75,3 +75,9 @@ def _drawn_columns(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield column, fields[field]
     for column, field in BACK_TEXT_COLUMNS.items():
         yield column, fields[BACK_FIELD][field]
+
+
+def without_reason(drawn: Iterable[DrawnImage], results: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the keys of the bad images whose row is missing or does not say what is wrong with them."""
+    explained = {row["image_key"] for row in results if row["status"] != "recognized" and row["error_code"]}
+    return [image.image_id for image in drawn if image.kind == "bad" and image.image_id not in explained]

@@ -24,7 +24,7 @@ class ShownColumn:
     :param name: of the result table's column.
     :param title: its heading, where the name is too long.
     :param importance: where the terminal is too narrow, the least important columns are left out.
-    :param long: a text that may be cut.
+    :param long: a text that may take several lines.
     """
 
     name: str
@@ -78,8 +78,8 @@ def _show(
     shown = fitting(rows, columns, console.width)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False)
     for column in shown:
-        room = None if column.long else _natural_width(rows, column)
-        table.add_column(column.title or column.name, no_wrap=True, overflow="ellipsis", min_width=room)
+        # Rich narrows only columns that may wrap, as long as there are any.
+        table.add_column(column.title or column.name, no_wrap=not column.long, overflow="fold")
     for row in rows:
         table.add_row(*(_text(row[column.name]) for column in shown))
     left_out = [column.name for column in columns if column not in shown]

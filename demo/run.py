@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from demo.accuracy import Accuracy, compare
+from demo.accuracy import Accuracy, compare, without_reason
 from demo.airflow_api import AirflowApi
 from demo.airflow_services import AirflowOptions, AirflowServices
 from demo.emulator_service import QUOTA, EmulatorService
@@ -77,13 +77,13 @@ def run_demo(options: DemoOptions, console: Console) -> None:
         _list_images(drawn, options.state / "images", warehouse)
         _set_up_airflow(services, postgres.airflow_connection(WAREHOUSE_DATABASE), console)
         summary = _run_dag(services, warehouse, len(drawn), console)
-        clean = _report(drawn, warehouse.results(), console)
+        results = warehouse.results()
+        clean = _report(drawn, results, console)
         show_summary(summary, int(emulator.stats()["calls"]), console)
         console.print(f"\n[dim]All this took {time.monotonic() - began:.0f} s.[/dim]", highlight=False)
         if options.keep_running:
             _keep_running(airflow_options.url, services, console)
-        if clean.percent < PROMISED_PERCENT:
-            raise RunFailedError(f"Less than {PROMISED_PERCENT} % of the clean specimens' fields were read.")
+        _require(clean, without_reason(drawn, results))
         console.print("Next: [bold]make demo-ui[/bold] leaves Airflow's UI up to click through.")
 
 
@@ -153,6 +153,13 @@ def _report(drawn: list[DrawnImage], results: Sequence[Mapping[str, Any]], conso
     show_results(results, console)
     show_accuracy(clean, compare(drawn, results, "effect"), console)
     return clean
+
+
+def _require(clean: Accuracy, untold: list[str]) -> None:
+    if clean.percent < PROMISED_PERCENT:
+        raise RunFailedError(f"Less than {PROMISED_PERCENT} % of the clean fields were read as drawn.")
+    if untold:
+        raise RunFailedError(f"The result table does not say what is wrong with {', '.join(untold)}.")
 
 
 def _keep_running(url: str, services: Services, console: Console) -> None:

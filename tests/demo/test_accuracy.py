@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_permitocr.core.api import BACK_FIELD, BACK_FIELDS, TEXT_FIELDS
-from demo.accuracy import ComparedField, compare
+from demo.accuracy import ComparedField, compare, without_reason
 from demo.image_list import DrawnImage
 
 
@@ -43,3 +43,15 @@ def test_image_without_an_answer_counts_with_all_its_fields() -> None:
 
 def test_only_the_asked_kind_is_compared() -> None:
     assert compare([_drawn(kind="effect", Name="黄慧")], [], "clean").images == 0
+
+
+def test_bad_image_needs_a_row_with_a_reason() -> None:
+    drawn = [
+        DrawnImage(key, f"{key}.gif", "FRONT", "bad", None) for key in ("told", "untold", "read", "gone")
+    ]
+    results = [
+        {"image_key": "told", "status": "rejected", "error_code": "ImageFormatUnsupported"},
+        {"image_key": "untold", "status": "failed", "error_code": None},
+        {"image_key": "read", "status": "recognized", "error_code": None},
+    ]
+    assert without_reason(drawn, results) == ["untold", "read", "gone"]

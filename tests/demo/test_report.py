@@ -64,7 +64,7 @@ def test_wide_terminal_shows_every_column_of_a_person() -> None:
         *("1986-03-02", "08320271", "2016-02-03", "2021-02-02"),
     ]
     assert "hkm-1-back  港澳居民来往内地通行证  欧阳明     B060540(4)" in lines
-    assert any("ImageFormatUnsupported  the image is GIF" in line for line in lines)
+    assert any("rejected  ImageFormatUnsupported  the image is GIF" in line for line in lines)
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
@@ -78,6 +78,13 @@ def test_narrow_terminal_keeps_who_and_which_number_and_says_what_it_left_out() 
     assert "李优图" in person
     assert "08320271" in person
     assert any("no room for type" in line for line in lines)
+
+
+def test_reason_is_shown_in_full_where_it_takes_several_lines() -> None:
+    lines = _shown(80, [_BAD])
+    start = next(line.index("the image is GIF") for line in lines if "the image is GIF" in line)
+    assert " ".join(line[start:] for line in lines[-2:]).split() == _BAD["error_message"].split()
+    assert any("rejected" in line for line in lines)
 
 
 def test_columns_line_up_under_chinese_text() -> None:
