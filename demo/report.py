@@ -14,7 +14,7 @@ from rich.table import Table
 from demo.accuracy import Accuracy
 
 _GAP: Final = 2  # one cell of padding, one of rich's box
-_ENOUGH_OF_A_LONG_TEXT: Final = 24
+_ENOUGH_OF_A_LONG_TEXT: Final = 16
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def test_bad_image_needs_a_row_with_a_reason() -> None:
     drawn = [
         DrawnImage(key, f"{key}.gif", "FRONT", "bad", None) for key in ("told", "untold", "read", "gone")
     ]
-    results = [
+    results: list[dict[str, Any]] = [
         {"image_key": "told", "status": "rejected", "error_code": "ImageFormatUnsupported"},
         {"image_key": "untold", "status": "failed", "error_code": None},
         {"image_key": "read", "status": "recognized", "error_code": None},
