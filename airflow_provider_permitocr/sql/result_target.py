@@ -60,12 +60,7 @@ class SqlResultTarget:
         doing = f"reading the result table {self._described.table!r}"
         with database_errors(doing), self._engine.connect() as connection:
             rows = connection.execute(wanted).all()
-        return {
-            (row.image_key, CardSide(row.card_side)): Previous(
-                Status(row.status), row.tries or 0, _utc(row.image_updated_at or row.processed_at)
-            )
-            for row in rows
-        }
+        return dict(self._known(row) for row in rows)
 
     def write(self, frame: pd.DataFrame) -> None:
         """Insert or replace the frame's rows by key, all of them or none.
@@ -77,6 +72,16 @@ class SqlResultTarget:
         doing = f"writing {len(frame)} rows to the result table {self._described.table!r}"
         with database_errors(doing), self._engine.begin() as connection:
             upsert(connection, self._table, to_rows(frame))
+
+    def _known(self, row: Any) -> tuple[RowKey, Previous]:
+        try:
+            row_key, status = (row.image_key, CardSide(row.card_side)), Status(row.status)
+        except ValueError:
+            raise TargetError(
+                f"the result table {self._described.table!r} holds a status or card_side that this package"
+                f" does not know, for key {row.image_key!r}; correct or delete that row"
+            ) from None
+        return row_key, Previous(status, row.tries or 0, _utc(row.image_updated_at or row.processed_at))
 
     def _create(self) -> None:
         try:
@@ -114,8 +119,14 @@ def _has_unique_keys(inspector: sa.Inspector, name: str, schema: str | None) -> 
     if set(inspector.get_pk_constraint(name, schema)["constrained_columns"]) == keys:
         return True
     unique: list[Any] = [each["column_names"] for each in inspector.get_unique_constraints(name, schema)]
-    unique += [index["column_names"] for index in inspector.get_indexes(name, schema) if index["unique"]]
+    unique += [index["column_names"] for index in inspector.get_indexes(name, schema) if _is_full(index)]
     return any(set(columns) == keys for columns in unique)
+
+
+def _is_full(index: Any) -> bool:
+    """Tell whether an index is unique over all rows, and not just those that its WHERE chooses."""
+    options = index.get("dialect_options", {})
+    return bool(index["unique"]) and not any(name.endswith("_where") for name in options)
 
 
 def _utc(value: datetime | None) -> datetime | None:

@@ -12,8 +12,14 @@ Row = dict[str, Any]
 
 
 def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
-    """Write rows, replacing those with the same primary key, within the connection's transaction."""
-    _WRITERS.get(connection.dialect.name, _delete_and_insert)(connection, table, rows)
+    """Write rows, replacing those with the same primary key, within the connection's transaction.
+
+    Of rows with one key among themselves the last one is written: databases would refuse the batch, or not,
+    depending on the driver.
+    """
+    last = {tuple(row[key] for key in _keys(table)): row for row in rows}
+    if last:
+        _WRITERS.get(connection.dialect.name, _delete_and_insert)(connection, table, list(last.values()))
 
 
 def _keys(table: sa.Table) -> list[str]:
