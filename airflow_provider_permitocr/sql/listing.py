@@ -54,7 +54,8 @@ def open_listing(connection: sa.Connection, described: ImageTable | ImageQuery) 
         key=source.c[key],
         image=source.c[image],
         card_side=card_side,
-        updated_at=source.c[updated_at] if updated_at else sa.null(),
+        # Read as the driver gives it: SQLAlchemy's own reading of SQLite's text stops at other forms.
+        updated_at=sa.type_coerce(source.c[updated_at], sa.types.NULLTYPE) if updated_at else sa.null(),
         row_key=(source.c[key], card_side) if side else (source.c[key],),
         where=where,
     )
@@ -106,8 +107,8 @@ def _require_columns(described: ImageTable | ImageQuery, found: Iterable[str]) -
     for purpose, column in zip(purposes, described.columns, strict=True):
         if column is not None and column not in known:
             raise SourceError(
-                f"the image list has no column {column!r} ({purpose}){_hint(column, known)};"
-                f" it has {', '.join(known)}"
+                f"the image list has no column {column!r} ({purpose}); it has {', '.join(known)}"
+                f"{_hint(column, known)}"
             )
 
 
