@@ -15,9 +15,11 @@ from airflow_provider_permitocr.emulator.engines.text_reader import Text
 
 _COLUMN: Final = frozenset({"Name", "Sex", "Birthday", "ValidDate", "IssueAuthority", "IssueAddress"})
 _JPEG_QUALITY: Final = 90
-_EDGES: Final = (40, 120)
-#: Width of a portrait in its height, and its least share of the place where it is looked for.
-_PROPORTIONS: Final = (0.55, 1.05)
+#: Strengths of edge to try in turn: the first outlines a frame and not the paper's fine waves, the second
+#: still sees the frame on a blurred copy.
+_EDGES: Final = ((120, 260), (40, 120))
+#: Width of an identity photo in its height, and its least share of the place where it is looked for.
+_PROPORTIONS: Final = (0.7, 0.9)
 _LEAST_SHARE: Final = 0.3
 
 Box = tuple[int, int, int, int]
@@ -73,17 +75,19 @@ def _place(text: Text, width: int, height: int) -> Box | None:
 
 def _frame(area: Pixels) -> Box:
     """The portrait's own frame in its place; the whole place if no frame stands out."""
-    edges = cv2.Canny(cv2.cvtColor(area, cv2.COLOR_BGR2GRAY), *_EDGES)
-    closed = cv2.morphologyEx(edges, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     height, width = area.shape[:2]
-    boxes = [cv2.boundingRect(contour) for contour in contours]
-    framed = [
-        (w * h, (x, y, w, h))
-        for x, y, w, h in boxes
-        if _PROPORTIONS[0] <= w / h <= _PROPORTIONS[1] and w * h >= _LEAST_SHARE * width * height
-    ]
-    if not framed:
-        return 0, 0, width, height
-    _, (x, y, w, h) = max(framed)
-    return x, y, w, h
+    smooth = cv2.GaussianBlur(cv2.cvtColor(area, cv2.COLOR_BGR2GRAY), (3, 3), 0)
+    for weakest, strongest in _EDGES:
+        edges = cv2.Canny(smooth, weakest, strongest)
+        closed = cv2.morphologyEx(edges, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+        contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        boxes = [cv2.boundingRect(contour) for contour in contours]
+        framed = [
+            (w * h, x, y, w, h)
+            for x, y, w, h in boxes
+            if _PROPORTIONS[0] <= w / h <= _PROPORTIONS[1] and w * h >= _LEAST_SHARE * width * height
+        ]
+        if framed:
+            _, x, y, w, h = max(framed)
+            return x, y, w, h
+    return 0, 0, width, height

@@ -33,7 +33,7 @@ class _Card:
 class RapidOcrEngine:
     """Reads permits as the service does: from nothing but their pixels.
 
-    :param threads: that one inference uses; all processors by default.
+    :param threads: that one picture uses; two by default.
     """
 
     def __init__(self, threads: int | None = None) -> None:

@@ -112,13 +112,15 @@ def test_threads_share_an_engine_without_mixing_their_answers(engine: RapidOcrEn
         assert [answer["Number"] for answer in answers] == [one.fields["Number"] for one in specimens]
 
 
-def test_the_models_load_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_engine_loads_and_reads_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> NoReturn:
         raise AssertionError("the engine went to the network")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    assert isinstance(load_engine("rapidocr"), RapidOcrEngine)
+    specimen = draw_specimen(PermitKind.HONG_KONG_MACAO, CardSide.BACK, seed=109, width=900)
+    engine = load_engine("rapidocr")
+    assert engine.read(specimen.image, CardSide.BACK, ret_profile=False) == specimen.fields
 
 
 def test_the_engine_knows_nothing_of_labels_or_drawing() -> None:
