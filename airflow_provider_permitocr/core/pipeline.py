@@ -66,10 +66,7 @@ class Pipeline:
         stream = completed(self._recognizer.recognize, rows, max_at_once=threads, stop=self._stop)
         try:
             with closing(stream):
-                for outcomes in stream:
-                    self._batch.extend(outcomes)
-                    if self._is_due():
-                        self._write_batch()
+                self._write_batches(stream)
         finally:
             self._write_batch()
         if self._stop.is_set():
@@ -78,6 +75,8 @@ class Pipeline:
 
     def _wanted_rows(self) -> Iterator[ImageRow]:
         for page in self._source.pages():
+            if self._stop.is_set():
+                return
             previous = self._target.previous([row.row_key for row in page])
             wanted = [row for row in page if needs_recognition(row, previous.get(row.row_key))]
             self._skipped += len(page) - len(wanted)
@@ -85,17 +84,30 @@ class Pipeline:
             for row in wanted:
                 yield replace(row, tries=tries_before(row, previous.get(row.row_key)))
 
+    def _write_batches(self, stream: Iterator[list[Outcome]]) -> None:
+        try:
+            for outcomes in stream:
+                self._batch.extend(outcomes)
+                if self._is_due():
+                    self._write_batch()
+        except BaseException:
+            # What is in flight is paid for, so it is waited for and goes into the last batch.
+            self._stop.set()
+            for outcomes in stream:
+                self._batch.extend(outcomes)
+            raise
+
     def _is_due(self) -> bool:
         overdue = self._clock() - self._written_at >= self._options.batch.seconds
         return len(self._batch) >= self._options.batch.rows or overdue
 
     def _write_batch(self) -> None:
-        # pandas takes most of a second to import, and a run with nothing to do needs no frame.
-        from airflow_provider_permitocr.core.frame import to_frame
-
         self._written_at = self._clock()
         if not self._batch:
             return
+        # pandas takes most of a second to import, and a run with nothing to do needs no frame.
+        from airflow_provider_permitocr.core.frame import to_frame
+
         records = [
             to_record(
                 outcome,

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+from airflow_provider_permitocr.core.frame import to_rows
+from airflow_provider_permitocr.core.models import (
+    ImageRow,
+    PermitRequest,
+    PermitResponse,
+    Previous,
+    RowKey,
+    RunSummary,
+    Status,
+)
+from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
+from airflow_provider_permitocr.core.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # The machine may be busy with something else, so the time that an example takes tells nothing.
 settings.register_profile("core", deadline=None)
@@ -39,3 +59,170 @@ def new_clock() -> type[FakeClock]:
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+class Lines(list[str]):
+    """A logger that keeps its lines."""
+
+    def info(self, event: str) -> None:
+        self.append(event)
+
+
+class FakeClient:
+    """The API in memory: answers an image by its URL, with fields or with an error.
+
+    :param answers: what to do by URL; all others are recognized.
+    :param before: called at the start of each call with its URL.
+    """
+
+    def __init__(
+        self,
+        answers: Mapping[str, Mapping[str, Any] | Exception] | None = None,
+        before: Callable[[str], object] = lambda url: None,
+    ) -> None:
+        self._answers = answers or {}
+        self._before = before
+        self._lock = threading.Lock()
+        self.asked: list[str] = []
+
+    def recognize(self, request: PermitRequest) -> PermitResponse:
+        url = request.image_url or ""
+        with self._lock:
+            self.asked.append(url)
+            number = len(self.asked)
+        self._before(url)
+        answer = self._answers.get(url, {"Number": url.rpartition("/")[2]})
+        if isinstance(answer, Exception):
+            raise answer
+        return PermitResponse(answer, f"r-{number}")
+
+
+class FakeSource:
+    """An image list in memory that counts how many rows were read from it.
+
+    :param before_page: called before each page is handed out.
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[ImageRow],
+        page_rows: int = 10,
+        before_page: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._rows = list(rows)
+        self._page_rows = page_rows
+        self._before_page = before_page
+        self.read = 0
+
+    def check(self) -> int:
+        return len(self._rows)
+
+    def pages(self) -> Iterator[Sequence[ImageRow]]:
+        for start in range(0, len(self._rows), self._page_rows):
+            page = self._rows[start : start + self._page_rows]
+            self.read += len(page)
+            self._before_page()
+            yield page
+
+
+class FakeTarget:
+    """A result table in memory.
+
+    :param before_write: called before each write; what it raises is the write's failure.
+    """
+
+    def __init__(self, before_write: Callable[[], object] = lambda: None) -> None:
+        self._before_write = before_write
+        self.batches: list[list[dict[str, Any]]] = []
+        self.rows: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def prepare(self) -> None:
+        pass
+
+    def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
+        known = {key: self.rows[key] for key in row_keys if key in self.rows}
+        return {
+            key: Previous(Status(row["status"]), row["tries"], row["image_updated_at"] or row["processed_at"])
+            for key, row in known.items()
+        }
+
+    def write(self, frame: pd.DataFrame) -> None:
+        self._before_write()
+        rows = to_rows(frame)
+        keys = [(row["image_key"], row["card_side"]) for row in rows]
+        assert len(set(keys)) == len(keys), "databases refuse a batch that holds a key twice"
+        self.batches.append(rows)
+        self.rows |= dict(zip(keys, rows, strict=True))
+
+
+@dataclass
+class Bench:
+    """A pipeline on fakes; each ``run`` is a run of its own over the same result table."""
+
+    target: FakeTarget = field(default_factory=FakeTarget)
+    lines: Lines = field(default_factory=Lines)
+    stop: threading.Event = field(default_factory=threading.Event)
+    now: datetime = datetime(2026, 1, 31, tzinfo=UTC)
+
+    def run(
+        self,
+        rows: Iterable[ImageRow] | FakeSource,
+        client: FakeClient | None = None,
+        *,
+        max_at_once: int = 4,
+        max_per_second: float = 100_000,
+        clock: Callable[[], float] = time.monotonic,
+        **options: Any,
+    ) -> RunSummary:
+        self.stop.clear()
+        defaults: dict[str, Any] = {
+            "call_retry": CallRetry(attempts=2, base_seconds=0),
+            "max_base64_bytes": 1000,
+        }
+        pipeline = Pipeline(
+            rows if isinstance(rows, FakeSource) else FakeSource(rows),
+            client or FakeClient(),
+            self.target,
+            RunOptions(pace=Pace(max_per_second, max_at_once), **(defaults | options)),
+            run_id="run 1",
+            log=self.lines,
+            stop=self.stop,
+            clock=clock,
+            now=lambda: self.now,
+        )
+        return pipeline.run()
+
+    @property
+    def statuses(self) -> dict[str, str]:
+        """Status by image key."""
+        return {image_key: row["status"] for (image_key, _), row in self.target.rows.items()}
+
+
+@pytest.fixture
+def lines() -> Lines:
+    return Lines()
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.fixture(scope="session")
+def new_bench() -> type[Bench]:
+    return Bench
+
+
+@pytest.fixture(scope="session")
+def new_client() -> type[FakeClient]:
+    return FakeClient
+
+
+@pytest.fixture(scope="session")
+def new_source() -> type[FakeSource]:
+    return FakeSource
+
+
+@pytest.fixture(scope="session")
+def new_target() -> type[FakeTarget]:
+    return FakeTarget

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.models import (
+    ImageRow,
+    Outcome,
+    PermitRequest,
+    PermitResponse,
+    RunSummary,
+    Status,
+)
+
+SECRET = "https://bucket/permit.png?q-signature=secret"
+
+
+@pytest.mark.parametrize("images", [{}, {"image_url": SECRET, "image": b"\xff\xd8\xff"}])
+def test_a_request_has_exactly_one_image(images: dict[str, str | bytes]) -> None:
+    with pytest.raises(ValueError, match="give either image_url or image") as caught:
+        PermitRequest(CardSide.FRONT, **images)  # type: ignore[arg-type]
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        ImageRow("k", SECRET),
+        PermitRequest(CardSide.FRONT, image_url=SECRET),
+        PermitRequest(CardSide.FRONT, image=SECRET.encode()),
+        PermitResponse({"Name": SECRET}, "r-1"),
+        Outcome(ImageRow("k", SECRET), Status.RECOGNIZED, {"name": SECRET}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_no_repr_shows_an_image_or_a_field(value: object) -> None:
+    assert "secret" not in repr(value)
+
+
+def test_a_row_is_identified_by_key_and_side() -> None:
+    assert ImageRow("k", None, CardSide.BACK).row_key == ("k", CardSide.BACK)
+
+
+def test_the_summary_is_plain_json_with_the_rate_reached() -> None:
+    summary = RunSummary(5, 1, {"recognized": 3, "failed": 1}, {"Code": 1}, 6, 2, elapsed_seconds=1.23456)
+    assert json.loads(json.dumps(summary.as_dict())) == {
+        "listed": 5,
+        "skipped": 1,
+        "statuses": {"recognized": 3, "failed": 1},
+        "error_codes": {"Code": 1},
+        "calls": 6,
+        "throttled": 2,
+        "elapsed_seconds": 1.235,
+        "calls_per_second": 4.86,
+    }
+
+
+def test_a_run_that_took_no_time_has_no_rate() -> None:
+    assert RunSummary(0, 0, {}, {}, 0, 0, elapsed_seconds=0.0).calls_per_second == 0

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_permitocr.core.options import MOST_AT_ONCE, Batch, CallRetry, Pace, RunOptions
+
+NAN, INFINITE = math.nan, math.inf
+
+
+@pytest.mark.parametrize(
+    ("option", "values", "named"),
+    [
+        *((Pace, {"max_per_second": value}, "max_per_second") for value in (0, -1, NAN, INFINITE)),
+        *((Pace, {"max_per_second": 1, "max_at_once": value}, "max_at_once") for value in (0, -1)),
+        *((CallRetry, {"attempts": value}, "attempts") for value in (0, -1)),
+        *((CallRetry, {"base_seconds": value}, "base_seconds") for value in (-0.1, NAN)),
+        *((CallRetry, {"max_wait_seconds": value}, "max_wait_seconds") for value in (-1, NAN)),
+        *((CallRetry, {"max_throttled_seconds": value}, "max_throttled_seconds") for value in (-1, NAN)),
+        *((Batch, {"rows": value}, "rows") for value in (0, -1)),
+        *((Batch, {"seconds": value}, "seconds") for value in (0, -1, NAN)),
+        *(
+            (RunOptions, {"pace": Pace(1), "max_base64_bytes": 9, "max_tries": value}, "max_tries")
+            for value in (0, -1)
+        ),
+    ],
+)
+def test_an_impossible_option_is_refused_by_its_name_and_value(
+    option: type, values: dict[str, Any], named: str
+) -> None:
+    value = list(values.values())[-1]
+    with pytest.raises(ValueError, match=rf"{named} must be .*{value!r}"):
+        option(**values)
+
+
+@pytest.mark.parametrize("option", [Pace(1), CallRetry(), Batch(), RunOptions(Pace(1), 9)])
+def test_options_cannot_be_changed(option: Any) -> None:
+    name = dataclasses.fields(option)[0].name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(option, name, 7)
+
+
+def test_no_retry_and_no_wait_are_possible() -> None:
+    CallRetry(attempts=1, base_seconds=0, max_wait_seconds=0, max_throttled_seconds=0)
+
+
+@pytest.mark.parametrize(("max_per_second", "threads"), [(0.1, 1), (0.5, 1), (1, 2), (1.2, 3), (20, 40)])
+def test_by_default_enough_are_in_flight_for_two_seconds_a_call(max_per_second: float, threads: int) -> None:
+    assert Pace(max_per_second).threads == threads
+
+
+@given(st.floats(min_value=1e-3, max_value=1e9))
+def test_by_default_the_number_in_flight_is_bounded(max_per_second: float) -> None:
+    assert 1 <= Pace(max_per_second).threads <= MOST_AT_ONCE
+
+
+def test_the_number_in_flight_can_be_chosen() -> None:
+    assert Pace(20, max_at_once=3).threads == 3

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.errors import (
+    AccountError,
+    CallError,
+    Decision,
+    RunStoppedError,
+    ThrottledTooLongError,
+)
+from airflow_provider_permitocr.core.models import ImageRow, Outcome, PermitRequest, PermitResponse, Status
+from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
+from airflow_provider_permitocr.core.recognize import Recognizer
+
+if TYPE_CHECKING:
+    from tests.core.conftest import FakeClock
+
+ROW = ImageRow("k", "https://x/1")
+
+
+class OneAnswer:
+    """Answers every request alike and remembers them."""
+
+    def __init__(self, answer: PermitResponse | CallError) -> None:
+        self._answer = answer
+        self.requests: list[PermitRequest] = []
+
+    def recognize(self, request: PermitRequest) -> PermitResponse:
+        self.requests.append(request)
+        if isinstance(self._answer, CallError):
+            raise self._answer
+        return self._answer
+
+
+def refused(decision: Decision) -> OneAnswer:
+    return OneAnswer(CallError("Some.Code", "words of the service", decision, "r-9"))
+
+
+def recognizer(client: OneAnswer, clock: FakeClock, **options: Any) -> Recognizer:
+    retry = CallRetry(attempts=2, max_throttled_seconds=10)
+    described = RunOptions(Pace(20), max_base64_bytes=100, call_retry=retry, **options)
+    return Recognizer(client, described, threading.Event(), clock=clock, sleep=clock.sleep)
+
+
+def test_an_answered_image_is_recognized(clock: FakeClock) -> None:
+    client = OneAnswer(PermitResponse({"Number": "08320271"}, "r-1"))
+    outcome = recognizer(client, clock).recognize(ROW)
+    assert (outcome.row, outcome.status, outcome.request_id) == (ROW, Status.RECOGNIZED, "r-1")
+    assert outcome.fields["number"] == "08320271"
+    assert outcome.error_code is None
+
+
+def test_side_and_portrait_reach_the_request(clock: FakeClock) -> None:
+    client = OneAnswer(PermitResponse({}, "r-1"))
+    recognizer(client, clock, ret_profile=True).recognize(ImageRow("k", "https://x/1", CardSide.BACK))
+    assert client.requests == [PermitRequest(CardSide.BACK, True, image_url="https://x/1")]
+
+
+@pytest.mark.parametrize(
+    ("image", "status", "code"),
+    [
+        (None, Status.REJECTED, "ImageMissing"),
+        (b"GIF89a", Status.REJECTED, "ImageFormatUnsupported"),
+        (b"\xff\xd8\xff" + b"0" * 100, Status.REJECTED, "ImageTooLarge"),
+        ("/nowhere/1.png", Status.RETRY, "ImageNotFound"),
+    ],
+)
+def test_an_image_that_cannot_be_sent_costs_no_call_and_no_turn(
+    clock: FakeClock, image: str | bytes | None, status: Status, code: str
+) -> None:
+    client = OneAnswer(PermitResponse({}, "r-1"))
+    one = recognizer(client, clock)
+    outcomes = [one.recognize(ImageRow("k", image)) for _ in range(3)]
+    assert [(outcome.status, outcome.error_code) for outcome in outcomes] == [(status, code)] * 3
+    assert (one.calls, client.requests, clock.sleeps) == (0, [], [])
+
+
+@pytest.mark.parametrize(
+    ("decision", "status", "calls"),
+    [
+        (Decision.IMAGE, Status.FAILED, 1),
+        (Decision.RETRY_THEN_IMAGE, Status.FAILED, 2),
+        (Decision.RETRY, Status.RETRY, 2),
+    ],
+)
+def test_a_refused_image_has_its_reason(
+    clock: FakeClock, decision: Decision, status: Status, calls: int
+) -> None:
+    one = recognizer(refused(decision), clock)
+    assert one.recognize(ROW) == Outcome(
+        ROW, status, {}, error_code="Some.Code", error_message="words of the service", request_id="r-9"
+    )
+    assert one.calls == calls
+
+
+@pytest.mark.parametrize(("decision", "calls"), [(Decision.ACCOUNT, 1), (Decision.REPAIR, 2)])
+def test_a_fault_of_the_account_is_no_images_fault(clock: FakeClock, decision: Decision, calls: int) -> None:
+    one = recognizer(refused(decision), clock)
+    with pytest.raises(AccountError, match=r"Some\.Code.*r-9.*No image was marked failed") as caught:
+        one.recognize(ROW)
+    assert (caught.value.code, caught.value.request_id, one.calls) == ("Some.Code", "r-9", calls)
+
+
+def test_throttling_without_end_is_no_images_fault(clock: FakeClock) -> None:
+    one = recognizer(refused(Decision.THROTTLE), clock)
+    with pytest.raises(ThrottledTooLongError):
+        one.recognize(ROW)
+    assert one.throttled == one.calls
+
+
+def test_once_stopped_no_call_is_made(clock: FakeClock) -> None:
+    client, stop = OneAnswer(PermitResponse({}, "r-1")), threading.Event()
+    stop.set()
+    one = Recognizer(client, RunOptions(Pace(20), 100), stop, clock=clock, sleep=clock.sleep)
+    with pytest.raises(RunStoppedError):
+        one.recognize(ROW)
+    assert client.requests == []
