@@ -34,6 +34,7 @@ class ImageRow:
 
     @property
     def row_key(self) -> RowKey:
+        """What identifies the row of the result."""
         return (self.image_key, self.card_side)
 
 
@@ -122,6 +123,7 @@ class RunSummary:
 
     @property
     def calls_per_second(self) -> float:
+        """The rate reached over the whole run; 0 for a run that took no time."""
         return self.calls / self.elapsed_seconds if self.elapsed_seconds > 0 else 0.0
 
     def as_dict(self) -> dict[str, Any]:

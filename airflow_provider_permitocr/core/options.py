@@ -31,6 +31,7 @@ class Pace:
 
     @property
     def threads(self) -> int:
+        """Requests in flight, chosen or by default; each takes a thread."""
         return self.max_at_once or min(MOST_AT_ONCE, max(1, math.ceil(self.max_per_second * 2)))
 
 
@@ -41,7 +42,8 @@ class CallRetry:
     :param attempts: calls for one image in one run, throttled ones not counted.
     :param base_seconds: the first wait is drawn from 0 to this; it doubles each time (full jitter).
     :param max_wait_seconds: longest single wait.
-    :param max_throttled_seconds: how long one image may wait for the service to stop throttling.
+    :param max_throttled_seconds: how long the service may refuse every call for its rate before the run
+        gives up; any call that gets through starts this time anew.
     """
 
     attempts: int = 3

@@ -1,0 +1,122 @@
+"""What each part of the package may import, as docs/architecture.md has it."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import airflow_provider_permitocr
+
+NAME = airflow_provider_permitocr.__name__
+PACKAGE = Path(airflow_provider_permitocr.__file__).parent
+PARTS = {"core", "tencent", "sql", "hooks", "operators", "links", "plugins", "emulator"}
+OUTSIDE = {"airflow", "tencentcloud", "sqlalchemy"}
+#: What each part never imports, lazily or for types alone either.
+NEVER: dict[str, set[str]] = {
+    "core": OUTSIDE | {f"{NAME}.{part}" for part in PARTS - {"core"}},
+    "tencent": {"airflow", "sqlalchemy"} | {f"{NAME}.{part}" for part in PARTS - {"core", "tencent"}},
+    "sql": {"airflow", "tencentcloud"} | {f"{NAME}.{part}" for part in PARTS - {"core", "sql"}},
+    "hooks": {f"{NAME}.{part}" for part in ("operators", "links", "plugins", "emulator")},
+    "operators": {"tencentcloud", f"{NAME}.emulator"},
+    "emulator": {"airflow", "tencentcloud", "sqlalchemy", "pandas"},
+}
+
+
+def sources(part: str) -> list[Path]:
+    return sorted((PACKAGE / part).rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Name every module that a file imports anywhere, `from a import b` as `a.b`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def is_within(module: str, parents: set[str]) -> bool:
+    return any(module == parent or module.startswith(f"{parent}.") for parent in parents)
+
+
+def run_python(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, env=dict(os.environ), capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("part", NEVER)
+def test_no_part_names_what_it_must_not_import(part: str) -> None:
+    found = {
+        f"{module_name(path)} imports {module}"
+        for path in sources(part)
+        for module in imported(path)
+        if is_within(module, NEVER[part])
+    }
+    assert sources(part)
+    assert found == set()
+
+
+@pytest.mark.parametrize("part", ["core", "tencent", "sql"])
+def test_a_part_can_be_imported_where_the_others_are_not_installed(part: str) -> None:
+    program = (
+        "import sys, importlib\n"
+        "blocked, modules = (argument.split(',') for argument in sys.argv[1:])\n"
+        "sys.modules.update(dict.fromkeys(blocked))\n"
+        "for module in modules: importlib.import_module(module)\n"
+    )
+    modules = [module_name(path) for path in sources(part)]
+    outcome = run_python(program, ",".join(NEVER[part]), ",".join(modules))
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+
+
+def test_only_frames_need_pandas_in_the_core() -> None:
+    program = (
+        "import sys, importlib\n"
+        "sys.modules['pandas'] = None\n"
+        "for module in sys.argv[1].split(','): importlib.import_module(module)\n"
+    )
+    modules = {module_name(path) for path in sources("core")} - {f"{NAME}.core.frame"}
+    outcome = run_python(program, ",".join(sorted(modules)))
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+
+
+def test_the_emulator_knows_nothing_of_the_package_but_the_facts_of_the_api() -> None:
+    own = {f"{NAME}.emulator", f"{NAME}.core.api"}
+    found = {
+        f"{module_name(path)} imports {module}"
+        for path in sources("emulator")
+        for module in imported(path)
+        if is_within(module, {NAME}) and not is_within(module, own)
+    }
+    assert found == set()
+
+
+def test_importing_the_operator_in_a_dag_file_loads_nothing_heavy() -> None:
+    program = (
+        "import sys\n"
+        "from airflow.sdk import BaseOperator\n"
+        "before = set(sys.modules)\n"
+        "import airflow_provider_permitocr.operators.mainland_permit_ocr\n"
+        "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))\n"
+    )
+    outcome = run_python(program)
+    assert outcome.returncode == 0, outcome.stderr
+    heavy = {"pandas", "numpy", "tencentcloud", "requests", "urllib3", "sqlalchemy", "PIL", "aiohttp"}
+    assert set(outcome.stdout.split()) & heavy == set()
+
+
+def test_importing_the_package_itself_loads_nothing_of_it() -> None:
+    program = f"import sys, {NAME}\nprint(*(name for name in sys.modules if name.startswith('{NAME}.')))\n"
+    assert run_python(program).stdout.strip() == ""
