@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -164,6 +165,14 @@ class Bench:
     stop: threading.Event = field(default_factory=threading.Event)
     now: datetime = datetime(2026, 1, 31, tzinfo=UTC)
 
+    @staticmethod
+    def url(key: object) -> str:
+        return f"https://x/{key}"
+
+    @classmethod
+    def images(cls, number: int, updated_at: datetime | None = None) -> list[ImageRow]:
+        return [ImageRow(str(key), cls.url(key), updated_at=updated_at) for key in range(number)]
+
     def run(
         self,
         rows: Iterable[ImageRow] | FakeSource,
@@ -196,6 +205,13 @@ class Bench:
     def statuses(self) -> dict[str, str]:
         """Status by image key."""
         return {image_key: row["status"] for (image_key, _), row in self.target.rows.items()}
+
+
+@pytest.fixture
+def racing_clock() -> Callable[[], float]:
+    """A clock that runs so fast that no second of the gateway is really waited for."""
+    ticks = itertools.count(step=0.5)
+    return lambda: next(ticks)
 
 
 @pytest.fixture
