@@ -77,13 +77,17 @@ class Report:
     fields: list[Field] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
-    def score(self, keep: Callable[[Field], bool] = lambda _: True) -> Score:
-        """Count the fields that ``keep`` accepts."""
-        score = Score()
-        for compared in self.fields:
-            if keep(compared):
-                score.add(compared)
-        return score
+    def score(self) -> Score:
+        """Count all fields."""
+        return score(self.fields)
+
+
+def score(fields: Iterable[Field]) -> Score:
+    """Count fields."""
+    total = Score()
+    for compared in fields:
+        total.add(compared)
+    return total
 
 
 def measure(
@@ -140,17 +144,14 @@ def table(report: Report) -> str:
     width = max(map(len, rows)) + 2
     lines = [" " * width + "".join(f"{_name(effects):>13}" for effects in conditions)]
     for title, fields in rows.items():
-        cells = (
-            Report(fields).score(lambda one, effects=effects: one.effects == effects)  # type: ignore[misc]
-            for effects in conditions
-        )
-        lines.append(title.ljust(width) + "".join(_cell(score) for score in cells))
+        cells = (_cell(score(one for one in fields if one.effects == effects)) for effects in conditions)
+        lines.append(title.ljust(width) + "".join(cells))
     return "\n".join(lines)
 
 
-def _cell(score: Score) -> str:
-    rate = f"{score.rate:.1%}" if score.printed else "-"
-    invented = f" +{score.invented}" if score.invented else ""
+def _cell(counted: Score) -> str:
+    rate = f"{counted.rate:.1%}" if counted.printed else "-"
+    invented = f" +{counted.invented}" if counted.invented else ""
     return f"{rate + invented:>13}"
 
 
@@ -185,11 +186,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for seed in range(args.seed, args.seed + args.count)
     )
     report = measure(load_engine(args.engine), specimens)
-    score = report.score()
+    total = report.score()
     print(table(report))  # noqa: T201 (this is the command's output)
     print(  # noqa: T201
-        f"\n{len(report.seconds)} images, {score.printed} fields, {score.printed - score.right} wrong, "
-        f"{score.invented} invented; median {statistics.median(report.seconds):.2f} s an image"
+        f"\n{len(report.seconds)} images, {total.printed} fields, {total.printed - total.right} wrong, "
+        f"{total.invented} invented; median {statistics.median(report.seconds):.2f} s an image"
     )
     return 0
 
