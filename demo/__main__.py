@@ -38,6 +38,8 @@ def _demo(options: argparse.Namespace) -> int:
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, _interrupt)
 
+    import httpx
+    import psycopg
     from rich.console import Console
 
     from demo.run import DemoOptions, run_demo
@@ -47,7 +49,7 @@ def _demo(options: argparse.Namespace) -> int:
     os.chdir(_ROOT)  # children import this package from here
     try:
         run_demo(chosen, console)
-    except (RuntimeError, OSError, ValueError) as error:
+    except (RuntimeError, OSError, ValueError, httpx.HTTPError, psycopg.Error) as error:
         console.print("[bold red]The demo failed.[/bold red]")
         console.print(_told(error), markup=False, highlight=False, soft_wrap=True)
         return 1

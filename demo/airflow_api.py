@@ -76,7 +76,8 @@ class AirflowApi:
         if errors:
             raise AirflowApiError(f"{errors[0]['filename']} does not import:\n{errors[0]['stack_trace']}")
         dag = self._find(f"/api/v2/dags/{dag_id}")
-        return dag is not None and datetime.fromisoformat(dag["last_parsed_time"]) >= since
+        parsed_at: str | None = dag["last_parsed_time"] if dag else None
+        return parsed_at is not None and datetime.fromisoformat(parsed_at) >= since
 
     def abandon_unfinished_runs(self, dag_id: str) -> None:
         """Mark as failed what an interrupted demo left running, which would hold up the next run."""

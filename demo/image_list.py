@@ -14,9 +14,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
-_PEOPLE: Final = 5
 _FIRST_SEED: Final = 1986
-#: As differently as people photograph and scan; one per person.
+#: In pixels, as differently as people photograph and scan; one per person.
 _WIDTHS: Final = (1200, 1000, 1600, 1200, 1400)
 _TOO_MANY_BYTES: Final = 5_700_000  # 7.6 MB after base64; the API takes 7
 _SHORT_KINDS: Final = {"hong_kong_macao": "hkm", "non_chinese": "nch", "taiwan": "twn", "exit_entry": "eep"}
@@ -45,28 +44,29 @@ def read_image_list(file: Path) -> list[DrawnImage]:
     return [DrawnImage(**json.loads(line)) for line in file.read_text("utf-8").splitlines()]
 
 
-def draw_image_list(images: Path, truth_file: Path) -> None:
+def draw_image_list(images: Path, truth_file: Path, people: int = len(_WIDTHS)) -> None:
     """Draw all images, the same ones each time, and write the list with its truth; no effect if done.
 
     :param images: directory for the image files; made if missing.
     :param truth_file: JSON-lines file for the list, written last and whole.
+    :param people: how many permits of each kind to draw, at most five.
     """
     if truth_file.exists():
         return
     images.mkdir(parents=True, exist_ok=True)
-    drawn = [*_clean(images), *_with_effects(images), *_bad(images)]
+    drawn = [*_clean(images, people), *_with_effects(images), *_bad(images)]
     unfinished = truth_file.with_suffix(".new")
     lines = [json.dumps(asdict(image), ensure_ascii=False) + "\n" for image in drawn]
     unfinished.write_text("".join(lines), "utf-8")
     unfinished.rename(truth_file)
 
 
-def _clean(images: Path) -> Iterator[DrawnImage]:
+def _clean(images: Path, people: int) -> Iterator[DrawnImage]:
     from airflow_provider_permitocr.core.api import ImageFormat
     from airflow_provider_permitocr.emulator.specimens import DRAWABLE, draw_specimen
 
     formats = tuple(ImageFormat)
-    for person, (number, (kind, side)) in product(range(_PEOPLE), enumerate(DRAWABLE)):
+    for person, (number, (kind, side)) in product(range(people), enumerate(DRAWABLE)):
         specimen = draw_specimen(
             kind,
             side,
@@ -84,7 +84,7 @@ def _with_effects(images: Path) -> Iterator[DrawnImage]:
     from airflow_provider_permitocr.emulator.specimens import DRAWABLE, Effect, draw_specimen
 
     for (kind, side), effect in zip(DRAWABLE[-len(Effect) :], Effect, strict=True):
-        specimen = draw_specimen(kind, side, _FIRST_SEED + _PEOPLE, effects=frozenset({effect}))
+        specimen = draw_specimen(kind, side, _FIRST_SEED + len(_WIDTHS), effects=frozenset({effect}))
         image_id = f"{_SHORT_KINDS[kind]}-{effect}"
         file = f"{image_id}{Path(specimen.file_name).suffix}"
         (images / file).write_bytes(specimen.image)

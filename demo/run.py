@@ -84,7 +84,8 @@ def run_demo(options: DemoOptions, console: Console) -> None:
         if options.keep_running:
             _keep_running(airflow_options.url, services, console)
         _require(clean, without_reason(drawn, results))
-        console.print("Next: [bold]make demo-ui[/bold] leaves Airflow's UI up to click through.")
+        console.print("Next: [bold]make demo-ui[/bold] leaves Airflow's UI up to click through;")
+        console.print("docs/architecture.md tells how it works and where to change what.", highlight=False)
 
 
 def _say_so(error: BaseException | None, console: Console) -> None:
