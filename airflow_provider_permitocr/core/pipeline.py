@@ -73,7 +73,7 @@ class Pipeline:
             raise RunStoppedError("the run was asked to stop; what was answered is written, the rest is left")
         return self._summary(listed, self._clock() - started_at)
 
-    def _wanted_rows(self) -> Iterator[ImageRow]:
+    def _wanted_rows(self) -> Iterator[ImageRow | None]:
         for page in self._source.pages():
             if self._stop.is_set():
                 return
@@ -83,6 +83,8 @@ class Pipeline:
             self._progress.skipped(len(page) - len(wanted))
             for row in wanted:
                 yield replace(row, tries=tries_before(row, previous.get(row.row_key)))
+            # Pages of settled rows may follow for long, and answers should not wait for their end.
+            yield None
 
     def _write_batches(self, stream: Iterator[list[Outcome]]) -> None:
         try:

@@ -38,25 +38,31 @@ class Progress:
         self._logged_at = clock()
         self._skipped = 0
         self._processed = 0
+        self._failed = 0
 
     def skipped(self, rows: int) -> None:
         """Count rows that an earlier run had settled."""
         self._skipped += rows
+        self._log_if_due()
 
     def processed(self, rows: int, failed: int) -> None:
         """Count rows of this run; ``failed`` is their number without fields so far."""
         self._processed += rows
+        self._failed = failed
+        self._log_if_due()
+
+    def _log_if_due(self) -> None:
         now = self._clock()
         if now - self._logged_at >= self._every_seconds:
             self._logged_at = now
-            self._log.info(self._line(now, failed))
+            self._log.info(self._line(now))
 
-    def _line(self, now: float, failed: int) -> str:
+    def _line(self, now: float) -> str:
         done = self._skipped + self._processed
         share = done / self._total if self._total else 1.0
         rate = self._processed / (now - self._started_at) if now > self._started_at else 0.0
         left = timedelta(seconds=round(max(0, self._total - done) / rate)) if rate else "unknown"
         return (
             f"{done:,} of {self._total:,} images done ({share:.1%}), {self._skipped:,} of them earlier,"
-            f" {failed:,} without fields; {rate:.1f} images/s, {left} left"
+            f" {self._failed:,} without fields; {rate:.1f} images/s, {left} left"
         )

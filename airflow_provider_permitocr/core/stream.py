@@ -16,13 +16,16 @@ _END: Final = object()
 
 def completed(
     work: Callable[[Item], Result],
-    items: Iterable[Item],
+    items: Iterable[Item | None],
     *,
     max_at_once: int,
     stop: threading.Event,
     tick_seconds: float = 1.0,
 ) -> Generator[list[Result], None, None]:
     """Yield results as they arrive, in lists; an empty list where nothing arrived for ``tick_seconds``.
+
+    An item that is None is no work: it says that the next item may take a while, so that what has arrived
+    is yielded first.
 
     The first error, of ``work``, of ``items`` or of the waiting thread itself (a timeout, a signal), sets
     ``stop``, waits for what is in flight, yields it, and is raised then. Items that ``work`` gives up with
@@ -34,14 +37,17 @@ def completed(
         done: set[Future[Result]] = set()
         try:
             while True:
+                item: object = _END
                 # One by one, so that nothing submitted is forgotten when the source raises midway.
                 while not stop.is_set() and len(flying) < max_at_once:
-                    if (item := next(source, _END)) is _END:
+                    item = next(source, _END)
+                    if item is _END or item is None:
                         break
                     flying.add(pool.submit(work, cast("Item", item)))
-                if not flying:
+                if not flying and item is _END:
                     return
-                done, flying = wait(flying, timeout=tick_seconds, return_when=FIRST_COMPLETED)
+                timeout = 0 if item is None else tick_seconds
+                done, flying = wait(flying, timeout=timeout, return_when=FIRST_COMPLETED)
                 _raise_first_error(done)
                 results = _results(done)
                 # Once yielded they are the caller's: an error raised from here on must not yield them anew.

@@ -133,7 +133,7 @@ class FakeTarget:
     """
 
     def __init__(self, before_write: Callable[[], object] = lambda: None) -> None:
-        self._before_write = before_write
+        self.before_write = before_write
         self.batches: list[list[dict[str, Any]]] = []
         self.rows: dict[tuple[str, str], dict[str, Any]] = {}
 
@@ -148,7 +148,7 @@ class FakeTarget:
         }
 
     def write(self, frame: pd.DataFrame) -> None:
-        self._before_write()
+        self.before_write()
         rows = to_rows(frame)
         keys = [(row["image_key"], row["card_side"]) for row in rows]
         assert len(set(keys)) == len(keys), "databases refuse a batch that holds a key twice"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import itertools
+import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from airflow_provider_permitocr.core.errors import (
     RunStoppedError,
     ThrottledTooLongError,
 )
+from airflow_provider_permitocr.core.models import ImageRow
 from airflow_provider_permitocr.core.options import Batch, CallRetry
 
 if TYPE_CHECKING:
@@ -99,3 +102,42 @@ def test_a_write_that_keeps_failing_raises_and_the_next_run_asks_again(
     assert bench.statuses == {}
     bench.run(bench.images(3))
     assert len(bench.statuses) == 3
+
+
+def test_an_answer_is_written_in_time_while_settled_rows_are_read(
+    bench: Bench,
+    new_client: type[FakeClient],
+    new_source: type[FakeSource],
+    racing_clock: Callable[[], float],
+) -> None:
+    bench.run(bench.images(400))
+    answered = threading.Event()
+
+    def read_slowly() -> None:
+        if source.read > 10:
+            answered.wait(30)
+            time.sleep(0.005)
+
+    source = new_source(
+        [ImageRow("new", bench.url("new")), *bench.images(400)], page_rows=10, before_page=read_slowly
+    )
+    read_at_write: list[int] = []
+    bench.target.before_write = lambda: read_at_write.append(source.read)
+    bench.run(
+        source,
+        new_client(before=lambda asked: answered.set()),
+        clock=racing_clock,
+        batch=Batch(rows=1000, seconds=1),
+    )
+    assert bench.statuses["new"] == "recognized"
+    assert read_at_write[0] < 400
+
+
+def test_progress_is_told_while_settled_rows_are_read(
+    bench: Bench, racing_clock: Callable[[], float]
+) -> None:
+    bench.run(bench.images(400))
+    bench.lines.clear()
+    bench.run(bench.images(400), clock=racing_clock)
+    assert len(bench.lines) > 3
+    assert "400 of 400 images done (100.0%), 400 of them earlier" in bench.lines[-1]

@@ -117,6 +117,27 @@ def test_a_list_without_results_comes_while_nothing_arrives(stop: threading.Even
     assert [result for some in stream for result in some] == [True]
 
 
+def test_results_that_have_arrived_are_yielded_before_a_slow_source_is_read_on(stop: threading.Event) -> None:
+    answered, yielded = threading.Event(), False
+
+    def items() -> Iterator[int | None]:
+        yield 1
+        assert answered.wait(SOON)
+        while not yielded:
+            yield None
+        yield 2
+
+    def work(item: int) -> int:
+        answered.set()
+        return item
+
+    results = []
+    for some in completed(work, items(), max_at_once=3, stop=stop):
+        results += some
+        yielded = bool(results)
+    assert results == [1, 2]
+
+
 def test_an_error_in_work_stops_the_stream_and_keeps_what_was_in_flight(stop: threading.Event) -> None:
     hold = held_until(stop)
 
