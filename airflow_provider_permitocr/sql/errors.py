@@ -1,13 +1,20 @@
-"""What may be said of a database error: these carry rows, and rows carry people."""
+"""What may be said of a database's errors and rows: rows carry people."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from airflow_provider_permitocr.core.errors import PermitOcrError
+
+#: SQLSTATE classes about the connection, rights, names and syntax, resources, or the server's own state. All
+#: others are about rows, or are raised by the user's own triggers in words of any kind. Without a state no
+#: server has seen a row, or it is SQLite, whose errors of these classes name none.
+_WITHOUT_VALUES: Final = ("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58")
 
 
 class DatabaseError(PermitOcrError):
@@ -35,8 +42,15 @@ def describe(error: SQLAlchemyError) -> str:
     """
     cause = error.orig if isinstance(error, DBAPIError) else error
     name = type(cause).__name__
-    if isinstance(error, OperationalError | ProgrammingError):
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    if isinstance(error, OperationalError | ProgrammingError) and (state or "08").startswith(_WITHOUT_VALUES):
         first_line = str(cause).strip().partition("\n")[0]
         return f"{name}: {first_line}"
-    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
     return f"{name} (SQLSTATE {state})" if state else name
+
+
+def keep_rows_out_of_the_log() -> None:
+    """Cap SQLAlchemy's logger where it is at DEBUG: there it prints every row that it reads."""
+    logger = logging.getLogger("sqlalchemy.engine")
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.setLevel(logging.INFO)

@@ -17,7 +17,7 @@ from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.core.flatten import clean_text
 from airflow_provider_permitocr.core.models import ImageRow, ImageValue
-from airflow_provider_permitocr.sql.errors import database_errors
+from airflow_provider_permitocr.sql.errors import database_errors, keep_rows_out_of_the_log
 from airflow_provider_permitocr.sql.listing import Listing, open_listing
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
@@ -32,6 +32,7 @@ class SqlImageSource:
     """The image list of an ``ImageTable`` or ``ImageQuery``, on any database that SQLAlchemy speaks to."""
 
     def __init__(self, engine: sa.Engine, described: ImageTable | ImageQuery) -> None:
+        keep_rows_out_of_the_log()
         self._engine = engine
         self._described = described
 

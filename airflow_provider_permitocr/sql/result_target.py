@@ -13,7 +13,7 @@ from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.columns import KEY_COLUMNS
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.models import Previous, RowKey, Status
-from airflow_provider_permitocr.sql.errors import database_errors, describe
+from airflow_provider_permitocr.sql.errors import database_errors, describe, keep_rows_out_of_the_log
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.tables import ResultTable, split_schema
 from airflow_provider_permitocr.sql.upsert import upsert
@@ -28,6 +28,7 @@ class SqlResultTarget:
     """The result table of a ``ResultTable``, on any database that SQLAlchemy speaks to."""
 
     def __init__(self, engine: sa.Engine, described: ResultTable) -> None:
+        keep_rows_out_of_the_log()
         self._engine = engine
         self._described = described
         self._table = result_table(described.table)

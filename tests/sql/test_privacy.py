@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import logging
+import random
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.errors import PermitOcrError
+from airflow_provider_permitocr.sql.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.result_target import SqlResultTarget
+from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
+
+FrameOf = Callable[..., pd.DataFrame]
+
+_PRIVATE: dict[str, Any] = {"name": "李优图", "english_name": "LI,YOU-TU", "number": "08320271"}
+
+
+@pytest.fixture
+def target(database: sa.Engine) -> SqlResultTarget:
+    prepared = SqlResultTarget(database, ResultTable("permits", conn_id="warehouse"))
+    prepared.prepare()
+    return prepared
+
+
+def _told_by_refused_write(target: SqlResultTarget, frame: pd.DataFrame) -> str:
+    with pytest.raises(PermitOcrError) as caught:
+        target.write(frame)
+    return f"{caught.value!r} {''.join(traceback.format_exception(caught.value))}"
+
+
+def _assert_private(told: str) -> None:
+    assert "'permits'" in told
+    assert not [value for value in (*_PRIVATE.values(), "key-of-a-person") if value in told]
+
+
+def test_missing_status_is_refused_without_the_row(target: SqlResultTarget, frame_of: FrameOf) -> None:
+    frame = frame_of("key-of-a-person", **_PRIVATE, status=None)
+    _assert_private(_told_by_refused_write(target, frame))
+
+
+def test_missing_key_is_refused_without_the_row(
+    target: SqlResultTarget, database: sa.Engine, frame_of: FrameOf
+) -> None:
+    if database.dialect.name == "sqlite":
+        # Its primary keys of text may be NULL unless the column says otherwise, which it does.
+        assert not sa.inspect(database).get_columns("permits")[0]["nullable"]
+    frame = frame_of("key-of-a-person", **_PRIVATE)
+    frame.loc[0, "image_key"] = pd.NA
+    _assert_private(_told_by_refused_write(target, frame))
+
+
+@pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
+def test_key_longer_than_an_index_takes_is_refused_without_the_row(
+    target: SqlResultTarget, frame_of: FrameOf
+) -> None:
+    letters = random.Random(0)
+    key = "key-of-a-person" + "".join(chr(letters.randrange(0x4E00, 0x9FFF)) for _ in range(9000))
+    _assert_private(_told_by_refused_write(target, frame_of(key, **_PRIVATE)))
+
+
+@pytest.mark.parametrize("column", ["image_key", "name", "error_message"])
+@pytest.mark.parametrize("character", ["\x00", "\ud800"], ids=["NUL", "lone surrogate"])
+@pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
+def test_text_that_postgresql_refuses_is_not_quoted(
+    target: SqlResultTarget, frame_of: FrameOf, column: str, character: str
+) -> None:
+    values = _PRIVATE | {"image_key": "key-of-a-person"}
+    frame = frame_of("key-of-a-person", **(_PRIVATE | {column: f"{values.get(column, '')}{character}"}))
+    with pytest.raises((PermitOcrError, ValueError)) as caught:
+        target.write(frame)
+    told = "".join(traceback.format_exception(caught.value))
+    assert not [value for value in (*_PRIVATE.values(), "key-of-a-person") if value in told]
+
+
+@pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
+@pytest.mark.parametrize(
+    "obstacle",
+    [
+        "ALTER TABLE permits ADD CHECK (number <> '08320271')",
+        "ALTER TABLE permits ALTER COLUMN name TYPE varchar(2)",
+        "ALTER TABLE permits ALTER COLUMN number TYPE date USING NULL",
+        "ALTER TABLE permits ALTER COLUMN english_name TYPE int USING NULL",
+        "ALTER TABLE permits DROP COLUMN name",
+        "CREATE TABLE people (name text PRIMARY KEY);"
+        " ALTER TABLE permits ADD FOREIGN KEY (name) REFERENCES people (name)",
+        "CREATE UNIQUE INDEX ON permits (number)",
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'not % again', NEW.name; END $$;"
+        " CREATE TRIGGER refuse BEFORE INSERT ON permits FOR EACH ROW EXECUTE FUNCTION refuse()",
+    ],
+    ids=[
+        "check",
+        "too short",
+        "wrong type",
+        "other wrong type",
+        "dropped",
+        "foreign key",
+        "unique",
+        "trigger",
+    ],
+)
+def test_row_that_the_table_refuses_is_not_quoted(
+    target: SqlResultTarget, database: sa.Engine, frame_of: FrameOf, obstacle: str
+) -> None:
+    with database.begin() as connection:
+        connection.execute(sa.text(obstacle))
+    frame = frame_of("key-of-a-person", "another", **_PRIVATE)
+    _assert_private(_told_by_refused_write(target, frame))
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    name=st.text(min_size=6), number=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=6)
+)
+def test_no_refused_value_is_ever_quoted(
+    sqlite_engine: sa.Engine, frame_of: FrameOf, name: str, number: str
+) -> None:
+    target = SqlResultTarget(sqlite_engine, ResultTable("permits", conn_id="warehouse"))
+    target.prepare()
+    told = _told_by_refused_write(target, frame_of("key", name=name, number=number, status=None))
+    assert name not in told
+    assert number not in told
+
+
+@pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
+def test_bound_value_that_does_not_fit_is_not_quoted(
+    database: sa.Engine, image_list: Callable[..., None]
+) -> None:
+    image_list([{"image_id": "a"}])
+    sql = "SELECT * FROM permit_images WHERE uploaded_at > CAST(:since AS timestamptz)"
+    query = ImageQuery(
+        sql, conn_id="lake", key="image_id", image="image_url", parameters={"since": _PRIVATE["number"] + "x"}
+    )
+    with pytest.raises(PermitOcrError) as caught:
+        SqlImageSource(database, query).check()
+    assert _PRIVATE["number"] not in str(caught.value)
+
+
+@pytest.fixture
+def new_engine_logging_at(
+    new_engine: Callable[..., sa.Engine], database: sa.Engine, caplog: pytest.LogCaptureFixture
+) -> Callable[[int], sa.Engine]:
+    """Set the level of SQLAlchemy's logging, then make an engine, as Airflow does in a task."""
+
+    def make(level: int) -> sa.Engine:
+        caplog.set_level(level)
+        caplog.set_level(level, "sqlalchemy.engine")
+        return new_engine(database.url)
+
+    return make
+
+
+def test_debug_log_shows_no_row(
+    new_engine_logging_at: Callable[[int], sa.Engine],
+    frame_of: FrameOf,
+    image_list: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    image_list([{"image_id": "key-of-a-person", "image_url": "https://images.example/?q-signature=012345"}])
+    engine = new_engine_logging_at(logging.DEBUG)
+    target = SqlResultTarget(engine, ResultTable("permits", conn_id="warehouse"))
+    target.prepare()
+    described = ImageTable("permit_images", conn_id="lake", key="image_id", image="image_url")
+    source = SqlImageSource(engine, described)
+    assert [row.image_key for page in source.pages() for row in page] == ["key-of-a-person"]
+    target.write(frame_of("key-of-a-person", **_PRIVATE))
+    target.previous([("key-of-a-person", CardSide.FRONT)])
+    logged = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
+    assert "permit_images" in logged
+    assert not [value for value in (*_PRIVATE.values(), "key-of-a-person", "q-signature") if value in logged]
+
+
+def test_log_of_statements_that_nobody_asked_for_is_not_switched_on(
+    new_engine_logging_at: Callable[[int], sa.Engine], caplog: pytest.LogCaptureFixture
+) -> None:
+    SqlResultTarget(new_engine_logging_at(logging.WARNING), ResultTable("permits", conn_id="w")).prepare()
+    assert caplog.records == []
