@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -41,7 +42,9 @@ class EmulatorService:
             *("--host", HOST, "--port", str(self.port)),
             *("--journal", str(self._state / "emulator-journal.jsonl")),
         ]
-        self._service = Service("The emulator", log, spawn(command, log=log))
+        # onnxruntime, which the engine reads with, would send usage data to its maker.
+        environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}
+        self._service = Service("The emulator", log, spawn(command, log=log, env=environment))
         return self
 
     def __exit__(

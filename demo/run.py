@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -83,6 +84,7 @@ def run_demo(options: DemoOptions, console: Console) -> None:
         console.print(f"\n[dim]All this took {time.monotonic() - began:.0f} s.[/dim]", highlight=False)
         if options.keep_running:
             _keep_running(airflow_options.url, services, console)
+            return
         _require(clean, without_reason(drawn, results))
         console.print("Next: [bold]make demo-ui[/bold] leaves Airflow's UI up to click through;")
         console.print("docs/architecture.md tells how it works and where to change what.", highlight=False)
@@ -165,6 +167,11 @@ def _require(clean: Accuracy, untold: list[str]) -> None:
 
 def _keep_running(url: str, services: Services, console: Console) -> None:
     console.print(f"\nAirflow's UI: [bold]{url}/dags/{DAG_ID}[/bold] (no login). End it with Ctrl-C.")
-    while True:
-        services.check()
-        time.sleep(1)
+    try:
+        while True:
+            services.check()
+            time.sleep(1)
+    except SystemExit as interrupted:
+        if interrupted.code != 128 + signal.SIGINT:
+            raise  # a Ctrl-C is how this is meant to end
+    console.print("Ending everything that was started …")
