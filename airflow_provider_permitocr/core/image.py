@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import stat
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -91,10 +92,13 @@ def _path(reference: str) -> Path:
 
 def _from_file(path: Path, max_bytes: int) -> bytes:
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            # Opening a pipe would wait for ever.
+            raise ImageUnavailableError("ImageUnreadable", "there is no regular file at the path")
         with path.open("rb") as file:
             # One byte more than allowed tells "too large" without loading a file of any size.
             image = file.read(max_bytes + 1)
-            size = path.stat().st_size
     except FileNotFoundError:
         raise ImageUnavailableError(
             "ImageNotFound", "there is no file at the path in the image list"
@@ -103,7 +107,7 @@ def _from_file(path: Path, max_bytes: int) -> bytes:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise ImageUnavailableError("ImageUnreadable", f"the file could not be read: {reason}") from None
     if len(image) > max_bytes:
-        raise _too_large(size, max_bytes)
+        raise _too_large(status.st_size, max_bytes)
     return image
 
 

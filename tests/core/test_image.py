@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,17 @@ def test_a_path_that_cannot_be_read_is_tried_again_by_the_next_run(name: str, tm
     error = refusal(f"{tmp_path}/{name}")
     assert isinstance(error, ImageUnavailableError)
     assert error.code == "ImageUnreadable"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_file_is_not_even_opened(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "permit.png"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    error = refusal(str(path))
+    assert (error.code, error.message) == ("ImageUnreadable", "there is no regular file at the path")
 
 
 @pytest.mark.parametrize(
