@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IdentifierError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from airflow_provider_permitocr.core.errors import PermitOcrError
 
@@ -40,6 +40,8 @@ def describe(error: SQLAlchemyError) -> str:
     Errors of the connection and of the statement's text quote no values, so their first line is kept;
     of all others only the class and the SQLSTATE.
     """
+    if isinstance(error, IdentifierError):
+        return str(error)
     cause = error.orig if isinstance(error, DBAPIError) else error
     name = type(cause).__name__
     state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)

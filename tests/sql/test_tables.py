@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, replace
+from typing import Any
+
+import pytest
+
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable, split_schema
+
+
+def _table(table: str = "images", **changes: Any) -> ImageTable:
+    return ImageTable(table, **({"conn_id": "lake", "key": "id", "image": "url"} | changes))
+
+
+def _query(sql: str = "SELECT 1", **changes: Any) -> ImageQuery:
+    return ImageQuery(sql, **({"conn_id": "lake", "key": "id", "image": "url"} | changes))
+
+
+def test_repr_shows_what_was_given_and_no_defaults() -> None:
+    shown = repr(_table("lake.images", updated_at="at", since="{{ data_interval_start }}", card_side=None))
+    assert sorted(shown.removeprefix("ImageTable(").removesuffix(")").split(", ")) == [
+        "conn_id='lake'",
+        "image='url'",
+        "key='id'",
+        "since='{{ data_interval_start }}'",
+        "table='lake.images'",
+        "updated_at='at'",
+    ]
+
+
+def test_repr_of_the_other_values_likewise() -> None:
+    assert "parameters={'day': 1}" in repr(_query(parameters={"day": 1}))
+    assert "parameters" not in repr(_query(parameters={}))
+    assert "default_side='BACK'" in repr(_query(default_side="BACK"))
+    assert repr(ResultTable("permits", conn_id="w")) == "ResultTable(table='permits', conn_id='w')"
+
+
+def test_repr_begins_with_what_is_written_first() -> None:
+    assert repr(_table()).startswith("ImageTable(table='images', ")
+    assert repr(_query()).startswith("ImageQuery(sql='SELECT 1', ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"conn_id": ""}, "ImageTable: conn_id is empty"),
+        ({"key": ""}, "ImageTable: key is empty"),
+        ({"image": ""}, "ImageTable: image is empty"),
+        ({"image": "id"}, "same column is given for two purposes"),
+        ({"card_side": "url"}, "same column is given for two purposes"),
+        ({"default_side": "front"}, "default_side must be FRONT or BACK, not 'front'"),
+        ({"default_side": "side"}, "a column that tells the side goes into card_side"),
+        ({"since": "2026-01-31"}, "say which column that is"),
+        ({"until": "2026-01-31"}, "say which column that is"),
+        ({"table": ""}, "table must be a name or schema.name, not ''"),
+        ({"table": "lake."}, "table must be a name or schema.name"),
+        ({"table": ".images"}, "table must be a name or schema.name"),
+        ({"table": "a..b"}, "table must be a name or schema.name"),
+        ({"table": "a\x00"}, "table must be a name or schema.name"),
+    ],
+    ids=str,
+)
+def test_contradiction_is_refused_at_construction(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=r"^ImageTable: ") as caught:
+        _table(**changes)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("sql", ["", " \n"])
+def test_empty_statement_is_refused(sql: str) -> None:
+    with pytest.raises(ValueError, match="ImageQuery: sql is empty"):
+        _query(sql)
+
+
+@pytest.mark.parametrize(
+    ("table", "conn_id", "says"),
+    [("permits", "", "conn_id is empty"), ("", "w", "schema.name"), ("mart.", "w", "schema.name")],
+)
+def test_result_table_is_checked_too(table: str, conn_id: str, says: str) -> None:
+    with pytest.raises(ValueError, match=f"ResultTable: .*{says}"):
+        ResultTable(table, conn_id)
+
+
+@pytest.mark.parametrize(
+    "value", [_table(), _query(), ResultTable("permits", "w")], ids=lambda v: type(v).__name__
+)
+def test_value_is_frozen_and_templated_fields_are_replaced_in_a_copy(value: Any) -> None:
+    with pytest.raises(FrozenInstanceError):
+        value.conn_id = "other"
+    for name in value.template_fields:
+        rendered = {"day": 1} if name == "parameters" else "rendered"
+        changes = (
+            {name: rendered} if name not in ("since", "until") else {name: "2026-01-31", "updated_at": "at"}
+        )
+        copy = replace(value, **changes)
+        assert getattr(copy, name) == rendered or name in ("since", "until")
+        assert getattr(value, name) != rendered
+
+
+def test_replacing_keeps_the_side_and_checks_again() -> None:
+    back = _table(default_side="BACK")
+    assert replace(back, table="other").default_side is CardSide.BACK
+    with pytest.raises(ValueError, match="two purposes"):
+        replace(back, image="id")
+
+
+def test_equal_values_are_equal() -> None:
+    assert _table(default_side="BACK") == _table(default_side=CardSide.BACK)
+    assert _table() != _table(updated_at="at")
+
+
+@pytest.mark.parametrize(
+    ("table", "parts"),
+    [("permits", (None, "permits")), ("mart.permits", ("mart", "permits")), ("db.mart.t", ("db.mart", "t"))],
+)
+def test_schema_is_what_stands_before_the_last_dot(table: str, parts: tuple[str | None, str]) -> None:
+    assert split_schema(table) == parts
