@@ -85,11 +85,17 @@ def test_a_failed_write_is_tried_again_at_the_end_with_all_that_was_in_flight(
     bench: Bench, new_client: type[FakeClient], new_target: type[FakeTarget]
 ) -> None:
     bench.target = new_target(failing_writes(1))
-    # The first answer is there at once; the others are still in flight when its write fails.
-    client = new_client(before=lambda asked: asked == bench.url(0) or bench.stop.wait(30))
+    together = threading.Barrier(4, timeout=30)
+
+    def answer_the_first(asked: str) -> None:
+        together.wait()
+        # The others are still in flight when its write fails.
+        assert asked == bench.url(0) or bench.stop.wait(30)
+
+    client = new_client(before=answer_the_first)
     with pytest.raises(ConnectionError):
         bench.run(bench.images(500), client, max_at_once=4, batch=Batch(rows=1))
-    assert len(client.asked) >= 4
+    assert len(client.asked) == 4
     assert {bench.url(key) for key in bench.statuses} == set(client.asked)
 
 
@@ -111,17 +117,16 @@ def test_an_answer_is_written_in_time_while_settled_rows_are_read(
     racing_clock: Callable[[], float],
 ) -> None:
     bench.run(bench.images(400))
-    answered = threading.Event()
+    answered, read_at_write = threading.Event(), list[int]()
 
     def read_slowly() -> None:
         if source.read > 10:
             answered.wait(30)
-            time.sleep(0.005)
+            time.sleep(0 if read_at_write else 0.02)
 
     source = new_source(
-        [ImageRow("new", bench.url("new")), *bench.images(400)], page_rows=10, before_page=read_slowly
+        [ImageRow("new", bench.url("new")), *bench.images(400)], page_rows=5, before_page=read_slowly
     )
-    read_at_write: list[int] = []
     bench.target.before_write = lambda: read_at_write.append(source.read)
     bench.run(
         source,
