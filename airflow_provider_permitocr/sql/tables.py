@@ -19,7 +19,7 @@ class _Readable:
     def __repr__(self) -> str:
         given = []
         # What is written without its name comes first, as it does in a DAG.
-        for each in sorted(fields(self), key=lambda each: each.kw_only):  # type: ignore[arg-type]
+        for each in sorted(fields(self), key=lambda each: bool(each.kw_only)):  # type: ignore[arg-type]
             value = getattr(self, each.name)
             default = each.default_factory() if each.default_factory is not MISSING else each.default
             if value != default:
