@@ -6,7 +6,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 STAMP := .venv/.installed
 
-.PHONY: help demo demo-ui test lint format accuracy install constraints sdk-packages wheel clean
+.PHONY: help demo demo-ui test lint format accuracy install constraints tccli sdk-packages wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -17,7 +17,7 @@ demo: $(STAMP) ## Run the main job for real: PostgreSQL, Airflow's scheduler, an
 demo-ui: $(STAMP) ## The same, and leave Airflow's UI up until Ctrl-C
 	@$(BIN)/python -m demo --ui
 
-test: lint sdk-packages ## Set up, check types and style, run all tests
+test: lint tccli sdk-packages ## Set up, check types and style, run all tests
 	$(BIN)/python -m pytest
 
 lint: $(STAMP) ## Check style and types
@@ -49,6 +49,29 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt | $(UV)
 constraints: $(UV) ## Pin anew all packages that setup.cfg asks for
 	$(UV) pip compile setup.cfg --all-extras --universal --python-version 3.11 --no-header --no-annotate \
 	  --upgrade --quiet -o constraints.txt
+
+tccli: .venv-tccli/.installed ## Set up the official command line client, for the tests
+
+# In an environment of its own: it brings the full SDK, into the same namespace as the slice used here.
+.venv-tccli/.installed: constraints-tccli.txt | $(UV)
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-tccli
+	@$(UV) pip install --quiet --python .venv-tccli/bin/python -c constraints-tccli.txt tccli
+	@touch $@
+
+SDK_FIRST_LAST := full-then-ocr:tencentcloud-sdk-python:tencentcloud-sdk-python-ocr \
+  ocr-then-full:tencentcloud-sdk-python-ocr:tencentcloud-sdk-python \
+  intl-then-ocr:tencentcloud-sdk-python-intl-en:tencentcloud-sdk-python-ocr \
+  ocr-then-intl:tencentcloud-sdk-python-ocr:tencentcloud-sdk-python-intl-en
+
+sdk-packages: .cache/sdk/.installed ## Install the SDK's packages over each other, for the tests
+
+.cache/sdk/.installed: constraints-sdk.txt | $(UV)
+	@rm -rf .cache/sdk
+	@for each in $(SDK_FIRST_LAST); do IFS=: read -r name first last <<< "$$each"; \
+	  for package in tencentcloud-sdk-python-common $$first $$last; do \
+	    $(UV) pip install --quiet --python $(BIN)/python --no-deps --target .cache/sdk/$$name -c constraints-sdk.txt $$package || exit 1; \
+	  done; done
+	@touch $@
 
 wheel: $(STAMP) ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel --outdir dist .

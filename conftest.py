@@ -1,23 +1,89 @@
-"""Gives the tests an Airflow of their own; it has to be set up before anything imports Airflow."""
+"""Gives the tests an Airflow of their own; it has to be set up before anything imports Airflow.
+
+Its DAG folder holds the DAGs of ``dags/`` and of ``tests/airflow_dags/``.
+"""
 
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import pytest
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from airflow_provider_permitocr.emulator.running import RunningEmulator
+    from demo.postgres import EmbeddedPostgres
+
+SetConnection = Callable[..., None]
+
+_ROOT = Path(__file__).parent
 _HOME = Path(tempfile.mkdtemp(prefix="permitocr-tests-"))
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+
+_DAGS = _HOME / "dags"
+_DAGS.mkdir()
+for _folder in ("dags", "tests/airflow_dags"):
+    for _file in (_ROOT / _folder).glob("*.py"):
+        (_DAGS / _file.name).symlink_to(_file)
 
 # Nothing of the user's own Airflow may reach the tests.
 for _name in [name for name in os.environ if name.startswith("AIRFLOW")]:
     del os.environ[_name]
 os.environ |= {
     "AIRFLOW_HOME": str(_HOME),
-    "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parent / "dags"),
+    "AIRFLOW__CORE__DAGS_FOLDER": str(_DAGS),
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
     "AIRFLOW__API_AUTH__JWT_SECRET": "tests-only-" + "x" * 64,
 }
+
+
+@pytest.fixture
+def set_connection(monkeypatch: pytest.MonkeyPatch) -> SetConnection:
+    """Define an Airflow connection for this test: its id, then its fields by name."""
+
+    def set_fields(conn_id: str, **fields: Any) -> None:
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
+
+    return set_fields
+
+
+@pytest.fixture
+def connect_emulator(set_connection: SetConnection) -> Callable[..., None]:
+    """Make ``tencentcloud_default`` lead to an emulator; further fields of the connection by name."""
+    from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY
+
+    def connect(emulator: RunningEmulator, **fields: Any) -> None:
+        account = {"login": DEFAULT_SECRET_ID, "password": DEFAULT_SECRET_KEY}
+        address = {"host": emulator.host, "port": emulator.port, "schema": "http"}
+        set_connection("tencentcloud_default", conn_type="tencentcloud", **(account | address | fields))
+
+    return connect
+
+
+@pytest.fixture
+def warehouse(
+    postgres: EmbeddedPostgres,
+    postgres_database: str,
+    postgres_engine: sa.Engine,
+    set_connection: SetConnection,
+) -> sa.Engine:
+    """An empty PostgreSQL database, also reached through the Airflow connection ``warehouse``."""
+    set_connection("warehouse", **postgres.airflow_connection(postgres_database))
+    return postgres_engine
+
+
+@pytest.fixture(scope="session")
+def airflow_metadata() -> None:
+    """Airflow's metadata database, migrated, in a SQLite file."""
+    from airflow.utils.db import upgradedb
+
+    upgradedb()

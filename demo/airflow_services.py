@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from demo.ports import HOST
 from demo.postgres import EmbeddedPostgres

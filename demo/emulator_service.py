@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import httpx
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY
 from demo.ports import HOST, free_port
@@ -42,9 +41,7 @@ class EmulatorService:
             *("--host", HOST, "--port", str(self.port)),
             *("--journal", str(self._state / "emulator-journal.jsonl")),
         ]
-        # onnxruntime, which the engine reads with, would send usage data to its maker.
-        environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}
-        self._service = Service("The emulator", log, spawn(command, log=log, env=environment))
+        self._service = Service("The emulator", log, spawn(command, log=log))
         return self
 
     def __exit__(

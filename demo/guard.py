@@ -7,7 +7,7 @@ import signal
 from types import FrameType
 from typing import Final
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from demo.processes import adopt_orphans, die_with_parent, end
 

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from demo.ports import HOST, free_port
 from demo.postgres_cluster import SUPERUSER, PostgresError, binaries, let_others_pass, make_cluster

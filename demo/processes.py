@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypedDict
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 #: Options of prctl(2), Linux only.
 _SET_DEATH_SIGNAL: Final = 1

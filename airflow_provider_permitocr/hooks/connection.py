@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_permitocr.core.api import SITES
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.tencent.options import ClientOptions
 
+CONNECTION_TYPE: Final = "tencentcloud"
+
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+
+
+def find_connection(conn_id: str) -> Connection:
+    """Look up a connection of type ``tencentcloud``.
+
+    :raises ConfigurationError: when there is none of this id, or it is of another type.
+    """
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        connection: Connection = Connection.get(conn_id)
+    except AirflowNotFoundException:
+        raise ConfigurationError(
+            f"there is no connection {conn_id!r}; add it under Admin > Connections, type Tencent Cloud,"
+            " or correct tencentcloud_conn_id"
+        ) from None
+    if connection.conn_type != CONNECTION_TYPE:
+        raise _wrong(connection, f"it is of type {connection.conn_type!r}, not {CONNECTION_TYPE!r}")
+    return connection
 
 
 def client_options(connection: Connection) -> ClientOptions:

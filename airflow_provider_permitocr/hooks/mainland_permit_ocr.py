@@ -17,10 +17,16 @@ from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
 from airflow_provider_permitocr.core.recognize import Recognizer
 from airflow_provider_permitocr.core.record import to_record
 from airflow_provider_permitocr.core.stream import completed
-from airflow_provider_permitocr.hooks.connection import client_options, requests_per_slot
+from airflow_provider_permitocr.hooks.connection import (
+    CONNECTION_TYPE,
+    client_options,
+    find_connection,
+    requests_per_slot,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
+    from airflow.sdk import Connection
     from tencentcloud.ocr.v20181119.ocr_client import OcrClient
 
     from airflow_provider_permitocr.tencent.client import MainlandPermitClient
@@ -42,7 +48,7 @@ class MainlandPermitOcrHook(BaseHook):
 
     conn_name_attr = "tencentcloud_conn_id"
     default_conn_name = "tencentcloud_default"
-    conn_type = "tencentcloud"
+    conn_type = CONNECTION_TYPE
     hook_name = "Tencent Cloud"
 
     def __init__(
@@ -63,12 +69,16 @@ class MainlandPermitOcrHook(BaseHook):
         self._call_retry = call_retry
 
     @cached_property
+    def _connection(self) -> Connection:
+        return find_connection(self.tencentcloud_conn_id)
+
+    @cached_property
     def client_options(self) -> ClientOptions:
         """The connection as checked options; looked up at first use.
 
         :raises ConfigurationError: naming the field to change.
         """
-        return client_options(self.get_connection(self.tencentcloud_conn_id))
+        return client_options(self._connection)
 
     def get_conn(self) -> OcrClient:
         """Return the official SDK's typed OCR client, signed in with this connection."""
@@ -89,7 +99,7 @@ class MainlandPermitOcrHook(BaseHook):
         :raises ConfigurationError, ValueError: naming the option to change.
         """
         slots = pool_slots or _slots_of_running_task() or 1
-        per_slot = requests_per_slot(self.get_connection(self.tencentcloud_conn_id))
+        per_slot = requests_per_slot(self._connection)
         rate = slots * per_slot if self._max_per_second is None else self._max_per_second
         return RunOptions(
             pace=Pace(rate, self._max_at_once),

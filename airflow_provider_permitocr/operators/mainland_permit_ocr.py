@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_provider_permitocr.core.errors import AccountError, ConfigurationError, PermitOcrError
-from airflow_provider_permitocr.core.options import Batch, CallRetry, Pace
+from airflow_provider_permitocr.core.options import Batch, CallRetry, Pace, RunOptions
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
 
 if TYPE_CHECKING:
@@ -68,7 +68,12 @@ class MainlandPermitOcrOperator(BaseOperator):
         super().__init__(**kwargs)
         _require_type("source", source, (ImageTable, ImageQuery))
         _require_type("target", target, (ResultTable,))
-        Pace(1 if max_per_second is None else max_per_second, max_at_once)
+        # What the connection adds is not known before execution; all the rest is checked here.
+        RunOptions(
+            Pace(1 if max_per_second is None else max_per_second, max_at_once),
+            max_base64_bytes=0,
+            max_tries=max_tries,
+        )
         self.source = source
         self.target = target
         self.tencentcloud_conn_id = tencentcloud_conn_id
@@ -165,4 +170,4 @@ def _engines(*conn_ids: str) -> Iterator[list[Engine]]:
 def _require_type(name: str, value: object, types: tuple[type, ...]) -> None:
     if not isinstance(value, types):
         expected = " or ".join(each.__name__ for each in types)
-        raise TypeError(f"{name} must be an {expected}, not {type(value).__name__}")
+        raise TypeError(f"{name} must be {expected}, not {type(value).__name__}")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 #: A demo with a grandchild whose parent is gone, in a session of its own: hard to find again.

@@ -1,0 +1,58 @@
+"""An image list of specimens in the warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.emulator.specimens import Specimen
+
+ImageList = Callable[..., list[Specimen]]
+
+UPLOADED_AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def image_list(warehouse: sa.Engine, draw: Callable[..., Specimen], tmp_path: Path) -> ImageList:
+    """Fill ``permit_images`` with so many fronts, keys ``k000`` on, and with further rows."""
+
+    def fill(count: int, further: Iterable[dict[str, Any]] = ()) -> list[Specimen]:
+        specimens = [draw(seed=seed) for seed in range(count)]
+        rows = []
+        for number, specimen in enumerate(specimens):
+            path = tmp_path / f"{number}.jpg"
+            path.write_bytes(specimen.image)
+            rows.append({"image_id": f"k{number:03}", "image": str(path)})
+        rows += further
+        defaults = {"card_side": None, "uploaded_at": UPLOADED_AT}
+        with warehouse.begin() as connection:
+            connection.execute(
+                sa.text(
+                    "CREATE TABLE IF NOT EXISTS permit_images"
+                    " (image_id text, image text, card_side text, uploaded_at timestamptz)"
+                )
+            )
+            connection.execute(
+                sa.text("INSERT INTO permit_images VALUES (:image_id, :image, :card_side, :uploaded_at)"),
+                [defaults | row for row in rows],
+            )
+        return specimens
+
+    return fill
+
+
+@pytest.fixture
+def permits(warehouse: sa.Engine) -> Callable[[], dict[tuple[str, str], dict[str, Any]]]:
+    """Read the result table, as a mapping from key and side to the row."""
+
+    def read() -> dict[tuple[str, str], dict[str, Any]]:
+        with warehouse.connect() as connection:
+            rows = connection.execute(sa.text("SELECT * FROM permits")).mappings().all()
+        return {(row["image_key"], row["card_side"]): dict(row) for row in rows}
+
+    return read
