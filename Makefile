@@ -58,18 +58,22 @@ tccli: .venv-tccli/.installed ## Set up the official command line client, for th
 	@$(UV) pip install --quiet --python .venv-tccli/bin/python -c constraints-tccli.txt tccli
 	@touch $@
 
-SDK_FIRST_LAST := full-then-ocr:tencentcloud-sdk-python:tencentcloud-sdk-python-ocr \
-  ocr-then-full:tencentcloud-sdk-python-ocr:tencentcloud-sdk-python \
-  intl-then-ocr:tencentcloud-sdk-python-intl-en:tencentcloud-sdk-python-ocr \
-  ocr-then-intl:tencentcloud-sdk-python-ocr:tencentcloud-sdk-python-intl-en
+# Each line is a folder and what is installed into it, in this order: the later one overwrites the earlier.
+SDK := tencentcloud-sdk-python
+SDK_COMBINATIONS := full-then-ocr:$(SDK):$(SDK)-common:$(SDK)-ocr \
+  ocr-then-full:$(SDK)-common:$(SDK)-ocr:$(SDK) \
+  intl-then-ocr:$(SDK)-intl-en:$(SDK)-common:$(SDK)-ocr \
+  ocr-then-intl:$(SDK)-common:$(SDK)-ocr:$(SDK)-intl-en
 
 sdk-packages: .cache/sdk/.installed ## Install the SDK's packages over each other, for the tests
 
 .cache/sdk/.installed: constraints-sdk.txt | $(UV)
 	@rm -rf .cache/sdk
-	@for each in $(SDK_FIRST_LAST); do IFS=: read -r name first last <<< "$$each"; \
-	  for package in tencentcloud-sdk-python-common $$first $$last; do \
-	    $(UV) pip install --quiet --python $(BIN)/python --no-deps --target .cache/sdk/$$name -c constraints-sdk.txt $$package || exit 1; \
+	@for combination in $(SDK_COMBINATIONS); do \
+	  packages=$${combination#*:}; \
+	  for package in $${packages//:/ }; do \
+	    $(UV) pip install --quiet --python $(BIN)/python --no-deps --target .cache/sdk/$${combination%%:*} \
+	      -c constraints-sdk.txt $$package || exit 1; \
 	  done; done
 	@touch $@
 

@@ -58,6 +58,7 @@ class ClientOptions:
 
     @property
     def host(self) -> str:
+        """Host name that calls go to, with its port if that is not the protocol's own."""
         return self.endpoint or self.site.endpoint
 
     def _check_header_values(self) -> None:

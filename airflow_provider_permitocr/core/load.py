@@ -1,0 +1,74 @@
+"""Outcomes to the result table: records, in small batches, through a DataFrame."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from airflow_provider_permitocr.core.models import Outcome
+from airflow_provider_permitocr.core.options import Batch
+from airflow_provider_permitocr.core.ports import ResultTarget
+from airflow_provider_permitocr.core.record import to_record
+
+
+class Loader:
+    """Collects outcomes and writes each batch in one transaction, after so many rows or seconds.
+
+    :param max_tries: runs that try an image before a passing fault counts as failed.
+    :param run_id: kept in each row.
+    :param clock: monotonic seconds.
+    :param now: the time of day, in UTC.
+    """
+
+    def __init__(
+        self,
+        target: ResultTarget,
+        batch: Batch,
+        *,
+        max_tries: int,
+        run_id: str | None,
+        clock: Callable[[], float],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._target, self._batch = target, batch
+        self._max_tries, self._run_id = max_tries, run_id
+        self._clock, self._now = clock, now
+        self._waiting: list[Outcome] = []
+        self._written_at = clock()
+        self.statuses: Counter[str] = Counter()
+        self.error_codes: Counter[str] = Counter()
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Take outcomes over, without writing them."""
+        self._waiting.extend(outcomes)
+
+    def write_if_due(self) -> int:
+        """Write what is waiting, if that is enough rows or the last write is long enough ago.
+
+        :return: rows written.
+        """
+        overdue = self._clock() - self._written_at >= self._batch.seconds
+        return self.write() if overdue or len(self._waiting) >= self._batch.rows else 0
+
+    def write(self) -> int:
+        """Write what is waiting, and return how many rows that was.
+
+        :raises DatabaseError: when the table cannot take it; it goes on waiting then.
+        """
+        self._written_at = self._clock()
+        if not self._waiting:
+            return 0
+        # pandas takes most of a second to import, and a run with nothing to do needs no frame.
+        from airflow_provider_permitocr.core.frame import to_frame
+
+        records = [
+            to_record(outcome, max_tries=self._max_tries, run_id=self._run_id, processed_at=self._now())
+            for outcome in self._waiting
+        ]
+        self._target.write(to_frame(records))
+        # Let go only now: a write that failed is tried again, as these answers are paid for.
+        self._waiting = []
+        self.statuses.update(str(record["status"]) for record in records)
+        self.error_codes.update(str(record["error_code"]) for record in records if record["error_code"])
+        return len(records)
