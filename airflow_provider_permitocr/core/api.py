@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Final
+from typing import Final, NoReturn
 
 SERVICE: Final = "ocr"
 ACTION: Final = "MainlandPermitOCR"
@@ -23,6 +23,11 @@ class CardSide(StrEnum):
 
     FRONT = "FRONT"
     BACK = "BACK"
+
+    @classmethod
+    def _missing_(cls, _value: object) -> NoReturn:
+        # Without the value: a column taken for the side by mistake may hold people's data.
+        raise ValueError("a card side must be FRONT or BACK")
 
 
 class ImageFormat(StrEnum):

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import cached_property
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
@@ -108,14 +110,19 @@ class MainlandPermitOcrHook(BaseHook):
             call_retry=self._call_retry,
         )
 
-    def recognize(self, image: ImageValue, card_side: CardSide | str = CardSide.FRONT) -> Record:
+    def recognize(
+        self, image: ImageValue | PathLike[str], card_side: CardSide | str = CardSide.FRONT
+    ) -> Record:
         """Recognize one image.
 
-        :param image: http(s) URL, file:// URL, absolute path, data: URI, or the file's bytes.
+        :param image: a path, or as text an http(s) URL, a file:// URL, an absolute path or a data: URI, or
+            the file's bytes.
         :return: the flattened columns of the result table. Its ``status`` tells how it went: an image
             that is rejected or fails raises nothing.
         :raises AccountError: when the account or the connection makes every call fail.
         """
+        if isinstance(image, PathLike):
+            image = str(Path(image).absolute())
         rows = [ImageRow("", image, CardSide(card_side))]
         return next(iter(self.recognize_rows(rows)))
 

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.sdk import Connection
+
+from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.hooks.connection import client_options, find_connection, requests_per_slot
+
+
+def connection(**fields: Any) -> Connection:
+    account = {"conn_id": "tc", "conn_type": "tencentcloud", "login": "AKIDx", "password": "secret"}
+    return Connection(**(account | fields))
+
+
+def test_only_the_key_pair_is_needed() -> None:
+    options = client_options(connection())
+    assert (options.host, options.protocol, options.token) == ("ocr.intl.tencentcloudapi.com", "https", None)
+    assert requests_per_slot(connection()) == 1
+
+
+def test_every_field_of_the_form_is_read() -> None:
+    options = client_options(
+        connection(
+            host="127.0.0.1",
+            port=8080,
+            schema="http",
+            extra='{"site": "mainland", "token": "t", "region": "ap-guangzhou", "connect_timeout": 1,'
+            ' "read_timeout": "2.5", "proxy": "http://proxy:1"}',
+        )
+    )
+    assert (options.host, options.protocol, options.site.name) == ("127.0.0.1:8080", "http", "mainland")
+    assert (options.token, options.region, options.proxy) == ("t", "ap-guangzhou", "http://proxy:1")
+    assert (options.connect_timeout, options.read_timeout) == (1.0, 2.5)
+
+
+def test_empty_fields_of_the_form_count_as_left_out() -> None:
+    extra = '{"site": null, "token": "", "requests_per_slot": null, "read_timeout": ""}'
+    options = client_options(connection(host="", schema="", extra=extra))
+    assert (options.host, options.token, options.read_timeout) == ("ocr.intl.tencentcloudapi.com", None, 60)
+    assert requests_per_slot(connection(extra=extra)) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"login": ""}, "SecretId"),
+        ({"password": ""}, "SecretKey"),
+        ({"extra": '{"site": "moon"}'}, "site must be one of intl, mainland"),
+        ({"schema": "ftp"}, "https or http"),
+        ({"host": "https://ocr.tencentcloudapi.com"}, "bare host name"),
+        ({"extra": '{"read_timeout": "soon"}'}, "read_timeout must be a number"),
+        ({"extra": '{"read_timeout": 0}'}, "read_timeout"),
+    ],
+)
+def test_a_wrong_field_is_named_with_the_connection(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"'tc': .*{message}"):
+        client_options(connection(**fields))
+
+
+@pytest.mark.parametrize("value", ['"many"', "0", "-1"])
+def test_requests_per_slot_must_be_a_number_above_zero(value: str) -> None:
+    with pytest.raises(ConfigurationError, match="requests_per_slot"):
+        requests_per_slot(connection(extra=f'{{"requests_per_slot": {value}}}'))
+
+
+def test_a_connection_of_another_type_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", '{"conn_type": "postgres"}')
+    with pytest.raises(ConfigurationError, match="of type 'postgres', not 'tencentcloud'"):
+        find_connection("lake")
