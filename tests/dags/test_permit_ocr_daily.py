@@ -1,0 +1,144 @@
+"""The example DAG in real Airflow, in this process (``dag.test``); the demo runs it under the scheduler."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
+
+DAG_ID = "permit_ocr_daily"
+POOL = "tencent_permit_ocr"
+
+
+@pytest.fixture(scope="module")
+def dags(airflow_metadata: None) -> DagBag:
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"], known_pools={"default_pool", POOL})
+
+
+@pytest.fixture
+def images(warehouse: sa.Engine, draw: Callable[..., Specimen], tmp_path: Path) -> dict[str, Specimen]:
+    """Three images of 1 May 2026, one of 2 May."""
+    specimens = {f"k{seed}": draw(seed=seed) for seed in range(4)}
+    with warehouse.begin() as connection:
+        connection.execute(
+            sa.text(
+                "CREATE TABLE permit_images (image_id text PRIMARY KEY, image text, card_side text,"
+                " uploaded_at timestamptz)"
+            )
+        )
+        for number, (key, specimen) in enumerate(specimens.items()):
+            path = tmp_path / f"{key}.jpg"
+            path.write_bytes(specimen.image)
+            uploaded_at = datetime(2026, 5, 1 if number < 3 else 2, 12, tzinfo=UTC)
+            connection.execute(
+                sa.text("INSERT INTO permit_images VALUES (:key, :image, 'FRONT', :uploaded_at)"),
+                {"key": key, "image": str(path), "uploaded_at": uploaded_at},
+            )
+    return specimens
+
+
+def run(dags: DagBag, run_after: datetime) -> Any:
+    return dags.dags[DAG_ID].test(logical_date=run_after)
+
+
+def test_every_dag_of_the_folder_is_parsed_and_knows_its_pool(dags: DagBag) -> None:
+    assert dags.import_errors == {}
+    assert dags.dag_warnings == set()
+    assert DAG_ID in dags.dags
+
+
+def test_the_daily_dag_recognizes_its_day_and_repeats_no_call(
+    dags: DagBag,
+    images: dict[str, Specimen],
+    warehouse: sa.Engine,
+    emulator: RunningEmulator,
+    connect_emulator: Callable[..., None],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    connect_emulator(emulator)
+
+    first = run(dags, datetime(2026, 5, 2, 2, tzinfo=UTC))
+    again = run(dags, datetime(2026, 5, 2, 2, 1, tzinfo=UTC))
+    next_day = run(dags, datetime(2026, 5, 3, 2, tzinfo=UTC))
+
+    assert [each.state for each in (first, again, next_day)] == ["success"] * 3
+    with warehouse.connect() as connection:
+        rows = connection.execute(sa.text("SELECT image_key, number, run_id FROM permits")).all()
+    assert {row.image_key: row.number for row in rows} == {
+        key: specimen.fields["Number"] for key, specimen in images.items()
+    }
+    assert {row.run_id for row in rows} == {first.run_id, next_day.run_id}
+    assert emulator.stats()["calls"] == 4
+    said = "".join(capfd.readouterr())
+    for specimen in images.values():
+        assert specimen.fields["Number"] not in said
+        assert specimen.fields["Name"] not in said
+
+
+def test_the_summary_in_xcom_is_numbers_alone(
+    dags: DagBag,
+    images: dict[str, Specimen],
+    emulator: RunningEmulator,
+    connect_emulator: Callable[..., None],
+) -> None:
+    connect_emulator(emulator)
+
+    done = run(dags, datetime(2026, 5, 2, 2, 2, tzinfo=UTC))
+
+    (task,) = done.get_task_instances()
+    summary = task.xcom_pull(task_ids=task.task_id)
+    assert summary["statuses"] == {"recognized": 3}
+    assert summary["calls"] == 3
+    assert summary.keys() == {
+        *("listed", "skipped", "statuses", "error_codes"),
+        *("calls", "throttled", "elapsed_seconds", "calls_per_second"),
+    }
+    assert not any(each.fields["Number"] in json.dumps(summary) for each in images.values())
+
+
+def test_a_wrong_table_fails_the_task_at_once_though_it_has_retries(
+    dags: DagBag, warehouse: sa.Engine, emulator: RunningEmulator, connect_emulator: Callable[..., None]
+) -> None:
+    connect_emulator(emulator)
+
+    done = run(dags, datetime(2026, 5, 2, 2, 3, tzinfo=UTC))
+
+    (task,) = done.get_task_instances()
+    assert (done.state, task.state, task.try_number) == ("failed", "failed", 1)
+    assert dags.dags[DAG_ID].get_task(task.task_id).retries == 2
+
+
+def test_a_run_in_the_same_process_renders_its_own_interval(
+    dags: DagBag,
+    images: dict[str, Specimen],
+    emulator: RunningEmulator,
+    connect_emulator: Callable[..., None],
+) -> None:
+    from airflow.models.renderedtifields import RenderedTaskInstanceFields
+
+    connect_emulator(emulator)
+
+    shown = []
+    for day in (4, 5):
+        (task,) = run(dags, datetime(2026, 5, day, 2, tzinfo=UTC)).get_task_instances()
+        rendered = RenderedTaskInstanceFields.get_templated_fields(task)
+        assert rendered is not None
+        shown.append(rendered["source"])
+
+    assert "since='2026-05-03" in shown[0]
+    assert "since='2026-05-04" in shown[1]
+    assert shown[0].startswith("ImageTable(table='permit_images', conn_id='warehouse'")
