@@ -15,6 +15,11 @@ from demo.accuracy import Accuracy
 
 _GAP: Final = 2  # one cell of padding, one of rich's box
 _ENOUGH_OF_A_LONG_TEXT: Final = 16
+# The summary comes back from a JSONB column, which keeps no order of keys.
+_SUMMARY_ORDER: Final = (
+    *("listed", "skipped", "statuses", "error_codes"),
+    *("calls", "throttled", "elapsed_seconds", "calls_per_second"),
+)
 
 
 @dataclass(frozen=True)
@@ -133,13 +138,25 @@ def show_summary(summary: Any, calls: int, console: Console) -> None:
     """
     console.print("\n[bold]The run's summary (the task's XCom)[/bold]\n", highlight=False)
     lines = Table.grid(padding=(0, 2), pad_edge=False)
-    for name, value in summary.items() if isinstance(summary, Mapping) else ():
+    for name, value in _in_order(summary) if isinstance(summary, Mapping) else ():
         lines.add_row(f"  {name}", _counts(value))
     console.print(lines, highlight=False)
-    console.print(f"\n  The emulator answered {calls} calls in this run.", highlight=False)
+    console.print(f"\n  {_told(calls)}", highlight=False)
+
+
+def _told(calls: int) -> str:
+    if calls == 0:
+        return "The emulator answered no call: what an earlier run paid for is kept."
+    return f"The emulator answered {calls} {'call' if calls == 1 else 'calls'} in this run."
+
+
+def _in_order(summary: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    place = {name: index for index, name in enumerate(_SUMMARY_ORDER)}
+    return sorted(summary.items(), key=lambda item: place.get(item[0], len(place)))
 
 
 def _counts(value: Any) -> str:
     if not isinstance(value, Mapping):
         return str(value)
-    return ", ".join(f"{name}: {count}" for name, count in value.items()) or "none"
+    most_first = sorted(value.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{name}: {count}" for name, count in most_first) or "none"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from datetime import date
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -107,10 +108,28 @@ def test_accuracy_names_each_difference() -> None:
     assert "not read at all: twn-blurred" in output.getvalue()
 
 
-def test_summary_shows_counts_by_name() -> None:
+def _summary_shown(summary: Any, calls: int) -> list[str]:
     output = io.StringIO()
-    show_summary(
-        {"calls": 36, "statuses": {"recognized": 34, "failed": 1}}, 36, Console(file=output, width=80)
-    )
-    assert "recognized: 34, failed: 1" in output.getvalue()
-    assert "answered 36 calls" in output.getvalue()
+    show_summary(summary, calls, Console(file=output, width=80))
+    return output.getvalue().splitlines()
+
+
+def test_summary_shows_counts_by_name_the_most_frequent_first() -> None:
+    lines = _summary_shown({"statuses": {"retry": 1, "failed": 1, "recognized": 34}}, 36)
+    assert any(line.endswith("recognized: 34, failed: 1, retry: 1") for line in lines)
+
+
+def test_summary_tells_how_many_calls_were_answered() -> None:
+    assert "answered 36 calls" in "\n".join(_summary_shown({"calls": 36}, 36))
+    assert "answered 1 call in" in "\n".join(_summary_shown({"calls": 1}, 1))
+    assert "answered no call" in "\n".join(_summary_shown({"calls": 0}, 0))
+
+
+@pytest.mark.parametrize("shuffled", [*permutations(["listed", "error_codes", "calls", "added_later"])])
+def test_summary_keeps_its_order_in_whatever_order_the_database_returns_it(shuffled: list[str]) -> None:
+    shown = [line.split()[0] for line in _summary_shown(dict.fromkeys(shuffled, 1), 1) if line.endswith(" 1")]
+    assert shown == ["listed", "error_codes", "calls", "added_later"]
+
+
+def test_run_without_a_summary_is_told_by_its_calls_alone() -> None:
+    assert "answered 2 calls" in "\n".join(_summary_shown(None, 2))
