@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import secrets
 import shutil
 import stat
@@ -14,6 +15,7 @@ from demo.processes import identity
 
 SUPERUSER: Final = "postgres"
 _MAJOR_VERSION: Final = 18
+_log = logging.getLogger(__name__)
 
 
 class PostgresError(RuntimeError):
@@ -74,3 +76,8 @@ def let_others_pass(*paths: Path) -> None:
         mode = parent.stat().st_mode
         if not mode & stat.S_IXOTH:
             parent.chmod(mode | stat.S_IXOTH)
+            _log.warning(
+                "PostgreSQL refuses to run as root, so it runs as another user: %s now lets others pass"
+                " (chmod o+x)",
+                parent,
+            )

@@ -95,7 +95,8 @@ def _query(connection: sa.Connection, described: ImageQuery) -> sa.FromClause:
     except SQLAlchemyError as error:
         if isinstance(error, OperationalError) and connection.dialect.name != "sqlite":
             raise
-        reason = describe(error) if isinstance(error, DBAPIError) else str(error).partition("\n")[0]
+        # What the driver has not seen holds no more than the statement's own words.
+        reason = describe(error) if isinstance(error, DBAPIError) else str(getattr(error, "orig", error))
         raise SourceError(f"the SELECT on connection {described.conn_id!r} does not work: {reason}") from None
     _require_columns(described, found)
     return statement.columns(*(sa.column(name) for name in found)).subquery("listed")
