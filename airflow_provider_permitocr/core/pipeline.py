@@ -62,6 +62,10 @@ class Pipeline:
         self._target.prepare()
         self._progress = Progress(listed, self._log, clock=self._clock)
         threads = self._options.pace.threads
+        self._log.info(
+            f"{listed:,} images listed; at most {self._options.pace.max_per_second:g} requests per second,"
+            f" {threads} at once"
+        )
         stream = completed(
             self._recognizer.recognize, self._wanted_rows(), max_at_once=threads, stop=self._stop
         )

@@ -134,13 +134,24 @@ def _bounds(dialect: str, source: sa.FromClause, described: ImageTable) -> tuple
         # SQLite keeps a time as text in any of several forms; they only compare in one form, in UTC.
         column = sa.func.strftime(_SQLITE_FORM, column)
     bounds = []
-    for name, value in (("since", described.since), ("until", described.until)):
-        if value:
-            moment: Any = _moment(name, value, keeps_zone)
-            if dialect == "sqlite":
-                moment = moment.isoformat(" ", "milliseconds")
-            bounds.append(column >= moment if name == "since" else column < moment)
+    since, until = (
+        value and _moment(name, value, keeps_zone)
+        for name, value in (("since", described.since), ("until", described.until))
+    )
+    if since and until and since >= until:
+        raise SourceError(
+            f"since ({since}) is not before until ({until}), so no image could be listed; a schedule such as"
+            " @daily has data intervals of no length, CronDataIntervalTimetable has whole ones"
+        )
+    if since:
+        bounds.append(column >= _as_compared(since, dialect))
+    if until:
+        bounds.append(column < _as_compared(until, dialect))
     return tuple(bounds)
+
+
+def _as_compared(moment: datetime, dialect: str) -> Any:
+    return moment.isoformat(" ", "milliseconds") if dialect == "sqlite" else moment
 
 
 def _moment(name: str, value: str | datetime, keeps_zone: bool) -> datetime:

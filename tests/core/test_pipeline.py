@@ -166,6 +166,7 @@ def test_a_run_with_nothing_to_do_does_not_load_pandas() -> None:
             check = staticmethod(lambda: 0)
             pages = staticmethod(lambda: iter([]))
             prepare = staticmethod(lambda: None)
+            info = staticmethod(lambda line: None)
 
         nothing = Nothing()
         options = RunOptions(Pace(1), 100)
