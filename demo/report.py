@@ -14,7 +14,7 @@ from rich.table import Table
 from demo.accuracy import Accuracy
 
 _GAP: Final = 2  # one cell of padding, one of rich's box
-_ENOUGH_OF_A_LONG_TEXT: Final = 16
+_ENOUGH_OF_A_LONG_TEXT: Final = 24
 # The summary comes back from a JSONB column, which keeps no order of keys.
 _SUMMARY_ORDER: Final = (
     *("listed", "skipped", "statuses", "error_codes"),
@@ -59,8 +59,8 @@ _BACKS: Final = (
 _OTHERS: Final = (
     ShownColumn("image_key", 9, "image"),
     ShownColumn("status", 7),
-    ShownColumn("error_code", 8),
-    ShownColumn("error_message", 1, long=True),
+    ShownColumn("error_code", 1),
+    ShownColumn("error_message", 8, long=True),
 )
 
 
@@ -102,7 +102,7 @@ def fitting(
     """
     needed = {column: _GAP + _natural_width(rows, column) for column in columns}
     shown = list(columns)
-    while len(shown) > 1 and sum(needed[column] for column in shown) > width:
+    while len(shown) > 1 and sum(needed[column] for column in shown) - _GAP > width:
         shown.remove(min(shown, key=lambda column: column.importance))
     return shown
 

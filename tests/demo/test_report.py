@@ -88,6 +88,25 @@ def test_reason_is_shown_in_full_where_it_takes_several_lines() -> None:
     assert any("rejected" in line for line in lines)
 
 
+def test_narrow_terminal_tells_why_in_words_rather_than_by_code() -> None:
+    no_permit = _row(
+        image_key="bad-no-permit",
+        card_side="FRONT",
+        status="failed",
+        error_code="FailedOperation.ImageNoSpecifiedCard",
+        error_message="The card in the image is not of the specified type.",
+    )
+    lines = _shown(80, [no_permit])
+    assert lines[-1] == "bad-no-permit  failed  The card in the image is not of the specified type."
+    assert any("no room for error_code" in line for line in lines)
+
+
+def test_table_that_just_fits_loses_no_column() -> None:
+    width = max(cell_len(line) for line in _shown(200, [_FRONT]))
+    assert not any("no room" in line for line in _shown(width, [_FRONT]))
+    assert any("no room" in line for line in _shown(width - 1, [_FRONT]))
+
+
 def test_columns_line_up_under_chinese_text() -> None:
     lines = _shown(120, [_FRONT, {**_FRONT, "image_key": "twn-2-front", "name": "欧阳优图"}])
     starts = [cell_len(line[: line.index("LI,YOU-TU")]) for line in lines if "LI,YOU-TU" in line]
