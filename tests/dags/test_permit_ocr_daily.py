@@ -1,12 +1,8 @@
-"""The example DAG in real Airflow, in this process (``dag.test``); the demo runs it under the scheduler."""
-
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,36 +15,6 @@ if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
 DAG_ID = "permit_ocr_daily"
-POOL = "tencent_permit_ocr"
-
-
-@pytest.fixture(scope="module")
-def dags(airflow_metadata: None) -> DagBag:
-    from airflow.dag_processing.dagbag import DagBag
-
-    return DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"], known_pools={"default_pool", POOL})
-
-
-@pytest.fixture
-def images(warehouse: sa.Engine, draw: Callable[..., Specimen], tmp_path: Path) -> dict[str, Specimen]:
-    """Three images of 1 May 2026, one of 2 May."""
-    specimens = {f"k{seed}": draw(seed=seed) for seed in range(4)}
-    with warehouse.begin() as connection:
-        connection.execute(
-            sa.text(
-                "CREATE TABLE permit_images (image_id text PRIMARY KEY, image text, card_side text,"
-                " uploaded_at timestamptz)"
-            )
-        )
-        for number, (key, specimen) in enumerate(specimens.items()):
-            path = tmp_path / f"{key}.jpg"
-            path.write_bytes(specimen.image)
-            uploaded_at = datetime(2026, 5, 1 if number < 3 else 2, 12, tzinfo=UTC)
-            connection.execute(
-                sa.text("INSERT INTO permit_images VALUES (:key, :image, 'FRONT', :uploaded_at)"),
-                {"key": key, "image": str(path), "uploaded_at": uploaded_at},
-            )
-    return specimens
 
 
 def run(dags: DagBag, run_after: datetime) -> Any:
