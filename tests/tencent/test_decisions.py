@@ -113,6 +113,7 @@ _OTHER_DOCUMENTS = (
     "FailedOperation.NoPassport",
     "FailedOperation.NoStoreLabel",
     "FailedOperation.NoVehicleLicenseError",
+    "FailedOperation.NotAppointCard",
     "FailedOperation.PDFParseFailed",
     "FailedOperation.UnKnowFileTypeError",
     "ResourceUnavailable.TaxNetworkError",
