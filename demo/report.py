@@ -137,9 +137,11 @@ def show_summary(summary: Any, calls: int, console: Console) -> None:
     :param calls: recognitions that the emulator counted.
     """
     console.print("\n[bold]The run's summary (the task's XCom)[/bold]\n", highlight=False)
-    lines = Table.grid(padding=(0, 2), pad_edge=False)
-    for name, value in _in_order(summary) if isinstance(summary, Mapping) else ():
-        lines.add_row(f"  {name}", _counts(value))
+    lines = Table.grid(padding=(0, _GAP), pad_edge=False)
+    entries = _in_order(summary) if isinstance(summary, Mapping) else []
+    room = console.width - 2 * _GAP - max((len(name) for name, _ in entries), default=0)
+    for name, value in entries:
+        lines.add_row(f"  {name}", _counts(value, room))
     console.print(lines, highlight=False)
     console.print(f"\n  {_told(calls)}", highlight=False)
 
@@ -155,8 +157,10 @@ def _in_order(summary: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return sorted(summary.items(), key=lambda item: place.get(item[0], len(place)))
 
 
-def _counts(value: Any) -> str:
+def _counts(value: Any, room: int) -> str:
     if not isinstance(value, Mapping):
         return str(value)
     most_first = sorted(value.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{name}: {count}" for name, count in most_first) or "none"
+    texts = [f"{name}: {count}" for name, count in most_first]
+    one_line = ", ".join(texts)
+    return (one_line if len(one_line) <= room else "\n".join(texts)) or "none"

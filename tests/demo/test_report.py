@@ -130,12 +130,24 @@ def test_accuracy_names_each_difference() -> None:
 def _summary_shown(summary: Any, calls: int) -> list[str]:
     output = io.StringIO()
     show_summary(summary, calls, Console(file=output, width=80))
-    return output.getvalue().splitlines()
+    return [line.rstrip() for line in output.getvalue().splitlines()]
 
 
 def test_summary_shows_counts_by_name_the_most_frequent_first() -> None:
     lines = _summary_shown({"statuses": {"retry": 1, "failed": 1, "recognized": 34}}, 36)
     assert any(line.endswith("recognized: 34, failed: 1, retry: 1") for line in lines)
+
+
+def test_summary_gives_each_count_its_line_where_one_line_cannot_hold_them() -> None:
+    codes = ["FailedOperation.ImageNoSpecifiedCard", "ImageFormatUnsupported", "ImageTooLarge"]
+    lines = _summary_shown({"error_codes": dict.fromkeys(codes, 1)}, 1)
+    assert [line.split()[-2:] for line in lines if line.endswith(": 1")] == [
+        [f"{code}:", "1"] for code in codes
+    ]
+
+
+def test_summary_of_a_run_without_errors_says_none() -> None:
+    assert any(line.split() == ["error_codes", "none"] for line in _summary_shown({"error_codes": {}}, 1))
 
 
 def test_summary_tells_how_many_calls_were_answered() -> None:
