@@ -27,10 +27,14 @@ def get_provider_info() -> dict[str, Any]:
                     "relabeling": {
                         "login": "SecretId",
                         "password": "SecretKey",
-                        "host": "Endpoint (empty: the site's own)",
-                        "schema": "Protocol (empty: https)",
+                        "host": "Endpoint",
+                        "schema": "Protocol",
                     },
-                    "placeholders": {"host": "ocr.intl.tencentcloudapi.com", "schema": "https"},
+                    "placeholders": {
+                        "host": "empty for the site's own, ocr.intl.tencentcloudapi.com",
+                        "schema": "empty for https",
+                        "port": "443",
+                    },
                 },
                 "conn-fields": _CONNECTION_FIELDS,
             }
@@ -50,8 +54,8 @@ _CONNECTION_FIELDS: dict[str, Any] = {
         "schema": {"type": _TEXT, "format": "password"},
     },
     "requests_per_slot": {
-        "label": "Requests per second and pool slot",
-        "description": "1, unless the pool has other than one slot per request that the quota allows",
+        "label": "Requests per pool slot",
+        "description": "Requests per second that one pool slot stands for",
         "schema": {"type": ["number", "null"], "default": 1},
     },
     "region": {
@@ -60,15 +64,18 @@ _CONNECTION_FIELDS: dict[str, Any] = {
         "schema": {"type": _TEXT},
     },
     "connect_timeout": {
-        "label": "Connect timeout (seconds)",
+        "label": "Connect timeout",
+        "description": "Seconds until a connection has to be there",
         "schema": {"type": ["number", "null"], "default": 5},
     },
     "read_timeout": {
-        "label": "Read timeout (seconds)",
+        "label": "Read timeout",
+        "description": "Seconds between two bytes of an answer",
         "schema": {"type": ["number", "null"], "default": 60},
     },
     "proxy": {
         "label": "Proxy URL",
+        "description": "In place of the environment's; http://user:password@host:port",
         "schema": {"type": _TEXT, "format": "password"},
     },
     "ca_bundle": {

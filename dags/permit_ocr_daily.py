@@ -30,8 +30,9 @@ with DAG(
             image="image",
             card_side="card_side",
             updated_at="uploaded_at",
-            since="{{ data_interval_start }}",
-            until="{{ data_interval_end }}",
+            # Triggered without a logical date, a run has no interval: then the whole list is looked through.
+            since="{{ data_interval_start | default('', true) }}",
+            until="{{ data_interval_end | default('', true) }}",
         ),
         target=ResultTable("permits", conn_id="warehouse"),
         pool="tencent_permit_ocr",

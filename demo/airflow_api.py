@@ -60,12 +60,15 @@ class AirflowApi:
         pool = {"name": name, "slots": slots, "description": description, "include_deferred": False}
         self._put("/api/v2/pools", name, pool)
 
-    def set_connection(self, conn_id: str, parts: Mapping[str, str | int]) -> None:
+    def set_connection(self, conn_id: str, description: str, parts: Mapping[str, str | int]) -> None:
         """Make a connection, or change an existing one; people find it in the UI.
 
+        :param description: what it leads to, for the UI's list.
         :param parts: ``conn_type``, ``host``, ``login`` and so on.
         """
-        self._put("/api/v2/connections", conn_id, {"connection_id": conn_id, **parts})
+        self._put(
+            "/api/v2/connections", conn_id, {"connection_id": conn_id, "description": description, **parts}
+        )
 
     def dag_is_parsed(self, dag_id: str, since: datetime) -> bool:
         """Tell whether the DAG processor has read a DAG's file since a moment.

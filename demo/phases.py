@@ -10,13 +10,13 @@ from rich.console import Console
 
 
 @contextlib.contextmanager
-def phase(what: str, console: Console, *, spinner: bool = True) -> Iterator[None]:
+def phase(doing: str | None, done: str, console: Console) -> Iterator[None]:
     """Show that something goes on, and its seconds when it is done.
 
-    :param what: the outcome, e.g. ``PostgreSQL is up``.
-    :param spinner: turn one meanwhile; not where the phase shows its own progress.
+    :param doing: shown meanwhile, e.g. ``Starting PostgreSQL``; None where the phase shows its own progress.
+    :param done: the outcome, e.g. ``PostgreSQL is up``.
     """
     began = time.monotonic()
-    with console.status(f"{what} …") if spinner else contextlib.nullcontext():
+    with console.status(f"{doing} …") if doing else contextlib.nullcontext():
         yield
-    console.print(f"[green]✓[/green] {what} [dim]({time.monotonic() - began:.1f} s)[/dim]", highlight=False)
+    console.print(f"[green]✓[/green] {done} [dim]({time.monotonic() - began:.1f} s)[/dim]", highlight=False)

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +33,8 @@ POOL: Final = "tencent_permit_ocr"
 WAREHOUSE_DATABASE: Final = "warehouse"
 #: Of the fields of clean specimens; ``make demo`` fails below.
 PROMISED_PERCENT: Final = 98
+#: In UTC, by the DAG's timetable.
+_DUE_HOUR: Final = 2
 _UI_PORT: Final = 8080
 _LOG_LINES: Final = 40
 
@@ -65,7 +67,7 @@ def run_demo(options: DemoOptions, console: Console) -> None:
     options.state.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as ending:
         postgres = EmbeddedPostgres(options.state / "postgres")
-        with phase("PostgreSQL is up", console):
+        with phase("Starting PostgreSQL", "PostgreSQL is up", console):
             ending.enter_context(postgres)
             postgres.create_database(WAREHOUSE_DATABASE)
         emulator = ending.enter_context(EmulatorService(options.state))
@@ -98,7 +100,8 @@ def _say_so(error: BaseException | None, console: Console) -> None:
 
 def _draw_while_airflow_starts(state: Path, services: Services, console: Console) -> list[DrawnImage]:
     log = state / "drawing.log"
-    with phase("Images are drawn, Airflow has its database, the emulator reads", console):
+    doing = "Drawing images, making Airflow's database, loading the emulator's models"
+    with phase(doing, "Images are drawn, Airflow has its database, the emulator reads", console):
         migration = services.airflow.begin_migration()
         command = [sys.executable, "-m", "demo.image_list", str(state)]
         drawing = Service("Drawing the images", log, spawn(command, log=log))
@@ -111,26 +114,34 @@ def _draw_while_airflow_starts(state: Path, services: Services, console: Console
 
 def _list_images(drawn: list[DrawnImage], directory: Path, warehouse: Warehouse) -> None:
     rows = [ListedImage(image.image_id, str(directory / image.file), image.card_side) for image in drawn]
-    warehouse.list_images(rows, datetime.now(UTC))
+    warehouse.list_images(rows, _end_of_last_interval(datetime.now(UTC)) - timedelta(minutes=1))
+
+
+def _end_of_last_interval(now: datetime) -> datetime:
+    """Return the last time that the DAG was due: the UI's Trigger button takes the day before it."""
+    today = now.replace(hour=_DUE_HOUR, minute=0, second=0, microsecond=0)
+    return today if today <= now else today - timedelta(days=1)
 
 
 def _set_up_airflow(
     services: Services, warehouse_connection: Mapping[str, str | int], console: Console
 ) -> None:
     api = services.api
-    with phase("Airflow is up: API server, scheduler, DAG processor", console):
+    parts = "API server, scheduler, DAG processor"
+    with phase(f"Starting Airflow: {parts}", f"Airflow is up: {parts}", console):
         services.wait_until(api.is_ready, "Airflow is not healthy")
         api.log_in()
         api.set_pool(POOL, QUOTA, "One slot is one request per second of the account's quota")
-        api.set_connection("warehouse", warehouse_connection)
-        api.set_connection("tencentcloud_default", services.emulator.airflow_connection)
+        api.set_connection("warehouse", "The demo's image list and result table", warehouse_connection)
+        account = services.emulator.airflow_connection
+        api.set_connection("tencentcloud_default", "The emulator, in place of the API", account)
         services.wait_until(lambda: api.dag_is_parsed(DAG_ID, services.airflow.started), f"No DAG {DAG_ID}")
         api.abandon_unfinished_runs(DAG_ID)
 
 
 def _run_dag(services: Services, warehouse: Warehouse, total: int, console: Console) -> Any:
     api = services.api
-    with phase(f"DAG {DAG_ID} has run in pool {POOL}", console, spinner=False):
+    with phase(None, f"DAG {DAG_ID} has run in pool {POOL}", console):
         start, end = warehouse.upload_interval()
         run_id = api.trigger(DAG_ID, datetime.now(UTC), start, end)
         watched = Watched(
@@ -167,6 +178,7 @@ def _require(clean: Accuracy, untold: list[str]) -> None:
 
 def _keep_running(url: str, services: Services, console: Console) -> None:
     console.print(f"\nAirflow's UI: [bold]{url}/dags/{DAG_ID}[/bold] (no login). End it with Ctrl-C.")
+    console.print("Nothing runs by schedule here; press Trigger for a run over the last interval.")
     try:
         while True:
             services.check()

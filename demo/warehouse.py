@@ -50,23 +50,21 @@ class Warehouse:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
 
-    def list_images(self, images: Iterable[ListedImage], now: datetime) -> None:
-        """Make the image list, as if an image had been uploaded each minute until now; once.
+    def list_images(self, images: Iterable[ListedImage], last_upload: datetime) -> None:
+        """Make the image list, as if an image had been uploaded each minute; once.
 
-        :param now: time of the last upload, for images that are not listed yet.
+        :param last_upload: time of the last one, for images that are not listed yet.
         """
         with psycopg.connect(self._dsn) as connection:
             connection.execute(_CREATE)
             for minutes, image in enumerate(reversed(list(images))):
-                uploaded_at = now - timedelta(minutes=minutes)
+                uploaded_at = last_upload - timedelta(minutes=minutes)
                 connection.execute(_LIST, (image.image_id, image.image, image.card_side, uploaded_at))
 
     def upload_interval(self) -> tuple[datetime, datetime]:
         """Return a half-open interval that holds the time of every upload."""
         with psycopg.connect(self._dsn) as connection:
-            row = connection.execute(
-                "SELECT min(uploaded_at), max(uploaded_at) FROM permit_images"
-            ).fetchone()
+            row = connection.execute(_UPLOADS).fetchone()
         assert row is not None
         return row[0], row[1] + timedelta(seconds=1)
 

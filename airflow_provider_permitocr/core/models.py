@@ -126,6 +126,14 @@ class RunSummary:
         """The rate reached over the whole run; 0 for a run that took no time."""
         return self.calls / self.elapsed_seconds if self.elapsed_seconds > 0 else 0.0
 
+    def __str__(self) -> str:
+        statuses = ", ".join(f"{count:,} {status}" for status, count in self.statuses.items())
+        return (
+            f"{self.listed:,} listed, {self.skipped:,} of them settled earlier; {statuses or 'no new rows'};"
+            f" {self.calls:,} calls in {self.elapsed_seconds:.1f} s ({self.calls_per_second:.1f}/s),"
+            f" {self.throttled:,} throttled"
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values, fit for XCom."""
         return {

@@ -112,6 +112,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         :return: the summary: counts by status and error code, calls, elapsed time, rate reached.
         """
         self._stop = threading.Event()
+        self.log.info(f"From {self.source} to {self.target}")
         try:
             summary = self._run(run_id=str(context.get("run_id", "")), stop=self._stop)
         except (ConfigurationError, AccountError) as error:
@@ -119,7 +120,9 @@ class MainlandPermitOcrOperator(BaseOperator):
             raise AirflowFailException(str(error)) from None
         except PermitOcrError as error:
             raise AirflowException(str(error)) from error
-        self.log.info("Done: %s", summary.as_dict())
+        self.log.info(f"Done: {summary}")
+        for code, count in summary.error_codes.items():
+            self.log.info(f"  {count:,} x {code}")
         return summary.as_dict()
 
     def on_kill(self) -> None:

@@ -14,17 +14,25 @@ from airflow_provider_permitocr.core.api import CardSide
 
 
 class _Readable:
-    """A repr without the defaults: the UI shows it as the task's rendered field."""
+    """Shows what was given and no defaults: in a repr, and as the task's rendered field in the UI."""
 
     def __repr__(self) -> str:
-        given = []
+        given = (
+            f"{name}={str(value) if isinstance(value, CardSide) else value!r}"
+            for name, value in self.serialize().items()
+        )
+        return f"{type(self).__name__}({', '.join(given)})"
+
+    def serialize(self) -> dict[str, Any]:
+        """Return the values that are no defaults, by name; Airflow 3.3 shows a rendered field this way."""
+        given = {}
         # What is written without its name comes first, as it does in a DAG.
         for each in sorted(fields(self), key=lambda each: bool(each.kw_only)):  # type: ignore[arg-type]
             value = getattr(self, each.name)
             default = each.default_factory() if each.default_factory is not MISSING else each.default
             if value != default:
-                given.append(f"{each.name}={str(value) if isinstance(value, CardSide) else value!r}")
-        return f"{type(self).__name__}({', '.join(given)})"
+                given[each.name] = value
+        return given
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -81,7 +81,7 @@ def test_pool_is_made_or_resized() -> None:
 def test_connection_of_an_earlier_run_gets_its_new_port() -> None:
     path = "/api/v2/connections"
     airflow = _Airflow({f"GET {path}/warehouse": {}, f"PATCH {path}/warehouse": {}})
-    _api(airflow).set_connection("warehouse", {"conn_type": "postgres", "port": 5433})
+    _api(airflow).set_connection("warehouse", "", {"conn_type": "postgres", "port": 5433})
     assert airflow.sent[f"PATCH {path}/warehouse"]["port"] == 5433
 
 
