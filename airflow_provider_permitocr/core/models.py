@@ -129,7 +129,7 @@ class RunSummary:
     def __str__(self) -> str:
         statuses = ", ".join(f"{count:,} {status}" for status, count in self.statuses.items())
         return (
-            f"{self.listed:,} listed, {self.skipped:,} of them settled earlier; {statuses or 'no new rows'};"
+            f"{self.listed:,} listed, {self.skipped:,} settled before; {statuses or 'no new rows'};"
             f" {self.calls:,} calls in {self.elapsed_seconds:.1f} s ({self.calls_per_second:.1f}/s),"
             f" {self.throttled:,} throttled"
         )

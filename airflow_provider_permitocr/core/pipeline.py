@@ -79,8 +79,8 @@ class Pipeline:
         return RunSummary(
             listed=listed,
             skipped=self._skipped,
-            statuses=dict(self._loader.statuses),
-            error_codes=dict(self._loader.error_codes),
+            statuses=dict(self._loader.statuses.most_common()),
+            error_codes=dict(self._loader.error_codes.most_common()),
             calls=self._recognizer.calls,
             throttled=self._recognizer.throttled,
             elapsed_seconds=self._clock() - started_at,

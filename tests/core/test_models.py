@@ -59,3 +59,20 @@ def test_the_summary_is_plain_json_with_the_rate_reached() -> None:
 
 def test_a_run_that_took_no_time_has_no_rate() -> None:
     assert RunSummary(0, 0, {}, {}, 0, 0, elapsed_seconds=0.0).calls_per_second == 0
+
+
+def test_a_summary_reads_as_one_line_of_counts() -> None:
+    summary = RunSummary(
+        listed=1_200,
+        skipped=1_000,
+        statuses={"recognized": 190, "failed": 10},
+        error_codes={"FailedOperation.ImageBlur": 10},
+        calls=205,
+        throttled=2,
+        elapsed_seconds=10.25,
+    )
+    assert str(summary) == (
+        "1,200 listed, 1,000 settled before; 190 recognized, 10 failed;"
+        " 205 calls in 10.2 s (20.0/s), 2 throttled"
+    )
+    assert "no new rows" in str(RunSummary(5, 5, {}, {}, 0, 0, 0.1))
