@@ -1,4 +1,4 @@
-"""An image list of specimens in the warehouse."""
+"""An image list of specimens in the warehouse, and operators that read it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+    ImageTable,
+    MainlandPermitOcrOperator,
+    ResultTable,
+)
 
+NewOperator = Callable[..., MainlandPermitOcrOperator]
 ImageList = Callable[..., list[Specimen]]
 
 UPLOADED_AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -56,3 +63,44 @@ def permits(warehouse: sa.Engine) -> Callable[[], dict[tuple[str, str], dict[str
         return {(row["image_key"], row["card_side"]): dict(row) for row in rows}
 
     return read
+
+
+@pytest.fixture
+def operator() -> NewOperator:
+    """Make an operator from ``permit_images`` to ``permits``, fast; its arguments by name."""
+
+    def make(**arguments: Any) -> MainlandPermitOcrOperator:
+        defaults: dict[str, Any] = {
+            "task_id": "recognize",
+            "source": ImageTable(
+                "permit_images",
+                conn_id="warehouse",
+                key="image_id",
+                image="image",
+                card_side="card_side",
+                updated_at="uploaded_at",
+            ),
+            "target": ResultTable("permits", conn_id="warehouse"),
+            "pool_slots": 20,
+            "max_per_second": 200,
+        }
+        return MainlandPermitOcrOperator(**(defaults | arguments))
+
+    return make
+
+
+@pytest.fixture
+def execute(operator: NewOperator) -> Callable[..., dict[str, Any]]:
+    """Make an operator and execute it as run ``run-1``."""
+
+    def run(**arguments: Any) -> dict[str, Any]:
+        return operator(**arguments).execute({"run_id": "run-1"})
+
+    return run
+
+
+@pytest.fixture
+def connected(emulator: RunningEmulator, connect_emulator: Callable[..., None]) -> RunningEmulator:
+    """An emulator that ``tencentcloud_default`` leads to."""
+    connect_emulator(emulator)
+    return emulator

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from airflow_provider_permitocr.core.errors import PermitOcrError
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+    CallRetry,
+    MainlandPermitOcrOperator,
+)
+
+ImageList = Callable[..., list[Specimen]]
+Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]
+NewOperator = Callable[..., MainlandPermitOcrOperator]
+Execute = Callable[..., dict[str, Any]]
+
+
+def faulty(tmp_path: Path, *rules: dict[str, Any]) -> Path:
+    file = tmp_path / "faults.json"
+    file.write_text(json.dumps({"rules": list(rules)}))
+    return file
+
+
+def test_an_account_fault_stops_the_run_and_fails_no_image(
+    execute: Execute,
+    start_label_emulator: Callable[..., RunningEmulator],
+    connect_emulator: Callable[..., None],
+    image_list: ImageList,
+    permits: Permits,
+    tmp_path: Path,
+) -> None:
+    fault = {"match": {"calls": ["5-99"]}, "effect": {"error": "FailedOperation.ArrearsError"}}
+    emulator = start_label_emulator(faults=faulty(tmp_path, fault))
+    connect_emulator(emulator)
+    image_list(12)
+
+    with pytest.raises(AirflowFailException, match=r"ArrearsError.*correct the account"):
+        execute(max_at_once=2)
+
+    assert {row["status"] for row in permits().values()} == {"recognized"}
+    assert len(permits()) == 4
+    assert emulator.stats()["calls"] <= 4 + 2
+
+
+def test_a_passing_fault_is_left_for_the_next_run(
+    execute: Execute,
+    start_label_emulator: Callable[..., RunningEmulator],
+    connect_emulator: Callable[..., None],
+    image_list: ImageList,
+    permits: Permits,
+    tmp_path: Path,
+) -> None:
+    fault = {"match": {"calls": ["1-2"]}, "effect": {"error": "InternalError"}}
+    connect_emulator(start_label_emulator(faults=faulty(tmp_path, fault)))
+    image_list(1)
+    patience = CallRetry(attempts=2, base_seconds=0.01)
+
+    execute(call_retry=patience)
+    assert permits()["k000", "FRONT"]["status"] == "retry"
+    execute(call_retry=patience)
+
+    row = permits()["k000", "FRONT"]
+    assert (row["status"], row["tries"], row["error_code"]) == ("recognized", 2, None)
+
+
+def test_a_killed_task_writes_what_was_answered_and_leaves_the_rest(
+    operator: NewOperator,
+    start_label_emulator: Callable[..., RunningEmulator],
+    connect_emulator: Callable[..., None],
+    image_list: ImageList,
+    permits: Permits,
+) -> None:
+    emulator = start_label_emulator()
+    connect_emulator(emulator)
+    image_list(40)
+    task = operator(max_per_second=50, max_at_once=1)
+
+    def kill_midway() -> None:
+        _when(lambda: emulator.stats()["calls"] >= 3)
+        task.on_kill()
+
+    killer = threading.Thread(target=kill_midway)
+    killer.start()
+
+    with pytest.raises(AirflowException, match="asked to stop"):
+        task.execute({"run_id": "run-1"})
+    killer.join()
+
+    assert 3 <= len(permits()) == emulator.stats()["calls"] < 40
+
+
+def _when(condition: Callable[[], bool]) -> None:
+    waiting = threading.Event()
+    for _ in range(2000):
+        if condition():
+            return
+        waiting.wait(0.005)
+    raise AssertionError("it never came true")
+
+
+def test_a_database_that_cannot_be_reached_may_be_retried(
+    execute: Execute, connected: RunningEmulator, set_connection: Callable[..., None]
+) -> None:
+    set_connection(
+        "warehouse", conn_type="postgres", host="127.0.0.1", port=1, login="a", password="secret-word"
+    )
+
+    with pytest.raises(AirflowException, match="reading the image list failed") as raised:
+        execute()
+
+    assert not isinstance(raised.value, AirflowFailException)
+    assert "secret-word" not in str(raised.value)
+
+
+def test_errors_of_this_package_are_not_swallowed(
+    operator: NewOperator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise PermitOcrError("something of ours")
+
+    task = operator()
+    monkeypatch.setattr(task, "_run", fail)
+
+    with pytest.raises(AirflowException, match="something of ours"):
+        task.execute({"run_id": "r"})

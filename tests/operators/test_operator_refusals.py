@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+    ImageTable,
+    MainlandPermitOcrOperator,
+    ResultTable,
+)
+
+ImageList = Callable[..., list[Specimen]]
+Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]
+NewOperator = Callable[..., MainlandPermitOcrOperator]
+Execute = Callable[..., dict[str, Any]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"source": ImageTable("permit_image", conn_id="warehouse", key="a", image="b")}, "'permit_images'"),
+        (
+            {"source": ImageTable("permit_images", conn_id="warehouse", key="id", image="image")},
+            "column 'id'",
+        ),
+        ({"source": ImageTable("permit_images", conn_id="nowhere", key="a", image="b")}, "'nowhere'"),
+        ({"target": ResultTable("permits", conn_id="tencentcloud_default")}, "no SQL database"),
+        ({"target": ResultTable("permit_images", conn_id="warehouse")}, "exists already"),
+        ({"target": ResultTable("missing.permits", conn_id="warehouse")}, "schema"),
+        ({"tencentcloud_conn_id": "nobody"}, "'nobody'"),
+        ({"tencentcloud_conn_id": "warehouse"}, "'warehouse'"),
+    ],
+    ids=lambda value: "" if isinstance(value, dict) else value,
+)
+def test_what_is_wrong_is_named_before_the_first_call_and_not_retried(
+    execute: Execute,
+    connected: RunningEmulator,
+    image_list: ImageList,
+    arguments: dict[str, Any],
+    message: str,
+) -> None:
+    image_list(1)
+
+    with pytest.raises(AirflowFailException, match=message):
+        execute(**arguments)
+
+    assert connected.stats()["calls"] == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"image_id": "k000", "image": "x"}], "twice or more"),
+        ([{"image_id": None, "image": "x"}], "NULL in the key column"),
+        ([{"image_id": "k9", "image": "x", "card_side": "SIDEWAYS"}], "card side column"),
+    ],
+)
+def test_a_list_that_cannot_be_keyed_is_refused_before_the_first_call(
+    execute: Execute,
+    connected: RunningEmulator,
+    image_list: ImageList,
+    rows: list[dict[str, Any]],
+    message: str,
+) -> None:
+    image_list(1, rows)
+
+    with pytest.raises(AirflowFailException, match=message):
+        execute()
+
+    assert connected.stats()["calls"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"source": "permit_images"}, TypeError, "source must be ImageTable or ImageQuery"),
+        ({"target": "permits"}, TypeError, "target must be ResultTable"),
+        ({"max_per_second": 0}, ValueError, "max_per_second"),
+        ({"max_per_second": -1}, ValueError, "max_per_second"),
+        ({"max_at_once": 0}, ValueError, "max_at_once"),
+        ({"max_tries": 0}, ValueError, "max_tries"),
+    ],
+)
+def test_a_wrong_argument_fails_when_the_dag_is_parsed(
+    operator: NewOperator, arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        operator(**arguments)
