@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from airflow_provider_permitocr.core.models import ImageRow, ImageValue
 from airflow_provider_permitocr.sql.errors import database_errors, keep_rows_out_of_the_log
 from airflow_provider_permitocr.sql.listing import Listing, open_listing
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
+from airflow_provider_permitocr.sql.times import as_utc
 
 #: Pages are small until a row shows that its images are no bytes, of several megabytes each.
 _ROWS_WITH_BYTES: Final = 20
@@ -132,14 +133,16 @@ def _image(value: Any) -> ImageValue:
 
 
 def _utc(key: Any, value: Any) -> datetime | None:
-    """Read a change time; without a time zone it is taken as UTC."""
+    """Read a change time as the driver gives it: a time, a day, or text in ISO form."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
             value = object()
-    if value is None or isinstance(value, datetime):
-        return value and (value if value.tzinfo else value.replace(tzinfo=UTC))
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return as_utc(value)
     if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+        return as_utc(datetime(value.year, value.month, value.day))
     raise SourceError(f"key {key!r}: the updated_at column must hold dates or times")

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchTableError, OperationalError, SQLAl
 from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.sql.errors import describe
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, split_schema
+from airflow_provider_permitocr.sql.times import as_utc
 
 _SQLITE_FORM: Final = "%Y-%m-%d %H:%M:%f"
 
@@ -159,6 +160,5 @@ def _moment(name: str, value: str | datetime, keeps_zone: bool) -> datetime:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
         raise SourceError(f"{name} must be a time such as 2026-01-31T00:00:00+00:00, not {value!r}") from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    # A column without time zone is read as UTC, as everywhere in this package.
+    moment = as_utc(moment)
     return moment if keeps_zone else moment.astimezone(UTC).replace(tzinfo=None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
@@ -16,6 +15,7 @@ from airflow_provider_permitocr.core.models import Previous, RowKey, Status
 from airflow_provider_permitocr.sql.errors import database_errors, describe, keep_rows_out_of_the_log
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.tables import ResultTable, split_schema
+from airflow_provider_permitocr.sql.times import as_utc
 from airflow_provider_permitocr.sql.upsert import upsert
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ class SqlResultTarget:
                 f"the result table {self._described.table!r} holds a status or card_side that this package"
                 f" does not know, for key {row.image_key!r}; correct or delete that row"
             ) from None
-        return row_key, Previous(status, row.tries or 0, _utc(row.image_updated_at or row.processed_at))
+        seen_at = row.image_updated_at or row.processed_at
+        return row_key, Previous(status, row.tries or 0, seen_at and as_utc(seen_at))
 
     def _create(self) -> None:
         try:
@@ -128,7 +129,3 @@ def _is_full(index: Any) -> bool:
     """Tell whether an index is unique over all rows, and not just those that its WHERE chooses."""
     options = index.get("dialect_options", {})
     return bool(index["unique"]) and not any(name.endswith("_where") for name in options)
-
-
-def _utc(value: datetime | None) -> datetime | None:
-    return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
