@@ -10,9 +10,6 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import dict_row
 
-IMAGE_TABLE: Final = "permit_images"
-RESULT_TABLE: Final = "permits"
-
 _CREATE: Final = """
 CREATE TABLE IF NOT EXISTS permit_images (
     image_id text PRIMARY KEY,

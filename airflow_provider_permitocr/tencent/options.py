@@ -21,7 +21,8 @@ class ClientOptions:
     :param endpoint: host name, with a port if need be, in place of the site's own.
     :param protocol: ``https``, or ``http`` for the local emulator.
     :param region: only sent where given; the API does not need one.
-    :param connect_timeout: seconds. :param read_timeout: seconds between two bytes of the answer.
+    :param connect_timeout: seconds until a connection has to be there.
+    :param read_timeout: seconds between two bytes of the answer.
     :param proxy: URL of an HTTP proxy; by default that of the environment.
     :param ca_bundle: file of the certificate authorities to trust; by default certifi's.
     """
@@ -52,7 +53,6 @@ class ClientOptions:
                 raise ValueError(
                     f"the connection's {name} must be above 0 seconds, not {getattr(self, name)!r}"
                 )
-
         if self.ca_bundle is not None and not Path(self.ca_bundle).exists():
             raise ValueError(f"the connection's ca_bundle {self.ca_bundle!r} does not exist on this machine")
 

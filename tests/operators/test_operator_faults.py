@@ -23,23 +23,31 @@ NewOperator = Callable[..., MainlandPermitOcrOperator]
 Execute = Callable[..., dict[str, Any]]
 
 
-def faulty(tmp_path: Path, *rules: dict[str, Any]) -> Path:
-    file = tmp_path / "faults.json"
-    file.write_text(json.dumps({"rules": list(rules)}))
-    return file
+@pytest.fixture
+def connect_faulty(
+    start_label_emulator: Callable[..., RunningEmulator],
+    connect_emulator: Callable[..., None],
+    tmp_path: Path,
+) -> Callable[[str, str], RunningEmulator]:
+    """Connect an emulator that answers some calls, such as ``5-99``, with an error code."""
+
+    def connect(calls: str, error: str) -> RunningEmulator:
+        file = tmp_path / "faults.json"
+        file.write_text(json.dumps({"rules": [{"match": {"calls": [calls]}, "effect": {"error": error}}]}))
+        emulator = start_label_emulator(faults=file)
+        connect_emulator(emulator)
+        return emulator
+
+    return connect
 
 
 def test_an_account_fault_stops_the_run_and_fails_no_image(
     execute: Execute,
-    start_label_emulator: Callable[..., RunningEmulator],
-    connect_emulator: Callable[..., None],
+    connect_faulty: Callable[[str, str], RunningEmulator],
     image_list: ImageList,
     permits: Permits,
-    tmp_path: Path,
 ) -> None:
-    fault = {"match": {"calls": ["5-99"]}, "effect": {"error": "FailedOperation.ArrearsError"}}
-    emulator = start_label_emulator(faults=faulty(tmp_path, fault))
-    connect_emulator(emulator)
+    emulator = connect_faulty("5-99", "FailedOperation.ArrearsError")
     image_list(12)
 
     with pytest.raises(AirflowFailException, match=r"ArrearsError.*correct the account"):
@@ -52,14 +60,11 @@ def test_an_account_fault_stops_the_run_and_fails_no_image(
 
 def test_a_passing_fault_is_left_for_the_next_run(
     execute: Execute,
-    start_label_emulator: Callable[..., RunningEmulator],
-    connect_emulator: Callable[..., None],
+    connect_faulty: Callable[[str, str], RunningEmulator],
     image_list: ImageList,
     permits: Permits,
-    tmp_path: Path,
 ) -> None:
-    fault = {"match": {"calls": ["1-2"]}, "effect": {"error": "InternalError"}}
-    connect_emulator(start_label_emulator(faults=faulty(tmp_path, fault)))
+    connect_faulty("1-2", "InternalError")
     image_list(1)
     patience = CallRetry(attempts=2, base_seconds=0.01)
 
@@ -72,19 +77,13 @@ def test_a_passing_fault_is_left_for_the_next_run(
 
 
 def test_a_killed_task_writes_what_was_answered_and_leaves_the_rest(
-    operator: NewOperator,
-    start_label_emulator: Callable[..., RunningEmulator],
-    connect_emulator: Callable[..., None],
-    image_list: ImageList,
-    permits: Permits,
+    operator: NewOperator, connected: RunningEmulator, image_list: ImageList, permits: Permits
 ) -> None:
-    emulator = start_label_emulator()
-    connect_emulator(emulator)
     image_list(40)
     task = operator(max_per_second=50, max_at_once=1)
 
     def kill_midway() -> None:
-        _when(lambda: emulator.stats()["calls"] >= 3)
+        _when(lambda: connected.stats()["calls"] >= 3)
         task.on_kill()
 
     killer = threading.Thread(target=kill_midway)
@@ -94,7 +93,7 @@ def test_a_killed_task_writes_what_was_answered_and_leaves_the_rest(
         task.execute({"run_id": "run-1"})
     killer.join()
 
-    assert 3 <= len(permits()) == emulator.stats()["calls"] < 40
+    assert 3 <= len(permits()) == connected.stats()["calls"] < 40
 
 
 def _when(condition: Callable[[], bool]) -> None:
