@@ -19,8 +19,27 @@ RowKey: TypeAlias = "tuple[str, CardSide]"
 
 
 @dataclass(frozen=True, slots=True)
+class ListedImage:
+    """One line of the image list, without the image itself: that is fetched for those that need a call.
+
+    :param updated_at: when the image last changed, with time zone; None where the list does not say.
+    :param source_key: the key as the list's database has it, to fetch the image by.
+    """
+
+    image_key: str
+    card_side: CardSide = CardSide.FRONT
+    updated_at: datetime | None = None
+    source_key: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def row_key(self) -> RowKey:
+        """What identifies the row of the result."""
+        return (self.image_key, self.card_side)
+
+
+@dataclass(frozen=True, slots=True)
 class ImageRow:
-    """One line of the image list.
+    """One line of the image list, with its image.
 
     :param updated_at: when the image last changed, with time zone; None where the list does not say.
     :param tries: earlier runs that have tried this version of the image.

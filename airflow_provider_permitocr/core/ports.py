@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from airflow_provider_permitocr.core.models import (
         ImageRow,
+        ListedImage,
         PermitRequest,
         PermitResponse,
         Previous,
         RowKey,
     )
+
+
+#: Makes the call, and returns the answer's fields or raises ``CallError``; each time it is called, anew.
+Call: TypeAlias = "Callable[[], PermitResponse]"
 
 
 class ImageSource(Protocol):
@@ -27,19 +32,30 @@ class ImageSource(Protocol):
         """
         ...
 
-    def pages(self) -> Iterator[Sequence[ImageRow]]:
-        """Stream the list, a bounded number of rows at a time."""
+    def settled(self) -> int:
+        """Count the rows that ``pages`` leaves out, as they surely need no call; 0 where it leaves out none.
+
+        Asked once the result table is there.
+        """
+        ...
+
+    def pages(self) -> Iterator[Sequence[ListedImage]]:
+        """Stream the list without its images, a bounded number of rows at a time."""
+        ...
+
+    def images(self, listed: Sequence[ListedImage]) -> Iterator[ImageRow]:
+        """Fetch the images of some rows of a page, a bounded number of bytes at a time.
+
+        Rows that are no longer in the list are left out.
+        """
         ...
 
 
 class PermitClient(Protocol):
     """The API. Called from several threads at once."""
 
-    def recognize(self, request: PermitRequest) -> PermitResponse:
-        """Make one call.
-
-        :raises CallError: for every answer without fields and every fault on the way.
-        """
+    def prepare(self, request: PermitRequest) -> Call:
+        """Do what a call needs time for, so that its turn is spent on sending alone."""
         ...
 
 
