@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from airflow_provider_permitocr.core.models import Outcome
@@ -40,16 +41,17 @@ class Loader:
         self.error_codes: Counter[str] = Counter()
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
-        """Take outcomes over, without writing them."""
-        self._waiting.extend(outcomes)
+        """Take outcomes over, without writing them; their images are let go of."""
+        self._waiting.extend(replace(each, row=replace(each.row, image=None)) for each in outcomes)
 
     def write_if_due(self) -> int:
-        """Write what is waiting, if that is enough rows or the last write is long enough ago.
+        """Write whole batches, and all that is waiting if the last write is long enough ago.
 
         :return: rows written.
         """
-        overdue = self._clock() - self._written_at >= self._batch.seconds
-        return self.write() if overdue or len(self._waiting) >= self._batch.rows else 0
+        if self._clock() - self._written_at >= self._batch.seconds:
+            return self.write()
+        return sum(self._write_batch() for _ in range(len(self._waiting) // self._batch.rows))
 
     def write(self) -> int:
         """Write what is waiting, and return how many rows that was.
@@ -57,18 +59,20 @@ class Loader:
         :raises DatabaseError: when the table cannot take it; it goes on waiting then.
         """
         self._written_at = self._clock()
-        if not self._waiting:
-            return 0
+        return sum(self._write_batch() for _ in range(0, len(self._waiting), self._batch.rows))
+
+    def _write_batch(self) -> int:
         # pandas takes most of a second to import, and a run with nothing to do needs no frame.
         from airflow_provider_permitocr.core.frame import to_frame
 
+        self._written_at = self._clock()
         records = [
             to_record(outcome, max_tries=self._max_tries, run_id=self._run_id, processed_at=self._now())
-            for outcome in self._waiting
+            for outcome in self._waiting[: self._batch.rows]
         ]
         self._target.write(to_frame(records))
         # Let go only now: a write that failed is tried again, as these answers are paid for.
-        self._waiting = []
+        del self._waiting[: self._batch.rows]
         self.statuses.update(str(record["status"]) for record in records)
         self.error_codes.update(str(record["error_code"]) for record in records if record["error_code"])
         return len(records)

@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-MOST_AT_ONCE: Final = 64
+_MOST_AT_ONCE: Final = 128
+_FEWEST_AT_ONCE: Final = 4
+_SLOW_CALL_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -14,25 +16,32 @@ class Pace:
     """How fast to call.
 
     :param max_per_second: requests per second, evenly spaced; may be a fraction.
-    :param max_at_once: requests in flight; by default enough for that rate at two seconds a call,
-        at most 64.
+    :param max_at_once: most requests in flight. There are as many as the rate needs at the latency seen, rate
+        times latency; by default that may be up to three seconds a call, and 128 at most.
+    :param phase: where between two turns those of this task come, from 0 to 1, to keep out of step with the
+        tasks of other shards; None: from the first call on.
     """
 
     max_per_second: float
     max_at_once: int | None = None
+    phase: float | None = None
 
     def __post_init__(self) -> None:
         if not (self.max_per_second > 0 and math.isfinite(self.max_per_second)):
             raise ValueError(f"max_per_second must be above 0, not {self.max_per_second!r}")
-        if self.max_at_once is not None and self.max_at_once < 1:
+        if self.max_at_once is not None and not (isinstance(self.max_at_once, int) and self.max_at_once > 0):
             raise ValueError(
-                f"max_at_once must be at least 1, not {self.max_at_once!r}; leave it out for the default"
+                f"max_at_once must be a whole number from 1, not {self.max_at_once!r}; leave it out for the"
+                " default"
             )
+        if self.phase is not None and not 0 <= self.phase < 1:
+            raise ValueError(f"phase must be from 0 to below 1, not {self.phase!r}")
 
     @property
-    def threads(self) -> int:
-        """Requests in flight, chosen or by default; each takes a thread."""
-        return self.max_at_once or min(MOST_AT_ONCE, max(1, math.ceil(self.max_per_second * 2)))
+    def at_once(self) -> int:
+        """Most requests in flight, chosen or by default."""
+        needed = math.ceil(self.max_per_second * _SLOW_CALL_SECONDS)
+        return self.max_at_once or min(_MOST_AT_ONCE, max(_FEWEST_AT_ONCE, needed))
 
 
 @dataclass(frozen=True)
@@ -42,14 +51,14 @@ class CallRetry:
     :param attempts: calls for one image in one run, throttled ones not counted.
     :param base_seconds: the first wait is drawn from 0 to this; it doubles each time (full jitter).
     :param max_wait_seconds: longest single wait.
-    :param max_throttled_seconds: how long the service may refuse every call for its rate before the run
-        gives up; any call that gets through starts this time anew.
+    :param max_throttled_seconds: how long in all the service may hold a run below half of its pace, by
+        refusing calls for their rate, before the run gives up.
     """
 
     attempts: int = 3
     base_seconds: float = 1.0
     max_wait_seconds: float = 30.0
-    max_throttled_seconds: float = 300.0
+    max_throttled_seconds: float = 900.0
 
     def __post_init__(self) -> None:
         if self.attempts < 1:

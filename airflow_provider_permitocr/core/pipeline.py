@@ -60,14 +60,20 @@ class Pipeline:
         started_at = self._clock()
         listed = self._source.check()
         self._target.prepare()
+        self._skipped = self._source.settled()
         self._progress = Progress(listed, self._log, clock=self._clock)
-        threads = self._options.pace.threads
+        self._progress.skipped(self._skipped)
+        pace = self._options.pace
         self._log.info(
-            f"{listed:,} images listed; at most {self._options.pace.max_per_second:g} requests per second,"
-            f" {threads} at once"
+            f"{listed:,} images listed, {self._skipped:,} of them known to be settled; at most"
+            f" {pace.max_per_second:g} requests per second, {pace.at_once} at once"
         )
+        rows = self._wanted_rows() if self._skipped < listed else iter(())
         stream = completed(
-            self._recognizer.recognize, self._wanted_rows(), max_at_once=threads, stop=self._stop
+            self._recognizer.recognize,
+            rows,
+            max_at_once=lambda: self._recognizer.rows_wanted,
+            stop=self._stop,
         )
         try:
             with closing(stream):
@@ -90,14 +96,22 @@ class Pipeline:
         for page in self._source.pages():
             if self._stop.is_set():
                 return
-            previous = self._target.previous([row.row_key for row in page])
-            wanted = [row for row in page if needs_recognition(row, previous.get(row.row_key))]
-            self._skipped += len(page) - len(wanted)
-            self._progress.skipped(len(page) - len(wanted))
-            for row in wanted:
-                yield replace(row, tries=tries_before(row, previous.get(row.row_key)))
+            previous = self._target.previous([listed.row_key for listed in page])
+            tries = {
+                listed.row_key: tries_before(listed, previous.get(listed.row_key))
+                for listed in page
+                if needs_recognition(listed, previous.get(listed.row_key))
+            }
+            self._skip(len(page) - len(tries))
+            for row in self._source.images([listed for listed in page if listed.row_key in tries]):
+                yield replace(row, tries=tries.pop(row.row_key))
+            self._skip(len(tries))  # no longer in the list
             # Pages of settled rows may follow for long, and answers should not wait for their end.
             yield None
+
+    def _skip(self, rows: int) -> None:
+        self._skipped += rows
+        self._progress.skipped(rows)
 
     def _load(self, stream: Iterator[list[Outcome]]) -> None:
         try:

@@ -5,52 +5,77 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from airflow_provider_permitocr.core.errors import RunStoppedError
+from airflow_provider_permitocr.core.options import Pace
 
-#: The gateway counts whole seconds (cloud.tencent.com/document/product/1278/109059), so this is how long
-#: it takes until it counts from zero again.
-_GATEWAY_WINDOW_SECONDS: Final = 1.0
-_RECOVERY_SECONDS: Final = 2.0
-_RECOVERY_STEP: Final = 0.1
+#: Share of the rate that turns are spaced for. The gateway counts whole seconds by arrival
+#: (cloud.tencent.com/document/product/1278/109059): at exactly 20 per second, one call that is on its way a
+#: little longer than the next makes 21 of them. At 0.98, they may differ by 20 ms.
+SPACING: Final = 0.98
+#: Turns that are made up for after a late one keep to this share over each second.
+_CATCHING_UP: Final = 0.99
+#: The gateway's window: refusals within it tell the same news.
+_WINDOW_SECONDS: Final = 1.0
+#: What is left of the pace after a refusal, and how long it then takes to come back to where it was.
+_CUT: Final = 0.8
+_RECOVERY_SECONDS: Final = 8.0
 _SLOWEST: Final = 0.05
 
 
 class RateLimiter:
     """Hands out one turn per request, shared by all threads of a task.
 
-    :param max_per_second: the pace when nothing is throttled.
+    Refusals move the pace along CUBIC (RFC 9438), which TCP uses for the same task: to find, without being
+    told, the share of a line that others use as well. After each cut the pace comes back fast to just below
+    where it was refused, stays there for a while, and then feels its way up, faster and faster.
+
+    :param pace: the pace when nothing is refused, and this task's place between others'.
     :param stop: once set, ``acquire`` raises instead of handing out turns.
     :param clock: monotonic seconds.
+    :param wall_clock: Unix time in seconds, which the clocks of all workers agree on.
     :param sleep: how to wait; by default it wakes up when ``stop`` is set.
     """
 
     def __init__(
         self,
-        max_per_second: float,
+        pace: Pace,
         stop: threading.Event,
         *,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
-        self._max_per_second = max_per_second
+        self._full = pace.max_per_second * SPACING
         self._stop = stop
         self._clock = clock
         self._sleep = sleep or stop.wait
         self._turn = threading.Lock()
         self._state = threading.Lock()
-        self._per_second = max_per_second
+        per_window = max(1, math.floor(pace.max_per_second))
+        self._released: deque[float] = deque([-math.inf] * per_window, maxlen=per_window)
+        self._window_seconds = per_window / (pace.max_per_second * _CATCHING_UP)
+        interval = 1 / self._full
         self._next = clock()
-        self._halved_at = -math.inf
-        self._changed_at = clock()
-        self._throttled_since: float | None = None
+        if pace.phase is not None:
+            self._next += (pace.phase * interval - wall_clock()) % interval
+        self._refused_at = -math.inf
+        self._refused_pace = self._full
+        self._looked_at = clock()
+        self._held_back_seconds = 0.0
 
     @property
     def per_second(self) -> float:
         """The pace at the moment."""
-        return self._per_second
+        # CUBIC's window as a rate, in parts of the full pace.
+        ceiling = self._refused_pace / self._full
+        growth = (1 - _CUT) / _RECOVERY_SECONDS**3
+        back_after = math.cbrt(ceiling * (1 - _CUT) / growth)
+        part = growth * (self._clock() - self._refused_at - back_after) ** 3 + ceiling
+        return self._full * min(1.0, max(_SLOWEST, part))
 
     def acquire(self) -> None:
         """Wait for the next turn.
@@ -59,43 +84,47 @@ class RateLimiter:
         """
         asked_at = self._clock()
         with self._turn:
-            # One thread at a time waits for the next turn, and looks again after each sleep: a throttled
-            # answer that arrives meanwhile moves that turn, and everyone behind it.
-            while (wait := self._next - self._clock()) > 0 and not self._stop.is_set():
+            # One thread at a time waits for the next turn, and looks again after each sleep: a refusal that
+            # arrives meanwhile moves that turn, and everyone behind it.
+            while (wait := self._turn_at() - self._clock()) > 0 and not self._stop.is_set():
                 self._sleep(wait)
-            if self._stop.is_set():
-                raise RunStoppedError("the run was asked to stop")
+            self.raise_if_stopped()
             with self._state:
-                self._recover()
-                interval = 1 / self._per_second
+                self._look()
+                now = self._clock()
+                interval = 1 / self.per_second
                 # A turn that comes late is made up for by at most one interval; one that nobody asked for
                 # in time, not at all. So there is no burst, after a pause either.
-                self._next = max(self._next, asked_at, self._clock() - interval) + interval
+                self._next = max(self._next, asked_at, now - interval) + interval
+                self._released.append(now)
+
+    def raise_if_stopped(self) -> None:
+        """Give up early what would get no turn any more.
+
+        :raises RunStoppedError: when the run was asked to stop.
+        """
+        if self._stop.is_set():
+            raise RunStoppedError("the run was asked to stop")
 
     def throttled(self) -> float:
         """Slow down, as the service refused a call for its rate.
 
-        :return: for how many seconds all calls have now been throttled.
+        :return: for how many seconds in all the pace has been below half of the full one.
         """
         with self._state:
+            self._look()
             now = self._clock()
-            if self._throttled_since is None:
-                self._throttled_since = now
-            # The calls in flight get the same answer: they tell the same news, so they count once.
-            if now - self._halved_at >= _GATEWAY_WINDOW_SECONDS:
-                self._per_second = max(self._per_second / 2, self._max_per_second * _SLOWEST)
-                self._halved_at = self._changed_at = now
-            self._next = max(self._next, now + _GATEWAY_WINDOW_SECONDS)
-            return now - self._throttled_since
+            if now - self._refused_at >= _WINDOW_SECONDS:
+                self._refused_pace = self.per_second
+                self._refused_at = now
+                self._next = max(self._next, now + 1 / self.per_second)
+            return self._held_back_seconds
 
-    def passed(self) -> None:
-        """Note that the service let a call through."""
-        with self._state:
-            self._throttled_since = None
+    def _turn_at(self) -> float:
+        return max(self._next, self._released[0] + self._window_seconds)
 
-    def _recover(self) -> None:
+    def _look(self) -> None:
         now = self._clock()
-        if self._per_second < self._max_per_second and now - self._changed_at >= _RECOVERY_SECONDS:
-            step = self._max_per_second * _RECOVERY_STEP
-            self._per_second = min(self._max_per_second, self._per_second + step)
-            self._changed_at = now
+        if self.per_second < self._full / 2:
+            self._held_back_seconds += now - self._looked_at
+        self._looked_at = now

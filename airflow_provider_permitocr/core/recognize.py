@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from airflow_provider_permitocr.core.errors import (
     AccountError,
@@ -40,8 +41,15 @@ class Recognizer:
         sleep: Callable[[float], object] | None = None,
     ) -> None:
         self._options = options
-        limiter = RateLimiter(options.pace.max_per_second, stop, clock=clock, sleep=sleep)
-        self._caller = PacedCaller(client, limiter, options.call_retry, sleep=sleep or stop.wait)
+        limiter = RateLimiter(options.pace, stop, clock=clock, sleep=sleep)
+        self._caller = PacedCaller(
+            client, limiter, options.pace, options.call_retry, sleep=sleep or stop.wait, clock=clock
+        )
+
+    @property
+    def rows_wanted(self) -> int:
+        """How many rows should be under way at the moment, so that no turn is missed."""
+        return self._caller.rows_wanted
 
     @property
     def calls(self) -> int:
@@ -60,16 +68,16 @@ class Recognizer:
         :raises ThrottledTooLongError: when nothing gets through.
         :raises RunStoppedError: when the run was asked to stop before the row was sent.
         """
+        options = self._options
+        load = partial(
+            build_request, row, ret_profile=options.ret_profile, max_base64_bytes=options.max_base64_bytes
+        )
         try:
-            request = build_request(
-                row, ret_profile=self._options.ret_profile, max_base64_bytes=self._options.max_base64_bytes
-            )
+            response = self._caller.call(load)
         except ImageRejectedError as error:
             return Outcome(row, Status.REJECTED, error_code=error.code, error_message=error.message)
         except ImageUnavailableError as error:
             return Outcome(row, Status.RETRY, error_code=error.code, error_message=error.message)
-        try:
-            response = self._caller.call(request)
         except CallError as error:
             return Outcome(
                 row,

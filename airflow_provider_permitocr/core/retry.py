@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Final
 
+from airflow_provider_permitocr.core.concurrency import Gate, Staffing
 from airflow_provider_permitocr.core.errors import CallError, Decision, ThrottledTooLongError
 from airflow_provider_permitocr.core.models import PermitRequest, PermitResponse
-from airflow_provider_permitocr.core.options import CallRetry
-from airflow_provider_permitocr.core.ports import PermitClient
+from airflow_provider_permitocr.core.options import CallRetry, Pace
+from airflow_provider_permitocr.core.ports import Call, PermitClient
 from airflow_provider_permitocr.core.rate_limit import RateLimiter
 
 _REPEATED = {Decision.RETRY, Decision.RETRY_THEN_IMAGE}
+_MOST_READY: Final = 32
+#: Rows that wait for their turn are enough for this long, so that a write of a batch holds nothing up.
+_AHEAD_SECONDS: Final = 1.0
+_MOST_AHEAD: Final = 64
 
 
 class PacedCaller:
     """Calls the API in turn, repeating what is worth repeating.
+
+    An image is in memory from shortly before its turn until its answer, and no longer: what waits for
+    another try has let go of it.
 
     :param sleep: how to wait between tries, in seconds.
     :param uniform: draws from an interval; jitter keeps tasks from repeating in step.
@@ -26,31 +38,47 @@ class PacedCaller:
         self,
         client: PermitClient,
         limiter: RateLimiter,
+        pace: Pace,
         policy: CallRetry,
         *,
         sleep: Callable[[float], object],
+        clock: Callable[[], float] = time.monotonic,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._client = client
         self._limiter = limiter
         self._policy = policy
+        self._clock = clock
         self._sleep = sleep
         self._uniform = uniform
+        self._preparing = Staffing(pace.max_per_second, most=_MOST_READY)
+        self._ready = Gate(self._preparing.needed)
+        self._in_flight = Gate(lambda: pace.at_once)
+        self._ahead = min(_MOST_AHEAD, math.ceil(pace.max_per_second * _AHEAD_SECONDS) + 1)
         self._count = threading.Lock()
         self.calls = 0
         self.throttled = 0
 
-    def call(self, request: PermitRequest) -> PermitResponse:
+    @property
+    def rows_wanted(self) -> int:
+        """How many rows should be under way: those in flight, and the next few."""
+        return self._in_flight.inside + self._ahead
+
+    def call(self, load: Callable[[], PermitRequest]) -> PermitResponse:
         """Send one request until it is answered or given up.
 
+        :param load: makes the request, image included; called before each try.
+        :raises ImageError: from ``load``.
         :raises CallError: the last one, when no more tries are left or none would help.
-        :raises ThrottledTooLongError: when every call has been throttled for longer than the policy allows.
+        :raises ThrottledTooLongError: when the service has held the run back for longer than the policy
+            allows.
         :raises RunStoppedError: when the run was asked to stop.
         """
         failures = repairs = 0
         while True:
+            wait_seconds = 0.0
             try:
-                return self._send(request)
+                return self._try(load)
             except CallError as error:
                 if error.decision is Decision.THROTTLE:
                     self._slow_down(error)
@@ -60,20 +88,26 @@ class PacedCaller:
                     failures += 1
                     if error.decision not in _REPEATED or failures >= self._policy.attempts:
                         raise
-                    self._sleep(self._wait_seconds(failures))
+                    wait_seconds = self._wait_seconds(failures)
+            if wait_seconds:  # out here, as the error's traceback keeps the image
+                self._sleep(wait_seconds)
 
-    def _send(self, request: PermitRequest) -> PermitResponse:
-        self._limiter.acquire()
-        with self._count:
-            self.calls += 1
-        try:
-            response = self._client.recognize(request)
-        except CallError as error:
-            if error.decision is not Decision.THROTTLE:
-                self._limiter.passed()
-            raise
-        self._limiter.passed()
-        return response
+    def _try(self, load: Callable[[], PermitRequest]) -> PermitResponse:
+        with ExitStack() as in_flight:
+            with self._ready:
+                self._limiter.raise_if_stopped()
+                send = self._prepare(load)
+                in_flight.enter_context(self._in_flight)
+                self._limiter.acquire()
+            with self._count:
+                self.calls += 1
+            return send()
+
+    def _prepare(self, load: Callable[[], PermitRequest]) -> Call:
+        started_at = self._clock()
+        send = self._client.prepare(load())
+        self._preparing.took(self._clock() - started_at)
+        return send
 
     def _slow_down(self, error: CallError) -> None:
         with self._count:
@@ -81,10 +115,11 @@ class PacedCaller:
         seconds = self._limiter.throttled()
         if seconds > self._policy.max_throttled_seconds:
             raise ThrottledTooLongError(
-                f"the service has refused every call for its rate for {seconds:.0f} s ({error.code})."
-                " Someone else is using up the account's quota, or the slots of all pools add up to more"
-                " than it; lower the slots and run again."
-            ) from error
+                f"the service has held this run below half of its pace for {seconds:.0f} s in all, refusing"
+                f" calls for their rate ({error.code}). Someone else is using up the account's quota, or the"
+                " slots of all pools add up to more than it; lower the slots (airflow permitocr check tells"
+                " which) and run again: what was not tried is left for that run."
+            ) from None
 
     def _wait_seconds(self, failures: int) -> float:
         ceiling = min(self._policy.max_wait_seconds, self._policy.base_seconds * 2 ** (failures - 1))

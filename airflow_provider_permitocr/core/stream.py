@@ -11,6 +11,8 @@ from airflow_provider_permitocr.core.errors import RunStoppedError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+#: An item more than these waits for a thread, whatever ``max_at_once`` says.
+MOST_THREADS: Final = 256
 _END: Final = object()
 
 
@@ -18,11 +20,13 @@ def completed(
     work: Callable[[Item], Result],
     items: Iterable[Item | None],
     *,
-    max_at_once: int,
+    max_at_once: Callable[[], int],
     stop: threading.Event,
     tick_seconds: float = 1.0,
 ) -> Generator[list[Result], None, None]:
     """Yield results as they arrive, in lists; an empty list where nothing arrived for ``tick_seconds``.
+
+    :param max_at_once: how many items may be under way; asked anew before each.
 
     An item that is None is no work: it says that the next item may take a while, so that what has arrived
     is yielded first.
@@ -32,14 +36,14 @@ def completed(
     ``RunStoppedError`` yield nothing.
     """
     source = iter(items)
-    with ThreadPoolExecutor(max_at_once, thread_name_prefix="permitocr") as pool:
+    with ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="permitocr") as pool:
         flying: set[Future[Result]] = set()
         done: set[Future[Result]] = set()
         try:
             while True:
                 item: object = _END
                 # One by one, so that nothing submitted is forgotten when the source raises midway.
-                while not stop.is_set() and len(flying) < max_at_once:
+                while not stop.is_set() and len(flying) < max_at_once():
                     item = next(source, _END)
                     if item is _END or item is None:
                         break

@@ -69,6 +69,8 @@ class MainlandPermitOcrHook(BaseHook):
         self._max_per_second = max_per_second
         self._max_at_once = max_at_once
         self._call_retry = call_retry
+        self._stop = threading.Event()
+        self._kept_recognizer: Recognizer | None = None
 
     @cached_property
     def _connection(self) -> Connection:
@@ -94,17 +96,18 @@ class MainlandPermitOcrHook(BaseHook):
 
         return MainlandPermitClient(self.client_options)
 
-    def run_options(self, pool_slots: int | None = None) -> RunOptions:
+    def run_options(self, pool_slots: int | None = None, *, phase: float | None = None) -> RunOptions:
         """Return the options of a run: its pace and the site's limits.
 
         :param pool_slots: slots of the task; by default those of the task that is running, if any.
+        :param phase: where between two turns its own come, see ``Pace``.
         :raises ConfigurationError, ValueError: naming the option to change.
         """
         slots = pool_slots or _slots_of_running_task() or 1
         per_slot = requests_per_slot(self._connection)
         rate = slots * per_slot if self._max_per_second is None else self._max_per_second
         return RunOptions(
-            pace=Pace(rate, self._max_at_once),
+            pace=Pace(rate, self._max_at_once, phase),
             max_base64_bytes=self.client_options.site.max_base64_bytes,
             ret_profile=self._ret_profile,
             call_retry=self._call_retry,
@@ -183,12 +186,18 @@ class MainlandPermitOcrHook(BaseHook):
             return False, str(error)
 
     def _outcomes(self, rows: Iterable[ImageRow]) -> Iterator[Outcome]:
-        options, stop = self.run_options(), threading.Event()
-        recognizer = Recognizer(self.client(), options, stop)
-        stream = completed(recognizer.recognize, rows, max_at_once=options.pace.threads, stop=stop)
+        recognizer, stop = self._recognizer(), self._stop
+        stream = completed(recognizer.recognize, rows, max_at_once=lambda: recognizer.rows_wanted, stop=stop)
         with closing(stream):
             for outcomes in stream:
                 yield from outcomes
+
+    def _recognizer(self) -> Recognizer:
+        # Kept from call to call: one of its own for each would send a loop's calls as fast as they come.
+        if self._kept_recognizer is None or self._stop.is_set():
+            self._stop = threading.Event()
+            self._kept_recognizer = Recognizer(self.client(), self.run_options(), self._stop)
+        return self._kept_recognizer
 
 
 def _slots_of_running_task() -> int | None:

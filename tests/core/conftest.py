@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import settings
 from airflow_provider_permitocr.core.frame import to_rows
 from airflow_provider_permitocr.core.models import (
     ImageRow,
+    ListedImage,
     PermitRequest,
     PermitResponse,
     Previous,
@@ -25,6 +27,7 @@ from airflow_provider_permitocr.core.models import (
 )
 from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
 from airflow_provider_permitocr.core.pipeline import Pipeline
+from airflow_provider_permitocr.core.ports import Call
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +89,10 @@ class FakeClient:
         self._lock = threading.Lock()
         self.asked: list[str] = []
 
-    def recognize(self, request: PermitRequest) -> PermitResponse:
+    def prepare(self, request: PermitRequest) -> Call:
+        return partial(self._recognize, request)
+
+    def _recognize(self, request: PermitRequest) -> PermitResponse:
         url = request.image_url or ""
         with self._lock:
             self.asked.append(url)
@@ -99,7 +105,7 @@ class FakeClient:
 
 
 class FakeSource:
-    """An image list in memory that counts how many rows were read from it.
+    """An image list in memory that counts how many rows and how many images were read from it.
 
     :param before_page: called before each page is handed out.
     """
@@ -114,16 +120,25 @@ class FakeSource:
         self._page_rows = page_rows
         self._before_page = before_page
         self.read = 0
+        self.fetched = 0
 
     def check(self) -> int:
         return len(self._rows)
 
-    def pages(self) -> Iterator[Sequence[ImageRow]]:
+    def settled(self) -> int:
+        return 0
+
+    def pages(self) -> Iterator[Sequence[ListedImage]]:
         for start in range(0, len(self._rows), self._page_rows):
             page = self._rows[start : start + self._page_rows]
             self.read += len(page)
             self._before_page()
-            yield page
+            yield [ListedImage(row.image_key, row.card_side, row.updated_at, source_key=row) for row in page]
+
+    def images(self, listed: Sequence[ListedImage]) -> Iterator[ImageRow]:
+        for each in listed:
+            self.fetched += 1
+            yield each.source_key
 
 
 class FakeTarget:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.options import MOST_AT_ONCE, Batch, CallRetry, Pace, RunOptions
+from airflow_provider_permitocr.core.options import Batch, CallRetry, Pace, RunOptions
 
 NAN, INFINITE = math.nan, math.inf
 
@@ -17,7 +17,8 @@ NAN, INFINITE = math.nan, math.inf
     ("option", "values", "named"),
     [
         *((Pace, {"max_per_second": value}, "max_per_second") for value in (0, -1, NAN, INFINITE)),
-        *((Pace, {"max_per_second": 1, "max_at_once": value}, "max_at_once") for value in (0, -1)),
+        *((Pace, {"max_per_second": 1, "max_at_once": value}, "max_at_once") for value in (0, -1, 1.5)),
+        *((Pace, {"max_per_second": 1, "phase": value}, "phase") for value in (-0.1, 1.0, NAN)),
         *((CallRetry, {"attempts": value}, "attempts") for value in (0, -1)),
         *((CallRetry, {"base_seconds": value}, "base_seconds") for value in (-0.1, NAN)),
         *((CallRetry, {"max_wait_seconds": value}, "max_wait_seconds") for value in (-1, NAN)),
@@ -49,15 +50,17 @@ def test_no_retry_and_no_wait_are_possible() -> None:
     CallRetry(attempts=1, base_seconds=0, max_wait_seconds=0, max_throttled_seconds=0)
 
 
-@pytest.mark.parametrize(("max_per_second", "threads"), [(0.1, 1), (0.5, 1), (1, 2), (1.2, 3), (20, 40)])
-def test_by_default_enough_are_in_flight_for_two_seconds_a_call(max_per_second: float, threads: int) -> None:
-    assert Pace(max_per_second).threads == threads
+@pytest.mark.parametrize(("max_per_second", "at_once"), [(0.1, 4), (1, 4), (2.5, 8), (20, 60), (500, 128)])
+def test_by_default_enough_may_be_in_flight_for_three_seconds_a_call(
+    max_per_second: float, at_once: int
+) -> None:
+    assert Pace(max_per_second).at_once == at_once
 
 
 @given(st.floats(min_value=1e-3, max_value=1e9))
 def test_by_default_the_number_in_flight_is_bounded(max_per_second: float) -> None:
-    assert 1 <= Pace(max_per_second).threads <= MOST_AT_ONCE
+    assert 4 <= Pace(max_per_second).at_once <= 128
 
 
 def test_the_number_in_flight_can_be_chosen() -> None:
-    assert Pace(20, max_at_once=3).threads == 3
+    assert Pace(20, max_at_once=3).at_once == 3

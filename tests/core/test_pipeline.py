@@ -108,25 +108,6 @@ def test_answers_are_committed_by_rows(bench: Bench) -> None:
     assert [len(batch) for batch in bench.target.batches] == [7] * 14 + [2]
 
 
-def test_answers_are_committed_by_seconds(bench: Bench, new_client: type[FakeClient]) -> None:
-    # A call takes a second, and no other time passes.
-    seconds = itertools.count(1)
-    now = 0.0
-
-    def call(asked: str) -> None:
-        nonlocal now
-        now = float(next(seconds))
-
-    bench.run(
-        bench.images(20),
-        new_client(before=call),
-        max_at_once=1,
-        clock=lambda: now,
-        batch=Batch(rows=1000, seconds=4),
-    )
-    assert [len(batch) for batch in bench.target.batches] == [4] * 5
-
-
 def test_throttled_calls_are_repeated_and_counted(
     bench: Bench, new_client: type[FakeClient], racing_clock: Callable[[], float]
 ) -> None:
@@ -140,15 +121,15 @@ def test_throttled_calls_are_repeated_and_counted(
     assert (summary.calls, summary.throttled, summary.statuses) == (5, 2, {"recognized": 3})
 
 
-def test_the_list_is_read_no_further_ahead_than_a_page_and_what_is_in_flight(
+def test_images_are_read_no_further_ahead_than_for_the_next_second(
     bench: Bench, new_client: type[FakeClient], new_source: type[FakeSource]
 ) -> None:
     source = new_source(bench.images(600), page_rows=10)
     ahead = []
-    client = new_client(before=lambda asked: ahead.append(source.read - len(client.asked)))
-    bench.run(source, client, max_at_once=5)
-    assert source.read == 600
-    assert max(ahead) <= 10 + 5
+    client = new_client(before=lambda asked: ahead.append(source.fetched - len(client.asked)))
+    bench.run(source, client, max_at_once=5, max_per_second=20_000)
+    assert source.fetched == 600
+    assert max(ahead) <= 5 + 64
 
 
 def test_an_empty_list_is_a_run_with_nothing_to_do(bench: Bench) -> None:
@@ -163,7 +144,7 @@ def test_a_run_with_nothing_to_do_does_not_load_pandas() -> None:
         from airflow_provider_permitocr.core.pipeline import Pipeline
 
         class Nothing:
-            check = staticmethod(lambda: 0)
+            check = settled = staticmethod(lambda: 0)
             pages = staticmethod(lambda: iter([]))
             prepare = staticmethod(lambda: None)
             info = staticmethod(lambda line: None)

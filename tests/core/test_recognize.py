@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from airflow_provider_permitocr.core.errors import (
 )
 from airflow_provider_permitocr.core.models import ImageRow, Outcome, PermitRequest, PermitResponse, Status
 from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
+from airflow_provider_permitocr.core.ports import Call
 from airflow_provider_permitocr.core.recognize import Recognizer
 
 if TYPE_CHECKING:
@@ -30,7 +32,10 @@ class OneAnswer:
         self._answer = answer
         self.requests: list[PermitRequest] = []
 
-    def recognize(self, request: PermitRequest) -> PermitResponse:
+    def prepare(self, request: PermitRequest) -> Call:
+        return partial(self._answer_to, request)
+
+    def _answer_to(self, request: PermitRequest) -> PermitResponse:
         self.requests.append(request)
         if isinstance(self._answer, CallError):
             raise self._answer

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,8 @@ from airflow_provider_permitocr.core.errors import (
     ThrottledTooLongError,
 )
 from airflow_provider_permitocr.core.models import PermitRequest, PermitResponse
-from airflow_provider_permitocr.core.options import CallRetry
+from airflow_provider_permitocr.core.options import CallRetry, Pace
+from airflow_provider_permitocr.core.ports import Call
 from airflow_provider_permitocr.core.rate_limit import RateLimiter
 from airflow_provider_permitocr.core.retry import PacedCaller
 
@@ -25,9 +27,15 @@ if TYPE_CHECKING:
     from tests.core.conftest import FakeClock
 
 REQUEST = PermitRequest(CardSide.FRONT, image_url="https://x/1.png")
+PACE = Pace(10)
+SOON = 30
 ANSWER = PermitResponse({"Number": "1"}, "r-1")
 REPEATED = [Decision.RETRY, Decision.RETRY_THEN_IMAGE]
 FINAL = [Decision.IMAGE, Decision.ACCOUNT]
+
+
+def load() -> PermitRequest:
+    return REQUEST
 
 
 class ScriptedClient:
@@ -37,7 +45,10 @@ class ScriptedClient:
         self._script: Sequence[Decision | None] = script
         self.calls = 0
 
-    def recognize(self, request: PermitRequest) -> PermitResponse:
+    def prepare(self, request: PermitRequest) -> Call:
+        return self._answer
+
+    def _answer(self) -> PermitResponse:
         decision = self._script[min(self.calls, len(self._script) - 1)]
         self.calls += 1
         if decision is None:
@@ -72,23 +83,23 @@ def waits() -> Waits:
 @pytest.fixture
 def caller(clock: FakeClock, waits: Waits) -> NewCaller:
     def make(client: ScriptedClient, **policy: float) -> PacedCaller:
-        limiter = RateLimiter(10, threading.Event(), clock=clock, sleep=clock.sleep)
+        limiter = RateLimiter(PACE, threading.Event(), clock=clock, sleep=clock.sleep)
         retry = CallRetry(**policy)  # type: ignore[arg-type]
-        return PacedCaller(client, limiter, retry, sleep=waits.sleep, uniform=waits.uniform)
+        return PacedCaller(client, limiter, PACE, retry, sleep=waits.sleep, uniform=waits.uniform)
 
     return make
 
 
 def test_an_answer_at_once_takes_one_call_and_no_wait(caller: NewCaller, waits: Waits) -> None:
     paced = caller(ScriptedClient(None))
-    assert paced.call(REQUEST) is ANSWER
+    assert paced.call(load) is ANSWER
     assert (paced.calls, paced.throttled, waits.slept) == (1, 0, [])
 
 
 @pytest.mark.parametrize("decision", REPEATED)
 def test_a_passing_fault_is_repeated_until_it_passes(caller: NewCaller, decision: Decision) -> None:
     paced = caller(ScriptedClient(decision, decision, None))
-    assert paced.call(REQUEST) is ANSWER
+    assert paced.call(load) is ANSWER
     assert paced.calls == 3
 
 
@@ -99,7 +110,7 @@ def test_a_fault_that_does_not_pass_is_given_up_with_the_last_error(
 ) -> None:
     paced = caller(ScriptedClient(decision), attempts=attempts)
     with pytest.raises(CallError) as caught:
-        paced.call(REQUEST)
+        paced.call(load)
     assert caught.value.request_id == f"r-{attempts}"
     assert (paced.calls, len(waits.slept)) == (attempts, attempts - 1)
 
@@ -108,20 +119,20 @@ def test_a_fault_that_does_not_pass_is_given_up_with_the_last_error(
 def test_what_repeating_cannot_change_is_not_repeated(caller: NewCaller, decision: Decision) -> None:
     paced = caller(ScriptedClient(decision, None))
     with pytest.raises(CallError):
-        paced.call(REQUEST)
+        paced.call(load)
     assert paced.calls == 1
 
 
 def test_a_call_is_signed_anew_once_and_without_a_wait(caller: NewCaller, waits: Waits) -> None:
     paced = caller(ScriptedClient(Decision.REPAIR, None), attempts=1)
-    assert paced.call(REQUEST) is ANSWER
+    assert paced.call(load) is ANSWER
     assert (paced.calls, waits.slept) == (2, [])
 
 
 def test_a_call_that_signing_anew_did_not_mend_is_given_up(caller: NewCaller) -> None:
     paced = caller(ScriptedClient(Decision.REPAIR))
     with pytest.raises(CallError) as caught:
-        paced.call(REQUEST)
+        paced.call(load)
     assert caught.value.decision is Decision.REPAIR
     assert paced.calls == 2
 
@@ -129,7 +140,7 @@ def test_a_call_that_signing_anew_did_not_mend_is_given_up(caller: NewCaller) ->
 def test_throttles_use_up_no_attempt_and_are_counted(caller: NewCaller, waits: Waits) -> None:
     throttled = [Decision.THROTTLE] * 20
     paced = caller(ScriptedClient(*throttled, Decision.RETRY, *throttled, None), attempts=2)
-    assert paced.call(REQUEST) is ANSWER
+    assert paced.call(load) is ANSWER
     assert (paced.calls, paced.throttled, len(waits.slept)) == (42, 40, 1)
 
 
@@ -137,26 +148,104 @@ def test_being_throttled_without_end_is_bounded_in_time(caller: NewCaller, clock
     paced = caller(ScriptedClient(Decision.THROTTLE), max_throttled_seconds=60)
     started_at = clock.now
     with pytest.raises(ThrottledTooLongError, match=r"Code\.THROTTLE.*lower the slots"):
-        paced.call(REQUEST)
-    assert 60 < clock.now - started_at < 65
+        paced.call(load)
+    assert 60 < clock.now - started_at < 70
 
 
-@pytest.mark.parametrize("passing", [None, Decision.RETRY, Decision.IMAGE])
-def test_any_call_that_passes_the_gateway_ends_the_time_throttled(
-    caller: NewCaller, clock: FakeClock, passing: Decision | None
-) -> None:
-    client = ScriptedClient(*[Decision.THROTTLE] * 8, passing, *[Decision.THROTTLE] * 8, None)
-    paced = caller(client, max_throttled_seconds=12, attempts=1)
-    for _ in range(2):
-        with suppress(CallError):
-            paced.call(REQUEST)
-    assert paced.throttled == 16
+def test_a_trickle_that_passes_does_not_end_the_time_throttled(caller: NewCaller, clock: FakeClock) -> None:
+    trickle = [*[Decision.THROTTLE] * 5, None] * 1000
+    paced = caller(ScriptedClient(*trickle), max_throttled_seconds=60)
+
+    def call_on_and_on() -> None:
+        while True:
+            paced.call(load)
+
+    with pytest.raises(ThrottledTooLongError, match=r"below half of its pace for 6\d s in all"):
+        call_on_and_on()
+
+
+def test_a_throttled_image_is_loaded_again_for_its_next_turn(caller: NewCaller) -> None:
+    loads = count(1)
+
+    def load_and_count() -> PermitRequest:
+        next(loads)
+        return REQUEST
+
+    assert caller(ScriptedClient(Decision.THROTTLE, Decision.THROTTLE, None)).call(load_and_count) is ANSWER
+    assert next(loads) == 4
+
+
+class HeldClient:
+    """Answers when told to, and counts the prepared calls that are in memory."""
+
+    def __init__(self) -> None:
+        self.answer = threading.Event()
+        self.sent = threading.Semaphore(0)
+        self.prepared: weakref.WeakSet[HeldCall] = weakref.WeakSet()
+
+    def prepare(self, request: PermitRequest) -> Call:
+        call = HeldCall(self)
+        self.prepared.add(call)
+        return call
+
+
+class HeldCall:
+    def __init__(self, client: HeldClient) -> None:
+        self._client = client
+
+    def __call__(self) -> PermitResponse:
+        self._client.sent.release()
+        assert self._client.answer.wait(SOON)
+        return ANSWER
+
+
+def test_images_are_loaded_only_when_their_turn_is_near(clock: FakeClock) -> None:
+    client = HeldClient()
+    pace = Pace(10, max_at_once=3)
+    limiter = RateLimiter(pace, threading.Event(), clock=clock, sleep=clock.sleep)
+    paced = PacedCaller(client, limiter, pace, CallRetry(), sleep=clock.sleep, clock=clock)
+    threads = [threading.Thread(target=paced.call, args=(load,)) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        assert client.sent.acquire(timeout=SOON)
+    assert not client.sent.acquire(timeout=0.1), "a fourth was sent with three in flight"
+    assert len(client.prepared) <= 5, "three in flight, two ready to go"
+    assert paced.rows_wanted == 3 + 11
+    client.answer.set()
+    for thread in threads:
+        thread.join(SOON)
+    assert (paced.calls, len(client.prepared)) == (40, 0)
+
+
+def test_an_image_is_let_go_of_while_it_waits_for_another_try(clock: FakeClock) -> None:
+    in_memory: list[int] = []
+
+    class FailingCall:
+        def __call__(self) -> PermitResponse:
+            raise CallError("Code.RETRY", "said no", Decision.RETRY, "r-1")
+
+    prepared: weakref.WeakSet[FailingCall] = weakref.WeakSet()
+
+    class FailingClient:
+        def prepare(self, request: PermitRequest) -> Call:
+            call = FailingCall()
+            prepared.add(call)
+            return call
+
+    limiter = RateLimiter(PACE, threading.Event(), clock=clock, sleep=clock.sleep)
+    paced = PacedCaller(
+        FailingClient(), limiter, PACE, CallRetry(), sleep=lambda seconds: in_memory.append(len(prepared))
+    )
+    with pytest.raises(CallError):
+        paced.call(load)
+    assert in_memory == [0, 0]
 
 
 def test_the_intervals_of_the_waits_double_up_to_the_longest(caller: NewCaller, waits: Waits) -> None:
     paced = caller(ScriptedClient(Decision.RETRY), attempts=7, base_seconds=1.5, max_wait_seconds=20)
     with pytest.raises(CallError):
-        paced.call(REQUEST)
+        paced.call(load)
     assert waits.drawn == [(0, 1.5), (0, 3), (0, 6), (0, 12), (0, 20), (0, 20)]
 
 
@@ -165,35 +254,35 @@ def test_no_wait_leaves_its_bounds(
     new_clock: type[FakeClock], share: float, base: float, longest: float, attempts: int
 ) -> None:
     clock, waits = new_clock(), Waits(share)
-    limiter = RateLimiter(10, threading.Event(), clock=clock, sleep=clock.sleep)
+    limiter = RateLimiter(PACE, threading.Event(), clock=clock, sleep=clock.sleep)
     policy = CallRetry(attempts, base_seconds=base, max_wait_seconds=longest)
     paced = PacedCaller(
-        ScriptedClient(Decision.RETRY), limiter, policy, sleep=waits.sleep, uniform=waits.uniform
+        ScriptedClient(Decision.RETRY), limiter, PACE, policy, sleep=waits.sleep, uniform=waits.uniform
     )
     with pytest.raises(CallError):
-        paced.call(REQUEST)
+        paced.call(load)
     assert all(0 <= slept <= min(longest, base * 2**tries) for tries, slept in enumerate(waits.slept))
 
 
 def test_repeated_calls_wait_for_their_turn_too(caller: NewCaller, clock: FakeClock) -> None:
-    caller(ScriptedClient(Decision.RETRY, Decision.RETRY, Decision.REPAIR, None)).call(REQUEST)
-    assert clock.now == pytest.approx(100.3)
+    caller(ScriptedClient(Decision.RETRY, Decision.RETRY, Decision.REPAIR, None)).call(load)
+    assert clock.now == pytest.approx(100 + 3 / 9.8)
 
 
 def test_once_stopped_a_call_is_not_repeated(clock: FakeClock, waits: Waits) -> None:
     stop, client = threading.Event(), ScriptedClient(Decision.RETRY)
-    limiter = RateLimiter(10, stop, clock=clock, sleep=clock.sleep)
+    limiter = RateLimiter(PACE, stop, clock=clock, sleep=clock.sleep)
     paced = PacedCaller(
-        client, limiter, CallRetry(attempts=9), sleep=lambda seconds: stop.set(), uniform=waits.uniform
+        client, limiter, PACE, CallRetry(attempts=9), sleep=lambda seconds: stop.set(), uniform=waits.uniform
     )
     with pytest.raises(RunStoppedError):
-        paced.call(REQUEST)
+        paced.call(load)
     assert client.calls == 1
 
 
 def test_calls_of_several_threads_are_all_counted(caller: NewCaller) -> None:
     paced = caller(ScriptedClient(None))
-    threads = [threading.Thread(target=lambda: [paced.call(REQUEST) for _ in range(200)]) for _ in range(5)]
+    threads = [threading.Thread(target=lambda: [paced.call(load) for _ in range(200)]) for _ in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
