@@ -18,6 +18,7 @@ from airflow_provider_permitocr.emulator.journal import CallRecord
 from airflow_provider_permitocr.emulator.keys import KeyRing
 from airflow_provider_permitocr.emulator.operations import (
     INLINE_BYTES,
+    Body,
     Operation,
     Operations,
     Request,
@@ -51,7 +52,7 @@ class Gateway:
         self._operations = operations
 
     async def admit(
-        self, http: web.Request, body: bytes | None, record: CallRecord
+        self, http: web.Request, body: Body | None, record: CallRecord
     ) -> tuple[Operation, Request]:
         """Check a call, noting in `record` what is learnt of it.
 
@@ -80,7 +81,7 @@ class Gateway:
         return operation, Request(key, arrived, body, query)
 
 
-async def read_body(http: web.Request) -> bytes | None:
+async def read_body(http: web.Request) -> Body | None:
     """Read the body of a request; None if it is too large.
 
     A body that is too large is read nevertheless, and thrown away: a caller that is cut off while
@@ -96,7 +97,7 @@ async def read_body(http: web.Request) -> bytes | None:
             break
         else:
             body.clear()
-    return bytes(body) if size <= MAX_REQUEST_BYTES else None
+    return body if size <= MAX_REQUEST_BYTES else None
 
 
 def _header(http: web.Request, header: str, parameter: str) -> str:
@@ -120,7 +121,7 @@ def _query(http: web.Request) -> str | None:
     return None
 
 
-async def _hash(http: web.Request, body: bytes) -> str:
+async def _hash(http: web.Request, body: Body) -> str:
     content_sha256 = http.headers.get("X-TC-Content-SHA256")
     if len(body) > INLINE_BYTES:
         return await asyncio.to_thread(signature.payload_hash, body, content_sha256)

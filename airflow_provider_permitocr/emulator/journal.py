@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TextIO
@@ -66,6 +66,7 @@ class Journal:
         self._answered_images: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
         self._answered = 0
+        self._answered_seconds: Counter[int] = Counter()
 
     def __enter__(self) -> Self:
         return self
@@ -80,14 +81,16 @@ class Journal:
         """Count a finished call and write its line."""
         self.records.append(record)
         if self._file:
-            self._file.write(json.dumps(asdict(record)) + "\n")
+            self._file.write(json.dumps(vars(record)) + "\n")
         self._actions[record.action] += 1
         if record.action in ("", ACTION):
             self._count(record)
 
     def _count(self, record: CallRecord) -> None:
         self._codes[record.code or NO_ANSWER] += 1
-        self._answered += record.answered
+        if record.answered:
+            self._answered += 1
+            self._answered_seconds[int(record.time + record.seconds)] += 1
         if record.image:
             self._images[record.image] += 1
             self._answered_images[record.image] += record.answered
@@ -99,6 +102,7 @@ class Journal:
         return {
             "calls": sum(self._codes.values()),
             "answered": self._answered,
+            "answered_per_second": dict(sorted(self._answered_seconds.items())),
             "throttled": self._codes["RequestLimitExceeded"],
             "by_code": dict(self._codes),
             "by_action": dict(self._actions),

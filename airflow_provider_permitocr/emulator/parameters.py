@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
+
+import msgspec
 
 from airflow_provider_permitocr.emulator.errors import ApiError
 
@@ -14,14 +15,14 @@ Schema = Mapping[str, type]
 _TYPE_NAMES: Final = {str: "String", bool: "Boolean", int: "Integer", list: "Array"}
 
 
-def from_json(body: bytes, schema: Schema) -> dict[str, Any]:
+def from_json(body: bytes | bytearray, schema: Schema) -> dict[str, Any]:
     """Return the parameters in a JSON body; null counts as not given.
 
     :raises ApiError: ``InvalidParameter`` if the body is no JSON object or a value has the wrong
         type, ``UnknownParameter`` if `schema` does not know a name.
     """
     try:
-        parameters = json.loads(body)
+        parameters = msgspec.json.decode(body)
     except (ValueError, RecursionError):
         raise ApiError("InvalidParameter", "The request body is not valid JSON.") from None
     if not isinstance(parameters, dict):

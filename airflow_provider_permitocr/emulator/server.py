@@ -26,7 +26,7 @@ from airflow_provider_permitocr.emulator.journal import CallRecord, Journal
 from airflow_provider_permitocr.emulator.keys import KeyRing
 from airflow_provider_permitocr.emulator.latency import Sampler
 from airflow_provider_permitocr.emulator.messages import message_for
-from airflow_provider_permitocr.emulator.operations import Operations, Prepared
+from airflow_provider_permitocr.emulator.operations import Body, Operations, Prepared
 from airflow_provider_permitocr.emulator.options import EmulatorOptions
 from airflow_provider_permitocr.emulator.quota import Quota
 from airflow_provider_permitocr.emulator.recognition import Recognition
@@ -73,7 +73,7 @@ class Service:
         return await send(http, Answer(record.request_id, fields), effect)
 
     async def _answer(
-        self, http: web.Request, body: bytes | None, record: CallRecord
+        self, http: web.Request, body: Body | None, record: CallRecord
     ) -> tuple[dict[str, Any], Effect | None]:
         """Return the fields to answer and the fault to show, noting in `record` how it went."""
         started = time.monotonic()

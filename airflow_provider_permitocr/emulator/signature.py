@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from airflow_provider_permitocr.emulator.errors import ApiError
@@ -68,7 +69,7 @@ def check_timestamp(text: str, now: float) -> int:
     return timestamp
 
 
-def payload_hash(body: bytes, content_sha256: str | None) -> str:
+def payload_hash(body: bytes | bytearray, content_sha256: str | None) -> str:
     """Hash what was signed of the body: the body, or a literal under ``UNSIGNED-PAYLOAD``."""
     signed = UNSIGNED_PAYLOAD.encode() if content_sha256 == UNSIGNED_PAYLOAD else body
     return hashlib.sha256(signed).hexdigest()
@@ -103,10 +104,15 @@ def sign(secret_key: str, service: str, timestamp: int, canonical: str) -> str:
     scope = f"{date}/{service}/tc3_request"
     hashed = hashlib.sha256(canonical.encode()).hexdigest()
     text = f"{ALGORITHM}\n{timestamp}\n{scope}\n{hashed}"
+    return hmac.digest(_signing_key(secret_key, date, service), text.encode(), "sha256").hex()
+
+
+@lru_cache(maxsize=256)  # callers come back with the same pair all day
+def _signing_key(secret_key: str, date: str, service: str) -> bytes:
     key = f"TC3{secret_key}".encode()
     for part in (date, service, "tc3_request"):
         key = hmac.digest(key, part.encode(), "sha256")
-    return hmac.digest(key, text.encode(), "sha256").hex()
+    return key
 
 
 def verify(authorization: Authorization, secret_key: str, timestamp: int, canonical: str) -> None:

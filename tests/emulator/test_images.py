@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import binascii
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -74,6 +75,22 @@ def test_size_counts_after_base64(site: str, png: bytes) -> None:
 def test_base64_size_is_what_encoding_gives(raw: bytes) -> None:
     assert base64_bytes(len(raw)) == len(base64.b64encode(raw))
     assert decode_base64(base64.b64encode(raw).decode()) == raw
+
+
+@pytest.mark.parametrize("text", ["aGVs\r\nbG8=\n", "aGV sbG8=", "aGVsbG8=="])
+def test_line_breaks_and_the_like_within_base64_are_skipped(text: str) -> None:
+    assert decode_base64(text) == b"hello"
+
+
+@given(st.text(st.sampled_from("aZ9+/=-_ \n!"), max_size=12))
+def test_base64_is_read_as_leniently_as_pythons_own_decoder(text: str) -> None:
+    try:
+        expected = binascii.a2b_base64(text)
+    except ValueError:
+        with pytest.raises(ApiError):
+            decode_base64(text)
+    else:
+        assert decode_base64(text) == expected
 
 
 @pytest.mark.parametrize("text", ["a", "图片", "aGFsbG8"])

@@ -88,6 +88,7 @@ def test_stats_sum_up_the_calls(
     assert stats == {
         "calls": 6,
         "answered": 3,
+        "answered_per_second": {str(int(clock.now)): 3},
         "throttled": 1,
         "most_in_one_second": 5,
         "per_second": {str(int(clock.now)): 5},

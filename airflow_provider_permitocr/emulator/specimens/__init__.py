@@ -7,6 +7,7 @@ from airflow_provider_permitocr.emulator.specimens.kinds import DRAWABLE, KINDS,
 from airflow_provider_permitocr.emulator.specimens.label import Label, read_label, write_label
 from airflow_provider_permitocr.emulator.specimens.permits import Permit, Person, make_permit, make_person
 from airflow_provider_permitocr.emulator.specimens.specimen import Specimen, draw_scenery, draw_specimen
+from airflow_provider_permitocr.emulator.specimens.stand_ins import draw_stand_ins
 
 __all__ = [
     "DRAWABLE",
@@ -19,6 +20,7 @@ __all__ = [
     "Specimen",
     "draw_scenery",
     "draw_specimen",
+    "draw_stand_ins",
     "make_permit",
     "make_person",
     "read_label",
