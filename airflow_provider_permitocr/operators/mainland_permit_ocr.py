@@ -166,7 +166,7 @@ class MainlandPermitOcrOperator(BaseOperator):
             max_at_once=self.max_at_once,
             call_retry=self.call_retry,
         )
-        shard = Shard.parse(self.shard) if self.shard else None
+        shard = _shard(self.shard)
         options = hook.run_options(self.pool_slots, phase=shard.phase if shard else None)
         options = replace(options, batch=self.batch, max_tries=self.max_tries)
         one_database = self.source.conn_id == self.target.conn_id
@@ -197,6 +197,13 @@ def _engines(*conn_ids: str) -> Iterator[list[Engine]]:
                 engines[conn_id] = sql_engine(conn_id)
                 stack.callback(engines[conn_id].dispose)
         yield [engines[conn_id] for conn_id in conn_ids]
+
+
+def _shard(rendered: str | None) -> Shard | None:
+    try:
+        return Shard.parse(rendered) if rendered else None
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
 
 
 def _require_type(name: str, value: object, types: tuple[type, ...]) -> None:

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.core.shard import Shard
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
+
+
+def test_four_shards_recognize_each_image_once_and_are_labelled(
+    dags: DagBag,
+    images: dict[str, Specimen],
+    warehouse: sa.Engine,
+    emulator: RunningEmulator,
+    connect_emulator: Callable[..., None],
+) -> None:
+    connect_emulator(emulator)
+
+    done = dags.dags["permit_ocr_archive"].test(logical_date=datetime(2026, 5, 1, tzinfo=UTC))
+
+    assert done.state == "success"
+    with warehouse.connect() as connection:
+        numbers = dict(connection.execute(sa.text("SELECT image_key, number FROM permits")).tuples())
+    assert numbers == {key: specimen.fields["Number"] for key, specimen in images.items()}
+    assert emulator.stats()["calls"] == len(images)
+    tasks = sorted(done.get_task_instances(), key=lambda each: each.map_index)
+    assert [each.rendered_map_index for each in tasks] == [f"shard {number}/4" for number in (1, 2, 3, 4)]
+    for task in tasks:
+        summary = task.xcom_pull(task_ids=task.task_id, map_indexes=task.map_index)
+        own = [key for key in images if Shard(task.map_index + 1, 4).holds(key)]
+        assert summary["listed"] == summary["calls"] == len(own)

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_provider_permitocr.core.shard import Shard
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator, shards
+
+ImageList = Callable[..., list[Specimen]]
+Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]
+NewOperator = Callable[..., MainlandPermitOcrOperator]
+Execute = Callable[..., dict[str, Any]]
+
+
+def test_the_shards_of_a_list_do_all_of_it_and_nothing_twice(
+    execute: Execute, image_list: ImageList, permits: Permits, connected: RunningEmulator
+) -> None:
+    image_list(12)
+
+    summaries = [execute(shard=shard) for shard in shards(3)]
+
+    assert sorted(key for key, _ in permits()) == [f"k{number:03}" for number in range(12)]
+    assert [each["listed"] for each in summaries] == [each["calls"] for each in summaries]
+    assert sum(each["listed"] for each in summaries) == connected.stats()["calls"] == 12
+
+
+def test_a_shard_run_again_alone_does_its_own_rows_alone(
+    execute: Execute,
+    image_list: ImageList,
+    permits: Permits,
+    warehouse: sa.Engine,
+    connected: RunningEmulator,
+) -> None:
+    image_list(12)
+    for shard in shards(3):
+        execute(shard=shard)
+    with warehouse.begin() as connection:
+        connection.execute(sa.text("DELETE FROM permits"))
+
+    again = execute(shard="2/3")
+
+    own = [f"k{number:03}" for number in range(12) if Shard(2, 3).holds(f"k{number:03}")]
+    assert sorted(key for key, _ in permits()) == own
+    assert again["calls"] == len(own)
+
+
+def test_a_settled_shard_makes_no_call(
+    execute: Execute, image_list: ImageList, connected: RunningEmulator
+) -> None:
+    image_list(12)
+    done = execute(shard="1/2")
+
+    again = execute(shard="1/2")
+
+    assert (again["calls"], again["listed"], again["skipped"]) == (0, done["listed"], done["listed"])
+
+
+@pytest.mark.parametrize("shard", ["5/4", "0/4", "four"])
+def test_a_shard_that_there_is_not_is_refused_when_the_dag_is_parsed(
+    operator: NewOperator, shard: str
+) -> None:
+    with pytest.raises(ValueError, match="shard"):
+        operator(shard=shard)
+
+
+def test_a_rendered_shard_that_there_is_not_fails_the_task_at_once(
+    operator: NewOperator, image_list: ImageList, connected: RunningEmulator
+) -> None:
+    image_list(1)
+    task = operator(shard="{{ params.number }}/4")
+    task.render_template_fields({"params": {"number": 5}})  # type: ignore[typeddict-item]
+
+    with pytest.raises(AirflowFailException, match="no shard 5/4"):
+        task.execute({"run_id": "run-1"})
+
+    assert connected.stats()["calls"] == 0
