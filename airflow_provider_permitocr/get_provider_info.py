@@ -70,17 +70,22 @@ _CONNECTION_FIELDS: dict[str, Any] = {
     },
     "read_timeout": {
         "label": "Read timeout",
-        "description": "Seconds between two bytes of an answer",
+        "description": "Seconds between two bytes, of a request or of an answer",
         "schema": {"type": ["number", "null"], "default": 60},
+    },
+    "call_timeout": {
+        "label": "Call timeout",
+        "description": "Seconds for a whole call, however steadily its bytes come",
+        "schema": {"type": ["number", "null"], "default": 120},
     },
     "proxy": {
         "label": "Proxy URL",
-        "description": "In place of the environment's; http://user:password@host:port",
+        "description": "In place of the environment's; http:// or socks5h://user:password@host:port",
         "schema": {"type": _TEXT, "format": "password"},
     },
     "ca_bundle": {
         "label": "CA bundle",
-        "description": "File of the certificate authorities to trust, in place of certifi's",
+        "description": "File or directory of the authorities to trust, in place of the environment's or certifi's",
         "schema": {"type": _TEXT},
     },
 }

@@ -58,6 +58,7 @@ def client_options(connection: Connection) -> ClientOptions:
             region=extra.get("region") or "",
             connect_timeout=_number(extra, "connect_timeout", 5.0),
             read_timeout=_number(extra, "read_timeout", 60.0),
+            call_timeout=_number(extra, "call_timeout", 120.0),
             proxy=extra.get("proxy") or None,
             ca_bundle=extra.get("ca_bundle") or None,
         )

@@ -91,7 +91,10 @@ class MainlandPermitOcrHook(BaseHook):
         return ocr_client(self.client_options)
 
     def client(self) -> MainlandPermitClient:
-        """Return this package's own client, whose errors carry a decision."""
+        """Return this package's own client, whose errors carry a decision. Close it, or use it in a ``with``.
+
+        :raises ConfigurationError: when a field of the connection, its proxy or its ca_bundle is wrong.
+        """
         from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 
         return MainlandPermitClient(self.client_options)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from airflow_provider_permitocr.core.errors import Decision
+from airflow_provider_permitocr.core.errors import CallError, Decision
 
 _CODES: Final[dict[Decision, tuple[str, ...]]] = {
     Decision.THROTTLE: (
@@ -93,3 +93,11 @@ def decide(code: str) -> Decision:
     if prefix in _NOT_A_PREFIX:
         return Decision.RETRY_THEN_IMAGE
     return _DECISIONS.get(prefix, Decision.RETRY_THEN_IMAGE)
+
+
+def call_error(code: str, message: str, request_id: str = "") -> CallError:
+    """Make the error of a call, with what follows from its code.
+
+    :param message: nothing of what was sent or answered but the service's own words.
+    """
+    return CallError(code, message, decide(code), request_id)

@@ -1,15 +1,15 @@
-"""The official SDK's clients, set up so that none of their defaults surprises."""
+"""The official SDK's credential and clients, set up so that none of their defaults surprises."""
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING
 
-from airflow_provider_permitocr.core.api import SERVICE, VERSION
+from airflow_provider_permitocr.core.api import SERVICE
 from airflow_provider_permitocr.tencent.options import ClientOptions
 
 if TYPE_CHECKING:
-    from tencentcloud.common.common_client import CommonClient
+    from tencentcloud.common.credential import Credential
     from tencentcloud.common.profile.client_profile import ClientProfile
     from tencentcloud.ocr.v20181119.ocr_client import OcrClient
 
@@ -23,14 +23,11 @@ def ocr_client(options: ClientOptions) -> OcrClient:
     return OcrClient(*_settings(options, options.host))
 
 
-def json_client(options: ClientOptions) -> CommonClient:
-    """Make the SDK's untyped client for the same service.
+def sdk_credential(options: ClientOptions) -> Credential:
+    """Make the SDK's credential."""
+    from tencentcloud.common.credential import Credential
 
-    Its models are what the typed client adds: 60 MiB, and they drop fields that they do not know.
-    """
-    from tencentcloud.common.common_client import CommonClient
-
-    return CommonClient(SERVICE, VERSION, *_settings(options, options.host))
+    return Credential(options.secret_id, options.secret_key, options.token)
 
 
 def caller_identity(options: ClientOptions) -> str:
@@ -49,7 +46,6 @@ def caller_identity(options: ClientOptions) -> str:
 
 
 def _settings(options: ClientOptions, host: str) -> tuple[object, str, ClientProfile]:
-    from tencentcloud.common.credential import Credential
     from tencentcloud.common.profile.client_profile import ClientProfile
     from tencentcloud.common.profile.http_profile import HttpProfile
 
@@ -65,8 +61,7 @@ def _settings(options: ClientOptions, host: str) -> tuple[object, str, ClientPro
         certification=options.ca_bundle,
     )
     profile = ClientProfile(httpProfile=http, language=options.site.language)
-    credential = Credential(options.secret_id, options.secret_key, options.token)
-    return credential, options.region, profile
+    return sdk_credential(options), options.region, profile
 
 
 def _keep_debug_out_of_the_log() -> None:

@@ -27,12 +27,12 @@ def test_every_field_of_the_form_is_read() -> None:
             port=8080,
             schema="http",
             extra='{"site": "mainland", "token": "t", "region": "ap-guangzhou", "connect_timeout": 1,'
-            ' "read_timeout": "2.5", "proxy": "http://proxy:1"}',
+            ' "read_timeout": "2.5", "call_timeout": 9, "proxy": "http://proxy:1"}',
         )
     )
     assert (options.host, options.protocol, options.site.name) == ("127.0.0.1:8080", "http", "mainland")
     assert (options.token, options.region, options.proxy) == ("t", "ap-guangzhou", "http://proxy:1")
-    assert (options.connect_timeout, options.read_timeout) == (1.0, 2.5)
+    assert (options.connect_timeout, options.read_timeout, options.call_timeout) == (1.0, 2.5, 9.0)
 
 
 def test_empty_fields_of_the_form_count_as_left_out() -> None:
@@ -52,6 +52,7 @@ def test_empty_fields_of_the_form_count_as_left_out() -> None:
         ({"host": "https://ocr.tencentcloudapi.com"}, "bare host name"),
         ({"extra": '{"read_timeout": "soon"}'}, "read_timeout must be a number"),
         ({"extra": '{"read_timeout": 0}'}, "read_timeout"),
+        ({"extra": '{"call_timeout": -1}'}, "call_timeout"),
     ],
 )
 def test_a_wrong_field_is_named_with_the_connection(fields: dict[str, Any], message: str) -> None:

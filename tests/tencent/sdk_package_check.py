@@ -14,7 +14,7 @@ from airflow_provider_permitocr.core.api import SITES, CardSide
 from airflow_provider_permitocr.core.models import PermitRequest
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.options import ClientOptions
-from airflow_provider_permitocr.tencent.sdk import caller_identity, json_client, ocr_client
+from airflow_provider_permitocr.tencent.sdk import caller_identity, ocr_client
 
 
 def check(endpoint: str, secret_id: str, secret_key: str, image: bytes) -> dict[str, object]:
@@ -36,7 +36,7 @@ def check(endpoint: str, secret_id: str, secret_key: str, image: bytes) -> dict[
 
 
 def _settings(options: ClientOptions) -> list[str]:
-    profile = json_client(options).profile
+    profile = ocr_client(options).profile
     return [profile.httpProfile.scheme, profile.httpProfile.endpoint, profile.language]
 
 

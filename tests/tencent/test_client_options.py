@@ -32,6 +32,8 @@ from airflow_provider_permitocr.tencent.options import ClientOptions
         ({"connect_timeout": 0}, "connect_timeout must be above 0"),
         ({"read_timeout": -1.0}, "read_timeout must be above 0"),
         ({"read_timeout": math.nan}, "read_timeout must be above 0"),
+        ({"call_timeout": 0}, "call_timeout must be above 0"),
+        ({"call_timeout": math.inf}, "call_timeout must be above 0 and at most 86400 seconds"),
         ({"region": "ap-\nsingapore"}, "region"),
         ({"ca_bundle": "/no/such/ca.pem"}, "ca_bundle"),
     ],
@@ -48,6 +50,10 @@ def test_wrong_option_is_refused_with_its_name(changes: dict[str, Any], says: st
 @pytest.mark.parametrize("endpoint", ["ocr.ap-singapore.tencentcloudapi.com", "127.0.0.1:8443", "gateway"])
 def test_host_with_or_without_port_is_taken(endpoint: str) -> None:
     assert ClientOptions("AKID", "key", endpoint=endpoint).host == endpoint
+
+
+def test_host_is_put_in_small_letters_as_the_service_checks_it() -> None:
+    assert ClientOptions("AKID", "key", endpoint="OCR.Tencentcloudapi.com").host == "ocr.tencentcloudapi.com"
 
 
 @pytest.mark.parametrize("site", SITES)

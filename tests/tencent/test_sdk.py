@@ -1,21 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 from tencentcloud.ocr.v20181119.models import MainlandPermitOCRRequest
 
-from airflow_provider_permitocr.core.api import SITES, CardSide
-from airflow_provider_permitocr.core.errors import CallError
-from airflow_provider_permitocr.core.models import PermitRequest
+from airflow_provider_permitocr.core.api import SITES
 from airflow_provider_permitocr.emulator.options import DEFAULT_ACCOUNT
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.options import ClientOptions
-from airflow_provider_permitocr.tencent.sdk import caller_identity, json_client, ocr_client
+from airflow_provider_permitocr.tencent.sdk import caller_identity, ocr_client
 
 OptionsFor = Callable[..., ClientOptions]
 
@@ -36,9 +32,8 @@ def test_typed_client_calls_the_same_service(
 
 
 @pytest.mark.parametrize("site", SITES)
-@pytest.mark.parametrize("make", [ocr_client, json_client])
-def test_client_goes_to_its_site_in_its_language(make: Callable[[ClientOptions], object], site: str) -> None:
-    profile = make(ClientOptions("AKID", "key", site=SITES[site])).profile  # type: ignore[attr-defined]
+def test_typed_client_goes_to_its_site_in_its_language(site: str) -> None:
+    profile = ocr_client(ClientOptions("AKID", "key", site=SITES[site])).profile
     assert profile.httpProfile.scheme == "https"
     assert profile.httpProfile.endpoint == SITES[site].endpoint
     assert profile.language == SITES[site].language
@@ -62,17 +57,3 @@ def test_identity_of_an_unknown_key_says_so(emulator: RunningEmulator, options_f
 def test_identity_costs_no_call_of_the_api(emulator: RunningEmulator, options_for: OptionsFor) -> None:
     caller_identity(options_for(emulator))
     assert emulator.stats()["calls"] == 0
-
-
-def test_https_is_trusted_through_the_ca_bundle_alone(
-    start_label_emulator: Callable[..., RunningEmulator],
-    options_for: OptionsFor,
-    tmp_path: Path,
-    front: Specimen,
-) -> None:
-    emulator = start_label_emulator(tls=tmp_path)
-    request = PermitRequest(CardSide.FRONT, image=front.image)
-    trusting = options_for(emulator, protocol="https", ca_bundle=str(emulator.ca_file))
-    assert MainlandPermitClient(trusting).recognize(request).fields == front.fields
-    with pytest.raises(CallError, match="SSLError"):
-        MainlandPermitClient(options_for(emulator, protocol="https")).recognize(request)

@@ -1,0 +1,64 @@
+"""What went wrong on the way, in words for whoever has to mend it."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Iterator
+from typing import Final
+
+_PROXY_STATUS: Final = re.compile(r"Tunnel connection failed: (\d{3})")
+
+
+def reason(error: BaseException) -> str:
+    """Say what a fault of urllib3 or of the system means.
+
+    Its own words are left out, but for those of TLS and the operating system: they may quote what was
+    sent, or a proxy's password.
+    """
+    from urllib3 import exceptions
+
+    names = {type(each).__name__ for each in _causes(error)}
+    for kind, words in (
+        (exceptions.ProxyError, "the proxy did not connect"),
+        (exceptions.NameResolutionError, "its name could not be resolved"),
+        (exceptions.ConnectTimeoutError, "it could not be connected to in time"),
+        (exceptions.ReadTimeoutError, "the connection was not secured in time"),
+        (exceptions.NewConnectionError, "it could not be connected to"),
+        (exceptions.SSLError, "TLS failed"),
+        (exceptions.IncompleteRead, "the answer ended early"),
+        (exceptions.DecodeError, "the answer could not be decompressed"),
+        (exceptions.ClosedPoolError, "this client has been closed"),
+    ):
+        if isinstance(error, kind):
+            return f"{words} ({', '.join(_details(error)) or kind.__name__})"
+    if "IncompleteRead" in names:
+        return "the answer ended early (IncompleteRead)"
+    return f"the connection was lost ({', '.join(_details(error)) or type(error).__name__})"
+
+
+def _details(error: BaseException) -> Iterator[str]:
+    """Name the causes, the outermost first."""
+    for each in _causes(error):
+        name = type(each).__name__
+        if isinstance(each, ssl.SSLError):
+            yield f"{name}: {getattr(each, 'verify_message', '') or each.reason}"
+        elif isinstance(each, OSError) and each.strerror and each.errno:
+            yield f"{name}: {each.strerror}"
+        elif isinstance(each, OSError) and (refusal := _PROXY_STATUS.search(str(each))):
+            yield f"{name}: status {refusal[1]}"
+        else:
+            yield name
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Walk from an error to its cause, however urllib3 keeps that."""
+    seen: set[int] = set()
+    each: object = error
+    while isinstance(each, BaseException) and id(each) not in seen:
+        seen.add(id(each))
+        yield each
+        inside = getattr(each, "original_error", None) or next(
+            (value for value in each.args if isinstance(value, BaseException)), None
+        )
+        each = inside or each.__cause__

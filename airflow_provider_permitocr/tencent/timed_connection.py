@@ -1,0 +1,129 @@
+"""A connection whose every send and receive is held to what its call may still take.
+
+urllib3 sends a whole body within the time for connecting, and takes an answer for as long as a byte of it
+comes now and then. Here each wait, for room to send or for bytes to read, has the time between two bytes,
+and never more than is left of the call.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+_Result = TypeVar("_Result")
+
+
+class TimedOutError(Exception):
+    """Sending or receiving took longer than allowed; says which limit.
+
+    Not an ``OSError``: urllib3 would take it for a fault of the network, and lose what it says.
+    """
+
+
+@dataclass(frozen=True)
+class TimeLimits:
+    """What a call may take.
+
+    :param between_bytes: seconds until the next byte has to be sent or received.
+    :param whole_call: seconds until the last one has to be received.
+    """
+
+    between_bytes: float
+    whole_call: float
+
+
+@dataclass(frozen=True)
+class _Allowance:
+    limits: TimeLimits
+    ends_at: float
+
+    def seconds(self) -> float:
+        left = self.ends_at - time.monotonic()
+        if left <= 0:
+            raise TimedOutError(f"the whole call took longer than {self.limits.whole_call:g} s")
+        return min(left, self.limits.between_bytes)
+
+
+_allowance: ContextVar[_Allowance] = ContextVar("allowance")
+
+
+@contextmanager
+def within(limits: TimeLimits) -> Iterator[None]:
+    """Hold what this thread sends and receives over timed connections to these limits, from now on.
+
+    They work in here alone. Connecting and the handshakes of TLS and proxies have urllib3's own limits.
+    """
+    token = _allowance.set(_Allowance(limits, time.monotonic() + limits.whole_call))
+    try:
+        yield
+    finally:
+        _allowance.reset(token)
+
+
+def timed(connection_class: type[Any]) -> type[Any]:
+    """Derive a class of urllib3's connections that keep to ``within``: plain, TLS or SOCKS."""
+    return type("TimedConnection", (_TimedConnection, connection_class), {})
+
+
+class _TimedConnection:
+    #: Set for all connections by a program that looks for an error, it would print bodies.
+    debuglevel = 0
+    sock: Any
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        self.sock = _TimedSocket(self.sock)
+
+
+class _TimedSocket:
+    """What ``http.client`` and urllib3 use of a socket once it is connected."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def sendall(self, data: bytes | bytearray) -> None:
+        with memoryview(data) as view:
+            sent = 0
+            while sent < len(view):
+                with view[sent:] as rest:
+                    sent += _timed(self._sock, self._sock.send, rest)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        # The unbuffered file keeps the socket open for as long as it is read, as http.client expects.
+        return io.BufferedReader(_TimedReader(self._sock, self._sock.makefile("rb", buffering=0)))
+
+
+class _TimedReader(io.RawIOBase):
+    def __init__(self, sock: socket.socket, file: socket.SocketIO) -> None:
+        self._sock = sock
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        return _timed(self._sock, self._file.readinto, buffer)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _timed(sock: socket.socket, operation: Callable[[Any], _Result], buffer: Any) -> _Result:
+    allowance = _allowance.get()
+    sock.settimeout(allowance.seconds())
+    try:
+        return operation(buffer)
+    except TimeoutError:
+        allowance.seconds()  # says so if it was the whole call
+        seconds = allowance.limits.between_bytes
+        raise TimedOutError(f"nothing was sent or received for {seconds:g} s") from None

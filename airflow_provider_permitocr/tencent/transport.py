@@ -1,0 +1,90 @@
+"""A POST over pooled connections: bytes out, bytes in, or a ``CallError``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, cast
+
+from airflow_provider_permitocr.core.errors import CallError
+from airflow_provider_permitocr.tencent.connection_pool import open_pool
+from airflow_provider_permitocr.tencent.decisions import call_error
+from airflow_provider_permitocr.tencent.network_faults import reason
+from airflow_provider_permitocr.tencent.options import ClientOptions
+from airflow_provider_permitocr.tencent.timed_connection import TimedOutError, TimeLimits, within
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
+
+#: No image that the API takes is above 10 MB, so no portrait cut from one is above 13.4 MB of base64;
+#: what is left is ample for the other fields.
+MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+
+
+class Transport:
+    """Sends requests to one host, from any number of threads. No retries, redirects, cookies or netrc.
+
+    :raises ConfigurationError: when the proxy or the file of authorities cannot be used.
+    """
+
+    def __init__(self, options: ClientOptions) -> None:
+        self._host = options.host
+        self._connect_timeout = min(options.connect_timeout, options.call_timeout)
+        self._limits = TimeLimits(options.read_timeout, options.call_timeout)
+        self._pool, self._target = open_pool(options)
+
+    def post(self, headers: dict[str, str], body: bytes | bytearray) -> bytes:
+        """Send a request and return the body of the answer, decoded.
+
+        :raises CallError: ``ClientNetworkError`` when no whole answer came in time, ``ServerNetworkError``
+            for another HTTP status than 200, ``ClientMalformedAnswer`` for more than 16 MiB.
+        """
+        from urllib3.exceptions import HTTPError
+
+        response: BaseHTTPResponse | None = None
+        try:
+            with within(self._limits):
+                response = self._send(headers, body)
+                return self._read(response)
+        except TimedOutError as error:
+            raise self._network_error(str(error)) from None
+        except (HTTPError, OSError) as error:
+            raise self._network_error(reason(error)) from None
+        finally:
+            if response is not None:
+                # Closes the connection, unless all was read: then it is back in the pool already.
+                response.close()
+                response.release_conn()
+
+    def close(self) -> None:
+        """Close all connections that are not in use, and those in use once their call ends."""
+        self._pool.close()
+
+    def _send(self, headers: dict[str, str], body: bytes | bytearray) -> BaseHTTPResponse:
+        from urllib3 import Timeout
+
+        return self._pool.urlopen(
+            "POST",
+            self._target,
+            body=cast("bytes", body),  # any buffer will do, though urllib3's types do not say so
+            headers=headers,
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            timeout=Timeout(connect=self._connect_timeout, read=self._limits.between_bytes),
+            preload_content=False,
+        )
+
+    def _read(self, response: BaseHTTPResponse) -> bytes:
+        if response.status != 200:
+            # Nothing of such an answer belongs into a log or a table: it may quote the request.
+            raise call_error(
+                "ServerNetworkError", f"{self._host} answered with HTTP status {response.status}"
+            )
+        answer = response.read(MAX_ANSWER_BYTES + 1, decode_content=True)
+        if len(answer) > MAX_ANSWER_BYTES:
+            raise call_error(
+                "ClientMalformedAnswer", f"the answer of {self._host} is longer than {MAX_ANSWER_BYTES} bytes"
+            )
+        return answer
+
+    def _network_error(self, reason: str) -> CallError:
+        return call_error("ClientNetworkError", f"no whole answer from {self._host}: {reason}")
