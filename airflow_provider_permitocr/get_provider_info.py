@@ -85,7 +85,7 @@ _CONNECTION_FIELDS: dict[str, Any] = {
     },
     "ca_bundle": {
         "label": "CA bundle",
-        "description": "File or directory of the authorities to trust, in place of the environment's or certifi's",
+        "description": "File or directory of CAs to trust, in place of the environment's or certifi's",
         "schema": {"type": _TEXT},
     },
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Iterator
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Final
 
 _PROXY_STATUS: Final = re.compile(r"Tunnel connection failed: (\d{3})")
@@ -18,7 +19,6 @@ def reason(error: BaseException) -> str:
     """
     from urllib3 import exceptions
 
-    names = {type(each).__name__ for each in _causes(error)}
     for kind, words in (
         (exceptions.ProxyError, "the proxy did not connect"),
         (exceptions.NameResolutionError, "its name could not be resolved"),
@@ -31,10 +31,15 @@ def reason(error: BaseException) -> str:
         (exceptions.ClosedPoolError, "this client has been closed"),
     ):
         if isinstance(error, kind):
-            return f"{words} ({', '.join(_details(error)) or kind.__name__})"
-    if "IncompleteRead" in names:
-        return "the answer ended early (IncompleteRead)"
-    return f"the connection was lost ({', '.join(_details(error)) or type(error).__name__})"
+            return f"{words} ({', '.join(_details(error))})"
+    inner = next((each for each in _causes(error) if isinstance(each, HTTPException)), None)
+    if isinstance(inner, IncompleteRead):
+        words = "the answer ended early"
+    elif inner is None or isinstance(inner, RemoteDisconnected):
+        words = "the connection was lost"
+    else:
+        words = "what came back is no HTTP"
+    return f"{words} ({', '.join(_details(error))})"
 
 
 def _details(error: BaseException) -> Iterator[str]:

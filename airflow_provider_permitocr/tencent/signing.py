@@ -25,6 +25,34 @@ _CONTENT_TYPE: Final = "application/json"
 _SIGNED_HEADERS: Final = "content-type;host"
 
 
+def authorization(
+    secret_id: str,
+    secret_key: str,
+    timestamp: int,
+    payload_hash: str,
+    *,
+    host: str,
+    service: str = SERVICE,
+    content_type: str = _CONTENT_TYPE,
+) -> str:
+    """Return the ``Authorization`` header of a POST to ``/``.
+
+    :param timestamp: Unix time in seconds, as in ``X-TC-Timestamp``; its UTC date is signed too.
+    :param payload_hash: SHA-256 of the body, in hexadecimal.
+    :param host: the ``Host`` header, in small letters.
+    """
+    from tencentcloud.common.sign import Sign
+
+    date = datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d")
+    scope = f"{date}/{service}/tc3_request"
+    canonical = f"POST\n/\n\ncontent-type:{content_type}\nhost:{host}\n\n{_SIGNED_HEADERS}\n{payload_hash}"
+    text = f"{_ALGORITHM}\n{timestamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    signature = Sign.sign_tc3(secret_key, date, service, text)
+    return (
+        f"{_ALGORITHM} Credential={secret_id}/{scope}, SignedHeaders={_SIGNED_HEADERS}, Signature={signature}"
+    )
+
+
 class Signer:
     """Signs calls of MainlandPermitOCR, from any number of threads.
 
@@ -36,15 +64,10 @@ class Signer:
     def __init__(
         self, options: ClientOptions, credential: Credential, *, clock: Callable[[], float] = time.time
     ) -> None:
-        from tencentcloud.common.sign import Sign
-
-        self._sign = Sign.sign_tc3
+        self._host = options.host
         self._credential = credential
         self._clock = clock
-        self._canonical = (
-            f"POST\n/\n\ncontent-type:{_CONTENT_TYPE}\nhost:{options.host}\n\n{_SIGNED_HEADERS}\n"
-        )
-        self._headers = {
+        self._fixed = {
             "Content-Type": _CONTENT_TYPE,
             "Host": options.host,
             "User-Agent": f"airflow_provider_permitocr/{__version__}",
@@ -53,7 +76,7 @@ class Signer:
             "X-TC-Language": options.site.language,
         }
         if options.region:
-            self._headers["X-TC-Region"] = options.region
+            self._fixed["X-TC-Region"] = options.region
 
     def headers(self, payload_hash: str) -> dict[str, str]:
         """Return all headers of a request, signed as of now.
@@ -61,16 +84,10 @@ class Signer:
         :param payload_hash: SHA-256 of the body, in hexadecimal.
         """
         timestamp = int(self._clock())
-        date = datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d")
         # All three at once: temporary credentials may be renewed by another thread in between.
         secret_id, secret_key, token = self._credential.get_credential_info()
-        scope = f"{date}/{SERVICE}/tc3_request"
-        hashed = hashlib.sha256(f"{self._canonical}{payload_hash}".encode()).hexdigest()
-        text = f"{_ALGORITHM}\n{timestamp}\n{scope}\n{hashed}"
-        signature = self._sign(secret_key, date, SERVICE, text)
-        headers = self._headers | {
+        headers = self._fixed | {
             "X-TC-Timestamp": str(timestamp),
-            "Authorization": f"{_ALGORITHM} Credential={secret_id}/{scope},"
-            f" SignedHeaders={_SIGNED_HEADERS}, Signature={signature}",
+            "Authorization": authorization(secret_id, secret_key, timestamp, payload_hash, host=self._host),
         }
         return headers | {"X-TC-Token": token} if token else headers

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
 from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
@@ -76,9 +77,22 @@ class _TimedConnection:
     debuglevel = 0
     sock: Any
 
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.response_class = _StrictResponse
+
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
         self.sock = _TimedSocket(self.sock)
+
+
+class _StrictResponse(HTTPResponse):
+    """Refuses what is not well-formed: urllib3 would take it, and print what it could not read."""
+
+    def begin(self) -> None:
+        super().begin()
+        if self.msg.defects or self.msg.get_payload():
+            raise HTTPException("headers that are none")
 
 
 class _TimedSocket:
