@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
@@ -28,13 +29,14 @@ class MainlandPermitClient:
 
     Leaving it as a context manager closes it.
 
+    :param clock: Unix time in seconds, for the signatures.
     :raises ConfigurationError: when the proxy or the certificate authorities cannot be used.
     """
 
-    def __init__(self, options: ClientOptions) -> None:
+    def __init__(self, options: ClientOptions, *, clock: Callable[[], float] = time.time) -> None:
         # Here and not by the first calls: importing the SDK takes longer than the turns between calls, so
         # they would all go out at once afterwards.
-        self._signer = Signer(options, sdk_credential(options))
+        self._signer = Signer(options, sdk_credential(options), clock=clock)
         self._transport = Transport(options)
 
     def __enter__(self) -> Self:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.tencent.options import ClientOptions
@@ -88,6 +89,8 @@ def _manager(proxy: str, context: ssl.SSLContext | None) -> PoolManager:
     if not proxy.lower().startswith("socks"):
         settings["proxy_ssl_context"] = context
     try:
+        if not urlsplit(proxy).hostname:
+            raise ValueError("no host")
         manager: PoolManager = HTTPAdapter(1, _KEPT).proxy_manager_for(proxy, **settings)
     except (HTTPError, ValueError) as error:
         # Without the URL and without the error's words, which may quote it: it may hold a password.

@@ -7,7 +7,6 @@ but only what it has put into JSON itself.
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -61,9 +60,7 @@ class Signer:
     :param clock: Unix time in seconds; the service refuses what is five minutes off.
     """
 
-    def __init__(
-        self, options: ClientOptions, credential: Credential, *, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, options: ClientOptions, credential: Credential, *, clock: Callable[[], float]) -> None:
         self._host = options.host
         self._credential = credential
         self._clock = clock

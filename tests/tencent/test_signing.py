@@ -119,7 +119,7 @@ def test_credentials_that_are_renewed_are_used_from_the_next_signature_on() -> N
         def get_credential_info(self) -> tuple[str, str, str]:
             return next(renewed)
 
-    signer = Signer(ClientOptions("AKID", "key"), Renewing())
+    signer = Signer(ClientOptions("AKID", "key"), Renewing(), clock=lambda: 0.0)
     for name, token in (("AKIDfirst", "token 1"), ("AKIDsecond", "token 2")):
         headers = signer.headers("0" * 64)
         assert f"Credential={name}/" in headers["Authorization"]
