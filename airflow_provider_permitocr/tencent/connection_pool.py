@@ -33,8 +33,8 @@ def open_pool(options: ClientOptions) -> tuple[HTTPConnectionPool, str]:
     :raises ConfigurationError: when the proxy or the certificate authorities cannot be used.
     """
     url = f"{options.protocol}://{options.host}/"
-    proxy, authorities = _proxy_and_authorities(options, url)
-    uses_tls = "https" in (options.protocol, proxy.partition("://")[0])
+    proxy, authorities = proxy_and_authorities(options, url)
+    uses_tls = "https" in (options.protocol, proxy.partition("://")[0].lower())
     # Made once: reading the authorities takes longer than a call, and each connection would do it.
     context = _tls_context(authorities) if uses_tls else None
     pool = _manager(proxy, context).connection_from_url(url)
@@ -43,8 +43,11 @@ def open_pool(options: ClientOptions) -> tuple[HTTPConnectionPool, str]:
     return pool, url if is_forwarded else "/"
 
 
-def _proxy_and_authorities(options: ClientOptions, url: str) -> tuple[str, str]:
-    """Return the proxy's URL, '' for none, and the path of the certificate authorities."""
+def proxy_and_authorities(options: ClientOptions, url: str) -> tuple[str, str]:
+    """Look up what requests would use for this URL.
+
+    :return: the proxy's URL, '' for none, and the path of the certificate authorities.
+    """
     import requests
 
     own = {"http": options.proxy, "https": options.proxy} if options.proxy else {}
@@ -52,15 +55,11 @@ def _proxy_and_authorities(options: ClientOptions, url: str) -> tuple[str, str]:
         settings = session.merge_environment_settings(
             url, proxies=own, stream=None, verify=options.ca_bundle or True, cert=None
         )
-    proxy = requests.utils.select_proxy(url, settings["proxies"])
+    proxy = requests.utils.select_proxy(url, settings["proxies"]) or ""
+    if proxy and "://" not in proxy:
+        proxy = f"http://{proxy}"
     verify = settings["verify"]
-    return _with_scheme(
-        proxy
-    ) if proxy else "", requests.utils.DEFAULT_CA_BUNDLE_PATH if verify is True else verify
-
-
-def _with_scheme(proxy: str) -> str:
-    return proxy if "://" in proxy else f"http://{proxy}"
+    return proxy, requests.utils.DEFAULT_CA_BUNDLE_PATH if verify is True else verify
 
 
 def _tls_context(authorities: str) -> ssl.SSLContext:

@@ -47,7 +47,7 @@ def _details(error: BaseException) -> Iterator[str]:
     for each in _causes(error):
         name = type(each).__name__
         if isinstance(each, ssl.SSLError):
-            yield f"{name}: {getattr(each, 'verify_message', '') or each.reason}"
+            yield f"{name}: {getattr(each, 'verify_message', '') or each.reason or each.errno}"
         elif isinstance(each, OSError) and each.strerror and each.errno:
             yield f"{name}: {each.strerror}"
         elif isinstance(each, OSError) and (refusal := _PROXY_STATUS.search(str(each))):

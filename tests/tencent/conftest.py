@@ -19,6 +19,7 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.options import ClientOptions
+from airflow_provider_permitocr.tencent.transport import Transport
 
 OptionsFor = Callable[..., ClientOptions]
 
@@ -121,6 +122,47 @@ def raw_server() -> Iterator[Callable[..., RawServer]]:
             return server
 
         yield start
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Nothing of the machine's own proxies and authorities."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+@pytest.fixture
+def answering() -> Callable[..., Callable[[Connection], None]]:
+    """Treat a connection so: answer its requests with these in turn, the last one for ever."""
+
+    def make(*answers: bytes) -> Callable[[Connection], None]:
+        def treat(connection: Connection) -> None:
+            left = list(answers)
+            while connection.request():
+                connection.send(left.pop(0) if len(left) > 1 else left[0])
+
+        return treat
+
+    return make
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., Transport]]:
+    """Make transports to a raw server; client options by name."""
+    transports: list[Transport] = []
+
+    def make(server: RawServer, **options: Any) -> Transport:
+        defaults: dict[str, Any] = {"endpoint": server.endpoint, "protocol": "http"}
+        transports.append(Transport(ClientOptions("AKID", "key", **(defaults | options))))
+        return transports[-1]
+
+    yield make
+    for each in transports:
+        each.close()
 
 
 @pytest.fixture

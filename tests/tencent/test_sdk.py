@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
@@ -57,3 +58,14 @@ def test_identity_of_an_unknown_key_says_so(emulator: RunningEmulator, options_f
 def test_identity_costs_no_call_of_the_api(emulator: RunningEmulator, options_for: OptionsFor) -> None:
     caller_identity(options_for(emulator))
     assert emulator.stats()["calls"] == 0
+
+
+def test_identity_is_asked_for_with_the_authorities_of_the_environment(
+    start_label_emulator: Callable[..., RunningEmulator],
+    options_for: OptionsFor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    emulator = start_label_emulator(tls=tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(emulator.ca_file))
+    assert DEFAULT_ACCOUNT in caller_identity(options_for(emulator, protocol="https"))

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from airflow_provider_permitocr.core.errors import CallError, Decision
+from airflow_provider_permitocr.tencent.transport import MAX_ANSWER_BYTES, Transport
+
+#: Servers of the raw kind; what they do with a connection is a function of it.
+StartServer = Callable[..., Any]
+Connect = Callable[..., Transport]
+Answering = Callable[..., Callable[[Any], None]]
+_OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def _post(transport: Transport, body: bytes = b"{}") -> bytes:
+    return transport.post({"Content-Type": "application/json"}, body)
+
+
+def _fault(transport: Transport, body: bytes = b"{}") -> CallError:
+    with pytest.raises(CallError) as caught:
+        _post(transport, body)
+    assert caught.value.decision is Decision.RETRY
+    assert caught.value.__cause__ is None
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1;x=y\r\nk\r\n0\r\nX: y\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" + _OK,
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 22\r\n\r\n" + gzip.compress(b"ok"),
+        b"HTTP/1.1 200\r\nSet-Cookie: a=b\r\nContent-Length: 2\r\n\r\nok",
+    ],
+    ids=["chunked", "after a 100", "gzip", "no reason"],
+)
+def test_answer_is_read_however_it_is_sent(
+    raw_server: StartServer, connect: Connect, answering: Answering, answer: bytes
+) -> None:
+    server = raw_server(answering(answer))
+    transport = connect(server)
+    assert [_post(transport), _post(transport)] == [b"ok", b"ok"]
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_answer_that_ends_with_its_connection_is_read(
+    raw_server: StartServer, connect: Connect, version: bytes
+) -> None:
+    def answer_once(connection: Any) -> None:
+        connection.request()
+        connection.send(b"HTTP/" + version + b" 200 OK\r\nConnection: close\r\n\r\nok")
+
+    assert _post(connect(raw_server(answer_once))) == b"ok"
+
+
+def test_largest_answer_is_taken(raw_server: StartServer, connect: Connect, answering: Answering) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % MAX_ANSWER_BYTES
+    server = raw_server(answering(head + b"x" * MAX_ANSWER_BYTES))
+    assert len(_post(connect(server))) == MAX_ANSWER_BYTES
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffff\r\n",
+    ],
+    ids=["to the connection's end", "announced", "chunked"],
+)
+def test_endless_answer_ends(raw_server: StartServer, connect: Connect, head: bytes) -> None:
+    def never_end(connection: Any) -> None:
+        connection.request()
+        connection.send(head)
+        connection.send_for_ever(b"x" * 65536)
+
+    error = _fault(connect(raw_server(never_end)))
+    assert error.code == "ClientMalformedAnswer"
+    assert "longer than" in error.message
+
+
+def test_answer_that_unpacks_to_too_much_ends(
+    raw_server: StartServer, connect: Connect, answering: Answering
+) -> None:
+    bomb = gzip.compress(bytes(4 * MAX_ANSWER_BYTES))
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
+    assert _fault(connect(raw_server(answering(head + bomb)))).code == "ClientMalformedAnswer"
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (b"", "the connection was lost (ProtocolError, RemoteDisconnected)"),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", "no HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "the answer ended early"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nf\r\nhalf", "the answer ended early"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello\r\n", "IncompleteRead"),
+        (b"SSH-2.0-OpenSSH\r\n", "BadStatusLine"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nhalf", "decompressed"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000, "LineTooLong"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000, "no HTTP"),
+    ],
+    ids=lambda value: repr(value[:60]),
+)
+def test_broken_answer_is_a_fault_of_the_network(
+    raw_server: StartServer, connect: Connect, answer: bytes, says: str
+) -> None:
+    def break_off(connection: Any) -> None:
+        connection.request()
+        connection.send(answer)
+
+    error = _fault(connect(raw_server(break_off)))
+    assert error.code == "ClientNetworkError"
+    assert says in error.message
+
+
+@pytest.mark.parametrize("status", [201, 204, 301, 302, 307, 308, 401, 407, 413, 429, 500, 503])
+def test_other_status_is_named_and_neither_followed_nor_tried_again(
+    raw_server: StartServer, connect: Connect, status: int
+) -> None:
+    requests = []
+
+    def answer(connection: Any) -> None:
+        while head := connection.request():
+            requests.append(head)
+            connection.send(
+                b"HTTP/1.1 %d Private-Reason\r\nLocation: /elsewhere\r\nRetry-After: 0\r\n"
+                b"WWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n" % status
+            )
+
+    error = _fault(connect(raw_server(answer)))
+    assert error.code == "ServerNetworkError"
+    assert f"HTTP status {status}" in error.message
+    assert "Private" not in str(error)
+    assert len(requests) == 1
+
+
+def test_answer_given_before_the_request_was_read_is_taken(raw_server: StartServer, connect: Connect) -> None:
+    def refuse(connection: Any) -> None:
+        connection.head()
+        connection.send(b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        # Reads on, as a gateway does for a while: closed at once, the answer could get lost.
+        with suppress(OSError):
+            while connection.sock.recv(65536):
+                pass
+
+    assert "413" in _fault(connect(raw_server(refuse)), b"x" * 5_000_000).message
+
+
+def test_body_that_comes_where_headers_belong_is_neither_taken_nor_logged(
+    raw_server: StartServer, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    def leave_out_the_empty_line(connection: Any) -> None:
+        connection.request()
+        connection.send(b'HTTP/1.1 200 OK\r\n["a person"]\r\n\r\n')
+
+    caplog.set_level("DEBUG")
+    error = _fault(connect(raw_server(leave_out_the_empty_line)))
+    assert "no HTTP" in error.message
+    assert "person" not in caplog.text
