@@ -16,6 +16,7 @@ from airflow_provider_permitocr.core.models import ImageRow
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 
 Connect = Callable[..., None]
 
@@ -82,6 +83,22 @@ def test_a_stream_of_rows_comes_back_keyed(
     assert {record["image_key"]: record["number"] for record in records} == {
         key: each.fields["Number"] for key, each in specimens.items()
     }
+
+
+def test_connections_are_closed_once_the_rows_are_done(
+    hook: MainlandPermitOcrHook, front: Specimen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[MainlandPermitClient] = []
+
+    def note(client: MainlandPermitClient) -> None:
+        closed.append(client)
+
+    monkeypatch.setattr(MainlandPermitClient, "close", note)
+    records = hook.recognize_rows([ImageRow("a", front.image), ImageRow("b", front.image)])
+    next(records)
+    assert not closed
+    records.close()  # type: ignore[attr-defined]
+    assert len(closed) == 1
 
 
 def test_a_frame_comes_back_in_its_order_with_its_index_one_row_each(

@@ -182,9 +182,10 @@ def options_for() -> OptionsFor:
 
 
 @pytest.fixture
-def client(emulator: RunningEmulator, options_for: OptionsFor) -> MainlandPermitClient:
+def client(emulator: RunningEmulator, options_for: OptionsFor) -> Iterator[MainlandPermitClient]:
     """A client of the emulator that answers well."""
-    return MainlandPermitClient(options_for(emulator))
+    with MainlandPermitClient(options_for(emulator)) as client:
+        yield client
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def test_connection_whose_answer_was_not_read_to_its_end_is_not_used_again(
             connection.closing.wait()
 
     server = raw_server(be_rude_first)
-    transport = connect(server, read_timeout=0.5)
+    transport = connect(server, read_timeout=1.0)
     _fault(transport)
     assert _post(transport) == b"ok"
     assert server.connections == 2

@@ -106,8 +106,8 @@ def test_slow_uplink_may_take_longer_than_connecting(raw_server: StartServer, co
 def test_time_limit_of_one_call_does_not_weigh_on_the_next(raw_server: StartServer, connect: Connect) -> None:
     def answer_late(connection: Any) -> None:
         while connection.request():
-            connection.closing.wait(0.1)
+            connection.closing.wait(0.05)
             connection.send(_OK)
 
     transport = connect(raw_server(answer_late), call_timeout=1.0)
-    assert [_post(transport) for _ in range(12)] == [b"ok"] * 12
+    assert [_post(transport) for _ in range(25)] == [b"ok"] * 25
