@@ -34,25 +34,22 @@ class RateLimiter:
     where it was refused, stays there for a while, and then feels its way up, faster and faster.
 
     :param pace: the pace when nothing is refused, and this task's place between others'.
-    :param stop: once set, ``acquire`` raises instead of handing out turns.
     :param clock: monotonic seconds.
     :param wall_clock: Unix time in seconds, which the clocks of all workers agree on.
-    :param sleep: how to wait; by default it wakes up when ``stop`` is set.
+    :param sleep: how to wait, in seconds; by default until then or until the run is asked to stop.
     """
 
     def __init__(
         self,
         pace: Pace,
-        stop: threading.Event,
         *,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
         self._full = pace.max_per_second * SPACING
-        self._stop = stop
         self._clock = clock
-        self._sleep = sleep or stop.wait
+        self._sleep = sleep
         self._turn = threading.Lock()
         self._state = threading.Lock()
         per_window = max(1, math.floor(pace.max_per_second))
@@ -77,18 +74,20 @@ class RateLimiter:
         part = growth * (self._clock() - self._refused_at - back_after) ** 3 + ceiling
         return self._full * min(1.0, max(_SLOWEST, part))
 
-    def acquire(self) -> None:
+    def acquire(self, stop: threading.Event) -> None:
         """Wait for the next turn.
 
-        :raises RunStoppedError: when the run was asked to stop.
+        :param stop: set it to end the waiting.
+        :raises RunStoppedError: when it is set.
         """
+        sleep = self._sleep or stop.wait
         asked_at = self._clock()
         with self._turn:
             # One thread at a time waits for the next turn, and looks again after each sleep: a refusal that
             # arrives meanwhile moves that turn, and everyone behind it.
-            while (wait := self._turn_at() - self._clock()) > 0 and not self._stop.is_set():
-                self._sleep(wait)
-            self.raise_if_stopped()
+            while (wait := self._turn_at() - self._clock()) > 0 and not stop.is_set():
+                sleep(wait)
+            raise_if_stopped(stop)
             with self._state:
                 self._look()
                 now = self._clock()
@@ -97,14 +96,6 @@ class RateLimiter:
                 # in time, not at all. So there is no burst, after a pause either.
                 self._next = max(self._next, asked_at, now - interval) + interval
                 self._released.append(now)
-
-    def raise_if_stopped(self) -> None:
-        """Give up early what would get no turn any more.
-
-        :raises RunStoppedError: when the run was asked to stop.
-        """
-        if self._stop.is_set():
-            raise RunStoppedError("the run was asked to stop")
 
     def throttled(self) -> float:
         """Slow down, as the service refused a call for its rate.
@@ -128,3 +119,12 @@ class RateLimiter:
         if self.per_second < self._full / 2:
             self._held_back_seconds += now - self._looked_at
         self._looked_at = now
+
+
+def raise_if_stopped(stop: threading.Event) -> None:
+    """Give up what would get no turn any more.
+
+    :raises RunStoppedError: when the run was asked to stop.
+    """
+    if stop.is_set():
+        raise RunStoppedError("the run was asked to stop")

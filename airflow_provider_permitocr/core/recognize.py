@@ -29,6 +29,7 @@ class Recognizer:
     """Recognizes rows one at a time, from any number of threads, at one common pace.
 
     :param stop: once set, rows that have not been sent are given up with ``RunStoppedError``.
+    :param limiter: keeps one pace over several recognizers; by default this one has its own.
     """
 
     def __init__(
@@ -37,13 +38,14 @@ class Recognizer:
         options: RunOptions,
         stop: threading.Event,
         *,
+        limiter: RateLimiter | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
         self._options = options
-        limiter = RateLimiter(options.pace, stop, clock=clock, sleep=sleep)
+        limiter = limiter or RateLimiter(options.pace, clock=clock, sleep=sleep)
         self._caller = PacedCaller(
-            client, limiter, options.pace, options.call_retry, sleep=sleep or stop.wait, clock=clock
+            client, limiter, options.pace, options.call_retry, stop, sleep=sleep, clock=clock
         )
 
     @property

@@ -15,7 +15,7 @@ from airflow_provider_permitocr.core.errors import CallError, Decision, Throttle
 from airflow_provider_permitocr.core.models import PermitRequest, PermitResponse
 from airflow_provider_permitocr.core.options import CallRetry, Pace
 from airflow_provider_permitocr.core.ports import Call, PermitClient
-from airflow_provider_permitocr.core.rate_limit import RateLimiter
+from airflow_provider_permitocr.core.rate_limit import RateLimiter, raise_if_stopped
 
 _REPEATED = {Decision.RETRY, Decision.RETRY_THEN_IMAGE}
 _MOST_READY: Final = 32
@@ -30,7 +30,8 @@ class PacedCaller:
     An image is in memory from shortly before its turn until its answer, and no longer: what waits for
     another try has let go of it.
 
-    :param sleep: how to wait between tries, in seconds.
+    :param stop: once set, no call is made any more.
+    :param sleep: how to wait between tries, in seconds; by default until then or until ``stop`` is set.
     :param uniform: draws from an interval; jitter keeps tasks from repeating in step.
     """
 
@@ -40,8 +41,9 @@ class PacedCaller:
         limiter: RateLimiter,
         pace: Pace,
         policy: CallRetry,
+        stop: threading.Event,
         *,
-        sleep: Callable[[float], object],
+        sleep: Callable[[float], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
@@ -49,7 +51,8 @@ class PacedCaller:
         self._limiter = limiter
         self._policy = policy
         self._clock = clock
-        self._sleep = sleep
+        self._stop = stop
+        self._sleep = sleep or stop.wait
         self._uniform = uniform
         self._preparing = Staffing(pace.max_per_second, most=_MOST_READY)
         self._ready = Gate(self._preparing.needed)
@@ -95,10 +98,10 @@ class PacedCaller:
     def _try(self, load: Callable[[], PermitRequest]) -> PermitResponse:
         with ExitStack() as in_flight:
             with self._ready:
-                self._limiter.raise_if_stopped()
+                raise_if_stopped(self._stop)
                 send = self._prepare(load)
                 in_flight.enter_context(self._in_flight)
-                self._limiter.acquire()
+                self._limiter.acquire(self._stop)
             with self._count:
                 self.calls += 1
             return send()

@@ -16,6 +16,7 @@ from airflow.sdk import BaseHook
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.models import ImageRow, ImageValue, Outcome, Record
 from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
+from airflow_provider_permitocr.core.rate_limit import RateLimiter
 from airflow_provider_permitocr.core.recognize import Recognizer
 from airflow_provider_permitocr.core.record import to_record
 from airflow_provider_permitocr.core.stream import completed
@@ -69,8 +70,6 @@ class MainlandPermitOcrHook(BaseHook):
         self._max_per_second = max_per_second
         self._max_at_once = max_at_once
         self._call_retry = call_retry
-        self._stop = threading.Event()
-        self._kept_recognizer: Recognizer | None = None
 
     @cached_property
     def _connection(self) -> Connection:
@@ -189,18 +188,22 @@ class MainlandPermitOcrHook(BaseHook):
             return False, str(error)
 
     def _outcomes(self, rows: Iterable[ImageRow]) -> Iterator[Outcome]:
-        recognizer, stop = self._recognizer(), self._stop
+        stop = threading.Event()
+        recognizer = Recognizer(self._kept_client, self.run_options(), stop, limiter=self._limiter)
         stream = completed(recognizer.recognize, rows, max_at_once=lambda: recognizer.rows_wanted, stop=stop)
         with closing(stream):
             for outcomes in stream:
                 yield from outcomes
 
-    def _recognizer(self) -> Recognizer:
-        # Kept from call to call: one of its own for each would send a loop's calls as fast as they come.
-        if self._kept_recognizer is None or self._stop.is_set():
-            self._stop = threading.Event()
-            self._kept_recognizer = Recognizer(self.client(), self.run_options(), self._stop)
-        return self._kept_recognizer
+    # Both are kept from call to call: with ones of its own for each, a loop would send as fast as it can, and
+    # connect anew each time.
+    @cached_property
+    def _limiter(self) -> RateLimiter:
+        return RateLimiter(self.run_options().pace)
+
+    @cached_property
+    def _kept_client(self) -> MainlandPermitClient:
+        return self.client()
 
 
 def _slots_of_running_task() -> int | None:

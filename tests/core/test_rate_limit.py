@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 FULL = 0.98 * 20
 EVEN_GAP = 1 / FULL
+NOT_STOPPED = threading.Event()
 WALL_CLOCK_AHEAD = 1_790_000_000.123
 
 
 def limiter(clock: FakeClock, max_per_second: float = 20, phase: float | None = None) -> RateLimiter:
     return RateLimiter(
         Pace(max_per_second, phase=phase),
-        threading.Event(),
         clock=clock,
         wall_clock=lambda: clock.now + WALL_CLOCK_AHEAD,
         sleep=clock.sleep,
@@ -37,7 +37,7 @@ def limiter(clock: FakeClock, max_per_second: float = 20, phase: float | None = 
 def turns(pacer: RateLimiter, clock: FakeClock, number: int) -> list[float]:
     times = []
     for _ in range(number):
-        pacer.acquire()
+        pacer.acquire(NOT_STOPPED)
         times.append(clock.now)
     return times
 
@@ -80,7 +80,6 @@ def test_late_waking_costs_next_to_no_rate_and_no_second_has_a_turn_too_many(
     overslept = random.Random(7)
     pacer = RateLimiter(
         Pace(20),
-        threading.Event(),
         clock=clock,
         sleep=lambda seconds: clock.sleep(seconds + overslept.uniform(0, late_seconds)),
     )
@@ -157,7 +156,7 @@ def test_the_pace_comes_back_to_its_share_and_no_further(clock: FakeClock) -> No
     pacer.throttled()
     paces = []
     while clock.now < 112.0:
-        pacer.acquire()
+        pacer.acquire(NOT_STOPPED)
         paces.append(pacer.per_second)
     assert paces == sorted(paces)
     assert paces[-1] == FULL
@@ -171,7 +170,7 @@ def test_after_a_long_squeeze_the_pace_comes_back_within_half_a_minute(clock: Fa
     turns(pacer, clock, 1)
     squeezed_until = clock.now
     while pacer.per_second < FULL:
-        pacer.acquire()
+        pacer.acquire(NOT_STOPPED)
     assert clock.now - squeezed_until < 30
 
 
@@ -184,7 +183,7 @@ def test_beside_a_stranger_nearly_all_that_is_left_is_used(
     pacer, counts, passed, refused = limiter(clock), Counter[int](), 0, 0
     strangers = clock.now + 0.37
     while clock.now < 400:
-        pacer.acquire()
+        pacer.acquire(NOT_STOPPED)
         while strangers <= clock.now:
             counts[int(strangers)] += at_once
             strangers += at_once / stranger
@@ -205,7 +204,7 @@ def test_whatever_happens_the_pace_stays_between_its_bounds(
 ) -> None:
     clock = new_clock()
     pacer = limiter(clock, max_per_second=7)
-    happen = {"turn": pacer.acquire, "throttled": pacer.throttled}
+    happen = {"turn": lambda: pacer.acquire(NOT_STOPPED), "throttled": pacer.throttled}
     for event in events:
         if event == "idle":
             clock.now += 2.5
@@ -242,7 +241,7 @@ def test_a_throttled_answer_moves_a_turn_that_is_being_waited_for(clock: FakeClo
         if next(throttle_once, False):
             pacer.throttled()
 
-    pacer = RateLimiter(Pace(1), threading.Event(), clock=clock, sleep=sleep)
+    pacer = RateLimiter(Pace(1), clock=clock, sleep=sleep)
     assert turns(pacer, clock, 2)[1] - 100.0 == pytest.approx(1 / 0.98 + 1 / (0.98 * 0.8))
 
 
@@ -250,18 +249,18 @@ def test_once_stopped_no_turn_is_given(clock: FakeClock) -> None:
     stop = threading.Event()
     stop.set()
     with pytest.raises(RunStoppedError):
-        RateLimiter(Pace(20), stop, clock=clock, sleep=clock.sleep).acquire()
+        RateLimiter(Pace(20), clock=clock, sleep=clock.sleep).acquire(stop)
 
 
 def test_stopping_wakes_everyone_who_waits_for_a_turn() -> None:
     stop = threading.Event()
-    pacer = RateLimiter(Pace(0.001), stop)
-    pacer.acquire()
+    pacer = RateLimiter(Pace(0.001))
+    pacer.acquire(stop)
     stopped = []
 
     def wait_for_a_turn() -> None:
         with pytest.raises(RunStoppedError):
-            pacer.acquire()
+            pacer.acquire(stop)
         stopped.append(True)
 
     threads = [threading.Thread(target=wait_for_a_turn) for _ in range(5)]

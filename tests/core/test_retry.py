@@ -83,9 +83,11 @@ def waits() -> Waits:
 @pytest.fixture
 def caller(clock: FakeClock, waits: Waits) -> NewCaller:
     def make(client: ScriptedClient, **policy: float) -> PacedCaller:
-        limiter = RateLimiter(PACE, threading.Event(), clock=clock, sleep=clock.sleep)
+        limiter = RateLimiter(PACE, clock=clock, sleep=clock.sleep)
         retry = CallRetry(**policy)  # type: ignore[arg-type]
-        return PacedCaller(client, limiter, PACE, retry, sleep=waits.sleep, uniform=waits.uniform)
+        return PacedCaller(
+            client, limiter, PACE, retry, threading.Event(), sleep=waits.sleep, uniform=waits.uniform
+        )
 
     return make
 
@@ -202,8 +204,8 @@ class HeldCall:
 def test_images_are_loaded_only_when_their_turn_is_near(clock: FakeClock) -> None:
     client = HeldClient()
     pace = Pace(10, max_at_once=3)
-    limiter = RateLimiter(pace, threading.Event(), clock=clock, sleep=clock.sleep)
-    paced = PacedCaller(client, limiter, pace, CallRetry(), sleep=clock.sleep, clock=clock)
+    limiter = RateLimiter(pace, clock=clock, sleep=clock.sleep)
+    paced = PacedCaller(client, limiter, pace, CallRetry(), threading.Event(), sleep=clock.sleep, clock=clock)
     threads = [threading.Thread(target=paced.call, args=(load,)) for _ in range(40)]
     for thread in threads:
         thread.start()
@@ -233,9 +235,14 @@ def test_an_image_is_let_go_of_while_it_waits_for_another_try(clock: FakeClock) 
             prepared.add(call)
             return call
 
-    limiter = RateLimiter(PACE, threading.Event(), clock=clock, sleep=clock.sleep)
+    limiter = RateLimiter(PACE, clock=clock, sleep=clock.sleep)
     paced = PacedCaller(
-        FailingClient(), limiter, PACE, CallRetry(), sleep=lambda seconds: in_memory.append(len(prepared))
+        FailingClient(),
+        limiter,
+        PACE,
+        CallRetry(),
+        threading.Event(),
+        sleep=lambda seconds: in_memory.append(len(prepared)),
     )
     with pytest.raises(CallError):
         paced.call(load)
@@ -254,10 +261,16 @@ def test_no_wait_leaves_its_bounds(
     new_clock: type[FakeClock], share: float, base: float, longest: float, attempts: int
 ) -> None:
     clock, waits = new_clock(), Waits(share)
-    limiter = RateLimiter(PACE, threading.Event(), clock=clock, sleep=clock.sleep)
+    limiter = RateLimiter(PACE, clock=clock, sleep=clock.sleep)
     policy = CallRetry(attempts, base_seconds=base, max_wait_seconds=longest)
     paced = PacedCaller(
-        ScriptedClient(Decision.RETRY), limiter, PACE, policy, sleep=waits.sleep, uniform=waits.uniform
+        ScriptedClient(Decision.RETRY),
+        limiter,
+        PACE,
+        policy,
+        threading.Event(),
+        sleep=waits.sleep,
+        uniform=waits.uniform,
     )
     with pytest.raises(CallError):
         paced.call(load)
@@ -271,9 +284,15 @@ def test_repeated_calls_wait_for_their_turn_too(caller: NewCaller, clock: FakeCl
 
 def test_once_stopped_a_call_is_not_repeated(clock: FakeClock, waits: Waits) -> None:
     stop, client = threading.Event(), ScriptedClient(Decision.RETRY)
-    limiter = RateLimiter(PACE, stop, clock=clock, sleep=clock.sleep)
+    limiter = RateLimiter(PACE, clock=clock, sleep=clock.sleep)
     paced = PacedCaller(
-        client, limiter, PACE, CallRetry(attempts=9), sleep=lambda seconds: stop.set(), uniform=waits.uniform
+        client,
+        limiter,
+        PACE,
+        CallRetry(attempts=9),
+        stop,
+        sleep=lambda seconds: stop.set(),
+        uniform=waits.uniform,
     )
     with pytest.raises(RunStoppedError):
         paced.call(load)

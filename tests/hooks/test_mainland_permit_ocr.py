@@ -85,20 +85,39 @@ def test_a_stream_of_rows_comes_back_keyed(
     }
 
 
-def test_connections_are_closed_once_the_rows_are_done(
-    hook: MainlandPermitOcrHook, front: Specimen, monkeypatch: pytest.MonkeyPatch
+def test_calls_in_a_loop_keep_one_pace_and_one_client(
+    emulator: RunningEmulator, connect_emulator: Connect, front: Specimen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    closed: list[MainlandPermitClient] = []
+    connect_emulator(emulator)
+    made: list[MainlandPermitClient] = []
 
-    def note(client: MainlandPermitClient) -> None:
-        closed.append(client)
+    def make(hook: MainlandPermitOcrHook) -> MainlandPermitClient:
+        made.append(MainlandPermitClient(hook.client_options))
+        return made[-1]
 
-    monkeypatch.setattr(MainlandPermitClient, "close", note)
-    records = hook.recognize_rows([ImageRow("a", front.image), ImageRow("b", front.image)])
-    next(records)
-    assert not closed
-    records.close()  # type: ignore[attr-defined]
-    assert len(closed) == 1
+    monkeypatch.setattr(MainlandPermitOcrHook, "client", make)
+    hook = MainlandPermitOcrHook(max_per_second=10)
+
+    records = [hook.recognize(front.image) for _ in range(4)]
+
+    assert [record["status"] for record in records] == ["recognized"] * 4
+    arrivals = [record.time for record in emulator.records()]
+    # On its way, one call may lose some of the tenth of a second to the next.
+    assert arrivals[-1] - arrivals[0] > 0.25
+    assert len(made) == 1
+
+
+def test_after_an_account_fault_the_next_call_is_made(
+    emulator: RunningEmulator, connect_emulator: Connect, front: Specimen
+) -> None:
+    connect_emulator(emulator, password="wrong")
+    hook = MainlandPermitOcrHook()
+
+    for _ in range(2):
+        with pytest.raises(AccountError):
+            hook.recognize(front.image)
+
+    assert emulator.stats()["calls"] == 2
 
 
 def test_a_frame_comes_back_in_its_order_with_its_index_one_row_each(
