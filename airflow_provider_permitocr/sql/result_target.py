@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _EXAMPLES: Final = 5
+_RIGHT_TO_CREATE: Final = sa.text(
+    "SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace"
+    " WHERE nspname = coalesce(CAST(:schema AS name), current_schema())"
+)
 
 
 class SqlResultTarget:
@@ -39,11 +43,26 @@ class SqlResultTarget:
         :raises TargetError: naming what to change.
         :raises DatabaseError: when the database cannot be reached.
         """
-        schema, name = split_schema(self._described.table)
-        with database_errors(f"preparing the result table {self._described.table!r}"):
-            if not sa.inspect(self._engine).has_table(name, schema):
+        if not self.check():
+            with database_errors(f"creating the result table {self._described.table!r}"):
                 self._create()
-            self._check(sa.inspect(self._engine), name, schema)
+            self.check()
+
+    def check(self) -> bool:
+        """Check that the table can take the rows, or can be created. Changes nothing.
+
+        :return: whether there is one.
+        :raises TargetError: naming what to change.
+        :raises DatabaseError: when the database cannot be reached.
+        """
+        schema, name = split_schema(self._described.table)
+        with database_errors(f"looking at the result table {self._described.table!r}"):
+            inspector = sa.inspect(self._engine)
+            if not inspector.has_table(name, schema):
+                self._require_right_to_create(schema)
+                return False
+            self._require_columns_and_key(inspector, name, schema)
+            return True
 
     def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
         """Return what the table says of these rows already."""
@@ -95,12 +114,26 @@ class SqlResultTarget:
                 return
             if isinstance(error, OperationalError) and self._engine.dialect.name != "sqlite":
                 raise
-            raise TargetError(
-                f"the result table {self._described.table!r} could not be created: {describe(error)};"
-                " create its schema, or grant the connection's user the right to create tables"
-            ) from None
+            raise self._not_creatable(describe(error)) from None
 
-    def _check(self, inspector: sa.Inspector, name: str, schema: str | None) -> None:
+    def _require_right_to_create(self, schema: str | None) -> None:
+        """Refuse what would not work, where a database can tell without trying it."""
+        if self._engine.dialect.name != "postgresql":
+            return
+        with self._engine.connect() as connection:
+            granted = connection.execute(_RIGHT_TO_CREATE, {"schema": schema}).scalar_one_or_none()
+        if granted is None:
+            raise self._not_creatable(f"there is no schema {schema!r}" if schema else "no schema is current")
+        if not granted:
+            raise self._not_creatable("the connection's user may not create tables in its schema")
+
+    def _not_creatable(self, reason: str) -> TargetError:
+        return TargetError(
+            f"the result table {self._described.table!r} could not be created: {reason};"
+            " create its schema, or grant the connection's user the right to create tables"
+        )
+
+    def _require_columns_and_key(self, inspector: sa.Inspector, name: str, schema: str | None) -> None:
         found = {column["name"] for column in inspector.get_columns(name, schema)}
         missing = [column.name for column in self._table.columns if column.name not in found]
         if missing:

@@ -199,14 +199,35 @@ def test_user_without_the_right_to_create_is_told_so(
         connection.commit()  # type: ignore[attr-defined]
 
     told = _refusal(restricted, "closed.permits")
-    assert "permission denied" in told
+    assert "may not create tables in its schema" in told
     assert "grant the connection's user the right to create tables" in told
+
+
+def test_checking_tells_whether_there_is_a_table_and_creates_none(database: sa.Engine) -> None:
+    target = _target(database)
+    assert not target.check()
+    assert not sa.inspect(database).has_table("permits")
+    target.prepare()
+    assert target.check()
+
+
+def test_checking_refuses_what_preparing_would(database: sa.Engine) -> None:
+    _execute(database, "CREATE TABLE permits (image_key text, status text)")
+    with pytest.raises(TargetError, match="exists already, but lacks"):
+        _target(database).check()
+
+
+@on_postgresql
+@pytest.mark.parametrize("schema", ["nowhere", "No'where", 'no"where'])
+def test_checking_a_table_in_a_missing_schema_asks_for_the_schema(database: sa.Engine, schema: str) -> None:
+    with pytest.raises(TargetError, match=r"there is no schema .*; create its schema"):
+        _target(database, f"{schema}.permits").check()
 
 
 def test_unreachable_database_is_said_to_be_so(new_engine: Callable[..., sa.Engine]) -> None:
     engine = new_engine("postgresql+psycopg://me:hidden@127.0.0.1:1/warehouse")
     with pytest.raises(
-        DatabaseError, match=r"preparing the result table 'permits' failed: .*refused"
+        DatabaseError, match=r"looking at the result table 'permits' failed: .*refused"
     ) as caught:
         _target(engine).prepare()
     assert "hidden" not in str(caught.value)
