@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -32,6 +32,8 @@ __all__ = [
     "ResultTable",
     "shards",
 ]
+
+_DEFAULT_POOL: Final = "default_pool"
 
 
 class MainlandPermitOcrOperator(BaseOperator):
@@ -128,6 +130,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         :return: the summary: counts by status and error code, calls, elapsed time, rate reached.
         """
         self._stop = threading.Event()
+        self._warn_of_default_pool()
         part = f" (shard {self.shard})" if self.shard else ""
         self.log.info(f"From {self.source}{part} to {self.target}")
         try:
@@ -152,6 +155,15 @@ class MainlandPermitOcrOperator(BaseOperator):
         mapped = getattr(context.get("ti"), "map_index", -1) >= 0
         if self.shard and mapped and not context.get("map_index_template"):
             context["map_index_template"] = "shard {{ task.shard }}"
+
+    def _warn_of_default_pool(self) -> None:
+        if self.pool == _DEFAULT_POOL:
+            self.log.warning(
+                f"This task runs in {_DEFAULT_POOL}, so nothing keeps it and other tasks together within the"
+                " account's quota; create a pool with a slot per request that the account may send in a"
+                " second, and give it to the task: pool='tencent_permit_ocr'. To check it: airflow permitocr"
+                " check"
+            )
 
     def _run(self, run_id: str, stop: threading.Event) -> RunSummary:
         from airflow_provider_permitocr.core.pipeline import Pipeline

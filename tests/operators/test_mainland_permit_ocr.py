@@ -192,3 +192,20 @@ def test_templates_are_rendered_into_copies(
     assert (task.source.table, task.source.conn_id, task.source.since) == ("images", "lake", "2026-01-01")  # type: ignore[union-attr]
     assert source.table == "{{ params.table }}"
     assert (rendered_query.sql, rendered_query.parameters) == ("SELECT 1 FROM images", {"day": "2026-01-01"})
+
+
+@pytest.mark.parametrize(("pool", "warned"), [(None, True), ("tencent_permit_ocr", False)])
+def test_a_task_in_the_default_pool_is_told_that_nothing_keeps_the_quota(
+    execute: Execute,
+    connected: RunningEmulator,
+    image_list: ImageList,
+    capfd: pytest.CaptureFixture[str],
+    pool: str | None,
+    warned: bool,
+) -> None:
+    image_list(1)
+
+    execute(pool=pool)
+
+    warnings = [line for line in capfd.readouterr().out.splitlines() if "[warning" in line]
+    assert any("default_pool" in each and "pool='tencent_permit_ocr'" in each for each in warnings) is warned
