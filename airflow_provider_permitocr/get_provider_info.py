@@ -39,6 +39,7 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": _CONNECTION_FIELDS,
             }
         ],
+        "cli": [f"{_PACKAGE}.cli.definition.get_permitocr_cli_commands"],
     }
 
 

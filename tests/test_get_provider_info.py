@@ -61,5 +61,12 @@ def test_the_form_names_the_keys_as_the_console_does(form: ConnectionHookMetaDat
     assert shown.password.title == "SecretKey"
 
 
+def test_airflow_takes_up_the_command() -> None:
+    from airflow.cli.cli_parser import ALL_COMMANDS_DICT
+
+    subcommands: Any = ALL_COMMANDS_DICT["permitocr"].subcommands  # type: ignore[union-attr]
+    assert [each.name for each in subcommands] == ["check"]
+
+
 def test_there_is_one_version() -> None:
     assert get_provider_info()["versions"] == [__version__] == [version("airflow-provider-permitocr")]

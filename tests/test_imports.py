@@ -15,15 +15,16 @@ import airflow_provider_permitocr
 
 NAME = airflow_provider_permitocr.__name__
 PACKAGE = Path(airflow_provider_permitocr.__file__).parent
-PARTS = {"core", "tencent", "sql", "hooks", "operators", "links", "plugins", "emulator"}
+PARTS = {"core", "tencent", "sql", "hooks", "operators", "links", "plugins", "emulator", "cli"}
 OUTSIDE = {"airflow", "tencentcloud", "sqlalchemy"}
 #: What each part never imports, lazily or for types alone either.
 NEVER: dict[str, set[str]] = {
     "core": OUTSIDE | {f"{NAME}.{part}" for part in PARTS - {"core"}},
     "tencent": {"airflow", "sqlalchemy"} | {f"{NAME}.{part}" for part in PARTS - {"core", "tencent"}},
     "sql": {"airflow", "tencentcloud"} | {f"{NAME}.{part}" for part in PARTS - {"core", "sql"}},
-    "hooks": {f"{NAME}.{part}" for part in ("operators", "links", "plugins", "emulator")},
-    "operators": {"tencentcloud", f"{NAME}.emulator"},
+    "hooks": {f"{NAME}.{part}" for part in ("operators", "links", "plugins", "emulator", "cli")},
+    "operators": {"tencentcloud", f"{NAME}.emulator", f"{NAME}.cli"},
+    "cli": {"tencentcloud", f"{NAME}.emulator", f"{NAME}.tencent"},
     "emulator": {"airflow", "tencentcloud", "sqlalchemy", "pandas"},
 }
 
@@ -115,6 +116,30 @@ def test_importing_the_operator_in_a_dag_file_loads_nothing_heavy() -> None:
     assert outcome.returncode == 0, outcome.stderr
     heavy = {"pandas", "numpy", "tencentcloud", "requests", "urllib3", "sqlalchemy", "PIL", "aiohttp"}
     assert set(outcome.stdout.split()) & heavy == set()
+
+
+def test_the_rules_of_the_check_need_no_airflow() -> None:
+    program = (
+        "import sys, importlib\n"
+        "sys.modules['airflow'] = None\n"
+        "for module in sys.argv[1:]: importlib.import_module(module)\n"
+    )
+    modules = [f"{NAME}.cli.{each}" for each in ("findings", "pool_rules", "shard_rules", "report")]
+    outcome = run_python(program, *modules)
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+
+
+def test_what_every_airflow_command_imports_for_its_parser_is_light() -> None:
+    program = (
+        "import sys, airflow.cli.cli_config\n"
+        "before = set(sys.modules)\n"
+        f"import {NAME}.cli.definition\n"
+        "print(*sorted(set(sys.modules) - before))\n"
+    )
+    outcome = run_python(program)
+    assert outcome.returncode == 0, outcome.stderr
+    light = {NAME, f"{NAME}.cli", f"{NAME}.cli.definition", f"{NAME}.core", f"{NAME}.core.api"}
+    assert set(outcome.stdout.split()) <= light
 
 
 def test_importing_the_package_itself_loads_nothing_of_it() -> None:

@@ -1,0 +1,83 @@
+"""``airflow permitocr check``: reads what Airflow knows, has it looked at, and prints what was found."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from airflow.utils.cli import suppress_logs_and_warning
+from airflow.utils.providers_configuration_loader import providers_configuration_loaded
+
+from airflow_provider_permitocr.cli.dags import DagFiles, read_dags, read_pools
+from airflow_provider_permitocr.cli.findings import Finding, Verdict
+from airflow_provider_permitocr.cli.inspection import Inspection
+from airflow_provider_permitocr.cli.report import findings_block, summary, task_block
+from airflow_provider_permitocr.sql.errors import DatabaseError, database_errors
+
+if TYPE_CHECKING:
+    import argparse
+
+_WIDEST = 120
+
+
+@suppress_logs_and_warning
+@providers_configuration_loaded
+def check(arguments: argparse.Namespace) -> None:
+    """Run the command, and end the process with its status.
+
+    :param arguments: as ``cli/definition.py`` describes them.
+    :raises SystemExit: 0 when nothing is wrong, 1 when something is, 2 for a DAG that is not there.
+    """
+    # As Airflow's own commands about connections do: else those in its database are not seen.
+    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+    files = read_dags()
+    if arguments.dag_id is not None and arguments.dag_id not in files.dag_ids:
+        sys.exit(_say_that_there_is_no_dag(arguments.dag_id, files))
+    sys.exit(_check(files, arguments))
+
+
+def _check(files: DagFiles, arguments: argparse.Namespace) -> int:
+    chosen = [task for task in files.tasks if arguments.dag_id in (None, task.dag_id)]
+    general = list(files.findings) if arguments.dag_id is None else []
+    pools: dict[str, int] | None = None
+    try:
+        with database_errors("reading the pools"):
+            pools = read_pools()
+    except DatabaseError as error:
+        general.append(_metadata_unreadable(error))
+    inspection = Inspection(files.tasks, pools, arguments.quota, ask=not arguments.offline)
+    width = min(shutil.get_terminal_size((_WIDEST, 0)).columns, _WIDEST)
+    found = list(general)
+    if general:
+        _print(findings_block(general, width))
+    for task in chosen:
+        findings = inspection.findings(task)
+        found += findings
+        _print(task_block(task, findings, width))
+    _print(summary(found, chosen))
+    return int(any(finding.verdict is Verdict.WRONG for finding in found))
+
+
+def _metadata_unreadable(error: DatabaseError) -> Finding:
+    return Finding(
+        Verdict.WRONG,
+        "Airflow",
+        f"its database cannot be read, so pools are not checked: {error}",
+        remedy="run this command where the scheduler runs, with its configuration, and after airflow db"
+        " migrate",
+    )
+
+
+def _say_that_there_is_no_dag(dag_id: str, files: DagFiles) -> int:
+    close = difflib.get_close_matches(dag_id, files.dag_ids, n=2)
+    hint = f"; did you mean {' or '.join(close)}?" if close else ""
+    sys.stderr.write(f"There is no DAG {dag_id!r}{hint}\n{findings_block(files.findings, _WIDEST)}")
+    return 2
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

@@ -1,0 +1,77 @@
+"""Reads DAG files and pools as the scheduler knows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_permitocr.cli.findings import Finding, OcrTask, Verdict
+from airflow_provider_permitocr.cli.ocr_tasks import is_ocr_task, read_task
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.bundles.base import BaseDagBundle
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk import DAG
+
+
+@dataclass(frozen=True)
+class DagFiles:
+    """All DAGs of this Airflow.
+
+    :param tasks: their tasks of the operator, or of a subclass of it.
+    :param findings: bundles and files that could not be read.
+    """
+
+    dag_ids: tuple[str, ...]
+    tasks: tuple[OcrTask, ...]
+    findings: tuple[Finding, ...]
+
+
+def read_dags() -> DagFiles:
+    """Parse the DAG files of every bundle, without writing to Airflow's database."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+
+    dags: list[DAG] = []
+    findings: list[Finding] = []
+    manager = DagBundlesManager()  # type: ignore[no-untyped-call]
+    for bundle in manager.get_all_dag_bundles():
+        try:
+            bag = _parse(bundle)
+        except Exception as error:  # noqa: BLE001  each kind of bundle fails in ways of its own
+            message = f"bundle {bundle.name} cannot be read: {type(error).__name__}: {error}"
+            findings.append(Finding(Verdict.WRONG, "DAG files", message))
+            continue
+        dags += bag.dags.values()
+        findings += (_import_error(file, trace) for file, trace in bag.import_errors.items())
+    tasks = [read_task(dag, task) for dag in dags for task in dag.tasks if is_ocr_task(task)]
+    return DagFiles(tuple(dag.dag_id for dag in dags), tuple(tasks), tuple(findings))
+
+
+def read_pools() -> dict[str, int]:
+    """Return the slots of every pool.
+
+    :raises SQLAlchemyError: when Airflow's database cannot be read.
+    """
+    from airflow.models.pool import Pool
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        rows = session.execute(select(Pool.pool, Pool.slots))
+        return {str(name): int(slots) for name, slots in rows}
+
+
+def _parse(bundle: BaseDagBundle) -> DagBag:
+    from airflow.dag_processing.dagbag import BundleDagBag
+
+    bundle.initialize()
+    return BundleDagBag(dag_folder=bundle.path, bundle_path=bundle.path, bundle_name=bundle.name)
+
+
+def _import_error(file: str, trace: str) -> Finding:
+    last_line = trace.strip().rpartition("\n")[2]
+    return Finding(
+        Verdict.WRONG,
+        "DAG files",
+        f"{file} cannot be imported, so nothing in it is checked, and nothing runs: {last_line}",
+    )

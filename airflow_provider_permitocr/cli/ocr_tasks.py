@@ -1,0 +1,160 @@
+"""Reads tasks of the operator out of DAGs, mapped ones with the arguments that the DAG file tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_permitocr.cli.findings import Finding, ImageList, OcrTask, Variant, Verdict, is_template
+from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+    ImageQuery,
+    ImageTable,
+    MainlandPermitOcrOperator,
+    ResultTable,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+#: The scheduler reads these before it expands a task.
+_NOT_MAPPABLE = ("pool", "pool_slots")
+
+
+def is_ocr_task(task: Any) -> bool:
+    """Tell whether a task, plain or mapped, is of the operator or of a subclass."""
+    return issubclass(task.operator_class, MainlandPermitOcrOperator)
+
+
+def read_task(dag: DAG, task: Any) -> OcrTask:
+    """Read what a DAG says of a task, plain or mapped."""
+    findings: list[Finding] = []
+    variants = list(_mapped(task, findings)) if task.is_mapped else [_variant(vars(task), findings)]
+    variants = [replace(each, source=_with_statement(dag, each.source, findings)) for each in variants]
+    limits = {
+        "max_active_tis_per_dagrun": task.max_active_tis_per_dagrun,
+        "max_active_tis_per_dag": task.max_active_tis_per_dag,
+        "max_active_tasks": dag.max_active_tasks,
+    }
+    return OcrTask(
+        dag_id=dag.dag_id,
+        task_id=task.task_id,
+        file=str(dag.relative_fileloc or dag.fileloc),
+        pool=task.pool,
+        pool_slots=task.pool_slots,
+        variants=tuple(variants),
+        limits={name: limit for name, limit in limits.items() if limit is not None},
+        findings=tuple(dict.fromkeys(findings)),
+    )
+
+
+@dataclass(frozen=True)
+class _Arguments:
+    """What one instance of a mapped task is made with.
+
+    :param at_run_time: names of arguments that an upstream task gives.
+    :param all_at_run_time: no more is known than what ``partial()`` was given.
+    """
+
+    known: dict[str, Any] = field(default_factory=dict)
+    at_run_time: frozenset[str] = frozenset()
+    all_at_run_time: bool = False
+
+
+def _mapped(task: Any, findings: list[Finding]) -> Iterator[Variant]:
+    for arguments in _expanded(task.expand_input.value):
+        for name in _NOT_MAPPABLE:
+            if name in arguments.known or name in arguments.at_run_time:
+                message = f"Airflow does not map {name}: what expand() is given for it never takes effect"
+                findings.append(_wrong("pool", message, f"give {name} to partial() instead"))
+        if arguments.at_run_time or arguments.all_at_run_time:
+            names = ", ".join(sorted(arguments.at_run_time)) or "what it is mapped over"
+            findings.append(Finding(Verdict.UNCHECKED, "task", f"{names}: known only at run time"))
+            yield _known_before_a_run(task, arguments)
+            continue
+        try:
+            instance = task.unmap(arguments.known)
+        except Exception as error:  # noqa: BLE001  subclasses refuse arguments in ways of their own
+            findings.append(_wrong("task", f"cannot be mapped: {error}", "correct what expand() is given"))
+        else:
+            yield _variant(vars(instance), findings)
+
+
+def _known_before_a_run(task: Any, arguments: _Arguments) -> Variant:
+    known = task.partial_kwargs | arguments.known
+    if not arguments.all_at_run_time and "tencentcloud_conn_id" not in arguments.at_run_time:
+        known.setdefault("tencentcloud_conn_id", MainlandPermitOcrHook.default_conn_name)
+    return _variant(known, [])
+
+
+def _expanded(value: Any) -> Iterator[_Arguments]:
+    if isinstance(value, Mapping):  # expand(): values by name, of which every combination is made
+        known = {name: _items(values) for name, values in value.items() if _is_literal(values)}
+        at_run_time = set(value) - set(known)
+        for combination in product(*known.values()):
+            yield _separate(dict(zip(known, combination, strict=True)), at_run_time)
+    elif _is_literal(value):  # expand_kwargs(): the arguments of one instance each
+        for arguments in value:
+            is_known = isinstance(arguments, Mapping)
+            yield _separate(arguments, set()) if is_known else _Arguments(all_at_run_time=True)
+    else:
+        yield _Arguments(all_at_run_time=True)
+
+
+def _separate(arguments: Mapping[str, Any], at_run_time: set[str]) -> _Arguments:
+    from airflow.sdk import XComArg
+
+    given = {name for name, value in arguments.items() if isinstance(value, XComArg)}
+    known = {name: value for name, value in arguments.items() if name not in given}
+    return _Arguments(known, frozenset(at_run_time | given))
+
+
+def _is_literal(value: Any) -> bool:
+    from airflow.sdk import XComArg
+
+    return isinstance(value, Sequence | Mapping) and not isinstance(value, XComArg)
+
+
+def _items(values: Any) -> list[Any]:
+    return list(values.items() if isinstance(values, Mapping) else values)
+
+
+def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
+    source, target, rate = (values.get(name) for name in ("source", "target", "max_per_second"))
+    conn_id, shard = values.get("tencentcloud_conn_id"), values.get("shard")
+    if conn_id is not None and not isinstance(conn_id, str):
+        message = "tencentcloud_conn_id: known only at run time"
+        findings.append(Finding(Verdict.UNCHECKED, "connection", message))
+        conn_id = None
+    return Variant(
+        source=source if isinstance(source, ImageTable | ImageQuery) else None,
+        target=target if isinstance(target, ResultTable) else None,
+        tencentcloud_conn_id=conn_id,
+        max_per_second=rate if isinstance(rate, int | float) else None,
+        shard=None if shard is None else str(shard),
+    )
+
+
+def _with_statement(dag: DAG, source: ImageList | None, findings: list[Finding]) -> ImageList | None:
+    """Read the statement of an ``ImageQuery`` that names a file, from where Airflow would read it."""
+    from jinja2 import TemplateError
+
+    endings = tuple(MainlandPermitOcrOperator.template_ext)
+    if not isinstance(source, ImageQuery) or not source.sql.endswith(endings) or is_template(source.sql):
+        return source
+    environment = dag.get_template_env()
+    try:
+        assert environment.loader is not None
+        statement = environment.loader.get_source(environment, source.sql)[0]
+        return replace(source, sql=statement)
+    except (TemplateError, ValueError) as error:
+        message = f"the file {source.sql!r} of the image list cannot be read ({type(error).__name__})"
+        remedy = "put it beside the DAG file, or its directory into the DAG's template_searchpath"
+        findings.append(_wrong("image list", message, remedy))
+        return None
+
+
+def _wrong(subject: str, message: str, remedy: str = "") -> Finding:
+    return Finding(Verdict.WRONG, subject, message, remedy)

@@ -1,0 +1,123 @@
+"""Looks at the image list and the result table, without changing either of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_permitocr.cli.findings import Finding, ImageList, Verdict, is_template
+from airflow_provider_permitocr.core.errors import ConfigurationError, PermitOcrError
+from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+_LIST, _RESULT = "image list", "result table"
+
+
+def check_image_list(source: ImageList) -> list[Finding]:
+    """Check that an image list can be read as described, as a run does before its first call."""
+    templated = _templated(source)
+    findings = [_unchecked(_LIST, templated)] if templated else []
+    if "conn_id" in templated:
+        return findings
+    return [_find(_LIST, source.conn_id, lambda engine: _read_list(engine, source, templated)), *findings]
+
+
+def check_result_table(target: ResultTable) -> list[Finding]:
+    """Check that a result table can take the rows, or can be created."""
+    templated = _templated(target)
+    findings = [_unchecked(_RESULT, templated)] if templated else []
+    if "conn_id" in templated:
+        return findings
+    return [_find(_RESULT, target.conn_id, lambda engine: _read_result(engine, target, templated)), *findings]
+
+
+def _read_list(engine: Engine, source: ImageList, templated: list[str]) -> str:
+    from airflow_provider_permitocr.sql.errors import database_errors
+    from airflow_provider_permitocr.sql.image_source import SqlImageSource
+    from airflow_provider_permitocr.sql.listing import open_listing
+
+    _refuse_missing_file(engine, source.conn_id)
+    named = f"the SELECT on {source.conn_id}" if isinstance(source, ImageQuery) else _named(source)
+    if not templated:
+        return f"{named}: {SqlImageSource(engine, source).check():,} images"
+    with database_errors("reading the image list"), engine.connect() as connection:
+        if isinstance(source, ImageTable) and "table" not in templated:
+            # Without its bounds the whole table would be counted, and keys may well be twice in there.
+            open_listing(connection, replace(source, since=None, until=None))
+            return f"{named} has the columns"
+    return f"connection {source.conn_id} answers"
+
+
+def _read_result(engine: Engine, target: ResultTable, templated: list[str]) -> str:
+    from airflow_provider_permitocr.sql.errors import database_errors
+    from airflow_provider_permitocr.sql.result_target import SqlResultTarget
+
+    if (file := _missing_file(engine)) is not None:
+        return f"{_named(target)} is not there yet, nor is its file {file}; the first run creates both"
+    if "table" in templated:
+        with database_errors("reading the result table"), engine.connect():
+            return f"connection {target.conn_id} answers"
+    if SqlResultTarget(engine, target).check():
+        return f"{_named(target)} has the columns and the key"
+    return f"{_named(target)} is not there yet; the first run creates it"
+
+
+def _find(subject: str, conn_id: str, look: Callable[[Engine], str]) -> Finding:
+    try:
+        with _engine(conn_id) as engine:
+            return Finding(Verdict.OK, subject, look(engine))
+    except PermitOcrError as error:
+        return Finding(Verdict.WRONG, subject, str(error))
+    except Exception as error:  # noqa: BLE001  hooks and drivers of any provider fail in ways of their own
+        # Their own words stay out, but of those about an import: URLs with passwords are among them.
+        words = f": {error}" if isinstance(error, ImportError) else ""
+        return Finding(
+            Verdict.WRONG,
+            subject,
+            f"the hook of connection {conn_id!r} failed with {type(error).__name__}{words}",
+            remedy="install the provider and driver of this connection's type, or correct the connection",
+        )
+
+
+@contextmanager
+def _engine(conn_id: str) -> Iterator[Engine]:
+    from airflow_provider_permitocr.hooks.sql_engine import sql_engine
+
+    engine = sql_engine(conn_id)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _missing_file(engine: Engine) -> str | None:
+    """Name the file of a SQLite database that is not there: opening it would create it."""
+    file = engine.url.database
+    if engine.dialect.name != "sqlite" or not file or file.startswith((":memory:", "file:")):
+        return None
+    return None if Path(file).exists() else file
+
+
+def _refuse_missing_file(engine: Engine, conn_id: str) -> None:
+    if (file := _missing_file(engine)) is not None:
+        raise ConfigurationError(f"connection {conn_id!r} leads to {file}, which does not exist here")
+
+
+def _templated(described: ImageList | ResultTable) -> list[str]:
+    names = [name for name in described.template_fields if is_template(getattr(described, name))]
+    if isinstance(described, ImageQuery):
+        names += [f"parameter {name}" for name, value in described.parameters.items() if is_template(value)]
+    return names
+
+
+def _unchecked(subject: str, templated: list[str]) -> Finding:
+    return Finding(Verdict.UNCHECKED, subject, f"{', '.join(templated)}: templated, so known only in a run")
+
+
+def _named(described: ImageTable | ResultTable) -> str:
+    return f"{described.table} on {described.conn_id}"
