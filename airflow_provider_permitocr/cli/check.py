@@ -42,6 +42,8 @@ def check(arguments: argparse.Namespace) -> None:
 def _check(files: DagFiles, arguments: argparse.Namespace) -> int:
     chosen = [task for task in files.tasks if arguments.dag_id in (None, task.dag_id)]
     general = list(files.findings) if arguments.dag_id is None else []
+    if not chosen:
+        general.append(_without_tasks(files, arguments.dag_id))
     pools: dict[str, int] | None = None
     try:
         with database_errors("reading the pools"):
@@ -59,6 +61,12 @@ def _check(files: DagFiles, arguments: argparse.Namespace) -> int:
         _print(task_block(task, findings, width))
     _print(summary(found, chosen))
     return int(any(finding.verdict is Verdict.WRONG for finding in found))
+
+
+def _without_tasks(files: DagFiles, dag_id: str | None) -> Finding:
+    where = f"the {len(files.dag_ids):,} DAGs of this Airflow" if dag_id is None else f"the DAG {dag_id!r}"
+    message = f"there is no task of MainlandPermitOcrOperator in {where}"
+    return Finding(Verdict.NOTE, "DAG files", message)
 
 
 def _metadata_unreadable(error: DatabaseError) -> Finding:

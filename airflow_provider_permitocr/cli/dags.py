@@ -34,15 +34,18 @@ def read_dags() -> DagFiles:
     dags: list[DAG] = []
     findings: list[Finding] = []
     manager = DagBundlesManager()  # type: ignore[no-untyped-call]
+    # A bundle that cannot be made is left out by Airflow, with no more than a line in the log.
+    unread = dict.fromkeys(manager.get_all_bundle_names(), "its configuration does not work")
     for bundle in manager.get_all_dag_bundles():
         try:
             bag = _parse(bundle)
         except Exception as error:  # noqa: BLE001  each kind of bundle fails in ways of its own
-            message = f"bundle {bundle.name} cannot be read: {type(error).__name__}: {error}"
-            findings.append(Finding(Verdict.WRONG, "DAG files", message))
+            unread[bundle.name] = f"{type(error).__name__}: {error}"
             continue
+        del unread[bundle.name]
         dags += bag.dags.values()
         findings += (_import_error(file, trace) for file, trace in bag.import_errors.items())
+    findings += (_wrong(f"bundle {name} cannot be read: {reason}") for name, reason in unread.items())
     tasks = [read_task(dag, task) for dag in dags for task in dag.tasks if is_ocr_task(task)]
     return DagFiles(tuple(dag.dag_id for dag in dags), tuple(tasks), tuple(findings))
 
@@ -70,8 +73,8 @@ def _parse(bundle: BaseDagBundle) -> DagBag:
 
 def _import_error(file: str, trace: str) -> Finding:
     last_line = trace.strip().rpartition("\n")[2]
-    return Finding(
-        Verdict.WRONG,
-        "DAG files",
-        f"{file} cannot be imported, so nothing in it is checked, and nothing runs: {last_line}",
-    )
+    return _wrong(f"{file} cannot be imported, so nothing in it is checked, and nothing runs: {last_line}")
+
+
+def _wrong(message: str) -> Finding:
+    return Finding(Verdict.WRONG, "DAG files", message)

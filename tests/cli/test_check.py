@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -165,9 +166,50 @@ def test_a_wrong_call_ends_with_status_2(
     assert message in said
 
 
-def test_an_airflow_without_such_tasks_has_nothing_wrong(check: Check, write_dag: WriteDag) -> None:
+def test_where_there_is_no_such_task_this_is_said(check: Check, write_dag: WriteDag) -> None:
     write_dag("task(lambda: None, task_id='other')()")
-    assert check() == (0, "0 tasks in 0 DAGs looked at: nothing wrong.\n")
+    for words, where in ([], "the 1 DAGs of this Airflow"), (["permits"], "the DAG 'permits'"):
+        status, said = check(*words)
+        assert status == 0
+        assert f"no task of MainlandPermitOcrOperator in {where}" in said
+        assert said.endswith("0 tasks in 0 DAGs looked at: nothing wrong, 1 note.\n")
+
+
+def test_a_bundle_that_cannot_be_read_is_wrong(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.dag_processing.bundles.local import LocalDagBundle
+
+    def refuse(bundle: LocalDagBundle) -> None:
+        raise OSError("no route to it")
+
+    monkeypatch.setattr(LocalDagBundle, "initialize", refuse)
+    status, said = check()
+    assert status == 1
+    assert "bundle tests cannot be read: OSError: no route to it" in said
+
+
+def test_a_bundle_that_is_configured_wrongly_is_wrong(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    local = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    bundles = [{"name": "tests", "classpath": local, "kwargs": {"no_such_argument": 1}}]
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps(bundles))
+    status, said = check()
+    assert status == 1
+    assert "bundle tests cannot be read: its configuration does not work" in said
+
+
+@pytest.mark.usefixtures("account", "lake")
+def test_what_only_a_run_knows_is_told_as_unchecked(
+    check: Check, write_dag: WriteDag, set_pool: SetPool
+) -> None:
+    set_pool("tencent_permit_ocr", 20)
+    write_dag(
+        "lists = task(lambda: [], task_id='lists')()",
+        "MainlandPermitOcrOperator.partial(task_id='a', target=RESULT, pool='tencent_permit_ocr')"
+        ".expand(source=lists)",
+    )
+    status, said = check("--offline")
+    assert status == 0
+    assert "source: known only at run time" in said
+    assert said.endswith("1 task in 1 DAG looked at: nothing wrong, 1 unchecked.\n")
 
 
 @pytest.mark.usefixtures("account", "lake")

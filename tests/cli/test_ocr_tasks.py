@@ -39,6 +39,15 @@ def test_a_plain_task_has_one_variant(read: Callable[..., OcrTask]) -> None:
     assert (variant.tencentcloud_conn_id, variant.shard) == ("tencentcloud_default", None)
 
 
+def test_limits_of_the_dag_and_of_the_task_are_read(write_dag: WriteDag, airflow_metadata: None) -> None:
+    write_dag(
+        "MainlandPermitOcrOperator(task_id='a', **TABLES, max_active_tis_per_dag=2)",
+        arguments="schedule=None, max_active_tasks=3",
+    )
+    (task,) = read_dags().tasks
+    assert task.limits == {"max_active_tis_per_dag": 2, "max_active_tasks": 3}
+
+
 def test_tasks_of_other_operators_are_left_alone(write_dag: WriteDag, airflow_metadata: None) -> None:
     write_dag("task(lambda: None, task_id='other')()")
     files = read_dags()
