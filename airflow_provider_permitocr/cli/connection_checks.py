@@ -13,6 +13,12 @@ from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitO
 _SUBJECT = "connection"
 #: Codes of the SDK for faults on the way; all others are answers of the service.
 _ON_THE_WAY = ("Client", "ServerNetworkError")
+#: By code, the narrower before the wider.
+_REMEDIES = {
+    "AuthFailure.SignatureExpire": "set this machine's clock right",
+    "AuthFailure.TokenFailure": "temporary credentials have ended: renew SecretId, SecretKey and token",
+    "AuthFailure": "correct SecretId, SecretKey and site of the connection",
+}
 _LONGEST_MESSAGE = 160
 
 
@@ -57,8 +63,8 @@ def _credentials(conn_id: str) -> Finding:
     if valid:
         return Finding(Verdict.OK, _SUBJECT, f"{conn_id}: {message}")
     if not message.startswith(_ON_THE_WAY):
-        remedy = "correct SecretId, SecretKey and site of the connection"
-        return Finding(Verdict.WRONG, _SUBJECT, f"{conn_id}: {message}", remedy)
+        remedies = (remedy for code, remedy in _REMEDIES.items() if message.startswith(code))
+        return Finding(Verdict.WRONG, _SUBJECT, f"{conn_id}: {message}", next(remedies, ""))
     if "@" in (hook.client_options.proxy or ""):
         # The words of a library that could not make sense of the proxy's URL, password included.
         message = message.partition(":")[0]

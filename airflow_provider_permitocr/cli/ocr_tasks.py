@@ -72,7 +72,7 @@ def _mapped(task: Any, findings: list[Finding]) -> Iterator[Variant]:
         if arguments.at_run_time or arguments.all_at_run_time:
             names = ", ".join(sorted(arguments.at_run_time)) or "what it is mapped over"
             findings.append(Finding(Verdict.UNCHECKED, "task", f"{names}: known only at run time"))
-            yield _known_before_a_run(task, arguments)
+            yield _known_before_a_run(task, arguments, findings)
             continue
         try:
             instance = task.unmap(arguments.known)
@@ -82,11 +82,11 @@ def _mapped(task: Any, findings: list[Finding]) -> Iterator[Variant]:
             yield _variant(vars(instance), findings)
 
 
-def _known_before_a_run(task: Any, arguments: _Arguments) -> Variant:
+def _known_before_a_run(task: Any, arguments: _Arguments, findings: list[Finding]) -> Variant:
     known = task.partial_kwargs | arguments.known
     if not arguments.all_at_run_time and "tencentcloud_conn_id" not in arguments.at_run_time:
         known.setdefault("tencentcloud_conn_id", MainlandPermitOcrHook.default_conn_name)
-    return _variant(known, [])
+    return _variant(known, findings)
 
 
 def _expanded(value: Any) -> Iterator[_Arguments]:
@@ -128,6 +128,9 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
         message = "tencentcloud_conn_id: known only at run time"
         findings.append(Finding(Verdict.UNCHECKED, "connection", message))
         conn_id = None
+    if is_template(shard):
+        findings.append(Finding(Verdict.UNCHECKED, "shards", "shard: templated, so known only in a run"))
+        shard = None
     return Variant(
         source=source if isinstance(source, ImageTable | ImageQuery) else None,
         target=target if isinstance(target, ResultTable) else None,

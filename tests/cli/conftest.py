@@ -17,15 +17,12 @@ SetConnection = Callable[..., None]
 
 HEAD = """
 from airflow.sdk import DAG, task, task_group
-from airflow_provider_permitocr.core.shard import shards
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
-    ImageQuery, ImageTable, MainlandPermitOcrOperator, ResultTable,
+    ImageQuery, ImageTable, MainlandPermitOcrOperator, ResultTable, shards,
 )
 
-class Sharded(MainlandPermitOcrOperator):
-    def __init__(self, *, shard=None, **arguments):
-        super().__init__(**arguments)
-        self.shard = shard
+class Nightly(MainlandPermitOcrOperator):
+    pass
 
 LIST = ImageTable("permit_images", conn_id="lake", key="image_id", image="image")
 RESULT = ResultTable("permits", conn_id="lake")
@@ -71,7 +68,7 @@ def dag_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def write_dag(dag_folder: Path) -> Callable[..., None]:
-    """Write the file of a DAG with these lines in it; they know ``TABLES`` and the subclass ``Sharded``."""
+    """Write the file of a DAG with these lines in it; they know ``TABLES`` and the subclass ``Nightly``."""
 
     def write(*lines: str, dag_id: str = "permits", arguments: str = "schedule=None") -> None:
         body = "\n".join(f"    {line}" for line in lines)

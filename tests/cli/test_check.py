@@ -87,7 +87,7 @@ def test_everything_wrong_is_told_and_ends_with_status_1(
         "MainlandPermitOcrOperator(task_id='stuck', **TABLES, pool='small', pool_slots=5)",
         "other = ResultTable('permit_images', conn_id='lake')",
         "MainlandPermitOcrOperator(task_id='default', source=LIST, target=other)",
-        "Sharded.partial(task_id='half', **TABLES, pool='small').expand(shard=shards(4)[:2])",
+        "Nightly.partial(task_id='half', **TABLES, pool='small').expand(shard=shards(4)[:2])",
     )
 
     status, said = check()

@@ -7,6 +7,7 @@ import pytest
 from airflow_provider_permitocr.cli.connection_checks import check_connection, read_account
 from airflow_provider_permitocr.cli.findings import Verdict
 from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 
 SetConnection = Callable[..., None]
 Connect = Callable[..., None]
@@ -31,6 +32,26 @@ def test_wrong_credentials_are_told_with_the_fields_to_correct(
     assert "AuthFailure" in finding.message
     assert "correct SecretId, SecretKey and site" in finding.remedy
     assert "not-the-secret-key" not in f"{finding}"
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        ("AuthFailure.SignatureExpire", "clock"),
+        ("AuthFailure.TokenFailure", "token"),
+        ("AuthFailure.SecretIdNotFound", "site"),
+        ("InternalError", ""),
+    ],
+)
+def test_each_refusal_has_a_remedy_of_its_own(
+    set_connection: SetConnection, monkeypatch: pytest.MonkeyPatch, code: str, remedy: str
+) -> None:
+    set_connection("tc", conn_type="tencentcloud", login="AKIDx", password="k")
+    monkeypatch.setattr(MainlandPermitOcrHook, "test_connection", lambda hook: (False, f"{code}: refused"))
+    finding = check_connection("tc", ask=True)
+    assert finding.message == f"tc: {code}: refused"
+    assert remedy in finding.remedy
+    assert bool(finding.remedy) is bool(remedy)
 
 
 def test_without_asking_only_the_fields_are_read(set_connection: SetConnection) -> None:

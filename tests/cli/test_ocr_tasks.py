@@ -58,7 +58,7 @@ def test_a_task_in_a_group_and_of_a_subclass_is_found(read: Callable[..., OcrTas
     task = read(
         "@task_group",
         "def night():",
-        "    Sharded(task_id='a', shard='1/2', **TABLES)",
+        "    Nightly(task_id='a', shard='1/2', **TABLES)",
         "night()",
     )
     assert task.task_id == "night.a"
@@ -68,7 +68,7 @@ def test_a_task_in_a_group_and_of_a_subclass_is_found(read: Callable[..., OcrTas
 def test_a_mapped_task_has_a_variant_for_every_combination(read: Callable[..., OcrTask]) -> None:
     task = read(
         "targets = [ResultTable(f'permits_{n}', 'lake') for n in range(3)]",
-        "Sharded.partial(task_id='a', source=LIST, pool='p', pool_slots=2, max_active_tis_per_dagrun=4)"
+        "Nightly.partial(task_id='a', source=LIST, pool='p', pool_slots=2, max_active_tis_per_dagrun=4)"
         ".expand(shard=shards(2), target=targets)",
     )
     found = {(each.shard, each.target.table) for each in task.variants if each.target}
@@ -79,7 +79,7 @@ def test_a_mapped_task_has_a_variant_for_every_combination(read: Callable[..., O
 
 def test_arguments_mapped_one_by_one_are_read(read: Callable[..., OcrTask]) -> None:
     task = read(
-        "Sharded.partial(task_id='a', source=LIST)"
+        "Nightly.partial(task_id='a', source=LIST)"
         ".expand_kwargs([{'target': RESULT, 'shard': '1/1', 'max_per_second': 4}])",
     )
     (variant,) = task.variants
@@ -121,6 +121,19 @@ def test_a_connection_of_a_mapped_group_is_known_only_at_run_time(read: Callable
     )
     assert task.accounts == ()
     assert messages(task) == [(Verdict.UNCHECKED, "tencentcloud_conn_id: known only at run time")]
+
+
+def test_a_templated_shard_is_known_only_in_a_run(read: Callable[..., OcrTask]) -> None:
+    task = read("MainlandPermitOcrOperator(task_id='a', **TABLES, shard='{{ params.shard }}')")
+    assert messages(task) == [(Verdict.UNCHECKED, "shard: templated, so known only in a run")]
+    assert task.variants[0].shard is None
+
+
+def test_a_shard_that_there_is_not_is_told(read: Callable[..., OcrTask]) -> None:
+    task = read("Nightly.partial(task_id='a', **TABLES).expand(shard=['1/4', '5/4'])")
+    (finding,) = task.findings
+    assert finding.verdict is Verdict.WRONG
+    assert "there is no shard 5/4" in finding.message
 
 
 @pytest.mark.parametrize("mapped", ["expand(pool=['p'])", "expand_kwargs([{'pool_slots': 2}])"])
