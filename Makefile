@@ -35,7 +35,7 @@ accuracy: $(STAMP) ## Report how many drawn fields the emulator reads back, by f
 test-floors: .venv-floors/.installed tccli sdk-packages ## Run all tests with the oldest packages that setup.cfg allows
 	.venv-floors/bin/python -m pytest
 
-.venv-floors/.installed: setup.cfg pyproject.toml constraints-floors.txt | $(UV)
+.venv-floors/.installed: setup.cfg pyproject.toml constraints-floors.txt airflow_provider_permitocr/__init__.py | $(UV)
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-floors
 	@$(UV) pip install --quiet --python .venv-floors/bin/python -c constraints-floors.txt -e '.[emulator,demo,dev]'
 	@touch $@
@@ -49,7 +49,8 @@ $(UV):
 	if [ -z "$$python" ]; then echo "Python 3.11 to 3.14 is needed; install it, or name it: make PYTHON=/path/to/python"; exit 1; fi; \
 	$$python -m venv .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
 
-$(STAMP): setup.cfg pyproject.toml constraints.txt | $(UV)
+# The package itself says its version, which is part of what is installed.
+$(STAMP): setup.cfg pyproject.toml constraints.txt airflow_provider_permitocr/__init__.py | $(UV)
 	@echo "Installing into .venv ..."
 	@$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[emulator,demo,dev]'
 	@touch $@
