@@ -104,13 +104,21 @@ class PacedCaller:
                 self._limiter.acquire(self._stop)
             with self._count:
                 self.calls += 1
-            return send()
+            return self._send(send)
 
     def _prepare(self, load: Callable[[], PermitRequest]) -> Call:
         started_at = self._clock()
         send = self._client.prepare(load())
         self._preparing.took(self._clock() - started_at)
         return send
+
+    def _send(self, send: Call) -> PermitResponse:
+        try:
+            return send()
+        except CallError as error:
+            if error.decision is Decision.ACCOUNT:
+                self._stop.set()  # in here, before another takes its place in flight
+            raise
 
     def _slow_down(self, error: CallError) -> None:
         with self._count:

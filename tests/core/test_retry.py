@@ -125,6 +125,17 @@ def test_what_repeating_cannot_change_is_not_repeated(caller: NewCaller, decisio
     assert paced.calls == 1
 
 
+def test_a_fault_of_the_account_stops_all_others_at_once(clock: FakeClock) -> None:
+    stop = threading.Event()
+    limiter = RateLimiter(PACE, clock=clock, sleep=clock.sleep)
+    paced = PacedCaller(ScriptedClient(Decision.ACCOUNT), limiter, PACE, CallRetry(), stop, sleep=clock.sleep)
+    with pytest.raises(CallError):
+        paced.call(load)
+    with pytest.raises(RunStoppedError):
+        paced.call(load)
+    assert paced.calls == 1
+
+
 def test_a_call_is_signed_anew_once_and_without_a_wait(caller: NewCaller, waits: Waits) -> None:
     paced = caller(ScriptedClient(Decision.REPAIR, None), attempts=1)
     assert paced.call(load) is ANSWER

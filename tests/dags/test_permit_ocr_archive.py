@@ -27,8 +27,10 @@ def test_four_shards_recognize_each_image_once_and_are_labelled(
 
     assert done.state == "success"
     with warehouse.connect() as connection:
-        numbers = dict(connection.execute(sa.text("SELECT image_key, number FROM permits")).tuples())
-    assert numbers == {key: specimen.fields["Number"] for key, specimen in images.items()}
+        rows = connection.execute(sa.text("SELECT image_key, number FROM permits")).all()
+    assert {row.image_key: row.number for row in rows} == {
+        key: specimen.fields["Number"] for key, specimen in images.items()
+    }
     assert emulator.stats()["calls"] == len(images)
     tasks = sorted(done.get_task_instances(), key=lambda each: each.map_index)
     assert [each.rendered_map_index for each in tasks] == [f"shard {number}/4" for number in (1, 2, 3, 4)]

@@ -74,7 +74,7 @@ def test_a_rendered_shard_that_there_is_not_fails_the_task_at_once(
 ) -> None:
     image_list(1)
     task = operator(shard="{{ params.number }}/4")
-    task.render_template_fields({"params": {"number": 5}})  # type: ignore[typeddict-item]
+    task.render_template_fields({"params": {"number": 5}})
 
     with pytest.raises(AirflowFailException, match="no shard 5/4"):
         task.execute({"run_id": "run-1"})
