@@ -6,10 +6,10 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 STAMP := .venv/.installed
 
-.PHONY: help demo demo-ui test lint format accuracy test-floors install constraints tccli sdk-packages wheel clean
+.PHONY: help demo demo-ui test test-distributed lint format accuracy test-floors install constraints tccli sdk-packages wheel clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 demo: $(STAMP) ## Run the main job for real: PostgreSQL, Airflow's scheduler, an emulator that reads pixels
 	@$(BIN)/python -m demo
@@ -19,6 +19,16 @@ demo-ui: $(STAMP) ## The same, and leave Airflow's UI up until Ctrl-C
 
 test: lint tccli sdk-packages ## Set up, check types and style, run all tests
 	$(BIN)/python -m pytest
+
+test-distributed: .venv/.distributed ## Prove quota and recovery on Celery: two DAGs, two workers, one of them killed
+	$(BIN)/python -m distributed --images $(IMAGES)
+
+# How many: 4,000 take six minutes.
+IMAGES ?= 4000
+
+.venv/.distributed: $(STAMP)
+	@$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[distributed]'
+	@touch $@
 
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import httpx
 
+_LOG_LINES: Final = 40
 _UNFINISHED: Final = ("queued", "running")
 #: Parts of a log entry that are not worth a place in its line.
 _SHOWN_OTHERWISE: Final = {"timestamp", "level", "event", "error_detail", "logger", "filename", "lineno"}
@@ -25,11 +26,15 @@ class TaskState:
     """One task of a run.
 
     :param try_number: its latest try, from 1.
+    :param map_index: which one of a mapped task; -1 of any other.
+    :param started: when its latest try started.
     """
 
     task_id: str
     state: str | None
     try_number: int
+    map_index: int = -1
+    started: datetime | None = None
 
 
 class AirflowApi:
@@ -116,9 +121,7 @@ class AirflowApi:
     def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
         """Return the tasks of a run."""
         answer = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
-        return [
-            TaskState(task["task_id"], task["state"], task["try_number"]) for task in answer["task_instances"]
-        ]
+        return [_task_state(task) for task in answer["task_instances"]]
 
     def result(self, dag_id: str, run_id: str, task_id: str) -> Any:
         """Return what a task returned, ``None`` if nothing."""
@@ -129,7 +132,17 @@ class AirflowApi:
     def log(self, dag_id: str, run_id: str, task: TaskState) -> list[str]:
         """Return the lines of a task's log."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
-        return [_readable(entry) for entry in self._call("GET", path)["content"]]
+        answer = self._call("GET", path, params={"map_index": task.map_index})
+        return [_readable(entry) for entry in answer["content"]]
+
+    def why_failed(self, dag_id: str, run_id: str) -> str:
+        """Return what there is to say about a failed run: its failed tasks and the end of their logs."""
+        parts = [f"The DAG run {run_id} of {dag_id} failed."]
+        for task in self.tasks(dag_id, run_id):
+            if task.state not in ("success", "skipped"):
+                lines = self.log(dag_id, run_id, task) if task.try_number else []
+                parts += [f"Task {task.task_id} is {task.state}. The end of its log:", *lines[-_LOG_LINES:]]
+        return "\n".join(parts)
 
     def _put(self, collection: str, name: str, content: Mapping[str, Any]) -> None:
         if self._find(f"{collection}/{name}") is None:
@@ -143,6 +156,17 @@ class AirflowApi:
 
     def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         return _content(self._client.request(method, path, **arguments))
+
+
+def _task_state(task: Mapping[str, Any]) -> TaskState:
+    started = task["start_date"]
+    return TaskState(
+        task["task_id"],
+        task["state"],
+        task["try_number"],
+        task["map_index"],
+        datetime.fromisoformat(started) if started else None,
+    )
 
 
 def _content(answer: httpx.Response) -> dict[str, Any]:

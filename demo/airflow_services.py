@@ -7,16 +7,16 @@ import os
 import secrets
 import signal
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import psutil
 
 from demo.ports import HOST
-from demo.postgres import EmbeddedPostgres
 from demo.processes import Service, end, spawn
 
 METADATA_DATABASE: Final = "airflow"
@@ -27,6 +27,22 @@ _GRACE_SECONDS: Final = 6.0
 _DROPPED_PREFIXES: Final = ("AIRFLOW", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
+class DatabaseServer(Protocol):
+    """A PostgreSQL server that takes the metadata database; see `EmbeddedPostgres`."""
+
+    def dsn(self, database: str, driver: str = "") -> str:
+        """Return a URI for a database."""
+        ...
+
+    def create_database(self, name: str, *, anew: bool = False) -> None:
+        """Create a database unless it exists."""
+        ...
+
+    def airflow_connection(self, database: str) -> dict[str, str | int]:
+        """Return the parts of an Airflow connection to a database."""
+        ...
+
+
 @dataclass(frozen=True)
 class AirflowOptions:
     """What this Airflow is made of.
@@ -34,11 +50,13 @@ class AirflowOptions:
     :param home: ``AIRFLOW_HOME``; made if missing.
     :param dags: folder with the DAG files.
     :param port: port of the API server and UI.
+    :param settings: further settings, e.g. ``{"CORE__EXECUTOR": "CeleryExecutor"}``.
     """
 
     home: Path
     dags: Path
     port: int
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.dags.is_dir():
@@ -57,7 +75,7 @@ class AirflowServices:
     :param postgres: a running server; takes the metadata database.
     """
 
-    def __init__(self, options: AirflowOptions, postgres: EmbeddedPostgres) -> None:
+    def __init__(self, options: AirflowOptions, postgres: DatabaseServer) -> None:
         self.options = options
         self.started = datetime.now(UTC)
         self._postgres = postgres
@@ -105,6 +123,23 @@ class AirflowServices:
         # Logs are read from the disk that all processes share: no log server, no fixed port for it.
         self._start("airflow scheduler", "scheduler", "--skip-serve-logs")
         self._start("airflow dag-processor", "dag-processor")
+
+    def start_worker(self, name: str, concurrency: int) -> Service:
+        """Start a Celery worker.
+
+        :param name: tells it from the others.
+        :param concurrency: tasks that it runs at the same time.
+        """
+        return self._start(
+            f"airflow celery worker {name}",
+            *("celery", "worker", "--skip-serve-logs", "--celery-hostname", f"{name}@%h"),
+            *("--concurrency", str(concurrency), "--pid", str(self.options.home / f"{name}.pid")),
+        )
+
+    def kill(self, service: Service) -> None:
+        """End one of the processes with all that it runs as a power cut would: by SIGKILL, at once."""
+        self._services.remove(service)
+        end([psutil.Process(service.child.pid)], grace=_GRACE_SECONDS, signum=signal.SIGKILL, everyone=True)
 
     def check(self) -> None:
         """Find out whether all processes run.
@@ -166,6 +201,7 @@ def environment(options: AirflowOptions, database: str) -> dict[str, str]:
         "DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         # The demo triggers its own run; one that the clock adds would only blur what it shows.
         "SCHEDULER__USE_JOB_SCHEDULE": "False",
+        **options.settings,
     }
     return {
         **inherited,

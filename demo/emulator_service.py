@@ -22,14 +22,19 @@ _GRACE_SECONDS: Final = 5.0
 
 
 class EmulatorService:
-    """An emulator that reads pixels and knows its default key pair.
+    """An emulator that knows its default key pair.
 
     :param state: directory for its journal and log.
+    :param engine: what reads the images.
+    :param latency: how long a call takes, as ``--latency`` wants it.
     """
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, engine: str = "rapidocr", latency: str = "0") -> None:
         self.port = free_port()
+        self.journal = state / "emulator-journal.jsonl"
         self._state = state
+        self._engine = engine
+        self._latency = latency
         self._service: Service | None = None
 
     def __enter__(self) -> Self:
@@ -37,9 +42,9 @@ class EmulatorService:
         log.unlink(missing_ok=True)
         module = "airflow_provider_permitocr.emulator"
         command = [
-            *(sys.executable, "-m", module, "--engine", "rapidocr", "--quota", str(QUOTA)),
-            *("--host", HOST, "--port", str(self.port)),
-            *("--journal", str(self._state / "emulator-journal.jsonl")),
+            *(sys.executable, "-m", module, "--engine", self._engine, "--quota", str(QUOTA)),
+            *("--host", HOST, "--port", str(self.port), "--latency", self._latency),
+            *("--journal", str(self.journal)),
         ]
         self._service = Service("The emulator", log, spawn(command, log=log))
         return self

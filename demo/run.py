@@ -36,7 +36,6 @@ PROMISED_PERCENT: Final = 98
 #: In UTC, by the DAG's timetable.
 _DUE_HOUR: Final = 2
 _UI_PORT: Final = 8080
-_LOG_LINES: Final = 40
 
 
 @dataclass(frozen=True)
@@ -148,18 +147,9 @@ def _run_dag(services: Services, warehouse: Warehouse, total: int, console: Cons
             lambda: api.run_state(DAG_ID, run_id), warehouse.count_results, total, services.check
         )
         if follow(watched, console) != "success":
-            raise RunFailedError(_failure(api, run_id))
+            raise RunFailedError(api.why_failed(DAG_ID, run_id))
     results = [api.result(DAG_ID, run_id, task.task_id) for task in api.tasks(DAG_ID, run_id)]
     return next((result for result in results if isinstance(result, Mapping)), None)
-
-
-def _failure(api: AirflowApi, run_id: str) -> str:
-    failed = [task for task in api.tasks(DAG_ID, run_id) if task.state not in ("success", "skipped")]
-    parts = [f"The DAG run {run_id} failed."]
-    for task in failed:
-        lines = api.log(DAG_ID, run_id, task) if task.try_number else []
-        parts += [f"Task {task.task_id} is {task.state}. The end of its log:", *lines[-_LOG_LINES:]]
-    return "\n".join(parts)
 
 
 def _report(drawn: list[DrawnImage], results: Sequence[Mapping[str, Any]], console: Console) -> Accuracy:

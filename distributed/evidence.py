@@ -1,0 +1,125 @@
+"""What the emulator's journal and the result tables say about a run."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_permitocr.core.api import ACTION
+from demo.accuracy import compare
+from distributed.image_lists import ImageList
+
+_THROTTLED = "RequestLimitExceeded"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A line of the journal.
+
+    :param arrived: Unix time in seconds.
+    :param finished: Unix time of the answer.
+    :param image: SHA-256 of the image file; None if the gateway refused the call.
+    :param throttled: whether the gateway refused it for the quota.
+    :param answered: whether the image was recognized, which the real service would bill.
+    """
+
+    arrived: float
+    finished: float
+    image: str | None
+    throttled: bool
+    answered: bool
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What was lost with the worker that was killed.
+
+    :param killed_at: Unix time in seconds.
+    :param settled: keys of the images whose rows were committed when it had died.
+    :param slots: pool slots of the tasks that died.
+    :param restarted_at: Unix time when the first of them was started again.
+    """
+
+    killed_at: float
+    settled: frozenset[str]
+    slots: int
+    restarted_at: float
+
+
+def read_journal(file: Path) -> list[Call]:
+    """Read the calls of MainlandPermitOCR."""
+    lines = (json.loads(line) for line in file.read_text("utf-8").splitlines())
+    return [
+        Call(
+            line["time"],
+            line["time"] + line["seconds"],
+            line["image"],
+            line["code"] == _THROTTLED,
+            line["answered"],
+        )
+        for line in lines
+        if line["action"] == ACTION
+    ]
+
+
+def answered_per_second(calls: Iterable[Call], start: float, end: float) -> float:
+    """Return the answers per second between two Unix times."""
+    return sum(call.answered and start <= call.finished < end for call in calls) / (end - start)
+
+
+def most_admitted_in_a_second(calls: Iterable[Call]) -> int:
+    """Return the highest number of calls that arrived in one whole second and passed the quota."""
+    return max(Counter(int(call.arrived) for call in calls if not call.throttled).values(), default=0)
+
+
+def most_arrived_in_a_second(calls: Iterable[Call]) -> int:
+    """Return the highest number of calls that arrived in one whole second."""
+    return max(Counter(int(call.arrived) for call in calls).values(), default=0)
+
+
+def repeated(calls: Iterable[Call], keys: Mapping[str, str]) -> dict[str, int]:
+    """Return how often images were recognized once more than needed, by their keys.
+
+    :param keys: keys of the images by the SHA-256 of their files.
+    """
+    counts = Counter(keys[call.image] for call in calls if call.answered and call.image)
+    return {key: count - 1 for key, count in counts.items() if count > 1}
+
+
+def open_when_killed(calls: Iterable[Call], keys: Mapping[str, str], loss: Loss) -> set[str]:
+    """Return the keys of the images that had been sent when the worker was killed, and had no row yet."""
+    sent = {keys[call.image] for call in calls if call.image and call.arrived <= loss.killed_at}
+    return sent - loss.settled
+
+
+def arrivals_per_second_while_down(calls: Iterable[Call], loss: Loss) -> float:
+    """Return the calls per second from a second after the kill until the lost tasks were started again."""
+    start = loss.killed_at + 1  # what was on its way has arrived
+    seconds = max(loss.restarted_at - start, 1.0)
+    return sum(start <= call.arrived < start + seconds for call in calls) / seconds
+
+
+def defects(listed: ImageList, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Tell how a result table differs from one recognized row per listed image, with the right values."""
+    found = list[str]()
+    counts = Counter(row["image_key"] for row in rows)
+    twice = [key for key, count in counts.items() if count > 1]
+    missing = [image.image_id for image in listed.images if image.image_id not in counts]
+    accuracy = compare(listed.images, rows, "clean")
+    unread = sorted(set(accuracy.unread) - set(missing))
+    if missing:
+        found.append(f"{len(missing)} images without a row, e.g. {missing[0]}")
+    if twice:
+        found.append(f"{len(twice)} images with several rows, e.g. {twice[0]}")
+    if len(counts) > len(listed.images) - len(missing):
+        found.append("rows of images that are not listed")
+    if unread:
+        found.append(f"{len(unread)} images not recognized, e.g. {unread[0]}")
+    if accuracy.differences:
+        first = accuracy.differences[0]
+        found.append(f"{len(accuracy.differences)} wrong values, e.g. {first.image_id}.{first.column}")
+    return [f"{listed.dag_id}: {defect}" for defect in found]

@@ -1,0 +1,131 @@
+"""Follow the runs to their end, killing a worker on the way, and collect what they left behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rich.console import Console
+
+from demo.airflow_api import TaskState
+from demo.emulator_service import QUOTA
+from demo.phases import phase
+from demo.processes import Service
+from demo.services import Services
+from distributed.evidence import Loss, defects, read_journal
+from distributed.image_lists import ImageList
+from distributed.verdict import Evidence
+from distributed.warehouse import ProofWarehouse
+
+#: Pool slots of each task of a DAG, and how many tasks it has; together they fill the pool.
+SLOTS: Final = {"in_one_task": 8, "in_shards": 3}
+TASKS: Final = {"in_one_task": 1, "in_shards": 4}
+#: From all tasks running until the rate counts.
+_WARM_UP_SECONDS: Final = 4.0
+#: Share of the images that are done before the kill.
+_UNDISTURBED: Final = 0.4
+_LIMIT_SECONDS: Final = 600.0
+_POLL_SECONDS: Final = 0.5
+_PRINT_SECONDS: Final = 10.0
+
+
+class RunFailedError(RuntimeError):
+    """A DAG run failed or does not end; the message tells how."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What is running.
+
+    :param lists: the image lists of the DAGs.
+    :param runs: the id of each DAG's run.
+    """
+
+    services: Services
+    warehouse: ProofWarehouse
+    lists: Sequence[ImageList]
+    runs: dict[str, str]
+    console: Console
+
+    def settled(self) -> set[str]:
+        """Return the keys of the images that have a row by now."""
+        return {key for dag_id in self.runs for key in self.warehouse.settled(dag_id)}
+
+    def states(self) -> list[str]:
+        """Return the states of the runs."""
+        return [self.services.api.run_state(dag_id, run_id) for dag_id, run_id in self.runs.items()]
+
+    def tasks(self) -> list[tuple[str, TaskState]]:
+        """Return all tasks, each with the id of its DAG."""
+        api = self.services.api
+        return [(dag_id, task) for dag_id, run_id in self.runs.items() for task in api.tasks(dag_id, run_id)]
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait, telling how far it is now and then.
+
+        :raises RunFailedError: it does not come true.
+        :raises ServiceError: a process has ended.
+        """
+        total = sum(len(each.images) for each in self.lists)
+        began = printed = time.monotonic()
+        while not condition():
+            now = time.monotonic()
+            if now - printed >= _PRINT_SECONDS:
+                self.console.print(f"  {len(self.settled()):,} of {total:,} images", highlight=False)
+                printed = now
+            if now - began > _LIMIT_SECONDS:
+                raise RunFailedError(f"The runs are {self.states()} after {_LIMIT_SECONDS:.0f} s")
+            self.services.check()
+            time.sleep(_POLL_SECONDS)
+
+
+def observe(proof: Proof, victim: Service) -> Evidence:
+    """Let the runs go on undisturbed for a while, kill a worker, and let them end.
+
+    :param victim: the worker to kill.
+    :raises RunFailedError: a run failed, or does not end.
+    :raises ServiceError: a process that should run has ended.
+    """
+    with phase(None, "All tasks run, on two workers", proof.console):
+        proof.wait_until(lambda: _running(proof) == sum(TASKS.values()))
+    steady_from = time.time() + _WARM_UP_SECONDS
+    undisturbed = round(_UNDISTURBED * sum(len(each.images) for each in proof.lists))
+    with phase(None, f"{undisturbed:,} images are done", proof.console):
+        proof.wait_until(lambda: len(proof.settled()) >= undisturbed)
+    with phase(None, f"{victim.name} was killed with all its tasks", proof.console):
+        killed_at = time.time()
+        proof.services.airflow.kill(victim)
+        settled = frozenset(proof.settled())
+    with phase(None, "Both runs have come to their end", proof.console):
+        proof.wait_until(lambda: not {"queued", "running"}.intersection(proof.states()))
+    _require_success(proof)
+    return Evidence(
+        read_journal(proof.services.emulator.journal),
+        {digest: key for each in proof.lists for digest, key in each.keys.items()},
+        [found for each in proof.lists for found in defects(each, proof.warehouse.results(each.dag_id))],
+        (steady_from, killed_at),
+        _loss(proof, killed_at, settled),
+        QUOTA,
+    )
+
+
+def _running(proof: Proof) -> int:
+    return [task.state for _, task in proof.tasks()].count("running")
+
+
+def _require_success(proof: Proof) -> None:
+    for (dag_id, run_id), state in zip(proof.runs.items(), proof.states(), strict=True):
+        if state != "success":
+            raise RunFailedError(proof.services.api.why_failed(dag_id, run_id))
+
+
+def _loss(proof: Proof, killed_at: float, settled: frozenset[str]) -> Loss:
+    again = [(dag_id, task) for dag_id, task in proof.tasks() if task.try_number > 1 and task.started]
+    return Loss(
+        killed_at,
+        settled,
+        sum(SLOTS[dag_id] for dag_id, _ in again),
+        min((task.started.timestamp() for _, task in again if task.started), default=killed_at),
+    )
