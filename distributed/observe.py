@@ -65,7 +65,7 @@ class Proof:
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Wait, telling how far it is now and then.
 
-        :raises RunFailedError: it does not come true.
+        :raises RunFailedError: a run failed, or it does not come true.
         :raises ServiceError: a process has ended.
         """
         total = sum(len(each.images) for each in self.lists)
@@ -78,7 +78,17 @@ class Proof:
             if now - began > _LIMIT_SECONDS:
                 raise RunFailedError(f"The runs are {self.states()} after {_LIMIT_SECONDS:.0f} s")
             self.services.check()
+            self.require_no_failure()
             time.sleep(_POLL_SECONDS)
+
+    def require_no_failure(self) -> None:
+        """Find out whether the runs do well so far.
+
+        :raises RunFailedError: one failed.
+        """
+        for (dag_id, run_id), state in zip(self.runs.items(), self.states(), strict=True):
+            if state == "failed":
+                raise RunFailedError(self.services.api.why_failed(dag_id, run_id))
 
 
 def observe(proof: Proof, victim: Service) -> Evidence:
@@ -100,7 +110,7 @@ def observe(proof: Proof, victim: Service) -> Evidence:
         settled = frozenset(proof.settled())
     with phase(None, "Both runs have come to their end", proof.console):
         proof.wait_until(lambda: not {"queued", "running"}.intersection(proof.states()))
-    _require_success(proof)
+    proof.require_no_failure()
     return Evidence(
         read_journal(proof.services.emulator.journal),
         {digest: key for each in proof.lists for digest, key in each.keys.items()},
@@ -113,12 +123,6 @@ def observe(proof: Proof, victim: Service) -> Evidence:
 
 def _running(proof: Proof) -> int:
     return [task.state for _, task in proof.tasks()].count("running")
-
-
-def _require_success(proof: Proof) -> None:
-    for (dag_id, run_id), state in zip(proof.runs.items(), proof.states(), strict=True):
-        if state != "success":
-            raise RunFailedError(proof.services.api.why_failed(dag_id, run_id))
 
 
 def _loss(proof: Proof, killed_at: float, settled: frozenset[str]) -> Loss:
