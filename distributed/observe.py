@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import psutil
 from rich.console import Console
 
 from demo.airflow_api import TaskState
@@ -91,10 +92,9 @@ class Proof:
                 raise RunFailedError(self.services.api.why_failed(dag_id, run_id))
 
 
-def observe(proof: Proof, victim: Service) -> Evidence:
-    """Let the runs go on undisturbed for a while, kill a worker, and let them end.
+def observe(proof: Proof, workers: Sequence[Service]) -> Evidence:
+    """Let the runs go on undisturbed for a while, kill the busiest worker, and let them end.
 
-    :param victim: the worker to kill.
     :raises RunFailedError: a run failed, or does not end.
     :raises ServiceError: a process that should run has ended.
     """
@@ -104,7 +104,8 @@ def observe(proof: Proof, victim: Service) -> Evidence:
     undisturbed = round(_UNDISTURBED * sum(len(each.images) for each in proof.lists))
     with phase(None, f"{undisturbed:,} images are done", proof.console):
         proof.wait_until(lambda: len(proof.settled()) >= undisturbed)
-    with phase(None, f"{victim.name} was killed with all its tasks", proof.console):
+    victim = max(workers, key=_tasks_of)
+    with phase(None, f"{victim.name} was killed with its {_tasks_of(victim)} tasks", proof.console):
         killed_at = time.time()
         proof.services.airflow.kill(victim)
         settled = frozenset(proof.settled())
@@ -119,6 +120,12 @@ def observe(proof: Proof, victim: Service) -> Evidence:
         _loss(proof, killed_at, settled),
         QUOTA,
     )
+
+
+def _tasks_of(worker: Service) -> int:
+    """Count the tasks that a worker runs: each is a child of a process of its pool."""
+    pool = psutil.Process(worker.child.pid).children()
+    return sum(len(process.children()) for process in pool)
 
 
 def _running(proof: Proof) -> int:

@@ -33,8 +33,8 @@ POOL: Final = "tencent_permit_ocr"
 #: A median of 0.4 s, rarely more than 1 s, never more than 3.
 _LATENCY: Final = "lognormal:0.4:0.4:3"
 _WAREHOUSE: Final = "warehouse"
-#: So many tasks run at the same time on a worker that neither takes all of them, nor is alone too small.
-_CONCURRENCY: Final = sum(TASKS.values()) - 1
+#: A worker that is left alone can run all tasks.
+_CONCURRENCY: Final = sum(TASKS.values())
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def run_proof(options: ProofOptions, console: Console) -> None:
         lists, warehouse = _draw_while_airflow_migrates(options, services, postgres, console)
         workers = _start_airflow(services, postgres, console)
         proof = Proof(services, warehouse, lists, _trigger(services.api), console)
-        evidence = observe(proof, workers[0])
+        evidence = observe(proof, workers)
     figures = judge(evidence)
     show(figures, evidence.defects, console)
     console.print(f"[dim]All this took {time.monotonic() - began:.0f} s.[/dim]", highlight=False)
