@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,20 @@ def read_journal(file: Path) -> list[Call]:
         for line in lines
         if line["action"] == ACTION
     ]
+
+
+def all_calling_since(calls: Iterable[Call], keys: Mapping[str, str], task_of: Callable[[str], str]) -> float:
+    """Return the Unix time from which every task calls: Airflow says "running" seconds before.
+
+    :param keys: keys of the images by the SHA-256 of their files.
+    :param task_of: tells by a key which task recognizes the image.
+    """
+    first = dict[str, float]()
+    for call in calls:
+        if call.image:
+            task = task_of(keys[call.image])
+            first[task] = min(call.arrived, first.get(task, call.arrived))
+    return max(first.values())
 
 
 def answered_per_second(calls: Iterable[Call], start: float, end: float) -> float:

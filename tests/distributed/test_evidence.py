@@ -12,6 +12,7 @@ from demo.image_list import DrawnImage
 from distributed.evidence import (
     Call,
     Loss,
+    all_calling_since,
     answered_per_second,
     arrivals_per_second_while_down,
     defects,
@@ -65,6 +66,12 @@ def test_rate_counts_the_answers_within_the_time() -> None:
         call(11.8, "digest-c"),
     ]
     assert answered_per_second(calls, 10.0, 12.0) == 0.5
+
+
+def test_steady_part_begins_when_the_last_task_has_begun_to_call() -> None:
+    calls = [call(5, "digest-c"), call(2, "digest-a"), call(3, "digest-b"), call(9, "digest-a")]
+    tasks = {"a": "first", "b": "second", "c": "second"}
+    assert all_calling_since(calls, KEYS, tasks.__getitem__) == 3
 
 
 def test_quota_counts_whole_seconds_and_not_what_was_throttled() -> None:
