@@ -40,6 +40,14 @@ class Loader:
         self.statuses: Counter[str] = Counter()
         self.error_codes: Counter[str] = Counter()
 
+    @staticmethod
+    def prepare() -> None:
+        """Import what writing needs: at the first write, that would keep calls from their turns for a second.
+
+        pandas takes that long, and a run with nothing to do needs no frame.
+        """
+        import airflow_provider_permitocr.core.frame  # noqa: F401
+
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Take outcomes over, without writing them; their images are let go of."""
         self._waiting.extend(replace(each, row=replace(each.row, image=None)) for each in outcomes)
@@ -62,7 +70,6 @@ class Loader:
         return sum(self._write_batch() for _ in range(0, len(self._waiting), self._batch.rows))
 
     def _write_batch(self) -> int:
-        # pandas takes most of a second to import, and a run with nothing to do needs no frame.
         from airflow_provider_permitocr.core.frame import to_frame
 
         self._written_at = self._clock()

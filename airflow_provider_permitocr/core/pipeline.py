@@ -103,6 +103,8 @@ class Pipeline:
                 if needs_recognition(listed, previous.get(listed.row_key))
             }
             self._skip(len(page) - len(tries))
+            if tries:
+                self._loader.prepare()
             for row in self._source.images([listed for listed in page if listed.row_key in tries]):
                 yield replace(row, tries=tries.pop(row.row_key))
             self._skip(len(tries))  # no longer in the list
