@@ -1,4 +1,4 @@
-"""Reads the image list: checks it, counts it, and streams it in keyset pages.
+"""Reads the image list: checks it, counts it, streams it in keyset pages, and fetches its images.
 
 Pages instead of one long cursor: a run may last hours, and an open cursor would hold a transaction all
 that time, keep the database from cleaning up, and be lost with the connection.
@@ -8,141 +8,120 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from functools import cached_property
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import SourceError
-from airflow_provider_permitocr.core.flatten import clean_text
-from airflow_provider_permitocr.core.models import ImageRow, ImageValue
+from airflow_provider_permitocr.core.models import ImageRow, ListedImage
+from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.sql.errors import database_errors, keep_rows_out_of_the_log
+from airflow_provider_permitocr.sql.image_fetch import fetch_images
+from airflow_provider_permitocr.sql.list_check import check_list
+from airflow_provider_permitocr.sql.listed_row import key_text, listed_image
 from airflow_provider_permitocr.sql.listing import Listing, open_listing
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
-from airflow_provider_permitocr.sql.times import as_utc
+from airflow_provider_permitocr.sql.result_schema import result_table
+from airflow_provider_permitocr.sql.settled import is_settled
+from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
 
-#: Pages are small until a row shows that its images are no bytes, of several megabytes each.
-_ROWS_WITH_BYTES: Final = 20
-_ROWS_WITH_REFERENCES: Final = 500
-_EXAMPLES: Final = 3
-_SIDES: Final = tuple(side.value for side in CardSide)
+#: A page may cost a pass over the whole list, where nothing indexes its keys, so there should be few. At 20
+#: images a second one lasts eight minutes.
+_ROWS: Final = 10_000
 
 
 class SqlImageSource:
-    """The image list of an ``ImageTable`` or ``ImageQuery``, on any database that SQLAlchemy speaks to."""
+    """The image list of an ``ImageTable`` or ``ImageQuery``, on any database that SQLAlchemy speaks to.
 
-    def __init__(self, engine: sa.Engine, described: ImageTable | ImageQuery) -> None:
+    :param shard: the part of the list that is counted and read; all of it is checked.
+    :param settled_in: the result table, where it is in the same database as the list: rows that are surely
+        settled there are then not even read.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        described: ImageTable | ImageQuery,
+        *,
+        shard: Shard | None = None,
+        settled_in: ResultTable | None = None,
+    ) -> None:
         keep_rows_out_of_the_log()
         self._engine = engine
         self._described = described
+        self._shard = shard
+        self._settled_in = settled_in
+        self._listed: int | None = None
 
     def check(self) -> int:
-        """Count the list, after making sure that it can be read as described.
+        """Count the list, or this shard of it, after making sure that it can be read as described.
 
         :raises SourceError: for a missing table or column, keys that are NULL or twice there, and sides
             other than FRONT and BACK.
         :raises DatabaseError: when the database cannot be reached.
         """
+        listing = self._listing
         with self._connection() as connection:
-            listing = open_listing(connection, self._described)
-            self._refuse_unknown_sides(connection, listing)
-            self._refuse_duplicates(connection, listing)
-            counts = _select(
-                listing, sa.func.count().label("listed"), sa.func.count(listing.key).label("keys")
-            )
-            listed, keys = connection.execute(counts).one()
-        if keys < listed:
-            raise SourceError(
-                f"{listed - keys:,} of {listed:,} rows have NULL in the key column {self._described.key!r};"
-                " leave these rows out of the list or choose another key"
-            )
-        return int(listed)
+            listed = check_list(connection, listing, self._described)
+            self._listed = listed if self._shard is None else self._count(connection)
+        return self._listed
 
-    def pages(self) -> Iterator[Sequence[ImageRow]]:
-        """Stream the list in the order of its keys."""
-        last: Any | None = None
-        size = _ROWS_WITH_BYTES
+    def settled(self) -> int:
+        """Count the rows that ``pages`` leaves out, as the result table says that they need no call."""
+        if self._is_settled is None:
+            return 0
+        listed = self.check() if self._listed is None else self._listed
         with self._connection() as connection:
-            listing = open_listing(connection, self._described)
+            # Not the settled ones: mostly they are many, and few are left.
+            unsettled = self._count(connection, sa.not_(self._is_settled))
+        return max(0, listed - unsettled)
+
+    def pages(self) -> Iterator[Sequence[ListedImage]]:
+        """Stream the list in the order of its keys, but for what is settled."""
+        statement = self._listing.select_rows().order_by(*self._listing.row_key).limit(_ROWS)
+        if self._is_settled is not None:
+            statement = statement.where(sa.not_(self._is_settled))
+        page = statement
         while True:
             with self._connection() as connection:
-                rows = connection.execute(_page(listing, last, size)).all()
-            page = [self._image_row(row) for row in rows]
-            if page:
-                yield page
-            if len(rows) < size:
+                rows = connection.execute(page).all()
+            if listed := [listed_image(*row) for row in rows if self._holds(row[0])]:
+                yield listed
+            if len(rows) < _ROWS:
                 return
-            last = rows[-1]
-            kinds = {type(row.image) for row in page}
-            size = _ROWS_WITH_REFERENCES if str in kinds and bytes not in kinds else _ROWS_WITH_BYTES
+            last_key, last_side, _ = rows[-1]
+            page = statement.where(self._listing.is_after(last_key, last_side))
+
+    def images(self, listed: Sequence[ListedImage]) -> Iterator[ImageRow]:
+        """Fetch the images of rows of a page, in their order, at most about 16 MB at a time.
+
+        Rows that are no longer in the list are left out.
+        """
+        return fetch_images(self._connection, self._listing, listed)
+
+    @cached_property
+    def _listing(self) -> Listing:
+        with self._connection() as connection:
+            return open_listing(connection, self._described)
+
+    @cached_property
+    def _is_settled(self) -> sa.ColumnElement[bool] | None:
+        if self._settled_in is None:
+            return None
+        listing = self._listing
+        with self._connection() as connection:
+            return is_settled(connection, listing, result_table(self._settled_in.table))
+
+    def _count(self, connection: sa.Connection, *where: sa.ColumnElement[bool]) -> int:
+        if self._shard is None:
+            return int(connection.execute(self._listing.select(sa.func.count()).where(*where)).scalar_one())
+        # Only Python knows a shard, so its keys are read, by a cursor of the server where it has some.
+        keys = self._listing.select(self._listing.key).where(*where).execution_options(yield_per=_ROWS)
+        return sum(self._holds(key) for key in connection.execute(keys).scalars())
+
+    def _holds(self, key: Any) -> bool:
+        return self._shard is None or self._shard.holds(key_text(key))
 
     @contextmanager
     def _connection(self) -> Iterator[sa.Connection]:
         with database_errors("reading the image list"), self._engine.connect() as connection:
             yield connection
-
-    def _refuse_unknown_sides(self, connection: sa.Connection, listing: Listing) -> None:
-        unknown = _select(listing, sa.func.count()).where(listing.card_side.not_in(_SIDES))
-        if rows := connection.execute(unknown).scalar_one():
-            # Not which: a column named by mistake may hold people's data.
-            raise SourceError(
-                f"{rows:,} rows hold something else than FRONT, BACK or NULL in the card side column"
-                f" {self._described.card_side!r}; correct them, or name another column"
-            )
-
-    def _refuse_duplicates(self, connection: sa.Connection, listing: Listing) -> None:
-        twice = _select(listing, *listing.row_key).where(listing.key.is_not(None))
-        twice = twice.group_by(*listing.row_key).having(sa.func.count() > 1)
-        number = connection.execute(
-            sa.select(sa.func.count()).select_from(twice.subquery("twice"))
-        ).scalar_one()
-        if number:
-            examples = ", ".join(repr(str(row[0])) for row in connection.execute(twice.limit(_EXAMPLES)))
-            raise SourceError(
-                f"{number:,} keys stand twice or more in the list for the same side, such as {examples};"
-                f" make {self._described.key!r} unique, or choose another key"
-            )
-
-    def _image_row(self, row: Any) -> ImageRow:
-        key, image, side, updated_at = row
-        try:
-            card_side = CardSide(side)
-        except ValueError:
-            raise SourceError(f"key {key!r}: the card side must be FRONT, BACK or NULL") from None
-        return ImageRow(clean_text(str(key)), _image(image), card_side, _utc(key, updated_at))
-
-
-def _select(listing: Listing, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    return sa.select(*columns).select_from(listing.source).where(*listing.where)
-
-
-def _page(listing: Listing, last: Any | None, size: int) -> sa.Select[Any]:
-    columns = (listing.key, listing.image, listing.card_side.label("side"), listing.updated_at)
-    page = _select(listing, *columns).order_by(*listing.row_key).limit(size)
-    if last is None:
-        return page
-    same_key_later_side = sa.and_(listing.key == last[0], listing.card_side > last[2])
-    return page.where(sa.or_(listing.key > last[0], same_key_later_side))
-
-
-def _image(value: Any) -> ImageValue:
-    if isinstance(value, bytearray | memoryview):
-        return bytes(value)
-    return value if value is None or isinstance(value, str | bytes) else str(value)
-
-
-def _utc(key: Any, value: Any) -> datetime | None:
-    """Read a change time as the driver gives it: a time, a day, or text in ISO form."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            value = object()
-    if value is None:
-        return None
-    if isinstance(value, datetime):
-        return as_utc(value)
-    if isinstance(value, date):
-        return as_utc(datetime(value.year, value.month, value.day))
-    raise SourceError(f"key {key!r}: the updated_at column must hold dates or times")

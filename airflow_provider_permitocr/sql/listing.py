@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -21,20 +21,71 @@ _SQLITE_FORM: Final = "%Y-%m-%d %H:%M:%f"
 
 @dataclass(frozen=True)
 class Listing:
-    """What to select, under fixed names: key, image, card_side, updated_at.
+    """What to select, under fixed names.
 
-    :param row_key: what tells rows apart and sorts them: the key, and the side where a column holds it.
-        A side that is the same for all stays out, as PostgreSQL refuses to sort or group by a constant.
+    :param key: read as the driver gives it, so that what was read finds its row again: SQLAlchemy's own
+        reading of SQLite's dates, for one, gives a text that the database does not hold.
+    :param card_side: FRONT, BACK, or text that is refused.
+    :param side_column: the column that tells the side, as it is; None where all rows have one side.
+    :param updated_at: read as the driver gives it; None where the list does not say.
     :param where: bounds of the list, if any.
     """
 
+    dialect: str
     source: sa.FromClause
     key: sa.ColumnElement[Any]
     image: sa.ColumnElement[Any]
     card_side: sa.ColumnElement[str]
-    updated_at: sa.ColumnElement[Any]
-    row_key: tuple[sa.ColumnElement[Any], ...]
+    side_column: sa.ColumnElement[Any] | None
+    updated_at: sa.ColumnElement[Any] | None
     where: tuple[sa.ColumnElement[bool], ...] = ()
+
+    @property
+    def row_key(self) -> tuple[sa.ColumnElement[Any], ...]:
+        """What tells rows apart and sorts them.
+
+        A side that is the same for all stays out, as PostgreSQL refuses to sort or group by a constant.
+        """
+        return (self.key,) if self.side_column is None else (self.key, self.card_side)
+
+    def select(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+        """Select from the list within its bounds."""
+        return sa.select(*columns).select_from(self.source).where(*self.where)
+
+    def select_rows(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+        """Select key, side, change time, and further columns, in this order."""
+        updated_at = sa.null() if self.updated_at is None else self.updated_at
+        return self.select(self.key, self.card_side, updated_at, *columns)
+
+    def is_after(self, key: Any, side: str) -> sa.ColumnElement[bool]:
+        """Tell whether a row sorts after this one."""
+        last: Any = key
+        if self.dialect == "postgresql":
+            last = sa.literal(_in_postgresql(key), sa.types.NULLTYPE)
+        later: sa.ColumnElement[bool] = self.key > last
+        if self.side_column is None:
+            return later
+        # Not "later key, or same key and later side": no index would find the start of that.
+        return sa.and_(self.key >= last, sa.or_(later, self.card_side > side))
+
+    def is_key_of(self, keys: Sequence[Any]) -> sa.ColumnElement[bool]:
+        """Tell whether a row has one of these keys."""
+        # Named, as SQLAlchemy's own names, after the column, may hold what it cannot find again itself.
+        if self.dialect == "postgresql":
+            texts = [_in_postgresql(key) for key in keys]
+            bound = sa.bindparam("keys", texts, sa.types.NULLTYPE, unique=True, expanding=True)
+        else:
+            bound = sa.bindparam("keys", list(keys), unique=True, expanding=True)
+        return self.key.in_(bound)
+
+
+def _in_postgresql(key: Any) -> Any:
+    """Give a key as text without a type, which PostgreSQL reads as the type of what it is compared with.
+
+    Given as text with a type, a CHAR(n) is compared without its padding, and an enum not at all; a number,
+    a REAL never equals what was read of it.
+    """
+    return bytes(key) if isinstance(key, bytes | bytearray | memoryview) else str(key)
 
 
 def open_listing(connection: sa.Connection, described: ImageTable | ImageQuery) -> Listing:
@@ -49,15 +100,15 @@ def open_listing(connection: sa.Connection, described: ImageTable | ImageQuery) 
         source = _table(connection, described)
         where = _bounds(connection.dialect.name, source, described)
     key, image, side, updated_at = described.columns
-    card_side = _card_side(source, side, str(described.default_side))
     return Listing(
+        connection.dialect.name,
         source,
         key=source.c[key],
         image=source.c[image],
-        card_side=card_side,
-        # Read as the driver gives it: SQLAlchemy's own reading of SQLite's text stops at other forms.
-        updated_at=sa.type_coerce(source.c[updated_at], sa.types.NULLTYPE) if updated_at else sa.null(),
-        row_key=(source.c[key], card_side) if side else (source.c[key],),
+        card_side=_card_side(source, side, str(described.default_side)),
+        side_column=source.c[side] if side else None,
+        # As the driver gives it, too: SQLAlchemy's own reading of SQLite's text stops at other forms.
+        updated_at=sa.type_coerce(source.c[updated_at], sa.types.NULLTYPE) if updated_at else None,
         where=where,
     )
 
@@ -73,7 +124,8 @@ def _table(connection: sa.Connection, described: ImageTable) -> sa.FromClause:
             f"connection {described.conn_id!r} has no table {described.table!r}{_hint(name, known)}"
         ) from None
     _require_columns(described, found)
-    columns = [sa.column(column, found[column]) for column in described.columns if column]
+    types = found | {described.key: sa.types.NULLTYPE}
+    columns = [sa.column(column, types[column]) for column in described.columns if column]
     return sa.table(name, *columns, schema=schema)
 
 

@@ -16,6 +16,7 @@ from airflow_provider_permitocr.sql.errors import database_errors, describe, kee
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.tables import ResultTable, split_schema
 from airflow_provider_permitocr.sql.times import as_utc
+from airflow_provider_permitocr.sql.unique_keys import unique_keys
 from airflow_provider_permitocr.sql.upsert import upsert
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ _RIGHT_TO_CREATE: Final = sa.text(
     "SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace"
     " WHERE nspname = coalesce(CAST(:schema AS name), current_schema())"
 )
+#: Drivers take a few thousand parameters in one statement; SQL Server 2,100.
+_KEYS_AT_ONCE: Final = 1_000
 
 
 class SqlResultTarget:
@@ -66,21 +69,16 @@ class SqlResultTarget:
 
     def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
         """Return what the table says of these rows already."""
-        if not row_keys:
+        image_keys = list({image_key for image_key, _ in row_keys})
+        if not image_keys:
             return {}
-        columns = self._table.c
-        wanted = sa.select(
-            columns.image_key,
-            columns.card_side,
-            columns.status,
-            columns.tries,
-            columns.image_updated_at,
-            columns.processed_at,
-        ).where(columns.image_key.in_({image_key for image_key, _ in row_keys}))
         doing = f"reading the result table {self._described.table!r}"
+        known: dict[RowKey, Previous] = {}
         with database_errors(doing), self._engine.connect() as connection:
-            rows = connection.execute(wanted).all()
-        return dict(self._known(row) for row in rows)
+            for at in range(0, len(image_keys), _KEYS_AT_ONCE):
+                rows = connection.execute(self._select_known(image_keys[at : at + _KEYS_AT_ONCE]))
+                known.update(self._known(row) for row in rows)
+        return known
 
     def write(self, frame: pd.DataFrame) -> None:
         """Insert or replace the frame's rows by key, all of them or none.
@@ -92,6 +90,17 @@ class SqlResultTarget:
         doing = f"writing {len(frame)} rows to the result table {self._described.table!r}"
         with database_errors(doing), self._engine.begin() as connection:
             upsert(connection, self._table, to_rows(frame))
+
+    def _select_known(self, image_keys: Sequence[str]) -> sa.Select[Any]:
+        columns = self._table.c
+        return sa.select(
+            columns.image_key,
+            columns.card_side,
+            columns.status,
+            columns.tries,
+            columns.image_updated_at,
+            columns.processed_at,
+        ).where(columns.image_key.in_(image_keys))
 
     def _known(self, row: Any) -> tuple[RowKey, Previous]:
         try:
@@ -142,23 +151,8 @@ class SqlResultTarget:
                 f" columns, such as {', '.join(missing[:_EXAMPLES])}; add them, or name another table, which"
                 " will then be created"
             )
-        if not _has_unique_keys(inspector, name, schema):
+        if set(KEY_COLUMNS) not in unique_keys(inspector, name, schema):
             raise TargetError(
                 f"the result table {self._described.table!r} has no primary key or unique constraint on"
                 f" ({', '.join(KEY_COLUMNS)}); without it rows could not be replaced"
             )
-
-
-def _has_unique_keys(inspector: sa.Inspector, name: str, schema: str | None) -> bool:
-    keys = set(KEY_COLUMNS)
-    if set(inspector.get_pk_constraint(name, schema)["constrained_columns"]) == keys:
-        return True
-    unique: list[Any] = [each["column_names"] for each in inspector.get_unique_constraints(name, schema)]
-    unique += [index["column_names"] for index in inspector.get_indexes(name, schema) if _is_full(index)]
-    return any(set(columns) == keys for columns in unique)
-
-
-def _is_full(index: Any) -> bool:
-    """Tell whether an index is unique over all rows, and not just those that its WHERE chooses."""
-    options = index.get("dialect_options", {})
-    return bool(index["unique"]) and not any(name.endswith("_where") for name in options)

@@ -58,12 +58,12 @@ def image_list(database: sa.Engine, fill: Callable[..., sa.Table]) -> Callable[.
 
 @pytest.fixture
 def read() -> Callable[[sa.Engine, Described], list[ImageRow]]:
-    """Check a list, then read all its pages; the count has to agree."""
+    """Check a list, then read all its pages and their images; the count has to agree."""
 
     def read_all(engine: sa.Engine, described: Described) -> list[ImageRow]:
         source = SqlImageSource(engine, described)
         counted = source.check()
-        rows = [row for page in source.pages() for row in page]
+        rows = [row for page in source.pages() for row in source.images(page)]
         assert len(rows) == counted
         return rows
 

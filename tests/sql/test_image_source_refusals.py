@@ -154,8 +154,12 @@ def test_unreachable_database_is_said_to_be_so(new_engine: Callable[..., sa.Engi
 
 @pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
 def test_connection_lost_between_pages_is_replaced(
-    database: sa.Engine, postgres_engine: sa.Engine, image_list: ImageList
+    database: sa.Engine,
+    postgres_engine: sa.Engine,
+    image_list: ImageList,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("airflow_provider_permitocr.sql.image_source._ROWS", 20)
     image_list({"image_id": f"{at:02}"} for at in range(30))
     pages = SqlImageSource(database, _listed()).pages()
     first = list(next(pages))

@@ -1,0 +1,92 @@
+"""Fetches the images of listed rows, as many at a time as memory allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.models import ImageRow, ImageValue, ListedImage, RowKey
+from airflow_provider_permitocr.sql.listed_row import listed_image
+from airflow_provider_permitocr.sql.listing import Listing
+
+_BYTES_AT_ONCE: Final = 16 * 1024 * 1024
+_REFERENCES_AT_ONCE: Final = 500
+#: Images themselves may be small for long before one of several megabytes comes.
+_IMAGES_AT_ONCE: Final = 8
+_AT_FIRST: Final = 2
+
+Connect = Callable[[], AbstractContextManager[sa.Connection]]
+
+
+def fetch_images(connect: Connect, listing: Listing, listed: Sequence[ListedImage]) -> Iterator[ImageRow]:
+    """Fetch the images of these rows, in their order; rows that are no longer in the list are left out.
+
+    :param connect: opens a connection for one chunk, so that none stays open while the images are used.
+    :raises SourceError: when a row's change time has become none.
+    """
+    chunk_size = _ChunkSize()
+    start = 0
+    while start < len(listed):
+        chunk = listed[start : start + chunk_size.rows]
+        start += len(chunk)
+        with connect() as connection:
+            found = _fetch(connection, listing, chunk)
+        chunk_size.learn(row.image for row in found.values())
+        for each in chunk:
+            if row := found.pop(each.row_key, None):
+                yield row
+
+
+class _ChunkSize:
+    """How many rows to fetch next, from what has been seen."""
+
+    def __init__(self) -> None:
+        self.rows = _AT_FIRST
+        self._largest = 1
+        self._kinds: set[bool] = set()
+
+    def learn(self, images: Iterable[ImageValue]) -> None:
+        for image in images:
+            if image is not None:
+                self._largest = max(self._largest, len(image))
+                self._kinds.add(isinstance(image, str) and image[:5].lower() != "data:")
+        at_once = _REFERENCES_AT_ONCE if self._kinds == {True} else _IMAGES_AT_ONCE
+        self.rows = max(1, min(at_once, _BYTES_AT_ONCE // self._largest))
+
+
+def _fetch(
+    connection: sa.Connection, listing: Listing, chunk: Sequence[ListedImage]
+) -> dict[RowKey, ImageRow]:
+    statement = listing.select_rows(listing.image).where(_is_one_of(listing, chunk))
+    rows = (_image_row(row) for row in connection.execute(statement))
+    return {row.row_key: row for row in rows}
+
+
+def _is_one_of(listing: Listing, chunk: Sequence[ListedImage]) -> sa.ColumnElement[bool]:
+    if listing.side_column is None:
+        return listing.is_key_of([each.source_key for each in chunk])
+    keys: dict[CardSide, list[Any]] = {}
+    for each in chunk:
+        keys.setdefault(each.card_side, []).append(each.source_key)
+    return sa.or_(
+        *(
+            sa.and_(listing.is_key_of(of_side), listing.card_side == side.value)
+            for side, of_side in keys.items()
+        )
+    )
+
+
+def _image_row(row: Any) -> ImageRow:
+    key, side, updated_at, image = row
+    listed = listed_image(key, side, updated_at)
+    return ImageRow(listed.image_key, _image(image), listed.card_side, listed.updated_at)
+
+
+def _image(value: Any) -> ImageValue:
+    if isinstance(value, bytearray | memoryview):
+        return bytes(value)
+    return value if value is None or isinstance(value, str | bytes) else str(value)
