@@ -12,12 +12,18 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.frame import to_frame
-from airflow_provider_permitocr.core.models import ImageRow, Outcome, Record, Status
+from airflow_provider_permitocr.core.models import ImageRow, Outcome, Record, RowKey, Status
 from airflow_provider_permitocr.core.record import to_record
+from airflow_provider_permitocr.core.selection import needs_recognition
+from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
+from airflow_provider_permitocr.sql.result_schema import result_table
+from airflow_provider_permitocr.sql.result_target import SqlResultTarget
+from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
 
 Described = ImageTable | ImageQuery
+RESULTS = ResultTable("permits", conn_id="lake")
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 Rows = Iterable[dict[str, Any]]
 
 
@@ -85,3 +91,42 @@ def frame_of() -> Callable[..., pd.DataFrame]:
         return to_frame(records)
 
     return make
+
+
+@pytest.fixture
+def results(database: sa.Engine) -> Callable[..., None]:
+    """Put rows into the result table `permits`, made where it is missing."""
+
+    def put(*rows: dict[str, Any]) -> None:
+        SqlResultTarget(database, RESULTS).prepare()
+        defaults = {"card_side": "FRONT", "status": "recognized", "tries": 1, "processed_at": NOON}
+        filled = [defaults | {"image_updated_at": None} | row for row in rows]
+        if filled:
+            with database.begin() as connection:
+                connection.execute(sa.insert(result_table("permits")), filled)
+
+    return put
+
+
+@pytest.fixture(scope="session")
+def count_left_out() -> Callable[..., int]:
+    """Count the rows that a database leaves out, after making sure that a run would want none of them."""
+
+    def wanted(engine: sa.Engine, source: SqlImageSource) -> tuple[list[RowKey], int]:
+        target = SqlResultTarget(engine, RESULTS)
+        rows = [row for page in source.pages() for row in page]
+        previous = target.previous([row.row_key for row in rows])
+        return [row.row_key for row in rows if needs_recognition(row, previous.get(row.row_key))], len(rows)
+
+    def count(engine: sa.Engine, described: Described, shard: Shard | None = None) -> int:
+        plain = SqlImageSource(engine, described, shard=shard)
+        source = SqlImageSource(engine, described, shard=shard, settled_in=RESULTS)
+        listed = plain.check()
+        assert source.check() == listed
+        found, seen = wanted(engine, source)
+        assert (found, listed) == wanted(engine, plain)
+        assert plain.settled() == 0
+        assert source.settled() == listed - seen
+        return source.settled()
+
+    return count
