@@ -20,8 +20,8 @@ from distributed.evidence import (
     repeated,
 )
 
-#: Share of the quota that a steady run uses, and share of its calls that are throttled at most. A machine that
-#: is busy with other things delays answers and arrivals, which is no fault of what is proven: so what is
+#: Share of the quota that a steady run uses, and share of its calls that are throttled at most. A machine
+#: that is busy with other things delays answers and arrivals, which is no fault of what is proven: so what is
 #: required is less than what is promised, and both are shown.
 PROMISED_SHARE: Final = 0.97
 REQUIRED_SHARE: Final = 0.8

@@ -1,0 +1,100 @@
+"""How many images are in memory at once."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.errors import CallError, Decision
+from airflow_provider_permitocr.core.models import PermitRequest, PermitResponse
+from airflow_provider_permitocr.core.options import CallRetry, Pace
+from airflow_provider_permitocr.core.ports import Call
+from airflow_provider_permitocr.core.rate_limit import RateLimiter
+from airflow_provider_permitocr.core.retry import PacedCaller
+
+if TYPE_CHECKING:
+    from tests.core.conftest import FakeClock
+
+PACE = Pace(10)
+SOON = 30
+ANSWER = PermitResponse({"Number": "1"}, "r-1")
+
+
+def load() -> PermitRequest:
+    return PermitRequest(CardSide.FRONT, image_url="https://x/1.png")
+
+
+class HeldClient:
+    """Answers when told to, and counts the prepared calls that are in memory."""
+
+    def __init__(self) -> None:
+        self.answer = threading.Event()
+        self.sent = threading.Semaphore(0)
+        self.prepared: weakref.WeakSet[HeldCall] = weakref.WeakSet()
+
+    def prepare(self, request: PermitRequest) -> Call:
+        call = HeldCall(self)
+        self.prepared.add(call)
+        return call
+
+
+class HeldCall:
+    def __init__(self, client: HeldClient) -> None:
+        self._client = client
+
+    def __call__(self) -> PermitResponse:
+        self._client.sent.release()
+        assert self._client.answer.wait(SOON)
+        return ANSWER
+
+
+def test_images_are_loaded_only_when_their_turn_is_near(clock: FakeClock) -> None:
+    client = HeldClient()
+    pace = Pace(10, max_at_once=3)
+    limiter = RateLimiter(pace, clock=clock, sleep=clock.sleep)
+    paced = PacedCaller(client, limiter, pace, CallRetry(), threading.Event(), sleep=clock.sleep, clock=clock)
+    threads = [threading.Thread(target=paced.call, args=(load,)) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        assert client.sent.acquire(timeout=SOON)
+    assert not client.sent.acquire(timeout=0.1), "a fourth was sent with three in flight"
+    assert len(client.prepared) <= 5, "three in flight, two ready to go"
+    assert paced.rows_wanted == 3 + 11
+    client.answer.set()
+    for thread in threads:
+        thread.join(SOON)
+    assert (paced.calls, len(client.prepared)) == (40, 0)
+
+
+def test_an_image_is_let_go_of_while_it_waits_for_another_try(clock: FakeClock) -> None:
+    in_memory: list[int] = []
+
+    class FailingCall:
+        def __call__(self) -> PermitResponse:
+            raise CallError("Code.RETRY", "said no", Decision.RETRY, "r-1")
+
+    prepared: weakref.WeakSet[FailingCall] = weakref.WeakSet()
+
+    class FailingClient:
+        def prepare(self, request: PermitRequest) -> Call:
+            call = FailingCall()
+            prepared.add(call)
+            return call
+
+    limiter = RateLimiter(PACE, clock=clock, sleep=clock.sleep)
+    paced = PacedCaller(
+        FailingClient(),
+        limiter,
+        PACE,
+        CallRetry(),
+        threading.Event(),
+        sleep=lambda seconds: in_memory.append(len(prepared)),
+    )
+    with pytest.raises(CallError):
+        paced.call(load)
+    assert in_memory == [0, 0]
