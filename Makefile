@@ -6,7 +6,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 STAMP := .venv/.installed
 
-.PHONY: help demo demo-ui test test-distributed lint format accuracy test-floors install constraints tccli sdk-packages wheel clean
+.PHONY: help demo demo-ui test test-distributed bench lint format accuracy test-floors install constraints tccli sdk-packages wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ IMAGES ?= 4000
 	@$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[distributed]'
 	@touch $@
 
+bench: $(STAMP) ## Measure quota, clients, memory and start in 15 minutes; write docs/benchmarks
+	@$(BIN)/python -m bench
+
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -47,7 +50,7 @@ test-floors: .venv-floors/.installed tccli sdk-packages ## Run all tests with th
 
 .venv-floors/.installed: setup.cfg pyproject.toml constraints-floors.txt airflow_provider_permitocr/__init__.py | $(UV)
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-floors
-	@$(UV) pip install --quiet --python .venv-floors/bin/python -c constraints-floors.txt -e '.[emulator,demo,dev]'
+	@$(UV) pip install --quiet --python .venv-floors/bin/python -c constraints-floors.txt -e '.[emulator,demo,bench,dev]'
 	@touch $@
 
 install: $(STAMP) ## Only set up .venv
@@ -62,7 +65,7 @@ $(UV):
 # The package itself says its version, which is part of what is installed.
 $(STAMP): setup.cfg pyproject.toml constraints.txt airflow_provider_permitocr/__init__.py | $(UV)
 	@echo "Installing into .venv ..."
-	@$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[emulator,demo,dev]'
+	@$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[emulator,demo,bench,dev]'
 	@touch $@
 
 COMPILE := $(UV) pip compile setup.cfg --all-extras --universal --python-version 3.11 \

@@ -1,0 +1,107 @@
+"""The part *length*: a short and a long list, and the long one once more when all of it is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Final
+
+from bench.figures import Facts, Figure, Part
+from bench.measure import Bench, run_program
+
+_DATABASE: Final = "length"
+_MORE_MB: Final = 20
+_TIMES_BARE_SQL: Final = 3
+
+
+@dataclass(frozen=True)
+class ListRun:
+    """A list with recognition stubbed at the wire.
+
+    :param seconds: of the whole run.
+    :param peak_mb: highest memory of the process.
+    :param memory_mb: its memory over idle, at equal steps of the run.
+    """
+
+    rows: int
+    seconds: float
+    peak_mb: float
+    memory_mb: list[float]
+
+    @property
+    def row_us(self) -> float:
+        """Microseconds per row."""
+        return self.seconds / self.rows * 1_000_000
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """All that was measured about lists.
+
+    :param again_seconds: a run when all rows of the long list are done; median.
+    :param bare_seconds: the SQL alone that finds nothing to do; median.
+    """
+
+    short: ListRun
+    long: ListRun
+    again_seconds: float
+    bare_seconds: float
+
+    def part(self) -> Part:
+        """Return the figures and tables."""
+        more = self.long.peak_mb - self.short.peak_mb
+        both = f"{self.long.rows:,} rows over {self.short.rows:,}"
+        figures = (
+            Figure(f"peak memory, {both}", more, _MORE_MB, unit="MB"),
+            Figure(
+                f"a run over {self.long.rows:,} finished rows against bare SQL",
+                self.again_seconds / self.bare_seconds,
+                _TIMES_BARE_SQL,
+                unit="x",
+            ),
+        )
+        rows = tuple(
+            (f"{run.rows:,}", f"{run.seconds:.1f} s", f"{run.row_us:.0f} µs", f"{run.peak_mb:.0f} MB")
+            for run in (self.short, self.long)
+        )
+        again = (
+            ("the operator's run", f"{self.again_seconds:.2f} s"),
+            ("SELECT count(*) … WHERE NOT EXISTS …", f"{self.bare_seconds:.2f} s"),
+        )
+        return Part(
+            "length",
+            figures,
+            (
+                Facts(
+                    "Lists of two lengths, recognition stubbed at the wire",
+                    ("rows", "time", "time per row", "peak memory"),
+                    rows,
+                ),
+                Facts(f"Nothing left to do in {self.long.rows:,} rows", ("what", "time, median"), again),
+            ),
+        )
+
+
+def measure_lengths(bench: Bench) -> Lengths:
+    """Run both lists, each in a process of its own, and the long one again.
+
+    :raises RuntimeError: a program failed.
+    """
+    short, long = (_list_run(bench, rows) for rows in bench.sizes.rows)
+    bench.say("The same list again, all of it done")
+    pairs: list[dict[str, Any]] = run_program(
+        "finished_list", bench.postgres.dsn(_DATABASE), str(bench.sizes.repeated_runs)
+    )
+    return Lengths(
+        short,
+        long,
+        again_seconds=median(pair["again"] for pair in pairs),
+        bare_seconds=median(pair["bare"] for pair in pairs),
+    )
+
+
+def _list_run(bench: Bench, rows: int) -> ListRun:
+    bench.say(f"A list of {rows:,} rows, recognition stubbed at the wire")
+    bench.postgres.create_database(_DATABASE, anew=True)
+    seen = run_program("long_list", bench.postgres.dsn(_DATABASE), str(rows))
+    return ListRun(rows, seen["seconds"], seen["peak_mb"], seen["memory_mb"])

@@ -1,0 +1,104 @@
+"""What the journal says of a rate."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.journal import (
+    Call,
+    Window,
+    answered_per_second,
+    by_second,
+    images_per_second,
+    mean_latency,
+    most_in_one_second,
+    read_calls,
+    steady_part,
+    throttled_share,
+    without,
+)
+
+
+def call(arrived: float, image: str | None = "a", *, seconds: float = 0.5) -> Call:
+    return Call(arrived, arrived + seconds, f"id {arrived}", image, throttled=False, answered=True)
+
+
+def refused(arrived: float) -> Call:
+    return replace(call(arrived, None, seconds=0), throttled=True, answered=False)
+
+
+def test_reads_the_calls_of_the_api_in_the_order_of_arrival(tmp_path: Path) -> None:
+    line = {"request_id": "x", "image": "a", "code": "OK", "answered": True, "seconds": 0.25}
+    lines = [
+        line | {"action": "MainlandPermitOCR", "time": 12.0},
+        line | {"action": "GetCallerIdentity", "time": 11.0},
+        line
+        | {"action": "MainlandPermitOCR", "time": 10.0, "code": "RequestLimitExceeded", "answered": False},
+    ]
+    journal = tmp_path / "journal.jsonl"
+    journal.write_text("".join(json.dumps(each) + "\n" for each in lines))
+
+    first, second = read_calls(journal)
+
+    assert (first.arrived, first.throttled, first.answered) == (10.0, True, False)
+    assert (second.finished, second.throttled, second.answered) == (12.25, False, True)
+
+
+def test_somebody_elses_calls_are_left_out_refused_ones_too() -> None:
+    calls = [call(1), refused(2), call(3)]
+    assert without(calls, {"id 2", "id 3"}) == [calls[0]]
+
+
+def test_the_steady_part_is_when_every_task_has_images_left() -> None:
+    early = [call(second, f"early {second}") for second in range(100, 131)]
+    late = [call(second, f"late {second}") for second in range(104, 141)]
+    lists = [{each.image or "" for each in early}, {each.image or "" for each in late}]
+
+    assert steady_part([*early, *late], lists) == Window(104 + 5, 130 - 1)
+
+
+def test_the_steady_part_ignores_refused_calls_and_those_of_others() -> None:
+    own = [call(second, str(second)) for second in range(100, 121)]
+    others = [refused(90), call(91, "a stranger's"), refused(130)]
+    assert steady_part([*others, *own], [{each.image or "" for each in own}]) == Window(105, 119)
+
+
+def test_a_task_without_a_call_leaves_no_steady_part() -> None:
+    with pytest.raises(ValueError, match="no call at all"):
+        steady_part([call(1, "a")], [{"a"}, {"b"}])
+
+
+def test_a_run_of_a_few_seconds_has_no_steady_part() -> None:
+    calls = [call(1, "a"), call(7, "b")]
+    with pytest.raises(ValueError, match="list more images"):
+        steady_part(calls, [{"a", "b"}])
+
+
+def test_the_rate_counts_answered_calls_by_their_arrival() -> None:
+    calls = [call(9.9), call(10), refused(10.5), call(11), call(11.9, seconds=3), call(12)]
+    assert answered_per_second(calls, Window(10, 12)) == 3 / 2
+
+
+def test_images_per_second_count_each_image_once_over_the_whole_run() -> None:
+    calls = [call(10, "a"), call(11, "a"), refused(12), call(13, "b", seconds=1)]
+    assert images_per_second(calls) == 2 / (14 - 10)
+
+
+def test_the_share_of_throttled_calls_is_of_all_calls() -> None:
+    assert throttled_share([call(1), refused(2), refused(3), call(4)]) == 0.5
+
+
+def test_the_most_arrivals_are_counted_in_whole_seconds_of_the_clock() -> None:
+    assert most_in_one_second([call(10.9), call(11.0), refused(11.5), call(11.99), call(12.0)]) == 3
+
+
+def test_seconds_without_an_answer_are_in_the_course() -> None:
+    assert by_second([call(10.6), call(11.5), refused(12), call(13.7)], start=10.5) == [1, 1, 0, 1]
+
+
+def test_the_mean_latency_is_that_of_answered_calls() -> None:
+    assert mean_latency([call(1, seconds=0.25), refused(2), call(3, seconds=0.75)]) == 0.5

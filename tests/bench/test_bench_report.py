@@ -1,0 +1,103 @@
+"""The page that a run writes: its charts, and the truth about its figures."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from bench.client import CLIENTS, ClientCost, Clients, LargeImages
+from bench.figures import Figure, Part
+from bench.journal import Call, Window
+from bench.length import Lengths, ListRun
+from bench.measure import Sizes
+from bench.quota import Rates
+from bench.rates import OtherWay, PacedRun
+from bench.report import Results, machine, show, write
+from bench.start import Starts
+
+SIZES = (100_000, 1_000_000, 5_000_000)
+
+
+def calls(number: int, per_second: float) -> list[Call]:
+    times = [1000 + each / per_second for each in range(number)]
+    return [Call(time, time + 0.5, str(time), str(time), throttled=False, answered=True) for time in times]
+
+
+def paced(title: str, per_second: float, available: int) -> PacedRun:
+    made = calls(400, per_second)
+    return PacedRun(title, available, 400, 400, made, made, Window(1005, 1015))
+
+
+@pytest.fixture
+def results() -> Results:
+    runs = [paced(title, 19.6, 20) for title in ("one task", "shards", "two DAGs")]
+    others = [
+        OtherWay("loop", None, 20, calls(20, 2)),
+        OtherWay("threads", 400, 40, calls(40, 20)),
+        OtherWay("per image", None, 50, calls(50, 2.5)),
+    ]
+    costs = [
+        ClientCost(client, size, size / 1e5 * (place + 1), 1e8 / size)
+        for place, client in enumerate(CLIENTS.values())
+        for size in SIZES
+    ]
+    clients = Clients(costs, LargeImages(rate=19.5, peak_mb=300, listed=100, right=100))
+    short, long = (ListRun(rows, rows / 5000, 140, [100, 130, 140]) for rows in (10_000, 1_000_000))
+    rates = Rates([*runs, paced("beside a stranger", 14, 15)], others)
+    return Results(rates, clients, Lengths(short, long, 2.0, 1.0), Starts([0.010, 0.012, 0.030]))
+
+
+@pytest.fixture
+def parts(results: Results) -> list[Part]:
+    return [each.part() for each in (results.rates, results.clients, results.lengths, results.starts)]
+
+
+def test_writes_a_page_whose_charts_are_there(results: Results, parts: list[Part], tmp_path: Path) -> None:
+    write(results, parts, Sizes(), datetime(2026, 11, 22, tzinfo=UTC), tmp_path)
+
+    page = (tmp_path / "README.md").read_text("utf-8")
+    charts = sorted(tmp_path.glob("*.png"))
+    assert [chart.name for chart in charts] == ["client.png", "instead.png", "length.png", "quota.png"]
+    for chart in charts:
+        assert f"]({chart.name})" in page
+        with Image.open(chart) as image:
+            image.load()
+            assert image.width > 800
+
+
+def test_the_page_says_which_figures_are_missed(results: Results, parts: list[Part], tmp_path: Path) -> None:
+    write(results, parts, Sizes(), datetime(2026, 11, 22, tzinfo=UTC), tmp_path)
+    page = (tmp_path / "README.md").read_text("utf-8")
+
+    # The SDK costs twice as much as this client in what is made up here, and 0.40 is to be reached.
+    assert "| CPU per image against the SDK, 5 MB | **0.50** | ≤ 0.40 | **missed** |" in page
+    assert "Missed: CPU per image against the SDK, 5 MB, 0.50 (≤ 0.40)." in page
+    assert "| a run over 1,000,000 finished rows against bare SQL | **2.00 x** | ≤ 3.00 x | reached |" in page
+
+
+def test_the_terminal_shows_every_figure(parts: list[Part]) -> None:
+    console = Console(width=200, record=True, quiet=False, file=None, force_terminal=False)
+    with console.capture() as shown:
+        show(parts, console)
+    for figure in (figure for part in parts for figure in part.figures):
+        assert figure.name in shown.get()
+        assert figure.measured in shown.get()
+
+
+def test_the_machine_is_told_of_without_its_name() -> None:
+    import platform
+
+    assert "cores" in machine()
+    assert platform.node() not in machine()
+
+
+@pytest.mark.parametrize(
+    ("value", "at_least", "reached"),
+    [(0.40, False, True), (0.41, False, False), (0.40, True, True), (0.39, True, False)],
+)
+def test_a_figure_at_its_target_reaches_it(value: float, at_least: bool, reached: bool) -> None:
+    assert Figure("x", value, 0.40, at_least=at_least).reached is reached
