@@ -37,8 +37,8 @@ class Sizes:
     images: int = 2000
     loop_seconds: int = 60
     per_image_seconds: int = 120
-    repeats: int = 3
-    client_calls: tuple[tuple[int, int], ...] = ((100_000, 400), (1_000_000, 80), (5_000_000, 24))
+    repeats: int = 5
+    client_calls: tuple[tuple[int, int], ...] = ((100_000, 400), (1_000_000, 150), (5_000_000, 30))
     large_images: int = 600
     rows: tuple[int, int] = (10_000, 1_000_000)
     repeated_runs: int = 3
