@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from typing import Any, Final
+
+from pybase64 import b64encode
 
 from airflow_provider_permitocr.core.models import PermitRequest
 
-#: Bytes encoded at a time; a multiple of 3, so that no padding falls in between. What fits into the
-#: processor's cache costs half of what encoding a large image in one go does.
+#: Bytes encoded at a time; a multiple of 3, so that no padding falls in between. In pieces that fit into the
+#: processor's cache, the encoded image is never in memory twice.
 _ENCODED_AT_ONCE: Final = 48 * 1024
 
 
