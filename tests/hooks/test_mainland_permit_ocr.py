@@ -98,11 +98,11 @@ def test_calls_in_a_loop_keep_one_pace_and_one_client(
     monkeypatch.setattr(MainlandPermitOcrHook, "client", make)
     hook = MainlandPermitOcrHook(max_per_second=10)
 
-    records = [hook.recognize(front.image) for _ in range(4)]
+    records = [hook.recognize(front.image) for _ in range(6)]
 
-    assert [record["status"] for record in records] == ["recognized"] * 4
+    assert [record["status"] for record in records] == ["recognized"] * 6
     arrivals = [record.time for record in emulator.records()]
-    # On its way, one call may lose some of the tenth of a second to the next.
+    # Half a second; the first may have been late on its way.
     assert arrivals[-1] - arrivals[0] > 0.25
     assert len(made) == 1
 
