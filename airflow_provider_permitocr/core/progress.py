@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Protocol
+from typing import Final, Protocol
+
+_LONGEST_SECONDS: Final = 60.0
+_PART_OF_RUN: Final = 0.05
 
 
 class Log(Protocol):
@@ -17,9 +20,10 @@ class Log(Protocol):
 
 
 class Progress:
-    """Logs a line at most every ``every_seconds``.
+    """Logs a line every few seconds at first, and every minute once a run is long.
 
     :param total: rows of the image list.
+    :param every_seconds: shortest time between two lines.
     """
 
     def __init__(
@@ -53,7 +57,9 @@ class Progress:
 
     def _log_if_due(self) -> None:
         now = self._clock()
-        if now - self._logged_at >= self._every_seconds:
+        # A run of ten minutes and one of a day should both fit into a log that people read.
+        part_of_run = min(_LONGEST_SECONDS, _PART_OF_RUN * (now - self._started_at))
+        if now - self._logged_at >= max(self._every_seconds, part_of_run):
             self._logged_at = now
             self._log.info(self._line(now))
 

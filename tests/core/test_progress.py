@@ -30,6 +30,14 @@ def test_lines_keep_their_distance(clock: FakeClock, lines: Lines) -> None:
     assert len(lines) == 20
 
 
+def test_a_run_of_a_day_has_about_a_line_a_minute(clock: FakeClock, lines: Lines) -> None:
+    progress = Progress(1_000_000, lines, clock=clock)
+    for _ in range(24 * 60 * 60):
+        clock.now += 1
+        progress.processed(20, failed=0)
+    assert 24 * 60 <= len(lines) < 24 * 60 + 60
+
+
 @pytest.mark.parametrize(("total", "share"), [(0, "100.0%"), (7, "0.0%")])
 def test_an_empty_list_and_a_run_without_a_result_have_a_line_too(
     clock: FakeClock, lines: Lines, total: int, share: str
