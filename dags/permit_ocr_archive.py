@@ -21,7 +21,14 @@ with DAG(
 ):
     MainlandPermitOcrOperator.partial(
         task_id="recognize_permits",
-        source=ImageTable("permit_images", conn_id="warehouse", key="image_id", image="image"),
+        source=ImageTable(
+            "permit_images",
+            conn_id="warehouse",
+            key="image_id",
+            image="image",
+            card_side="card_side",
+            updated_at="uploaded_at",
+        ),
         target=ResultTable("permits", conn_id="warehouse"),
         pool="tencent_permit_ocr",
         pool_slots=5,
