@@ -12,7 +12,7 @@ from airflow_provider_permitocr.core.errors import RunStoppedError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 #: An item more than these waits for a thread, whatever ``max_at_once`` says.
-MOST_THREADS: Final = 256
+_MOST_THREADS: Final = 256
 _END: Final = object()
 
 
@@ -36,7 +36,7 @@ def completed(
     ``RunStoppedError`` yield nothing.
     """
     source = iter(items)
-    with ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="permitocr") as pool:
+    with ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="permitocr") as pool:
         flying: set[Future[Result]] = set()
         done: set[Future[Result]] = set()
         try:

@@ -35,7 +35,7 @@ on_postgresql = pytest.mark.parametrize("database", ["psycopg", "psycopg2"], ind
 
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize("through_query", [False, True], ids=["table", "query"])
-def test_rows_of_every_status_but_retry_arecount_left_out(
+def test_rows_of_every_status_but_retry_are_left_out(
     count_left_out: CountLeftOut,
     database: sa.Engine,
     image_list: ImageList,
@@ -54,7 +54,7 @@ def test_rows_of_every_status_but_retry_arecount_left_out(
 
 @pytest.mark.parametrize("seen_in", ["image_updated_at", "processed_at"])
 @pytest.mark.parametrize(("later", "left_out"), [(-TICK, 1), (0 * TICK, 1), (TICK, 0)])
-def test_row_that_changed_since_is_notcount_left_out(
+def test_row_that_changed_since_is_not_left_out(
     count_left_out: CountLeftOut,
     database: sa.Engine,
     image_list: ImageList,

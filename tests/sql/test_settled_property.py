@@ -14,14 +14,11 @@ from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.models import Status
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
+from airflow_provider_permitocr.sql.tables import ImageTable
 
 CountLeftOut = Callable[..., int]
-Fill = Callable[..., sa.Table]
 ImageList = Callable[..., None]
-Described = ImageTable | ImageQuery
 
-RESULTS = ResultTable("permits", conn_id="lake")
 LISTED = ImageTable(
     "permit_images",
     conn_id="lake",
@@ -32,9 +29,6 @@ LISTED = ImageTable(
 )
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
-
-on_postgresql = pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
-
 
 _KEYS = st.sampled_from(["a", "A", "b ", "b", "01", "1", "中", "Ä", "", "'"])
 _SIDES = st.sampled_from(["FRONT", "BACK"])
