@@ -13,7 +13,7 @@ import httpx
 import psutil
 
 from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY, KeyPair
-from bench.journal import Call, read_calls
+from demo.emulator_calls import Call, read_calls
 from demo.ports import HOST, free_port
 from demo.processes import Service, end, spawn
 

@@ -1,40 +1,18 @@
-"""The emulator's journal as the only witness of calls, and what it says of a rate."""
+"""What the calls of an emulator's journal say of a rate."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from airflow_provider_permitocr.core.api import ACTION
+from demo.emulator_calls import Call
 
-_THROTTLED: Final = "RequestLimitExceeded"
 #: Left out at the start of a steady part (connections are made, shards start) and at its end.
 _START_SECONDS: Final = 5.0
 _END_SECONDS: Final = 1.0
-
-
-@dataclass(frozen=True)
-class Call:
-    """A line of the journal.
-
-    :param arrived: Unix time in seconds at which the request had arrived in full.
-    :param finished: Unix time of its answer.
-    :param image: SHA-256 of the image file; None if the gateway refused the call.
-    :param throttled: whether it was refused for its rate.
-    :param answered: whether the image was recognized, which the real service would bill.
-    """
-
-    arrived: float
-    finished: float
-    request_id: str
-    image: str | None
-    throttled: bool
-    answered: bool
 
 
 @dataclass(frozen=True)
@@ -48,24 +26,6 @@ class Window:
     def seconds(self) -> float:
         """Its length."""
         return self.end - self.start
-
-
-def read_calls(journal: Path) -> list[Call]:
-    """Read the calls of MainlandPermitOCR, in the order of their arrival."""
-    lines = (json.loads(line) for line in journal.read_text("utf-8").splitlines())
-    calls = [
-        Call(
-            line["time"],
-            line["time"] + line["seconds"],
-            line["request_id"],
-            line["image"],
-            line["code"] == _THROTTLED,
-            line["answered"],
-        )
-        for line in lines
-        if line["action"] == ACTION
-    ]
-    return sorted(calls, key=lambda call: call.arrived)
 
 
 def without(calls: Iterable[Call], request_ids: Collection[str]) -> list[Call]:
@@ -116,11 +76,6 @@ def images_per_second(calls: Sequence[Call]) -> float:
 def throttled_share(calls: Sequence[Call]) -> float:
     """Return the share of the calls that were refused for their rate, from 0 to 1."""
     return sum(call.throttled for call in calls) / len(calls)
-
-
-def most_in_one_second(calls: Iterable[Call]) -> int:
-    """Return the highest number of calls that arrived in one whole second, as the gateway counts them."""
-    return max(Counter(math.floor(call.arrived) for call in calls).values())
 
 
 def by_second(calls: Iterable[Call], start: float) -> list[int]:

@@ -7,14 +7,8 @@ from typing import Final
 
 from bench.emulators import QUOTA
 from bench.figures import Facts, Figure
-from bench.journal import (
-    Call,
-    Window,
-    answered_per_second,
-    images_per_second,
-    most_in_one_second,
-    throttled_share,
-)
+from bench.journal import Window, answered_per_second, images_per_second, throttled_share
+from demo.emulator_calls import Call, most_in_one_second
 
 _SHARE_OF_QUOTA: Final = 0.97
 _SHARE_BESIDE_STRANGER: Final = 0.90

@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from airflow_provider_permitocr.core.api import ACTION
 from demo.accuracy import compare
+from demo.emulator_calls import Call, most_in_one_second
 from distributed.image_lists import ImageList
-
-_THROTTLED = "RequestLimitExceeded"
-
-
-@dataclass(frozen=True)
-class Call:
-    """A line of the journal.
-
-    :param arrived: Unix time in seconds.
-    :param finished: Unix time of the answer.
-    :param image: SHA-256 of the image file; None if the gateway refused the call.
-    :param throttled: whether the gateway refused it for the quota.
-    :param answered: whether the image was recognized, which the real service would bill.
-    """
-
-    arrived: float
-    finished: float
-    image: str | None
-    throttled: bool
-    answered: bool
 
 
 @dataclass(frozen=True)
@@ -48,22 +26,6 @@ class Loss:
     settled: frozenset[str]
     slots: int
     restarted_at: float
-
-
-def read_journal(file: Path) -> list[Call]:
-    """Read the calls of MainlandPermitOCR."""
-    lines = (json.loads(line) for line in file.read_text("utf-8").splitlines())
-    return [
-        Call(
-            line["time"],
-            line["time"] + line["seconds"],
-            line["image"],
-            line["code"] == _THROTTLED,
-            line["answered"],
-        )
-        for line in lines
-        if line["action"] == ACTION
-    ]
 
 
 def all_calling_since(calls: Iterable[Call], keys: Mapping[str, str], task_of: Callable[[str], str]) -> float:
@@ -87,12 +49,7 @@ def answered_per_second(calls: Iterable[Call], start: float, end: float) -> floa
 
 def most_admitted_in_a_second(calls: Iterable[Call]) -> int:
     """Return the highest number of calls that arrived in one whole second and passed the quota."""
-    return max(Counter(int(call.arrived) for call in calls if not call.throttled).values(), default=0)
-
-
-def most_arrived_in_a_second(calls: Iterable[Call]) -> int:
-    """Return the highest number of calls that arrived in one whole second."""
-    return max(Counter(int(call.arrived) for call in calls).values(), default=0)
+    return most_in_one_second(call for call in calls if not call.throttled)
 
 
 def repeated(calls: Iterable[Call], keys: Mapping[str, str]) -> dict[str, int]:

@@ -12,11 +12,12 @@ from rich.console import Console
 
 from airflow_provider_permitocr.core.shard import Shard, shards
 from demo.airflow_api import TaskState
+from demo.emulator_calls import read_calls
 from demo.emulator_service import QUOTA
 from demo.phases import phase
 from demo.processes import Service
 from demo.services import Services
-from distributed.evidence import Loss, all_calling_since, defects, read_journal
+from distributed.evidence import Loss, all_calling_since, defects
 from distributed.image_lists import ImageList
 from distributed.verdict import Evidence
 from distributed.warehouse import ProofWarehouse
@@ -112,7 +113,7 @@ def observe(proof: Proof, workers: Sequence[Service]) -> Evidence:
     with phase(None, "Both runs have come to their end", proof.console):
         proof.wait_until(lambda: not {"queued", "running"}.intersection(proof.states()))
     proof.require_no_failure()
-    calls = read_journal(proof.services.emulator.journal)
+    calls = read_calls(proof.services.emulator.journal)
     keys = {digest: key for each in proof.lists for digest, key in each.keys.items()}
     return Evidence(
         calls,

@@ -9,13 +9,12 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from demo.emulator_calls import Call, most_in_one_second
 from distributed.evidence import (
-    Call,
     Loss,
     answered_per_second,
     arrivals_per_second_while_down,
     most_admitted_in_a_second,
-    most_arrived_in_a_second,
     open_when_killed,
     repeated,
 )
@@ -87,7 +86,7 @@ def _quota_figures(evidence: Evidence) -> list[Figure]:
             rate >= REQUIRED_SHARE * quota,
         ),
         Figure("most let through in a second", str(most), f"at most {quota}", most <= quota),
-        Figure("most sent in a second", str(most_arrived_in_a_second(calls)), "", kept=True),
+        Figure("most sent in a second", str(most_in_one_second(calls)), "", kept=True),
         Figure(
             "throttled calls",
             f"{throttled} of {len(calls):,}",

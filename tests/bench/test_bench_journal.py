@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from bench.journal import (
-    Call,
     Window,
     answered_per_second,
     by_second,
     images_per_second,
     mean_latency,
-    most_in_one_second,
-    read_calls,
     steady_part,
     throttled_share,
     without,
 )
+from demo.emulator_calls import Call
 
 
 def call(arrived: float, image: str | None = "a", *, seconds: float = 0.5) -> Call:
@@ -29,23 +25,6 @@ def call(arrived: float, image: str | None = "a", *, seconds: float = 0.5) -> Ca
 
 def refused(arrived: float) -> Call:
     return replace(call(arrived, None, seconds=0), throttled=True, answered=False)
-
-
-def test_reads_the_calls_of_the_api_in_the_order_of_arrival(tmp_path: Path) -> None:
-    line = {"request_id": "x", "image": "a", "code": "OK", "answered": True, "seconds": 0.25}
-    lines = [
-        line | {"action": "MainlandPermitOCR", "time": 12.0},
-        line | {"action": "GetCallerIdentity", "time": 11.0},
-        line
-        | {"action": "MainlandPermitOCR", "time": 10.0, "code": "RequestLimitExceeded", "answered": False},
-    ]
-    journal = tmp_path / "journal.jsonl"
-    journal.write_text("".join(json.dumps(each) + "\n" for each in lines))
-
-    first, second = read_calls(journal)
-
-    assert (first.arrived, first.throttled, first.answered) == (10.0, True, False)
-    assert (second.finished, second.throttled, second.answered) == (12.25, False, True)
 
 
 def test_somebody_elses_calls_are_left_out_refused_ones_too() -> None:
@@ -90,10 +69,6 @@ def test_images_per_second_count_each_image_once_over_the_whole_run() -> None:
 
 def test_the_share_of_throttled_calls_is_of_all_calls() -> None:
     assert throttled_share([call(1), refused(2), refused(3), call(4)]) == 0.5
-
-
-def test_the_most_arrivals_are_counted_in_whole_seconds_of_the_clock() -> None:
-    assert most_in_one_second([call(10.9), call(11.0), refused(11.5), call(11.99), call(12.0)]) == 3
 
 
 def test_seconds_without_an_answer_are_in_the_course() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bench.journal import Call, Window
+from bench.journal import Window
 from bench.rates import OtherWay, PacedRun, other_facts, quota_facts
+from demo.emulator_calls import Call
 
 
 def calls(number: int, per_second: float) -> list[Call]:

@@ -11,13 +11,14 @@ from rich.console import Console
 
 from bench.client import CLIENTS, ClientCost, Clients, LargeImages
 from bench.figures import Figure, Part
-from bench.journal import Call, Window
+from bench.journal import Window
 from bench.length import Lengths, ListRun
 from bench.measure import Sizes
 from bench.quota import Rates
 from bench.rates import OtherWay, PacedRun
 from bench.report import Results, machine, show, write
 from bench.start import Starts
+from demo.emulator_calls import Call
 
 SIZES = (100_000, 1_000_000, 5_000_000)
 

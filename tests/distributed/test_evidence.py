@@ -1,25 +1,21 @@
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.api import ACTION, BACK_FIELD
+from airflow_provider_permitocr.core.api import BACK_FIELD
 from airflow_provider_permitocr.core.columns import BACK_TEXT_COLUMNS, FRONT_TEXT_COLUMNS
+from demo.emulator_calls import Call, most_in_one_second
 from demo.image_list import DrawnImage
 from distributed.evidence import (
-    Call,
     Loss,
     all_calling_since,
     answered_per_second,
     arrivals_per_second_while_down,
     defects,
     most_admitted_in_a_second,
-    most_arrived_in_a_second,
     open_when_killed,
-    read_journal,
     repeated,
 )
 from distributed.image_lists import ImageList
@@ -28,7 +24,7 @@ KEYS = {"digest-a": "a", "digest-b": "b", "digest-c": "c"}
 
 
 def call(arrived: float, image: str | None = None, *, throttled: bool = False, took: float = 0.4) -> Call:
-    return Call(arrived, arrived + took, image, throttled, image is not None)
+    return Call(arrived, arrived + took, f"id {arrived}", image, throttled, image is not None)
 
 
 def fields(name: str) -> dict[str, Any]:
@@ -44,18 +40,6 @@ def row(key: str, name: str, status: str = "recognized") -> dict[str, Any]:
 def listed() -> ImageList:
     images = tuple(DrawnImage(key, f"{key}.jpg", "FRONT", "clean", fields(f"name-{key}")) for key in "ab")
     return ImageList("dag", images, {"digest-a": "a", "digest-b": "b"})
-
-
-def test_journal_is_read_without_the_calls_of_other_services(tmp_path: Path) -> None:
-    line = {"time": 10.0, "seconds": 0.5, "image": "digest-a", "code": "OK", "answered": True}
-    refused = {**line, "image": None, "code": "RequestLimitExceeded", "answered": False, "action": ACTION}
-    lines = [{**line, "action": ACTION}, refused, {**line, "action": "AssumeRole"}]
-    file = tmp_path / "journal.jsonl"
-    file.write_text("".join(json.dumps(each) + "\n" for each in lines))
-    assert read_journal(file) == [
-        Call(10.0, 10.5, "digest-a", throttled=False, answered=True),
-        Call(10.0, 10.5, None, throttled=True, answered=False),
-    ]
 
 
 def test_rate_counts_the_answers_within_the_time() -> None:
@@ -77,7 +61,7 @@ def test_steady_part_begins_when_the_last_task_has_begun_to_call() -> None:
 def test_quota_counts_whole_seconds_and_not_what_was_throttled() -> None:
     calls = [call(10.0), call(10.9), call(11.1), call(11.2, throttled=True), call(11.9, throttled=True)]
     assert most_admitted_in_a_second(calls) == 2
-    assert most_arrived_in_a_second(calls) == 3
+    assert most_in_one_second(calls) == 3
 
 
 def test_images_recognized_twice_are_found_by_their_keys() -> None:

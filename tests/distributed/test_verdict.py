@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from distributed.evidence import Call, Loss
+from demo.emulator_calls import Call
+from distributed.evidence import Loss
 from distributed.verdict import Evidence, judge, show
 
 QUOTA = 20
@@ -15,7 +16,7 @@ KILLED_AT, RESTARTED_AT, END = 1010.0, 1020.0, 1030.0
 
 def paced(per_second: int, start: float, end: float) -> list[Call]:
     times = [start + number / per_second for number in range(int((end - start) * per_second))]
-    return [Call(at, at, f"digest-{at}", throttled=False, answered=True) for at in times]
+    return [Call(at, at, f"id {at}", f"digest-{at}", throttled=False, answered=True) for at in times]
 
 
 @pytest.fixture
@@ -50,12 +51,12 @@ def test_low_rate_before_the_kill_fails(evidence: Evidence) -> None:
 
 
 def test_more_calls_than_the_quota_in_a_second_fail(evidence: Evidence) -> None:
-    one_more = Call(1025.5, 1025.9, None, throttled=False, answered=False)
+    one_more = Call(1025.5, 1025.9, "id", None, throttled=False, answered=False)
     assert broken(replace(evidence, calls=[*evidence.calls, one_more])) == ["most let through in a second"]
 
 
 def test_throttled_calls_fail_above_two_percent(evidence: Evidence) -> None:
-    throttled = [Call(1025.5, 1025.5, None, throttled=True, answered=False)]
+    throttled = [Call(1025.5, 1025.5, "id", None, throttled=True, answered=False)]
     assert broken(replace(evidence, calls=[*evidence.calls, *throttled * 10])) == []
     assert broken(replace(evidence, calls=[*evidence.calls, *throttled * 11])) == ["throttled calls"]
 
