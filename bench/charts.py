@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bench.client import CLIENTS, Clients, named
-from bench.emulators import QUOTA
 from bench.journal import by_second, images_per_second
 from bench.length import Lengths
 from bench.quota import Rates
+from demo.emulator_service import QUOTA
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from bench.emulators import QUOTA, Account, Emulator
+from bench.emulators import Account, Emulator
 from bench.figures import Facts, Figure, Part
 from bench.images import draw_large_images, large_list
 from bench.journal import answered_per_second, steady_part
 from bench.measure import Bench, run_program
 from bench.warehouse import BenchWarehouse
+from demo.emulator_service import QUOTA
 
 OURS: Final = "this client"
 SDK: Final = "SDK"

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
-import httpx
-import psutil
-
-from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY, KeyPair
+from airflow_provider_permitocr.emulator.options import KeyPair
 from demo.emulator_calls import Call, read_calls
-from demo.ports import HOST, free_port
-from demo.processes import Service, end, spawn
+from demo.emulator_service import QUOTA, EmulatorService
+from demo.ports import HOST
 
-QUOTA: Final = 20
 #: Median 0.4 s, mean 0.45 s, longest 3 s.
 LATENCY: Final = "lognormal:0.4:0.5:3"
 STRANGER: Final = KeyPair("AKIDSTRANGER", "strangers-secret-key")
-_READY_SECONDS: Final = 60.0
-_GRACE_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -39,86 +30,34 @@ class Account:
     latency: str = LATENCY
 
 
-class Emulator:
+class Emulator(EmulatorService):
     """An emulator that reads labels and knows two key pairs of one account, its own and a stranger's.
+
+    It answers once its context is entered, with an empty journal.
 
     :param state: directory for its journal and log.
     """
 
     def __init__(self, account: Account, state: Path) -> None:
-        self.account = account
-        self.port = free_port()
-        self.journal = state / f"{account.name}.jsonl"
-        self._log = state / f"{account.name}.log"
-        self._service: Service | None = None
+        super().__init__(
+            state, "label", account.latency, name=account.name, quota=account.quota, others=(STRANGER,)
+        )
 
     def __enter__(self) -> Self:
-        for file in (self.journal, self._log):
-            file.unlink(missing_ok=True)
-        command = [
-            *(sys.executable, "-m", "airflow_provider_permitocr.emulator", "--engine", "label"),
-            *("--quota", str(self.account.quota), "--latency", self.account.latency),
-            *("--host", HOST, "--port", str(self.port), "--journal", str(self.journal)),
-            *("--secret-id", DEFAULT_SECRET_ID, "--secret-key", DEFAULT_SECRET_KEY),
-            *("--secret-id", STRANGER.secret_id, "--secret-key", STRANGER.secret_key),
-        ]
-        self._service = Service("The emulator", self._log, spawn(command, log=self._log))
+        self.journal.unlink(missing_ok=True)
+        super().__enter__()
         try:
-            self._wait_until_ready(self._service)
-        except BaseException:
-            self.stop()
+            self.wait_until_ready()
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
             raise
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def endpoint(self) -> str:
         """Host and port."""
         return f"{HOST}:{self.port}"
 
-    @property
-    def airflow_connection(self) -> dict[str, str | int]:
-        """The connection of type ``tencentcloud`` that leads here."""
-        return {
-            "conn_type": "tencentcloud",
-            "login": DEFAULT_SECRET_ID,
-            "password": DEFAULT_SECRET_KEY,
-            "host": HOST,
-            "port": self.port,
-            "schema": "http",
-        }
-
     def calls(self) -> list[Call]:
         """Return the calls that its journal holds."""
         return read_calls(self.journal)
-
-    def check(self) -> None:
-        """Find out whether it runs.
-
-        :raises ServiceError: it has ended.
-        """
-        if self._service is not None:
-            self._service.check()
-
-    def stop(self) -> None:
-        """End it; no effect if it does not run."""
-        if self._service is not None and self._service.child.poll() is None:
-            end([psutil.Process(self._service.child.pid)], grace=_GRACE_SECONDS)
-        self._service = None
-
-    def _wait_until_ready(self, service: Service) -> None:
-        deadline = time.monotonic() + _READY_SECONDS
-        while True:
-            service.check()
-            try:
-                httpx.get(f"http://{self.endpoint}/_emulator/health", trust_env=False).raise_for_status()
-            except httpx.TransportError:
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"The emulator does not answer, see {self._log}") from None
-                time.sleep(0.1)
-            else:
-                return

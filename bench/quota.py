@@ -23,14 +23,15 @@ from bench.cases import (
     BenchDag,
     Case,
 )
-from bench.emulators import QUOTA, Account, Emulator
 from bench.emulators import STRANGER as STRANGERS_KEYS
+from bench.emulators import Account, Emulator
 from bench.figures import Figure, Part
 from bench.images import BenchImage, draw_images, draw_strangers_image
 from bench.journal import images_per_second, steady_part, without
 from bench.measure import Bench, run_program, start_program
 from bench.rates import OtherWay, PacedRun, other_facts, quota_facts
 from bench.warehouse import BenchWarehouse
+from demo.emulator_service import QUOTA
 from demo.processes import end
 
 _DATABASE: Final = "quota"

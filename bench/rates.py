@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from bench.emulators import QUOTA
 from bench.figures import Facts, Figure
 from bench.journal import Window, answered_per_second, images_per_second, throttled_share
 from demo.emulator_calls import Call, most_in_one_second
+from demo.emulator_service import QUOTA
 
 _SHARE_OF_QUOTA: Final = 0.97
 _SHARE_BESIDE_STRANGER: Final = 0.90

@@ -1,10 +1,10 @@
-"""The emulator as a process of its own: the demo's stand-in for Tencent Cloud."""
+"""The emulator as a process of its own: a stand-in for Tencent Cloud."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 import httpx
 import psutil
 
-from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY
+from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY, KeyPair
 from demo.ports import HOST, free_port
 from demo.processes import Service, end, spawn
 
@@ -22,31 +22,42 @@ _GRACE_SECONDS: Final = 5.0
 
 
 class EmulatorService:
-    """An emulator that knows its default key pair.
+    """An emulator that knows its default key pair, and others of the same account.
 
     :param state: directory for its journal and log.
     :param engine: what reads the images.
     :param latency: how long a call takes, as ``--latency`` wants it.
+    :param name: of its journal and log.
+    :param quota: calls per second; 0 for no limit.
+    :param others: the other key pairs.
     """
 
-    def __init__(self, state: Path, engine: str = "rapidocr", latency: str = "0") -> None:
+    def __init__(
+        self,
+        state: Path,
+        engine: str = "rapidocr",
+        latency: str = "0",
+        *,
+        name: str = "emulator",
+        quota: int = QUOTA,
+        others: Sequence[KeyPair] = (),
+    ) -> None:
         self.port = free_port()
-        self.journal = state / "emulator-journal.jsonl"
-        self._state = state
-        self._engine = engine
-        self._latency = latency
+        self.journal = state / f"{name}-journal.jsonl"
+        self._log = state / f"{name}.log"
+        module = "airflow_provider_permitocr.emulator"
+        self._command = [
+            *(sys.executable, "-m", module, "--engine", engine, "--quota", str(quota)),
+            *("--host", HOST, "--port", str(self.port), "--latency", latency),
+            *("--journal", str(self.journal)),
+        ]
+        for pair in (KeyPair(DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY), *others):
+            self._command += ["--secret-id", pair.secret_id, "--secret-key", pair.secret_key]
         self._service: Service | None = None
 
     def __enter__(self) -> Self:
-        log = self._state / "emulator.log"
-        log.unlink(missing_ok=True)
-        module = "airflow_provider_permitocr.emulator"
-        command = [
-            *(sys.executable, "-m", module, "--engine", self._engine, "--quota", str(QUOTA)),
-            *("--host", HOST, "--port", str(self.port), "--latency", self._latency),
-            *("--journal", str(self.journal)),
-        ]
-        self._service = Service("The emulator", log, spawn(command, log=log))
+        self._log.unlink(missing_ok=True)
+        self._service = Service("The emulator", self._log, spawn(self._command, log=self._log))
         return self
 
     def __exit__(
@@ -88,9 +99,7 @@ class EmulatorService:
                 self.stats()
             except httpx.TransportError:
                 if time.monotonic() > deadline:
-                    raise TimeoutError(
-                        f"The emulator does not answer, see {self._state}/emulator.log"
-                    ) from None
+                    raise TimeoutError(f"The emulator does not answer, see {self._log}") from None
                 sleep(0.2)
             else:
                 return
