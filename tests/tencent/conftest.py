@@ -231,3 +231,9 @@ def _texts(fields: Mapping[str, Any]) -> Iterator[str]:
         # A number of two digits is found by chance in a time or a port.
         elif isinstance(value, str) and len(value) > (4 if value.isascii() else 1):
             yield value
+
+
+@pytest.fixture
+def tls_emulator(start_label_emulator: Callable[..., RunningEmulator], tmp_path: Path) -> RunningEmulator:
+    """A running emulator that speaks HTTPS alone."""
+    return start_label_emulator(tls=tmp_path)

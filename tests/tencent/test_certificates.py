@@ -7,41 +7,24 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import CallError, ConfigurationError
+from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.core.models import PermitRequest
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.options import ClientOptions
+from tests.tencent.recognition import fault, recognize
 
 OptionsFor = Callable[..., ClientOptions]
-
-
-@pytest.fixture
-def tls_emulator(start_label_emulator: Callable[..., RunningEmulator], tmp_path: Path) -> RunningEmulator:
-    return start_label_emulator(tls=tmp_path)
-
-
-def _recognize(options: ClientOptions, specimen: Specimen, times: int = 1) -> None:
-    with MainlandPermitClient(options) as client:
-        for _ in range(times):
-            response = client.recognize(PermitRequest(CardSide.FRONT, image=specimen.image))
-            assert response.fields == specimen.fields
-
-
-def _fault(options: ClientOptions, specimen: Specimen) -> CallError:
-    with pytest.raises(CallError) as caught, MainlandPermitClient(options) as client:
-        client.recognize(PermitRequest(CardSide.FRONT, image=specimen.image))
-    return caught.value
 
 
 def test_https_is_trusted_through_the_connections_authorities_alone(
     tls_emulator: RunningEmulator, options_for: OptionsFor, front: Specimen
 ) -> None:
-    _recognize(
+    recognize(
         options_for(tls_emulator, protocol="https", ca_bundle=str(tls_emulator.ca_file)), front, times=2
     )
-    error = _fault(options_for(tls_emulator, protocol="https"), front)
+    error = fault(options_for(tls_emulator, protocol="https"), front)
     assert error.code == "ClientNetworkError"
     assert "TLS failed (SSLError, SSLCertVerificationError: " in error.message
 
@@ -55,7 +38,7 @@ def test_authorities_of_the_environment_are_trusted(
     name: str,
 ) -> None:
     environment.setenv(name, str(tls_emulator.ca_file))
-    _recognize(options_for(tls_emulator, protocol="https"), front)
+    recognize(options_for(tls_emulator, protocol="https"), front)
 
 
 def test_authorities_that_cannot_be_read_are_named_at_once(
@@ -82,7 +65,7 @@ def test_certificate_of_another_host_is_refused(
     # 127.0.0.2 is this machine too, but not everywhere.
     address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", tls_emulator.port))
     environment.setattr("socket.getaddrinfo", lambda *_args, **_named: [address])
-    assert "TLS failed" in _fault(options, front).message
+    assert "TLS failed" in fault(options, front).message
 
 
 def test_authorities_are_read_once_for_all_connections(
@@ -108,4 +91,4 @@ def test_server_that_never_answers_the_handshake_ends_with_the_time_for_connecti
     silent_server: str, front: Specimen
 ) -> None:
     options = ClientOptions("AKID", "key", endpoint=silent_server, connect_timeout=0.2)
-    assert "the connection was not secured in time" in _fault(options, front).message
+    assert "the connection was not secured in time" in fault(options, front).message

@@ -6,18 +6,16 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import CallError, ConfigurationError
-from airflow_provider_permitocr.core.models import PermitRequest
+from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.options import ClientOptions
+from tests.tencent.recognition import fault, recognize
 
 OptionsFor = Callable[..., ClientOptions]
 
@@ -104,28 +102,10 @@ def socks_proxy(raw_server: Callable[..., Any]) -> Proxy:
     return made
 
 
-@pytest.fixture
-def tls_emulator(start_label_emulator: Callable[..., RunningEmulator], tmp_path: Path) -> RunningEmulator:
-    return start_label_emulator(tls=tmp_path)
-
-
-def _recognize(options: ClientOptions, specimen: Specimen, times: int = 1) -> None:
-    with MainlandPermitClient(options) as client:
-        for _ in range(times):
-            response = client.recognize(PermitRequest(CardSide.FRONT, image=specimen.image))
-            assert response.fields == specimen.fields
-
-
-def _fault(options: ClientOptions, specimen: Specimen) -> CallError:
-    with pytest.raises(CallError) as caught, MainlandPermitClient(options) as client:
-        client.recognize(PermitRequest(CardSide.FRONT, image=specimen.image))
-    return caught.value
-
-
 def test_plain_calls_are_forwarded_by_the_connections_proxy(
     emulator: RunningEmulator, options_for: OptionsFor, front: Specimen, proxy: Proxy
 ) -> None:
-    _recognize(options_for(emulator, proxy=proxy.url()), front)
+    recognize(options_for(emulator, proxy=proxy.url()), front)
     assert proxy.seen == [f"POST http://{emulator.endpoint}/ HTTP/1.1"]
 
 
@@ -135,7 +115,7 @@ def test_calls_over_tls_share_one_tunnel(
     options = options_for(
         tls_emulator, protocol="https", ca_bundle=str(tls_emulator.ca_file), proxy=proxy.url()
     )
-    _recognize(options, front, times=3)
+    recognize(options, front, times=3)
     assert [line.rpartition(" ")[0] for line in proxy.seen] == [f"CONNECT {tls_emulator.endpoint}"]
 
 
@@ -143,7 +123,7 @@ def test_calls_over_tls_share_one_tunnel(
 def test_calls_go_through_a_socks_proxy(
     emulator: RunningEmulator, options_for: OptionsFor, front: Specimen, socks_proxy: Proxy, scheme: str
 ) -> None:
-    _recognize(options_for(emulator, proxy=socks_proxy.url(scheme=scheme)), front, times=2)
+    recognize(options_for(emulator, proxy=socks_proxy.url(scheme=scheme)), front, times=2)
     assert socks_proxy.seen == [f"SOCKS {emulator.endpoint}"]
 
 
@@ -157,9 +137,9 @@ def test_proxy_of_the_environment_is_used_with_or_without_its_scheme(
     name: str,
 ) -> None:
     environment.setenv(name, proxy.url())
-    _recognize(options_for(emulator), front)
+    recognize(options_for(emulator), front)
     environment.setenv(name, proxy.url().removeprefix("http://"))
-    _recognize(options_for(emulator), front)
+    recognize(options_for(emulator), front)
     assert len(proxy.seen) == 2
 
 
@@ -176,7 +156,7 @@ def test_host_in_no_proxy_is_called_directly(
 ) -> None:
     environment.setenv("HTTP_PROXY", proxy.url())
     environment.setenv(name, value)
-    _recognize(options_for(emulator), front)
+    recognize(options_for(emulator), front)
     assert proxy.seen == []
 
 
@@ -189,7 +169,7 @@ def test_connections_own_proxy_goes_before_the_environment(
 ) -> None:
     environment.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     environment.setenv("NO_PROXY", "*")
-    _recognize(options_for(emulator, proxy=proxy.url()), front)
+    recognize(options_for(emulator, proxy=proxy.url()), front)
     assert len(proxy.seen) == 1
 
 
@@ -202,8 +182,8 @@ def test_proxy_that_wants_another_password_is_told_by_its_status(
     told_by: Callable[[BaseException], str],
 ) -> None:
     wrong = proxy.url("me:wrong-password")
-    forwarded = _fault(options_for(emulator, proxy=wrong), front)
-    tunneled = _fault(
+    forwarded = fault(options_for(emulator, proxy=wrong), front)
+    tunneled = fault(
         options_for(tls_emulator, protocol="https", ca_bundle=str(tls_emulator.ca_file), proxy=wrong), front
     )
     assert (forwarded.code, tunneled.code) == ("ServerNetworkError", "ClientNetworkError")
@@ -215,7 +195,7 @@ def test_proxy_that_wants_another_password_is_told_by_its_status(
 def test_proxy_that_is_not_there_is_named_as_the_cause(
     emulator: RunningEmulator, options_for: OptionsFor, front: Specimen
 ) -> None:
-    error = _fault(options_for(emulator, proxy="http://127.0.0.1:1"), front)
+    error = fault(options_for(emulator, proxy="http://127.0.0.1:1"), front)
     assert "the proxy did not connect" in error.message
     assert "Connection refused" in error.message
 
@@ -251,6 +231,6 @@ def test_nothing_of_a_proxy_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    _recognize(options_for(emulator, proxy=proxy.url()), front)
+    recognize(options_for(emulator, proxy=proxy.url()), front)
     assert "Starting new HTTP connection" in caplog.text
     assert not [secret for secret in ("pass%20word", "pass word", "Basic ") if secret in caplog.text]

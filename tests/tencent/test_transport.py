@@ -8,44 +8,31 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.errors import CallError, Decision
 from airflow_provider_permitocr.tencent.transport import MAX_ANSWER_BYTES, Transport
+from tests.tencent.raw_exchange import OK, fault, post
 
 #: Servers of the raw kind; what they do with a connection is a function of it.
 StartServer = Callable[..., Any]
 Connect = Callable[..., Transport]
 Answering = Callable[..., Callable[[Any], None]]
-_OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-def _post(transport: Transport, body: bytes = b"{}") -> bytes:
-    return transport.post({"Content-Type": "application/json"}, body)
-
-
-def _fault(transport: Transport, body: bytes = b"{}") -> CallError:
-    with pytest.raises(CallError) as caught:
-        _post(transport, body)
-    assert caught.value.decision is Decision.RETRY
-    assert caught.value.__cause__ is None
-    return caught.value
 
 
 def test_calls_one_after_the_other_share_a_connection(
     raw_server: StartServer, connect: Connect, answering: Answering
 ) -> None:
-    server = raw_server(answering(_OK))
+    server = raw_server(answering(OK))
     transport = connect(server)
-    assert [_post(transport) for _ in range(50)] == [b"ok"] * 50
+    assert [post(transport) for _ in range(50)] == [b"ok"] * 50
     assert server.connections == 1
 
 
 def test_threads_never_open_more_connections_than_they_are(
     raw_server: StartServer, connect: Connect, answering: Answering
 ) -> None:
-    server = raw_server(answering(_OK))
+    server = raw_server(answering(OK))
     transport = connect(server)
     with ThreadPoolExecutor(32) as pool:
-        answers = list(pool.map(lambda _: _post(transport), range(20 * 32)))
+        answers = list(pool.map(lambda _: post(transport), range(20 * 32)))
     assert answers == [b"ok"] * 20 * 32
     assert server.connections <= 32
 
@@ -57,13 +44,13 @@ def test_connection_that_the_server_closed_between_calls_is_replaced(
 
     def answer_once(connection: Any) -> None:
         connection.request()
-        connection.send(_OK)
+        connection.send(OK)
         connection.sock.close()
         gone.set()
 
     transport = connect(raw_server(answer_once))
     for _ in range(3):
-        assert _post(transport) == b"ok"
+        assert post(transport) == b"ok"
         assert gone.wait(10)
         gone.clear()
 
@@ -82,15 +69,15 @@ def test_connection_whose_answer_was_not_read_to_its_end_is_not_used_again(
 ) -> None:
     def be_rude_first(connection: Any) -> None:
         if connection.number > 1:
-            answering(_OK)(connection)
+            answering(OK)(connection)
         elif connection.request():
             connection.send(rude)
             connection.closing.wait()
 
     server = raw_server(be_rude_first)
     transport = connect(server, read_timeout=1.0)
-    _fault(transport)
-    assert _post(transport) == b"ok"
+    fault(transport)
+    assert post(transport) == b"ok"
     assert server.connections == 2
 
 
@@ -100,14 +87,14 @@ def test_closing_closes_the_connections_and_ends_further_calls(
     ended = threading.Event()
 
     def until_the_end(connection: Any) -> None:
-        answering(_OK)(connection)
+        answering(OK)(connection)
         ended.set()
 
     transport = connect(raw_server(until_the_end))
-    _post(transport)
+    post(transport)
     transport.close()
     assert ended.wait(10)
-    assert "this client has been closed" in _fault(transport).message
+    assert "this client has been closed" in fault(transport).message
 
 
 def test_nothing_but_the_headers_given_is_added_that_could_tell_of_the_user(
@@ -150,5 +137,5 @@ def test_debugging_of_http_in_the_whole_program_prints_no_request(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("http.client.HTTPConnection.debuglevel", 1)
-    _post(connect(raw_server(answering(_OK))), b"a person's image")
+    post(connect(raw_server(answering(OK))), b"a person's image")
     assert "person" not in capsys.readouterr().out

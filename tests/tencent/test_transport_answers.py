@@ -7,33 +7,20 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.errors import CallError, Decision
 from airflow_provider_permitocr.tencent.transport import MAX_ANSWER_BYTES, Transport
+from tests.tencent.raw_exchange import OK, fault, post
 
 #: Servers of the raw kind; what they do with a connection is a function of it.
 StartServer = Callable[..., Any]
 Connect = Callable[..., Transport]
 Answering = Callable[..., Callable[[Any], None]]
-_OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-def _post(transport: Transport, body: bytes = b"{}") -> bytes:
-    return transport.post({"Content-Type": "application/json"}, body)
-
-
-def _fault(transport: Transport, body: bytes = b"{}") -> CallError:
-    with pytest.raises(CallError) as caught:
-        _post(transport, body)
-    assert caught.value.decision is Decision.RETRY
-    assert caught.value.__cause__ is None
-    return caught.value
 
 
 @pytest.mark.parametrize(
     "answer",
     [
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1;x=y\r\nk\r\n0\r\nX: y\r\n\r\n",
-        b"HTTP/1.1 100 Continue\r\n\r\n" + _OK,
+        b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 22\r\n\r\n" + gzip.compress(b"ok"),
         b"HTTP/1.1 200\r\nSet-Cookie: a=b\r\nContent-Length: 2\r\n\r\nok",
     ],
@@ -44,7 +31,7 @@ def test_answer_is_read_however_it_is_sent(
 ) -> None:
     server = raw_server(answering(answer))
     transport = connect(server)
-    assert [_post(transport), _post(transport)] == [b"ok", b"ok"]
+    assert [post(transport), post(transport)] == [b"ok", b"ok"]
     assert server.connections == 1
 
 
@@ -56,13 +43,13 @@ def test_answer_that_ends_with_its_connection_is_read(
         connection.request()
         connection.send(b"HTTP/" + version + b" 200 OK\r\nConnection: close\r\n\r\nok")
 
-    assert _post(connect(raw_server(answer_once))) == b"ok"
+    assert post(connect(raw_server(answer_once))) == b"ok"
 
 
 def test_largest_answer_is_taken(raw_server: StartServer, connect: Connect, answering: Answering) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % MAX_ANSWER_BYTES
     server = raw_server(answering(head + b"x" * MAX_ANSWER_BYTES))
-    assert len(_post(connect(server))) == MAX_ANSWER_BYTES
+    assert len(post(connect(server))) == MAX_ANSWER_BYTES
 
 
 @pytest.mark.parametrize(
@@ -80,7 +67,7 @@ def test_endless_answer_ends(raw_server: StartServer, connect: Connect, head: by
         connection.send(head)
         connection.send_for_ever(b"x" * 65536)
 
-    error = _fault(connect(raw_server(never_end)))
+    error = fault(connect(raw_server(never_end)))
     assert error.code == "ClientMalformedAnswer"
     assert "longer than" in error.message
 
@@ -90,7 +77,7 @@ def test_answer_that_unpacks_to_too_much_ends(
 ) -> None:
     bomb = gzip.compress(bytes(4 * MAX_ANSWER_BYTES))
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
-    assert _fault(connect(raw_server(answering(head + bomb)))).code == "ClientMalformedAnswer"
+    assert fault(connect(raw_server(answering(head + bomb)))).code == "ClientMalformedAnswer"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +102,7 @@ def test_broken_answer_is_a_fault_of_the_network(
         connection.request()
         connection.send(answer)
 
-    error = _fault(connect(raw_server(break_off)))
+    error = fault(connect(raw_server(break_off)))
     assert error.code == "ClientNetworkError"
     assert says in error.message
 
@@ -134,7 +121,7 @@ def test_other_status_is_named_and_neither_followed_nor_tried_again(
                 b"WWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n" % status
             )
 
-    error = _fault(connect(raw_server(answer)))
+    error = fault(connect(raw_server(answer)))
     assert error.code == "ServerNetworkError"
     assert f"HTTP status {status}" in error.message
     assert "Private" not in str(error)
@@ -150,7 +137,7 @@ def test_answer_given_before_the_request_was_read_is_taken(raw_server: StartServ
             while connection.sock.recv(65536):
                 pass
 
-    assert "413" in _fault(connect(raw_server(refuse)), b"x" * 5_000_000).message
+    assert "413" in fault(connect(raw_server(refuse)), b"x" * 5_000_000).message
 
 
 def test_body_that_comes_where_headers_belong_is_neither_taken_nor_logged(
@@ -161,6 +148,6 @@ def test_body_that_comes_where_headers_belong_is_neither_taken_nor_logged(
         connection.send(b'HTTP/1.1 200 OK\r\n["a person"]\r\n\r\n')
 
     caplog.set_level("DEBUG")
-    error = _fault(connect(raw_server(leave_out_the_empty_line)))
+    error = fault(connect(raw_server(leave_out_the_empty_line)))
     assert "no HTTP" in error.message
     assert "person" not in caplog.text

@@ -5,26 +5,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.errors import CallError, Decision
 from airflow_provider_permitocr.tencent.transport import Transport
+from tests.tencent.raw_exchange import OK, fault, post
 
 #: Servers of the raw kind; what they do with a connection is a function of it.
 StartServer = Callable[..., Any]
 Connect = Callable[..., Transport]
 Answering = Callable[..., Callable[[Any], None]]
-_OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-def _post(transport: Transport, body: bytes = b"{}") -> bytes:
-    return transport.post({"Content-Type": "application/json"}, body)
-
-
-def _fault(transport: Transport, body: bytes = b"{}") -> CallError:
-    with pytest.raises(CallError) as caught:
-        _post(transport, body)
-    assert caught.value.decision is Decision.RETRY
-    assert caught.value.__cause__ is None
-    return caught.value
 
 
 @pytest.mark.parametrize(
@@ -46,7 +33,7 @@ def test_answer_that_trickles_for_ever_ends_with_the_calls_time(
         connection.send(start)
         connection.send_for_ever(b"1", pause=0.01)
 
-    error = _fault(connect(raw_server(trickle), call_timeout=0.3))
+    error = fault(connect(raw_server(trickle), call_timeout=0.3))
     assert error.code == "ClientNetworkError"
     assert "the whole call took longer than 0.3 s" in error.message
 
@@ -60,7 +47,7 @@ def test_answer_that_stops_ends_with_the_time_between_two_bytes(
         connection.send(start)
         connection.closing.wait()
 
-    error = _fault(connect(raw_server(stop), read_timeout=0.2))
+    error = fault(connect(raw_server(stop), read_timeout=0.2))
     assert error.code == "ClientNetworkError"
     assert "nothing was sent or received for 0.2 s" in error.message
 
@@ -75,7 +62,7 @@ def test_server_that_stops_reading_ends_with_the_time_between_two_bytes(
         connection.head()
         connection.closing.wait()
 
-    error = _fault(connect(raw_server(read_nothing), read_timeout=0.2), _LARGE)
+    error = fault(connect(raw_server(read_nothing), read_timeout=0.2), _LARGE)
     assert "nothing was sent or received for 0.2 s" in error.message
 
 
@@ -87,7 +74,7 @@ def test_server_that_reads_for_ever_ends_with_the_calls_time(
         while not connection.closing.wait(0.02) and connection.sock.recv(65536):
             pass
 
-    error = _fault(connect(raw_server(read_slowly), call_timeout=0.3), _LARGE)
+    error = fault(connect(raw_server(read_slowly), call_timeout=0.3), _LARGE)
     assert "the whole call took longer than 0.3 s" in error.message
 
 
@@ -98,16 +85,16 @@ def test_slow_uplink_may_take_longer_than_connecting(raw_server: StartServer, co
         while left and (data := connection.file.read1(min(left, 65536))):
             left -= len(data)
             connection.closing.wait(0.001)
-        connection.send(_OK)
+        connection.send(OK)
 
-    assert _post(connect(raw_server(read_slowly), connect_timeout=0.05), _LARGE) == b"ok"
+    assert post(connect(raw_server(read_slowly), connect_timeout=0.05), _LARGE) == b"ok"
 
 
 def test_time_limit_of_one_call_does_not_weigh_on_the_next(raw_server: StartServer, connect: Connect) -> None:
     def answer_late(connection: Any) -> None:
         while connection.request():
             connection.closing.wait(0.05)
-            connection.send(_OK)
+            connection.send(OK)
 
     transport = connect(raw_server(answer_late), call_timeout=1.0)
-    assert [_post(transport) for _ in range(25)] == [b"ok"] * 25
+    assert [post(transport) for _ in range(25)] == [b"ok"] * 25

@@ -1,0 +1,25 @@
+"""Calls of a client that is made for them alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.errors import CallError
+from airflow_provider_permitocr.core.models import PermitRequest
+from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.tencent.client import MainlandPermitClient
+from airflow_provider_permitocr.tencent.options import ClientOptions
+
+
+def recognize(options: ClientOptions, specimen: Specimen, times: int = 1) -> None:
+    with MainlandPermitClient(options) as client:
+        for _ in range(times):
+            response = client.recognize(PermitRequest(CardSide.FRONT, image=specimen.image))
+            assert response.fields == specimen.fields
+
+
+def fault(options: ClientOptions, specimen: Specimen) -> CallError:
+    with pytest.raises(CallError) as caught, MainlandPermitClient(options) as client:
+        client.recognize(PermitRequest(CardSide.FRONT, image=specimen.image))
+    return caught.value
