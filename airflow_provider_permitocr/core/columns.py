@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -16,6 +17,7 @@ class ColumnKind(StrEnum):
     DATE = "date"
     BOOLEAN = "boolean"
     INTEGER = "integer"
+    FLOAT = "float"
     TIMESTAMP = "timestamp"
 
 
@@ -73,6 +75,11 @@ _WARNINGS: Final = (
     Column("warn_photoshopped", ColumnKind.BOOLEAN, "-9104; NULL: not examined"),
     Column("warn_not_enabled", ColumnKind.BOOLEAN, "-9109: the account has no warning capability"),
 )
+_IMAGE: Final = (
+    Column("image_format", ColumnKind.TEXT, "Format of the image, by its content; NULL: only the API saw it"),
+    Column("image_bytes", ColumnKind.INTEGER, "Its size in bytes, before anything was done to it"),
+    Column("image_prepared", ColumnKind.TEXT, "What was done to it before the call; NULL: sent as it is"),
+)
 _RUN: Final = (
     Column("request_id", ColumnKind.TEXT, "RequestId of the answer, for Tencent Cloud's support"),
     Column("tries", ColumnKind.INTEGER, "Runs that have tried this version of the image"),
@@ -81,6 +88,18 @@ _RUN: Final = (
     Column("run_id", ColumnKind.TEXT, "Airflow run that made this row"),
 )
 
-COLUMNS: Final = _KEYS + _STATUS + _FRONT + _BACK + _WARNINGS + _RUN
+COLUMNS: Final = _KEYS + _STATUS + _FRONT + _BACK + _WARNINGS + _IMAGE + _RUN
 FRONT_TEXT_COLUMNS: Final = {column.name: column.api_field for column in _FRONT if column.api_field}
 BACK_TEXT_COLUMNS: Final = {column.name: column.api_field for column in _BACK if column.api_field}
+
+
+def result_columns(carried: Sequence[Column] = ()) -> tuple[Column, ...]:
+    """Return all columns of a result.
+
+    :param carried: columns of the image list that go along into the result.
+    :raises ValueError: when one of them has the name of another column.
+    """
+    names = [column.name for column in (*COLUMNS, *carried)]
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"the result would have two columns {', '.join(doubled)}; rename what is carried")
+    return (*COLUMNS, *carried)

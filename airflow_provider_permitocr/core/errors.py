@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_permitocr.core.models import ImageFacts
 
 
 class PermitOcrError(Exception):
@@ -29,12 +33,14 @@ class ImageError(PermitOcrError):
     """One image cannot be sent. No call was made.
 
     :param code: short name for the ``error_code`` column.
+    :param facts: what was learnt of the image until then.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, facts: ImageFacts | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.facts = facts
 
 
 class ImageRejectedError(ImageError):

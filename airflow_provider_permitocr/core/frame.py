@@ -8,17 +8,19 @@ from typing import Any, Final
 import pandas as pd
 
 from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.columns import COLUMNS, ColumnKind
+from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.core.models import ImageRow, Record
 
-#: Days need no nanoseconds, and in seconds they reach further back than 1677.
+#: Text in Python's own form, as what the form is by default depends on whether pyarrow is there, whose form takes no lone
+#: surrogates. Days need no nanoseconds, and in seconds they reach further back than 1677.
 DTYPES: Final[dict[ColumnKind, str]] = {
-    ColumnKind.KEY: "string",
-    ColumnKind.TEXT: "string",
-    ColumnKind.LONG_TEXT: "string",
+    ColumnKind.KEY: "string[python]",
+    ColumnKind.TEXT: "string[python]",
+    ColumnKind.LONG_TEXT: "string[python]",
     ColumnKind.DATE: "datetime64[s]",
     ColumnKind.BOOLEAN: "boolean",
     ColumnKind.INTEGER: "Int64",
+    ColumnKind.FLOAT: "Float64",
     ColumnKind.TIMESTAMP: "datetime64[us, UTC]",
 }
 
@@ -59,19 +61,22 @@ def _is_missing(value: Any) -> bool:
     return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
 
 
-def to_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """Build the frame, one row per record in the same order; columns as in ``core/columns.py``."""
-    columns = {
+def to_frame(records: Sequence[Record], columns: Sequence[Column] = COLUMNS) -> pd.DataFrame:
+    """Build the frame, one row per record in the same order.
+
+    :param columns: of the result; they are there with their dtypes even where there are no records.
+    """
+    series = {
         column.name: pd.Series([record.get(column.name) for record in records], dtype=DTYPES[column.kind])
-        for column in COLUMNS
+        for column in columns
     }
-    return pd.DataFrame(columns)
+    return pd.DataFrame(series)
 
 
-def to_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def to_rows(frame: pd.DataFrame, columns: Sequence[Column] = COLUMNS) -> list[dict[str, Any]]:
     """Turn a frame of ``to_frame`` into plain Python values for a database driver; missing is None."""
     plain = {}
-    for column in COLUMNS:
+    for column in columns:
         series = frame[column.name]
         values = list(series.astype(object))
         if column.kind is ColumnKind.DATE:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from airflow_provider_permitocr.core.models import Outcome
+from airflow_provider_permitocr.core.columns import COLUMNS, Column
+from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.core.models import Outcome, Record
 from airflow_provider_permitocr.core.options import Batch
 from airflow_provider_permitocr.core.ports import ResultTarget
-from airflow_provider_permitocr.core.record import to_record
+from airflow_provider_permitocr.core.record import refused_record, to_record
 
 
 class Loader:
@@ -35,13 +36,18 @@ class Loader:
         self._target, self._batch = target, batch
         self._max_tries, self._run_id = max_tries, run_id
         self._clock, self._now = clock, now
-        self._waiting: list[Outcome] = []
+        self._columns: Sequence[Column] = COLUMNS
+        self._waiting: list[Record] = []
         self._written_at = clock()
         self.statuses: Counter[str] = Counter()
         self.error_codes: Counter[str] = Counter()
 
+    def prepare(self, columns: Sequence[Column]) -> None:
+        """Say which columns the records have, before the first of them."""
+        self._columns = columns
+
     @staticmethod
-    def prepare() -> None:
+    def import_frame() -> None:
         """Import what writing needs: at the first write, that would keep calls from their turns for a second.
 
         pandas takes that long, and a run with nothing to do needs no frame.
@@ -50,7 +56,16 @@ class Loader:
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Take outcomes over, without writing them; their images are let go of."""
-        self._waiting.extend(replace(each, row=replace(each.row, image=None)) for each in outcomes)
+        self._waiting.extend(
+            to_record(
+                outcome,
+                max_tries=self._max_tries,
+                run_id=self._run_id,
+                processed_at=self._now(),
+                columns=self._columns,
+            )
+            for outcome in outcomes
+        )
 
     def write_if_due(self) -> int:
         """Write whole batches, and all that is waiting if the last write is long enough ago.
@@ -70,16 +85,32 @@ class Loader:
         return sum(self._write_batch() for _ in range(0, len(self._waiting), self._batch.rows))
 
     def _write_batch(self) -> int:
-        from airflow_provider_permitocr.core.frame import to_frame
-
         self._written_at = self._clock()
-        records = [
-            to_record(outcome, max_tries=self._max_tries, run_id=self._run_id, processed_at=self._now())
-            for outcome in self._waiting[: self._batch.rows]
-        ]
-        self._target.write(to_frame(records))
+        records = self._waiting[: self._batch.rows]
+        refused = self._write_records(records)
         # Let go only now: a write that failed is tried again, as these answers are paid for.
         del self._waiting[: self._batch.rows]
+        written = [record for place, record in enumerate(records) if place not in refused]
+        self._count(written)
+        if refused:
+            self._write_refused([refused_record(records[place], reason) for place, reason in refused.items()])
+        return len(records)
+
+    def _write_refused(self, records: Sequence[Record]) -> None:
+        """Write that these rows were refused: every listed image ends as one row."""
+        if refused := self._write_records(records):
+            raise TargetError(
+                f"the result table takes {len(refused):,} rows neither with their values nor without, such as"
+                f" that of key {records[min(refused)]['image_key']!r}: {refused[min(refused)]}; correct its"
+                " constraints or triggers and run again"
+            )
+        self._count(records)
+
+    def _write_records(self, records: Sequence[Record]) -> Mapping[int, str]:
+        from airflow_provider_permitocr.core.frame import to_frame
+
+        return self._target.write(to_frame(records, self._columns))
+
+    def _count(self, records: Sequence[Record]) -> None:
         self.statuses.update(str(record["status"]) for record in records)
         self.error_codes.update(str(record["error_code"]) for record in records if record["error_code"])
-        return len(records)

@@ -13,9 +13,20 @@ from airflow_provider_permitocr.core.api import CardSide
 #: A reference to an image, or the image itself. See ``core/image.py`` for what is understood.
 ImageValue: TypeAlias = "str | bytes | None"
 #: One row of the result, keyed by the names in ``core/columns.py``.
-Record: TypeAlias = "dict[str, str | int | bool | date | datetime | None]"
+Record: TypeAlias = "dict[str, str | int | float | bool | date | datetime | None]"
 #: ``(image_key, card_side)``: what identifies a row of the result.
 RowKey: TypeAlias = "tuple[str, CardSide]"
+
+
+class ImageKind(StrEnum):
+    """What an image list's image column holds."""
+
+    AUTO = "auto"
+    URL = "url"
+    PATH = "path"
+    BASE64 = "base64"
+    DATA_URI = "data_uri"
+    BYTES = "bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,8 @@ class ImageRow:
 
     :param updated_at: when the image last changed, with time zone; None where the list does not say.
     :param tries: earlier runs that have tried this version of the image.
+    :param kind: what ``image`` is, where the list says so.
+    :param carried: further columns of the result, by name.
     """
 
     image_key: str
@@ -50,11 +63,27 @@ class ImageRow:
     card_side: CardSide = CardSide.FRONT
     updated_at: datetime | None = None
     tries: int = 0
+    kind: ImageKind = ImageKind.AUTO
+    carried: Record = field(default_factory=dict, repr=False)
 
     @property
     def row_key(self) -> RowKey:
         """What identifies the row of the result."""
         return (self.image_key, self.card_side)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What is known of an image without looking at what it shows.
+
+    :param image_format: by its content, such as JPEG or HEIC.
+    :param size: in bytes, as it was found.
+    :param prepared: what was done to it before sending, in words; None: nothing.
+    """
+
+    image_format: str | None = None
+    size: int | None = None
+    prepared: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +97,7 @@ class PermitRequest:
     ret_profile: bool = False
     image_url: str | None = field(default=None, repr=False)
     image: bytes | None = field(default=None, repr=False)
+    facts: ImageFacts = ImageFacts()
 
     def __post_init__(self) -> None:
         if (self.image_url is None) == (self.image is None):
@@ -98,6 +128,7 @@ class Outcome:
     """What became of one row.
 
     :param fields: the flattened columns; empty unless recognized.
+    :param facts: what was learnt of the image on the way.
     """
 
     row: ImageRow
@@ -106,6 +137,7 @@ class Outcome:
     error_code: str | None = None
     error_message: str | None = None
     request_id: str | None = None
+    facts: ImageFacts = ImageFacts()
 
 
 @dataclass(frozen=True, slots=True)

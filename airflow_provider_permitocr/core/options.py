@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
+
+from airflow_provider_permitocr.core.readable import Readable
 
 _MOST_AT_ONCE: Final = 128
 _FEWEST_AT_ONCE: Final = 4
@@ -86,18 +88,55 @@ class Batch:
             raise ValueError(f"batch seconds must be above 0, not {self.seconds!r}")
 
 
+@dataclass(frozen=True, repr=False)
+class Images(Readable):
+    """How images are reached, and made fit for the API.
+
+    :param fetch_images: the worker downloads http(s) URLs, for networks that the API cannot see into;
+        otherwise the API is given the URL.
+    :param fetch_hosts: the only hosts to download from, a leading dot for all below a domain; only those
+        named may have private addresses. None: any public host.
+    :param fetch_seconds: longest time for one download, redirects included.
+    :param storage_conn_id: Airflow connection for files and objects; by default the store's own, such as
+        ``aws_default``. A URL that names a connection, as ``s3://conn_id@bucket/key``, goes before it.
+    :param presign_cos: the API is given a presigned URL for ``cos://`` images, so that no image bytes pass
+        through the worker.
+    :param presign_seconds: how long such a URL is good for.
+    :param shrink_oversized: images over the site's limit are encoded anew until they fit (extra ``images``);
+        otherwise they are rejected.
+    :param max_original_bytes: largest image that is read at all, to be converted or shrunk.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("storage_conn_id",)
+
+    fetch_images: bool = False
+    fetch_hosts: tuple[str, ...] | None = None
+    fetch_seconds: float = 30.0
+    storage_conn_id: str | None = None
+    presign_cos: bool = False
+    presign_seconds: int = 300
+    shrink_oversized: bool = False
+    max_original_bytes: int = 64 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        if isinstance(self.fetch_hosts, str):
+            raise ValueError("fetch_hosts must be a list of hosts, not one text")
+        if self.fetch_hosts is not None:
+            object.__setattr__(self, "fetch_hosts", tuple(self.fetch_hosts))
+        for name in ("fetch_seconds", "presign_seconds", "max_original_bytes"):
+            value = getattr(self, name)
+            if not (value > 0 and math.isfinite(value)):
+                raise ValueError(f"{name} must be above 0, not {value!r}")
+
+
 @dataclass(frozen=True)
 class RunOptions:
-    """Everything that the pipeline needs to know besides its source, client and target.
+    """Everything that the pipeline needs to know besides its source, image loader, client and target.
 
-    :param ret_profile: ask for the portrait (``RetProfile``).
-    :param max_base64_bytes: largest image after base64 encoding, by the account's site.
     :param max_tries: runs that try an image before a passing fault counts as failed.
     """
 
     pace: Pace
-    max_base64_bytes: int
-    ret_profile: bool = False
     call_retry: CallRetry = CallRetry()
     batch: Batch = Batch()
     max_tries: int = 3

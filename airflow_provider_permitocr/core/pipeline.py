@@ -9,7 +9,9 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from airflow_provider_permitocr.core.columns import result_columns
 from airflow_provider_permitocr.core.errors import RunStoppedError
+from airflow_provider_permitocr.core.image_loader import ImageLoader
 from airflow_provider_permitocr.core.load import Loader
 from airflow_provider_permitocr.core.models import ImageRow, Outcome, RunSummary
 from airflow_provider_permitocr.core.options import RunOptions
@@ -32,6 +34,7 @@ class Pipeline:
     def __init__(
         self,
         source: ImageSource,
+        image_loader: ImageLoader,
         client: PermitClient,
         target: ResultTarget,
         options: RunOptions,
@@ -44,7 +47,7 @@ class Pipeline:
     ) -> None:
         self._source, self._target, self._options = source, target, options
         self._stop, self._clock = stop, clock
-        self._recognizer = Recognizer(client, options, stop, clock=clock)
+        self._recognizer = Recognizer(image_loader, client, options, stop, clock=clock)
         self._loader = Loader(
             target, options.batch, max_tries=options.max_tries, run_id=run_id, clock=clock, now=now
         )
@@ -59,7 +62,9 @@ class Pipeline:
         """
         started_at = self._clock()
         listed = self._source.check()
-        self._target.prepare()
+        columns = result_columns(self._source.carried())
+        self._target.prepare(columns)
+        self._loader.prepare(columns)
         self._skipped = self._source.settled()
         self._progress = Progress(listed, self._log, clock=self._clock)
         self._progress.skipped(self._skipped)
@@ -82,6 +87,7 @@ class Pipeline:
             self._loader.write()
         if self._stop.is_set():
             raise RunStoppedError("the run was asked to stop; what was answered is written, the rest is left")
+        self._target.finish()
         return RunSummary(
             listed=listed,
             skipped=self._skipped,
@@ -104,7 +110,7 @@ class Pipeline:
             }
             self._skip(len(page) - len(tries))
             if tries:
-                self._loader.prepare()
+                self._loader.import_frame()
             for row in self._source.images([listed for listed in page if listed.row_key in tries]):
                 yield replace(row, tries=tries.pop(row.row_key))
             self._skip(len(tries))  # no longer in the list

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 if TYPE_CHECKING:
     import pandas as pd
 
+    from airflow_provider_permitocr.core.columns import Column
     from airflow_provider_permitocr.core.models import (
         ImageRow,
         ListedImage,
@@ -30,6 +31,10 @@ class ImageSource(Protocol):
 
         :raises SourceError: naming what to change, e.g. a missing column or keys that are NULL.
         """
+        ...
+
+    def carried(self) -> Sequence[Column]:
+        """Name the columns of the list that go along into the result; asked after ``check``."""
         ...
 
     def settled(self) -> int:
@@ -62,9 +67,10 @@ class PermitClient(Protocol):
 class ResultTarget(Protocol):
     """The result table."""
 
-    def prepare(self) -> None:
+    def prepare(self, columns: Sequence[Column]) -> None:
         """Create what is missing.
 
+        :param columns: of the result.
         :raises TargetError: naming what to change.
         """
         ...
@@ -73,6 +79,14 @@ class ResultTarget(Protocol):
         """Return what is already known of these rows."""
         ...
 
-    def write(self, frame: pd.DataFrame) -> None:
-        """Insert or replace rows by ``(image_key, card_side)``, in one transaction."""
+    def write(self, frame: pd.DataFrame) -> Mapping[int, str]:
+        """Insert or replace rows by ``(image_key, card_side)``.
+
+        :return: the reason, without values, for each row that was refused for what it holds, by its place in
+            the frame. All other rows are written.
+        """
+        ...
+
+    def finish(self) -> None:
+        """Complete the result; asked once, at the end of a run that reached the end of its list."""
         ...

@@ -5,18 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 
 from airflow_provider_permitocr.core.errors import (
     AccountError,
     CallError,
     Decision,
+    ImageError,
     ImageRejectedError,
     ImageUnavailableError,
 )
 from airflow_provider_permitocr.core.flatten import flatten
-from airflow_provider_permitocr.core.image import build_request
-from airflow_provider_permitocr.core.models import ImageRow, Outcome, Status
+from airflow_provider_permitocr.core.image_loader import ImageLoader
+from airflow_provider_permitocr.core.models import ImageFacts, ImageRow, Outcome, PermitRequest, Status
 from airflow_provider_permitocr.core.options import RunOptions
 from airflow_provider_permitocr.core.ports import PermitClient
 from airflow_provider_permitocr.core.rate_limit import RateLimiter
@@ -34,6 +34,7 @@ class Recognizer:
 
     def __init__(
         self,
+        loader: ImageLoader,
         client: PermitClient,
         options: RunOptions,
         stop: threading.Event,
@@ -42,7 +43,7 @@ class Recognizer:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
-        self._options = options
+        self._loader = loader
         limiter = limiter or RateLimiter(options.pace, clock=clock, sleep=sleep)
         self._caller = PacedCaller(
             client, limiter, options.pace, options.call_retry, stop, sleep=sleep, clock=clock
@@ -70,16 +71,20 @@ class Recognizer:
         :raises ThrottledTooLongError: when nothing gets through.
         :raises RunStoppedError: when the run was asked to stop before the row was sent.
         """
-        options = self._options
-        load = partial(
-            build_request, row, ret_profile=options.ret_profile, max_base64_bytes=options.max_base64_bytes
-        )
+        facts = ImageFacts()
+
+        def load() -> PermitRequest:
+            nonlocal facts
+            request = self._loader.request(row)
+            facts = request.facts
+            return request
+
         try:
             response = self._caller.call(load)
         except ImageRejectedError as error:
-            return Outcome(row, Status.REJECTED, error_code=error.code, error_message=error.message)
+            return _unsent(row, Status.REJECTED, error)
         except ImageUnavailableError as error:
-            return Outcome(row, Status.RETRY, error_code=error.code, error_message=error.message)
+            return _unsent(row, Status.RETRY, error)
         except CallError as error:
             return Outcome(
                 row,
@@ -87,10 +92,25 @@ class Recognizer:
                 error_code=error.code,
                 error_message=error.message,
                 request_id=error.request_id,
+                facts=facts,
             )
         return Outcome(
-            row, Status.RECOGNIZED, fields=flatten(response.fields), request_id=response.request_id
+            row,
+            Status.RECOGNIZED,
+            fields=flatten(response.fields),
+            request_id=response.request_id,
+            facts=facts,
         )
+
+
+def _unsent(row: ImageRow, status: Status, error: ImageError) -> Outcome:
+    return Outcome(
+        row,
+        status,
+        error_code=error.code,
+        error_message=error.message,
+        facts=error.facts or ImageFacts(),
+    )
 
 
 def _status(error: CallError) -> Status:

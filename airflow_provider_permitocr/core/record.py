@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
-from airflow_provider_permitocr.core.columns import COLUMNS
+from airflow_provider_permitocr.core.columns import COLUMNS, KEY_COLUMNS, Column
 from airflow_provider_permitocr.core.flatten import clean_text
 from airflow_provider_permitocr.core.models import Outcome, Record, Status
 
+_KEPT: Final = (
+    *KEY_COLUMNS,
+    "request_id",
+    "image_format",
+    "image_bytes",
+    "tries",
+    "image_updated_at",
+    "processed_at",
+    "run_id",
+)
 
-def to_record(outcome: Outcome, *, max_tries: int, run_id: str | None, processed_at: datetime) -> Record:
+
+def to_record(
+    outcome: Outcome,
+    *,
+    max_tries: int,
+    run_id: str | None,
+    processed_at: datetime,
+    columns: Sequence[Column] = COLUMNS,
+) -> Record:
     """Put an outcome into the result's columns; every column is there, and text is fit for any database.
 
     :param max_tries: from this many on, a passing fault counts as failed.
+    :param columns: of the result; carried ones come from the row.
     """
     tries = outcome.row.tries + 1
     gave_up = outcome.status is Status.RETRY and tries >= max_tries
-    record: Record = dict.fromkeys(column.name for column in COLUMNS)
+    record: Record = dict.fromkeys(column.name for column in columns)
     return (
         record
+        | outcome.row.carried
         | outcome.fields
         | {
             "image_key": clean_text(outcome.row.image_key),
@@ -27,12 +49,28 @@ def to_record(outcome: Outcome, *, max_tries: int, run_id: str | None, processed
             "error_code": _text(outcome.error_code),
             "error_message": _text(outcome.error_message),
             "request_id": _text(outcome.request_id),
+            "image_format": outcome.facts.image_format,
+            "image_bytes": outcome.facts.size,
+            "image_prepared": outcome.facts.prepared,
             "tries": tries,
             "image_updated_at": outcome.row.updated_at,
             "processed_at": processed_at,
             "run_id": _text(run_id),
         }
     )
+
+
+def refused_record(record: Record, reason: str) -> Record:
+    """Make the record that stands in for one whose values the database refuses.
+
+    :param reason: in words, without values.
+    """
+    return dict.fromkeys(record) | {
+        **{name: record[name] for name in _KEPT},
+        "status": Status.FAILED.value,
+        "error_code": "ResultRowRefused",
+        "error_message": clean_text(reason),
+    }
 
 
 def _text(value: str | None) -> str | None:

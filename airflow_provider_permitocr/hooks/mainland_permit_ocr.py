@@ -15,7 +15,7 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.models import ImageRow, ImageValue, Outcome, Record
-from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
+from airflow_provider_permitocr.core.options import CallRetry, Images, Pace, RunOptions
 from airflow_provider_permitocr.core.rate_limit import RateLimiter
 from airflow_provider_permitocr.core.recognize import Recognizer
 from airflow_provider_permitocr.core.record import to_record
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
     from tencentcloud.ocr.v20181119.ocr_client import OcrClient
 
+    from airflow_provider_permitocr.core.image_loader import ImageLoader
     from airflow_provider_permitocr.tencent.client import MainlandPermitClient
     from airflow_provider_permitocr.tencent.options import ClientOptions
 
@@ -44,6 +45,7 @@ class MainlandPermitOcrHook(BaseHook):
 
     :param tencentcloud_conn_id: connection of type ``tencentcloud``.
     :param ret_profile: ask for the portrait, as base64 in the column ``profile``.
+    :param images: how images are reached, and made fit for the API.
     :param max_per_second: requests per second, in place of the share.
     :param max_at_once: requests in flight.
     :param call_retry: how often a call that met a passing fault is repeated.
@@ -59,6 +61,7 @@ class MainlandPermitOcrHook(BaseHook):
         tencentcloud_conn_id: str = default_conn_name,
         *,
         ret_profile: bool = False,
+        images: Images = Images(),
         max_per_second: float | None = None,
         max_at_once: int | None = None,
         call_retry: CallRetry = CallRetry(),
@@ -67,6 +70,7 @@ class MainlandPermitOcrHook(BaseHook):
         super().__init__(**kwargs)
         self.tencentcloud_conn_id = tencentcloud_conn_id
         self._ret_profile = ret_profile
+        self._images = images
         self._max_per_second = max_per_second
         self._max_at_once = max_at_once
         self._call_retry = call_retry
@@ -98,8 +102,21 @@ class MainlandPermitOcrHook(BaseHook):
 
         return MainlandPermitClient(self.client_options)
 
+    def image_loader(self) -> ImageLoader:
+        """Return what loads and checks images.
+
+        :raises ConfigurationError: naming the field of the connection to change.
+        """
+        from airflow_provider_permitocr.core.image_loader import ImageLoader
+
+        return ImageLoader(
+            max_base64_bytes=self.client_options.site.max_base64_bytes,
+            ret_profile=self._ret_profile,
+            max_original_bytes=self._images.max_original_bytes,
+        )
+
     def run_options(self, pool_slots: int | None = None, *, phase: float | None = None) -> RunOptions:
-        """Return the options of a run: its pace and the site's limits.
+        """Return the options of a run, its pace above all.
 
         :param pool_slots: slots of the task; by default those of the task that is running, if any.
         :param phase: where between two turns its own come, see ``Pace``.
@@ -110,8 +127,6 @@ class MainlandPermitOcrHook(BaseHook):
         rate = slots * per_slot if self._max_per_second is None else self._max_per_second
         return RunOptions(
             pace=Pace(rate, self._max_at_once, phase),
-            max_base64_bytes=self.client_options.site.max_base64_bytes,
-            ret_profile=self._ret_profile,
             call_retry=self._call_retry,
         )
 
@@ -189,17 +204,23 @@ class MainlandPermitOcrHook(BaseHook):
 
     def _outcomes(self, rows: Iterable[ImageRow]) -> Iterator[Outcome]:
         stop = threading.Event()
-        recognizer = Recognizer(self._kept_client, self.run_options(), stop, limiter=self._limiter)
+        recognizer = Recognizer(
+            self._kept_loader, self._kept_client, self.run_options(), stop, limiter=self._limiter
+        )
         stream = completed(recognizer.recognize, rows, max_at_once=lambda: recognizer.rows_wanted, stop=stop)
         with closing(stream):
             for outcomes in stream:
                 yield from outcomes
 
-    # Both are kept from call to call: with ones of its own for each, a loop would send as fast as it can, and
+    # All are kept from call to call: with ones of its own for each, a loop would send as fast as it can, and
     # connect anew each time.
     @cached_property
     def _limiter(self) -> RateLimiter:
         return RateLimiter(self.run_options().pace)
+
+    @cached_property
+    def _kept_loader(self) -> ImageLoader:
+        return self.image_loader()
 
     @cached_property
     def _kept_client(self) -> MainlandPermitClient:

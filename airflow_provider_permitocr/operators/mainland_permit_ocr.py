@@ -12,9 +12,9 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_provider_permitocr.core.errors import AccountError, ConfigurationError, PermitOcrError
-from airflow_provider_permitocr.core.options import Batch, CallRetry, Pace, RunOptions
+from airflow_provider_permitocr.core.options import Batch, CallRetry, Images, Pace, RunOptions
 from airflow_provider_permitocr.core.shard import Shard, shards
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
+from airflow_provider_permitocr.sql.tables import Carry, ImageQuery, ImageTable, ResultTable
 
 if TYPE_CHECKING:
     import jinja2
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "CallRetry",
+    "Carry",
     "ImageQuery",
     "ImageTable",
+    "Images",
     "MainlandPermitOcrOperator",
     "ResultTable",
     "shards",
@@ -51,6 +53,7 @@ class MainlandPermitOcrOperator(BaseOperator):
     :param shard: take only this part of the list, written ``2/4``. ``.partial(...).expand(shard=shards(4))``
         splits one list over four mapped tasks; give each a fourth of the slots. Templated.
     :param tencentcloud_conn_id: connection of type ``tencentcloud``. Templated.
+    :param images: how images are reached, and made fit for the API. Templated inside.
     :param ret_profile: ask for the portrait too, and keep it as base64 in ``profile``.
     :param max_per_second: requests per second; by default ``pool_slots`` times the connection's
         ``requests_per_slot``.
@@ -60,17 +63,18 @@ class MainlandPermitOcrOperator(BaseOperator):
     :param max_tries: runs that try an image before a passing fault counts as failed.
     """
 
-    template_fields: Sequence[str] = ("source", "target", "shard", "tencentcloud_conn_id")
+    template_fields: Sequence[str] = ("source", "target", "images", "shard", "tencentcloud_conn_id")
     template_ext: Sequence[str] = (".sql",)
     ui_color = "#e8f1fb"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  an operator is configured by name
         self,
         *,
         source: ImageTable | ImageQuery,
         target: ResultTable,
         shard: str | None = None,
         tencentcloud_conn_id: str = "tencentcloud_default",
+        images: Images = Images(),
         ret_profile: bool = False,
         max_per_second: float | None = None,
         max_at_once: int | None = None,
@@ -82,18 +86,16 @@ class MainlandPermitOcrOperator(BaseOperator):
         super().__init__(**kwargs)
         _require_type("source", source, (ImageTable, ImageQuery))
         _require_type("target", target, (ResultTable,))
+        _require_type("images", images, (Images,))
         if shard is not None and "{{" not in shard:
             Shard.parse(shard)
         # What the connection adds is not known before execution; all the rest is checked here.
-        RunOptions(
-            Pace(1 if max_per_second is None else max_per_second, max_at_once),
-            max_base64_bytes=0,
-            max_tries=max_tries,
-        )
+        RunOptions(Pace(1 if max_per_second is None else max_per_second, max_at_once), max_tries=max_tries)
         self.source = source
         self.target = target
         self.shard = shard
         self.tencentcloud_conn_id = tencentcloud_conn_id
+        self.images = images
         self.ret_profile = ret_profile
         self.max_per_second = max_per_second
         self.max_at_once = max_at_once
@@ -109,12 +111,12 @@ class MainlandPermitOcrOperator(BaseOperator):
         jinja_env: jinja2.Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render the values inside ``source`` and ``target`` into copies of them.
+        """Render the values inside ``source``, ``target`` and ``images`` into copies of them.
 
         Airflow would set them on the objects themselves, which the DAG holds and every run shares.
         """
         self._label(context)
-        if not isinstance(content, ImageTable | ImageQuery | ResultTable):
+        if not isinstance(content, ImageTable | ImageQuery | ResultTable | Images):
             return super().render_template(content, context, jinja_env, seen_oids)
         rendered = {
             name: super(MainlandPermitOcrOperator, self).render_template(
@@ -174,6 +176,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         hook = MainlandPermitOcrHook(
             self.tencentcloud_conn_id,
             ret_profile=self.ret_profile,
+            images=self.images,
             max_per_second=self.max_per_second,
             max_at_once=self.max_at_once,
             call_retry=self.call_retry,
@@ -188,6 +191,7 @@ class MainlandPermitOcrOperator(BaseOperator):
                 SqlImageSource(
                     source_engine, self.source, shard=shard, settled_in=self.target if one_database else None
                 ),
+                hook.image_loader(),
                 client,
                 SqlResultTarget(target_engine, self.target),
                 options,

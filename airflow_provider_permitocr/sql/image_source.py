@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from airflow_provider_permitocr.core.columns import Column
 from airflow_provider_permitocr.core.models import ImageRow, ListedImage
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.sql.errors import database_errors, keep_rows_out_of_the_log
@@ -64,6 +65,10 @@ class SqlImageSource:
             listed = check_list(connection, listing, self._described)
             self._listed = listed if self._shard is None else self._count(connection)
         return self._listed
+
+    def carried(self) -> Sequence[Column]:
+        """Name the columns of the list that go along into the result."""
+        return ()
 
     def settled(self) -> int:
         """Count the rows that ``pages`` leaves out, as the result table says that they need no call."""

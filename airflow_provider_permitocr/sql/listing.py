@@ -99,12 +99,12 @@ def open_listing(connection: sa.Connection, described: ImageTable | ImageQuery) 
     else:
         source = _table(connection, described)
         where = _bounds(connection.dialect.name, source, described)
-    key, image, side, updated_at = described.columns
+    side, updated_at = described.card_side, described.updated_at
     return Listing(
         connection.dialect.name,
         source,
-        key=source.c[key],
-        image=source.c[image],
+        key=source.c[described.key],
+        image=source.c[described.image],
         card_side=_card_side(source, side, str(described.default_side)),
         side_column=source.c[side] if side else None,
         # As the driver gives it, too: SQLAlchemy's own reading of SQLite's text stops at other forms.
@@ -125,7 +125,7 @@ def _table(connection: sa.Connection, described: ImageTable) -> sa.FromClause:
         ) from None
     _require_columns(described, found)
     types = found | {described.key: sa.types.NULLTYPE}
-    columns = [sa.column(column, types[column]) for column in described.columns if column]
+    columns = [sa.column(name, types[name]) for name in dict(described.purposes)]
     return sa.table(name, *columns, schema=schema)
 
 
@@ -157,9 +157,8 @@ def _query(connection: sa.Connection, described: ImageQuery) -> sa.FromClause:
 
 def _require_columns(described: ImageTable | ImageQuery, found: Iterable[str]) -> None:
     known = list(found)
-    purposes = ("key", "image", "card_side", "updated_at")
-    for purpose, column in zip(purposes, described.columns, strict=True):
-        if column is not None and column not in known:
+    for column, purpose in described.purposes:
+        if column not in known:
             raise SourceError(
                 f"the image list has no column {column!r} ({purpose}); it has {', '.join(known)}"
                 f"{_hint(column, known)}"

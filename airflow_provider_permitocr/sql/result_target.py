@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.columns import KEY_COLUMNS
+from airflow_provider_permitocr.core.columns import COLUMNS, KEY_COLUMNS, Column
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.models import Previous, RowKey, Status
 from airflow_provider_permitocr.sql.errors import database_errors, describe, keep_rows_out_of_the_log
@@ -38,14 +38,18 @@ class SqlResultTarget:
         keep_rows_out_of_the_log()
         self._engine = engine
         self._described = described
+        self._columns: Sequence[Column] = COLUMNS
         self._table = result_table(described.table)
 
-    def prepare(self) -> None:
+    def prepare(self, columns: Sequence[Column] = COLUMNS) -> None:
         """Create the table if it is missing, or check that it can take the rows.
 
+        :param columns: of the result.
         :raises TargetError: naming what to change.
         :raises DatabaseError: when the database cannot be reached.
         """
+        self._columns = columns
+        self._table = result_table(self._described.table, columns)
         if not self.check():
             with database_errors(f"creating the result table {self._described.table!r}"):
                 self._create()
@@ -80,16 +84,21 @@ class SqlResultTarget:
                 known.update(self._known(row) for row in rows)
         return known
 
-    def write(self, frame: pd.DataFrame) -> None:
-        """Insert or replace the frame's rows by key, all of them or none.
+    def write(self, frame: pd.DataFrame) -> Mapping[int, str]:
+        """Insert or replace the frame's rows by key.
 
+        :return: the reason for each row that was refused for what it holds, by its place in the frame.
         :raises DatabaseError: when the database refuses them or cannot be reached.
         """
         from airflow_provider_permitocr.core.frame import to_rows
 
         doing = f"writing {len(frame)} rows to the result table {self._described.table!r}"
         with database_errors(doing), self._engine.begin() as connection:
-            upsert(connection, self._table, to_rows(frame))
+            upsert(connection, self._table, to_rows(frame, self._columns))
+        return {}
+
+    def finish(self) -> None:
+        """Complete nothing: each batch is complete."""
 
     def _select_known(self, image_keys: list[str]) -> sa.Select[Any]:
         columns = self._table.c

@@ -5,47 +5,64 @@ Plain values, checked when the DAG is parsed; nothing here imports SQLAlchemy or
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.columns import COLUMNS, ColumnKind
+from airflow_provider_permitocr.core.models import ImageKind
+from airflow_provider_permitocr.core.readable import Readable
 
 
-class _Readable:
-    """Shows what was given and no defaults: in a repr, and as the task's rendered field in the UI."""
+@dataclass(frozen=True, repr=False)
+class Carry(Readable):
+    """A column of the image list that goes along into the result.
 
-    def __repr__(self) -> str:
-        given = (
-            f"{name}={str(value) if isinstance(value, CardSide) else value!r}"
-            for name, value in self.serialize().items()
-        )
-        return f"{type(self).__name__}({', '.join(given)})"
+    :param column: its name in the list.
+    :param name: its name in the result, where that should be another; the result's own are taken.
+    :param kind: what it holds, as ``core/columns.py`` has it: text, integer, float, date, boolean or
+        timestamp. By default what the list's database says, and text where it does not say.
+    """
 
-    def serialize(self) -> dict[str, Any]:
-        """Return the values that are no defaults, by name; Airflow 3.3 shows a rendered field this way."""
-        given = {}
-        # What is written without its name comes first, as it does in a DAG.
-        for each in sorted(fields(self), key=lambda each: bool(each.kw_only)):  # type: ignore[arg-type]
-            value = getattr(self, each.name)
-            default = each.default_factory() if each.default_factory is not MISSING else each.default
-            if value != default:
-                given[each.name] = value
-        return given
+    column: str
+    name: str | None = None
+    kind: ColumnKind | str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind is not None:
+            try:
+                object.__setattr__(self, "kind", ColumnKind(self.kind))
+            except ValueError:
+                kinds = ", ".join(kind.value for kind in ColumnKind)
+                raise ValueError(f"Carry: kind must be one of {kinds}, not {self.kind!r}") from None
+
+    @property
+    def result_name(self) -> str:
+        """Its name in the result."""
+        return self.name or self.column
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class _ImageColumns(_Readable):
+class _ImageColumns(Readable):
     """What every image list says: which column holds what.
 
     :param conn_id: Airflow connection of the database, of any kind that speaks SQL.
     :param key: column that identifies the image; neither NULL nor twice (per card side).
-    :param image: column with the image: http(s) URL, file:// URL or absolute path, data: URI, or bytes.
+    :param image: column with the image: http(s) URL, file path or URL, URL of an object store
+        (``s3://bucket/key``), base64, data: URI, or bytes.
+    :param image_kind: which of these it holds, where the value itself should not be trusted to tell.
     :param card_side: column that holds FRONT or BACK; NULL there means ``default_side``.
     :param updated_at: column that tells when the image last changed; a later time than at the last
         recognition means that it is recognized anew.
     :param default_side: the side of images that no column tells the side of.
+    :param back_image: column with the back of the document whose front is in ``image``; NULL in either of
+        them means that there is no such image.
+    :param carry_columns: further columns that go along into the result, by name or as a ``Carry``.
+    :param order_by: column to go through the list by; with a minus sign in front the largest first, so that
+        ``-uploaded_at`` takes the newest images first. By default the key.
     """
 
     conn_id: str
@@ -54,6 +71,10 @@ class _ImageColumns(_Readable):
     card_side: str | None = None
     updated_at: str | None = None
     default_side: CardSide | str = CardSide.FRONT
+    image_kind: ImageKind | str = ImageKind.AUTO
+    back_image: str | None = None
+    carry_columns: Sequence[str | Carry] = ()
+    order_by: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("conn_id", "key", "image"):
@@ -66,14 +87,52 @@ class _ImageColumns(_Readable):
                 f"{type(self).__name__}: default_side must be FRONT or BACK, not {self.default_side!r};"
                 " a column that tells the side goes into card_side"
             ) from None
-        columns = [column for column in self.columns if column is not None]
+        try:
+            object.__setattr__(self, "image_kind", ImageKind(self.image_kind))
+        except ValueError:
+            kinds = ", ".join(kind.value for kind in ImageKind)
+            raise ValueError(
+                f"{type(self).__name__}: image_kind must be one of {kinds}, not {self.image_kind!r}"
+            ) from None
+        if isinstance(self.carry_columns, str):
+            raise ValueError(f"{type(self).__name__}: carry_columns must be a list of columns, not one text")
+        object.__setattr__(self, "carry_columns", tuple(self.carry_columns))
+        self._check_columns()
+
+    def _check_columns(self) -> None:
+        owner = type(self).__name__
+        purposes = (self.key, self.image, self.back_image, self.card_side, self.updated_at)
+        columns = [column for column in purposes if column is not None]
         if len(set(columns)) < len(columns):
-            raise ValueError(f"{type(self).__name__}: the same column is given for two purposes: {columns}")
+            raise ValueError(f"{owner}: the same column is given for two purposes: {columns}")
+        if self.back_image is not None and self.card_side is not None:
+            raise ValueError(
+                f"{owner}: with back_image, image is the front and the sides are known; leave out card_side"
+            )
+        if self.order_by is not None and not self.order_by.removeprefix("-"):
+            raise ValueError(f"{owner}: order_by names no column")
+        names = [column.name for column in COLUMNS] + [carry.result_name for carry in self.carried]
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(
+                f"{owner}: the result would have two columns {', '.join(doubled)}; give what is carried along"
+                f" another name there: Carry({doubled[0]!r}, name=...)"
+            )
 
     @property
-    def columns(self) -> tuple[str, str, str | None, str | None]:
-        """Key, image, card side and change time, in this order."""
-        return (self.key, self.image, self.card_side, self.updated_at)
+    def carried(self) -> tuple[Carry, ...]:
+        """The columns to carry along."""
+        return tuple(each if isinstance(each, Carry) else Carry(each) for each in self.carry_columns)
+
+    @property
+    def purposes(self) -> Iterator[tuple[str, str]]:
+        """Every column that is asked for, with the parameter that names it; a column may come twice."""
+        for purpose in ("key", "image", "back_image", "card_side", "updated_at"):
+            if (column := getattr(self, purpose)) is not None:
+                yield column, purpose
+        if self.order_by is not None:
+            yield self.order_by.removeprefix("-"), "order_by"
+        for carry in self.carried:
+            yield carry.column, "carry_columns"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -118,23 +177,53 @@ class ImageQuery(_ImageColumns):
             raise ValueError("ImageQuery: sql is empty")
 
 
+class WriteMode(StrEnum):
+    """What a result table keeps of an image that is recognized more than once."""
+
+    UPSERT = "upsert"  #: the last recognition, in one row per image and side
+    APPEND = "append"  #: every recognition, in a row each, with its run
+
+
+class SchemaContract(StrEnum):
+    """What may happen to a result table that lacks columns."""
+
+    EVOLVE = "evolve"  #: they are added; none is ever dropped or given another type
+    FREEZE = "freeze"  #: the run is refused before its first call
+
+
 @dataclass(frozen=True, repr=False)
-class ResultTable(_Readable):
+class ResultTable(Readable):
     """The table that gets one row per image and side; created where it is missing.
 
     :param table: its name, with or without ``schema.`` in front.
     :param conn_id: Airflow connection of the database.
+    :param mode: ``upsert`` keeps one row per image and side, ``append`` a row per recognition.
+    :param schema_contract: ``evolve`` adds columns that an existing table lacks, ``freeze`` refuses it.
+    :param documents_view: name of a view to create beside the table, with one row per key that holds the
+        fields of both sides; None: no view.
     """
 
-    template_fields: ClassVar[tuple[str, ...]] = ("table", "conn_id")
+    template_fields: ClassVar[tuple[str, ...]] = ("table", "conn_id", "documents_view")
 
     table: str
     conn_id: str
+    mode: WriteMode | str = field(default=WriteMode.UPSERT, kw_only=True)
+    schema_contract: SchemaContract | str = field(default=SchemaContract.EVOLVE, kw_only=True)
+    documents_view: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.conn_id:
             raise ValueError("ResultTable: conn_id is empty")
         _check_table("ResultTable", self.table)
+        if self.documents_view is not None:
+            _check_table("ResultTable", self.documents_view)
+        for name, values in (("mode", WriteMode), ("schema_contract", SchemaContract)):
+            given = getattr(self, name)
+            try:
+                object.__setattr__(self, name, values(given))
+            except ValueError:
+                allowed = " or ".join(value.value for value in values)
+                raise ValueError(f"ResultTable: {name} must be {allowed}, not {given!r}") from None
 
 
 def split_schema(table: str) -> tuple[str | None, str]:

@@ -7,6 +7,7 @@ import threading
 
 import sqlalchemy as sa
 
+from airflow_provider_permitocr.core.image_loader import ImageLoader
 from airflow_provider_permitocr.core.models import PermitRequest, PermitResponse, RunSummary
 from airflow_provider_permitocr.core.options import Batch, Pace, RunOptions
 from airflow_provider_permitocr.core.pipeline import Pipeline
@@ -57,9 +58,10 @@ def run_stubbed(database: sa.Engine) -> RunSummary:
     """Run the pipeline as the operator does."""
     pipeline = Pipeline(
         SqlImageSource(database, _SOURCE, settled_in=_TARGET),
+        ImageLoader(max_base64_bytes=7_000_000),
         StubbedClient(),
         SqlResultTarget(database, _TARGET),
-        RunOptions(Pace(_PER_SECOND), max_base64_bytes=7_000_000, batch=_BATCH),
+        RunOptions(Pace(_PER_SECOND), batch=_BATCH),
         run_id="bench",
         log=logging.getLogger("bench"),
         stop=threading.Event(),

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
+from airflow_provider_permitocr.core.columns import COLUMNS, Column
 from airflow_provider_permitocr.core.frame import to_rows
+from airflow_provider_permitocr.core.image_loader import ImageLoader
 from airflow_provider_permitocr.core.models import (
     ImageRow,
     ListedImage,
@@ -125,6 +127,9 @@ class FakeSource:
     def check(self) -> int:
         return len(self._rows)
 
+    def carried(self) -> Sequence[Column]:
+        return ()
+
     def settled(self) -> int:
         return 0
 
@@ -149,11 +154,13 @@ class FakeTarget:
 
     def __init__(self, before_write: Callable[[], object] = lambda: None) -> None:
         self.before_write = before_write
+        self.columns: Sequence[Column] = COLUMNS
+        self.finished = 0
         self.batches: list[list[dict[str, Any]]] = []
         self.rows: dict[tuple[str, str], dict[str, Any]] = {}
 
-    def prepare(self) -> None:
-        pass
+    def prepare(self, columns: Sequence[Column] = COLUMNS) -> None:
+        self.columns = columns
 
     def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
         known = {key: self.rows[key] for key in row_keys if key in self.rows}
@@ -162,13 +169,17 @@ class FakeTarget:
             for key, row in known.items()
         }
 
-    def write(self, frame: pd.DataFrame) -> None:
+    def write(self, frame: pd.DataFrame) -> Mapping[int, str]:
         self.before_write()
-        rows = to_rows(frame)
+        rows = to_rows(frame, self.columns)
         keys = [(row["image_key"], row["card_side"]) for row in rows]
         assert len(set(keys)) == len(keys), "databases refuse a batch that holds a key twice"
         self.batches.append(rows)
         self.rows |= dict(zip(keys, rows, strict=True))
+        return {}
+
+    def finish(self) -> None:
+        self.finished += 1
 
 
 @dataclass
@@ -201,10 +212,10 @@ class Bench:
         self.stop.clear()
         defaults: dict[str, Any] = {
             "call_retry": CallRetry(attempts=2, base_seconds=0),
-            "max_base64_bytes": 1000,
         }
         pipeline = Pipeline(
             rows if isinstance(rows, FakeSource) else FakeSource(rows),
+            ImageLoader(max_base64_bytes=1000),
             client or FakeClient(),
             self.target,
             RunOptions(pace=Pace(max_per_second, max_at_once), **(defaults | options)),

@@ -31,7 +31,7 @@ _VALUES: dict[ColumnKind, st.SearchStrategy[Any]] = {
     ColumnKind.TIMESTAMP: st.none() | moments,
 }
 records = st.lists(st.fixed_dictionaries({each.name: _VALUES[each.kind] for each in COLUMNS}), max_size=4)
-EXPECTED_DTYPES = {column.name: DTYPES[column.kind] for column in COLUMNS}
+EXPECTED_DTYPES = {column.name: str(pd.api.types.pandas_dtype(DTYPES[column.kind])) for column in COLUMNS}
 
 
 def dtypes(frame: pd.DataFrame) -> dict[str, str]:

@@ -98,4 +98,4 @@ def test_an_answer_that_waits_for_its_write_keeps_no_image_in_memory(loader: New
     loading = loader(rows=1000, seconds=3600)
     answered = outcomes(1)
     loading.add(answered)
-    assert b"an image" not in [each.row.image for each in loading._waiting]
+    assert b"an image" not in [value for each in loading._waiting for value in each.values()]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.options import Batch, CallRetry, Pace, RunOptions
+from airflow_provider_permitocr.core.options import Batch, CallRetry, Images, Pace, RunOptions
 
 NAN, INFINITE = math.nan, math.inf
 
@@ -25,10 +25,7 @@ NAN, INFINITE = math.nan, math.inf
         *((CallRetry, {"max_throttled_seconds": value}, "max_throttled_seconds") for value in (-1, NAN)),
         *((Batch, {"rows": value}, "rows") for value in (0, -1)),
         *((Batch, {"seconds": value}, "seconds") for value in (0, -1, NAN)),
-        *(
-            (RunOptions, {"pace": Pace(1), "max_base64_bytes": 9, "max_tries": value}, "max_tries")
-            for value in (0, -1)
-        ),
+        *((RunOptions, {"pace": Pace(1), "max_tries": value}, "max_tries") for value in (0, -1)),
     ],
 )
 def test_an_impossible_option_is_refused_by_its_name_and_value(
@@ -39,7 +36,7 @@ def test_an_impossible_option_is_refused_by_its_name_and_value(
         option(**values)
 
 
-@pytest.mark.parametrize("option", [Pace(1), CallRetry(), Batch(), RunOptions(Pace(1), 9)])
+@pytest.mark.parametrize("option", [Pace(1), CallRetry(), Batch(), RunOptions(Pace(1)), Images()])
 def test_options_cannot_be_changed(option: Any) -> None:
     name = dataclasses.fields(option)[0].name
     with pytest.raises(dataclasses.FrozenInstanceError):

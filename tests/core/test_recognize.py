@@ -14,6 +14,7 @@ from airflow_provider_permitocr.core.errors import (
     RunStoppedError,
     ThrottledTooLongError,
 )
+from airflow_provider_permitocr.core.image_loader import ImageLoader
 from airflow_provider_permitocr.core.models import ImageRow, Outcome, PermitRequest, PermitResponse, Status
 from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
 from airflow_provider_permitocr.core.ports import Call
@@ -22,6 +23,7 @@ from airflow_provider_permitocr.core.recognize import Recognizer
 if TYPE_CHECKING:
     from tests.core.conftest import FakeClock
 
+LOADER = ImageLoader(max_base64_bytes=100)
 ROW = ImageRow("k", "https://x/1")
 
 
@@ -46,10 +48,12 @@ def refused(decision: Decision) -> OneAnswer:
     return OneAnswer(CallError("Some.Code", "words of the service", decision, "r-9"))
 
 
-def recognizer(client: OneAnswer, clock: FakeClock, **options: Any) -> Recognizer:
+def recognizer(
+    client: OneAnswer, clock: FakeClock, loader: ImageLoader = LOADER, **options: Any
+) -> Recognizer:
     retry = CallRetry(attempts=2, max_throttled_seconds=10)
-    described = RunOptions(Pace(20), max_base64_bytes=100, call_retry=retry, **options)
-    return Recognizer(client, described, threading.Event(), clock=clock, sleep=clock.sleep)
+    described = RunOptions(Pace(20), call_retry=retry, **options)
+    return Recognizer(loader, client, described, threading.Event(), clock=clock, sleep=clock.sleep)
 
 
 def test_an_answered_image_is_recognized(clock: FakeClock) -> None:
@@ -62,7 +66,8 @@ def test_an_answered_image_is_recognized(clock: FakeClock) -> None:
 
 def test_side_and_portrait_reach_the_request(clock: FakeClock) -> None:
     client = OneAnswer(PermitResponse({}, "r-1"))
-    recognizer(client, clock, ret_profile=True).recognize(ImageRow("k", "https://x/1", CardSide.BACK))
+    loader = ImageLoader(max_base64_bytes=100, ret_profile=True)
+    recognizer(client, clock, loader=loader).recognize(ImageRow("k", "https://x/1", CardSide.BACK))
     assert client.requests == [PermitRequest(CardSide.BACK, True, image_url="https://x/1")]
 
 
@@ -121,7 +126,7 @@ def test_throttling_without_end_is_no_images_fault(clock: FakeClock) -> None:
 def test_once_stopped_no_call_is_made(clock: FakeClock) -> None:
     client, stop = OneAnswer(PermitResponse({}, "r-1")), threading.Event()
     stop.set()
-    one = Recognizer(client, RunOptions(Pace(20), 100), stop, clock=clock, sleep=clock.sleep)
+    one = Recognizer(LOADER, client, RunOptions(Pace(20)), stop, clock=clock, sleep=clock.sleep)
     with pytest.raises(RunStoppedError):
         one.recognize(ROW)
     assert client.requests == []

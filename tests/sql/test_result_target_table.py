@@ -45,7 +45,7 @@ def test_table_is_made_with_real_types_and_comments(database: sa.Engine) -> None
     } == {
         "birthday": "DATE",
         "warn_recapture": "BOOLEAN",
-        "tries": "INTEGER",
+        "tries": "BIGINT",
         "number": "TEXT",
     }
     for name in ("processed_at", "image_updated_at"):

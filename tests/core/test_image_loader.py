@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_permitocr.core.api import SITES, CardSide, ImageFormat, Site
 from airflow_provider_permitocr.core.errors import ImageError, ImageRejectedError, ImageUnavailableError
-from airflow_provider_permitocr.core.image import build_request, check_format
+from airflow_provider_permitocr.core.image_format import inspect_image
+from airflow_provider_permitocr.core.image_loader import ImageLoader
 from airflow_provider_permitocr.core.models import ImageRow, PermitRequest
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
@@ -23,9 +24,7 @@ sites = pytest.mark.parametrize("site", SITES.values(), ids=SITES)
 
 
 def request_for(image: Any, max_base64_bytes: int = MEGABYTE, **options: Any) -> PermitRequest:
-    return build_request(
-        ImageRow("k", image, **options), ret_profile=False, max_base64_bytes=max_base64_bytes
-    )
+    return ImageLoader(max_base64_bytes=max_base64_bytes).request(ImageRow("k", image, **options))
 
 
 def refusal(image: Any, max_base64_bytes: int = MEGABYTE) -> ImageError:
@@ -44,7 +43,8 @@ def largest(site: Site) -> int:
 
 @pytest.mark.parametrize(("image", "image_format"), [(PNG, ImageFormat.PNG), (JPEG, ImageFormat.JPEG)])
 def test_the_format_is_told_by_content(image: bytes, image_format: ImageFormat) -> None:
-    assert check_format(image) is image_format
+    inspected = inspect_image(image)
+    assert (inspected.image_format, inspected.is_accepted) == (image_format.value, True)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_one_byte_more_is_too_large(site: Site, tmp_path: Path) -> None:
         error = refusal(value, site.max_base64_bytes)
         assert isinstance(error, ImageRejectedError)
         assert error.code == "ImageTooLarge"
-        assert f"{len(image):,}" in error.message
+        assert f"more than {largest(site):,} bytes" in error.message
 
 
 @given(st.integers(4, 400), st.integers(0, 400))
@@ -123,7 +123,7 @@ def test_a_url_is_left_to_the_api_unread(url: str) -> None:
 
 def test_side_and_portrait_are_passed_on() -> None:
     row = ImageRow("k", PNG, CardSide.BACK)
-    request = build_request(row, ret_profile=True, max_base64_bytes=MEGABYTE)
+    request = ImageLoader(max_base64_bytes=MEGABYTE, ret_profile=True).request(row)
     assert (request.card_side, request.ret_profile) == (CardSide.BACK, True)
 
 

@@ -1,0 +1,50 @@
+"""Reads images from files that the worker can see."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from airflow_provider_permitocr.core.errors import ImageRejectedError, ImageUnavailableError
+
+_FILE_URL: Final = "a file URL must be of the form file:///absolute/path"
+
+
+def read_file(uri: str, max_bytes: int) -> bytes:
+    """Read a file.
+
+    :param uri: a path or a ``file:`` URL.
+    :param max_bytes: no more than one byte above this is read, which tells that there are more.
+    :raises ImageRejectedError: when the reference could never lead to a file.
+    :raises ImageUnavailableError: when there is no file, or it cannot be read.
+    """
+    path = _path(uri)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            # Opening a pipe would wait for ever.
+            raise ImageUnavailableError("ImageUnreadable", "there is no regular file at the path")
+        with path.open("rb") as file:
+            return file.read(max_bytes + 1)
+    except FileNotFoundError:
+        raise ImageUnavailableError(
+            "ImageNotFound", "there is no file at the path in the image list"
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise ImageUnavailableError("ImageUnreadable", f"the file could not be read: {reason}") from None
+
+
+def _path(reference: str) -> Path:
+    if not reference.lower().startswith("file:"):
+        if "://" in reference:
+            raise ImageRejectedError("ImageReferenceUnknown", "without Airflow only files can be read")
+        return Path(reference)
+    try:
+        parts = urlsplit(reference)
+    except ValueError:
+        raise ImageRejectedError("ImageReferenceUnknown", _FILE_URL) from None
+    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+        raise ImageRejectedError("ImageReferenceUnknown", _FILE_URL)
+    return Path(unquote(parts.path))

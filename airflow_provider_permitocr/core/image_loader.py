@@ -1,0 +1,116 @@
+"""From a row's image value to a request that the API would not refuse, at no cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from airflow_provider_permitocr.core.errors import ImageError, ImageRejectedError
+from airflow_provider_permitocr.core.image_file import read_file
+from airflow_provider_permitocr.core.image_format import InspectedImage, inspect_image
+from airflow_provider_permitocr.core.image_reference import ImageUrl, InlineImage, StoredImage, read_reference
+from airflow_provider_permitocr.core.models import ImageFacts, ImageRow, PermitRequest
+
+#: Reads what a URL or path leads to: no more than one byte above the given number, which tells that there
+#: are more. Raises ``ImageError``. Called from several threads at once.
+ReadImage: TypeAlias = Callable[[str, int], bytes]
+#: Turns an image that the API would refuse for its format or size into one that it reads, of so many bytes at
+#: most, and says what was done. Raises ``ImageRejectedError``. Called from several threads at once.
+ConvertImage: TypeAlias = Callable[[bytes, InspectedImage, int], tuple[bytes, str]]
+
+
+class ImageLoader:
+    """Loads and checks images, from any number of threads.
+
+    :param max_base64_bytes: the site's limit for an image after base64 encoding.
+    :param ret_profile: ask for the portrait (``RetProfile``).
+    :param download: reads http(s) URLs; None: they are passed to the API, which fetches them itself.
+    :param read_stored: reads files and objects.
+    :param presign: turns an object's URL into an http(s) one that is passed to the API; None where it cannot.
+    :param convert: for formats that the API does not read; None: they are rejected.
+    :param shrink: for images over the site's limit; None: they are rejected.
+    :param max_original_bytes: largest image that is read at all, to be converted or shrunk.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_base64_bytes: int,
+        ret_profile: bool = False,
+        download: ReadImage | None = None,
+        read_stored: ReadImage = read_file,
+        presign: Callable[[str], str | None] = lambda _uri: None,
+        convert: ConvertImage | None = None,
+        shrink: ConvertImage | None = None,
+        max_original_bytes: int = 64 * 1024 * 1024,
+    ) -> None:
+        self._ret_profile = ret_profile
+        self._download, self._read_stored, self._presign = download, read_stored, presign
+        self._convert, self._shrink = convert, shrink
+        self._max_bytes = max_base64_bytes // 4 * 3
+        self._max_read = max(self._max_bytes, max_original_bytes) if convert or shrink else self._max_bytes
+
+    def request(self, row: ImageRow) -> PermitRequest:
+        """Load and check one row's image.
+
+        :raises ImageRejectedError: the API would refuse it.
+        :raises ImageUnavailableError: it cannot be read at the moment.
+        """
+        reference = read_reference(row.image, row.kind)
+        if url := self._passed_on(reference):
+            return PermitRequest(row.card_side, self._ret_profile, image_url=url)
+        image, facts = self._prepare(self._read(reference))
+        return PermitRequest(row.card_side, self._ret_profile, image=image, facts=facts)
+
+    def _passed_on(self, reference: InlineImage | ImageUrl | StoredImage) -> str | None:
+        if isinstance(reference, ImageUrl) and self._download is None:
+            return reference.url
+        return self._presign(reference.uri) if isinstance(reference, StoredImage) else None
+
+    def _read(self, reference: InlineImage | ImageUrl | StoredImage) -> bytes:
+        match reference:
+            case InlineImage(content):
+                return content
+            case StoredImage(uri):
+                return self._read_stored(uri, self._max_read)
+            case ImageUrl(url):
+                assert self._download
+                return self._download(url, self._max_read)
+
+    def _prepare(self, image: bytes) -> tuple[bytes, ImageFacts]:
+        if not image:
+            raise ImageRejectedError("ImageEmpty", "the image has no content", ImageFacts(size=0))
+        if len(image) > self._max_read:
+            raise self._too_large(image, ImageFacts())
+        facts = ImageFacts(size=len(image))
+        try:
+            inspected = inspect_image(image)
+            facts = ImageFacts(inspected.image_format, len(image))
+            if not inspected.is_accepted:
+                image, prepared = self._converted(image, inspected)
+            elif len(image) > self._max_bytes:
+                if self._shrink is None:
+                    raise self._too_large(image, facts)
+                image, prepared = self._shrink(image, inspected, self._max_bytes)
+            else:
+                return image, facts
+        except ImageError as error:
+            error.facts = error.facts or facts
+            raise
+        return image, ImageFacts(facts.image_format, facts.size, prepared)
+
+    def _converted(self, image: bytes, inspected: InspectedImage) -> tuple[bytes, str]:
+        if self._convert is None:
+            raise ImageRejectedError(
+                "ImageFormatUnsupported",
+                f"the image is {inspected.image_format}; the API reads PNG and JPEG only",
+            )
+        return self._convert(image, inspected, self._max_bytes)
+
+    def _too_large(self, image: bytes, facts: ImageFacts) -> ImageRejectedError:
+        size = f"{len(image):,} bytes" if facts.size else f"more than {self._max_read:,} bytes"
+        return ImageRejectedError(
+            "ImageTooLarge",
+            f"the image has {size}; the site takes {self._max_bytes:,} (before base64) at most",
+            facts,
+        )

@@ -1,0 +1,29 @@
+"""How the values that a DAG author writes are shown."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+from enum import StrEnum
+from typing import Any
+
+
+class Readable:
+    """Shows what was given and no defaults: in a repr, and as the task's rendered field in the UI."""
+
+    def __repr__(self) -> str:
+        given = (
+            f"{name}={str(value)!r}" if isinstance(value, StrEnum) else f"{name}={value!r}"
+            for name, value in self.serialize().items()
+        )
+        return f"{type(self).__name__}({', '.join(given)})"
+
+    def serialize(self) -> dict[str, Any]:
+        """Return the values that are no defaults, by name; Airflow 3.3 shows a rendered field this way."""
+        given = {}
+        # What is written without its name comes first, as it does in a DAG.
+        for each in sorted(fields(self), key=lambda each: bool(each.kw_only)):  # type: ignore[arg-type]
+            value = getattr(self, each.name)
+            default = each.default_factory() if each.default_factory is not MISSING else each.default
+            if value != default:
+                given[each.name] = value
+        return given
