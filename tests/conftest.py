@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +24,9 @@ from airflow_provider_permitocr.emulator.options import EmulatorOptions
 from airflow_provider_permitocr.emulator.running import RunningEmulator, start_emulator
 from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen, draw_specimen
 from demo.postgres import EmbeddedPostgres
+
+#: What Debian's package sets up: root without a password.
+_LOCAL_MARIADB = "mysql+pymysql://root@127.0.0.1:3306/?charset=utf8mb4"
 
 NewEngine = Callable[..., sa.Engine]
 
@@ -102,11 +106,54 @@ def sqlite_engine(tmp_path: Path, new_engine: NewEngine) -> sa.Engine:
     return new_engine(f"sqlite:///{tmp_path / 'warehouse.db'}")
 
 
-@pytest.fixture(params=["psycopg", "psycopg2", "sqlite"])
+@pytest.fixture
+def duckdb_engine(tmp_path: Path, new_engine: NewEngine) -> sa.Engine:
+    """An engine on an empty DuckDB file of this test."""
+    return new_engine(f"duckdb:///{tmp_path / 'warehouse.duckdb'}")
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> Iterator[sa.URL]:
+    """A database of this test session on the MariaDB or MySQL server that answers, if any."""
+    server = sa.make_url(os.environ.get("PERMITOCR_TEST_MARIADB", _LOCAL_MARIADB))
+    name = f"permitocr_test_{os.getpid()}"
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    except sa.exc.OperationalError as error:
+        reason = f"no MariaDB or MySQL answers at {server!r} ({type(error.orig).__name__})"
+        if os.environ.get("PERMITOCR_REQUIRE_MARIADB"):
+            pytest.fail(f"{reason}, and PERMITOCR_REQUIRE_MARIADB is set")
+        pytest.skip(f"{reason}; PERMITOCR_TEST_MARIADB names another")
+    try:
+        yield server.set(database=name)
+    finally:
+        with engine.connect() as connection:
+            connection.execute(sa.text(f"DROP DATABASE {name}"))
+        engine.dispose()
+
+
+@pytest.fixture
+def mariadb_engine(mariadb_url: sa.URL, new_engine: NewEngine) -> sa.Engine:
+    """An engine on this session's MariaDB database, emptied for this test."""
+    engine = new_engine(mariadb_url)
+    quote = engine.dialect.identifier_preparer.quote
+    inspector = sa.inspect(engine)
+    with engine.begin() as connection:
+        connection.execute(sa.text("SET foreign_key_checks = 0"))
+        for view in inspector.get_view_names():
+            connection.execute(sa.text(f"DROP VIEW {quote(view)}"))
+        for table in inspector.get_table_names():
+            connection.execute(sa.text(f"DROP TABLE {quote(table)}"))
+    return engine
+
+
+@pytest.fixture(params=["psycopg", "psycopg2", "sqlite", "mariadb", "duckdb"])
 def database(request: pytest.FixtureRequest, new_engine: NewEngine) -> sa.Engine:
-    """An empty database; the test runs on PostgreSQL through both drivers, and on SQLite."""
-    if request.param == "sqlite":
-        engine: sa.Engine = request.getfixturevalue("sqlite_engine")
+    """An empty database; the test runs on PostgreSQL through both drivers, SQLite, MariaDB and DuckDB."""
+    if request.param in ("sqlite", "mariadb", "duckdb"):
+        engine: sa.Engine = request.getfixturevalue(f"{request.param}_engine")
         return engine
     server: EmbeddedPostgres = request.getfixturevalue("postgres")
     return new_engine(server.dsn(request.getfixturevalue("postgres_database"), request.param))

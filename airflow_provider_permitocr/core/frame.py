@@ -11,8 +11,8 @@ from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.core.models import ImageRow, Record
 
-#: Text in Python's own form, as what the form is by default depends on whether pyarrow is there, whose form takes no lone
-#: surrogates. Days need no nanoseconds, and in seconds they reach further back than 1677.
+#: Text in Python's own form: what form it takes by default depends on whether pyarrow is there, whose form
+#: takes no lone surrogates. Days need no nanoseconds, and in seconds they reach further back than 1677.
 DTYPES: Final[dict[ColumnKind, str]] = {
     ColumnKind.KEY: "string[python]",
     ColumnKind.TEXT: "string[python]",

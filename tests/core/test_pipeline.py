@@ -147,13 +147,16 @@ def test_a_run_with_nothing_to_do_does_not_load_pandas() -> None:
             check = settled = staticmethod(lambda: 0)
             pages = staticmethod(lambda: iter([]))
             carried = staticmethod(lambda: ())
-                prepare = staticmethod(lambda columns: None)
-                finish = staticmethod(lambda: None)
+            prepare = staticmethod(lambda columns: None)
+            finish = staticmethod(lambda: None)
             info = staticmethod(lambda line: None)
 
         nothing = Nothing()
         options = RunOptions(Pace(1))
-        Pipeline(nothing, nothing, nothing, nothing, options, run_id="", log=nothing, stop=threading.Event()).run()
+        pipeline = Pipeline(
+            nothing, nothing, nothing, nothing, options, run_id="", log=nothing, stop=threading.Event()
+        )
+        pipeline.run()
         sys.exit("pandas" in sys.modules)
     """
     assert subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=False).returncode == 0
