@@ -1,3 +1,3 @@
 """Airflow provider for Tencent Cloud's MainlandPermitOCR."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -54,7 +54,7 @@ def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
 def test_a_clean_environment_lists_the_provider(clean: Path) -> None:
     listed = run(clean / "venv/bin/airflow", "providers", "list", "--output", "json", home=clean, cwd=clean)
     providers = {each["package_name"]: each for each in json.loads(listed[listed.index("[") :])}
-    assert providers["airflow-provider-permitocr"]["version"] == "0.2.0"
+    assert providers["airflow-provider-permitocr"]["version"] == "0.3.0"
 
 
 def test_a_clean_environment_has_the_connection_type_and_runs_without_extras(clean: Path) -> None:

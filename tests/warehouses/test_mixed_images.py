@@ -1,0 +1,145 @@
+"""The same images, from every kind of source, give the same rows in every database."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.emulator.engines.label import LabelEngine
+from airflow_provider_permitocr.emulator.engines.rapidocr import RapidOcrEngine
+from airflow_provider_permitocr.emulator.errors import ApiError
+from airflow_provider_permitocr.emulator.options import EmulatorOptions
+from airflow_provider_permitocr.emulator.running import start_emulator
+from airflow_provider_permitocr.hooks.sql_engine import sql_engine
+from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+    CallRetry,
+    Images,
+    ImageTable,
+    MainlandPermitOcrOperator,
+    ResultTable,
+)
+from tests.warehouses.conftest import WAREHOUSES
+from tests.warehouses.mixed_images import MixedImages, mix_images, values_to_compare
+
+Row = dict[str, Any]
+
+
+class LabelElsePixels:
+    """Reads a specimen's label, which is fast, and its pixels where converting has dropped the label."""
+
+    def __init__(self) -> None:
+        self._label, self._pixels = LabelEngine(), RapidOcrEngine()
+
+    def read(self, image: bytes, card_side: CardSide, ret_profile: bool) -> dict[str, Any]:
+        try:
+            return self._label.read(image, card_side, ret_profile)
+        except ApiError:
+            return self._pixels.read(image, card_side, ret_profile)
+
+
+def fill(mixed: MixedImages) -> None:
+    """Make the three lists in the database of the connection ``warehouse``."""
+    engine = sql_engine("warehouse")
+    long_text = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+    long_bytes = sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+    lists: Mapping[str, tuple[Any, Any, Mapping[Any, Any]]] = {
+        # A reserved word everywhere.
+        "references": (sa.String(100), long_text, mixed.references),
+        "blobs": (sa.BigInteger, long_bytes, mixed.blobs),
+        "downloads": (sa.Uuid, long_text, mixed.downloads),
+    }
+    with engine.begin() as connection:
+        for name, (key_type, image_type, images) in lists.items():
+            table = sa.Table(
+                name,
+                sa.MetaData(),
+                sa.Column("key", key_type, primary_key=True, autoincrement=False),
+                sa.Column("image", image_type),
+                sa.Column("day", sa.Date),
+            )
+            table.create(connection)
+            day = date(2026, 1, 31)
+            rows = [{"key": key, "image": image, "day": day} for key, image in images.items()]
+            connection.execute(sa.insert(table), rows)
+    engine.dispose()
+
+
+def run(source: str, images: Images, key: str) -> dict[str, Any]:
+    operator = MainlandPermitOcrOperator(
+        task_id="recognize",
+        source=ImageTable(source, conn_id="warehouse", key=key, image="image", carry_columns=["day"]),
+        target=ResultTable("permits", conn_id="warehouse"),
+        images=images,
+        max_per_second=500,
+        call_retry=CallRetry(attempts=2, base_seconds=0),
+        pool="tencent_permit_ocr",
+    )
+    return operator.execute({"run_id": "run 1"})
+
+
+def results() -> dict[str, Row]:
+    engine = sql_engine("warehouse")
+    table = sa.Table("permits", sa.MetaData(), autoload_with=engine) if engine.name != "duckdb" else None
+    with engine.connect() as connection:
+        selected = sa.select(table) if table is not None else sa.text("SELECT * FROM permits")
+        rows = connection.execute(selected).mappings().all()
+    engine.dispose()
+    return {row["image_key"]: values_to_compare(_plain(dict(row))) for row in rows}
+
+
+def _plain(row: Row) -> Row:
+    """Give booleans and days the one type that drivers without such types lack."""
+    return {
+        name: bool(value)
+        if name.startswith("warn_") and isinstance(value, int)
+        else date.fromisoformat(value)
+        if name in ("birthday", "valid_from", "valid_until", "day") and isinstance(value, str)
+        else value
+        for name, value in row.items()
+    }
+
+
+@pytest.fixture
+def mixed(
+    tmp_path: Path, serve_image: Callable[[bytes], str], object_stores: list[Callable[[bytes], str]]
+) -> MixedImages:
+    directory = tmp_path / "images"
+    directory.mkdir()
+    images = mix_images(directory, by_url=serve_image, in_stores=object_stores)
+    assert (len(images), len(images.codes)) == (200, 20)
+    return images
+
+
+def test_two_hundred_mixed_images_give_the_same_rows_in_all_databases(
+    mixed: MixedImages,
+    connect_warehouse: Callable[[str], None],
+    connect_emulator: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found: dict[str, dict[str, Row]] = {}
+    with start_emulator(EmulatorOptions(quota=0, engine="label"), LabelElsePixels()) as emulator:
+        connect_emulator(emulator)
+        for kind in WAREHOUSES:
+            connect_warehouse(kind)
+            fill(mixed)
+            run("references", Images(), "key")
+            run("blobs", Images(shrink_oversized=True), "key")
+            run("downloads", Images(fetch_images=True, fetch_hosts=["127.0.0.1"]), "key")
+            found[kind] = results()
+
+    rows = found["postgresql"]
+    assert {key: row["number"] for key, row in rows.items() if row["status"] == "recognized"} == mixed.numbers
+    assert {key: row["error_code"] for key, row in rows.items() if row["error_code"]} == mixed.codes
+    assert {row["day"] for row in rows.values()} == {date(2026, 1, 31)}
+    assert set(map(str, mixed.downloads)) <= set(rows)
+    assert uuid.UUID(next(key for key in rows if len(key) == 36))
+    for kind in WAREHOUSES:
+        assert found[kind] == rows, kind
