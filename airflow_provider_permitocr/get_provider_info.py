@@ -39,6 +39,7 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": _CONNECTION_FIELDS,
             }
         ],
+        "filesystems": [f"{_PACKAGE}.filesystems.cos"],
         "cli": [f"{_PACKAGE}.cli.definition.get_permitocr_cli_commands"],
     }
 
@@ -61,7 +62,12 @@ _CONNECTION_FIELDS: dict[str, Any] = {
     },
     "region": {
         "label": "Region",
-        "description": "Not needed by this API",
+        "description": "Of the buckets, for cos:// images; the API itself needs none",
+        "schema": {"type": _TEXT},
+    },
+    "cos_endpoint": {
+        "label": "COS endpoint",
+        "description": "In place of the region's own, cos.<region>.myqcloud.com; a host, or its http(s) URL",
         "schema": {"type": _TEXT},
     },
     "connect_timeout": {

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 import os
 import shutil
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -24,6 +26,7 @@ from airflow_provider_permitocr.emulator.options import EmulatorOptions
 from airflow_provider_permitocr.emulator.running import RunningEmulator, start_emulator
 from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen, draw_specimen
 from demo.postgres import EmbeddedPostgres
+from tests.cos_stand_in import DOMAIN, CosStandIn, Keys
 
 #: What Debian's package sets up: root without a password.
 _LOCAL_MARIADB = "mysql+pymysql://root@127.0.0.1:3306/?charset=utf8mb4"
@@ -233,3 +236,28 @@ def serve_image() -> Iterator[Callable[[bytes], str]]:
         yield serve
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def cos_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[CosStandIn]:
+    """A stand-in of Tencent Cloud's object storage, empty, for the key pair ``AKIDcos`` and ``cos-key``."""
+    resolve = socket.getaddrinfo
+
+    def lead_to_the_store(host: Any, *arguments: Any, **options: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        here = isinstance(name, str) and name.endswith(f".{DOMAIN}")
+        return resolve("127.0.0.1" if here else host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lead_to_the_store)
+    levels = {name: logging.getLogger(name).level for name in ("qcloud_cos", "cosfs")}
+    with CosStandIn() as store:
+        store.keys["AKIDcos"] = Keys("cos-key")
+        thread = threading.Thread(
+            target=store.serve_forever, name="object store", kwargs={"poll_interval": 0.05}
+        )
+        thread.start()
+        yield store
+        store.shutdown()
+        thread.join()
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)

@@ -10,6 +10,7 @@ from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.tencent.options import ClientOptions
 
 CONNECTION_TYPE: Final = "tencentcloud"
+DEFAULT_CONN_ID: Final = "tencentcloud_default"
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -64,6 +65,24 @@ def client_options(connection: Connection) -> ClientOptions:
         )
     except ValueError as error:
         raise _wrong(connection, str(error)) from None
+
+
+def cos_connection(conn_id: str) -> tuple[ClientOptions, str | None]:
+    """Look up the connection of an object store (COS).
+
+    :return: the account, with the ``region`` of its buckets, and the endpoint in its place, if any.
+    :raises ConfigurationError: naming the connection, and the field to change.
+    """
+    from airflow_provider_permitocr.tencent.cos import check_cos_place
+
+    connection = find_connection(conn_id)
+    options = client_options(connection)
+    endpoint = connection.extra_dejson.get("cos_endpoint") or None
+    try:
+        check_cos_place(options.region, endpoint)
+    except ValueError as error:
+        raise _wrong(connection, str(error)) from None
+    return options, endpoint
 
 
 def requests_per_slot(connection: Connection) -> float:

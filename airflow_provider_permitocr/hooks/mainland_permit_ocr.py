@@ -108,10 +108,15 @@ class MainlandPermitOcrHook(BaseHook):
         :raises ConfigurationError: naming the field of the connection to change.
         """
         from airflow_provider_permitocr.core.image_loader import ImageLoader
+        from airflow_provider_permitocr.hooks.object_storage import ObjectStorage
+        from airflow_provider_permitocr.hooks.presigned_cos import presign_with
 
+        conn_id = self._images.storage_conn_id
         return ImageLoader(
             max_base64_bytes=self.client_options.site.max_base64_bytes,
             ret_profile=self._ret_profile,
+            read_stored=ObjectStorage(conn_id, cos_conn_id=self.tencentcloud_conn_id).read,
+            presign=presign_with(self._images, self.tencentcloud_conn_id),
             max_original_bytes=self._images.max_original_bytes,
         )
 

@@ -1,0 +1,200 @@
+"""Images in files and object stores, through the file systems of Airflow and their connections."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_permitocr.core.errors import (
+    ConfigurationError,
+    ImageRejectedError,
+    ImageUnavailableError,
+)
+from airflow_provider_permitocr.core.image_file import read_file
+from airflow_provider_permitocr.core.object_uri import ObjectUri
+from airflow_provider_permitocr.hooks.connection import DEFAULT_CONN_ID
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+_AMAZON: Final = "airflow_provider_permitocr[s3]"
+_GOOGLE: Final = "apache-airflow-providers-google"
+_AZURE: Final = "apache-airflow-providers-microsoft-azure"
+#: What to install, by scheme.
+_PACKAGES: Final = {
+    **dict.fromkeys(("s3", "s3a", "s3n"), _AMAZON),
+    **dict.fromkeys(("gs", "gcs"), _GOOGLE),
+    **dict.fromkeys(("abfs", "abfss", "adl"), _AZURE),
+    "cos": "airflow_provider_permitocr[cos]",
+}
+#: The connections that the stores' own hooks take by default. Their file systems take none.
+_DEFAULT_CONN_IDS: Final = {
+    _AMAZON: "aws_default",
+    _GOOGLE: "google_cloud_default",
+    _AZURE: "wasb_default",
+    _PACKAGES["cos"]: DEFAULT_CONN_ID,
+}
+#: These would open pipes and devices, which ``read_file`` never does.
+_LOCAL: Final = ("local",)
+#: Longest time for one object; the stores' clients wait, and repeat what failed, for up to half an hour.
+_READ_SECONDS: Final = 120
+#: For how long a store that could not be opened is not asked again.
+_ASK_AGAIN_SECONDS: Final = 60.0
+#: In the message of a store that has no byte of an empty object to give.
+_NO_SUCH_RANGE: Final = re.compile(r"\b416\b|range", re.IGNORECASE)
+#: Below these levels the stores' clients log the URLs of objects.
+_LOG_LEVELS: Final = {
+    **dict.fromkeys(("s3fs", "botocore", "aiobotocore", "fsspec", "gcsfs", "adlfs"), logging.INFO),
+    "azure": logging.WARNING,
+}
+
+
+class ObjectStorage:
+    """Reads files and objects, from any number of threads.
+
+    The file system of a store is made at its first object and kept; that looks up its connection.
+
+    :param conn_id: connection for all stores; by default each store's own, such as ``aws_default``, or what
+        the machine has, such as an instance's role, where there is no such connection. A URL that names a
+        connection, as ``s3://conn_id@bucket/key``, goes before it.
+    :param cos_conn_id: the default for ``cos://``.
+    :raises ConfigurationError: when there is no connection ``conn_id``.
+    """
+
+    def __init__(
+        self,
+        conn_id: str | None = None,
+        *,
+        cos_conn_id: str = DEFAULT_CONN_ID,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if conn_id and not _exists(conn_id):
+            raise ConfigurationError(
+                f"there is no connection {conn_id!r}; add it under Admin > Connections, or correct"
+                " storage_conn_id"
+            )
+        self._conn_id = conn_id
+        self._clock = clock
+        self._default_conn_ids: Mapping[str, str] = _DEFAULT_CONN_IDS | {_PACKAGES["cos"]: cos_conn_id}
+        self._stores: dict[tuple[str, str | None], AbstractFileSystem | _Missing] = {}
+        self._lock = threading.Lock()
+        for name, level in _LOG_LEVELS.items():
+            logger = logging.getLogger(name)
+            logger.setLevel(max(logger.level, level))
+
+    def read(self, uri: str, max_bytes: int) -> bytes:
+        """Read a file or an object, by one ranged request.
+
+        :param uri: a path, or a URL of any scheme that Airflow has a file system for.
+        :param max_bytes: no more than one byte above this is read, which tells that there are more.
+        :raises ImageRejectedError: when the reference could never lead to an image.
+        :raises ImageUnavailableError: when there is no such image, or it cannot be read.
+        :raises ConfigurationError: when the connection for all images of the store is wrong.
+        """
+        if "://" not in uri or uri[:5].lower() == "file:":
+            return read_file(uri, max_bytes)
+        place = ObjectUri.parse(uri)
+        store = self._store(place)
+        try:
+            return _read_start(store, place.url, max_bytes + 1)
+        except FileNotFoundError:
+            raise ImageUnavailableError(
+                "ImageNotFound", "there is no object, or no bucket, at the URL in the image list"
+            ) from None
+        except PermissionError:
+            raise ImageUnavailableError(
+                "ImageAccessDenied",
+                "the store denies access to the object; correct the connection's credentials or their rights."
+                " Some stores deny it where there is no object, too",
+            ) from None
+        except Exception as error:  # noqa: BLE001  the stores' clients have error trees of their own
+            raise ImageUnavailableError(
+                "ImageUnreadable", f"the object could not be read: {type(error).__name__}"
+            ) from None
+
+    def _store(self, place: ObjectUri) -> AbstractFileSystem:
+        name = place.scheme, place.conn_id
+        store = self._stores.get(name)
+        if store is None or self._may_be_back(store):
+            # One at a time, so that each connection is looked up once.
+            with self._lock:
+                store = self._stores.get(name)
+                if store is None or self._may_be_back(store):
+                    store = self._stores[name] = self._opened(place)
+        if isinstance(store, _Missing):
+            raise ImageUnavailableError(store.code, store.message)
+        return store
+
+    def _opened(self, place: ObjectUri) -> AbstractFileSystem | _Missing:
+        from airflow.sdk.io import get_fs, has_fs
+
+        package = _PACKAGES.get(place.scheme)
+        if place.scheme in _LOCAL or not (package or has_fs(place.scheme)):
+            raise ImageRejectedError(
+                "ImageReferenceUnknown",
+                "no installed provider has a file system for the URL's scheme",
+            )
+        if not has_fs(place.scheme):
+            return _Missing(f"the worker has no file system for these URLs; install {package}")
+        if place.conn_id and not _exists(place.conn_id):
+            return _Missing("there is no connection as the image's URL names it; add it, or correct the URL")
+        try:
+            return get_fs(place.scheme, place.conn_id or self._conn_id or self._default_conn_id(package))
+        except ImportError:
+            advice = f"install {package}" if package else "install what its provider needs"
+            return _Missing(f"the worker lacks a package for these URLs; {advice}")
+        except ConfigurationError:
+            if not place.conn_id:
+                raise
+            # Not which: a row never stops a run, and its own value never shows up in a message.
+            return _Missing("the connection that the image's URL names is wrong; correct it, or the URL")
+        except Exception as error:  # noqa: BLE001  as in ``read``
+            message = f"the object store could not be opened: {type(error).__name__}"
+            return _Missing(message, "ImageUnreadable", self._clock() + _ASK_AGAIN_SECONDS)
+
+    def _may_be_back(self, store: AbstractFileSystem | _Missing) -> bool:
+        return isinstance(store, _Missing) and self._clock() >= store.until
+
+    def _default_conn_id(self, package: str | None) -> str | None:
+        conn_id = self._default_conn_ids.get(package or "")
+        return conn_id if conn_id and _exists(conn_id) else None
+
+
+@dataclass(frozen=True)
+class _Missing:
+    """Stands for a store that cannot be opened, so that not every image waits to find that out."""
+
+    message: str
+    code: str = "ImageStoreMissing"
+    until: float = math.inf
+
+
+def _read_start(store: AbstractFileSystem, url: str, size: int) -> bytes:
+    # ``open`` would ask for the size first and read ahead by megabytes; that of Airflow's paths would also
+    # keep each URL for lineage.
+    limits = {"timeout": _READ_SECONDS} if store.async_impl else {}
+    try:
+        return bytes(store.cat_file(url, start=0, end=size, **limits)[:size])
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        if _NO_SUCH_RANGE.search(str(error)) and store.info(url, **limits)["size"] == 0:
+            return b""
+        raise
+
+
+def _exists(conn_id: str) -> bool:
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        Connection.get(conn_id)
+    except AirflowNotFoundException:
+        return False
+    return True

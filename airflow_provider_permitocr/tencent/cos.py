@@ -1,0 +1,115 @@
+"""The official client of Tencent Cloud's object storage (COS), and its presigned URLs."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_permitocr.tencent.options import ClientOptions
+
+if TYPE_CHECKING:
+    from qcloud_cos import CosS3Client
+
+_ENDPOINT: Final = re.compile(r"(?:(https?)://)?([A-Za-z0-9.-]+(?::\d{1,5})?)/?")
+_REGION: Final = re.compile(r"[a-z0-9-]+")
+#: As many as there are images in flight at most, so that no connection is thrown away after one use.
+_CONNECTIONS: Final = 128
+
+
+def cos_client(options: ClientOptions, endpoint: str | None = None) -> CosS3Client:
+    """Make a client, for any number of threads.
+
+    It repeats nothing by itself, and logs nothing: at INFO its lines have the URLs of objects, from DEBUG on
+    signatures, and at ERROR what its exceptions say as well.
+
+    :param options: the account; its ``region`` is that of the bucket.
+    :param endpoint: host that a bucket's name is put before, with ``http://`` or ``https://`` (the default)
+        and a port if need be, in place of the region's own, ``cos.<region>.myqcloud.com``.
+    :raises ImportError: when cos-python-sdk-v5 is not installed.
+    :raises ValueError: see ``check_cos_place``.
+    """
+    import requests
+    from qcloud_cos import CosConfig, CosS3Client
+
+    scheme, host = check_cos_place(options.region, endpoint)
+    session = requests.Session()
+    for prefix in ("http://", "https://"):
+        session.mount(prefix, requests.adapters.HTTPAdapter(pool_maxsize=_CONNECTIONS))
+    proxies = {"http": options.proxy, "https": options.proxy} if options.proxy else None
+    config = CosConfig(
+        Region=options.region or None,
+        SecretId=options.secret_id,
+        SecretKey=options.secret_key,
+        Token=options.token,
+        Endpoint=host,
+        Scheme=scheme,
+        Timeout=(options.connect_timeout, options.read_timeout),
+        Proxies=proxies,
+        VerifySSL=options.ca_bundle,
+    )
+    _keep_names_out_of_the_log(config._endpoint.partition(":")[0])
+    return CosS3Client(config, retry=0, session=session)
+
+
+def check_cos_place(region: str, endpoint: str | None) -> tuple[str, str | None]:
+    """Tell where the buckets are.
+
+    :return: ``http`` or ``https``, and the host in place of the region's own.
+    :raises ValueError: when neither a region nor an endpoint is given, or one is malformed.
+    """
+    if not endpoint:
+        if not _REGION.fullmatch(region):
+            raise ValueError(
+                "cos:// needs the region of the bucket, such as ap-guangzhou, or a cos_endpoint in its place"
+            )
+        return "https", None
+    parts = _ENDPOINT.fullmatch(endpoint)
+    if not parts:
+        raise ValueError(
+            "cos_endpoint must be a host such as cos.ap-guangzhou.myqcloud.com, with http:// or https:// and"
+            " a port if need be"
+        )
+    return parts[1] or "https", parts[2]
+
+
+def presigned_url(client: CosS3Client, bucket: str, key: str, seconds: int) -> str:
+    """Sign a URL that anyone can download the object with. Asks nobody, so the object may not be there.
+
+    :param seconds: how long it is good for; with temporary credentials not longer than they are.
+    :raises ValueError: when there can be no such bucket or key.
+    """
+    from qcloud_cos import CosClientError
+
+    token = client.get_conf()._token
+    # The client adds the token to its own calls only.
+    params = {"x-cos-security-token": token} if token else {}
+    try:
+        return str(client.get_presigned_url(bucket, key, "GET", Expired=seconds, Params=params))
+    except CosClientError as error:
+        raise ValueError(str(error)) from None
+
+
+@dataclass(frozen=True)
+class _WithoutRequestsTo:
+    """Drops what urllib3 logs of each request at DEBUG: its path is the object's name."""
+
+    host: str
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        arguments = record.args
+        return not (
+            isinstance(arguments, tuple)
+            and len(arguments) > 4
+            # A proxy is the host itself, and gets the whole URL for a path.
+            and self.host in f"{arguments[1]} {arguments[4]}"
+        )
+
+
+def _keep_names_out_of_the_log(host: str) -> None:
+    for name, level in (("qcloud_cos", logging.CRITICAL), ("cosfs", logging.INFO)):
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, level))
+    # Equal ones are added once.
+    logging.getLogger("urllib3.connectionpool").addFilter(_WithoutRequestsTo(host))
