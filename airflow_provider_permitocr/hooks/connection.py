@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +12,8 @@ from airflow_provider_permitocr.tencent.options import ClientOptions
 
 CONNECTION_TYPE: Final = "tencentcloud"
 DEFAULT_CONN_ID: Final = "tencentcloud_default"
+#: Held by whoever looks a connection up, as Airflow 3.2 mixes up the answers to two threads of a task.
+LOOKUP: Final = threading.RLock()
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -25,7 +28,8 @@ def find_connection(conn_id: str) -> Connection:
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
-        connection: Connection = Connection.get(conn_id)
+        with LOOKUP:
+            connection: Connection = Connection.get(conn_id)
     except AirflowNotFoundException:
         raise ConfigurationError(
             f"there is no connection {conn_id!r}; add it under Admin > Connections, type Tencent Cloud,"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import re
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from airflow_provider_permitocr.core.errors import (
 )
 from airflow_provider_permitocr.core.image_file import read_file
 from airflow_provider_permitocr.core.object_uri import ObjectUri
-from airflow_provider_permitocr.hooks.connection import DEFAULT_CONN_ID
+from airflow_provider_permitocr.hooks.connection import DEFAULT_CONN_ID, LOOKUP
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -83,7 +82,6 @@ class ObjectStorage:
         self._clock = clock
         self._default_conn_ids: Mapping[str, str] = _DEFAULT_CONN_IDS | {_PACKAGES["cos"]: cos_conn_id}
         self._stores: dict[tuple[str, str | None], AbstractFileSystem | _Missing] = {}
-        self._lock = threading.Lock()
         for name, level in _LOG_LEVELS.items():
             logger = logging.getLogger(name)
             logger.setLevel(max(logger.level, level))
@@ -122,8 +120,8 @@ class ObjectStorage:
         name = place.scheme, place.conn_id
         store = self._stores.get(name)
         if store is None or self._may_be_back(store):
-            # One at a time, so that each connection is looked up once.
-            with self._lock:
+            # Each once, and by one thread at a time.
+            with LOOKUP:
                 store = self._stores.get(name)
                 if store is None or self._may_be_back(store):
                     store = self._stores[name] = self._opened(place)
@@ -132,31 +130,36 @@ class ObjectStorage:
         return store
 
     def _opened(self, place: ObjectUri) -> AbstractFileSystem | _Missing:
-        from airflow.sdk.io import get_fs, has_fs
-
-        package = _PACKAGES.get(place.scheme)
-        if place.scheme in _LOCAL or not (package or has_fs(place.scheme)):
-            raise ImageRejectedError(
-                "ImageReferenceUnknown",
-                "no installed provider has a file system for the URL's scheme",
-            )
-        if not has_fs(place.scheme):
-            return _Missing(f"the worker has no file system for these URLs; install {package}")
-        if place.conn_id and not _exists(place.conn_id):
-            return _Missing("there is no connection as the image's URL names it; add it, or correct the URL")
         try:
-            return get_fs(place.scheme, place.conn_id or self._conn_id or self._default_conn_id(package))
-        except ImportError:
-            advice = f"install {package}" if package else "install what its provider needs"
-            return _Missing(f"the worker lacks a package for these URLs; {advice}")
+            return self._file_system(place)
+        except ImageRejectedError:
+            raise
         except ConfigurationError:
             if not place.conn_id:
                 raise
             # Not which: a row never stops a run, and its own value never shows up in a message.
             return _Missing("the connection that the image's URL names is wrong; correct it, or the URL")
+        except ImportError:
+            package = _PACKAGES.get(place.scheme)
+            advice = f"install {package}" if package else "install what its provider needs"
+            return _Missing(f"the worker lacks a package for these URLs; {advice}")
         except Exception as error:  # noqa: BLE001  as in ``read``
             message = f"the object store could not be opened: {type(error).__name__}"
             return _Missing(message, "ImageUnreadable", self._clock() + _ASK_AGAIN_SECONDS)
+
+    def _file_system(self, place: ObjectUri) -> AbstractFileSystem | _Missing:
+        from airflow.sdk.io import get_fs, has_fs
+
+        package = _PACKAGES.get(place.scheme)
+        if place.scheme in _LOCAL or not (package or has_fs(place.scheme)):
+            raise ImageRejectedError(
+                "ImageReferenceUnknown", "no installed provider has a file system for the URL's scheme"
+            )
+        if not has_fs(place.scheme):
+            return _Missing(f"the worker has no file system for these URLs; install {package}")
+        if place.conn_id and not _exists(place.conn_id):
+            return _Missing("there is no connection as the image's URL names it; add it, or correct the URL")
+        return get_fs(place.scheme, place.conn_id or self._conn_id or self._default_conn_id(package))
 
     def _may_be_back(self, store: AbstractFileSystem | _Missing) -> bool:
         return isinstance(store, _Missing) and self._clock() >= store.until
@@ -194,7 +197,8 @@ def _exists(conn_id: str) -> bool:
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
-        Connection.get(conn_id)
+        with LOOKUP:
+            Connection.get(conn_id)
     except AirflowNotFoundException:
         return False
     return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from airflow_provider_permitocr.core.errors import (
 )
 from airflow_provider_permitocr.core.object_uri import ObjectUri
 from airflow_provider_permitocr.core.options import Images
-from airflow_provider_permitocr.hooks.connection import cos_connection
+from airflow_provider_permitocr.hooks.connection import LOOKUP, cos_connection
 from airflow_provider_permitocr.tencent.cos import cos_client, presigned_url
 
 if TYPE_CHECKING:
@@ -30,8 +29,7 @@ class CosPresigner:
 
     def __init__(self, conn_id: str, seconds: int) -> None:
         self._seconds = seconds
-        self._lock = threading.Lock()
-        self._clients: dict[str | None, CosS3Client] = {None: _client(conn_id)}
+        self._clients: dict[str | None, CosS3Client | None] = {None: _client(conn_id)}
 
     def presign(self, uri: str) -> str | None:
         """Return an https URL for a ``cos://`` one, None for others.
@@ -51,18 +49,18 @@ class CosPresigner:
             ) from None
 
     def _client(self, conn_id: str | None) -> CosS3Client:
-        with self._lock:
+        with LOOKUP:
             if conn_id not in self._clients:
-                try:
-                    self._clients[conn_id] = _client(conn_id or "")
-                except ConfigurationError:
-                    # Not which: that is the row's own, and might be a key by mistake.
-                    raise ImageUnavailableError(
-                        "ImageStoreMissing",
-                        "the connection that the image's URL names is missing, wrong or not of type"
-                        " tencentcloud; correct it, or the URL",
-                    ) from None
-            return self._clients[conn_id]
+                self._clients[conn_id] = _client_or_none(conn_id or "")
+            client = self._clients[conn_id]
+        if client is None:
+            # Not which: that is the row's own, and might be a key by mistake.
+            raise ImageUnavailableError(
+                "ImageStoreMissing",
+                "the connection that the image's URL names is missing, wrong or not of type tencentcloud;"
+                " correct it, or the URL",
+            )
+        return client
 
 
 def presign_with(images: Images, tencentcloud_conn_id: str) -> Callable[[str], str | None]:
@@ -75,6 +73,13 @@ def presign_with(images: Images, tencentcloud_conn_id: str) -> Callable[[str], s
         return lambda _uri: None
     conn_id = images.storage_conn_id or tencentcloud_conn_id
     return CosPresigner(conn_id, images.presign_seconds).presign
+
+
+def _client_or_none(conn_id: str) -> CosS3Client | None:
+    try:
+        return _client(conn_id)
+    except ConfigurationError:
+        return None
 
 
 def _client(conn_id: str) -> CosS3Client:
