@@ -99,7 +99,9 @@ def _bad(images: Path) -> Iterator[DrawnImage]:
 
     permit = draw_specimen(PermitKind.TAIWAN, seed=_FIRST_SEED).image
     gif = io.BytesIO()
-    Image.open(io.BytesIO(permit)).save(gif, "GIF")
+    picture = Image.open(io.BytesIO(permit))
+    # One of a single picture would be converted.
+    picture.save(gif, "GIF", save_all=True, append_images=[picture.rotate(180)])
     contents = {
         "bad-gif.gif": gif.getvalue(),
         "bad-empty.jpg": b"",

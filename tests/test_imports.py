@@ -16,7 +16,7 @@ import airflow_provider_permitocr
 NAME = airflow_provider_permitocr.__name__
 PACKAGE = Path(airflow_provider_permitocr.__file__).parent
 PARTS = {
-    *("core", "tencent", "sql", "hooks", "filesystems"),
+    *("core", "net", "images", "files", "tencent", "sql", "hooks", "filesystems"),
     *("operators", "links", "plugins", "emulator", "cli"),
 }
 OUTSIDE = {"airflow", "tencentcloud", "qcloud_cos", "cosfs", "fsspec", "sqlalchemy"}
@@ -25,6 +25,7 @@ NEVER: dict[str, set[str]] = {
     "core": OUTSIDE | {f"{NAME}.{part}" for part in PARTS - {"core"}},
     "tencent": {"airflow", "sqlalchemy"} | {f"{NAME}.{part}" for part in PARTS - {"core", "tencent"}},
     "sql": {"airflow", "tencentcloud"} | {f"{NAME}.{part}" for part in PARTS - {"core", "sql"}},
+    "images": OUTSIDE | {f"{NAME}.{part}" for part in PARTS - {"core", "images"}},
     "hooks": {f"{NAME}.{part}" for part in ("operators", "links", "plugins", "emulator", "cli")},
     "filesystems": {f"{NAME}.{part}" for part in ("operators", "links", "plugins", "emulator", "cli", "sql")},
     "operators": {"tencentcloud", f"{NAME}.emulator", f"{NAME}.cli"},

@@ -16,6 +16,9 @@ VERSION: Final = "2018-11-19"
 
 DEFAULT_REQUESTS_PER_SECOND: Final = 20
 MAX_DOWNLOAD_SECONDS: Final = 3.0
+#: The page names no limit. Decoders do: this is where Pillow, which the emulator reads with, stops
+#: (``Image.MAX_IMAGE_PIXELS``, twice), and half a gigabyte once decoded.
+MAX_PIXELS: Final = 2 * (1024 * 1024 * 1024 // 4 // 3)
 
 
 class CardSide(StrEnum):

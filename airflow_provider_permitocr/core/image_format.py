@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
-from airflow_provider_permitocr.core.api import ImageFormat
+from airflow_provider_permitocr.core.api import MAX_PIXELS, ImageFormat
 from airflow_provider_permitocr.core.errors import ImageRejectedError
+from airflow_provider_permitocr.core.jpeg_structure import read_jpeg
+from airflow_provider_permitocr.core.models import ImageFacts
+from airflow_provider_permitocr.core.png_structure import SIGNATURE, png_size
 
-_MAGIC: Final = {
-    b"\x89PNG\r\n\x1a\n": ImageFormat.PNG.value,
-    b"\xff\xd8\xff": ImageFormat.JPEG.value,
-    b"GIF8": "GIF",
-    b"BM": "BMP",
-    b"II*\x00": "TIFF",
-    b"MM\x00*": "TIFF",
-    b"%PDF": "PDF",
-}
+#: Formats that ``images/convert.py`` makes a JPEG or PNG of.
+CONVERTIBLE: Final = frozenset({"AVIF", "BMP", "GIF", "HEIC", "HEIF", "PDF", "TIFF", "WEBP"})
+
+#: How files begin. Not images at all, but met where images should be: pages of errors, archives.
+_BEGINNINGS: Final = (
+    (re.compile(re.escape(SIGNATURE)), ImageFormat.PNG.value),
+    (re.compile(rb"\xff\xd8\xff"), ImageFormat.JPEG.value),
+    (re.compile(rb"GIF8[79]a"), "GIF"),
+    (re.compile(rb"BM"), "BMP"),
+    (re.compile(rb"II[*+]\x00|MM\x00[*+]"), "TIFF"),
+    (re.compile(rb"RIFF....WEBP", re.DOTALL), "WEBP"),
+    (re.compile(rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51"), "JPEG 2000"),
+    (re.compile(rb"\x00\x00\x00\x0cJXL |\xff\x0a"), "JPEG XL"),
+    (re.compile(rb"8BPS"), "PSD"),
+    (re.compile(rb"\x00\x00\x01\x00"), "ICO"),
+    (re.compile(rb"PK\x03\x04"), "ZIP"),
+    (re.compile(rb"\s*<svg\b", re.IGNORECASE), "SVG"),
+    (re.compile(rb"\s*<(?:!doctype html|html)\b", re.IGNORECASE), "HTML"),
+    (re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml\b", re.IGNORECASE), "XML"),
+    # Readers look for it in the first kilobyte.
+    (re.compile(rb"(?=.{0,1019}?%PDF-)", re.DOTALL), "PDF"),
+)
+#: ISO/IEC 23008-12 (HEIF), annex B, and AV1 Image File Format, 6: by the brands that a file declares.
+_BRANDS: Final = (
+    ("AVIF", frozenset({b"avif", b"avis"})),
+    ("HEIC", frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"})),
+    ("HEIF", frozenset({b"mif1", b"mif2", b"msf1"})),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,26 +47,74 @@ class InspectedImage:
     """What an image's bytes say of it.
 
     :param image_format: PNG, JPEG, or one that the API does not read, such as HEIC.
+    :param width: in pixels; None for formats that the API does not read, as is the height.
+    :param is_ended: False for a JPEG without its end, which is nearly always one that was cut off.
     """
 
     image_format: str
+    width: int | None = None
+    height: int | None = None
+    is_ended: bool = True
 
     @property
     def is_accepted(self) -> bool:
         """Whether the API reads this format."""
         return self.image_format in list(ImageFormat)
 
+    @property
+    def is_convertible(self) -> bool:
+        """Whether the extra ``images`` makes it into one that the API reads."""
+        return self.image_format in CONVERTIBLE
+
 
 def inspect_image(image: bytes) -> InspectedImage:
-    """Tell what an image is, whatever its name says.
+    """Tell what an image is, whatever its name says, and that nothing of its file is missing.
 
-    :raises ImageRejectedError: when it is of no known format.
+    Pixels are not decoded: a JPEG whose pixels are damaged in the middle passes.
+
+    :raises ImageRejectedError: of no known format (ImageFormatUnsupported); cut off (ImageTruncated); damaged
+        or without pixels (ImageBroken); more pixels than decoders take (ImageSizeTooLarge).
     """
-    if image[:4] == b"RIFF" and image[8:12] == b"WEBP":
-        return InspectedImage("WEBP")
+    image_format = _format(image)
+    try:
+        if image_format == ImageFormat.PNG:
+            width, height = png_size(image)
+            check_dimensions(width, height)
+            return InspectedImage(image_format, width, height)
+        if image_format == ImageFormat.JPEG:
+            jpeg = read_jpeg(image)
+            check_dimensions(jpeg.width, jpeg.height)
+            return InspectedImage(image_format, jpeg.width, jpeg.height, jpeg.is_ended)
+    except ImageRejectedError as error:
+        error.facts = ImageFacts(image_format, len(image))
+        raise
+    return InspectedImage(image_format)
+
+
+def check_dimensions(width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:
+    """Refuse an image without pixels, or with too many.
+
+    :raises ImageRejectedError: ImageBroken or ImageSizeTooLarge.
+    """
+    if width <= 0 or height <= 0:
+        raise ImageRejectedError("ImageBroken", f"the image has {width} x {height} pixels")
+    if width * height > max_pixels:
+        raise ImageRejectedError(
+            "ImageSizeTooLarge",
+            f"the image has {width:,} x {height:,} pixels; {max_pixels:,} in all can be read",
+        )
+
+
+def _format(image: bytes) -> str:
     if image[4:8] == b"ftyp":
-        return InspectedImage("HEIC")
-    for magic, name in _MAGIC.items():
-        if image.startswith(magic):
-            return InspectedImage(name)
+        return _media_format(image)
+    for beginning, name in _BEGINNINGS:
+        if beginning.match(image):
+            return name
     raise ImageRejectedError("ImageFormatUnsupported", "the content is of no known image format")
+
+
+def _media_format(image: bytes) -> str:
+    end = min(int.from_bytes(image[:4]), len(image), 256)
+    brands = {image[8:12], *(image[start : start + 4] for start in range(16, end, 4))}
+    return next((name for name, known in _BRANDS if brands & known), "MP4")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from airflow_provider_permitocr.core.errors import ImageError, ImageRejectedError
 from airflow_provider_permitocr.core.image_file import read_file
@@ -11,11 +11,14 @@ from airflow_provider_permitocr.core.image_format import InspectedImage, inspect
 from airflow_provider_permitocr.core.image_reference import ImageUrl, InlineImage, StoredImage, read_reference
 from airflow_provider_permitocr.core.models import ImageFacts, ImageRow, PermitRequest
 
+#: The extra that brings what converts images, as pip knows it.
+EXTRA: Final = "airflow_provider_permitocr[images]"
 #: Reads what a URL or path leads to: no more than one byte above the given number, which tells that there
 #: are more. Raises ``ImageError``. Called from several threads at once.
 ReadImage: TypeAlias = Callable[[str, int], bytes]
-#: Turns an image that the API would refuse for its format or size into one that it reads, of so many bytes at
-#: most, and says what was done. Raises ``ImageRejectedError``. Called from several threads at once.
+#: Turns an image that the API would refuse, for its format, its size or its missing end, into one that it
+#: reads, of so many bytes at most, and says what was done. Raises ``ImageError``. Called from several threads
+#: at once.
 ConvertImage: TypeAlias = Callable[[bytes, InspectedImage, int], tuple[bytes, str]]
 
 
@@ -27,7 +30,8 @@ class ImageLoader:
     :param download: reads http(s) URLs; None: they are passed to the API, which fetches them itself.
     :param read_stored: reads files and objects.
     :param presign: turns an object's URL into an http(s) one that is passed to the API; None where it cannot.
-    :param convert: for formats that the API does not read; None: they are rejected.
+    :param convert: for formats that the API does not read, and JPEGs without their end; None: they are
+        rejected.
     :param shrink: for images over the site's limit; None: they are rejected.
     :param max_original_bytes: largest image that is read at all, to be converted or shrunk.
     """
@@ -81,36 +85,55 @@ class ImageLoader:
         if not image:
             raise ImageRejectedError("ImageEmpty", "the image has no content", ImageFacts(size=0))
         if len(image) > self._max_read:
-            raise self._too_large(image, ImageFacts())
+            raise self._too_large(None)
         facts = ImageFacts(size=len(image))
         try:
             inspected = inspect_image(image)
             facts = ImageFacts(inspected.image_format, len(image))
-            if not inspected.is_accepted:
-                image, prepared = self._converted(image, inspected)
-            elif len(image) > self._max_bytes:
-                if self._shrink is None:
-                    raise self._too_large(image, facts)
-                image, prepared = self._shrink(image, inspected, self._max_bytes)
-            else:
+            prepare = self._needed(inspected, len(image))
+            if prepare is None:
                 return image, facts
+            image, prepared = prepare(image, inspected, self._max_bytes)
         except ImageError as error:
             error.facts = error.facts or facts
             raise
         return image, ImageFacts(facts.image_format, facts.size, prepared)
 
-    def _converted(self, image: bytes, inspected: InspectedImage) -> tuple[bytes, str]:
-        if self._convert is None:
-            raise ImageRejectedError(
-                "ImageFormatUnsupported",
-                f"the image is {inspected.image_format}; the API reads PNG and JPEG only",
-            )
-        return self._convert(image, inspected, self._max_bytes)
+    def _needed(self, inspected: InspectedImage, size: int) -> ConvertImage | None:
+        """Return what makes the image fit to be sent; None where it is already."""
+        if not inspected.is_accepted:
+            if self._convert is None or not inspected.is_convertible:
+                raise _unsupported(inspected)
+            return self._convert
+        if size > self._max_bytes:
+            if self._shrink is None:
+                raise self._too_large(size)
+            return self._shrink
+        if not inspected.is_ended:
+            if self._convert is None:
+                raise _cut_off(size)
+            return self._convert
+        return None
 
-    def _too_large(self, image: bytes, facts: ImageFacts) -> ImageRejectedError:
-        size = f"{len(image):,} bytes" if facts.size else f"more than {self._max_read:,} bytes"
+    def _too_large(self, size: int | None) -> ImageRejectedError:
+        found = f"{size:,} bytes" if size else f"more than {self._max_read:,} bytes"
+        shrink = "; Images(shrink_oversized=True) makes it fit" if size else ""
         return ImageRejectedError(
             "ImageTooLarge",
-            f"the image has {size}; the site takes {self._max_bytes:,} (before base64) at most",
-            facts,
+            f"the image has {found}; the site takes {self._max_bytes:,} (before base64) at most{shrink}",
         )
+
+
+def _unsupported(inspected: InspectedImage) -> ImageRejectedError:
+    message = f"the image is {inspected.image_format}; the API reads PNG and JPEG only"
+    if inspected.is_convertible:
+        message += f"; with {EXTRA} installed it is converted"
+    return ImageRejectedError("ImageFormatUnsupported", message)
+
+
+def _cut_off(size: int) -> ImageRejectedError:
+    return ImageRejectedError(
+        "ImageTruncated",
+        f"the JPEG breaks off: its {size:,} bytes lack its end marker (with {EXTRA} installed, one that lacks"
+        " nothing else is completed)",
+    )

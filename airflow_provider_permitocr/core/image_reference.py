@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from dataclasses import dataclass, field
 from typing import Final, NoReturn, TypeAlias
+from urllib.parse import unquote_to_bytes
+
+import pybase64
 
 from airflow_provider_permitocr.core.errors import ImageRejectedError
 from airflow_provider_permitocr.core.models import ImageKind, ImageValue
@@ -14,11 +16,14 @@ _UNDERSTOOD: Final = (
     "an http(s) URL, a file path or URL, an object store's URL such as s3://bucket/key, base64, a data: URI"
     " or bytes"
 )
-_SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
-#: How PNG and JPEG files begin in base64; the latter would also be an absolute path.
-_BASE64_BEGINNINGS: Final = ("iVBORw0KGgo", "/9j/")
-#: No path is that long, nor has one this alphabet alone over such a length.
-_SURELY_BASE64: Final = re.compile(r"[A-Za-z0-9+/\r\n]{256}")
+_WEB: Final = re.compile(r"https?://", re.IGNORECASE)
+#: A relative path would mean another file on each worker, so it is no reference, declared or not.
+_STORED: Final = re.compile(r"/|file:|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+#: A base64 text of no image is shorter, and no path is that long without a dot.
+#: An absolute path could be of that alphabet alone, so of those with a slash in front only JPEGs are taken.
+_SURELY_BASE64: Final = re.compile(r"(?:/9j/|[A-Za-z0-9+_-])[A-Za-z0-9+/_\r\n-]{256}")
+_WHITE_SPACE: Final = b" \t\r\n\f\v"
+_FROM_URL_ALPHABET: Final = bytes.maketrans(b"-_", b"+/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,12 @@ Reference: TypeAlias = InlineImage | ImageUrl | StoredImage
 def read_reference(value: ImageValue, kind: ImageKind = ImageKind.AUTO) -> Reference:
     """Tell what a value refers to, from the value itself or as its list declares it.
 
-    :raises ImageRejectedError: for a value that is missing, or of no known or not of the declared kind.
+    A path must be absolute. Base64 may be of either alphabet (RFC 4648, 4 and 5), broken into lines, and
+    without padding; where the kind is not declared it has to be longer than 256 characters. A ``data:`` URI
+    may have parameters, and be percent-encoded (RFC 2397).
+
+    :raises ImageRejectedError: ImageMissing; ImageReferenceUnknown for a value that is of no known, or not of
+        the declared kind.
     """
     if value is None or (isinstance(value, str | bytes) and not value):
         raise ImageRejectedError("ImageMissing", "the image column is NULL or empty in this row")
@@ -59,45 +69,58 @@ def read_reference(value: ImageValue, kind: ImageKind = ImageKind.AUTO) -> Refer
         _refuse(f"the image is a {type(value).__name__}; give {_UNDERSTOOD}")
     kind = _recognized_kind(value) if kind is ImageKind.AUTO else kind
     match kind:
-        case ImageKind.URL if value.lower().startswith(("http://", "https://")):
+        case ImageKind.URL if _WEB.match(value):
             return ImageUrl(value)
-        case ImageKind.PATH:
+        case ImageKind.PATH if _STORED.match(value) and not _WEB.match(value):
             return StoredImage(value)
         case ImageKind.DATA_URI:
             return InlineImage(_from_data_uri(value))
         case ImageKind.BASE64:
-            return InlineImage(_from_base64(value))
-    _refuse(f"the text is not of the kind {kind.value!r} that the image list declares")
+            return InlineImage(_from_base64(value, "the text is no valid base64"))
+    _refuse(f"the text is not of the kind {kind.value!r} that the image list declares{_hint(kind)}")
 
 
 def _recognized_kind(value: str) -> ImageKind:
-    lower = value[:8].lower()
-    if lower.startswith(("http://", "https://")):
+    if _WEB.match(value):
         return ImageKind.URL
-    if lower.startswith("data:"):
+    if value[:5].lower() == "data:":
         return ImageKind.DATA_URI
-    if value.startswith(_BASE64_BEGINNINGS) and _SURELY_BASE64.match(value):
+    if _SURELY_BASE64.match(value):
         return ImageKind.BASE64
-    if value.startswith("/") or lower.startswith("file:") or _SCHEME.match(value):
+    if _STORED.match(value):
         return ImageKind.PATH
-    _refuse(f"the text is no reference to an image; give {_UNDERSTOOD}")
+    _refuse(f"the text is no reference to an image; give {_UNDERSTOOD}, a path from / on")
 
 
 def _from_data_uri(value: str) -> bytes:
     header, comma, payload = value.partition(",")
-    if not comma or header[:5].lower() != "data:" or not header.endswith(";base64"):
+    if not comma or header[:5].lower() != "data:":
         _refuse("a data: URI must be of the form data:image/png;base64,…")
+    is_base64 = header.lower().rstrip().endswith(";base64")
     try:
-        return base64.b64decode(payload, validate=True)
+        if not is_base64:
+            return unquote_to_bytes(payload)
+        if "%" in payload:
+            payload = unquote_to_bytes(payload).decode("ascii")
     except ValueError:
-        _refuse("the data: URI does not hold valid base64")
+        _refuse("the data: URI holds characters that no URI may hold")
+    return _from_base64(payload, "the data: URI does not hold valid base64")
 
 
-def _from_base64(value: str) -> bytes:
+def _from_base64(text: str, refusal: str) -> bytes:
     try:
-        return base64.b64decode("".join(value.split()), validate=True)
+        encoded = text.encode("ascii")
+        try:
+            return pybase64.b64decode(encoded, validate=True)  # as it mostly is; the rest takes far longer
+        except ValueError:
+            encoded = encoded.translate(_FROM_URL_ALPHABET, _WHITE_SPACE).rstrip(b"=")
+            return pybase64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
     except ValueError:
-        _refuse("the text is no valid base64")
+        _refuse(refusal)
+
+
+def _hint(kind: ImageKind) -> str:
+    return "; a path must begin with / or be a URL" if kind is ImageKind.PATH else ""
 
 
 def _refuse(message: str) -> NoReturn:

@@ -77,7 +77,8 @@ def check_image(image: bytes, site: str) -> ImageFormat:
         raise _too_large(site)
     try:
         with Image.open(io.BytesIO(image), formats=[*ImageFormat]) as opened:
-            found = ImageFormat(opened.format or "")
+            # What Pillow calls MPO is a JPEG with more pictures after it, as many phones take them.
+            found = ImageFormat("JPEG" if opened.format == "MPO" else opened.format or "")
             if found is ImageFormat.PNG:
                 opened.verify()  # every chunk has a checksum: no need to inflate them
             else:
@@ -86,7 +87,7 @@ def check_image(image: bytes, site: str) -> ImageFormat:
             return found
     except Image.DecompressionBombError:
         raise ApiError("FailedOperation.ImageSizeTooLarge", "The image has too many pixels.") from None
-    except (OSError, SyntaxError, ValueError):  # all three are what Pillow raises on broken files
+    except (OSError, SyntaxError, ValueError, IndexError):  # all are what Pillow raises on broken files
         raise _decode_failed() from None
 
 

@@ -105,18 +105,22 @@ class MainlandPermitOcrHook(BaseHook):
     def image_loader(self) -> ImageLoader:
         """Return what loads and checks images.
 
-        :raises ConfigurationError: naming the field of the connection to change.
+        :raises ConfigurationError: naming the field of the connection to change, or the extra to install.
         """
         from airflow_provider_permitocr.core.image_loader import ImageLoader
         from airflow_provider_permitocr.hooks.object_storage import ObjectStorage
         from airflow_provider_permitocr.hooks.presigned_cos import presign_with
+        from airflow_provider_permitocr.images.convert import find_converter
 
-        conn_id = self._images.storage_conn_id
+        conn_id, shrinks = self._images.storage_conn_id, self._images.shrink_oversized
+        converter = find_converter(required=shrinks)
         return ImageLoader(
             max_base64_bytes=self.client_options.site.max_base64_bytes,
             ret_profile=self._ret_profile,
             read_stored=ObjectStorage(conn_id, cos_conn_id=self.tencentcloud_conn_id).read,
             presign=presign_with(self._images, self.tencentcloud_conn_id),
+            convert=converter.convert if converter else None,
+            shrink=converter.shrink if converter and shrinks else None,
             max_original_bytes=self._images.max_original_bytes,
         )
 

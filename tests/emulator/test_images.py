@@ -3,12 +3,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import io
 from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from airflow_provider_permitocr.core.api import ImageFormat
 from airflow_provider_permitocr.emulator.errors import ApiError
@@ -41,6 +43,16 @@ def test_png_and_jpeg_are_accepted_by_their_content(png: bytes, jpeg: bytes) -> 
 
 def test_gif_is_refused(gif: bytes) -> None:
     assert refusal(gif) == "FailedOperation.ImageDecodeFailed"
+
+
+def test_jpeg_with_further_pictures_behind_it_is_accepted() -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 48)).save(file, "MPO", save_all=True, append_images=[Image.new("RGB", (16, 12))])
+    assert check_image(file.getvalue(), "intl") is ImageFormat.JPEG
+
+
+def test_png_without_pixels_is_refused(png: bytes) -> None:
+    assert refusal(png[:33] + png[-12:]) == "FailedOperation.ImageDecodeFailed"
 
 
 def test_empty_image_is_refused() -> None:

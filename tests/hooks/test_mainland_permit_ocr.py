@@ -14,7 +14,7 @@ from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.core.errors import AccountError, ConfigurationError
 from airflow_provider_permitocr.core.models import ImageRow
 from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen, draw_specimen
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 
@@ -56,7 +56,7 @@ def test_an_image_is_recognized_from_its_url(
 
 
 def test_a_bad_image_is_a_record_with_its_reason(hook: MainlandPermitOcrHook) -> None:
-    record = hook.recognize(b"GIF89a...")
+    record = hook.recognize(b"PK\x03\x04...")
     assert (record["status"], record["error_code"]) == ("rejected", "ImageFormatUnsupported")
 
 
@@ -235,5 +235,5 @@ def test_the_site_decides_how_large_an_image_may_be(
     emulator: RunningEmulator, connect_emulator: Connect
 ) -> None:
     connect_emulator(emulator, extra={"site": "mainland"})
-    image = b"\xff\xd8\xff" + bytes(7_000_000)
+    image = draw_specimen(PermitKind.TAIWAN, width=480).image.ljust(7_000_000, b"\x00")
     assert MainlandPermitOcrHook().image_loader().request(ImageRow("k", image)).image == image

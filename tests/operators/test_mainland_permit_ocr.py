@@ -59,7 +59,7 @@ def test_every_listed_image_ends_as_one_row_with_its_fields(
     assert rows["gif", "FRONT"]["status"] == "rejected"
     assert "GIF" in rows["gif", "FRONT"]["error_message"]
     assert summary["statuses"] == {"recognized": 4, "retry": 1, "rejected": 1}
-    assert summary["error_codes"] == {"ImageNotFound": 1, "ImageFormatUnsupported": 1}
+    assert summary["error_codes"] == {"ImageNotFound": 1, "ImageBroken": 1}
     assert summary["calls"] == connected.stats()["calls"] == 4
 
 
