@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.models import ImageRow, ImageValue, ListedImage, RowKey
+from airflow_provider_permitocr.sql.carried import carried_values
 from airflow_provider_permitocr.sql.listed_row import listed_image
-from airflow_provider_permitocr.sql.listing import Listing
+from airflow_provider_permitocr.sql.listing import ListedImages, Listing
 
 _BYTES_AT_ONCE: Final = 16 * 1024 * 1024
 _REFERENCES_AT_ONCE: Final = 500
@@ -26,7 +27,8 @@ def fetch_images(connect: Connect, listing: Listing, listed: Sequence[ListedImag
     """Fetch the images of these rows, in their order; rows that are no longer in the list are left out.
 
     :param connect: opens a connection for one chunk, so that none stays open while the images are used.
-    :raises SourceError: when a row's change time has become none.
+    :raises SourceError: when a row's change time has become none, or a value that goes along is not of its
+        column's kind.
     """
     chunk_size = _ChunkSize()
     start = 0
@@ -61,29 +63,41 @@ class _ChunkSize:
 def _fetch(
     connection: sa.Connection, listing: Listing, chunk: Sequence[ListedImage]
 ) -> dict[RowKey, ImageRow]:
-    statement = listing.select_rows(listing.image).where(_is_one_of(listing, chunk))
-    rows = (_image_row(row) for row in connection.execute(statement))
-    return {row.row_key: row for row in rows}
+    found: dict[RowKey, ImageRow] = {}
+    for images in listing.images:
+        if wanted := [each for each in chunk if images.side in (None, each.card_side)]:
+            carried = (each.read for each in images.carried)
+            statement = images.select_rows(images.image, *carried).where(_is_one_of(images, wanted))
+            rows = (_image_row(images, row) for row in connection.execute(statement))
+            found.update((row.row_key, row) for row in rows)
+    return found
 
 
-def _is_one_of(listing: Listing, chunk: Sequence[ListedImage]) -> sa.ColumnElement[bool]:
-    if listing.side_column is None:
-        return listing.is_key_of([each.source_key for each in chunk])
+def _is_one_of(images: ListedImages, wanted: Sequence[ListedImage]) -> sa.ColumnElement[bool]:
+    if images.side_column is None:
+        return images.is_key_of([each.source_key for each in wanted])
     keys: dict[CardSide, list[Any]] = {}
-    for each in chunk:
+    for each in wanted:
         keys.setdefault(each.card_side, []).append(each.source_key)
     return sa.or_(
         *(
-            sa.and_(listing.is_key_of(of_side), listing.card_side == side.value)
+            sa.and_(images.is_key_of(of_side), images.card_side == side.value)
             for side, of_side in keys.items()
         )
     )
 
 
-def _image_row(row: Any) -> ImageRow:
-    key, side, updated_at, image = row
+def _image_row(images: ListedImages, row: Any) -> ImageRow:
+    key, side, updated_at, image, *carried = row
     listed = listed_image(key, side, updated_at)
-    return ImageRow(listed.image_key, _image(image), listed.card_side, listed.updated_at)
+    return ImageRow(
+        listed.image_key,
+        _image(image),
+        listed.card_side,
+        listed.updated_at,
+        kind=images.kind,
+        carried=carried_values(key, images.carried, carried),
+    )
 
 
 def _image(value: Any) -> ImageValue:

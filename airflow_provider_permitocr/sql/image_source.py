@@ -18,6 +18,7 @@ from airflow_provider_permitocr.core.models import ImageRow, ListedImage
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.sql.errors import database_errors, keep_rows_out_of_the_log
 from airflow_provider_permitocr.sql.image_fetch import fetch_images
+from airflow_provider_permitocr.sql.keyset import Keyset
 from airflow_provider_permitocr.sql.list_check import check_list
 from airflow_provider_permitocr.sql.listed_row import key_text, listed_image
 from airflow_provider_permitocr.sql.listing import Listing, open_listing
@@ -68,7 +69,7 @@ class SqlImageSource:
 
     def carried(self) -> Sequence[Column]:
         """Name the columns of the list that go along into the result."""
-        return ()
+        return tuple(each.column for each in self._listing.carried)
 
     def settled(self) -> int:
         """Count the rows that ``pages`` leaves out, as the result table says that they need no call."""
@@ -81,20 +82,23 @@ class SqlImageSource:
         return max(0, listed - unsettled)
 
     def pages(self) -> Iterator[Sequence[ListedImage]]:
-        """Stream the list in the order of its keys, but for what is settled."""
-        statement = self._listing.select_rows().order_by(*self._listing.row_key).limit(_ROWS)
+        """Stream the list in the order that it is described with, but for what is settled."""
+        rows = self._listing.select_rows()
         if self._is_settled is not None:
-            statement = statement.where(sa.not_(self._is_settled))
-        page = statement
+            rows = rows.where(sa.not_(self._is_settled))
+        for keyset in self._listing.keysets:
+            yield from self._pages(rows, keyset)
+
+    def _pages(self, rows: sa.Select[Any], keyset: Keyset) -> Iterator[Sequence[ListedImage]]:
+        first = page = keyset.first_page(rows, _ROWS)
         while True:
             with self._connection() as connection:
-                rows = connection.execute(page).all()
-            if listed := [listed_image(*row) for row in rows if self._holds(row[0])]:
+                read = connection.execute(page).all()
+            if listed := [listed_image(*row[:3]) for row in read if self._holds(row[0])]:
                 yield listed
-            if len(rows) < _ROWS:
+            if len(read) < _ROWS:
                 return
-            last_key, last_side, _ = rows[-1]
-            page = statement.where(self._listing.is_after(last_key, last_side))
+            page = first.where(keyset.is_after(read[-1]))
 
     def images(self, listed: Sequence[ListedImage]) -> Iterator[ImageRow]:
         """Fetch the images of rows of a page, in their order, at most about 16 MB at a time.

@@ -8,9 +8,11 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.errors import SourceError
+from airflow_provider_permitocr.sql.compared import Form, in_bytes
+from airflow_provider_permitocr.sql.driver_types import MYSQL
+from airflow_provider_permitocr.sql.listed_row import key_text
 from airflow_provider_permitocr.sql.listing import Listing
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, split_schema
-from airflow_provider_permitocr.sql.unique_keys import KEPT_BY, unique_keys
+from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 _EXAMPLES: Final = 3
 _SIDES: Final = tuple(side.value for side in CardSide)
@@ -30,7 +32,7 @@ def check_list(connection: sa.Connection, listing: Listing, described: ImageTabl
             f"{unknown_sides:,} rows hold something else than FRONT, BACK or NULL in the card side column"
             f" {described.card_side!r}; correct them, or name another column"
         )
-    if not _is_kept_unique(connection, described, plain_sides=plain_sides == listed):
+    if not _is_kept_unique(listing, described, plain_sides=plain_sides == listed):
         _refuse_duplicates(connection, listing, described)
     if keys < listed:
         raise SourceError(
@@ -45,34 +47,32 @@ def _count_sides(listing: Listing) -> tuple[sa.ColumnElement[Any], sa.ColumnElem
     if listing.side_column is None:
         return sa.literal_column("0"), sa.literal_column("0")
     written = sa.cast(listing.side_column, sa.String(64))
+    # MySQL's collations take Ö for O.
+    exact: Form = in_bytes if listing.dialect in MYSQL else lambda column: column
     return (
-        sa.func.count(sa.case((listing.card_side.not_in(_SIDES), 1))),
-        sa.func.count(sa.case((written.in_(_SIDES), 1))),
+        sa.func.count(sa.case((exact(listing.card_side).not_in(_SIDES), 1))),
+        sa.func.count(sa.case((exact(written).in_(_SIDES), 1))),
     )
 
 
-def _is_kept_unique(
-    connection: sa.Connection, described: ImageTable | ImageQuery, *, plain_sides: bool
-) -> bool:
-    dialect = connection.dialect.name
-    if isinstance(described, ImageQuery) or dialect not in KEPT_BY:
-        return False
-    schema, name = split_schema(described.table)
-    unique = unique_keys(sa.inspect(connection), name, schema)
+def _is_kept_unique(listing: Listing, described: ImageTable | ImageQuery, *, plain_sides: bool) -> bool:
     # A side may be NULL, padded or in lower case, and so differ for the database alone. MySQL compares what
     # is cast by other rules than the column.
-    sides_tell = plain_sides and dialect in ("postgresql", "sqlite")
+    sides_tell = plain_sides and listing.dialect in ("postgresql", "sqlite", "duckdb")
+    unique = listing.unique
     return {described.key} in unique or (sides_tell and {described.key, described.card_side} in unique)
 
 
 def _refuse_duplicates(
     connection: sa.Connection, listing: Listing, described: ImageTable | ImageQuery
 ) -> None:
-    twice = listing.select(*listing.row_key).where(listing.key.is_not(None))
+    # In MySQL keys are told apart by their bytes, which are no example.
+    key = sa.func.min(listing.key) if listing.dialect in MYSQL else listing.row_key[0]
+    twice = listing.select(key.label("listed_key")).where(listing.key.is_not(None))
     twice = twice.group_by(*listing.row_key).having(sa.func.count() > 1)
     number = connection.execute(sa.select(sa.func.count()).select_from(twice.subquery("twice"))).scalar_one()
     if number:
-        examples = ", ".join(repr(str(row[0])) for row in connection.execute(twice.limit(_EXAMPLES)))
+        examples = ", ".join(repr(key_text(row[0])) for row in connection.execute(twice.limit(_EXAMPLES)))
         raise SourceError(
             f"{number:,} keys stand twice or more in the list for the same side, such as {examples};"
             f" make {described.key!r} unique, or choose another key"

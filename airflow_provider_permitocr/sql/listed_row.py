@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.core.flatten import clean_text
 from airflow_provider_permitocr.core.models import ListedImage
 from airflow_provider_permitocr.sql.times import read_time
+
+_SIDES: Final = {side.value: side for side in CardSide}
 
 
 def key_text(key: Any) -> str:
@@ -23,12 +25,11 @@ def listed_image(key: Any, side: Any, updated_at: Any) -> ListedImage:
 
     :raises SourceError: for a side that is none, and a change time that is none.
     """
+    card_side = _SIDES.get(side)
+    if card_side is None:
+        raise SourceError(f"key {key!r}: the card side must be FRONT, BACK or NULL")
     try:
-        card_side = CardSide(side)
-    except ValueError:
-        raise SourceError(f"key {key!r}: the card side must be FRONT, BACK or NULL") from None
-    try:
-        changed_at = read_time(updated_at)
+        changed_at = updated_at if updated_at is None else read_time(updated_at)
     except ValueError:
         raise SourceError(f"key {key!r}: the updated_at column must hold dates or times") from None
     return ListedImage(key_text(key), card_side, changed_at, source_key=key)

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, NoSuchTableError, OperationalError, SQLAlchemyError
 
-from airflow_provider_permitocr.core.errors import SourceError
-from airflow_provider_permitocr.sql.errors import describe
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.models import ImageKind
+from airflow_provider_permitocr.sql.carried import CarriedColumn, carried_columns
+from airflow_provider_permitocr.sql.compared import Form, compared_form
+from airflow_provider_permitocr.sql.driver_types import MYSQL
+from airflow_provider_permitocr.sql.inspection import unique_keys
+from airflow_provider_permitocr.sql.keyset import Keyset, SortColumn, as_postgresql_reads
+from airflow_provider_permitocr.sql.list_bounds import bounds
+from airflow_provider_permitocr.sql.list_source import find_source
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, split_schema
-from airflow_provider_permitocr.sql.times import as_utc
+from airflow_provider_permitocr.sql.unique_keys import KEPT_BY
 
-_SQLITE_FORM: Final = "%Y-%m-%d %H:%M:%f"
+UniqueColumns = set[frozenset[str]]
 
 
 @dataclass(frozen=True)
-class Listing:
-    """What to select, under fixed names.
+class ListedRows:
+    """What to select of rows with one image each, under fixed names.
 
     :param key: read as the driver gives it, so that what was read finds its row again: SQLAlchemy's own
         reading of SQLite's dates, for one, gives a text that the database does not hold.
+    :param compared_key: the same as it sorts, and as it is told apart.
     :param card_side: FRONT, BACK, or text that is refused.
     :param side_column: the column that tells the side, as it is; None where all rows have one side.
     :param updated_at: read as the driver gives it; None where the list does not say.
@@ -34,19 +39,11 @@ class Listing:
     dialect: str
     source: sa.FromClause
     key: sa.ColumnElement[Any]
-    image: sa.ColumnElement[Any]
+    compared_key: sa.ColumnElement[Any]
     card_side: sa.ColumnElement[str]
     side_column: sa.ColumnElement[Any] | None
     updated_at: sa.ColumnElement[Any] | None
-    where: tuple[sa.ColumnElement[bool], ...] = ()
-
-    @property
-    def row_key(self) -> tuple[sa.ColumnElement[Any], ...]:
-        """What tells rows apart and sorts them.
-
-        A side that is the same for all stays out, as PostgreSQL refuses to sort or group by a constant.
-        """
-        return (self.key,) if self.side_column is None else (self.key, self.card_side)
+    where: tuple[sa.ColumnElement[bool], ...]
 
     def select(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
         """Select from the list within its bounds."""
@@ -57,35 +54,82 @@ class Listing:
         updated_at = sa.null() if self.updated_at is None else self.updated_at
         return self.select(self.key, self.card_side, updated_at, *columns)
 
-    def is_after(self, key: Any, side: str) -> sa.ColumnElement[bool]:
-        """Tell whether a row sorts after this one."""
-        last: Any = key
-        if self.dialect == "postgresql":
-            last = sa.literal(_in_postgresql(key), sa.types.NULLTYPE)
-        later: sa.ColumnElement[bool] = self.key > last
-        if self.side_column is None:
-            return later
-        # Not "later key, or same key and later side": no index would find the start of that.
-        return sa.and_(self.key >= last, sa.or_(later, self.card_side > side))
-
     def is_key_of(self, keys: Sequence[Any]) -> sa.ColumnElement[bool]:
         """Tell whether a row has one of these keys."""
         # Named, as SQLAlchemy's own names, after the column, may hold what it cannot find again itself.
         if self.dialect == "postgresql":
-            texts = [_in_postgresql(key) for key in keys]
+            texts = [as_postgresql_reads(key) for key in keys]
             bound = sa.bindparam("keys", texts, sa.types.NULLTYPE, unique=True, expanding=True)
         else:
             bound = sa.bindparam("keys", list(keys), unique=True, expanding=True)
-        return self.key.in_(bound)
+        if self.dialect in MYSQL and self.compared_key is not self.key:
+            # The first is for an index, which gives a few rows too many.
+            return sa.and_(self.key.in_(bound), self.compared_key.in_(bound))
+        return self.compared_key.in_(bound)
 
 
-def _in_postgresql(key: Any) -> Any:
-    """Give a key as text without a type, which PostgreSQL reads as the type of what it is compared with.
+@dataclass(frozen=True)
+class ListedImages(ListedRows):
+    """Rows with their images: all of the list, or one side of the documents that it has in one row each.
 
-    Given as text with a type, a CHAR(n) is compared without its padding, and an enum not at all; a number,
-    a REAL never equals what was read of it.
+    :param side: that these rows are for; None: any.
+    :param kind: what the images are.
+    :param carried: further columns for the result.
     """
-    return bytes(key) if isinstance(key, bytes | bytearray | memoryview) else str(key)
+
+    side: CardSide | None
+    image: sa.ColumnElement[Any]
+    kind: ImageKind
+    carried: tuple[CarriedColumn, ...]
+
+
+@dataclass(frozen=True)
+class Listing(ListedRows):
+    """The whole list, and where its images are.
+
+    :param order_by: column to go through it by, before the key.
+    :param unique: the sets of columns that its database keeps unique.
+    """
+
+    images: tuple[ListedImages, ...]
+    order_by: SortColumn | None
+    unique: UniqueColumns
+
+    @property
+    def carried(self) -> tuple[CarriedColumn, ...]:
+        """What goes along into the result."""
+        return self.images[0].carried
+
+    @property
+    def row_key(self) -> tuple[sa.ColumnElement[Any], ...]:
+        """What tells rows apart and sorts them.
+
+        A side that is the same for all stays out, as PostgreSQL refuses to sort or group by a constant.
+        """
+        if self.side_column is None:
+            return (self.compared_key,)
+        return (self.compared_key, self.card_side)
+
+    @property
+    def keysets(self) -> tuple[Keyset, ...]:
+        """The orders in which to go through the list, one after the other.
+
+        Rows without a value to sort by are in an order of their own, at the end: where databases put them
+        differs, and no comparison finds them.
+        """
+        if self.order_by is None:
+            return (Keyset(self.dialect, self.row_key),)
+        column = self.order_by.column
+        return (
+            Keyset(self.dialect, self.row_key, self.order_by, (column.is_not(None),)),
+            Keyset(self.dialect, self.row_key, where=(column.is_(None),)),
+        )
+
+
+class _Sort(NamedTuple):
+    column: sa.ColumnElement[Any]
+    form: Form
+    descending: bool
 
 
 def open_listing(connection: sa.Connection, described: ImageTable | ImageQuery) -> Listing:
@@ -93,81 +137,114 @@ def open_listing(connection: sa.Connection, described: ImageTable | ImageQuery) 
 
     :raises SourceError: naming the table, column or part of the statement to change.
     """
-    if isinstance(described, ImageQuery):
-        source: sa.FromClause = _query(connection, described)
-        where: tuple[sa.ColumnElement[bool], ...] = ()
-    else:
-        source = _table(connection, described)
-        where = _bounds(connection.dialect.name, source, described)
-    side, updated_at = described.card_side, described.updated_at
+    source = find_source(connection, described)
+    unique = _unique_columns(connection, described)
+    in_order = compared_form(connection, source, described.key, is_unique={described.key} in unique)
+    sort = _sort(connection, source, described.order_by)
+    rows: ListedRows
+    rows = each_row = _each_row(connection, source, described, in_order)
+    images: tuple[ListedImages, ...] = (each_row,)
+    if described.back_image is not None:
+        images = (
+            _one_side(each_row, CardSide.FRONT, source.c[described.image]),
+            _one_side(each_row, CardSide.BACK, source.c[described.back_image]),
+        )
+        rows = _both_sides(each_row, images, in_order, sort)
+        sort = sort and sort._replace(column=rows.source.c.sort_by)
     return Listing(
-        connection.dialect.name,
-        source,
-        key=source.c[described.key],
-        image=source.c[described.image],
-        card_side=_card_side(source, side, str(described.default_side)),
-        side_column=source.c[side] if side else None,
-        # As the driver gives it, too: SQLAlchemy's own reading of SQLite's text stops at other forms.
-        updated_at=sa.type_coerce(source.c[updated_at], sa.types.NULLTYPE) if updated_at else None,
-        where=where,
+        rows.dialect,
+        rows.source,
+        rows.key,
+        rows.compared_key,
+        rows.card_side,
+        rows.side_column,
+        rows.updated_at,
+        rows.where,
+        images=images,
+        order_by=sort and SortColumn(sort.form(sort.column), sort.descending),
+        unique=unique,
     )
 
 
-def _table(connection: sa.Connection, described: ImageTable) -> sa.FromClause:
+def _each_row(
+    connection: sa.Connection,
+    source: sa.FromClause,
+    described: ImageTable | ImageQuery,
+    in_order: Form,
+) -> ListedImages:
+    dialect, side = connection.dialect.name, described.card_side
+    key = _as_read(source, described.key)
+    return ListedImages(
+        dialect,
+        source,
+        key,
+        compared_key=in_order(key),
+        card_side=_card_side(source, side, str(described.default_side)),
+        side_column=source.c[side] if side else None,
+        updated_at=_as_read(source, described.updated_at) if described.updated_at else None,
+        where=bounds(dialect, source, described) if isinstance(described, ImageTable) else (),
+        side=None,
+        image=source.c[described.image],
+        kind=ImageKind(described.image_kind),
+        carried=carried_columns(connection, source, described.carried),
+    )
+
+
+def _one_side(rows: ListedImages, side: CardSide, image: sa.ColumnElement[Any]) -> ListedImages:
+    constant = sa.literal_column(f"'{side.value}'", sa.String(8))
+    where = (*rows.where, image.is_not(None))
+    return replace(rows, card_side=constant, where=where, side=side, image=image)
+
+
+def _both_sides(
+    each_row: ListedImages, sides: Sequence[ListedImages], in_order: Form, sort: _Sort | None
+) -> ListedRows:
+    """Make one list of the sides of documents.
+
+    Without their images, which some databases would copy; and by a join, as the key's index then gives its
+    order: PostgreSQL sorts the whole of a UNION for each page.
+    """
+    names = [sa.select(each.card_side.label("side")) for each in sides]
+    side = sa.union_all(*names).subquery("sides").c.side
+    columns: list[sa.ColumnElement[Any]] = [each_row.key.label("image_key"), side]
+    if each_row.updated_at is not None:
+        columns.append(each_row.updated_at.label("updated_at"))
+    if sort is not None:
+        columns.append(sort.column.label("sort_by"))
+    is_there = (sa.and_(side == each.card_side, each.image.is_not(None)) for each in sides)
+    joined = sa.join(each_row.source, side.table, sa.or_(*is_there))
+    source = sa.select(*columns).select_from(joined).where(*each_row.where).subquery("listed_sides")
+    found = source.c
+    return ListedRows(
+        each_row.dialect,
+        source,
+        found.image_key,
+        compared_key=in_order(found.image_key),
+        card_side=found.side,
+        side_column=found.side,
+        updated_at=found.get("updated_at"),
+        where=(),
+    )
+
+
+def _unique_columns(connection: sa.Connection, described: ImageTable | ImageQuery) -> UniqueColumns:
+    if isinstance(described, ImageQuery) or connection.dialect.name not in KEPT_BY:
+        return set()
     schema, name = split_schema(described.table)
-    inspector = sa.inspect(connection)
-    try:
-        found = {column["name"]: column["type"] for column in inspector.get_columns(name, schema)}
-    except NoSuchTableError:
-        known = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
-        raise SourceError(
-            f"connection {described.conn_id!r} has no table {described.table!r}{_hint(name, known)}"
-        ) from None
-    _require_columns(described, found)
-    types = found | {described.key: sa.types.NULLTYPE}
-    columns = [sa.column(name, types[name]) for name in dict(described.purposes)]
-    return sa.table(name, *columns, schema=schema)
+    return unique_keys(connection, name, schema)
 
 
-def _query(connection: sa.Connection, described: ImageQuery) -> sa.FromClause:
-    # It becomes part of another statement; the line break ends a comment on its last line.
-    statement = sa.text(described.sql.strip().rstrip(";") + "\n")
-    try:
-        # Left untyped, a text value takes the type that the database finds in the statement; typed, a date
-        # given as text would be compared as text.
-        statement = statement.bindparams(
-            *(
-                sa.bindparam(name, value, sa.types.NULLTYPE if isinstance(value, str) else None)
-                for name, value in described.parameters.items()
-            )
-        )
-        probe: sa.Select[Any] = sa.select(sa.literal_column("*")).select_from(
-            statement.columns().subquery("listed")
-        )
-        found = list(connection.execute(probe.limit(0)).keys())
-    except SQLAlchemyError as error:
-        if isinstance(error, OperationalError) and connection.dialect.name != "sqlite":
-            raise
-        # What the driver has not seen holds no more than the statement's own words.
-        reason = describe(error) if isinstance(error, DBAPIError) else str(getattr(error, "orig", error))
-        raise SourceError(f"the SELECT on connection {described.conn_id!r} does not work: {reason}") from None
-    _require_columns(described, found)
-    return statement.columns(*(sa.column(name) for name in found)).subquery("listed")
+def _as_read(source: sa.FromClause, column: str) -> sa.ColumnElement[Any]:
+    """Return a column as the driver reads it: SQLAlchemy's own reading stops at some of SQLite's texts."""
+    return sa.type_coerce(source.c[column], sa.types.NULLTYPE)
 
 
-def _require_columns(described: ImageTable | ImageQuery, found: Iterable[str]) -> None:
-    known = list(found)
-    for column, purpose in described.purposes:
-        if column not in known:
-            raise SourceError(
-                f"the image list has no column {column!r} ({purpose}); it has {', '.join(known)}"
-                f"{_hint(column, known)}"
-            )
-
-
-def _hint(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=2)
-    return f"; did you mean {' or '.join(repr(each) for each in close)}?" if close else ""
+def _sort(connection: sa.Connection, source: sa.FromClause, order_by: str | None) -> _Sort | None:
+    if order_by is None:
+        return None
+    name = order_by.removeprefix("-")
+    in_order = compared_form(connection, source, name)
+    return _Sort(_as_read(source, name), in_order, order_by.startswith("-"))
 
 
 def _card_side(source: sa.FromClause, column: str | None, default: str) -> sa.ColumnElement[str]:
@@ -175,41 +252,3 @@ def _card_side(source: sa.FromClause, column: str | None, default: str) -> sa.Co
         return sa.literal(default, sa.String(8))
     text = sa.func.upper(sa.func.trim(sa.cast(source.c[column], sa.String(64))))
     return sa.func.coalesce(text, default)
-
-
-def _bounds(dialect: str, source: sa.FromClause, described: ImageTable) -> tuple[sa.ColumnElement[bool], ...]:
-    if described.updated_at is None:
-        return ()
-    column: sa.ColumnElement[Any] = source.c[described.updated_at]
-    keeps_zone = getattr(column.type, "timezone", False)
-    if dialect == "sqlite":
-        # SQLite keeps a time as text in any of several forms; they only compare in one form, in UTC.
-        column = sa.func.strftime(_SQLITE_FORM, column)
-    bounds = []
-    since, until = (
-        value and _moment(name, value, keeps_zone)
-        for name, value in (("since", described.since), ("until", described.until))
-    )
-    if since and until and since >= until:
-        raise SourceError(
-            f"since ({since}) is not before until ({until}), so no image could be listed; a schedule such as"
-            " @daily has data intervals of no length, CronDataIntervalTimetable has whole ones"
-        )
-    if since:
-        bounds.append(column >= _as_compared(since, dialect))
-    if until:
-        bounds.append(column < _as_compared(until, dialect))
-    return tuple(bounds)
-
-
-def _as_compared(moment: datetime, dialect: str) -> Any:
-    return moment.isoformat(" ", "milliseconds") if dialect == "sqlite" else moment
-
-
-def _moment(name: str, value: str | datetime, keeps_zone: bool) -> datetime:
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError:
-        raise SourceError(f"{name} must be a time such as 2026-01-31T00:00:00+00:00, not {value!r}") from None
-    moment = as_utc(moment)
-    return moment if keeps_zone else moment.astimezone(UTC).replace(tzinfo=None)

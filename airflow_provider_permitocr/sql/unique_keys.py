@@ -7,14 +7,17 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 #: Elsewhere (Redshift, Snowflake, BigQuery …) a key may be declared that nobody keeps.
-KEPT_BY: Final = ("postgresql", "mysql", "mariadb", "sqlite", "mssql")
+KEPT_BY: Final = ("postgresql", "mysql", "mariadb", "sqlite", "mssql", "duckdb")
 
 
 def unique_keys(inspector: sa.Inspector, table: str, schema: str | None) -> set[frozenset[str]]:
     """Return the sets of columns that are declared unique over all rows: keys, constraints and indexes."""
     declared: list[Any] = [inspector.get_pk_constraint(table, schema)["constrained_columns"]]
     declared += [each["column_names"] for each in inspector.get_unique_constraints(table, schema)]
-    indexes = [index for index in inspector.get_indexes(table, schema) if _is_full(index)]
+    # SQLAlchemy finds constraints of SQLite by its own reading of CREATE TABLE, which not always finds them.
+    indexes = [
+        index for index in inspector.get_indexes(table, schema, include_auto_indexes=True) if _is_full(index)
+    ]
     unfinished = _unfinished(inspector) if indexes else set()
     declared += [index["column_names"] for index in indexes if index["name"] not in unfinished]
     return {frozenset(columns) for columns in declared if columns}

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.frame import to_frame
@@ -22,6 +23,8 @@ from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
 
 Described = ImageTable | ImageQuery
+#: To the microsecond on all databases, and with its zone where they keep one.
+MOMENT = sa.DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 RESULTS = ResultTable("permits", conn_id="lake")
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 Rows = Iterable[dict[str, Any]]
@@ -54,7 +57,7 @@ def image_list(database: sa.Engine, fill: Callable[..., sa.Table]) -> Callable[.
             sa.Column("image_id", sa.Text),
             sa.Column("image_url", sa.Text),
             sa.Column("side", sa.Text),
-            sa.Column("uploaded_at", sa.DateTime(timezone=True)),
+            sa.Column("uploaded_at", MOMENT),
         ]
         empty = dict.fromkeys(column.name for column in columns)
         fill(database, "permit_images", columns, (empty | row for row in rows))

@@ -89,13 +89,13 @@ def test_casts_and_numbers_of_postgresql_work(database: sa.Engine, read: Read) -
 @pytest.mark.parametrize(
     ("sql", "parameters", "says"),
     [
-        ("SELEC * FROM permit_images", {}, "syntax error"),
+        ("SELEC * FROM permit_images", {}, "syntax"),
         ("SELECT * FROM", {}, "syntax|incomplete"),
         ("SELECT * FROM permit_image", {}, "permit_image"),
         ("SELECT image_i, image_url FROM permit_images", {}, "image_i"),
         ("SELECT * FROM permit_images WHERE image_id = :wanted", {}, "'wanted'"),
         ("SELECT * FROM permit_images", {"wanted": 1}, "wanted"),
-        ("DELETE FROM permit_images", {}, "syntax error"),
+        ("DELETE FROM permit_images", {}, "syntax"),
         ("SELECT * FROM permit_images; DROP TABLE permit_images", {}, "syntax|at a time|multiple"),
     ],
 )
@@ -103,7 +103,7 @@ def test_statement_that_does_not_work_is_refused_with_its_reason(
     database: sa.Engine, image_list: ImageList, sql: str, parameters: dict[str, Any], says: str
 ) -> None:
     image_list([{"image_id": "a"}])
-    with pytest.raises(SourceError, match=rf"'lake' does not work: .*({says})"):
+    with pytest.raises(SourceError, match=rf"'lake' does not work: .*(?i:{says})"):
         SqlImageSource(database, _query(sql, **parameters)).check()
     with database.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM permit_images")).scalar_one() == 1

@@ -6,10 +6,16 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 from airflow_provider_permitocr.core.models import ImageRow
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
+#: To the millisecond at least on all databases.
+DATETIME = {
+    aware: sa.DateTime(timezone=aware).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+    for aware in (False, True)
+}
 Fill = Callable[..., sa.Table]
 Read = Callable[..., list[ImageRow]]
 ImageList = Callable[..., None]
@@ -95,7 +101,7 @@ def test_since_is_included_and_until_is_not(
     columns = [
         sa.Column("id", sa.Text),
         sa.Column("url", sa.Text),
-        sa.Column("at", sa.DateTime(timezone=aware)),
+        sa.Column("at", DATETIME[aware], quote=True),
     ]
     rows = (
         {"id": name, "url": "u", "at": moment if aware else moment.replace(tzinfo=None)}

@@ -1,0 +1,81 @@
+"""The order in which an image list is gone through, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+
+@dataclass(frozen=True)
+class SortColumn:
+    """A column to sort by, without NULLs, in a form in which it sorts and compares alike."""
+
+    column: sa.ColumnElement[Any]
+    descending: bool = False
+
+
+@dataclass(frozen=True)
+class Keyset:
+    """An order of rows in which the last row of a page tells where the next one begins.
+
+    :param row_key: what tells all rows apart.
+    :param order_by: what they are sorted by before that, if anything.
+    :param where: which rows are in this order, if not all.
+    """
+
+    dialect: str
+    row_key: tuple[sa.ColumnElement[Any], ...]
+    order_by: SortColumn | None = None
+    where: tuple[sa.ColumnElement[bool], ...] = ()
+
+    def first_page(self, rows: sa.Select[Any], size: int) -> sa.Select[Any]:
+        """Select the first rows, and what they are sorted by behind their other columns.
+
+        :param rows: a selection of key, side and change time.
+        """
+        if self.order_by is not None:
+            rows = rows.add_columns(self.order_by.column)
+        order = (each.column.desc() if each.descending else each.column for each in self._columns)
+        return rows.where(*self.where).order_by(*order).limit(size)
+
+    def is_after(self, row: Sequence[Any]) -> sa.ColumnElement[bool]:
+        """Tell whether a row sorts after this one of an earlier page."""
+        key, side, _, *sorted_by = row
+        values = [bound(self.dialect, value) for value in (*sorted_by, key, side)]
+        # Where all rows have one side, that is none of the columns.
+        return _is_after(list(zip(self._columns, values, strict=False)))
+
+    @property
+    def _columns(self) -> tuple[SortColumn, ...]:
+        by_key = tuple(SortColumn(column) for column in self.row_key)
+        return by_key if self.order_by is None else (self.order_by, *by_key)
+
+
+def _is_after(sorted_by: Sequence[tuple[SortColumn, Any]]) -> sa.ColumnElement[bool]:
+    (first, value), *rest = sorted_by
+    column = first.column
+    later: sa.ColumnElement[bool] = column < value if first.descending else column > value
+    if not rest:
+        return later
+    # Not "later, or the same and later by the rest": no index would find the start of that.
+    not_before = column <= value if first.descending else column >= value
+    return sa.and_(not_before, sa.or_(later, _is_after(rest)))
+
+
+def bound(dialect: str, value: Any) -> Any:
+    """Give a value that the driver read to be compared with the column that it was read of."""
+    if dialect == "postgresql":
+        value = as_postgresql_reads(value)
+    return sa.literal(value, sa.types.NULLTYPE)
+
+
+def as_postgresql_reads(value: Any) -> Any:
+    """Give a value as text without a type, which PostgreSQL reads as the type of what it is compared with.
+
+    Given as text with a type, a CHAR(n) is compared without its padding, and an enum not at all; a number,
+    a REAL never equals what was read of it.
+    """
+    return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else str(value)
