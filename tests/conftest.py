@@ -10,7 +10,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
@@ -115,6 +115,23 @@ def duckdb_engine(tmp_path: Path, new_engine: NewEngine) -> sa.Engine:
     return new_engine(f"duckdb:///{tmp_path / 'warehouse.duckdb'}")
 
 
+#: Transactions that an earlier test left open would keep its tables from being dropped.
+_OTHER_MARIADB_SESSIONS = """
+    SELECT id FROM information_schema.processlist WHERE db LIKE :databases AND id <> connection_id()
+"""
+_MARIADB_DATABASES = "SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE :databases"
+
+
+def _drop_mariadb_databases(connection: sa.Connection, name: str) -> None:
+    """Drop a test session's database, and those whose names begin with its own, with all that is in them."""
+    databases = {"databases": f"{name}%"}
+    for session in connection.execute(sa.text(_OTHER_MARIADB_SESSIONS), databases).scalars():
+        with suppress(sa.exc.OperationalError):  # it ended by itself
+            connection.execute(sa.text(f"KILL {session:d}"))
+    for database in connection.execute(sa.text(_MARIADB_DATABASES), databases).scalars():
+        connection.execute(sa.text(f"DROP DATABASE `{database}`"))
+
+
 @pytest.fixture(scope="session")
 def mariadb_url() -> Iterator[sa.URL]:
     """A database of this test session on the MariaDB or MySQL server that answers, if any."""
@@ -123,7 +140,7 @@ def mariadb_url() -> Iterator[sa.URL]:
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:
-            connection.execute(sa.text(f"CREATE DATABASE {name}"))
+            connection.execute(sa.text("SELECT 1"))
     except sa.exc.OperationalError as error:
         reason = f"no MariaDB or MySQL answers at {server!r} ({type(error.orig).__name__})"
         if os.environ.get("PERMITOCR_REQUIRE_MARIADB"):
@@ -133,23 +150,19 @@ def mariadb_url() -> Iterator[sa.URL]:
         yield server.set(database=name)
     finally:
         with engine.connect() as connection:
-            connection.execute(sa.text(f"DROP DATABASE {name}"))
+            _drop_mariadb_databases(connection, name)
         engine.dispose()
 
 
 @pytest.fixture
 def mariadb_engine(mariadb_url: sa.URL, new_engine: NewEngine) -> sa.Engine:
     """An engine on this session's MariaDB database, emptied for this test."""
-    engine = new_engine(mariadb_url)
-    quote = engine.dialect.identifier_preparer.quote
-    inspector = sa.inspect(engine)
-    with engine.begin() as connection:
-        connection.execute(sa.text("SET foreign_key_checks = 0"))
-        for view in inspector.get_view_names():
-            connection.execute(sa.text(f"DROP VIEW {quote(view)}"))
-        for table in inspector.get_table_names():
-            connection.execute(sa.text(f"DROP TABLE {quote(table)}"))
-    return engine
+    name = str(mariadb_url.database)
+    server = new_engine(mariadb_url.set(database="information_schema"), isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        _drop_mariadb_databases(connection, name)
+        connection.execute(sa.text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
+    return new_engine(mariadb_url)
 
 
 @pytest.fixture(params=["psycopg", "psycopg2", "sqlite", "mariadb", "duckdb"])

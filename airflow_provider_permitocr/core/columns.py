@@ -88,6 +88,8 @@ _RUN: Final = (
     Column("run_id", ColumnKind.TEXT, "Airflow run that made this row"),
 )
 
+FRONT_COLUMNS: Final = tuple(column.name for column in _FRONT)
+BACK_COLUMNS: Final = tuple(column.name for column in _BACK)
 COLUMNS: Final = _KEYS + _STATUS + _FRONT + _BACK + _WARNINGS + _IMAGE + _RUN
 FRONT_TEXT_COLUMNS: Final = {column.name: column.api_field for column in _FRONT if column.api_field}
 BACK_TEXT_COLUMNS: Final = {column.name: column.api_field for column in _BACK if column.api_field}

@@ -6,6 +6,7 @@ SQLAlchemy's inspector knows, but for DuckDB, whose own dialect asks it for what
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -19,25 +20,7 @@ from airflow_provider_permitocr.sql.unique_keys import unique_keys as inspected_
 _FOLDING_TABLES: Final = ("sqlite", "duckdb", "mssql")
 _FOLDING: Final = (*_FOLDING_TABLES, "mysql", "mariadb", "snowflake", "bigquery", "redshift")
 
-_DUCKDB_HERE: Final = (
-    " database_name = current_database() AND schema_name = coalesce(:schema, current_schema())"
-)
-_DUCKDB_RELATIONS: Final = sa.text(
-    "SELECT table_name, 'table' FROM duckdb_tables() WHERE" + _DUCKDB_HERE + " UNION ALL"
-    " SELECT view_name, 'view' FROM duckdb_views() WHERE" + _DUCKDB_HERE
-)
-_DUCKDB_COLUMNS: Final = sa.text(
-    "SELECT column_name, data_type, is_nullable, column_default FROM duckdb_columns()"
-    " WHERE lower(table_name) = lower(:name) AND" + _DUCKDB_HERE + " ORDER BY column_index"
-)
-_DUCKDB_CONSTRAINTS: Final = sa.text(
-    "SELECT constraint_column_names FROM duckdb_constraints() WHERE lower(table_name) = lower(:name)"
-    " AND constraint_type IN ('PRIMARY KEY', 'UNIQUE') AND" + _DUCKDB_HERE
-)
-_DUCKDB_INDEXES: Final = sa.text(
-    "SELECT expressions FROM duckdb_indexes() WHERE is_unique AND lower(table_name) = lower(:name) AND"
-    + _DUCKDB_HERE
-)
+_DUCKDB_COLUMN: Final = ("data_type", "is_nullable", "column_default")
 _DUCKDB_TYPES: Final[dict[str, type[sa.types.TypeEngine[Any]]]] = {
     "VARCHAR": sa.Text,
     "BOOLEAN": sa.Boolean,
@@ -93,7 +76,7 @@ def folded(dialect: str, name: str) -> str:
 def columns(
     connection: sa.Connection, name: str, schema: str | None = None
 ) -> dict[str, sa.types.TypeEngine[Any]] | None:
-    """Return the types of a table's or view's columns by name, in their order; None where there is neither."""
+    """Return the types of the columns of a table or view by name, in order; None where there is neither."""
     found = found_columns(connection, name, schema)
     return None if found is None else {column.name: column.type for column in found}
 
@@ -103,7 +86,8 @@ def found_columns(
 ) -> list[FoundColumn] | None:
     """Return the columns of a table or view in their order; None where there is neither."""
     if connection.dialect.name == "duckdb":
-        rows = connection.execute(_DUCKDB_COLUMNS, {"name": name, "schema": schema}).all()
+        known = _duckdb_catalog("columns", schema, "column_index", "column_name", *_DUCKDB_COLUMN)
+        rows = _named(connection, known, name, "column_name", *_DUCKDB_COLUMN, order_by="column_index")
         described = [
             FoundColumn(each, _duckdb_type(kind), nullable or default is not None)
             for each, kind, nullable, default in rows
@@ -151,20 +135,21 @@ def unique_keys(connection: sa.Connection, name: str, schema: str | None = None)
     """Return the sets of columns that are declared unique over all rows: keys, constraints and indexes."""
     if connection.dialect.name != "duckdb":
         return inspected_unique_keys(sa.inspect(connection), name, schema)
-    where = {"name": name, "schema": schema}
-    declared = [frozenset(each) for each in connection.execute(_DUCKDB_CONSTRAINTS, where).scalars()]
+    constraints = _duckdb_catalog("constraints", schema, "constraint_type", "constraint_column_names")
+    declared = _named(connection, constraints, name, "constraint_type", "constraint_column_names")
+    keys = {frozenset(key) for kind, key in declared if kind in ("PRIMARY KEY", "UNIQUE")}
     # DuckDB has no partial indexes.
-    indexes = connection.execute(_DUCKDB_INDEXES, where).scalars()
-    return {*declared, *(frozenset(_names(expressions)) for expressions in indexes)}
+    indexes = _duckdb_catalog("indexes", schema, "is_unique", "expressions")
+    found = _named(connection, indexes, name, "is_unique", "expressions")
+    return keys | {frozenset(_names(expressions)) for is_unique, expressions in found if is_unique}
 
 
 def view_definition(connection: sa.Connection, name: str, schema: str | None = None) -> str | None:
     """Return a view's SELECT as its database keeps it; None where that may not be seen."""
     if connection.dialect.name == "duckdb":
-        statement = sa.text(
-            "SELECT sql FROM duckdb_views() WHERE lower(view_name) = lower(:name) AND" + _DUCKDB_HERE
-        )
-        return connection.execute(statement, {"name": name, "schema": schema}).scalar_one_or_none()
+        views = _duckdb_catalog("views", schema, "view_name", "sql")
+        found = _named(connection, views, name, "sql", named="view_name")
+        return found[0][0] if found else None
     return sa.inspect(connection).get_view_definition(name, schema)
 
 
@@ -188,7 +173,40 @@ def _collations(connection: sa.Connection, name: str, schema: str | None) -> dic
 
 
 def _duckdb_relations(connection: sa.Connection, schema: str | None) -> list[tuple[str, str]]:
-    return [(name, kind) for name, kind in connection.execute(_DUCKDB_RELATIONS, {"schema": schema})]
+    found: list[tuple[str, str]] = []
+    for catalog, name, kind in (("tables", "table_name", "table"), ("views", "view_name", "view")):
+        known = _duckdb_catalog(catalog, schema, name)
+        found += [(each, kind) for each in connection.execute(sa.select(known.c[name])).scalars()]
+    return found
+
+
+def _duckdb_catalog(catalog: str, schema: str | None, *columns: str) -> sa.Subquery:
+    """Select from a table of DuckDB's about itself what is in one schema of the connection's database."""
+    function: sa.Function[Any] = sa.Function(f"duckdb_{catalog}")
+    names = {"database_name", "schema_name", *columns}
+    if catalog not in ("tables", "views"):
+        names.add("table_name")
+    known = function.table_valued(*sorted(names))
+    return (
+        sa.select(*known.c)
+        .where(known.c.database_name == sa.func.current_database())
+        .where(known.c.schema_name == (sa.func.current_schema() if schema is None else schema))
+        .subquery()
+    )
+
+
+def _named(
+    connection: sa.Connection,
+    known: sa.Subquery,
+    name: str,
+    *columns: str,
+    named: str = "table_name",
+    order_by: str | None = None,
+) -> Sequence[Any]:
+    """Read what DuckDB says of one name."""
+    statement = sa.select(*(known.c[column] for column in columns))
+    statement = statement.where(sa.func.lower(known.c[named]) == sa.func.lower(name))
+    return connection.execute(statement.order_by(known.c[order_by]) if order_by else statement).all()
 
 
 def _duckdb_type(name: str) -> sa.types.TypeEngine[Any]:

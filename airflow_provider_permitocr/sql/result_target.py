@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from airflow_provider_permitocr.core.columns import COLUMNS, KEY_COLUMNS, Column
+from airflow_provider_permitocr.core.columns import COLUMNS, Column
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.models import Previous, RowKey
-from airflow_provider_permitocr.sql.errors import database_errors, describe, keep_rows_out_of_the_log
+from airflow_provider_permitocr.sql.changes import Change, add_column, carry_out, is_refusal
+from airflow_provider_permitocr.sql.documents_view import DocumentsView
+from airflow_provider_permitocr.sql.errors import (
+    DatabaseError,
+    database_errors,
+    describe,
+    keep_rows_out_of_the_log,
+)
 from airflow_provider_permitocr.sql.known_rows import known_rows
+from airflow_provider_permitocr.sql.result_check import ExistingTable, examine
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.tables import ResultTable, split_schema
-from airflow_provider_permitocr.sql.unique_keys import unique_keys
 from airflow_provider_permitocr.sql.upsert import upsert
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_EXAMPLES: Final = 5
 _RIGHT_TO_CREATE: Final = sa.text(
     "SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace"
     " WHERE nspname = coalesce(CAST(:schema AS name), current_schema())"
@@ -36,21 +43,27 @@ class SqlResultTarget:
         self._engine = engine
         self._described = described
         self._columns: Sequence[Column] = COLUMNS
-        self._table = result_table(described.table)
+        self._table = self._describe()
+        view = described.documents_view
+        self._view = DocumentsView(engine, described, view) if view else None
 
     def prepare(self, columns: Sequence[Column] = COLUMNS) -> None:
-        """Create the table if it is missing, or check that it can take the rows.
+        """Create the table, or check that it can take the rows and add the columns that it lacks.
 
         :param columns: of the result.
         :raises TargetError: naming what to change.
         :raises DatabaseError: when the database cannot be reached.
         """
         self._columns = columns
-        self._table = result_table(self._described.table, columns)
-        if not self.check():
-            with database_errors(f"creating the result table {self._described.table!r}"):
-                self._create()
-            self.check()
+        existing = self._existing()
+        if existing is None or existing.missing:
+            self._table = self._describe()
+            self._make(existing.missing if existing else ())
+            existing = self._existing()
+        self._table = self._describe(existing.without_zone if existing else ())
+        if self._view:
+            with database_errors(f"creating the view {self._described.documents_view!r}"):
+                self._view.prepare(columns)
 
     def check(self) -> bool:
         """Check that the table can take the rows, or can be created. Changes nothing.
@@ -59,14 +72,22 @@ class SqlResultTarget:
         :raises TargetError: naming what to change.
         :raises DatabaseError: when the database cannot be reached.
         """
-        schema, name = split_schema(self._described.table)
-        with database_errors(f"looking at the result table {self._described.table!r}"):
-            inspector = sa.inspect(self._engine)
-            if not inspector.has_table(name, schema):
-                self._require_right_to_create(schema)
-                return False
-            self._require_columns_and_key(inspector, name, schema)
-            return True
+        return self._existing() is not None
+
+    def _existing(self) -> ExistingTable | None:
+        doing = f"looking at the result table {self._described.table!r}"
+        with database_errors(doing):
+            if self._view:
+                self._view.check()
+            with self._engine.connect() as connection:
+                existing = examine(connection, self._described, self._columns)
+            if existing is None:
+                self._require_right_to_create(split_schema(self._described.table)[0])
+            return existing
+
+    def _describe(self, without_zone: Collection[str] = ()) -> sa.Table:
+        described = self._described
+        return result_table(described.table, self._columns, mode=described.mode, without_zone=without_zone)
 
     def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
         """Return what the table says of these rows already."""
@@ -90,17 +111,26 @@ class SqlResultTarget:
     def finish(self) -> None:
         """Complete nothing: each batch is complete."""
 
-    def _create(self) -> None:
+    def _make(self, missing: Sequence[Column]) -> None:
+        """Create the table, or add the columns that it lacks."""
+
+        def wanted(connection: sa.Connection) -> list[Change]:
+            existing = examine(connection, self._described, self._columns)
+            if existing is None:
+                return [partial(self._table.create, checkfirst=False)]
+            lacking = [self._table.c[column.name] for column in existing.missing]
+            return [partial(add_column, column=column) for column in lacking]
+
         try:
-            self._table.create(self._engine, checkfirst=True)
+            carry_out(self._engine, wanted)
         except SQLAlchemyError as error:
-            schema, name = split_schema(self._described.table)
-            # Two tasks may create it at the same moment; the second is refused and needs nothing more.
-            if sa.inspect(self._engine).has_table(name, schema):
-                return
-            if isinstance(error, OperationalError) and self._engine.dialect.name != "sqlite":
-                raise
-            raise self._not_creatable(describe(error)) from None
+            reason = describe(error)
+            if not is_refusal(error):
+                doing = "adding columns to" if missing else "creating"
+                raise DatabaseError(
+                    f"{doing} the result table {self._described.table!r} failed: {reason}"
+                ) from None
+            raise (self._not_alterable(reason, missing) if missing else self._not_creatable(reason)) from None
 
     def _require_right_to_create(self, schema: str | None) -> None:
         """Refuse what would not work, where a database can tell without trying it."""
@@ -119,17 +149,12 @@ class SqlResultTarget:
             " create its schema, or grant the connection's user the right to create tables"
         )
 
-    def _require_columns_and_key(self, inspector: sa.Inspector, name: str, schema: str | None) -> None:
-        found = {column["name"] for column in inspector.get_columns(name, schema)}
-        missing = [column.name for column in self._table.columns if column.name not in found]
-        if missing:
-            raise TargetError(
-                f"the table {self._described.table!r} exists already, but lacks {len(missing)} result"
-                f" columns, such as {', '.join(missing[:_EXAMPLES])}; add them, or name another table, which"
-                " will then be created"
-            )
-        if set(KEY_COLUMNS) not in unique_keys(inspector, name, schema):
-            raise TargetError(
-                f"the result table {self._described.table!r} has no primary key or unique constraint on"
-                f" ({', '.join(KEY_COLUMNS)}); without it rows could not be replaced"
-            )
+    def _not_alterable(self, reason: str, missing: Sequence[Column]) -> TargetError:
+        columns = ", ".join(f"{column.name} {self._type_of(column)}" for column in missing)
+        return TargetError(
+            f"the columns that the result table {self._described.table!r} lacks could not be added: {reason};"
+            f" grant the connection's user the right to alter it, or add them: {columns}"
+        )
+
+    def _type_of(self, column: Column) -> str:
+        return self._table.c[column.name].type.compile(self._engine.dialect)

@@ -217,6 +217,8 @@ class ResultTable(Readable):
         _check_table("ResultTable", self.table)
         if self.documents_view is not None:
             _check_table("ResultTable", self.documents_view)
+            if self.documents_view == self.table:
+                raise ValueError("ResultTable: documents_view must have another name than the table")
         for name, values in (("mode", WriteMode), ("schema_contract", SchemaContract)):
             given = getattr(self, name)
             try:

@@ -1,0 +1,137 @@
+"""Changes to what a database has, so that tasks which make the same one at the same moment all succeed."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.ext.compiler import compiles
+
+Change = Callable[[sa.Connection], None]
+
+_ATTEMPTS: Final = 6
+_FIRST_WAIT_SECONDS: Final = 0.05
+#: Servers that call a statement which they refuse an operational error: a right or a database that is
+#: missing, and a server that is read-only.
+_REFUSED_BY_MYSQL: Final = (1044, 1045, 1049, 1142, 1143, 1227, 1290, 1370)
+_PASSING_IN_SQLITE: Final = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_CANTOPEN")
+
+
+def carry_out(
+    engine: sa.Engine,
+    wanted: Callable[[sa.Connection], Sequence[Change]],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Make changes until nothing is left to change.
+
+    Another task may make them at the same moment; the later one is then refused, and looks again at what is
+    left to do, which mostly is nothing.
+
+    :param wanted: looks what is left to change.
+    :raises SQLAlchemyError: when the database refuses them for another reason.
+    """
+    changes = _ask(engine, wanted)
+    for attempt in range(1, _ATTEMPTS + 1):
+        if not changes:
+            return
+        try:
+            with engine.begin() as connection:
+                for change in changes:
+                    change(connection)
+            return
+        except SQLAlchemyError as error:
+            left = _ask(engine, wanted)
+            if left and (attempt == _ATTEMPTS or (is_refusal(error) and len(left) == len(changes))):
+                raise
+            changes = left
+        if changes:
+            sleep(_FIRST_WAIT_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311
+
+
+def is_refusal(error: SQLAlchemyError) -> bool:
+    """Tell whether a database refused a statement, as it will again, and was not just busy or away."""
+    if not isinstance(error, DBAPIError) or not isinstance(error, OperationalError):
+        return True
+    cause: Any = error.orig
+    if error.connection_invalidated:
+        return False
+    if name := getattr(cause, "sqlite_errorname", None):
+        return not name.startswith(_PASSING_IN_SQLITE)
+    # mysql-connector has the number in errno, the others have it first.
+    number = getattr(cause, "errno", None) or next(iter(cause.args), None)
+    return number in _REFUSED_BY_MYSQL
+
+
+class AddColumn(sa.schema.ExecutableDDLElement):
+    """Add a column to its table; SQLAlchemy itself has no statement for it."""
+
+    def __init__(self, column: sa.Column[Any]) -> None:
+        self.column = column
+
+
+class CreateView(sa.schema.ExecutableDDLElement):
+    """Create a view.
+
+    :param view: its name, as a table without columns.
+    :param replaces: the view of that name is replaced.
+    """
+
+    inherit_cache = False
+
+    def __init__(self, view: sa.TableClause, select: sa.Select[Any], *, replaces: bool = False) -> None:
+        self.view, self.selected, self.replaces = view, select, replaces
+
+
+class _DropView(sa.schema.ExecutableDDLElement):
+    def __init__(self, view: sa.TableClause) -> None:
+        self.view = view
+
+
+@compiles(AddColumn)
+def _add_column(element: AddColumn, compiler: Any, **_: Any) -> str:
+    keyword = "ADD" if compiler.dialect.name in ("mssql", "oracle") else "ADD COLUMN"
+    table = compiler.preparer.format_table(element.column.table)
+    return f"ALTER TABLE {table} {keyword} {compiler.get_column_specification(element.column)}"
+
+
+@compiles(CreateView)
+def _create_view(element: CreateView, compiler: Any, **_: Any) -> str:
+    replacing = "CREATE OR ALTER VIEW" if compiler.dialect.name == "mssql" else "CREATE OR REPLACE VIEW"
+    view = compiler.preparer.format_table(element.view)
+    select = compiler.sql_compiler.process(element.selected, literal_binds=True)
+    return f"{replacing if element.replaces else 'CREATE VIEW'} {view} AS {select}"
+
+
+@compiles(_DropView)
+def _drop_view(element: _DropView, compiler: Any, **_: Any) -> str:
+    return f"DROP VIEW {compiler.preparer.format_table(element.view)}"
+
+
+def add_column(connection: sa.Connection, column: sa.Column[Any]) -> None:
+    """Add a column to its table, with its comment."""
+    connection.execute(AddColumn(column))
+    dialect = connection.dialect
+    if column.comment and dialect.supports_comments and not dialect.inline_comments:
+        connection.execute(sa.schema.SetColumnComment(column))
+
+
+def replace_view(connection: sa.Connection, view: sa.TableClause, select: sa.Select[Any]) -> None:
+    """Replace a view, so that nobody finds it missing in between."""
+    if connection.dialect.name == "sqlite":
+        # Its driver begins no transaction before such statements.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    # The one knows no OR REPLACE, the other none that adds a column.
+    drops = connection.dialect.name in ("sqlite", "redshift")
+    if drops:
+        connection.execute(_DropView(view))
+    connection.execute(CreateView(view, select, replaces=not drops))
+
+
+def _ask(engine: sa.Engine, wanted: Callable[[sa.Connection], Sequence[Change]]) -> Sequence[Change]:
+    with engine.connect() as connection:
+        return wanted(connection)
