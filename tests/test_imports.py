@@ -26,6 +26,7 @@ NEVER: dict[str, set[str]] = {
     "tencent": {"airflow", "sqlalchemy"} | {f"{NAME}.{part}" for part in PARTS - {"core", "tencent"}},
     "sql": {"airflow", "tencentcloud"} | {f"{NAME}.{part}" for part in PARTS - {"core", "sql"}},
     "images": OUTSIDE | {f"{NAME}.{part}" for part in PARTS - {"core", "images"}},
+    "files": OUTSIDE | {f"{NAME}.{part}" for part in PARTS - {"core", "files"}},
     "hooks": {f"{NAME}.{part}" for part in ("operators", "links", "plugins", "emulator", "cli")},
     "filesystems": {f"{NAME}.{part}" for part in ("operators", "links", "plugins", "emulator", "cli", "sql")},
     "operators": {"tencentcloud", f"{NAME}.emulator", f"{NAME}.cli"},
@@ -74,7 +75,7 @@ def test_no_part_names_what_it_must_not_import(part: str) -> None:
     assert found == set()
 
 
-@pytest.mark.parametrize("part", ["core", "tencent", "sql"])
+@pytest.mark.parametrize("part", ["core", "tencent", "sql", "files"])
 def test_a_part_can_be_imported_where_the_others_are_not_installed(part: str) -> None:
     program = (
         "import sys, importlib\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         PermitRequest,
         PermitResponse,
         Previous,
+        Record,
         RowKey,
     )
 
@@ -89,4 +90,30 @@ class ResultTarget(Protocol):
 
     def finish(self) -> None:
         """Complete the result; asked once, at the end of a run that reached the end of its list."""
+        ...
+
+
+class ResultRows(Protocol):
+    """What the result table holds."""
+
+    def read(self, row_keys: Sequence[RowKey], columns: Sequence[Column]) -> Mapping[RowKey, Record]:
+        """Read rows by key, as plain values; the latest of each key, and those that are there."""
+        ...
+
+
+class Export(Protocol):
+    """A copy of a result's rows."""
+
+    def prepare(self) -> None:
+        """Make sure, before anything is paid for, that it can be written.
+
+        :raises TargetError: naming what to change.
+        """
+        ...
+
+    def write(self, columns: Sequence[Column], rows: Iterable[Sequence[Record]]) -> None:
+        """Write it, whole or not at all.
+
+        :param rows: a bounded number at a time.
+        """
         ...

@@ -44,6 +44,11 @@ class Shard:
         return f"{self.number}/{self.of}"
 
     @property
+    def in_a_path(self) -> str:
+        """Its name where a slash would be a directory, such as ``2-of-4``."""
+        return f"{self.number}-of-{self.of}"
+
+    @property
     def phase(self) -> float:
         """Where between two turns this shard has its own, from 0 to 1, so that all together are even."""
         return (self.number - 1) / self.of

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -33,3 +34,28 @@ def sql_engine(conn_id: str) -> Engine:
     # the calls went on is replaced unnoticed.
     engine: Engine = hook.get_sqlalchemy_engine({"hide_parameters": True, "pool_pre_ping": True})
     return engine
+
+
+class SqlEngines:
+    """One engine per connection, made when it is asked for; the end of the ``with`` closes all."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._engines: dict[str, Engine] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self._stack.close()
+
+    def of(self, conn_id: str) -> Engine:
+        """Return the engine of a connection.
+
+        :raises ConfigurationError: when there is no such connection, or it is not of a SQL database.
+        """
+        if conn_id not in self._engines:
+            engine = sql_engine(conn_id)
+            self._stack.callback(engine.dispose)
+            self._engines[conn_id] = engine
+        return self._engines[conn_id]

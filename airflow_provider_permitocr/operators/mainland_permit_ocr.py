@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,12 +13,12 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow_provider_permitocr.core.errors import AccountError, ConfigurationError, PermitOcrError
 from airflow_provider_permitocr.core.options import Batch, CallRetry, Images, Pace, RunOptions
 from airflow_provider_permitocr.core.shard import Shard, shards
+from airflow_provider_permitocr.files.result_file import ResultFile
 from airflow_provider_permitocr.sql.tables import Carry, ImageQuery, ImageTable, ResultTable
 
 if TYPE_CHECKING:
     import jinja2
     from airflow.sdk import Context
-    from sqlalchemy import Engine
 
     from airflow_provider_permitocr.core.models import RunSummary
 
@@ -31,6 +30,7 @@ __all__ = [
     "ImageTable",
     "Images",
     "MainlandPermitOcrOperator",
+    "ResultFile",
     "ResultTable",
     "shards",
 ]
@@ -39,7 +39,7 @@ _DEFAULT_POOL: Final = "default_pool"
 
 
 class MainlandPermitOcrOperator(BaseOperator):
-    """Recognizes the images of a list and writes one row per image and side into a table.
+    """Recognizes the images of a list and writes one row per image and side into a table or file.
 
     Run it in a pool with as many slots as the account may send requests per second (20, unless it was
     raised): a task with ``pool_slots=k`` sends at most ``k`` requests per second, so that the scheduler
@@ -49,7 +49,9 @@ class MainlandPermitOcrOperator(BaseOperator):
     any document leaves the result table.
 
     :param source: the image list, an ``ImageTable`` or an ``ImageQuery``. Templated inside.
-    :param target: the ``ResultTable``. Templated inside.
+    :param target: the ``ResultTable``, or a ``ResultFile`` in its place. Templated inside.
+    :param export: a ``ResultFile`` that after the run gets the table's rows of all listed images, those
+        settled earlier too, in the order of the list. Templated inside.
     :param shard: take only this part of the list, written ``2/4``. ``.partial(...).expand(shard=shards(4))``
         splits one list over four mapped tasks; give each a fourth of the slots. Templated.
     :param tencentcloud_conn_id: connection of type ``tencentcloud``. Templated.
@@ -63,7 +65,14 @@ class MainlandPermitOcrOperator(BaseOperator):
     :param max_tries: runs that try an image before a passing fault counts as failed.
     """
 
-    template_fields: Sequence[str] = ("source", "target", "images", "shard", "tencentcloud_conn_id")
+    template_fields: Sequence[str] = (
+        "source",
+        "target",
+        "export",
+        "images",
+        "shard",
+        "tencentcloud_conn_id",
+    )
     template_ext: Sequence[str] = (".sql",)
     ui_color = "#e8f1fb"
 
@@ -71,7 +80,8 @@ class MainlandPermitOcrOperator(BaseOperator):
         self,
         *,
         source: ImageTable | ImageQuery,
-        target: ResultTable,
+        target: ResultTable | ResultFile,
+        export: ResultFile | None = None,
         shard: str | None = None,
         tencentcloud_conn_id: str = "tencentcloud_default",
         images: Images = Images(),
@@ -85,14 +95,21 @@ class MainlandPermitOcrOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         _require_type("source", source, (ImageTable, ImageQuery))
-        _require_type("target", target, (ResultTable,))
+        _require_type("target", target, (ResultTable, ResultFile))
+        if export is not None:
+            _require_type("export", export, (ResultFile,))
+            _require_type("the target of an export", target, (ResultTable,))
         _require_type("images", images, (Images,))
         if shard is not None and "{{" not in shard:
             Shard.parse(shard)
+        for file in (target, export):
+            if isinstance(file, ResultFile):
+                file.require_shard_place(sharded=shard is not None)
         # What the connection adds is not known before execution; all the rest is checked here.
         RunOptions(Pace(1 if max_per_second is None else max_per_second, max_at_once), max_tries=max_tries)
         self.source = source
         self.target = target
+        self.export = export
         self.shard = shard
         self.tencentcloud_conn_id = tencentcloud_conn_id
         self.images = images
@@ -111,12 +128,12 @@ class MainlandPermitOcrOperator(BaseOperator):
         jinja_env: jinja2.Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render the values inside ``source``, ``target`` and ``images`` into copies of them.
+        """Render the values inside ``source``, ``target``, ``export`` and ``images`` into copies of them.
 
         Airflow would set them on the objects themselves, which the DAG holds and every run shares.
         """
         self._label(context)
-        if not isinstance(content, ImageTable | ImageQuery | ResultTable | Images):
+        if not isinstance(content, ImageTable | ImageQuery | ResultTable | ResultFile | Images):
             return super().render_template(content, context, jinja_env, seen_oids)
         rendered = {
             name: super(MainlandPermitOcrOperator, self).render_template(
@@ -170,8 +187,9 @@ class MainlandPermitOcrOperator(BaseOperator):
     def _run(self, run_id: str, stop: threading.Event) -> RunSummary:
         from airflow_provider_permitocr.core.pipeline import Pipeline
         from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+        from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
+        from airflow_provider_permitocr.operators.result_targets import result_target
         from airflow_provider_permitocr.sql.image_source import SqlImageSource
-        from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 
         hook = MainlandPermitOcrHook(
             self.tencentcloud_conn_id,
@@ -184,16 +202,19 @@ class MainlandPermitOcrOperator(BaseOperator):
         shard = _shard(self.shard)
         options = hook.run_options(self.pool_slots, phase=shard.phase if shard else None)
         options = replace(options, batch=self.batch, max_tries=self.max_tries)
-        one_database = self.source.conn_id == self.target.conn_id
-        conn_ids = self.source.conn_id, self.target.conn_id
-        with hook.client() as client, _engines(*conn_ids) as (source_engine, target_engine):
+        with hook.client() as client, SqlEngines() as engines:
             pipeline = Pipeline(
                 SqlImageSource(
-                    source_engine, self.source, shard=shard, settled_in=self.target if one_database else None
+                    engines.of(self.source.conn_id),
+                    self.source,
+                    shard=shard,
+                    settled_in=_in_one_database(self.source, self.target),
                 ),
                 hook.image_loader(),
                 client,
-                SqlResultTarget(target_engine, self.target),
+                result_target(
+                    engines, self.source, self.target, self.export, shard=shard, run_id=run_id, stop=stop
+                ),
                 options,
                 run_id=run_id,
                 log=self.log,
@@ -202,17 +223,8 @@ class MainlandPermitOcrOperator(BaseOperator):
             return pipeline.run()
 
 
-@contextmanager
-def _engines(*conn_ids: str) -> Iterator[list[Engine]]:
-    from airflow_provider_permitocr.hooks.sql_engine import sql_engine
-
-    with ExitStack() as stack:
-        engines: dict[str, Engine] = {}
-        for conn_id in conn_ids:
-            if conn_id not in engines:
-                engines[conn_id] = sql_engine(conn_id)
-                stack.callback(engines[conn_id].dispose)
-        yield [engines[conn_id] for conn_id in conn_ids]
+def _in_one_database(source: ImageTable | ImageQuery, target: ResultTable | ResultFile) -> ResultTable | None:
+    return target if isinstance(target, ResultTable) and target.conn_id == source.conn_id else None
 
 
 def _shard(rendered: str | None) -> Shard | None:

@@ -1,0 +1,96 @@
+"""A result file's place: a disk, or an object store through Airflow's file systems and connections."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
+
+from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.files.result_file import ResultFile
+from airflow_provider_permitocr.files.row_format import row_format
+from airflow_provider_permitocr.files.store import Store, StoredFile
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+_AMAZON: Final = ("aws_default", "airflow_provider_permitocr[s3]")
+_GOOGLE: Final = ("google_cloud_default", "apache-airflow-providers-google")
+_AZURE: Final = ("wasb_default", "apache-airflow-providers-microsoft-azure")
+#: By scheme, the connection that the store's own hook takes by default, as its file system takes none, and
+#: what to install.
+_STORES: Final = {
+    **dict.fromkeys(("s3", "s3a", "s3n"), _AMAZON),
+    **dict.fromkeys(("gs", "gcs"), _GOOGLE),
+    **dict.fromkeys(("abfs", "abfss", "adl"), _AZURE),
+    "cos": ("tencentcloud_default", "airflow_provider_permitocr[cos]"),
+}
+
+
+def stored_file(described: ResultFile) -> StoredFile:
+    """Find the store of a file; nothing is written.
+
+    :raises ConfigurationError: when there is no such connection, or no file system for the URL.
+    """
+    return StoredFile(
+        store=_store(described),
+        path=_path(described.path),
+        row_format=row_format(described.format),
+        named=f"the result file {described.path!r}",
+    )
+
+
+def _store(described: ResultFile) -> Store:
+    if _is_local(described.path):
+        from airflow_provider_permitocr.files.local_store import LocalStore
+
+        return LocalStore()
+    from airflow_provider_permitocr.files.object_store import ObjectStore
+
+    scheme = urlsplit(described.path).scheme.lower()
+    _, package = _STORES.get(scheme, (None, None))
+    try:
+        return ObjectStore(_object_path(described).fs)
+    except ConfigurationError:
+        raise
+    except Exception as error:  # noqa: BLE001  file systems of any provider fail in ways of their own
+        advice = f"install {package}" if package else "install the provider of this store"
+        raise ConfigurationError(
+            f"there is no file system for {scheme}:// ({type(error).__name__}): {advice}, or correct the"
+            " connection"
+        ) from None
+
+
+def _object_path(described: ResultFile) -> ObjectStoragePath:
+    from airflow.sdk import ObjectStoragePath
+
+    parts = urlsplit(described.path)
+    conn_id = described.conn_id or parts.username
+    if conn_id is not None and not _exists(conn_id):
+        raise ConfigurationError(
+            f"there is no connection {conn_id!r}; add it under Admin > Connections, or correct conn_id"
+        )
+    default, _ = _STORES.get(parts.scheme.lower(), (None, None))
+    if conn_id is None and default is not None and _exists(default):
+        conn_id = default
+    return ObjectStoragePath(described.path, conn_id=conn_id)
+
+
+def _path(path: str) -> str:
+    if not _is_local(path):
+        return f"{urlsplit(path).netloc.rpartition('@')[2]}{urlsplit(path).path}"
+    return unquote(urlsplit(path).path) if "://" in path else path
+
+
+def _is_local(path: str) -> bool:
+    return "://" not in path or urlsplit(path).scheme.lower() in ("file", "local")
+
+
+def _exists(conn_id: str) -> bool:
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        Connection.get(conn_id)
+    except AirflowNotFoundException:
+        return False
+    return True

@@ -1,0 +1,205 @@
+"""Files on a disk and in S3, rows to write, and a target over them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pandas as pd
+import pytest
+
+from airflow_provider_permitocr.core.columns import COLUMNS, Column
+from airflow_provider_permitocr.core.frame import to_frame
+from airflow_provider_permitocr.core.models import Record
+from airflow_provider_permitocr.files.file_target import FileResultTarget
+from airflow_provider_permitocr.files.result_file import FileFormat
+from airflow_provider_permitocr.files.row_format import row_format
+from airflow_provider_permitocr.files.store import Store, StoredFile
+
+MOMENT = datetime(2026, 5, 1, 12, 30, 15, 123456, tzinfo=UTC)
+
+
+def row(key: str, side: str = "FRONT", **values: Any) -> Record:
+    """Make a row of the result."""
+    record: Record = dict.fromkeys(column.name for column in COLUMNS)
+    return (
+        record
+        | {"image_key": key, "card_side": side, "status": "recognized", "tries": 1, "processed_at": MOMENT}
+        | values
+    )
+
+
+#: What each kind of column may hold at its worst.
+ODD_ROWS = [
+    row("k1", name="測試", number="08320271", birthday=date(1901, 2, 3), valid_until=date(9999, 12, 31)),
+    row("k1", "BACK", back_name='say "hi", 中文\r\nnext\nline\rend', back_id_number="=1+1"),
+    row("k2", status="failed", error_code="FailedOperation.X", error_message="'; --", tries=3),
+    row("k3", name="nul\x00 lone\ud800 end", warn_photocopy=True, warn_recapture=False, image_bytes=2**40),
+    row(" 鍵,4 ", image_updated_at=datetime(1970, 1, 1, tzinfo=UTC), english_name=" spaces ", tries=None),
+]
+
+
+@pytest.fixture(scope="session")
+def new_row() -> Callable[..., Record]:
+    """Make a row of the result: key, side, and values by name."""
+    return row
+
+
+@pytest.fixture
+def odd_rows() -> list[Record]:
+    """Rows that hold what is hard to write."""
+    return [dict(each) for each in ODD_ROWS]
+
+
+@dataclass(frozen=True)
+class S3:
+    """A bucket in a server of this machine, and the Airflow connection that leads to it."""
+
+    bucket: str
+    client: Any
+    conn_id: str = "warehouse_s3"
+
+    def keys(self) -> list[str]:
+        """Name what is in the bucket."""
+        found = self.client.list_objects_v2(Bucket=self.bucket).get("Contents", [])
+        return [each["Key"] for each in found]
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """An S3 server of this test session."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_endpoint: str, set_connection: Callable[..., None]) -> S3:
+    """An empty bucket, reached through the Airflow connection ``warehouse_s3``."""
+    import boto3
+    from airflow.sdk.io.store import _STORE_CACHE
+
+    extra = {"endpoint_url": s3_endpoint, "region_name": "us-east-1"}
+    set_connection("warehouse_s3", conn_type="aws", login="key", password="secret-word", extra=extra)
+    client = boto3.client(
+        "s3",
+        endpoint_url=s3_endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="key",
+        aws_secret_access_key="secret-word",
+    )
+    bucket = f"permits-{uuid4().hex[:8]}"
+    client.create_bucket(Bucket=bucket)
+    _STORE_CACHE.clear()
+    return S3(bucket, client)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A store and a directory in it."""
+
+    store: Store
+    directory: str
+
+    def file(self, name: str = "permits.parquet") -> StoredFile:
+        """Describe a file in there; its suffix says how it is kept."""
+        path = f"{self.directory}/{name}"
+        kept_as = FileFormat(name.partition(".")[2])
+        return StoredFile(self.store, path, row_format(kept_as), f"the result file {path!r}")
+
+    def target(self, name: str = "permits.parquet", **special: Any) -> FileResultTarget:
+        """Make a target of a run of its own."""
+        return FileResultTarget(self.file(name), **special)
+
+    def names(self) -> list[str]:
+        """Name what is in the directory and in its parts folders."""
+        found = []
+        for name in self.store.names(self.directory):
+            inner = self.store.names(f"{self.directory}/{name}") if name.endswith(".parts") else []
+            found += [f"{name}/{each}" for each in inner] if name.endswith(".parts") else [name]
+        return found
+
+    def read(self, name: str) -> bytes:
+        """Read a file."""
+        with self.store.open(f"{self.directory}/{name}") as stream:
+            return stream.read()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Place:
+    """A directory of this machine."""
+    from airflow_provider_permitocr.files.local_store import LocalStore
+
+    directory = tmp_path / "warehouse"
+    directory.mkdir()
+    return Place(LocalStore(), str(directory))
+
+
+@pytest.fixture
+def bucket(s3: S3) -> Place:
+    """A prefix in an S3 bucket, through Airflow's file system and connection."""
+    from airflow.sdk import ObjectStoragePath
+
+    from airflow_provider_permitocr.files.object_store import ObjectStore
+
+    filesystem = ObjectStoragePath(f"s3://{s3.bucket}/", conn_id=s3.conn_id).fs
+    return Place(ObjectStore(filesystem), f"{s3.bucket}/warehouse")
+
+
+@pytest.fixture(params=["disk", "bucket"])
+def place(request: pytest.FixtureRequest) -> Place:
+    """A disk, then S3."""
+    place: Place = request.getfixturevalue(request.param)
+    return place
+
+
+@pytest.fixture
+def write() -> Callable[..., None]:
+    """Give a target rows as one batch."""
+
+    def to(target: FileResultTarget, *rows: Record, columns: tuple[Column, ...] = COLUMNS) -> None:
+        assert target.write(to_frame(rows, columns)) == {}
+
+    return to
+
+
+@pytest.fixture
+def read_back() -> Callable[[bytes, str], pd.DataFrame]:
+    """Read a file as an analyst does, all of it as text but for what Parquet has types for."""
+
+    def read(content: bytes, name: str) -> pd.DataFrame:
+        import io
+
+        if name.endswith(".parquet"):
+            return pd.read_parquet(io.BytesIO(content))
+        compression: Any = "gzip" if name.endswith(".gz") else None
+        return pd.read_csv(io.BytesIO(content), dtype=str, compression=compression)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def without_rights() -> Callable[[], Any]:
+    """Act as a user who owns nothing, as root may write anywhere."""
+    from contextlib import contextmanager
+
+    @contextmanager
+    def act() -> Iterator[None]:
+        own = os.geteuid()
+        if own == 0:
+            os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(own)
+
+    return act
