@@ -67,8 +67,8 @@ class CosStandIn(ThreadingHTTPServer):
 
 
 @dataclass
-class _Signed:
-    """The parts of a signature, from the header ``Authorization`` or from the URL."""
+class Signed:
+    """A request and its signature, from the header ``Authorization`` or from the URL."""
 
     parts: dict[str, str]
     headers: dict[str, str]
@@ -172,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _signed(self, query: dict[str, str], path: str, host: str) -> _Signed:
+    def _signed(self, query: dict[str, str], path: str, host: str) -> Signed:
         # The documentation's "host" is that of COS, without a port; the SDK signs it without one, too.
         headers = _lower(self.headers.items()) | {"host": host}
         params = _lower(query.items())
@@ -183,7 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
             authorization = self.headers.get("Authorization", "")
             parts = dict(part.partition("=")[::2] for part in authorization.split("&"))
         token = self.headers.get("x-cos-security-token") or query.get("x-cos-security-token")
-        return _Signed(parts, headers, params, self.command, path, token)
+        return Signed(parts, headers, params, self.command, path, token)
 
     def _object(self, bucket: str, key: str) -> tuple[int, bytes, dict[str, str]]:
         if not any(known == bucket for known, _ in self.server.objects):
