@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.emulator.running import RunningEmulator
     from demo.postgres import EmbeddedPostgres
 
+pytest_plugins = ["tests.net.fixtures"]
+
 SetConnection = Callable[..., None]
 
 _ROOT = Path(__file__).parent

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from airflow_provider_permitocr.core.api import SERVICE
-from airflow_provider_permitocr.tencent.connection_pool import proxy_and_authorities
+from airflow_provider_permitocr.net.connection_pool import proxy_and_authorities
 from airflow_provider_permitocr.tencent.options import ClientOptions
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ def _settings(options: ClientOptions, host: str) -> tuple[object, str, ClientPro
     from tencentcloud.common.profile.http_profile import HttpProfile
 
     _keep_debug_out_of_the_log()
-    proxy, authorities = proxy_and_authorities(options, f"{options.protocol}://{host}/")
+    proxy, authorities = proxy_and_authorities(
+        f"{options.protocol}://{host}/", proxy=options.proxy, ca_bundle=options.ca_bundle
+    )
     # Endpoint and language are always given: which of the SDK's packages was installed last changes
     # their defaults. No retryer: the SDK's own throws away an answer that came after an error.
     http = HttpProfile(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 from airflow_provider_permitocr.core.errors import CallError
-from airflow_provider_permitocr.tencent.connection_pool import open_pool
+from airflow_provider_permitocr.net.connection_pool import open_pool
+from airflow_provider_permitocr.net.network_faults import reason
+from airflow_provider_permitocr.net.timed_connection import TimedOutError, TimeLimits, within
 from airflow_provider_permitocr.tencent.decisions import call_error
-from airflow_provider_permitocr.tencent.network_faults import reason
 from airflow_provider_permitocr.tencent.options import ClientOptions
-from airflow_provider_permitocr.tencent.timed_connection import TimedOutError, TimeLimits, within
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -29,7 +29,8 @@ class Transport:
         self._host = options.host
         self._connect_timeout = min(options.connect_timeout, options.call_timeout)
         self._limits = TimeLimits(options.read_timeout, options.call_timeout)
-        self._pool, self._target = open_pool(options)
+        url = f"{options.protocol}://{options.host}/"
+        self._pool, self._target = open_pool(url, proxy=options.proxy, ca_bundle=options.ca_bundle)
 
     def post(self, headers: dict[str, str], body: bytes | bytearray) -> bytes:
         """Send a request and return the body of the answer, decoded.

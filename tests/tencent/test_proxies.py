@@ -1,11 +1,7 @@
 from __future__ import annotations
 
-import base64
 import logging
-import socket
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -15,91 +11,10 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.options import ClientOptions
+from tests.net.proxy import Proxy
 from tests.tencent.recognition import fault, recognize
 
 OptionsFor = Callable[..., ClientOptions]
-
-
-class Proxy:
-    """Forwards requests and opens tunnels, for one user; notes each request's first line."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-        self.endpoint = ""
-
-    def url(self, user: str = "me:pass%20word", scheme: str = "http") -> str:
-        return f"{scheme}://{user}@{self.endpoint}"
-
-    def treat(self, connection: Any) -> None:
-        while head := connection.head():
-            self.seen.append(head[0])
-            expected = base64.b64encode(b"me:pass word").decode()
-            if f"Proxy-Authorization: Basic {expected}" not in head:
-                connection.send(b"HTTP/1.1 407 Log In First\r\nContent-Length: 0\r\n\r\n")
-                return
-            method, target, _ = head[0].split()
-            if method == "CONNECT":
-                connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
-                _relay(connection.sock, _open(target))
-                return
-            self._forward(connection, target, head)
-
-    def treat_socks(self, connection: Any) -> None:
-        """Do the same by SOCKS5 (RFC 1928, RFC 1929)."""
-        file = connection.file
-        file.read(file.read(2)[1])
-        connection.send(b"\x05\x02")
-        user = file.read(file.read(2)[1]), file.read(file.read(1)[0])
-        connection.send(b"\x01" + (b"\0" if user == (b"me", b"pass word") else b"\x01"))
-        kind = file.read(4)[3]
-        host = socket.inet_ntoa(file.read(4)) if kind == 1 else file.read(file.read(1)[0]).decode()
-        target = f"{host}:{int.from_bytes(file.read(2))}"
-        self.seen.append(f"SOCKS {target}")
-        connection.send(b"\x05\0\0\x01" + bytes(6))
-        _relay(connection.sock, _open(target))
-
-    @staticmethod
-    def _forward(connection: Any, target: str, head: list[str]) -> None:
-        host = target.removeprefix("http://").rstrip("/")
-        lines = [line for line in head[1:] if not line.startswith("Proxy-")]
-        with _open(host) as onwards:
-            onwards.sendall("\r\n".join(["POST / HTTP/1.0", *lines, "", ""]).encode())
-            onwards.sendall(connection.body(head))
-            answer = b"".join(iter(lambda: onwards.recv(65536), b""))
-        connection.send(answer.replace(b"HTTP/1.0", b"HTTP/1.1", 1))
-
-
-def _open(target: str) -> socket.socket:
-    host, _, port = target.partition(":")
-    return socket.create_connection((host, int(port)), timeout=10)
-
-
-def _relay(one: socket.socket, other: socket.socket) -> None:
-    def copy(source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-
-    with other:
-        back = threading.Thread(target=copy, args=(other, one))
-        back.start()
-        copy(one, other)
-        back.join()
-
-
-@pytest.fixture
-def proxy(raw_server: Callable[..., Any]) -> Proxy:
-    made = Proxy()
-    made.endpoint = raw_server(made.treat).endpoint
-    return made
-
-
-@pytest.fixture
-def socks_proxy(raw_server: Callable[..., Any]) -> Proxy:
-    made = Proxy()
-    made.endpoint = raw_server(made.treat_socks).endpoint
-    return made
 
 
 def test_plain_calls_are_forwarded_by_the_connections_proxy(

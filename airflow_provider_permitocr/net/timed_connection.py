@@ -67,6 +67,14 @@ def within(limits: TimeLimits) -> Iterator[None]:
         _allowance.reset(token)
 
 
+def seconds_left() -> float:
+    """Return how long this thread may wait now, in ``within``.
+
+    :raises TimedOutError: when nothing is left of the whole call.
+    """
+    return _allowance.get().seconds()
+
+
 def timed(connection_class: type[Any]) -> type[Any]:
     """Derive a class of urllib3's connections that keep to ``within``: plain, TLS or SOCKS."""
     return type("TimedConnection", (_TimedConnection, connection_class), {})

@@ -9,13 +9,15 @@ from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Final
 
 _PROXY_STATUS: Final = re.compile(r"Tunnel connection failed: (\d{3})")
+#: What a certificate is not valid for: the host, which may be a value of the image list.
+_HOST: Final = re.compile(r" for '[^']*'")
 
 
 def reason(error: BaseException) -> str:
     """Say what a fault of urllib3 or of the system means.
 
     Its own words are left out, but for those of TLS and the operating system: they may quote what was
-    sent, or a proxy's password.
+    sent, or a proxy's password. No host is named.
     """
     from urllib3 import exceptions
 
@@ -47,7 +49,8 @@ def _details(error: BaseException) -> Iterator[str]:
     for each in _causes(error):
         name = type(each).__name__
         if isinstance(each, ssl.SSLError):
-            yield f"{name}: {getattr(each, 'verify_message', '') or each.reason or each.errno}"
+            said = getattr(each, "verify_message", "") or each.reason or each.errno
+            yield f"{name}: {_HOST.sub('', str(said))}"
         elif isinstance(each, OSError) and each.strerror and each.errno:
             yield f"{name}: {each.strerror}"
         elif isinstance(each, OSError) and (refusal := _PROXY_STATUS.search(str(each))):
