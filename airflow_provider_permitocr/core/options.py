@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -11,6 +12,9 @@ from airflow_provider_permitocr.core.readable import Readable
 _MOST_AT_ONCE: Final = 128
 _FEWEST_AT_ONCE: Final = 4
 _SLOW_CALL_SECONDS: Final = 3.0
+#: What is much longer, or infinite, overflows in the operating system's timers.
+_DAY: Final = 86_400
+_HOST: Final = re.compile(r"[^\s/\\@?#%*,]+")
 
 
 @dataclass(frozen=True)
@@ -94,9 +98,10 @@ class Images(Readable):
 
     :param fetch_images: the worker downloads http(s) URLs, for networks that the API cannot see into;
         otherwise the API is given the URL.
-    :param fetch_hosts: the only hosts to download from, a leading dot for all below a domain; only those
-        named may have private addresses. None: any public host.
-    :param fetch_seconds: longest time for one download, redirects included.
+    :param fetch_hosts: the only hosts to download from, redirects included: names or addresses, with a
+        leading dot all below a domain, but not the domain itself; only those named may have private
+        addresses. None: any public host.
+    :param fetch_seconds: longest time for one download, redirects included; a day at most.
     :param storage_conn_id: Airflow connection for files and objects; by default the store's own, such as
         ``aws_default``. A URL that names a connection, as ``s3://conn_id@bucket/key``, goes before it.
     :param presign_cos: the API is given a presigned URL for ``cos://`` images, so that no image bytes pass
@@ -123,10 +128,25 @@ class Images(Readable):
             raise ValueError("fetch_hosts must be a list of hosts, not one text")
         if self.fetch_hosts is not None:
             object.__setattr__(self, "fetch_hosts", tuple(self.fetch_hosts))
+            _check_hosts(self.fetch_hosts)
         for name in ("fetch_seconds", "presign_seconds", "max_original_bytes"):
             value = getattr(self, name)
             if not (value > 0 and math.isfinite(value)):
                 raise ValueError(f"{name} must be above 0, not {value!r}")
+        if self.fetch_seconds > _DAY:
+            raise ValueError(f"fetch_seconds must be a day ({_DAY}) at most, not {self.fetch_seconds!r}")
+
+
+def _check_hosts(hosts: tuple[str, ...]) -> None:
+    if not hosts:
+        raise ValueError("fetch_hosts names no host; leave it out for any public one")
+    for each in hosts:
+        # One colon is a port's, more are an IPv6 address's.
+        if not isinstance(each, str) or not _HOST.fullmatch(each) or each.count(":") == 1 or "]:" in each:
+            raise ValueError(
+                "fetch_hosts must hold hosts such as 'images.example.com', '.example.com' or '10.0.0.7',"
+                f" without scheme, port, path or wildcards, not {each!r}"
+            )
 
 
 @dataclass(frozen=True)

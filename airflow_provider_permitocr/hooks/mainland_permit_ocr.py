@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tencentcloud.ocr.v20181119.ocr_client import OcrClient
 
     from airflow_provider_permitocr.core.image_loader import ImageLoader
+    from airflow_provider_permitocr.images.download import Downloader
     from airflow_provider_permitocr.tencent.client import MainlandPermitClient
     from airflow_provider_permitocr.tencent.options import ClientOptions
 
@@ -105,6 +106,8 @@ class MainlandPermitOcrHook(BaseHook):
     def image_loader(self) -> ImageLoader:
         """Return what loads and checks images.
 
+        With ``Images(fetch_images=True)`` it keeps connections: ``close`` ends them.
+
         :raises ConfigurationError: naming the field of the connection to change, or the extra to install.
         """
         from airflow_provider_permitocr.core.image_loader import ImageLoader
@@ -117,6 +120,7 @@ class MainlandPermitOcrHook(BaseHook):
         return ImageLoader(
             max_base64_bytes=self.client_options.site.max_base64_bytes,
             ret_profile=self._ret_profile,
+            download=self._downloader.read if self._images.fetch_images else None,
             read_stored=ObjectStorage(conn_id, cos_conn_id=self.tencentcloud_conn_id).read,
             presign=presign_with(self._images, self.tencentcloud_conn_id),
             convert=converter.convert if converter else None,
@@ -211,6 +215,13 @@ class MainlandPermitOcrHook(BaseHook):
         except ConfigurationError as error:
             return False, str(error)
 
+    def close(self) -> None:
+        """Close the connections that it keeps; what is used after that opens new ones."""
+        self.__dict__.pop("_kept_loader", None)
+        for name in ("_kept_client", "_downloader"):
+            if (kept := self.__dict__.pop(name, None)) is not None:
+                kept.close()
+
     def _outcomes(self, rows: Iterable[ImageRow]) -> Iterator[Outcome]:
         stop = threading.Event()
         recognizer = Recognizer(
@@ -226,6 +237,12 @@ class MainlandPermitOcrHook(BaseHook):
     @cached_property
     def _limiter(self) -> RateLimiter:
         return RateLimiter(self.run_options().pace)
+
+    @cached_property
+    def _downloader(self) -> Downloader:
+        from airflow_provider_permitocr.images.download import Downloader
+
+        return Downloader(self._images)
 
     @cached_property
     def _kept_loader(self) -> ImageLoader:

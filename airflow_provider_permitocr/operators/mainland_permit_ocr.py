@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -202,7 +203,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         shard = _shard(self.shard)
         options = hook.run_options(self.pool_slots, phase=shard.phase if shard else None)
         options = replace(options, batch=self.batch, max_tries=self.max_tries)
-        with hook.client() as client, SqlEngines() as engines:
+        with closing(hook), hook.client() as client, SqlEngines() as engines:
             pipeline = Pipeline(
                 SqlImageSource(
                     engines.of(self.source.conn_id),

@@ -61,3 +61,38 @@ def test_by_default_the_number_in_flight_is_bounded(max_per_second: float) -> No
 
 def test_the_number_in_flight_can_be_chosen() -> None:
     assert Pace(20, max_at_once=3).at_once == 3
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("http://images.example.com", "images.example.com/", "images.example.com:8080", "[::1]:80"),
+        *("10.0.0.0/8", "*.example.com", "me@images.example.com", "a, b", "", "a.example?", None, 7),
+    ],
+)
+def test_what_is_no_bare_host_is_refused_before_it_could_settle_a_list(host: Any) -> None:
+    with pytest.raises(ValueError, match=r"fetch_hosts must hold hosts such as"):
+        Images(fetch_hosts=("images.example.com", host))
+
+
+def test_hosts_are_a_list_that_is_not_empty() -> None:
+    hosts = [
+        "images.example.com",
+        ".example.com",
+        "10.0.0.7",
+        "::1",
+        "[fd00::7]",
+        "bücher.example",
+        "intranet",
+    ]
+    assert Images(fetch_hosts=hosts).fetch_hosts == tuple(hosts)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="names no host"):
+        Images(fetch_hosts=())
+    with pytest.raises(ValueError, match="not one text"):
+        Images(fetch_hosts="images.example.com")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seconds", [0, -1, NAN, INFINITE, 86_401])
+def test_time_for_a_download_is_more_than_nothing_and_no_more_than_a_day(seconds: float) -> None:
+    with pytest.raises(ValueError, match="fetch_seconds must be"):
+        Images(fetch_seconds=seconds)

@@ -6,8 +6,11 @@ import base64
 import socket
 import threading
 from contextlib import suppress
+from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
+
+_OF_THE_HOP = {"Connection", "Content-Length", "Transfer-Encoding"}
 
 
 class Proxy:
@@ -59,8 +62,12 @@ class Proxy:
         with self._open(url.netloc) as onwards:
             onwards.sendall("\r\n".join([first, *lines, "", ""]).encode())
             onwards.sendall(connection.body(head))
-            answer = b"".join(iter(lambda: onwards.recv(65536), b""))
-        connection.send(answer.replace(b"HTTP/1.0", b"HTTP/1.1", 1))
+            response = HTTPResponse(onwards)
+            response.begin()
+            body = response.read()
+        kept = [f"{name}: {value}" for name, value in response.getheaders() if name not in _OF_THE_HOP]
+        answer = [f"HTTP/1.1 {response.status} As It Came", *kept, f"Content-Length: {len(body)}", "", ""]
+        connection.send("\r\n".join(answer).encode() + body)
 
     def _open(self, target: str) -> socket.socket:
         host, _, port = self.hosts.get(target, target).partition(":")

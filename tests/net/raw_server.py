@@ -25,7 +25,9 @@ class Connection:
     def head(self) -> list[str]:
         """Read a request's first line and headers; none at the end of the connection."""
         lines = iter(self.file.readline, b"")
-        return [line.decode().rstrip() for line in iter(lambda: next(lines, b"\r\n"), b"\r\n")]
+        return [
+            line.decode(errors="replace").rstrip() for line in iter(lambda: next(lines, b"\r\n"), b"\r\n")
+        ]
 
     def body(self, head: list[str]) -> bytes:
         """Read the rest of a request."""

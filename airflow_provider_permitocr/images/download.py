@@ -1,0 +1,196 @@
+"""Downloads images: bounded in time and size, and from nowhere that the user has not opened."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_permitocr import __version__
+from airflow_provider_permitocr.core.errors import ImageRejectedError, ImageUnavailableError
+from airflow_provider_permitocr.core.options import Images
+from airflow_provider_permitocr.images.host_rules import HostRules
+from airflow_provider_permitocr.images.http_url import HttpUrl, read_url
+from airflow_provider_permitocr.net.connection_pool import (
+    is_forwarded,
+    pool_manager,
+    proxy_and_authorities,
+    tls_context,
+)
+from airflow_provider_permitocr.net.guarded_connection import AddressRefusedError, bounded, guarded
+from airflow_provider_permitocr.net.network_faults import reason
+from airflow_provider_permitocr.net.silence import silenced
+from airflow_provider_permitocr.net.timed_connection import (
+    TimedOutError,
+    TimeLimits,
+    seconds_left,
+    within,
+)
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+_MOST_REDIRECTS: Final = 5
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_CODES: Final = {
+    401: "ImageAccessDenied",
+    403: "ImageAccessDenied",
+    404: "ImageNotFound",
+    410: "ImageNotFound",
+}
+#: Of a redirect's own body; with more of it, another connection is the smaller expense.
+_READ_OF_REDIRECT: Final = 16 * 1024
+#: Hosts, and connections of each, that are kept for reuse: in all no more than a process may have open.
+_HOSTS_KEPT: Final = 8
+_CONNECTIONS_KEPT: Final = 32
+#: No compression is asked for: an image is compressed already.
+_HEADERS: Final = {"Accept": "*/*", "User-Agent": f"airflow_provider_permitocr/{__version__}"}
+
+
+class Downloader:
+    """Downloads images over HTTP and HTTPS, from any number of threads, which share its connections.
+
+    No cookies, no credentials of netrc files. Its errors and the log, at any level, tell nothing of the URL,
+    its host included, as that is a value of the image list.
+
+    Proxies and certificate authorities are those of the environment. What a host's name leads to is known to
+    the proxy alone, where there is one: on this side of it names, and addresses in URLs, are all that can be
+    checked.
+
+    :raises ConfigurationError: when the certificate authorities cannot be read.
+    """
+
+    def __init__(self, options: Images) -> None:
+        self._rules = HostRules(options.fetch_hosts)
+        self._limits = TimeLimits(options.fetch_seconds, options.fetch_seconds)
+        self._tls = tls_context(proxy_and_authorities("https://any.host/")[1])
+        self._managers: dict[str, PoolManager] = {}
+        self._lock = threading.Lock()
+
+    def read(self, url: str, max_bytes: int) -> bytes:
+        """Download what is at a URL, redirects followed, in ``fetch_seconds`` at most.
+
+        Looking up a host's name cannot be timed; the system's resolver has its own limit.
+
+        :param max_bytes: no more than one byte above this is read, which tells that there are more.
+        :raises ImageRejectedError: when no image can be downloaded from there, ever: ``ImageHostRefused``,
+            ``ImageReferenceUnknown``.
+        :raises ImageUnavailableError: when none came: ``ImageNotFound``, ``ImageAccessDenied``,
+            ``ImageDownloadFailed``.
+        :raises ConfigurationError: when the environment's proxy cannot be used.
+        """
+        from urllib3.exceptions import HTTPError
+
+        try:
+            with silenced(), within(self._limits):
+                return self._follow(_listed(url), max_bytes)
+        except AddressRefusedError:
+            raise _refused() from None
+        except TimedOutError:
+            seconds = self._limits.whole_call
+            raise _failed(f"not all of it came within {seconds:g} s (Images(fetch_seconds=...))") from None
+        except (HTTPError, OSError) as error:
+            raise _failed(f"no whole answer from its server: {reason(error)}") from None
+
+    def close(self) -> None:
+        """Close all connections that are not in use, and those in use once their download ends."""
+        with self._lock:
+            for each in self._managers.values():
+                each.clear()
+
+    def _follow(self, url: HttpUrl, max_bytes: int) -> bytes:
+        for _ in range(_MOST_REDIRECTS + 1):
+            if not self._rules.permits_host(url.host):
+                raise _refused()
+            with self._response(url) as response:
+                location = response.headers.get("Location")
+                if response.status not in _REDIRECTS or location is None:
+                    return _content(response, max_bytes)
+                url = _redirected(url, location)
+                response.read(_READ_OF_REDIRECT, decode_content=False)
+        raise _failed(f"it was redirected more than {_MOST_REDIRECTS} times")
+
+    @contextmanager
+    def _response(self, url: HttpUrl) -> Iterator[BaseHTTPResponse]:
+        from urllib3.exceptions import ProtocolError
+
+        try:
+            response = self._send(url)
+        except ProtocolError as error:
+            if not any(isinstance(each, ConnectionError) for each in error.args):
+                raise
+            # Most likely the server closed a kept connection just when it was used again.
+            response = self._send(url)
+        try:
+            yield response
+        finally:
+            # Closes the connection, unless all was read: then it is back in the pool already.
+            response.close()
+            response.release_conn()
+
+    def _send(self, url: HttpUrl) -> BaseHTTPResponse:
+        from urllib3 import Timeout
+
+        pool = self._manager(url).connection_from_host(url.host, url.port, url.scheme)
+        return pool.urlopen(
+            "GET",
+            url.whole if is_forwarded(pool, url.scheme) else url.target,
+            headers=_HEADERS,
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            # For what connects by itself, which is a proxy's connection; all else has ``within``.
+            timeout=Timeout(connect=seconds_left(), read=seconds_left()),
+            preload_content=False,
+        )
+
+    def _manager(self, url: HttpUrl) -> PoolManager:
+        proxy, _ = proxy_and_authorities(url.origin)
+        with self._lock:
+            if proxy not in self._managers:
+                self._managers[proxy] = pool_manager(
+                    proxy,
+                    self._tls,
+                    hosts=_HOSTS_KEPT,
+                    kept=_CONNECTIONS_KEPT,
+                    # Through a proxy the peer is the proxy.
+                    derive=bounded if proxy else guarded(self._rules.permits_address),
+                )
+            return self._managers[proxy]
+
+
+def _content(response: BaseHTTPResponse, max_bytes: int) -> bytes:
+    if response.status != 200:
+        code = _CODES.get(response.status, "ImageDownloadFailed")
+        raise ImageUnavailableError(code, f"the image's server answered with HTTP status {response.status}")
+    return response.read(max_bytes + 1, decode_content=True)
+
+
+def _listed(url: str) -> HttpUrl:
+    try:
+        return read_url(url)
+    except ValueError as error:
+        raise ImageRejectedError("ImageReferenceUnknown", f"the image's URL {error}") from None
+
+
+def _redirected(url: HttpUrl, location: str) -> HttpUrl:
+    try:
+        target = url.joined(location)
+    except ValueError as error:
+        raise _failed(f"it was redirected to a URL that {error}") from None
+    if (url.scheme, target.scheme) == ("https", "http"):
+        raise _failed("it was redirected from https to http")
+    return target
+
+
+def _refused() -> ImageRejectedError:
+    return ImageRejectedError(
+        "ImageHostRefused",
+        "the URL, or one that it redirects to, is of a host that images are not downloaded from; hosts within"
+        " your network, and all where there is a list of them, have to be named in Images(fetch_hosts=...)",
+    )
+
+
+def _failed(why: str) -> ImageUnavailableError:
+    return ImageUnavailableError("ImageDownloadFailed", f"the image could not be downloaded: {why}")

@@ -1,0 +1,72 @@
+"""Which addresses a value of a table may lead to: it is no more to be trusted than a stranger is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final, TypeAlias
+
+Address: TypeAlias = IPv4Address | IPv6Address
+
+#: Reached under no circumstances: no image is there, but a cloud hands out credentials.
+_NEVER: Final = tuple(
+    ip_network(each)
+    for each in (
+        "0.0.0.0/8",  # this machine, on Linux
+        "169.254.0.0/16",  # link-local, where most clouds have their metadata
+        "224.0.0.0/4",  # multicast
+        "255.255.255.255/32",
+        "::/128",
+        "fe80::/10",
+        "ff00::/8",
+        "100.100.100.200/32",  # metadata of Alibaba Cloud
+        "168.63.129.16/32",  # Azure's wire server
+        "192.0.0.192/32",  # metadata of Oracle Cloud at Work
+        "fd00:ec2::254/128",  # metadata of AWS
+        "fd20:ce::254/128",  # metadata of Google Cloud
+    )
+)
+#: All that IANA has given out for the public internet (RFC 4291, section 2.4).
+_GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
+#: RFC 6052: a gateway makes of these the IPv4 address in their last four bytes.
+_NAT64: Final = IPv6Network("64:ff9b::/96")
+
+
+def may_be_reached(address: Address) -> bool:
+    """Tell whether an address is none of a cloud's metadata, link-local, multicast or unspecified ones."""
+    return not any(each in network for each in _meant(address) for network in _NEVER)
+
+
+def is_public(address: Address) -> bool:
+    """Tell whether an address belongs to the public internet, and so does every one that is wrapped in it."""
+    *_, innermost = _meant(address)
+    if isinstance(innermost, IPv6Address) and innermost not in _GLOBAL_UNICAST:
+        return False
+    return innermost.is_global and may_be_reached(address)
+
+
+def literal_address(host: str) -> Address | None:
+    """Read a host that is an address, in every spelling that a resolver takes: ``127.1``, ``0x7f000001`` …
+
+    :return: None for a name.
+    """
+    import socket
+
+    try:
+        return ip_address(host)
+    except ValueError:
+        pass
+    try:
+        return IPv4Address(socket.inet_aton(host))
+    except (OSError, UnicodeError, ValueError):
+        return None
+
+
+def _meant(address: Address) -> Iterator[Address]:
+    """Yield an address, and the IPv4 address that a gateway or the system makes of it, if any."""
+    yield address
+    if isinstance(address, IPv6Address):
+        if address in _NAT64:
+            yield IPv4Address(int(address) & 0xFFFFFFFF)
+        elif wrapped := address.ipv4_mapped or address.sixtofour:
+            yield wrapped

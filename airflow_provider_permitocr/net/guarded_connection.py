@@ -1,0 +1,104 @@
+"""Timed connections that are made to permitted addresses alone, whatever their host's name leads to.
+
+Connecting is within the time of the whole call here, from the first address tried to the handshake of TLS.
+
+The name is looked up once and what it leads to is what is connected to, so that a resolver which answers
+differently a moment later (DNS rebinding) gains nothing. Names of hosts appear in no error.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any, Final
+
+from airflow_provider_permitocr.net.address_rules import Address
+from airflow_provider_permitocr.net.timed_connection import seconds_left, timed
+
+#: Until one of a host's addresses has to answer; the others are tried after that.
+_CONNECT_SECONDS: Final = 5.0
+
+
+class AddressRefusedError(Exception):
+    """A name leads to no address that may be reached; nothing was sent.
+
+    Not an ``OSError``: urllib3 would take it for a fault of the network.
+    """
+
+
+def bounded(connection_class: type[Any]) -> type[Any]:
+    """Derive a class of urllib3's timed connections whose connecting keeps to ``within`` too.
+
+    A proxy is taken at its word: each of its answers to a wish for a tunnel has the time that is left.
+    """
+    return type("BoundedConnection", (_BoundedConnection, timed(connection_class)), {})
+
+
+def guarded(permits: Callable[[Address], bool]) -> Callable[[type[Any]], type[Any]]:
+    """Return what derives a class of bounded connections to permitted addresses alone."""
+
+    def derive(connection_class: type[Any]) -> type[Any]:
+        members = {"permits": staticmethod(permits)}
+        return type("GuardedConnection", (_GuardedConnection, bounded(connection_class)), members)
+
+    return derive
+
+
+class _BoundedConnection:
+    sock: Any
+
+    def _new_conn(self) -> socket.socket:
+        sock: socket.socket = super()._new_conn()  # type: ignore[misc]
+        sock.settimeout(seconds_left())
+        return sock
+
+    def _tunnel(self) -> None:
+        super()._tunnel()  # type: ignore[misc]
+        self.sock.settimeout(seconds_left())
+
+
+class _GuardedConnection:
+    permits: Callable[[Address], bool]
+    host: str
+    port: int
+    socket_options: Any
+
+    def _new_conn(self) -> socket.socket:
+        permitted = [each for each in self._looked_up() if self.permits(each)]
+        if not permitted:
+            raise AddressRefusedError
+        sock = self._connected(permitted)
+        # Where the whole program's sockets are led elsewhere, the peer is another than was asked for.
+        if not self.permits(ip_address(sock.getpeername()[0])):
+            sock.close()
+            raise AddressRefusedError
+        sock.settimeout(seconds_left())
+        return sock
+
+    def _looked_up(self) -> list[Address]:
+        from urllib3.exceptions import NameResolutionError
+        from urllib3.util.connection import allowed_gai_family
+
+        try:
+            found = socket.getaddrinfo(self.host, self.port, allowed_gai_family(), socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            raise NameResolutionError("", self, error) from error  # type: ignore[arg-type]
+        return [ip_address(each[4][0]) for each in found]
+
+    def _connected(self, addresses: list[Address]) -> socket.socket:
+        from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+        from urllib3.util.connection import create_connection
+
+        for number, address in enumerate(addresses, start=1):
+            seconds = min(seconds_left(), _CONNECT_SECONDS)
+            try:
+                return create_connection(
+                    (str(address), self.port), seconds, socket_options=self.socket_options
+                )
+            except OSError as error:
+                if number < len(addresses):
+                    continue
+                kind = ConnectTimeoutError if isinstance(error, TimeoutError) else NewConnectionError
+                raise kind(self, error) from error  # type: ignore[arg-type]
+        raise AssertionError("there is at least one address")

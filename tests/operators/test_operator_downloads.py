@@ -1,0 +1,82 @@
+"""Images behind URLs that the API cannot see into: the worker downloads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_permitocr.core.options import Images
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+
+Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]
+FROM_HERE = Images(fetch_images=True, fetch_hosts=("127.0.0.1",))
+
+
+@pytest.fixture(autouse=True)
+def environment(clean_environment: pytest.MonkeyPatch) -> None:
+    """Nothing of the machine's own proxies."""
+
+
+def test_images_of_named_hosts_are_downloaded_by_the_worker_and_all_others_refused(
+    execute: Callable[..., dict[str, Any]],
+    connected: RunningEmulator,
+    image_list: Callable[..., list[Specimen]],
+    permits: Permits,
+    serve_image: Callable[[bytes], str],
+    draw: Callable[..., Specimen],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level("DEBUG")
+    specimens = [draw(seed=seed) for seed in range(3)]
+    urls = [f"{serve_image(each.image)}?q-signature=0123456789abcdef" for each in specimens]
+    further = [{"image_id": f"url{number}", "image": url} for number, url in enumerate(urls)]
+    further += [
+        {"image_id": "gone", "image": urls[0].replace("?", "gone?")},
+        {"image_id": "metadata", "image": "http://169.254.169.254/latest/meta-data/"},
+        {"image_id": "elsewhere", "image": urls[0].replace("127.0.0.1", "localhost")},
+    ]
+    image_list(0, further)
+
+    summary = execute(images=FROM_HERE)
+
+    rows = permits()
+    assert [rows[f"url{number}", "FRONT"]["name"] for number in range(3)] == [
+        each.fields["Name"] for each in specimens
+    ]
+    ends = {
+        key: (rows[key, "FRONT"]["status"], rows[key, "FRONT"]["error_code"])
+        for key in ("gone", "metadata", "elsewhere")
+    }
+    assert ends == {
+        "gone": ("retry", "ImageNotFound"),
+        "metadata": ("rejected", "ImageHostRefused"),
+        "elsewhere": ("rejected", "ImageHostRefused"),
+    }
+    assert summary["calls"] == 3
+    messages = "".join(str(row["error_message"]) for row in rows.values())
+    # Airflow prints a task's own log, past caplog.
+    said = caplog.text + "".join(capfd.readouterr()) + messages
+    assert not [each for each in ("q-signature", "169.254", "meta-data") if each in said]
+
+
+def test_without_fetch_images_the_api_is_given_the_url(
+    connected: RunningEmulator, serve_image: Callable[[bytes], str], front: Specimen
+) -> None:
+    url = serve_image(front.image)
+    assert MainlandPermitOcrHook().recognize(url)["image_bytes"] is None
+    downloaded = MainlandPermitOcrHook(images=FROM_HERE).recognize(url)
+    assert downloaded["image_bytes"] == len(front.image)
+
+
+def test_hook_that_was_closed_connects_anew(
+    connected: RunningEmulator, serve_image: Callable[[bytes], str], front: Specimen
+) -> None:
+    hook = MainlandPermitOcrHook(images=FROM_HERE, max_per_second=100)
+    for _ in range(2):
+        assert hook.recognize(serve_image(front.image))["status"] == "recognized"
+        hook.close()
