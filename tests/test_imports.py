@@ -16,7 +16,6 @@ import airflow_provider_permitocr
 NAME = airflow_provider_permitocr.__name__
 PACKAGE = Path(airflow_provider_permitocr.__file__).parent
 PARTS = {
-PARTS = {
     *("core", "net", "images", "files", "tencent", "sql", "hooks", "filesystems"),
     *("operators", "links", "plugins", "emulator", "cli"),
 }

@@ -132,7 +132,7 @@ def test_two_hundred_mixed_images_give_the_same_rows_in_all_databases(
             fill(mixed)
             run("references", Images(), "key")
             run("blobs", Images(shrink_oversized=True), "key")
-            run("downloads", Images(fetch_images=True, fetch_hosts=["127.0.0.1"]), "key")
+            run("downloads", Images(fetch_images=True, fetch_hosts=("127.0.0.1",)), "key")
             found[kind] = results()
 
     rows = found["postgresql"]
