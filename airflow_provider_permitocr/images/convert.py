@@ -9,7 +9,6 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Final
 
 from airflow_provider_permitocr.core.errors import (
@@ -68,18 +67,26 @@ class ImageConverter:
 
 
 def find_converter(*, required: bool = False) -> ImageConverter | None:
-    """Return a converter if Pillow is installed, without importing it.
+    """Return a converter if Pillow is installed.
 
     :param required: the user has asked for what cannot be done without.
     :raises ConfigurationError: naming the extra to install, where it is required and missing.
     """
-    if find_spec("PIL") is not None:
-        # At DEBUG, Pillow prints the metadata of images, which say where and when they were taken.
-        logging.getLogger("PIL").setLevel(logging.INFO)
-        return ImageConverter()
-    if required:
-        raise ConfigurationError(f"Images(shrink_oversized=True) needs Pillow: install {EXTRA}")
-    return None
+    try:
+        import PIL  # noqa: F401 (its version alone; what is heavy comes with the first image)
+    except ImportError:
+        if required:
+            raise ConfigurationError(f"Images(shrink_oversized=True) needs Pillow: install {EXTRA}") from None
+        return None
+    _keep_metadata_out_of_the_log()
+    return ImageConverter()
+
+
+def _keep_metadata_out_of_the_log() -> None:
+    """Cap Pillow's loggers: at DEBUG they print where, when and by whom an image was taken."""
+    logger = logging.getLogger("PIL")
+    if logger.level < logging.INFO:
+        logger.setLevel(logging.INFO)
 
 
 def _anew(

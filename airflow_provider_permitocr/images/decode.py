@@ -40,7 +40,9 @@ def decode(image: bytes, image_format: str) -> Image.Image:
         if opened.width * opened.height > MAX_DECODED_PIXELS:
             opened.draft(None, (opened.width // 2, opened.height // 2))
         check_dimensions(opened.width, opened.height, MAX_DECODED_PIXELS)
-        picture = _flat(ImageOps.exif_transpose(opened))
+        opened.load()
+        ImageOps.exif_transpose(opened, in_place=True)
+        picture = _flat(opened)
     # Saving would write what it finds here: comments, a color profile, transparency.
     picture.info = {}
     return picture

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import random
+import sys
+from io import BytesIO
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from airflow_provider_permitocr.core.errors import ConfigurationError, ImageRejectedError
+from airflow_provider_permitocr.core.models import ImageRow
+from airflow_provider_permitocr.core.options import Images
+from airflow_provider_permitocr.emulator.images import check_image
+from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+from conftest import SetConnection
+
+
+@pytest.fixture(autouse=True)
+def _connected(set_connection: SetConnection) -> None:
+    set_connection("tencentcloud_default", conn_type="tencentcloud", login="AKIDexample", password="key")
+
+
+def saved(picture: Image.Image, image_format: str, **options: Any) -> bytes:
+    file = BytesIO()
+    picture.save(file, image_format, **options)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def oversized() -> bytes:
+    noise = random.Random("noise").randbytes(3 * 2000 * 1400)
+    return saved(Image.frombytes("RGB", (2000, 1400), noise), "PNG", compress_level=0)
+
+
+def test_with_the_extra_installed_foreign_formats_are_converted_unasked() -> None:
+    request = (
+        MainlandPermitOcrHook().image_loader().request(ImageRow("k", saved(Image.new("L", (64, 48)), "WEBP")))
+    )
+    assert request.image
+    check_image(request.image, "intl")
+    assert (request.facts.image_format, request.facts.prepared) == ("WEBP", "converted from WEBP")
+
+
+def test_oversized_images_are_rejected_unless_shrinking_is_asked_for(oversized: bytes) -> None:
+    with pytest.raises(ImageRejectedError, match="shrink_oversized=True") as caught:
+        MainlandPermitOcrHook().image_loader().request(ImageRow("k", oversized))
+    assert caught.value.code == "ImageTooLarge"
+
+
+def test_oversized_images_are_shrunk_where_that_is_asked_for(oversized: bytes) -> None:
+    hook = MainlandPermitOcrHook(images=Images(shrink_oversized=True))
+    request = hook.image_loader().request(ImageRow("k", oversized))
+    assert request.image
+    check_image(request.image, "intl")
+    assert (request.facts.prepared or "").startswith("shrunk from 2000x1400, 8,40")
+
+
+def test_shrinking_without_the_extra_stops_before_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    hook = MainlandPermitOcrHook(images=Images(shrink_oversized=True))
+    with pytest.raises(ConfigurationError, match=r"airflow_provider_permitocr\[images\]"):
+        hook.image_loader()
+    assert MainlandPermitOcrHook().image_loader()
