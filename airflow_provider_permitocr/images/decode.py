@@ -11,8 +11,8 @@ from PIL import Image, ImageOps
 from airflow_provider_permitocr.core.errors import ImageRejectedError
 from airflow_provider_permitocr.core.image_format import check_dimensions
 
-#: Most pixels of a picture in memory: 200 MB as RGB. The largest cameras of phones in common use make 50
-#: million; a JPEG may have more, as it can be decoded at a half of its size.
+#: Most pixels of a picture in memory, four bytes each in Pillow: 256 MB. The largest cameras of phones in
+#: common use make 50 million; a JPEG may have more, as it can be decoded at a half of its size.
 MAX_DECODED_PIXELS: Final = 64_000_000
 #: A card is 85 mm wide, so it has 1,000 pixels, which is what reading takes.
 _PDF_DPI: Final = 300
@@ -119,9 +119,10 @@ def _flat(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith(_DEEP_MODES):
         return _stretched(picture)
     if "A" in picture.getbands() or "a" in picture.getbands() or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
+        layer = picture if picture.mode == "RGBA" else picture.convert("RGBA")
+        white = Image.new("RGB", layer.size, "white")
+        white.paste(layer, mask=layer.getchannel("A"))
+        return white
     return picture if picture.mode in ("1", "L", "RGB") else picture.convert("RGB")
 
 
