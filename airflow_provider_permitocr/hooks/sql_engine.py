@@ -30,9 +30,12 @@ def sql_engine(conn_id: str) -> Engine:
             f"connection {conn_id!r} is of type {getattr(hook, 'conn_type', 'unknown')!r}, which is no SQL"
             " database; name another connection in conn_id"
         )
+    from airflow_provider_permitocr.sql.quoting import quote_reserved_words
+
     # An error or a log line never shows the values of a statement; a connection that was closed while
     # the calls went on is replaced unnoticed.
     engine: Engine = hook.get_sqlalchemy_engine({"hide_parameters": True, "pool_pre_ping": True})
+    quote_reserved_words(engine)
     return engine
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 
+T = TypeVar("T")
 Change = Callable[[sa.Connection], None]
 
 _ATTEMPTS: Final = 6
+_REFUSALS: Final = 3
 _FIRST_WAIT_SECONDS: Final = 0.05
 #: Servers that call a statement which they refuse an operational error: a right or a database that is
 #: missing, and a server that is read-only.
@@ -35,22 +37,40 @@ def carry_out(
     :param wanted: looks what is left to change.
     :raises SQLAlchemyError: when the database refuses them for another reason.
     """
-    changes = _ask(engine, wanted)
     for attempt in range(1, _ATTEMPTS + 1):
-        if not changes:
-            return
         try:
+            with engine.connect() as connection:
+                changes = wanted(connection)
+            if not changes:
+                return
             with engine.begin() as connection:
                 for change in changes:
                     change(connection)
             return
         except SQLAlchemyError as error:
-            left = _ask(engine, wanted)
-            if left and (attempt == _ATTEMPTS or (is_refusal(error) and len(left) == len(changes))):
+            # DuckDB refuses a table that another task has made before it lets anybody see it.
+            if attempt >= (_REFUSALS if is_refusal(error) else _ATTEMPTS):
                 raise
-            changes = left
-        if changes:
-            sleep(_FIRST_WAIT_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311
+        _wait(attempt, sleep)
+
+
+def patiently(do: Callable[[], T], *, sleep: Callable[[float], None] = time.sleep) -> T:
+    """Do something again where the database is busy, for instance with changes that another task makes.
+
+    :raises SQLAlchemyError: when it is refused, or busy for too long.
+    """
+    for attempt in range(1, _ATTEMPTS):
+        try:
+            return do()
+        except SQLAlchemyError as error:
+            if is_refusal(error):
+                raise
+        _wait(attempt, sleep)
+    return do()
+
+
+def _wait(attempt: int, sleep: Callable[[float], None]) -> None:
+    sleep(_FIRST_WAIT_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311
 
 
 def is_refusal(error: SQLAlchemyError) -> bool:
@@ -130,8 +150,3 @@ def replace_view(connection: sa.Connection, view: sa.TableClause, select: sa.Sel
     if drops:
         connection.execute(_DropView(view))
     connection.execute(CreateView(view, select, replaces=not drops))
-
-
-def _ask(engine: sa.Engine, wanted: Callable[[sa.Connection], Sequence[Change]]) -> Sequence[Change]:
-    with engine.connect() as connection:
-        return wanted(connection)

@@ -98,9 +98,11 @@ def found_columns(
     except NoSuchTableError:
         return None
     collations = _collations(connection, name, schema)
+    # SQLAlchemy reads MySQL's own statement, and leaves the quotes within names doubled.
+    quote = "``" if connection.dialect.name in ("mysql", "mariadb") else "`"
     return [
         FoundColumn(
-            column["name"],
+            column["name"].replace(quote, "`"),
             column["type"],
             bool(column["nullable"] or column.get("default") is not None or _is_made(column)),
             collations.get(column["name"].lower()) or getattr(column["type"], "collation", None),

@@ -40,10 +40,12 @@ class ExistingTable:
     """What matters of a result table that is there.
 
     :param missing: columns of the result that it lacks.
+    :param present: columns of the result that it has.
     :param without_zone: columns of times that it keeps without a time zone.
     """
 
     missing: tuple[Column, ...]
+    present: tuple[Column, ...]
     without_zone: frozenset[str]
 
 
@@ -78,9 +80,7 @@ def examine(
     _require_no_others(described, found, [folded(dialect.name, column.name) for column in columns])
     _require_key(described, connection, name, schema)
     zoneless = (column.name for column, has in present.items() if is_without_zone(column, has, dialect))
-    existing = ExistingTable(missing, frozenset(zoneless))
-    _require_rights(described, connection, list(present))
-    return existing
+    return ExistingTable(missing, tuple(present), frozenset(zoneless))
 
 
 def _require_columns(described: ResultTable, missing: Sequence[Column]) -> None:
@@ -143,8 +143,12 @@ def _require_key(described: ResultTable, connection: sa.Connection, name: str, s
         )
 
 
-def _require_rights(described: ResultTable, connection: sa.Connection, columns: Sequence[Column]) -> None:
-    """Try on no row what will be done: every database then looks at the rights, and changes nothing."""
+def require_rights(described: ResultTable, connection: sa.Connection, columns: Sequence[Column]) -> None:
+    """Try on no row what will be done: every database then looks at the rights, and changes nothing.
+
+    :param columns: of the result that the table has.
+    :raises TargetError: naming the right that is missing.
+    """
     table = result_table(described.table, columns, mode=described.mode)
     none = sa.select(*table.c).where(_NOTHING)
     others = {column.name: column for column in table.c if not column.primary_key}

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from airflow_provider_permitocr.core.columns import COLUMNS, Column
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.models import Previous, RowKey
-from airflow_provider_permitocr.sql.changes import Change, add_column, carry_out, is_refusal
+from airflow_provider_permitocr.sql.changes import Change, add_column, carry_out, is_refusal, patiently
 from airflow_provider_permitocr.sql.documents_view import DocumentsView
 from airflow_provider_permitocr.sql.errors import (
     DatabaseError,
@@ -21,7 +21,7 @@ from airflow_provider_permitocr.sql.errors import (
     keep_rows_out_of_the_log,
 )
 from airflow_provider_permitocr.sql.known_rows import known_rows
-from airflow_provider_permitocr.sql.result_check import ExistingTable, examine
+from airflow_provider_permitocr.sql.result_check import ExistingTable, examine, require_rights
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.tables import ResultTable, split_schema
 from airflow_provider_permitocr.sql.upsert import upsert
@@ -75,14 +75,18 @@ class SqlResultTarget:
         return self._existing() is not None
 
     def _existing(self) -> ExistingTable | None:
-        doing = f"looking at the result table {self._described.table!r}"
-        with database_errors(doing):
+        with database_errors(f"looking at the result table {self._described.table!r}"):
             if self._view:
                 self._view.check()
-            with self._engine.connect() as connection:
-                existing = examine(connection, self._described, self._columns)
+            existing = patiently(self._examine)
             if existing is None:
                 self._require_right_to_create(split_schema(self._described.table)[0])
+            return existing
+
+    def _examine(self) -> ExistingTable | None:
+        with self._engine.connect() as connection:
+            if existing := examine(connection, self._described, self._columns):
+                require_rights(self._described, connection, existing.present)
             return existing
 
     def _describe(self, without_zone: Collection[str] = ()) -> sa.Table:

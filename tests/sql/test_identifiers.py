@@ -21,10 +21,13 @@ FrameOf = Callable[..., pd.DataFrame]
 Fill = Callable[..., sa.Table]
 Read = Callable[..., list[ImageRow]]
 
-#: What PostgreSQL and SQLite take as a name, between quotes; a dot separates schema and table here.
+#: What all the databases take as a name, between quotes; a dot separates schema and table here. MariaDB takes
+#: neither a blank at the end nor what UTF-16 has no single unit for.
 _NAMES = st.text(
-    st.characters(exclude_characters="\x00.", exclude_categories=["Cs"]), min_size=1, max_size=12
-)
+    st.characters(exclude_characters="\x00.", exclude_categories=["Cs"], max_codepoint=0xFFFF),
+    min_size=1,
+    max_size=12,
+).filter(lambda name: name == name.rstrip())
 _AWKWARD = ("select", "User", "a b", 'a"b', "a'b", "a;b--", "a%b", "a%(b)", ":a", "a[b]", "表", "a`b", "\\")
 #: SQLAlchemy 2.0 itself takes it for a parameter on SQLite, where 2.1 does not.
 _LIKE_A_PARAMETER = "a%(b)s"

@@ -66,7 +66,7 @@ def mix_images(directory: Path, *, by_url: Put, in_stores: list[Put]) -> MixedIm
     file = _file_writer(directory)
     kinds: list[Put] = [
         by_url,
-        lambda image: file(image),
+        file,
         lambda image: Path(file(image)).as_uri(),
         lambda image: base64.b64encode(image).decode(),
         lambda image: base64.encodebytes(image).decode(),
