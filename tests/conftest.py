@@ -131,7 +131,7 @@ def _drop_mariadb_databases(connection: sa.Connection, name: str) -> None:
         with suppress(sa.exc.OperationalError):  # it ended by itself
             connection.execute(sa.text(f"KILL {session:d}"))
     for database in connection.execute(sa.text(_MARIADB_DATABASES), databases).scalars():
-        connection.execute(sa.text(f"DROP DATABASE `{database}`"))
+        connection.execute(sa.schema.DropSchema(database))
 
 
 @pytest.fixture(scope="session")

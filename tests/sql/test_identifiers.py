@@ -61,13 +61,24 @@ def test_result_table_of_an_awkward_name_is_made_written_and_read(
 @_quickly
 @given(schema=_NAMES.filter(lambda name: not name.startswith("pg_")), table=_NAMES)
 @example(schema="Mart; DROP", table='a"b')
-@pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
+@pytest.mark.parametrize("database", ["psycopg", "psycopg2", "duckdb"], indirect=True)
 def test_result_table_in_a_schema_of_any_name_is_made_written_and_read(
     database: sa.Engine, frame_of: FrameOf, schema: str, table: str
 ) -> None:
     with database.begin() as connection:
         connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
     _write_and_read_back(database, f"{schema}.{table}", frame_of)
+
+
+@pytest.mark.parametrize("schema", ["mart", "Mart; DROP", "a`b", "表", "select", "50%"])
+def test_result_table_in_another_database_of_mariadb_is_made_written_and_read(
+    mariadb_engine: sa.Engine, frame_of: FrameOf, schema: str
+) -> None:
+    # The fixture drops what begins with its own database's name.
+    database = f"{mariadb_engine.url.database} {schema}"
+    with mariadb_engine.begin() as connection:
+        connection.execute(sa.schema.CreateSchema(database))
+    _write_and_read_back(mariadb_engine, f"{database}.permits", frame_of)
 
 
 def _write_and_read_back(engine: sa.Engine, table: str, frame_of: FrameOf) -> None:

@@ -20,7 +20,7 @@ _CARRIED = Column("note", ColumnKind.TEXT, "Carried along")
 
 def _dialect(name: str) -> sa.Dialect:
     if name == "mssql":
-        sql_server: Any = mssql.dialect()
+        sql_server: Any = mssql.dialect()  # type: ignore[no-untyped-call]
         sql_server.server_version_info = (16,)
         sql_server._setup_version_attributes()
         return cast("sa.Dialect", sql_server)
