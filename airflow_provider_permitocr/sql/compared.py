@@ -52,9 +52,13 @@ def in_bytes(text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
 
     Binary collations are not enough, as most ignore blanks at the end.
     """
-    in_utf8 = sa.func.convert(text.op("USING")(sa.literal_column("utf8mb4")))
     # Compared with text as the driver gives it.
-    return sa.type_coerce(sa.cast(in_utf8, sa.BINARY), sa.types.NULLTYPE)
+    return sa.type_coerce(sa.cast(in_utf8(text), sa.BINARY), sa.types.NULLTYPE)
+
+
+def in_utf8(text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Return MySQL's text in the character set that holds all, whatever its column's is."""
+    return sa.func.convert(text.op("USING")(sa.literal_column("utf8mb4")))
 
 
 def _is_text(connection: sa.Connection, source: sa.FromClause, column: sa.ColumnElement[Any]) -> bool:

@@ -24,7 +24,7 @@ from airflow_provider_permitocr.sql.listed_row import key_text, listed_image
 from airflow_provider_permitocr.sql.listing import Listing, open_listing
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.settled import is_settled
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
+from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable, WriteMode
 
 #: A page may cost a pass over the whole list, where nothing indexes its keys, so there should be few. At 20
 #: images a second one lasts eight minutes.
@@ -114,7 +114,8 @@ class SqlImageSource:
 
     @cached_property
     def _is_settled(self) -> sa.ColumnElement[bool] | None:
-        if self._settled_in is None:
+        # Where every recognition is kept, only the last one of a row counts, which Python looks for.
+        if self._settled_in is None or self._settled_in.mode is WriteMode.APPEND:
             return None
         listing = self._listing
         with self._connection() as connection:

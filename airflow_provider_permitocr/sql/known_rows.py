@@ -34,9 +34,8 @@ def known_rows(
     known: dict[RowKey, Previous] = {}
     for at in range(0, len(image_keys), at_once or 1):
         asked_for = image_keys[at : at + at_once]
-        for row in connection.execute(_select(described, asked_for, in_array=in_array)):
-            row_key, previous = _known(described, row)
-            known[row_key] = previous
+        rows = connection.execute(_select(described, asked_for, in_array=in_array)).all()
+        known.update([_known(described, row) for row in rows])
     return known
 
 

@@ -6,11 +6,15 @@ the database might compare a key or a time otherwise than Python does, nothing i
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.models import Status
+from airflow_provider_permitocr.sql.compared import in_bytes, in_utf8
+from airflow_provider_permitocr.sql.driver_types import driver_types
 from airflow_provider_permitocr.sql.listing import Listing
 
 _SETTLED: Final = tuple(status.value for status in Status if status is not Status.RETRY)
@@ -22,6 +26,17 @@ _KEYS: Final = _TEXT | {20, 21, 23, 2950}
 _TIMESTAMPTZ: Final = 1184
 #: With date and timestamp, which are in UTC here, whatever the session's time zone is.
 _MOMENTS: Final = frozenset({_TIMESTAMPTZ, 1082, 1114})
+
+#: MySQL's numbers of types: of integers, of texts and bytes, of days and times.
+_MYSQL_INTEGERS: Final = frozenset({1, 2, 3, 8, 9})
+_MYSQL_TEXTS: Final = frozenset({15, 252, 253, 254})
+_MYSQL_MOMENTS: Final = frozenset({7, 10, 12})
+
+#: Those that DuckDB and Python write alike.
+_DUCKDB_KEYS: Final = frozenset(
+    {"VARCHAR", "UUID", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
+    | {"UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+)
 
 _DAY: Final = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 _SECOND: Final = f"{_DAY}[ T][0-9][0-9]:[0-9][0-9]:[0-9][0-9]"
@@ -35,14 +50,10 @@ def is_settled(
     :param results: the result table, in the same database.
     """
     result = results.alias()
-    if listing.dialect == "postgresql":
-        conditions = _in_postgresql(connection, listing, result)
-    elif listing.dialect == "sqlite":
-        conditions = _in_sqlite(listing, result)
-    else:
-        # Others may take Ä for a.
-        conditions = None
-    if conditions is None:
+    find = _FINDERS.get(listing.dialect)
+    # Others may take Ä for a.
+    conditions = find and find(connection, listing, result)
+    if not conditions:
         return None
     found: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(result).correlate(listing.source)
     return sa.exists(found.where(result.c.status.in_(_SETTLED), *conditions))
@@ -52,10 +63,8 @@ def _in_postgresql(
     connection: sa.Connection, listing: Listing, result: sa.FromClause
 ) -> list[sa.ColumnElement[bool]] | None:
     kept = result.c
-    key, updated_at, image_key, card_side, image_updated_at, processed_at = _types(
-        connection,
-        listing.select(listing.key, sa.null() if listing.updated_at is None else listing.updated_at),
-        sa.select(kept.image_key, kept.card_side, kept.image_updated_at, kept.processed_at),
+    (key, updated_at), (image_key, card_side, image_updated_at, processed_at) = _types(
+        connection, listing, result
     )
     if key not in _KEYS or image_key not in _TEXT or card_side not in _TEXT:
         return None
@@ -76,12 +85,12 @@ def _in_postgresql(
     return [*conditions, sa.or_(listing.updated_at.is_(None), not_changed)]
 
 
-def _types(connection: sa.Connection, *statements: sa.Select[Any]) -> list[Any]:
-    types: list[Any] = []
-    for statement in statements:
-        cursor = connection.execute(statement.limit(0)).cursor
-        types += [column[1] for column in (cursor and cursor.description) or ()]
-    return types
+def _types(connection: sa.Connection, listing: Listing, result: sa.FromClause) -> tuple[list[Any], list[Any]]:
+    """Return the types of the list's key and change time, and of what they are compared with."""
+    kept = result.c
+    listed = listing.select(listing.key, sa.null() if listing.updated_at is None else listing.updated_at)
+    of_result = sa.select(kept.image_key, kept.card_side, kept.image_updated_at, kept.processed_at)
+    return driver_types(connection, listed), driver_types(connection, of_result)
 
 
 def _moment(column: sa.ColumnElement[Any], type_number: int) -> sa.ColumnElement[Any]:
@@ -90,7 +99,74 @@ def _moment(column: sa.ColumnElement[Any], type_number: int) -> sa.ColumnElement
     return sa.func.timezone("UTC", sa.cast(column, sa.DateTime()))
 
 
-def _in_sqlite(listing: Listing, result: sa.FromClause) -> list[sa.ColumnElement[bool]]:
+def _in_mysql(
+    connection: sa.Connection, listing: Listing, result: sa.FromClause
+) -> list[sa.ColumnElement[bool]] | None:
+    kept = result.c
+    (key, updated_at), (_, _, *seen) = _types(connection, listing, result)
+    one = sa.select(kept.image_key).limit(1).scalar_subquery()
+    collation = connection.execute(sa.select(sa.func.collation(one))).scalar_one()
+    if not re.fullmatch("utf8mb4_.*bin", collation):
+        return None  # no index of the result would find a key exactly as it is
+    text: sa.ColumnElement[Any]
+    if key in _MYSQL_INTEGERS:
+        text = sa.cast(listing.key + 0, sa.CHAR)  # without the zeros of ZEROFILL
+    elif key in _MYSQL_TEXTS:
+        text = listing.key
+    else:
+        return None
+    conditions = [
+        sa.func.charset(text) != "binary",
+        # The first for the index, the other as binary collations, too, ignore blanks at the end.
+        kept.image_key == sa.collate(in_utf8(text), collation),
+        in_bytes(kept.image_key) == in_bytes(text),
+        in_bytes(kept.card_side) == in_bytes(listing.card_side),
+    ]
+    if listing.updated_at is None:
+        return conditions
+    if not {updated_at, *seen} <= _MYSQL_MOMENTS:
+        return None
+    not_changed = sa.func.coalesce(kept.image_updated_at, kept.processed_at) >= listing.updated_at
+    return [*conditions, sa.or_(listing.updated_at.is_(None), not_changed)]
+
+
+def _in_duckdb(
+    connection: sa.Connection, listing: Listing, result: sa.FromClause
+) -> list[sa.ColumnElement[bool]] | None:
+    kept = result.c
+    (key, updated_at), (_, _, *seen) = _types(connection, listing, result)
+    if key not in _DUCKDB_KEYS:
+        return None
+    # By their bytes, whatever the collations of the columns are.
+    conditions = [
+        sa.func.encode(kept.image_key) == sa.func.encode(sa.cast(listing.key, sa.Text)),
+        sa.func.encode(kept.card_side) == sa.func.encode(listing.card_side),
+    ]
+    if listing.updated_at is None:
+        return conditions
+    if not {updated_at, *seen} <= _DUCKDB_MOMENTS.keys():
+        return None
+    seen_at = sa.func.coalesce(
+        *(
+            _DUCKDB_MOMENTS[kind](column)
+            for kind, column in zip(seen, (kept.image_updated_at, kept.processed_at), strict=True)
+        )
+    )
+    not_changed = seen_at >= _DUCKDB_MOMENTS[updated_at](listing.updated_at)
+    return [*conditions, sa.or_(listing.updated_at.is_(None), not_changed)]
+
+
+def _epoch(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return sa.func.epoch_us(column)
+
+
+def _epoch_in_utc(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return sa.func.epoch_us(sa.cast(column, sa.DateTime()))
+
+
+def _in_sqlite(
+    _connection: sa.Connection, listing: Listing, result: sa.FromClause
+) -> list[sa.ColumnElement[bool]]:
     kept = result.c
     conditions = [
         sa.func.typeof(listing.key).in_(("integer", "text")),
@@ -124,3 +200,17 @@ def _plain_time(column: sa.ColumnElement[Any]) -> tuple[sa.ColumnElement[str], s
 
 def _globs(text: sa.ColumnElement[Any], pattern: str) -> sa.ColumnElement[bool]:
     return text.op("GLOB", is_comparison=True)(pattern)
+
+
+_DUCKDB_MOMENTS: Final[dict[str, Callable[[sa.ColumnElement[Any]], sa.ColumnElement[Any]]]] = {
+    "TIMESTAMP WITH TIME ZONE": _epoch,
+    "TIMESTAMP": _epoch_in_utc,
+    "DATE": _epoch_in_utc,
+}
+_FINDERS: Final = {
+    "postgresql": _in_postgresql,
+    "sqlite": _in_sqlite,
+    "mysql": _in_mysql,
+    "mariadb": _in_mysql,
+    "duckdb": _in_duckdb,
+}

@@ -30,7 +30,7 @@ LISTED = ImageTable(
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 
-_KEYS = st.sampled_from(["a", "A", "b ", "b", "01", "1", "中", "Ä", "", "'"])
+_KEYS = st.sampled_from(["a", "A", "b ", "b", "01", "1", "中", "𠮷", "Ä", "", "'"])
 _SIDES = st.sampled_from(["FRONT", "BACK"])
 _TIMES = st.none() | st.builds(
     lambda ticks, hours: (NOON + ticks * TICK).astimezone(timezone(timedelta(hours=hours))),
