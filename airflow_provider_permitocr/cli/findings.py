@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from airflow_provider_permitocr.files.result_file import ResultFile
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
 
 ImageList: TypeAlias = "ImageTable | ImageQuery"
@@ -45,7 +46,8 @@ class Variant:
     """
 
     source: ImageList | None = None
-    target: ResultTable | None = None
+    target: ResultTable | ResultFile | None = None
+    export: ResultFile | None = None
     tencentcloud_conn_id: str | None = None
     max_per_second: float | None = None
     shard: str | None = None

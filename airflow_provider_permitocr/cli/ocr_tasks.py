@@ -13,6 +13,7 @@ from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     ImageQuery,
     ImageTable,
     MainlandPermitOcrOperator,
+    ResultFile,
     ResultTable,
 )
 
@@ -123,7 +124,7 @@ def _items(values: Any) -> list[Any]:
 
 def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
     source, target, rate = (values.get(name) for name in ("source", "target", "max_per_second"))
-    conn_id, shard = values.get("tencentcloud_conn_id"), values.get("shard")
+    conn_id, shard, export = (values.get(name) for name in ("tencentcloud_conn_id", "shard", "export"))
     if conn_id is not None and not isinstance(conn_id, str):
         message = "tencentcloud_conn_id: known only at run time"
         findings.append(Finding(Verdict.UNCHECKED, "connection", message))
@@ -133,7 +134,8 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
         shard = None
     return Variant(
         source=source if isinstance(source, ImageTable | ImageQuery) else None,
-        target=target if isinstance(target, ResultTable) else None,
+        target=target if isinstance(target, ResultTable | ResultFile) else None,
+        export=export if isinstance(export, ResultFile) else None,
         tencentcloud_conn_id=conn_id,
         max_per_second=rate if isinstance(rate, int | float) else None,
         shard=None if shard is None else str(shard),

@@ -28,7 +28,7 @@ class FileResultTarget:
 
     Each batch becomes a part beside the file as soon as it is answered, so that a run that dies at any
     moment leaves what it paid for to the next one. The rows of file and parts are known by key in memory:
-    about 300 MB for a million.
+    about 400 MB for a million.
 
     Two runs at a time lose nothing, but pay for the same images twice, as with a table.
 

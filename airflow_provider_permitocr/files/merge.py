@@ -18,7 +18,7 @@ from airflow_provider_permitocr.files.store import StoredFile
 class Merge:
     """One merge: the keys first, then the rows, each where its last version stands.
 
-    The keys are in memory, about 150 MB for a million; the rows are never, but a few at a time.
+    The keys are in memory; the rows never are, but a few at a time.
 
     :param parts: those that are there when the merge begins.
     :param columns: of the whole.

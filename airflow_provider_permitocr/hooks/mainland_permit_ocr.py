@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.models import ImageRow, ImageValue, Outcome, Record
+from airflow_provider_permitocr.core.models import ImageKind, ImageRow, ImageValue, Outcome, Record
 from airflow_provider_permitocr.core.options import CallRetry, Images, Pace, RunOptions
 from airflow_provider_permitocr.core.rate_limit import RateLimiter
 from airflow_provider_permitocr.core.recognize import Recognizer
@@ -175,6 +175,8 @@ class MainlandPermitOcrHook(BaseHook):
         key: str | None = None,
         card_side: str | None = None,
         default_side: CardSide | str = CardSide.FRONT,
+        image_kind: ImageKind | str = ImageKind.AUTO,
+        carry_columns: Sequence[str] = (),
     ) -> pd.DataFrame:
         """Recognize a frame of image references.
 
@@ -182,15 +184,25 @@ class MainlandPermitOcrHook(BaseHook):
         :param image: name of its column with the images, see ``recognize``.
         :param key: column for ``image_key``; by default the index.
         :param card_side: column with FRONT or BACK; missing there means ``default_side``.
+        :param image_kind: what the images are, such as ``url`` or ``base64``, where the values themselves
+            should not be trusted to tell.
+        :param carry_columns: columns of ``frame`` that go along into the answer as they are, after its own.
         :return: one row per row of ``frame``, in its order and with its index; the columns of the result
-            table, with fixed dtypes.
-        :raises ValueError: for a column that is not there, or a side that is neither FRONT nor BACK.
+            table, with fixed dtypes also where there is no row or none was recognized.
+        :raises ValueError: for a column that is not there or comes twice, a side that is neither FRONT nor
+            BACK, and a kind that there is not.
         :raises AccountError: when the account or the connection makes every call fail.
         """
-        from airflow_provider_permitocr.core.frame import image_rows, to_frame
+        from airflow_provider_permitocr.core.frame import carried_columns, image_rows, to_frame
 
+        carried = carried_columns(frame, carry_columns)
         rows = image_rows(
-            frame, image=image, key=key, card_side=card_side, default_side=CardSide(default_side)
+            frame,
+            image=image,
+            key=key,
+            card_side=card_side,
+            default_side=CardSide(default_side),
+            image_kind=ImageKind(image_kind),
         )
         # A list of images may hold one twice, so answers are matched by place and not by key.
         place = {id(row): number for number, row in enumerate(rows)}
@@ -199,7 +211,9 @@ class MainlandPermitOcrHook(BaseHook):
         for outcome in self._outcomes(rows):
             record = to_record(outcome, max_tries=1, run_id=None, processed_at=now)
             records[place[id(outcome.row)]] = record
-        return to_frame(records).set_index(frame.index)
+        # Side by side by place: an index may hold a label twice.
+        answer = to_frame(records).set_index(frame.index)
+        return answer.assign(**{name: carried[name].array for name in carry_columns})
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask STS whose credentials these are; costs nothing. Called by the UI's test button."""

@@ -7,7 +7,7 @@ import pytest
 
 from airflow_provider_permitocr.cli.dags import read_dags
 from airflow_provider_permitocr.cli.findings import OcrTask, Verdict
-from airflow_provider_permitocr.sql.tables import ImageQuery
+from airflow_provider_permitocr.sql.tables import ImageQuery, ResultTable
 
 WriteDag = Callable[..., None]
 
@@ -71,7 +71,9 @@ def test_a_mapped_task_has_a_variant_for_every_combination(read: Callable[..., O
         "Nightly.partial(task_id='a', source=LIST, pool='p', pool_slots=2, max_active_tis_per_dagrun=4)"
         ".expand(shard=shards(2), target=targets)",
     )
-    found = {(each.shard, each.target.table) for each in task.variants if each.target}
+    found = {
+        (each.shard, each.target.table) for each in task.variants if isinstance(each.target, ResultTable)
+    }
     assert found == {(shard, f"permits_{n}") for shard in ("1/2", "2/2") for n in range(3)}
     assert (task.pool, task.pool_slots, task.limits["max_active_tis_per_dagrun"]) == ("p", 2, 4)
     assert task.findings == ()
@@ -151,7 +153,7 @@ def test_an_instance_that_the_operator_refuses_is_told(read: Callable[..., OcrTa
     )
     assert len(task.variants) == 1
     assert messages(task) == [
-        (Verdict.WRONG, "cannot be mapped: target must be ResultTable, not str"),
+        (Verdict.WRONG, "cannot be mapped: target must be ResultTable or ResultFile, not str"),
     ]
 
 

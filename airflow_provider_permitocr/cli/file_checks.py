@@ -1,0 +1,37 @@
+"""Looks at a result file and its place, without changing either of them."""
+
+from __future__ import annotations
+
+from airflow_provider_permitocr.cli.findings import Finding, Verdict, is_template
+from airflow_provider_permitocr.core.errors import PermitOcrError
+from airflow_provider_permitocr.core.shard import Shard
+from airflow_provider_permitocr.files.result_file import ResultFile
+
+_SUBJECT = "result file"
+
+
+def check_result_file(described: ResultFile, shard: str | None) -> list[Finding]:
+    """Check that a file can be written as far as that is known without writing: its place, its format.
+
+    :param shard: the shard that writes it, where that is known before a run.
+    """
+    templated = [name for name in described.template_fields if is_template(getattr(described, name))]
+    if templated:
+        message = f"{', '.join(templated)}: templated, so known only in a run"
+        return [Finding(Verdict.UNCHECKED, _SUBJECT, message)]
+    try:
+        return [Finding(Verdict.OK, _SUBJECT, _look(described, shard))]
+    except (PermitOcrError, ValueError) as error:
+        return [Finding(Verdict.WRONG, _SUBJECT, str(error))]
+
+
+def _look(described: ResultFile, shard: str | None) -> str:
+    from airflow_provider_permitocr.files.table_export import TableExport
+    from airflow_provider_permitocr.hooks.result_file import stored_file
+
+    if shard is not None:
+        described = described.of_shard(Shard.parse(shard))
+    file = stored_file(described)
+    if TableExport(file).check():
+        return f"{described.path} is there; a run replaces it"
+    return f"{described.path} is not there yet; the first run writes it"

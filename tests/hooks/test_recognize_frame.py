@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from airflow_provider_permitocr.core.columns import COLUMNS
+from airflow_provider_permitocr.core.frame import DTYPES
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+
+
+@pytest.fixture
+def hook(emulator: RunningEmulator, connect_emulator: Callable[..., None]) -> MainlandPermitOcrHook:
+    connect_emulator(emulator)
+    return MainlandPermitOcrHook(max_per_second=100)
+
+
+def test_carried_columns_stand_beside_their_rows_with_their_own_dtypes(
+    hook: MainlandPermitOcrHook, draw: Callable[..., Specimen]
+) -> None:
+    specimens = [draw(seed=seed) for seed in range(3)]
+    frame = pd.DataFrame(
+        {
+            "image": [each.image for each in specimens],
+            "branch": pd.Categorical(["北", "南", "北"]),
+            "score": [1, 2, 3],
+        },
+        index=["twice", "twice", "once"],
+    )
+
+    answer = hook.recognize_frame(frame, carry_columns=["score", "branch"])
+
+    assert list(answer.columns) == [*(column.name for column in COLUMNS), "score", "branch"]
+    assert list(answer["number"]) == [each.fields["Number"] for each in specimens]
+    assert list(answer["score"]) == [1, 2, 3]
+    assert (answer["score"].dtype, answer["branch"].dtype) == (frame["score"].dtype, frame["branch"].dtype)
+    assert list(answer.index) == ["twice", "twice", "once"]
+    assert list(frame.columns) == ["image", "branch", "score"]
+
+
+def test_a_declared_kind_is_not_guessed_at(hook: MainlandPermitOcrHook, emulator: RunningEmulator) -> None:
+    frame = pd.DataFrame({"image": ["https://example.com/a.jpg"]})
+    answer = hook.recognize_frame(frame, image_kind="base64")
+    assert answer["status"][0] == "rejected"
+    assert emulator.stats()["calls"] == 0
+
+
+@pytest.mark.parametrize("images", [[], [None, None], [b"GIF89a"]], ids=["empty", "missing", "rejected"])
+def test_dtypes_are_the_same_where_nothing_was_recognized(
+    hook: MainlandPermitOcrHook, images: list[Any]
+) -> None:
+    answer = hook.recognize_frame(pd.DataFrame({"image": pd.Series(images, dtype=object)}))
+    assert len(answer) == len(images)
+    assert {name: str(dtype) for name, dtype in answer.dtypes.items()} == {
+        column.name: str(pd.Series([], dtype=DTYPES[column.kind]).dtype) for column in COLUMNS
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"carry_columns": ["gone"]}, "has no column gone; it has image, name"),
+        ({"carry_columns": ["name"]}, "the result has columns name itself; rename"),
+        ({"carry_columns": "name"}, "must be a list of columns"),
+        ({"image_kind": "picture"}, "'picture' is not a valid ImageKind"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_the_first_call(
+    hook: MainlandPermitOcrHook, emulator: RunningEmulator, arguments: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ValueError, match=r"column|Kind") as caught:
+        hook.recognize_frame(pd.DataFrame({"image": [b""], "name": ["a"]}), **arguments)
+    assert says in str(caught.value)
+    assert emulator.stats()["calls"] == 0
