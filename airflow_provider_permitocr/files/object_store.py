@@ -45,7 +45,9 @@ class ObjectStore:
         self.exists(path)
         bucket = path.strip("/").partition("/")[0]
         self._filesystem.invalidate_cache(bucket)
-        self._filesystem.info(bucket)
+        # Who may write objects may not be let look at their bucket.
+        with suppress(PermissionError):
+            self._filesystem.info(bucket)
 
     def exists(self, path: str) -> bool:
         """Tell whether there is such an object, as the store knows it now."""
