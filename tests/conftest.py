@@ -253,6 +253,21 @@ def serve_image() -> Iterator[Callable[[bytes], str]]:
         thread.join()
 
 
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """An S3 server of this test session."""
+    from moto.server import ThreadedMotoServer
+
+    # The server's own.
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+    logging.getLogger("werkzeug").setLevel(logging.NOTSET)
+
+
 @pytest.fixture
 def cos_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[CosStandIn]:
     """A stand-in of Tencent Cloud's object storage, empty, for the key pair ``AKIDcos`` and ``cos-key``."""

@@ -70,18 +70,6 @@ class S3:
         return [each["Key"] for each in found]
 
 
-@pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    """An S3 server of this test session."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
 def s3(s3_endpoint: str, set_connection: Callable[..., None]) -> S3:
     """An empty bucket, reached through the Airflow connection ``warehouse_s3``."""

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +18,6 @@ import pytest
 from airflow.sdk import Connection
 from hypothesis import given
 from hypothesis import strategies as st
-from moto.server import ThreadedMotoServer
 
 from airflow_provider_permitocr.core.errors import (
     ConfigurationError,
@@ -37,16 +36,14 @@ SetConnection = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
-def s3_url() -> Iterator[str]:
+def s3_url(s3_endpoint: str) -> str:
     """S3 of this module's tests: a bucket with images, and one that lets nobody read."""
-    # The server's own.
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
     s3 = boto3.client(
-        "s3", endpoint_url=url, aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1"
+        "s3",
+        endpoint_url=s3_endpoint,
+        aws_access_key_id="a",
+        aws_secret_access_key="b",
+        region_name="us-east-1",
     )
     for bucket in ("permits", "closed"):
         s3.create_bucket(Bucket=bucket)
@@ -62,9 +59,7 @@ def s3_url() -> Iterator[str]:
         "Resource": "arn:aws:s3:::closed/*",
     }
     s3.put_bucket_policy(Bucket="closed", Policy=json.dumps({"Version": "2012-10-17", "Statement": [denied]}))
-    yield url
-    server.stop()
-    logging.getLogger("werkzeug").setLevel(logging.NOTSET)
+    return s3_endpoint
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from demo.postgres import EmbeddedPostgres
+from tests.cos_stand_in import CosStandIn
 
 SetConnection = Callable[..., None]
 
@@ -43,3 +45,42 @@ def connect_warehouse(
         set_connection("warehouse", **fields)
 
     return connect
+
+
+@pytest.fixture
+def object_stores(
+    s3_endpoint: str, cos_store: CosStandIn, set_connection: SetConnection
+) -> list[Callable[[bytes], str]]:
+    """Put an image into S3, or into COS, and return its URL, which names its connection or does not."""
+    import boto3
+
+    extra = {"endpoint_url": s3_endpoint, "region_name": "us-east-1"}
+    set_connection("aws_default", conn_type="aws", login="key", password="secret", extra=extra)
+    set_connection(
+        "scans_in_cos",
+        conn_type="tencentcloud",
+        login="AKIDcos",
+        password="cos-key",
+        extra={"cos_endpoint": cos_store.endpoint},
+    )
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=s3_endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="key",
+        aws_secret_access_key="secret",
+    )
+    s3.create_bucket(Bucket="scans")
+    numbers = count()
+
+    def into_s3(image: bytes) -> str:
+        key = f"2026/通行证 {next(numbers)}.png"
+        s3.put_object(Bucket="scans", Key=key, Body=image)
+        return f"s3://scans/{key}"
+
+    def into_cos(image: bytes) -> str:
+        key = f"2026/通行证 {next(numbers)}.png"
+        cos_store.objects["scans-1250000000", key] = image
+        return f"cos://scans_in_cos@scans-1250000000/{key}"
+
+    return [into_s3, into_cos]

@@ -11,6 +11,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Final
 
+import pillow_heif
 from PIL import Image
 
 from airflow_provider_permitocr.emulator.specimens import (
@@ -73,7 +74,8 @@ def mix_images(directory: Path, *, by_url: Put, in_stores: list[Put]) -> MixedIm
         lambda image: f"data:image/png;base64,{base64.b64encode(image).decode()}",
         *in_stores,
     ]
-    for number, (put, permit) in enumerate(islice(zip(cycle(kinds), cycle(permits), strict=False), _REFERENCES)):
+    places = zip(cycle(kinds), cycle(permits), strict=False)
+    for number, (put, permit) in enumerate(islice(places, _REFERENCES)):
         key = f"引用-{number:03}"
         mixed.references[key] = put(permit.image)
         mixed.numbers[key] = _number(permit)
@@ -123,8 +125,8 @@ def _add_bad_images(mixed: MixedImages, directory: Path, file: Put, by_url: Put)
     bad_blobs = {
         "ImageEmpty": b"",
         "ImageFormatUnsupported": b"<html>not found</html>",
-        "ImageManyPages": _two_pages(),
-        "ImageUndecodable": b"II*\x00" + bytes(100),
+        "ImageHasPages": _two_pages(),
+        "ImageBroken": b"II*\x00" + bytes(100),
         "ImageTruncated": permit[:-20],
     }
     for number, (code, blob) in enumerate(bad_blobs.items(), start=5000):
@@ -163,6 +165,7 @@ def _number(permit: Specimen) -> str:
 
 
 def _encoded(image: bytes, image_format: str) -> bytes:
+    pillow_heif.register_heif_opener()
     buffer = io.BytesIO()
     with Image.open(io.BytesIO(image)) as opened:
         opened.convert("RGB").save(buffer, image_format)
