@@ -123,7 +123,7 @@ def _add_bad_images(mixed: MixedImages, directory: Path, file: Put, by_url: Put)
         mixed.references[key] = reference
         mixed.codes[key] = code.strip()
     bad_blobs = {
-        "ImageEmpty": b"",
+        "ImageMissing": b"",
         "ImageFormatUnsupported": b"<html>not found</html>",
         "ImageHasPages": _two_pages(),
         "ImageBroken": b"II*\x00" + bytes(100),
