@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+    ImageTable,
+    MainlandPermitOcrOperator,
+    ResultFile,
+)
+
+if TYPE_CHECKING:
+    from tests.files.conftest import S3
+
+
+def test_a_list_becomes_an_object_and_the_next_run_pays_for_nothing(
+    s3: S3,
+    sqlite_engine: sa.Engine,
+    set_connection: Callable[..., None],
+    emulator: RunningEmulator,
+    connect_emulator: Callable[..., None],
+    front: Specimen,
+    tmp_path: Path,
+) -> None:
+    connect_emulator(emulator)
+    set_connection("lake", conn_type="sqlite", host=sqlite_engine.url.database)
+    (tmp_path / "a.jpg").write_bytes(front.image)
+    with sqlite_engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE images (id text, image text)"))
+        connection.execute(sa.text("INSERT INTO images VALUES ('a', :image)"), {"image": f"{tmp_path}/a.jpg"})
+    task = MainlandPermitOcrOperator(
+        task_id="recognize",
+        source=ImageTable("images", conn_id="lake", key="id", image="image"),
+        target=ResultFile(f"s3://{s3.conn_id}@{s3.bucket}/permits/{{{{ params.day }}}}.parquet"),
+        max_per_second=50,
+    )
+    task.render_template_fields({"params": {"day": "2026-05-01"}})
+
+    first, again = (task.execute({"run_id": "run-1"}) for _ in range(2))
+
+    assert (first["calls"], again["calls"], again["skipped"]) == (1, 0, 1)
+    assert s3.keys() == ["permits/2026-05-01.parquet"]
+    content = s3.client.get_object(Bucket=s3.bucket, Key="permits/2026-05-01.parquet")["Body"].read()
+    assert list(pd.read_parquet(io.BytesIO(content))["number"]) == [front.fields["Number"]]
