@@ -8,7 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mssql, mysql
 
 from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.sql.changes import CreateView
+from airflow_provider_permitocr.sql.documents_view import documents
 from airflow_provider_permitocr.sql.result_schema import result_table
+from airflow_provider_permitocr.sql.tables import ResultTable
 
 _INSTALLED = {
     "snowflake": "snowflake.sqlalchemy.snowdialect:SnowflakeDialect",
@@ -107,3 +110,19 @@ def test_key_fits_into_an_index_of_mysql_and_of_sql_server(mode: str) -> None:
         key = [column.type.dialect_impl(_dialect(name)) for column in table.primary_key]
         impls = [getattr(each, "impl_instance", each) for each in key]
         assert sum(bytes_each * (getattr(impl, "length", None) or 5) for impl in impls) < most
+
+
+@pytest.mark.parametrize("dialect", [*_INSTALLED, "mssql", "mysql"])
+@pytest.mark.parametrize("mode", ["upsert", "append"])
+def test_documents_view_can_be_written_down_for_databases_without_a_server_here(
+    dialect: str, mode: str
+) -> None:
+    described = ResultTable("mart.permits", conn_id="w", mode=mode, documents_view="mart.select")
+    view = CreateView(sa.table("select", schema="mart"), documents(described, ["note"]))
+    statement = str(view.compile(dialect=_dialect(dialect)))
+    assert statement.startswith("CREATE VIEW ")
+    assert "LEFT OUTER JOIN" in statement
+    assert "FULL" not in statement
+    assert ("row_number" in statement) == (mode == "append")
+    assert "%(" not in statement
+    assert "mart.select " not in statement  # a reserved word is quoted
