@@ -12,6 +12,7 @@ from bench.measure import Bench, run_program
 _DATABASE: Final = "length"
 _MORE_MB: Final = 20
 _TIMES_BARE_SQL: Final = 3
+_APART_SECONDS: Final = 30
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,18 @@ class Lengths:
 
     :param again_seconds: a run when all rows of the long list are done; median.
     :param bare_seconds: the SQL alone that finds nothing to do; median.
+    :param apart_seconds: such a run with list and result on two connections; median.
+    :param sqlite_seconds: the same with the list in SQLite; median.
+    :param apart_mb: the most memory over idle that any of these took.
     """
 
     short: ListRun
     long: ListRun
     again_seconds: float
     bare_seconds: float
+    apart_seconds: float
+    sqlite_seconds: float
+    apart_mb: float
 
     def part(self) -> Part:
         """Return the figures and tables."""
@@ -59,6 +66,19 @@ class Lengths:
                 _TIMES_BARE_SQL,
                 unit="x",
             ),
+            Figure(
+                f"the same, list and result apart, {self.long.rows:,} rows",
+                self.apart_seconds,
+                _APART_SECONDS,
+                unit="s",
+            ),
+            Figure(
+                f"the same, list in SQLite, {self.long.rows:,} rows",
+                self.sqlite_seconds,
+                _APART_SECONDS,
+                unit="s",
+            ),
+            Figure("memory over idle of runs over finished rows apart", self.apart_mb, _MORE_MB, unit="MB"),
         )
         rows = tuple(
             (f"{run.rows:,}", f"{run.seconds:.1f} s", f"{run.row_us:.0f} µs", f"{run.peak_mb:.0f} MB")
@@ -67,6 +87,8 @@ class Lengths:
         again = (
             ("the operator's run", f"{self.again_seconds:.2f} s"),
             ("SELECT count(*) … WHERE NOT EXISTS …", f"{self.bare_seconds:.2f} s"),
+            ("list and result on two connections", f"{self.apart_seconds:.1f} s"),
+            ("list in SQLite, result in PostgreSQL", f"{self.sqlite_seconds:.1f} s"),
         )
         return Part(
             "length",
@@ -89,14 +111,17 @@ def measure_lengths(bench: Bench) -> Lengths:
     """
     short, long = (_list_run(bench, rows) for rows in bench.sizes.rows)
     bench.say("The same list again, all of it done")
-    pairs: list[dict[str, Any]] = run_program(
+    rounds: list[dict[str, Any]] = run_program(
         "finished_list", bench.postgres.dsn(_DATABASE), str(bench.sizes.repeated_runs)
     )
     return Lengths(
         short,
         long,
-        again_seconds=median(pair["again"] for pair in pairs),
-        bare_seconds=median(pair["bare"] for pair in pairs),
+        again_seconds=median(each["again"] for each in rounds),
+        bare_seconds=median(each["bare"] for each in rounds),
+        apart_seconds=median(each["apart"]["seconds"] for each in rounds),
+        sqlite_seconds=median(each["sqlite"]["seconds"] for each in rounds),
+        apart_mb=max(each[of]["over_idle_mb"] for each in rounds for of in ("apart", "sqlite")),
     )
 
 

@@ -54,10 +54,18 @@ def engine(dsn: str) -> sa.Engine:
     return sa.create_engine(dsn.replace("postgresql://", "postgresql+psycopg://", 1))
 
 
-def run_stubbed(database: sa.Engine) -> RunSummary:
-    """Run the pipeline as the operator does."""
+def run_stubbed(database: sa.Engine, *, source: sa.Engine | None = None) -> RunSummary:
+    """Run the pipeline as the operator does.
+
+    :param source: where the list is, if it is reached by another connection than the result.
+    """
+    listed = (
+        SqlImageSource(database, _SOURCE, settled_in=_TARGET)
+        if source is None
+        else SqlImageSource(source, _SOURCE)
+    )
     pipeline = Pipeline(
-        SqlImageSource(database, _SOURCE, settled_in=_TARGET),
+        listed,
         ImageLoader(max_base64_bytes=7_000_000),
         StubbedClient(),
         SqlResultTarget(database, _TARGET),

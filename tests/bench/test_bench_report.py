@@ -49,7 +49,9 @@ def results() -> Results:
     clients = Clients(costs, LargeImages(rate=19.5, peak_mb=300, listed=100, right=100))
     short, long = (ListRun(rows, rows / 5000, 140, [100, 130, 140]) for rows in (10_000, 1_000_000))
     rates = Rates([*runs, paced("beside a stranger", 14, 15)], others)
-    return Results(rates, clients, Lengths(short, long, 2.0, 1.0), Starts([0.010, 0.012, 0.030]))
+    return Results(
+        rates, clients, Lengths(short, long, 2.0, 1.0, 15.0, 16.0, 12.0), Starts([0.010, 0.012, 0.030])
+    )
 
 
 @pytest.fixture
