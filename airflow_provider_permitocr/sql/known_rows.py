@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -40,7 +41,7 @@ def known_rows(
 
 
 def _select(described: ResultTable, image_keys: list[str], *, in_array: bool) -> sa.Select[Any]:
-    columns = result_table(described.table).c
+    columns = _table(described.table).c
     is_asked_for: sa.ColumnElement[bool] = columns.image_key.in_(image_keys)
     if in_array:
         is_asked_for = columns.image_key == sa.any_(sa.literal(image_keys, sa.ARRAY(sa.Text)))
@@ -53,6 +54,12 @@ def _select(described: ResultTable, image_keys: list[str], *, in_array: bool) ->
     ).where(is_asked_for)
     # The last one of a key is then the last that is taken in.
     return statement.order_by(columns.processed_at) if described.mode is WriteMode.APPEND else statement
+
+
+@cache
+def _table(name: str) -> sa.Table:
+    """Describe the result table, once: SQLAlchemy keeps what it compiled for each description of a table."""
+    return result_table(name)
 
 
 def _known(described: ResultTable, row: Any) -> tuple[RowKey, Previous]:
