@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from airflow_provider_permitocr.core.columns import COLUMNS, Column
@@ -80,36 +80,74 @@ class Loader:
         """Write what is waiting, and return how many rows that was.
 
         :raises DatabaseError: when the table cannot take it; it goes on waiting then.
+        :raises TargetError: when the table takes some rows in no form; all others are written first.
         """
         self._written_at = self._clock()
-        return sum(self._write_batch() for _ in range(0, len(self._waiting), self._batch.rows))
+        written, unwritable = 0, None
+        while self._waiting:
+            try:
+                written += self._write_batch()
+            except TargetError as error:
+                unwritable = unwritable or error
+        if unwritable:
+            raise unwritable
+        return written
 
     def _write_batch(self) -> int:
         self._written_at = self._clock()
         records = self._waiting[: self._batch.rows]
         refused = self._write_records(records)
-        # Let go only now: a write that failed is tried again, as these answers are paid for.
-        del self._waiting[: self._batch.rows]
         written = [record for place, record in enumerate(records) if place not in refused]
+        try:
+            written += self._write_refused(
+                [(records[place], reason) for place, reason in sorted(refused.items())]
+            )
+        except TargetError:
+            del self._waiting[: len(records)]
+            self._count(written)
+            raise
+        # Let go only now: a write that failed is tried again, as these answers are paid for.
+        del self._waiting[: len(records)]
         self._count(written)
-        if refused:
-            self._write_refused([refused_record(records[place], reason) for place, reason in refused.items()])
         return len(records)
 
-    def _write_refused(self, records: Sequence[Record]) -> None:
-        """Write that these rows were refused: every listed image ends as one row."""
-        if refused := self._write_records(records):
+    def _write_refused(self, refused: Sequence[tuple[Record, str]]) -> list[Record]:
+        """Write that these rows were refused: every listed image ends as one row.
+
+        :return: the rows that say so.
+        """
+        if not refused:
+            return []
+        stand_ins = [refused_record(record, reason) for record, reason in refused]
+        again = self._write_records(stand_ins)
+        if again:
+            # It may be the time of the image's change that cannot be kept.
+            for place in again:
+                stand_ins[place] = refused_record(*refused[place], with_provenance=False)
+            places = list(again)
+            again = self._write_records([stand_ins[place] for place in places])
+        if again:
+            place, reason = next(iter(again.items()))
             raise TargetError(
-                f"the result table takes {len(refused):,} rows neither with their values nor without, such as"
-                f" that of key {records[min(refused)]['image_key']!r}: {refused[min(refused)]}; correct its"
-                " constraints or triggers and run again"
+                f"the result table takes {len(again):,} rows neither with their values nor without, such as"
+                f" that of key {stand_ins[places[place]]['image_key']!r}: {reason}; correct its constraints"
+                " or triggers and run again"
             )
-        self._count(records)
+        return stand_ins
 
-    def _write_records(self, records: Sequence[Record]) -> Mapping[int, str]:
-        from airflow_provider_permitocr.core.frame import to_frame
+    def _write_records(self, records: Sequence[Record]) -> dict[int, str]:
+        """Write what can be written, and return the reason for each record that cannot, by its place."""
+        from airflow_provider_permitocr.core.frame import refused_by_frame, to_frame
 
-        return self._target.write(to_frame(records, self._columns))
+        refused: dict[int, str] = {}
+        fitting = list(range(len(records)))
+        try:
+            frame = to_frame(records, self._columns)
+        except ValueError:
+            refused = refused_by_frame(records, self._columns)
+            fitting = [place for place in fitting if place not in refused]
+            frame = to_frame([records[place] for place in fitting], self._columns)
+        return refused | {fitting[place]: reason for place, reason in self._target.write(frame).items()}
 
     def _count(self, records: Sequence[Record]) -> None:
         self.statuses.update(str(record["status"]) for record in records)

@@ -12,8 +12,10 @@ from airflow_provider_permitocr.core.api import CardSide
 
 #: A reference to an image, or the image itself. See ``core/image.py`` for what is understood.
 ImageValue: TypeAlias = "str | bytes | None"
+#: What a column of the result holds.
+Value: TypeAlias = "str | int | float | bool | date | datetime | None"
 #: One row of the result, keyed by the names in ``core/columns.py``.
-Record: TypeAlias = "dict[str, str | int | float | bool | date | datetime | None]"
+Record: TypeAlias = "dict[str, Value]"
 #: ``(image_key, card_side)``: what identifies a row of the result.
 RowKey: TypeAlias = "tuple[str, CardSide]"
 

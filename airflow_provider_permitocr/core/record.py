@@ -8,18 +8,10 @@ from typing import Final
 
 from airflow_provider_permitocr.core.columns import COLUMNS, KEY_COLUMNS, Column
 from airflow_provider_permitocr.core.flatten import clean_text
-from airflow_provider_permitocr.core.models import Outcome, Record, Status
+from airflow_provider_permitocr.core.models import Outcome, Record, Status, Value
 
-_KEPT: Final = (
-    *KEY_COLUMNS,
-    "request_id",
-    "image_format",
-    "image_bytes",
-    "tries",
-    "image_updated_at",
-    "processed_at",
-    "run_id",
-)
+_RUN: Final = (*KEY_COLUMNS, "tries", "processed_at", "run_id")
+_PROVENANCE: Final = ("request_id", "image_format", "image_bytes", "image_updated_at")
 
 
 def to_record(
@@ -40,7 +32,7 @@ def to_record(
     record: Record = dict.fromkeys(column.name for column in columns)
     return (
         record
-        | outcome.row.carried
+        | {name: _clean(value) for name, value in outcome.row.carried.items()}
         | outcome.fields
         | {
             "image_key": clean_text(outcome.row.image_key),
@@ -60,17 +52,23 @@ def to_record(
     )
 
 
-def refused_record(record: Record, reason: str) -> Record:
+def refused_record(record: Record, reason: str, *, with_provenance: bool = True) -> Record:
     """Make the record that stands in for one whose values the database refuses.
 
     :param reason: in words, without values.
+    :param with_provenance: keep what is known of the image and the call, too.
     """
+    kept = (*_RUN, *_PROVENANCE) if with_provenance else _RUN
     return dict.fromkeys(record) | {
-        **{name: record[name] for name in _KEPT},
+        **{name: record[name] for name in kept},
         "status": Status.FAILED.value,
         "error_code": "ResultRowRefused",
         "error_message": clean_text(reason),
     }
+
+
+def _clean(value: Value) -> Value:
+    return clean_text(value) if isinstance(value, str) else value
 
 
 def _text(value: str | None) -> str | None:
