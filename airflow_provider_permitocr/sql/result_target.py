@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from airflow_provider_permitocr.core.columns import COLUMNS, Column
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.models import Previous, RowKey
+from airflow_provider_permitocr.sql.batch_writer import write_batch
 from airflow_provider_permitocr.sql.changes import Change, add_column, carry_out, is_refusal, patiently
 from airflow_provider_permitocr.sql.documents_view import DocumentsView
 from airflow_provider_permitocr.sql.errors import (
@@ -24,7 +25,6 @@ from airflow_provider_permitocr.sql.known_rows import known_rows
 from airflow_provider_permitocr.sql.result_check import ExistingTable, examine, require_rights
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.tables import ResultTable, split_schema
-from airflow_provider_permitocr.sql.upsert import upsert
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,14 +103,13 @@ class SqlResultTarget:
         """Insert or replace the frame's rows by key.
 
         :return: the reason for each row that was refused for what it holds, by its place in the frame.
-        :raises DatabaseError: when the database refuses them or cannot be reached.
+        :raises DatabaseError: when the database refuses the batch as such, or could not be reached in a few
+            tries.
         """
         from airflow_provider_permitocr.core.frame import to_rows
 
-        doing = f"writing {len(frame)} rows to the result table {self._described.table!r}"
-        with database_errors(doing), self._engine.begin() as connection:
-            upsert(connection, self._table, to_rows(frame, self._columns))
-        return {}
+        with database_errors(f"writing {len(frame)} rows to the result table {self._described.table!r}"):
+            return write_batch(self._engine, self._table, to_rows(frame, self._columns))
 
     def finish(self) -> None:
         """Complete nothing: each batch is complete."""

@@ -81,16 +81,6 @@ def test_only_rows_of_the_same_key_and_side_are_replaced(
     assert found == [("a", "BACK", "run-1"), ("a", "FRONT", "run-1"), ("b", "FRONT", "run-2")]
 
 
-def test_batch_that_fails_leaves_nothing_behind(
-    target: SqlResultTarget, database: sa.Engine, frame_of: FrameOf
-) -> None:
-    target.write(frame_of("a", run_id="run-1"))
-    broken = pd.concat([frame_of("a", "b", run_id="run-2"), frame_of("c", status=None)], ignore_index=True)
-    with pytest.raises(DatabaseError):
-        target.write(broken)
-    assert [(row["image_key"], row["run_id"]) for row in _rows(database)] == [("a", "run-1")]
-
-
 def test_key_twice_in_a_batch_leaves_its_last_row(
     target: SqlResultTarget, database: sa.Engine, frame_of: FrameOf
 ) -> None:
