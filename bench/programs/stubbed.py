@@ -23,7 +23,7 @@ _TARGET = ResultTable("permits", conn_id="warehouse")
 _PER_SECOND = 100_000
 #: A batch of 50 rows is made for tens of images a second, not for thousands.
 _BATCH = Batch(rows=500)
-_ANSWER = {
+ANSWER = {
     "Name": "李优图",
     "EnglishName": "LI,YOU-TU",
     "Sex": "男",
@@ -46,7 +46,7 @@ class StubbedClient:
 
     def prepare(self, _request: PermitRequest) -> Call:
         """Prepare what costs nothing."""
-        return lambda: PermitResponse(dict(_ANSWER), "stub")
+        return lambda: PermitResponse(dict(ANSWER), "stub")
 
 
 def engine(dsn: str) -> sa.Engine:
