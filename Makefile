@@ -5,6 +5,9 @@ PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 BIN := .venv/bin
 UV := $(BIN)/uv
 STAMP := .venv/.installed
+EXTRAS := emulator,images,s3,cos,parquet,duckdb,demo,bench,dev
+# Alone: it asks for a driver that has to be compiled, and the tests speak to MariaDB through PyMySQL.
+MYSQL_PROVIDER := apache-airflow-providers-mysql==6.7.1
 
 .PHONY: help demo demo-ui test test-distributed bench lint format accuracy test-floors install constraints tccli sdk-packages wheel clean
 
@@ -50,7 +53,8 @@ test-floors: .venv-floors/.installed tccli sdk-packages ## Run all tests with th
 
 .venv-floors/.installed: setup.cfg pyproject.toml constraints-floors.txt airflow_provider_permitocr/__init__.py | $(UV)
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-floors
-	@$(UV) pip install --quiet --python .venv-floors/bin/python -c constraints-floors.txt -e '.[emulator,images,s3,cos,parquet,duckdb,demo,bench,dev]'
+	@$(UV) pip install --quiet --python .venv-floors/bin/python -c constraints-floors.txt -e '.[$(EXTRAS)]'
+	@$(UV) pip install --quiet --python .venv-floors/bin/python --no-deps $(MYSQL_PROVIDER)
 	@touch $@
 
 install: $(STAMP) ## Only set up .venv
@@ -65,7 +69,8 @@ $(UV):
 # The package itself says its version, which is part of what is installed.
 $(STAMP): setup.cfg pyproject.toml constraints.txt airflow_provider_permitocr/__init__.py | $(UV)
 	@echo "Installing into .venv ..."
-	@$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[emulator,images,s3,cos,parquet,duckdb,demo,bench,dev]'
+	@$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[$(EXTRAS)]'
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps $(MYSQL_PROVIDER)
 	@touch $@
 
 COMPILE := $(UV) pip compile setup.cfg --all-extras --universal --python-version 3.11 \

@@ -63,7 +63,7 @@ def _read_result(engine: Engine, target: ResultTable, templated: list[str]) -> s
         with database_errors("reading the result table"), engine.connect():
             return f"connection {target.conn_id} answers"
     if SqlResultTarget(engine, target).check():
-        return f"{_named(target)} has the columns and the key"
+        return f"{_named(target)} can take the rows"
     return f"{_named(target)} is not there yet; the first run creates it"
 
 
@@ -96,9 +96,13 @@ def _engine(conn_id: str) -> Iterator[Engine]:
 
 
 def _missing_file(engine: Engine) -> str | None:
-    """Name the file of a SQLite database that is not there: opening it would create it."""
+    """Name the file of a database that is not there: opening it would create it."""
     file = engine.url.database
-    if engine.dialect.name != "sqlite" or not file or file.startswith((":memory:", "file:")):
+    if (
+        engine.dialect.name not in ("sqlite", "duckdb")
+        or not file
+        or file.startswith((":memory:", "file:", "md:"))
+    ):
         return None
     return None if Path(file).exists() else file
 

@@ -110,22 +110,14 @@ class MainlandPermitOcrHook(BaseHook):
 
         :raises ConfigurationError: naming the field of the connection to change, or the extra to install.
         """
-        from airflow_provider_permitocr.core.image_loader import ImageLoader
-        from airflow_provider_permitocr.hooks.object_storage import ObjectStorage
-        from airflow_provider_permitocr.hooks.presigned_cos import presign_with
-        from airflow_provider_permitocr.images.convert import find_converter
+        from airflow_provider_permitocr.hooks.image_access import image_loader
 
-        conn_id, shrinks = self._images.storage_conn_id, self._images.shrink_oversized
-        converter = find_converter(required=shrinks)
-        return ImageLoader(
-            max_base64_bytes=self.client_options.site.max_base64_bytes,
+        return image_loader(
+            self._images,
+            self.client_options.site,
+            tencentcloud_conn_id=self.tencentcloud_conn_id,
             ret_profile=self._ret_profile,
             download=self._downloader.read if self._images.fetch_images else None,
-            read_stored=ObjectStorage(conn_id, cos_conn_id=self.tencentcloud_conn_id).read,
-            presign=presign_with(self._images, self.tencentcloud_conn_id),
-            convert=converter.convert if converter else None,
-            shrink=converter.shrink if converter and shrinks else None,
-            max_original_bytes=self._images.max_original_bytes,
         )
 
     def run_options(self, pool_slots: int | None = None, *, phase: float | None = None) -> RunOptions:

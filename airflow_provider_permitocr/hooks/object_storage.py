@@ -6,7 +6,7 @@ import logging
 import math
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,27 +18,11 @@ from airflow_provider_permitocr.core.errors import (
 from airflow_provider_permitocr.core.image_file import read_file
 from airflow_provider_permitocr.core.object_uri import ObjectUri
 from airflow_provider_permitocr.hooks.connection import DEFAULT_CONN_ID, LOOKUP
+from airflow_provider_permitocr.hooks.stores import KNOWN_STORES, connection_exists
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-_AMAZON: Final = "airflow_provider_permitocr[s3]"
-_GOOGLE: Final = "apache-airflow-providers-google"
-_AZURE: Final = "apache-airflow-providers-microsoft-azure"
-#: What to install, by scheme.
-_PACKAGES: Final = {
-    **dict.fromkeys(("s3", "s3a", "s3n"), _AMAZON),
-    **dict.fromkeys(("gs", "gcs"), _GOOGLE),
-    **dict.fromkeys(("abfs", "abfss", "adl"), _AZURE),
-    "cos": "airflow_provider_permitocr[cos]",
-}
-#: The connections that the stores' own hooks take by default. Their file systems take none.
-_DEFAULT_CONN_IDS: Final = {
-    _AMAZON: "aws_default",
-    _GOOGLE: "google_cloud_default",
-    _AZURE: "wasb_default",
-    _PACKAGES["cos"]: DEFAULT_CONN_ID,
-}
 #: These would open pipes and devices, which ``read_file`` never does.
 _LOCAL: Final = ("local",)
 #: Longest time for one object; the stores' clients wait, and repeat what failed, for up to half an hour.
@@ -73,14 +57,14 @@ class ObjectStorage:
         cos_conn_id: str = DEFAULT_CONN_ID,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if conn_id and not _exists(conn_id):
+        if conn_id and not connection_exists(conn_id):
             raise ConfigurationError(
                 f"there is no connection {conn_id!r}; add it under Admin > Connections, or correct"
                 " storage_conn_id"
             )
         self._conn_id = conn_id
         self._clock = clock
-        self._default_conn_ids: Mapping[str, str] = _DEFAULT_CONN_IDS | {_PACKAGES["cos"]: cos_conn_id}
+        self._cos_conn_id = cos_conn_id
         self._stores: dict[tuple[str, str | None], AbstractFileSystem | _Missing] = {}
         for name, level in _LOG_LEVELS.items():
             logger = logging.getLogger(name)
@@ -140,8 +124,8 @@ class ObjectStorage:
             # Not which: a row never stops a run, and its own value never shows up in a message.
             return _Missing("the connection that the image's URL names is wrong; correct it, or the URL")
         except ImportError:
-            package = _PACKAGES.get(place.scheme)
-            advice = f"install {package}" if package else "install what its provider needs"
+            known = KNOWN_STORES.get(place.scheme)
+            advice = f"install {known.package}" if known else "install what its provider needs"
             return _Missing(f"the worker lacks a package for these URLs; {advice}")
         except Exception as error:  # noqa: BLE001  as in ``read``
             message = f"the object store could not be opened: {type(error).__name__}"
@@ -150,23 +134,26 @@ class ObjectStorage:
     def _file_system(self, place: ObjectUri) -> AbstractFileSystem | _Missing:
         from airflow.sdk.io import get_fs, has_fs
 
-        package = _PACKAGES.get(place.scheme)
-        if place.scheme in _LOCAL or not (package or has_fs(place.scheme)):
+        known = KNOWN_STORES.get(place.scheme)
+        if place.scheme in _LOCAL or not (known or has_fs(place.scheme)):
             raise ImageRejectedError(
                 "ImageReferenceUnknown", "no installed provider has a file system for the URL's scheme"
             )
-        if not has_fs(place.scheme):
-            return _Missing(f"the worker has no file system for these URLs; install {package}")
-        if place.conn_id and not _exists(place.conn_id):
+        if known and not has_fs(place.scheme):
+            return _Missing(f"the worker has no file system for these URLs; install {known.package}")
+        if place.conn_id and not connection_exists(place.conn_id):
             return _Missing("there is no connection as the image's URL names it; add it, or correct the URL")
-        return get_fs(place.scheme, place.conn_id or self._conn_id or self._default_conn_id(package))
+        return get_fs(place.scheme, place.conn_id or self._conn_id or self._default_conn_id(place.scheme))
 
     def _may_be_back(self, store: AbstractFileSystem | _Missing) -> bool:
         return isinstance(store, _Missing) and self._clock() >= store.until
 
-    def _default_conn_id(self, package: str | None) -> str | None:
-        conn_id = self._default_conn_ids.get(package or "")
-        return conn_id if conn_id and _exists(conn_id) else None
+    def _default_conn_id(self, scheme: str) -> str | None:
+        known = KNOWN_STORES.get(scheme)
+        if known is None:
+            return None
+        conn_id = self._cos_conn_id if scheme == "cos" else known.default_conn_id
+        return conn_id if connection_exists(conn_id) else None
 
 
 @dataclass(frozen=True)
@@ -190,15 +177,3 @@ def _read_start(store: AbstractFileSystem, url: str, size: int) -> bytes:
         if _NO_SUCH_RANGE.search(str(error)) and store.info(url, **limits)["size"] == 0:
             return b""
         raise
-
-
-def _exists(conn_id: str) -> bool:
-    from airflow.sdk import Connection
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
-    try:
-        with LOOKUP:
-            Connection.get(conn_id)
-    except AirflowNotFoundException:
-        return False
-    return True

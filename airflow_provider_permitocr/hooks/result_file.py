@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.files.result_file import ResultFile
 from airflow_provider_permitocr.files.row_format import row_format
 from airflow_provider_permitocr.files.store import Store, StoredFile
+from airflow_provider_permitocr.hooks.stores import KNOWN_STORES, connection_exists
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
-
-_AMAZON: Final = ("aws_default", "airflow_provider_permitocr[s3]")
-_GOOGLE: Final = ("google_cloud_default", "apache-airflow-providers-google")
-_AZURE: Final = ("wasb_default", "apache-airflow-providers-microsoft-azure")
-#: By scheme, the connection that the store's own hook takes by default, as its file system takes none, and
-#: what to install.
-_STORES: Final = {
-    **dict.fromkeys(("s3", "s3a", "s3n"), _AMAZON),
-    **dict.fromkeys(("gs", "gcs"), _GOOGLE),
-    **dict.fromkeys(("abfs", "abfss", "adl"), _AZURE),
-    "cos": ("tencentcloud_default", "airflow_provider_permitocr[cos]"),
-}
 
 
 def stored_file(described: ResultFile) -> StoredFile:
@@ -47,13 +36,13 @@ def _store(described: ResultFile) -> Store:
     from airflow_provider_permitocr.files.object_store import ObjectStore
 
     scheme = urlsplit(described.path).scheme.lower()
-    _, package = _STORES.get(scheme, (None, None))
     try:
         return ObjectStore(_object_path(described).fs)
     except ConfigurationError:
         raise
     except Exception as error:  # noqa: BLE001  file systems of any provider fail in ways of their own
-        advice = f"install {package}" if package else "install the provider of this store"
+        known = KNOWN_STORES.get(scheme)
+        advice = f"install {known.package}" if known else "install the provider of this store"
         raise ConfigurationError(
             f"there is no file system for {scheme}:// ({type(error).__name__}): {advice}, or correct the"
             " connection"
@@ -65,13 +54,13 @@ def _object_path(described: ResultFile) -> ObjectStoragePath:
 
     parts = urlsplit(described.path)
     conn_id = described.conn_id or parts.username
-    if conn_id is not None and not _exists(conn_id):
+    if conn_id is not None and not connection_exists(conn_id):
         raise ConfigurationError(
             f"there is no connection {conn_id!r}; add it under Admin > Connections, or correct conn_id"
         )
-    default, _ = _STORES.get(parts.scheme.lower(), (None, None))
-    if conn_id is None and default is not None and _exists(default):
-        conn_id = default
+    known = KNOWN_STORES.get(parts.scheme.lower())
+    if conn_id is None and known and connection_exists(known.default_conn_id):
+        conn_id = known.default_conn_id
     return ObjectStoragePath(described.path, conn_id=conn_id)
 
 
@@ -83,14 +72,3 @@ def _path(path: str) -> str:
 
 def _is_local(path: str) -> bool:
     return "://" not in path or urlsplit(path).scheme.lower() in ("file", "local")
-
-
-def _exists(conn_id: str) -> bool:
-    from airflow.sdk import Connection
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
-    try:
-        Connection.get(conn_id)
-    except AirflowNotFoundException:
-        return False
-    return True

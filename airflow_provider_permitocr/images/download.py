@@ -74,9 +74,8 @@ class Downloader:
         Looking up a host's name cannot be timed; the system's resolver has its own limit.
 
         :param max_bytes: no more than one byte above this is read, which tells that there are more.
-        :raises ImageRejectedError: when no image can be downloaded from there, ever: ``ImageHostRefused``,
-            ``ImageReferenceUnknown``.
-        :raises ImageUnavailableError: when none came: ``ImageNotFound``, ``ImageAccessDenied``,
+        :raises ImageRejectedError: when no image can be downloaded from there, ever: ``ImageReferenceUnknown``.
+        :raises ImageUnavailableError: when none came: ``ImageHostRefused``, ``ImageNotFound``, ``ImageAccessDenied``,
             ``ImageDownloadFailed``.
         :raises ConfigurationError: when the environment's proxy cannot be used.
         """
@@ -184,8 +183,9 @@ def _redirected(url: HttpUrl, location: str) -> HttpUrl:
     return target
 
 
-def _refused() -> ImageRejectedError:
-    return ImageRejectedError(
+def _refused() -> ImageUnavailableError:
+    # Not for good: it is the DAG that has to be corrected, and not the image.
+    return ImageUnavailableError(
         "ImageHostRefused",
         "the URL, or one that it redirects to, is of a host that images are not downloaded from; hosts within"
         " your network, and all where there is a list of them, have to be named in Images(fetch_hosts=...)",

@@ -54,8 +54,8 @@ def test_images_of_named_hosts_are_downloaded_by_the_worker_and_all_others_refus
     }
     assert ends == {
         "gone": ("retry", "ImageNotFound"),
-        "metadata": ("rejected", "ImageHostRefused"),
-        "elsewhere": ("rejected", "ImageHostRefused"),
+        "metadata": ("retry", "ImageHostRefused"),
+        "elsewhere": ("retry", "ImageHostRefused"),
     }
     assert summary["calls"] == 3
     messages = "".join(str(row["error_message"]) for row in rows.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_permitocr.core.errors import ImageError, ImageRejectedError, ImageUnavailableError
+from airflow_provider_permitocr.core.errors import ImageError, ImageUnavailableError
 from airflow_provider_permitocr.images.download import Downloader
 
 LIMIT = 1_000_000
@@ -33,8 +33,8 @@ def unavailable(downloader: Downloader, url: str) -> ImageUnavailableError:
     return error
 
 
-def refused(downloader: Downloader, url: str) -> ImageRejectedError:
+def refused(downloader: Downloader, url: str) -> ImageUnavailableError:
     error = fault(downloader, url)
-    assert isinstance(error, ImageRejectedError)
+    assert isinstance(error, ImageUnavailableError)
     assert error.code == "ImageHostRefused"
     return error

@@ -1,0 +1,38 @@
+"""Puts together what a run reaches its images by."""
+
+from __future__ import annotations
+
+from airflow_provider_permitocr.core.api import Site
+from airflow_provider_permitocr.core.image_loader import ImageLoader, ReadImage
+from airflow_provider_permitocr.core.options import Images
+from airflow_provider_permitocr.hooks.object_storage import ObjectStorage
+from airflow_provider_permitocr.hooks.presigned_cos import presign_with
+from airflow_provider_permitocr.images.convert import find_converter
+
+
+def image_loader(
+    images: Images,
+    site: Site,
+    *,
+    tencentcloud_conn_id: str,
+    ret_profile: bool,
+    download: ReadImage | None,
+) -> ImageLoader:
+    """Return what loads and checks images, as ``images`` tells.
+
+    :param site: whose limits hold.
+    :param tencentcloud_conn_id: the connection for ``cos://`` by default.
+    :param download: reads http(s) URLs; None: the API does.
+    :raises ConfigurationError: naming the field of a connection to change, or the extra to install.
+    """
+    converter = find_converter(required=images.shrink_oversized)
+    return ImageLoader(
+        max_base64_bytes=site.max_base64_bytes,
+        ret_profile=ret_profile,
+        download=download,
+        read_stored=ObjectStorage(images.storage_conn_id, cos_conn_id=tencentcloud_conn_id).read,
+        presign=presign_with(images, tencentcloud_conn_id),
+        convert=converter.convert if converter else None,
+        shrink=converter.shrink if converter and images.shrink_oversized else None,
+        max_original_bytes=images.max_original_bytes,
+    )

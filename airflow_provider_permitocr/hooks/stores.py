@@ -1,0 +1,46 @@
+"""What is known of object stores by the scheme of their URLs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from airflow_provider_permitocr.hooks.connection import DEFAULT_CONN_ID, LOOKUP
+
+
+@dataclass(frozen=True)
+class KnownStore:
+    """A store whose file system comes with a package.
+
+    :param package: what to install for it.
+    :param default_conn_id: the connection that the store's own hook takes by default. Its file system takes
+        none.
+    """
+
+    package: str
+    default_conn_id: str
+
+
+_AMAZON: Final = KnownStore("airflow_provider_permitocr[s3]", "aws_default")
+_GOOGLE: Final = KnownStore("apache-airflow-providers-google", "google_cloud_default")
+_AZURE: Final = KnownStore("apache-airflow-providers-microsoft-azure", "wasb_default")
+
+KNOWN_STORES: Final = {
+    **dict.fromkeys(("s3", "s3a", "s3n"), _AMAZON),
+    **dict.fromkeys(("gs", "gcs"), _GOOGLE),
+    **dict.fromkeys(("abfs", "abfss", "adl"), _AZURE),
+    "cos": KnownStore("airflow_provider_permitocr[cos]", DEFAULT_CONN_ID),
+}
+
+
+def connection_exists(conn_id: str) -> bool:
+    """Tell whether Airflow has a connection of this id; from any thread."""
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        with LOOKUP:
+            Connection.get(conn_id)
+    except AirflowNotFoundException:
+        return False
+    return True
