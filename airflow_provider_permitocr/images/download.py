@@ -74,9 +74,10 @@ class Downloader:
         Looking up a host's name cannot be timed; the system's resolver has its own limit.
 
         :param max_bytes: no more than one byte above this is read, which tells that there are more.
-        :raises ImageRejectedError: when no image can be downloaded from there, ever: ``ImageReferenceUnknown``.
-        :raises ImageUnavailableError: when none came: ``ImageHostRefused``, ``ImageNotFound``, ``ImageAccessDenied``,
-            ``ImageDownloadFailed``.
+        :raises ImageRejectedError: when no image can be downloaded from there, ever:
+            ``ImageReferenceUnknown``.
+        :raises ImageUnavailableError: when none came: ``ImageHostRefused``, ``ImageNotFound``,
+            ``ImageAccessDenied``, ``ImageDownloadFailed``.
         :raises ConfigurationError: when the environment's proxy cannot be used.
         """
         from urllib3.exceptions import HTTPError
