@@ -20,6 +20,7 @@ _END_OF_IMAGE: Final = b"\xff\xd9"
 _FRAMES: Final = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])
 #: Restart markers, which have no length.
 _BARE: Final = range(0xD0, 0xD8)
+_EOI: Final = 0xD9
 #: Markers with a length that say nothing about the frame: DAC, DNL, DRI, APPn, COM.
 _SKIPPED: Final = frozenset([0xCC, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE])
 _KNOWN: Final = _FRAMES | _SKIPPED | {_SOS, _DQT, _DHT}
@@ -52,6 +53,9 @@ def read_jpeg(image: bytes) -> JpegStructure:
     while True:
         marker, position = _next_marker(image, position)
         if marker in _BARE:
+            continue
+        if marker == _EOI and frame is None:
+            position = _next_image(image, position)
             continue
         segment = _segment(image, marker, position)
         position += 2 + len(segment)
@@ -86,12 +90,22 @@ def _next_marker(image: bytes, position: int) -> tuple[int, int]:
             return marker, position + 2
 
 
+def _next_image(image: bytes, position: int) -> int:
+    """Skip to the next image of the file: decoders look on in there, where damage has hidden the first."""
+    start = image.find(b"\xff\xd8\xff", position)
+    if start < 0:
+        raise broken("it ends before its pixels")
+    return start + 2
+
+
 def _segment(image: bytes, marker: int, position: int) -> bytes:
     if marker not in _KNOWN:
         raise broken(f"its marker {marker:#04x} at byte {position - 2:,} is of no JPEG that decoders read")
     if position + 2 > len(image):
         raise _truncated(image)
     length = int.from_bytes(image[position : position + 2])
+    if length < 2 and marker in _SKIPPED:
+        return b""  # decoders skip nothing then
     if length < 2:
         raise broken(f"its segment at byte {position:,} has no length")
     if position + length > len(image):
