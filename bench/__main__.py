@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "--only", default="", metavar="PARTS", help="quota,client,length,start or some of them"
+        "--only", default="", metavar="PARTS", help="quota,client,length,writing,start or some of them"
     )
     parser.add_argument("--short", action="store_true", help="small sizes, to try it out")
     parser.add_argument(

@@ -31,6 +31,7 @@ class Sizes:
     :param client_calls: calls in each of them, by the size of the image in bytes.
     :param large_images: images of 5 MB through the pipeline.
     :param rows: lengths of the list, a short and a long one.
+    :param written_rows: records that are written in batches.
     :param starts: interpreters that import the operator.
     """
 
@@ -42,6 +43,7 @@ class Sizes:
     large_images: int = 600
     rows: tuple[int, int] = (10_000, 1_000_000)
     repeated_runs: int = 3
+    written_rows: int = 100_000
     starts: int = 9
 
 
@@ -53,6 +55,7 @@ SHORT: Final = Sizes(
     client_calls=((100_000, 50), (1_000_000, 20), (5_000_000, 8)),
     large_images=200,
     rows=(2_000, 20_000),
+    written_rows=5_000,
     starts=3,
 )
 

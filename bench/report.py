@@ -22,6 +22,7 @@ from bench.length import Lengths
 from bench.measure import Sizes
 from bench.quota import Rates
 from bench.start import Starts
+from bench.writing import Writes
 
 _PAGE: Final = Path(__file__).with_name("page.md")
 _VERSIONS: Final = ("apache-airflow", "tencentcloud-sdk-python-ocr", "sqlalchemy", "pandas")
@@ -34,6 +35,7 @@ class Results:
     rates: Rates
     clients: Clients
     lengths: Lengths
+    writes: Writes
     starts: Starts
 
 
@@ -55,7 +57,7 @@ def show(parts: Iterable[Part], console: Console) -> None:
 def write(results: Results, parts: Sequence[Part], sizes: Sizes, now: datetime, directory: Path) -> None:
     """Write the page and its charts.
 
-    :param parts: quota, client, length, start, in this order.
+    :param parts: quota, client, length, writing, start, in this order.
     :param directory: made if missing.
     """
     directory.mkdir(parents=True, exist_ok=True)
@@ -67,7 +69,7 @@ def write(results: Results, parts: Sequence[Part], sizes: Sizes, now: datetime, 
 
 
 def _page(parts: Sequence[Part], sizes: Sizes, now: datetime) -> str:
-    quota, client, length, start = parts
+    quota, client, length, writing, start = parts
     figures = [figure for part in parts for figure in part.figures]
     return _PAGE.read_text("utf-8").format(
         date=f"{now:%Y-%m-%d}",
@@ -86,6 +88,8 @@ def _page(parts: Sequence[Part], sizes: Sizes, now: datetime) -> str:
         length=_table(length.facts[0]),
         repeated_runs=sizes.repeated_runs,
         again=_table(length.facts[1]),
+        written_rows=sizes.written_rows,
+        writing=_table(writing.facts[0]),
         starts=sizes.starts,
         start=_table(start.facts[0]),
     )

@@ -20,16 +20,18 @@ from bench.measure import SHORT, Bench, Sizes
 from bench.quota import Rates, measure_rates
 from bench.report import Results, show, write
 from bench.start import Starts, measure_starts
+from bench.writing import Writes, measure_writes
 from demo.command import ROOT
 from demo.phases import phase
 from demo.postgres import EmbeddedPostgres
 
-_Measured = Rates | Clients | Lengths | Starts
+_Measured = Rates | Clients | Lengths | Writes | Starts
 #: In this order, which is the report's as well.
 PARTS: Final[dict[str, Callable[[Bench], _Measured]]] = {
     "quota": measure_rates,
     "client": measure_clients,
     "length": measure_lengths,
+    "writing": measure_writes,
     "start": measure_starts,
 }
 
@@ -79,10 +81,16 @@ def run_benchmark(options: BenchOptions, console: Console) -> None:
                 parts[name] = replace(measured[name].part(), seconds=time.monotonic() - began)
     show(parts.values(), console)
     match [measured.get(name) for name in PARTS]:
-        case [Rates() as rates, Clients() as clients, Lengths() as lengths, Starts() as starts]:
+        case [
+            Rates() as rates,
+            Clients() as clients,
+            Lengths() as lengths,
+            Writes() as writes,
+            Starts() as starts,
+        ]:
             in_order = [parts[name] for name in PARTS]
             write(
-                Results(rates, clients, lengths, starts),
+                Results(rates, clients, lengths, writes, starts),
                 in_order,
                 bench.sizes,
                 datetime.now(UTC),

@@ -18,6 +18,7 @@ from bench.quota import Rates
 from bench.rates import OtherWay, PacedRun
 from bench.report import Results, machine, show, write
 from bench.start import Starts
+from bench.writing import Writes, Written
 from demo.emulator_calls import Call
 
 SIZES = (100_000, 1_000_000, 5_000_000)
@@ -49,14 +50,17 @@ def results() -> Results:
     clients = Clients(costs, LargeImages(rate=19.5, peak_mb=300, listed=100, right=100))
     short, long = (ListRun(rows, rows / 5000, 140, [100, 130, 140]) for rows in (10_000, 1_000_000))
     rates = Rates([*runs, paced("beside a stranger", 14, 15)], others)
-    return Results(
-        rates, clients, Lengths(short, long, 2.0, 1.0, 15.0, 16.0, 12.0), Starts([0.010, 0.012, 0.030])
-    )
+    writes = Writes((Written("psycopg", 50, 100_000, 4.0, 10.0), Written("psycopg", 1000, 100_000, 4.0, 6.0)))
+    lengths = Lengths(short, long, 2.0, 1.0, 15.0, 16.0, 12.0)
+    return Results(rates, clients, lengths, writes, Starts([0.010, 0.012, 0.030]))
 
 
 @pytest.fixture
 def parts(results: Results) -> list[Part]:
-    return [each.part() for each in (results.rates, results.clients, results.lengths, results.starts)]
+    return [
+        each.part()
+        for each in (results.rates, results.clients, results.lengths, results.writes, results.starts)
+    ]
 
 
 def test_writes_a_page_whose_charts_are_there(results: Results, parts: list[Part], tmp_path: Path) -> None:
@@ -79,6 +83,8 @@ def test_the_page_says_which_figures_are_missed(results: Results, parts: list[Pa
     # The SDK costs twice as much as this client in what is made up here, and 0.40 is to be reached.
     assert "| CPU per image against the SDK, 5 MB | **0.50** | ≤ 0.40 | **missed** |" in page
     assert "Missed: CPU per image against the SDK, 5 MB, 0.50 (≤ 0.40)." in page
+    assert "Missed: writing in batches of 50 against bare executemany, psycopg, 2.50 x (≤ 2.00 x)." in page
+    assert "| psycopg | 1,000 | 40 µs | 60 µs |" in page
     assert "| a run over 1,000,000 finished rows against bare SQL | **2.00 x** | ≤ 3.00 x | reached |" in page
 
 
