@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, TypeAlias
@@ -99,7 +98,7 @@ def to_frame(records: Sequence[Record], columns: Sequence[Column] = COLUMNS) -> 
     for column in columns:
         try:
             arrays[column.name] = _ARRAYS[column.kind]([record.get(column.name) for record in records])
-        except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # Cut off from its cause, which quotes the value.
             reason = f"{type(error).__name__} in column {column.name!r}, of kind {column.kind.value}"
             raise ValueError(reason) from None
@@ -155,14 +154,23 @@ def _microseconds(moment: datetime) -> int:
 
 
 def _booleans_array(values: list[Any]) -> _Array:
-    known = np.array([value is not None for value in values], dtype=bool)
-    return pd.arrays.BooleanArray(np.array([value is True for value in values], dtype=bool), ~known)
+    missing = np.array([value is None for value in values], dtype=bool)
+    # A driver's 0 and 1 are equal to them; anything else is a KeyError.
+    known = [False if value is None else _BOOLEANS[value] for value in values]
+    return pd.arrays.BooleanArray(np.array(known, dtype=bool), missing)
 
 
 def _integers_array(values: list[Any]) -> _Array:
     missing = np.array([value is None for value in values], dtype=bool)
-    numbers = [0 if value is None else operator.index(value) for value in values]
+    numbers = [0 if value is None else _whole(value) for value in values]
     return pd.arrays.IntegerArray(np.array(numbers, dtype="int64"), missing)
+
+
+def _whole(value: Any) -> int:
+    number = int(value)
+    if number != value:
+        raise ValueError("not a whole number")
+    return number
 
 
 def _floats_array(values: list[Any]) -> _Array:
@@ -183,6 +191,7 @@ def _plain(series: pd.Series[Any], kind: ColumnKind) -> list[Any]:
 _Array: TypeAlias = "pd.api.extensions.ExtensionArray | np.ndarray[Any, Any]"
 _TEXT: Final = pd.StringDtype("python")
 _TIME: Final = pd.DatetimeTZDtype("us", "UTC")
+_BOOLEANS: Final = {False: False, True: True}
 _NAT: Final = -(2**63)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()

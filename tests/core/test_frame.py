@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import math
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -9,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.columns import COLUMNS, ColumnKind
-from airflow_provider_permitocr.core.frame import DTYPES, image_rows, to_frame, to_rows
+from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.core.frame import DTYPES, image_rows, refused_by_frame, to_frame, to_rows
 from airflow_provider_permitocr.core.models import ImageRow, Outcome, Status
 from airflow_provider_permitocr.core.record import to_record
 
@@ -86,6 +88,57 @@ def test_a_time_of_another_zone_is_the_same_moment_in_utc() -> None:
     (row,) = to_rows(to_frame([{"processed_at": moment}]))
     assert row["processed_at"] == moment
     assert row["processed_at"].utcoffset() == timedelta(0)
+
+
+CARRIED = [
+    Column("flag", ColumnKind.BOOLEAN, ""),
+    Column("count", ColumnKind.INTEGER, ""),
+    Column("weight", ColumnKind.FLOAT, ""),
+    Column("seen_at", ColumnKind.TIMESTAMP, ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        ("flag", 1, True),
+        ("flag", 0, False),
+        ("count", Decimal(7), 7),
+        ("weight", Decimal("1.5"), 1.5),
+        ("weight", 2, 2.0),
+        ("weight", math.nan, None),
+        ("seen_at", datetime(2026, 1, 31, 8), datetime(2026, 1, 31, 8, tzinfo=UTC)),
+    ],
+)
+def test_values_that_a_driver_gives_in_another_type_are_those_of_the_column(
+    name: str, value: Any, kept: Any
+) -> None:
+    (row,) = to_rows(to_frame([{name: value}], CARRIED), CARRIED)
+    assert row[name] == kept
+    assert type(row[name]) is type(kept)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("flag", 2),
+        ("flag", "secret"),
+        ("count", 2**63),
+        ("count", 1.5),
+        ("count", "12345"),
+        ("weight", "secret"),
+        ("seen_at", datetime.min.replace(tzinfo=timezone(timedelta(hours=8)))),
+        ("seen_at", "secret"),
+    ],
+)
+def test_a_value_that_its_column_cannot_hold_is_refused_without_quoting_it(name: str, value: Any) -> None:
+    fitting = {"flag": True, "count": 1}
+    records = [fitting, {name: value}, fitting]
+    with pytest.raises(ValueError, match=f"in column '{name}'") as caught:
+        to_frame(records, CARRIED)
+    assert str(value) not in str(caught.value)
+    assert caught.value.__suppress_context__
+    assert list(refused_by_frame(records, CARRIED)) == [1]
 
 
 def rows_of(frame: pd.DataFrame, **options: Any) -> list[ImageRow]:
