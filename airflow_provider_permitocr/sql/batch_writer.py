@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.sql.error_codes import blames_a_row, may_pass
 from airflow_provider_permitocr.sql.errors import describe
-from airflow_provider_permitocr.sql.upsert import Row, is_one_statement, key_names, upsert
+from airflow_provider_permitocr.sql.upsert import Row, key_names, upsert
 
 #: A server that restarts, or hands over to another, is back within half a minute as a rule.
 _ATTEMPTS: Final = 6
@@ -84,7 +84,5 @@ def _write(engine: sa.Engine, table: sa.Table, rows: Sequence[Row], sleep: Calla
 def _write_once(engine: sa.Engine, table: sa.Table, rows: Sequence[Row]) -> None:
     if not rows:
         return
-    if is_one_statement(engine.dialect.name):
-        engine = engine.execution_options(isolation_level="AUTOCOMMIT")
     with engine.begin() as connection:
         upsert(connection, table, rows)

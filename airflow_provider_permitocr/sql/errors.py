@@ -30,7 +30,10 @@ _NUMBERS_WITHOUT_VALUES: Final = frozenset(
     }
 )
 #: DuckDB's are known by their names; that of a transaction quotes the key over which it failed.
-_DUCKDB_WITHOUT_VALUES: Final = ("BinderException", "CatalogException", "IOException", "PermissionException")
+_DUCKDB_WITHOUT_VALUES: Final = (
+    *("BinderException", "CatalogException", "IOException", "ParserException", "PermissionException"),
+)
+_DUCKDB_READ_ONLY: Final = "attached in read-only mode"
 
 
 class DatabaseError(PermitOcrError):
@@ -71,7 +74,7 @@ def describe(error: Exception) -> str:
 
 def _is_without_values(error: Exception, cause: BaseException, state: str | None, number: int | None) -> bool:
     if is_of(cause, "duckdb"):
-        return type(cause).__name__ in _DUCKDB_WITHOUT_VALUES
+        return type(cause).__name__ in _DUCKDB_WITHOUT_VALUES or _DUCKDB_READ_ONLY in str(cause)
     if number is not None:
         return number in _NUMBERS_WITHOUT_VALUES
     if not isinstance(error, OperationalError | ProgrammingError):
