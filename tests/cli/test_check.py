@@ -247,5 +247,5 @@ def test_connections_and_pools_of_airflows_database_are_seen_by_the_installed_co
         with create_session() as session:
             session.delete(stored)
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert done.stdout.startswith("permits.a (permits.py)\n  ok ")
