@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Final
 
 from airflow_provider_permitocr.core.columns import COLUMNS, Column
 from airflow_provider_permitocr.core.errors import TargetError
@@ -12,6 +13,10 @@ from airflow_provider_permitocr.core.models import Outcome, Record
 from airflow_provider_permitocr.core.options import Batch
 from airflow_provider_permitocr.core.ports import ResultTarget
 from airflow_provider_permitocr.core.record import refused_record, to_record
+
+#: So many rows in a row are no poison: it is the table that does not take them, and going on would pay for
+#: images whose rows are then settled without their answers.
+_ALL_REFUSED: Final = 20
 
 
 class Loader:
@@ -97,6 +102,13 @@ class Loader:
         self._written_at = self._clock()
         records = self._waiting[: self._batch.rows]
         refused = self._write_records(records)
+        if len(refused) == len(records) >= _ALL_REFUSED:
+            del self._waiting[: len(records)]
+            raise TargetError(
+                f"the result table refuses every row of a batch of {len(records):,}, such as that of key"
+                f" {records[0]['image_key']!r}: {refused[0]}. None of them was written; correct"
+                " its constraints or triggers and run again"
+            )
         written = [record for place, record in enumerate(records) if place not in refused]
         try:
             written += self._write_refused(

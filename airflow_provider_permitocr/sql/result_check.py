@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ from airflow_provider_permitocr.core.columns import KEY_COLUMNS, Column
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.sql.changes import is_refusal
 from airflow_provider_permitocr.sql.column_types import is_without_zone, misfit
+from airflow_provider_permitocr.sql.driver_types import MYSQL
 from airflow_provider_permitocr.sql.errors import describe
 from airflow_provider_permitocr.sql.inspection import (
     FoundColumn,
@@ -78,7 +79,13 @@ def examine(
     _require_columns(described, missing)
     _require_types(described, present, dialect)
     _require_no_others(described, found, [folded(dialect.name, column.name) for column in columns])
-    _require_key(described, connection, name, schema)
+    unique = {
+        frozenset(folded(dialect.name, each) for each in key) for key in unique_keys(connection, name, schema)
+    }
+    _require_key(described, dialect.name, unique)
+    _require_no_other_key(
+        described, dialect.name, unique, {folded(dialect.name, each.name) for each in columns}
+    )
     zoneless = (column.name for column, has in present.items() if is_without_zone(column, has, dialect))
     return ExistingTable(missing, tuple(present), frozenset(zoneless))
 
@@ -119,11 +126,7 @@ def _require_no_others(
         )
 
 
-def _require_key(described: ResultTable, connection: sa.Connection, name: str, schema: str | None) -> None:
-    dialect = connection.dialect.name
-    unique = {
-        frozenset(folded(dialect, each) for each in key) for key in unique_keys(connection, name, schema)
-    }
+def _require_key(described: ResultTable, dialect: str, unique: Set[frozenset[str]]) -> None:
     upsert, append = (frozenset(KEYS[mode]) for mode in (WriteMode.UPSERT, WriteMode.APPEND))
     if described.mode is WriteMode.APPEND and any(key <= upsert for key in unique):
         raise TargetError(
@@ -140,6 +143,19 @@ def _require_key(described: ResultTable, connection: sa.Connection, name: str, s
         raise TargetError(
             f"the result table {described.table!r} has no primary key or unique constraint on"
             f" ({', '.join(key)}); without it rows could not be replaced"
+        )
+
+
+def _require_no_other_key(
+    described: ResultTable, dialect: str, unique: Set[frozenset[str]], columns: Set[str]
+) -> None:
+    key = frozenset(KEYS[WriteMode(described.mode)])
+    others = [each for each in unique if each <= columns and not key <= each]
+    if dialect in MYSQL and others:
+        raise TargetError(
+            f"the result table {described.table!r} has a further unique key on"
+            f" ({', '.join(sorted(others[0]))}): MySQL would replace the row of another image that has the same"
+            " there; make it an index that is not unique"
         )
 
 

@@ -149,3 +149,21 @@ def test_a_refused_row_whose_stand_in_could_not_be_written_is_not_forgotten(
     assert loading.write() == 2
     assert target.rows["a", "FRONT"]["error_code"] == "ResultRowRefused"
     assert loading.statuses == {"recognized": 1, "failed": 1}
+
+
+def test_a_table_that_refuses_a_whole_batch_stops_the_run_and_settles_none_of_it(
+    loader: Callable[..., Loader], target: FakeTarget
+) -> None:
+    loading = loader(rows=20)
+    loading.add([outcome(f"k{number}", name="poison") for number in range(40)])
+    with pytest.raises(TargetError, match=r"refuses every row of a batch of 20, such as that of key 'k0'"):
+        loading.write()
+    assert target.rows == {}
+    assert loading.statuses == {}
+
+
+def test_fewer_refused_rows_than_that_are_poison(loader: Callable[..., Loader], target: FakeTarget) -> None:
+    loading = loader(rows=20)
+    loading.add([outcome(f"k{number}", name="poison") for number in range(19)])
+    assert loading.write() == 19
+    assert {row["error_code"] for row in target.rows.values()} == {"ResultRowRefused"}

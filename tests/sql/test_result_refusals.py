@@ -48,6 +48,12 @@ def _make_table(engine: sa.Engine, **types: str) -> None:
     _execute(engine, f"CREATE TABLE permits ({described}, PRIMARY KEY (image_key, card_side))")
 
 
+def test_further_unique_key_is_refused_on_mariadb(mariadb_engine: sa.Engine) -> None:
+    _target(mariadb_engine).prepare()
+    _execute(mariadb_engine, "CREATE UNIQUE INDEX once ON permits (request_id(50))")
+    assert "further unique key on (request_id)" in _told(mariadb_engine)
+
+
 @_not_sqlite
 @pytest.mark.parametrize(
     ("column", "kind", "wanted"),
