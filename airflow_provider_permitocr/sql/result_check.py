@@ -154,7 +154,7 @@ def _require_no_other_key(
     if dialect in MYSQL and others:
         raise TargetError(
             f"the result table {described.table!r} has a further unique key on"
-            f" ({', '.join(sorted(others[0]))}): MySQL would replace another image's row that has the same there;"
+            f" ({', '.join(sorted(others[0]))}): MySQL would replace another image's row with the same there;"
             " make it an index that is not unique"
         )
 
