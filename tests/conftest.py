@@ -268,6 +268,20 @@ def s3_endpoint() -> Iterator[str]:
     logging.getLogger("werkzeug").setLevel(logging.NOTSET)
 
 
+@pytest.fixture(scope="session")
+def s3_client(s3_endpoint: str) -> Any:
+    """The official client of that server; it takes any keys."""
+    import boto3
+
+    return boto3.client(
+        "s3",
+        endpoint_url=s3_endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="key",
+        aws_secret_access_key="secret-word",
+    )
+
+
 @pytest.fixture
 def cos_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[CosStandIn]:
     """A stand-in of Tencent Cloud's object storage, empty, for the key pair ``AKIDcos`` and ``cos-key``."""

@@ -71,24 +71,16 @@ class S3:
 
 
 @pytest.fixture
-def s3(s3_endpoint: str, set_connection: Callable[..., None]) -> S3:
+def s3(s3_endpoint: str, s3_client: Any, set_connection: Callable[..., None]) -> S3:
     """An empty bucket, reached through the Airflow connection ``warehouse_s3``."""
-    import boto3
     from airflow.sdk.io.store import _STORE_CACHE
 
     extra = {"endpoint_url": s3_endpoint, "region_name": "us-east-1"}
     set_connection("warehouse_s3", conn_type="aws", login="key", password="secret-word", extra=extra)
-    client = boto3.client(
-        "s3",
-        endpoint_url=s3_endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="key",
-        aws_secret_access_key="secret-word",
-    )
     bucket = f"permits-{uuid4().hex[:8]}"
-    client.create_bucket(Bucket=bucket)
+    s3_client.create_bucket(Bucket=bucket)
     _STORE_CACHE.clear()
-    return S3(bucket, client)
+    return S3(bucket, s3_client)
 
 
 @dataclass(frozen=True)

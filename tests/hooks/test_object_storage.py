@@ -13,7 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from airflow.sdk import Connection
 from hypothesis import given
@@ -36,29 +35,24 @@ SetConnection = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
-def s3_url(s3_endpoint: str) -> str:
+def s3_url(s3_endpoint: str, s3_client: Any) -> str:
     """S3 of this module's tests: a bucket with images, and one that lets nobody read."""
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=s3_endpoint,
-        aws_access_key_id="a",
-        aws_secret_access_key="b",
-        region_name="us-east-1",
-    )
     for bucket in ("permits", "closed"):
-        s3.create_bucket(Bucket=bucket)
+        s3_client.create_bucket(Bucket=bucket)
     for key in ("a.jpg", "通行证/a b+c%20&=?#.jpg"):
-        s3.put_object(Bucket="permits", Key=key, Body=IMAGE)
-    s3.put_object(Bucket="permits", Key="empty.jpg", Body=b"")
-    s3.put_object(Bucket="permits", Key="huge.jpg", Body=bytes(100 * 1024 * 1024))
-    s3.put_object(Bucket="closed", Key="a.jpg", Body=IMAGE)
+        s3_client.put_object(Bucket="permits", Key=key, Body=IMAGE)
+    s3_client.put_object(Bucket="permits", Key="empty.jpg", Body=b"")
+    s3_client.put_object(Bucket="permits", Key="huge.jpg", Body=bytes(100 * 1024 * 1024))
+    s3_client.put_object(Bucket="closed", Key="a.jpg", Body=IMAGE)
     denied = {
         "Effect": "Deny",
         "Principal": "*",
         "Action": "s3:GetObject",
         "Resource": "arn:aws:s3:::closed/*",
     }
-    s3.put_bucket_policy(Bucket="closed", Policy=json.dumps({"Version": "2012-10-17", "Statement": [denied]}))
+    s3_client.put_bucket_policy(
+        Bucket="closed", Policy=json.dumps({"Version": "2012-10-17", "Statement": [denied]})
+    )
     return s3_endpoint
 
 

@@ -49,13 +49,11 @@ def connect_warehouse(
 
 @pytest.fixture
 def object_stores(
-    s3_endpoint: str, cos_store: CosStandIn, set_connection: SetConnection
+    s3_endpoint: str, s3_client: Any, cos_store: CosStandIn, set_connection: SetConnection
 ) -> list[Callable[[bytes], str]]:
     """Put an image into S3, or into COS, and return its URL, which names its connection or does not."""
-    import boto3
-
     extra = {"endpoint_url": s3_endpoint, "region_name": "us-east-1"}
-    set_connection("aws_default", conn_type="aws", login="key", password="secret", extra=extra)
+    set_connection("aws_default", conn_type="aws", login="key", password="secret-word", extra=extra)
     set_connection(
         "scans_in_cos",
         conn_type="tencentcloud",
@@ -63,19 +61,12 @@ def object_stores(
         password="cos-key",
         extra={"cos_endpoint": cos_store.endpoint},
     )
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=s3_endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="key",
-        aws_secret_access_key="secret",
-    )
-    s3.create_bucket(Bucket="scans")
+    s3_client.create_bucket(Bucket="scans")
     numbers = count()
 
     def into_s3(image: bytes) -> str:
         key = f"2026/通行证 {next(numbers)}.png"
-        s3.put_object(Bucket="scans", Key=key, Body=image)
+        s3_client.put_object(Bucket="scans", Key=key, Body=image)
         return f"s3://scans/{key}"
 
     def into_cos(image: bytes) -> str:
