@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -13,7 +14,8 @@ from airflow_provider_permitocr.core.models import ImageRow
 from airflow_provider_permitocr.core.options import Images
 from airflow_provider_permitocr.emulator.images import check_image
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
-from conftest import SetConnection
+
+SetConnection = Callable[..., None]
 
 
 @pytest.fixture(autouse=True)

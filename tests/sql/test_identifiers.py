@@ -22,9 +22,10 @@ Fill = Callable[..., sa.Table]
 Read = Callable[..., list[ImageRow]]
 
 #: What all the databases take as a name, between quotes; a dot separates schema and table here. MariaDB takes
-#: neither a blank at the end nor what UTF-16 has no single unit for.
+#: neither a blank at the end nor what UTF-16 has no single unit for, and SQLAlchemy reads its columns line by
+#: line.
 _NAMES = st.text(
-    st.characters(exclude_characters="\x00.", exclude_categories=["Cs"], max_codepoint=0xFFFF),
+    st.characters(exclude_characters="\x00.\r\n", exclude_categories=["Cs"], max_codepoint=0xFFFF),
     min_size=1,
     max_size=12,
 ).filter(lambda name: name == name.rstrip())
