@@ -8,6 +8,8 @@ STAMP := .venv/.installed
 EXTRAS := emulator,images,s3,cos,parquet,duckdb,demo,bench,dev
 # Alone: it asks for a driver that has to be compiled, and the tests speak to MariaDB through PyMySQL.
 MYSQL_PROVIDER := apache-airflow-providers-mysql==6.7.1
+# The last that works with the oldest common-sql.
+OLDEST_MYSQL_PROVIDER := apache-airflow-providers-mysql==6.4.2
 
 .PHONY: help demo demo-ui test test-distributed bench lint format accuracy test-floors install constraints tccli sdk-packages wheel clean
 
@@ -54,7 +56,7 @@ test-floors: .venv-floors/.installed tccli sdk-packages ## Run all tests with th
 .venv-floors/.installed: setup.cfg pyproject.toml constraints-floors.txt airflow_provider_permitocr/__init__.py | $(UV)
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-floors
 	@$(UV) pip install --quiet --python .venv-floors/bin/python -c constraints-floors.txt -e '.[$(EXTRAS)]'
-	@$(UV) pip install --quiet --python .venv-floors/bin/python --no-deps $(MYSQL_PROVIDER)
+	@$(UV) pip install --quiet --python .venv-floors/bin/python --no-deps $(OLDEST_MYSQL_PROVIDER)
 	@touch $@
 
 install: $(STAMP) ## Only set up .venv
