@@ -50,8 +50,8 @@ def fill(mixed: MixedImages) -> None:
     engine = sql_engine("warehouse")
     long_text = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
     long_bytes = sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
-    # SQLite has no such type, and keeps what a list's owner has made of one.
-    has_uuids = engine.dialect.name != "sqlite"
+    # Others keep a UUID as whatever text the list's owner has made of it.
+    has_uuids = engine.dialect.supports_native_uuid
     key_of_downloads = sa.Uuid() if has_uuids else sa.String(36)
     downloads = {key if has_uuids else str(key): url for key, url in mixed.downloads.items()}
     lists: Mapping[str, tuple[Any, Any, Mapping[Any, Any]]] = {
