@@ -39,7 +39,8 @@ class Parts:
 
     def try_out(self) -> None:
         """Write an empty file and remove it, to learn now whether that may be done."""
-        path = self._path(f"{self.run}.trial")
+        # The same for all runs, so that the next one removes what one that was killed in here has left.
+        path = self._path("write.trial")
         self._store.clean(path)
         self._store.put(path, write_nothing)
         self._store.remove(path)

@@ -95,6 +95,22 @@ def test_runs_that_are_killed_at_any_moment_lose_nothing_that_was_written(
     assert [each.name for each in path.parent.iterdir()] == [name]
 
 
+def test_what_a_run_left_that_was_killed_while_it_tried_out_the_folder_goes_with_the_next(
+    place: Place, new_row: Callable[..., Record], write: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as killed:
+        killed.setattr(type(place.store), "remove", lambda *_arguments: None)
+        place.target().prepare()
+    assert any(name.endswith(".trial") for name in place.names())
+
+    again = place.target()
+    again.prepare()
+    write(again, new_row("a"))
+    again.finish()
+
+    assert place.names() == ["permits.parquet"]
+
+
 def test_an_object_store_keeps_the_parts_of_a_run_that_died(
     bucket: Place, new_row: Callable[..., Record], write: Callable[..., None]
 ) -> None:
