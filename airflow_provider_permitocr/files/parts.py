@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import Final
 from uuid import uuid4
 
-from airflow_provider_permitocr.files.store import IsAlone, StoredFile, WriteContent, write_nothing
+from airflow_provider_permitocr.files.store import IsAlone, StoredFile, WriteContent, try_out
 
 _PART: Final = re.compile(r"(\d{9,})-[0-9a-f]{8}\.part")
 
@@ -38,12 +38,10 @@ class Parts:
         return names
 
     def try_out(self) -> None:
-        """Write an empty file and remove it, to learn now whether that may be done."""
-        # The same for all runs, so that the next one removes what one that was killed in here has left.
+        """Learn whether parts may be written and removed."""
         path = self._path("write.trial")
         self._store.clean(path)
-        self._store.put(path, write_nothing)
-        self._store.remove(path)
+        try_out(self._store, path)
 
     def add(self, write: WriteContent) -> None:
         """Write another part."""

@@ -80,3 +80,12 @@ class StoredFile:
 
 def write_nothing(_stream: BinaryIO) -> None:
     """Write the content of an empty file."""
+
+
+def try_out(store: Store, path: str) -> None:
+    """Write an empty file and remove it: whether that may be done is learnt now, not after hours of calls.
+
+    :param path: the same for all runs, so that the next one removes what a killed one has left.
+    """
+    store.put(path, write_nothing)
+    store.remove(path)

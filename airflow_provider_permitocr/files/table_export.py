@@ -9,7 +9,7 @@ from typing import BinaryIO
 from airflow_provider_permitocr.core.columns import Column
 from airflow_provider_permitocr.core.models import Record
 from airflow_provider_permitocr.files.errors import file_errors
-from airflow_provider_permitocr.files.store import StoredFile, write_nothing
+from airflow_provider_permitocr.files.store import StoredFile, try_out
 
 
 class TableExport:
@@ -29,10 +29,7 @@ class TableExport:
         store = self._file.store
         with file_errors(f"writing beside {self._file.named}"):
             store.clean(self._file.path)
-            # To learn now, and not after hours of calls, whether that may be done.
-            trial = store.beside(self._file.path, f"_{self._file.path.rpartition('/')[2]}.trial")
-            store.put(trial, write_nothing)
-            store.remove(trial)
+            try_out(store, store.beside(self._file.path, f"_{self._file.path.rpartition('/')[2]}.trial"))
 
     def check(self) -> bool:
         """Check that the file can be written as far as that is known without writing.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ from airflow_provider_permitocr.sql.times import as_utc
 
 #: Drivers take a few thousand parameters in one statement; SQL Server 2,100.
 _KEYS_AT_ONCE: Final = 1_000
+_TABLES_KEPT: Final = 8
 
 
 class SqlResultRows:
@@ -48,9 +50,15 @@ class SqlResultRows:
         return rows
 
     def _select(self, image_keys: list[str], columns: Sequence[Column]) -> sa.Select[Any]:
-        table = result_table(self._described.table, columns)
+        table = _table(self._described.table, tuple(columns))
         by_time = sa.select(*table.c).order_by(table.c.processed_at)
         return by_time.where(table.c.image_key.in_(image_keys))
+
+
+@lru_cache(_TABLES_KEPT)
+def _table(name: str, columns: tuple[Column, ...]) -> sa.Table:
+    """Describe the result table, once: SQLAlchemy keeps what it compiled for each description of a table."""
+    return result_table(name, columns)
 
 
 def _plain(row: Mapping[Any, Any]) -> Record:
