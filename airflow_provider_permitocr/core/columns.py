@@ -79,6 +79,8 @@ _IMAGE: Final = (
     Column("image_format", ColumnKind.TEXT, "Format of the image, by its content; NULL: only the API saw it"),
     Column("image_bytes", ColumnKind.INTEGER, "Its size in bytes, before anything was done to it"),
     Column("image_prepared", ColumnKind.TEXT, "What was done to it before the call; NULL: sent as it is"),
+    Column("image_digest", ColumnKind.TEXT, "Its SHA-256 before that; NULL: only the API saw it"),
+    Column("reused_from", ColumnKind.TEXT, "Key of the same picture whose answer this is; NULL: its own"),
 )
 _RUN: Final = (
     Column("request_id", ColumnKind.TEXT, "RequestId of the answer, for Tencent Cloud's support"),

@@ -25,8 +25,24 @@ class TargetError(ConfigurationError):
     """The result table cannot be used as described."""
 
 
-class RunStoppedError(PermitOcrError):
+class RowLeftError(PermitOcrError):
+    """A row was not tried; no result row is written for it, so that a later run takes it."""
+
+
+class RunStoppedError(RowLeftError):
     """The run was asked to stop; what was not tried is left for the next run."""
+
+
+class CapReachedError(RowLeftError):
+    """No more calls are allowed; what was not tried is left for the next run."""
+
+
+class CalledElsewhereError(RowLeftError):
+    """Another run is calling for this row at the moment, or has just done so."""
+
+
+class TooManyFailuresError(PermitOcrError):
+    """So many images fail that going on makes no sense; the rest is left for the next run."""
 
 
 class ImageError(PermitOcrError):
@@ -51,6 +67,10 @@ class ImageUnavailableError(ImageError):
     """The image could not be read now; file systems come and go, so the next run tries again."""
 
 
+class OutcomeUnknownError(ImageError):
+    """A call for this image was under way when its worker died, and is not to be made again."""
+
+
 class Decision(StrEnum):
     """What an unsuccessful call means for its image and for the run."""
 
@@ -68,14 +88,30 @@ class CallError(PermitOcrError):
     :param code: the API's error code, or ``Client…`` for faults on the way.
     :param decision: what follows from it.
     :param request_id: the service's ``RequestId``; '' where no answer arrived.
+    :param billed: whether the call is paid for; None where nobody can tell.
+    :param retry_after: seconds to wait before another call, where the answer asked for that.
+    :param advice: what to do about it, for whoever has to mend it; '' where nothing helps.
     """
 
-    def __init__(self, code: str, message: str, decision: Decision, request_id: str = "") -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        decision: Decision,
+        request_id: str = "",
+        *,
+        billed: bool | None = None,
+        retry_after: float | None = None,
+        advice: str = "",
+    ) -> None:
         super().__init__(f"{code}: {message} (RequestId {request_id or 'none'})")
         self.code = code
         self.message = message
         self.decision = decision
         self.request_id = request_id
+        self.billed = billed
+        self.retry_after = retry_after
+        self.advice = advice
 
 
 class AccountError(PermitOcrError):

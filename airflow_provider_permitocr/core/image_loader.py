@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from airflow_provider_permitocr.core.errors import ImageError, ImageRejectedError
@@ -86,10 +88,10 @@ class ImageLoader:
             raise ImageRejectedError("ImageEmpty", "the image has no content", ImageFacts(size=0))
         if len(image) > self._max_read:
             raise self._too_large(None)
-        facts = ImageFacts(size=len(image))
+        facts = ImageFacts(size=len(image), digest=hashlib.sha256(image).hexdigest())
         try:
             inspected = inspect_image(image)
-            facts = ImageFacts(inspected.image_format, len(image))
+            facts = replace(facts, image_format=inspected.image_format)
             prepare = self._needed(inspected, len(image))
             if prepare is None:
                 return image, facts
@@ -97,7 +99,7 @@ class ImageLoader:
         except ImageError as error:
             error.facts = error.facts or facts
             raise
-        return image, ImageFacts(facts.image_format, facts.size, prepared)
+        return image, replace(facts, prepared=prepared)
 
     def _needed(self, inspected: InspectedImage, size: int) -> ConvertImage | None:
         """Return what makes the image fit to be sent; None where it is already."""

@@ -44,6 +44,7 @@ class Loader:
         self._columns: Sequence[Column] = COLUMNS
         self._waiting: list[Record] = []
         self._written_at = clock()
+        self.reused = 0
         self.statuses: Counter[str] = Counter()
         self.error_codes: Counter[str] = Counter()
 
@@ -162,5 +163,6 @@ class Loader:
         return refused | {fitting[place]: reason for place, reason in self._target.write(frame).items()}
 
     def _count(self, records: Sequence[Record]) -> None:
+        self.reused += sum(record["reused_from"] is not None for record in records)
         self.statuses.update(str(record["status"]) for record in records)
         self.error_codes.update(str(record["error_code"]) for record in records if record["error_code"])

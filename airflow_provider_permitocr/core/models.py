@@ -81,11 +81,13 @@ class ImageFacts:
     :param image_format: by its content, such as JPEG or HEIC.
     :param size: in bytes, as it was found.
     :param prepared: what was done to it before sending, in words; None: nothing.
+    :param digest: its SHA-256 as it was found, in hexadecimal; None where only the API sees it.
     """
 
     image_format: str | None = None
     size: int | None = None
     prepared: str | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class PermitRequest:
     """One call's parameters; exactly one of the two images is given.
 
     :param image: the file's bytes, PNG or JPEG.
+    :param call_id: tells this call from all others; sent along as ``X-TC-TraceId``.
     """
 
     card_side: CardSide
@@ -100,6 +103,7 @@ class PermitRequest:
     image_url: str | None = field(default=None, repr=False)
     image: bytes | None = field(default=None, repr=False)
     facts: ImageFacts = ImageFacts()
+    call_id: str = ""
 
     def __post_init__(self) -> None:
         if (self.image_url is None) == (self.image is None):
@@ -131,6 +135,7 @@ class Outcome:
 
     :param fields: the flattened columns; empty unless recognized.
     :param facts: what was learnt of the image on the way.
+    :param reused_from: key of the image whose answer this is, where no call was made as it is the same.
     """
 
     row: ImageRow
@@ -140,6 +145,7 @@ class Outcome:
     error_message: str | None = None
     request_id: str | None = None
     facts: ImageFacts = ImageFacts()
+    reused_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +170,10 @@ class RunSummary:
     :param error_codes: rows written by this run without fields, by error code.
     :param calls: requests sent, retries and throttled ones included.
     :param throttled: calls that the service refused for their rate.
+    :param reused: rows that took the answer of the same picture, without a call.
+    :param billed: calls that are paid for, as far as is known.
+    :param cost: their price in words; None where no price is known.
+    :param left: why rows were left for a later run; None: none was.
     """
 
     listed: int
@@ -173,6 +183,10 @@ class RunSummary:
     calls: int
     throttled: int
     elapsed_seconds: float
+    reused: int = 0
+    billed: int = 0
+    cost: str | None = None
+    left: str | None = None
 
     @property
     def calls_per_second(self) -> float:
@@ -184,7 +198,10 @@ class RunSummary:
         return (
             f"{self.listed:,} listed, {self.skipped:,} settled before; {statuses or 'no new rows'};"
             f" {self.calls:,} calls in {self.elapsed_seconds:.1f} s ({self.calls_per_second:.1f}/s),"
-            f" {self.throttled:,} throttled"
+            f" {self.throttled:,} throttled, {self.billed:,} billed"
+            + (f" ({self.cost})" if self.cost else "")
+            + (f"; {self.reused:,} took the answer of the same picture" if self.reused else "")
+            + (f"; {self.left}" if self.left else "")
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -198,4 +215,8 @@ class RunSummary:
             "throttled": self.throttled,
             "elapsed_seconds": round(self.elapsed_seconds, 3),
             "calls_per_second": round(self.calls_per_second, 2),
+            "reused": self.reused,
+            "billed": self.billed,
+            "cost": self.cost,
+            "left": self.left,
         }

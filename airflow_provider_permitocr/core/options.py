@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from airflow_provider_permitocr.core.readable import Readable
+from airflow_provider_permitocr.core.spending import Spending
 
 _MOST_AT_ONCE: Final = 128
 _FEWEST_AT_ONCE: Final = 4
@@ -56,7 +57,8 @@ class CallRetry:
 
     :param attempts: calls for one image in one run, throttled ones not counted.
     :param base_seconds: the first wait is drawn from 0 to this; it doubles each time (full jitter).
-    :param max_wait_seconds: longest single wait.
+    :param max_wait_seconds: longest single wait, unless the answer asks for a longer one.
+    :param max_seconds: no call for an image begins later than this after its first, throttled ones aside.
     :param max_throttled_seconds: how long in all the service may hold a run below half of its pace, by
         refusing calls for their rate, before the run gives up.
     """
@@ -64,12 +66,13 @@ class CallRetry:
     attempts: int = 3
     base_seconds: float = 1.0
     max_wait_seconds: float = 30.0
+    max_seconds: float = 300.0
     max_throttled_seconds: float = 900.0
 
     def __post_init__(self) -> None:
         if self.attempts < 1:
             raise ValueError(f"attempts must be at least 1 (1 means no retry), not {self.attempts!r}")
-        for name in ("base_seconds", "max_wait_seconds", "max_throttled_seconds"):
+        for name in ("base_seconds", "max_wait_seconds", "max_seconds", "max_throttled_seconds"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must be 0 or more seconds, not {getattr(self, name)!r}")
 
@@ -90,6 +93,30 @@ class Batch:
             raise ValueError(f"batch rows must be at least 1, not {self.rows!r}")
         if not self.seconds > 0:
             raise ValueError(f"batch seconds must be above 0, not {self.seconds!r}")
+
+
+@dataclass(frozen=True)
+class FailureLimits:
+    """When going on makes no sense. Images that are rejected before a call do not count.
+
+    :param stop_after: so many images one after the other that end with the same error code stop the run;
+        None: never.
+    :param max_failed_ratio: a larger share of images without fields than this stops the run, from 0 to 1;
+        None: never.
+    :param min_images: so many images have to be done before the share counts.
+    """
+
+    stop_after: int | None = 50
+    max_failed_ratio: float | None = None
+    min_images: int = 100
+
+    def __post_init__(self) -> None:
+        if self.stop_after is not None and self.stop_after < 1:
+            raise ValueError(f"stop_after must be at least 1, or None, not {self.stop_after!r}")
+        if self.max_failed_ratio is not None and not 0 <= self.max_failed_ratio <= 1:
+            raise ValueError(f"max_failed_ratio must be from 0 to 1, or None, not {self.max_failed_ratio!r}")
+        if self.min_images < 1:
+            raise ValueError(f"min_images must be at least 1, not {self.min_images!r}")
 
 
 @dataclass(frozen=True, repr=False)
@@ -154,12 +181,16 @@ class RunOptions:
     """Everything that the pipeline needs to know besides its source, image loader, client and target.
 
     :param max_tries: runs that try an image before a passing fault counts as failed.
+    :param reuse_same_image: a picture that was recognized before takes that answer, without a call.
     """
 
     pace: Pace
     call_retry: CallRetry = CallRetry()
     batch: Batch = Batch()
     max_tries: int = 3
+    failure_limits: FailureLimits = FailureLimits()
+    spending: Spending = Spending()
+    reuse_same_image: bool = False
 
     def __post_init__(self) -> None:
         if self.max_tries < 1:

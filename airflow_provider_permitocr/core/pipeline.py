@@ -8,18 +8,24 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
+from airflow_provider_permitocr.core.call_ledger import CallLedger
 from airflow_provider_permitocr.core.columns import result_columns
-from airflow_provider_permitocr.core.errors import RunStoppedError
-from airflow_provider_permitocr.core.image_loader import ImageLoader
+from airflow_provider_permitocr.core.errors import CapReachedError, RunStoppedError
+from airflow_provider_permitocr.core.failure_limits import FailureWatch
 from airflow_provider_permitocr.core.load import Loader
 from airflow_provider_permitocr.core.models import ImageRow, Outcome, RunSummary
 from airflow_provider_permitocr.core.options import RunOptions
-from airflow_provider_permitocr.core.ports import ImageSource, PermitClient, ResultTarget
+from airflow_provider_permitocr.core.ports import Ports
 from airflow_provider_permitocr.core.progress import Log, Progress
 from airflow_provider_permitocr.core.recognize import Recognizer
 from airflow_provider_permitocr.core.selection import needs_recognition, tries_before
+from airflow_provider_permitocr.core.spending import AtCap
 from airflow_provider_permitocr.core.stream import completed
+
+#: How long to leave rows to another run that calls for them, before looking at the list again.
+_ELSEWHERE_SECONDS: Final = 10.0
 
 
 class Pipeline:
@@ -33,10 +39,7 @@ class Pipeline:
 
     def __init__(
         self,
-        source: ImageSource,
-        image_loader: ImageLoader,
-        client: PermitClient,
-        target: ResultTarget,
+        ports: Ports,
         options: RunOptions,
         *,
         run_id: str | None,
@@ -45,11 +48,15 @@ class Pipeline:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._source, self._target, self._options = source, target, options
+        self._source, self._target, self._options = ports.source, ports.target, options
         self._stop, self._clock = stop, clock
-        self._recognizer = Recognizer(image_loader, client, options, stop, clock=clock)
+        self._ledger = CallLedger(ports.ledger, now=now) if ports.ledger else None
+        self._recognizer = Recognizer(
+            ports.image_loader, ports.client, options, stop, ledger=self._ledger, clock=clock
+        )
+        self._failures = FailureWatch(options.failure_limits)
         self._loader = Loader(
-            target, options.batch, max_tries=options.max_tries, run_id=run_id, clock=clock, now=now
+            ports.target, options.batch, max_tries=options.max_tries, run_id=run_id, clock=clock, now=now
         )
         self._log = log
         self._skipped = 0
@@ -58,13 +65,17 @@ class Pipeline:
         """Recognize every row that needs it and write each as one row of the result.
 
         :raises SourceError, TargetError: before the first call.
-        :raises AccountError, ThrottledTooLongError, RunStoppedError: after writing what was answered.
+        :raises AccountError, ThrottledTooLongError, TooManyFailuresError, RunStoppedError: after writing
+            what was answered.
+        :raises CapReachedError: likewise, where no more calls are allowed and that is to be a failure.
         """
         started_at = self._clock()
         listed = self._source.check()
         columns = result_columns(self._source.carried())
         self._target.prepare(columns)
         self._loader.prepare(columns)
+        if self._ledger:
+            self._ledger.prepare()
         self._skipped = self._source.settled()
         self._progress = Progress(listed, self._log, clock=self._clock)
         self._progress.skipped(self._skipped)
@@ -73,19 +84,16 @@ class Pipeline:
             f"{listed:,} images listed, {self._skipped:,} of them known to be settled; at most"
             f" {pace.max_per_second:g} requests per second, {pace.at_once} at once"
         )
-        rows = self._wanted_rows() if self._skipped < listed else iter(())
-        stream = completed(
-            self._recognizer.recognize,
-            rows,
-            max_at_once=lambda: self._recognizer.rows_wanted,
-            stop=self._stop,
-        )
-        try:
-            with closing(stream):
-                self._load(stream)
-        finally:
-            self._loader.write()
-        if self._stop.is_set():
+        if self._skipped < listed:
+            self._recognize(self._wanted_rows(self._skip))
+        while self._ledger and self._ledger.take_called_elsewhere() and not self._stop.is_set():
+            self._log.info(
+                "another run is calling for some of these images; looking again for what it leaves"
+            )
+            self._stop.wait(_ELSEWHERE_SECONDS)
+            self._recognize(self._wanted_rows(lambda _settled: None))
+        left = self._left(listed)
+        if not left and self._stop.is_set():
             raise RunStoppedError("the run was asked to stop; what was answered is written, the rest is left")
         self._target.finish()
         return RunSummary(
@@ -96,9 +104,43 @@ class Pipeline:
             calls=self._recognizer.calls,
             throttled=self._recognizer.throttled,
             elapsed_seconds=self._clock() - started_at,
+            reused=self._loader.reused,
+            billed=self._recognizer.billed,
+            cost=self._options.spending.cost(self._recognizer.billed),
+            left=left,
         )
 
-    def _wanted_rows(self) -> Iterator[ImageRow | None]:
+    def _recognize(self, rows: Iterator[ImageRow | None]) -> None:
+        stream = completed(
+            self._recognizer.recognize,
+            rows,
+            max_at_once=lambda: self._recognizer.rows_wanted,
+            stop=self._stop,
+        )
+        try:
+            with closing(stream):
+                self._load(stream)
+        finally:
+            try:
+                self._loader.write()
+            finally:
+                if self._ledger:
+                    self._ledger.flush()
+
+    def _left(self, listed: int) -> str | None:
+        """Say what is left where no more calls are allowed.
+
+        :raises CapReachedError: where that is to be a failure.
+        """
+        if not self._ledger or not self._ledger.is_capped:
+            return None
+        rows = listed - self._skipped - self._loader.statuses.total()
+        left = f"stopped as no more calls are allowed (Spending); {rows:,} images are left for a later run"
+        if self._options.spending.at_cap is AtCap.FAIL:
+            raise CapReachedError(left)
+        return left
+
+    def _wanted_rows(self, skip: Callable[[int], None]) -> Iterator[ImageRow | None]:
         for page in self._source.pages():
             if self._stop.is_set():
                 return
@@ -108,12 +150,12 @@ class Pipeline:
                 for listed in page
                 if needs_recognition(listed, previous.get(listed.row_key))
             }
-            self._skip(len(page) - len(tries))
+            skip(len(page) - len(tries))
             if tries:
                 self._loader.import_frame()
             for row in self._source.images([listed for listed in page if listed.row_key in tries]):
                 yield replace(row, tries=tries.pop(row.row_key))
-            self._skip(len(tries))  # no longer in the list
+            skip(len(tries))  # no longer in the list
             # Pages of settled rows may follow for long, and answers should not wait for their end.
             yield None
 
@@ -125,7 +167,10 @@ class Pipeline:
         try:
             for outcomes in stream:
                 self._loader.add(outcomes)
+                self._failures.add(outcomes)
                 if rows := self._loader.write_if_due():
+                    if self._ledger:
+                        self._ledger.flush()
                     self._progress.processed(rows, failed=self._loader.error_codes.total())
         except BaseException:
             # What is in flight is paid for, so it is waited for and goes into the last batch.

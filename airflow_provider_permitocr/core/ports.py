@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from airflow_provider_permitocr.core.api import CardSide
+    from airflow_provider_permitocr.core.calls import CallIntent, CallResult, Grant
     from airflow_provider_permitocr.core.columns import Column
+    from airflow_provider_permitocr.core.image_loader import ImageLoader
     from airflow_provider_permitocr.core.models import (
         ImageRow,
         ListedImage,
@@ -93,6 +97,52 @@ class ResultTarget(Protocol):
         ...
 
 
+class LedgerTable(Protocol):
+    """Where calls are written down before they are made. Called from one thread at a time."""
+
+    def prepare(self) -> None:
+        """Create what is missing.
+
+        :raises TargetError: naming what to change.
+        """
+        ...
+
+    def exchange(self, intents: Sequence[CallIntent], results: Sequence[CallResult]) -> Sequence[Grant]:
+        """Write results of earlier calls, and intents as far as they are granted, in one transaction.
+
+        :return: a grant for each intent, in their order.
+        """
+        ...
+
+
+class SameImages(Protocol):
+    """Answers that a result already holds, by picture. Called from several threads at once."""
+
+    def find(self, image_digest: str, card_side: CardSide) -> tuple[str, Record] | None:
+        """Return the key of an image of this digest that was recognized, and the fields of its answer."""
+        ...
+
+
+class Spill(Protocol):
+    """Where answers go that are paid for and that the result does not take."""
+
+    def save(self, columns: Sequence[Column], records: Sequence[Record]) -> str:
+        """Keep records until a later run loads them.
+
+        :return: where, in words for an error.
+        :raises OSError: when they cannot be kept either.
+        """
+        ...
+
+    def pending(self, columns: Sequence[Column]) -> Iterator[tuple[str, Sequence[Record]]]:
+        """Read what earlier runs have kept for this result, as a name and its records each."""
+        ...
+
+    def discard(self, name: str) -> None:
+        """Let go of what has been loaded."""
+        ...
+
+
 class ResultRows(Protocol):
     """What the result table holds."""
 
@@ -117,3 +167,21 @@ class Export(Protocol):
         :param rows: a bounded number at a time.
         """
         ...
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything outside that a run uses.
+
+    :param ledger: where each call is written down before it is made.
+    :param spill: where answers go that the target does not take.
+    :param same_images: answers that the target holds already, by picture.
+    """
+
+    source: ImageSource
+    image_loader: ImageLoader
+    client: PermitClient
+    target: ResultTarget
+    ledger: LedgerTable | None = None
+    spill: Spill | None = None
+    same_images: SameImages | None = None

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from airflow_provider_permitocr.core.call_ledger import CallLedger
 from airflow_provider_permitocr.core.errors import (
     AccountError,
     CallError,
@@ -13,6 +14,7 @@ from airflow_provider_permitocr.core.errors import (
     ImageError,
     ImageRejectedError,
     ImageUnavailableError,
+    OutcomeUnknownError,
 )
 from airflow_provider_permitocr.core.flatten import flatten
 from airflow_provider_permitocr.core.image_loader import ImageLoader
@@ -29,6 +31,7 @@ class Recognizer:
     """Recognizes rows one at a time, from any number of threads, at one common pace.
 
     :param stop: once set, rows that have not been sent are given up with ``RunStoppedError``.
+    :param ledger: where each call is written down before it is made; None: nowhere.
     :param limiter: keeps one pace over several recognizers; by default this one has its own.
     """
 
@@ -39,6 +42,7 @@ class Recognizer:
         options: RunOptions,
         stop: threading.Event,
         *,
+        ledger: CallLedger | None = None,
         limiter: RateLimiter | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
@@ -46,7 +50,14 @@ class Recognizer:
         self._loader = loader
         limiter = limiter or RateLimiter(options.pace, clock=clock, sleep=sleep)
         self._caller = PacedCaller(
-            client, limiter, options.pace, options.call_retry, stop, sleep=sleep, clock=clock
+            client,
+            limiter,
+            options.pace,
+            options.call_retry,
+            stop,
+            ledger=ledger,
+            sleep=sleep,
+            clock=clock,
         )
 
     @property
@@ -60,6 +71,11 @@ class Recognizer:
         return self._caller.calls
 
     @property
+    def billed(self) -> int:
+        """How many of them are paid for, as far as is known."""
+        return self._caller.billed
+
+    @property
     def throttled(self) -> int:
         """How many of them the service refused for their rate."""
         return self._caller.throttled
@@ -69,7 +85,7 @@ class Recognizer:
 
         :raises AccountError: when the answer would be the same for every image.
         :raises ThrottledTooLongError: when nothing gets through.
-        :raises RunStoppedError: when the run was asked to stop before the row was sent.
+        :raises RowLeftError: when no call is to be made for it in this run.
         """
         facts = ImageFacts()
 
@@ -80,11 +96,14 @@ class Recognizer:
             return request
 
         try:
-            response = self._caller.call(load)
+            response = self._caller.call(row.row_key, load)
         except ImageRejectedError as error:
             return _unsent(row, Status.REJECTED, error)
         except ImageUnavailableError as error:
             return _unsent(row, Status.RETRY, error)
+        except OutcomeUnknownError as error:
+            error.facts = facts
+            return _unsent(row, Status.FAILED, error)
         except CallError as error:
             return Outcome(
                 row,
@@ -115,5 +134,5 @@ def _unsent(row: ImageRow, status: Status, error: ImageError) -> Outcome:
 
 def _status(error: CallError) -> Status:
     if error.decision in (Decision.ACCOUNT, Decision.REPAIR):
-        raise AccountError(error, _ADVICE) from error
+        raise AccountError(error, f"{error.advice}. {_ADVICE}" if error.advice else _ADVICE) from error
     return Status.RETRY if error.decision is Decision.RETRY else Status.FAILED

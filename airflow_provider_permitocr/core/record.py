@@ -11,7 +11,7 @@ from airflow_provider_permitocr.core.flatten import clean_text
 from airflow_provider_permitocr.core.models import Outcome, Record, Status, Value
 
 _RUN: Final = (*KEY_COLUMNS, "tries", "processed_at", "run_id")
-_PROVENANCE: Final = ("request_id", "image_format", "image_bytes", "image_updated_at")
+_PROVENANCE: Final = ("request_id", "image_format", "image_bytes", "image_digest", "image_updated_at")
 
 
 def to_record(
@@ -44,6 +44,8 @@ def to_record(
             "image_format": outcome.facts.image_format,
             "image_bytes": outcome.facts.size,
             "image_prepared": outcome.facts.prepared,
+            "image_digest": outcome.facts.digest,
+            "reused_from": _text(outcome.reused_from),
             "tries": tries,
             "image_updated_at": outcome.row.updated_at,
             "processed_at": processed_at,

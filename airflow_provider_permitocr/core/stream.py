@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Final, TypeVar, cast
 
-from airflow_provider_permitocr.core.errors import RunStoppedError
+from airflow_provider_permitocr.core.errors import RowLeftError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,7 +33,7 @@ def completed(
 
     The first error, of ``work``, of ``items`` or of the waiting thread itself (a timeout, a signal), sets
     ``stop``, waits for what is in flight, yields it, and is raised then. Items that ``work`` gives up with
-    ``RunStoppedError`` yield nothing.
+    ``RowLeftError`` yield nothing.
     """
     source = iter(items)
     with ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="permitocr") as pool:
@@ -70,7 +70,7 @@ def completed(
 def _raise_first_error(futures: Iterable[Future[Result]]) -> None:
     for future in futures:
         error = future.exception()
-        if error and not isinstance(error, RunStoppedError):
+        if error and not isinstance(error, RowLeftError):
             raise error
 
 

@@ -37,6 +37,7 @@ class CallRecord:
         fault then kept the answer from the caller.
     :param fault: name of the rule that altered this call.
     :param seconds: from arrival to the answer.
+    :param trace_id: ``X-TC-TraceId``: what the caller calls this call; None if it has not said.
     """
 
     time: float
@@ -49,6 +50,7 @@ class CallRecord:
     answered: bool = False
     fault: str | None = None
     seconds: float = 0.0
+    trace_id: str | None = None
 
 
 class Journal:

@@ -61,6 +61,7 @@ class Service:
         except ConnectionError:  # the caller went away while sending: no call, and nobody to answer
             return web.Response()
         record = CallRecord(self.clock(), "", str(uuid.uuid4()), self.site)
+        record.trace_id = http.headers.get("X-TC-TraceId")
         started = time.monotonic()
         try:
             fields, effect = await self._answer(http, body, record)

@@ -103,6 +103,13 @@ class MainlandPermitOcrHook(BaseHook):
 
         return MainlandPermitClient(self.client_options)
 
+    def account(self) -> str:
+        """Return the account's id: the connection's ``account``, or else asked of STS, free of charge."""
+        from airflow_provider_permitocr.tencent.sdk import account_id
+
+        given = self._connection.extra_dejson.get("account")
+        return str(given) if given else account_id(self.client_options)
+
     def image_loader(self) -> ImageLoader:
         """Return what loads and checks images.
 

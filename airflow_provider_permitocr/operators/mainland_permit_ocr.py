@@ -4,39 +4,53 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airflow_provider_permitocr.core.errors import AccountError, ConfigurationError, PermitOcrError
-from airflow_provider_permitocr.core.options import Batch, CallRetry, Images, Pace, RunOptions
+from airflow_provider_permitocr.core.errors import (
+    AccountError,
+    CapReachedError,
+    ConfigurationError,
+    PermitOcrError,
+)
+from airflow_provider_permitocr.core.options import (
+    Batch,
+    CallRetry,
+    FailureLimits,
+    Images,
+    Pace,
+    RunOptions,
+)
 from airflow_provider_permitocr.core.shard import Shard, shards
+from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.files.result_file import ResultFile
-from airflow_provider_permitocr.sql.tables import Carry, ImageQuery, ImageTable, ResultTable
+from airflow_provider_permitocr.sql.tables import CallsTable, Carry, ImageQuery, ImageTable, ResultTable
 
 if TYPE_CHECKING:
     import jinja2
     from airflow.sdk import Context
 
-    from airflow_provider_permitocr.core.models import RunSummary
-
 __all__ = [
     "Batch",
     "CallRetry",
+    "CallsTable",
     "Carry",
+    "FailureLimits",
     "ImageQuery",
     "ImageTable",
     "Images",
     "MainlandPermitOcrOperator",
     "ResultFile",
     "ResultTable",
+    "Spending",
     "shards",
 ]
 
 _DEFAULT_POOL: Final = "default_pool"
+_RENDERED_INSIDE: Final = (ImageTable, ImageQuery, ResultTable, ResultFile, Images, CallsTable)
 
 
 class MainlandPermitOcrOperator(BaseOperator):
@@ -64,6 +78,15 @@ class MainlandPermitOcrOperator(BaseOperator):
     :param batch: how often answers are committed.
     :param call_retry: how often a call that met a passing fault is repeated.
     :param max_tries: runs that try an image before a passing fault counts as failed.
+    :param calls_table: a ``CallsTable`` that gets a row per call, written before the call is made: proof of
+        what was paid for, and what holds caps and keeps two runs of one list apart. Templated inside.
+    :param spending: what calls cost, and how many may be made.
+    :param failure_limits: when so many images fail that going on makes no sense.
+    :param reuse_same_image: a picture that was recognized before, in this list or in the table, takes that
+        answer without a call; its row says from which key.
+    :param dry_run: make no call and write nothing; return what the run would do, and what it would cost.
+    :param spill_to: folder, or URL of one in an object store, for answers that are paid for and that the
+        table does not take; the next run loads them. By default on the worker. Templated.
     """
 
     template_fields: Sequence[str] = (
@@ -73,6 +96,8 @@ class MainlandPermitOcrOperator(BaseOperator):
         "images",
         "shard",
         "tencentcloud_conn_id",
+        "calls_table",
+        "spill_to",
     )
     template_ext: Sequence[str] = (".sql",)
     ui_color = "#e8f1fb"
@@ -92,6 +117,12 @@ class MainlandPermitOcrOperator(BaseOperator):
         batch: Batch = Batch(),
         call_retry: CallRetry = CallRetry(),
         max_tries: int = 3,
+        calls_table: CallsTable | None = None,
+        spending: Spending = Spending(),
+        failure_limits: FailureLimits = FailureLimits(),
+        reuse_same_image: bool = False,
+        dry_run: bool = False,
+        spill_to: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -101,6 +132,11 @@ class MainlandPermitOcrOperator(BaseOperator):
             _require_type("export", export, (ResultFile,))
             _require_type("the target of an export", target, (ResultTable,))
         _require_type("images", images, (Images,))
+        _require_type("spending", spending, (Spending,))
+        if calls_table is not None:
+            _require_type("calls_table", calls_table, (CallsTable,))
+        elif spending.is_capped:
+            raise ValueError("max_calls and max_calls_per_day are counted in a calls_table; give one")
         if shard is not None and "{{" not in shard:
             Shard.parse(shard)
         for file in (target, export):
@@ -120,6 +156,12 @@ class MainlandPermitOcrOperator(BaseOperator):
         self.batch = batch
         self.call_retry = call_retry
         self.max_tries = max_tries
+        self.calls_table = calls_table
+        self.spending = spending
+        self.failure_limits = failure_limits
+        self.reuse_same_image = reuse_same_image
+        self.plan_only = dry_run  # every operator has a method of the other name
+        self.spill_to = spill_to
         self._stop: threading.Event | None = None
 
     def render_template(
@@ -134,7 +176,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         Airflow would set them on the objects themselves, which the DAG holds and every run shares.
         """
         self._label(context)
-        if not isinstance(content, ImageTable | ImageQuery | ResultTable | ResultFile | Images):
+        if not isinstance(content, _RENDERED_INSIDE):
             return super().render_template(content, context, jinja_env, seen_oids)
         rendered = {
             name: super(MainlandPermitOcrOperator, self).render_template(
@@ -149,13 +191,16 @@ class MainlandPermitOcrOperator(BaseOperator):
 
         :return: the summary: counts by status and error code, calls, elapsed time, rate reached.
         """
+        from airflow_provider_permitocr.operators.assembly import open_pipeline, run_identity
+
         self._stop = threading.Event()
         self._warn_of_default_pool()
         part = f" (shard {self.shard})" if self.shard else ""
         self.log.info(f"From {self.source}{part} to {self.target}")
         try:
-            summary = self._run(run_id=str(context.get("run_id", "")), stop=self._stop)
-        except (ConfigurationError, AccountError) as error:
+            with open_pipeline(self, run_identity(context), self._stop) as pipeline:
+                summary = pipeline.run()
+        except (ConfigurationError, AccountError, CapReachedError) as error:
             # Trying again changes nothing, so Airflow should not.
             raise AirflowFailException(str(error)) from None
         except PermitOcrError as error:
@@ -184,55 +229,6 @@ class MainlandPermitOcrOperator(BaseOperator):
                 " second, and give it to the task: pool='tencent_permit_ocr'. To check it: airflow permitocr"
                 " check"
             )
-
-    def _run(self, run_id: str, stop: threading.Event) -> RunSummary:
-        from airflow_provider_permitocr.core.pipeline import Pipeline
-        from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
-        from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
-        from airflow_provider_permitocr.operators.result_targets import result_target
-        from airflow_provider_permitocr.sql.image_source import SqlImageSource
-
-        hook = MainlandPermitOcrHook(
-            self.tencentcloud_conn_id,
-            ret_profile=self.ret_profile,
-            images=self.images,
-            max_per_second=self.max_per_second,
-            max_at_once=self.max_at_once,
-            call_retry=self.call_retry,
-        )
-        shard = _shard(self.shard)
-        options = hook.run_options(self.pool_slots, phase=shard.phase if shard else None)
-        options = replace(options, batch=self.batch, max_tries=self.max_tries)
-        with closing(hook), hook.client() as client, SqlEngines() as engines:
-            pipeline = Pipeline(
-                SqlImageSource(
-                    engines.of(self.source.conn_id),
-                    self.source,
-                    shard=shard,
-                    settled_in=_in_one_database(self.source, self.target),
-                ),
-                hook.image_loader(),
-                client,
-                result_target(
-                    engines, self.source, self.target, self.export, shard=shard, run_id=run_id, stop=stop
-                ),
-                options,
-                run_id=run_id,
-                log=self.log,
-                stop=stop,
-            )
-            return pipeline.run()
-
-
-def _in_one_database(source: ImageTable | ImageQuery, target: ResultTable | ResultFile) -> ResultTable | None:
-    return target if isinstance(target, ResultTable) and target.conn_id == source.conn_id else None
-
-
-def _shard(rendered: str | None) -> Shard | None:
-    try:
-        return Shard.parse(rendered) if rendered else None
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from None
 
 
 def _require_type(name: str, value: object, types: tuple[type, ...]) -> None:

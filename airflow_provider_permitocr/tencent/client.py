@@ -55,7 +55,7 @@ class MainlandPermitClient:
             message never holds what was sent or answered.
         """
         body = request_body(request)
-        return partial(self._call, body, hashlib.sha256(body).hexdigest())
+        return partial(self._call, body, hashlib.sha256(body).hexdigest(), request.call_id)
 
     def recognize(self, request: PermitRequest) -> PermitResponse:
         """Make one call and return its output fields.
@@ -68,8 +68,9 @@ class MainlandPermitClient:
         """Close the connections; calls after that raise ``CallError``."""
         self._transport.close()
 
-    def _call(self, body: bytearray, payload_hash: str) -> PermitResponse:
-        return _response(self._transport.post(self._signer.headers(payload_hash), body))
+    def _call(self, body: bytearray, payload_hash: str, call_id: str) -> PermitResponse:
+        headers = self._signer.headers(payload_hash, trace_id=call_id)
+        return _response(self._transport.post(headers, body))
 
 
 def _response(answer: bytes) -> PermitResponse:

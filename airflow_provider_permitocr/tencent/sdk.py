@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_permitocr.core.api import SERVICE
 from airflow_provider_permitocr.net.connection_pool import proxy_and_authorities
@@ -37,13 +37,25 @@ def caller_identity(options: ClientOptions) -> str:
     :return: the account's id and the identity's ARN.
     :raises TencentCloudSDKException: when STS does not know them.
     """
+    response = _caller_identity(options)
+    return f"account {response.get('AccountId')}, {response.get('Arn')}"
+
+
+def account_id(options: ClientOptions) -> str:
+    """Ask STS, free of charge, for the id of the account that these credentials belong to.
+
+    :raises TencentCloudSDKException: when STS does not know them.
+    """
+    return str(_caller_identity(options)["AccountId"])
+
+
+def _caller_identity(options: ClientOptions) -> dict[str, Any]:
     from tencentcloud.common.common_client import CommonClient
 
     # A replaced endpoint is an emulator or a gateway, and serves STS as well.
     host = options.endpoint or options.site.endpoint.replace(f"{SERVICE}.", "sts.", 1)
     client = CommonClient("sts", _STS_VERSION, *_settings(options, host))
-    response = client.call_json("GetCallerIdentity", {})["Response"]
-    return f"account {response.get('AccountId')}, {response.get('Arn')}"
+    return dict(client.call_json("GetCallerIdentity", {})["Response"])
 
 
 def _settings(options: ClientOptions, host: str) -> tuple[object, str, ClientProfile]:

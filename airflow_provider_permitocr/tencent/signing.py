@@ -75,10 +75,11 @@ class Signer:
         if options.region:
             self._fixed["X-TC-Region"] = options.region
 
-    def headers(self, payload_hash: str) -> dict[str, str]:
+    def headers(self, payload_hash: str, *, trace_id: str = "") -> dict[str, str]:
         """Return all headers of a request, signed as of now.
 
         :param payload_hash: SHA-256 of the body, in hexadecimal.
+        :param trace_id: for ``X-TC-TraceId``, which the SDK sends as well; '' for none.
         """
         timestamp = int(self._clock())
         # All three at once: temporary credentials may be renewed by another thread in between.
@@ -87,4 +88,6 @@ class Signer:
             "X-TC-Timestamp": str(timestamp),
             "Authorization": authorization(secret_id, secret_key, timestamp, payload_hash, host=self._host),
         }
+        if trace_id:
+            headers["X-TC-TraceId"] = trace_id
         return headers | {"X-TC-Token": token} if token else headers

@@ -11,7 +11,7 @@ from airflow_provider_permitocr.core.image_loader import ImageLoader
 from airflow_provider_permitocr.core.models import PermitRequest, PermitResponse, RunSummary
 from airflow_provider_permitocr.core.options import Batch, Pace, RunOptions
 from airflow_provider_permitocr.core.pipeline import Pipeline
-from airflow_provider_permitocr.core.ports import Call
+from airflow_provider_permitocr.core.ports import Call, Ports
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ImageTable, ResultTable
@@ -65,10 +65,12 @@ def run_stubbed(database: sa.Engine, *, source: sa.Engine | None = None) -> RunS
         else SqlImageSource(source, _SOURCE)
     )
     pipeline = Pipeline(
-        listed,
-        ImageLoader(max_base64_bytes=7_000_000),
-        StubbedClient(),
-        SqlResultTarget(database, _TARGET),
+        Ports(
+            listed,
+            ImageLoader(max_base64_bytes=7_000_000),
+            StubbedClient(),
+            SqlResultTarget(database, _TARGET),
+        ),
         RunOptions(Pace(_PER_SECOND), batch=_BATCH),
         run_id="bench",
         log=logging.getLogger("bench"),

@@ -29,7 +29,7 @@ from airflow_provider_permitocr.core.models import (
 )
 from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
 from airflow_provider_permitocr.core.pipeline import Pipeline
-from airflow_provider_permitocr.core.ports import Call
+from airflow_provider_permitocr.core.ports import Call, LedgerTable, Ports
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,6 +189,7 @@ class Bench:
     target: FakeTarget = field(default_factory=FakeTarget)
     lines: Lines = field(default_factory=Lines)
     stop: threading.Event = field(default_factory=threading.Event)
+    ledger: LedgerTable | None = None
     now: datetime = datetime(2026, 1, 31, tzinfo=UTC)
 
     @staticmethod
@@ -214,10 +215,13 @@ class Bench:
             "call_retry": CallRetry(attempts=2, base_seconds=0),
         }
         pipeline = Pipeline(
-            rows if isinstance(rows, FakeSource) else FakeSource(rows),
-            ImageLoader(max_base64_bytes=1000),
-            client or FakeClient(),
-            self.target,
+            Ports(
+                rows if isinstance(rows, FakeSource) else FakeSource(rows),
+                ImageLoader(max_base64_bytes=1000),
+                client or FakeClient(),
+                self.target,
+                self.ledger,
+            ),
             RunOptions(pace=Pace(max_per_second, max_at_once), **(defaults | options)),
             run_id="run 1",
             log=self.lines,

@@ -154,7 +154,11 @@ def test_a_run_with_nothing_to_do_does_not_load_pandas() -> None:
         nothing = Nothing()
         options = RunOptions(Pace(1))
         pipeline = Pipeline(
-            nothing, nothing, nothing, nothing, options, run_id="", log=nothing, stop=threading.Event()
+            Ports(nothing, nothing, nothing, nothing),
+            options,
+            run_id="",
+            log=nothing,
+            stop=threading.Event(),
         )
         pipeline.run()
         sys.exit("pandas" in sys.modules)

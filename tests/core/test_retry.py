@@ -25,6 +25,7 @@ from airflow_provider_permitocr.core.retry import PacedCaller
 if TYPE_CHECKING:
     from tests.core.conftest import FakeClock
 
+ROW_KEY = ("k1", CardSide.FRONT)
 REQUEST = PermitRequest(CardSide.FRONT, image_url="https://x/1.png")
 PACE = Pace(10)
 SOON = 30
@@ -93,14 +94,14 @@ def caller(clock: FakeClock, waits: Waits) -> NewCaller:
 
 def test_an_answer_at_once_takes_one_call_and_no_wait(caller: NewCaller, waits: Waits) -> None:
     paced = caller(ScriptedClient(None))
-    assert paced.call(load) is ANSWER
+    assert paced.call(ROW_KEY, load) is ANSWER
     assert (paced.calls, paced.throttled, waits.slept) == (1, 0, [])
 
 
 @pytest.mark.parametrize("decision", REPEATED)
 def test_a_passing_fault_is_repeated_until_it_passes(caller: NewCaller, decision: Decision) -> None:
     paced = caller(ScriptedClient(decision, decision, None))
-    assert paced.call(load) is ANSWER
+    assert paced.call(ROW_KEY, load) is ANSWER
     assert paced.calls == 3
 
 
@@ -111,7 +112,7 @@ def test_a_fault_that_does_not_pass_is_given_up_with_the_last_error(
 ) -> None:
     paced = caller(ScriptedClient(decision), attempts=attempts)
     with pytest.raises(CallError) as caught:
-        paced.call(load)
+        paced.call(ROW_KEY, load)
     assert caught.value.request_id == f"r-{attempts}"
     assert (paced.calls, len(waits.slept)) == (attempts, attempts - 1)
 
@@ -120,7 +121,7 @@ def test_a_fault_that_does_not_pass_is_given_up_with_the_last_error(
 def test_what_repeating_cannot_change_is_not_repeated(caller: NewCaller, decision: Decision) -> None:
     paced = caller(ScriptedClient(decision, None))
     with pytest.raises(CallError):
-        paced.call(load)
+        paced.call(ROW_KEY, load)
     assert paced.calls == 1
 
 
@@ -129,22 +130,22 @@ def test_a_fault_of_the_account_stops_all_others_at_once(clock: FakeClock) -> No
     limiter = RateLimiter(PACE, clock=clock, sleep=clock.sleep)
     paced = PacedCaller(ScriptedClient(Decision.ACCOUNT), limiter, PACE, CallRetry(), stop, sleep=clock.sleep)
     with pytest.raises(CallError):
-        paced.call(load)
+        paced.call(ROW_KEY, load)
     with pytest.raises(RunStoppedError):
-        paced.call(load)
+        paced.call(ROW_KEY, load)
     assert paced.calls == 1
 
 
 def test_a_call_is_signed_anew_once_and_without_a_wait(caller: NewCaller, waits: Waits) -> None:
     paced = caller(ScriptedClient(Decision.REPAIR, None), attempts=1)
-    assert paced.call(load) is ANSWER
+    assert paced.call(ROW_KEY, load) is ANSWER
     assert (paced.calls, waits.slept) == (2, [])
 
 
 def test_a_call_that_signing_anew_did_not_mend_is_given_up(caller: NewCaller) -> None:
     paced = caller(ScriptedClient(Decision.REPAIR))
     with pytest.raises(CallError) as caught:
-        paced.call(load)
+        paced.call(ROW_KEY, load)
     assert caught.value.decision is Decision.REPAIR
     assert paced.calls == 2
 
@@ -152,7 +153,7 @@ def test_a_call_that_signing_anew_did_not_mend_is_given_up(caller: NewCaller) ->
 def test_throttles_use_up_no_attempt_and_are_counted(caller: NewCaller, waits: Waits) -> None:
     throttled = [Decision.THROTTLE] * 20
     paced = caller(ScriptedClient(*throttled, Decision.RETRY, *throttled, None), attempts=2)
-    assert paced.call(load) is ANSWER
+    assert paced.call(ROW_KEY, load) is ANSWER
     assert (paced.calls, paced.throttled, len(waits.slept)) == (42, 40, 1)
 
 
@@ -160,7 +161,7 @@ def test_being_throttled_without_end_is_bounded_in_time(caller: NewCaller, clock
     paced = caller(ScriptedClient(Decision.THROTTLE), max_throttled_seconds=60)
     started_at = clock.now
     with pytest.raises(ThrottledTooLongError, match=r"Code\.THROTTLE.*lower the slots"):
-        paced.call(load)
+        paced.call(ROW_KEY, load)
     assert 60 < clock.now - started_at < 70
 
 
@@ -170,7 +171,7 @@ def test_a_trickle_that_passes_does_not_end_the_time_throttled(caller: NewCaller
 
     def call_on_and_on() -> None:
         while True:
-            paced.call(load)
+            paced.call(ROW_KEY, load)
 
     with pytest.raises(ThrottledTooLongError, match=r"below half of its pace for 6\d s in all"):
         call_on_and_on()
@@ -183,14 +184,17 @@ def test_a_throttled_image_is_loaded_again_for_its_next_turn(caller: NewCaller) 
         next(loads)
         return REQUEST
 
-    assert caller(ScriptedClient(Decision.THROTTLE, Decision.THROTTLE, None)).call(load_and_count) is ANSWER
+    assert (
+        caller(ScriptedClient(Decision.THROTTLE, Decision.THROTTLE, None)).call(ROW_KEY, load_and_count)
+        is ANSWER
+    )
     assert next(loads) == 4
 
 
 def test_the_intervals_of_the_waits_double_up_to_the_longest(caller: NewCaller, waits: Waits) -> None:
     paced = caller(ScriptedClient(Decision.RETRY), attempts=7, base_seconds=1.5, max_wait_seconds=20)
     with pytest.raises(CallError):
-        paced.call(load)
+        paced.call(ROW_KEY, load)
     assert waits.drawn == [(0, 1.5), (0, 3), (0, 6), (0, 12), (0, 20), (0, 20)]
 
 
@@ -211,12 +215,12 @@ def test_no_wait_leaves_its_bounds(
         uniform=waits.uniform,
     )
     with pytest.raises(CallError):
-        paced.call(load)
+        paced.call(ROW_KEY, load)
     assert all(0 <= slept <= min(longest, base * 2**tries) for tries, slept in enumerate(waits.slept))
 
 
 def test_repeated_calls_wait_for_their_turn_too(caller: NewCaller, clock: FakeClock) -> None:
-    caller(ScriptedClient(Decision.RETRY, Decision.RETRY, Decision.REPAIR, None)).call(load)
+    caller(ScriptedClient(Decision.RETRY, Decision.RETRY, Decision.REPAIR, None)).call(ROW_KEY, load)
     assert clock.now == pytest.approx(100 + 3 / 9.8)
 
 
@@ -233,13 +237,15 @@ def test_once_stopped_a_call_is_not_repeated(clock: FakeClock, waits: Waits) -> 
         uniform=waits.uniform,
     )
     with pytest.raises(RunStoppedError):
-        paced.call(load)
+        paced.call(ROW_KEY, load)
     assert client.calls == 1
 
 
 def test_calls_of_several_threads_are_all_counted(caller: NewCaller) -> None:
     paced = caller(ScriptedClient(None))
-    threads = [threading.Thread(target=lambda: [paced.call(load) for _ in range(200)]) for _ in range(5)]
+    threads = [
+        threading.Thread(target=lambda: [paced.call(ROW_KEY, load) for _ in range(200)]) for _ in range(5)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -26,7 +26,7 @@ from airflow_provider_permitocr.core.models import (
 )
 from airflow_provider_permitocr.core.options import Batch, Pace, RunOptions
 from airflow_provider_permitocr.core.pipeline import Pipeline
-from airflow_provider_permitocr.core.ports import Call
+from airflow_provider_permitocr.core.ports import Call, Ports
 from airflow_provider_permitocr.sql.batch_writer import write_batch
 from airflow_provider_permitocr.sql.result_schema import result_table
 
@@ -96,10 +96,7 @@ def run(database: sa.Engine) -> Callable[..., RunSummary]:
         checked.append_constraint(sa.CheckConstraint(check))
         checked.create(database, checkfirst=False)
         pipeline = Pipeline(
-            Images(rows),
-            ImageLoader(max_base64_bytes=1000),
-            Answers(),
-            Table(database, table),
+            Ports(Images(rows), ImageLoader(max_base64_bytes=1000), Answers(), Table(database, table)),
             RunOptions(Pace(100_000, 4), batch=Batch(rows=10)),
             run_id="r",
             log=logging.getLogger("test"),
