@@ -76,6 +76,7 @@ class PacedCaller:
         self._ahead = min(_MOST_AHEAD, math.ceil(pace.max_per_second * _AHEAD_SECONDS) + 1)
         self._account = AccountWatch()
         self._count = threading.Lock()
+        self._has_worked = False
         self.calls = 0
         self.billed = 0
         self.throttled = 0
@@ -112,29 +113,25 @@ class PacedCaller:
                         return self._probe(row_key, load, error)
                 else:
                     failures += 1
+                    if not self._is_worth_another(error, failures):
+                        raise
                     wait_seconds = self._wait_seconds(failures, error)
-                    if not self._is_worth_another(error, failures, started_at, wait_seconds):
+                    if self._clock() - started_at + wait_seconds > self._policy.max_seconds:
                         raise
             if wait_seconds:  # out here, as the error's traceback keeps the image
                 self._sleep(wait_seconds)
 
-    def _is_worth_another(
-        self, error: CallError, failures: int, started_at: float, wait_seconds: float
-    ) -> bool:
-        attempts = self._policy.attempts
-        if error.decision is Decision.RETRY_THEN_IMAGE:
-            attempts = min(attempts, _POISON_ATTEMPTS)
-        passed = self._clock() - started_at
-        return (
-            error.decision in _REPEATED
-            and failures < attempts
-            and passed + wait_seconds <= self._policy.max_seconds
-        )
+    def _is_worth_another(self, error: CallError, failures: int) -> bool:
+        if error.decision not in _REPEATED:
+            return False
+        most = _POISON_ATTEMPTS if error.decision is Decision.RETRY_THEN_IMAGE else self._policy.attempts
+        return failures < min(most, self._policy.attempts)
 
     def _probe(self, row_key: RowKey, load: Callable[[], PermitRequest], error: CallError) -> PermitResponse:
         """Find out, with this row's calls, whether a fault of the account holds."""
         try:
-            for wait_seconds in PROBE_WAITS:
+            # Keys that have never worked are wrong, rather than known to some nodes alone.
+            for wait_seconds in PROBE_WAITS if self._has_worked else PROBE_WAITS[:1]:
                 self._sleep(wait_seconds)
                 try:
                     return self._try(row_key, load, probing=True)
@@ -195,6 +192,7 @@ class PacedCaller:
         except CallError as error:
             self._note(call_id, error.code, error.billed, error.request_id)
             raise
+        self._has_worked = True
         self._note(call_id, OK, True, response.request_id)
         return response
 

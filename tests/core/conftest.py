@@ -94,6 +94,10 @@ class FakeClient:
     def prepare(self, request: PermitRequest) -> Call:
         return partial(self._recognize, request)
 
+    def is_answered(self, url: str) -> bool:
+        """Whether this image's answer has fields."""
+        return not isinstance(self._answers.get(url), Exception)
+
     def _recognize(self, request: PermitRequest) -> PermitResponse:
         url = request.image_url or ""
         with self._lock:

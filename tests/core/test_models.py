@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -44,7 +45,9 @@ def test_a_row_is_identified_by_key_and_side() -> None:
 
 
 def test_the_summary_is_plain_json_with_the_rate_reached() -> None:
-    summary = RunSummary(5, 1, {"recognized": 3, "failed": 1}, {"Code": 1}, 6, 2, elapsed_seconds=1.23456)
+    summary = RunSummary(
+        5, 1, {"recognized": 3, "failed": 1}, {"Code": 1}, 6, 2, 1.23456, billed=4, cost="0.02 USD"
+    )
     assert json.loads(json.dumps(summary.as_dict())) == {
         "listed": 5,
         "skipped": 1,
@@ -54,6 +57,10 @@ def test_the_summary_is_plain_json_with_the_rate_reached() -> None:
         "throttled": 2,
         "elapsed_seconds": 1.235,
         "calls_per_second": 4.86,
+        "reused": 0,
+        "billed": 4,
+        "cost": "0.02 USD",
+        "left": None,
     }
 
 
@@ -73,6 +80,9 @@ def test_a_summary_reads_as_one_line_of_counts() -> None:
     )
     assert str(summary) == (
         "1,200 listed, 1,000 settled before; 190 recognized, 10 failed;"
-        " 205 calls in 10.2 s (20.0/s), 2 throttled"
+        " 205 calls in 10.2 s (20.0/s), 2 throttled, 0 billed"
+    )
+    assert str(replace(summary, billed=190, cost="3.8 USD", reused=4, left="stopped at the cap")).endswith(
+        "190 billed (3.8 USD); 4 took the answer of the same picture; stopped at the cap"
     )
     assert "no new rows" in str(RunSummary(5, 5, {}, {}, 0, 0, 0.1))

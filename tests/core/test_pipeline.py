@@ -142,6 +142,7 @@ def test_a_run_with_nothing_to_do_does_not_load_pandas() -> None:
         import sys, threading
         from airflow_provider_permitocr.core.options import Pace, RunOptions
         from airflow_provider_permitocr.core.pipeline import Pipeline
+        from airflow_provider_permitocr.core.ports import Ports
 
         class Nothing:
             check = settled = staticmethod(lambda: 0)

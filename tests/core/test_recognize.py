@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 import threading
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +70,15 @@ def test_side_and_portrait_reach_the_request(clock: FakeClock) -> None:
     client = OneAnswer(PermitResponse({}, "r-1"))
     loader = ImageLoader(max_base64_bytes=100, ret_profile=True)
     recognizer(client, clock, loader=loader).recognize(ImageRow("k", "https://x/1", CardSide.BACK))
-    assert client.requests == [PermitRequest(CardSide.BACK, True, image_url="https://x/1")]
+    (sent,) = client.requests
+    assert replace(sent, call_id="") == PermitRequest(CardSide.BACK, True, image_url="https://x/1")
+
+
+def test_each_call_is_told_from_all_others(clock: FakeClock) -> None:
+    client = OneAnswer(CallError("Some.Code", "said no", Decision.RETRY))
+    recognizer(client, clock).recognize(ROW)
+    assert len({request.call_id for request in client.requests}) == len(client.requests) == 2
+    assert all(re.fullmatch("[0-9a-f]{32}", request.call_id) for request in client.requests)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +118,7 @@ def test_a_refused_image_has_its_reason(
     assert one.calls == calls
 
 
-@pytest.mark.parametrize(("decision", "calls"), [(Decision.ACCOUNT, 1), (Decision.REPAIR, 2)])
+@pytest.mark.parametrize(("decision", "calls"), [(Decision.ACCOUNT, 2), (Decision.REPAIR, 3)])
 def test_a_fault_of_the_account_is_no_images_fault(clock: FakeClock, decision: Decision, calls: int) -> None:
     one = recognizer(refused(decision), clock)
     with pytest.raises(AccountError, match=r"Some\.Code.*r-9.*No image was marked failed") as caught:

@@ -31,7 +31,6 @@ PACE = Pace(10)
 SOON = 30
 ANSWER = PermitResponse({"Number": "1"}, "r-1")
 REPEATED = [Decision.RETRY, Decision.RETRY_THEN_IMAGE]
-FINAL = [Decision.IMAGE, Decision.ACCOUNT]
 
 
 def load() -> PermitRequest:
@@ -54,6 +53,22 @@ class ScriptedClient:
         if decision is None:
             return ANSWER
         raise CallError(f"Code.{decision.name}", "said no", decision, f"r-{self.calls}")
+
+
+class Raising:
+    """Fails with one error after the other, the last one for ever; None is an answer."""
+
+    def __init__(self, *script: CallError | None) -> None:
+        self._script = list(script)
+
+    def prepare(self, request: PermitRequest) -> Call:
+        return self._answer
+
+    def _answer(self) -> PermitResponse:
+        error = self._script.pop(0) if len(self._script) > 1 else self._script[0]
+        if error is None:
+            return ANSWER
+        raise error
 
 
 class Waits:
@@ -106,7 +121,7 @@ def test_a_passing_fault_is_repeated_until_it_passes(caller: NewCaller, decision
 
 
 @pytest.mark.parametrize("decision", REPEATED)
-@pytest.mark.parametrize("attempts", [1, 3, 5])
+@pytest.mark.parametrize("attempts", [1, 3])
 def test_a_fault_that_does_not_pass_is_given_up_with_the_last_error(
     caller: NewCaller, waits: Waits, decision: Decision, attempts: int
 ) -> None:
@@ -117,37 +132,61 @@ def test_a_fault_that_does_not_pass_is_given_up_with_the_last_error(
     assert (paced.calls, len(waits.slept)) == (attempts, attempts - 1)
 
 
-@pytest.mark.parametrize("decision", FINAL)
-def test_what_repeating_cannot_change_is_not_repeated(caller: NewCaller, decision: Decision) -> None:
-    paced = caller(ScriptedClient(decision, None))
+@pytest.mark.parametrize(("decision", "calls"), [(Decision.RETRY, 5), (Decision.RETRY_THEN_IMAGE, 3)])
+def test_what_may_be_the_images_fault_is_repeated_twice_at_most(
+    caller: NewCaller, decision: Decision, calls: int
+) -> None:
+    paced = caller(ScriptedClient(decision), attempts=5)
+    with pytest.raises(CallError):
+        paced.call(ROW_KEY, load)
+    assert paced.calls == calls
+
+
+def test_a_fault_of_the_image_is_not_repeated(caller: NewCaller) -> None:
+    paced = caller(ScriptedClient(Decision.IMAGE, None))
     with pytest.raises(CallError):
         paced.call(ROW_KEY, load)
     assert paced.calls == 1
 
 
-def test_a_fault_of_the_account_stops_all_others_at_once(clock: FakeClock) -> None:
-    stop = threading.Event()
+def test_no_call_begins_after_the_time_for_an_image(clock: FakeClock) -> None:
     limiter = RateLimiter(PACE, clock=clock, sleep=clock.sleep)
-    paced = PacedCaller(ScriptedClient(Decision.ACCOUNT), limiter, PACE, CallRetry(), stop, sleep=clock.sleep)
+    policy = CallRetry(attempts=100, base_seconds=10, max_wait_seconds=10, max_seconds=35)
+    client = ScriptedClient(Decision.RETRY)
+    paced = PacedCaller(
+        client,
+        limiter,
+        PACE,
+        policy,
+        threading.Event(),
+        sleep=clock.sleep,
+        clock=clock,
+        uniform=lambda _low, high: high,
+    )
     with pytest.raises(CallError):
         paced.call(ROW_KEY, load)
-    with pytest.raises(RunStoppedError):
-        paced.call(ROW_KEY, load)
-    assert paced.calls == 1
+    assert client.calls == 4
+
+
+@pytest.mark.parametrize("decision", [Decision.RETRY, Decision.THROTTLE])
+def test_a_wait_that_the_answer_asks_for_is_kept(clock: FakeClock, decision: Decision) -> None:
+    asked = CallError("Busy", "later", decision, retry_after=7.5)
+    paced = PacedCaller(
+        Raising(asked, None),
+        RateLimiter(PACE, clock=clock, sleep=clock.sleep),
+        PACE,
+        CallRetry(base_seconds=0),
+        threading.Event(),
+        sleep=clock.sleep,
+    )
+    assert paced.call(ROW_KEY, load) is ANSWER
+    assert 7.5 in clock.sleeps
 
 
 def test_a_call_is_signed_anew_once_and_without_a_wait(caller: NewCaller, waits: Waits) -> None:
     paced = caller(ScriptedClient(Decision.REPAIR, None), attempts=1)
     assert paced.call(ROW_KEY, load) is ANSWER
     assert (paced.calls, waits.slept) == (2, [])
-
-
-def test_a_call_that_signing_anew_did_not_mend_is_given_up(caller: NewCaller) -> None:
-    paced = caller(ScriptedClient(Decision.REPAIR))
-    with pytest.raises(CallError) as caught:
-        paced.call(ROW_KEY, load)
-    assert caught.value.decision is Decision.REPAIR
-    assert paced.calls == 2
 
 
 def test_throttles_use_up_no_attempt_and_are_counted(caller: NewCaller, waits: Waits) -> None:

@@ -58,6 +58,7 @@ def test_file_holds_neither_fields_nor_images_nor_secrets(
             "answered",
             "fault",
             "seconds",
+            "trace_id",
         }
         assert set(json.loads(line)) == names
 

@@ -117,7 +117,7 @@ def test_after_an_account_fault_the_next_call_is_made(
         with pytest.raises(AccountError):
             hook.recognize(front.image)
 
-    assert emulator.stats()["calls"] == 2
+    assert emulator.stats()["calls"] >= 2
 
 
 def test_a_frame_comes_back_in_its_order_with_its_index_one_row_each(

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow_provider_permitocr.core.errors import PermitOcrError
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.operators import assembly
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     CallRetry,
     MainlandPermitOcrOperator,
@@ -55,7 +56,8 @@ def test_an_account_fault_stops_the_run_and_fails_no_image(
 
     assert {row["status"] for row in permits().values()} == {"recognized"}
     assert len(permits()) == 4
-    assert emulator.stats()["calls"] <= 4 + 2
+    in_flight, confirming = 2, 3
+    assert emulator.stats()["calls"] <= 4 + in_flight + confirming
 
 
 def test_a_passing_fault_is_left_for_the_next_run(
@@ -126,7 +128,7 @@ def test_errors_of_this_package_are_not_swallowed(
         raise PermitOcrError("something of ours")
 
     task = operator()
-    monkeypatch.setattr(task, "_run", fail)
+    monkeypatch.setattr(assembly, "open_pipeline", fail)
 
     with pytest.raises(AirflowException, match="something of ours"):
         task.execute({"run_id": "r"})
