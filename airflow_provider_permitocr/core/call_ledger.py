@@ -89,6 +89,14 @@ class CallLedger:
             raise asked.error
         self._require(asked)
 
+    def raise_if_capped(self) -> None:
+        """Give up what would be granted no call any more, before its image is loaded.
+
+        :raises CapReachedError: when no more calls are allowed.
+        """
+        if self.is_capped:
+            raise CapReachedError("no more calls are allowed; the rest is left for a later run")
+
     def close(self, call_id: str, code: str, *, billed: bool | None, request_id: str | None = None) -> None:
         """Note what became of a call; written with the next intents, or by ``flush``."""
         result = CallResult(call_id, code, billed, request_id or None, self._now())
@@ -130,7 +138,7 @@ class CallLedger:
         match asked.grant:
             case Grant.CAPPED:
                 self.is_capped = True
-                raise CapReachedError("no more calls are allowed; the rest is left for a later run")
+                self.raise_if_capped()
             case Grant.CALLED_ELSEWHERE:
                 with self._waiting:
                     self._called_elsewhere += 1

@@ -86,7 +86,7 @@ class Pipeline:
         )
         if self._skipped < listed:
             self._recognize(self._wanted_rows(self._skip))
-        while self._ledger and self._ledger.take_called_elsewhere() and not self._stop.is_set():
+        while self._are_left_elsewhere():
             self._log.info(
                 "another run is calling for some of these images; looking again for what it leaves"
             )
@@ -127,15 +127,26 @@ class Pipeline:
                 if self._ledger:
                     self._ledger.flush()
 
+    def _are_left_elsewhere(self) -> bool:
+        if not self._ledger or self._ledger.is_capped or self._stop.is_set():
+            return False
+        return self._ledger.take_called_elsewhere() > 0
+
+    @property
+    def _is_capped(self) -> bool:
+        return self._ledger is not None and self._ledger.is_capped
+
     def _left(self, listed: int) -> str | None:
         """Say what is left where no more calls are allowed.
 
         :raises CapReachedError: where that is to be a failure.
         """
-        if not self._ledger or not self._ledger.is_capped:
+        if not self._is_capped:
             return None
         rows = listed - self._skipped - self._loader.statuses.total()
-        left = f"stopped as no more calls are allowed (Spending); {rows:,} images are left for a later run"
+        left = (
+            f"stopped as no more calls are allowed (Spending); up to {rows:,} images are left for a later run"
+        )
         if self._options.spending.at_cap is AtCap.FAIL:
             raise CapReachedError(left)
         return left
@@ -154,6 +165,8 @@ class Pipeline:
             if tries:
                 self._loader.import_frame()
             for row in self._source.images([listed for listed in page if listed.row_key in tries]):
+                if self._is_capped:
+                    return
                 yield replace(row, tries=tries.pop(row.row_key))
             skip(len(tries))  # no longer in the list
             # Pages of settled rows may follow for long, and answers should not wait for their end.

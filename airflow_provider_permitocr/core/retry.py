@@ -17,7 +17,6 @@ from airflow_provider_permitocr.core.calls import OK
 from airflow_provider_permitocr.core.concurrency import Gate, Staffing
 from airflow_provider_permitocr.core.errors import (
     CallError,
-    CapReachedError,
     Decision,
     RowLeftError,
     ThrottledTooLongError,
@@ -154,6 +153,8 @@ class PacedCaller:
                 if not probing:  # others stand in these gates, and wait for it
                     ready.enter_context(self._ready)
                 raise_if_stopped(self._stop)
+                if self._ledger:
+                    self._ledger.raise_if_capped()
                 call_id, send = self._prepare(row_key, load)
                 try:
                     if not probing:
@@ -172,11 +173,7 @@ class PacedCaller:
         request = replace(load(), call_id=new_call_id())
         send = self._client.prepare(request)
         if self._ledger:
-            try:
-                self._ledger.open(request.call_id, row_key, request.facts.digest)
-            except CapReachedError:
-                self._stop.set()
-                raise
+            self._ledger.open(request.call_id, row_key, request.facts.digest)
         self._preparing.took(self._clock() - started_at)
         return request.call_id, send
 
