@@ -5,6 +5,7 @@ from __future__ import annotations
 from airflow.sdk import DAG
 
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+    CallsTable,
     ImageTable,
     MainlandPermitOcrOperator,
     ResultTable,
@@ -30,6 +31,7 @@ with DAG(
             updated_at="uploaded_at",
         ),
         target=ResultTable("permits", conn_id="warehouse"),
+        calls_table=CallsTable("permit_calls", conn_id="warehouse"),
         pool="tencent_permit_ocr",
         pool_slots=5,
     ).expand(shard=shards(4))

@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from demo.accuracy import Accuracy
+from demo.warehouse import LedgerSums
 
 _GAP: Final = 2  # one cell of padding, one of rich's box
 _ENOUGH_OF_A_LONG_TEXT: Final = 24
 # The summary comes back from a JSONB column, which keeps no order of keys.
 _SUMMARY_ORDER: Final = (
     *("listed", "skipped", "statuses", "error_codes"),
-    *("calls", "throttled", "elapsed_seconds", "calls_per_second"),
+    *("calls", "billed", "cost", "reused", "throttled", "elapsed_seconds", "calls_per_second", "left"),
 )
 
 
@@ -130,11 +131,12 @@ def show_accuracy(clean: Accuracy, effect: Accuracy, console: Console) -> None:
             console.print(f"           not read at all: {', '.join(accuracy.unread)}", highlight=False)
 
 
-def show_summary(summary: Any, calls: int, console: Console) -> None:
-    """Print the operator's own summary and what the emulator was asked for in this run.
+def show_summary(summary: Any, calls: int, ledger: LedgerSums, console: Console) -> None:
+    """Print the operator's own summary, and what the emulator and the ledger counted in this run.
 
     :param summary: what the task returned.
     :param calls: recognitions that the emulator counted.
+    :param ledger: what the table of calls says.
     """
     console.print("\n[bold]The run's summary (the task's XCom)[/bold]\n", highlight=False)
     lines = Table.grid(padding=(0, _GAP), pad_edge=False)
@@ -144,6 +146,10 @@ def show_summary(summary: Any, calls: int, console: Console) -> None:
         lines.add_row(f"  {name}", _counts(value, room))
     console.print(lines, highlight=False)
     console.print(f"\n  {_told(calls)}", highlight=False)
+    console.print(
+        f"  The ledger, permit_calls, says {ledger.calls} called, {ledger.billed} of them billed.",
+        highlight=False,
+    )
 
 
 def _told(calls: int) -> str:

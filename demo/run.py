@@ -26,7 +26,7 @@ from demo.postgres import EmbeddedPostgres
 from demo.processes import Service, spawn
 from demo.report import show_accuracy, show_results, show_summary
 from demo.services import Services
-from demo.warehouse import ListedImage, Warehouse
+from demo.warehouse import LedgerSums, ListedImage, Warehouse
 
 DAG_ID: Final = "permit_ocr_daily"
 POOL: Final = "tencent_permit_ocr"
@@ -78,15 +78,17 @@ def run_demo(options: DemoOptions, console: Console) -> None:
         warehouse = Warehouse(postgres.dsn(WAREHOUSE_DATABASE))
         _list_images(drawn, options.state / "images", warehouse)
         _set_up_airflow(services, postgres.airflow_connection(WAREHOUSE_DATABASE), console)
-        summary = _run_dag(services, warehouse, len(drawn), console)
+        run_id, summary = _run_dag(services, warehouse, len(drawn), console)
         results = warehouse.results()
         clean = _report(drawn, results, console)
-        show_summary(summary, int(emulator.stats()["calls"]), console)
+        stats, ledger = emulator.stats(), warehouse.ledger_sums(run_id)
+        show_summary(summary, int(stats["calls"]), ledger, console)
         console.print(f"\n[dim]All this took {time.monotonic() - began:.0f} s.[/dim]", highlight=False)
         if options.keep_running:
             _keep_running(airflow_options.url, services, console)
             return
         _require(clean, without_reason(drawn, results))
+        _require_same_count(stats, ledger)
         console.print("Next: [bold]make demo-ui[/bold] leaves Airflow's UI up to click through;")
         console.print("docs/architecture.md tells how it works and where to change what.", highlight=False)
 
@@ -138,7 +140,7 @@ def _set_up_airflow(
         api.abandon_unfinished_runs(DAG_ID)
 
 
-def _run_dag(services: Services, warehouse: Warehouse, total: int, console: Console) -> Any:
+def _run_dag(services: Services, warehouse: Warehouse, total: int, console: Console) -> tuple[str, Any]:
     api = services.api
     with phase(None, f"DAG {DAG_ID} has run in pool {POOL}", console):
         start, end = warehouse.upload_interval()
@@ -149,7 +151,7 @@ def _run_dag(services: Services, warehouse: Warehouse, total: int, console: Cons
         if follow(watched, console) != "success":
             raise RunFailedError(api.why_failed(DAG_ID, run_id))
     results = [api.result(DAG_ID, run_id, task.task_id) for task in api.tasks(DAG_ID, run_id)]
-    return next((result for result in results if isinstance(result, Mapping)), None)
+    return run_id, next((result for result in results if isinstance(result, Mapping)), None)
 
 
 def _report(drawn: list[DrawnImage], results: Sequence[Mapping[str, Any]], console: Console) -> Accuracy:
@@ -164,6 +166,14 @@ def _require(clean: Accuracy, untold: list[str]) -> None:
         raise RunFailedError(f"Less than {PROMISED_PERCENT} % of the clean fields were read as drawn.")
     if untold:
         raise RunFailedError(f"The result table does not say what is wrong with {', '.join(untold)}.")
+
+
+def _require_same_count(stats: Mapping[str, Any], ledger: LedgerSums) -> None:
+    if (ledger.calls, ledger.billed, ledger.unknown) != (stats["calls"], stats["answered"], 0):
+        raise RunFailedError(
+            f"The ledger says {ledger.calls} calls, {ledger.billed} billed and {ledger.unknown} unknown; the"
+            f" emulator counted {stats['calls']}, {stats['answered']} of them billed."
+        )
 
 
 def _keep_running(url: str, services: Services, console: Console) -> None:

@@ -29,6 +29,24 @@ SELECT count(*) FROM permits JOIN permit_images ON image_id = image_key
 """
 
 
+_LEDGER: Final = """
+SELECT count(*), coalesce(sum(billed), 0), count(*) - count(billed) FROM permit_calls WHERE run_id = %s
+"""
+
+
+@dataclass(frozen=True)
+class LedgerSums:
+    """What the ledger says of a run.
+
+    :param billed: calls that are paid for.
+    :param unknown: calls of which nobody can tell.
+    """
+
+    calls: int
+    billed: int
+    unknown: int
+
+
 @dataclass(frozen=True)
 class ListedImage:
     """A row of the image list."""
@@ -74,6 +92,13 @@ class Warehouse:
                 return 0
         assert row is not None
         return int(row[0])
+
+    def ledger_sums(self, run_id: str) -> LedgerSums:
+        """Return what the ledger says of a run."""
+        with psycopg.connect(self._dsn) as connection:
+            row = connection.execute(_LEDGER, (run_id,)).fetchone()
+        assert row is not None
+        return LedgerSums(*(int(value) for value in row))
 
     def results(self) -> Sequence[dict[str, Any]]:
         """Return the result table, in the order of the keys."""

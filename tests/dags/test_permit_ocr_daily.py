@@ -49,6 +49,9 @@ def test_the_daily_dag_recognizes_its_day_and_repeats_no_call(
     }
     assert {row.run_id for row in rows} == {first.run_id, next_day.run_id}
     assert emulator.stats()["calls"] == 4
+    with warehouse.connect() as connection:
+        ledger = connection.execute(sa.text("SELECT count(*), sum(billed) FROM permit_calls")).one()
+    assert tuple(ledger) == (4, 4)
     said = "".join(capfd.readouterr())
     for specimen in images.values():
         assert specimen.fields["Number"] not in said
@@ -71,7 +74,8 @@ def test_the_summary_in_xcom_is_numbers_alone(
     assert summary["calls"] == 3
     assert summary.keys() == {
         *("listed", "skipped", "statuses", "error_codes"),
-        *("calls", "throttled", "elapsed_seconds", "calls_per_second"),
+        *("calls", "billed", "cost", "reused", "left"),
+        *("throttled", "elapsed_seconds", "calls_per_second"),
     }
     assert not any(each.fields["Number"] in json.dumps(summary) for each in images.values())
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from airflow_provider_permitocr.core.columns import COLUMNS
 from demo.accuracy import Accuracy, ComparedField
 from demo.report import show_accuracy, show_results, show_summary
+from demo.warehouse import LedgerSums
 
 _COLUMNS = [column.name for column in COLUMNS]
 
@@ -129,7 +130,7 @@ def test_accuracy_names_each_difference() -> None:
 
 def _summary_shown(summary: Any, calls: int) -> list[str]:
     output = io.StringIO()
-    show_summary(summary, calls, Console(file=output, width=80))
+    show_summary(summary, calls, LedgerSums(calls, calls, 0), Console(file=output, width=80))
     return [line.rstrip() for line in output.getvalue().splitlines()]
 
 
@@ -160,6 +161,10 @@ def test_summary_tells_how_many_calls_were_answered() -> None:
 def test_summary_keeps_its_order_in_whatever_order_the_database_returns_it(shuffled: list[str]) -> None:
     shown = [line.split()[0] for line in _summary_shown(dict.fromkeys(shuffled, 1), 1) if line.endswith(" 1")]
     assert shown == ["listed", "error_codes", "calls", "added_later"]
+
+
+def test_summary_tells_what_the_ledger_says() -> None:
+    assert "permit_calls, says 36 called, 36 of them billed" in "\n".join(_summary_shown({"calls": 36}, 36))
 
 
 def test_run_without_a_summary_is_told_by_its_calls_alone() -> None:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from demo.postgres import EmbeddedPostgres, temporary_postgres
-from demo.warehouse import ListedImage, Warehouse
+from demo.warehouse import LedgerSums, ListedImage, Warehouse
 
 _NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 _IMAGES = [ListedImage("a", "/old/a.png", "FRONT"), ListedImage("b", "/old/b.png", "BACK")]
@@ -54,3 +54,13 @@ def test_results_of_listed_images_are_counted(warehouse: Warehouse, server: Embe
         connection.execute("INSERT INTO permits VALUES ('b', 'BACK'), ('no longer listed', 'FRONT')")
     assert warehouse.count_results() == 1
     assert warehouse.results()[0] == {"image_key": "b", "card_side": "BACK"}
+
+
+def test_the_ledger_is_summed_up_for_one_run(warehouse: Warehouse, server: EmbeddedPostgres) -> None:
+    with psycopg.connect(server.dsn("warehouse")) as connection:
+        connection.execute("CREATE TABLE permit_calls (run_id text, billed integer)")
+        connection.execute(
+            "INSERT INTO permit_calls VALUES ('a', 1), ('a', 1), ('a', 0), ('a', NULL), ('b', 1)"
+        )
+    assert warehouse.ledger_sums("a") == LedgerSums(calls=4, billed=2, unknown=1)
+    assert warehouse.ledger_sums("none") == LedgerSums(0, 0, 0)
