@@ -45,7 +45,7 @@ async def send(http: web.Request, answer: Answer, effect: Effect | None) -> web.
     if effect.http_status is not None:
         return _error_page(effect)
     body = answer.body()
-    headers = {"Content-Type": effect.content_type or CONTENT_TYPE}
+    headers = _headers(effect, CONTENT_TYPE)
     if effect.body == BodyFault.TRUNCATED:
         return await _truncated(http, body, headers)
     if effect.body == BodyFault.MALFORMED:
@@ -59,8 +59,14 @@ def _error_page(effect: Effect) -> web.Response:
     page = (
         f"<html><head><title>{status} {phrase}</title></head><body><h1>{status} {phrase}</h1></body></html>"
     )
-    headers = {"Content-Type": effect.content_type or "text/html"}
-    return web.Response(status=status, body=page.encode(), headers=headers)
+    return web.Response(status=status, body=page.encode(), headers=_headers(effect, "text/html"))
+
+
+def _headers(effect: Effect, content_type: str) -> dict[str, str]:
+    headers = {"Content-Type": effect.content_type or content_type}
+    if effect.retry_after is not None:
+        headers["Retry-After"] = str(effect.retry_after)
+    return headers
 
 
 def _dropped(http: web.Request) -> web.Response:

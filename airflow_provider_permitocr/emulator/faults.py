@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Final
 
@@ -85,8 +86,10 @@ class Effect:
     :param content_type: sent instead of ``application/json``.
     :param delay: seconds to wait before the answer.
     :param drop: close the connection without an answer.
-    :param after_work: do the work (which the real service bills) before `error`, `http_status` or
-        `drop`.
+    :param after_work: do the work (which the real service bills, unless it then answers most errors)
+        before `error`, `http_status` or `drop`.
+    :param retry_after: goes with `error` or `http_status`, as the header ``Retry-After``: whole seconds, or
+        a date as HTTP writes it.
     :raises ValueError: naming the field and what it may be.
     """
 
@@ -98,6 +101,7 @@ class Effect:
     delay: float = 0.0
     drop: bool = False
     after_work: bool = False
+    retry_after: int | str | None = None
 
     def __post_init__(self) -> None:
         if self.error is not None and not _CODE.fullmatch(str(self.error)):
@@ -113,12 +117,24 @@ class Effect:
             raise ValueError("`delay` takes seconds, 0 or more")
         _check_type("drop", self.drop, bool, "true or false")
         _check_type("after_work", self.after_work, bool, "true or false")
+        self._check_retry_after()
         if [self.error is None, self.http_status is None, not self.drop].count(False) > 1:
             raise ValueError("give only one of `error`, `http_status` and `drop`")
         if self.body is not None and self.hides_answer:
             raise ValueError("`body` alters an answer of the API: leave out `http_status` and `drop`")
         if not (self.error or self.hides_answer or self.body or self.content_type or self.delay):
             raise ValueError("give at least one of error, http_status, body, content_type, delay and drop")
+
+    def _check_retry_after(self) -> None:
+        if self.retry_after is None:
+            return
+        if not _is_retry_after(self.retry_after):
+            raise ValueError(
+                '`retry_after` takes whole seconds, 0 or more, or a date such as "Wed, 21 Oct 2026 07:28:00'
+                ' GMT"'
+            )
+        if self.error is None and self.http_status is None:
+            raise ValueError("`retry_after` goes with `error` or `http_status`")
 
     @property
     def hides_answer(self) -> bool:
@@ -171,6 +187,16 @@ class Faults:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_retry_after(value: object) -> bool:
+    if not isinstance(value, str):
+        return type(value) is int and value >= 0
+    try:
+        parsedate_to_datetime(value)
+    except ValueError:
+        return False
+    return value.isascii() and value.isprintable()
 
 
 def _check_type(name: str, value: object, wanted: type, says: str) -> None:

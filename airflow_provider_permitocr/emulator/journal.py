@@ -33,8 +33,9 @@ class CallRecord:
     :param image: SHA-256 of the image file, in hexadecimal; None if the call had none to read.
     :param code: ``OK`` or the answer's error code; None if no answer of the API was sent
         (connection dropped, HTTP error).
-    :param answered: whether the work was done: the real service would bill this call, even if a
-        fault then kept the answer from the caller.
+    :param answered: whether the work was done, even if a fault then kept the answer from the caller.
+    :param billed: whether the real service would bill this call: its answer has fields, or one of the few
+        errors that are billed, whether or not it then reached the caller.
     :param fault: name of the rule that altered this call.
     :param seconds: from arrival to the answer.
     :param trace_id: ``X-TC-TraceId``: what the caller calls this call; None if it has not said.
@@ -48,6 +49,7 @@ class CallRecord:
     image: str | None = None
     code: str | None = None
     answered: bool = False
+    billed: bool = False
     fault: str | None = None
     seconds: float = 0.0
     trace_id: str | None = None
@@ -68,6 +70,7 @@ class Journal:
         self._answered_images: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
         self._answered = 0
+        self._billed = 0
         self._answered_seconds: Counter[int] = Counter()
 
     def __enter__(self) -> Self:
@@ -90,6 +93,7 @@ class Journal:
 
     def _count(self, record: CallRecord) -> None:
         self._codes[record.code or NO_ANSWER] += 1
+        self._billed += record.billed
         if record.answered:
             self._answered += 1
             self._answered_seconds[int(record.time + record.seconds)] += 1
@@ -104,6 +108,7 @@ class Journal:
         return {
             "calls": sum(self._codes.values()),
             "answered": self._answered,
+            "billed": self._billed,
             "answered_per_second": dict(sorted(self._answered_seconds.items())),
             "throttled": self._codes["RequestLimitExceeded"],
             "by_code": dict(self._codes),

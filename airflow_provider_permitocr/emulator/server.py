@@ -92,6 +92,7 @@ class Service:
             record.code = error.code
             language = http.headers.get("X-TC-Language", api.SITES[self.site].language)
             fields = error_fields(error.code, message_for(error, language))
+        record.billed = _is_billed(record)
         if effect and effect.hides_answer:
             record.code = None
         wait = max(0.0, latency - (time.monotonic() - started)) + (effect.delay if effect else 0.0)
@@ -127,6 +128,12 @@ async def _work(prepared: Prepared, effect: Effect | None, record: CallRecord) -
     if effect and effect.error:
         raise ApiError(effect.error, effect.message or "The emulator was told to answer this error.")
     return fields
+
+
+def _is_billed(record: CallRecord) -> bool:
+    """Tell what the real service would, before a fault hides the answer."""
+    has_fields = record.answered and record.code == "OK"
+    return record.action == api.ACTION and (has_fields or record.code in api.BILLED_ERROR_CODES)
 
 
 async def _health(http: web.Request) -> web.Response:  # noqa: ARG001 - aiohttp passes it

@@ -72,6 +72,20 @@ def test_http_status_reaches_the_official_client(scripted: Scripted, png: bytes)
     assert caught.value.get_code() == "ServerNetworkError"
 
 
+_DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
+
+
+@pytest.mark.parametrize("retry_after", [0, 7, _DATE])
+@pytest.mark.parametrize(
+    "effect", [{"http_status": 429}, {"http_status": 503}, {"error": "RequestLimitExceeded"}], ids=str
+)
+def test_wish_to_wait_is_sent_along(
+    scripted: Scripted, png: bytes, effect: dict[str, Any], retry_after: int | str
+) -> None:
+    caller = scripted({**effect, "retry_after": retry_after})
+    assert caller.post(body(png)).headers["Retry-After"] == str(retry_after)
+
+
 def test_malformed_body_is_no_json(scripted: Scripted, png: bytes) -> None:
     caller = scripted({"body": "malformed"})
     response = caller.post(body(png))

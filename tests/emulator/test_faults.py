@@ -101,6 +101,16 @@ def test_condition_that_makes_no_sense_is_named(values: dict[str, Any], message:
         ({"drop": True, "error": "InternalError"}, "only one of"),
         ({"http_status": 502, "error": "InternalError"}, "only one of"),
         ({"http_status": 502, "body": "truncated"}, "`body` alters"),
+        ({"http_status": 429, "retry_after": -1}, "`retry_after` takes"),
+        ({"http_status": 429, "retry_after": 1.5}, "`retry_after` takes"),
+        ({"http_status": 429, "retry_after": True}, "`retry_after` takes"),
+        ({"http_status": 429, "retry_after": "soon"}, "`retry_after` takes"),
+        (
+            {"http_status": 429, "retry_after": "Wed, 21 Oct 2026 07:28:00 GMT\r\nX: y"},
+            "`retry_after` takes",
+        ),
+        ({"drop": True, "retry_after": 1}, "`retry_after` goes with"),
+        ({"retry_after": 1}, "`retry_after` goes with"),
     ],
 )
 def test_effect_that_makes_no_sense_is_named(values: dict[str, Any], message: str) -> None:

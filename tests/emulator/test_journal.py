@@ -3,8 +3,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -56,6 +57,7 @@ def test_file_holds_neither_fields_nor_images_nor_secrets(
             "image",
             "code",
             "answered",
+            "billed",
             "fault",
             "seconds",
             "trace_id",
@@ -89,6 +91,7 @@ def test_stats_sum_up_the_calls(
     assert stats == {
         "calls": 6,
         "answered": 3,
+        "billed": 3,
         "answered_per_second": {str(int(clock.now)): 3},
         "throttled": 1,
         "most_in_one_second": 5,
@@ -116,3 +119,43 @@ def test_calls_of_other_services_only_show_by_action(caller: Caller, png: bytes)
 
 def test_health_is_told(caller: Caller) -> None:
     assert requests.get(f"{caller.emulator.url}/_emulator/health", timeout=10).json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("effect", "is_billed"),
+    [
+        ({"delay": 0.001}, True),
+        ({"body": "truncated"}, True),
+        ({"drop": True, "after_work": True}, True),
+        ({"http_status": 502, "after_work": True}, True),
+        ({"error": "FailedOperation.EmptyImageError"}, True),
+        ({"drop": True}, False),
+        ({"http_status": 502}, False),
+        ({"error": "InternalError"}, False),
+        # The work was done, and yet such an answer is not billed.
+        ({"error": "InternalError", "after_work": True}, False),
+    ],
+    ids=str,
+)
+def test_billed_is_what_the_real_service_would_bill(
+    start: Callable[..., Caller], png: bytes, tmp_path: Path, effect: dict[str, Any], is_billed: bool
+) -> None:
+    faults = tmp_path / "faults.json"
+    faults.write_text(json.dumps({"rules": [{"effect": effect}]}), encoding="utf-8")
+    caller = start(faults=faults)
+    with suppress(TencentCloudSDKException, requests.exceptions.RequestException):
+        caller.recognize(png)
+    (record,) = caller.emulator.records()
+    assert (record.billed, caller.emulator.stats()["billed"]) == (is_billed, int(is_billed))
+
+
+def test_image_that_is_empty_is_billed_without_work(caller: Caller) -> None:
+    with pytest.raises(TencentCloudSDKException, match="EmptyImageError"):
+        caller.recognize(b"")
+    (record,) = caller.emulator.records()
+    assert (record.answered, record.billed) == (False, True)
+
+
+def test_calls_of_other_services_are_not_billed(caller: Caller) -> None:
+    caller.sdk(service="sts", version="2018-08-13").call_json("GetCallerIdentity", {})
+    assert [record.billed for record in caller.emulator.records()] == [False]
