@@ -96,6 +96,7 @@ class PacedCaller:
         :raises RowLeftError: when the run was asked to stop, or the ledger grants no call.
         """
         failures = repairs = 0
+        throttled_seconds = 0.0
         started_at = self._clock()
         while True:
             wait_seconds = 0.0
@@ -103,8 +104,9 @@ class PacedCaller:
                 return self._try(row_key, load)
             except CallError as error:
                 if error.decision is Decision.THROTTLE:
-                    self._slow_down(error)
+                    self._slow_down(error, throttled_seconds)
                     wait_seconds = error.retry_after or 0.0
+                    throttled_seconds += wait_seconds
                 elif error.decision is Decision.REPAIR and repairs == 0:
                     repairs += 1
                 elif error.decision in _OF_ACCOUNT:
@@ -199,10 +201,11 @@ class PacedCaller:
         if self._ledger:
             self._ledger.close(call_id, code, billed=billed, request_id=request_id)
 
-    def _slow_down(self, error: CallError) -> None:
+    def _slow_down(self, error: CallError, waited_seconds: float) -> None:
         with self._count:
             self.throttled += 1
-        seconds = self._limiter.throttled()
+        # The pace recovers while a call waits as long as its answer asked for.
+        seconds = max(self._limiter.throttled(), waited_seconds)
         if seconds > self._policy.max_throttled_seconds:
             raise ThrottledTooLongError(
                 f"the service has held this run below half of its pace for {seconds:.0f} s in all, refusing"

@@ -204,6 +204,28 @@ def test_being_throttled_without_end_is_bounded_in_time(caller: NewCaller, clock
     assert 60 < clock.now - started_at < 70
 
 
+class BusyClient:
+    """Refuses every call for its rate, and asks for a wait before the next."""
+
+    def prepare(self, request: PermitRequest) -> Call:
+        return self._answer
+
+    def _answer(self) -> PermitResponse:
+        raise CallError("Code.BUSY", "said no", Decision.THROTTLE, retry_after=30.0)
+
+
+def test_waits_that_throttling_answers_ask_for_are_kept_to_and_bounded(clock: FakeClock) -> None:
+    limiter = RateLimiter(PACE, clock=clock, sleep=clock.sleep)
+    policy = CallRetry(max_throttled_seconds=100)
+    paced = PacedCaller(
+        BusyClient(), limiter, PACE, policy, threading.Event(), sleep=clock.sleep, clock=clock
+    )
+    with pytest.raises(ThrottledTooLongError):
+        paced.call(ROW_KEY, load)
+    assert paced.calls == 5
+    assert clock.now - 100 == pytest.approx(4 * 30, abs=1)
+
+
 def test_a_trickle_that_passes_does_not_end_the_time_throttled(caller: NewCaller, clock: FakeClock) -> None:
     trickle = [*[Decision.THROTTLE] * 5, None] * 1000
     paced = caller(ScriptedClient(*trickle), max_throttled_seconds=60)
