@@ -5,43 +5,85 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Iterator
+from enum import StrEnum
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Final
 
 _PROXY_STATUS: Final = re.compile(r"Tunnel connection failed: (\d{3})")
+#: By which a proxy says that it does not serve this user, or not to this host.
+_PROXY_DENIALS: Final = {"401", "403", "407"}
 #: What a certificate is not valid for: the host, which may be a value of the image list.
 _HOST: Final = re.compile(r" for '[^']*'")
 
 
-def reason(error: BaseException) -> str:
-    """Say what a fault of urllib3 or of the system means.
+class NetworkFault(StrEnum):
+    """The kinds of faults, in the order in which a call can meet them."""
+
+    NAME_NOT_RESOLVED = "NameNotResolved"
+    NOT_CONNECTED = "NotConnected"
+    PROXY_FAILED = "ProxyFailed"
+    PROXY_DENIED = "ProxyDenied"
+    CERTIFICATE_REFUSED = "CertificateRefused"
+    TLS_FAILED = "TlsFailed"
+    TIMED_OUT = "TimedOut"
+    CONNECTION_LOST = "ConnectionLost"
+    ANSWER_TRUNCATED = "AnswerTruncated"
+    NOT_HTTP = "NotHttp"
+    NOT_DECOMPRESSED = "NotDecompressed"
+    CLIENT_CLOSED = "ClientClosed"
+
+
+def tell(error: BaseException) -> tuple[NetworkFault, str]:
+    """Tell what kind of fault an error of urllib3 or of the system is, and what it means, in words.
 
     Its own words are left out, but for those of TLS and the operating system: they may quote what was
     sent, or a proxy's password. No host is named.
     """
+    fault, words = _known(error) or _of_protocol(error)
+    return fault, f"{words} ({', '.join(_details(error))})"
+
+
+def reason(error: BaseException) -> str:
+    """Say what ``tell`` says, in words alone."""
+    return tell(error)[1]
+
+
+def _known(error: BaseException) -> tuple[NetworkFault, str] | None:
     from urllib3 import exceptions
 
-    for kind, words in (
-        (exceptions.ProxyError, "the proxy did not connect"),
-        (exceptions.NameResolutionError, "its name could not be resolved"),
-        (exceptions.ConnectTimeoutError, "it could not be connected to in time"),
-        (exceptions.ReadTimeoutError, "the connection was not secured in time"),
-        (exceptions.NewConnectionError, "it could not be connected to"),
-        (exceptions.SSLError, "TLS failed"),
-        (exceptions.IncompleteRead, "the answer ended early"),
-        (exceptions.DecodeError, "the answer could not be decompressed"),
-        (exceptions.ClosedPoolError, "this client has been closed"),
+    if any(isinstance(each, ssl.SSLCertVerificationError) for each in _causes(error)):
+        return NetworkFault.CERTIFICATE_REFUSED, "TLS failed"
+    if isinstance(error, exceptions.ProxyError) and _proxy_status(error) in _PROXY_DENIALS:
+        return NetworkFault.PROXY_DENIED, "the proxy did not connect"
+    for kind, fault, words in (
+        (exceptions.ProxyError, NetworkFault.PROXY_FAILED, "the proxy did not connect"),
+        (exceptions.NameResolutionError, NetworkFault.NAME_NOT_RESOLVED, "its name could not be resolved"),
+        (exceptions.ConnectTimeoutError, NetworkFault.NOT_CONNECTED, "it could not be connected to in time"),
+        (exceptions.ReadTimeoutError, NetworkFault.TIMED_OUT, "the connection was not secured in time"),
+        (exceptions.NewConnectionError, NetworkFault.NOT_CONNECTED, "it could not be connected to"),
+        (exceptions.SSLError, NetworkFault.TLS_FAILED, "TLS failed"),
+        (exceptions.IncompleteRead, NetworkFault.ANSWER_TRUNCATED, "the answer ended early"),
+        (exceptions.DecodeError, NetworkFault.NOT_DECOMPRESSED, "the answer could not be decompressed"),
+        (exceptions.ClosedPoolError, NetworkFault.CLIENT_CLOSED, "this client has been closed"),
     ):
         if isinstance(error, kind):
-            return f"{words} ({', '.join(_details(error))})"
+            return fault, words
+    return None
+
+
+def _of_protocol(error: BaseException) -> tuple[NetworkFault, str]:
     inner = next((each for each in _causes(error) if isinstance(each, HTTPException)), None)
     if isinstance(inner, IncompleteRead):
-        words = "the answer ended early"
-    elif inner is None or isinstance(inner, RemoteDisconnected):
-        words = "the connection was lost"
-    else:
-        words = "what came back is no HTTP"
-    return f"{words} ({', '.join(_details(error))})"
+        return NetworkFault.ANSWER_TRUNCATED, "the answer ended early"
+    if inner is None or isinstance(inner, RemoteDisconnected):
+        return NetworkFault.CONNECTION_LOST, "the connection was lost"
+    return NetworkFault.NOT_HTTP, "what came back is no HTTP"
+
+
+def _proxy_status(error: BaseException) -> str | None:
+    """Return the status by which a proxy refused a tunnel."""
+    found = (_PROXY_STATUS.search(str(each)) for each in _causes(error))
+    return next((each[1] for each in found if each), None)
 
 
 def _details(error: BaseException) -> Iterator[str]:

@@ -39,10 +39,11 @@ class TimeLimits:
     whole_call: float
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Allowance:
     limits: TimeLimits
     ends_at: float
+    sent_bytes: int = 0
 
     def seconds(self) -> float:
         left = self.ends_at - time.monotonic()
@@ -73,6 +74,11 @@ def seconds_left() -> float:
     :raises TimedOutError: when nothing is left of the whole call.
     """
     return _allowance.get().seconds()
+
+
+def sent_bytes() -> int:
+    """Return how many bytes this thread has sent over timed connections, headers included, in ``within``."""
+    return _allowance.get().sent_bytes
 
 
 def timed(connection_class: type[Any]) -> type[Any]:
@@ -113,11 +119,14 @@ class _TimedSocket:
         return getattr(self._sock, name)
 
     def sendall(self, data: bytes | bytearray) -> None:
+        allowance = _allowance.get()
         with memoryview(data) as view:
             sent = 0
             while sent < len(view):
                 with view[sent:] as rest:
-                    sent += _timed(self._sock, self._sock.send, rest)
+                    number = _timed(self._sock, self._sock.send, rest)
+                sent += number
+                allowance.sent_bytes += number
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         # The unbuffered file keeps the socket open for as long as it is read, as http.client expects.

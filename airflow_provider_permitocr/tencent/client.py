@@ -11,6 +11,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
+from airflow_provider_permitocr.core.api import OUTPUT_FIELDS
 from airflow_provider_permitocr.core.errors import CallError
 from airflow_provider_permitocr.core.models import PermitRequest, PermitResponse
 from airflow_provider_permitocr.tencent.body import request_body
@@ -18,7 +19,8 @@ from airflow_provider_permitocr.tencent.decisions import call_error
 from airflow_provider_permitocr.tencent.options import ClientOptions
 from airflow_provider_permitocr.tencent.sdk import sdk_credential
 from airflow_provider_permitocr.tencent.signing import Signer
-from airflow_provider_permitocr.tencent.transport import Transport
+from airflow_provider_permitocr.tencent.transport import HttpAnswer, Transport
+from airflow_provider_permitocr.tencent.wire_codes import NO_FIELDS, NOT_JSON, WRONG_ENVELOPE
 
 #: A message of the service may quote the image's URL, and a signed one opens the image to whoever reads it.
 _URL: Final = re.compile(r"\w+://\S+")
@@ -73,28 +75,37 @@ class MainlandPermitClient:
         return _response(self._transport.post(headers, body))
 
 
-def _response(answer: bytes) -> PermitResponse:
-    try:
-        response = json.loads(answer)["Response"]
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise _malformed(type(error).__name__) from None
-    if not isinstance(response, dict):
-        raise _malformed("no Response object")
+def _response(answer: HttpAnswer) -> PermitResponse:
+    response = _envelope(answer.body)
     request_id = str(response.pop("RequestId", None) or "")
     # Looked for whatever the status and the content type say: errors arrive with a status of 200.
     if (refusal := response.get("Error")) is not None:
-        raise _service_error(refusal, request_id)
+        raise _service_error(refusal, request_id, answer.retry_after)
+    if OUTPUT_FIELDS.isdisjoint(response):
+        raise _malformed(NO_FIELDS, "no field of the document", request_id)
     return PermitResponse(response, request_id)
 
 
-def _service_error(refusal: Any, request_id: str) -> CallError:
+def _envelope(body: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise _malformed(NOT_JSON, type(error).__name__) from None
+    response = answer.get("Response") if isinstance(answer, dict) else None
+    if not isinstance(response, dict):
+        raise _malformed(WRONG_ENVELOPE, "no Response object")
+    return response
+
+
+def _service_error(refusal: Any, request_id: str, retry_after: float | None) -> CallError:
     if not isinstance(refusal, dict):
-        return _malformed("no Error object")
+        return _malformed(WRONG_ENVELOPE, "no Error object", request_id)
     code = refusal.get("Code")
     if not code or not isinstance(code, str):
-        return _malformed("an Error without a Code")
-    return call_error(code, _URL.sub("(URL)", str(refusal.get("Message"))), request_id)
+        return _malformed(WRONG_ENVELOPE, "an Error without a Code", request_id)
+    message = _URL.sub("(URL)", str(refusal.get("Message")))
+    return call_error(code, message, request_id, retry_after=retry_after)
 
 
-def _malformed(reason: str) -> CallError:
-    return call_error("ClientMalformedAnswer", f"the answer is not what the API documents ({reason})")
+def _malformed(code: str, why: str, request_id: str = "") -> CallError:
+    return call_error(code, f"the answer is not what the API documents ({why})", request_id)

@@ -1,103 +1,61 @@
-"""What each error code means for its image and for the run.
-
-Sources: the API page of MainlandPermitOCR, the common error codes
-(tencentcloud.com/document/product/1005/34684), and the SDK's ``ocr`` error codes. Which decision a code
-gets is a judgement; codes are matched exactly first, then by their part before the dot.
-"""
+"""What follows from an error code, for its image, for the run and for the bill."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from airflow_provider_permitocr.core.errors import CallError, Decision
+from airflow_provider_permitocr.tencent.error_codes import SERVICE_CODES, ErrorCode
+from airflow_provider_permitocr.tencent.wire_codes import WIRE_CODES
 
-_CODES: Final[dict[Decision, tuple[str, ...]]] = {
-    Decision.THROTTLE: (
-        "RequestLimitExceeded",
-        "RequestLimitExceeded.GlobalRegionUinLimitExceeded",
-        "RequestLimitExceeded.IPLimitExceeded",
-        "RequestLimitExceeded.UinLimitExceeded",
-    ),
-    Decision.RETRY: (
-        "ClientMalformedAnswer",
-        "ClientNetworkError",
-        "FailedOperation",
-        "FailedOperation.EngineRecognizeTimeout",
-        "FailedOperation.WarningServiceFailed",
-        "InternalError",
-        "ResourceInUse",
-        "ResourceInsufficient",
-        "ResourceUnavailable",
-        "ServerNetworkError",
-        "ServiceUnavailable",
-    ),
-    Decision.RETRY_THEN_IMAGE: (
-        "FailedOperation.DownLoadError",
-        "FailedOperation.OcrFailed",
-        "FailedOperation.ResponseParseFailed",
-        "FailedOperation.UnKnowError",
-        "ResourceUnavailable.ImageDownloadError",
-    ),
-    Decision.IMAGE: (
-        "FailedOperation.CardSideError",
-        "FailedOperation.EmptyImageError",
-        "FailedOperation.ImageBlur",
-        "FailedOperation.ImageDecodeFailed",
-        "FailedOperation.ImageNoSpecifiedCard",
-        "FailedOperation.ImageNoText",
-        "FailedOperation.ImageSizeTooLarge",
-        "FailedOperation.MultiCardError",
-        "InvalidParameter",
-        "InvalidParameterValue",
-        "LimitExceeded.TooLargeFileError",
-        "RequestSizeLimitExceeded",
-        "ResponseSizeLimitExceeded",
-    ),
-    Decision.ACCOUNT: (
-        "ActionOffline",
-        "AuthFailure",
-        "DryRunOperation",
-        "FailedOperation.ArrearsError",
-        "FailedOperation.CountLimitError",
-        "FailedOperation.UnOpenError",
-        "InvalidAction",
-        "InvalidRequest",
-        "IpInBlacklist",
-        "IpNotInWhitelist",
-        "LimitExceeded",
-        "MissingParameter",
-        "NoSuchProduct",
-        "NoSuchVersion",
-        "ResourceNotFound",
-        "ResourceUnavailable.InArrears",
-        "ResourceUnavailable.ResourcePackageRunOut",
-        "ResourcesSoldOut",
-        "UnauthorizedOperation",
-        "UnknownParameter",
-        "UnsupportedOperation",
-        "UnsupportedProtocol",
-        "UnsupportedRegion",
-    ),
-    Decision.REPAIR: ("AuthFailure.SignatureExpire", "AuthFailure.TokenFailure"),
-}
-_DECISIONS: Final = {code: decision for decision, codes in _CODES.items() for code in codes}
+ERROR_CODES: Final = {each.code: each for each in SERVICE_CODES + WIRE_CODES}
 #: Their bare code says something else than their sub-codes do, so it is no prefix.
 _NOT_A_PREFIX: Final = {"FailedOperation", "LimitExceeded", "ResourceUnavailable"}
+_UNKNOWN_CODE: Final = ErrorCode(
+    "",
+    Decision.RETRY_THEN_IMAGE,
+    None,
+    "a code that is not known: perhaps it passes, perhaps it is the image",
+)
 
 
-def decide(code: str) -> Decision:
-    """Return what follows from an error code; an unknown one may pass, and is then the image's fault."""
-    if code in _DECISIONS:
-        return _DECISIONS[code]
-    prefix = code.partition(".")[0]
-    if prefix in _NOT_A_PREFIX:
-        return Decision.RETRY_THEN_IMAGE
-    return _DECISIONS.get(prefix, Decision.RETRY_THEN_IMAGE)
+def look_up(code: str) -> ErrorCode:
+    """Return what is known of a code: of itself, or else of what stands before its last dots.
+
+    An unknown one may pass, and is then the image's fault.
+    """
+    if code in ERROR_CODES:
+        return ERROR_CODES[code]
+    prefix = code.rpartition(".")[0]
+    while prefix:
+        if prefix in ERROR_CODES and prefix not in _NOT_A_PREFIX:
+            return replace(ERROR_CODES[prefix], code=code)
+        prefix = prefix.rpartition(".")[0]
+    return replace(_UNKNOWN_CODE, code=code)
 
 
-def call_error(code: str, message: str, request_id: str = "") -> CallError:
+def call_error(
+    code: str,
+    message: str,
+    request_id: str = "",
+    *,
+    is_sent: bool = True,
+    retry_after: float | None = None,
+) -> CallError:
     """Make the error of a call, with what follows from its code.
 
     :param message: nothing of what was sent or answered but the service's own words.
+    :param is_sent: whether the service may have got the whole request; if not, nothing is paid for.
+    :param retry_after: seconds to wait before another call, where the answer asked for that.
     """
-    return CallError(code, message, decide(code), request_id)
+    known = look_up(code)
+    return CallError(
+        code,
+        message,
+        known.decision,
+        request_id,
+        billed=known.billed if is_sent else False,
+        retry_after=retry_after,
+        advice=known.advice,
+    )

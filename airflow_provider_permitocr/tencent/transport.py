@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
 from airflow_provider_permitocr.core.errors import CallError
 from airflow_provider_permitocr.net.connection_pool import open_pool
-from airflow_provider_permitocr.net.network_faults import reason
-from airflow_provider_permitocr.net.timed_connection import TimedOutError, TimeLimits, within
+from airflow_provider_permitocr.net.network_faults import NetworkFault, tell
+from airflow_provider_permitocr.net.timed_connection import TimedOutError, TimeLimits, sent_bytes, within
 from airflow_provider_permitocr.tencent.decisions import call_error
 from airflow_provider_permitocr.tencent.options import ClientOptions
+from airflow_provider_permitocr.tencent.retry_after import retry_after
+from airflow_provider_permitocr.tencent.wire_codes import TOO_LONG, network_code, status_code
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -17,6 +20,17 @@ if TYPE_CHECKING:
 #: No image that the API takes is above 10 MB, so no portrait cut from one is above 13.4 MB of base64;
 #: what is left is ample for the other fields.
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """The body of an answer, decoded.
+
+    :param retry_after: seconds to wait before another call, where the answer asks for that.
+    """
+
+    body: bytes = field(repr=False)
+    retry_after: float | None = None
 
 
 class Transport:
@@ -32,28 +46,29 @@ class Transport:
         url = f"{options.protocol}://{options.host}/"
         self._pool, self._target = open_pool(url, proxy=options.proxy, ca_bundle=options.ca_bundle)
 
-    def post(self, headers: dict[str, str], body: bytes | bytearray) -> bytes:
-        """Send a request and return the body of the answer, decoded.
+    def post(self, headers: dict[str, str], body: bytes | bytearray) -> HttpAnswer:
+        """Send a request and return the answer.
 
-        :raises CallError: ``ClientNetworkError`` when no whole answer came in time, ``ServerNetworkError``
-            for another HTTP status than 200, ``ClientMalformedAnswer`` for more than 16 MiB.
+        :raises CallError: ``ClientNetworkError...`` when no whole answer came in time,
+            ``ServerNetworkError...`` for another HTTP status than 200, ``ClientMalformedAnswer.TooLong`` for
+            more than 16 MiB.
         """
         from urllib3.exceptions import HTTPError
 
         response: BaseHTTPResponse | None = None
-        try:
-            with within(self._limits):
+        with within(self._limits):
+            try:
                 response = self._send(headers, body)
                 return self._read(response)
-        except TimedOutError as error:
-            raise self._network_error(str(error)) from None
-        except (HTTPError, OSError) as error:
-            raise self._network_error(reason(error)) from None
-        finally:
-            if response is not None:
-                # Closes the connection, unless all was read: then it is back in the pool already.
-                response.close()
-                response.release_conn()
+            except TimedOutError as error:
+                raise self._network_error(NetworkFault.TIMED_OUT, str(error), body) from None
+            except (HTTPError, OSError) as error:
+                raise self._network_error(*tell(error), body) from None
+            finally:
+                if response is not None:
+                    # Closes the connection, unless all was read: then it is back in the pool already.
+                    response.close()
+                    response.release_conn()
 
     def close(self) -> None:
         """Close all connections that are not in use, and those in use once their call ends."""
@@ -74,18 +89,24 @@ class Transport:
             preload_content=False,
         )
 
-    def _read(self, response: BaseHTTPResponse) -> bytes:
+    def _read(self, response: BaseHTTPResponse) -> HttpAnswer:
+        wait_seconds = retry_after(response.headers)
         if response.status != 200:
             # Nothing of such an answer belongs into a log or a table: it may quote the request.
             raise call_error(
-                "ServerNetworkError", f"{self._host} answered with HTTP status {response.status}"
+                status_code(response.status),
+                f"{self._host} answered with HTTP status {response.status}",
+                retry_after=wait_seconds,
             )
-        answer = response.read(MAX_ANSWER_BYTES + 1, decode_content=True)
-        if len(answer) > MAX_ANSWER_BYTES:
-            raise call_error(
-                "ClientMalformedAnswer", f"the answer of {self._host} is longer than {MAX_ANSWER_BYTES} bytes"
-            )
-        return answer
+        body = response.read(MAX_ANSWER_BYTES + 1, decode_content=True)
+        if len(body) > MAX_ANSWER_BYTES:
+            raise call_error(TOO_LONG, f"the answer of {self._host} is longer than {MAX_ANSWER_BYTES} bytes")
+        return HttpAnswer(body, wait_seconds)
 
-    def _network_error(self, reason: str) -> CallError:
-        return call_error("ClientNetworkError", f"no whole answer from {self._host}: {reason}")
+    def _network_error(self, fault: NetworkFault, words: str, body: bytes | bytearray) -> CallError:
+        return call_error(
+            network_code(fault),
+            f"no whole answer from {self._host}: {words}",
+            # A request that has not left whole is one that nobody has worked on.
+            is_sent=sent_bytes() >= len(body),
+        )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.core.errors import ConfigurationError, Decision
 from airflow_provider_permitocr.core.models import PermitRequest
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
@@ -25,7 +25,8 @@ def test_https_is_trusted_through_the_connections_authorities_alone(
         options_for(tls_emulator, protocol="https", ca_bundle=str(tls_emulator.ca_file)), front, times=2
     )
     error = fault(options_for(tls_emulator, protocol="https"), front)
-    assert error.code == "ClientNetworkError"
+    assert (error.code, error.decision) == ("ClientNetworkError.CertificateRefused", Decision.ACCOUNT)
+    assert "ca_bundle" in error.advice
     assert "TLS failed (SSLError, SSLCertVerificationError: " in error.message
 
 
@@ -65,7 +66,7 @@ def test_certificate_of_another_host_is_refused(
     # 127.0.0.2 is this machine too, but not everywhere.
     address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", tls_emulator.port))
     environment.setattr("socket.getaddrinfo", lambda *_args, **_named: [address])
-    assert "TLS failed" in fault(options, front).message
+    assert fault(options, front).code == "ClientNetworkError.CertificateRefused"
 
 
 def test_authorities_are_read_once_for_all_connections(
@@ -91,4 +92,6 @@ def test_server_that_never_answers_the_handshake_ends_with_the_time_for_connecti
     silent_server: str, front: Specimen
 ) -> None:
     options = ClientOptions("AKID", "key", endpoint=silent_server, connect_timeout=0.2)
-    assert "the connection was not secured in time" in fault(options, front).message
+    error = fault(options, front)
+    assert error.code == "ClientNetworkError.TimedOut"
+    assert "the connection was not secured in time" in error.message

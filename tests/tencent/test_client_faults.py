@@ -31,12 +31,12 @@ def _fault(client: MainlandPermitClient, specimen: Specimen) -> CallError:
     [
         ({"http_status": 502}, "ServerNetworkError"),
         ({"http_status": 502, "after_work": True}, "ServerNetworkError"),
-        ({"http_status": 413}, "ServerNetworkError"),
-        ({"body": "malformed"}, "ClientMalformedAnswer"),
-        ({"body": "malformed", "content_type": "text/html"}, "ClientMalformedAnswer"),
-        ({"body": "truncated"}, "ClientNetworkError"),
-        ({"drop": True}, "ClientNetworkError"),
-        ({"delay": 0.5}, "ClientNetworkError"),
+        ({"http_status": 503}, "ServerNetworkError.Unavailable"),
+        ({"body": "malformed"}, "ClientMalformedAnswer.NotJson"),
+        ({"body": "malformed", "content_type": "text/html"}, "ClientMalformedAnswer.NotJson"),
+        ({"body": "truncated"}, "ClientNetworkError.AnswerTruncated"),
+        ({"drop": True}, "ClientNetworkError.ConnectionLost"),
+        ({"delay": 0.5}, "ClientNetworkError.TimedOut"),
         ({"error": "InternalError", "content_type": "application/json; charset=utf-8"}, "InternalError"),
         ({"error": "InternalError", "content_type": "text/html"}, "InternalError"),
         ({"error": "InternalError", "content_type": "text/plain"}, "InternalError"),
@@ -148,43 +148,69 @@ def test_page_that_quotes_the_request_does_not_get_into_the_error(
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "shape"),
     [
-        b"",
-        b"[]",
-        b"null",
-        b"7",
-        b"{}",
-        b'{"Response": null}',
-        b'{"Response": []}',
-        b'{"Response": "x"}',
-        b'{"Response": {"Error": "denied", "RequestId": "r"}}',
-        b'{"Response": {"Error": {}, "RequestId": "r"}}',
-        b'{"Response": {"Error": {"Code": null, "Message": null}, "RequestId": "r"}}',
-        b"\xff\xfe{}",
-        b"[" * 100_000,
+        (b"", "NotJson"),
+        (b"[]", "WrongEnvelope"),
+        (b"null", "WrongEnvelope"),
+        (b"7", "WrongEnvelope"),
+        (b"{}", "WrongEnvelope"),
+        (b'{"Name": "x"}', "WrongEnvelope"),
+        (b'{"Response": null}', "WrongEnvelope"),
+        (b'{"Response": []}', "WrongEnvelope"),
+        (b'{"Response": "x"}', "WrongEnvelope"),
+        (b'{"Response": {"Error": "denied", "RequestId": "r"}}', "WrongEnvelope"),
+        (b'{"Response": {"Error": {}, "RequestId": "r"}}', "WrongEnvelope"),
+        (b'{"Response": {"Error": {"Code": null, "Message": null}, "RequestId": "r"}}', "WrongEnvelope"),
+        (b'{"Response": {}}', "NoFields"),
+        (b'{"Response": {"RequestId": "r"}}', "NoFields"),
+        (b'{"Response": {"Error": null, "RequestId": "r"}}', "NoFields"),
+        (b'{"Response": {"Account": "x", "RequestId": "r"}}', "NoFields"),
+        (b"\xff\xfe{}", "NotJson"),
+        (b"[" * 100_000, "NotJson"),
     ],
-    ids=lambda body: repr(body[:60]),
+    ids=lambda value: repr(value[:60]),
 )
 @pytest.mark.parametrize("content_type", ["application/json", "text/html"])
 def test_answer_of_another_shape_is_a_passing_fault(
-    answer_with: AnswerWith, front: Specimen, body: bytes, content_type: str
+    answer_with: AnswerWith, front: Specimen, body: bytes, shape: str, content_type: str
 ) -> None:
     error = _fault(MainlandPermitClient(answer_with(200, body, content_type)), front)
-    assert (error.code, error.decision) == ("ClientMalformedAnswer", Decision.RETRY)
+    assert (error.code, error.decision) == (f"ClientMalformedAnswer.{shape}", Decision.RETRY)
+    assert error.request_id == ("r" if b'"r"' in body else "")
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["127.0.0.1:{port}", "permitocr.invalid"], ids=["refused", "no such host"]
+    "body",
+    [
+        b'{"Response": {"Name": "", "RequestId": "r"}}',
+        b'{"Response": {"MainlandTravelPermitBackInfos": {"IDNumber": ""}, "RequestId": "r"}}',
+        b'{"Response": {"EnglishName": "LI,YOU-TU", "Nationality": ""}}',
+    ],
+    ids=lambda body: repr(body[:60]),
 )
-def test_service_that_cannot_be_reached_is_named(front: Specimen, endpoint: str) -> None:
+def test_answer_with_but_some_of_the_documented_fields_is_taken(
+    answer_with: AnswerWith, front: Specimen, body: bytes
+) -> None:
+    client = MainlandPermitClient(answer_with(200, body))
+    response = client.recognize(PermitRequest(CardSide.FRONT, image=front.image))
+    assert response.fields
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "fault_name"),
+    [("127.0.0.1:{port}", "NotConnected"), ("permitocr.invalid", "NameNotResolved")],
+    ids=["refused", "no such host"],
+)
+def test_service_that_cannot_be_reached_is_named(front: Specimen, endpoint: str, fault_name: str) -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         host = endpoint.format(port=reserved.getsockname()[1])
         error = _fault(
             MainlandPermitClient(ClientOptions("id", "key", endpoint=host, protocol="http")), front
         )
-    assert (error.code, error.decision) == ("ClientNetworkError", Decision.RETRY)
+    assert (error.code, error.decision) == (f"ClientNetworkError.{fault_name}", Decision.RETRY)
+    assert error.billed is False
     assert host in error.message
 
 
@@ -193,5 +219,5 @@ def test_https_to_a_server_that_speaks_http_is_a_network_fault(
 ) -> None:
     plain = answer_with(200, b"{}")
     error = _fault(MainlandPermitClient(ClientOptions("id", "key", endpoint=plain.endpoint)), front)
-    assert error.code == "ClientNetworkError"
+    assert error.code == "ClientNetworkError.TlsFailed"
     assert "SSLError" in error.message

@@ -5,8 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tencentcloud.ocr.v20181119 import errorcodes
 
+from airflow_provider_permitocr.core.api import BILLED_ERROR_CODES
 from airflow_provider_permitocr.core.errors import Decision
-from airflow_provider_permitocr.tencent.decisions import decide
+from airflow_provider_permitocr.tencent.decisions import ERROR_CODES, call_error, look_up
+from airflow_provider_permitocr.tencent.error_codes import SERVICE_CODES, ErrorCode
+from airflow_provider_permitocr.tencent.wire_codes import WIRE_CODES
 
 # The API page of MainlandPermitOCR, chapter 6.
 _API_PAGE = {
@@ -75,60 +78,64 @@ _SERVICE = {
     "FailedOperation.MultiCardError": Decision.IMAGE,
     "FailedOperation.ResponseParseFailed": Decision.RETRY_THEN_IMAGE,
     "FailedOperation.WarningServiceFailed": Decision.RETRY,
-    "InvalidParameter.ConfigFormatError": Decision.IMAGE,
     "InvalidParameter.EngineImageDecodeFailed": Decision.IMAGE,
-    "InvalidParameterValue.PriceOrVerificationParameterValueLimit": Decision.IMAGE,
-    "InvalidParameterValue.TicketCodeParameterValueLimit": Decision.IMAGE,
-    "InvalidParameterValue.TicketDateParameterValueLimit": Decision.IMAGE,
-    "InvalidParameterValue.TicketSnParameterValueLimit": Decision.IMAGE,
-    "ResourceNotFound.NoAreaCode": Decision.ACCOUNT,
-    "ResourceNotFound.NoInvoice": Decision.ACCOUNT,
-    "ResourceNotFound.NotSupportCurrentInvoiceQuery": Decision.ACCOUNT,
     "ResourceUnavailable.ImageDownloadError": Decision.RETRY_THEN_IMAGE,
     "ResourceUnavailable.ResourcePackageRunOut": Decision.ACCOUNT,
 }
-# Codes of the SDK that belong to other documents: unknown here, so tried again, then the image's fault.
-_OTHER_DOCUMENTS = (
-    "FailedOperation.ClassifyStoreFailed",
-    "FailedOperation.DetectFailed",
-    "FailedOperation.FieldException",
-    "FailedOperation.FileDecodeFailed",
-    "FailedOperation.IdCardInfoIllegal",
-    "FailedOperation.IdCardTooSmall",
-    "FailedOperation.IllegalBankCardError",
-    "FailedOperation.ImageNoBusinessCard",
-    "FailedOperation.ImageNoHandWrite",
-    "FailedOperation.ImageNoIdCard",
-    "FailedOperation.InconsistencyBetweenMRZAndVRZ",
-    "FailedOperation.InvalidPostalCodeLength",
-    "FailedOperation.InvoiceMismatch",
-    "FailedOperation.LanguageNotSupport",
-    "FailedOperation.LicenseCardSideError",
-    "FailedOperation.LicenseMultiCardError",
-    "FailedOperation.NoBankCardError",
-    "FailedOperation.NoBizLicense",
-    "FailedOperation.NoDriverLicenseError",
-    "FailedOperation.NoHKIDCard",
-    "FailedOperation.NoMASIDCard",
-    "FailedOperation.NoPassport",
-    "FailedOperation.NoStoreLabel",
-    "FailedOperation.NoVehicleLicenseError",
-    "FailedOperation.NotAppointCard",
-    "FailedOperation.PDFParseFailed",
-    "FailedOperation.UnKnowFileTypeError",
-    "ResourceUnavailable.TaxNetworkError",
+# The page of billed error codes (cloud.tencent.com/document/product/866/45470) names these as free.
+_NAMED_AS_FREE = (
+    "FailedOperation.DownLoadError",
+    "FailedOperation.EngineRecognizeTimeout",
+    "FailedOperation.ImageBlur",
+    "FailedOperation.ImageDecodeFailed",
+    "FailedOperation.ImageNoText",
+    "FailedOperation.ImageSizeTooLarge",
+    "FailedOperation.MultiCardError",
+    "FailedOperation.OcrFailed",
+    "FailedOperation.UnKnowError",
+    "FailedOperation.UnOpenError",
+    "InternalError",
+    "InvalidParameter.EngineImageDecodeFailed",
+    "InvalidParameterValue.InvalidParameterValueLimit",
+    "LimitExceeded.TooLargeFileError",
+    "ResourceInUse",
+    "ResourcesSoldOut.ChargeStatusException",
+    "UnsupportedOperation",
 )
-_FAULTS_ON_THE_WAY = {
+_ON_THE_WAY = {
     "ClientMalformedAnswer": Decision.RETRY,
+    "ClientMalformedAnswer.NoFields": Decision.RETRY,
+    "ClientMalformedAnswer.NotJson": Decision.RETRY,
+    "ClientMalformedAnswer.TooLong": Decision.RETRY,
+    "ClientMalformedAnswer.WrongEnvelope": Decision.RETRY,
     "ClientNetworkError": Decision.RETRY,
+    "ClientNetworkError.AnswerTruncated": Decision.RETRY,
+    "ClientNetworkError.CertificateRefused": Decision.ACCOUNT,
+    "ClientNetworkError.ClientClosed": Decision.RETRY,
+    "ClientNetworkError.ConnectionLost": Decision.RETRY,
+    "ClientNetworkError.NameNotResolved": Decision.RETRY,
+    "ClientNetworkError.NotConnected": Decision.RETRY,
+    "ClientNetworkError.NotDecompressed": Decision.RETRY,
+    "ClientNetworkError.NotHttp": Decision.RETRY,
+    "ClientNetworkError.ProxyDenied": Decision.ACCOUNT,
+    "ClientNetworkError.ProxyFailed": Decision.RETRY,
+    "ClientNetworkError.TimedOut": Decision.RETRY,
+    "ClientNetworkError.TlsFailed": Decision.RETRY,
     "ServerNetworkError": Decision.RETRY,
+    "ServerNetworkError.TooLarge": Decision.IMAGE,
+    "ServerNetworkError.TooManyRequests": Decision.THROTTLE,
+    "ServerNetworkError.Unavailable": Decision.RETRY,
 }
 _BY_FIRST_PART = {
+    "AuthFailure": Decision.ACCOUNT,
     "AuthFailure.SomethingNew": Decision.ACCOUNT,
     "InternalError.DbError": Decision.RETRY,
+    "InternalError.DbError.Lock": Decision.RETRY,
     "InvalidParameterValue.SomethingNew": Decision.IMAGE,
+    "RequestLimitExceeded.IPLimitExceeded.SomethingNew": Decision.THROTTLE,
     "RequestLimitExceeded.SomethingNew": Decision.THROTTLE,
     "ResourceInsufficient.SomethingNew": Decision.RETRY,
+    "ResourcesSoldOut": Decision.ACCOUNT,
     "ResourcesSoldOut.SomethingNew": Decision.ACCOUNT,
     "UnauthorizedOperation.CamNoAuth": Decision.ACCOUNT,
     "UnsupportedOperation.SomethingNew": Decision.ACCOUNT,
@@ -138,24 +145,80 @@ _UNKNOWN = (
     "LimitExceeded.SomethingNew",
     "ResourceUnavailable.SomethingNew",
     "SomethingNew",
+    "SomethingNew.InternalError",
     "internalerror",
+    ".",
     "",
 )
-_KNOWN = _API_PAGE | _COMMON | _SERVICE | _FAULTS_ON_THE_WAY | _BY_FIRST_PART
-_GUESSED = dict.fromkeys((*_OTHER_DOCUMENTS, *_UNKNOWN), Decision.RETRY_THEN_IMAGE)
+_EXPECTED = _API_PAGE | _COMMON | _SERVICE | _ON_THE_WAY | _BY_FIRST_PART
+_EXPECTED |= dict.fromkeys(_UNKNOWN, Decision.RETRY_THEN_IMAGE)
 
 
-@pytest.mark.parametrize(("code", "decision"), (_KNOWN | _GUESSED).items())
+@pytest.mark.parametrize(("code", "decision"), _EXPECTED.items())
 def test_code_has_its_decision(code: str, decision: Decision) -> None:
-    assert decide(code) is decision
+    assert call_error(code, "said no").decision is decision
 
 
-def test_every_code_of_the_installed_sdk_is_in_this_table() -> None:
+@pytest.mark.parametrize("code", [*_API_PAGE, *_COMMON, *_SERVICE, *_ON_THE_WAY])
+def test_code_of_the_sources_has_a_row_of_its_own(code: str) -> None:
+    assert ERROR_CODES[code].reason
+
+
+def test_every_code_of_the_installed_sdk_has_a_row_of_its_own() -> None:
     codes = {value for name, value in vars(errorcodes).items() if name.isupper()}
-    assert codes
-    assert codes - set(_KNOWN | _GUESSED) == set()
+    assert len(codes) >= 60
+    assert codes - set(ERROR_CODES) == set()
+
+
+def test_no_code_has_two_rows() -> None:
+    codes = [each.code for each in SERVICE_CODES + WIRE_CODES]
+    assert sorted(codes) == sorted(ERROR_CODES)
+
+
+def test_codes_of_other_documents_never_stop_a_run() -> None:
+    ours = set(_EXPECTED)
+    others = [each for each in SERVICE_CODES if each.code not in ours]
+    assert {each.decision for each in others} == {Decision.IMAGE, Decision.RETRY_THEN_IMAGE}
+
+
+@pytest.mark.parametrize("code", _NAMED_AS_FREE)
+def test_what_the_billing_page_names_as_free_is_not_billed(code: str) -> None:
+    assert call_error(code, "said no").billed is False
+
+
+def test_what_the_billing_page_names_as_billed_is_billed_and_nothing_else() -> None:
+    assert {code for code, known in ERROR_CODES.items() if known.billed} == BILLED_ERROR_CODES
+
+
+@pytest.mark.parametrize("code", ["FailedOperation.ImageNoSpecifiedCard", *_UNKNOWN])
+def test_what_the_billing_page_was_not_found_to_name_is_unknown(code: str) -> None:
+    assert call_error(code, "said no").billed is None
+
+
+@pytest.mark.parametrize("code", ERROR_CODES)
+def test_what_was_never_sent_whole_is_not_billed(code: str) -> None:
+    assert call_error(code, "said no", is_sent=False).billed is False
+
+
+def test_error_carries_what_its_row_says_and_what_the_answer_asks_for() -> None:
+    error = call_error("ResourceUnavailable.InArrears", "no money", "r-1", retry_after=7.0)
+    assert "Billing Center" in error.advice
+    assert (error.request_id, error.retry_after) == ("r-1", 7.0)
+
+
+@pytest.mark.parametrize("known", ERROR_CODES.values(), ids=lambda known: known.code)
+def test_row_reads_well_in_a_message(known: ErrorCode) -> None:
+    assert known.reason[0].islower() or known.reason.startswith(("HTTP", "OCR", "Secret"))
+    assert not known.advice or known.advice[0].isupper()
+    assert not (known.reason + known.advice).endswith(".")
+
+
+def test_fault_of_the_account_needs_advice() -> None:
+    with pytest.raises(ValueError, match="needs advice"):
+        ErrorCode("NoMoney", Decision.ACCOUNT, billed=False, reason="no money")
 
 
 @given(st.text())
 def test_any_text_has_a_decision(code: str) -> None:
-    assert isinstance(decide(code), Decision)
+    assert isinstance(look_up(code).decision, Decision)
+    assert look_up(code).code == code

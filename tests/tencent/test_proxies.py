@@ -101,7 +101,7 @@ def test_proxy_that_wants_another_password_is_told_by_its_status(
     tunneled = fault(
         options_for(tls_emulator, protocol="https", ca_bundle=str(tls_emulator.ca_file), proxy=wrong), front
     )
-    assert (forwarded.code, tunneled.code) == ("ServerNetworkError", "ClientNetworkError")
+    assert (forwarded.code, tunneled.code) == ("ClientNetworkError.ProxyDenied",) * 2
     assert "HTTP status 407" in forwarded.message
     assert "the proxy did not connect (ProxyError, OSError: status 407)" in tunneled.message
     assert "wrong-password" not in told_by(forwarded) + told_by(tunneled)
@@ -111,6 +111,7 @@ def test_proxy_that_is_not_there_is_named_as_the_cause(
     emulator: RunningEmulator, options_for: OptionsFor, front: Specimen
 ) -> None:
     error = fault(options_for(emulator, proxy="http://127.0.0.1:1"), front)
+    assert error.code == "ClientNetworkError.ProxyFailed"
     assert "the proxy did not connect" in error.message
     assert "Connection refused" in error.message
 

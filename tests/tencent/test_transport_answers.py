@@ -68,7 +68,7 @@ def test_endless_answer_ends(raw_server: StartServer, connect: Connect, head: by
         connection.send_for_ever(b"x" * 65536)
 
     error = fault(connect(raw_server(never_end)))
-    assert error.code == "ClientMalformedAnswer"
+    assert error.code == "ClientMalformedAnswer.TooLong"
     assert "longer than" in error.message
 
 
@@ -77,34 +77,50 @@ def test_answer_that_unpacks_to_too_much_ends(
 ) -> None:
     bomb = gzip.compress(bytes(4 * MAX_ANSWER_BYTES))
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
-    assert fault(connect(raw_server(answering(head + bomb)))).code == "ClientMalformedAnswer"
+    assert fault(connect(raw_server(answering(head + bomb)))).code == "ClientMalformedAnswer.TooLong"
+
+
+_HEAD = b"HTTP/1.1 200 OK"
+_CHUNKED = b"Transfer-Encoding: chunked"
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("answer", "fault_name", "says"),
     [
-        (b"", "the connection was lost (ProtocolError, RemoteDisconnected)"),
-        (b"HTTP/1.1 200 OK\r\nContent-Le", "no HTTP"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "the answer ended early"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nf\r\nhalf", "the answer ended early"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello\r\n", "IncompleteRead"),
-        (b"SSH-2.0-OpenSSH\r\n", "BadStatusLine"),
-        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nhalf", "decompressed"),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000, "LineTooLong"),
-        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000, "no HTTP"),
+        (b"", "ConnectionLost", "the connection was lost (ProtocolError, RemoteDisconnected)"),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", "NotHttp", "no HTTP"),
+        (b"%s\r\nContent-Length: 10\r\n\r\nhalf" % _HEAD, "AnswerTruncated", "the answer ended early"),
+        (b"%s\r\n%s\r\n\r\nf\r\nhalf" % (_HEAD, _CHUNKED), "AnswerTruncated", "the answer ended early"),
+        (b"%s\r\n%s\r\n\r\nhello\r\n" % (_HEAD, _CHUNKED), "AnswerTruncated", "IncompleteRead"),
+        (b"SSH-2.0-OpenSSH\r\n", "NotHttp", "BadStatusLine"),
+        (
+            b"%s\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nhalf" % _HEAD,
+            "NotDecompressed",
+            "decompressed",
+        ),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000, "NotHttp", "LineTooLong"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000, "NotHttp", "no HTTP"),
     ],
     ids=lambda value: repr(value[:60]),
 )
 def test_broken_answer_is_a_fault_of_the_network(
-    raw_server: StartServer, connect: Connect, answer: bytes, says: str
+    raw_server: StartServer, connect: Connect, answer: bytes, fault_name: str, says: str
 ) -> None:
     def break_off(connection: Any) -> None:
         connection.request()
         connection.send(answer)
 
     error = fault(connect(raw_server(break_off)))
-    assert error.code == "ClientNetworkError"
+    assert (error.code, error.billed) == (f"ClientNetworkError.{fault_name}", None)
     assert says in error.message
+
+
+_STATUS_CODES = {
+    407: "ClientNetworkError.ProxyDenied",
+    413: "ServerNetworkError.TooLarge",
+    429: "ServerNetworkError.TooManyRequests",
+    503: "ServerNetworkError.Unavailable",
+}
 
 
 @pytest.mark.parametrize("status", [201, 204, 301, 302, 307, 308, 401, 407, 413, 429, 500, 503])
@@ -122,7 +138,7 @@ def test_other_status_is_named_and_neither_followed_nor_tried_again(
             )
 
     error = fault(connect(raw_server(answer)))
-    assert error.code == "ServerNetworkError"
+    assert error.code == _STATUS_CODES.get(status, "ServerNetworkError")
     assert f"HTTP status {status}" in error.message
     assert "Private" not in str(error)
     assert len(requests) == 1

@@ -34,7 +34,7 @@ def test_answer_that_trickles_for_ever_ends_with_the_calls_time(
         connection.send_for_ever(b"1", pause=0.01)
 
     error = fault(connect(raw_server(trickle), call_timeout=0.3))
-    assert error.code == "ClientNetworkError"
+    assert error.code == "ClientNetworkError.TimedOut"
     assert "the whole call took longer than 0.3 s" in error.message
 
 
@@ -48,7 +48,7 @@ def test_answer_that_stops_ends_with_the_time_between_two_bytes(
         connection.closing.wait()
 
     error = fault(connect(raw_server(stop), read_timeout=0.2))
-    assert error.code == "ClientNetworkError"
+    assert error.code == "ClientNetworkError.TimedOut"
     assert "nothing was sent or received for 0.2 s" in error.message
 
 

@@ -1,0 +1,99 @@
+"""The codes of faults on the way to the service and back, which are this package's own.
+
+The SDK has two of them, ``ClientNetworkError`` and ``ServerNetworkError``; what follows their dot says more.
+Whether such a call is paid for is ``_UNKNOWN`` once all of it was sent. Before that it is free, whatever
+stands here (``decisions.call_error``): nobody can have worked on a request that has not arrived whole.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from airflow_provider_permitocr.core.errors import Decision
+from airflow_provider_permitocr.net.network_faults import NetworkFault
+from airflow_provider_permitocr.tencent.error_codes import ErrorCode
+
+NETWORK: Final = "ClientNetworkError"
+HTTP_STATUS: Final = "ServerNetworkError"
+HTTP_PROXY_DENIED: Final = f"{NETWORK}.{NetworkFault.PROXY_DENIED}"
+HTTP_TOO_LARGE: Final = f"{HTTP_STATUS}.TooLarge"
+HTTP_TOO_MANY: Final = f"{HTTP_STATUS}.TooManyRequests"
+HTTP_UNAVAILABLE: Final = f"{HTTP_STATUS}.Unavailable"
+MALFORMED: Final = "ClientMalformedAnswer"
+NOT_JSON: Final = f"{MALFORMED}.NotJson"
+WRONG_ENVELOPE: Final = f"{MALFORMED}.WrongEnvelope"
+NO_FIELDS: Final = f"{MALFORMED}.NoFields"
+TOO_LONG: Final = f"{MALFORMED}.TooLong"
+
+_FREE: Final = False
+_UNKNOWN: Final = None
+_RETRY: Final = Decision.RETRY
+_ACCOUNT: Final = Decision.ACCOUNT
+
+_AUTHORITIES: Final = (
+    "Name the authorities to trust in the connection's ca_bundle or in REQUESTS_CA_BUNDLE (a proxy may show"
+    " one of its own), and look at the worker's clock, as certificates are good for a time"
+)
+_PROXY: Final = "Correct the user and the password of the connection's proxy, or have it permit this host"
+_REACH: Final = "Check the connection's host and proxy, and the worker's name server and firewall"
+_SCHEMA: Final = "If it stays, check schema and port of the connection, and any proxy in between"
+
+
+def network_code(fault: NetworkFault) -> str:
+    """Return the code of a fault of the network."""
+    return f"{NETWORK}.{fault}"
+
+
+def status_code(status: int) -> str:
+    """Return the code of an HTTP status other than 200."""
+    return _STATUS_CODES.get(status, HTTP_STATUS)
+
+
+_STATUS_CODES: Final = {
+    407: HTTP_PROXY_DENIED,
+    413: HTTP_TOO_LARGE,
+    429: HTTP_TOO_MANY,
+    503: HTTP_UNAVAILABLE,
+}
+
+
+def _network(fault: NetworkFault, billed: bool | None, reason: str, advice: str = "") -> ErrorCode:
+    return ErrorCode(network_code(fault), _RETRY, billed, reason, advice)
+
+
+#: In the order in which a call can meet them.
+WIRE_CODES: Final = (
+    ErrorCode(NETWORK, _RETRY, _UNKNOWN, "the network failed"),
+    _network(NetworkFault.NAME_NOT_RESOLVED, _FREE, "the host's name could not be resolved", _REACH),
+    _network(NetworkFault.NOT_CONNECTED, _FREE, "the host could not be connected to", _REACH),
+    _network(NetworkFault.PROXY_FAILED, _FREE, "the proxy did not connect", _REACH),
+    ErrorCode(HTTP_PROXY_DENIED, _ACCOUNT, _FREE, "the proxy refused to connect", _PROXY),
+    ErrorCode(
+        network_code(NetworkFault.CERTIFICATE_REFUSED),
+        _ACCOUNT,
+        _FREE,
+        "the host's certificate is not trusted",
+        _AUTHORITIES,
+    ),
+    _network(NetworkFault.TLS_FAILED, _UNKNOWN, "the connection could not be secured", _SCHEMA),
+    _network(
+        NetworkFault.TIMED_OUT,
+        _UNKNOWN,
+        "it took longer than a limit",
+        "If it stays, raise the limit that the message names (read_timeout, call_timeout) on the connection",
+    ),
+    _network(NetworkFault.CONNECTION_LOST, _UNKNOWN, "the connection was lost"),
+    _network(NetworkFault.ANSWER_TRUNCATED, _UNKNOWN, "the answer ended early"),
+    _network(NetworkFault.NOT_HTTP, _UNKNOWN, "what came back is no HTTP", _SCHEMA),
+    _network(NetworkFault.NOT_DECOMPRESSED, _UNKNOWN, "the answer could not be decompressed"),
+    _network(NetworkFault.CLIENT_CLOSED, _FREE, "this client had been closed"),
+    ErrorCode(HTTP_STATUS, _RETRY, _UNKNOWN, "an HTTP status other than 200, which the API always answers"),
+    ErrorCode(HTTP_TOO_LARGE, Decision.IMAGE, _FREE, "HTTP status 413: the request is too large on its way"),
+    ErrorCode(HTTP_TOO_MANY, Decision.THROTTLE, _FREE, "HTTP status 429: too many requests"),
+    ErrorCode(HTTP_UNAVAILABLE, _RETRY, _UNKNOWN, "HTTP status 503: not available for the moment"),
+    ErrorCode(MALFORMED, _RETRY, _UNKNOWN, "the answer is not what the API documents"),
+    ErrorCode(TOO_LONG, _RETRY, _UNKNOWN, "the answer is longer than any of the API"),
+    ErrorCode(NOT_JSON, _RETRY, _UNKNOWN, "the answer is no JSON", _SCHEMA),
+    ErrorCode(WRONG_ENVELOPE, _RETRY, _UNKNOWN, "the answer has no Response, or an Error without a Code"),
+    ErrorCode(NO_FIELDS, _RETRY, _UNKNOWN, "the answer has neither an Error nor a field of the document"),
+)
