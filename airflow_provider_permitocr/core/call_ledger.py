@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -14,7 +14,9 @@ from airflow_provider_permitocr.core.calls import NOT_SENT, CallIntent, CallResu
 from airflow_provider_permitocr.core.errors import (
     CalledElsewhereError,
     CapReachedError,
+    ImageRejectedError,
     OutcomeUnknownError,
+    RunStoppedError,
 )
 from airflow_provider_permitocr.core.models import RowKey
 from airflow_provider_permitocr.core.ports import LedgerTable
@@ -30,20 +32,27 @@ def new_call_id() -> str:
 
 
 @dataclass
-class _Asked:
-    intent: CallIntent
-    grant: Grant | None = None
-    error: BaseException | None = None
+class _Gathered:
+    """Intents that are written together.
+
+    :param grants: by ``call_id``; None until they are written, and for good where they could not be.
+    """
+
+    intents: list[CallIntent] = field(default_factory=list)
+    grants: dict[str, Grant] | None = None
+    is_over: threading.Event = field(default_factory=threading.Event)
 
 
 class CallLedger:
     """The ledger as the threads that call see it.
 
     Intents are gathered for a moment and written in one transaction, together with the results that have
-    come in meanwhile. Whoever comes first does so for all.
+    come in meanwhile. Whoever comes first does so for all; where it fails, that one gets the error, and the
+    others give up their rows.
 
     :param now: the time of day, in UTC.
     :param sleep: takes seconds.
+    :param gather_seconds: how long the first intent waits for others.
     """
 
     def __init__(
@@ -58,11 +67,12 @@ class CallLedger:
         self._now, self._sleep = now, sleep
         self._gather_seconds = gather_seconds
         self._writing = threading.Lock()
-        self._waiting = threading.Lock()
-        self._asked: list[_Asked] = []
+        #: Held for moments, over what follows.
+        self._state = threading.Lock()
+        self._gathering: _Gathered | None = None
         self._results: list[CallResult] = []
-        self.is_capped = False
         self._called_elsewhere = 0
+        self.is_capped = False
 
     def prepare(self) -> None:
         """Make sure that it can be written.
@@ -77,17 +87,21 @@ class CallLedger:
         :raises CapReachedError: when no more calls are allowed.
         :raises CalledElsewhereError: when another run calls for this row.
         :raises OutcomeUnknownError: when a worker died over this row, and the user wants no second call.
+        :raises ImageRejectedError: when the ledger cannot hold this row's key.
+        :raises RunStoppedError: when the ledger could not be written; another thread raises why.
         """
-        asked = _Asked(CallIntent(call_id, row_key, image_digest, self._now()))
-        with self._waiting:
-            self._asked.append(asked)
-        with self._writing:
-            if asked.grant is None and asked.error is None:
-                self._sleep(self._gather_seconds)
-                self._exchange()
-        if asked.error:
-            raise asked.error
-        self._require(asked)
+        intent = CallIntent(call_id, row_key, image_digest, self._now())
+        with self._state:
+            is_first = self._gathering is None
+            gathered = self._gathering = self._gathering or _Gathered()
+            gathered.intents.append(intent)
+        if is_first:
+            self._write_gathered(gathered)
+        else:
+            gathered.is_over.wait()
+        if gathered.grants is None:
+            raise RunStoppedError("the call was not made, as the call ledger could not be written")
+        self._require(gathered.grants[call_id])
 
     def raise_if_capped(self) -> None:
         """Give up what would be granted no call any more, before its image is loaded.
@@ -100,7 +114,7 @@ class CallLedger:
     def close(self, call_id: str, code: str, *, billed: bool | None, request_id: str | None = None) -> None:
         """Note what became of a call; written with the next intents, or by ``flush``."""
         result = CallResult(call_id, code, billed, request_id or None, self._now())
-        with self._waiting:
+        with self._state:
             self._results.append(result)
 
     def close_unsent(self, call_id: str) -> None:
@@ -109,7 +123,7 @@ class CallLedger:
 
     def take_called_elsewhere(self) -> int:
         """Return how many rows were left to another run since this was asked last."""
-        with self._waiting:
+        with self._state:
             number, self._called_elsewhere = self._called_elsewhere, 0
         return number
 
@@ -117,30 +131,44 @@ class CallLedger:
         """Write the results that have come in."""
         with self._writing:
             if self._results:
-                self._exchange()
+                self._exchange(None)
 
-    def _exchange(self) -> None:
-        with self._waiting:
-            asked, self._asked = self._asked, []
-            results, self._results = self._results, []
+    def _write_gathered(self, gathered: _Gathered) -> None:
         try:
-            grants = self._table.exchange([each.intent for each in asked], results)
-        except BaseException as error:
-            with self._waiting:
-                self._results = results + self._results
-            for each in asked:
-                each.error = error
-            raise
-        for each, grant in zip(asked, grants, strict=True):
-            each.grant = grant
+            self._sleep(self._gather_seconds)
+            with self._writing:
+                self._exchange(gathered)
+        finally:
+            with self._state:
+                if self._gathering is gathered:  # not even begun
+                    self._gathering = None
+            gathered.is_over.set()
 
-    def _require(self, asked: _Asked) -> None:
-        match asked.grant:
+    def _exchange(self, gathered: _Gathered | None) -> None:
+        """Write intents, and the results so far; of what cannot be written, no call is made."""
+        with self._state:
+            if gathered:
+                self._gathering = None
+            results, self._results = self._results, []
+        intents = gathered.intents if gathered else []
+        try:
+            grants = self._table.exchange(intents, results)
+        except BaseException:
+            # They may have been written all the same, where a connection was lost over it.
+            unsent = [CallResult(each.call_id, NOT_SENT, False, None, self._now()) for each in intents]
+            with self._state:
+                self._results = results + unsent + self._results
+            raise
+        if gathered:
+            gathered.grants = {intent.call_id: grant for intent, grant in zip(intents, grants, strict=True)}
+
+    def _require(self, grant: Grant) -> None:
+        match grant:
             case Grant.CAPPED:
                 self.is_capped = True
                 self.raise_if_capped()
             case Grant.CALLED_ELSEWHERE:
-                with self._waiting:
+                with self._state:
                     self._called_elsewhere += 1
                 raise CalledElsewhereError("another run is calling for this image")
             case Grant.UNKNOWN:
@@ -148,4 +176,10 @@ class CallLedger:
                     "CallOutcomeUnknown",
                     "a call for this image was under way when its worker died, and may have been paid for;"
                     " CallsTable(unknown_calls='repeat') makes it again",
+                )
+            case Grant.REFUSED:
+                raise ImageRejectedError(
+                    "LedgerRefusesKey",
+                    "the call ledger cannot hold this image's key, so that no call is made; it is too long"
+                    " for an index, or holds characters that its database does not take",
                 )

@@ -68,3 +68,4 @@ class Grant(StrEnum):
     CAPPED = "capped"  #: no more calls are allowed
     CALLED_ELSEWHERE = "called elsewhere"  #: another run is about it, or has just been
     UNKNOWN = "unknown"  #: a worker died over it, and such calls are not to be made again
+    REFUSED = "refused"  #: the ledger cannot hold the image's key, so that the call cannot be written down

@@ -1,0 +1,162 @@
+"""The tables of a ledger, made where they are missing, and refused where they cannot hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
+
+from airflow_provider_permitocr.core.columns import Column
+from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.sql.changes import Change, carry_out, is_refusal
+from airflow_provider_permitocr.sql.column_types import is_without_zone, misfit
+from airflow_provider_permitocr.sql.errors import describe
+from airflow_provider_permitocr.sql.inspection import (
+    RelationKind,
+    folded,
+    found_columns,
+    relation_kind,
+    unique_keys,
+)
+from airflow_provider_permitocr.sql.ledger_schema import (
+    BUDGET_COLUMNS,
+    BUDGET_KEY,
+    CALL_COLUMNS,
+    CALL_KEY,
+    LOOKED_UP_BY,
+    budget_table,
+    calls_table,
+)
+from airflow_provider_permitocr.sql.tables import CallsTable
+
+#: They keep no key unique, or have no transactions through SQLAlchemy: nothing is counted exactly there.
+_UNFIT: Final = ("redshift", "snowflake", "bigquery", "databricks", "trino", "presto", "athena", "clickhouse")
+_NOTHING: Final = sa.text("1 = 0")
+
+
+def prepare_tables(engine: sa.Engine, described: CallsTable) -> frozenset[str]:
+    """Create the two tables where they are missing, and check those that are there; nothing else is altered.
+
+    :return: columns of times that the table of calls keeps without a time zone.
+    :raises TargetError: naming what to change.
+    :raises SQLAlchemyError: when the database cannot be reached.
+    """
+    if engine.dialect.name in _UNFIT:
+        raise TargetError(
+            f"a call ledger cannot be kept in {engine.dialect.name}: it keeps no keys unique or has no"
+            " transactions, so that calls could not be counted exactly; let CallsTable name a connection of"
+            " PostgreSQL, MySQL or the like"
+        )
+    calls, budget = calls_table(described.table), budget_table(described.table)
+    try:
+        carry_out(engine, partial(_lacking, calls=calls, budget=budget))
+    except SQLAlchemyError as error:
+        if not is_refusal(error):
+            raise
+        raise TargetError(
+            f"the call ledger {described.table!r} could not be created: {describe(error)}; create its schema,"
+            " grant the connection's user the right to create tables and indexes, or create it as"
+            " docs/ledger.md tells"
+        ) from None
+    with engine.connect() as connection:
+        without_zone = _examine(connection, calls, CALL_COLUMNS, CALL_KEY)
+        _examine(connection, budget, BUDGET_COLUMNS, BUDGET_KEY)
+        _require_rights(connection, calls_table(described.table, without_zone=without_zone))
+        _require_rights(connection, budget)
+    return without_zone
+
+
+def _lacking(connection: sa.Connection, *, calls: sa.Table, budget: sa.Table) -> list[Change]:
+    changes: list[Change] = [
+        partial(table.create, checkfirst=False)
+        for table in (calls, budget)
+        if relation_kind(connection, table.name, table.schema) is None
+    ]
+    if not changes and not _has_index(connection, calls):
+        # Whoever created the table was killed before its index, or a database without DDL in transactions.
+        changes += [partial(index.create, checkfirst=False) for index in calls.indexes]
+    return changes
+
+
+def _has_index(connection: sa.Connection, calls: sa.Table) -> bool:
+    """Whether calls can be looked up by image; a table that is refused later needs no index."""
+    dialect = connection.dialect.name
+    found = {
+        folded(dialect, column.name) for column in found_columns(connection, calls.name, calls.schema) or ()
+    }
+    if dialect == "duckdb" or not found.issuperset(LOOKED_UP_BY):
+        return True  # DuckDB's dialect cannot tell; there, both are created in one transaction
+    try:
+        indexes = sa.inspect(connection).get_indexes(calls.name, calls.schema)
+    except NoSuchTableError:
+        return True
+    return any((each["column_names"] or [None])[0] == LOOKED_UP_BY[0] for each in indexes)
+
+
+def _examine(
+    connection: sa.Connection, table: sa.Table, columns: Sequence[Column], key: Collection[str]
+) -> frozenset[str]:
+    """Check that a table can hold its part of the ledger.
+
+    :return: its columns of times without a time zone.
+    :raises TargetError: naming what to change.
+    """
+    name = f"{table.schema}.{table.name}" if table.schema else table.name
+    if relation_kind(connection, table.name, table.schema) is RelationKind.VIEW:
+        raise TargetError(f"{name!r} is a view, and no table for a call ledger; {_OTHERWISE}")
+    dialect = connection.dialect
+    found = {
+        folded(dialect.name, column.name): column
+        for column in found_columns(connection, table.name, table.schema) or ()
+    }
+    wrong = [f"it lacks {column.name}" for column in columns if column.name not in found]
+    present = [(column, found[column.name]) for column in columns if column.name in found]
+    wrong += [why for column, has in present if (why := misfit(column, has, dialect))]
+    own = {column.name for column in columns}
+    wrong += [
+        f"it takes no row without {has.name}, which no call has"
+        for column_name, has in found.items()
+        if column_name not in own and not has.is_filled
+    ]
+    unique = [
+        {folded(dialect.name, each) for each in found_key}
+        for found_key in unique_keys(connection, table.name, table.schema)
+    ]
+    if set(key) not in unique:
+        wrong.append(f"it has no primary key or unique constraint on ({', '.join(key)})")
+    if wrong:
+        raise TargetError(
+            f"the table {name!r} exists already and is no call ledger: {'; '.join(wrong)}; {_OTHERWISE}"
+        )
+    return frozenset(column.name for column, has in present if is_without_zone(column, has, dialect))
+
+
+_OTHERWISE: Final = "name another table in CallsTable, which will then be created, or change this one"
+
+
+def _require_rights(connection: sa.Connection, table: sa.Table) -> None:
+    """Try on no row what will be done.
+
+    :raises TargetError: naming the right that is missing.
+    """
+    none = sa.select(*table.c).where(_NOTHING)
+    others = {column.name: column for column in table.c if not column.primary_key}
+    tried: dict[str, sa.Executable] = {
+        "read": none,
+        "insert into": sa.insert(table).from_select([column.name for column in table.c], none),
+        "update": sa.update(table).values(others).where(_NOTHING),
+    }
+    for right, statement in tried.items():
+        try:
+            connection.execute(statement)
+        except SQLAlchemyError as error:
+            if not is_refusal(error):
+                raise
+            raise TargetError(
+                f"the connection's user may not {right} the call ledger's table {table.name!r}"
+                f" ({describe(error)}); grant the right to do so"
+            ) from None
+    connection.rollback()
