@@ -92,6 +92,8 @@ _RUN: Final = (
 
 FRONT_COLUMNS: Final = tuple(column.name for column in _FRONT)
 BACK_COLUMNS: Final = tuple(column.name for column in _BACK)
+#: What an answer says; all others are about the image, the call and the run.
+ANSWER_COLUMNS: Final = tuple(column.name for column in _FRONT + _BACK + _WARNINGS)
 COLUMNS: Final = _KEYS + _STATUS + _FRONT + _BACK + _WARNINGS + _IMAGE + _RUN
 FRONT_TEXT_COLUMNS: Final = {column.name: column.api_field for column in _FRONT if column.api_field}
 BACK_TEXT_COLUMNS: Final = {column.name: column.api_field for column in _BACK if column.api_field}

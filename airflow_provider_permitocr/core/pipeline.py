@@ -51,8 +51,15 @@ class Pipeline:
         self._source, self._target, self._options = ports.source, ports.target, options
         self._stop, self._clock = stop, clock
         self._ledger = CallLedger(ports.ledger, now=now) if ports.ledger else None
+        self._same_images = ports.same_images
         self._recognizer = Recognizer(
-            ports.image_loader, ports.client, options, stop, ledger=self._ledger, clock=clock
+            ports.image_loader,
+            ports.client,
+            options,
+            stop,
+            ledger=self._ledger,
+            same_images=ports.same_images,
+            clock=clock,
         )
         self._failures = FailureWatch(options.failure_limits)
         self._loader = Loader(
@@ -74,6 +81,8 @@ class Pipeline:
         columns = result_columns(self._source.carried())
         self._target.prepare(columns)
         self._loader.prepare(columns)
+        if self._same_images:
+            self._same_images.prepare()
         if self._ledger:
             self._ledger.prepare()
         self._skipped = self._source.settled()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Record,
         RowKey,
     )
+    from airflow_provider_permitocr.core.same_image import Answer
 
 
 #: Makes the call, and returns the answer's fields or raises ``CallError``; each time it is called, anew.
@@ -118,8 +119,17 @@ class LedgerTable(Protocol):
 class SameImages(Protocol):
     """Answers that a result already holds, by picture. Called from several threads at once."""
 
-    def find(self, image_digest: str, card_side: CardSide) -> tuple[str, Record] | None:
-        """Return the key of an image of this digest that was recognized, and the fields of its answer."""
+    def prepare(self) -> None:
+        """Make looking fast, where that takes anything; asked once the result is there."""
+        ...
+
+    def find(self, image_digest: str, card_side: CardSide) -> Answer | None:
+        """Return the last answer that an image of this digest got; None where there is none to take.
+
+        Changes nothing, and may be asked without ``prepare``, also where there is no result yet.
+
+        :raises PermitOcrError: when it cannot be looked for.
+        """
         ...
 
 

@@ -20,9 +20,10 @@ from airflow_provider_permitocr.core.flatten import flatten
 from airflow_provider_permitocr.core.image_loader import ImageLoader
 from airflow_provider_permitocr.core.models import ImageFacts, ImageRow, Outcome, PermitRequest, Status
 from airflow_provider_permitocr.core.options import RunOptions
-from airflow_provider_permitocr.core.ports import PermitClient
+from airflow_provider_permitocr.core.ports import PermitClient, SameImages
 from airflow_provider_permitocr.core.rate_limit import RateLimiter
 from airflow_provider_permitocr.core.retry import PacedCaller
+from airflow_provider_permitocr.core.same_image import LoadImage, SameImageAnswers
 
 _ADVICE = "No image was marked failed for it; correct the account or the connection and run again."
 
@@ -32,6 +33,7 @@ class Recognizer:
 
     :param stop: once set, rows that have not been sent are given up with ``RunStoppedError``.
     :param ledger: where each call is written down before it is made; None: nowhere.
+    :param same_images: answers that the result holds already; asked with ``reuse_same_image`` alone.
     :param limiter: keeps one pace over several recognizers; by default this one has its own.
     """
 
@@ -43,6 +45,7 @@ class Recognizer:
         stop: threading.Event,
         *,
         ledger: CallLedger | None = None,
+        same_images: SameImages | None = None,
         limiter: RateLimiter | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
@@ -59,11 +62,17 @@ class Recognizer:
             sleep=sleep,
             clock=clock,
         )
+        self._answers = (
+            SameImageAnswers(stop, table=same_images, batch_rows=options.batch.rows)
+            if options.reuse_same_image
+            else None
+        )
 
     @property
     def rows_wanted(self) -> int:
         """How many rows should be under way at the moment, so that no turn is missed."""
-        return self._caller.rows_wanted
+        waiting = self._answers.rows_waiting if self._answers else 0
+        return self._caller.rows_wanted + waiting
 
     @property
     def calls(self) -> int:
@@ -87,11 +96,16 @@ class Recognizer:
         :raises ThrottledTooLongError: when nothing gets through.
         :raises RowLeftError: when no call is to be made for it in this run.
         """
+        if self._answers:
+            return self._answers.recognize(row, self._loader.request, self._ask)
+        return self._ask(row, self._loader.request)
+
+    def _ask(self, row: ImageRow, load_image: LoadImage) -> Outcome:
         facts = ImageFacts()
 
         def load() -> PermitRequest:
             nonlocal facts
-            request = self._loader.request(row)
+            request = load_image(row)
             facts = request.facts
             return request
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_permitocr.core.calls import RunIdentity
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.core.pipeline import Pipeline
-from airflow_provider_permitocr.core.ports import LedgerTable, Ports
+from airflow_provider_permitocr.core.ports import LedgerTable, Ports, SameImages
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
@@ -85,6 +85,7 @@ def open_pipeline(
                 stop=stop,
             ),
             ledger=_ledger(operator, hook, engines, identity, stop),
+            same_images=same_images(operator, engines, stop),
         )
         yield Pipeline(ports, options, run_id=identity.run_id, log=operator.log, stop=stop)
 
@@ -108,6 +109,21 @@ def _ledger(
         spending=operator.spending,
         stop=stop,
     )
+
+
+def same_images(
+    operator: MainlandPermitOcrOperator, engines: SqlEngines, stop: threading.Event
+) -> SameImages | None:
+    """Return what finds the answers that an operator's table holds already; None where none are wanted.
+
+    A file cannot be looked into by picture.
+    """
+    if not operator.reuse_same_image or not isinstance(operator.target, ResultTable):
+        return None
+    from airflow_provider_permitocr.sql.same_images import SqlSameImages
+
+    engine = engines.of(operator.target.conn_id)
+    return SqlSameImages(engine, operator.target, with_portrait=operator.ret_profile, stop=stop)
 
 
 def _in_one_database(operator: MainlandPermitOcrOperator) -> ResultTable | None:

@@ -153,6 +153,8 @@ def sql_type(column: Column) -> sa.types.TypeEngine[Any]:
     """Return the type that holds a column."""
     if column.name == "card_side":
         return ExactText(8)
+    if column.name == "image_digest":
+        return ExactText(64)  # MySQL and SQL Server index no text without a length
     if column.kind is ColumnKind.TEXT and column.name not in _OWN:
         # What is carried along may be of any length.
         return _LONG_TEXT

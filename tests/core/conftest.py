@@ -29,7 +29,7 @@ from airflow_provider_permitocr.core.models import (
 )
 from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
 from airflow_provider_permitocr.core.pipeline import Pipeline
-from airflow_provider_permitocr.core.ports import Call, LedgerTable, Ports
+from airflow_provider_permitocr.core.ports import Call, LedgerTable, Ports, SameImages
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -194,6 +194,8 @@ class Bench:
     lines: Lines = field(default_factory=Lines)
     stop: threading.Event = field(default_factory=threading.Event)
     ledger: LedgerTable | None = None
+    image_loader: ImageLoader = field(default_factory=lambda: ImageLoader(max_base64_bytes=1000))
+    same_images: SameImages | None = None
     now: datetime = datetime(2026, 1, 31, tzinfo=UTC)
 
     @staticmethod
@@ -221,10 +223,11 @@ class Bench:
         pipeline = Pipeline(
             Ports(
                 rows if isinstance(rows, FakeSource) else FakeSource(rows),
-                ImageLoader(max_base64_bytes=1000),
+                self.image_loader,
                 client or FakeClient(),
                 self.target,
                 self.ledger,
+                same_images=self.same_images,
             ),
             RunOptions(pace=Pace(max_per_second, max_at_once), **(defaults | options)),
             run_id="run 1",

@@ -1,0 +1,225 @@
+"""The same picture once: a row whose image was recognized before takes that answer, without a call."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
+
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.models import (
+    ImageFacts,
+    ImageRow,
+    Outcome,
+    PermitRequest,
+    Record,
+    Status,
+)
+from airflow_provider_permitocr.core.rate_limit import raise_if_stopped
+
+if TYPE_CHECKING:
+    from airflow_provider_permitocr.core.ports import SameImages
+
+T = TypeVar("T")
+#: Digest and side: images that agree in both get the same answer.
+Picture: TypeAlias = "tuple[str, CardSide]"
+LoadImage: TypeAlias = "Callable[[ImageRow], PermitRequest]"
+
+#: Answers that are not yet in the table, besides those of a batch: those under way, and those that have
+#: arrived while a batch was written.
+_ON_THE_WAY: Final = 512
+#: Where there is no table to look them up in. An answer takes about 2 KB, one with a portrait tens of them.
+_KEPT_WITHOUT_TABLE: Final = 5_000
+#: Rows that wait for the answer of another are done without a call, so that others can be under way.
+_MOST_WAITING: Final = 64
+_LOOK_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that other images with the same bytes may take.
+
+    :param image_key: of the image that was called for.
+    :param fields: the flattened columns.
+    :param request_id: the service's ``RequestId`` of that call.
+    """
+
+    image_key: str
+    fields: Record = field(repr=False)
+    request_id: str | None = None
+
+
+class SameImageAnswers:
+    """Answers of a run by picture, for many threads at once.
+
+    The first row of a picture leads: it looks into the result, or else calls. Rows of the same picture that
+    come meanwhile wait for its answer, without their image. Only an answer with fields is shared. Where the
+    leader gave up for now, the next leads; where the image itself has failed, each calls for itself, as
+    waiting for one another would bring nothing.
+
+    Answers are kept until they are surely in the table; without one, the last few thousand.
+
+    :param stop: once set, rows that wait are given up.
+    :param table: answers that the result holds already; None where it cannot be looked into.
+    :param batch_rows: rows per commit.
+    """
+
+    def __init__(self, stop: threading.Event, *, table: SameImages | None, batch_rows: int) -> None:
+        self._stop, self._table = stop, table
+        self._state = threading.Lock()
+        kept = batch_rows + _ON_THE_WAY if table else _KEPT_WITHOUT_TABLE
+        self._answers: _Latest[Answer] = _Latest(kept)
+        self._failed: _Latest[bool] = _Latest(kept)
+        self._leads: dict[Picture, _Lead] = {}
+        self._waiting = 0
+
+    @property
+    def rows_waiting(self) -> int:
+        """How many rows wait for the answer of another, as far as others should be under way for them."""
+        return min(self._waiting, _MOST_WAITING)
+
+    def recognize(
+        self, row: ImageRow, load: LoadImage, ask: Callable[[ImageRow, LoadImage], Outcome]
+    ) -> Outcome:
+        """Take a row to the answer of its picture, by a call of its own if need be.
+
+        :param load: makes the row's request, image included.
+        :param ask: takes the row to its outcome by calls, making the request by what it is given.
+        :raises RunStoppedError: when the run was asked to stop while the row was waiting.
+        """
+        while True:
+            try:
+                return self._lead(row, load, ask)
+            except _AnsweredError as found:
+                answer = found.answer
+                return Outcome(
+                    row,
+                    Status.RECOGNIZED,
+                    fields=answer.fields,
+                    request_id=answer.request_id,
+                    facts=found.facts,
+                    reused_from=answer.image_key,
+                )
+            except _AwaitedError as awaited:
+                ended = awaited.ended
+            self._wait(ended)  # out here, as the error's traceback keeps the image
+
+    def _lead(self, row: ImageRow, load: LoadImage, ask: Callable[[ImageRow, LoadImage], Outcome]) -> Outcome:
+        lead: _Lead | None = None
+        outcome: Outcome | None = None
+
+        def load_unless_answered(row: ImageRow) -> PermitRequest:
+            nonlocal lead
+            request = load(row)
+            picture = request.facts.digest and (request.facts.digest, row.card_side)
+            # Asked before each try of a call: meanwhile there may be another image at the same place.
+            if not lead or lead.picture != picture:
+                self._end(lead)
+                lead = None
+                lead = self._begin(picture, request.facts) if picture else None
+            return request
+
+        try:
+            outcome = ask(row, load_unless_answered)
+        finally:
+            self._end(lead, outcome)
+        return outcome
+
+    def _begin(self, picture: Picture, facts: ImageFacts) -> _Lead:
+        """Lead, unless the picture's answer is there or under way.
+
+        :raises _AnsweredError: when it is there.
+        :raises _AwaitedError: when it is under way.
+        """
+        lead = _Lead(picture)
+        with self._state:
+            answer = self._answers.get(picture)
+            if not answer and not self._failed.get(picture):
+                first = self._leads.setdefault(picture, lead)
+                if first is not lead:
+                    raise _AwaitedError(first.ended)
+        try:
+            answer = answer or (self._table.find(*picture) if self._table else None)
+        except BaseException:
+            self._end(lead)
+            raise
+        if answer:
+            with self._state:
+                self._answers.put(picture, answer)
+            self._end(lead)
+            raise _AnsweredError(answer, facts)
+        return lead
+
+    def _end(self, lead: _Lead | None, outcome: Outcome | None = None) -> None:
+        if not lead:
+            return
+        with self._state:
+            if outcome and outcome.status is Status.RECOGNIZED:
+                answer = Answer(outcome.row.image_key, outcome.fields, outcome.request_id)
+                self._answers.put(lead.picture, answer)
+            elif outcome and outcome.status is Status.FAILED:
+                self._failed.put(lead.picture, True)
+            if self._leads.get(lead.picture) is lead:
+                del self._leads[lead.picture]
+        lead.ended.set()
+
+    def _wait(self, ended: threading.Event) -> None:
+        with self._state:
+            self._waiting += 1
+        try:
+            while not ended.wait(_LOOK_SECONDS):
+                raise_if_stopped(self._stop)
+        finally:
+            with self._state:
+                self._waiting -= 1
+
+
+class _Lead:
+    """The row that a picture is called for."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+        self.ended = threading.Event()
+
+
+class _AnsweredError(Exception):
+    """No call is needed."""
+
+    def __init__(self, answer: Answer, facts: ImageFacts) -> None:
+        super().__init__()
+        self.answer, self.facts = answer, facts
+
+
+class _AwaitedError(Exception):
+    """Another row is called for that has the same picture.
+
+    :param ended: set once that is over, whatever came of it.
+    """
+
+    def __init__(self, ended: threading.Event) -> None:
+        super().__init__()
+        self.ended = ended
+
+
+class _Latest(Generic[T]):
+    """Remembers what was used or put in last.
+
+    :param most: pictures that are remembered.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._by_picture: OrderedDict[Picture, T] = OrderedDict()
+
+    def get(self, picture: Picture) -> T | None:
+        if picture in self._by_picture:
+            self._by_picture.move_to_end(picture)
+        return self._by_picture.get(picture)
+
+    def put(self, picture: Picture, value: T) -> None:
+        self._by_picture[picture] = value
+        self._by_picture.move_to_end(picture)
+        if len(self._by_picture) > self._most:
+            self._by_picture.popitem(last=False)

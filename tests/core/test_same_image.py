@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.errors import (
+    CapReachedError,
+    ImageUnavailableError,
+    RunStoppedError,
+)
+from airflow_provider_permitocr.core.models import ImageFacts, ImageRow, Outcome, PermitRequest, Status
+from airflow_provider_permitocr.core.same_image import Answer, SameImageAnswers
+
+if TYPE_CHECKING:
+    from airflow_provider_permitocr.core.ports import SameImages
+    from airflow_provider_permitocr.core.same_image import LoadImage
+
+SOON = 30
+FACTS = ImageFacts("JPEG", 100, digest="d")
+Result = Status | BaseException
+
+
+def load(row: ImageRow) -> PermitRequest:
+    """Take the image for its own digest."""
+    digest = str(row.image) if row.image else None
+    return PermitRequest(row.card_side, image_url="https://x", facts=ImageFacts("JPEG", 100, digest=digest))
+
+
+def row(key: str, image: str | None = "d", side: CardSide = CardSide.FRONT) -> ImageRow:
+    return ImageRow(key, image, side)
+
+
+class Asking:
+    """Makes calls that end as told, one after the other; those that are told nothing are recognized.
+
+    :param held: calls wait for ``go`` before they end.
+    """
+
+    def __init__(self, *results: Result, held: bool = False) -> None:
+        self._results = list(results)
+        self._lock = threading.Lock()
+        self.go = threading.Event()
+        if not held:
+            self.go.set()
+        self.begun = threading.Semaphore(0)
+        self.asked: list[str] = []
+
+    def __call__(self, row: ImageRow, load: LoadImage) -> Outcome:
+        facts = load(row).facts
+        with self._lock:
+            self.asked.append(row.image_key)
+            result = self._results.pop(0) if self._results else Status.RECOGNIZED
+        self.begun.release()
+        assert self.go.wait(SOON)
+        if isinstance(result, BaseException):
+            raise result
+        number = f"of {row.image_key}" if result is Status.RECOGNIZED else None
+        return Outcome(row, result, fields={"number": number}, request_id=f"r-{row.image_key}", facts=facts)
+
+
+class Known:
+    """A table that holds answers; counts how often it was looked into."""
+
+    def __init__(self, **answers: Answer) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+
+    def prepare(self) -> None:
+        raise AssertionError("not asked for")
+
+    def find(self, image_digest: str, card_side: CardSide) -> Answer | None:
+        self.asked.append(image_digest)
+        return self.answers.get(f"{image_digest}_{card_side}")
+
+
+def answers(table: SameImages | None = None, *, batch_rows: int = 50) -> SameImageAnswers:
+    return SameImageAnswers(threading.Event(), table=table, batch_rows=batch_rows)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    waiting = threading.Event()
+    for _ in range(SOON * 100):
+        if condition():
+            return
+        waiting.wait(0.01)
+    raise AssertionError("it never came about")
+
+
+def test_the_same_picture_is_called_for_once_and_says_from_which_key() -> None:
+    shared, ask = answers(), Asking()
+    outcomes = [shared.recognize(row(key), load, ask) for key in "abc"]
+    assert ask.asked == ["a"]
+    assert [(each.row.image_key, each.reused_from) for each in outcomes] == [
+        ("a", None),
+        ("b", "a"),
+        ("c", "a"),
+    ]
+    for each in outcomes:
+        assert (each.status, each.fields["number"], each.request_id) == (Status.RECOGNIZED, "of a", "r-a")
+        assert each.facts == FACTS
+
+
+@pytest.mark.parametrize("other", [row("b", "another"), row("b", side=CardSide.BACK)])
+def test_another_picture_or_side_is_called_for(other: ImageRow) -> None:
+    shared, ask = answers(), Asking()
+    shared.recognize(row("a"), load, ask)
+    assert shared.recognize(other, load, ask).reused_from is None
+    assert ask.asked == ["a", "b"]
+
+
+def test_what_only_the_api_sees_is_called_for_each_time() -> None:
+    table, ask = Known(), Asking()
+    shared = answers(table)
+    for key in "ab":
+        assert shared.recognize(row(key, None), load, ask).reused_from is None
+    assert (ask.asked, table.asked) == (["a", "b"], [])
+
+
+def test_an_answer_of_the_table_is_taken_and_looked_up_once() -> None:
+    table = Known(d_FRONT=Answer("old", {"number": "7"}, "r-old"))
+    shared, ask = answers(table), Asking()
+    for key in "ab":
+        found = shared.recognize(row(key), load, ask)
+        assert (found.reused_from, found.fields, found.request_id) == ("old", {"number": "7"}, "r-old")
+    assert (ask.asked, table.asked) == ([], ["d"])
+
+
+def test_a_table_that_cannot_be_looked_into_holds_nobody_up() -> None:
+    class Away(Known):
+        def find(self, image_digest: str, card_side: CardSide) -> Answer | None:
+            raise OSError("away")
+
+    shared = answers(Away())
+    for key in "ab":
+        with pytest.raises(OSError, match="away"):
+            shared.recognize(row(key), load, Asking())
+
+
+def test_rows_wait_for_the_answer_that_is_under_way() -> None:
+    shared, ask = answers(), Asking(held=True)
+    with ThreadPoolExecutor(9) as pool:
+        first = pool.submit(shared.recognize, row("a"), load, ask)
+        assert ask.begun.acquire(timeout=SOON)
+        others = [pool.submit(shared.recognize, row(str(number)), load, ask) for number in range(8)]
+        until(lambda: shared.rows_waiting == 8)
+        ask.go.set()
+        assert first.result(SOON).reused_from is None
+        assert {each.result(SOON).reused_from for each in others} == {"a"}
+    assert (ask.asked, shared.rows_waiting) == (["a"], 0)
+
+
+def test_more_rows_that_wait_make_room_for_no_more_others_than_there_are_threads() -> None:
+    shared, ask = answers(), Asking(held=True)
+    with ThreadPoolExecutor(101) as pool:
+        pool.submit(shared.recognize, row("a"), load, ask)
+        assert ask.begun.acquire(timeout=SOON)
+        for number in range(100):
+            pool.submit(shared.recognize, row(str(number)), load, ask)
+        until(lambda: shared.rows_waiting == 64)
+        ask.go.set()
+    assert ask.asked == ["a"]
+
+
+def test_where_the_first_gave_up_for_now_the_next_one_leads() -> None:
+    shared, ask = answers(), Asking(Status.RETRY, held=True)
+    with ThreadPoolExecutor(9) as pool:
+        first = pool.submit(shared.recognize, row("a"), load, ask)
+        assert ask.begun.acquire(timeout=SOON)
+        others = [pool.submit(shared.recognize, row(str(number)), load, ask) for number in range(8)]
+        until(lambda: shared.rows_waiting == 8)
+        ask.go.set()
+        assert first.result(SOON).status is Status.RETRY
+        outcomes = [each.result(SOON) for each in others]
+    assert len(ask.asked) == 2
+    assert [each.reused_from for each in outcomes].count(None) == 1
+    assert {each.status for each in outcomes} == {Status.RECOGNIZED}
+
+
+def test_where_the_image_failed_each_calls_for_itself_at_the_same_time() -> None:
+    shared, ask = answers(), Asking(*[Status.FAILED] * 9)
+    assert shared.recognize(row("a"), load, ask).status is Status.FAILED
+    ask.go.clear()
+    with ThreadPoolExecutor(8) as pool:
+        others = [pool.submit(shared.recognize, row(str(number)), load, ask) for number in range(8)]
+        for _ in range(9):
+            assert ask.begun.acquire(timeout=SOON)
+        ask.go.set()
+        assert {each.result(SOON).status for each in others} == {Status.FAILED}
+    assert len(ask.asked) == 9
+
+
+def test_a_failed_picture_that_is_recognized_after_all_is_shared_from_then_on() -> None:
+    shared, ask = answers(), Asking(Status.FAILED)
+    outcomes = [shared.recognize(row(key), load, ask) for key in "abc"]
+    assert [each.status for each in outcomes] == [Status.FAILED, Status.RECOGNIZED, Status.RECOGNIZED]
+    assert (outcomes[2].reused_from, ask.asked) == ("b", ["a", "b"])
+
+
+@pytest.mark.parametrize("error", [CapReachedError("no more"), KeyboardInterrupt(), OSError("broken")])
+def test_a_row_whose_call_breaks_off_leaves_nobody_waiting(error: BaseException) -> None:
+    shared, ask = answers(), Asking(error)
+    with pytest.raises(type(error)):
+        shared.recognize(row("a"), load, ask)
+    assert shared.recognize(row("b"), load, ask).reused_from is None
+
+
+def test_once_stopped_nobody_waits_for_an_answer_that_may_take_long() -> None:
+    stop, ask = threading.Event(), Asking(held=True)
+    shared = SameImageAnswers(stop, table=None, batch_rows=50)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(shared.recognize, row("a"), load, ask)
+        assert ask.begun.acquire(timeout=SOON)
+        second = pool.submit(shared.recognize, row("b"), load, ask)
+        until(lambda: shared.rows_waiting == 1)
+        stop.set()
+        with pytest.raises(RunStoppedError):
+            second.result(SOON)
+        assert not first.done()
+        ask.go.set()
+        assert first.result(SOON).status is Status.RECOGNIZED
+
+
+def test_an_image_that_changes_between_two_tries_is_answered_as_what_was_sent_last() -> None:
+    shared, plain = answers(), Asking()
+    images = iter(["before", "after"])
+
+    def change(row: ImageRow) -> PermitRequest:
+        return load(ImageRow(row.image_key, next(images)))
+
+    def ask_twice(row: ImageRow, load: LoadImage) -> Outcome:
+        load(row)
+        return plain(row, load)
+
+    assert shared.recognize(row("a"), change, ask_twice).reused_from is None
+    assert shared.recognize(row("b", "after"), load, plain).reused_from == "a"
+    assert shared.recognize(row("c", "before"), load, plain).reused_from is None
+
+
+def test_an_image_that_is_gone_at_the_second_try_leaves_nobody_waiting() -> None:
+    shared, plain = answers(), Asking()
+
+    def ask_twice(row: ImageRow, load: LoadImage) -> Outcome:
+        load(row)
+        raise ImageUnavailableError("ImageNotFound", "there is no such file")
+
+    with pytest.raises(ImageUnavailableError):
+        shared.recognize(row("a"), load, ask_twice)
+    assert shared.recognize(row("b"), load, plain).status is Status.RECOGNIZED
+
+
+def test_an_image_is_let_go_of_while_its_row_waits() -> None:
+    class Image(str):
+        __slots__ = ("__weakref__",)
+
+    in_memory: weakref.WeakSet[Image] = weakref.WeakSet()
+
+    def load_large(row: ImageRow) -> PermitRequest:
+        image = Image(f"https://x/{row.image_key}")
+        in_memory.add(image)
+        return PermitRequest(row.card_side, image_url=image, facts=FACTS)
+
+    shared, ask = answers(), Asking(held=True)
+    with ThreadPoolExecutor(9) as pool:
+        futures: list[Future[Outcome]] = [pool.submit(shared.recognize, row("a"), load_large, ask)]
+        assert ask.begun.acquire(timeout=SOON)
+        futures += [pool.submit(shared.recognize, row(str(number)), load_large, ask) for number in range(8)]
+        until(lambda: shared.rows_waiting == 8)
+        until(lambda: len(in_memory) == 0)
+        ask.go.set()
+        assert {each.result(SOON).status for each in futures} == {Status.RECOGNIZED}
+
+
+@pytest.mark.parametrize(("table", "kept"), [(None, 5_000), (Known(), 50 + 512)])
+def test_so_many_answers_are_kept_and_those_used_last_stay(table: SameImages | None, kept: int) -> None:
+    shared, ask = answers(table, batch_rows=50), Asking()
+    for number in range(kept):
+        shared.recognize(row(str(number), str(number)), load, ask)
+    assert shared.recognize(row("again", "0"), load, ask).reused_from == "0"
+    shared.recognize(row("one more", "one more"), load, ask)
+    assert shared.recognize(row("again", "0"), load, ask).reused_from == "0"
+    assert shared.recognize(row("again", "1"), load, ask).reused_from is None
+
+
+def test_neither_fields_nor_images_show_in_an_answers_words() -> None:
+    assert "李优图" not in repr(Answer("k", {"name": "李优图"}, "r-1"))
