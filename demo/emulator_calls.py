@@ -24,6 +24,8 @@ class Call:
     :param image: SHA-256 of the image file; None if the gateway refused the call.
     :param throttled: whether it was refused for its rate.
     :param answered: whether the image was recognized, which the real service would bill.
+    :param code: ``OK`` or the answer's error code; None if no answer of the API was sent.
+    :param trace_id: what the caller calls this call; None if it has not said.
     """
 
     arrived: float
@@ -32,6 +34,8 @@ class Call:
     image: str | None
     throttled: bool
     answered: bool
+    code: str | None = None
+    trace_id: str | None = None
 
 
 def read_calls(journal: Path) -> list[Call]:
@@ -45,6 +49,8 @@ def read_calls(journal: Path) -> list[Call]:
             line["image"],
             line["code"] == _THROTTLED,
             line["answered"],
+            line["code"],
+            line.get("trace_id"),
         )
         for line in lines
         if line["action"] == ACTION

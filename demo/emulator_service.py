@@ -30,6 +30,7 @@ class EmulatorService:
     :param name: of its journal and log.
     :param quota: calls per second; 0 for no limit.
     :param others: the other key pairs.
+    :param faults: file of scripted faults.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class EmulatorService:
         name: str = "emulator",
         quota: int = QUOTA,
         others: Sequence[KeyPair] = (),
+        faults: Path | None = None,
     ) -> None:
         self.port = free_port()
         self.journal = state / f"{name}-journal.jsonl"
@@ -53,6 +55,8 @@ class EmulatorService:
         ]
         for pair in (KeyPair(DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY), *others):
             self._command += ["--secret-id", pair.secret_id, "--secret-key", pair.secret_key]
+        if faults:
+            self._command += ["--faults", str(faults)]
         self._service: Service | None = None
 
     def __enter__(self) -> Self:

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -52,10 +52,12 @@ class EmbeddedPostgres:
 
     :param data_dir: directory of the cluster; its parent is made if missing and takes the lock, password
         and log files beside it.
+    :param settings: of the server, such as ``synchronous_commit=on``, before those it has by default.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, settings: Sequence[str] = ()) -> None:
         self.data_dir = data_dir.absolute()
+        self._settings = (*_SETTINGS, *settings)
         self.port = 0
         self.log = self.data_dir.with_name(f"{self.data_dir.name}.log")
         self._password_file = self.data_dir.with_name(f"{self.data_dir.name}.password")
@@ -122,6 +124,8 @@ class EmbeddedPostgres:
     def start(self) -> None:
         """Start the server and wait until it takes connections; no effect if it runs already.
 
+        One that was stopped starts on the port that it had, if that is still free.
+
         :raises PostgresError: the directory is used by another process, or the server does not start.
         """
         if self._server is not None:
@@ -138,10 +142,14 @@ class EmbeddedPostgres:
             self._release_lock()
             raise
 
-    def stop(self) -> None:
-        """End the server, closing open connections, and wait for its end; no effect if it does not run."""
+    def stop(self, *, crash: bool = False) -> None:
+        """End the server, closing open connections, and wait for its end; no effect if it does not run.
+
+        :param crash: leave the data as a crash does (PostgreSQL's "immediate shutdown").
+        """
         if self._server is not None:
-            end([self._server], grace=_STOP_SECONDS, signum=signal.SIGINT)  # SIGINT: "fast shutdown"
+            # SIGINT: "fast shutdown"
+            end([self._server], grace=_STOP_SECONDS, signum=signal.SIGQUIT if crash else signal.SIGINT)
             self._server = None
         self._release_lock()
 
@@ -179,8 +187,8 @@ class EmbeddedPostgres:
 
     def _start_on_free_port(self) -> psutil.Process:
         for _ in range(_START_ATTEMPTS):
-            self.port = free_port()
-            settings = [part for setting in (*_SETTINGS, f"port={self.port}") for part in ("-c", setting)]
+            self.port = free_port(self.port)
+            settings = [part for each in (*self._settings, f"port={self.port}") for part in ("-c", each)]
             server = spawn(
                 [binaries() / "postgres", "-D", self.data_dir, *settings],
                 log=self.log,

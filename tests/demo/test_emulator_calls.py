@@ -17,12 +17,12 @@ def test_journal_is_read_without_the_calls_of_other_services(tmp_path: Path) -> 
         "answered": True,
     }
     refused = {**line, "image": None, "code": "RequestLimitExceeded", "answered": False, "action": ACTION}
-    lines = [{**line, "action": ACTION}, refused, {**line, "action": "AssumeRole"}]
+    lines = [{**line, "action": ACTION, "trace_id": "call-1"}, refused, {**line, "action": "AssumeRole"}]
     file = tmp_path / "journal.jsonl"
     file.write_text("".join(json.dumps(each) + "\n" for each in lines))
     assert read_calls(file) == [
-        Call(10.0, 10.5, "x", "digest-a", throttled=False, answered=True),
-        Call(10.0, 10.5, "x", None, throttled=True, answered=False),
+        Call(10.0, 10.5, "x", "digest-a", throttled=False, answered=True, code="OK", trace_id="call-1"),
+        Call(10.0, 10.5, "x", None, throttled=True, answered=False, code="RequestLimitExceeded"),
     ]
 
 

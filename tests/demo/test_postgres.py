@@ -72,6 +72,23 @@ def test_stop_leaves_no_process_even_with_a_client_connected(cluster: Path) -> N
     assert [process for process in family if process.is_running()] == []
 
 
+@pytest.mark.parametrize("crash", [False, True], ids=["stopped in good order", "crashed"])
+def test_what_was_committed_is_there_after_a_stop_at_the_same_port(cluster: Path, *, crash: bool) -> None:
+    with EmbeddedPostgres(cluster, ["synchronous_commit=on"]) as server:
+        port = server.port
+        with psycopg.connect(server.dsn("postgres")) as connection:
+            connection.execute("CREATE TABLE commits (number int)")
+            connection.execute("INSERT INTO commits VALUES (1)")
+
+        server.stop(crash=crash)
+        server.start()
+
+        with psycopg.connect(server.dsn("postgres")) as connection:
+            assert connection.execute("SELECT * FROM commits").fetchall() == [(1,)]
+            connection.execute("DROP TABLE commits")
+        assert server.port == port
+
+
 def test_starting_a_started_server_again_changes_nothing(server: EmbeddedPostgres, cluster: Path) -> None:
     pid = _server_pid(cluster)
     server.start()
