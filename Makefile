@@ -11,7 +11,7 @@ MYSQL_PROVIDER := apache-airflow-providers-mysql==6.7.1
 # The last that works with the oldest common-sql.
 OLDEST_MYSQL_PROVIDER := apache-airflow-providers-mysql==6.4.2
 
-.PHONY: help demo demo-ui test test-distributed bench lint format accuracy test-floors install constraints tccli sdk-packages wheel clean
+.PHONY: help demo demo-ui test test-distributed chaos bench lint format accuracy test-floors install constraints tccli sdk-packages wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -34,6 +34,12 @@ IMAGES ?= 4000
 .venv/.distributed: $(STAMP)
 	@$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[distributed]'
 	@touch $@
+
+chaos: $(STAMP) ## Kill runs, stop databases, break calls; prove that no image is lost and none paid twice
+	@$(BIN)/python -m chaos $(CHAOS)
+
+# --short takes two minutes in place of twenty; --only kill,cap plays these alone.
+CHAOS ?=
 
 bench: $(STAMP) ## Measure quota, clients, memory and start in 15 minutes; write docs/benchmarks
 	@$(BIN)/python -m bench

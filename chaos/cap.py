@@ -1,0 +1,57 @@
+"""Caps on calls, held by shards that are killed, and by two runs of a day."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from airflow_provider_permitocr.core.shard import shards
+from airflow_provider_permitocr.core.spending import Spending
+from chaos.scene import RATE, Scene, Setting, Stage
+from chaos.task_process import TaskProcess
+from chaos.verdict import at_most, ledger_equals_journal, succeeded
+from distributed.verdict import Figure
+
+_SHARDS: Final = 4
+#: Which shards are killed, and at what share of the cap.
+_KILLS: Final = ((0, 0.3), (2, 0.7))
+
+
+def cap(stage: Stage) -> list[Figure]:
+    """Let four shards share a cap, kill two of them, and resume all; then let another run use up the day."""
+    of_run = stage.sizes.cap
+    of_day = of_run + of_run // 5
+    spending = Spending(max_calls=of_run, max_calls_per_day=of_day, timezone=_zone_at_noon())
+    with Scene(stage, "cap", Setting(stage.sizes.images)) as scene:
+        tasks = [_start(scene, spending, number) for number in range(_SHARDS)]
+        for number, share in _KILLS:
+            scene.wait_for_calls(round(share * of_run), tasks[number])
+            scene.kill(tasks[number])
+            tasks[number] = _start(scene, spending, number, try_number=2)
+        ends = [task.end() for task in tasks]
+        ends += [_start(scene, spending, number, try_number=3).end() for number in range(_SHARDS)]
+        calls_of_run = len(scene.calls())
+        ends.append(scene.start("the next run", spending=spending).end())
+        evidence = scene.evidence()
+    last = next((end for end in ends if end.error), ends[-1])
+    return [
+        succeeded("all tasks but those killed", last),
+        at_most("calls of a run in 4 shards, 2 kills", calls_of_run, of_run),
+        at_most("calls of the day, with another run", len(evidence.calls), of_day),
+        *ledger_equals_journal(evidence),
+    ]
+
+
+def _start(scene: Scene, spending: Spending, number: int, *, try_number: int = 1) -> TaskProcess:
+    return scene.start(
+        try_number=try_number,
+        map_index=number,
+        shard=shards(_SHARDS)[number],
+        spending=spending,
+        max_per_second=RATE / _SHARDS,
+    )
+
+
+def _zone_at_noon() -> str:
+    """Name a time zone in which no day ends during the scenario."""
+    return f"Etc/GMT{datetime.now(UTC).hour - 12:+d}"  # whose sign is that of what to add to get UTC

@@ -1,0 +1,61 @@
+"""A run that is killed with -9 again and again, and resumed each time."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Final
+
+from airflow_provider_permitocr.core.options import Batch
+from chaos.scene import Scene, Setting, Stage
+from chaos.task_process import TaskProcess
+from chaos.verdict import (
+    Lost,
+    every_image_once,
+    exactly,
+    ledger_equals_journal,
+    repeated_for_kills_alone,
+    succeeded,
+)
+from distributed.verdict import Figure
+
+_SEED: Final = 20261123
+#: Slower than it could be, so that a list lasts for many kills.
+_RATE: Final = 40
+#: For so long a try looks the list over before it calls.
+_START_SECONDS: Final = 0.6
+_SAY_EVERY: Final = 10
+
+
+def kill(stage: Stage) -> list[Figure]:
+    """Kill one run at random moments, from its first statement on, and let it come to its end at last."""
+    moments = random.Random(_SEED)  # noqa: S311 - no secret comes of it
+    kills: list[Lost] = []
+    with Scene(stage, "kill", Setting(stage.sizes.images)) as scene:
+        task, began_at = _start(scene, 1), time.time()
+        left = stage.sizes.images
+        for number in range(1, stage.sizes.kills + 1):
+            # Not so long that the list could end before the last kill.
+            calling = 1.6 * left / (stage.sizes.kills - number + 3) / _RATE
+            if task.ends_within(moments.uniform(0, _START_SECONDS + calling)):
+                break
+            committed = scene.kill(task)
+            task, over_at = _start(scene, number + 1), time.time()
+            kills.append(Lost(began_at, over_at, committed))
+            began_at = over_at
+            left = stage.sizes.images - len(committed)
+            if number % _SAY_EVERY == 0:
+                stage.say(f"{number} kills, {left:,} images left")
+        end = task.end()
+        evidence = scene.evidence()
+    return [
+        exactly("kills", len(kills), stage.sizes.kills),
+        succeeded("the last try", end),
+        *every_image_once(evidence),
+        *repeated_for_kills_alone(evidence, kills),
+        *ledger_equals_journal(evidence),
+    ]
+
+
+def _start(scene: Scene, try_number: int) -> TaskProcess:
+    return scene.start(try_number=try_number, max_per_second=_RATE, batch=Batch(rows=10, seconds=1))

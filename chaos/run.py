@@ -1,0 +1,105 @@
+"""All scenarios, one after the other, from the first process to the table of figures."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.images import draw_images
+from chaos.account import account, bad_node
+from chaos.cap import cap
+from chaos.faults import faults
+from chaos.kill import kill
+from chaos.outage import DURABLE, outage
+from chaos.role import role
+from chaos.scene import Stage
+from chaos.sizes import SHORT, Sizes
+from chaos.spill import spill
+from chaos.task_process import prepare_tasks
+from chaos.two_runs import two_runs
+from demo.phases import phase
+from demo.postgres import EmbeddedPostgres
+from distributed.verdict import Figure
+
+#: In this order.
+SCENARIOS: Final[dict[str, Callable[[Stage], list[Figure]]]] = {
+    "kill": kill,
+    "outage": outage,
+    "faults": faults,
+    "account": account,
+    "bad_node": bad_node,
+    "cap": cap,
+    "role": role,
+    "two_runs": two_runs,
+    "spill": spill,
+}
+
+
+@dataclass(frozen=True)
+class ChaosOptions:
+    """What to break, and where.
+
+    :param only: names of scenarios.
+    :param short: small sizes.
+    :param state: directory for what is made; emptied first.
+    :raises ValueError: there is no such scenario.
+    """
+
+    only: tuple[str, ...]
+    short: bool
+    state: Path
+
+    def __post_init__(self) -> None:
+        if unknown := set(self.only) - set(SCENARIOS):
+            raise ValueError(f"there is no scenario {unknown.pop()!r}; they are {', '.join(SCENARIOS)}")
+
+
+class NotAsPromisedError(RuntimeError):
+    """A figure is not as promised; the message names it."""
+
+
+def run_chaos(options: ChaosOptions, console: Console) -> None:
+    """Play the scenarios, and hold what came of them to the promises.
+
+    :raises NotAsPromisedError: a figure is not as promised.
+    :raises RuntimeError: something could not be started; the message says why.
+    """
+    began = time.monotonic()
+    shutil.rmtree(options.state, ignore_errors=True)
+    options.state.mkdir(parents=True)
+    prepare_tasks(options.state / "airflow")
+    sizes = SHORT if options.short else Sizes()
+    figures: dict[str, list[Figure]] = {}
+    with EmbeddedPostgres(options.state / "postgres", DURABLE) as postgres:
+        images = draw_images(max(sizes.images, sizes.faulty_images), options.state / "images")
+        stage = Stage(options.state, sizes, postgres, images, lambda text: _say(text, console))
+        for name in options.only or SCENARIOS:
+            with phase(None, f"Played: {name}", console):
+                figures[name] = SCENARIOS[name](stage)
+    show(figures, console)
+    console.print(f"[dim]All this took {time.monotonic() - began:.0f} s.[/dim]", highlight=False)
+    broken = [f"{name}: {each.name}" for name, shown in figures.items() for each in shown if not each.kept]
+    if broken:
+        raise NotAsPromisedError(f"Not as promised: {'; '.join(broken)}. The logs are in {options.state}.")
+
+
+def show(figures: Mapping[str, Sequence[Figure]], console: Console) -> None:
+    """Print the figures of each scenario."""
+    table = Table("test", "to reach", "measured", "", box=None, pad_edge=False)
+    for name, shown in figures.items():
+        table.add_row(f"[bold]{name}[/bold]")
+        for figure in shown:
+            mark = "[green]ok[/green]" if figure.kept else "[bold red]FAILED[/bold red]"
+            table.add_row(f"  {figure.name}", figure.promised, figure.measured, mark)
+    console.print(table, highlight=False)
+
+
+def _say(text: str, console: Console) -> None:
+    console.print(f"  {text}", highlight=False, markup=False)
