@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 from contextlib import suppress
 from io import BytesIO
@@ -25,6 +26,10 @@ def drawn(image_format: str) -> bytes:
     file = BytesIO()
     Image.new("L", (8, 8), "grey").save(file, image_format)
     return file.getvalue()
+
+
+def digest(image: bytes) -> str:
+    return hashlib.sha256(image).hexdigest()
 
 
 PNG = drawn("PNG")
@@ -181,7 +186,10 @@ def test_what_the_api_would_refuse_is_converted_where_that_is_possible(
     convert = Converter()
     loader = ImageLoader(max_base64_bytes=4000, convert=convert)
     request = loader.request(ImageRow("k", image))
-    assert (request.image, request.facts) == (JPEG, ImageFacts(image_format, len(image), "made anew"))
+    assert (request.image, request.facts) == (
+        JPEG,
+        ImageFacts(image_format, len(image), "made anew", digest(image)),
+    )
     assert convert.asked == [(image_format, 3000)]
 
 
@@ -190,7 +198,10 @@ def test_an_image_that_the_api_takes_is_sent_as_it_is() -> None:
     loader = ImageLoader(max_base64_bytes=4000, convert=convert, shrink=convert)
     for image, image_format in ((PNG, "PNG"), (JPEG, "JPEG")):
         request = loader.request(ImageRow("k", image))
-        assert (request.image, request.facts) == (image, ImageFacts(image_format, len(image)))
+        assert (request.image, request.facts) == (
+            image,
+            ImageFacts(image_format, len(image), digest=digest(image)),
+        )
     assert convert.asked == []
 
 
@@ -202,7 +213,7 @@ def test_only_where_it_is_asked_for_an_oversized_image_is_shrunk(tmp_path: Path)
     with pytest.raises(ImageRejectedError, match=r"has 3,001 bytes.*Images\(shrink_oversized=True\)"):
         ImageLoader(max_base64_bytes=4000, convert=convert).request(row)
     request = ImageLoader(max_base64_bytes=4000, shrink=convert).request(row)
-    assert request.facts == ImageFacts("PNG", 3001, "made anew")
+    assert request.facts == ImageFacts("PNG", 3001, "made anew", digest(file.read_bytes()))
     assert convert.asked == [("PNG", 3000)]
 
 
@@ -220,7 +231,7 @@ def test_an_original_is_read_up_to_its_own_limit(tmp_path: Path) -> None:
     [(PNG[:-30], "PNG"), (JPEG[:-2], "JPEG"), (JPEG[:99], "JPEG"), (drawn("GIF"), "GIF"), (b"<br>", None)],
 )
 def test_a_refusal_says_what_was_learnt_of_the_image(image: bytes, image_format: str | None) -> None:
-    assert refusal(image).facts == ImageFacts(image_format, len(image))
+    assert refusal(image).facts == ImageFacts(image_format, len(image), digest=digest(image))
 
 
 @given(
