@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from os import PathLike
@@ -158,12 +159,14 @@ class MainlandPermitOcrHook(BaseHook):
         rows = [ImageRow("", image, CardSide(card_side))]
         return next(iter(self.recognize_rows(rows)))
 
-    def recognize_rows(self, rows: Iterable[ImageRow]) -> Iterator[Record]:
+    def recognize_rows(self, rows: Iterable[ImageRow], *, reuse_same_image: bool = False) -> Iterator[Record]:
         """Recognize a stream of rows, several at once; records come in the order of the answers.
 
+        :param reuse_same_image: a picture that comes again takes its first answer, without a call; of the
+            last 5,000 pictures.
         :raises AccountError, ThrottledTooLongError: after yielding what had been answered.
         """
-        for outcome in self._outcomes(rows):
+        for outcome in self._outcomes(rows, reuse_same_image=reuse_same_image):
             yield to_record(outcome, max_tries=1, run_id=None, processed_at=datetime.now(UTC))
 
     def recognize_frame(
@@ -176,6 +179,7 @@ class MainlandPermitOcrHook(BaseHook):
         default_side: CardSide | str = CardSide.FRONT,
         image_kind: ImageKind | str = ImageKind.AUTO,
         carry_columns: Sequence[str] = (),
+        reuse_same_image: bool = False,
     ) -> pd.DataFrame:
         """Recognize a frame of image references.
 
@@ -186,6 +190,7 @@ class MainlandPermitOcrHook(BaseHook):
         :param image_kind: what the images are, such as ``url`` or ``base64``, where the values themselves
             should not be trusted to tell.
         :param carry_columns: columns of ``frame`` that go along into the answer as they are, after its own.
+        :param reuse_same_image: see ``recognize_rows``; ``reused_from`` has the key of the first.
         :return: one row per row of ``frame``, in its order and with its index; the columns of the result
             table, with fixed dtypes also where there is no row or none was recognized.
         :raises ValueError: for a column that is not there or comes twice, a side that is neither FRONT nor
@@ -207,7 +212,7 @@ class MainlandPermitOcrHook(BaseHook):
         place = {id(row): number for number, row in enumerate(rows)}
         now = datetime.now(UTC)
         records: list[Record] = [{} for _ in rows]
-        for outcome in self._outcomes(rows):
+        for outcome in self._outcomes(rows, reuse_same_image=reuse_same_image):
             record = to_record(outcome, max_tries=1, run_id=None, processed_at=now)
             records[place[id(outcome.row)]] = record
         # Side by side by place: an index may hold a label twice.
@@ -235,11 +240,10 @@ class MainlandPermitOcrHook(BaseHook):
             if (kept := self.__dict__.pop(name, None)) is not None:
                 kept.close()
 
-    def _outcomes(self, rows: Iterable[ImageRow]) -> Iterator[Outcome]:
+    def _outcomes(self, rows: Iterable[ImageRow], *, reuse_same_image: bool) -> Iterator[Outcome]:
         stop = threading.Event()
-        recognizer = Recognizer(
-            self._kept_loader, self._kept_client, self.run_options(), stop, limiter=self._limiter
-        )
+        options = replace(self.run_options(), reuse_same_image=reuse_same_image)
+        recognizer = Recognizer(self._kept_loader, self._kept_client, options, stop, limiter=self._limiter)
         stream = completed(recognizer.recognize, rows, max_at_once=lambda: recognizer.rows_wanted, stop=stop)
         with closing(stream):
             for outcomes in stream:

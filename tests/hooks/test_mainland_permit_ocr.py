@@ -140,6 +140,38 @@ def test_a_frame_comes_back_in_its_order_with_its_index_one_row_each(
     assert list(answer["image_key"]) == ["9", "3", "3", "7", "1"]
 
 
+def test_a_picture_that_a_frame_holds_again_takes_its_first_answer(
+    hook: MainlandPermitOcrHook, emulator: RunningEmulator, draw: Callable[..., Specimen], back: Specimen
+) -> None:
+    one, other = draw(seed=1), draw(seed=2)
+    frame = pd.DataFrame(
+        {
+            "image": [one.image, other.image, one.image, back.image, one.image],
+            "side": ["FRONT", "FRONT", "FRONT", "BACK", "FRONT"],
+        },
+        index=list("abcde"),
+    )
+
+    answer = hook.recognize_frame(frame, card_side="side", reuse_same_image=True)
+
+    assert emulator.stats()["calls"] == 3
+    taken = answer["reused_from"].dropna()
+    assert len(taken) == 2
+    assert set(taken) | set(taken.index) == set("ace")
+    assert list(answer["number"][["a", "b", "c", "e"]]) == [
+        each.fields["Number"] for each in (one, other, one, one)
+    ]
+
+
+def test_a_stream_calls_for_each_row_unless_told_otherwise(
+    hook: MainlandPermitOcrHook, emulator: RunningEmulator, front: Specimen
+) -> None:
+    rows = [ImageRow(key, front.image) for key in "abc"]
+    assert {record["reused_from"] for record in hook.recognize_rows(rows)} == {None}
+    assert len(list(hook.recognize_rows(rows, reuse_same_image=True))) == 3
+    assert emulator.stats()["calls"] == 3 + 1
+
+
 def test_an_empty_frame_gives_an_empty_one_with_all_columns(hook: MainlandPermitOcrHook) -> None:
     answer = hook.recognize_frame(pd.DataFrame({"image": []}))
     assert (len(answer), list(answer.columns)) == (0, [column.name for column in COLUMNS])
