@@ -97,7 +97,7 @@ class ImageLoader:
                 return image, facts
             image, prepared = prepare(image, inspected, self._max_bytes)
         except ImageError as error:
-            error.facts = error.facts or facts
+            error.facts = replace(error.facts or facts, digest=facts.digest)
             raise
         return image, replace(facts, prepared=prepared)
 
