@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
 
 from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.call_ledger import CallLedger
-from airflow_provider_permitocr.core.calls import CallIntent, CallResult, Grant
 from airflow_provider_permitocr.core.errors import CallError, Decision
 from airflow_provider_permitocr.core.models import PermitRequest
-from airflow_provider_permitocr.core.options import CallRetry, Pace
-from airflow_provider_permitocr.core.rate_limit import RateLimiter
-from airflow_provider_permitocr.core.retry import PacedCaller
+from airflow_provider_permitocr.core.options import CallRetry
 from airflow_provider_permitocr.emulator.engines.label import LabelEngine
 from airflow_provider_permitocr.emulator.options import EmulatorOptions
 from airflow_provider_permitocr.emulator.running import RunningEmulator, start_emulator
@@ -26,6 +20,7 @@ from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.decisions import look_up
 from airflow_provider_permitocr.tencent.error_codes import SERVICE_CODES
 from airflow_provider_permitocr.tencent.options import ClientOptions
+from tests.tencent.paced_calls import PacedCalls
 
 _CODES = [*(each.code for each in SERVICE_CODES), "SomethingNew", "FailedOperation.SomethingNew"]
 _CONTENT_TYPES = ("application/json", "application/json; charset=utf-8", "text/html")
@@ -74,38 +69,6 @@ def client(failing: RunningEmulator, options_for: Callable[..., ClientOptions]) 
     return MainlandPermitClient(options_for(failing))
 
 
-class Clock:
-    """Seconds that pass only while someone sleeps; what the caller sleeps between tries is noted."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.waits: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-    def wait(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self.sleep(seconds)
-
-
-@dataclass
-class Rows:
-    """A ledger's table in memory."""
-
-    results: list[CallResult] = field(default_factory=list)
-
-    def prepare(self) -> None:
-        """There is nothing to do."""
-
-    def exchange(self, intents: Sequence[CallIntent], results: Sequence[CallResult]) -> list[Grant]:
-        self.results += results
-        return [Grant.GRANTED] * len(intents)
-
-
 @pytest.mark.parametrize("content_type", _CONTENT_TYPES)
 @pytest.mark.parametrize("code", _CODES)
 def test_code_is_read_whatever_the_content_type_says_and_told_as_the_table_has_it(
@@ -127,30 +90,18 @@ def test_code_is_read_whatever_the_content_type_says_and_told_as_the_table_has_i
 def test_call_is_repeated_as_its_decision_says_and_each_try_has_its_row_in_the_ledger(
     client: MainlandPermitClient, failing: RunningEmulator, code: str
 ) -> None:
-    clock, rows, pace = Clock(), Rows(), Pace(20)
-    ledger = CallLedger(rows, gather_seconds=0)
-    caller = PacedCaller(
-        client,
-        RateLimiter(pace, clock=clock, sleep=clock.sleep),
-        pace,
-        CallRetry(attempts=_ATTEMPTS),
-        threading.Event(),
-        ledger=ledger,
-        sleep=clock.wait,
-        clock=clock,
-        uniform=lambda low, _high: low,
-    )
+    paced = PacedCalls(client, CallRetry(attempts=_ATTEMPTS))
     with pytest.raises(CallError):
-        caller.call((code, CardSide.FRONT), partial(_request, code, "paced"))
-    ledger.flush()
+        paced.caller.call((code, CardSide.FRONT), partial(_request, code, "paced"))
 
     decision = look_up(code).decision
-    assert caller.calls == _CALLS[decision]
+    assert paced.caller.calls == _CALLS[decision]
     if decision not in (Decision.ACCOUNT, Decision.REPAIR):
-        assert clock.waits == [_RETRY_AFTER] * (caller.calls - 1)
+        assert paced.clock.waits == [_RETRY_AFTER] * (paced.caller.calls - 1)
     records = {record.trace_id: record for record in failing.records()}
-    assert len(rows.results) == caller.calls
-    for row in rows.results:
+    rows = paced.ledger_rows()
+    assert len(rows) == paced.caller.calls
+    for row in rows:
         record = records[row.call_id]
         assert (row.code, row.request_id) == (record.code, record.request_id)
         assert row.billed in (record.billed, None)

@@ -1,0 +1,79 @@
+"""Every fault on the way, met with real sockets, TLS and proxies, and what is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.errors import CallError, Decision, ThrottledTooLongError
+from airflow_provider_permitocr.core.models import PermitRequest
+from airflow_provider_permitocr.core.options import CallRetry
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.tencent.decisions import look_up
+from airflow_provider_permitocr.tencent.options import ClientOptions
+from airflow_provider_permitocr.tencent.wire_codes import MALFORMED, NETWORK, WIRE_CODES
+from tests.net.proxy import Proxy
+from tests.tencent.paced_calls import PacedCalls
+from tests.tencent.wire_faults import FAULTS, RETRY_AFTER, FaultyClient, World
+
+_ATTEMPTS = 2
+_CALLS = {Decision.RETRY: _ATTEMPTS, Decision.IMAGE: 1, Decision.ACCOUNT: 1 + 3, Decision.THROTTLE: 3}
+
+
+@pytest.fixture
+def world(
+    raw_server: Callable[..., Any],
+    emulator: RunningEmulator,
+    tls_emulator: RunningEmulator,
+    options_for: Callable[..., ClientOptions],
+    proxy: Proxy,
+    front: Specimen,
+) -> Iterator[World]:
+    with ExitStack() as stack:
+        yield World(raw_server, emulator, tls_emulator, options_for, proxy, stack, front.image)
+
+
+@pytest.mark.parametrize(
+    ("faulty", "code", "billed"), [each[1:] for each in FAULTS], ids=[each[0] for each in FAULTS]
+)
+def test_fault_has_its_code_is_repeated_as_that_says_and_billed_only_if_it_may_be(
+    world: World,
+    private_values: Callable[[Specimen], set[str]],
+    front: Specimen,
+    told_by: Callable[[BaseException], str],
+    faulty: FaultyClient,
+    code: str,
+    billed: bool | None,
+) -> None:
+    with faulty(world) as client:
+        paced = PacedCalls(client, CallRetry(attempts=_ATTEMPTS, max_throttled_seconds=100))
+        with pytest.raises((CallError, ThrottledTooLongError)) as caught:
+            paced.caller.call(
+                ("k1", CardSide.FRONT), lambda: PermitRequest(CardSide.FRONT, image=world.image)
+            )
+    rows = paced.ledger_rows()
+    assert {(row.code, row.billed, row.request_id) for row in rows} == {
+        (code, billed, "r" if code.endswith("NoFields") else None)
+    }
+    assert len(rows) == _CALLS[look_up(code).decision]
+    assert code in str(caught.value)
+    assert not [value for value in private_values(front) if value in told_by(caught.value)]
+
+
+@pytest.mark.parametrize(("status", "waits"), [(b"429 Too Many", 2), (b"503 Unavailable", 1)])
+def test_next_try_waits_as_long_as_the_answer_asks_for(world: World, status: bytes, waits: int) -> None:
+    client = world.saying(b"", b"%s\r\nRetry-After: %d" % (status, RETRY_AFTER))
+    paced = PacedCalls(client, CallRetry(attempts=_ATTEMPTS, max_throttled_seconds=100))
+    with pytest.raises((CallError, ThrottledTooLongError)):
+        paced.caller.call(("k1", CardSide.FRONT), lambda: PermitRequest(CardSide.FRONT, image=world.image))
+    assert paced.clock.waits == [RETRY_AFTER] * waits
+
+
+def test_every_code_for_a_fault_on_the_way_is_met_here() -> None:
+    # The bare ones stand for faults that have no code of their own yet.
+    assert {each[2] for each in FAULTS} == {each.code for each in WIRE_CODES} - {NETWORK, MALFORMED}
