@@ -129,7 +129,9 @@ class Budget:
         """
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(_POSTGRES_LIMITS)
-        connection.execute(sa.update(self.table).where(self._is_lock()).values(calls=self.table.c.calls))
+        # DuckDB would leave out an update that changes nothing.
+        update = sa.update(self.table).where(self._is_lock()).values(calls=self.table.c.calls + 1)
+        connection.execute(update)
 
     def read(self, connection: sa.Connection, periods: Iterable[Period]) -> dict[Period, int]:
         """Return the calls of those periods that have any."""
