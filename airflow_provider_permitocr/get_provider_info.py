@@ -52,8 +52,28 @@ _CONNECTION_FIELDS: dict[str, Any] = {
     },
     "token": {
         "label": "Token",
-        "description": "Only with temporary credentials of STS",
+        "description": "Only with temporary keys of STS; all three may be replaced while tasks run",
         "schema": {"type": _TEXT, "format": "password"},
+    },
+    "role_arn": {
+        "label": "Role to assume",
+        "description": "qcs::cam::uin/ACCOUNT:roleName/NAME; its temporary keys renew themselves",
+        "schema": {"type": _TEXT},
+    },
+    "role_session_name": {
+        "label": "Role session name",
+        "description": "What the account's audit log calls this user of the role; empty for airflow",
+        "schema": {"type": _TEXT},
+    },
+    "role_seconds": {
+        "label": "Role session seconds",
+        "description": "How long each pair of keys is asked for, at most 43200; empty for 7200",
+        "schema": {"type": ["integer", "null"]},
+    },
+    "account": {
+        "label": "Account ID",
+        "description": "Of the account that pays; empty to have STS asked for it, free of charge",
+        "schema": {"type": _TEXT},
     },
     "requests_per_slot": {
         "label": "Requests per pool slot",

@@ -51,6 +51,7 @@ def test_the_form_shows_every_field_that_is_read(form: ConnectionHookMetaData) -
     assert form.extra_fields is not None
     assert set(form.extra_fields) == {
         *("site", "token", "requests_per_slot", "region"),
+        *("role_arn", "role_session_name", "role_seconds", "account"),
         "cos_endpoint",
         *("connect_timeout", "read_timeout", "call_timeout", "proxy", "ca_bundle"),
     }

@@ -6,19 +6,18 @@ import textwrap
 from dataclasses import dataclass, field
 
 from airflow_provider_permitocr.cli.findings import Finding, Verdict
-from airflow_provider_permitocr.core.errors import ConfigurationError
-from airflow_provider_permitocr.hooks.connection import client_options, find_connection, requests_per_slot
+from airflow_provider_permitocr.core.errors import CallError, ConfigurationError
+from airflow_provider_permitocr.hooks.connection import (
+    client_options,
+    find_connection,
+    given_account,
+    requests_per_slot,
+)
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 
 _SUBJECT = "connection"
 #: Codes of the SDK for faults on the way; all others are answers of the service.
 _ON_THE_WAY = ("Client", "ServerNetworkError")
-#: By code, the narrower before the wider.
-_REMEDIES = {
-    "AuthFailure.SignatureExpire": "set this machine's clock right",
-    "AuthFailure.TokenFailure": "temporary credentials have ended: renew SecretId, SecretKey and token",
-    "AuthFailure": "correct SecretId, SecretKey and site of the connection",
-}
 _LONGEST_MESSAGE = 160
 
 
@@ -26,10 +25,10 @@ _LONGEST_MESSAGE = 160
 class Account:
     """Who pays for the calls of a connection, and what its slots stand for.
 
-    :param secret_id: tells accounts apart; never shown.
+    :param payer: tells accounts apart; never shown.
     """
 
-    secret_id: str = field(repr=False)
+    payer: str = field(repr=False)
     requests_per_slot: float
 
 
@@ -39,7 +38,9 @@ def read_account(conn_id: str) -> Account:
     :raises ConfigurationError: naming the field to change.
     """
     connection = find_connection(conn_id)
-    return Account(client_options(connection).secret_id, requests_per_slot(connection))
+    options = client_options(connection)
+    owner = options.role.account if options.role else options.secret_id
+    return Account(given_account(connection) or owner, requests_per_slot(connection))
 
 
 def check_connection(conn_id: str, *, ask: bool) -> Finding:
@@ -58,16 +59,20 @@ def check_connection(conn_id: str, *, ask: bool) -> Finding:
 
 
 def _credentials(conn_id: str) -> Finding:
-    hook = MainlandPermitOcrHook(conn_id)
-    valid, message = hook.test_connection()
-    if valid:
-        return Finding(Verdict.OK, _SUBJECT, f"{conn_id}: {message}")
-    if not message.startswith(_ON_THE_WAY):
-        remedies = (remedy for code, remedy in _REMEDIES.items() if message.startswith(code))
-        return Finding(Verdict.WRONG, _SUBJECT, f"{conn_id}: {message}", next(remedies, ""))
-    if "@" in (hook.client_options.proxy or ""):
-        # The words of a library that could not make sense of the proxy's URL, password included.
-        message = message.partition(":")[0]
+    try:
+        identity = MainlandPermitOcrHook(conn_id).identity()
+    except ConfigurationError as error:
+        return Finding(Verdict.WRONG, _SUBJECT, str(error))
+    except CallError as error:
+        return _refusal(conn_id, error)
+    return Finding(Verdict.OK, _SUBJECT, f"{conn_id}: the credentials are valid: {identity}")
+
+
+def _refusal(conn_id: str, error: CallError) -> Finding:
+    message = f"{error.code}: {error.message}"
+    if not error.code.startswith(_ON_THE_WAY):
+        remedy = error.advice[:1].lower() + error.advice[1:]
+        return Finding(Verdict.WRONG, _SUBJECT, f"{conn_id}: {message}", remedy)
     return Finding(
         Verdict.WRONG,
         _SUBJECT,

@@ -86,7 +86,7 @@ class Inspection:
                 continue
             for conn_id in task.accounts:
                 if account := self._account(conn_id):
-                    yield PoolUse(account.secret_id, task.pool, size, account.requests_per_slot)
+                    yield PoolUse(account.payer, task.pool, size, account.requests_per_slot)
 
     def _account(self, conn_id: str) -> Account | None:
         def read() -> Account | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_permitocr.core.api import SITES
 from airflow_provider_permitocr.core.errors import ConfigurationError
-from airflow_provider_permitocr.tencent.options import ClientOptions
+from airflow_provider_permitocr.tencent.options import ClientOptions, Keys, Role
 
 CONNECTION_TYPE: Final = "tencentcloud"
 DEFAULT_CONN_ID: Final = "tencentcloud_default"
@@ -17,6 +17,8 @@ LOOKUP: Final = threading.RLock()
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+
+    from airflow_provider_permitocr.tencent.credentials import KeySource
 
 
 def find_connection(conn_id: str) -> Connection:
@@ -66,9 +68,28 @@ def client_options(connection: Connection) -> ClientOptions:
             call_timeout=_number(extra, "call_timeout", 120.0),
             proxy=extra.get("proxy") or None,
             ca_bundle=extra.get("ca_bundle") or None,
+            role=_role(extra),
         )
     except ValueError as error:
         raise _wrong(connection, str(error)) from None
+
+
+def connection_keys(conn_id: str, options: ClientOptions) -> KeySource:
+    """Return where calls get their keys; they are looked up anew once the service refuses them.
+
+    :param options: what the connection was read as.
+    """
+    from airflow_provider_permitocr.tencent.sts import key_source
+
+    def look_up() -> Keys:
+        return client_options(find_connection(conn_id)).keys
+
+    return key_source(options, look_up, tell=_keep_out_of_logs)
+
+
+def given_account(connection: Connection) -> str | None:
+    """Return the account's id, if the connection tells it."""
+    return str(connection.extra_dejson.get("account") or "").strip() or None
 
 
 def cos_connection(conn_id: str) -> tuple[ClientOptions, str | None]:
@@ -81,6 +102,12 @@ def cos_connection(conn_id: str) -> tuple[ClientOptions, str | None]:
 
     connection = find_connection(conn_id)
     options = client_options(connection)
+    if options.role:
+        raise _wrong(
+            connection,
+            "keys of a role_arn are for calls of the API alone; name a connection without one for cos://"
+            " images, Images(storage_conn_id=...)",
+        )
     endpoint = connection.extra_dejson.get("cos_endpoint") or None
     try:
         check_cos_place(options.region, endpoint)
@@ -101,6 +128,23 @@ def requests_per_slot(connection: Connection) -> float:
     if not per_slot > 0:
         raise _wrong(connection, f"requests_per_slot must be above 0, not {per_slot!r}")
     return per_slot
+
+
+def _role(extra: Mapping[str, Any]) -> Role | None:
+    if not (arn := extra.get("role_arn")):
+        return None
+    seconds = _number(extra, "role_seconds", float(Role.seconds))
+    if not seconds.is_integer():
+        raise ValueError(f"role_seconds must be a whole number, not {seconds!r}")
+    return Role(str(arn), str(extra.get("role_session_name") or Role.session_name), int(seconds))
+
+
+def _keep_out_of_logs(keys: Keys) -> None:
+    from airflow.sdk.log import mask_secret
+
+    with LOOKUP:  # it tells the supervisor too, over the same line
+        mask_secret(keys.secret_key)
+        mask_secret(keys.token)
 
 
 def _number(extra: Mapping[str, Any], name: str, default: float) -> float:

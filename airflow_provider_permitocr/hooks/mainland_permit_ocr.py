@@ -24,9 +24,13 @@ from airflow_provider_permitocr.core.stream import completed
 from airflow_provider_permitocr.hooks.connection import (
     CONNECTION_TYPE,
     client_options,
+    connection_keys,
     find_connection,
-    requests_per_slot,
+    given_account,
 )
+from airflow_provider_permitocr.hooks.identity import account_of, try_keys
+from airflow_provider_permitocr.hooks.pool_share import pool_share
+from airflow_provider_permitocr.tencent.sts import Identity, caller_identity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.core.image_loader import ImageLoader
     from airflow_provider_permitocr.images.download import Downloader
     from airflow_provider_permitocr.tencent.client import MainlandPermitClient
+    from airflow_provider_permitocr.tencent.credentials import KeySource
     from airflow_provider_permitocr.tencent.options import ClientOptions
 
 
@@ -93,7 +98,7 @@ class MainlandPermitOcrHook(BaseHook):
         """Return the official SDK's typed OCR client, signed in with this connection."""
         from airflow_provider_permitocr.tencent.sdk import ocr_client
 
-        return ocr_client(self.client_options)
+        return ocr_client(self.client_options, self._keys)
 
     def client(self) -> MainlandPermitClient:
         """Return this package's own client, whose errors carry a decision. Close it, or use it in a ``with``.
@@ -102,14 +107,22 @@ class MainlandPermitOcrHook(BaseHook):
         """
         from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 
-        return MainlandPermitClient(self.client_options)
+        return MainlandPermitClient(self.client_options, self._keys)
 
     def account(self) -> str:
-        """Return the account's id: the connection's ``account``, or else asked of STS, free of charge."""
-        from airflow_provider_permitocr.tencent.sdk import account_id
+        """Return the account's id: the connection's ``account``, or else asked of STS, free of charge.
 
-        given = self._connection.extra_dejson.get("account")
-        return str(given) if given else account_id(self.client_options)
+        :raises AccountError, PermitOcrError: when STS refuses, or cannot be asked at the moment.
+        """
+        return account_of(self.tencentcloud_conn_id, given_account(self._connection), self.identity)
+
+    def identity(self) -> Identity:
+        """Ask STS, free of charge, whose keys these are.
+
+        :raises ConfigurationError: naming the field of the connection to change.
+        :raises CallError: that may pass when STS cannot be asked; with advice when it refuses.
+        """
+        return caller_identity(self.client_options, self._keys)
 
     def image_loader(self) -> ImageLoader:
         """Return what loads and checks images.
@@ -135,13 +148,9 @@ class MainlandPermitOcrHook(BaseHook):
         :param phase: where between two turns its own come, see ``Pace``.
         :raises ConfigurationError, ValueError: naming the option to change.
         """
-        slots = pool_slots or _slots_of_running_task() or 1
-        per_slot = requests_per_slot(self._connection)
-        rate = slots * per_slot if self._max_per_second is None else self._max_per_second
-        return RunOptions(
-            pace=Pace(rate, self._max_at_once, phase),
-            call_retry=self._call_retry,
-        )
+        share = pool_share(self._connection, pool_slots)
+        rate = share if self._max_per_second is None else self._max_per_second
+        return RunOptions(pace=Pace(rate, self._max_at_once, phase), call_retry=self._call_retry)
 
     def recognize(
         self, image: ImageValue | PathLike[str], card_side: CardSide | str = CardSide.FRONT
@@ -221,17 +230,7 @@ class MainlandPermitOcrHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask STS whose credentials these are; costs nothing. Called by the UI's test button."""
-        from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
-
-        from airflow_provider_permitocr.core.errors import ConfigurationError
-        from airflow_provider_permitocr.tencent.sdk import caller_identity
-
-        try:
-            return True, f"The credentials are valid: {caller_identity(self.client_options)}"
-        except TencentCloudSDKException as error:
-            return False, f"{error.get_code()}: {error.get_message()}"
-        except ConfigurationError as error:
-            return False, str(error)
+        return try_keys(self.identity)
 
     def close(self) -> None:
         """Close the connections that it keeps; what is used after that opens new ones."""
@@ -252,6 +251,10 @@ class MainlandPermitOcrHook(BaseHook):
     # All are kept from call to call: with ones of its own for each, a loop would send as fast as it can, and
     # connect anew each time.
     @cached_property
+    def _keys(self) -> KeySource:
+        return connection_keys(self.tencentcloud_conn_id, self.client_options)
+
+    @cached_property
     def _limiter(self) -> RateLimiter:
         return RateLimiter(self.run_options().pace)
 
@@ -268,12 +271,3 @@ class MainlandPermitOcrHook(BaseHook):
     @cached_property
     def _kept_client(self) -> MainlandPermitClient:
         return self.client()
-
-
-def _slots_of_running_task() -> int | None:
-    from airflow.sdk import get_current_context
-
-    try:
-        return int(get_current_context()["ti"].task.pool_slots)
-    except RuntimeError:
-        return None

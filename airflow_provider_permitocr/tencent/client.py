@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
@@ -15,10 +16,11 @@ from airflow_provider_permitocr.core.api import OUTPUT_FIELDS
 from airflow_provider_permitocr.core.errors import CallError
 from airflow_provider_permitocr.core.models import PermitRequest, PermitResponse
 from airflow_provider_permitocr.tencent.body import request_body
+from airflow_provider_permitocr.tencent.credentials import KeySource, after_refusal
 from airflow_provider_permitocr.tencent.decisions import call_error
 from airflow_provider_permitocr.tencent.options import ClientOptions
-from airflow_provider_permitocr.tencent.sdk import sdk_credential
 from airflow_provider_permitocr.tencent.signing import Signer
+from airflow_provider_permitocr.tencent.sts import key_source
 from airflow_provider_permitocr.tencent.transport import HttpAnswer, Transport
 from airflow_provider_permitocr.tencent.wire_codes import NO_FIELDS, NOT_JSON, WRONG_ENVELOPE
 
@@ -31,14 +33,20 @@ class MainlandPermitClient:
 
     Leaving it as a context manager closes it.
 
+    :param keys: what calls are signed with; by default the keys, or the role, of ``options``.
     :param clock: Unix time in seconds, for the signatures.
     :raises ConfigurationError: when the proxy or the certificate authorities cannot be used.
     """
 
-    def __init__(self, options: ClientOptions, *, clock: Callable[[], float] = time.time) -> None:
-        # Here and not by the first calls: importing the SDK takes longer than the turns between calls, so
-        # they would all go out at once afterwards.
-        self._signer = Signer(options, sdk_credential(options), clock=clock)
+    def __init__(
+        self,
+        options: ClientOptions,
+        keys: KeySource | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._keys = keys or key_source(options)
+        self._signer = Signer(options, clock=clock)
         self._transport = Transport(options)
 
     def __enter__(self) -> Self:
@@ -50,13 +58,15 @@ class MainlandPermitClient:
         self.close()
 
     def prepare(self, request: PermitRequest) -> Callable[[], PermitResponse]:
-        """Do what takes time before the call's turn comes: encode the image and hash the body.
+        """Do what takes time before the call's turn comes: encode the image, hash the body, renew the keys.
 
         :return: makes the call, signed as of then; may be called again. It does not keep the request's
             image. It raises ``CallError`` for every answer without fields and every fault on the way, whose
             message never holds what was sent or answered.
         """
         body = request_body(request)
+        with suppress(CallError):  # the call itself tells, if there are still none by then
+            self._keys.current()
         return partial(self._call, body, hashlib.sha256(body).hexdigest(), request.call_id)
 
     def recognize(self, request: PermitRequest) -> PermitResponse:
@@ -71,8 +81,12 @@ class MainlandPermitClient:
         self._transport.close()
 
     def _call(self, body: bytearray, payload_hash: str, call_id: str) -> PermitResponse:
-        headers = self._signer.headers(payload_hash, trace_id=call_id)
-        return _response(self._transport.post(headers, body))
+        keys = self._keys.current()
+        headers = self._signer.headers(keys, payload_hash, trace_id=call_id)
+        try:
+            return _response(self._transport.post(headers, body))
+        except CallError as error:
+            raise after_refusal(error, self._keys, keys) from None
 
 
 def _response(answer: HttpAnswer) -> PermitResponse:

@@ -1,64 +1,48 @@
-"""The official SDK's credential and clients, set up so that none of their defaults surprises."""
+"""The official SDK's clients, set up so that none of their defaults surprises."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_provider_permitocr.core.api import SERVICE
 from airflow_provider_permitocr.net.connection_pool import proxy_and_authorities
+from airflow_provider_permitocr.tencent.credentials import KeySource
 from airflow_provider_permitocr.tencent.options import ClientOptions
 
 if TYPE_CHECKING:
-    from tencentcloud.common.credential import Credential
     from tencentcloud.common.profile.client_profile import ClientProfile
     from tencentcloud.ocr.v20181119.ocr_client import OcrClient
 
-_STS_VERSION = "2018-08-13"
+
+class SdkCredential:
+    """A source of keys as the SDK's clients ask for one: at each call, for all three at once."""
+
+    def __init__(self, keys: KeySource) -> None:
+        self._keys = keys
+
+    def get_credential_info(self) -> tuple[str, str, str | None]:
+        """Return the id, the key and the token to sign with now.
+
+        :raises CallError: when none can be had.
+        """
+        keys = self._keys.current()
+        return keys.secret_id, keys.secret_key, keys.token
 
 
-def ocr_client(options: ClientOptions) -> OcrClient:
+def ocr_client(options: ClientOptions, keys: KeySource) -> OcrClient:
     """Make the SDK's typed OCR client. It is not made for sharing between threads."""
     from tencentcloud.ocr.v20181119.ocr_client import OcrClient
 
-    return OcrClient(*_settings(options, options.host))
+    return OcrClient(*client_settings(options, options.host, keys))
 
 
-def sdk_credential(options: ClientOptions) -> Credential:
-    """Make the SDK's credential."""
-    from tencentcloud.common.credential import Credential
+def client_settings(
+    options: ClientOptions, host: str, keys: KeySource
+) -> tuple[SdkCredential, str, ClientProfile]:
+    """Return what any of the SDK's clients is made with: credential, region and profile.
 
-    return Credential(options.secret_id, options.secret_key, options.token)
-
-
-def caller_identity(options: ClientOptions) -> str:
-    """Ask STS, free of charge, whose credentials these are.
-
-    :return: the account's id and the identity's ARN.
-    :raises TencentCloudSDKException: when STS does not know them.
+    :param host: that its calls go to, in place of the options' own.
     """
-    response = _caller_identity(options)
-    return f"account {response.get('AccountId')}, {response.get('Arn')}"
-
-
-def account_id(options: ClientOptions) -> str:
-    """Ask STS, free of charge, for the id of the account that these credentials belong to.
-
-    :raises TencentCloudSDKException: when STS does not know them.
-    """
-    return str(_caller_identity(options)["AccountId"])
-
-
-def _caller_identity(options: ClientOptions) -> dict[str, Any]:
-    from tencentcloud.common.common_client import CommonClient
-
-    # A replaced endpoint is an emulator or a gateway, and serves STS as well.
-    host = options.endpoint or options.site.endpoint.replace(f"{SERVICE}.", "sts.", 1)
-    client = CommonClient("sts", _STS_VERSION, *_settings(options, host))
-    return dict(client.call_json("GetCallerIdentity", {})["Response"])
-
-
-def _settings(options: ClientOptions, host: str) -> tuple[object, str, ClientProfile]:
     from tencentcloud.common.profile.client_profile import ClientProfile
     from tencentcloud.common.profile.http_profile import HttpProfile
 
@@ -77,7 +61,7 @@ def _settings(options: ClientOptions, host: str) -> tuple[object, str, ClientPro
         certification=authorities,
     )
     profile = ClientProfile(httpProfile=http, language=options.site.language)
-    return sdk_credential(options), options.region, profile
+    return SdkCredential(keys), options.region, profile
 
 
 def _keep_debug_out_of_the_log() -> None:

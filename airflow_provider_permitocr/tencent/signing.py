@@ -9,14 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from airflow_provider_permitocr import __version__
 from airflow_provider_permitocr.core.api import ACTION, SERVICE, VERSION
-from airflow_provider_permitocr.tencent.options import ClientOptions
-
-if TYPE_CHECKING:
-    from tencentcloud.common.credential import Credential
+from airflow_provider_permitocr.tencent.options import ClientOptions, Keys
 
 _ALGORITHM: Final = "TC3-HMAC-SHA256"
 #: The service looks for errors in this one only; what follows a semicolon would be signed as well.
@@ -56,13 +53,15 @@ class Signer:
     """Signs calls of MainlandPermitOCR, from any number of threads.
 
     :param options: the host, language and region to sign for.
-    :param credential: one of the SDK's; asked anew for each signature, as temporary ones change.
     :param clock: Unix time in seconds; the service refuses what is five minutes off.
     """
 
-    def __init__(self, options: ClientOptions, credential: Credential, *, clock: Callable[[], float]) -> None:
+    def __init__(self, options: ClientOptions, *, clock: Callable[[], float]) -> None:
+        # Here and not by the first calls: importing the SDK takes longer than the turns between calls, so
+        # they would all go out at once afterwards.
+        import tencentcloud.common.sign  # noqa: F401
+
         self._host = options.host
-        self._credential = credential
         self._clock = clock
         self._fixed = {
             "Content-Type": _CONTENT_TYPE,
@@ -75,19 +74,15 @@ class Signer:
         if options.region:
             self._fixed["X-TC-Region"] = options.region
 
-    def headers(self, payload_hash: str, *, trace_id: str = "") -> dict[str, str]:
+    def headers(self, keys: Keys, payload_hash: str, *, trace_id: str = "") -> dict[str, str]:
         """Return all headers of a request, signed as of now.
 
         :param payload_hash: SHA-256 of the body, in hexadecimal.
         :param trace_id: for ``X-TC-TraceId``, which the SDK sends as well; '' for none.
         """
         timestamp = int(self._clock())
-        # All three at once: temporary credentials may be renewed by another thread in between.
-        secret_id, secret_key, token = self._credential.get_credential_info()
-        headers = self._fixed | {
-            "X-TC-Timestamp": str(timestamp),
-            "Authorization": authorization(secret_id, secret_key, timestamp, payload_hash, host=self._host),
-        }
+        signature = authorization(keys.secret_id, keys.secret_key, timestamp, payload_hash, host=self._host)
+        headers = self._fixed | {"X-TC-Timestamp": str(timestamp), "Authorization": signature}
         if trace_id:
             headers["X-TC-TraceId"] = trace_id
-        return headers | {"X-TC-Token": token} if token else headers
+        return headers | {"X-TC-Token": keys.token} if keys.token else headers

@@ -85,14 +85,14 @@ def _aiohttp(endpoint: str, image: bytes, warm_up: int, calls: int) -> dict[str,
     import hashlib
 
     import aiohttp
-    from tencentcloud.common.credential import Credential
 
     from airflow_provider_permitocr.tencent.body import request_body
     from airflow_provider_permitocr.tencent.signing import Signer
 
     body = bytes(request_body(PermitRequest(CardSide.FRONT, image=image)))
-    signer = Signer(_options(endpoint), Credential(DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY), clock=time.time)
-    headers = signer.headers(hashlib.sha256(body).hexdigest())
+    options = _options(endpoint)
+    signer = Signer(options, clock=time.time)
+    headers = signer.headers(options.keys, hashlib.sha256(body).hexdigest())
 
     async def run() -> dict[str, float]:
         async with aiohttp.ClientSession() as session:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
 from airflow_provider_permitocr.cli.connection_checks import check_connection, read_account
 from airflow_provider_permitocr.cli.findings import Verdict
 from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 
 SetConnection = Callable[..., None]
 Connect = Callable[..., None]
@@ -47,9 +49,14 @@ def test_each_refusal_has_a_remedy_of_its_own(
     set_connection: SetConnection, monkeypatch: pytest.MonkeyPatch, code: str, remedy: str
 ) -> None:
     set_connection("tc", conn_type="tencentcloud", login="AKIDx", password="k")
-    monkeypatch.setattr(MainlandPermitOcrHook, "test_connection", lambda hook: (False, f"{code}: refused"))
+
+    def refuse(client: object, *_: object) -> None:
+        raise TencentCloudSDKException(code, "refused", "request-1")
+
+    monkeypatch.setattr("tencentcloud.common.common_client.CommonClient.call_json", refuse)
     finding = check_connection("tc", ask=True)
-    assert finding.message == f"tc: {code}: refused"
+    assert f"tc: {code}: STS" in finding.message
+    assert "refused" in finding.message
     assert remedy in finding.remedy
     assert bool(finding.remedy) is bool(remedy)
 
@@ -111,5 +118,44 @@ def test_an_account_shows_no_id(set_connection: SetConnection) -> None:
         "tc", conn_type="tencentcloud", login="AKIDx", password="k", extra={"requests_per_slot": 2.5}
     )
     account = read_account("tc")
-    assert (account.secret_id, account.requests_per_slot) == ("AKIDx", 2.5)
+    assert (account.payer, account.requests_per_slot) == ("AKIDx", 2.5)
     assert "AKIDx" not in f"{account}"
+
+
+@pytest.mark.parametrize(
+    ("extra", "payer"),
+    [
+        ({"role_arn": "qcs::cam::uin/100000000001:roleName/reader"}, "100000000001"),
+        ({"account": "100000000002"}, "100000000002"),
+        (
+            {"account": "100000000002", "role_arn": "qcs::cam::uin/100000000001:roleName/reader"},
+            "100000000002",
+        ),
+    ],
+)
+def test_keys_of_one_account_are_taken_together_where_the_connections_tell(
+    set_connection: SetConnection, extra: dict[str, str], payer: str
+) -> None:
+    set_connection("tc", conn_type="tencentcloud", login="AKIDx", password="k", extra=extra)
+    assert read_account("tc").payer == payer
+
+
+def test_a_role_is_assumed_to_check_it(emulator: RunningEmulator, connect_emulator: Connect) -> None:
+    connect_emulator(emulator, extra={"role_arn": "qcs::cam::uin/100000000001:roleName/reader"})
+    finding = check_connection("tencentcloud_default", ask=True)
+    assert finding.verdict is Verdict.OK
+    assert "assumed-role" in finding.message
+
+
+def test_a_role_that_may_not_be_assumed_is_told_with_what_to_do(
+    start_label_emulator: Callable[..., RunningEmulator], connect_emulator: Connect, tmp_path: Path
+) -> None:
+    rule = {"match": {"action": "AssumeRole"}, "effect": {"error": "UnauthorizedOperation"}}
+    faults = tmp_path / "faults.json"
+    faults.write_text(json.dumps({"rules": [rule]}))
+    emulator = start_label_emulator(faults=faults)
+    connect_emulator(emulator, extra={"role_arn": "qcs::cam::uin/100000000001:roleName/reader"})
+    finding = check_connection("tencentcloud_default", ask=True)
+    assert finding.verdict is Verdict.WRONG
+    assert "UnauthorizedOperation" in finding.message
+    assert "sts:AssumeRole" in finding.remedy

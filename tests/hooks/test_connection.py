@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from airflow.sdk import Connection
 
 from airflow_provider_permitocr.core.errors import ConfigurationError
-from airflow_provider_permitocr.hooks.connection import client_options, find_connection, requests_per_slot
+from airflow_provider_permitocr.hooks.connection import (
+    client_options,
+    cos_connection,
+    find_connection,
+    requests_per_slot,
+)
+from airflow_provider_permitocr.tencent.options import Role
 
 
 def connection(**fields: Any) -> Connection:
@@ -53,11 +60,33 @@ def test_empty_fields_of_the_form_count_as_left_out() -> None:
         ({"extra": '{"read_timeout": "soon"}'}, "read_timeout must be a number"),
         ({"extra": '{"read_timeout": 0}'}, "read_timeout"),
         ({"extra": '{"call_timeout": -1}'}, "call_timeout"),
+        ({"extra": '{"role_arn": "reader"}'}, "role_arn must be of the form"),
+        (
+            {"extra": '{"role_arn": "qcs::cam::uin/1:roleName/r", "role_seconds": 1.5}'},
+            "role_seconds must be",
+        ),
+        ({"extra": '{"role_arn": "qcs::cam::uin/1:roleName/r", "role_seconds": 43201}'}, "from 1 to 43200"),
     ],
 )
 def test_a_wrong_field_is_named_with_the_connection(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"'tc': .*{message}"):
         client_options(connection(**fields))
+
+
+def test_a_role_is_read_with_its_defaults() -> None:
+    arn = "qcs::cam::uin/100000000001:roleName/permit-reader"
+    assert client_options(connection()).role is None
+    assert client_options(connection(extra=f'{{"role_arn": "{arn}", "role_seconds": ""}}')).role == Role(arn)
+    extra = f'{{"role_arn": "{arn}", "role_session_name": "nightly", "role_seconds": "900"}}'
+    assert client_options(connection(extra=extra)).role == Role(arn, "nightly", 900)
+
+
+def test_a_role_is_for_calls_and_not_for_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
+    extra = {"role_arn": "qcs::cam::uin/1:roleName/reader", "region": "ap-guangzhou"}
+    fields = {"conn_type": "tencentcloud", "login": "AKIDx", "password": "secret", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_TC", json.dumps(fields))
+    with pytest.raises(ConfigurationError, match=r"'tc': .*storage_conn_id"):
+        cos_connection("tc")
 
 
 @pytest.mark.parametrize("value", ['"many"', "0", "-1"])

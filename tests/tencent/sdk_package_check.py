@@ -14,7 +14,8 @@ from airflow_provider_permitocr.core.api import SITES, CardSide
 from airflow_provider_permitocr.core.models import PermitRequest
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.options import ClientOptions
-from airflow_provider_permitocr.tencent.sdk import caller_identity, ocr_client
+from airflow_provider_permitocr.tencent.sdk import ocr_client
+from airflow_provider_permitocr.tencent.sts import caller_identity, key_source
 
 
 def check(endpoint: str, secret_id: str, secret_key: str, image: bytes) -> dict[str, object]:
@@ -25,18 +26,18 @@ def check(endpoint: str, secret_id: str, secret_key: str, image: bytes) -> dict[
     response = MainlandPermitClient(options).recognize(PermitRequest(CardSide.FRONT, image=image))
     request = MainlandPermitOCRRequest()
     request.ImageBase64 = base64.b64encode(image).decode()
-    typed = ocr_client(options).MainlandPermitOCR(request)
+    typed = ocr_client(options, key_source(options)).MainlandPermitOCR(request)
     return {
         "sdk": tencentcloud.__file__,
         "fields": response.fields,
         "typed_number": typed.Number,
-        "identity": caller_identity(options),
+        "identity": str(caller_identity(options)),
         "sites": {site: _settings(ClientOptions("id", "key", site=SITES[site])) for site in SITES},
     }
 
 
 def _settings(options: ClientOptions) -> list[str]:
-    profile = ocr_client(options).profile
+    profile = ocr_client(options, key_source(options)).profile
     return [profile.httpProfile.scheme, profile.httpProfile.endpoint, profile.language]
 
 

@@ -13,7 +13,8 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.options import ClientOptions
-from airflow_provider_permitocr.tencent.sdk import caller_identity, ocr_client
+from airflow_provider_permitocr.tencent.sdk import ocr_client
+from airflow_provider_permitocr.tencent.sts import caller_identity, key_source
 
 SDK_LOGGER = "tencentcloud_sdk_common"
 
@@ -87,8 +88,9 @@ def test_typed_client_and_sts_are_as_silent(
 
     request = MainlandPermitOCRRequest()
     request.ImageUrl = serve_image(front.image)
-    ocr_client(options_for(emulator)).MainlandPermitOCR(request)
-    caller_identity(options_for(emulator))
+    options = options_for(emulator)
+    ocr_client(options, key_source(options)).MainlandPermitOCR(request)
+    caller_identity(options)
     _assert_silent(everything_logged, private_values(front) | {DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY})
 
 

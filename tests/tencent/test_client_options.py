@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_permitocr.core.api import SITES
-from airflow_provider_permitocr.tencent.options import ClientOptions
+from airflow_provider_permitocr.tencent.options import ClientOptions, Role
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,39 @@ def test_wrong_option_is_refused_with_its_name(changes: dict[str, Any], says: st
         ClientOptions(**given)
     assert "the-secret" not in str(caught.value)
     assert not given["secret_key"] or given["secret_key"].strip() not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "qcs::cam::uin/12345678:role/4611686018427397919",
+        "qcs::cam::uin/12345678:roleName/testRoleName",
+        "qcs::cam::uin/12345678:role/tencentcloudServiceRole/4611686018427397920",
+        "qcs::cam::uin/12345678:role/tencentcloudServiceRoleName/testServiceRoleName",
+    ],
+)
+def test_every_form_of_role_of_the_api_page_is_taken(arn: str) -> None:
+    assert Role(arn).account == "12345678"
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"arn": ""}, "role_arn"),
+        ({"arn": "testRoleName"}, "role_arn"),
+        ({"arn": "qcs::cam::uin/me:roleName/r"}, "role_arn"),
+        ({"arn": "qcs::cam::uin/1:roleName/r\n"}, "role_arn"),
+        ({"session_name": "a"}, "role_session_name"),
+        ({"session_name": "night run"}, "role_session_name"),
+        ({"session_name": "a" * 129}, "role_session_name"),
+        ({"seconds": 0}, "role_seconds"),
+        ({"seconds": 43_201}, "role_seconds"),
+    ],
+    ids=repr,
+)
+def test_a_wrong_role_is_refused_with_the_fields_name(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Role(**({"arn": "qcs::cam::uin/1:roleName/r"} | changes))
 
 
 @pytest.mark.parametrize("endpoint", ["ocr.ap-singapore.tencentcloudapi.com", "127.0.0.1:8443", "gateway"])

@@ -1,18 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 from tencentcloud.ocr.v20181119.models import MainlandPermitOCRRequest
 
 from airflow_provider_permitocr.core.api import SITES
-from airflow_provider_permitocr.emulator.options import DEFAULT_ACCOUNT
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.tencent.options import ClientOptions
-from airflow_provider_permitocr.tencent.sdk import caller_identity, ocr_client
+from airflow_provider_permitocr.tencent.credentials import ConnectionKeys, RoleKeys
+from airflow_provider_permitocr.tencent.options import ClientOptions, Role
+from airflow_provider_permitocr.tencent.sdk import ocr_client
+from airflow_provider_permitocr.tencent.sts import assume_role, key_source
 
 OptionsFor = Callable[..., ClientOptions]
 
@@ -26,7 +25,8 @@ def test_typed_client_calls_the_same_service(
     request = MainlandPermitOCRRequest()
     request.ImageUrl = serve_image(back.image)
     request.CardSide = "BACK"
-    answer = ocr_client(options_for(emulator)).MainlandPermitOCR(request)
+    options = options_for(emulator)
+    answer = ocr_client(options, key_source(options)).MainlandPermitOCR(request)
     infos = back.fields["MainlandTravelPermitBackInfos"]
     assert answer.MainlandTravelPermitBackInfos.IDNumber == infos["IDNumber"]
     assert answer.Type == back.fields["Type"]
@@ -34,38 +34,35 @@ def test_typed_client_calls_the_same_service(
 
 @pytest.mark.parametrize("site", SITES)
 def test_typed_client_goes_to_its_site_in_its_language(site: str) -> None:
-    profile = ocr_client(ClientOptions("AKID", "key", site=SITES[site])).profile
+    options = ClientOptions("AKID", "key", site=SITES[site])
+    profile = ocr_client(options, key_source(options)).profile
     assert profile.httpProfile.scheme == "https"
     assert profile.httpProfile.endpoint == SITES[site].endpoint
     assert profile.language == SITES[site].language
     assert profile.retryer is None
 
 
-def test_identity_is_the_account_that_owns_the_keys(
-    emulator: RunningEmulator, options_for: OptionsFor
-) -> None:
-    identity = caller_identity(options_for(emulator))
-    assert DEFAULT_ACCOUNT in identity
-    assert "qcs::cam::uin/" in identity
-
-
-def test_identity_of_an_unknown_key_says_so(emulator: RunningEmulator, options_for: OptionsFor) -> None:
-    with pytest.raises(TencentCloudSDKException) as caught:
-        caller_identity(options_for(emulator, secret_id="AKIDstranger"))
-    assert caught.value.get_code() == "AuthFailure.SecretIdNotFound"
-
-
-def test_identity_costs_no_call_of_the_api(emulator: RunningEmulator, options_for: OptionsFor) -> None:
-    caller_identity(options_for(emulator))
-    assert emulator.stats()["calls"] == 0
-
-
-def test_identity_is_asked_for_with_the_authorities_of_the_environment(
+def test_typed_client_calls_in_a_role_and_goes_on_when_its_keys_have_ended(
     start_label_emulator: Callable[..., RunningEmulator],
     options_for: OptionsFor,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    serve_image: Callable[[bytes], str],
+    front: Specimen,
 ) -> None:
-    emulator = start_label_emulator(tls=tmp_path)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(emulator.ca_file))
-    assert DEFAULT_ACCOUNT in caller_identity(options_for(emulator, protocol="https"))
+    now = [1_800_000_000.0]
+    emulator = start_label_emulator(clock=lambda: now[0])
+    role = Role("qcs::cam::uin/100000000001:roleName/reader", seconds=60)
+    options = options_for(emulator)
+    keys = RoleKeys(
+        ConnectionKeys(options.keys),
+        lambda base: assume_role(options, role, base, now=lambda: now[0]),
+        clock=lambda: now[0],
+    )
+    client = ocr_client(options, keys)
+    request = MainlandPermitOCRRequest()
+    request.ImageUrl = serve_image(front.image)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tencentcloud.common.abstract_client.time.time", lambda: now[0])
+        for _ in range(3):
+            assert client.MainlandPermitOCR(request).Number == front.fields["Number"]
+            now[0] += 61
+    assert emulator.stats()["by_action"]["AssumeRole"] == 3

@@ -18,7 +18,7 @@ from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 
 from airflow_provider_permitocr.core.api import ACTION, SERVICE, SITES, VERSION, Site
-from airflow_provider_permitocr.tencent.options import ClientOptions
+from airflow_provider_permitocr.tencent.options import ClientOptions, Keys
 from airflow_provider_permitocr.tencent.signing import Signer, authorization
 
 _VISIBLE = st.text(string.ascii_letters + string.digits + string.punctuation, min_size=1, max_size=60)
@@ -41,8 +41,7 @@ def _headers_of_the_sdk(options: ClientOptions, parameters: object, timestamp: i
 
 
 def _signer(options: ClientOptions, timestamp: float) -> Signer:
-    credential = Credential(options.secret_id, options.secret_key, options.token)
-    return Signer(options, credential, clock=lambda: timestamp)
+    return Signer(options, clock=lambda: timestamp)
 
 
 @given(
@@ -68,7 +67,7 @@ def test_every_header_is_what_the_sdk_sends(
     options = ClientOptions(secret_id, secret_key, token, site, endpoint=host, region=region)
     body = json.dumps(parameters).encode()
 
-    ours = _signer(options, timestamp + 0.9).headers(hashlib.sha256(body).hexdigest())
+    ours = _signer(options, timestamp + 0.9).headers(options.keys, hashlib.sha256(body).hexdigest())
 
     theirs = _headers_of_the_sdk(options, parameters, timestamp)
     del theirs["X-TC-RequestClient"], ours["User-Agent"]
@@ -107,20 +106,14 @@ def in_shanghai() -> Iterator[None]:
     ("timestamp", "date"), [(1551139199.999, "2019-02-25"), (1551139200.0, "2019-02-26")]
 )
 def test_the_date_is_that_of_the_timestamp_in_utc(in_shanghai: None, timestamp: float, date: str) -> None:
-    headers = _signer(ClientOptions("AKID", "key"), timestamp).headers("0" * 64)
+    headers = _signer(ClientOptions("AKID", "key"), timestamp).headers(Keys("AKID", "key"), "0" * 64)
     assert headers["X-TC-Timestamp"] == str(int(timestamp))
     assert f"/{date}/ocr/" in headers["Authorization"]
 
 
-def test_credentials_that_are_renewed_are_used_from_the_next_signature_on() -> None:
-    renewed = iter([("AKIDfirst", "key", "token 1"), ("AKIDsecond", "key", "token 2")])
-
-    class Renewing:
-        def get_credential_info(self) -> tuple[str, str, str]:
-            return next(renewed)
-
-    signer = Signer(ClientOptions("AKID", "key"), Renewing(), clock=lambda: 0.0)
-    for name, token in (("AKIDfirst", "token 1"), ("AKIDsecond", "token 2")):
-        headers = signer.headers("0" * 64)
-        assert f"Credential={name}/" in headers["Authorization"]
-        assert headers["X-TC-Token"] == token
+@pytest.mark.parametrize("token", [None, "session-token"])
+def test_each_signature_is_made_with_the_keys_that_it_is_given(token: str | None) -> None:
+    signer = Signer(ClientOptions("AKIDold", "key"), clock=lambda: 0.0)
+    headers = signer.headers(Keys("AKIDnew", "key", token), "0" * 64)
+    assert "Credential=AKIDnew/" in headers["Authorization"]
+    assert headers.get("X-TC-Token") == token

@@ -1,0 +1,233 @@
+"""Where the keys come from that calls are signed with, and how others take their place during a run."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from airflow_provider_permitocr.core.errors import CallError, ConfigurationError, Decision
+from airflow_provider_permitocr.tencent.options import Keys
+
+#: What the service answers where the keys, or what was signed with them, are not good any more: temporary
+#: ones that have ended, others that were replaced in the console.
+_REFUSED_KEYS: Final = frozenset(
+    {
+        "AuthFailure.InvalidSecretId",
+        "AuthFailure.SecretIdNotFound",
+        "AuthFailure.SignatureExpire",
+        "AuthFailure.SignatureFailure",
+        "AuthFailure.TokenFailure",
+    }
+)
+#: Whoever needs keys within this many seconds after others could not be had is told so without asking again:
+#: many threads find out at once.
+_HOLD_OFF_SECONDS: Final = 0.5
+#: The part of their lifetime after which keys are renewed, while they are still good for others.
+_RENEWED_AFTER: Final = 0.75
+#: The part of it, and the seconds at most, that a call may take to arrive after it was signed.
+_ON_THE_WAY: Final = (0.05, 5.0)
+
+
+class KeySource(Protocol):
+    """Gives keys to any number of threads."""
+
+    def current(self) -> Keys:
+        """Return the keys to sign with now.
+
+        :raises CallError: when none can be had; its decision tells whether that may pass.
+        """
+
+    def renew(self, refused: Keys) -> bool:
+        """Look for others in place of keys that the service refused.
+
+        :return: whether others are to be had from now on.
+        :raises CallError: when the search itself failed.
+        """
+
+
+@dataclass(frozen=True)
+class IssuedKeys:
+    """Temporary keys, as STS issues them.
+
+    :param seconds: how long they are good for, from before they were asked for.
+    """
+
+    keys: Keys
+    seconds: float
+
+
+def after_refusal(error: CallError, source: KeySource, refused: Keys) -> CallError:
+    """Have keys renewed if it was them that a call was refused for.
+
+    :param refused: what the call was signed with.
+    :return: the error, which has the call repeated where there are other keys now.
+    :raises CallError: when the search for others failed.
+    """
+    if error.code in _REFUSED_KEYS and source.renew(refused):
+        error.decision = Decision.REPAIR
+    return error
+
+
+class ConnectionKeys:
+    """Keys as somebody filled them in, who may replace them while a run goes on.
+
+    They are looked up again only after the service has refused them, once for all threads that met that.
+
+    :param look_up: reads them anew; None: they are as they are.
+    :param clock: seconds, of any beginning.
+    """
+
+    def __init__(
+        self,
+        keys: Keys,
+        look_up: Callable[[], Keys] | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._keys = keys
+        self._look_up = look_up
+        self._clock = clock
+        self._looking = threading.Lock()
+        self._looked_at = -math.inf
+
+    def current(self) -> Keys:
+        """Return the keys to sign with now."""
+        return self._keys
+
+    def renew(self, refused: Keys) -> bool:
+        """Look the keys up, unless that was done since, or a moment ago.
+
+        :raises CallError: for good, when there is no such connection any more; else one that may pass.
+        """
+        with self._looking:
+            if self._keys != refused:
+                return True
+            if self._look_up is None or self._clock() - self._looked_at < _HOLD_OFF_SECONDS:
+                return False
+            try:
+                self._keys = _looked_up(self._look_up)
+            finally:
+                self._looked_at = self._clock()
+            return self._keys != refused
+
+
+def _looked_up(look_up: Callable[[], Keys]) -> Keys:
+    code = "ClientKeysUnavailable"
+    try:
+        return look_up()
+    except ConfigurationError as error:
+        raise CallError(code, str(error), Decision.ACCOUNT, billed=False) from None
+    except Exception as error:  # noqa: BLE001  whatever the place that secrets are kept in raises
+        # Its words may quote what it found.
+        message = f"the service refused the keys, and looking them up anew failed ({type(error).__name__})"
+        raise CallError(code, message, Decision.RETRY, billed=False) from None
+
+
+@dataclass(frozen=True)
+class _Held:
+    keys: Keys
+    renew_at: float
+    ends_at: float
+
+
+class RoleKeys:
+    """Temporary keys of a role, renewed by one of the threads before they end.
+
+    That one asks while the others go on with the old ones. Only where there are none any more, all wait.
+
+    :param base: the keys to assume the role with.
+    :param assume: asks for temporary keys; raises ``CallError``.
+    :param tell: gets new keys before they are used, to keep them out of logs.
+    :param clock: seconds, of any beginning.
+    """
+
+    def __init__(
+        self,
+        base: KeySource,
+        assume: Callable[[Keys], IssuedKeys],
+        *,
+        tell: Callable[[Keys], object] = lambda _keys: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._base = base
+        self._assume = assume
+        self._tell = tell
+        self._clock = clock
+        self._held: _Held | None = None
+        self._renewing = threading.Lock()
+        self._fault: CallError | None = None
+        self._fault_at = -math.inf
+
+    def current(self) -> Keys:
+        """Return the keys to sign with now, after asking for others where it is time to.
+
+        :raises CallError: when there are none that are still good, and others cannot be had.
+        """
+        held, now = self._held, self._clock()
+        if held is None or now >= held.ends_at:
+            with self._renewing:
+                return self._renewed(held)
+        if now >= held.renew_at and self._renewing.acquire(blocking=False):
+            try:
+                return self._renewed(held)
+            except CallError:
+                # No fault yet: these are good for a while, in which it is tried again.
+                pause = max(_HOLD_OFF_SECONDS, (held.ends_at - now) / 4)
+                self._held = replace(held, renew_at=self._clock() + pause)
+            finally:
+                self._renewing.release()
+        return held.keys
+
+    def renew(self, refused: Keys) -> bool:
+        """Give up the keys that were refused, so that the next call asks for others."""
+        with self._renewing:
+            if self._held is not None and self._held.keys == refused:
+                self._held = None
+        return True
+
+    def _renewed(self, old: _Held | None) -> Keys:
+        """Return others than ``old``; another thread may have asked for them meanwhile."""
+        if self._held is not None and self._held is not old:
+            return self._held.keys
+        asked_at = self._clock()
+        if self._fault is not None and asked_at - self._fault_at < _HOLD_OFF_SECONDS:
+            raise _copy(self._fault)
+        try:
+            issued = self._issued()
+        except CallError as error:
+            self._fault, self._fault_at = _copy(error), self._clock()
+            raise
+        self._tell(issued.keys)
+        part, most = _ON_THE_WAY
+        self._held = _Held(
+            issued.keys,
+            renew_at=asked_at + issued.seconds * _RENEWED_AFTER,
+            ends_at=asked_at + issued.seconds - min(most, issued.seconds * part),
+        )
+        return issued.keys
+
+    def _issued(self) -> IssuedKeys:
+        base = self._base.current()
+        try:
+            return self._assume(base)
+        except CallError as error:
+            if after_refusal(error, self._base, base).decision is not Decision.REPAIR:
+                raise
+        return self._assume(self._base.current())
+
+
+def _copy(error: CallError) -> CallError:
+    """Return an equal error without a traceback, which would keep the image of the thread that met it."""
+    return CallError(
+        error.code,
+        error.message,
+        error.decision,
+        error.request_id,
+        billed=error.billed,
+        retry_after=error.retry_after,
+        advice=error.advice,
+    )

@@ -1,0 +1,172 @@
+"""The service STS: whose keys these are, and temporary keys of a role. Neither costs anything.
+
+API pages: GetCallerIdentity (cloud.tencent.com/document/api/1312/66098) and AssumeRole
+(cloud.tencent.com/document/api/1312/48197), version 2018-08-13.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
+
+from airflow_provider_permitocr.core.api import SERVICE
+from airflow_provider_permitocr.core.errors import CallError, Decision
+from airflow_provider_permitocr.tencent.credentials import (
+    ConnectionKeys,
+    IssuedKeys,
+    KeySource,
+    RoleKeys,
+)
+from airflow_provider_permitocr.tencent.decisions import decide
+from airflow_provider_permitocr.tencent.options import ClientOptions, Keys, Role
+from airflow_provider_permitocr.tencent.sdk import client_settings
+
+_VERSION: Final = "2018-08-13"
+#: STS wants to be told a region; which one makes no difference.
+_REGION: Final = "ap-guangzhou"
+#: Its answers are small, and a run may be waiting for them.
+_LONGEST_READ: Final = 10.0
+#: Named like a wrong parameter; STS means too many questions.
+_TOO_MANY: Final = "InvalidParameter.OverLimit"
+_PASSING: Final = (Decision.RETRY, Decision.THROTTLE)
+#: Refusals to give out keys by their beginnings, the narrower before the wider.
+_ADVICE: Final = {
+    "AuthFailure.SignatureExpire": "Set this machine's clock right",
+    "AuthFailure.TokenFailure": (
+        "Temporary keys have ended: put new ones into SecretId, SecretKey and token of the connection"
+    ),
+    "AuthFailure": "Correct SecretId, SecretKey and site of the connection",
+    "InvalidParameter.OverTimeError": (
+        "Lower role_seconds on the connection, or raise the role's longest session in the console, under"
+        " Access Management > Roles"
+    ),
+    "ResourceNotFound": (
+        "Correct role_arn on the connection; the console shows it under Access Management > Roles"
+    ),
+    "InvalidParameter": "Correct role_arn, role_session_name or role_seconds on the connection",
+    "": (
+        "In the console, under Access Management, let the connection's user call sts:AssumeRole, and name it"
+        " as a carrier of the role"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who some keys belong to.
+
+    :param account: id of the account that pays.
+    :param arn: of the user or the role.
+    """
+
+    account: str
+    arn: str
+
+    def __str__(self) -> str:
+        return f"account {self.account}, {self.arn}"
+
+
+def key_source(
+    options: ClientOptions,
+    look_up: Callable[[], Keys] | None = None,
+    *,
+    tell: Callable[[Keys], object] = lambda _keys: None,
+) -> KeySource:
+    """Return where calls get their keys: the connection's own, or a role's. Nothing is asked for yet.
+
+    :param look_up: reads the connection's keys anew, which may have been replaced; None: they are not.
+    :param tell: gets keys that STS issued before they are used.
+    """
+    base = ConnectionKeys(options.keys, look_up)
+    return RoleKeys(base, partial(assume_role, options, options.role), tell=tell) if options.role else base
+
+
+def assume_role(
+    options: ClientOptions, role: Role, keys: Keys, *, now: Callable[[], float] = time.time
+) -> IssuedKeys:
+    """Ask for temporary keys of a role.
+
+    :param keys: of a user, or role, that may assume it.
+    :param now: Unix time in seconds.
+    :raises CallError: that may pass when STS could not be asked, and for good, with advice, when it refused.
+    """
+    asked_at = now()
+    parameters = {"RoleArn": role.arn, "RoleSessionName": role.session_name, "DurationSeconds": role.seconds}
+    response = _ask(options, ConnectionKeys(keys), "AssumeRole", parameters)
+    try:
+        issued = response["Credentials"]
+        keys = Keys(issued["TmpSecretId"], issued["TmpSecretKey"], issued["Token"])
+        seconds = min(role.seconds, float(response["ExpiredTime"]) - asked_at)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _malformed(type(error).__name__) from None
+    # Clocks differ, by five minutes before signatures are refused; then only what was asked for is known.
+    return IssuedKeys(keys, seconds if seconds > 0 else role.seconds)
+
+
+def caller_identity(options: ClientOptions, keys: KeySource | None = None) -> Identity:
+    """Ask whose keys these are.
+
+    :param keys: by default those of ``options``.
+    :raises CallError: that may pass when STS could not be asked, and for good, with advice, when it refused.
+    """
+    response = _ask(options, keys or key_source(options), "GetCallerIdentity", {})
+    try:
+        return Identity(str(response["AccountId"]), str(response["Arn"]))
+    except KeyError as error:
+        raise _malformed(type(error).__name__) from None
+
+
+def _ask(options: ClientOptions, keys: KeySource, action: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    import requests
+    from tencentcloud.common.common_client import CommonClient
+    from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
+
+    # A replaced endpoint is an emulator or a gateway, and serves STS as well.
+    host = options.endpoint or options.site.endpoint.replace(f"{SERVICE}.", "sts.", 1)
+    options = replace(
+        options,
+        region=options.region or _REGION,
+        read_timeout=min(options.read_timeout, _LONGEST_READ),
+    )
+    credential, region, profile = client_settings(options, host, keys)
+    client = CommonClient("sts", _VERSION, credential, region, profile)
+    try:
+        response = client.call_json(action, parameters)["Response"]
+    except TencentCloudSDKException as error:
+        raise _error(error, has_secret_proxy="@" in (profile.httpProfile.proxy or "")) from None
+    except requests.RequestException as error:
+        raise _passing("ClientNetworkError", f"the answer broke off ({type(error).__name__})") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise _malformed(type(error).__name__) from None
+    if not isinstance(response, dict):
+        raise _malformed("no Response object")
+    return response
+
+
+def _error(error: Any, *, has_secret_proxy: bool) -> CallError:
+    code, message = str(error.get_code()), str(error.get_message())
+    if code.startswith("Client") or code == "ServerNetworkError":
+        # The words of a library that could not make sense of the proxy's URL would have its password.
+        return _passing(code, "the service could not be reached" if has_secret_proxy else message)
+    if code == _TOO_MANY or decide(code) in _PASSING:
+        return _passing(code, message, error.get_request_id())
+    advice = next(text for beginning, text in _ADVICE.items() if code.startswith(beginning))
+    return CallError(
+        code,
+        f"STS refused: {message}",
+        Decision.ACCOUNT,
+        str(error.get_request_id() or ""),
+        billed=False,
+        advice=advice,
+    )
+
+
+def _passing(code: str, message: str, request_id: str | None = None) -> CallError:
+    return CallError(code, f"STS: {message}", Decision.RETRY, request_id or "", billed=False)
+
+
+def _malformed(reason: str) -> CallError:
+    return _passing("ClientMalformedAnswer", f"the answer is not what the API documents ({reason})")

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from airflow_provider_permitocr.core.errors import AccountError, PermitOcrError
+from airflow_provider_permitocr.emulator.options import DEFAULT_ACCOUNT
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+
+Connect = Callable[..., None]
+
+ROLE = f"qcs::cam::uin/{DEFAULT_ACCOUNT}:roleName/permit-reader"
+
+
+def test_the_account_of_the_connection_goes_before_what_sts_says(
+    emulator: RunningEmulator, connect_emulator: Connect
+) -> None:
+    connect_emulator(emulator, extra={"account": 100000000099})
+    assert MainlandPermitOcrHook().account() == "100000000099"
+    assert emulator.stats()["by_action"] == {}
+
+
+@pytest.mark.parametrize("extra", [{}, {"account": " "}, {"role_arn": ROLE}])
+def test_without_it_sts_tells_the_account(
+    emulator: RunningEmulator, connect_emulator: Connect, extra: dict[str, str]
+) -> None:
+    connect_emulator(emulator, extra=extra)
+    assert MainlandPermitOcrHook().account() == DEFAULT_ACCOUNT
+    assert emulator.stats()["calls"] == 0
+
+
+def test_an_sts_that_cannot_be_asked_may_be_asked_later(
+    emulator: RunningEmulator, connect_emulator: Connect
+) -> None:
+    connect_emulator(emulator, port=1)
+    with pytest.raises(PermitOcrError, match=r"'tencentcloud_default'.*field account") as caught:
+        MainlandPermitOcrHook().account()
+    assert not isinstance(caught.value, AccountError)
+
+
+def test_keys_that_sts_refuses_are_the_accounts_fault(
+    emulator: RunningEmulator, connect_emulator: Connect
+) -> None:
+    connect_emulator(emulator, password="wrong-word")
+    with pytest.raises(AccountError, match=r"SignatureFailure.*Correct SecretId") as caught:
+        MainlandPermitOcrHook().account()
+    assert "wrong-word" not in str(caught.value)
+
+
+def test_the_test_button_tries_the_role(emulator: RunningEmulator, connect_emulator: Connect) -> None:
+    connect_emulator(emulator, extra={"role_arn": ROLE, "role_session_name": "button"})
+    works, message = MainlandPermitOcrHook().test_connection()
+    assert works
+    assert "assumed-role" in message
+
+
+@pytest.mark.parametrize(
+    ("extra", "says"),
+    [
+        ({"role_arn": "permit-reader"}, "role_arn must be of the form"),
+        ({"role_arn": ROLE, "role_seconds": 2.5}, "role_seconds must be a whole number"),
+    ],
+)
+def test_the_test_button_tells_what_is_wrong_with_the_role(
+    emulator: RunningEmulator, connect_emulator: Connect, extra: dict[str, object], says: str
+) -> None:
+    connect_emulator(emulator, extra=extra)
+    works, message = MainlandPermitOcrHook().test_connection()
+    assert not works
+    assert says in message
+
+
+def test_the_button_the_account_and_the_calls_share_the_keys_of_a_role(
+    emulator: RunningEmulator, connect_emulator: Connect, front: Specimen
+) -> None:
+    connect_emulator(emulator, extra={"role_arn": ROLE})
+    hook = MainlandPermitOcrHook(max_per_second=100)
+    hook.test_connection()
+    hook.account()
+    for _ in range(3):
+        assert hook.recognize(front.image)["status"] == "recognized"
+    assert emulator.stats()["by_action"]["AssumeRole"] == 1
+
+
+def test_keys_that_sts_issued_are_masked_in_logs(
+    emulator: RunningEmulator, connect_emulator: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masked: list[str | None] = []
+    monkeypatch.setattr("airflow.sdk.log.mask_secret", lambda secret, name=None: masked.append(secret))
+    connect_emulator(emulator, extra={"role_arn": ROLE})
+    keys = MainlandPermitOcrHook()._keys.current()
+    assert masked[-2:] == [keys.secret_key, keys.token]

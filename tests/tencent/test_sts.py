@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_permitocr.core.api import SITES
+from airflow_provider_permitocr.core.errors import CallError, Decision
+from airflow_provider_permitocr.emulator.options import DEFAULT_ACCOUNT
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.tencent.credentials import ConnectionKeys, IssuedKeys
+from airflow_provider_permitocr.tencent.options import ClientOptions, Keys, Role
+from airflow_provider_permitocr.tencent.sts import assume_role, caller_identity, key_source
+from tests.net.raw_server import Connection, RawServer
+
+OptionsFor = Callable[..., ClientOptions]
+
+ARN = f"qcs::cam::uin/{DEFAULT_ACCOUNT}:roleName/permit-reader"
+
+
+def http(body: bytes) -> bytes:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def assumed(options: ClientOptions, **role: Any) -> IssuedKeys:
+    return assume_role(options, Role(ARN, **role), options.keys)
+
+
+def test_identity_is_the_account_that_owns_the_keys(
+    emulator: RunningEmulator, options_for: OptionsFor
+) -> None:
+    identity = caller_identity(options_for(emulator))
+    assert identity.account == DEFAULT_ACCOUNT
+    assert f"{identity}" == f"account {DEFAULT_ACCOUNT}, {identity.arn}"
+    assert "qcs::cam::uin/" in identity.arn
+
+
+def test_identity_costs_no_call_of_the_api(emulator: RunningEmulator, options_for: OptionsFor) -> None:
+    caller_identity(options_for(emulator, role=Role(ARN)))
+    assert emulator.stats()["calls"] == 0
+
+
+def test_identity_is_asked_for_with_the_authorities_of_the_environment(
+    start_label_emulator: Callable[..., RunningEmulator],
+    options_for: OptionsFor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    emulator = start_label_emulator(tls=tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(emulator.ca_file))
+    assert caller_identity(options_for(emulator, protocol="https")).account == DEFAULT_ACCOUNT
+
+
+def test_in_a_role_the_identity_is_the_roles(emulator: RunningEmulator, options_for: OptionsFor) -> None:
+    assert "assumed-role" in caller_identity(options_for(emulator, role=Role(ARN))).arn
+
+
+def test_keys_of_a_role_are_issued_for_as_long_as_was_asked_for(
+    emulator: RunningEmulator, options_for: OptionsFor
+) -> None:
+    options = options_for(emulator)
+    issued = assumed(options, seconds=900)
+    assert 898 <= issued.seconds <= 900
+    assert issued.keys.token
+    identity = caller_identity(options, ConnectionKeys(issued.keys))
+    assert (identity.account, "assumed-role" in identity.arn) == (DEFAULT_ACCOUNT, True)
+
+
+@pytest.mark.parametrize("ahead", [-240, 240])
+def test_a_clock_that_is_off_does_not_keep_ended_keys(
+    emulator: RunningEmulator, options_for: OptionsFor, ahead: float
+) -> None:
+    options = options_for(emulator)
+    wall_clock = emulator_time(emulator, options) + ahead
+    for seconds in (30, 7200):
+        issued = assume_role(options, Role(ARN, seconds=seconds), options.keys, now=lambda: wall_clock)
+        assert 0 < issued.seconds <= seconds
+
+
+def emulator_time(emulator: RunningEmulator, options: ClientOptions) -> float:
+    caller_identity(options)
+    return emulator.records()[-1].time
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("AuthFailure.SecretIdNotFound", "Correct SecretId"),
+        ("AuthFailure.TokenFailure", "Temporary keys have ended"),
+        ("AuthFailure.SignatureExpire", "clock"),
+        ("AuthFailure.UnauthorizedOperation", "Correct SecretId"),
+        ("InvalidParameter.OverTimeError", "role_seconds"),
+        ("InvalidParameter.ParamError", "role_arn"),
+        ("ResourceNotFound.RoleNotFound", "role_arn"),
+        ("UnauthorizedOperation", "sts:AssumeRole"),
+        ("SomethingNew", "sts:AssumeRole"),
+    ],
+)
+def test_a_refusal_of_sts_is_the_accounts_fault_with_advice(
+    emulator_answering: Callable[[str], RunningEmulator], options_for: OptionsFor, code: str, advice: str
+) -> None:
+    with pytest.raises(CallError, match="STS refused") as caught:
+        assumed(options_for(emulator_answering(code)))
+    assert (caught.value.code, caught.value.decision, caught.value.billed) == (code, Decision.ACCOUNT, False)
+    assert advice in caught.value.advice
+    assert caught.value.request_id
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "InternalError.DbError",
+        "InvalidParameter.OverLimit",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+    ],
+)
+def test_what_may_pass_is_to_be_tried_again(
+    emulator_answering: Callable[[str], RunningEmulator], options_for: OptionsFor, code: str
+) -> None:
+    with pytest.raises(CallError, match="STS") as caught:
+        assumed(options_for(emulator_answering(code)))
+    assert (caught.value.code, caught.value.decision) == (code, Decision.RETRY)
+
+
+@pytest.fixture
+def emulator_answering(
+    start_label_emulator: Callable[..., RunningEmulator], tmp_path: Path
+) -> Callable[[str], RunningEmulator]:
+    """Start an emulator that refuses to let anyone assume a role with this code."""
+
+    def start(code: str) -> RunningEmulator:
+        rule = {"match": {"action": "AssumeRole"}, "effect": {"error": code}}
+        faults = tmp_path / "faults.json"
+        faults.write_text(json.dumps({"rules": [rule]}))
+        return start_label_emulator(faults=faults)
+
+    return start
+
+
+def test_an_sts_that_cannot_be_reached_is_to_be_tried_again() -> None:
+    with pytest.raises(CallError, match="ClientNetworkError: STS") as caught:
+        assumed(ClientOptions("AKID", "key", endpoint="127.0.0.1:1", protocol="http"))
+    assert caught.value.decision is Decision.RETRY
+
+
+def test_the_password_of_a_proxy_is_left_out() -> None:
+    proxy = "http://me:secret-word@127.0.0.1:1"
+    options = ClientOptions("AKID", "key", endpoint="sts.test", protocol="http", proxy=proxy)
+    with pytest.raises(CallError) as caught:
+        caller_identity(options)
+    assert "secret-word" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"{}",
+        b'{"Response": []}',
+        b'{"Response": {"RequestId": "r"}}',
+        b'{"Response": {"Credentials": {"Token": "t", "TmpSecretId": "i", "TmpSecretKey": "secret-word "},'
+        b' "ExpiredTime": 1}}',
+        b'{"Response": {"Credentials": {"Token": "t", "TmpSecretId": "i", "TmpSecretKey": "secret-word"},'
+        b' "ExpiredTime": "soon"}}',
+    ],
+)
+def test_what_is_no_answer_of_sts_is_to_be_tried_again_and_not_quoted(
+    raw_server: Callable[..., RawServer],
+    answering: Callable[..., Callable[[Connection], None]],
+    body: bytes,
+) -> None:
+    server = raw_server(answering(http(body)))
+    with pytest.raises(CallError) as caught:
+        assumed(ClientOptions("AKID", "key", endpoint=server.endpoint, protocol="http"))
+    assert caught.value.decision is Decision.RETRY
+    assert "secret-word" not in str(caught.value)
+
+
+def test_an_answer_that_breaks_off_is_to_be_tried_again(
+    raw_server: Callable[..., RawServer], answering: Callable[..., Callable[[Connection], None]]
+) -> None:
+    server = raw_server(answering(http(b'{"Response": {}}')[:-4]))
+    options = ClientOptions("AKID", "key", endpoint=server.endpoint, protocol="http", read_timeout=0.3)
+    with pytest.raises(CallError) as caught:
+        assumed(options)
+    assert caught.value.decision is Decision.RETRY
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_sts_is_asked_at_the_site_of_the_account(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def record(client: Any, *_: object, **__: object) -> Any:
+        asked.append((client.profile.httpProfile.endpoint, client.region))
+        return {"Response": {"AccountId": 1, "Arn": "a"}}
+
+    monkeypatch.setattr("tencentcloud.common.common_client.CommonClient.call_json", record)
+    caller_identity(ClientOptions("AKID", "key", site=SITES[site]))
+    domain = {"intl": "intl.tencentcloudapi.com", "mainland": "tencentcloudapi.com"}[site]
+    # The API pages call the region required, for all that it makes no difference.
+    assert asked == [(f"sts.{domain}", "ap-guangzhou")]
+
+
+def test_no_secret_shows_in_what_is_passed_around(emulator: RunningEmulator, options_for: OptionsFor) -> None:
+    issued = assumed(options_for(emulator))
+    shown = f"{issued!r} {issued.keys!r} {key_source(options_for(emulator, role=Role(ARN)))!r}"
+    assert issued.keys.secret_key not in shown
+    assert str(issued.keys.token) not in shown
+    assert Keys("AKID", "secret-word", "a-token").__repr__() == "Keys(secret_id='AKID')"
