@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -20,7 +19,7 @@ from airflow_provider_permitocr.core.options import RunOptions
 from airflow_provider_permitocr.core.ports import Ports
 from airflow_provider_permitocr.core.progress import Log, Progress
 from airflow_provider_permitocr.core.recognize import Recognizer
-from airflow_provider_permitocr.core.selection import needs_recognition, tries_before
+from airflow_provider_permitocr.core.selection import wanted_rows
 from airflow_provider_permitocr.core.spending import AtCap
 from airflow_provider_permitocr.core.stream import completed
 
@@ -161,25 +160,13 @@ class Pipeline:
         return left
 
     def _wanted_rows(self, skip: Callable[[int], None]) -> Iterator[ImageRow | None]:
-        for page in self._source.pages():
-            if self._stop.is_set():
-                return
-            previous = self._target.previous([listed.row_key for listed in page])
-            tries = {
-                listed.row_key: tries_before(listed, previous.get(listed.row_key))
-                for listed in page
-                if needs_recognition(listed, previous.get(listed.row_key))
-            }
-            skip(len(page) - len(tries))
-            if tries:
-                self._loader.import_frame()
-            for row in self._source.images([listed for listed in page if listed.row_key in tries]):
-                if self._is_capped:
-                    return
-                yield replace(row, tries=tries.pop(row.row_key))
-            skip(len(tries))  # no longer in the list
-            # Pages of settled rows may follow for long, and answers should not wait for their end.
-            yield None
+        return wanted_rows(
+            self._source,
+            self._target,
+            is_over=lambda: self._stop.is_set() or self._is_capped,
+            skip=skip,
+            before_images=self._loader.import_frame,
+        )
 
     def _skip(self, rows: int) -> None:
         self._skipped += rows

@@ -70,7 +70,27 @@ class PermitClient(Protocol):
         ...
 
 
-class ResultTarget(Protocol):
+class KnownResults(Protocol):
+    """What a result says already."""
+
+    def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
+        """Return what is already known of these rows."""
+        ...
+
+
+class ReadOnlyResults(KnownResults, Protocol):
+    """A result that is looked at and not written."""
+
+    def look(self, columns: Sequence[Column]) -> None:
+        """Make sure, without changing anything, that a run can write it; one that is missing is empty.
+
+        :param columns: of the result.
+        :raises TargetError: naming what to change.
+        """
+        ...
+
+
+class ResultTarget(KnownResults, Protocol):
     """The result table."""
 
     def prepare(self, columns: Sequence[Column]) -> None:
@@ -79,10 +99,6 @@ class ResultTarget(Protocol):
         :param columns: of the result.
         :raises TargetError: naming what to change.
         """
-        ...
-
-    def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
-        """Return what is already known of these rows."""
         ...
 
     def write(self, frame: pd.DataFrame) -> Mapping[int, str]:

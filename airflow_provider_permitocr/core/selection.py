@@ -2,7 +2,63 @@
 
 from __future__ import annotations
 
-from airflow_provider_permitocr.core.models import ListedImage, Previous, Status
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from airflow_provider_permitocr.core.models import ImageRow, ListedImage, Previous, Status
+from airflow_provider_permitocr.core.ports import ImageSource, KnownResults
+
+
+def wanted_rows(
+    source: ImageSource,
+    results: KnownResults,
+    *,
+    is_over: Callable[[], bool],
+    skip: Callable[[int], None],
+    before_images: Callable[[], object] = lambda: None,
+) -> Iterator[ImageRow | None]:
+    """Stream the rows that need a call, with their images; a None says that the next may take a while.
+
+    :param is_over: tells that no further row is wanted.
+    :param skip: is told how many rows are left out, as it goes.
+    :param before_images: called before the first image of a page is fetched.
+    """
+    for wanted in wanted_pages(source, results, is_over=is_over, skip=skip):
+        if wanted:
+            before_images()
+        tries = {listed.row_key: number for listed, number in wanted.items()}
+        for row in source.images(list(wanted)):
+            if is_over():
+                return
+            yield replace(row, tries=tries.pop(row.row_key))
+        skip(len(tries))  # no longer in the list
+        # Pages of settled rows may follow for long, and answers should not wait for their end.
+        yield None
+
+
+def wanted_pages(
+    source: ImageSource,
+    results: KnownResults,
+    *,
+    is_over: Callable[[], bool],
+    skip: Callable[[int], None],
+) -> Iterator[Mapping[ListedImage, int]]:
+    """Stream the rows that need a call without their images, with the number of runs that have tried them.
+
+    :param is_over: tells that no further page is wanted.
+    :param skip: is told how many rows are left out, as it goes.
+    """
+    for page in source.pages():
+        if is_over():
+            return
+        previous = results.previous([listed.row_key for listed in page])
+        wanted = {
+            listed: tries_before(listed, previous.get(listed.row_key))
+            for listed in page
+            if needs_recognition(listed, previous.get(listed.row_key))
+        }
+        skip(len(page) - len(wanted))
+        yield wanted
 
 
 def needs_recognition(listed: ListedImage, previous: Previous | None) -> bool:
