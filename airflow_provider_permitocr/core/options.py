@@ -83,16 +83,22 @@ class Batch:
 
     :param rows: rows per commit.
     :param seconds: longest time that an answer waits for its commit.
+    :param patience_seconds: how long to wait for a database that is busy, restarts or is away.
     """
 
     rows: int = 50
     seconds: float = 5.0
+    patience_seconds: float = 120.0
 
     def __post_init__(self) -> None:
         if self.rows < 1:
             raise ValueError(f"batch rows must be at least 1, not {self.rows!r}")
         if not self.seconds > 0:
             raise ValueError(f"batch seconds must be above 0, not {self.seconds!r}")
+        if not 0 <= self.patience_seconds <= _DAY:
+            raise ValueError(
+                f"batch patience_seconds must be from 0 to a day ({_DAY}), not {self.patience_seconds!r}"
+            )
 
 
 @dataclass(frozen=True)

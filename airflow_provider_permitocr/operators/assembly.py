@@ -17,6 +17,7 @@ from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitO
 from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
 from airflow_provider_permitocr.operators.result_targets import result_target
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.patience import Patience
 from airflow_provider_permitocr.sql.tables import ResultTable
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def open_pipeline(
         spending=operator.spending,
         reuse_same_image=operator.reuse_same_image,
     )
+    patience = Patience(operator.batch.patience_seconds, stop)
     with closing(hook), hook.client() as client, SqlEngines() as engines:
         ports = Ports(
             source=SqlImageSource(
@@ -72,6 +74,7 @@ def open_pipeline(
                 operator.source,
                 shard=shard,
                 settled_in=_in_one_database(operator),
+                patience=patience,
             ),
             image_loader=hook.image_loader(),
             client=client,
@@ -83,6 +86,7 @@ def open_pipeline(
                 shard=shard,
                 run_id=identity.run_id,
                 stop=stop,
+                patience=patience,
             ),
             ledger=_ledger(operator, hook, engines, identity, stop),
             same_images=same_images(operator, engines, stop),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.core.shard import Shard
     from airflow_provider_permitocr.files.store import StoredFile
     from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
+    from airflow_provider_permitocr.sql.patience import Patience
     from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
 
 
@@ -25,12 +26,14 @@ def result_target(
     shard: Shard | None,
     run_id: str,
     stop: threading.Event,
+    patience: Patience,
 ) -> ResultTarget:
     """Return what the pipeline writes to; nothing is written yet.
 
     :param export: the file beside a table, if any.
     :param run_id: the same for all tries of a run.
     :param stop: ends an export early.
+    :param patience: how long to wait for the databases.
     :raises ConfigurationError: when a connection or a file system is missing.
     """
     if isinstance(target, ResultFile):
@@ -40,7 +43,7 @@ def result_target(
     from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 
     engine = engines.of(target.conn_id)
-    table = SqlResultTarget(engine, target)
+    table = SqlResultTarget(engine, target, patience=patience)
     if export is None:
         return table
     from airflow_provider_permitocr.core.export import ExportedTarget
@@ -51,8 +54,8 @@ def result_target(
     return ExportedTarget(
         table,
         # Another than the pipeline's, which may leave out what is settled.
-        SqlImageSource(engines.of(source.conn_id), source, shard=shard),
-        SqlResultRows(engine, target),
+        SqlImageSource(engines.of(source.conn_id), source, shard=shard, patience=patience),
+        SqlResultRows(engine, target, patience=patience),
         TableExport(_stored_file(export, shard)),
         stop=stop,
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from airflow_provider_permitocr.core.models import ImageRow, ImageValue, ListedI
 from airflow_provider_permitocr.sql.carried import carried_values
 from airflow_provider_permitocr.sql.listed_row import listed_image
 from airflow_provider_permitocr.sql.listing import ListedImages, Listing
+from airflow_provider_permitocr.sql.patience import Read
 
 _BYTES_AT_ONCE: Final = 16 * 1024 * 1024
 _REFERENCES_AT_ONCE: Final = 500
@@ -20,13 +21,11 @@ _REFERENCES_AT_ONCE: Final = 500
 _IMAGES_AT_ONCE: Final = 8
 _AT_FIRST: Final = 2
 
-Connect = Callable[[], AbstractContextManager[sa.Connection]]
 
-
-def fetch_images(connect: Connect, listing: Listing, listed: Sequence[ListedImage]) -> Iterator[ImageRow]:
+def fetch_images(read: Read, listing: Listing, listed: Sequence[ListedImage]) -> Iterator[ImageRow]:
     """Fetch the images of these rows, in their order; rows that are no longer in the list are left out.
 
-    :param connect: opens a connection for one chunk, so that none stays open while the images are used.
+    :param read: reads one chunk over a connection, so that none stays open while the images are used.
     :raises SourceError: when a row's change time has become none, or a value that goes along is not of its
         column's kind.
     """
@@ -35,8 +34,7 @@ def fetch_images(connect: Connect, listing: Listing, listed: Sequence[ListedImag
     while start < len(listed):
         chunk = listed[start : start + chunk_size.rows]
         start += len(chunk)
-        with connect() as connection:
-            found = _fetch(connection, listing, chunk)
+        found = read(partial(_fetch, listing=listing, chunk=chunk))
         chunk_size.learn(row.image for row in found.values())
         for each in chunk:
             if row := found.pop(each.row_key, None):

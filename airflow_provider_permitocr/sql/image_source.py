@@ -6,10 +6,10 @@ that time, keep the database from cleaning up, and be lost with the connection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import cached_property
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
@@ -22,6 +22,7 @@ from airflow_provider_permitocr.sql.keyset import Keyset
 from airflow_provider_permitocr.sql.list_check import check_list
 from airflow_provider_permitocr.sql.listed_row import key_text, listed_image
 from airflow_provider_permitocr.sql.listing import Listing, open_listing
+from airflow_provider_permitocr.sql.patience import Patience
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.settled import is_settled
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable, WriteMode
@@ -29,6 +30,10 @@ from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, Result
 #: A page may cost a pass over the whole list, where nothing indexes its keys, so there should be few. At 20
 #: images a second one lasts eight minutes.
 _ROWS: Final = 10_000
+#: Before a database has answered once, nothing is lost by giving up; a wrong password should be told soon.
+_AT_FIRST_SECONDS: Final = 10.0
+
+T = TypeVar("T")
 
 
 class SqlImageSource:
@@ -37,6 +42,7 @@ class SqlImageSource:
     :param shard: the part of the list that is counted and read; all of it is checked.
     :param settled_in: the result table, where it is in the same database as the list: rows that are surely
         settled there are then not even read.
+    :param patience: how long to wait for the database; a read that was cut off is repeated whole.
     """
 
     def __init__(
@@ -46,8 +52,11 @@ class SqlImageSource:
         *,
         shard: Shard | None = None,
         settled_in: ResultTable | None = None,
+        patience: Patience = Patience(),
     ) -> None:
         keep_rows_out_of_the_log()
+        self._patience = replace(patience, seconds=min(patience.seconds, _AT_FIRST_SECONDS))
+        self._patience_later = patience
         self._engine = engine
         self._described = described
         self._shard = shard
@@ -62,9 +71,12 @@ class SqlImageSource:
         :raises DatabaseError: when the database cannot be reached.
         """
         listing = self._listing
-        with self._connection() as connection:
+
+        def check(connection: sa.Connection) -> int:
             listed = check_list(connection, listing, self._described)
-            self._listed = listed if self._shard is None else self._count(connection)
+            return listed if self._shard is None else self._count(connection)
+
+        self._listed = self._read(check)
         return self._listed
 
     def carried(self) -> Sequence[Column]:
@@ -76,10 +88,9 @@ class SqlImageSource:
         if self._is_settled is None:
             return 0
         listed = self.check() if self._listed is None else self._listed
-        with self._connection() as connection:
-            # Not the settled ones: mostly they are many, and few are left.
-            unsettled = self._count(connection, sa.not_(self._is_settled))
-        return max(0, listed - unsettled)
+        # Not the settled ones: mostly they are many, and few are left.
+        is_unsettled = sa.not_(self._is_settled)
+        return max(0, listed - self._read(lambda connection: self._count(connection, is_unsettled)))
 
     def pages(self) -> Iterator[Sequence[ListedImage]]:
         """Stream the list in the order that it is described with, but for what is settled."""
@@ -92,9 +103,8 @@ class SqlImageSource:
     def _pages(self, rows: sa.Select[Any], keyset: Keyset) -> Iterator[Sequence[ListedImage]]:
         first = page = keyset.first_page(rows, _ROWS)
         while True:
-            with self._connection() as connection:
-                read = connection.execute(page).all()
-            if listed := [listed_image(*row[:3]) for row in read if self._holds(row[0])]:
+            read = self._read(partial(_all, page))
+            if listed := [listed_image(row[0], row[1], row[2]) for row in read if self._holds(row[0])]:
                 yield listed
             if len(read) < _ROWS:
                 return
@@ -105,21 +115,19 @@ class SqlImageSource:
 
         Rows that are no longer in the list are left out.
         """
-        return fetch_images(self._connection, self._listing, listed)
+        return fetch_images(self._read, self._listing, listed)
 
     @cached_property
     def _listing(self) -> Listing:
-        with self._connection() as connection:
-            return open_listing(connection, self._described)
+        return self._read(lambda connection: open_listing(connection, self._described))
 
     @cached_property
     def _is_settled(self) -> sa.ColumnElement[bool] | None:
         # Where every recognition is kept, only the last one of a row counts, which Python looks for.
         if self._settled_in is None or self._settled_in.mode is WriteMode.APPEND:
             return None
-        listing = self._listing
-        with self._connection() as connection:
-            return is_settled(connection, listing, result_table(self._settled_in.table))
+        listing, results = self._listing, result_table(self._settled_in.table)
+        return self._read(lambda connection: is_settled(connection, listing, results))
 
     def _count(self, connection: sa.Connection, *where: sa.ColumnElement[bool]) -> int:
         if self._shard is None:
@@ -131,7 +139,13 @@ class SqlImageSource:
     def _holds(self, key: Any) -> bool:
         return self._shard is None or self._shard.holds(key_text(key))
 
-    @contextmanager
-    def _connection(self) -> Iterator[sa.Connection]:
-        with database_errors("reading the image list"), self._engine.connect() as connection:
-            yield connection
+    def _read(self, read: Callable[[sa.Connection], T]) -> T:
+        doing = "reading the image list"
+        with database_errors(doing):
+            done = self._patience.read(self._engine, read, doing)
+        self._patience = self._patience_later
+        return done
+
+
+def _all(statement: sa.Select[Any], connection: sa.Connection) -> Sequence[sa.Row[Any]]:
+    return connection.execute(statement).all()

@@ -8,8 +8,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
+import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.sql.error_codes import may_pass
@@ -75,6 +76,12 @@ def wait_out(
         is_last = stop is not None and stop.is_set()
 
 
+class Read(Protocol):
+    """Reads over a connection that is opened for it, again where that is cut off."""
+
+    def __call__(self, read: Callable[[sa.Connection], T], /) -> T: ...
+
+
 @dataclass(frozen=True)
 class Patience:
     """How long a run waits for its databases.
@@ -89,6 +96,18 @@ class Patience:
     stop: threading.Event | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] | None = None
+
+    def read(self, engine: sa.Engine, read: Callable[[sa.Connection], T], doing: str) -> T:
+        """Read over a connection, again from the start where that is cut off.
+
+        :raises SQLAlchemyError: as ``wait_out``.
+        """
+
+        def read_once() -> T:
+            with engine.connect() as connection:
+                return read(connection)
+
+        return self.wait_out(read_once, doing)
 
     def wait_out(self, do: Callable[[], T], doing: str) -> T:
         """Do something again while the database is busy or away; see ``wait_out``.

@@ -22,6 +22,7 @@ from airflow_provider_permitocr.sql.errors import (
     keep_rows_out_of_the_log,
 )
 from airflow_provider_permitocr.sql.known_rows import known_rows
+from airflow_provider_permitocr.sql.patience import Patience
 from airflow_provider_permitocr.sql.result_check import ExistingTable, examine, require_rights
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.tables import ResultTable, split_schema
@@ -36,10 +37,14 @@ _RIGHT_TO_CREATE: Final = sa.text(
 
 
 class SqlResultTarget:
-    """The result table of a ``ResultTable``, on any database that SQLAlchemy speaks to."""
+    """The result table of a ``ResultTable``, on any database that SQLAlchemy speaks to.
 
-    def __init__(self, engine: sa.Engine, described: ResultTable) -> None:
+    :param patience: how long rows wait for the database, to be read or written.
+    """
+
+    def __init__(self, engine: sa.Engine, described: ResultTable, *, patience: Patience = Patience()) -> None:
         keep_rows_out_of_the_log()
+        self._patience = patience
         self._engine = engine
         self._described = described
         self._columns: Sequence[Column] = COLUMNS
@@ -96,8 +101,12 @@ class SqlResultTarget:
     def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
         """Return what the table says of these rows already."""
         doing = f"reading the result table {self._described.table!r}"
-        with database_errors(doing), self._engine.connect() as connection:
-            return known_rows(connection, self._described, row_keys)
+        with database_errors(doing):
+            return self._patience.read(
+                self._engine,
+                lambda connection: known_rows(connection, self._described, row_keys),
+                doing,
+            )
 
     def write(self, frame: pd.DataFrame) -> Mapping[int, str]:
         """Insert or replace the frame's rows by key.
@@ -109,7 +118,8 @@ class SqlResultTarget:
         from airflow_provider_permitocr.core.frame import to_rows
 
         with database_errors(f"writing {len(frame)} rows to the result table {self._described.table!r}"):
-            return write_batch(self._engine, self._table, to_rows(frame, self._columns))
+            rows = to_rows(frame, self._columns)
+            return write_batch(self._engine, self._table, rows, patience=self._patience)
 
     def finish(self) -> None:
         """Complete nothing: each batch is complete."""
