@@ -14,6 +14,7 @@ from rich.table import Table
 
 from bench.images import draw_images
 from chaos.account import account, bad_node
+from chaos.airflow_resume import airflow
 from chaos.cap import cap
 from chaos.faults import faults
 from chaos.kill import kill
@@ -39,6 +40,7 @@ SCENARIOS: Final[dict[str, Callable[[Stage], list[Figure]]]] = {
     "role": role,
     "two_runs": two_runs,
     "spill": spill,
+    "airflow": airflow,
 }
 
 

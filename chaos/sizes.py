@@ -17,6 +17,7 @@ class Sizes:
     :param faulty_images: in the list that meets all kinds of faults.
     :param fault_at: number of the call from which on the account is at fault.
     :param cap: most calls of a run.
+    :param airflow_images: in each list that runs under Airflow; it can be disturbed in its middle.
     :param role_seconds: lifetime of temporary keys.
     """
 
@@ -27,6 +28,7 @@ class Sizes:
     faulty_images: int = 1000
     fault_at: int = 500
     cap: int = 500
+    airflow_images: int = 500
     role_seconds: int = 30
 
 
@@ -38,5 +40,6 @@ SHORT: Final = Sizes(
     faulty_images=100,
     fault_at=100,
     cap=100,
+    airflow_images=160,
     role_seconds=3,
 )

@@ -1,0 +1,162 @@
+"""A situation under Airflow: a DAG, an account, and a warehouse with the DAG's list."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from bench.images import BenchImage
+from bench.warehouse import BenchWarehouse
+from chaos.airflow_control import AirflowControl
+from chaos.evidence import COMMITTED, ENTRIES, RESULTS, Entry, Evidence, Row, other_sessions, read
+from chaos.verdict import Lost
+from demo.airflow_api import TaskState
+from demo.emulator_calls import Call, read_calls
+from demo.emulator_service import EmulatorService
+from demo.postgres import EmbeddedPostgres
+
+_FINISHED: Final = ("success", "failed")
+_LIMIT_SECONDS: Final = 300.0
+_POLL_SECONDS: Final = 0.2
+
+
+class AirflowSceneError(RuntimeError):
+    """What was waited for does not come; the message quotes the task's log."""
+
+
+@dataclass(frozen=True)
+class AirflowScene:
+    """What one situation is played with.
+
+    :param dag_id: of the DAG, and the name of its database.
+    :param images: its list.
+    :param emulator: its account.
+    :param faulty: an account that runs out of money after half a list.
+    :param check: raises if a process that all need has ended.
+    :param logs: directory that takes the tasks' logs.
+    """
+
+    dag_id: str
+    images: Sequence[BenchImage]
+    api: AirflowControl
+    emulator: EmulatorService
+    faulty: EmulatorService
+    postgres: EmbeddedPostgres
+    check: Callable[[], None]
+    logs: Path
+    runs: list[str] = field(default_factory=list)
+
+    @property
+    def dsn(self) -> str:
+        """URI of the warehouse, for libpq."""
+        return self.postgres.dsn(self.dag_id)
+
+    def set_up(self) -> None:
+        """Make the warehouse, and tell Airflow of it and of the account."""
+        self.postgres.create_database(self.dag_id)
+        BenchWarehouse(self.dsn).list_images("images", self.images)
+        warehouse = self.postgres.airflow_connection(self.dag_id)
+        self.api.set_connection(
+            f"{self.dag_id}_warehouse", "The list, what comes of it, the ledger", warehouse
+        )
+        self.change_account(self.emulator)
+
+    def change_account(self, emulator: EmulatorService) -> None:
+        """Let the connection of the account lead to an emulator."""
+        self.api.set_connection(f"{self.dag_id}_account", "An account", emulator.airflow_connection)
+
+    def trigger(self) -> str:
+        """Start a run by hand, and return its id."""
+        now = datetime.now(UTC)
+        return self.follow(self.api.trigger(self.dag_id, now, now, now))
+
+    def follow(self, run_id: str) -> str:
+        """Take note of a run, and return its id."""
+        self.runs.append(run_id)
+        return run_id
+
+    def task(self, run_id: str) -> TaskState:
+        """Return the one task of a run."""
+        return self.api.task(self.dag_id, run_id)
+
+    def wait_for_rows(self, number: int) -> None:
+        """Wait until so many rows are committed."""
+        self.wait_until(lambda: len(self.committed()) >= number, f"{number} rows")
+
+    def wait_for_try(self, run_id: str, number: int) -> None:
+        """Wait until the task of a run is at its so-and-so-many-th try."""
+        self.wait_until(lambda: self.task(run_id).try_number >= number, f"try {number}")
+
+    def wait_for_end(self, run_id: str) -> TaskState:
+        """Wait until a run has come to its end, and return its task as it ended."""
+        finished = "the end of the run"
+        self.wait_until(lambda: self.api.run_state(self.dag_id, run_id) in _FINISHED, finished)
+        return self.task(run_id)
+
+    def wait_until(self, condition: Callable[[], bool], waited_for: str) -> None:
+        """Wait for something.
+
+        :raises AirflowSceneError: it does not come true.
+        """
+        deadline = time.monotonic() + _LIMIT_SECONDS
+        while not condition():
+            self.check()
+            if time.monotonic() > deadline:
+                reasons = [self.api.why_failed(self.dag_id, run_id) for run_id in self.runs]
+                raise AirflowSceneError("\n".join([f"{self.dag_id}: waited for {waited_for}", *reasons]))
+            time.sleep(_POLL_SECONDS)
+
+    def process(self, run_id: str) -> psutil.Process:
+        """Return the process that executes a run's task.
+
+        :raises AirflowSceneError: there is none.
+        """
+        process = self.api.process(self.dag_id, run_id)
+        if process is None:
+            raise AirflowSceneError(f"{self.dag_id}: no process executes the task of {run_id}")
+        return process
+
+    def settle(self) -> Lost:
+        """Wait until nobody commits any more, and return what is committed then."""
+        over_at = time.time()
+        self.wait_until(lambda: not other_sessions(self.dsn), "the end of all sessions")
+        return Lost(0.0, over_at, self.committed())
+
+    def committed(self) -> frozenset[str]:
+        """Return the keys of the images that have a row."""
+        return frozenset(row["image_key"] for row in read(self.dsn, COMMITTED))
+
+    def calls(self) -> list[Call]:
+        """Return the calls for this list that the emulators' journals hold."""
+        digests = {image.digest for image in self.images}
+        journals = (self.emulator.journal, self.faulty.journal)
+        return [call for journal in journals for call in read_calls(journal) if call.image in digests]
+
+    def evidence(self) -> Evidence:
+        """Gather what is known."""
+        return Evidence(
+            keys={image.digest: image.image_id for image in self.images},
+            calls=self.calls(),
+            rows=[Row(**row) for row in read(self.dsn, RESULTS)],
+            entries=[Entry(**row) for row in read(self.dsn, ENTRIES)],
+            right=BenchWarehouse(self.dsn).count_right("images", "permits"),
+        )
+
+    def log(self, run_id: str, task: TaskState) -> list[str]:
+        """Return the lines of a task's log."""
+        return self.api.log(self.dag_id, run_id, task)
+
+    def keep_logs(self) -> None:
+        """Write the logs of all tries to files, for people to look at."""
+        for number, run_id in enumerate(self.runs, start=1):
+            latest = self.task(run_id)
+            for try_number in range(1, latest.try_number + 1):
+                task = TaskState(latest.task_id, None, try_number)
+                file = self.logs / f"{self.dag_id}-run{number}-try{try_number}.log"
+                file.write_text("\n".join(self.log(run_id, task)))

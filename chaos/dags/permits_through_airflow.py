@@ -1,0 +1,73 @@
+"""One DAG per situation: each has a database of its own, with the list ``images`` and what comes of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pendulum
+from airflow.sdk import DAG, CronDataIntervalTimetable
+
+from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+    CallsTable,
+    ImageTable,
+    MainlandPermitOcrOperator,
+    ResultTable,
+)
+
+START = pendulum.datetime(2026, 1, 1, tz="UTC")
+TRIED_AGAIN = {"retries": 10, "retry_delay": timedelta(seconds=1)}
+DAILY = CronDataIntervalTimetable("0 0 * * *", timezone="UTC")
+
+
+def recognize(dag_id: str, **arguments: Any) -> MainlandPermitOcrOperator:
+    """Return the task that recognizes the list of a DAG's database."""
+    warehouse = f"{dag_id}_warehouse"
+    source = ImageTable("images", conn_id=warehouse, key="image_id", image="image", card_side="card_side")
+    defaults = {
+        "source": source,
+        "target": ResultTable("permits", conn_id=warehouse),
+        "calls_table": CallsTable("calls", conn_id=warehouse),
+        "tencentcloud_conn_id": f"{dag_id}_account",
+        "pool": "tencent_permit_ocr",
+        "pool_slots": 20,
+    }
+    return MainlandPermitOcrOperator(task_id="recognize_permits", **(defaults | arguments))
+
+
+for situation in ("task_killed", "worker_stopped", "marked_failed", "account_at_fault", "two_at_once"):
+    with DAG(situation, schedule=None, default_args=TRIED_AGAIN):
+        recognize(situation)
+
+with DAG("out_of_time", schedule=None, default_args=TRIED_AGAIN):
+    # Less than the list takes, so that it takes several tries.
+    recognize("out_of_time", execution_timeout=timedelta(seconds=15), max_per_second=8)
+
+# One interval, which the scheduler makes up for.
+with DAG(
+    "scheduled", schedule=DAILY, start_date=START, end_date=START, catchup=True, default_args=TRIED_AGAIN
+):
+    recognize(
+        "scheduled",
+        source=ImageTable(
+            "images",
+            conn_id="scheduled_warehouse",
+            key="image_id",
+            image="image",
+            card_side="card_side",
+            updated_at="uploaded_at",
+            since="{{ data_interval_start }}",
+            until="{{ data_interval_end }}",
+        ),
+    )
+
+# Two intervals, which share the list; the scheduler leaves both alone.
+with DAG(
+    "backfilled",
+    schedule=DAILY,
+    start_date=START,
+    end_date=START.add(days=1),
+    catchup=False,
+    default_args=TRIED_AGAIN,
+):
+    recognize("backfilled")
