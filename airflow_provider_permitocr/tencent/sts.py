@@ -20,7 +20,7 @@ from airflow_provider_permitocr.tencent.credentials import (
     KeySource,
     RoleKeys,
 )
-from airflow_provider_permitocr.tencent.decisions import decide
+from airflow_provider_permitocr.tencent.decisions import look_up
 from airflow_provider_permitocr.tencent.options import ClientOptions, Keys, Role
 from airflow_provider_permitocr.tencent.sdk import client_settings
 
@@ -151,7 +151,7 @@ def _error(error: Any, *, has_secret_proxy: bool) -> CallError:
     if code.startswith("Client") or code == "ServerNetworkError":
         # The words of a library that could not make sense of the proxy's URL would have its password.
         return _passing(code, "the service could not be reached" if has_secret_proxy else message)
-    if code == _TOO_MANY or decide(code) in _PASSING:
+    if code == _TOO_MANY or look_up(code).decision in _PASSING:
         return _passing(code, message, error.get_request_id())
     advice = next(text for beginning, text in _ADVICE.items() if code.startswith(beginning))
     return CallError(
