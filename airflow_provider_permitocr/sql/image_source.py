@@ -104,7 +104,7 @@ class SqlImageSource:
         first = page = keyset.first_page(rows, _ROWS)
         while True:
             read = self._read(partial(_all, page))
-            if listed := [listed_image(row[0], row[1], row[2]) for row in read if self._holds(row[0])]:
+            if listed := [listed_image(*row[:3]) for row in read if self._holds(row[0])]:
                 yield listed
             if len(read) < _ROWS:
                 return
@@ -147,5 +147,5 @@ class SqlImageSource:
         return done
 
 
-def _all(statement: sa.Select[Any], connection: sa.Connection) -> Sequence[sa.Row[Any]]:
+def _all(statement: sa.Select[Any], connection: sa.Connection) -> Sequence[Any]:
     return connection.execute(statement).all()

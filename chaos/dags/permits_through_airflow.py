@@ -24,7 +24,7 @@ def recognize(dag_id: str, **arguments: Any) -> MainlandPermitOcrOperator:
     """Return the task that recognizes the list of a DAG's database."""
     warehouse = f"{dag_id}_warehouse"
     source = ImageTable("images", conn_id=warehouse, key="image_id", image="image", card_side="card_side")
-    defaults = {
+    defaults: dict[str, Any] = {
         "source": source,
         "target": ResultTable("permits", conn_id=warehouse),
         "calls_table": CallsTable("calls", conn_id=warehouse),
