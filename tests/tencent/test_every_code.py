@@ -16,6 +16,7 @@ from airflow_provider_permitocr.core.options import CallRetry
 from airflow_provider_permitocr.emulator.engines.label import LabelEngine
 from airflow_provider_permitocr.emulator.options import EmulatorOptions
 from airflow_provider_permitocr.emulator.running import RunningEmulator, start_emulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.decisions import look_up
 from airflow_provider_permitocr.tencent.error_codes import SERVICE_CODES
@@ -28,7 +29,7 @@ _CONTENT_TYPES = ("application/json", "application/json; charset=utf-8", "text/h
 _ATTEMPTS = 5
 _THROTTLED = 2
 _RETRY_AFTER = 9
-#: Calls for one image whose every call ends with a code of this decision.
+#: Calls for one image whose every call ends with a code of this decision, where others have worked.
 _CALLS = {
     Decision.THROTTLE: _THROTTLED + 1,
     Decision.RETRY: _ATTEMPTS,
@@ -88,16 +89,18 @@ def test_code_is_read_whatever_the_content_type_says_and_told_as_the_table_has_i
 
 @pytest.mark.parametrize("code", _CODES)
 def test_call_is_repeated_as_its_decision_says_and_each_try_has_its_row_in_the_ledger(
-    client: MainlandPermitClient, failing: RunningEmulator, code: str
+    client: MainlandPermitClient, failing: RunningEmulator, front: Specimen, code: str
 ) -> None:
     paced = PacedCalls(client, CallRetry(attempts=_ATTEMPTS))
+    good = PermitRequest(CardSide.FRONT, image=front.image)
+    assert paced.caller.call(("good", CardSide.FRONT), lambda: good).fields == front.fields
     with pytest.raises(CallError):
         paced.caller.call((code, CardSide.FRONT), partial(_request, code, "paced"))
 
     decision = look_up(code).decision
-    assert paced.caller.calls == _CALLS[decision]
+    assert paced.caller.calls == 1 + _CALLS[decision]
     if decision not in (Decision.ACCOUNT, Decision.REPAIR):
-        assert paced.clock.waits == [_RETRY_AFTER] * (paced.caller.calls - 1)
+        assert paced.clock.waits == [_RETRY_AFTER] * (_CALLS[decision] - 1)
     records = {record.trace_id: record for record in failing.records()}
     rows = paced.ledger_rows()
     assert len(rows) == paced.caller.calls
