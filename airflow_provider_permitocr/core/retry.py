@@ -31,6 +31,9 @@ _OF_ACCOUNT = {Decision.ACCOUNT, Decision.REPAIR}
 #: Calls for an image whose fault looks passing but may be its own, whatever the policy says.
 _POISON_ATTEMPTS: Final = 3
 _MOST_READY: Final = 32
+#: An intent that waited for its turn for longer is written anew: it holds for the length of a call, and for
+#: half a minute in all before and after.
+_INTENT_SECONDS: Final = 20.0
 #: Rows that wait for their turn are enough for this long, so that a write of a batch holds nothing up.
 _AHEAD_SECONDS: Final = 1.0
 _MOST_AHEAD: Final = 64
@@ -158,6 +161,7 @@ class PacedCaller:
                 if self._ledger:
                     self._ledger.raise_if_capped()
                 call_id, send = self._prepare(row_key, load)
+                opened_at = self._clock()
                 try:
                     if not probing:
                         in_flight.enter_context(self._in_flight)
@@ -166,6 +170,10 @@ class PacedCaller:
                     if self._ledger:
                         self._ledger.close_unsent(call_id)
                     raise
+                if self._ledger and self._clock() - opened_at > _INTENT_SECONDS:
+                    # Others may soon take it for that of a dead worker.
+                    self._ledger.close_unsent(call_id)
+                    call_id, send = self._prepare(row_key, load)
             with self._count:
                 self.calls += 1
             return self._send(call_id, send)
