@@ -80,6 +80,16 @@ _CONNECTION_FIELDS: dict[str, Any] = {
         "description": "Requests per second that one pool slot stands for",
         "schema": {"type": ["number", "null"], "default": 1},
     },
+    "price_per_call": {
+        "label": "Price per call",
+        "description": "Of a billed call, to tell what a run costs; an operator's own goes before",
+        "schema": {"type": ["number", "null"], "minimum": 0},
+    },
+    "currency": {
+        "label": "Currency",
+        "description": "Of the price, such as USD or CNY",
+        "schema": {"type": _TEXT},
+    },
     "region": {
         "label": "Region",
         "description": "Of the buckets, for cos:// images; the API itself needs none",

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_provider_permitocr.core.readable import Readable
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a billed call costs.
+
+    :param per_call: exact, as ten thousand calls at 0.0015 are to be 15 and no fraction beside it.
+    :param currency: such as ``USD``; None where nobody said.
+    """
+
+    per_call: Decimal
+    currency: str | None = None
+
+    def __str__(self) -> str:
+        return self.of(1)
+
+    def of(self, calls: int) -> str:
+        """Return the price of so many billed calls, with its currency."""
+        amount = calls * self.per_call
+        # In full: quantize() refuses more digits than the context has.
+        shown = f"{amount:,f}" if amount.as_tuple().exponent < -2 else f"{amount:,.2f}"  # type: ignore[operator]
+        whole, _, fraction = shown.partition(".")
+        return f"{whole}.{fraction.rstrip('0'):0<2}" + (f" {self.currency}" if self.currency else "")
 
 
 class AtCap(StrEnum):
@@ -31,7 +55,7 @@ class Spending(Readable):
     :param timezone: whose midnight a day begins at, such as ``Asia/Shanghai``.
     """
 
-    price_per_call: float | None = None
+    price_per_call: float | Decimal | None = None
     currency: str | None = None
     max_calls: int | None = None
     max_calls_per_day: int | None = None
@@ -39,8 +63,10 @@ class Spending(Readable):
     timezone: str = "UTC"
 
     def __post_init__(self) -> None:
-        if self.price_per_call is not None and not 0 <= self.price_per_call < math.inf:
-            raise ValueError(f"price_per_call must be 0 or more, not {self.price_per_call!r}")
+        if self.price_per_call is not None:
+            exact_price(self.price_per_call)
+        if self.currency is not None and not isinstance(self.currency, str):
+            raise ValueError(f"currency must be a text such as 'USD', not {self.currency!r}")
         for name in ("max_calls", "max_calls_per_day"):
             cap = getattr(self, name)
             if cap is not None and (not isinstance(cap, int) or isinstance(cap, bool) or cap < 0):
@@ -59,11 +85,51 @@ class Spending(Readable):
         """Whether there is any cap."""
         return self.max_calls is not None or self.max_calls_per_day is not None
 
-    def cost(self, calls: int) -> str | None:
-        """Return the price of billed calls, with its currency; None where no price is known."""
+    def calls_left(self, *, day: int, run: int) -> int | None:
+        """Return how many more calls the caps allow; None where there is no cap.
+
+        :param day: calls of the account today.
+        :param run: calls of the run.
+        """
+        used = ((self.max_calls_per_day, day), (self.max_calls, run))
+        return min((max(0, cap - calls) for cap, calls in used if cap is not None), default=None)
+
+    @property
+    def price(self) -> Price | None:
+        """What a billed call costs; None where no price is known."""
         if self.price_per_call is None:
             return None
-        # Prices per call go down to a few ten-thousandths.
-        return f"{calls * self.price_per_call:,.4f}".rstrip("0").rstrip(".") + (
-            f" {self.currency}" if self.currency else ""
+        return Price(exact_price(self.price_per_call), self.currency)
+
+    def cost(self, calls: int) -> str | None:
+        """Return the price of billed calls, with its currency; None where no price is known."""
+        return self.price.of(calls) if self.price else None
+
+    def priced(self, price_per_call: float | Decimal | str | None, currency: str | None) -> Self:
+        """Return this with a price and a currency, each where it has none of its own.
+
+        :raises ValueError: naming what is wrong.
+        """
+        given = None if price_per_call is None else exact_price(price_per_call)
+        own = self.price_per_call
+        return replace(
+            self,
+            price_per_call=given if own is None else own,
+            currency=self.currency or currency,
         )
+
+
+def exact_price(given: object) -> Decimal:
+    """Read a price as it was written: 0.1 is a tenth, and not the binary fraction next to it.
+
+    :raises ValueError: when it is no number of 0 or more.
+    """
+    try:
+        if isinstance(given, bool):
+            raise InvalidOperation
+        price = Decimal(str(given))
+    except InvalidOperation:
+        raise ValueError(f"price_per_call must be a number, not {given!r}") from None
+    if not (price.is_finite() and price >= 0):
+        raise ValueError(f"price_per_call must be 0 or more, not {given!r}")
+    return price

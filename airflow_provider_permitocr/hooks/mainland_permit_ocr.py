@@ -20,6 +20,7 @@ from airflow_provider_permitocr.core.options import CallRetry, Images, Pace, Run
 from airflow_provider_permitocr.core.rate_limit import RateLimiter
 from airflow_provider_permitocr.core.recognize import Recognizer
 from airflow_provider_permitocr.core.record import to_record
+from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.core.stream import completed
 from airflow_provider_permitocr.hooks.connection import (
     CONNECTION_TYPE,
@@ -30,6 +31,7 @@ from airflow_provider_permitocr.hooks.connection import (
 )
 from airflow_provider_permitocr.hooks.identity import account_of, try_keys
 from airflow_provider_permitocr.hooks.pool_share import pool_share
+from airflow_provider_permitocr.hooks.pricing import priced
 from airflow_provider_permitocr.tencent.sts import Identity, caller_identity
 
 if TYPE_CHECKING:
@@ -123,6 +125,13 @@ class MainlandPermitOcrHook(BaseHook):
         :raises CallError: that may pass when STS cannot be asked; with advice when it refuses.
         """
         return caller_identity(self.client_options, self._keys)
+
+    def priced(self, spending: Spending) -> Spending:
+        """Return a spending with the connection's price, where it has none of its own.
+
+        :raises ConfigurationError: naming the field of the connection to change.
+        """
+        return priced(spending, self._connection)
 
     def image_loader(self) -> ImageLoader:
         """Return what loads and checks images.
