@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_permitocr.cli.findings import Finding, ImageList, Verdict, is_template
-from airflow_provider_permitocr.core.errors import ConfigurationError, PermitOcrError
+from airflow_provider_permitocr.core.errors import PermitOcrError
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
 
 if TYPE_CHECKING:
@@ -37,11 +36,12 @@ def check_result_table(target: ResultTable) -> list[Finding]:
 
 
 def _read_list(engine: Engine, source: ImageList, templated: list[str]) -> str:
+    from airflow_provider_permitocr.sql.database_file import require_file
     from airflow_provider_permitocr.sql.errors import database_errors
     from airflow_provider_permitocr.sql.image_source import SqlImageSource
     from airflow_provider_permitocr.sql.listing import open_listing
 
-    _refuse_missing_file(engine, source.conn_id)
+    require_file(engine, source.conn_id)
     named = f"the SELECT on {source.conn_id}" if isinstance(source, ImageQuery) else _named(source)
     if not templated:
         return f"{named}: {SqlImageSource(engine, source).check():,} images"
@@ -54,10 +54,11 @@ def _read_list(engine: Engine, source: ImageList, templated: list[str]) -> str:
 
 
 def _read_result(engine: Engine, target: ResultTable, templated: list[str]) -> str:
+    from airflow_provider_permitocr.sql.database_file import missing_file
     from airflow_provider_permitocr.sql.errors import database_errors
     from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 
-    if (file := _missing_file(engine)) is not None:
+    if (file := missing_file(engine)) is not None:
         return f"{_named(target)} is not there yet, nor is its file {file}; the first run creates both"
     if "table" in templated:
         with database_errors("reading the result table"), engine.connect():
@@ -93,23 +94,6 @@ def _engine(conn_id: str) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
-
-
-def _missing_file(engine: Engine) -> str | None:
-    """Name the file of a database that is not there: opening it would create it."""
-    file = engine.url.database
-    if (
-        engine.dialect.name not in ("sqlite", "duckdb")
-        or not file
-        or file.startswith((":memory:", "file:", "md:"))
-    ):
-        return None
-    return None if Path(file).exists() else file
-
-
-def _refuse_missing_file(engine: Engine, conn_id: str) -> None:
-    if (file := _missing_file(engine)) is not None:
-        raise ConfigurationError(f"connection {conn_id!r} leads to {file}, which does not exist here")
 
 
 def _templated(described: ImageList | ResultTable) -> list[str]:

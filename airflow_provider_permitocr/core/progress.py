@@ -72,3 +72,17 @@ class Progress:
             f"{done:,} of {self._total:,} images done ({share:.1%}), {self._skipped:,} of them earlier,"
             f" {self._failed:,} without fields; {rate:.1f} images/s, {left} left"
         )
+
+
+class LookingProgress(Progress):
+    """The same of a list whose images are looked at and not called for."""
+
+    def _line(self, now: float) -> str:
+        done = self._skipped + self._processed
+        share = done / self._total if self._total else 1.0
+        rate = self._processed / (now - self._started_at) if now > self._started_at else 0.0
+        left = timedelta(seconds=round(max(0, self._total - done) / rate)) if rate else "unknown"
+        return (
+            f"{done:,} of {self._total:,} images looked at ({share:.1%}), {self._skipped:,} of them settled;"
+            f" {rate:.1f} images/s, {left} left"
+        )

@@ -15,7 +15,7 @@ from airflow_provider_permitocr.core.options import Pace
 #: Share of the rate that turns are spaced for. The gateway counts whole seconds by arrival
 #: (cloud.tencent.com/document/product/1278/109059): at exactly 20 per second, one call that is on its way a
 #: little longer than the next makes 21 of them. At 0.98, they may differ by 20 ms.
-_SPACING: Final = 0.98
+SPACING: Final = 0.98
 #: Turns that are made up for after a late one keep to this share over each second.
 _CATCHING_UP: Final = 0.99
 #: The gateway's window: refusals within it tell the same news.
@@ -47,7 +47,7 @@ class RateLimiter:
         wall_clock: Callable[[], float] = time.time,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
-        self._full = pace.max_per_second * _SPACING
+        self._full = pace.max_per_second * SPACING
         self._clock = clock
         self._sleep = sleep
         self._turn = threading.Lock()

@@ -56,6 +56,16 @@ class FileResultTarget:
             self._file.store.clean(self._file.path)
         self._again_if_merged_meanwhile(self._read_known)
 
+    def look(self, columns: Sequence[Column] = COLUMNS) -> None:
+        """Check and read what ``prepare`` would, without writing anything; a file that is missing is empty.
+
+        :param columns: of the result.
+        :raises ConfigurationError, TargetError, FileError: as ``prepare``.
+        """
+        self._columns = columns
+        self.check()
+        self._again_if_merged_meanwhile(self._read_known)
+
     def check(self) -> bool:
         """Check that the file can be written as far as that is known without writing.
 

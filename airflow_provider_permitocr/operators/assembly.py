@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_permitocr.core.calls import RunIdentity
 from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.core.options import RunOptions
 from airflow_provider_permitocr.core.pipeline import Pipeline
 from airflow_provider_permitocr.core.ports import LedgerTable, Ports, SameImages
 from airflow_provider_permitocr.core.shard import Shard
@@ -49,23 +50,9 @@ def open_pipeline(
 
     :raises ConfigurationError: naming what to change.
     """
-    hook = MainlandPermitOcrHook(
-        operator.tencentcloud_conn_id,
-        ret_profile=operator.ret_profile,
-        images=operator.images,
-        max_per_second=operator.max_per_second,
-        max_at_once=operator.max_at_once,
-        call_retry=operator.call_retry,
-    )
-    shard = _shard(operator.shard)
-    options = replace(
-        hook.run_options(operator.pool_slots, phase=shard.phase if shard else None),
-        batch=operator.batch,
-        max_tries=operator.max_tries,
-        failure_limits=operator.failure_limits,
-        spending=operator.spending,
-        reuse_same_image=operator.reuse_same_image,
-    )
+    hook = ocr_hook(operator)
+    options = run_options(operator, hook)
+    shard = rendered_shard(operator)
     patience = Patience(operator.batch.patience_seconds, stop)
     with closing(hook), hook.client() as client, SqlEngines() as engines:
         ports = Ports(
@@ -73,7 +60,7 @@ def open_pipeline(
                 engines.of(operator.source.conn_id),
                 operator.source,
                 shard=shard,
-                settled_in=_in_one_database(operator),
+                settled_in=result_beside_list(operator),
                 patience=patience,
             ),
             image_loader=hook.image_loader(),
@@ -130,14 +117,47 @@ def same_images(
     return SqlSameImages(engine, operator.target, with_portrait=operator.ret_profile, stop=stop)
 
 
-def _in_one_database(operator: MainlandPermitOcrOperator) -> ResultTable | None:
+def ocr_hook(operator: MainlandPermitOcrOperator) -> MainlandPermitOcrHook:
+    """Return the hook of a rendered operator; nothing is looked up yet."""
+    return MainlandPermitOcrHook(
+        operator.tencentcloud_conn_id,
+        ret_profile=operator.ret_profile,
+        images=operator.images,
+        max_per_second=operator.max_per_second,
+        max_at_once=operator.max_at_once,
+        call_retry=operator.call_retry,
+    )
+
+
+def run_options(operator: MainlandPermitOcrOperator, hook: MainlandPermitOcrHook) -> RunOptions:
+    """Return the options of a rendered operator's run, with what its connection adds to them.
+
+    :raises ConfigurationError: naming what to change.
+    """
+    shard = rendered_shard(operator)
+    return replace(
+        hook.run_options(operator.pool_slots, phase=shard.phase if shard else None),
+        batch=operator.batch,
+        max_tries=operator.max_tries,
+        failure_limits=operator.failure_limits,
+        spending=hook.priced(operator.spending),
+        reuse_same_image=operator.reuse_same_image,
+    )
+
+
+def result_beside_list(operator: MainlandPermitOcrOperator) -> ResultTable | None:
+    """Return the result table where it is in the database of the image list."""
     target = operator.target
     is_in_one = isinstance(target, ResultTable) and target.conn_id == operator.source.conn_id
     return target if isinstance(target, ResultTable) and is_in_one else None
 
 
-def _shard(rendered: str | None) -> Shard | None:
+def rendered_shard(operator: MainlandPermitOcrOperator) -> Shard | None:
+    """Return the shard of a rendered operator, if it has one.
+
+    :raises ConfigurationError: when it is none.
+    """
     try:
-        return Shard.parse(rendered) if rendered else None
+        return Shard.parse(operator.shard) if operator.shard else None
     except ValueError as error:
         raise ConfigurationError(str(error)) from None

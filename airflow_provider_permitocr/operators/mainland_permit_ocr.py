@@ -24,6 +24,7 @@ from airflow_provider_permitocr.core.options import (
     Pace,
     RunOptions,
 )
+from airflow_provider_permitocr.core.plan import DryRun
 from airflow_provider_permitocr.core.shard import Shard, shards
 from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.files.result_file import ResultFile
@@ -85,6 +86,7 @@ class MainlandPermitOcrOperator(BaseOperator):
     :param reuse_same_image: a picture that was recognized before, in this list or in the table, takes that
         answer without a call; its row says from which key.
     :param dry_run: make no call and write nothing; return what the run would do, and what it would cost.
+        ``quick`` does so without looking at the images.
     :param spill_to: folder, or URL of one in an object store, for answers that are paid for and that the
         table does not take; the next run loads them. By default on the worker. Templated.
     """
@@ -121,7 +123,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         spending: Spending = Spending(),
         failure_limits: FailureLimits = FailureLimits(),
         reuse_same_image: bool = False,
-        dry_run: bool = False,
+        dry_run: bool | DryRun | str = False,
         spill_to: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -160,7 +162,8 @@ class MainlandPermitOcrOperator(BaseOperator):
         self.spending = spending
         self.failure_limits = failure_limits
         self.reuse_same_image = reuse_same_image
-        self.plan_only = dry_run  # every operator has a method of the other name
+        # Every operator has a method of the other name.
+        self.plan_only = _how_dry(dry_run)
         self.spill_to = spill_to
         self._stop: threading.Event | None = None
 
@@ -189,7 +192,8 @@ class MainlandPermitOcrOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the pipeline, and turn its errors into Airflow's.
 
-        :return: the summary: counts by status and error code, calls, elapsed time, rate reached.
+        :return: the summary: counts by status and error code, calls, elapsed time, rate reached. Of a dry
+            run: the plan, likewise in numbers.
         """
         from airflow_provider_permitocr.operators.assembly import open_pipeline, run_identity
 
@@ -198,6 +202,8 @@ class MainlandPermitOcrOperator(BaseOperator):
         part = f" (shard {self.shard})" if self.shard else ""
         self.log.info(f"From {self.source}{part} to {self.target}")
         try:
+            if self.plan_only:
+                return self._plan(context)
             with open_pipeline(self, run_identity(context), self._stop) as pipeline:
                 summary = pipeline.run()
         except (ConfigurationError, AccountError, CapReachedError) as error:
@@ -209,6 +215,21 @@ class MainlandPermitOcrOperator(BaseOperator):
         for code, count in summary.error_codes.items():
             self.log.info(f"  {count:,} x {code}")
         return summary.as_dict()
+
+    def _plan(self, context: Context) -> dict[str, Any]:
+        from airflow_provider_permitocr.operators.assembly import run_identity
+        from airflow_provider_permitocr.operators.planning import open_planner
+
+        assert self._stop
+        is_quick = self.plan_only is DryRun.QUICK
+        with open_planner(
+            self, run_identity(context), self._stop, is_quick=is_quick, log=self.log
+        ) as planner:
+            plan = planner.plan()
+        self.log.info("A dry run: no call was made, and nothing was written. A run would do this:")
+        for name, text in plan.lines():
+            self.log.info(f"  {name}: {text}")
+        return plan.as_dict()
 
     def on_kill(self) -> None:
         """End the run early: what has been answered is written, the rest is left for the next run."""
@@ -229,6 +250,15 @@ class MainlandPermitOcrOperator(BaseOperator):
                 " second, and give it to the task: pool='tencent_permit_ocr'. To check it: airflow permitocr"
                 " check"
             )
+
+
+def _how_dry(given: bool | DryRun | str) -> DryRun | None:
+    if isinstance(given, bool):
+        return DryRun.LOOK if given else None
+    try:
+        return DryRun(given)
+    except ValueError:
+        raise ValueError(f"dry_run must be True, False or 'quick', not {given!r}") from None
 
 
 def _require_type(name: str, value: object, types: tuple[type, ...]) -> None:

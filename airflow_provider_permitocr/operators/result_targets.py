@@ -11,6 +11,7 @@ from airflow_provider_permitocr.files.result_file import ResultFile
 if TYPE_CHECKING:
     from airflow_provider_permitocr.core.ports import ResultTarget
     from airflow_provider_permitocr.core.shard import Shard
+    from airflow_provider_permitocr.files.file_target import FileResultTarget
     from airflow_provider_permitocr.files.store import StoredFile
     from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
     from airflow_provider_permitocr.sql.patience import Patience
@@ -37,9 +38,7 @@ def result_target(
     :raises ConfigurationError: when a connection or a file system is missing.
     """
     if isinstance(target, ResultFile):
-        from airflow_provider_permitocr.files.file_target import FileResultTarget
-
-        return FileResultTarget(_stored_file(target, shard), run=run_id)
+        return file_target(target, shard=shard, run_id=run_id)
     from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 
     engine = engines.of(target.conn_id)
@@ -59,6 +58,17 @@ def result_target(
         TableExport(_stored_file(export, shard)),
         stop=stop,
     )
+
+
+def file_target(target: ResultFile, *, shard: Shard | None, run_id: str) -> FileResultTarget:
+    """Return the file that takes the place of a result table; nothing is written yet.
+
+    :param run_id: the same for all tries of a run.
+    :raises ConfigurationError: when a connection or a file system is missing.
+    """
+    from airflow_provider_permitocr.files.file_target import FileResultTarget
+
+    return FileResultTarget(_stored_file(target, shard), run=run_id)
 
 
 def _stored_file(described: ResultFile, shard: Shard | None) -> StoredFile:

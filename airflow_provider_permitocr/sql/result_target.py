@@ -14,6 +14,7 @@ from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.models import Previous, RowKey
 from airflow_provider_permitocr.sql.batch_writer import write_batch
 from airflow_provider_permitocr.sql.changes import Change, add_column, carry_out, is_refusal, patiently
+from airflow_provider_permitocr.sql.database_file import missing_file
 from airflow_provider_permitocr.sql.documents_view import DocumentsView
 from airflow_provider_permitocr.sql.errors import (
     DatabaseError,
@@ -48,6 +49,7 @@ class SqlResultTarget:
         self._engine = engine
         self._described = described
         self._columns: Sequence[Column] = COLUMNS
+        self._is_there = True
         self._table = self._describe()
         view = described.documents_view
         self._view = DocumentsView(engine, described, view) if view else None
@@ -69,6 +71,16 @@ class SqlResultTarget:
         if self._view:
             with database_errors(f"creating the view {self._described.documents_view!r}"):
                 self._view.prepare(columns)
+
+    def look(self, columns: Sequence[Column] = COLUMNS) -> None:
+        """Check what ``prepare`` would, without changing anything; a table that is missing is empty.
+
+        :param columns: of the result.
+        :raises TargetError: naming what to change.
+        :raises DatabaseError: when the database cannot be reached.
+        """
+        self._columns = columns
+        self._is_there = missing_file(self._engine) is None and self.check()
 
     def check(self) -> bool:
         """Check that the table can take the rows, or can be created. Changes nothing.
@@ -100,6 +112,8 @@ class SqlResultTarget:
 
     def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
         """Return what the table says of these rows already."""
+        if not self._is_there:
+            return {}
         doing = f"reading the result table {self._described.table!r}"
         with database_errors(doing):
             return self._patience.read(

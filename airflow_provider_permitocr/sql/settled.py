@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.core.models import Status
 from airflow_provider_permitocr.sql.compared import in_bytes, in_utf8
 from airflow_provider_permitocr.sql.driver_types import driver_types
+from airflow_provider_permitocr.sql.inspection import relation_kind
 from airflow_provider_permitocr.sql.listing import Listing
 
 _SETTLED: Final = tuple(status.value for status in Status if status is not Status.RETRY)
@@ -50,6 +51,8 @@ def is_settled(
     :param results: the result table, in the same database.
     """
     result = results.alias()
+    if relation_kind(connection, results.name, results.schema) is None:
+        return None  # nothing has made it yet
     find = _FINDERS.get(listing.dialect)
     # Others may take Ä for a.
     conditions = find and find(connection, listing, result)

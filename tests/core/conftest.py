@@ -166,6 +166,9 @@ class FakeTarget:
     def prepare(self, columns: Sequence[Column] = COLUMNS) -> None:
         self.columns = columns
 
+    def look(self, columns: Sequence[Column]) -> None:
+        pass
+
     def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
         known = {key: self.rows[key] for key in row_keys if key in self.rows}
         return {

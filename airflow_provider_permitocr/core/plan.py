@@ -1,0 +1,147 @@
+"""What a run would do, and what it would cost: numbers alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from airflow_provider_permitocr.core.spending import Price
+
+
+class DryRun(StrEnum):
+    """How much of a list is looked at to plan a run."""
+
+    LOOK = "look"  #: images are loaded and checked, as a run does
+    QUICK = "quick"  #: images are left where they are
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do with its list; each listed image is in one of its numbers.
+
+    :param listed: rows of the image list.
+    :param settled: rows that an earlier run has settled.
+    :param rejected: images that would be refused without a call, by error code.
+    :param unavailable: images that cannot be read now, and are left to a later run, by error code.
+    :param same_picture: images that would take the answer of the same picture.
+    :param to_call: images that a call would be made for.
+    :param seconds: the shortest time for that many calls, at the run's pace.
+    :param is_quick: the images were not looked at, and ``to_call`` holds all that are not settled.
+    :param calls_left: calls that the caps allow now; None where there is no cap.
+    :param price: of a billed call; None where none is known.
+    """
+
+    listed: int
+    settled: int
+    to_call: int
+    seconds: float
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    unavailable: Mapping[str, int] = field(default_factory=dict)
+    same_picture: int = 0
+    is_quick: bool = False
+    calls_left: int | None = None
+    price: Price | None = None
+
+    @property
+    def allowed(self) -> int:
+        """Images that the caps allow to be called for now, if each takes one call."""
+        return self.to_call if self.calls_left is None else min(self.to_call, self.calls_left)
+
+    @property
+    def allowed_seconds(self) -> float:
+        """The shortest time for those."""
+        return self.seconds * self.allowed / self.to_call if self.to_call else 0.0
+
+    @property
+    def cost(self) -> str | None:
+        """The price of a billed call for each image to call for; None where no price is known."""
+        return self.price.of(self.to_call) if self.price else None
+
+    @property
+    def allowed_cost(self) -> str | None:
+        """The same for those that the caps allow now."""
+        return self.price.of(self.allowed) if self.price else None
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Say it in words, as names and texts; a name with blanks in front is part of the one above."""
+        yield "listed", f"{self.listed:,}"
+        yield "  settled before", f"{self.settled:,}"
+        if self.is_quick:
+            yield "  to call", f"{self.to_call:,} at most, as the images were not looked at"
+        else:
+            yield "  rejected without a call", _with_codes(self.rejected)
+            yield "  unavailable now", _with_codes(self.unavailable)
+            yield "  same picture as another", f"{self.same_picture:,}"
+            yield "  to call", f"{self.to_call:,}"
+        if self.to_call:
+            per_second = self.to_call / self.seconds
+            yield "time", f"{_duration(self.seconds)} at {per_second:.3g} calls per second"
+        yield "cost", f"{self.cost} at {self.price} a call" if self.cost else "unknown: no price_per_call"
+        if self.calls_left is not None:
+            yield (
+                "allowed by the caps",
+                f"{self.allowed:,} of {self.to_call:,} ({self.calls_left:,} calls left)",
+            )
+            if self.allowed < self.to_call:
+                cost = f" and {self.allowed_cost}" if self.allowed_cost else ""
+                yield "  which takes", f"{_duration(self.allowed_seconds)}{cost}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, fit for XCom."""
+        return {
+            "listed": self.listed,
+            "settled": self.settled,
+            "rejected": dict(self.rejected),
+            "unavailable": dict(self.unavailable),
+            "same_picture": self.same_picture,
+            "to_call": self.to_call,
+            "seconds": round(self.seconds, 1),
+            "is_quick": self.is_quick,
+            "calls_left": self.calls_left,
+            "allowed": self.allowed,
+            "allowed_seconds": round(self.allowed_seconds, 1),
+            "price_per_call": str(self.price.per_call) if self.price else None,
+            "currency": self.price.currency if self.price else None,
+            "cost": self.cost,
+            "allowed_cost": self.allowed_cost,
+        }
+
+
+def together(plans: Sequence[Plan]) -> Plan:
+    """Add up the plans of the parts of one run, which run side by side and have caps and price in common.
+
+    :param plans: one at least.
+    """
+    left = [plan.calls_left for plan in plans if plan.calls_left is not None]
+    return Plan(
+        listed=sum(plan.listed for plan in plans),
+        settled=sum(plan.settled for plan in plans),
+        rejected=_sum(plan.rejected for plan in plans),
+        unavailable=_sum(plan.unavailable for plan in plans),
+        same_picture=sum(plan.same_picture for plan in plans),
+        to_call=sum(plan.to_call for plan in plans),
+        seconds=max(plan.seconds for plan in plans),
+        is_quick=any(plan.is_quick for plan in plans),
+        calls_left=min(left, default=None),
+        price=plans[0].price,
+    )
+
+
+def _sum(counts: Iterator[Mapping[str, int]]) -> Mapping[str, int]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(total.most_common())
+
+
+def _with_codes(counts: Mapping[str, int]) -> str:
+    codes = ", ".join(f"{count:,} x {code}" for code, count in counts.items())
+    return f"{sum(counts.values()):,}" + (f" ({codes})" if codes else "")
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

@@ -1,0 +1,149 @@
+"""Finds out what a run would do, without doing it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_permitocr.core.columns import result_columns
+from airflow_provider_permitocr.core.errors import ImageRejectedError, ImageUnavailableError, RunStoppedError
+from airflow_provider_permitocr.core.models import ImageRow, Status
+from airflow_provider_permitocr.core.options import RunOptions
+from airflow_provider_permitocr.core.plan import Plan
+from airflow_provider_permitocr.core.ports import ImageSource, ReadOnlyResults, SameImages
+from airflow_provider_permitocr.core.progress import Log, LookingProgress
+from airflow_provider_permitocr.core.rate_limit import SPACING
+from airflow_provider_permitocr.core.selection import wanted_pages, wanted_rows
+from airflow_provider_permitocr.core.stream import completed
+
+if TYPE_CHECKING:
+    from airflow_provider_permitocr.core.image_loader import ImageLoader
+
+#: Images that are looked at, and in memory, at a time.
+_AT_ONCE: Final = 16
+#: Bytes of a digest, which each picture is remembered by: they tell billions of pictures apart.
+_DIGEST_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What an image would come to.
+
+    :param status: without a call; None: it has to be called for.
+    :param picture: which tells that another is the same, where the same picture is called for once.
+    """
+
+    status: Status | None = None
+    error_code: str = ""
+    picture: bytes | None = None
+
+
+class Planner:
+    """Looks at a list as a run would, and makes no call and writes nothing.
+
+    With ``reuse_same_image`` some 100 bytes of memory are taken for each different picture.
+
+    :param same_images: the answers that the result holds already, by picture.
+    :param calls_left: tells how many calls the caps allow now; None where there is no cap.
+    :param is_quick: leave the images where they are: whatever is not settled counts as to be called for.
+    :param stop: set it to end the planning early.
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        source: ImageSource,
+        image_loader: ImageLoader,
+        results: ReadOnlyResults,
+        options: RunOptions,
+        *,
+        same_images: SameImages | None = None,
+        calls_left: Callable[[], int | None] = lambda: None,
+        is_quick: bool = False,
+        log: Log,
+        stop: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source, self._image_loader, self._results = source, image_loader, results
+        self._options, self._same_images = options, same_images
+        self._calls_left, self._is_quick = calls_left, is_quick
+        self._log, self._stop, self._clock = log, stop, clock
+        self._settled = self._to_call = self._same_picture = 0
+        self._rejected: Counter[str] = Counter()
+        self._unavailable: Counter[str] = Counter()
+        self._pictures: set[bytes] = set()
+
+    def plan(self) -> Plan:
+        """Look at the list, and at the images that are not settled.
+
+        :raises SourceError, TargetError: as a run does before its first call.
+        :raises RunStoppedError: when it was asked to stop.
+        """
+        listed = self._source.check()
+        self._results.look(result_columns(self._source.carried()))
+        self._progress = LookingProgress(listed, self._log, clock=self._clock)
+        self._skip(self._source.settled())
+        if self._settled < listed:
+            self._count() if self._is_quick else self._look()
+        if self._stop.is_set():
+            raise RunStoppedError("the planning was asked to stop before it had seen the whole list")
+        return Plan(
+            listed=listed,
+            settled=self._settled,
+            rejected=dict(self._rejected.most_common()),
+            unavailable=dict(self._unavailable.most_common()),
+            same_picture=self._same_picture,
+            to_call=self._to_call,
+            seconds=self._to_call / (self._options.pace.max_per_second * SPACING),
+            is_quick=self._is_quick,
+            calls_left=self._calls_left(),
+            price=self._options.spending.price,
+        )
+
+    def _count(self) -> None:
+        for wanted in wanted_pages(self._source, self._results, is_over=self._stop.is_set, skip=self._skip):
+            self._to_call += len(wanted)
+            self._progress.processed(len(wanted), failed=0)
+
+    def _look(self) -> None:
+        rows = wanted_rows(self._source, self._results, is_over=self._stop.is_set, skip=self._skip)
+        stream = completed(self._look_at, rows, max_at_once=lambda: _AT_ONCE, stop=self._stop)
+        with closing(stream):
+            for seen in stream:
+                for each in seen:
+                    self._add(each)
+                self._progress.processed(len(seen), failed=0)
+
+    def _look_at(self, row: ImageRow) -> _Seen:
+        try:
+            digest = self._image_loader.request(row).facts.digest
+        except ImageRejectedError as error:
+            return _Seen(Status.REJECTED, error.code)
+        except ImageUnavailableError as error:
+            return _Seen(Status.RETRY, error.code)
+        if digest is None or not self._options.reuse_same_image:
+            return _Seen()
+        if self._same_images and self._same_images.find(digest, row.card_side):
+            return _Seen(Status.RECOGNIZED)
+        return _Seen(picture=bytes.fromhex(digest)[:_DIGEST_BYTES] + row.card_side.encode())
+
+    def _add(self, seen: _Seen) -> None:
+        if seen.status is Status.REJECTED:
+            self._rejected[seen.error_code] += 1
+        elif seen.status is Status.RETRY:
+            self._unavailable[seen.error_code] += 1
+        elif seen.status is Status.RECOGNIZED or seen.picture in self._pictures:
+            self._same_picture += 1
+        else:
+            self._to_call += 1
+            if seen.picture:
+                self._pictures.add(seen.picture)
+
+    def _skip(self, rows: int) -> None:
+        self._settled += rows
+        self._progress.skipped(rows)

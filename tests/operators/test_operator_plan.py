@@ -1,0 +1,279 @@
+"""``dry_run=True`` on real databases: what it tells is what the run then does, and nothing is changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+    CallsTable,
+    ImageTable,
+    MainlandPermitOcrOperator,
+    ResultFile,
+    ResultTable,
+    Spending,
+    shards,
+)
+from tests.operators.conftest import ImageList, NewOperator
+
+Execute = Callable[..., dict[str, Any]]
+ConnectEmulator = Callable[..., None]
+
+LEDGER = CallsTable("permit_calls", conn_id="warehouse")
+
+
+@pytest.fixture
+def catalog(warehouse: sa.Engine) -> Callable[[], list[Any]]:
+    """Read all that a database holds: relations, their columns, indexes, how many rows were written."""
+
+    def read() -> list[Any]:
+        statement = """
+            SELECT c.relname::text, c.relkind::text, a.attname::text, n.nspname::text FROM pg_class c
+            JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+            WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY 1, 3
+        """
+        with warehouse.connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(statement))]
+
+    return read
+
+
+@pytest.fixture
+def mixed_list(image_list: ImageList, tmp_path: Path) -> None:
+    """Six good fronts, one of them twice more, and of each fault one."""
+    (tmp_path / "gif.gif").write_bytes(b"GIF89a")
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    image_list(
+        6,
+        further=[
+            {"image_id": "same", "image": str(tmp_path / "0.jpg")},
+            {"image_id": "same again", "image": str(tmp_path / "0.jpg")},
+            {"image_id": "k000", "image": str(tmp_path / "0.jpg"), "card_side": "BACK"},
+            {"image_id": "gif", "image": str(tmp_path / "gif.gif")},
+            {"image_id": "empty", "image": str(tmp_path / "empty.jpg")},
+            {"image_id": "missing", "image": str(tmp_path / "nowhere.jpg")},
+        ],
+    )
+
+
+@pytest.mark.usefixtures("mixed_list")
+def test_a_plan_tells_what_the_run_then_does_and_changes_nothing(
+    execute: Execute, connected: RunningEmulator, catalog: Callable[[], list[Any]]
+) -> None:
+    before = catalog()
+    plan = execute(dry_run=True, spending=Spending(0.1, "USD"))
+    assert catalog() == before
+    assert connected.stats()["calls"] == 0
+
+    summary = execute(spending=Spending(0.1, "USD"))
+
+    assert plan["to_call"] == summary["calls"] == 9
+    assert (plan["listed"], plan["settled"]) == (12, 0)
+    assert plan["rejected"] | plan["unavailable"] == {
+        code: count for code, count in summary["error_codes"].items() if code.startswith("Image")
+    }
+    assert plan["cost"] == "0.90 USD"
+    again = execute(dry_run=True)
+    assert (again["settled"], again["to_call"], again["unavailable"]) == (11, 0, {"ImageNotFound": 1})
+    assert again["cost"] is None
+
+
+@pytest.mark.usefixtures("mixed_list")
+def test_the_same_picture_is_planned_once_per_side(execute: Execute, connected: RunningEmulator) -> None:
+    plan = execute(dry_run=True, reuse_same_image=True)
+    assert (plan["same_picture"], plan["to_call"]) == (2, 7)
+    summary = execute(reuse_same_image=True)
+    assert summary["calls"] == plan["to_call"]
+
+
+def test_pictures_that_the_table_holds_already_need_no_call(
+    execute: Execute, connected: RunningEmulator, image_list: ImageList, tmp_path: Path
+) -> None:
+    image_list(2)
+    execute()
+    image_list(0, further=[{"image_id": "new", "image": str(tmp_path / "1.jpg")}])
+    plan = execute(dry_run=True, reuse_same_image=True)
+    assert (plan["settled"], plan["same_picture"], plan["to_call"]) == (2, 1, 0)
+    assert execute(dry_run=True)["to_call"] == 1
+
+
+@pytest.mark.usefixtures("mixed_list", "connected")
+def test_a_quick_plan_leaves_the_images_where_they_are(execute: Execute) -> None:
+    plan = execute(dry_run="quick")
+    assert (plan["to_call"], plan["is_quick"], plan["rejected"], plan["unavailable"]) == (12, True, {}, {})
+
+
+@pytest.mark.usefixtures("mixed_list", "connected")
+def test_shards_plan_a_part_each(execute: Execute) -> None:
+    plans = [execute(dry_run=True, shard=shard) for shard in shards(3)]
+    assert sum(plan["to_call"] for plan in plans) == 9
+    assert sum(plan["listed"] for plan in plans) == 12
+
+
+@pytest.mark.usefixtures("connected")
+def test_every_recognition_of_a_history_is_planned_as_the_run_makes_it(
+    execute: Execute, warehouse: sa.Engine, image_list: ImageList
+) -> None:
+    target = ResultTable("permits", conn_id="warehouse", mode="append")
+    image_list(3)
+    execute(target=target)
+    with warehouse.begin() as connection:
+        connection.execute(
+            sa.text("UPDATE permit_images SET uploaded_at = now() + interval '1 day' WHERE image_id = 'k001'")
+        )
+    assert execute(target=target, dry_run=True)["to_call"] == 1
+    assert execute(target=target)["calls"] == 1
+
+
+@pytest.mark.usefixtures("connected")
+def test_a_result_file_is_read_and_not_touched(
+    execute: Execute, image_list: ImageList, tmp_path: Path
+) -> None:
+    image_list(3)
+    folder = tmp_path / "results"
+    folder.mkdir()
+    target = ResultFile(str(folder / "permits.csv"))
+    assert execute(target=target, dry_run=True)["to_call"] == 3
+    assert list(folder.iterdir()) == []
+    execute(target=target)
+    written = {file: file.read_bytes() for file in folder.iterdir()}
+    assert execute(target=target, dry_run=True)["settled"] == 3
+    assert {file: file.read_bytes() for file in folder.iterdir()} == written
+
+
+@pytest.mark.usefixtures("connected")
+def test_a_database_file_that_is_missing_is_not_made(
+    execute: Execute, image_list: ImageList, set_connection: Callable[..., None], tmp_path: Path
+) -> None:
+    image_list(2)
+    file = tmp_path / "new.db"
+    set_connection("new", conn_type="sqlite", host=str(file))
+    plan = execute(
+        dry_run=True,
+        reuse_same_image=True,
+        target=ResultTable("permits", conn_id="new"),
+        calls_table=CallsTable("calls", conn_id="new"),
+        spending=Spending(max_calls=1),
+    )
+    assert (plan["to_call"], plan["calls_left"], plan["allowed"]) == (2, 1, 1)
+    assert not file.exists()
+
+
+def test_what_the_caps_leave_is_told(
+    execute: Execute, connected: RunningEmulator, image_list: ImageList, catalog: Callable[[], list[Any]]
+) -> None:
+    image_list(8)
+    spending = Spending(0.5, "CNY", max_calls=4, max_calls_per_day=6)
+    capped: dict[str, Any] = {"calls_table": LEDGER, "spending": spending}
+    fresh = execute(dry_run=True, **capped)
+    assert (fresh["calls_left"], fresh["allowed"], fresh["allowed_cost"]) == (4, 4, "2.00 CNY")
+    assert not any(relation[0].startswith("permit_calls") for relation in catalog())
+
+    assert execute(**capped)["calls"] == 4
+    same_run = execute(dry_run=True, **capped)
+    assert (same_run["to_call"], same_run["calls_left"]) == (4, 0)
+    next_run = MainlandPermitOcrOperator(**_arguments(capped)).execute({"run_id": "run-2"})
+    assert (next_run["to_call"], next_run["calls_left"], next_run["allowed"]) == (4, 2, 2)
+
+
+def _arguments(capped: dict[str, Any]) -> dict[str, Any]:
+    source = ImageTable(
+        "permit_images",
+        conn_id="warehouse",
+        key="image_id",
+        image="image",
+        card_side="card_side",
+        updated_at="uploaded_at",
+    )
+    target = ResultTable("permits", conn_id="warehouse")
+    return {"task_id": "recognize", "source": source, "target": target, "dry_run": True} | capped
+
+
+def test_the_log_says_it_in_words(
+    execute: Execute, connected: RunningEmulator, image_list: ImageList, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image_list(3)
+    execute(dry_run=True, spending=Spending(0.0015, "USD"))
+    said = capsys.readouterr().out
+    assert "no call was made, and nothing was written" in said
+    assert "to call: 3" in said
+    assert "cost: 0.0045 USD at 0.0015 USD a call" in said
+
+
+@pytest.mark.parametrize(
+    ("extra", "field"),
+    [
+        ({"price_per_call": -1}, "price_per_call must be 0 or more"),
+        ({"price_per_call": "NaN"}, "price_per_call must be 0 or more"),
+        ({"price_per_call": "a cent"}, "price_per_call must be a number"),
+        ({"currency": 5}, "currency must be a text"),
+    ],
+)
+def test_a_wrong_price_of_the_connection_is_told_by_its_field(
+    execute: Execute,
+    emulator: RunningEmulator,
+    connect_emulator: ConnectEmulator,
+    image_list: ImageList,
+    extra: dict[str, Any],
+    field: str,
+) -> None:
+    connect_emulator(emulator, extra=extra)
+    image_list(1)
+    for dry_run in (True, False):
+        with pytest.raises(AirflowFailException, match=f"connection 'tencentcloud_default': {field}"):
+            execute(dry_run=dry_run)
+    assert emulator.stats()["calls"] == 0
+
+
+def test_the_price_of_the_operator_goes_before_that_of_the_connection(
+    execute: Execute, emulator: RunningEmulator, connect_emulator: ConnectEmulator, image_list: ImageList
+) -> None:
+    connect_emulator(emulator, extra={"price_per_call": "0.0015", "currency": "CNY"})
+    image_list(2)
+    assert execute(dry_run=True)["cost"] == "0.003 CNY"
+    assert execute(dry_run=True, spending=Spending(0.1, "USD"))["cost"] == "0.20 USD"
+    assert execute()["cost"] == "0.003 CNY"
+
+
+@pytest.mark.usefixtures("connected", "warehouse")
+def test_a_list_that_is_not_there_fails_as_the_run_would(execute: Execute) -> None:
+    with pytest.raises(AirflowFailException, match="no table 'permit_images'"):
+        execute(dry_run=True)
+
+
+@pytest.mark.usefixtures("connected")
+def test_a_plan_that_is_stopped_says_so(
+    operator: NewOperator, image_list: ImageList, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image_list(2)
+    task = operator(dry_run=True)
+    log = task.log.info
+
+    def stop_at(line: str) -> None:
+        log(line)
+        task.on_kill()
+
+    monkeypatch.setattr(task.log, "info", stop_at)
+    with pytest.raises(AirflowException, match="asked to stop before it had seen the whole list"):
+        task.execute({"run_id": "run-1"})
+
+
+def test_a_plan_is_plain_json(execute: Execute, connected: RunningEmulator, image_list: ImageList) -> None:
+    image_list(1)
+    plan = execute(dry_run=True, spending=Spending(0.1))
+    assert json.loads(json.dumps(plan)) == plan
+
+
+@pytest.mark.parametrize("value", ["slow", 3, None])
+def test_what_is_neither_dry_nor_not_is_refused_where_the_dag_is_written(
+    operator: NewOperator, value: object
+) -> None:
+    with pytest.raises(ValueError, match="dry_run must be True, False or 'quick'"):
+        operator(dry_run=value)
