@@ -55,10 +55,20 @@ class Staffing:
         self._per_second = per_second
         self._most = most
         self._mean_seconds = 0.0
+        self._in_vain_seconds = 0.0
+        self._noting = threading.Lock()
 
     def took(self, seconds: float) -> None:
         """Note how long the step took for one."""
-        self._mean_seconds += (seconds - self._mean_seconds) * _NEWEST
+        with self._noting:
+            seconds += self._in_vain_seconds
+            self._in_vain_seconds = 0.0
+            self._mean_seconds += (seconds - self._mean_seconds) * _NEWEST
+
+    def took_in_vain(self, seconds: float) -> None:
+        """Note how long it took for one that goes no further; the next that does makes up for it."""
+        with self._noting:
+            self._in_vain_seconds += seconds
 
     def needed(self) -> int:
         """Return how many, at the times seen lately; one at least is always ready and one under way."""

@@ -180,7 +180,11 @@ class PacedCaller:
 
     def _prepare(self, row_key: RowKey, load: Callable[[], PermitRequest]) -> tuple[str, Call]:
         started_at = self._clock()
-        request = replace(load(), call_id=new_call_id())
+        try:
+            request = replace(load(), call_id=new_call_id())
+        except Exception:  # it cannot be sent, or need not be
+            self._preparing.took_in_vain(self._clock() - started_at)
+            raise
         send = self._client.prepare(request)
         if self._ledger:
             self._ledger.open(request.call_id, row_key, request.facts.digest)

@@ -32,9 +32,10 @@ LoadImage: TypeAlias = "Callable[[ImageRow], PermitRequest]"
 _ON_THE_WAY: Final = 512
 #: Where there is no table to look them up in. An answer takes about 2 KB, one with a portrait tens of them.
 _KEPT_WITHOUT_TABLE: Final = 5_000
-#: Rows that wait for the answer of another are done without a call, so that others can be under way.
-_MOST_WAITING: Final = 64
-_LOOK_SECONDS: Final = 0.1
+#: Rows that wait for the answer of another need no call, so others have to be under way in their place; as
+#: many as there are threads for. Where the list itself holds the images, they are in memory all the while.
+_MOST_WAITING: Final = 128
+_LOOK_SECONDS: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +93,22 @@ class SameImageAnswers:
         while True:
             try:
                 return self._lead(row, load, ask)
-            except _AnsweredError as found:
-                answer = found.answer
+            except _LedError as led:
+                lead, facts = led.lead, led.facts
+            self._wait(lead)  # out here, as the error's traceback keeps the image
+            if answer := lead.answer:
                 return Outcome(
                     row,
                     Status.RECOGNIZED,
                     fields=answer.fields,
                     request_id=answer.request_id,
-                    facts=found.facts,
+                    facts=facts,
                     reused_from=answer.image_key,
                 )
-            except _AwaitedError as awaited:
-                ended = awaited.ended
-            self._wait(ended)  # out here, as the error's traceback keeps the image
 
     def _lead(self, row: ImageRow, load: LoadImage, ask: Callable[[ImageRow, LoadImage], Outcome]) -> Outcome:
         lead: _Lead | None = None
-        outcome: Outcome | None = None
+        answer, failed = None, False
 
         def load_unless_answered(row: ImageRow) -> PermitRequest:
             nonlocal lead
@@ -123,53 +123,57 @@ class SameImageAnswers:
 
         try:
             outcome = ask(row, load_unless_answered)
+            failed = outcome.status is Status.FAILED
+            if outcome.status is Status.RECOGNIZED:
+                answer = Answer(row.image_key, outcome.fields, outcome.request_id)
+            return outcome
         finally:
-            self._end(lead, outcome)
-        return outcome
+            self._end(lead, answer, failed=failed)
 
     def _begin(self, picture: Picture, facts: ImageFacts) -> _Lead:
         """Lead, unless the picture's answer is there or under way.
 
-        :raises _AnsweredError: when it is there.
-        :raises _AwaitedError: when it is under way.
+        :raises _LedError: when it is.
         """
         lead = _Lead(picture)
         with self._state:
-            answer = self._answers.get(picture)
-            if not answer and not self._failed.get(picture):
+            lead.answer = self._answers.get(picture)
+            if lead.answer:
+                lead.ended.set()
+                raise _LedError(lead, facts)
+            # An image that has failed may yet be answered, but its rows do not wait for one another.
+            if not self._failed.get(picture):
                 first = self._leads.setdefault(picture, lead)
                 if first is not lead:
-                    raise _AwaitedError(first.ended)
+                    raise _LedError(first, facts)
         try:
-            answer = answer or (self._table.find(*picture) if self._table else None)
+            found = self._table.find(*picture) if self._table else None
         except BaseException:
             self._end(lead)
             raise
-        if answer:
-            with self._state:
-                self._answers.put(picture, answer)
-            self._end(lead)
-            raise _AnsweredError(answer, facts)
+        if found:
+            self._end(lead, found)
+            raise _LedError(lead, facts)
         return lead
 
-    def _end(self, lead: _Lead | None, outcome: Outcome | None = None) -> None:
+    def _end(self, lead: _Lead | None, answer: Answer | None = None, *, failed: bool = False) -> None:
         if not lead:
             return
+        lead.answer = answer
         with self._state:
-            if outcome and outcome.status is Status.RECOGNIZED:
-                answer = Answer(outcome.row.image_key, outcome.fields, outcome.request_id)
+            if answer:
                 self._answers.put(lead.picture, answer)
-            elif outcome and outcome.status is Status.FAILED:
+            elif failed:
                 self._failed.put(lead.picture, True)
             if self._leads.get(lead.picture) is lead:
                 del self._leads[lead.picture]
         lead.ended.set()
 
-    def _wait(self, ended: threading.Event) -> None:
+    def _wait(self, lead: _Lead) -> None:
         with self._state:
             self._waiting += 1
         try:
-            while not ended.wait(_LOOK_SECONDS):
+            while not lead.ended.wait(_LOOK_SECONDS):
                 raise_if_stopped(self._stop)
         finally:
             with self._state:
@@ -177,30 +181,20 @@ class SameImageAnswers:
 
 
 class _Lead:
-    """The row that a picture is called for."""
+    """The row that a picture is called for; ``answer`` is there, if at all, once it has ended."""
 
     def __init__(self, picture: Picture) -> None:
         self.picture = picture
+        self.answer: Answer | None = None
         self.ended = threading.Event()
 
 
-class _AnsweredError(Exception):
-    """No call is needed."""
+class _LedError(Exception):
+    """Another row is called for that has the same picture, or was."""
 
-    def __init__(self, answer: Answer, facts: ImageFacts) -> None:
+    def __init__(self, lead: _Lead, facts: ImageFacts) -> None:
         super().__init__()
-        self.answer, self.facts = answer, facts
-
-
-class _AwaitedError(Exception):
-    """Another row is called for that has the same picture.
-
-    :param ended: set once that is over, whatever came of it.
-    """
-
-    def __init__(self, ended: threading.Event) -> None:
-        super().__init__()
-        self.ended = ended
+        self.lead, self.facts = lead, facts
 
 
 class _Latest(Generic[T]):

@@ -22,7 +22,7 @@ def completed(
     *,
     max_at_once: Callable[[], int],
     stop: threading.Event,
-    tick_seconds: float = 1.0,
+    tick_seconds: float = 0.1,
 ) -> Generator[list[Result], None, None]:
     """Yield results as they arrive, in lists; an empty list where nothing arrived for ``tick_seconds``.
 

@@ -77,3 +77,12 @@ def test_whatever_it_took_there_is_someone_and_not_too_many(times: list[float], 
     for seconds in times:
         staffing.took(seconds)
     assert 2 <= staffing.needed() <= 32
+
+
+def test_what_is_done_in_vain_is_made_up_for_by_more() -> None:
+    staffing = Staffing(20, most=32)
+    for _ in range(200):
+        for _ in range(4):
+            staffing.took_in_vain(0.04)
+        staffing.took(0.04)
+    assert staffing.needed() == 10

@@ -155,14 +155,32 @@ def test_rows_wait_for_the_answer_that_is_under_way() -> None:
     assert (ask.asked, shared.rows_waiting) == (["a"], 0)
 
 
+def test_a_row_that_has_waited_is_not_loaded_again() -> None:
+    loaded: list[str] = []
+
+    def load_once(row: ImageRow) -> PermitRequest:
+        loaded.append(row.image_key)
+        return load(row)
+
+    shared, ask = answers(), Asking(held=True)
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(shared.recognize, row("a"), load_once, ask)
+        assert ask.begun.acquire(timeout=SOON)
+        second = pool.submit(shared.recognize, row("b"), load_once, ask)
+        until(lambda: shared.rows_waiting == 1)
+        ask.go.set()
+        assert second.result(SOON).facts == FACTS
+    assert sorted(loaded) == ["a", "b"]
+
+
 def test_more_rows_that_wait_make_room_for_no_more_others_than_there_are_threads() -> None:
     shared, ask = answers(), Asking(held=True)
-    with ThreadPoolExecutor(101) as pool:
+    with ThreadPoolExecutor(151) as pool:
         pool.submit(shared.recognize, row("a"), load, ask)
         assert ask.begun.acquire(timeout=SOON)
-        for number in range(100):
+        for number in range(150):
             pool.submit(shared.recognize, row(str(number)), load, ask)
-        until(lambda: shared.rows_waiting == 64)
+        until(lambda: shared.rows_waiting == 128)
         ask.go.set()
     assert ask.asked == ["a"]
 
