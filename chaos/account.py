@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from airflow_provider_permitocr.core.api import ACTION
 from chaos.scene import Scene, Setting, Stage
 from chaos.verdict import (
     at_most,
@@ -26,7 +27,7 @@ _EVERY: Final = 50
 def account(stage: Stage) -> list[Figure]:
     """Let every call fail for the account from a certain one on."""
     first = stage.sizes.fault_at
-    rule = {"match": {"calls": [f"{first}-999999999"]}, "effect": {"error": _CODE}}
+    rule = {"match": {"action": ACTION, "calls": [f"{first}-999999999"]}, "effect": {"error": _CODE}}
     with Scene(stage, "account", Setting(stage.sizes.images, faults=[rule])) as scene:
         end = scene.start(max_at_once=_AT_ONCE).end()
         evidence = scene.evidence()
@@ -37,7 +38,7 @@ def account(stage: Stage) -> list[Figure]:
             "calls with the fault",
             refused,
             _AT_ONCE + _PROBES,
-            f"= {_AT_ONCE} + {_PROBES} to be sure",
+            f"= {_AT_ONCE} at once + {_PROBES}",
         ),
         exactly("images written", len(evidence.rows), first - 1),
         none_of("images not recognized", sum(row.status != "recognized" for row in evidence.rows)),
@@ -49,7 +50,7 @@ def bad_node(stage: Stage) -> list[Figure]:
     """Let every 50th call fail as if for the account."""
     images = stage.sizes.images
     numbers = list(range(_EVERY, 2 * images, _EVERY))
-    rule = {"match": {"calls": numbers}, "effect": {"error": _CODE}}
+    rule = {"match": {"action": ACTION, "calls": numbers}, "effect": {"error": _CODE}}
     with Scene(stage, "bad_node", Setting(images, faults=[rule])) as scene:
         end = scene.start(max_at_once=_AT_ONCE).end()
         evidence = scene.evidence()

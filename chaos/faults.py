@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from typing import Any, Final
 
+from airflow_provider_permitocr.core.api import ACTION
 from airflow_provider_permitocr.core.options import CallRetry
 from chaos.scene import Scene, Setting, Stage
 from chaos.verdict import at_most, ledger_equals_journal, none_of, one_row_each, succeeded
@@ -29,7 +30,10 @@ _MOST_OVERHEAD: Final = 1.45
 def rules() -> list[dict[str, Any]]:
     """Return rules of which each strikes 5 % of all calls; the first that matches a call decides."""
     return [
-        {"match": {"rate": _SHARE / (1 - _SHARE * place), "seed": place}, "effect": effect}
+        {
+            "match": {"action": ACTION, "rate": _SHARE / (1 - _SHARE * place), "seed": place},
+            "effect": effect,
+        }
         for place, effect in enumerate(_EFFECTS)
     ]
 

@@ -22,8 +22,9 @@ from distributed.verdict import Figure
 _SEED: Final = 20261123
 #: Slower than it could be, so that a list lasts for many kills.
 _RATE: Final = 40
-#: For so long a try looks the list over before it calls.
-_START_SECONDS: Final = 0.6
+#: Share of the kills that come while a try still looks the list over, and how long that takes.
+_EARLY: Final = 0.2
+_START_SECONDS: Final = 1.0
 _SAY_EVERY: Final = 10
 
 
@@ -35,9 +36,12 @@ def kill(stage: Stage) -> list[Figure]:
         task, began_at = _start(scene, 1), time.time()
         left = stage.sizes.images
         for number in range(1, stage.sizes.kills + 1):
-            # Not so long that the list could end before the last kill.
-            calling = 1.6 * left / (stage.sizes.kills - number + 3) / _RATE
-            if task.ends_within(moments.uniform(0, _START_SECONDS + calling)):
+            seconds = moments.uniform(0, _START_SECONDS)
+            if moments.random() >= _EARLY:
+                scene.wait_for_calls(scene.finished() + 1, task)
+                # Not so long that the list could end before the last kill.
+                seconds = moments.uniform(0, 1.6 * left / (stage.sizes.kills - number + 3) / _RATE)
+            if task.ends_within(seconds):
                 break
             committed = scene.kill(task)
             task, over_at = _start(scene, number + 1), time.time()

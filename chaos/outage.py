@@ -41,7 +41,7 @@ def outage(stage: Stage) -> list[Figure]:
         evidence = scene.evidence()
     return [
         exactly("outages", stopped, sizes.outages),
-        succeeded("the run, in one process", end),
+        succeeded("run, in one process", end),
         *every_image_once(evidence),
         none_of("answers paid for again", paid_twice(evidence)),
         *ledger_equals_journal(evidence),

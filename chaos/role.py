@@ -25,7 +25,7 @@ def role(stage: Stage) -> list[Figure]:
     return [
         succeeded("the run", end),
         *every_image_once(evidence),
-        none_of("calls that were refused", sum(call.code != "OK" for call in evidence.calls)),
+        none_of("calls refused", sum(call.code != "OK" for call in evidence.calls)),
         Figure(f"keys for {seconds} s each", str(issued), f"> {fewest}", issued > fewest),
         *ledger_equals_journal(evidence),
     ]

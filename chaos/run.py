@@ -1,12 +1,14 @@
-"""All scenarios, one after the other, from the first process to the table of figures."""
+"""All scenarios, a few at a time, from the first process to the table of figures."""
 
 from __future__ import annotations
 
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Final
 
 from rich.console import Console
@@ -42,6 +44,7 @@ SCENARIOS: Final[dict[str, Callable[[Stage], list[Figure]]]] = {
     "spill": spill,
     "airflow": airflow,
 }
+_AT_ONCE: Final = 3
 
 
 @dataclass(frozen=True)
@@ -78,18 +81,49 @@ def run_chaos(options: ChaosOptions, console: Console) -> None:
     options.state.mkdir(parents=True)
     prepare_tasks(options.state / "airflow")
     sizes = SHORT if options.short else Sizes()
-    figures: dict[str, list[Figure]] = {}
     with EmbeddedPostgres(options.state / "postgres", DURABLE) as postgres:
         images = draw_images(max(sizes.images, sizes.faulty_images), options.state / "images")
         stage = Stage(options.state, sizes, postgres, images, lambda text: _say(text, console))
-        for name in options.only or SCENARIOS:
-            with phase(None, f"Played: {name}", console):
-                figures[name] = SCENARIOS[name](stage)
+        figures = _play(options.only or tuple(SCENARIOS), stage, console)
     show(figures, console)
     console.print(f"[dim]All this took {time.monotonic() - began:.0f} s.[/dim]", highlight=False)
     broken = [f"{name}: {each.name}" for name, shown in figures.items() for each in shown if not each.kept]
     if broken:
         raise NotAsPromisedError(f"Not as promised: {'; '.join(broken)}. The logs are in {options.state}.")
+
+
+def _play(names: Sequence[str], stage: Stage, console: Console) -> dict[str, list[Figure]]:
+    """Play scenarios side by side: they mostly wait, and do not know of each other."""
+    waiting, played = SimpleQueue[str](), SimpleQueue[tuple[str, list[Figure] | Exception]]()
+    for name in names:
+        waiting.put(name)
+
+    def play() -> None:
+        while True:
+            try:
+                name = waiting.get_nowait()
+            except Empty:
+                return
+            try:
+                with phase(None, f"Played: {name}", console):
+                    played.put((name, SCENARIOS[name](_named(stage, name))))
+            except Exception as error:  # noqa: BLE001 - raised in the main thread
+                played.put((name, error))
+
+    for _ in range(min(_AT_ONCE, len(names))):
+        # A daemon, so that an interruption need not wait for the end of its scenario.
+        Thread(target=play, daemon=True).start()
+    figures: dict[str, list[Figure]] = {}
+    for _ in names:
+        name, outcome = played.get()
+        if isinstance(outcome, Exception):
+            raise outcome
+        figures[name] = outcome
+    return {name: figures[name] for name in names}
+
+
+def _named(stage: Stage, name: str) -> Stage:
+    return replace(stage, say=lambda text: stage.say(f"{name}: {text}"))
 
 
 def show(figures: Mapping[str, Sequence[Figure]], console: Console) -> None:

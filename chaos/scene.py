@@ -135,9 +135,13 @@ class Scene:
 
     def wait_for_calls(self, number: int, task: TaskProcess) -> None:
         """Wait until the emulator has finished so many calls, or the task has ended."""
-        journal = self.emulator.journal
-        while journal.read_bytes().count(b"\n") < number and not task.ends_within(0.02):
+        while self.finished() < number and not task.ends_within(0.02):
             pass
+
+    def finished(self) -> int:
+        """Return how many calls the emulator has finished, those of other services included."""
+        journal = self.emulator.journal
+        return journal.read_bytes().count(b"\n")
 
     def evidence(self) -> Evidence:
         """Gather what is known, once all tasks have ended."""

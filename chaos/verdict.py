@@ -106,7 +106,7 @@ def repeated_for_kills_alone(evidence: Evidence, kills: Sequence[Lost]) -> list[
             open_images.total(),
             "open at the kills",
         ),
-        none_of("paid again without a kill", unexplained),
+        none_of("again without a kill", unexplained),
     ]
 
 
@@ -123,12 +123,12 @@ def ledger_equals_journal(evidence: Evidence) -> list[Figure]:
     paid = sum(entry.billed == 1 for entry in evidence.entries)
     unknown = sum(entry.billed is None for entry in evidence.entries)
     return [
-        none_of("calls without a ledger row", sum(call.trace_id not in written for call in evidence.calls)),
-        none_of("ledger rows against journal", len(against)),
+        none_of("calls not in ledger", sum(call.trace_id not in written for call in evidence.calls)),
+        none_of("ledger against journal", len(against)),
         Figure(
-            "paid ≤ answered ≤ + unknown",
+            "answers, by the ledger",
             f"{paid:,} ≤ {len(answers):,} ≤ {paid + unknown:,}",
-            "in this order",
+            "paid ≤, ≤ + unknown",
             paid <= len(answers) <= paid + unknown,
         ),
     ]

@@ -8,20 +8,36 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Final
 
-import pandas as pd  # noqa: F401 - every task needs these three
 from airflow.sdk.exceptions import AirflowException
 
-import airflow_provider_permitocr.operators.assembly
-import airflow_provider_permitocr.sql.result_target  # noqa: F401
 from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
 from chaos.task import Task, TaskEnd
 
 _TASK_ID: Final = "recognize_permits"
+_PACKAGE: Final = "airflow_provider_permitocr"
+#: What a task imports when it needs it, and every task here does.
+_NEEDED: Final = (
+    "airflow.providers.postgres.hooks.postgres",
+    "airflow.sdk.execution_time.supervisor",
+    f"{_PACKAGE}.core.frame",
+    f"{_PACKAGE}.hooks.object_storage",
+    f"{_PACKAGE}.images.convert",
+    f"{_PACKAGE}.operators.assembly",
+    f"{_PACKAGE}.sql.ledger_table",
+    f"{_PACKAGE}.sql.result_target",
+    f"{_PACKAGE}.tencent.client",
+    f"{_PACKAGE}.tencent.sdk",
+    "tencentcloud.common.common_client",
+)
+
+for _module in _NEEDED:
+    import_module(_module)
 
 
 def run_task(task: Task, parent: Connection) -> None:
