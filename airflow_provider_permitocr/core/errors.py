@@ -6,11 +6,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow_provider_permitocr.core.models import ImageFacts
+    from collections.abc import Sequence
+
+    from airflow_provider_permitocr.core.models import ImageFacts, Record
 
 
 class PermitOcrError(Exception):
     """Root of every error that this package raises on purpose."""
+
+    def also(self, words: str) -> None:
+        """Say what else went wrong because of it."""
+        self.args = (f"{self}. {words}",)
 
 
 class ConfigurationError(PermitOcrError):
@@ -23,6 +29,19 @@ class SourceError(ConfigurationError):
 
 class TargetError(ConfigurationError):
     """The result table cannot be used as described."""
+
+
+class RowsRefusedError(TargetError):
+    """The result table takes some rows in no form.
+
+    :param refused: these rows, with their values.
+    :param written: those of the same batch that were written.
+    """
+
+    def __init__(self, message: str, refused: Sequence[Record], written: Sequence[Record] = ()) -> None:
+        super().__init__(message)
+        self.refused = refused
+        self.written = written
 
 
 class RowLeftError(PermitOcrError):

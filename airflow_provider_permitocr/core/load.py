@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from airflow_provider_permitocr.core.columns import COLUMNS, Column
-from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.core.errors import PermitOcrError, RowsRefusedError
 from airflow_provider_permitocr.core.models import Outcome, Record
 from airflow_provider_permitocr.core.options import Batch
-from airflow_provider_permitocr.core.ports import ResultTarget
+from airflow_provider_permitocr.core.ports import ResultTarget, Spill
 from airflow_provider_permitocr.core.record import refused_record, to_record
 
 #: So many rows in a row are no poison: it is the table that does not take them, and going on would pay for
@@ -26,6 +26,7 @@ class Loader:
     :param run_id: kept in each row.
     :param clock: monotonic seconds.
     :param now: the time of day, in UTC.
+    :param spill: where rows are kept that the target does not take.
     """
 
     def __init__(
@@ -37,12 +38,18 @@ class Loader:
         run_id: str | None,
         clock: Callable[[], float],
         now: Callable[[], datetime],
+        spill: Spill | None = None,
     ) -> None:
-        self._target, self._batch = target, batch
+        self._target, self._batch, self._spill = target, batch, spill
         self._max_tries, self._run_id = max_tries, run_id
         self._clock, self._now = clock, now
         self._columns: Sequence[Column] = COLUMNS
+        # Added to by the threads that call, at its end; taken from by the one that writes, at its start.
         self._waiting: list[Record] = []
+        self._refused: list[Record] = []
+        self._is_away = False
+        self._kept: Counter[str] = Counter()
+        self._not_kept: str | None = None
         self._written_at = clock()
         self.reused = 0
         self.statuses: Counter[str] = Counter()
@@ -61,7 +68,7 @@ class Loader:
         import airflow_provider_permitocr.core.frame  # noqa: F401
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
-        """Take outcomes over, without writing them; their images are let go of."""
+        """Take outcomes over, without writing them; their images are let go of. From any thread."""
         self._waiting.extend(
             to_record(
                 outcome,
@@ -86,67 +93,118 @@ class Loader:
         """Write what is waiting, and return how many rows that was.
 
         :raises DatabaseError: when the table cannot take it; it goes on waiting then.
-        :raises TargetError: when the table takes some rows in no form; all others are written first.
+        :raises RowsRefusedError: when it takes some rows in no form; all others are written first.
         """
         self._written_at = self._clock()
         written, unwritable = 0, None
         while self._waiting:
             try:
                 written += self._write_batch()
-            except TargetError as error:
+            except RowsRefusedError as error:
                 unwritable = unwritable or error
         if unwritable:
             raise unwritable
         return written
 
+    def write_or_keep(self) -> None:
+        """Write what is waiting, or else keep it for the next run; ``unwritten`` tells what became of it."""
+        if not self._is_away:
+            try:
+                self.write()
+            except RowsRefusedError:
+                pass  # they are kept, and those that arrive later are written
+            except Exception:  # noqa: BLE001  whatever it is, answers must not be lost for it
+                self._is_away = True
+        self._keep()
+
+    def unwritten(self) -> str | None:
+        """Say what became of rows that the target did not take; None: it took all."""
+        words = [
+            f"{rows:,} results that could not be written are kept in {place}; the next run loads them"
+            for place, rows in self._kept.items()
+        ]
+        if lost := len(self._refused) + len(self._waiting):
+            reason = self._not_kept or "there is no place to keep them"
+            words.append(f"{lost:,} results that could not be written are lost: {reason}")
+        return ". ".join(words) or None
+
+    def _keep(self) -> None:
+        waiting = len(self._waiting)
+        records = [*self._refused, *self._waiting[:waiting]]
+        if not records or self._spill is None:
+            return
+        try:
+            place = self._spill.save(self._columns, records)
+        except Exception as error:  # noqa: BLE001  it is told with all that is lost
+            self._not_kept = str(error) if isinstance(error, PermitOcrError) else type(error).__name__
+            return
+        self._refused.clear()
+        del self._waiting[:waiting]
+        self._kept[place] += len(records)
+
+    def write_again(self, records: Sequence[Record]) -> None:
+        """Write rows that an earlier run has kept; they do not count as this one's.
+
+        :raises DatabaseError, RowsRefusedError: when the table does not take them.
+        """
+        for start in range(0, len(records), self._batch.rows):
+            self._write_rows(records[start : start + self._batch.rows])
+
     def _write_batch(self) -> int:
         self._written_at = self._clock()
         records = self._waiting[: self._batch.rows]
-        refused = self._write_records(records)
-        if len(refused) == len(records) >= _ALL_REFUSED:
-            del self._waiting[: len(records)]
-            raise TargetError(
-                f"the result table refuses every row of a batch of {len(records):,}, such as that of key"
-                f" {records[0]['image_key']!r}: {refused[0]}. None of them was written; correct"
-                " its constraints or triggers and run again"
-            )
-        written = [record for place, record in enumerate(records) if place not in refused]
         try:
-            written += self._write_refused(
-                [(records[place], reason) for place, reason in sorted(refused.items())]
-            )
-        except TargetError:
+            written = self._write_rows(records)
+        except RowsRefusedError as error:
+            self._refused.extend(error.refused)
             del self._waiting[: len(records)]
-            self._count(written)
+            self._count(error.written)
             raise
         # Let go only now: a write that failed is tried again, as these answers are paid for.
         del self._waiting[: len(records)]
         self._count(written)
         return len(records)
 
-    def _write_refused(self, refused: Sequence[tuple[Record, str]]) -> list[Record]:
-        """Write that these rows were refused: every listed image ends as one row.
+    def _write_rows(self, records: Sequence[Record]) -> list[Record]:
+        """Write rows, or in place of those that are refused others that say so.
 
-        :return: the rows that say so.
+        :return: what was written.
         """
+        refused = self._write_records(records)
+        if len(refused) == len(records) >= _ALL_REFUSED:
+            raise RowsRefusedError(
+                f"the result table refuses every row of a batch of {len(records):,}, such as that of key"
+                f" {records[0]['image_key']!r}: {refused[0]}. None of them was written; correct"
+                " its constraints or triggers and run again",
+                records,
+            )
+        written = [record for place, record in enumerate(records) if place not in refused]
         if not refused:
-            return []
-        stand_ins = [refused_record(record, reason) for record, reason in refused]
-        again = self._write_records(stand_ins)
+            return written
+        places = sorted(refused)
+        stand_ins = {place: refused_record(records[place], refused[place]) for place in places}
+        again = self._write_stand_ins(stand_ins)
         if again:
             # It may be the time of the image's change that cannot be kept.
             for place in again:
-                stand_ins[place] = refused_record(*refused[place], with_provenance=False)
-            places = list(again)
-            again = self._write_records([stand_ins[place] for place in places])
+                stand_ins[place] = refused_record(records[place], refused[place], with_provenance=False)
+            again = self._write_stand_ins({place: stand_ins[place] for place in again})
+        written += [stand_in for place, stand_in in stand_ins.items() if place not in again]
         if again:
             place, reason = next(iter(again.items()))
-            raise TargetError(
+            raise RowsRefusedError(
                 f"the result table takes {len(again):,} rows neither with their values nor without, such as"
-                f" that of key {stand_ins[places[place]]['image_key']!r}: {reason}; correct its constraints"
-                " or triggers and run again"
+                f" that of key {records[place]['image_key']!r}: {reason}; correct its constraints"
+                " or triggers and run again",
+                [records[place] for place in again],
+                written,
             )
-        return stand_ins
+        return written
+
+    def _write_stand_ins(self, stand_ins: Mapping[int, Record]) -> dict[int, str]:
+        refused = self._write_records(list(stand_ins.values()))
+        places = list(stand_ins)
+        return {places[number]: reason for number, reason in refused.items()}
 
     def _write_records(self, records: Sequence[Record]) -> dict[int, str]:
         """Write what can be written, and return the reason for each record that cannot, by its place."""

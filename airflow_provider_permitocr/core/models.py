@@ -153,11 +153,13 @@ class Previous:
     """What the result table already says of an image.
 
     :param seen_at: change time of the image that was tried, or else the time of the try.
+    :param processed_at: when the row was made.
     """
 
     status: Status
     tries: int
     seen_at: datetime | None
+    processed_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

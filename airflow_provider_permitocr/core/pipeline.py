@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,6 +12,7 @@ from airflow_provider_permitocr.core.call_ledger import CallLedger
 from airflow_provider_permitocr.core.columns import result_columns
 from airflow_provider_permitocr.core.errors import CapReachedError, RunStoppedError
 from airflow_provider_permitocr.core.failure_limits import FailureWatch
+from airflow_provider_permitocr.core.landing import land
 from airflow_provider_permitocr.core.load import Loader
 from airflow_provider_permitocr.core.models import ImageRow, Outcome, RunSummary
 from airflow_provider_permitocr.core.options import RunOptions
@@ -21,7 +21,8 @@ from airflow_provider_permitocr.core.progress import Log, Progress
 from airflow_provider_permitocr.core.recognize import Recognizer
 from airflow_provider_permitocr.core.selection import wanted_rows
 from airflow_provider_permitocr.core.spending import AtCap
-from airflow_provider_permitocr.core.stream import completed
+from airflow_provider_permitocr.core.spilled import load_spilled
+from airflow_provider_permitocr.core.stream import UnderWay, completed
 
 #: How long to leave rows to another run that calls for them, before looking at the list again.
 _ELSEWHERE_SECONDS: Final = 10.0
@@ -61,8 +62,15 @@ class Pipeline:
             clock=clock,
         )
         self._failures = FailureWatch(options.failure_limits)
+        self._spill = ports.spill
         self._loader = Loader(
-            ports.target, options.batch, max_tries=options.max_tries, run_id=run_id, clock=clock, now=now
+            ports.target,
+            options.batch,
+            max_tries=options.max_tries,
+            run_id=run_id,
+            clock=clock,
+            now=now,
+            spill=ports.spill,
         )
         self._log = log
         self._skipped = 0
@@ -82,6 +90,8 @@ class Pipeline:
         self._loader.prepare(columns)
         if self._same_images:
             self._same_images.prepare()
+        if self._spill and load_spilled(self._spill, self._target, self._loader, columns, self._log):
+            self._target.prepare(columns)  # a file looks at its rows then
         if self._ledger:
             self._ledger.prepare()
         self._skipped = self._source.settled()
@@ -119,21 +129,33 @@ class Pipeline:
         )
 
     def _recognize(self, rows: Iterator[ImageRow | None]) -> None:
-        stream = completed(
-            self._recognizer.recognize,
-            rows,
-            max_at_once=lambda: self._recognizer.rows_wanted,
-            stop=self._stop,
-        )
+        under_way = UnderWay(self._recognize_row)
+        stream = completed(under_way, rows, max_at_once=lambda: self._recognizer.rows_wanted, stop=self._stop)
         try:
-            with closing(stream):
-                self._load(stream)
+            for outcomes in stream:
+                self._failures.add(outcomes)
+                self._write()
+            self._write(all_of_it=True)
+        except BaseException as error:
+            self._stop.set()
+            land(under_way, self._loader, self._ledger, error)
+            raise
         finally:
-            try:
-                self._loader.write()
-            finally:
-                if self._ledger:
-                    self._ledger.flush()
+            stream.close()
+
+    def _recognize_row(self, row: ImageRow) -> Outcome:
+        outcome = self._recognizer.recognize(row)
+        # In here, where nothing can come between: the main thread is interrupted anywhere, by a timeout.
+        self._loader.add([outcome])
+        return outcome
+
+    def _write(self, *, all_of_it: bool = False) -> None:
+        is_last = all_of_it or self._stop.is_set()
+        rows = self._loader.write() if is_last else self._loader.write_if_due()
+        if self._ledger and (rows or is_last):
+            self._ledger.flush()
+        if rows and not all_of_it:
+            self._progress.processed(rows, failed=self._loader.error_codes.total())
 
     def _are_left_elsewhere(self) -> bool:
         if not self._ledger or self._ledger.is_capped or self._stop.is_set():
@@ -171,19 +193,3 @@ class Pipeline:
     def _skip(self, rows: int) -> None:
         self._skipped += rows
         self._progress.skipped(rows)
-
-    def _load(self, stream: Iterator[list[Outcome]]) -> None:
-        try:
-            for outcomes in stream:
-                self._loader.add(outcomes)
-                self._failures.add(outcomes)
-                if rows := self._loader.write_if_due():
-                    if self._ledger:
-                        self._ledger.flush()
-                    self._progress.processed(rows, failed=self._loader.error_codes.total())
-        except BaseException:
-            # What is in flight is paid for, so it is waited for and goes into the last batch.
-            self._stop.set()
-            for outcomes in stream:
-                self._loader.add(outcomes)
-            raise

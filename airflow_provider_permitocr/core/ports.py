@@ -153,15 +153,18 @@ class Spill(Protocol):
     """Where answers go that are paid for and that the result does not take."""
 
     def save(self, columns: Sequence[Column], records: Sequence[Record]) -> str:
-        """Keep records until a later run loads them.
+        """Keep records until a later run loads them, all or none.
 
         :return: where, in words for an error.
-        :raises OSError: when they cannot be kept either.
+        :raises PermitOcrError: when they cannot be kept either; it says where that was tried.
         """
         ...
 
     def pending(self, columns: Sequence[Column]) -> Iterator[tuple[str, Sequence[Record]]]:
-        """Read what earlier runs have kept for this result, as a name and its records each."""
+        """Read what earlier runs have kept for this result, as a name and its records each.
+
+        :param columns: which the records are to have, whichever they had.
+        """
         ...
 
     def discard(self, name: str) -> None:

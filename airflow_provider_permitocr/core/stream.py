@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Final, TypeVar, cast
+from typing import Final, Generic, TypeVar, cast
 
 from airflow_provider_permitocr.core.errors import RowLeftError
 
@@ -32,8 +32,8 @@ def completed(
     is yielded first.
 
     The first error, of ``work``, of ``items`` or of the waiting thread itself (a timeout, a signal), sets
-    ``stop``, waits for what is in flight, yields it, and is raised then. Items that ``work`` gives up with
-    ``RowLeftError`` yield nothing.
+    ``stop``, and is raised when all that is in flight has been yielded as it arrived. Items that ``work``
+    gives up with ``RowLeftError`` yield nothing.
     """
     source = iter(items)
     with ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="permitocr") as pool:
@@ -62,9 +62,37 @@ def completed(
             raise
         except BaseException:
             stop.set()
-            last, _ = wait(flying | done)
-            yield _results(last)
+            flying |= done
+            while flying:
+                done, flying = wait(flying, timeout=tick_seconds, return_when=FIRST_COMPLETED)
+                yield _results(done)
             raise
+
+
+class UnderWay(Generic[Item, Result]):
+    """Work that tells whether any of it is going on, in whatever thread and whoever waits for its results."""
+
+    def __init__(self, work: Callable[[Item], Result]) -> None:
+        self._work = work
+        self._ended = threading.Condition()
+        self._number = 0
+
+    def __call__(self, item: Item) -> Result:
+        with self._ended:
+            self._number += 1
+        try:
+            return self._work(item)
+        finally:
+            with self._ended:
+                self._number -= 1
+                self._ended.notify_all()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until some of it ends, so long at most, and tell whether any is still going on."""
+        with self._ended:
+            if self._number:
+                self._ended.wait(seconds)
+            return self._number > 0
 
 
 def _raise_first_error(futures: Iterable[Future[Result]]) -> None:

@@ -23,7 +23,12 @@ class LocalStore:
 
     A temporary file can be read by its owner alone. Its writer holds a lock on it, which the system lets go
     of when the writer dies: what is not locked was left over by a process that was killed, and is removed.
+
+    :param private: files, and their directory where it is missing, are the owner's alone.
     """
+
+    def __init__(self, *, private: bool = False) -> None:
+        self._private = private
 
     def beside(self, path: str, name: str) -> str:
         """Return the path of another name in the same directory."""
@@ -57,10 +62,13 @@ class LocalStore:
     def put(self, path: str, write: WriteContent) -> None:
         """Write a file, or replace it, and have it on the disk when this returns."""
         file = Path(path)
+        if self._private:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _temporary(file) as stream:
             write(stream)
             stream.flush()
-            os.fchmod(stream.fileno(), _mode(file))
+            if not self._private:  # a temporary file is already
+                os.fchmod(stream.fileno(), _mode(file))
             os.fsync(stream.fileno())
             Path(stream.name).replace(file)
         _sync_directory(file.parent)
@@ -94,7 +102,7 @@ class LocalStore:
     def clean(self, path: str) -> None:
         """Remove the temporary files of writers that were killed."""
         file = Path(path)
-        own = "" if _is_made_here(file.parent) else file.name
+        own = "" if self._private or _is_made_here(file.parent) else file.name
         for each in file.parent.glob(f".{glob.escape(own)}*{_TEMPORARY}"):
             with suppress(FileNotFoundError, PermissionError), each.open("rb") as stream:
                 try:

@@ -106,7 +106,8 @@ def known_row(values: Sequence[Any]) -> tuple[RowKey, Previous]:
             f"holds a status or card_side that this package does not know, for key {image_key!r}; correct"
             " or remove that row"
         ) from None
-    return row_key, Previous(known, tries or 0, _in_utc(image_updated_at or processed_at))
+    made_at = _in_utc(processed_at)
+    return row_key, Previous(known, tries or 0, _in_utc(image_updated_at) or made_at, made_at)
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

@@ -21,23 +21,28 @@ def stored_file(described: ResultFile) -> StoredFile:
     :raises ConfigurationError: when there is no such connection, or no file system for the URL.
     """
     return StoredFile(
-        store=_store(described),
-        path=_path(described.path),
+        store=store_of(described.path, described.conn_id),
+        path=path_in_store(described.path),
         row_format=row_format(described.format),
         named=f"the result file {described.path!r}",
     )
 
 
-def _store(described: ResultFile) -> Store:
-    if _is_local(described.path):
+def store_of(path: str, conn_id: str | None = None, *, private: bool = False) -> Store:
+    """Find the store that a path or URL leads to.
+
+    :param private: what is put on a disk is the owner's alone.
+    :raises ConfigurationError: when there is no such connection, or no file system for the URL.
+    """
+    if is_local(path):
         from airflow_provider_permitocr.files.local_store import LocalStore
 
-        return LocalStore()
+        return LocalStore(private=private)
     from airflow_provider_permitocr.files.object_store import ObjectStore
 
-    scheme = urlsplit(described.path).scheme.lower()
+    scheme = urlsplit(path).scheme.lower()
     try:
-        return ObjectStore(_object_path(described).fs)
+        return ObjectStore(_object_path(path, conn_id).fs)
     except ConfigurationError:
         raise
     except Exception as error:  # noqa: BLE001  file systems of any provider fail in ways of their own
@@ -49,11 +54,11 @@ def _store(described: ResultFile) -> Store:
         ) from None
 
 
-def _object_path(described: ResultFile) -> ObjectStoragePath:
+def _object_path(path: str, conn_id: str | None) -> ObjectStoragePath:
     from airflow.sdk import ObjectStoragePath
 
-    parts = urlsplit(described.path)
-    conn_id = described.conn_id or parts.username
+    parts = urlsplit(path)
+    conn_id = conn_id or parts.username
     if conn_id is not None and not connection_exists(conn_id):
         raise ConfigurationError(
             f"there is no connection {conn_id!r}; add it under Admin > Connections, or correct conn_id"
@@ -61,14 +66,16 @@ def _object_path(described: ResultFile) -> ObjectStoragePath:
     known = KNOWN_STORES.get(parts.scheme.lower())
     if conn_id is None and known and connection_exists(known.default_conn_id):
         conn_id = known.default_conn_id
-    return ObjectStoragePath(described.path, conn_id=conn_id)
+    return ObjectStoragePath(path, conn_id=conn_id)
 
 
-def _path(path: str) -> str:
-    if not _is_local(path):
+def path_in_store(path: str) -> str:
+    """Return what a store knows a path or URL as."""
+    if not is_local(path):
         return f"{urlsplit(path).netloc.rpartition('@')[2]}{urlsplit(path).path}"
     return unquote(urlsplit(path).path) if "://" in path else path
 
 
-def _is_local(path: str) -> bool:
+def is_local(path: str) -> bool:
+    """Tell whether a path or URL leads to a disk of this machine, or one that is mounted."""
     return "://" not in path or urlsplit(path).scheme.lower() in ("file", "local")

@@ -14,7 +14,9 @@ from airflow_provider_permitocr.core.options import RunOptions
 from airflow_provider_permitocr.core.pipeline import Pipeline
 from airflow_provider_permitocr.core.ports import LedgerTable, Ports, SameImages
 from airflow_provider_permitocr.core.shard import Shard
+from airflow_provider_permitocr.files.result_file import ResultFile
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+from airflow_provider_permitocr.hooks.spill import file_spill
 from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
 from airflow_provider_permitocr.operators.result_targets import result_target
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
@@ -77,8 +79,13 @@ def open_pipeline(
             ),
             ledger=_ledger(operator, hook, engines, identity, stop),
             same_images=same_images(operator, engines, stop),
+            spill=file_spill(_of_shard(operator.target, shard), operator.spill_to),
         )
         yield Pipeline(ports, options, run_id=identity.run_id, log=operator.log, stop=stop)
+
+
+def _of_shard(target: ResultTable | ResultFile, shard: Shard | None) -> ResultTable | ResultFile:
+    return target.of_shard(shard) if isinstance(target, ResultFile) else target
 
 
 def _ledger(

@@ -50,7 +50,8 @@ def _select(described: ResultTable, image_keys: list[str], *, in_array: bool) ->
         columns.card_side,
         columns.status,
         columns.tries,
-        sa.func.coalesce(columns.image_updated_at, columns.processed_at),
+        columns.image_updated_at,
+        columns.processed_at,
     ).where(is_asked_for)
     # The last one of a key is then the last that is taken in.
     return statement.order_by(columns.processed_at) if described.mode is WriteMode.APPEND else statement
@@ -63,9 +64,12 @@ def _table(name: str) -> sa.Table:
 
 
 def _known(described: ResultTable, row: Any) -> tuple[RowKey, Previous]:
-    image_key, side, status, tries, seen_at = row
+    image_key, side, status, tries, image_updated_at, processed_at = row
+    # Mostly there is only one of them: this is done for a million rows.
+    made_at = processed_at and as_utc(processed_at)
+    seen_at = as_utc(image_updated_at) if image_updated_at else made_at
     try:
-        return (image_key, _SIDES[side]), Previous(_STATUSES[status], tries or 0, seen_at and as_utc(seen_at))
+        return (image_key, _SIDES[side]), Previous(_STATUSES[status], tries or 0, seen_at, made_at)
     except KeyError:
         raise TargetError(
             f"the result table {described.table!r} holds a status or card_side that this package"
