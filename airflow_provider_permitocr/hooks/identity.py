@@ -28,7 +28,8 @@ def account_of(conn_id: str, given: str | None, ask: Callable[[], Identity]) -> 
         return ask().account
     except CallError as error:
         if error.decision is Decision.ACCOUNT:
-            raise AccountError(error, f"{error.advice}. No call was made, so nothing is paid for.") from None
+            advice = f"{error.advice}. " if error.advice else ""
+            raise AccountError(error, f"{advice}No call was made, so nothing is paid for.") from None
         raise PermitOcrError(
             f"connection {conn_id!r}: whose account it is could not be found out ({error}); try again, or"
             " put the account's id into the connection's field account, which spares the question"

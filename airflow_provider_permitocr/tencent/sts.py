@@ -32,12 +32,17 @@ _LONGEST_READ: Final = 10.0
 #: Named like a wrong parameter; STS means too many questions.
 _TOO_MANY: Final = "InvalidParameter.OverLimit"
 _PASSING: Final = (Decision.RETRY, Decision.THROTTLE)
-#: Refusals to give out keys by their beginnings, the narrower before the wider.
+_PERMIT: Final = (
+    "In the console, under Access Management, let the connection's user call sts:AssumeRole, and name it as a"
+    " carrier of the role"
+)
+#: By the beginning of the code, the narrower before the wider.
 _ADVICE: Final = {
     "AuthFailure.SignatureExpire": "Set this machine's clock right",
     "AuthFailure.TokenFailure": (
         "Temporary keys have ended: put new ones into SecretId, SecretKey and token of the connection"
     ),
+    "AuthFailure.UnauthorizedOperation": _PERMIT,
     "AuthFailure": "Correct SecretId, SecretKey and site of the connection",
     "InvalidParameter.OverTimeError": (
         "Lower role_seconds on the connection, or raise the role's longest session in the console, under"
@@ -47,10 +52,7 @@ _ADVICE: Final = {
         "Correct role_arn on the connection; the console shows it under Access Management > Roles"
     ),
     "InvalidParameter": "Correct role_arn, role_session_name or role_seconds on the connection",
-    "": (
-        "In the console, under Access Management, let the connection's user call sts:AssumeRole, and name it"
-        " as a carrier of the role"
-    ),
+    "UnauthorizedOperation": _PERMIT,
 }
 
 
@@ -153,7 +155,7 @@ def _error(error: Any, *, has_secret_proxy: bool) -> CallError:
         return _passing(code, "the service could not be reached" if has_secret_proxy else message)
     if code == _TOO_MANY or look_up(code).decision in _PASSING:
         return _passing(code, message, error.get_request_id())
-    advice = next(text for beginning, text in _ADVICE.items() if code.startswith(beginning))
+    advice = next((text for beginning, text in _ADVICE.items() if code.startswith(beginning)), "")
     return CallError(
         code,
         f"STS refused: {message}",

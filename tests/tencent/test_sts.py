@@ -92,12 +92,12 @@ def emulator_time(emulator: RunningEmulator, options: ClientOptions) -> float:
         ("AuthFailure.SecretIdNotFound", "Correct SecretId"),
         ("AuthFailure.TokenFailure", "Temporary keys have ended"),
         ("AuthFailure.SignatureExpire", "clock"),
-        ("AuthFailure.UnauthorizedOperation", "Correct SecretId"),
+        ("AuthFailure.UnauthorizedOperation", "sts:AssumeRole"),
         ("InvalidParameter.OverTimeError", "role_seconds"),
         ("InvalidParameter.ParamError", "role_arn"),
         ("ResourceNotFound.RoleNotFound", "role_arn"),
         ("UnauthorizedOperation", "sts:AssumeRole"),
-        ("SomethingNew", "sts:AssumeRole"),
+        ("SomethingNew", ""),
     ],
 )
 def test_a_refusal_of_sts_is_the_accounts_fault_with_advice(
