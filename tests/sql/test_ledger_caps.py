@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -229,3 +231,27 @@ def test_any_sequence_of_exchanges_is_granted_exactly_what_is_left(
         run: calls for run, calls in counts.items() if run.startswith("run")
     }
     engine.dispose()
+
+
+def test_runs_that_ask_at_the_same_moment_keep_to_the_cap_and_to_one_call_per_image(
+    database: sa.Engine,
+) -> None:
+    rounds = 4 if database.dialect.name == "duckdb" else 12  # which refuses all but one of those that meet
+    spending = Spending(max_calls_per_day=rounds * 4 - 3)
+    processes = [Process(database, spending=spending, patience_seconds=60) for _ in range(4)]
+    barrier = threading.Barrier(len(processes))
+
+    def ask(process: Process) -> list[str]:
+        granted = []
+        for number in range(rounds):
+            barrier.wait(60)
+            keys = [f"{number}/{each}" for each in range(4)]
+            grants = process.ask(*keys)
+            granted += [key for key, grant in zip(keys, grants, strict=True) if grant is GRANTED]
+        return granted
+
+    with ThreadPoolExecutor(len(processes)) as pool:
+        granted = [key for keys in pool.map(ask, processes) for key in keys]
+    assert len(granted) == len(set(granted)) == rounds * 4 - 3
+    assert sorted(row.image_key for row in rows_of(database)) == sorted(granted)
+    assert counted(database, "day") == {"2026-01-31": rounds * 4 - 3}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -175,6 +177,15 @@ def test_right_to_create_that_is_missing_is_named(postgres_engine: sa.Engine, ne
         _execute(postgres_engine, "DROP ROLE reader")
     assert "the call ledger 'calls' could not be created" in told
     assert "grant the connection's user the right to create tables" in told
+
+
+def test_tables_as_the_docs_create_them_will_do(postgres_engine: sa.Engine) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text(encoding="utf-8")
+    (statements,) = re.findall(r"^```sql\n(CREATE TABLE.*?)^```", page, re.M | re.S)
+    _execute(postgres_engine, statements.replace("permit_calls", "calls"))
+    process = Process(postgres_engine)
+    assert process.ask("a") == [Grant.GRANTED]
+    assert len(sa.inspect(postgres_engine).get_indexes("calls")) == 1
 
 
 def test_schema_that_is_missing_is_named(postgres_engine: sa.Engine) -> None:
