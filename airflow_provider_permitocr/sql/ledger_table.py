@@ -35,8 +35,10 @@ from airflow_provider_permitocr.sql.patience import PATIENCE_SECONDS, wait_out
 from airflow_provider_permitocr.sql.tables import CallsTable, UnknownCalls
 from airflow_provider_permitocr.sql.times import as_utc
 
-#: The longest call by default, and half a minute for its turn and for its row to be written.
-LEASE_SECONDS: Final = 150.0
+#: How long a call of another process keeps this one from its image: as long as it may take, with some time
+#: for its turn before, and long enough for its row to be written where the result's database was away.
+_LEASE_SECONDS: Final = 150.0
+_BESIDE_A_CALL_SECONDS: Final = 30.0
 _LONGEST_CODE: Final = 250
 
 
@@ -47,8 +49,7 @@ class SqlLedgerTable:
     :param run: who makes them.
     :param stop: ends the waiting for a database that is away.
     :param patience_seconds: how long to wait for one.
-    :param lease_seconds: how long a call of another process keeps this one from its image: the longest that
-        a call takes, and some for its row to be written.
+    :param call_seconds: the longest that a call takes.
     :param now: the time of day, in UTC.
     """
 
@@ -62,7 +63,7 @@ class SqlLedgerTable:
         spending: Spending,
         stop: threading.Event,
         patience_seconds: float = PATIENCE_SECONDS,
-        lease_seconds: float = LEASE_SECONDS,
+        call_seconds: float = 120.0,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         keep_rows_out_of_the_log()
@@ -73,9 +74,8 @@ class SqlLedgerTable:
         self._calls = calls_table(described.table)
         self._budget = Budget(described.table, account)
         self._run_period = run_of(run, otherwise=self._session_id)
-        self._claims = Claims(
-            run, self._session_id, timedelta(seconds=lease_seconds), UnknownCalls(described.unknown_calls)
-        )
+        lease = timedelta(seconds=max(_LEASE_SECONDS, call_seconds + _BESIDE_A_CALL_SECONDS))
+        self._claims = Claims(run, self._session_id, lease, UnknownCalls(described.unknown_calls))
         self._wait_out = partial(wait_out, stop=stop, patience_seconds=patience_seconds)
 
     def prepare(self) -> None:

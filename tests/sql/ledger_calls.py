@@ -47,6 +47,7 @@ class Process:
     clock: TimeOfDay = field(default_factory=TimeOfDay)
     table: str = "calls"
     patience_seconds: float = 10.0
+    call_seconds: float = 120.0
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -59,6 +60,7 @@ class Process:
             spending=self.spending,
             stop=self.stop,
             patience_seconds=self.patience_seconds,
+            call_seconds=self.call_seconds,
             now=self.clock,
         )
         self.ledger.prepare()

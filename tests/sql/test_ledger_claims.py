@@ -81,6 +81,16 @@ def test_paid_answer_of_another_holds_until_its_row_should_be_written(database: 
     assert _later(first, 151).ask(*keys) == [GRANTED, GRANTED]
 
 
+@pytest.mark.parametrize(("call_seconds", "lease_seconds"), [(300, 330), (5, 150)])
+def test_calls_that_may_take_long_hold_for_longer(
+    sqlite_engine: sa.Engine, call_seconds: float, lease_seconds: float
+) -> None:
+    first = Process(sqlite_engine, _task())
+    first.ask("a")
+    assert _later(first, lease_seconds - 1, call_seconds=call_seconds).ask("a") == [ELSEWHERE]
+    assert _later(first, lease_seconds + 1, call_seconds=call_seconds).ask("a") == [GRANTED]
+
+
 def test_lease_of_an_answer_begins_with_the_answer(database: sa.Engine) -> None:
     first = Process(database, _task())
     intent = first.intent("a")
