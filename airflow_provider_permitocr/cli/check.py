@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import shutil
 import sys
@@ -14,13 +13,11 @@ from airflow.utils.providers_configuration_loader import providers_configuration
 from airflow_provider_permitocr.cli.dags import DagFiles, read_dags, read_pools
 from airflow_provider_permitocr.cli.findings import Finding, Verdict
 from airflow_provider_permitocr.cli.inspection import Inspection
-from airflow_provider_permitocr.cli.report import findings_block, summary, task_block
+from airflow_provider_permitocr.cli.report import WIDEST, findings_block, summary, task_block, unknown
 from airflow_provider_permitocr.sql.errors import DatabaseError, database_errors
 
 if TYPE_CHECKING:
     import argparse
-
-_WIDEST = 120
 
 
 @suppress_logs_and_warning
@@ -35,7 +32,9 @@ def check(arguments: argparse.Namespace) -> None:
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     files = read_dags()
     if arguments.dag_id is not None and arguments.dag_id not in files.dag_ids:
-        sys.exit(_say_that_there_is_no_dag(arguments.dag_id, files))
+        said = unknown("DAG", arguments.dag_id, files.dag_ids)
+        sys.stderr.write(f"{said}\n{findings_block(files.findings, WIDEST)}")
+        sys.exit(2)
     sys.exit(_check(files, arguments))
 
 
@@ -51,7 +50,7 @@ def _check(files: DagFiles, arguments: argparse.Namespace) -> int:
     except DatabaseError as error:
         general.append(_metadata_unreadable(error))
     inspection = Inspection(files.tasks, pools, arguments.quota, ask=not arguments.offline)
-    width = min(shutil.get_terminal_size((_WIDEST, 0)).columns, _WIDEST)
+    width = min(shutil.get_terminal_size((WIDEST, 0)).columns, WIDEST)
     found = list(general)
     if general:
         _print(findings_block(general, width))
@@ -77,13 +76,6 @@ def _metadata_unreadable(error: DatabaseError) -> Finding:
         remedy="run this command where the scheduler runs, with its configuration, and after airflow db"
         " migrate",
     )
-
-
-def _say_that_there_is_no_dag(dag_id: str, files: DagFiles) -> int:
-    close = difflib.get_close_matches(dag_id, files.dag_ids, n=2)
-    hint = f"; did you mean {' or '.join(close)}?" if close else ""
-    sys.stderr.write(f"There is no DAG {dag_id!r}{hint}\n{findings_block(files.findings, _WIDEST)}")
-    return 2
 
 
 def _print(text: str) -> None:

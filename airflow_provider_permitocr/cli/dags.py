@@ -18,13 +18,19 @@ if TYPE_CHECKING:
 class DagFiles:
     """All DAGs of this Airflow.
 
+    :param dags: as their files make them.
     :param tasks: their tasks of the operator, or of a subclass of it.
     :param findings: bundles and files that could not be read.
     """
 
-    dag_ids: tuple[str, ...]
+    dags: tuple[DAG, ...]
     tasks: tuple[OcrTask, ...]
     findings: tuple[Finding, ...]
+
+    @property
+    def dag_ids(self) -> tuple[str, ...]:
+        """The names of all of them."""
+        return tuple(dag.dag_id for dag in self.dags)
 
 
 def read_dags() -> DagFiles:
@@ -47,7 +53,7 @@ def read_dags() -> DagFiles:
         findings += (_import_error(file, trace) for file, trace in bag.import_errors.items())
     findings += (_wrong(f"bundle {name} cannot be read: {reason}") for name, reason in unread.items())
     tasks = [read_task(dag, task) for dag in dags for task in dag.tasks if is_ocr_task(task)]
-    return DagFiles(tuple(dag.dag_id for dag in dags), tuple(tasks), tuple(findings))
+    return DagFiles(tuple(dags), tuple(tasks), tuple(findings))
 
 
 def read_pools() -> dict[str, int]:

@@ -11,17 +11,32 @@ from airflow.cli.cli_config import ARG_VERBOSE, ActionCommand, Arg, GroupCommand
 from airflow_provider_permitocr.core.api import DEFAULT_REQUESTS_PER_SECOND
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.cli.cli_config import CLICommand
 
-_DESCRIPTION = """\
+_CHECK = """\
 Tell what is wrong with pools, slots, quota, connections and tables of the MainlandPermitOcrOperator tasks of
 one DAG or of all, and how to mend it. Changes nothing and costs nothing. Run it where the scheduler runs.
 
 Ends with status 0 when nothing is wrong, 1 when something is, 2 when it was called wrongly."""
 
 
+_PLAN = """\
+Tell what a run of MainlandPermitOcrOperator tasks would do: images listed, already done, refused without a
+call, to call, cost and time. Images are loaded and checked as in a run, unless --quick says otherwise, but no
+call is made, and nothing is created or written. Run it where the tasks run, so that it finds their files.
+
+Ends with status 0 when there is a plan, 1 when a task cannot be planned, 2 when it was called wrongly."""
+
+
 def get_permitocr_cli_commands() -> list[CLICommand]:
     """Return the commands that this provider adds to ``airflow``."""
+    commands = (_check(), _plan())
+    return [GroupCommand("permitocr", help="Recognition of mainland travel permits", subcommands=commands)]
+
+
+def _check() -> ActionCommand:
     dag_id = _argument("dag_id", nargs="?", help="The DAG to check; all, if left out")
     quota = _argument(
         "--quota",
@@ -33,14 +48,44 @@ def get_permitocr_cli_commands() -> list[CLICommand]:
     offline = _argument(
         "--offline", action="store_true", help="Do not ask Tencent Cloud whether the credentials are valid"
     )
-    check = ActionCommand(
+    return ActionCommand(
         name="check",
         help="Tell what keeps permit recognition from running, and how to mend it",
-        description=_DESCRIPTION,
+        description=_CHECK,
         func=lazy_load_command("airflow_provider_permitocr.cli.check.check"),
         args=(dag_id, quota, offline, ARG_VERBOSE),
     )
-    return [GroupCommand("permitocr", help="Recognition of mainland travel permits", subcommands=(check,))]
+
+
+def _plan() -> ActionCommand:
+    arguments = (
+        _argument("dag_id", help="The DAG"),
+        _argument("task_id", nargs="?", help="The task; all of the operator, if left out"),
+        _argument(
+            "--logical-date",
+            type=_time,
+            metavar="TIME",
+            help="Of the run to plan, in ISO 8601; now, if left out",
+        ),
+        _argument(
+            "--interval-start",
+            type=_time,
+            metavar="TIME",
+            help="Start of the run's data interval; by default what a run triggered then would have",
+        ),
+        _argument("--interval-end", type=_time, metavar="TIME", help="End of it"),
+        _argument(
+            "--quick", action="store_true", help="Count what is not settled, without looking at images"
+        ),
+        _argument("--output", choices=("text", "json"), default="text", help="text, or json for programs"),
+    )
+    return ActionCommand(
+        name="plan",
+        help="Tell what a run would do and cost, without making a call",
+        description=_PLAN,
+        func=lazy_load_command("airflow_provider_permitocr.cli.plan.plan"),
+        args=(*arguments, ARG_VERBOSE),
+    )
 
 
 def _argument(name: str, **described: Any) -> Arg:
@@ -55,3 +100,12 @@ def _requests_per_second(text: str) -> float:
     if not (number > 0 and math.isfinite(number)):
         raise argparse.ArgumentTypeError(f"must be a number above 0, not {text!r}")
     return number
+
+
+def _time(text: str) -> datetime:
+    from airflow.sdk import timezone
+
+    try:
+        return timezone.parse(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a time such as 2026-05-01T12:00, not {text!r}") from None

@@ -8,6 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_permitocr.cli.findings import Finding, ImageList, OcrTask, Variant, Verdict, is_template
+from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     ImageQuery,
@@ -49,6 +50,27 @@ def read_task(dag: DAG, task: Any) -> OcrTask:
         limits={name: limit for name, limit in limits.items() if limit is not None},
         findings=tuple(dict.fromkeys(findings)),
     )
+
+
+def instances(task: Any) -> list[MainlandPermitOcrOperator]:
+    """Make what a task is executed as: one operator, or as many as it is mapped to.
+
+    :raises ConfigurationError: when that is known only at run time, or does not work.
+    """
+    if not task.is_mapped:
+        return [task]
+    made = []
+    for arguments in _expanded(task.expand_input.value):
+        if arguments.at_run_time or arguments.all_at_run_time:
+            names = ", ".join(sorted(arguments.at_run_time)) or "what it is mapped over"
+            raise ConfigurationError(
+                f"{names}: known only at run time, as an upstream task gives it; dry_run=True plans it there"
+            )
+        try:
+            made.append(task.unmap(arguments.known))
+        except Exception as error:  # noqa: BLE001  subclasses refuse arguments in ways of their own
+            raise ConfigurationError(f"the task cannot be mapped: {error}") from None
+    return made
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from airflow_provider_permitocr.cli.findings import Finding, OcrTask, Verdict
 
+#: Characters in a line, however wide a terminal is.
+WIDEST = 120
 _VERDICT_WIDTH = max(len(verdict) for verdict in Verdict)
 _MOST_ALIKE = 10
 _NARROWEST = 40
@@ -38,6 +41,13 @@ def summary(findings: Iterable[Finding], tasks: Sequence[OcrTask]) -> str:
     if counts[Verdict.UNCHECKED]:
         said.append(f"{counts[Verdict.UNCHECKED]:,} unchecked")
     return f"{_many(len(tasks), 'task')} in {_many(dags, 'DAG')} looked at: {', '.join(said)}."
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """Say that there is nothing of a name, and what may have been meant."""
+    close = difflib.get_close_matches(name, list(known), n=2)
+    hint = f"; did you mean {' or '.join(close)}?" if close else ""
+    return f"There is no {what} {name!r}{hint}"
 
 
 def _paragraph(finding: Finding, subject_width: int, width: int) -> str:

@@ -57,6 +57,11 @@ class Plan:
         return self.seconds * self.allowed / self.to_call if self.to_call else 0.0
 
     @property
+    def duration(self) -> str:
+        """The shortest time for all, in hours, minutes and seconds."""
+        return _duration(self.seconds)
+
+    @property
     def cost(self) -> str | None:
         """The price of a billed call for each image to call for; None where no price is known."""
         return self.price.of(self.to_call) if self.price else None
@@ -79,7 +84,7 @@ class Plan:
             yield "  to call", f"{self.to_call:,}"
         if self.to_call:
             per_second = self.to_call / self.seconds
-            yield "time", f"{_duration(self.seconds)} at {per_second:.3g} calls per second"
+            yield "time", f"{self.duration} at {per_second:.3g} calls per second"
         yield "cost", f"{self.cost} at {self.price} a call" if self.cost else "unknown: no price_per_call"
         if self.calls_left is not None:
             yield (

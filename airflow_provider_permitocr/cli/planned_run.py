@@ -1,0 +1,104 @@
+"""A run that there may never be: its dates, and what its templates are rendered with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_permitocr.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+    from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """When a run would be, all with time zone.
+
+    :param interval_start: of its data interval, with ``interval_end``; None where its schedule has none.
+    """
+
+    logical_date: datetime
+    interval_start: datetime | None
+    interval_end: datetime | None
+
+
+def planned_run(
+    dag: DAG, logical_date: datetime | None, start: datetime | None, end: datetime | None
+) -> PlannedRun:
+    """Return the run of a DAG at these dates; what is not given is as in a run that is triggered by hand.
+
+    :raises ConfigurationError: when one end of the interval is missing, or it ends before it starts.
+    """
+    from airflow.sdk import timezone
+    from airflow.serialization.encoders import coerce_to_core_timetable
+
+    if (start is None) != (end is None):
+        raise ConfigurationError("give both --interval-start and --interval-end, or neither")
+    if start is not None and end is not None:
+        if end < start:
+            raise ConfigurationError("--interval-end is before --interval-start")
+        return PlannedRun(logical_date or start, start, end)
+    at = timezone.coerce_datetime(logical_date or timezone.utcnow())
+    interval = coerce_to_core_timetable(dag.timetable).infer_manual_data_interval(run_after=at)
+    return PlannedRun(at, interval and interval.start, interval and interval.end)
+
+
+def rendered(dag: DAG, task: MainlandPermitOcrOperator, run: PlannedRun) -> MainlandPermitOcrOperator:
+    """Render the templates of a task in place, and return it.
+
+    :raises ConfigurationError: naming what is known only in a run, or does not work.
+    """
+    from jinja2 import TemplateError
+
+    try:
+        task.render_template_fields(_context(dag, task, run), task.get_template_env(dag))
+    except TemplateError as error:
+        raise ConfigurationError(
+            f"a template cannot be rendered before a run: {type(error).__name__}: {error}; dry_run=True plans"
+            " it in a run"
+        ) from None
+    except ValueError as error:
+        raise ConfigurationError(f"the rendered task is wrong: {error}") from None
+    except Exception as error:  # noqa: BLE001  variables, macros and plugins fail in ways of their own
+        # Not in its own words: they may hold what a variable or a connection does.
+        raise ConfigurationError(
+            f"a template cannot be rendered before a run ({type(error).__name__}); dry_run=True plans it in a"
+            " run"
+        ) from None
+    return task
+
+
+def _context(dag: DAG, task: MainlandPermitOcrOperator, run: PlannedRun) -> Any:
+    """Return what Airflow gives to templates, as far as there is such before a run."""
+    from airflow.sdk import timezone
+    from airflow.sdk.definitions.param import process_params
+    from airflow.sdk.execution_time.context import ConnectionAccessor, MacrosAccessor, VariableAccessor
+    from airflow.sdk.plugins_manager import integrate_macros_plugins
+
+    integrate_macros_plugins()
+    at = timezone.coerce_datetime(run.logical_date)
+    ts = at.isoformat()
+    return {
+        "dag": dag,
+        "task": task,
+        "run_id": f"manual__{ts}",
+        "params": process_params(dag, task, None, suppress_exception=False),
+        "macros": MacrosAccessor(),
+        "var": {
+            "json": VariableAccessor(deserialize_json=True),
+            "value": VariableAccessor(deserialize_json=False),
+        },
+        "conn": ConnectionAccessor(),
+        "logical_date": at,
+        "ds": at.strftime("%Y-%m-%d"),
+        "ds_nodash": at.strftime("%Y%m%d"),
+        "ts": ts,
+        "ts_nodash": at.strftime("%Y%m%dT%H%M%S"),
+        "ts_nodash_with_tz": ts.replace("-", "").replace(":", ""),
+        "data_interval_start": timezone.coerce_datetime(run.interval_start),
+        "data_interval_end": timezone.coerce_datetime(run.interval_end),
+    }
