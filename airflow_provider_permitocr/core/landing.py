@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Any, Final
 
 from airflow_provider_permitocr.core.call_ledger import CallLedger
@@ -27,9 +28,9 @@ def land(
     """
     for _ in range(_INTERRUPTIONS):
         try:
-            loader.write_or_keep()
+            write_at_once(loader, ledger)
             while under_way.wait(_LONGEST_WAIT_SECONDS):
-                loader.write_or_keep()
+                write_at_once(loader, ledger)
             loader.write_or_keep()
             break
         except BaseException:  # noqa: BLE001, S112  what is in flight is still to be waited for
@@ -42,6 +43,14 @@ def land(
         except Exception as fault:  # noqa: BLE001  it must not hide what has ended the run
             reason = str(fault) if isinstance(fault, PermitOcrError) else type(fault).__name__
             _tell(error, f"What became of the last calls is missing from the ledger: {reason}")
+
+
+def write_at_once(loader: Loader, ledger: CallLedger | None) -> None:
+    """Write or keep what has been answered, as the process may end within seconds."""
+    loader.write_or_keep()
+    if ledger:
+        with suppress(PermitOcrError):  # it is tried again at the end, and told then
+            ledger.flush()
 
 
 def _tell(error: BaseException, words: str) -> None:

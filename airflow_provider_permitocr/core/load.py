@@ -47,7 +47,7 @@ class Loader:
         # Added to by the threads that call, at its end; taken from by the one that writes, at its start.
         self._waiting: list[Record] = []
         self._refused: list[Record] = []
-        self._is_away = False
+        self._failure: Exception | None = None
         self._kept: Counter[str] = Counter()
         self._not_kept: str | None = None
         self._written_at = clock()
@@ -108,14 +108,22 @@ class Loader:
 
     def write_or_keep(self) -> None:
         """Write what is waiting, or else keep it for the next run; ``unwritten`` tells what became of it."""
-        if not self._is_away:
+        # What arrives after rows that were refused is written; a table that is away is not asked again.
+        if self._failure is None or isinstance(self._failure, RowsRefusedError):
             try:
                 self.write()
-            except RowsRefusedError:
-                pass  # they are kept, and those that arrive later are written
-            except Exception:  # noqa: BLE001  whatever it is, answers must not be lost for it
-                self._is_away = True
+            except Exception as error:  # noqa: BLE001  whatever it is, answers must not be lost for it
+                self._failure = error
         self._keep()
+
+    def write_all(self) -> None:
+        """Write what is waiting, and make sure that all before was written.
+
+        :raises DatabaseError, RowsRefusedError: also for what ``write_or_keep`` could not write.
+        """
+        self.write()
+        if self._failure:
+            raise self._failure
 
     def unwritten(self) -> str | None:
         """Say what became of rows that the target did not take; None: it took all."""

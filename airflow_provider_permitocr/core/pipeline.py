@@ -12,7 +12,7 @@ from airflow_provider_permitocr.core.call_ledger import CallLedger
 from airflow_provider_permitocr.core.columns import result_columns
 from airflow_provider_permitocr.core.errors import CapReachedError, RunStoppedError
 from airflow_provider_permitocr.core.failure_limits import FailureWatch
-from airflow_provider_permitocr.core.landing import land
+from airflow_provider_permitocr.core.landing import land, write_at_once
 from airflow_provider_permitocr.core.load import Loader
 from airflow_provider_permitocr.core.models import ImageRow, Outcome, RunSummary
 from airflow_provider_permitocr.core.options import RunOptions
@@ -133,9 +133,14 @@ class Pipeline:
         stream = completed(under_way, rows, max_at_once=lambda: self._recognizer.rows_wanted, stop=self._stop)
         try:
             for outcomes in stream:
-                self._failures.add(outcomes)
-                self._write()
-            self._write(all_of_it=True)
+                if self._stop.is_set():  # what has stopped it is raised when nothing is in flight
+                    write_at_once(self._loader, self._ledger)
+                else:
+                    self._failures.add(outcomes)
+                    self._write_if_due()
+            self._loader.write_all()
+            if self._ledger:
+                self._ledger.flush()
         except BaseException as error:
             self._stop.set()
             land(under_way, self._loader, self._ledger, error)
@@ -149,12 +154,10 @@ class Pipeline:
         self._loader.add([outcome])
         return outcome
 
-    def _write(self, *, all_of_it: bool = False) -> None:
-        is_last = all_of_it or self._stop.is_set()
-        rows = self._loader.write() if is_last else self._loader.write_if_due()
-        if self._ledger and (rows or is_last):
-            self._ledger.flush()
-        if rows and not all_of_it:
+    def _write_if_due(self) -> None:
+        if rows := self._loader.write_if_due():
+            if self._ledger:
+                self._ledger.flush()
             self._progress.processed(rows, failed=self._loader.error_codes.total())
 
     def _are_left_elsewhere(self) -> bool:

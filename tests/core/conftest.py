@@ -23,6 +23,7 @@ from airflow_provider_permitocr.core.models import (
     PermitRequest,
     PermitResponse,
     Previous,
+    Record,
     RowKey,
     RunSummary,
     Status,
@@ -172,7 +173,12 @@ class FakeTarget:
     def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
         known = {key: self.rows[key] for key in row_keys if key in self.rows}
         return {
-            key: Previous(Status(row["status"]), row["tries"], row["image_updated_at"] or row["processed_at"])
+            key: Previous(
+                Status(row["status"]),
+                row["tries"],
+                row["image_updated_at"] or row["processed_at"],
+                row["processed_at"],
+            )
             for key, row in known.items()
         }
 
@@ -189,6 +195,33 @@ class FakeTarget:
         self.finished += 1
 
 
+class FakeSpill:
+    """A folder in memory.
+
+    :param before_save: called before each file is kept; what it raises is the folder's failure.
+    """
+
+    def __init__(self, before_save: Callable[[], object] = lambda: None) -> None:
+        self.before_save = before_save
+        self.files: dict[str, list[Record]] = {}
+
+    @property
+    def rows(self) -> list[Record]:
+        return [record for records in self.files.values() for record in records]
+
+    def save(self, columns: Sequence[Column], records: Sequence[Record]) -> str:
+        self.before_save()
+        name = f"/spill/{len(self.files)}"
+        self.files[name] = list(records)
+        return name
+
+    def pending(self, columns: Sequence[Column]) -> Iterator[tuple[str, Sequence[Record]]]:
+        yield from list(self.files.items())
+
+    def discard(self, name: str) -> None:
+        self.files.pop(name, None)
+
+
 @dataclass
 class Bench:
     """A pipeline on fakes; each ``run`` is a run of its own over the same result table."""
@@ -199,6 +232,7 @@ class Bench:
     ledger: LedgerTable | None = None
     image_loader: ImageLoader = field(default_factory=lambda: ImageLoader(max_base64_bytes=1000))
     same_images: SameImages | None = None
+    spill: FakeSpill | None = None
     now: datetime = datetime(2026, 1, 31, tzinfo=UTC)
 
     @staticmethod
@@ -230,6 +264,7 @@ class Bench:
                 client or FakeClient(),
                 self.target,
                 self.ledger,
+                self.spill,
                 same_images=self.same_images,
             ),
             RunOptions(pace=Pace(max_per_second, max_at_once), **(defaults | options)),
@@ -282,3 +317,8 @@ def new_source() -> type[FakeSource]:
 @pytest.fixture(scope="session")
 def new_target() -> type[FakeTarget]:
     return FakeTarget
+
+
+@pytest.fixture(scope="session")
+def new_spill() -> type[FakeSpill]:
+    return FakeSpill
