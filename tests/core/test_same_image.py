@@ -206,9 +206,9 @@ def test_where_the_image_failed_each_calls_for_itself_at_the_same_time() -> None
     ask.go.clear()
     with ThreadPoolExecutor(8) as pool:
         others = [pool.submit(shared.recognize, row(str(number)), load, ask) for number in range(8)]
-        for _ in range(9):
-            assert ask.begun.acquire(timeout=SOON)
+        all_begun = all(ask.begun.acquire(timeout=SOON) for _ in range(9))
         ask.go.set()
+        assert all_begun
         assert {each.result(SOON).status for each in others} == {Status.FAILED}
     assert len(ask.asked) == 9
 

@@ -171,7 +171,7 @@ def test_every_row_ends_once_and_each_picture_costs_no_more_calls_than_it_fails_
 
 
 @pytest.mark.parametrize(
-    ("batch", "pictures"), [(Batch(rows=5), 600), (Batch(rows=1_000, seconds=3600), 1_600)]
+    ("batch", "pictures"), [(Batch(rows=5), 600), (Batch(rows=1_000, seconds=3600), 900)]
 )
 def test_a_picture_that_comes_back_much_later_is_still_known(
     bench: Bench, batch: Batch, pictures: int
