@@ -122,7 +122,13 @@ def same_images(
     from airflow_provider_permitocr.sql.same_images import SqlSameImages
 
     engine = engines.of(operator.target.conn_id)
-    return SqlSameImages(engine, operator.target, with_portrait=operator.ret_profile, stop=stop)
+    return SqlSameImages(
+        engine,
+        operator.target,
+        with_portrait=operator.ret_profile,
+        stop=stop,
+        patience_seconds=operator.batch.patience_seconds,
+    )
 
 
 def ocr_hook(operator: MainlandPermitOcrOperator) -> MainlandPermitOcrHook:
