@@ -1,0 +1,313 @@
+"""Whole runs on a real PostgreSQL that restarts, loses its table or is full: nothing is paid twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from airflow.sdk.exceptions import AirflowException
+
+from airflow_provider_permitocr.emulator.latency import Latency
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.operators.mainland_permit_ocr import Batch
+from demo.postgres import EmbeddedPostgres, temporary_postgres
+
+ImageList = Callable[..., list[Specimen]]
+Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]
+Execute = Callable[..., dict[str, Any]]
+SetConnection = Callable[..., None]
+Meanwhile = Callable[[Callable[[], object]], AbstractContextManager[None]]
+
+SOON = 60
+IMAGES = 80
+END_OTHER_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+#: As PostgreSQL itself says when it cannot extend a file.
+DISK_FULL = """
+    CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        RAISE EXCEPTION 'could not extend file "base/1/2": No space left on device' USING ERRCODE = '53100';
+    END $$;
+    CREATE TRIGGER full_disk BEFORE INSERT ON permits FOR EACH STATEMENT EXECUTE FUNCTION full_disk()
+"""
+
+
+@pytest.fixture
+def server(meanwhile: Meanwhile) -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL server of this test alone; who connects finds it wherever it has started."""
+    with temporary_postgres() as started:
+        started.create_database("own")
+
+        def follow(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+            if "port" in parameters:
+                parameters["port"] = started.port
+
+        sa.event.listen(sa.Engine, "do_connect", follow)
+        yield started
+        sa.event.remove(sa.Engine, "do_connect", follow)
+
+
+@pytest.fixture
+def warehouse(
+    server: EmbeddedPostgres, set_connection: SetConnection, new_engine: Callable[..., sa.Engine]
+) -> sa.Engine:
+    set_connection("warehouse", **server.airflow_connection("own"))
+    return new_engine(server.dsn("own", "psycopg"))
+
+
+@pytest.fixture
+def connected(
+    start_label_emulator: Callable[..., RunningEmulator], connect_emulator: Callable[..., None]
+) -> RunningEmulator:
+    emulator = start_label_emulator(latency=Latency("constant", (0.1,)))
+    connect_emulator(emulator)
+    return emulator
+
+
+@pytest.fixture
+def spill_to(tmp_path: Path) -> Path:
+    return tmp_path / "spill"
+
+
+def calls_per_image(emulator: RunningEmulator) -> Counter[str]:
+    return Counter(emulator.stats()["calls_per_image"])
+
+
+def wait_for_calls(emulator: RunningEmulator, calls: int) -> None:
+    until = time.monotonic() + SOON
+    while emulator.stats()["calls"] < calls:
+        assert time.monotonic() < until, "the run makes no calls"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def meanwhile() -> Iterator[Meanwhile]:
+    """Do something in another thread; what it raises is raised here.
+
+    The thread stays: a server that it has started would end with it.
+    """
+    with ThreadPoolExecutor(1) as pool:
+
+        @contextmanager
+        def doing(do: Callable[[], object]) -> Iterator[None]:
+            done = pool.submit(do)
+            yield
+            done.result(SOON)
+
+        yield doing
+
+
+def require_all_once(emulator: RunningEmulator, rows: dict[tuple[str, str], dict[str, Any]]) -> None:
+    assert len(rows) == IMAGES
+    assert {row["status"] for row in rows.values()} == {"recognized"}
+    assert set(calls_per_image(emulator).values()) == {1}
+    assert len(calls_per_image(emulator)) == IMAGES
+
+
+def test_server_that_is_away_for_some_seconds_again_and_again_costs_no_call(
+    server: EmbeddedPostgres,
+    execute: Execute,
+    meanwhile: Meanwhile,
+    connected: RunningEmulator,
+    image_list: ImageList,
+    permits: Permits,
+    spill_to: Path,
+) -> None:
+    image_list(IMAGES)
+
+    def stop_and_start() -> None:
+        for calls in (10, 30, 50):
+            wait_for_calls(connected, calls)
+            server.stop()
+            time.sleep(1.5)
+            server.start()
+
+    with meanwhile(stop_and_start):
+        summary = execute(batch=Batch(rows=5), max_at_once=8, spill_to=str(spill_to))
+    assert summary["statuses"] == {"recognized": IMAGES}
+    require_all_once(connected, permits())
+    assert not spill_to.exists()
+
+
+def test_sessions_that_are_ended_again_and_again_cost_no_call(
+    server: EmbeddedPostgres,
+    execute: Execute,
+    meanwhile: Meanwhile,
+    connected: RunningEmulator,
+    image_list: ImageList,
+    permits: Permits,
+    spill_to: Path,
+) -> None:
+    image_list(IMAGES)
+    over = threading.Event()
+    ended: list[bool] = []
+
+    def end_sessions() -> None:
+        with psycopg.connect(server.dsn("own"), autocommit=True) as connection:
+            wait_for_calls(connected, 1)
+            while not over.wait(0.1):
+                ended.extend(row[0] for row in connection.execute(END_OTHER_SESSIONS))
+
+    with meanwhile(end_sessions):
+        try:
+            execute(batch=Batch(rows=5), max_at_once=8, spill_to=str(spill_to))
+        finally:
+            over.set()
+    assert ended
+    require_all_once(connected, permits())
+    assert not spill_to.exists()
+
+
+def test_table_that_is_dropped_midway_leaves_its_answers_to_the_next_run(
+    execute: Execute,
+    meanwhile: Meanwhile,
+    connected: RunningEmulator,
+    image_list: ImageList,
+    permits: Permits,
+    warehouse: sa.Engine,
+    spill_to: Path,
+) -> None:
+    image_list(IMAGES)
+
+    def drop() -> None:
+        wait_for_calls(connected, 5)
+        with warehouse.begin() as connection:
+            connection.execute(sa.text("DROP TABLE permits"))
+
+    late = Batch(rows=1000, seconds=3600)
+    with meanwhile(drop), pytest.raises(AirflowException) as raised:
+        execute(batch=late, max_at_once=4, spill_to=str(spill_to))
+    files = list(spill_to.iterdir())
+    assert "permits" in str(raised.value)
+    assert all(str(file) in str(raised.value) for file in files)
+    assert "the next run loads them" in str(raised.value)
+    assert "results that could not be written are kept" in str(raised.value)
+    execute(spill_to=str(spill_to))
+    require_all_once(connected, permits())
+    assert list(spill_to.iterdir()) == []
+    assert execute(spill_to=str(spill_to))["calls"] == 0
+
+
+def test_database_whose_disk_is_full_leaves_answers_to_the_next_run(
+    execute: Execute,
+    meanwhile: Meanwhile,
+    connected: RunningEmulator,
+    image_list: ImageList,
+    permits: Permits,
+    warehouse: sa.Engine,
+    spill_to: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    specimens = image_list(IMAGES)
+
+    def fill() -> None:
+        wait_for_calls(connected, 20)
+        with warehouse.begin() as connection:
+            connection.execute(sa.text(DISK_FULL))
+
+    with meanwhile(fill), pytest.raises(AirflowException, match="No space left on device") as raised:
+        execute(batch=Batch(rows=5), max_at_once=4, spill_to=str(spill_to))
+    kept = len(permits())
+    assert 0 < kept < IMAGES
+    said = str(raised.value) + caplog.text
+    assert not [each for each in specimens if each.fields["Number"] in said or each.fields["Name"] in said]
+    with warehouse.begin() as connection:
+        connection.execute(sa.text("DROP TRIGGER full_disk ON permits"))
+    execute(spill_to=str(spill_to))
+    require_all_once(connected, permits())
+    assert list(spill_to.iterdir()) == []
+
+
+def test_two_shards_that_load_the_same_answers_at_a_time_do_no_harm(
+    execute: Execute,
+    meanwhile: Meanwhile,
+    connected: RunningEmulator,
+    image_list: ImageList,
+    permits: Permits,
+    warehouse: sa.Engine,
+    spill_to: Path,
+) -> None:
+    image_list(IMAGES)
+
+    def drop() -> None:
+        wait_for_calls(connected, 5)
+        with warehouse.begin() as connection:
+            connection.execute(sa.text("DROP TABLE permits"))
+
+    with meanwhile(drop), pytest.raises(AirflowException):
+        execute(batch=Batch(rows=1000, seconds=3600), max_at_once=4, spill_to=str(spill_to))
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda shard: execute(shard=shard, spill_to=str(spill_to)), ("1/2", "2/2")))
+    require_all_once(connected, permits())
+    assert list(spill_to.iterdir()) == []
+
+
+RUN = """
+import signal
+
+from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+    Batch, ImageTable, MainlandPermitOcrOperator, ResultTable,
+)
+
+operator = MainlandPermitOcrOperator(
+    task_id="recognize",
+    source=ImageTable("permit_images", conn_id="warehouse", key="image_id", image="image"),
+    target=ResultTable("permits", conn_id="warehouse"),
+    max_per_second=200,
+    max_at_once=30,
+    batch=Batch(rows=1000, seconds=3600),
+)
+signal.signal(signal.SIGTERM, lambda *_: operator.on_kill())
+operator.execute({"run_id": "run-1"})
+"""
+
+
+def test_worker_that_is_shut_down_writes_what_arrives_until_it_is_killed(
+    start_label_emulator: Callable[..., RunningEmulator],
+    connect_emulator: Callable[..., None],
+    execute: Execute,
+    image_list: ImageList,
+    permits: Permits,
+    tmp_path: Path,
+) -> None:
+    faults = tmp_path / "faults.json"
+    faults.write_text(
+        '{"rules": [{"match": {"calls": ["11-14"]}, "effect": {"delay": 20}},'
+        ' {"match": {"calls": ["15-18"]}, "effect": {"delay": 3}}]}'
+    )
+    emulator = start_label_emulator(faults=faults, latency=Latency("constant", (0.1,)))
+    connect_emulator(emulator)
+    image_list(IMAGES)
+    with subprocess.Popen([sys.executable, "-c", RUN], env=os.environ.copy()) as worker:
+        try:
+            wait_for_calls(emulator, 12)
+            worker.send_signal(signal.SIGTERM)
+            time.sleep(5)
+        finally:
+            killed_at = time.time()
+            worker.kill()
+    answered = {
+        record.image
+        for record in emulator.records()
+        if record.answered and record.time + record.seconds < killed_at - 1
+    }
+    written = permits()
+    assert 14 <= len(answered) < IMAGES
+    assert {row["image_digest"] for row in written.values()} >= answered
+    execute()
+    assert len(permits()) == IMAGES
+    repeated = [image for image, calls in calls_per_image(emulator).items() if calls > 1]
+    assert set(repeated).isdisjoint(answered)
+    assert len(repeated) <= 4
