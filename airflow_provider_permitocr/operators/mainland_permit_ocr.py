@@ -141,6 +141,8 @@ class MainlandPermitOcrOperator(BaseOperator):
             raise ValueError("max_calls and max_calls_per_day are counted in a calls_table; give one")
         if shard is not None and "{{" not in shard:
             Shard.parse(shard)
+        if spill_to is not None and not spill_to.startswith(("/", "{")) and "://" not in spill_to:
+            raise ValueError(f"spill_to must be an absolute path or a URL, not {spill_to!r}")
         for file in (target, export):
             if isinstance(file, ResultFile):
                 file.require_shard_place(sharded=shard is not None)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_permitocr.core.calls import CallIntent, CallResult, Grant
 from airflow_provider_permitocr.core.errors import (
     AccountError,
     CallError,
@@ -197,6 +199,29 @@ def test_a_slow_call_does_not_keep_others_from_the_table_when_the_run_fails(
     with pytest.raises(AccountError):
         bench.run(bench.images(5), client, max_at_once=8, batch=Batch(rows=1000, seconds=3600))
     assert set(bench.statuses) == answered(client) - {"4"}
+
+
+class LostLedger:
+    """Takes intents, and no results when they come alone."""
+
+    def prepare(self) -> None: ...
+
+    def exchange(self, intents: Sequence[CallIntent], results: Sequence[CallResult]) -> Sequence[Grant]:
+        if results and not intents:
+            raise AwayError("writing to the calls table 'calls' failed")
+        return [Grant.GRANTED] * len(intents)
+
+
+def test_ledger_that_is_away_hides_neither_the_error_nor_where_answers_are(
+    bench: Bench, spill: FakeSpill
+) -> None:
+    bench.target.before_write, bench.ledger = away, LostLedger()
+    with pytest.raises(AwayError) as raised:
+        bench.run(bench.images(3))
+    said = str(raised.value)
+    assert said.startswith("writing 1 rows to the result table 'permits' failed")
+    assert "3 results that could not be written are kept in /spill/0" in said
+    assert "missing from the ledger: writing to the calls table 'calls' failed" in said
 
 
 class Interrupter:

@@ -25,6 +25,7 @@ NAN, INFINITE = math.nan, math.inf
         *((CallRetry, {"max_throttled_seconds": value}, "max_throttled_seconds") for value in (-1, NAN)),
         *((Batch, {"rows": value}, "rows") for value in (0, -1)),
         *((Batch, {"seconds": value}, "seconds") for value in (0, -1, NAN)),
+        *((Batch, {"patience_seconds": value}, "patience_seconds") for value in (-1, NAN, INFINITE)),
         *((RunOptions, {"pace": Pace(1), "max_tries": value}, "max_tries") for value in (0, -1)),
     ],
 )

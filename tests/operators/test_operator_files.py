@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
@@ -15,6 +16,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.files.local_store import LocalStore
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     Batch,
     ImageQuery,
@@ -200,3 +202,33 @@ def test_no_value_of_a_document_is_in_the_log_of_a_run_to_a_file(
     for specimen in specimens:
         assert specimen.fields["Number"] not in said
         assert specimen.fields["Name"] not in said
+
+
+def test_result_file_whose_disk_is_full_leaves_answers_to_the_next_run(
+    execute: Execute,
+    connected: RunningEmulator,
+    image_list: ImageList,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image_list(12)
+    (tmp_path / "out").mkdir()
+    arguments: dict[str, Any] = {
+        "target": ResultFile(str(tmp_path / "out" / "permits.csv")),
+        "spill_to": str(tmp_path / "spill"),
+    }
+    put = LocalStore.put
+
+    def full(store: LocalStore, path: str, write: Any) -> None:
+        if path.endswith(".part"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        put(store, path, write)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStore, "put", full)
+        with pytest.raises(AirflowException, match=r"No space left on device.*12 results.*kept in .*/spill/"):
+            execute(**arguments)
+    assert execute(**arguments)["calls"] == 0
+    assert len((tmp_path / "out" / "permits.csv").read_text(encoding="utf-8-sig").splitlines()) == 13
+    assert connected.stats()["calls"] == 12
+    assert list((tmp_path / "spill").iterdir()) == []

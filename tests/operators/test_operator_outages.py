@@ -311,3 +311,10 @@ def test_worker_that_is_shut_down_writes_what_arrives_until_it_is_killed(
     repeated = [image for image, calls in calls_per_image(emulator).items() if calls > 1]
     assert set(repeated).isdisjoint(answered)
     assert len(repeated) <= 4
+
+
+def test_relative_folder_for_answers_is_refused_as_it_leads_elsewhere_on_each_worker(
+    operator: Callable[..., Any],
+) -> None:
+    with pytest.raises(ValueError, match="spill_to must be an absolute path or a URL, not 'spill'"):
+        operator(spill_to="spill")
