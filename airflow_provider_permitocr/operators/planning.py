@@ -21,6 +21,7 @@ from airflow_provider_permitocr.operators.assembly import (
 from airflow_provider_permitocr.operators.result_targets import file_target
 from airflow_provider_permitocr.sql.database_file import missing_file, require_file
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.patience import Patience
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable
 
@@ -48,6 +49,7 @@ def open_planner(
     :raises ConfigurationError: naming what to change.
     """
     hook = ocr_hook(operator)
+    patience = Patience(operator.batch.patience_seconds, stop)
     with closing(hook), SqlEngines() as engines:
         list_engine = engines.of(operator.source.conn_id)
         require_file(list_engine, operator.source.conn_id)
@@ -57,9 +59,10 @@ def open_planner(
                 operator.source,
                 shard=rendered_shard(operator),
                 settled_in=result_beside_list(operator),
+                patience=patience,
             ),
             hook.image_loader(),
-            _results(operator, engines),
+            _results(operator, engines, patience),
             run_options(operator, hook),
             same_images=_same_images(operator, engines, stop),
             calls_left=partial(_calls_left, operator, hook, engines, identity),
@@ -69,10 +72,10 @@ def open_planner(
         )
 
 
-def _results(operator: MainlandPermitOcrOperator, engines: SqlEngines) -> ReadOnlyResults:
+def _results(operator: MainlandPermitOcrOperator, engines: SqlEngines, patience: Patience) -> ReadOnlyResults:
     target = operator.target
     if isinstance(target, ResultTable):
-        return SqlResultTarget(engines.of(target.conn_id), target)
+        return SqlResultTarget(engines.of(target.conn_id), target, patience=patience)
     return file_target(target, shard=rendered_shard(operator), run_id="")
 
 
