@@ -75,6 +75,14 @@ class Pipeline:
         self._log = log
         self._skipped = 0
 
+    @property
+    def so_far(self) -> str:
+        """What this run has done by now, in numbers: for the log of one that ends early."""
+        return (
+            f"{self._recognizer.calls:,} calls, {self._recognizer.billed:,} of them billed;"
+            f" {self._loader.statuses.total():,} images have their row"
+        )
+
     def run(self) -> RunSummary:
         """Recognize every row that needs it and write each as one row of the result.
 

@@ -168,6 +168,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         self.plan_only = _how_dry(dry_run)
         self.spill_to = spill_to
         self._stop: threading.Event | None = None
+        self._killed = False
 
     def render_template(
         self,
@@ -200,6 +201,8 @@ class MainlandPermitOcrOperator(BaseOperator):
         from airflow_provider_permitocr.operators.assembly import open_pipeline, run_identity
 
         self._stop = threading.Event()
+        if self._killed:  # while Airflow prepared the task
+            self._stop.set()
         self._warn_of_default_pool()
         part = f" (shard {self.shard})" if self.shard else ""
         self.log.info(f"From {self.source}{part} to {self.target}")
@@ -207,7 +210,11 @@ class MainlandPermitOcrOperator(BaseOperator):
             if self.plan_only:
                 return self._plan(context)
             with open_pipeline(self, run_identity(context), self._stop) as pipeline:
-                summary = pipeline.run()
+                try:
+                    summary = pipeline.run()
+                except BaseException:  # a timeout, too
+                    self.log.warning(f"Ended early, after {pipeline.so_far}")
+                    raise
         except (ConfigurationError, AccountError, CapReachedError) as error:
             # Trying again changes nothing, so Airflow should not.
             raise AirflowFailException(str(error)) from None
@@ -235,6 +242,7 @@ class MainlandPermitOcrOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """End the run early: what has been answered is written, the rest is left for the next run."""
+        self._killed = True
         if self._stop is not None:
             self._stop.set()
 

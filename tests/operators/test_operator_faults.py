@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
+from airflow.sdk.execution_time.timeout import timeout
 
 from airflow_provider_permitocr.core.errors import PermitOcrError
 from airflow_provider_permitocr.emulator.running import RunningEmulator
@@ -96,6 +97,39 @@ def test_a_killed_task_writes_what_was_answered_and_leaves_the_rest(
     killer.join()
 
     assert 3 <= len(permits()) == connected.stats()["calls"] < 40
+
+
+def test_a_task_that_is_killed_before_it_executes_makes_no_call(
+    operator: NewOperator, connected: RunningEmulator, image_list: ImageList
+) -> None:
+    image_list(3)
+    task = operator()
+    task.on_kill()
+
+    with pytest.raises(AirflowException, match="asked to stop"):
+        task.execute({"run_id": "run-1"})
+
+    assert connected.stats()["calls"] == 0
+
+
+def test_a_task_that_runs_out_of_time_writes_what_was_answered_and_says_how_much(
+    operator: NewOperator,
+    connected: RunningEmulator,
+    image_list: ImageList,
+    permits: Permits,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    image_list(40)
+    task = operator(max_per_second=5)
+
+    with pytest.raises(AirflowTaskTimeout), timeout(3, "out of time"):  # type: ignore[no-untyped-call]
+        task.execute({"run_id": "run-1"})
+
+    calls = connected.stats()["calls"]
+    assert 0 < len(permits()) == calls < 40
+    assert f"Ended early, after {calls} calls, {calls} of them billed; {calls} images have" in (
+        capsys.readouterr().out
+    )
 
 
 def _when(condition: Callable[[], bool]) -> None:
