@@ -15,11 +15,12 @@ from typing import Final
 
 import psutil
 
+from airflow_provider_permitocr.core.api import ACTION
 from bench.images import draw_images
 from chaos.airflow_control import AirflowControl
 from chaos.airflow_runs import backfilled, scheduled, two_at_once
 from chaos.airflow_scene import AirflowScene, AirflowSceneError
-from chaos.airflow_tries import account_at_fault, marked_failed, out_of_time, task_killed, worker_stopped
+from chaos.airflow_tries import account_fault, marked_failed, out_of_time, task_killed, worker_stopped
 from chaos.scene import Stage
 from demo.airflow_api import AirflowApiError
 from demo.airflow_services import AirflowOptions, AirflowServices
@@ -33,7 +34,7 @@ FAULT: Final = "FailedOperation.ArrearsError"
 SITUATIONS: Final[dict[str, Callable[[AirflowScene], list[Figure]]]] = {
     "out_of_time": out_of_time,
     "scheduled": scheduled,
-    "account_at_fault": partial(account_at_fault, code=FAULT),
+    "account_fault": partial(account_fault, code=FAULT),
     "marked_failed": marked_failed,
     "task_killed": task_killed,
     "worker_stopped": worker_stopped,
@@ -65,8 +66,10 @@ def airflow(stage: Stage) -> list[Figure]:
         services = Services(airflow_services, api, healthy)
         _start(services, faulty)
         stage.say("Airflow is up")
+        threads = ending.enter_context(ThreadPoolExecutor(_AT_ONCE))
         over = threading.Event()
-        ending.callback(over.set)
+        ending.callback(threads.shutdown, wait=False, cancel_futures=True)
+        ending.callback(over.set)  # the first to be called, so that no thread waits for long
 
         def check() -> None:
             if over.is_set():
@@ -74,14 +77,13 @@ def airflow(stage: Stage) -> list[Figure]:
             services.check()
 
         scenes = _scenes(stage, AirflowScene("", (), api, healthy, faulty, stage.postgres, check, state))
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
-            ending.callback(over.set)  # before the threads are waited for
-            return [figure for figures in threads.map(partial(_play, stage), scenes) for figure in figures]
+        return [figure for figures in threads.map(partial(_play, stage), scenes) for figure in figures]
 
 
 def _write_faults(state: Path, first: int) -> Path:
     file = state / "faults.json"
-    rule = {"match": {"calls": [f"{first}-999999999"]}, "effect": {"error": FAULT}}
+    match = {"action": ACTION, "calls": [f"{first}-999999999"]}
+    rule = {"match": match, "effect": {"error": FAULT}}
     file.write_text(json.dumps({"rules": [rule]}))
     return file
 
@@ -107,10 +109,11 @@ def _start(services: Services, faulty: EmulatorService) -> None:
 
 def _scenes(stage: Stage, common: AirflowScene) -> list[AirflowScene]:
     number = stage.sizes.airflow_images
-    images = draw_images(number * len(SITUATIONS), stage.state / "airflow-images")
+    chosen = stage.sizes.airflow_only or tuple(SITUATIONS)
+    images = draw_images(number * len(chosen), stage.state / "airflow-images")
     return [
         replace(common, dag_id=dag_id, images=images[place * number : (place + 1) * number], runs=[])
-        for place, dag_id in enumerate(SITUATIONS)
+        for place, dag_id in enumerate(chosen)
     ]
 
 

@@ -37,7 +37,7 @@ def scheduled(scene: AirflowScene) -> list[Figure]:
         *every_image_once(evidence),
         exactly("calls by the scheduled run", calls[0], len(scene.images)),
         none_of("calls once it was cleared", calls[1] - calls[0]),
-        none_of("calls by a backfill over its interval", len(evidence.calls) - calls[1]),
+        none_of("calls by its backfill", len(evidence.calls) - calls[1]),
         *ledger_equals_journal(evidence),
     ]
 

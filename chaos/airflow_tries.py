@@ -25,7 +25,7 @@ _GRACE_SECONDS: Final = 5
 def task_killed(scene: AirflowScene) -> list[Figure]:
     """Kill the process of the task with -9; Airflow tries again by itself."""
     run_id = scene.trigger()
-    scene.wait_for_rows(len(scene.images) // 3)
+    scene.wait_for_rows(len(scene.images) // 4)
     process = scene.process(run_id)
     process.kill()
     process.wait()
@@ -43,7 +43,7 @@ def task_killed(scene: AirflowScene) -> list[Figure]:
 def worker_stopped(scene: AirflowScene) -> list[Figure]:
     """Send SIGTERM to the process that supervises the task, as a worker's shutdown does."""
     run_id = scene.trigger()
-    scene.wait_for_rows(len(scene.images) // 3)
+    scene.wait_for_rows(len(scene.images) // 4)
     process = scene.process(run_id)
     supervisor = process.parent()
     assert supervisor is not None
@@ -51,10 +51,12 @@ def worker_stopped(scene: AirflowScene) -> list[Figure]:
     supervisor.send_signal(signal.SIGTERM)
     process.wait()
     seconds = time.monotonic() - asked_at
+    left = len(scene.images) - len(scene.committed())
     last = scene.wait_for_end(run_id)
     evidence = scene.evidence()
     return [
-        at_most("seconds until all was written", round(seconds), _GRACE_SECONDS),
+        at_most("seconds until it had ended", round(seconds), _GRACE_SECONDS),
+        _some("images left by then", left),
         _succeeded_at_try(last, 2),
         *every_image_once(evidence),
         none_of("answers paid for again", paid_twice(evidence)),
@@ -65,7 +67,7 @@ def worker_stopped(scene: AirflowScene) -> list[Figure]:
 def marked_failed(scene: AirflowScene) -> list[Figure]:
     """Mark the running task as failed, as the button does, and clear it afterwards."""
     run_id = scene.trigger()
-    scene.wait_for_rows(len(scene.images) // 3)
+    scene.wait_for_rows(len(scene.images) // 4)
     process = scene.process(run_id)
     task = scene.task(run_id)
     scene.api.mark_failed(scene.dag_id, run_id, task.task_id)
@@ -79,7 +81,8 @@ def marked_failed(scene: AirflowScene) -> list[Figure]:
     evidence = scene.evidence()
     return [
         Figure("the task, once marked", str(marked.state), "failed", marked.state == "failed"),
-        none_of("answers not written by then", answered - written),
+        none_of("answers not written", answered - written),
+        _some("images left by then", len(scene.images) - written),
         _succeeded_at_try(last, 2),
         *every_image_once(evidence),
         none_of("answers paid for again", paid_twice(evidence)),
@@ -104,7 +107,7 @@ def out_of_time(scene: AirflowScene) -> list[Figure]:
     ]
 
 
-def account_at_fault(scene: AirflowScene, code: str) -> list[Figure]:
+def account_fault(scene: AirflowScene, code: str) -> list[Figure]:
     """Let the account run out of money; mend it, and clear the task.
 
     :param code: of the fault.
@@ -125,13 +128,17 @@ def account_at_fault(scene: AirflowScene, code: str) -> list[Figure]:
             "failed at try 1",
             (failed.state, failed.try_number) == ("failed", 1),
         ),
-        Figure("its log", f"{len(told)} lines with {code}", "names the fault", bool(told)),
-        none_of("images not recognized by then", sum(row.status != "recognized" for row in rows)),
+        Figure("its log", f"{len(told)} lines do", "names the fault", bool(told)),
+        none_of("images failed by then", sum(row.status != "recognized" for row in rows)),
         _succeeded_at_try(last, 2),
         *every_image_once(evidence),
         none_of("answers paid for again", paid_twice(evidence)),
         *ledger_equals_journal(evidence),
     ]
+
+
+def _some(name: str, count: int) -> Figure:
+    return Figure(name, f"{count:,}", "some", count > 0)
 
 
 def _succeeded_at_try(task: TaskState, number: int) -> Figure:

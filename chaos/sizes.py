@@ -18,6 +18,7 @@ class Sizes:
     :param fault_at: number of the call from which on the account is at fault.
     :param cap: most calls of a run.
     :param airflow_images: in each list that runs under Airflow; it can be disturbed in its middle.
+    :param airflow_only: what happens under Airflow; all of it if empty.
     :param role_seconds: lifetime of temporary keys.
     """
 
@@ -29,6 +30,7 @@ class Sizes:
     fault_at: int = 500
     cap: int = 500
     airflow_images: int = 500
+    airflow_only: tuple[str, ...] = ()
     role_seconds: int = 30
 
 
@@ -40,6 +42,7 @@ SHORT: Final = Sizes(
     faulty_images=100,
     fault_at=100,
     cap=100,
-    airflow_images=160,
+    airflow_images=120,
+    airflow_only=("account_fault", "task_killed", "worker_stopped", "two_at_once"),
     role_seconds=3,
 )

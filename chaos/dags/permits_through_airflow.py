@@ -9,6 +9,7 @@ import pendulum
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+    Batch,
     CallsTable,
     ImageTable,
     MainlandPermitOcrOperator,
@@ -29,8 +30,11 @@ def recognize(dag_id: str, **arguments: Any) -> MainlandPermitOcrOperator:
         "target": ResultTable("permits", conn_id=warehouse),
         "calls_table": CallsTable("calls", conn_id=warehouse),
         "tencentcloud_conn_id": f"{dag_id}_account",
+        # Rows show how far a try is, and when to disturb it.
+        "batch": Batch(rows=10),
         "pool": "tencent_permit_ocr",
         "pool_slots": 20,
+        "max_per_second": 10,
     }
     return MainlandPermitOcrOperator(task_id="recognize_permits", **(defaults | arguments))
 
