@@ -20,8 +20,9 @@ from chaos.verdict import (
 from distributed.verdict import Figure
 
 _SEED: Final = 20261123
-#: Slower than it could be, so that a list lasts for many kills.
-_RATE: Final = 40
+#: Slower than it could be, so that a list lasts for many kills, and tries get somewhere between them.
+_RATE: Final = 20
+_BATCH: Final = Batch(rows=5, seconds=0.5)
 #: Share of the kills that come while a try still looks the list over, and how long that takes.
 _EARLY: Final = 0.2
 _START_SECONDS: Final = 1.0
@@ -62,4 +63,4 @@ def kill(stage: Stage) -> list[Figure]:
 
 
 def _start(scene: Scene, try_number: int) -> TaskProcess:
-    return scene.start(try_number=try_number, max_per_second=_RATE, batch=Batch(rows=10, seconds=1))
+    return scene.start(try_number=try_number, max_per_second=_RATE, batch=_BATCH)

@@ -31,9 +31,10 @@ from demo.phases import phase
 from demo.postgres import EmbeddedPostgres
 from distributed.verdict import Figure
 
-#: In this order.
+#: Begun in this order, with those that take longest.
 SCENARIOS: Final[dict[str, Callable[[Stage], list[Figure]]]] = {
     "kill": kill,
+    "airflow": airflow,
     "outage": outage,
     "faults": faults,
     "account": account,
@@ -42,7 +43,6 @@ SCENARIOS: Final[dict[str, Callable[[Stage], list[Figure]]]] = {
     "role": role,
     "two_runs": two_runs,
     "spill": spill,
-    "airflow": airflow,
 }
 _AT_ONCE: Final = 3
 
@@ -127,13 +127,18 @@ def _named(stage: Stage, name: str) -> Stage:
 
 
 def show(figures: Mapping[str, Sequence[Figure]], console: Console) -> None:
-    """Print the figures of each scenario."""
+    """Print the figures of each scenario, and of each of its situations where it has several."""
     table = Table("test", "to reach", "measured", "", box=None, pad_edge=False)
+    above = ""
     for name, shown in figures.items():
-        table.add_row(f"[bold]{name}[/bold]")
         for figure in shown:
+            situation, _, what = figure.name.rpartition(": ")
+            title = f"{name}, {situation}" if situation else name
+            if title != above:
+                table.add_row(f"[bold]{title}[/bold]")
+                above = title
             mark = "[green]ok[/green]" if figure.kept else "[bold red]FAILED[/bold red]"
-            table.add_row(f"  {figure.name}", figure.promised, figure.measured, mark)
+            table.add_row(f"  {what}", figure.promised, figure.measured, mark)
     console.print(table, highlight=False)
 
 

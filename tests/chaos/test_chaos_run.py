@@ -34,3 +34,13 @@ def test_the_table_says_what_failed_in_lines_that_fit_a_terminal() -> None:
     assert "to reach" in title
     assert name.strip() == "kill"
     assert [line.split()[-1] for line in lines] == ["ok", "FAILED"]
+
+
+def test_the_situations_of_a_scenario_have_a_title_each() -> None:
+    output = io.StringIO()
+    kept = [Figure(f"{situation}: images {what}", "0", "0", kept=True) for situation in "ab" for what in "xy"]
+
+    show({"airflow": kept}, Console(file=output, width=90))
+
+    first = [line.split("  0")[0].strip() for line in output.getvalue().splitlines()[1:]]
+    assert first == ["airflow, a", "images x", "images y", "airflow, b", "images x", "images y"]
