@@ -36,29 +36,32 @@ def _image(digest: str) -> BenchImage:
     return BenchImage(f"key of {digest}", Path(f"{digest}.jpg"), "FRONT", "1", digest)
 
 
+def _emulator(directory: Path, name: str, image: str) -> EmulatorService:
+    """Return an emulator that was called for an image, and for one of another list."""
+    emulator = EmulatorService(directory, "label", name=name)
+    line = {
+        "time": 1.0,
+        "action": "MainlandPermitOCR",
+        "request_id": name,
+        "seconds": 0.1,
+        "code": "OK",
+        "answered": True,
+        "trace_id": "",
+    }
+    lines = [json.dumps(line | {"image": digest}) for digest in (image, "of another list")]
+    emulator.journal.write_text("\n".join(lines))
+    return emulator
+
+
 @pytest.fixture
 def scene(tmp_path: Path) -> AirflowScene:
     """A scene whose emulators have journals."""
-    emulators = []
-    for name, image in (("healthy", "a"), ("faulty", "b")):
-        emulator = EmulatorService(tmp_path, "label", name=name)
-        line = {
-            "time": 1.0,
-            "action": "MainlandPermitOCR",
-            "request_id": name,
-            "seconds": 0.1,
-            "code": "OK",
-            "answered": True,
-            "trace_id": "",
-        }
-        lines = [json.dumps(line | {"image": digest}) for digest in (image, "of another list")]
-        emulator.journal.write_text("\n".join(lines))
-        emulators.append(emulator)
     return AirflowScene(
         "permits",
         [_image("a"), _image("b")],
         cast("AirflowControl", _Api()),
-        *emulators,
+        _emulator(tmp_path, "healthy", "a"),
+        _emulator(tmp_path, "faulty", "b"),
         EmbeddedPostgres(tmp_path / "postgres"),
         check=lambda: None,
         logs=tmp_path,
