@@ -1,3 +1,3 @@
 """Airflow provider for Tencent Cloud's MainlandPermitOCR."""
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"

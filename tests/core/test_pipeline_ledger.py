@@ -114,7 +114,7 @@ def test_at_the_cap_the_task_succeeds_and_the_rest_is_left(
     assert len(client.asked) == len(bench.statuses) == summary.calls == 50
     assert summary.left is not None
     assert "450 images are left" in summary.left
-    assert summary.cost == "1 USD"
+    assert summary.cost == "1.00 USD"
     ledger.cap = 1000
     assert bench.run(bench.images(500), client, spending=spending).left is None
     assert len(client.asked) == len(set(client.asked)) == 500
