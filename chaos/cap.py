@@ -22,7 +22,7 @@ def cap(stage: Stage) -> list[Figure]:
     """Let four shards share a cap, kill two of them, and resume all; then let another run use up the day."""
     of_run = stage.sizes.cap
     of_day = of_run + of_run // 5
-    spending = Spending(max_calls=of_run, max_calls_per_day=of_day, timezone=_zone_at_noon())
+    spending = Spending(max_calls=of_run, max_calls_per_day=of_day, timezone=zone_at_noon(datetime.now(UTC)))
     with Scene(stage, "cap", Setting(stage.sizes.images)) as scene:
         tasks = [_start(scene, spending, number) for number in range(_SHARDS)]
         killed = 0
@@ -58,6 +58,9 @@ def _start(scene: Scene, spending: Spending, number: int, *, try_number: int = 1
     )
 
 
-def _zone_at_noon() -> str:
-    """Name a time zone in which no day ends during the scenario."""
-    return f"Etc/GMT{datetime.now(UTC).hour - 12:+d}"  # whose sign is that of what to add to get UTC
+def zone_at_noon(now: datetime) -> str:
+    """Name a time zone in which it is about noon, so that no day ends during the scenario.
+
+    :param now: in UTC.
+    """
+    return f"Etc/GMT{now.hour - 12:+d}"  # whose sign is that of what to add to get UTC
