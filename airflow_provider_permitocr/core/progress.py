@@ -9,6 +9,8 @@ from typing import Final, Protocol
 
 _LONGEST_SECONDS: Final = 60.0
 _PART_OF_RUN: Final = 0.05
+#: Fewer rows do not tell how long the others will take.
+_FEWEST_ROWS: Final = 20
 
 
 class Log(Protocol):
@@ -66,12 +68,17 @@ class Progress:
     def _line(self, now: float) -> str:
         done = self._skipped + self._processed
         share = done / self._total if self._total else 1.0
-        rate = self._processed / (now - self._started_at) if now > self._started_at else 0.0
-        left = timedelta(seconds=round(max(0, self._total - done) / rate)) if rate else "unknown"
         return (
             f"{done:,} of {self._total:,} images done ({share:.1%}), {self._skipped:,} of them earlier,"
-            f" {self._failed:,} without fields; {rate:.1f} images/s, {left} left"
+            f" {self._failed:,} without fields; {self._speed(now, done)}"
         )
+
+    def _speed(self, now: float, done: int) -> str:
+        rate = self._processed / (now - self._started_at) if now > self._started_at else 0.0
+        # What the first few rows took is mostly the start.
+        is_known = rate and (self._processed >= _FEWEST_ROWS or done >= self._total)
+        left = timedelta(seconds=round(max(0, self._total - done) / rate)) if is_known else "unknown time"
+        return f"{rate:.1f} images/s, {left} left"
 
 
 class LookingProgress(Progress):
@@ -80,9 +87,7 @@ class LookingProgress(Progress):
     def _line(self, now: float) -> str:
         done = self._skipped + self._processed
         share = done / self._total if self._total else 1.0
-        rate = self._processed / (now - self._started_at) if now > self._started_at else 0.0
-        left = timedelta(seconds=round(max(0, self._total - done) / rate)) if rate else "unknown"
         return (
             f"{done:,} of {self._total:,} images looked at ({share:.1%}), {self._skipped:,} of them settled;"
-            f" {rate:.1f} images/s, {left} left"
+            f" {self._speed(now, done)}"
         )

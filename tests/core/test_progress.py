@@ -22,6 +22,13 @@ def test_a_line_tells_done_of_total_the_rate_and_the_time_left(clock: FakeClock,
     ]
 
 
+def test_the_first_few_rows_do_not_tell_how_long_the_others_will_take(clock: FakeClock, lines: Lines) -> None:
+    progress = Progress(10_000, lines, clock=clock)
+    clock.now += 10
+    progress.processed(2, failed=0)
+    assert lines[0].endswith("0.2 images/s, unknown time left")
+
+
 def test_lines_keep_their_distance(clock: FakeClock, lines: Lines) -> None:
     progress = Progress(100, lines, every_seconds=5, clock=clock)
     for _ in range(100):
@@ -46,7 +53,7 @@ def test_an_empty_list_and_a_run_without_a_result_have_a_line_too(
     clock.now += 10
     progress.processed(0, failed=0)
     assert share in lines[0]
-    assert "unknown left" in lines[0]
+    assert "unknown time left" in lines[0]
 
 
 def test_a_list_that_grew_meanwhile_leaves_no_negative_time(clock: FakeClock, lines: Lines) -> None:
