@@ -19,7 +19,17 @@ _ENOUGH_OF_A_LONG_TEXT: Final = 24
 # The summary comes back from a JSONB column, which keeps no order of keys.
 _SUMMARY_ORDER: Final = (
     *("listed", "skipped", "statuses", "error_codes"),
-    *("calls", "billed", "cost", "reused", "throttled", "elapsed_seconds", "calls_per_second", "left"),
+    *(
+        "calls",
+        "billed",
+        "cost",
+        "reused",
+        "elsewhere",
+        "throttled",
+        "elapsed_seconds",
+        "calls_per_second",
+        "left",
+    ),
 )
 
 

@@ -173,6 +173,7 @@ class RunSummary:
     :param calls: requests sent, retries and throttled ones included.
     :param throttled: calls that the service refused for their rate.
     :param reused: rows that took the answer of the same picture, without a call.
+    :param elsewhere: rows that another run has dealt with meanwhile.
     :param billed: calls that are paid for, as far as is known.
     :param cost: their price in words; None where no price is known.
     :param left: why rows were left for a later run; None: none was.
@@ -186,6 +187,7 @@ class RunSummary:
     throttled: int
     elapsed_seconds: float
     reused: int = 0
+    elsewhere: int = 0
     billed: int = 0
     cost: str | None = None
     left: str | None = None
@@ -203,6 +205,7 @@ class RunSummary:
             f" {self.throttled:,} throttled, {self.billed:,} billed"
             + (f" ({self.cost})" if self.cost else "")
             + (f"; {self.reused:,} took the answer of the same picture" if self.reused else "")
+            + (f"; {self.elsewhere:,} done by another run meanwhile" if self.elsewhere else "")
             + (f"; {self.left}" if self.left else "")
         )
 
@@ -218,6 +221,7 @@ class RunSummary:
             "elapsed_seconds": round(self.elapsed_seconds, 3),
             "calls_per_second": round(self.calls_per_second, 2),
             "reused": self.reused,
+            "elsewhere": self.elsewhere,
             "billed": self.billed,
             "cost": self.cost,
             "left": self.left,

@@ -120,7 +120,10 @@ class Pipeline:
             self._recognize(self._wanted_rows(lambda _settled: None))
         left = self._left(listed)
         if not left and self._stop.is_set():
-            raise RunStoppedError("the run was asked to stop; what was answered is written, the rest is left")
+            raise RunStoppedError(
+                "the run was asked to stop, as when its worker shuts down or its task is marked; what was"
+                " answered is written, the rest is left for the next run"
+            )
         self._target.finish()
         return RunSummary(
             listed=listed,
@@ -131,6 +134,7 @@ class Pipeline:
             throttled=self._recognizer.throttled,
             elapsed_seconds=self._clock() - started_at,
             reused=self._loader.reused,
+            elsewhere=self._elsewhere(listed),
             billed=self._recognizer.billed,
             cost=self._options.spending.cost(self._recognizer.billed),
             left=left,
@@ -172,6 +176,11 @@ class Pipeline:
         if not self._ledger or self._ledger.is_capped or self._stop.is_set():
             return False
         return self._ledger.take_called_elsewhere() > 0
+
+    def _elsewhere(self, listed: int) -> int:
+        if not self._ledger or self._is_capped:
+            return 0
+        return max(0, listed - self._skipped - self._loader.statuses.total())
 
     @property
     def _is_capped(self) -> bool:

@@ -58,6 +58,7 @@ def test_the_summary_is_plain_json_with_the_rate_reached() -> None:
         "elapsed_seconds": 1.235,
         "calls_per_second": 4.86,
         "reused": 0,
+        "elsewhere": 0,
         "billed": 4,
         "cost": "0.02 USD",
         "left": None,

@@ -154,6 +154,23 @@ def test_rows_that_another_run_calls_for_are_looked_at_again(
     assert sum("another run" in line for line in bench.lines) == 2
 
 
+def test_rows_that_another_run_has_recognized_meanwhile_are_counted(bench: Bench, ledger: FakeLedger) -> None:
+    bench.run(bench.images(10))
+    theirs = bench.target.rows.pop(("3", "FRONT"))
+    ledger.elsewhere = {"3": 1}
+    tell = bench.lines.info
+
+    def finish_elsewhere(event: str) -> None:
+        tell(event)
+        if "another run" in event:
+            bench.target.rows["3", "FRONT"] = theirs
+
+    bench.lines.info = finish_elsewhere  # type: ignore[method-assign]
+    summary = bench.run(bench.images(10))
+    assert (summary.skipped, summary.elsewhere, summary.calls) == (9, 1, 0)
+    assert "1 done by another run meanwhile" in str(summary)
+
+
 def test_waiting_for_another_run_ends_when_the_task_is_stopped(bench: Bench, ledger: FakeLedger) -> None:
     ledger.elsewhere = {"3": 10**9}
     tell = bench.lines.info

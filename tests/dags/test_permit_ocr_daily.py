@@ -74,7 +74,7 @@ def test_the_summary_in_xcom_is_numbers_alone(
     assert summary["calls"] == 3
     assert summary.keys() == {
         *("listed", "skipped", "statuses", "error_codes"),
-        *("calls", "billed", "cost", "reused", "left"),
+        *("calls", "billed", "cost", "reused", "elsewhere", "left"),
         *("throttled", "elapsed_seconds", "calls_per_second"),
     }
     assert not any(each.fields["Number"] in json.dumps(summary) for each in images.values())
