@@ -38,7 +38,7 @@ IMAGES ?= 4000
 chaos: $(STAMP) ## Kill runs, stop databases, break calls; prove that no image is lost and none paid twice
 	@$(BIN)/python -m chaos $(CHAOS)
 
-# --short takes two minutes in place of twenty; --only kill,cap plays these alone.
+# --short takes two minutes in place of ten; --only kill,cap plays these alone.
 CHAOS ?=
 
 bench: $(STAMP) ## Measure quota, clients, memory and start in 15 minutes; write docs/benchmarks

@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
         interruption.
     """
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="small sizes: two minutes in place of twenty")
+    parser.add_argument("--short", action="store_true", help="small sizes: two minutes in place of ten")
     parser.add_argument("--only", default="", metavar="NAME,...", help="these scenarios alone")
     parser.add_argument(
         "--state",
