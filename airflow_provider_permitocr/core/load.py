@@ -127,10 +127,12 @@ class Loader:
 
     def unwritten(self) -> str | None:
         """Say what became of rows that the target did not take; None: it took all."""
-        words = [
-            f"{rows:,} results that could not be written are kept in {place}; the next run loads them"
-            for place, rows in self._kept.items()
-        ]
+        words = []
+        if self._kept:
+            words.append(
+                f"{self._kept.total():,} results that could not be written are kept in"
+                f" {', '.join(self._kept)}; the next run loads them"
+            )
         if lost := len(self._refused) + len(self._waiting):
             reason = self._not_kept or "there is no place to keep them"
             words.append(f"{lost:,} results that could not be written are lost: {reason}")

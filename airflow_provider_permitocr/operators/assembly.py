@@ -106,6 +106,7 @@ def _ledger(
         run=identity,
         spending=operator.spending,
         stop=stop,
+        patience_seconds=operator.batch.patience_seconds,
         call_seconds=hook.client_options.call_timeout,
     )
 
