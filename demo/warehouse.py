@@ -39,7 +39,7 @@ class LedgerSums:
     """What the ledger says of a run.
 
     :param billed: calls that are paid for.
-    :param unknown: calls of which nobody can tell.
+    :param unknown: refused calls of which the billing page does not tell.
     """
 
     calls: int

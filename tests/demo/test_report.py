@@ -167,5 +167,11 @@ def test_summary_tells_what_the_ledger_says() -> None:
     assert "permit_calls, says 36 called, 36 of them billed" in "\n".join(_summary_shown({"calls": 36}, 36))
 
 
+def test_summary_tells_of_calls_that_may_be_billed() -> None:
+    output = io.StringIO()
+    show_summary({}, 3, LedgerSums(3, 1, 2), Console(file=output, width=80))
+    assert "3 called, 1 of them billed, 2 unknown." in output.getvalue()
+
+
 def test_run_without_a_summary_is_told_by_its_calls_alone() -> None:
     assert "answered 2 calls" in "\n".join(_summary_shown(None, 2))
