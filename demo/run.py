@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import sys
 import time
@@ -36,6 +37,8 @@ PROMISED_PERCENT: Final = 98
 #: In UTC, by the DAG's timetable.
 _DUE_HOUR: Final = 2
 _UI_PORT: Final = 8080
+#: Invented, so that the summary tells a cost.
+_PRICE: Final = {"price_per_call": 0.02, "currency": "USD"}
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ def _set_up_airflow(
         api.log_in()
         api.set_pool(POOL, QUOTA, "One slot is one request per second of the account's quota")
         api.set_connection("warehouse", "The demo's image list and result table", warehouse_connection)
-        account = services.emulator.airflow_connection
+        account = services.emulator.airflow_connection | {"extra": json.dumps(_PRICE)}
         api.set_connection("tencentcloud_default", "The emulator, in place of the API", account)
         services.wait_until(lambda: api.dag_is_parsed(DAG_ID, services.airflow.started), f"No DAG {DAG_ID}")
         api.abandon_unfinished_runs(DAG_ID)
