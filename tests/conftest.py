@@ -138,7 +138,7 @@ def _drop_mariadb_databases(connection: sa.Connection, name: str) -> None:
 def mariadb_url() -> Iterator[sa.URL]:
     """A database of this test session on the MariaDB or MySQL server that answers, if any."""
     server = sa.make_url(os.environ.get("PERMITOCR_TEST_MARIADB", _LOCAL_MARIADB))
-    name = f"permitocr_test_{os.getpid()}"
+    name = f"permitocr_test_{os.getpid()}s"  # no other begins with it
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:

@@ -106,6 +106,7 @@ class FileResultTarget:
         self._known = {}  # Only memory from here on.
         with file_errors(f"merging the parts of {self._file.named}"):
             if not self._parts.names() and self._file.store.exists(self._file.path):
+                self._parts.sweep()
                 return
             with self._parts.merging() as is_alone:
                 merged = self._again_if_merged_meanwhile(self._merge)

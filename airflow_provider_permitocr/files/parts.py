@@ -57,6 +57,12 @@ class Parts:
         """Merge within this; what it gives tells afterwards whether the parts may go."""
         return self._store.merging(self._folder, self.run)
 
+    def sweep(self) -> None:
+        """Remove what a run has left that was killed when all of its parts were gone."""
+        if self._store.names(self._folder):
+            with self.merging():
+                pass
+
     def remove(self, names: Sequence[str]) -> None:
         """Remove parts, the oldest first: one that stays must never be older than one that went."""
         for name in names:

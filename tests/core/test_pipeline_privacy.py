@@ -3,11 +3,13 @@ from __future__ import annotations
 import itertools
 import traceback
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_permitocr.core import retry
 from airflow_provider_permitocr.core.api import BACK_FIELD, BACK_FIELDS, TEXT_FIELDS
 from airflow_provider_permitocr.core.errors import CallError, Decision, PermitOcrError
 from airflow_provider_permitocr.core.models import ImageRow
@@ -70,7 +72,7 @@ def test_an_error_of_the_run_holds_no_value_of_any_document_or_image(
     rows = [ImageRow(f"key-{number}", f"https://x/{secret}/{number}") for number in range(9)]
     answers: dict[str, Any] = {f"https://x/{secret}/{number}": answer for number in range(8)}
     answers[f"https://x/{secret}/8"] = CallError("AuthFailure", "not signed in", decision)
-    with pytest.raises(PermitOcrError) as caught:
+    with patch.object(retry, "PROBE_WAITS", (0.0, 0.0)), pytest.raises(PermitOcrError) as caught:
         bench.run(rows, new_client(answers))
     said = "".join(traceback.format_exception(caught.value))
     for value in (secret, "key-", *values_in(answer)):

@@ -111,6 +111,25 @@ def test_what_a_run_left_that_was_killed_while_it_tried_out_the_folder_goes_with
     assert place.names() == ["permits.parquet"]
 
 
+def test_what_a_run_left_that_was_killed_as_it_ended_goes_with_the_next(
+    disk: Place, new_row: Callable[..., Record], write: Callable[..., None]
+) -> None:
+    ended = disk.target()
+    ended.prepare()
+    write(ended, new_row("a"))
+    ended.finish()
+    left = Path(disk.directory) / "_permits.parquet.parts"
+    left.mkdir()
+    (left / "merging.lock").touch()
+
+    again = disk.target()
+    again.prepare()
+    again.finish()
+
+    assert disk.names() == ["permits.parquet"]
+    assert not left.exists()
+
+
 def test_an_object_store_keeps_the_parts_of_a_run_that_died(
     bucket: Place, new_row: Callable[..., Record], write: Callable[..., None]
 ) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_permitocr import __version__
+
 _ROOT = Path(__file__).parents[2]
 
 
@@ -54,7 +56,7 @@ def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
 def test_a_clean_environment_lists_the_provider(clean: Path) -> None:
     listed = run(clean / "venv/bin/airflow", "providers", "list", "--output", "json", home=clean, cwd=clean)
     providers = {each["package_name"]: each for each in json.loads(listed[listed.index("[") :])}
-    assert providers["airflow-provider-permitocr"]["version"] == "0.3.0"
+    assert providers["airflow-provider-permitocr"]["version"] == __version__
 
 
 def test_a_clean_environment_has_the_connection_type_and_runs_without_extras(clean: Path) -> None:

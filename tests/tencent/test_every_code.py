@@ -35,8 +35,8 @@ _CALLS = {
     Decision.RETRY: _ATTEMPTS,
     Decision.RETRY_THEN_IMAGE: 3,
     Decision.IMAGE: 1,
-    Decision.ACCOUNT: 1 + 1,
-    Decision.REPAIR: 1 + 1 + 1,
+    Decision.ACCOUNT: 1 + 3,
+    Decision.REPAIR: 1 + 1 + 3,
 }
 
 
