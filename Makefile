@@ -23,7 +23,7 @@ demo-ui: $(STAMP) ## The same, and leave Airflow's UI up until Ctrl-C
 	@$(BIN)/python -m demo --ui
 
 test: lint tccli sdk-packages ## Set up, check types and style, run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 test-distributed: .venv/.distributed ## Prove quota and recovery on Celery: two DAGs, two workers, one of them killed
 	$(BIN)/python -m distributed --images $(IMAGES)
