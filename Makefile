@@ -10,6 +10,8 @@ EXTRAS := emulator,images,s3,cos,parquet,duckdb,demo,bench,dev
 MYSQL_PROVIDER := apache-airflow-providers-mysql==6.7.1
 # The last that works with the oldest common-sql.
 OLDEST_MYSQL_PROVIDER := apache-airflow-providers-mysql==6.4.2
+# A file of tests stays together, as its tests share servers.
+SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile
 
 .PHONY: help demo demo-ui test test-distributed chaos bench lint format accuracy test-floors install constraints tccli sdk-packages wheel clean
 
@@ -23,7 +25,7 @@ demo-ui: $(STAMP) ## The same, and leave Airflow's UI up until Ctrl-C
 	@$(BIN)/python -m demo --ui
 
 test: lint tccli sdk-packages ## Set up, check types and style, run all tests
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-distributed: .venv/.distributed ## Prove quota and recovery on Celery: two DAGs, two workers, one of them killed
 	$(BIN)/python -m distributed --images $(IMAGES)
@@ -57,7 +59,7 @@ accuracy: $(STAMP) ## Report how many drawn fields the emulator reads back, by f
 	$(BIN)/python -m airflow_provider_permitocr.emulator.specimens.accuracy --count 10
 
 test-floors: .venv-floors/.installed tccli sdk-packages ## Run all tests with the oldest packages that setup.cfg allows
-	.venv-floors/bin/python -m pytest
+	.venv-floors/bin/python -m pytest $(SIDE_BY_SIDE)
 
 .venv-floors/.installed: setup.cfg pyproject.toml constraints-floors.txt airflow_provider_permitocr/__init__.py | $(UV)
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-floors
