@@ -38,6 +38,7 @@ def check(
 
     def call(*words: str) -> tuple[int, str]:
         monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "set back after the test")
+        monkeypatch.delenv("COLUMNS", raising=False)  # as wide as it gets
         with pytest.raises(SystemExit) as ended:
             run(["permitocr", "check", *words])
         assert isinstance(ended.value.code, int)
