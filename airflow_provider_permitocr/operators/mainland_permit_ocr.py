@@ -28,7 +28,8 @@ from airflow_provider_permitocr.core.plan import DryRun
 from airflow_provider_permitocr.core.shard import Shard, shards
 from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.files.result_file import ResultFile
-from airflow_provider_permitocr.sql.tables import CallsTable, Carry, ImageQuery, ImageTable, ResultTable
+from airflow_provider_permitocr.sql.calls_table import CallsTable
+from airflow_provider_permitocr.sql.tables import Carry, ImageQuery, ImageTable, ResultTable
 
 if TYPE_CHECKING:
     import jinja2
@@ -135,6 +136,7 @@ class MainlandPermitOcrOperator(BaseOperator):
             _require_type("the target of an export", target, (ResultTable,))
         _require_type("images", images, (Images,))
         _require_type("spending", spending, (Spending,))
+        _require_type("failure_limits", failure_limits, (FailureLimits,))
         if calls_table is not None:
             _require_type("calls_table", calls_table, (CallsTable,))
         elif spending.is_capped:

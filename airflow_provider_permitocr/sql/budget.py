@@ -17,9 +17,9 @@ from sqlalchemy.exc import IntegrityError
 
 from airflow_provider_permitocr.core.calls import RunIdentity
 from airflow_provider_permitocr.core.spending import Spending
+from airflow_provider_permitocr.sql.calls_table import CallsTable
 from airflow_provider_permitocr.sql.inspection import relation_kind
 from airflow_provider_permitocr.sql.ledger_schema import LONGEST_PERIOD, budget_table
-from airflow_provider_permitocr.sql.tables import CallsTable
 
 
 class Scope(StrEnum):

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.calls import NOT_SENT, OK, CallIntent, Grant, RunIdentity
 from airflow_provider_permitocr.core.models import RowKey
-from airflow_provider_permitocr.sql.tables import UnknownCalls
+from airflow_provider_permitocr.sql.calls_table import UnknownCalls
 from airflow_provider_permitocr.sql.times import as_utc
 
 

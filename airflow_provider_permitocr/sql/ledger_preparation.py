@@ -11,6 +11,7 @@ from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 
 from airflow_provider_permitocr.core.columns import Column
 from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.sql.calls_table import CallsTable
 from airflow_provider_permitocr.sql.changes import Change, carry_out, is_refusal
 from airflow_provider_permitocr.sql.column_types import is_without_zone, misfit
 from airflow_provider_permitocr.sql.errors import describe
@@ -30,11 +31,10 @@ from airflow_provider_permitocr.sql.ledger_schema import (
     budget_table,
     calls_table,
 )
-from airflow_provider_permitocr.sql.tables import CallsTable
+from airflow_provider_permitocr.sql.rights import require_rights
 
 #: They keep no key unique, or have no transactions through SQLAlchemy: nothing is counted exactly there.
 _UNFIT: Final = ("redshift", "snowflake", "bigquery", "databricks", "trino", "presto", "athena", "clickhouse")
-_NOTHING: Final = sa.text("1 = 0")
 
 
 def prepare_tables(engine: sa.Engine, described: CallsTable) -> frozenset[str]:
@@ -64,8 +64,8 @@ def prepare_tables(engine: sa.Engine, described: CallsTable) -> frozenset[str]:
     with engine.connect() as connection:
         without_zone = _examine(connection, calls, CALL_COLUMNS, CALL_KEY)
         _examine(connection, budget, BUDGET_COLUMNS, BUDGET_KEY)
-        _require_rights(connection, calls_table(described.table, without_zone=without_zone))
-        _require_rights(connection, budget)
+        for table in (calls_table(described.table, without_zone=without_zone), budget):
+            require_rights(connection, table, named=f"the call ledger's table {table.name!r}")
     return without_zone
 
 
@@ -135,28 +135,3 @@ def _examine(
 
 
 _OTHERWISE: Final = "name another table in CallsTable, which will then be created, or change this one"
-
-
-def _require_rights(connection: sa.Connection, table: sa.Table) -> None:
-    """Try on no row what will be done.
-
-    :raises TargetError: naming the right that is missing.
-    """
-    none = sa.select(*table.c).where(_NOTHING)
-    others = {column.name: column for column in table.c if not column.primary_key}
-    tried: dict[str, sa.Executable] = {
-        "read": none,
-        "insert into": sa.insert(table).from_select([column.name for column in table.c], none),
-        "update": sa.update(table).values(others).where(_NOTHING),
-    }
-    for right, statement in tried.items():
-        try:
-            connection.execute(statement)
-        except SQLAlchemyError as error:
-            if not is_refusal(error):
-                raise
-            raise TargetError(
-                f"the connection's user may not {right} the call ledger's table {table.name!r}"
-                f" ({describe(error)}); grant the right to do so"
-            ) from None
-    connection.rollback()

@@ -21,6 +21,7 @@ from airflow_provider_permitocr.core.calls import (
 )
 from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.sql.budget import Allowance, Budget, LockMissingError, day_of, run_of
+from airflow_provider_permitocr.sql.calls_table import CallsTable, UnknownCalls
 from airflow_provider_permitocr.sql.claims import Claims
 from airflow_provider_permitocr.sql.error_codes import blames_a_row
 from airflow_provider_permitocr.sql.errors import (
@@ -32,7 +33,6 @@ from airflow_provider_permitocr.sql.errors import (
 from airflow_provider_permitocr.sql.ledger_preparation import prepare_tables
 from airflow_provider_permitocr.sql.ledger_schema import calls_table
 from airflow_provider_permitocr.sql.patience import PATIENCE_SECONDS, wait_out
-from airflow_provider_permitocr.sql.tables import CallsTable, UnknownCalls
 from airflow_provider_permitocr.sql.times import as_utc
 
 #: How long a call of another process keeps this one from its image: as long as it may take, with some time

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.core.columns import KEY_COLUMNS, Column
 from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.changes import is_refusal
 from airflow_provider_permitocr.sql.column_types import is_without_zone, misfit
 from airflow_provider_permitocr.sql.driver_types import MYSQL
-from airflow_provider_permitocr.sql.errors import describe
 from airflow_provider_permitocr.sql.inspection import (
     FoundColumn,
     RelationKind,
@@ -24,6 +21,7 @@ from airflow_provider_permitocr.sql.inspection import (
     unique_keys,
 )
 from airflow_provider_permitocr.sql.result_schema import KEYS, result_table
+from airflow_provider_permitocr.sql.rights import require_rights
 from airflow_provider_permitocr.sql.tables import ResultTable, SchemaContract, WriteMode, split_schema
 
 _EXAMPLES: Final = 5
@@ -33,7 +31,6 @@ _NEEDED: Final = (*KEY_COLUMNS, "status")
 _WITHOUT_KEYS: Final = ("redshift", "snowflake", "bigquery")
 #: Their rows are replaced in place, all others' deleted and inserted.
 _REPLACING: Final = ("postgresql", "sqlite", "duckdb", "mysql", "mariadb", "snowflake", "bigquery")
-_NOTHING: Final = sa.text("1 = 0")
 
 
 @dataclass(frozen=True)
@@ -159,33 +156,18 @@ def _require_no_other_key(
         )
 
 
-def require_rights(described: ResultTable, connection: sa.Connection, columns: Sequence[Column]) -> None:
-    """Try on no row what will be done: every database then looks at the rights, and changes nothing.
+def require_rights_to(described: ResultTable, connection: sa.Connection, columns: Sequence[Column]) -> None:
+    """Make sure that rows may be read and replaced, without changing anything.
 
     :param columns: of the result that the table has.
     :raises TargetError: naming the right that is missing.
     """
-    table = result_table(described.table, columns, mode=described.mode)
-    none = sa.select(*table.c).where(_NOTHING)
-    others = {column.name: column for column in table.c if not column.primary_key}
-    tried: dict[str, sa.Executable] = {
-        "read": none,
-        "insert into": sa.insert(table).from_select([column.name for column in table.c], none),
-        "update": sa.update(table).values(others).where(_NOTHING),
-    }
-    if connection.dialect.name not in _REPLACING:
-        tried["delete from"] = sa.delete(table).where(_NOTHING)
-    for right, statement in tried.items():
-        try:
-            connection.execute(statement)
-        except SQLAlchemyError as error:
-            if not is_refusal(error):
-                raise
-            raise TargetError(
-                f"the connection's user may not {right} the result table {described.table!r}"
-                f" ({describe(error)}); grant the right to do so"
-            ) from None
-    connection.rollback()
+    require_rights(
+        connection,
+        result_table(described.table, columns, mode=described.mode),
+        named=f"the result table {described.table!r}",
+        with_delete=connection.dialect.name not in _REPLACING,
+    )
 
 
 def _listed(names: Sequence[str]) -> str:

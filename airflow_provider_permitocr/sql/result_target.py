@@ -24,7 +24,7 @@ from airflow_provider_permitocr.sql.errors import (
 )
 from airflow_provider_permitocr.sql.known_rows import known_rows
 from airflow_provider_permitocr.sql.patience import Patience
-from airflow_provider_permitocr.sql.result_check import ExistingTable, examine, require_rights
+from airflow_provider_permitocr.sql.result_check import ExistingTable, examine, require_rights_to
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.tables import ResultTable, split_schema
 
@@ -103,7 +103,7 @@ class SqlResultTarget:
     def _examine(self) -> ExistingTable | None:
         with self._engine.connect() as connection:
             if existing := examine(connection, self._described, self._columns):
-                require_rights(self._described, connection, existing.present)
+                require_rights_to(self._described, connection, existing.present)
             return existing
 
     def _describe(self, without_zone: Collection[str] = ()) -> sa.Table:

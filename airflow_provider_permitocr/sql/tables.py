@@ -153,7 +153,7 @@ class ImageTable(_ImageColumns):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_table("ImageTable", self.table)
+        check_table("ImageTable", self.table)
         if (self.since or self.until) and not self.updated_at:
             raise ValueError("ImageTable: since and until select by updated_at; say which column that is")
 
@@ -214,9 +214,9 @@ class ResultTable(Readable):
     def __post_init__(self) -> None:
         if not self.conn_id:
             raise ValueError("ResultTable: conn_id is empty")
-        _check_table("ResultTable", self.table)
+        check_table("ResultTable", self.table)
         if self.documents_view is not None:
-            _check_table("ResultTable", self.documents_view)
+            check_table("ResultTable", self.documents_view)
             if self.documents_view == self.table:
                 raise ValueError("ResultTable: documents_view must have another name than the table")
         for name, values in (("mode", WriteMode), ("schema_contract", SchemaContract)):
@@ -228,50 +228,17 @@ class ResultTable(Readable):
                 raise ValueError(f"ResultTable: {name} must be {allowed}, not {given!r}") from None
 
 
-class UnknownCalls(StrEnum):
-    """What to do about a call that was under way when its worker died: it may have been paid for."""
-
-    REPEAT = "repeat"  #: make it again
-    KEEP = "keep"  #: leave it; its image fails with CallOutcomeUnknown
-
-
-@dataclass(frozen=True, repr=False)
-class CallsTable(Readable):
-    """The ledger: a table with one row per call, written before the call is made.
-
-    It wants a database with transactions that are made for many small ones.
-
-    :param table: its name, with or without ``schema.`` in front; created where it is missing, as is
-        another of the same name with ``_budget`` added, which counts calls for the caps.
-    :param conn_id: Airflow connection of the database.
-    :param unknown_calls: ``repeat`` or ``keep``: what to do about an image whose call was under way when its
-        worker died.
-    """
-
-    template_fields: ClassVar[tuple[str, ...]] = ("table", "conn_id")
-
-    table: str
-    conn_id: str
-    unknown_calls: UnknownCalls | str = field(default=UnknownCalls.REPEAT, kw_only=True)
-
-    def __post_init__(self) -> None:
-        if not self.conn_id:
-            raise ValueError("CallsTable: conn_id is empty")
-        _check_table("CallsTable", self.table)
-        try:
-            object.__setattr__(self, "unknown_calls", UnknownCalls(self.unknown_calls))
-        except ValueError:
-            raise ValueError(
-                f"CallsTable: unknown_calls must be repeat or keep, not {self.unknown_calls!r}"
-            ) from None
-
-
 def split_schema(table: str) -> tuple[str | None, str]:
     """Split ``schema.table``; the schema is None where there is none."""
     schema, _, name = table.rpartition(".")
     return schema or None, name
 
 
-def _check_table(owner: str, table: str) -> None:
+def check_table(owner: str, table: str) -> None:
+    """Make sure that a table's name is one.
+
+    :param owner: what the name belongs to, for the message.
+    :raises ValueError: when it is not.
+    """
     if not all(table.split(".")) or "\x00" in table:
         raise ValueError(f"{owner}: table must be a name or schema.name, not {table!r}")

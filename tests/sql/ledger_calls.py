@@ -15,9 +15,9 @@ from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.call_ledger import new_call_id
 from airflow_provider_permitocr.core.calls import NOT_SENT, OK, CallIntent, CallResult, Grant, RunIdentity
 from airflow_provider_permitocr.core.spending import Spending
+from airflow_provider_permitocr.sql.calls_table import CallsTable
 from airflow_provider_permitocr.sql.ledger_schema import budget_table, calls_table
 from airflow_provider_permitocr.sql.ledger_table import SqlLedgerTable
-from airflow_provider_permitocr.sql.tables import CallsTable
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 _numbers = count(1)

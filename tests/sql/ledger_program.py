@@ -17,8 +17,8 @@ from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.call_ledger import new_call_id
 from airflow_provider_permitocr.core.calls import OK, CallIntent, CallResult, Grant, RunIdentity
 from airflow_provider_permitocr.core.spending import Spending
+from airflow_provider_permitocr.sql.calls_table import CallsTable
 from airflow_provider_permitocr.sql.ledger_table import SqlLedgerTable
-from airflow_provider_permitocr.sql.tables import CallsTable
 
 
 def main(

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from airflow_provider_permitocr.core.calls import CallIntent, Grant, RunIdentity
 from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.sql.budget import calls_so_far
-from airflow_provider_permitocr.sql.tables import CallsTable
+from airflow_provider_permitocr.sql.calls_table import CallsTable
 from tests.sql.ledger_calls import NOON, Process, TimeOfDay, counted, rows_of
 
 GRANTED, CAPPED = Grant.GRANTED, Grant.CAPPED

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.calls import Grant
 from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.sql.calls_table import CallsTable
 from airflow_provider_permitocr.sql.errors import DatabaseError
 from airflow_provider_permitocr.sql.inspection import columns
 from airflow_provider_permitocr.sql.ledger_preparation import prepare_tables
 from airflow_provider_permitocr.sql.ledger_schema import budget_table, calls_table
-from airflow_provider_permitocr.sql.tables import CallsTable
 from demo.postgres import EmbeddedPostgres
 from tests.sql.ledger_calls import Process, rows_of
 

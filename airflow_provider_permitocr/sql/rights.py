@@ -1,0 +1,44 @@
+"""Whether the connection's user may do with a table what will be done."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.sql.changes import is_refusal
+from airflow_provider_permitocr.sql.errors import describe
+
+_NOTHING: Final = sa.text("1 = 0")
+
+
+def require_rights(
+    connection: sa.Connection, table: sa.Table, *, named: str, with_delete: bool = False
+) -> None:
+    """Try on no row what will be done: every database then looks at the rights, and changes nothing.
+
+    :param named: how messages name the table, e.g. ``the result table 'permits'``.
+    :param with_delete: rows will be deleted, too.
+    :raises TargetError: naming the right that is missing.
+    """
+    none = sa.select(*table.c).where(_NOTHING)
+    others = {column.name: column for column in table.c if not column.primary_key}
+    tried: dict[str, sa.Executable] = {
+        "read": none,
+        "insert into": sa.insert(table).from_select([column.name for column in table.c], none),
+        "update": sa.update(table).values(others).where(_NOTHING),
+    }
+    if with_delete:
+        tried["delete from"] = sa.delete(table).where(_NOTHING)
+    for right, statement in tried.items():
+        try:
+            connection.execute(statement)
+        except SQLAlchemyError as error:
+            if not is_refusal(error):
+                raise
+            raise TargetError(
+                f"the connection's user may not {right} {named} ({describe(error)}); grant the right to do so"
+            ) from None
+    connection.rollback()
