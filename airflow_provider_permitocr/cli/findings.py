@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from airflow_provider_permitocr.files.result_file import ResultFile
+from airflow_provider_permitocr.sql.calls_table import CallsTable
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
 
 ImageList: TypeAlias = "ImageTable | ImageQuery"
@@ -48,6 +49,7 @@ class Variant:
     source: ImageList | None = None
     target: ResultTable | ResultFile | None = None
     export: ResultFile | None = None
+    calls_table: CallsTable | None = None
     tencentcloud_conn_id: str | None = None
     max_per_second: float | None = None
     shard: str | None = None

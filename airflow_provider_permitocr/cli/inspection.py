@@ -17,7 +17,11 @@ from airflow_provider_permitocr.cli.pool_rules import (
     quota_shared_by_pools,
 )
 from airflow_provider_permitocr.cli.shard_rules import shard_findings, shards_by_list
-from airflow_provider_permitocr.cli.table_checks import check_image_list, check_result_table
+from airflow_provider_permitocr.cli.table_checks import (
+    check_calls_table,
+    check_image_list,
+    check_result_table,
+)
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.files.result_file import ResultFile
 from airflow_provider_permitocr.sql.tables import ResultTable
@@ -73,6 +77,8 @@ class Inspection:
             yield from self._once(repr(source), lambda: check_image_list(source))
         if isinstance(target := variant.target, ResultTable):
             yield from self._once(repr(target), lambda: check_result_table(target))
+        if (ledger := variant.calls_table) is not None:
+            yield from self._once(repr(ledger), lambda: check_calls_table(ledger))
         for file in (variant.target, variant.export):
             if isinstance(file, ResultFile):
                 yield from self._once(

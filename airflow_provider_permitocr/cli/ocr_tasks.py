@@ -11,6 +11,7 @@ from airflow_provider_permitocr.cli.findings import Finding, ImageList, OcrTask,
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+    CallsTable,
     ImageQuery,
     ImageTable,
     MainlandPermitOcrOperator,
@@ -147,6 +148,7 @@ def _items(values: Any) -> list[Any]:
 def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
     source, target, rate = (values.get(name) for name in ("source", "target", "max_per_second"))
     conn_id, shard, export = (values.get(name) for name in ("tencentcloud_conn_id", "shard", "export"))
+    ledger = values.get("calls_table")
     if conn_id is not None and not isinstance(conn_id, str):
         message = "tencentcloud_conn_id: known only at run time"
         findings.append(Finding(Verdict.UNCHECKED, "connection", message))
@@ -158,6 +160,7 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
         source=source if isinstance(source, ImageTable | ImageQuery) else None,
         target=target if isinstance(target, ResultTable | ResultFile) else None,
         export=export if isinstance(export, ResultFile) else None,
+        calls_table=ledger if isinstance(ledger, CallsTable) else None,
         tencentcloud_conn_id=conn_id,
         max_per_second=rate if isinstance(rate, int | float) else None,
         shard=None if shard is None else str(shard),

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_permitocr.cli.findings import Finding, ImageList, Verdict, is_template
 from airflow_provider_permitocr.core.errors import PermitOcrError
+from airflow_provider_permitocr.sql.calls_table import CallsTable
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-_LIST, _RESULT = "image list", "result table"
+_LIST, _RESULT, _LEDGER = "image list", "result table", "call ledger"
 
 
 def check_image_list(source: ImageList) -> list[Finding]:
@@ -33,6 +34,13 @@ def check_result_table(target: ResultTable) -> list[Finding]:
     if "conn_id" in templated:
         return findings
     return [_find(_RESULT, target.conn_id, lambda engine: _read_result(engine, target, templated)), *findings]
+
+
+def check_calls_table(ledger: CallsTable) -> list[Finding]:
+    """Check that a ledger can be written, or can be created."""
+    if templated := _templated(ledger):
+        return [_unchecked(_LEDGER, templated)]
+    return [_find(_LEDGER, ledger.conn_id, lambda engine: _read_ledger(engine, ledger))]
 
 
 def _read_list(engine: Engine, source: ImageList, templated: list[str]) -> str:
@@ -65,7 +73,23 @@ def _read_result(engine: Engine, target: ResultTable, templated: list[str]) -> s
             return f"connection {target.conn_id} answers"
     if SqlResultTarget(engine, target).check():
         return f"{_named(target)} can take the rows"
-    return f"{_named(target)} is not there yet; the first run creates it"
+    return _not_there_yet(target)
+
+
+def _read_ledger(engine: Engine, ledger: CallsTable) -> str:
+    from airflow_provider_permitocr.sql.database_file import missing_file
+    from airflow_provider_permitocr.sql.errors import database_errors
+    from airflow_provider_permitocr.sql.ledger_preparation import check_tables
+
+    if (file := missing_file(engine)) is not None:
+        return f"{_named(ledger)} is not there yet, nor is its file {file}; the first run creates both"
+    with database_errors("looking at the call ledger"):
+        is_there = check_tables(engine, ledger)
+    return f"{_named(ledger)} can be written" if is_there else _not_there_yet(ledger)
+
+
+def _not_there_yet(described: ResultTable | CallsTable) -> str:
+    return f"{_named(described)} is not there yet; the first run creates it"
 
 
 def _find(subject: str, conn_id: str, look: Callable[[Engine], str]) -> Finding:
@@ -96,7 +120,7 @@ def _engine(conn_id: str) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _templated(described: ImageList | ResultTable) -> list[str]:
+def _templated(described: ImageList | ResultTable | CallsTable) -> list[str]:
     names = [name for name in described.template_fields if is_template(getattr(described, name))]
     if isinstance(described, ImageQuery):
         names += [f"parameter {name}" for name, value in described.parameters.items() if is_template(value)]
@@ -107,5 +131,5 @@ def _unchecked(subject: str, templated: list[str]) -> Finding:
     return Finding(Verdict.UNCHECKED, subject, f"{', '.join(templated)}: templated, so known only in a run")
 
 
-def _named(described: ImageTable | ResultTable) -> str:
+def _named(described: ImageTable | ResultTable | CallsTable) -> str:
     return f"{described.table} on {described.conn_id}"

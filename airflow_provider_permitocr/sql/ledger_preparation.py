@@ -44,12 +44,7 @@ def prepare_tables(engine: sa.Engine, described: CallsTable) -> frozenset[str]:
     :raises TargetError: naming what to change.
     :raises SQLAlchemyError: when the database cannot be reached.
     """
-    if engine.dialect.name in _UNFIT:
-        raise TargetError(
-            f"a call ledger cannot be kept in {engine.dialect.name}: it keeps no keys unique or has no"
-            " transactions, so that calls could not be counted exactly; let CallsTable name a connection of"
-            " PostgreSQL, MySQL or the like"
-        )
+    _require_fit(engine.dialect.name)
     calls, budget = calls_table(described.table), budget_table(described.table)
     try:
         carry_out(engine, partial(_lacking, calls=calls, budget=budget))
@@ -62,10 +57,50 @@ def prepare_tables(engine: sa.Engine, described: CallsTable) -> frozenset[str]:
             " docs/ledger.md tells"
         ) from None
     with engine.connect() as connection:
-        without_zone = _examine(connection, calls, CALL_COLUMNS, CALL_KEY)
+        return _examine_both(connection, described)
+
+
+def check_tables(engine: sa.Engine, described: CallsTable) -> bool:
+    """Check the two tables as far as they are there. Changes nothing.
+
+    :return: whether both are.
+    :raises TargetError: naming what to change.
+    :raises SQLAlchemyError: when the database cannot be reached.
+    """
+    _require_fit(engine.dialect.name)
+    with engine.connect() as connection:
+        there = [
+            relation_kind(connection, table.name, table.schema) is not None
+            for table in (calls_table(described.table), budget_table(described.table))
+        ]
+        if any(there):
+            _examine_both(connection, described, *there)
+        return all(there)
+
+
+def _require_fit(dialect: str) -> None:
+    if dialect in _UNFIT:
+        raise TargetError(
+            f"a call ledger cannot be kept in {dialect}: it keeps no keys unique or has no"
+            " transactions, so that calls could not be counted exactly; let CallsTable name a connection of"
+            " PostgreSQL, MySQL or the like"
+        )
+
+
+def _examine_both(
+    connection: sa.Connection, described: CallsTable, has_calls: bool = True, has_budget: bool = True
+) -> frozenset[str]:
+    without_zone: frozenset[str] = frozenset()
+    there = []
+    if has_calls:
+        without_zone = _examine(connection, calls_table(described.table), CALL_COLUMNS, CALL_KEY)
+        there.append(calls_table(described.table, without_zone=without_zone))
+    if has_budget:
+        budget = budget_table(described.table)
         _examine(connection, budget, BUDGET_COLUMNS, BUDGET_KEY)
-        for table in (calls_table(described.table, without_zone=without_zone), budget):
-            require_rights(connection, table, named=f"the call ledger's table {table.name!r}")
+        there.append(budget)
+    for table in there:
+        require_rights(connection, table, named=f"the call ledger's table {table.name!r}")
     return without_zone
 
 
