@@ -249,4 +249,5 @@ def test_connections_and_pools_of_airflows_database_are_seen_by_the_installed_co
             session.delete(stored)
 
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert done.stdout.startswith("permits.a (permits.py)\n  ok ")
+    # Airflow 3.2 warns of other providers on the same stream.
+    assert "permits.a (permits.py)\n  ok " in done.stdout
