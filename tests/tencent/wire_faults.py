@@ -50,7 +50,9 @@ class World:
         return self.client(self.raw_server(treat).endpoint)
 
     def saying(self, body: bytes, head: bytes = b"200 OK") -> MainlandPermitClient:
-        return self.answering(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (head, len(body), body))
+        # Said to end, as the next try might otherwise take the connection before its end arrives.
+        headers = b"Connection: close\r\nContent-Length: %d" % len(body)
+        return self.answering(b"HTTP/1.1 %s\r\n%s\r\n\r\n%s" % (head, headers, body))
 
     def treated(self, treat: Callable[[Connection], None], **options: Any) -> MainlandPermitClient:
         return self.client(self.raw_server(treat).endpoint, **options)
