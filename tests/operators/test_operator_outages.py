@@ -170,6 +170,13 @@ def test_sessions_that_are_ended_again_and_again_cost_no_call(
     assert not spill_to.exists()
 
 
+def drop_midway(emulator: RunningEmulator, warehouse: sa.Engine) -> None:
+    """Drop the result table once five calls have been made."""
+    wait_for_calls(emulator, 5)
+    with warehouse.begin() as connection:
+        connection.execute(sa.text("DROP TABLE permits"))
+
+
 def test_table_that_is_dropped_midway_leaves_its_answers_to_the_next_run(
     execute: Execute,
     meanwhile: Meanwhile,
@@ -181,13 +188,8 @@ def test_table_that_is_dropped_midway_leaves_its_answers_to_the_next_run(
 ) -> None:
     image_list(IMAGES)
 
-    def drop() -> None:
-        wait_for_calls(connected, 5)
-        with warehouse.begin() as connection:
-            connection.execute(sa.text("DROP TABLE permits"))
-
     late = Batch(rows=1000, seconds=3600)
-    with meanwhile(drop), pytest.raises(AirflowException) as raised:
+    with meanwhile(lambda: drop_midway(connected, warehouse)), pytest.raises(AirflowException) as raised:
         execute(batch=late, max_at_once=4, spill_to=str(spill_to))
     files = list(spill_to.iterdir())
     assert "permits" in str(raised.value)
@@ -241,12 +243,7 @@ def test_two_shards_that_load_the_same_answers_at_a_time_do_no_harm(
 ) -> None:
     image_list(IMAGES)
 
-    def drop() -> None:
-        wait_for_calls(connected, 5)
-        with warehouse.begin() as connection:
-            connection.execute(sa.text("DROP TABLE permits"))
-
-    with meanwhile(drop), pytest.raises(AirflowException):
+    with meanwhile(lambda: drop_midway(connected, warehouse)), pytest.raises(AirflowException):
         execute(batch=Batch(rows=1000, seconds=3600), max_at_once=4, spill_to=str(spill_to))
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda shard: execute(shard=shard, spill_to=str(spill_to)), ("1/2", "2/2")))
