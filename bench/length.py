@@ -1,7 +1,8 @@
-"""The part *length*: a short and a long list, and the long one once more when all of it is done."""
+"""The part *length*: short and long lists, of new rows and of rows that are all done."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
@@ -10,18 +11,29 @@ from bench.figures import Facts, Figure, Part
 from bench.measure import Bench, run_program
 
 _DATABASE: Final = "length"
+_ELSEWHERE: Final = "lists"
 _MORE_MB: Final = 20
-_TIMES_BARE_SQL: Final = 3
-_APART_SECONDS: Final = 30
+_TIMES_BARE_SQL: Final = 1.5
+_APART_SECONDS: Final = 20
+
+BARE: Final = "bare"
+BESIDE: Final = "beside"
+APART: Final = "apart"
+SQLITE: Final = "sqlite"
+_RUNS: Final = {
+    BESIDE: "list and ledger in one database",
+    APART: "list and ledger in two databases",
+    SQLITE: "list in SQLite, ledger in PostgreSQL",
+}
 
 
 @dataclass(frozen=True)
 class ListRun:
-    """A list with recognition stubbed at the wire.
+    """A list of new rows, with recognition stubbed at the wire.
 
     :param seconds: of the whole run.
     :param peak_mb: highest memory of the process.
-    :param memory_mb: its memory over idle, at equal steps of the run.
+    :param memory_mb: its memory at equal steps of the run.
     """
 
     rows: int
@@ -36,97 +48,120 @@ class ListRun:
 
 
 @dataclass(frozen=True)
+class FinishedRun:
+    """Runs over a list of which every row is done.
+
+    :param seconds: median.
+    :param peak_mb: highest memory of a process, over a short list and over the long one.
+    """
+
+    seconds: float
+    peak_mb: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Lengths:
     """All that was measured about lists.
 
-    :param again_seconds: a run when all rows of the long list are done; median.
-    :param bare_seconds: the SQL alone that finds nothing to do; median.
-    :param apart_seconds: such a run with list and result on two connections; median.
-    :param sqlite_seconds: the same with the list in SQLite; median.
-    :param apart_mb: the most memory over idle that any of these took.
+    :param finished_rows: of the short and the long list whose rows are done.
+    :param bare_seconds: the SQL alone that finds nothing to do in the long one; median.
+    :param finished: by where the list is.
     """
 
     short: ListRun
     long: ListRun
-    again_seconds: float
+    finished_rows: tuple[int, int]
     bare_seconds: float
-    apart_seconds: float
-    sqlite_seconds: float
-    apart_mb: float
+    finished: Mapping[str, FinishedRun]
 
     def part(self) -> Part:
         """Return the figures and tables."""
-        more = self.long.peak_mb - self.short.peak_mb
-        both = f"{self.long.rows:,} rows over {self.short.rows:,}"
+        few, many = self.finished_rows
+        seconds = {where: run.seconds for where, run in self.finished.items()}
+        more = max(run.peak_mb[1] - run.peak_mb[0] for run in self.finished.values())
         figures = (
-            Figure(f"peak memory, {both}", more, _MORE_MB, unit="MB"),
             Figure(
-                f"a run over {self.long.rows:,} finished rows against bare SQL",
-                self.again_seconds / self.bare_seconds,
+                f"peak memory, {self.long.rows:,} new rows over {self.short.rows:,}",
+                self.long.peak_mb - self.short.peak_mb,
+                _MORE_MB,
+                unit="MB",
+            ),
+            Figure(
+                f"a run over {many:,} finished rows against the bare anti-join",
+                seconds[BESIDE] / self.bare_seconds,
                 _TIMES_BARE_SQL,
                 unit="x",
             ),
             Figure(
-                f"the same, list and result apart, {self.long.rows:,} rows",
-                self.apart_seconds,
-                _APART_SECONDS,
-                unit="s",
+                f"the same, list in another database, {many:,} rows", seconds[APART], _APART_SECONDS, unit="s"
             ),
-            Figure(
-                f"the same, list in SQLite, {self.long.rows:,} rows",
-                self.sqlite_seconds,
-                _APART_SECONDS,
-                unit="s",
-            ),
-            Figure("memory over idle of runs over finished rows apart", self.apart_mb, _MORE_MB, unit="MB"),
+            Figure(f"the same, list in SQLite, {many:,} rows", seconds[SQLITE], _APART_SECONDS, unit="s"),
+            Figure(f"peak memory, {many:,} finished rows over {few:,}", more, _MORE_MB, unit="MB"),
         )
-        rows = tuple(
+        new = tuple(
             (f"{run.rows:,}", f"{run.seconds:.1f} s", f"{run.row_us:.0f} µs", f"{run.peak_mb:.0f} MB")
             for run in (self.short, self.long)
         )
         again = (
-            ("the operator's run", f"{self.again_seconds:.2f} s"),
-            ("SELECT count(*) … WHERE NOT EXISTS …", f"{self.bare_seconds:.2f} s"),
-            ("list and result on two connections", f"{self.apart_seconds:.1f} s"),
-            ("list in SQLite, result in PostgreSQL", f"{self.sqlite_seconds:.1f} s"),
+            ("the bare anti-join", f"{self.bare_seconds:.2f} s", "", ""),
+            *(
+                (f"a run, {words}", f"{run.seconds:.2f} s", *(f"{peak:.0f} MB" for peak in run.peak_mb))
+                for where, words in _RUNS.items()
+                for run in (self.finished[where],)
+            ),
         )
+        title = "New rows, recognition stubbed at the wire"
+        memory = tuple(f"peak memory, {rows:,} rows" for rows in self.finished_rows)
         return Part(
             "length",
             figures,
             (
-                Facts(
-                    "Lists of two lengths, recognition stubbed at the wire",
-                    ("rows", "time", "time per row", "peak memory"),
-                    rows,
-                ),
-                Facts(f"Nothing left to do in {self.long.rows:,} rows", ("what", "time, median"), again),
+                Facts(title, ("rows", "time", "time per row", "peak memory"), new),
+                Facts("Nothing left to do", ("what", f"time, {many:,} rows, median", *memory), again),
             ),
         )
 
 
 def measure_lengths(bench: Bench) -> Lengths:
-    """Run both lists, each in a process of its own, and the long one again.
+    """Run all lists, each run in a process of its own.
 
     :raises RuntimeError: a program failed.
     """
-    short, long = (_list_run(bench, rows) for rows in bench.sizes.rows)
-    bench.say("The same list again, all of it done")
-    rounds: list[dict[str, Any]] = run_program(
-        "finished_list", bench.postgres.dsn(_DATABASE), str(bench.sizes.repeated_runs)
-    )
-    return Lengths(
-        short,
-        long,
-        again_seconds=median(each["again"] for each in rounds),
-        bare_seconds=median(each["bare"] for each in rounds),
-        apart_seconds=median(each["apart"]["seconds"] for each in rounds),
-        sqlite_seconds=median(each["sqlite"]["seconds"] for each in rounds),
-        apart_mb=max(each[of]["over_idle_mb"] for each in rounds for of in ("apart", "sqlite")),
-    )
+    short, long = (_new_rows(bench, rows) for rows in bench.sizes.rows)
+    few, many = bench.sizes.finished_rows
+    once, several = _finished_rows(bench, few, 1), _finished_rows(bench, many, bench.sizes.repeated_runs)
+    finished = {
+        where: FinishedRun(
+            median(each["seconds"] for each in several[where]), (_peak(once[where]), _peak(several[where]))
+        )
+        for where in _RUNS
+    }
+    bare = median(each["seconds"] for each in several[BARE])
+    return Lengths(short, long, (few, many), bare, finished)
 
 
-def _list_run(bench: Bench, rows: int) -> ListRun:
-    bench.say(f"A list of {rows:,} rows, recognition stubbed at the wire")
+def _new_rows(bench: Bench, rows: int) -> ListRun:
+    bench.say(f"A list of {rows:,} new rows, recognition stubbed at the wire")
     bench.postgres.create_database(_DATABASE, anew=True)
     seen = run_program("long_list", bench.postgres.dsn(_DATABASE), str(rows))
     return ListRun(rows, seen["seconds"], seen["peak_mb"], seen["memory_mb"])
+
+
+def _finished_rows(bench: Bench, rows: int, times: int) -> dict[str, list[dict[str, Any]]]:
+    """Run over a list of which every row is done, so many times in each way, in turn."""
+    bench.say(f"A list of {rows:,} rows, all of them done")
+    for database in (_DATABASE, _ELSEWHERE):
+        bench.postgres.create_database(database, anew=True)
+    dsn, elsewhere = bench.postgres.dsn(_DATABASE), bench.postgres.dsn(_ELSEWHERE)
+    file = bench.state / f"images-{rows}.db"
+    run_program("finish_list", dsn, elsewhere, str(file), str(rows))
+    sources = {BARE: BARE, BESIDE: dsn, APART: elsewhere, SQLITE: f"sqlite:///{file}"}
+    seen: dict[str, list[dict[str, Any]]] = {way: [] for way in sources}
+    for _ in range(times):
+        for way, source in sources.items():
+            seen[way].append(run_program("finished_list", dsn, source))
+    return seen
+
+
+def _peak(runs: Sequence[Mapping[str, Any]]) -> float:
+    return max(float(each["peak_mb"]) for each in runs)

@@ -30,8 +30,12 @@ class Sizes:
     :param repeats: of each measurement of a client.
     :param client_calls: calls in each of them, by the size of the image in bytes.
     :param large_images: images of 5 MB through the pipeline.
-    :param rows: lengths of the list, a short and a long one.
-    :param written_rows: records that are written in batches.
+    :param ledger_rows: calls, answers and images in the full ledger.
+    :param exchanges: exchanges with it, and with an empty one.
+    :param rows: lengths of the list of new rows, a short and a long one.
+    :param finished_rows: the same of the list whose rows are all done.
+    :param repeated_runs: of each measurement over finished rows, and of writing.
+    :param written_rows: rows that are delivered in batches.
     :param starts: interpreters that import the operator.
     """
 
@@ -41,7 +45,10 @@ class Sizes:
     repeats: int = 5
     client_calls: tuple[tuple[int, int], ...] = ((100_000, 400), (1_000_000, 150), (5_000_000, 30))
     large_images: int = 600
-    rows: tuple[int, int] = (10_000, 1_000_000)
+    ledger_rows: int = 1_000_000
+    exchanges: int = 500
+    rows: tuple[int, int] = (10_000, 100_000)
+    finished_rows: tuple[int, int] = (10_000, 1_000_000)
     repeated_runs: int = 3
     written_rows: int = 100_000
     starts: int = 9
@@ -54,7 +61,10 @@ SHORT: Final = Sizes(
     repeats=1,
     client_calls=((100_000, 50), (1_000_000, 20), (5_000_000, 8)),
     large_images=200,
-    rows=(2_000, 20_000),
+    ledger_rows=50_000,
+    exchanges=100,
+    rows=(1_000, 5_000),
+    finished_rows=(2_000, 20_000),
     written_rows=5_000,
     starts=3,
 )

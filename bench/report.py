@@ -17,9 +17,11 @@ from rich.table import Table
 from bench.charts import draw_clients, draw_lengths, draw_rates, draw_ways
 from bench.client import Clients
 from bench.emulators import LATENCY
+from bench.exchange import Exchanges
 from bench.figures import Facts, Figure, Part
 from bench.length import Lengths
 from bench.measure import Sizes
+from bench.programs.finished_list import NOTHING_TO_DO
 from bench.quota import Rates
 from bench.start import Starts
 from bench.writing import Writes
@@ -34,6 +36,7 @@ class Results:
 
     rates: Rates
     clients: Clients
+    exchanges: Exchanges
     lengths: Lengths
     writes: Writes
     starts: Starts
@@ -57,7 +60,7 @@ def show(parts: Iterable[Part], console: Console) -> None:
 def write(results: Results, parts: Sequence[Part], sizes: Sizes, now: datetime, directory: Path) -> None:
     """Write the page and its charts.
 
-    :param parts: quota, client, length, writing, start, in this order.
+    :param parts: quota, client, exchange, length, writing, start, in this order.
     :param directory: made if missing.
     """
     directory.mkdir(parents=True, exist_ok=True)
@@ -69,7 +72,7 @@ def write(results: Results, parts: Sequence[Part], sizes: Sizes, now: datetime, 
 
 
 def _page(parts: Sequence[Part], sizes: Sizes, now: datetime) -> str:
-    quota, client, length, writing, start = parts
+    quota, client, exchange, length, writing, start = parts
     figures = [figure for part in parts for figure in part.figures]
     return _PAGE.read_text("utf-8").format(
         date=f"{now:%Y-%m-%d}",
@@ -85,9 +88,12 @@ def _page(parts: Sequence[Part], sizes: Sizes, now: datetime) -> str:
         instead=_table(quota.facts[1]),
         cpu=_table(client.facts[0]),
         speed=_table(client.facts[1]),
+        ledger_rows=sizes.ledger_rows,
+        exchange=_table(exchange.facts[0]),
         length=_table(length.facts[0]),
         repeated_runs=sizes.repeated_runs,
         again=_table(length.facts[1]),
+        nothing_to_do=NOTHING_TO_DO.strip(),
         written_rows=sizes.written_rows,
         writing=_table(writing.facts[0]),
         starts=sizes.starts,

@@ -14,6 +14,7 @@ from typing import Final
 from rich.console import Console
 
 from bench.client import Clients, measure_clients
+from bench.exchange import Exchanges, measure_exchanges
 from bench.figures import Part
 from bench.length import Lengths, measure_lengths
 from bench.measure import SHORT, Bench, Sizes
@@ -25,11 +26,12 @@ from demo.command import ROOT
 from demo.phases import phase
 from demo.postgres import EmbeddedPostgres
 
-_Measured = Rates | Clients | Lengths | Writes | Starts
+_Measured = Rates | Clients | Exchanges | Lengths | Writes | Starts
 #: In this order, which is the report's as well.
 PARTS: Final[dict[str, Callable[[Bench], _Measured]]] = {
     "quota": measure_rates,
     "client": measure_clients,
+    "exchange": measure_exchanges,
     "length": measure_lengths,
     "writing": measure_writes,
     "start": measure_starts,
@@ -42,6 +44,7 @@ class BenchOptions:
 
     :param only: names of parts.
     :param short: small sizes, to try it out.
+    :param new_rows: length of the long list of new rows; None: as the size says.
     :param state: directory for what it makes; emptied first.
     :param report: directory for the page and its charts, which only a run of all parts writes.
     :raises ValueError: there is no such part.
@@ -49,12 +52,19 @@ class BenchOptions:
 
     only: tuple[str, ...]
     short: bool
+    new_rows: int | None
     state: Path
     report: Path
 
     def __post_init__(self) -> None:
         if unknown := set(self.only) - set(PARTS):
             raise ValueError(f"there is no part {unknown.pop()!r}; the parts are {', '.join(PARTS)}")
+
+    @property
+    def sizes(self) -> Sizes:
+        """How much is measured."""
+        sizes = SHORT if self.short else Sizes()
+        return replace(sizes, rows=(sizes.rows[0], self.new_rows)) if self.new_rows else sizes
 
 
 class ImagesLostError(RuntimeError):
@@ -73,7 +83,7 @@ def run_benchmark(options: BenchOptions, console: Console) -> None:
     measured: dict[str, _Measured] = {}
     parts: dict[str, Part] = {}
     with EmbeddedPostgres(options.state / "postgres") as postgres:
-        bench = Bench(options.state, SHORT if options.short else Sizes(), postgres, console)
+        bench = Bench(options.state, options.sizes, postgres, console)
         for name in options.only or tuple(PARTS):
             with phase(None, f"Measured: {name}", console):
                 began = time.monotonic()
@@ -84,13 +94,14 @@ def run_benchmark(options: BenchOptions, console: Console) -> None:
         case [
             Rates() as rates,
             Clients() as clients,
+            Exchanges() as exchanges,
             Lengths() as lengths,
             Writes() as writes,
             Starts() as starts,
         ]:
             in_order = [parts[name] for name in PARTS]
             write(
-                Results(rates, clients, lengths, writes, starts),
+                Results(rates, clients, exchanges, lengths, writes, starts),
                 in_order,
                 bench.sizes,
                 datetime.now(UTC),

@@ -1,4 +1,4 @@
-"""The part *writing*: prepared records into the result table, against a bare executemany of the same rows."""
+"""The part *writing*: rows from the ledger into the result table, against a bare executemany."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from bench.measure import Bench, run_program
 
 _DATABASE: Final = "writing"
 _DRIVERS: Final = ("psycopg", "psycopg2")
-_BATCHES: Final = (Batch().rows, 1_000)
-_TIMES_BARE: Final = 2
+_WRITE_TIMES_BARE: Final = 1.3
+_DELIVERY_TIMES_BARE: Final = 2
 
 
 @dataclass(frozen=True)
 class Written:
-    """One driver with batches of one size; medians.
+    """One driver; medians.
 
-    :param bare_seconds: an INSERT by the driver's executemany and a commit for each batch.
-    :param seconds: through a DataFrame into the result table.
+    :param bare_seconds: an upsert by the driver's executemany and a commit for each batch.
+    :param write_seconds: DataFrames into the result table.
+    :param delivery_seconds: all of a delivery, from the ledger on.
     """
 
     driver: str
-    batch: int
     rows: int
     bare_seconds: float
-    seconds: float
+    write_seconds: float
+    delivery_seconds: float
 
 
 @dataclass(frozen=True)
@@ -41,44 +42,42 @@ class Writes:
         """Return the figures and the table."""
         figures = tuple(
             Figure(
-                f"writing in batches of {each.batch:,} against bare executemany, {each.driver}",
-                each.seconds / each.bare_seconds,
-                _TIMES_BARE,
-                unit="x",
+                f"{what} against bare executemany, {each.driver}", seconds / each.bare_seconds, most, unit="x"
             )
             for each in self.written
+            for what, seconds, most in (
+                ("writing frames", each.write_seconds, _WRITE_TIMES_BARE),
+                ("delivery from the ledger", each.delivery_seconds, _DELIVERY_TIMES_BARE),
+            )
         )
         rows = tuple(
             (
                 each.driver,
-                f"{each.batch:,}",
-                f"{each.bare_seconds / each.rows * 1e6:.0f} µs",
-                f"{each.seconds / each.rows * 1e6:.0f} µs",
+                *(
+                    f"{seconds / each.rows * 1e6:.0f} µs"
+                    for seconds in (each.bare_seconds, each.write_seconds, each.delivery_seconds)
+                ),
             )
             for each in self.written
         )
-        header = ("driver", "rows in a batch", "bare executemany, per row", "result table, per row")
-        title = f"{self.written[0].rows:,} records into PostgreSQL"
+        header = ("driver", "bare executemany, per row", "frames, per row", "from the ledger, per row")
+        title = f"{self.written[0].rows:,} rows into PostgreSQL"
         return Part("writing", figures, (Facts(title, header, rows),))
 
 
 def measure_writes(bench: Bench) -> Writes:
-    """Measure each driver in a process of its own, both ways and both sizes of batches in turn.
+    """Measure each driver in a process of its own, all ways in turn.
 
     :raises RuntimeError: a program failed.
     """
-    written = []
-    for driver in _DRIVERS:
-        bench.say(f"{bench.sizes.written_rows:,} records in batches, through {driver}")
-        bench.postgres.create_database(_DATABASE, anew=True)
-        seen = run_program(
-            "write_batches",
-            bench.postgres.dsn(_DATABASE),
-            driver,
-            *map(str, (bench.sizes.written_rows, bench.sizes.repeated_runs, *_BATCHES)),
-        )
-        for batch in _BATCHES:
-            both = [each for each in seen if each["batch"] == batch]
-            bare, ours = (median(each[way] for each in both) for way in ("bare", "write"))
-            written.append(Written(driver, batch, bench.sizes.written_rows, bare, ours))
-    return Writes(tuple(written))
+    return Writes(tuple(_written(bench, driver) for driver in _DRIVERS))
+
+
+def _written(bench: Bench, driver: str) -> Written:
+    rows, repeats = bench.sizes.written_rows, bench.sizes.repeated_runs
+    bench.say(f"{rows:,} rows from the ledger in batches, through {driver}")
+    bench.postgres.create_database(_DATABASE, anew=True)
+    dsn = bench.postgres.dsn(_DATABASE)
+    seen = run_program("write_batches", dsn, driver, str(rows), str(repeats), str(Batch().rows))
+    bare, write, deliver = (median(each[way] for each in seen) for way in ("bare", "write", "deliver"))
+    return Written(driver, rows, bare, write, deliver)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import psycopg
-
 from chaos.airflow_scene import AirflowScene
 from chaos.verdict import at_most, every_image_once, exactly, ledger_equals_journal, none_of
 from demo.airflow_api import TaskState
@@ -19,8 +17,7 @@ _UPLOADED: Final = "ALTER TABLE images ADD COLUMN uploaded_at timestamptz DEFAUL
 
 def scheduled(scene: AirflowScene) -> list[Figure]:
     """Let the scheduler start a run; clear it once it is done, and run a backfill over its interval."""
-    with psycopg.connect(scene.dsn) as connection:
-        connection.execute(_UPLOADED)
+    scene.warehouse.execute(_UPLOADED)
     scene.api.unpause(scene.dag_id)
     (run_id,) = _started(scene, 1)
     tasks = [scene.wait_for_end(run_id)]

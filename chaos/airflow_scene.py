@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,9 @@ import psutil
 from bench.images import BenchImage
 from bench.warehouse import BenchWarehouse
 from chaos.airflow_control import AirflowControl
-from chaos.evidence import COMMITTED, ENTRIES, RESULTS, Entry, Evidence, Row, other_sessions, read
+from chaos.databases import Database, postgres_database
+from chaos.evidence import Evidence, entries, other_sessions, recognized, results
+from chaos.scene import CALL_SECONDS
 from chaos.verdict import Lost
 from demo.airflow_api import TaskState
 from demo.emulator_calls import Call, read_calls
@@ -24,6 +27,7 @@ from demo.postgres import EmbeddedPostgres
 _FINISHED: Final = ("success", "failed")
 _LIMIT_SECONDS: Final = 300.0
 _POLL_SECONDS: Final = 0.2
+_LISTED: Final = "images"
 
 
 class AirflowSceneError(RuntimeError):
@@ -53,23 +57,30 @@ class AirflowScene:
     runs: list[str] = field(default_factory=list)
 
     @property
-    def dsn(self) -> str:
-        """URI of the warehouse, for libpq."""
-        return self.postgres.dsn(self.dag_id)
+    def warehouse(self) -> Database:
+        """The database of the list, of what comes of it and of the ledger."""
+        return postgres_database(self.postgres, self.dag_id)
+
+    @property
+    def bench_warehouse(self) -> BenchWarehouse:
+        """The same, as the list is made in it."""
+        return BenchWarehouse(self.postgres.dsn(self.dag_id))
 
     def set_up(self) -> None:
-        """Make the warehouse, and tell Airflow of it and of the account."""
+        """Make the warehouse, and give Airflow its connection and the account's."""
         self.postgres.create_database(self.dag_id)
-        BenchWarehouse(self.dsn).list_images("images", self.images)
-        warehouse = self.postgres.airflow_connection(self.dag_id)
+        self.bench_warehouse.list_images(_LISTED, self.images)
         self.api.set_connection(
-            f"{self.dag_id}_warehouse", "The list, what comes of it, the ledger", warehouse
+            f"{self.dag_id}_warehouse",
+            "The list, what comes of it, the ledger",
+            self.postgres.airflow_connection(self.dag_id),
         )
         self.change_account(self.emulator)
 
     def change_account(self, emulator: EmulatorService) -> None:
         """Let the connection of the account lead to an emulator."""
-        self.api.set_connection(f"{self.dag_id}_account", "An account", emulator.airflow_connection)
+        extra = {"extra": json.dumps({"call_timeout": CALL_SECONDS})}
+        self.api.set_connection(f"{self.dag_id}_account", "An account", emulator.airflow_connection | extra)
 
     def trigger(self) -> str:
         """Start a run by hand, and return its id."""
@@ -85,9 +96,9 @@ class AirflowScene:
         """Return the one task of a run."""
         return self.api.task(self.dag_id, run_id)
 
-    def wait_for_rows(self, number: int) -> None:
-        """Wait until so many rows are committed."""
-        self.wait_until(lambda: len(self.committed()) >= number, f"{number} rows")
+    def wait_for_answers(self, number: int) -> None:
+        """Wait until so many answers are in the ledger."""
+        self.wait_until(lambda: len(self.recognized()) >= number, f"{number} answers")
 
     def wait_for_try(self, run_id: str, number: int) -> None:
         """Wait until the task of a run is at its so-and-so-many-th try."""
@@ -122,15 +133,22 @@ class AirflowScene:
             raise AirflowSceneError(f"{self.dag_id}: no process executes the task of {run_id}")
         return process
 
-    def settle(self) -> Lost:
-        """Wait until nobody commits any more, and return what is committed then."""
+    def kill(self, process: psutil.Process) -> Lost:
+        """Kill a task's process, and wait until nobody commits any more."""
+        killed_at = time.time()
+        process.kill()
+        process.wait()
         over_at = time.time()
-        self.wait_until(lambda: not other_sessions(self.dsn), "the end of all sessions")
-        return Lost(0.0, over_at, self.committed())
+        self.settle()
+        return Lost(0.0, killed_at, over_at)
 
-    def committed(self) -> frozenset[str]:
-        """Return the keys of the images that have a row."""
-        return frozenset(row["image_key"] for row in read(self.dsn, COMMITTED))
+    def settle(self) -> None:
+        """Wait until nobody commits any more."""
+        self.wait_until(lambda: not other_sessions(self.warehouse), "the end of all sessions")
+
+    def recognized(self) -> frozenset[str]:
+        """Return the keys of the images whose answers the ledger has."""
+        return recognized(self.warehouse, _LISTED)
 
     def calls(self) -> list[Call]:
         """Return the calls for this list that the emulators' journals hold."""
@@ -143,9 +161,9 @@ class AirflowScene:
         return Evidence(
             keys={image.digest: image.image_id for image in self.images},
             calls=self.calls(),
-            rows=[Row(**row) for row in read(self.dsn, RESULTS)],
-            entries=[Entry(**row) for row in read(self.dsn, ENTRIES)],
-            right=BenchWarehouse(self.dsn).count_right("images", "permits"),
+            rows=results(self.warehouse, "permits"),
+            entries=entries(self.warehouse, _LISTED),
+            right=self.bench_warehouse.count_right(_LISTED, "permits"),
         )
 
     def log(self, run_id: str, task: TaskState) -> list[str]:

@@ -14,6 +14,7 @@ from chaos.verdict import (
     none_of,
     paid_twice,
     repeated_for_kills_alone,
+    some,
 )
 from demo.airflow_api import TaskState
 from distributed.verdict import Figure
@@ -25,11 +26,8 @@ _GRACE_SECONDS: Final = 5
 def task_killed(scene: AirflowScene) -> list[Figure]:
     """Kill the process of the task with -9; Airflow tries again by itself."""
     run_id = scene.trigger()
-    scene.wait_for_rows(len(scene.images) // 4)
-    process = scene.process(run_id)
-    process.kill()
-    process.wait()
-    kill = scene.settle()
+    scene.wait_for_answers(len(scene.images) // 4)
+    kill = scene.kill(scene.process(run_id))
     last = scene.wait_for_end(run_id)
     evidence = scene.evidence()
     return [
@@ -43,7 +41,7 @@ def task_killed(scene: AirflowScene) -> list[Figure]:
 def worker_stopped(scene: AirflowScene) -> list[Figure]:
     """Send SIGTERM to the process that supervises the task, as a worker's shutdown does."""
     run_id = scene.trigger()
-    scene.wait_for_rows(len(scene.images) // 4)
+    scene.wait_for_answers(len(scene.images) // 4)
     process = scene.process(run_id)
     supervisor = process.parent()
     assert supervisor is not None
@@ -51,12 +49,12 @@ def worker_stopped(scene: AirflowScene) -> list[Figure]:
     supervisor.send_signal(signal.SIGTERM)
     process.wait()
     seconds = time.monotonic() - asked_at
-    left = len(scene.images) - len(scene.committed())
+    left = len(scene.images) - len(scene.recognized())
     last = scene.wait_for_end(run_id)
     evidence = scene.evidence()
     return [
         at_most("seconds until it had ended", round(seconds), _GRACE_SECONDS),
-        _some("images left by then", left),
+        some("images left by then", left),
         _succeeded_at_try(last, 2),
         *every_image_once(evidence),
         none_of("answers paid for again", paid_twice(evidence)),
@@ -67,22 +65,22 @@ def worker_stopped(scene: AirflowScene) -> list[Figure]:
 def marked_failed(scene: AirflowScene) -> list[Figure]:
     """Mark the running task as failed, as the button does, and clear it afterwards."""
     run_id = scene.trigger()
-    scene.wait_for_rows(len(scene.images) // 4)
+    scene.wait_for_answers(len(scene.images) // 4)
     process = scene.process(run_id)
     task = scene.task(run_id)
     scene.api.mark_failed(scene.dag_id, run_id, task.task_id)
     process.wait()
     scene.settle()
     answered = sum(call.answered for call in scene.calls())
-    written = len(scene.committed())
+    kept = len(scene.recognized())
     marked = scene.wait_for_end(run_id)
     scene.api.clear(scene.dag_id, run_id)
     last = scene.wait_for_end(run_id)
     evidence = scene.evidence()
     return [
         Figure("the task, once marked", str(marked.state), "failed", marked.state == "failed"),
-        none_of("answers not written", answered - written),
-        _some("images left by then", len(scene.images) - written),
+        none_of("answers not kept", answered - kept),
+        some("images left by then", len(scene.images) - kept),
         _succeeded_at_try(last, 2),
         *every_image_once(evidence),
         none_of("answers paid for again", paid_twice(evidence)),
@@ -135,10 +133,6 @@ def account_fault(scene: AirflowScene, code: str) -> list[Figure]:
         none_of("answers paid for again", paid_twice(evidence)),
         *ledger_equals_journal(evidence),
     ]
-
-
-def _some(name: str, count: int) -> Figure:
-    return Figure(name, f"{count:,}", "some", count > 0)
 
 
 def _succeeded_at_try(task: TaskState, number: int) -> Figure:

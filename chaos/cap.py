@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from airflow_provider_permitocr.core.calls import NOT_SENT
 from airflow_provider_permitocr.core.shard import shards
 from airflow_provider_permitocr.core.spending import Spending
-from chaos.scene import RATE, Scene, Setting, Stage
+from chaos.evidence import counted_calls
+from chaos.scene import RATE, WAREHOUSE, Scene, Setting, Stage
 from chaos.task_process import TaskProcess
 from chaos.verdict import at_most, exactly, ledger_equals_journal, succeeded
 from distributed.verdict import Figure
@@ -20,41 +21,46 @@ _KILLS: Final = ((0, 0.3), (2, 0.7))
 
 def cap(stage: Stage) -> list[Figure]:
     """Let four shards share a cap, kill two of them, and resume all; then let another run use up the day."""
+    from airflow_provider_permitocr.operators.mainland_permit_ocr import Ledger
+
     of_run = stage.sizes.cap
     of_day = of_run + of_run // 5
     spending = Spending(max_calls=of_run, max_calls_per_day=of_day, timezone=zone_at_noon(datetime.now(UTC)))
+    capped: dict[str, Any] = {"spending": spending, "ledger": Ledger("permit_ocr", conn_id=WAREHOUSE)}
     with Scene(stage, "cap", Setting(stage.sizes.images)) as scene:
-        tasks = [_start(scene, spending, number) for number in range(_SHARDS)]
+        tasks = [_start(scene, capped, number) for number in range(_SHARDS)]
         killed = 0
         for number, share in _KILLS:
             scene.wait_for_calls(round(share * of_run), tasks[number])
             killed += tasks[number].is_running
             tasks[number].kill()
         for number, _ in _KILLS:
-            tasks[number] = _start(scene, spending, number, try_number=2)
+            tasks[number] = _start(scene, capped, number, try_number=2)
         ends = [task.end() for task in tasks]
-        ends += [_start(scene, spending, number, try_number=3).end() for number in range(_SHARDS)]
+        ends += [_start(scene, capped, number, try_number=3).end() for number in range(_SHARDS)]
         calls_of_run = len(scene.calls())
-        ends.append(scene.start("the next run", spending=spending).end())
-        evidence = scene.evidence()
+        ends.append(scene.start("the next run", **capped).end())
+        evidence, counted = scene.evidence(), counted_calls(scene.ledger, "day %")
+    granted = sum(each.code != NOT_SENT for each in evidence.entries)
     last = next((end for end in ends if end.error), ends[-1])
     return [
         succeeded("tasks not killed", last),
         exactly("kills", killed, len(_KILLS)),
         at_most("calls of the run", calls_of_run, of_run),
         at_most("calls of the day", len(evidence.calls), of_day),
-        exactly("granted, with the dead", sum(each.code != NOT_SENT for each in evidence.entries), of_day),
+        exactly("granted, with the dead", granted, of_day),
+        exactly("the counter of the day", counted, granted),
         *ledger_equals_journal(evidence),
     ]
 
 
-def _start(scene: Scene, spending: Spending, number: int, *, try_number: int = 1) -> TaskProcess:
+def _start(scene: Scene, capped: dict[str, Any], number: int, *, try_number: int = 1) -> TaskProcess:
     return scene.start(
         try_number=try_number,
         map_index=number,
         shard=shards(_SHARDS)[number],
-        spending=spending,
         max_per_second=RATE / 2 / _SHARDS,
+        **capped,
     )
 
 

@@ -22,7 +22,8 @@ from distributed.verdict import Figure
 _SEED: Final = 20261123
 #: Slower than it could be, so that a list lasts for many kills, and tries get somewhere between them.
 _RATE: Final = 20
-_BATCH: Final = Batch(rows=5, seconds=0.5)
+#: Patience is part of how long a dead call holds its image, which the last try waits for.
+_BATCH: Final = Batch(rows=5, seconds=0.5, patience_seconds=5)
 #: Share of the kills that come while a try still looks the list over, and how long that takes.
 _EARLY: Final = 0.2
 _START_SECONDS: Final = 1.0
@@ -44,11 +45,11 @@ def kill(stage: Stage) -> list[Figure]:
                 seconds = moments.uniform(0, 1.6 * left / (stage.sizes.kills - number + 3) / _RATE)
             if task.ends_within(seconds):
                 break
-            committed = scene.kill(task)
+            killed_at = scene.kill(task)
             task, over_at = _start(scene, number + 1), time.time()
-            kills.append(Lost(began_at, over_at, committed))
+            kills.append(Lost(began_at, killed_at, over_at))
             began_at = over_at
-            left = stage.sizes.images - len(committed)
+            left = stage.sizes.images - len(scene.recognized())
             if number % _SAY_EVERY == 0:
                 stage.say(f"{number} kills, {left:,} images left")
         end = task.end()

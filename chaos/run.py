@@ -18,15 +18,19 @@ from bench.images import draw_images
 from chaos.account import account, bad_node
 from chaos.airflow_resume import airflow
 from chaos.cap import cap
+from chaos.cap_drivers import cap_drivers
+from chaos.clocks import clocks
+from chaos.distance import distance
 from chaos.faults import faults
+from chaos.identity import identity
 from chaos.kill import kill
-from chaos.outage import DURABLE, outage
+from chaos.outage import DURABLE, journal, outage
 from chaos.role import role
 from chaos.scene import Stage
 from chaos.sizes import SHORT, Sizes
-from chaos.spill import spill
+from chaos.target_gone import target_gone
 from chaos.task_process import prepare_tasks
-from chaos.two_runs import two_runs
+from chaos.together import two_lists, two_runs, two_tries
 from demo.phases import phase
 from demo.postgres import EmbeddedPostgres
 from distributed.verdict import Figure
@@ -36,15 +40,24 @@ SCENARIOS: Final[dict[str, Callable[[Stage], list[Figure]]]] = {
     "kill": kill,
     "airflow": airflow,
     "outage": outage,
+    "journal": journal,
+    "two_lists": two_lists,
     "faults": faults,
     "account": account,
     "bad_node": bad_node,
     "cap": cap,
+    "cap_drivers": cap_drivers,
+    "clocks": clocks,
     "role": role,
     "two_runs": two_runs,
-    "spill": spill,
+    "two_tries": two_tries,
+    "target_gone": target_gone,
+    "identity": identity,
+    "distance": distance,
 }
 _AT_ONCE: Final = 3
+#: What measures a rate has the machine to itself.
+_ALONE: Final = ("distance",)
 
 
 @dataclass(frozen=True)
@@ -82,9 +95,13 @@ def run_chaos(options: ChaosOptions, console: Console) -> None:
     prepare_tasks(options.state / "airflow")
     sizes = SHORT if options.short else Sizes()
     with EmbeddedPostgres(options.state / "postgres", DURABLE) as postgres:
-        images = draw_images(max(sizes.images, sizes.faulty_images), options.state / "images")
+        images = draw_images(sizes.most_images, options.state / "images")
         stage = Stage(options.state, sizes, postgres, images, lambda text: _say(text, console))
-        figures = _play(options.only or tuple(SCENARIOS), stage, console)
+        names = options.only or tuple(SCENARIOS)
+        figures = _play([name for name in names if name not in _ALONE], stage, console)
+        for name in _ALONE:
+            if name in names:
+                figures |= _play([name], stage, console)
     show(figures, console)
     console.print(f"[dim]All this took {time.monotonic() - began:.0f} s.[/dim]", highlight=False)
     broken = [f"{name}: {each.name}" for name, shown in figures.items() for each in shown if not each.kept]

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from airflow_provider_permitocr.core.api import ACTION
 from bench.images import BenchImage
 from bench.warehouse import BenchWarehouse
-from chaos.evidence import COMMITTED, ENTRIES, RESULTS, Entry, Evidence, Row, other_sessions, read
+from chaos.databases import Database, postgres_database
+from chaos.evidence import Evidence, entries, other_sessions, recognized, results
 from chaos.sizes import Sizes
+from chaos.slow_line import SlowLine
 from chaos.task import Task
 from chaos.task_process import TaskProcess
 from demo.emulator_calls import Call, read_calls
@@ -22,7 +26,12 @@ from demo.postgres import EmbeddedPostgres
 
 #: Calls per second where the rate is not the point.
 RATE: Final = 80
-_WAREHOUSE: Final = "warehouse"
+#: Of a line of the emulator's journal.
+_CALLED: Final = f'"action": "{ACTION}"'.encode()
+WAREHOUSE: Final = "warehouse"
+LEDGER: Final = "ledger"
+#: A call that died with its worker holds its image for this, the patience of its run and a minute more.
+CALL_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -47,16 +56,36 @@ class Setting:
 
     :param images: how many are listed.
     :param latency: how long a call takes, as the emulator's ``--latency`` wants it.
+    :param quota: calls per second that the emulator allows; 0: any number.
     :param faults: rules of the emulator's faults file.
     :param account: further fields of the account's Airflow connection.
     :param postgres: the server, in place of the one that is shared.
+    :param ledger: holds the ledger; by default it is beside the result table.
+    :param line_seconds: how long each byte is on its way to the warehouse, and back.
     """
 
     images: int
     latency: str = "uniform:0.05:0.2"
+    quota: int = 0
     faults: Sequence[Mapping[str, Any]] = ()
-    account: Mapping[str, Any] | None = None
+    account: Mapping[str, Any] = field(default_factory=dict)
     postgres: EmbeddedPostgres | None = None
+    ledger: Database | None = None
+    line_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list, and where its result goes.
+
+    :param images: what is listed.
+    :param listed: table of the list.
+    :param permits: table of the result.
+    """
+
+    images: Sequence[BenchImage]
+    listed: str = "images"
+    permits: str = "permits"
 
 
 class Scene:
@@ -66,21 +95,32 @@ class Scene:
         self._name, self._setting = name, setting
         self.state = stage.state / name
         self.state.mkdir()
+        self.journal = self.state / "journal"
         self._postgres = setting.postgres or stage.postgres
-        self._images = stage.images[: setting.images]
+        self.listing = Listing(stage.images[: setting.images])
         faults = None
         if setting.faults:
             faults = self.state / "faults.json"
             faults.write_text(json.dumps({"rules": setting.faults}))
-        self.emulator = EmulatorService(self.state, "label", setting.latency, quota=0, faults=faults)
+        self.emulator = EmulatorService(
+            self.state, "label", setting.latency, quota=setting.quota, faults=faults
+        )
+        self._stack = ExitStack()
         self._tasks: list[TaskProcess] = []
+        self._connections: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        self.emulator.__enter__()
-        self._postgres.create_database(self._name)
-        self._warehouse = BenchWarehouse(self.dsn)
-        self._warehouse.list_images("images", self._images)
-        self.emulator.wait_until_ready()
+        with ExitStack() as stack:
+            stack.enter_context(self.emulator)
+            self._postgres.create_database(self._name)
+            self.warehouse = postgres_database(self._postgres, self._name)
+            self._bench_warehouse = BenchWarehouse(self._postgres.dsn(self._name))
+            self.ledger = self._setting.ledger or self.warehouse
+            self.add_list(self.listing)
+            self.connect(WAREHOUSE, self.warehouse.airflow_connection() | self._line(stack))
+            self.connect(LEDGER, self.ledger.airflow_connection())
+            self.emulator.wait_until_ready()
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
@@ -89,18 +129,38 @@ class Scene:
         for task in self._tasks:
             if task.is_running:
                 task.kill()
-        self.emulator.__exit__(kind, error, trace)
+        self._stack.close()
 
-    @property
-    def dsn(self) -> str:
-        """URI of the warehouse, for libpq."""
-        return self._postgres.dsn(self._name)
+    def _line(self, stack: ExitStack) -> dict[str, Any]:
+        if not self._setting.line_seconds:
+            return {}
+        line = SlowLine(self._postgres.port, self._setting.line_seconds)
+        return {"port": stack.enter_context(line).port}
+
+    def add_list(self, listing: Listing) -> None:
+        """Make the table of a list."""
+        self._bench_warehouse.list_images(listing.listed, listing.images)
+
+    def connect(self, conn_id: str, connection: Mapping[str, Any]) -> None:
+        """Add an Airflow connection for the tasks that are started from now on."""
+        self._connections[conn_id] = json.dumps(dict(connection))
 
     def start(
-        self, run_id: str = "run", *, try_number: int = 1, map_index: int = -1, **arguments: Any
+        self,
+        run_id: str = "run",
+        *,
+        try_number: int = 1,
+        map_index: int = -1,
+        clock_seconds: float | None = None,
+        adopts: bool = False,
+        waits: bool = False,
+        **arguments: Any,
     ) -> TaskProcess:
         """Start one try of the task that recognizes the list.
 
+        :param clock_seconds: by how much its worker's clock is ahead; None: it has the machine's.
+        :param adopts: it takes over what the ledger does not know of, and makes no call.
+        :param waits: it begins when ``go`` is called.
         :param arguments: of the operator.
         """
         task = Task(
@@ -108,26 +168,26 @@ class Scene:
             run_id=run_id,
             try_number=try_number,
             map_index=map_index,
-            arguments=_arguments() | arguments,
-            connections={
-                _WAREHOUSE: json.dumps(self._postgres.airflow_connection(self._name)),
-                "tencentcloud_default": json.dumps(self._account()),
-            },
-            log=self.state / "task.log",
+            arguments=self._arguments() | arguments,
+            connections=self._connections | {"tencentcloud_default": json.dumps(self._account())},
+            log=self.state / f"task-{len(self._tasks) + 1:03}.log",
+            adopts=adopts,
+            waits=waits,
         )
-        self._tasks.append(TaskProcess(task))
+        self._tasks.append(TaskProcess(task, clock_seconds))
         return self._tasks[-1]
 
-    def kill(self, task: TaskProcess) -> frozenset[str]:
-        """Kill a task, and return the keys of the images that have a row then, and will have one."""
+    def kill(self, task: TaskProcess) -> float:
+        """Kill a task, wait until nothing of it commits any more, and return the Unix time of the kill."""
+        killed_at = time.time()
         task.kill()
-        while other_sessions(self.dsn):  # the last commit may still be on its way
+        while other_sessions(self.warehouse):  # the last commit may still be on its way
             time.sleep(0.01)
-        return self.committed()
+        return killed_at
 
-    def committed(self) -> frozenset[str]:
-        """Return the keys of the images that have a row."""
-        return frozenset(row["image_key"] for row in read(self.dsn, COMMITTED))
+    def recognized(self) -> frozenset[str]:
+        """Return the keys of the images whose answers the ledger has."""
+        return recognized(self.ledger, self.listing.listed)
 
     def calls(self) -> list[Call]:
         """Return the calls of the emulator's journal."""
@@ -139,34 +199,55 @@ class Scene:
             pass
 
     def finished(self) -> int:
-        """Return how many calls the emulator has finished, those of other services included."""
-        journal = self.emulator.journal
-        return journal.read_bytes().count(b"\n")
+        """Return how many calls of MainlandPermitOCR the emulator has finished."""
+        return self.emulator.journal.read_bytes().count(_CALLED)
 
-    def evidence(self) -> Evidence:
-        """Gather what is known, once all tasks have ended."""
+    def journals(self) -> list[str]:
+        """Return the files in which tasks have kept what they could not write into the ledger."""
+        return sorted(str(file) for file in self.journal.rglob("*") if file.is_file())
+
+    def evidence(self, listing: Listing | None = None) -> Evidence:
+        """Gather what is known of a list, once all tasks have ended.
+
+        :param listing: by default the scene's own.
+        """
+        listing = listing or self.listing
+        keys = {image.digest: image.image_id for image in listing.images}
         return Evidence(
-            keys={image.digest: image.image_id for image in self._images},
-            calls=self.calls(),
-            rows=[Row(**row) for row in read(self.dsn, RESULTS)],
-            entries=[Entry(**row) for row in read(self.dsn, ENTRIES)],
-            right=self._warehouse.count_right("images", "permits"),
+            keys=keys,
+            calls=[call for call in self.calls() if call.image is None or call.image in keys],
+            rows=results(self.warehouse, listing.permits),
+            entries=entries(self.ledger, listing.listed),
+            right=self._bench_warehouse.count_right(listing.listed, listing.permits),
         )
 
     def _account(self) -> dict[str, Any]:
-        extra = self._setting.account or {}
+        extra = {"call_timeout": CALL_SECONDS} | dict(self._setting.account)
         return self.emulator.airflow_connection | {"extra": json.dumps(extra)}
 
+    def _arguments(self) -> dict[str, Any]:
+        from airflow_provider_permitocr.operators.mainland_permit_ocr import Ledger
 
-def _arguments() -> dict[str, Any]:
-    from airflow_provider_permitocr.operators.mainland_permit_ocr import CallsTable, ImageTable, ResultTable
+        ledger = {"ledger": Ledger("permit_ocr", conn_id=LEDGER)} if self._setting.ledger else {}
+        return {
+            **arguments_of(self.listing),
+            **ledger,
+            "pool": "tencent_permit_ocr",
+            "max_per_second": RATE,
+            "journal": str(self.journal),
+        }
+
+
+def arguments_of(listing: Listing, conn_id: str = WAREHOUSE) -> dict[str, Any]:
+    """Return the source and the target of a list, as the operator wants them.
+
+    :param conn_id: connection of both.
+    """
+    from airflow_provider_permitocr.operators.mainland_permit_ocr import ImageTable, ResultTable
 
     return {
         "source": ImageTable(
-            "images", conn_id=_WAREHOUSE, key="image_id", image="image", card_side="card_side"
+            listing.listed, conn_id=conn_id, key="image_id", image="image", card_side="card_side"
         ),
-        "target": ResultTable("permits", conn_id=_WAREHOUSE),
-        "calls_table": CallsTable("calls", conn_id=_WAREHOUSE),
-        "pool": "tencent_permit_ocr",
-        "max_per_second": RATE,
+        "target": ResultTable(listing.permits, conn_id=conn_id),
     }

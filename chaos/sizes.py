@@ -14,6 +14,10 @@ class Sizes:
     :param kills: of one run with -9.
     :param outages: of the database, in one run.
     :param outage_seconds: length of each.
+    :param long_outage_seconds: length of one that no run waits for: twice as long as a call holds its image.
+    :param distant_images: in the list of shards whose database is far away.
+    :param drivers_cap: most calls of a run of eight processes.
+    :param identity_images: in the list whose table, connection and ledger change their names.
     :param faulty_images: in the list that meets all kinds of faults.
     :param fault_at: number of the call from which on the account is at fault.
     :param cap: most calls of a run.
@@ -26,6 +30,10 @@ class Sizes:
     kills: int = 100
     outages: int = 5
     outage_seconds: float = 20.0
+    long_outage_seconds: float = 150.0
+    distant_images: int = 2000
+    drivers_cap: int = 400
+    identity_images: int = 100
     faulty_images: int = 1000
     fault_at: int = 500
     cap: int = 500
@@ -33,12 +41,22 @@ class Sizes:
     airflow_only: tuple[str, ...] = ()
     role_seconds: int = 30
 
+    @property
+    def most_images(self) -> int:
+        """As many as any scenario lists."""
+        lists = (self.images, self.faulty_images, self.distant_images, self.identity_images)
+        return max(*lists, 2 * self.drivers_cap)
+
 
 SHORT: Final = Sizes(
     images=300,
     kills=8,
     outages=2,
     outage_seconds=4.0,
+    long_outage_seconds=8.0,
+    distant_images=300,
+    drivers_cap=80,
+    identity_images=20,
     faulty_images=100,
     fault_at=100,
     cap=100,

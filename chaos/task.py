@@ -13,6 +13,8 @@ class Task:
 
     :param arguments: of the operator, but for its id.
     :param connections: Airflow connections in JSON, by id.
+    :param adopts: it does what ``airflow permitocr adopt`` does, in place of a run.
+    :param waits: once it could begin, it waits until it is told to.
     :param log: file that takes what the process prints; appended to.
     """
 
@@ -23,13 +25,15 @@ class Task:
     arguments: dict[str, Any]
     connections: dict[str, str]
     log: Path
+    adopts: bool = False
+    waits: bool = False
 
 
 @dataclass(frozen=True)
 class TaskEnd:
     """How a task ended by itself.
 
-    :param summary: what the operator returned; None where it failed.
+    :param summary: what the operator, or the command, returned; None where it failed.
     :param error: the class of its exception, by name.
     :param message: of its exception.
     """

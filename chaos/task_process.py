@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -35,18 +37,39 @@ def prepare_tasks(home: Path) -> None:
 
 
 class TaskProcess:
-    """The process of one try of a task; it executes the operator as soon as this is made."""
+    """The process of one try of a task; it executes the operator as soon as this is made, unless it waits.
 
-    def __init__(self, task: Task) -> None:
-        from chaos.programs.run_task import run_task
+    :param clock_seconds: by how much its clock is ahead; None: it has the machine's.
+    """
 
+    def __init__(self, task: Task, clock_seconds: float | None = None) -> None:
         self._log = task.log
-        context = multiprocessing.get_context("forkserver")
-        self._child, childs = context.Pipe(duplex=False)
-        self._process = context.Process(target=run_task, args=(task, childs), daemon=True)
+        self._child, childs = multiprocessing.Pipe()
+        if clock_seconds is None:
+            from chaos.programs.run_task import run_task
+
+            self._process: BaseProcess = multiprocessing.get_context("forkserver").Process(
+                target=run_task, args=(task, childs), daemon=True
+            )
+        else:
+            from chaos.programs.run_task_at import run_task_at
+
+            # A new interpreter, as nothing may have looked at the clock before it is set.
+            self._process = multiprocessing.get_context("spawn").Process(
+                target=run_task_at, args=(clock_seconds, pickle.dumps(task), childs), daemon=True
+            )
         self._process.start()
         childs.close()
         self._receive(_START_SECONDS)
+
+    def go(self) -> None:
+        """Let it begin, where it waits for that."""
+        self._child.send(None)
+
+    @property
+    def log(self) -> str:
+        """What it has printed so far."""
+        return self._log.read_text("utf-8", errors="replace")
 
     @property
     def is_running(self) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 from chaos.evidence import Evidence
 from chaos.task import TaskEnd
@@ -12,19 +13,27 @@ from demo.emulator_calls import Call
 from distributed.evidence import repeated
 from distributed.verdict import Figure
 
+#: An answer is in the ledger this many seconds after it arrived.
+SAFE_AFTER: Final = 1.0
+
 
 @dataclass(frozen=True)
 class Lost:
     """A try that was killed.
 
     :param began_at: Unix time in seconds, before its first call.
+    :param killed_at: Unix time in seconds, just before the kill.
     :param over_at: Unix time in seconds, when all that it had sent had arrived.
-    :param committed: keys of the images that had a row when it was gone.
     """
 
     began_at: float
+    killed_at: float
     over_at: float
-    committed: frozenset[str]
+
+    def took(self, call: Call) -> bool:
+        """Tell whether a call's answer was lost with this try: it was under way, or had just arrived."""
+        is_of_try = self.began_at < call.arrived <= self.over_at
+        return is_of_try and call.finished > self.killed_at - SAFE_AFTER
 
 
 def none_of(name: str, count: int) -> Figure:
@@ -40,9 +49,27 @@ def at_most(name: str, count: int, most: int, what: str = "") -> Figure:
     return Figure(name, f"{count:,}", f"≤ {most:,}{' ' if what else ''}{what}", count <= most)
 
 
+def some(name: str, count: int) -> Figure:
+    """Return a figure that must not be 0."""
+    return Figure(name, f"{count:,}", "some", count > 0)
+
+
 def exactly(name: str, count: int, wanted: int) -> Figure:
     """Return a figure that has to be a certain number."""
     return Figure(name, f"{count:,}", f"{wanted:,}", count == wanted)
+
+
+def not_played(missing: str) -> Figure:
+    """Return a figure in place of those that need what is not there.
+
+    :param missing: what that is.
+    """
+    return Figure("not played", f"needs {missing}", "", kept=True)
+
+
+def of_situation(situation: str, figures: Iterable[Figure]) -> list[Figure]:
+    """Return figures of one of a scenario's situations, shown below its name."""
+    return [replace(figure, name=f"{situation}: {figure.name}") for figure in figures]
 
 
 def succeeded(name: str, end: TaskEnd) -> Figure:
@@ -83,30 +110,18 @@ def paid_twice(evidence: Evidence) -> int:
     return sum(repeated(evidence.calls, evidence.keys).values())
 
 
-def lost_with(lost: Lost, calls: Iterable[Call], keys: Mapping[str, str]) -> set[str]:
-    """Return the keys of the images that a try had sent, and that were not committed when it was killed.
-
-    :param calls: that were answered, while it lived or afterwards.
-    """
-    sent = {call.image for call in calls if lost.began_at < call.arrived <= lost.over_at}
-    return {keys[image] for image in sent if image} - lost.committed
-
-
 def repeated_for_kills_alone(evidence: Evidence, kills: Sequence[Lost]) -> list[Figure]:
-    """No image was answered again but one that was in flight, or not committed, when the run was killed."""
-    open_images = Counter[str]()
-    for lost in kills:
-        open_images.update(lost_with(lost, _answered(evidence.calls), evidence.keys))
-    twice = repeated(evidence.calls, evidence.keys)
-    unexplained = sum(max(0, count - open_images[key]) for key, count in twice.items())
+    """No image was answered again but one whose call was under way at a kill, or had just been answered."""
+    answers = [call for call in evidence.calls if call.answered and call.image]
+    taken = {call.request_id for call in answers if any(lost.took(call) for lost in kills)}
+    last = {call.image: call for call in sorted(answers, key=lambda call: call.arrived)}
+    again = [call for call in answers if call is not last[call.image]]
     return [
-        at_most(
-            "answers paid for again",
-            sum(twice.values()),
-            open_images.total(),
-            "open at the kills",
+        at_most("answers paid for again", len(again), len(taken), "under way at the kills"),
+        none_of(
+            f"… {SAFE_AFTER:.0f} s old or more",
+            sum(call.request_id not in taken for call in again),
         ),
-        none_of("again without a kill", unexplained),
     ]
 
 
@@ -120,11 +135,13 @@ def ledger_equals_journal(evidence: Evidence) -> list[Figure]:
         for entry in evidence.entries
         if entry.billed is not None and bool(entry.billed) != (entry.call_id in answered)
     ]
+    without = [entry for entry in evidence.entries if entry.billed == 1 and not entry.has_answer]
     paid = sum(entry.billed == 1 for entry in evidence.entries)
     unknown = sum(entry.billed is None for entry in evidence.entries)
     return [
         none_of("calls not in ledger", sum(call.trace_id not in written for call in evidence.calls)),
         none_of("ledger against journal", len(against)),
+        none_of("paid, answer not kept", len(without)),
         Figure(
             "answers, by the ledger",
             f"{paid:,} ≤ {len(answers):,} ≤ {paid + unknown:,}",

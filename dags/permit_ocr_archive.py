@@ -5,7 +5,6 @@ from __future__ import annotations
 from airflow.sdk import DAG
 
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
-    CallsTable,
     ImageTable,
     MainlandPermitOcrOperator,
     ResultTable,
@@ -31,7 +30,6 @@ with DAG(
             updated_at="uploaded_at",
         ),
         target=ResultTable("permits", conn_id="warehouse"),
-        calls_table=CallsTable("permit_calls", conn_id="warehouse"),
         pool="tencent_permit_ocr",
         pool_slots=5,
     ).expand(shard=shards(4))

@@ -6,7 +6,6 @@ import pendulum
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
-    CallsTable,
     ImageTable,
     MainlandPermitOcrOperator,
     ResultTable,
@@ -36,7 +35,6 @@ with DAG(
             until="{{ data_interval_end | default('', true) }}",
         ),
         target=ResultTable("permits", conn_id="warehouse"),
-        calls_table=CallsTable("permit_calls", conn_id="warehouse"),
         pool="tencent_permit_ocr",
         pool_slots=20,
     )

@@ -157,7 +157,7 @@ def show_summary(summary: Any, calls: int, ledger: LedgerSums, console: Console)
     console.print(lines, highlight=False)
     console.print(f"\n  {_told(calls)}", highlight=False)
     console.print(
-        f"  The ledger, permit_calls, says {ledger.calls} called, {ledger.billed} of them billed"
+        f"  The ledger, permit_ocr_calls, says {ledger.calls} called, {ledger.billed} of them billed"
         f"{f', {ledger.unknown} unknown' if ledger.unknown else ''}.",
         highlight=False,
     )

@@ -30,7 +30,8 @@ SELECT count(*) FROM permits JOIN permit_images ON image_id = image_key
 
 
 _LEDGER: Final = """
-SELECT count(*), coalesce(sum(billed), 0), count(*) - count(billed) FROM permit_calls WHERE run_id = %s
+SELECT count(*), coalesce(sum(billed), 0), count(*) - count(billed) FROM permit_ocr_calls
+WHERE run_id = %s
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import time
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ POOL: Final = "tencent_permit_ocr"
 #: A median of 0.4 s, rarely more than 1 s, never more than 3.
 _LATENCY: Final = "lognormal:0.4:0.4:3"
 _WAREHOUSE: Final = "warehouse"
+#: The emulator takes three at most; a killed worker holds the images of its calls for a minute more.
+_CALL_SECONDS: Final = 10
 #: A worker that is left alone can run all tasks.
 _CONCURRENCY: Final = sum(TASKS.values())
 
@@ -116,7 +119,9 @@ def _start_airflow(services: Services, postgres: DatabaseServer, console: Consol
         api.log_in()
         api.set_pool(POOL, QUOTA, "One slot is one request per second of the account's quota")
         api.set_connection("warehouse", "Image lists and results", postgres.airflow_connection(_WAREHOUSE))
-        account = services.emulator.airflow_connection
+        account = services.emulator.airflow_connection | {
+            "extra": json.dumps({"call_timeout": _CALL_SECONDS})
+        }
         api.set_connection("tencentcloud_default", "The emulator, in place of the API", account)
         services.wait_until(
             lambda: all(api.dag_is_parsed(dag_id, airflow.started) for dag_id in SLOTS),

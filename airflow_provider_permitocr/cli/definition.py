@@ -30,9 +30,25 @@ call is made, and nothing is created or written. Run it where the tasks run, so 
 Ends with status 0 when there is a plan, 1 when a task cannot be planned, 2 when it was called wrongly."""
 
 
+_ADOPT = """\
+Take over what the ledger of MainlandPermitOcrOperator tasks does not know of: a list under another name or
+from another source, and a result table that an earlier version or another ledger has filled. Makes no call.
+Settled images are skipped from then on, as if this ledger had always kept them.
+
+Ends with status 0 when all is taken over, 1 when something is not, 2 when it was called wrongly."""
+
+
+_PRUNE = """\
+Delete old calls, answers that are no longer in force, finished runs and counters from the ledger of
+MainlandPermitOcrOperator tasks. What an image depends on stays, and so does a run that left something.
+Tasks may run meanwhile.
+
+Ends with status 0 when all is done, 1 when something is not, 2 when it was called wrongly."""
+
+
 def get_permitocr_cli_commands() -> list[CLICommand]:
     """Return the commands that this provider adds to ``airflow``."""
-    commands = (_check(), _plan())
+    commands = (_check(), _plan(), _adopt(), _prune())
     return [GroupCommand("permitocr", help="Recognition of mainland travel permits", subcommands=commands)]
 
 
@@ -59,8 +75,7 @@ def _check() -> ActionCommand:
 
 def _plan() -> ActionCommand:
     arguments = (
-        _argument("dag_id", help="The DAG"),
-        _argument("task_id", nargs="?", help="The task; all of the operator, if left out"),
+        *_tasks(),
         _argument(
             "--logical-date",
             type=_time,
@@ -88,6 +103,41 @@ def _plan() -> ActionCommand:
     )
 
 
+def _adopt() -> ActionCommand:
+    return ActionCommand(
+        name="adopt",
+        help="Take over a renamed list, or a result table that another ledger has filled",
+        description=_ADOPT,
+        func=lazy_load_command("airflow_provider_permitocr.cli.adopt.adopt"),
+        args=(*_tasks(), ARG_VERBOSE),
+    )
+
+
+def _prune() -> ActionCommand:
+    older_than = _argument(
+        "--older-than",
+        type=_days,
+        required=True,
+        metavar="DAYS",
+        help="How old a row has to be, in days, such as 90",
+    )
+    yes = _argument("--yes", action="store_true", help="Do not ask before deleting")
+    return ActionCommand(
+        name="prune",
+        help="Delete old calls and runs from a ledger that nothing depends on",
+        description=_PRUNE,
+        func=lazy_load_command("airflow_provider_permitocr.cli.prune.prune"),
+        args=(*_tasks(), older_than, yes, ARG_VERBOSE),
+    )
+
+
+def _tasks() -> tuple[Arg, Arg]:
+    return (
+        _argument("dag_id", help="The DAG"),
+        _argument("task_id", nargs="?", help="The task; all of the operator, if left out"),
+    )
+
+
 def _argument(name: str, **described: Any) -> Arg:
     return Arg((name,), **described)  # type: ignore[no-untyped-call]
 
@@ -100,6 +150,12 @@ def _requests_per_second(text: str) -> float:
     if not (number > 0 and math.isfinite(number)):
         raise argparse.ArgumentTypeError(f"must be a number above 0, not {text!r}")
     return number
+
+
+def _days(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"must be a whole number of days above 0, not {text!r}")
+    return int(text)
 
 
 def _time(text: str) -> datetime:

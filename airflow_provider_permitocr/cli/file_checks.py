@@ -26,12 +26,11 @@ def check_result_file(described: ResultFile, shard: str | None) -> list[Finding]
 
 
 def _look(described: ResultFile, shard: str | None) -> str:
-    from airflow_provider_permitocr.files.table_export import TableExport
+    from airflow_provider_permitocr.files.rows_file import StoredRowsFile
     from airflow_provider_permitocr.hooks.result_file import stored_file
 
     if shard is not None:
         described = described.of_shard(Shard.parse(shard))
-    file = stored_file(described)
-    if TableExport(file).check():
+    if StoredRowsFile(stored_file(described)).check():
         return f"{described.path} is there; a run replaces it"
     return f"{described.path} is not there yet; the first run writes it"

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from airflow_provider_permitocr.files.result_file import ResultFile
-from airflow_provider_permitocr.sql.calls_table import CallsTable
+from airflow_provider_permitocr.sql.ledger.options import Ledger
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
+
+if TYPE_CHECKING:
+    from airflow_provider_permitocr.sql.ledger.lists import ListIdentity
 
 ImageList: TypeAlias = "ImageTable | ImageQuery"
 
@@ -44,12 +47,15 @@ class Variant:
     """What a task is executed with: a plain task has one variant, a mapped one as many as instances.
 
     :param source: None, like the others, where it is known only at run time.
+    :param ledger: None also where the one beside the result table is meant.
+    :param identity: what the ledger knows the list by.
     """
 
     source: ImageList | None = None
     target: ResultTable | ResultFile | None = None
     export: ResultFile | None = None
-    calls_table: CallsTable | None = None
+    ledger: Ledger | None = None
+    identity: ListIdentity | None = None
     tencentcloud_conn_id: str | None = None
     max_per_second: float | None = None
     shard: str | None = None

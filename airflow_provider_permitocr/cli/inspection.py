@@ -9,6 +9,7 @@ from typing import TypeVar
 from airflow_provider_permitocr.cli.connection_checks import Account, check_connection, read_account
 from airflow_provider_permitocr.cli.file_checks import check_result_file
 from airflow_provider_permitocr.cli.findings import Finding, OcrTask, Variant, Verdict, is_template
+from airflow_provider_permitocr.cli.ledger_checks import check_ledger
 from airflow_provider_permitocr.cli.pool_rules import (
     PoolUse,
     Rate,
@@ -17,11 +18,7 @@ from airflow_provider_permitocr.cli.pool_rules import (
     quota_shared_by_pools,
 )
 from airflow_provider_permitocr.cli.shard_rules import shard_findings, shards_by_list
-from airflow_provider_permitocr.cli.table_checks import (
-    check_calls_table,
-    check_image_list,
-    check_result_table,
-)
+from airflow_provider_permitocr.cli.table_checks import check_image_list, check_result_table
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.files.result_file import ResultFile
 from airflow_provider_permitocr.sql.tables import ResultTable
@@ -77,8 +74,8 @@ class Inspection:
             yield from self._once(repr(source), lambda: check_image_list(source))
         if isinstance(target := variant.target, ResultTable):
             yield from self._once(repr(target), lambda: check_result_table(target))
-        if (ledger := variant.calls_table) is not None:
-            yield from self._once(repr(ledger), lambda: check_calls_table(ledger))
+        known = (variant.ledger, variant.target, variant.identity)
+        yield from self._once(f"ledger {known!r}", lambda: check_ledger(variant))
         for file in (variant.target, variant.export):
             if isinstance(file, ResultFile):
                 yield from self._once(

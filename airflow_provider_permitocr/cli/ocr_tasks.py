@@ -11,9 +11,9 @@ from airflow_provider_permitocr.cli.findings import Finding, ImageList, OcrTask,
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
-    CallsTable,
     ImageQuery,
     ImageTable,
+    Ledger,
     MainlandPermitOcrOperator,
     ResultFile,
     ResultTable,
@@ -34,7 +34,7 @@ def is_ocr_task(task: Any) -> bool:
 def read_task(dag: DAG, task: Any) -> OcrTask:
     """Read what a DAG says of a task, plain or mapped."""
     findings: list[Finding] = []
-    variants = list(_mapped(task, findings)) if task.is_mapped else [_variant(vars(task), findings)]
+    variants = list(_mapped(task, findings)) if task.is_mapped else [_of_instance(task, findings)]
     variants = [replace(each, source=_with_statement(dag, each.source, findings)) for each in variants]
     limits = {
         "max_active_tis_per_dagrun": task.max_active_tis_per_dagrun,
@@ -103,7 +103,15 @@ def _mapped(task: Any, findings: list[Finding]) -> Iterator[Variant]:
         except Exception as error:  # noqa: BLE001  subclasses refuse arguments in ways of their own
             findings.append(_wrong("task", f"cannot be mapped: {error}", "correct what expand() is given"))
         else:
-            yield _variant(vars(instance), findings)
+            yield _of_instance(instance, findings)
+
+
+def _of_instance(operator: MainlandPermitOcrOperator, findings: list[Finding]) -> Variant:
+    from airflow_provider_permitocr.operators.assembly import list_identity
+
+    variant = _variant(vars(operator), findings)
+    is_named = operator.list is None or isinstance(operator.list, str)  # and not by an upstream task
+    return replace(variant, identity=list_identity(operator) if is_named else None)
 
 
 def _known_before_a_run(task: Any, arguments: _Arguments, findings: list[Finding]) -> Variant:
@@ -148,7 +156,7 @@ def _items(values: Any) -> list[Any]:
 def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
     source, target, rate = (values.get(name) for name in ("source", "target", "max_per_second"))
     conn_id, shard, export = (values.get(name) for name in ("tencentcloud_conn_id", "shard", "export"))
-    ledger = values.get("calls_table")
+    ledger = values.get("ledger")
     if conn_id is not None and not isinstance(conn_id, str):
         message = "tencentcloud_conn_id: known only at run time"
         findings.append(Finding(Verdict.UNCHECKED, "connection", message))
@@ -160,7 +168,7 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
         source=source if isinstance(source, ImageTable | ImageQuery) else None,
         target=target if isinstance(target, ResultTable | ResultFile) else None,
         export=export if isinstance(export, ResultFile) else None,
-        calls_table=ledger if isinstance(ledger, CallsTable) else None,
+        ledger=ledger if isinstance(ledger, Ledger) else None,
         tencentcloud_conn_id=conn_id,
         max_per_second=rate if isinstance(rate, int | float) else None,
         shard=None if shard is None else str(shard),

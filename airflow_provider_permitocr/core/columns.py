@@ -86,15 +86,21 @@ _RUN: Final = (
     Column("request_id", ColumnKind.TEXT, "RequestId of the answer, for Tencent Cloud's support"),
     Column("tries", ColumnKind.INTEGER, "Runs that have tried this version of the image"),
     Column("image_updated_at", ColumnKind.TIMESTAMP, "When the image had last changed, from the image list"),
-    Column("processed_at", ColumnKind.TIMESTAMP, "When this row was made"),
-    Column("run_id", ColumnKind.TEXT, "Airflow run that made this row"),
+    Column("processed_at", ColumnKind.TIMESTAMP, "When this result was reached"),
+    Column("run_id", ColumnKind.TEXT, "Airflow run that reached it"),
+)
+_ATTEMPT: Final = (
+    Column("attempt_status", ColumnKind.TEXT, "How the last attempt ended; it never replaces an answer"),
+    Column("attempt_code", ColumnKind.TEXT, "Error code of the last attempt"),
+    Column("attempted_at", ColumnKind.TIMESTAMP, "When the last attempt was"),
+    Column("version", ColumnKind.INTEGER, "Version of the ledger; a row is never replaced by an older one"),
 )
 
 FRONT_COLUMNS: Final = tuple(column.name for column in _FRONT)
 BACK_COLUMNS: Final = tuple(column.name for column in _BACK)
 #: What an answer says; all others are about the image, the call and the run.
 ANSWER_COLUMNS: Final = tuple(column.name for column in _FRONT + _BACK + _WARNINGS)
-COLUMNS: Final = _KEYS + _STATUS + _FRONT + _BACK + _WARNINGS + _IMAGE + _RUN
+COLUMNS: Final = _KEYS + _STATUS + _FRONT + _BACK + _WARNINGS + _IMAGE + _RUN + _ATTEMPT
 FRONT_TEXT_COLUMNS: Final = {column.name: column.api_field for column in _FRONT if column.api_field}
 BACK_TEXT_COLUMNS: Final = {column.name: column.api_field for column in _BACK if column.api_field}
 

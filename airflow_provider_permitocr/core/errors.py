@@ -6,9 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from airflow_provider_permitocr.core.models import ImageFacts, Record
+    from airflow_provider_permitocr.core.models import ImageFacts
 
 
 class PermitOcrError(Exception):
@@ -32,16 +30,7 @@ class TargetError(ConfigurationError):
 
 
 class RowsRefusedError(TargetError):
-    """The result table takes some rows in no form.
-
-    :param refused: these rows, with their values.
-    :param written: those of the same batch that were written.
-    """
-
-    def __init__(self, message: str, refused: Sequence[Record], written: Sequence[Record] = ()) -> None:
-        super().__init__(message)
-        self.refused = refused
-        self.written = written
+    """The result table takes some rows in no form."""
 
 
 class RowLeftError(PermitOcrError):
@@ -83,7 +72,17 @@ class ImageRejectedError(ImageError):
 
 
 class ImageUnavailableError(ImageError):
-    """The image could not be read now; file systems come and go, so the next run tries again."""
+    """The image could not be read now. The next run tries again.
+
+    :param is_outage: whether what leads to the image is at fault, such as its host, its store, the network or
+        a setting, and not the image itself. Such a run is not counted among the image's tries.
+    """
+
+    def __init__(
+        self, code: str, message: str, facts: ImageFacts | None = None, *, is_outage: bool = False
+    ) -> None:
+        super().__init__(code, message, facts)
+        self.is_outage = is_outage
 
 
 class OutcomeUnknownError(ImageError):
@@ -94,11 +93,11 @@ class Decision(StrEnum):
     """What an unsuccessful call means for its image and for the run."""
 
     THROTTLE = "throttle"  #: slow down, try again, use up no retry
-    RETRY = "retry"  #: a passing fault; once the tries are used up, the next run tries again
-    RETRY_THEN_IMAGE = "retry-then-image"  #: looks passing, but a poison image looks the same
+    RETRY = "retry"  #: a transient error; once the calls are used up, the next run tries again
+    RETRY_THEN_IMAGE = "retry-then-image"  #: may be transient, but nothing says so, and calls may be billed
     IMAGE = "image"  #: this image will never be recognized
     ACCOUNT = "account"  #: every call would get this answer: stop the run
-    REPAIR = "repair"  #: sign anew and try once more, then as ACCOUNT
+    REPAIR = "repair"  #: sign again and try once more, then as ACCOUNT
 
 
 class CallError(PermitOcrError):
@@ -107,9 +106,11 @@ class CallError(PermitOcrError):
     :param code: the API's error code, or ``Client…`` for faults on the way.
     :param decision: what follows from it.
     :param request_id: the service's ``RequestId``; '' where no answer arrived.
-    :param billed: whether the call is paid for; None where nobody can tell.
+    :param billed: whether the call is paid for; None where it is unknown.
+    :param was_sent: False where nothing of the request left the worker, or keys to sign it could not be had:
+        that says nothing of the image, so the run is not counted among its tries.
     :param retry_after: seconds to wait before another call, where the answer asked for that.
-    :param advice: what to do about it, for whoever has to mend it; '' where nothing helps.
+    :param advice: how to fix it; '' where nothing helps.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class CallError(PermitOcrError):
         request_id: str = "",
         *,
         billed: bool | None = None,
+        was_sent: bool = True,
         retry_after: float | None = None,
         advice: str = "",
     ) -> None:
@@ -129,8 +131,22 @@ class CallError(PermitOcrError):
         self.decision = decision
         self.request_id = request_id
         self.billed = billed
+        self.was_sent = was_sent
         self.retry_after = retry_after
         self.advice = advice
+
+    def bare(self) -> CallError:
+        """Return an equal error without a traceback, which would keep the call's image in memory."""
+        return CallError(
+            self.code,
+            self.message,
+            self.decision,
+            self.request_id,
+            billed=self.billed,
+            was_sent=self.was_sent,
+            retry_after=self.retry_after,
+            advice=self.advice,
+        )
 
 
 class AccountError(PermitOcrError):
@@ -147,3 +163,27 @@ class AccountError(PermitOcrError):
 
 class ThrottledTooLongError(PermitOcrError):
     """The service kept refusing calls for their rate; the images are left for the next run."""
+
+
+class UnreachableError(PermitOcrError):
+    """A database cannot be used at the moment: it restarts, is locked or cannot be connected to."""
+
+
+class LedgerError(PermitOcrError):
+    """The ledger's database refuses what is written into it; no call is made that is not written there."""
+
+
+class LedgerUnreachableError(LedgerError, UnreachableError):
+    """The ledger cannot be used at the moment; it may be tried again."""
+
+
+class FencedError(RowLeftError):
+    """A newer try of this task has begun, so that this one makes no more calls."""
+
+
+class SettledElsewhereError(RowLeftError):
+    """Another run has dealt with this row since it was looked up."""
+
+
+class JournalError(PermitOcrError):
+    """The journal cannot be written."""

@@ -1,72 +1,53 @@
-"""Exports what the result table holds of a run's list, when the run has reached its end."""
+"""Writes a run's file from the ledger, once the run has reached its end."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from airflow_provider_permitocr.core.columns import Column
 from airflow_provider_permitocr.core.errors import RunStoppedError
-from airflow_provider_permitocr.core.models import Previous, Record, RowKey
-from airflow_provider_permitocr.core.ports import Export, ImageSource, ResultRows, ResultTarget
-
-if TYPE_CHECKING:
-    import pandas as pd
+from airflow_provider_permitocr.core.models import Record
+from airflow_provider_permitocr.core.ports import ImageSource, Ledger, RowsFile
+from airflow_provider_permitocr.core.record import to_record
 
 #: Rows in memory; each may hold a portrait.
 _ROWS_AT_ONCE: Final = 500
 
 
-class ExportedTarget:
-    """A result table whose rows also go into an export, in the order of the list.
+def write_file(
+    file: RowsFile,
+    whole_list: ImageSource,
+    ledger: Ledger,
+    columns: Sequence[Column],
+    *,
+    stop: threading.Event,
+) -> None:
+    """Write the rows of a whole list, in the list's order. It may be repeated after an error.
 
-    :param source: the whole list, settled rows included.
-    :param rows: reads the result table.
-    :param stop: set it to end the export early; there is none then.
+    An image that was listed only after the run, and so stands nowhere, is left to the next run's file.
+
+    :param whole_list: settled images included.
+    :param columns: of the result.
+    :param stop: set it to end early; the file is then as it was.
+    :raises RunStoppedError: when the run was asked to stop before the file was complete.
+    :raises PermitOcrError: when the list or the ledger cannot be read, or the file cannot be written.
     """
+    file.write(columns, _listed_rows(whole_list, ledger, columns, stop))
 
-    def __init__(
-        self,
-        target: ResultTarget,
-        source: ImageSource,
-        rows: ResultRows,
-        export: Export,
-        *,
-        stop: threading.Event,
-    ) -> None:
-        self._target, self._source, self._rows, self._export = target, source, rows, export
-        self._stop = stop
-        self._columns: Sequence[Column] = ()
 
-    def prepare(self, columns: Sequence[Column]) -> None:
-        """Prepare the export first, as it asks less."""
-        self._columns = columns
-        self._export.prepare()
-        self._target.prepare(columns)
-
-    def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
-        """Ask the table."""
-        return self._target.previous(row_keys)
-
-    def write(self, frame: pd.DataFrame) -> Mapping[int, str]:
-        """Write to the table."""
-        return self._target.write(frame)
-
-    def finish(self) -> None:
-        """Complete the table, then write the export.
-
-        :raises RunStoppedError: when the run was asked to stop meanwhile.
-        """
-        self._target.finish()
-        self._export.write(self._columns, self._listed_rows())
-
-    def _listed_rows(self) -> Iterator[Sequence[Record]]:
-        for page in self._source.pages():
-            for start in range(0, len(page), _ROWS_AT_ONCE):
-                if self._stop.is_set():
-                    raise RunStoppedError("the run was asked to stop before its export was complete")
-                keys = [listed.row_key for listed in page[start : start + _ROWS_AT_ONCE]]
-                found = self._rows.read(keys, self._columns)
-                # An image that was listed only after the run is in the next export.
-                yield [found[key] for key in keys if key in found]
+def _listed_rows(
+    whole_list: ImageSource, ledger: Ledger, columns: Sequence[Column], stop: threading.Event
+) -> Iterator[Sequence[Record]]:
+    for page in whole_list.pages():
+        for start in range(0, len(page), _ROWS_AT_ONCE):
+            if stop.is_set():
+                raise RunStoppedError("the run was asked to stop before its file was complete")
+            keys = [listed.row_key for listed in page[start : start + _ROWS_AT_ONCE]]
+            found = ledger.delivered(keys)
+            yield [
+                to_record(found[key], columns)
+                for key in keys
+                if key in found and found[key].standing.status is not None
+            ]

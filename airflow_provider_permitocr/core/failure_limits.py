@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from airflow_provider_permitocr.core.errors import TooManyFailuresError
 from airflow_provider_permitocr.core.models import Outcome, Status
 from airflow_provider_permitocr.core.options import FailureLimits
+from airflow_provider_permitocr.core.shown_key import shown_key
 
 _FAILURES = (Status.FAILED, Status.RETRY)
 
@@ -45,7 +46,7 @@ class FailureWatch:
             raise TooManyFailuresError(
                 f"{self._in_a_row:,} images one after the other failed with {last.error_code}"
                 f" ({last.error_message}), so the run has stopped; the last was key"
-                f" {last.row.image_key!r}. What was answered is written. Correct the cause, or raise"
+                f" {shown_key(last.row.image_key)}. What was answered is written. Correct the cause, or raise"
                 " FailureLimits(stop_after=...), and run again: the rest is left for that run"
             )
         if limits.max_failed_ratio is None or self._done < limits.min_images:
@@ -53,7 +54,7 @@ class FailureWatch:
         if self._failed > limits.max_failed_ratio * self._done:
             raise TooManyFailuresError(
                 f"{self._failed:,} of {self._done:,} images failed, the last with {last.error_code}"
-                f" (key {last.row.image_key!r}), which is more than max_failed_ratio"
+                f" (key {shown_key(last.row.image_key)}), which is more than max_failed_ratio"
                 f" {limits.max_failed_ratio:g}, so the run has stopped. What was answered is written; the"
                 " rest is left for the next run"
             )

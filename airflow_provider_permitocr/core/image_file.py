@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 from pathlib import Path
 from typing import Final
@@ -9,6 +10,15 @@ from urllib.parse import unquote, urlsplit
 
 from airflow_provider_permitocr.core.errors import ImageRejectedError, ImageUnavailableError
 
+#: What a share, a disk or this process is at fault for, and no file of theirs.
+_OUTAGES: Final = frozenset(
+    {
+        *(errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.EREMOTEIO),
+        *(errno.ENOTCONN, errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED, errno.ETIMEDOUT),
+        *(errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH),
+        *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN),
+    }
+)
 _FILE_URL: Final = "a file URL must be of the form file:///absolute/path"
 
 
@@ -33,7 +43,11 @@ def read_file(uri: str, max_bytes: int) -> bytes:
         ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
-        raise ImageUnavailableError("ImageUnreadable", f"the file could not be read: {reason}") from None
+        raise ImageUnavailableError(
+            "ImageUnreadable",
+            f"the file could not be read: {reason}",
+            is_outage=getattr(error, "errno", None) in _OUTAGES,
+        ) from None
 
 
 def _path(reference: str) -> Path:

@@ -58,6 +58,7 @@ class ImageRow:
     :param tries: earlier runs that have tried this version of the image.
     :param kind: what ``image`` is, where the list says so.
     :param carried: further columns of the result, by name.
+    :param source_key: the key as the list's database has it.
     """
 
     image_key: str
@@ -67,11 +68,17 @@ class ImageRow:
     tries: int = 0
     kind: ImageKind = ImageKind.AUTO
     carried: Record = field(default_factory=dict, repr=False)
+    source_key: Any = field(default=None, repr=False, compare=False)
 
     @property
     def row_key(self) -> RowKey:
         """What identifies the row of the result."""
         return (self.image_key, self.card_side)
+
+    @property
+    def listed(self) -> ListedImage:
+        """The same line of the list without its image."""
+        return ListedImage(self.image_key, self.card_side, self.updated_at, self.source_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +121,14 @@ class PermitRequest:
 
 @dataclass(frozen=True, slots=True)
 class PermitResponse:
-    """A successful answer: the API's output fields under the API's names."""
+    """A successful answer: the API's output fields under the API's names.
+
+    :param call_id: of the call that it answers.
+    """
 
     fields: Mapping[str, Any] = field(repr=False)
     request_id: str
+    call_id: str = field(default="", compare=False)
 
 
 class Status(StrEnum):
@@ -136,6 +147,9 @@ class Outcome:
     :param fields: the flattened columns; empty unless recognized.
     :param facts: what was learnt of the image on the way.
     :param reused_from: key of the image whose answer this is, where no call was made as it is the same.
+    :param counts: whether this run counts among the image's tries.
+    :param is_verdict: whether the API itself has said so of the image.
+    :param answer_id: the call whose answer this is; None unless recognized.
     """
 
     row: ImageRow
@@ -146,20 +160,23 @@ class Outcome:
     request_id: str | None = None
     facts: ImageFacts = ImageFacts()
     reused_from: str | None = None
+    counts: bool = True
+    is_verdict: bool = False
+    answer_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """What the result table already says of an image.
+    """What the ledger says already of an image.
 
+    :param status: of the last attempt.
+    :param tries: earlier runs that have tried this version of the image.
     :param seen_at: change time of the image that was tried, or else the time of the try.
-    :param processed_at: when the row was made.
     """
 
     status: Status
     tries: int
     seen_at: datetime | None
-    processed_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

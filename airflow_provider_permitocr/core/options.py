@@ -53,12 +53,15 @@ class Pace:
 
 @dataclass(frozen=True)
 class CallRetry:
-    """How often to repeat a call that met a passing fault.
+    """How often to call for one image. These limits hold whatever errors come in whatever order.
 
-    :param attempts: calls for one image in one run, throttled ones not counted.
+    :param attempts: calls for one image in one run. Throttled calls are not counted. Neither are at most six
+        calls that end with an account fault: one before its keys are renewed, one while the calls for another
+        image confirm such a fault, and, once per image, one that meets it with up to three that confirm it.
     :param base_seconds: the first wait is drawn from 0 to this; it doubles each time (full jitter).
     :param max_wait_seconds: longest single wait, unless the answer asks for a longer one.
-    :param max_seconds: no call for an image begins later than this after its first, throttled ones aside.
+    :param max_seconds: no call for an image begins later than this after its first, except for the calls
+        that confirm an account fault, which take a few seconds. Time lost to throttled calls is not counted.
     :param max_throttled_seconds: how long in all the service may hold a run below half of its pace, by
         refusing calls for their rate, before the run gives up.
     """
@@ -79,14 +82,14 @@ class CallRetry:
 
 @dataclass(frozen=True)
 class Batch:
-    """How often answers are committed: whichever comes first. A killed worker repeats at most this much.
+    """How answers are delivered from the ledger to the result table, where they are safe already.
 
-    :param rows: rows per commit.
-    :param seconds: longest time that an answer waits for its commit.
-    :param patience_seconds: how long to wait for a database that is busy, restarts or is away.
+    :param rows: rows per delivery.
+    :param seconds: longest time between two deliveries.
+    :param patience_seconds: how long to wait for a database that is busy, restarts or cannot be reached.
     """
 
-    rows: int = 50
+    rows: int = 500
     seconds: float = 5.0
     patience_seconds: float = 120.0
 
@@ -186,18 +189,18 @@ def _check_hosts(hosts: tuple[str, ...]) -> None:
 class RunOptions:
     """Everything that the pipeline needs to know besides its source, image loader, client and target.
 
-    :param max_tries: runs that try an image before a passing fault counts as failed.
+    :param max_runs_per_image: DAG runs that try an image before a transient error counts as failed.
     :param reuse_same_image: a picture that was recognized before takes that answer, without a call.
     """
 
     pace: Pace
     call_retry: CallRetry = CallRetry()
     batch: Batch = Batch()
-    max_tries: int = 3
+    max_runs_per_image: int = 3
     failure_limits: FailureLimits = FailureLimits()
     spending: Spending = Spending()
     reuse_same_image: bool = False
 
     def __post_init__(self) -> None:
-        if self.max_tries < 1:
-            raise ValueError(f"max_tries must be at least 1, not {self.max_tries!r}")
+        if self.max_runs_per_image < 1:
+            raise ValueError(f"max_runs_per_image must be at least 1, not {self.max_runs_per_image!r}")

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr.core.columns import result_columns
 from airflow_provider_permitocr.core.errors import ImageRejectedError, ImageUnavailableError, RunStoppedError
-from airflow_provider_permitocr.core.models import ImageRow, Status
+from airflow_provider_permitocr.core.grants import LEDGER_REFUSES_KEY
+from airflow_provider_permitocr.core.models import ImageRow, ListedImage, Status
 from airflow_provider_permitocr.core.options import RunOptions
 from airflow_provider_permitocr.core.plan import Plan
-from airflow_provider_permitocr.core.ports import ImageSource, ReadOnlyResults, SameImages
+from airflow_provider_permitocr.core.ports import ImageSource, LedgerView, TargetView
 from airflow_provider_permitocr.core.progress import Log, LookingProgress
 from airflow_provider_permitocr.core.rate_limit import SPACING
 from airflow_provider_permitocr.core.selection import wanted_pages, wanted_rows
@@ -48,7 +49,7 @@ class Planner:
 
     With ``reuse_same_image`` some 100 bytes of memory are taken for each different picture.
 
-    :param same_images: the answers that the result holds already, by picture.
+    :param target: the result table; None where the result is a file.
     :param calls_left: tells how many calls the caps allow now; None where there is no cap.
     :param is_quick: leave the images where they are: whatever is not settled counts as to be called for.
     :param stop: set it to end the planning early.
@@ -59,18 +60,18 @@ class Planner:
         self,
         source: ImageSource,
         image_loader: ImageLoader,
-        results: ReadOnlyResults,
+        ledger: LedgerView,
         options: RunOptions,
         *,
-        same_images: SameImages | None = None,
+        target: TargetView | None = None,
         calls_left: Callable[[], int | None] = lambda: None,
         is_quick: bool = False,
         log: Log,
         stop: threading.Event,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._source, self._image_loader, self._results = source, image_loader, results
-        self._options, self._same_images = options, same_images
+        self._source, self._image_loader, self._ledger = source, image_loader, ledger
+        self._options, self._target = options, target
         self._calls_left, self._is_quick = calls_left, is_quick
         self._log, self._stop, self._clock = log, stop, clock
         self._settled = self._to_call = self._same_picture = 0
@@ -85,7 +86,9 @@ class Planner:
         :raises RunStoppedError: when it was asked to stop.
         """
         listed = self._source.check()
-        self._results.look(result_columns(self._source.carried()))
+        self._ledger.look(self._source.key_type())
+        if self._target:
+            self._target.look(result_columns(self._source.carried()))
         self._progress = LookingProgress(listed, self._log, clock=self._clock)
         self._skip(self._source.settled())
         if self._settled < listed:
@@ -106,12 +109,17 @@ class Planner:
         )
 
     def _count(self) -> None:
-        for wanted in wanted_pages(self._source, self._results, is_over=self._stop.is_set, skip=self._skip):
+        pages = wanted_pages(
+            self._source, self._ledger, is_over=self._stop.is_set, skip=self._skip, reject=self._reject
+        )
+        for wanted in pages:
             self._to_call += len(wanted)
             self._progress.processed(len(wanted), failed=0)
 
     def _look(self) -> None:
-        rows = wanted_rows(self._source, self._results, is_over=self._stop.is_set, skip=self._skip)
+        rows = wanted_rows(
+            self._source, self._ledger, is_over=self._stop.is_set, skip=self._skip, reject=self._reject
+        )
         stream = completed(self._look_at, rows, max_at_once=lambda: _AT_ONCE, stop=self._stop)
         with closing(stream):
             for seen in stream:
@@ -128,7 +136,7 @@ class Planner:
             return _Seen(Status.RETRY, error.code)
         if digest is None or not self._options.reuse_same_image:
             return _Seen()
-        if self._same_images and self._same_images.find(digest, row.card_side):
+        if self._ledger.find(digest, row.card_side):
             return _Seen(Status.RECOGNIZED)
         return _Seen(picture=bytes.fromhex(digest)[:_DIGEST_BYTES] + row.card_side.encode())
 
@@ -147,3 +155,7 @@ class Planner:
     def _skip(self, rows: int) -> None:
         self._settled += rows
         self._progress.skipped(rows)
+
+    def _reject(self, _listed: ListedImage, _fault: str) -> None:
+        self._rejected[LEDGER_REFUSES_KEY] += 1
+        self._progress.processed(1, failed=0)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from airflow_provider_permitocr.core.call_ledger import CallLedger
+from airflow_provider_permitocr.core.account_watch import OF_ACCOUNT
 from airflow_provider_permitocr.core.errors import (
-    AccountError,
     CallError,
     Decision,
     ImageError,
@@ -20,12 +20,13 @@ from airflow_provider_permitocr.core.flatten import flatten
 from airflow_provider_permitocr.core.image_loader import ImageLoader
 from airflow_provider_permitocr.core.models import ImageFacts, ImageRow, Outcome, PermitRequest, Status
 from airflow_provider_permitocr.core.options import RunOptions
-from airflow_provider_permitocr.core.ports import PermitClient, SameImages
+from airflow_provider_permitocr.core.ports import Answers, PermitClient
 from airflow_provider_permitocr.core.rate_limit import RateLimiter
 from airflow_provider_permitocr.core.retry import PacedCaller
 from airflow_provider_permitocr.core.same_image import LoadImage, SameImageAnswers
 
-_ADVICE = "No image was marked failed for it; correct the account or the connection and run again."
+if TYPE_CHECKING:
+    from airflow_provider_permitocr.core.call_ledger import CallLedger
 
 
 class Recognizer:
@@ -33,7 +34,7 @@ class Recognizer:
 
     :param stop: once set, rows that have not been sent are given up with ``RunStoppedError``.
     :param ledger: where each call is written down before it is made; None: nowhere.
-    :param same_images: answers that the result holds already; asked with ``reuse_same_image`` alone.
+    :param answers: those that the ledger holds already; asked with ``reuse_same_image`` alone.
     :param limiter: keeps one pace over several recognizers; by default this one has its own.
     """
 
@@ -45,7 +46,7 @@ class Recognizer:
         stop: threading.Event,
         *,
         ledger: CallLedger | None = None,
-        same_images: SameImages | None = None,
+        answers: Answers | None = None,
         limiter: RateLimiter | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
@@ -62,11 +63,7 @@ class Recognizer:
             sleep=sleep,
             clock=clock,
         )
-        self._answers = (
-            SameImageAnswers(stop, table=same_images, batch_rows=options.batch.rows)
-            if options.reuse_same_image
-            else None
-        )
+        self._answers = SameImageAnswers(stop, answers=answers) if options.reuse_same_image else None
 
     @property
     def rows_wanted(self) -> int:
@@ -110,43 +107,50 @@ class Recognizer:
             return request
 
         try:
-            response = self._caller.call(row.row_key, load)
+            response = self._caller.call(row, load)
         except ImageRejectedError as error:
             return _unsent(row, Status.REJECTED, error)
         except ImageUnavailableError as error:
-            return _unsent(row, Status.RETRY, error)
+            return _unsent(row, Status.RETRY, error, counts=not error.is_outage)
         except OutcomeUnknownError as error:
             error.facts = facts
             return _unsent(row, Status.FAILED, error)
         except CallError as error:
-            return Outcome(
-                row,
-                _status(error),
-                error_code=error.code,
-                error_message=error.message,
-                request_id=error.request_id,
-                facts=facts,
-            )
+            return _refused(row, error, facts)
         return Outcome(
             row,
             Status.RECOGNIZED,
             fields=flatten(response.fields),
             request_id=response.request_id,
             facts=facts,
+            is_verdict=True,
+            answer_id=response.call_id,
         )
 
 
-def _unsent(row: ImageRow, status: Status, error: ImageError) -> Outcome:
+def _unsent(row: ImageRow, status: Status, error: ImageError, *, counts: bool = True) -> Outcome:
     return Outcome(
         row,
         status,
         error_code=error.code,
         error_message=error.message,
         facts=error.facts or ImageFacts(),
+        counts=counts,
     )
 
 
-def _status(error: CallError) -> Status:
-    if error.decision in (Decision.ACCOUNT, Decision.REPAIR):
-        raise AccountError(error, f"{error.advice}. {_ADVICE}" if error.advice else _ADVICE) from error
-    return Status.RETRY if error.decision is Decision.RETRY else Status.FAILED
+def _refused(row: ImageRow, error: CallError, facts: ImageFacts) -> Outcome:
+    # What is of the account here comes and goes, so that it was not confirmed.
+    is_of_account = error.decision in OF_ACCOUNT
+    is_passing = is_of_account or error.decision is Decision.RETRY
+    return Outcome(
+        row,
+        Status.RETRY if is_passing else Status.FAILED,
+        error_code=error.code,
+        error_message=error.message,
+        request_id=error.request_id,
+        facts=facts,
+        counts=error.was_sent and not is_of_account,
+        # Without a RequestId it was something on the way that refused the call.
+        is_verdict=error.decision is Decision.IMAGE and bool(error.request_id),
+    )

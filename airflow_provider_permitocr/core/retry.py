@@ -1,4 +1,4 @@
-"""Repeating a call, as far as its error's decision and the policy allow."""
+"""Calls the API in turn, and repeats a call as far as its error and the policy allow."""
 
 from __future__ import annotations
 
@@ -8,35 +8,49 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
-from airflow_provider_permitocr.core.account_watch import PROBE_WAITS, AccountWatch
-from airflow_provider_permitocr.core.call_ledger import CallLedger, new_call_id
-from airflow_provider_permitocr.core.calls import OK
+from airflow_provider_permitocr.core.account_watch import OF_ACCOUNT, AccountWatch
+from airflow_provider_permitocr.core.attempts import verdict
+from airflow_provider_permitocr.core.calls import OK, Attempt, CallIntent, new_call_id
 from airflow_provider_permitocr.core.concurrency import Gate, Staffing
-from airflow_provider_permitocr.core.errors import (
-    CallError,
-    Decision,
-    RowLeftError,
-    ThrottledTooLongError,
+from airflow_provider_permitocr.core.errors import CallError, Decision, ThrottledTooLongError
+from airflow_provider_permitocr.core.models import (
+    ImageFacts,
+    ImageRow,
+    PermitRequest,
+    PermitResponse,
+    Status,
 )
-from airflow_provider_permitocr.core.models import PermitRequest, PermitResponse, RowKey
 from airflow_provider_permitocr.core.options import CallRetry, Pace
 from airflow_provider_permitocr.core.ports import Call, PermitClient
 from airflow_provider_permitocr.core.rate_limit import RateLimiter, raise_if_stopped
+from airflow_provider_permitocr.core.tries import Tries
 
-_REPEATED = {Decision.RETRY, Decision.RETRY_THEN_IMAGE}
-_OF_ACCOUNT = {Decision.ACCOUNT, Decision.REPAIR}
-#: Calls for an image whose fault looks passing but may be its own, whatever the policy says.
-_POISON_ATTEMPTS: Final = 3
+if TYPE_CHECKING:
+    from airflow_provider_permitocr.core.call_ledger import CallLedger
+
 _MOST_READY: Final = 32
-#: An intent that waited for its turn for longer is written anew: it holds for the length of a call, and for
+#: An intent that waited for its turn for longer is written again: it holds for the length of a call, and for
 #: half a minute in all before and after.
 _INTENT_SECONDS: Final = 20.0
+#: After an outage of the ledger all calls whose turn came meanwhile would be sent at once, so a turn that is
+#: later than this is waited for again.
+_LATE_SECONDS: Final = 1.0
 #: Rows that wait for their turn are enough for this long, so that a write of a batch holds nothing up.
 _AHEAD_SECONDS: Final = 1.0
 _MOST_AHEAD: Final = 64
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A call that is ready to be sent."""
+
+    call_id: str
+    send: Call
+    facts: ImageFacts
+    opened_at: float
 
 
 class PacedCaller:
@@ -76,9 +90,8 @@ class PacedCaller:
         self._ready = Gate(self._preparing.needed)
         self._in_flight = Gate(lambda: pace.at_once)
         self._ahead = min(_MOST_AHEAD, math.ceil(pace.max_per_second * _AHEAD_SECONDS) + 1)
-        self._account = AccountWatch()
+        self._account = AccountWatch(stop)
         self._count = threading.Lock()
-        self._has_worked = False
         self.calls = 0
         self.billed = 0
         self.throttled = 0
@@ -88,97 +101,55 @@ class PacedCaller:
         """How many rows should be under way: those in flight, and the next few."""
         return self._in_flight.inside + self._ahead
 
-    def call(self, row_key: RowKey, load: Callable[[], PermitRequest]) -> PermitResponse:
-        """Send one request until it is answered or given up.
+    def call(self, row: ImageRow, load: Callable[[], PermitRequest]) -> PermitResponse:
+        """Call for one image until it is answered or given up, no more often than ``CallRetry`` says.
 
         :param load: makes the request, image included; called before each try.
-        :raises ImageError: from ``load``.
-        :raises CallError: the last one, when no more tries are left or none would help.
+        :raises ImageError: from ``load``, or where the ledger grants no call because of the image.
+        :raises CallError: the last one, when no more calls are left or none would help. One of the account is
+            unconfirmed: it comes and goes.
+        :raises AccountError: when every call would end so; ``stop`` is then set.
         :raises ThrottledTooLongError: when the service has held the run back for longer than the policy
             allows.
         :raises RowLeftError: when the run was asked to stop, or the ledger grants no call.
         """
-        failures = repairs = 0
-        throttled_seconds = 0.0
-        started_at = self._clock()
-        while True:
-            wait_seconds = 0.0
-            try:
-                return self._try(row_key, load)
-            except CallError as error:
-                if error.decision is Decision.THROTTLE:
-                    self._slow_down(error, throttled_seconds)
-                    wait_seconds = error.retry_after or 0.0
-                    throttled_seconds += wait_seconds
-                elif error.decision is Decision.REPAIR and repairs == 0:
-                    repairs += 1
-                elif error.decision in _OF_ACCOUNT:
-                    if self._account.start():
-                        return self._probe(row_key, load, error)
-                else:
-                    failures += 1
-                    if not self._is_worth_another(error, failures):
-                        raise
-                    wait_seconds = self._wait_seconds(failures, error)
-                    if self._clock() - started_at + wait_seconds > self._policy.max_seconds:
-                        raise
-            if wait_seconds:  # out here, as the error's traceback keeps the image
-                self._sleep(wait_seconds)
-
-    def _is_worth_another(self, error: CallError, failures: int) -> bool:
-        if error.decision not in _REPEATED:
-            return False
-        most = _POISON_ATTEMPTS if error.decision is Decision.RETRY_THEN_IMAGE else self._policy.attempts
-        return failures < min(most, self._policy.attempts)
-
-    def _probe(self, row_key: RowKey, load: Callable[[], PermitRequest], error: CallError) -> PermitResponse:
-        """Find out, with this row's calls, whether a fault of the account holds."""
+        tries = Tries(self._policy)
         try:
-            # Keys that have never worked are wrong, rather than known to some nodes alone.
-            for wait_seconds in PROBE_WAITS if self._has_worked else PROBE_WAITS[:1]:
-                self._sleep(wait_seconds)
-                try:
-                    return self._try(row_key, load, probing=True)
-                except CallError as again:
-                    error = again
-                    if again.decision not in _OF_ACCOUNT:
-                        break
-            else:
-                self._stop.set()  # in here, before another takes its place in flight
-                raise error
+            while True:
+                answer = self._try(row, load, tries)
+                if isinstance(answer, PermitResponse):
+                    return answer
+                tries.fault = answer
+                if wait_seconds := self._wait_seconds(answer, tries):
+                    self._sleep(wait_seconds)
         finally:
-            self._account.end()
-        return self.call(row_key, load)
+            self._account.end(tries)
 
     def _try(
-        self, row_key: RowKey, load: Callable[[], PermitRequest], *, probing: bool = False
-    ) -> PermitResponse:
+        self, row: ImageRow, load: Callable[[], PermitRequest], tries: Tries
+    ) -> PermitResponse | CallError:
         with ExitStack() as in_flight:
             with ExitStack() as ready:
-                if not probing:  # others stand in these gates, and wait for it
+                if not tries.is_probing:  # others stand in these gates, and wait for it
                     ready.enter_context(self._ready)
                 raise_if_stopped(self._stop)
                 if self._ledger:
                     self._ledger.raise_if_capped()
-                call_id, send = self._prepare(row_key, load)
-                opened_at = self._clock()
+                call = self._prepare(row, load)
                 try:
-                    if not probing:
+                    if not tries.is_probing:
                         in_flight.enter_context(self._in_flight)
-                    self._await_turn(probing=probing)
-                except RowLeftError:
-                    if self._ledger:
-                        self._ledger.close_unsent(call_id)
+                    self._await_turn(tries)
+                except BaseException:
+                    self._close_unsent(call)
                     raise
-                if self._ledger and self._clock() - opened_at > _INTENT_SECONDS:
+                if self._ledger and self._clock() - call.opened_at > _INTENT_SECONDS:
                     # Others may soon take it for that of a dead worker.
-                    self._ledger.close_unsent(call_id)
-                    call_id, send = self._prepare(row_key, load)
-            with self._count:
-                self.calls += 1
-            return self._send(call_id, send)
+                    self._close_unsent(call)
+                    call = self._prepare(row, load)
+            return self._send(row, call, tries)
 
-    def _prepare(self, row_key: RowKey, load: Callable[[], PermitRequest]) -> tuple[str, Call]:
+    def _prepare(self, row: ImageRow, load: Callable[[], PermitRequest]) -> _Prepared:
         started_at = self._clock()
         try:
             request = replace(load(), call_id=new_call_id())
@@ -187,45 +158,97 @@ class PacedCaller:
             raise
         send = self._client.prepare(request)
         if self._ledger:
-            self._ledger.open(request.call_id, row_key, request.facts.digest)
-        self._preparing.took(self._clock() - started_at)
-        return request.call_id, send
+            self._ledger.open(CallIntent(request.call_id, row.row_key, row.updated_at, request.facts.digest))
+        now = self._clock()
+        self._preparing.took(now - started_at)
+        return _Prepared(request.call_id, send, request.facts, now)
 
-    def _await_turn(self, *, probing: bool) -> None:
+    def _await_turn(self, tries: Tries) -> None:
         self._limiter.acquire(self._stop)
-        while self._account.is_probing and not probing:
-            self._account.wait(self._stop)
+        while self._was_held_up(tries):
             self._limiter.acquire(self._stop)
+        if tries.fault and tries.is_late(self._clock()):
+            raise tries.fault
 
-    def _send(self, call_id: str, send: Call) -> PermitResponse:
-        try:
-            response = send()
-        except CallError as error:
-            self._note(call_id, error.code, error.billed, error.request_id)
-            raise
-        self._has_worked = True
-        self._note(call_id, OK, True, response.request_id)
-        return response
+    def _was_held_up(self, tries: Tries) -> bool:
+        """Wait while no call may be sent, and tell whether its turn is gone by then."""
+        if not tries.is_probing and self._account.is_probing:
+            self._account.wait()
+            return True
+        if not self._ledger:
+            return False
+        began_at = self._clock()
+        self._ledger.await_reachable()
+        return self._clock() - began_at > _LATE_SECONDS
 
-    def _note(self, call_id: str, code: str, billed: bool | None, request_id: str) -> None:
+    def _send(self, row: ImageRow, call: _Prepared, tries: Tries) -> PermitResponse | CallError:
         with self._count:
-            self.billed += billed is True
+            self.calls += 1
+        tries.sent(self._clock())
+        try:
+            response = call.send()
+        except CallError as error:
+            with self._count:
+                self.billed += error.billed is True
+            if self._ledger:
+                self._ledger.close(
+                    call.call_id,
+                    error.code,
+                    billed=error.billed,
+                    request_id=error.request_id,
+                    # It may be billed: should this process end now, it is not to be paid for again.
+                    attempt=verdict(row, error, call.facts),
+                )
+            return error.bare()
+        self._account.has_worked = True
+        with self._count:
+            self.billed += 1
         if self._ledger:
-            self._ledger.close(call_id, code, billed=billed, request_id=request_id)
+            self._ledger.close(
+                call.call_id,
+                OK,
+                billed=True,
+                request_id=response.request_id,
+                answer=response.fields,
+                attempt=Attempt(
+                    row.row_key,
+                    Status.RECOGNIZED,
+                    tries=row.tries + 1,
+                    is_verdict=True,
+                    updated_at=row.updated_at,
+                    facts=call.facts,
+                    carried=row.carried,
+                ),
+            )
+        return replace(response, call_id=call.call_id)
 
-    def _slow_down(self, error: CallError, waited_seconds: float) -> None:
+    def _close_unsent(self, call: _Prepared) -> None:
+        if self._ledger:
+            self._ledger.close_unsent(call.call_id)
+
+    def _wait_seconds(self, fault: CallError, tries: Tries) -> float:
+        """Return how long to wait before the next call; raise where there is none."""
+        if fault.decision in OF_ACCOUNT:
+            seconds = self._account.wait_seconds(fault, tries)
+            if seconds is not None:
+                return seconds
+        else:
+            self._account.end(tries)
+        if fault.decision is Decision.THROTTLE:
+            return self._slow_down(fault, tries)
+        return tries.wait_seconds(fault, self._clock(), self._uniform)
+
+    def _slow_down(self, fault: CallError, tries: Tries) -> float:
         with self._count:
             self.throttled += 1
         # The pace recovers while a call waits as long as its answer asked for.
-        seconds = max(self._limiter.throttled(), waited_seconds)
+        seconds = max(self._limiter.throttled(), tries.throttled_seconds)
         if seconds > self._policy.max_throttled_seconds:
             raise ThrottledTooLongError(
-                f"the service has held this run below half of its pace for {seconds:.0f} s in all, refusing"
-                f" calls for their rate ({error.code}). Someone else is using up the account's quota, or the"
-                " slots of all pools add up to more than it; lower the slots (airflow permitocr check tells"
-                " which) and run again: what was not tried is left for that run."
-            ) from None
-
-    def _wait_seconds(self, failures: int, error: CallError) -> float:
-        ceiling = min(self._policy.max_wait_seconds, self._policy.base_seconds * 2 ** (failures - 1))
-        return max(self._uniform(0, ceiling), error.retry_after or 0.0)
+                f"The service has held this run below half of its pace for {seconds:.0f} s in all, refusing"
+                f" calls for their rate ({fault.code}). Something else is using up the account's quota, or"
+                " the slots of all pools add up to more than it. Lower the slots (airflow permitocr check"
+                " shows which) and run again; what was not tried is left for that run."
+            )
+        tries.throttled_seconds += fault.retry_after or 0.0
+        return fault.retry_after or 0.0

@@ -20,18 +20,18 @@ from airflow_provider_permitocr.core.models import (
 from airflow_provider_permitocr.core.rate_limit import raise_if_stopped
 
 if TYPE_CHECKING:
-    from airflow_provider_permitocr.core.ports import SameImages
+    from airflow_provider_permitocr.core.ports import Answers
 
 T = TypeVar("T")
 #: Digest and side: images that agree in both get the same answer.
 Picture: TypeAlias = "tuple[str, CardSide]"
 LoadImage: TypeAlias = "Callable[[ImageRow], PermitRequest]"
 
-#: Answers that are not yet in the table, besides those of a batch: those under way, and those that have
-#: arrived while a batch was written.
-_ON_THE_WAY: Final = 512
-#: Where there is no table to look them up in. An answer takes about 2 KB, one with a portrait tens of them.
-_KEPT_WITHOUT_TABLE: Final = 5_000
+#: More than there are calls in flight, whose answers are in the ledger within a second: while it cannot be
+#: reached, no others are sent.
+_KEPT: Final = 512
+#: Where there is no ledger to look them up in. An answer takes about 2 KB, one with a portrait tens of them.
+_KEPT_WITHOUT_LEDGER: Final = 5_000
 #: Rows that wait for the answer of another need no call, so others have to be under way in their place; as
 #: many as there are threads for. Where the list itself holds the images, they are in memory all the while.
 _MOST_WAITING: Final = 128
@@ -45,32 +45,33 @@ class Answer:
     :param image_key: of the image that was called for.
     :param fields: the flattened columns.
     :param request_id: the service's ``RequestId`` of that call.
+    :param answer_id: that call.
     """
 
     image_key: str
     fields: Record = field(repr=False)
     request_id: str | None = None
+    answer_id: str = ""
 
 
 class SameImageAnswers:
     """Answers of a run by picture, for many threads at once.
 
-    The first row of a picture leads: it looks into the result, or else calls. Rows of the same picture that
+    The first row of a picture leads: it looks into the ledger, or else calls. Rows of the same picture that
     come meanwhile wait for its answer, without their image. Only an answer with fields is shared. Where the
     leader gave up for now, the next leads; where the image itself has failed, each calls for itself, as
     waiting for one another would bring nothing.
 
-    Answers are kept until they are surely in the table; without one, the last few thousand.
+    Answers are kept until they are surely in the ledger; without one, the last few thousand.
 
     :param stop: once set, rows that wait are given up.
-    :param table: answers that the result holds already; None where it cannot be looked into.
-    :param batch_rows: rows per commit.
+    :param answers: those that the ledger holds already; None where there is no ledger.
     """
 
-    def __init__(self, stop: threading.Event, *, table: SameImages | None, batch_rows: int) -> None:
-        self._stop, self._table = stop, table
+    def __init__(self, stop: threading.Event, *, answers: Answers | None) -> None:
+        self._stop, self._known = stop, answers
         self._state = threading.Lock()
-        kept = batch_rows + _ON_THE_WAY if table else _KEPT_WITHOUT_TABLE
+        kept = _KEPT if answers else _KEPT_WITHOUT_LEDGER
         self._answers: _Latest[Answer] = _Latest(kept)
         self._failed: _Latest[bool] = _Latest(kept)
         self._leads: dict[Picture, _Lead] = {}
@@ -104,6 +105,8 @@ class SameImageAnswers:
                     request_id=answer.request_id,
                     facts=facts,
                     reused_from=answer.image_key,
+                    is_verdict=True,
+                    answer_id=answer.answer_id or None,
                 )
 
     def _lead(self, row: ImageRow, load: LoadImage, ask: Callable[[ImageRow, LoadImage], Outcome]) -> Outcome:
@@ -125,7 +128,7 @@ class SameImageAnswers:
             outcome = ask(row, load_unless_answered)
             failed = outcome.status is Status.FAILED
             if outcome.status is Status.RECOGNIZED:
-                answer = Answer(row.image_key, outcome.fields, outcome.request_id)
+                answer = Answer(row.image_key, outcome.fields, outcome.request_id, outcome.answer_id or "")
             return outcome
         finally:
             self._end(lead, answer, failed=failed)
@@ -147,7 +150,7 @@ class SameImageAnswers:
                 if first is not lead:
                     raise _LedError(first, facts)
         try:
-            found = self._table.find(*picture) if self._table else None
+            found = self._known.find(*picture) if self._known else None
         except BaseException:
             self._end(lead)
             raise

@@ -2,76 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from airflow_provider_permitocr.core.models import ImageRow, ListedImage, Previous, Status
-from airflow_provider_permitocr.core.ports import ImageSource, KnownResults
+from airflow_provider_permitocr.core.ports import ImageSource, KnownImages
+from airflow_provider_permitocr.core.standing import has_changed
+from airflow_provider_permitocr.core.uncollected import no_cycles
 
 
 def wanted_rows(
     source: ImageSource,
-    results: KnownResults,
+    known: KnownImages,
     *,
     is_over: Callable[[], bool],
     skip: Callable[[int], None],
+    reject: Callable[[ListedImage, str], None],
     before_images: Callable[[], object] = lambda: None,
 ) -> Iterator[ImageRow | None]:
     """Stream the rows that need a call, with their images; a None says that the next may take a while.
 
     :param is_over: tells that no further row is wanted.
     :param skip: is told how many rows are left out, as it goes.
+    :param reject: is told each row whose key the ledger cannot hold, and why.
     :param before_images: called before the first image of a page is fetched.
     """
-    for wanted in wanted_pages(source, results, is_over=is_over, skip=skip):
+    for wanted in wanted_pages(source, known, is_over=is_over, skip=skip, reject=reject):
         if wanted:
             before_images()
-        tries = {listed.row_key: number for listed, number in wanted.items()}
-        for row in source.images(list(wanted)):
-            if is_over():
-                return
-            yield replace(row, tries=tries.pop(row.row_key))
-        skip(len(tries))  # no longer in the list
+        yield from fetched_rows(source, wanted, is_over=is_over, skip=skip)
         # Pages of settled rows may follow for long, and answers should not wait for their end.
         yield None
 
 
-def wanted_pages(
+def fetched_rows(
     source: ImageSource,
-    results: KnownResults,
+    wanted: Mapping[ListedImage, int],
     *,
     is_over: Callable[[], bool],
     skip: Callable[[int], None],
+) -> Iterator[ImageRow]:
+    """Fetch the images of rows, with the number of runs that have tried them before.
+
+    :param skip: is told how many rows are no longer in the list.
+    """
+    left = {listed.row_key: (listed, tries) for listed, tries in wanted.items()}
+    for row in source.images(list(wanted)):
+        if is_over():
+            return
+        listed, tries = left.pop(row.row_key)
+        yield replace(row, tries=tries, source_key=listed.source_key)
+    skip(len(left))
+
+
+def wanted_pages(
+    source: ImageSource,
+    known: KnownImages,
+    *,
+    is_over: Callable[[], bool],
+    skip: Callable[[int], None],
+    reject: Callable[[ListedImage, str], None],
 ) -> Iterator[Mapping[ListedImage, int]]:
     """Stream the rows that need a call without their images, with the number of runs that have tried them.
 
     :param is_over: tells that no further page is wanted.
     :param skip: is told how many rows are left out, as it goes.
+    :param reject: is told each row whose key the ledger cannot hold, and why.
     """
     for page in source.pages():
         if is_over():
             return
-        previous = results.previous([listed.row_key for listed in page])
-        wanted = {
-            listed: tries_before(listed, previous.get(listed.row_key))
-            for listed in page
-            if needs_recognition(listed, previous.get(listed.row_key))
-        }
-        skip(len(page) - len(wanted))
+        kept = _without_faults(page, known, reject)
+        with no_cycles():
+            wanted = still_wanted(kept, known)
+        skip(len(kept) - len(wanted))
         yield wanted
+
+
+def _without_faults(
+    page: Sequence[ListedImage], known: KnownImages, reject: Callable[[ListedImage, str], None]
+) -> Sequence[ListedImage]:
+    faults = {
+        place: fault for place, listed in enumerate(page) if (fault := known.key_fault(listed.image_key))
+    }
+    for place, fault in faults.items():
+        reject(page[place], fault)
+    return [listed for place, listed in enumerate(page) if place not in faults] if faults else page
+
+
+def still_wanted(listed: Sequence[ListedImage], known: KnownImages) -> Mapping[ListedImage, int]:
+    """Return the rows that need a call, with the number of runs that have tried them before."""
+    keys = [each.row_key for each in listed]
+    # Asked once for each of what may be a million rows.
+    before = known.previous(keys)
+    return {
+        each: tries_before(each, previous)
+        for each, key in zip(listed, keys, strict=True)
+        if is_wanted(each.updated_at, previous := before.get(key))
+    }
 
 
 def needs_recognition(listed: ListedImage, previous: Previous | None) -> bool:
     """Tell whether an image is new, has changed, or was given up for a while by an earlier run."""
-    return previous is None or previous.status is Status.RETRY or _has_changed(listed, previous)
+    return is_wanted(listed.updated_at, previous)
+
+
+def is_wanted(updated_at: datetime | None, previous: Previous | None) -> bool:
+    """Tell whether an image is worth a call.
+
+    :param updated_at: when it last changed, from the list.
+    """
+    return previous is None or previous.status is Status.RETRY or has_changed(updated_at, previous.seen_at)
 
 
 def tries_before(listed: ListedImage, previous: Previous | None) -> int:
-    """Return how many runs have tried this version of the image; a changed image starts anew."""
-    return 0 if previous is None or _has_changed(listed, previous) else previous.tries
-
-
-def _has_changed(listed: ListedImage, previous: Previous) -> bool:
-    if listed.updated_at is None or previous.seen_at is None:
-        return False
-    return listed.updated_at > previous.seen_at
+    """Return how many runs have tried this version of the image; a changed image starts again."""
+    return 0 if previous is None or has_changed(listed.updated_at, previous.seen_at) else previous.tries

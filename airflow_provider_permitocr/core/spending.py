@@ -43,14 +43,14 @@ class AtCap(StrEnum):
 
 @dataclass(frozen=True, repr=False)
 class Spending(Readable):
-    """What calls cost, and how many may be made. The caps need a ``CallsTable``, which they are counted in.
+    """What calls cost, and how many may be made. Caps need a ``Ledger`` given by name, which counts them.
 
     Every call that was sent counts, those that are not billed too, such as a throttled one.
 
     :param price_per_call: of a billed call; None: the connection's, if it has one.
     :param currency: of the price, such as ``USD``; None: the connection's, if it has one.
     :param max_calls: most calls of one run: of all its shards and all its tries together.
-    :param max_calls_per_day: most calls of the account in one day, of all runs with the same ``CallsTable``.
+    :param max_calls_per_day: most calls of the account in one day, of all runs with the same ledger.
     :param at_cap: ``succeed`` or ``fail``: how the task ends that may make no more calls.
     :param timezone: whose midnight a day begins at, such as ``Asia/Shanghai``.
     """

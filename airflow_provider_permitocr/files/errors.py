@@ -10,11 +10,7 @@ from airflow_provider_permitocr.core.errors import PermitOcrError, TargetError
 
 
 class FileError(PermitOcrError):
-    """A file could not be read or written for now; the next attempt may succeed."""
-
-
-class UnreadableFileError(ValueError):
-    """A file is not what this package writes. The message goes on after the file's name, without values."""
+    """A file could not be written for now; the next attempt may succeed."""
 
 
 @contextmanager
@@ -27,8 +23,6 @@ def file_errors(doing: str) -> Iterator[None]:
         yield
     except PermitOcrError:
         raise
-    except UnreadableFileError as error:
-        raise TargetError(f"{doing} failed: it {error}") from None
     except PermissionError as error:
         raise TargetError(
             f"{doing} failed: {_describe(error)}; grant the right to read, write and delete there"

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 
 from airflow_provider_permitocr.core.columns import KEY_COLUMNS, Column, ColumnKind
-from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.core.errors import ConfigurationError, TargetError
 from airflow_provider_permitocr.core.flatten import clean_text
-from airflow_provider_permitocr.core.models import Previous, Record, RowKey
-from airflow_provider_permitocr.files.errors import UnreadableFileError
-from airflow_provider_permitocr.files.row_format import KNOWN_COLUMNS, known_row, require_names
+from airflow_provider_permitocr.core.models import Record, Value
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,8 +18,6 @@ if TYPE_CHECKING:
 #: A row group is in memory as a whole, here and at its readers: portraits fill one with fewer rows.
 _GROUP_ROWS: Final = 50_000
 _GROUP_BYTES: Final = 32 * 1024 * 1024
-_ROWS_AT_ONCE: Final = 2_000
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ParquetFormat:
@@ -43,27 +38,6 @@ class ParquetFormat:
     def writer(self, stream: BinaryIO, columns: Sequence[Column]) -> ParquetRowWriter:
         """Write a file with these columns."""
         return ParquetRowWriter(stream, columns)
-
-    def require_columns(self, stream: BinaryIO, columns: Sequence[Column]) -> None:
-        """Refuse a file whose columns or types are others.
-
-        :raises UnreadableFileError: saying which.
-        """
-        found = _opened(stream).schema_arrow
-        require_names(found.names, columns)
-        wrong = [
-            f"{field.name} is {found.field(field.name).type}, not {field.type}"
-            for field in arrow_schema(columns)
-            if field.name in found.names and not _is_alike(found.field(field.name).type, field.type)
-        ]
-        if wrong:
-            raise UnreadableFileError(f"has columns of other types: {'; '.join(wrong)}; name another file")
-
-    def known(self, stream: BinaryIO) -> Iterator[tuple[RowKey, Previous]]:
-        """Read what a file says of its images."""
-        for batch in _opened(stream).iter_batches(_ROWS_AT_ONCE, columns=list(KNOWN_COLUMNS)):
-            columns = (_plain(batch.column(name)) for name in KNOWN_COLUMNS)
-            yield from map(known_row, zip(*columns, strict=True))
 
 
 class ParquetRowWriter:
@@ -91,28 +65,8 @@ class ParquetRowWriter:
         """Write rows of plain values."""
         import pyarrow as pa
 
-        fit = [
-            {name: clean_text(each) if isinstance(each, str) else each for name, each in row.items()}
-            for row in rows
-        ]
-        self._add(pa.RecordBatch.from_pylist(fit, self._schema))
-
-    def copy(self, stream: BinaryIO, keep: Callable[[RowKey], bool]) -> None:
-        """Copy the rows with the keys to keep from another file, a few at a time."""
-        import pyarrow as pa
-
-        for batch in _opened(stream).iter_batches(_ROWS_AT_ONCE):
-            keys = zip(*(batch.column(name).to_pylist() for name in KEY_COLUMNS), strict=True)
-            kept = batch.filter(pa.array([keep(key) for key in keys], pa.bool_()))
-            columns = [
-                kept.column(field.name).cast(field.type)
-                if field.name in kept.schema.names
-                else pa.nulls(len(kept), field.type)
-                for field in self._schema
-            ]
-            self._add(pa.RecordBatch.from_arrays(columns, schema=self._schema))
-
-    def _add(self, batch: pa.RecordBatch) -> None:
+        arrays = [_array(field, [_clean(row.get(field.name)) for row in rows]) for field in self._schema]
+        batch = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
         self._waiting.append(batch)
         self._rows += len(batch)
         self._bytes += batch.nbytes
@@ -153,42 +107,18 @@ def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
     )
 
 
-def _plain(column: pa.Array) -> list[Any]:
-    """Turn a column into plain values; pyarrow itself takes ten times as long to make a time."""
+def _array(field: pa.Field[Any], values: list[Value]) -> pa.Array[Any]:
     import pyarrow as pa
-
-    if not pa.types.is_timestamp(column.type):
-        return list(column.to_pylist())
-    microseconds = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()).to_pylist()
-    return [None if each is None else _EPOCH + timedelta(microseconds=each) for each in microseconds]
-
-
-def _opened(stream: BinaryIO) -> pq.ParquetFile:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(stream)
-    except pa.ArrowInvalid:
-        raise UnreadableFileError("is no Parquet file, or a broken one; name another file") from None
+        return pa.array(values, field.type)
+    except (pa.ArrowException, OverflowError, TypeError, ValueError):
+        # Cut off from its cause, which quotes the value.
+        raise TargetError(
+            f"column {field.name!r} holds a value that is not of its type, {field.type}; if you copy it from"
+            " the image list, cast it there or leave it out"
+        ) from None
 
 
-def _is_alike(found: pa.DataType, wanted: pa.DataType) -> bool:
-    """Tell whether a type holds the same values: other tools write text and times in forms of their own."""
-    from pyarrow import types
-
-    text = (types.is_string, types.is_large_string, types.is_string_view)
-    families: tuple[tuple[Callable[[Any], bool], ...], ...] = (
-        text,
-        (types.is_integer,),
-        (types.is_floating,),
-        (types.is_timestamp,),
-        (types.is_date,),
-        (types.is_boolean,),
-    )
-    if types.is_null(found):
-        return True
-    return any(
-        any(is_of(found) for is_of in family) and any(is_of(wanted) for is_of in family)
-        for family in families
-    )
+def _clean(value: Value) -> Value:
+    return clean_text(value) if isinstance(value, str) else value

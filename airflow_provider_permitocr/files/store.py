@@ -1,9 +1,8 @@
-"""Where files are kept: what the writers of result files need of a disk or an object store."""
+"""Where files are kept: what the writer of a result file needs of a disk or an object store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
@@ -12,8 +11,6 @@ if TYPE_CHECKING:
 
 #: Writes a file's whole content into a stream.
 WriteContent: TypeAlias = "Callable[[BinaryIO], object]"
-#: Tells whether no other run was merging.
-IsAlone: TypeAlias = "Callable[[], bool]"
 
 
 class Store(Protocol):
@@ -34,34 +31,16 @@ class Store(Protocol):
         """Tell whether there is such a file."""
         ...
 
-    def open(self, path: str) -> BinaryIO:
-        """Open a file for reading; what is written in its place meanwhile does not show in it."""
-        ...
-
     def put(self, path: str, write: WriteContent) -> None:
-        """Write a file, or replace it: whole or not at all, for readers and after any fault."""
-        ...
-
-    def names(self, folder: str) -> Sequence[str]:
-        """List the files in a folder by name, in order; none where there is no such folder."""
+        """Write a file, or replace it: whole or not at all, for readers and after any error."""
         ...
 
     def remove(self, path: str) -> None:
-        """Remove a file, if it is there; a folder that this leaves empty goes with it."""
-        ...
-
-    def merging(self, folder: str, run: str) -> AbstractContextManager[IsAlone]:
-        """Begin to merge what is in a folder, so that two runs that do so at a time lose nothing.
-
-        What was merged may be removed only if the run is alone, asked when the whole is there: another run
-        may be about to put a whole in its place that was begun before, and lacks some of it.
-
-        :param run: which run this is, the same for all its tries.
-        """
+        """Remove a file, if it is there."""
         ...
 
     def clean(self, path: str) -> None:
-        """Remove what writers of this file that were killed have left over."""
+        """Remove what killed writers of this file have left over."""
         ...
 
 
@@ -76,16 +55,3 @@ class StoredFile:
     path: str
     row_format: RowFormat
     named: str
-
-
-def write_nothing(_stream: BinaryIO) -> None:
-    """Write the content of an empty file."""
-
-
-def try_out(store: Store, path: str) -> None:
-    """Write an empty file and remove it: whether that may be done is learnt now, not after hours of calls.
-
-    :param path: the same for all runs, so that the next one removes what a killed one has left.
-    """
-    store.put(path, write_nothing)
-    store.remove(path)

@@ -19,7 +19,7 @@ from airflow_provider_permitocr.core.models import ImageKind, ImageRow, ImageVal
 from airflow_provider_permitocr.core.options import CallRetry, Images, Pace, RunOptions
 from airflow_provider_permitocr.core.rate_limit import RateLimiter
 from airflow_provider_permitocr.core.recognize import Recognizer
-from airflow_provider_permitocr.core.record import to_record
+from airflow_provider_permitocr.core.record import outcome_record
 from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.core.stream import completed
 from airflow_provider_permitocr.hooks.connection import (
@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
 class MainlandPermitOcrHook(BaseHook):
     """Recognizes mainland travel permits with Tencent Cloud's MainlandPermitOCR.
+
+    It keeps no ledger: what is recognized twice is paid for twice, and answers that a process has not
+    returned are lost with it. Use the operator for image lists.
 
     In a task it keeps to the task's share of the pool, ``pool_slots`` times ``requests_per_slot``
     requests per second; elsewhere to ``requests_per_slot``, 1 by default.
@@ -185,7 +188,7 @@ class MainlandPermitOcrHook(BaseHook):
         :raises AccountError, ThrottledTooLongError: after yielding what had been answered.
         """
         for outcome in self._outcomes(rows, reuse_same_image=reuse_same_image):
-            yield to_record(outcome, max_tries=1, run_id=None, processed_at=datetime.now(UTC))
+            yield outcome_record(outcome, processed_at=datetime.now(UTC))
 
     def recognize_frame(
         self,
@@ -217,6 +220,7 @@ class MainlandPermitOcrHook(BaseHook):
         """
         from airflow_provider_permitocr.core.frame import carried_columns, image_rows, to_frame
 
+        self.log.info(f"{len(frame):,} images without a ledger: each call for them is paid for")
         carried = carried_columns(frame, carry_columns)
         rows = image_rows(
             frame,
@@ -231,8 +235,7 @@ class MainlandPermitOcrHook(BaseHook):
         now = datetime.now(UTC)
         records: list[Record] = [{} for _ in rows]
         for outcome in self._outcomes(rows, reuse_same_image=reuse_same_image):
-            record = to_record(outcome, max_tries=1, run_id=None, processed_at=now)
-            records[place[id(outcome.row)]] = record
+            records[place[id(outcome.row)]] = outcome_record(outcome, processed_at=now)
         # Side by side by place: an index may hold a label twice.
         answer = to_frame(records).set_index(frame.index)
         return answer.assign(**{name: carried[name].array for name in carry_columns})

@@ -97,7 +97,10 @@ class ObjectStorage:
             ) from None
         except Exception as error:  # noqa: BLE001  the stores' clients have error trees of their own
             raise ImageUnavailableError(
-                "ImageUnreadable", f"the object could not be read: {type(error).__name__}"
+                "ImageUnreadable",
+                f"the object could not be read: {type(error).__name__}",
+                # All else is of the store or of the way to it.
+                is_outage=not isinstance(error, ValueError | IsADirectoryError | NotADirectoryError),
             ) from None
 
     def _store(self, place: ObjectUri) -> AbstractFileSystem:
@@ -110,7 +113,7 @@ class ObjectStorage:
                 if store is None or self._may_be_back(store):
                     store = self._stores[name] = self._opened(place)
         if isinstance(store, _Missing):
-            raise ImageUnavailableError(store.code, store.message)
+            raise ImageUnavailableError(store.code, store.message, is_outage=True)
         return store
 
     def _opened(self, place: ObjectUri) -> AbstractFileSystem | _Missing:

@@ -59,6 +59,7 @@ class CosPresigner:
                 "ImageStoreMissing",
                 "the connection that the image's URL names is missing, wrong or not of type tencentcloud;"
                 " correct it, or the URL",
+                is_outage=True,
             )
         return client
 

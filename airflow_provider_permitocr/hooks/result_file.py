@@ -28,16 +28,15 @@ def stored_file(described: ResultFile) -> StoredFile:
     )
 
 
-def store_of(path: str, conn_id: str | None = None, *, private: bool = False) -> Store:
+def store_of(path: str, conn_id: str | None = None) -> Store:
     """Find the store that a path or URL leads to.
 
-    :param private: what is put on a disk is the owner's alone.
     :raises ConfigurationError: when there is no such connection, or no file system for the URL.
     """
     if is_local(path):
         from airflow_provider_permitocr.files.local_store import LocalStore
 
-        return LocalStore(private=private)
+        return LocalStore()
     from airflow_provider_permitocr.files.object_store import ObjectStore
 
     scheme = urlsplit(path).scheme.lower()

@@ -45,6 +45,7 @@ class SqlEngines:
     def __init__(self) -> None:
         self._stack = ExitStack()
         self._engines: dict[str, Engine] = {}
+        self._ledger_engines: dict[str, Engine] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -62,3 +63,17 @@ class SqlEngines:
             self._stack.callback(engine.dispose)
             self._engines[conn_id] = engine
         return self._engines[conn_id]
+
+    def of_ledger(self, conn_id: str) -> Engine:
+        """Return another engine of a connection, for the ledger alone.
+
+        :raises ConfigurationError: when there is no such connection, or it is not of a SQL database.
+        """
+        if conn_id not in self._ledger_engines:
+            from airflow_provider_permitocr.sql.ledger.sessions import limit_sessions
+
+            engine = sql_engine(conn_id)
+            limit_sessions(engine)
+            self._stack.callback(engine.dispose)
+            self._ledger_engines[conn_id] = engine
+        return self._ledger_engines[conn_id]

@@ -19,7 +19,7 @@ from airflow_provider_permitocr.net.connection_pool import (
     tls_context,
 )
 from airflow_provider_permitocr.net.guarded_connection import AddressRefusedError, bounded, guarded
-from airflow_provider_permitocr.net.network_faults import reason
+from airflow_provider_permitocr.net.network_faults import NetworkFault, tell
 from airflow_provider_permitocr.net.silence import silenced
 from airflow_provider_permitocr.net.timed_connection import (
     TimedOutError,
@@ -39,6 +39,11 @@ _CODES: Final = {
     404: "ImageNotFound",
     410: "ImageNotFound",
 }
+_TOO_MANY_REQUESTS: Final = 429
+#: What its server has answered badly to a request for this image, rather than not at all.
+_BAD_ANSWERS: Final = frozenset(
+    {NetworkFault.ANSWER_TRUNCATED, NetworkFault.NOT_HTTP, NetworkFault.NOT_DECOMPRESSED}
+)
 #: Of a redirect's own body; with more of it, another connection is the smaller expense.
 _READ_OF_REDIRECT: Final = 16 * 1024
 #: Hosts, and connections of each, that are kept for reuse: in all no more than a process may have open.
@@ -89,9 +94,14 @@ class Downloader:
             raise _refused() from None
         except TimedOutError:
             seconds = self._limits.whole_call
-            raise _failed(f"not all of it came within {seconds:g} s (Images(fetch_seconds=...))") from None
+            raise _failed(
+                f"not all of it came within {seconds:g} s (Images(fetch_seconds=...))", is_outage=True
+            ) from None
         except (HTTPError, OSError) as error:
-            raise _failed(f"no whole answer from its server: {reason(error)}") from None
+            fault, reason = tell(error)
+            raise _failed(
+                f"no whole answer from its server: {reason}", is_outage=fault not in _BAD_ANSWERS
+            ) from None
 
     def close(self) -> None:
         """Close all connections that are not in use, and those in use once their download ends."""
@@ -163,7 +173,11 @@ class Downloader:
 def _content(response: BaseHTTPResponse, max_bytes: int) -> bytes:
     if response.status != 200:
         code = _CODES.get(response.status, "ImageDownloadFailed")
-        raise ImageUnavailableError(code, f"the image's server answered with HTTP status {response.status}")
+        raise ImageUnavailableError(
+            code,
+            f"the image's server answered with HTTP status {response.status}",
+            is_outage=response.status >= 500 or response.status == _TOO_MANY_REQUESTS,
+        )
     return response.read(max_bytes + 1, decode_content=True)
 
 
@@ -185,13 +199,16 @@ def _redirected(url: HttpUrl, location: str) -> HttpUrl:
 
 
 def _refused() -> ImageUnavailableError:
-    # Not for good: it is the DAG that has to be corrected, and not the image.
+    # Not for good, however many runs: it is the DAG that has to be corrected, and not the image.
     return ImageUnavailableError(
         "ImageHostRefused",
         "the URL, or one that it redirects to, is of a host that images are not downloaded from; hosts within"
         " your network, and all where there is a list of them, have to be named in Images(fetch_hosts=...)",
+        is_outage=True,
     )
 
 
-def _failed(why: str) -> ImageUnavailableError:
-    return ImageUnavailableError("ImageDownloadFailed", f"the image could not be downloaded: {why}")
+def _failed(why: str, *, is_outage: bool = False) -> ImageUnavailableError:
+    return ImageUnavailableError(
+        "ImageDownloadFailed", f"the image could not be downloaded: {why}", is_outage=is_outage
+    )

@@ -43,11 +43,6 @@ def tell(error: BaseException) -> tuple[NetworkFault, str]:
     return fault, f"{words} ({', '.join(_details(error))})"
 
 
-def reason(error: BaseException) -> str:
-    """Say what ``tell`` says, in words alone."""
-    return tell(error)[1]
-
-
 def _known(error: BaseException) -> tuple[NetworkFault, str] | None:
     from urllib3 import exceptions
 

@@ -28,7 +28,7 @@ from airflow_provider_permitocr.core.plan import DryRun
 from airflow_provider_permitocr.core.shard import Shard, shards
 from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.files.result_file import ResultFile
-from airflow_provider_permitocr.sql.calls_table import CallsTable
+from airflow_provider_permitocr.sql.ledger.options import Ledger
 from airflow_provider_permitocr.sql.tables import Carry, ImageQuery, ImageTable, ResultTable
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "CallRetry",
-    "CallsTable",
     "Carry",
     "FailureLimits",
     "ImageQuery",
     "ImageTable",
     "Images",
+    "Ledger",
     "MainlandPermitOcrOperator",
     "ResultFile",
     "ResultTable",
@@ -52,7 +52,8 @@ __all__ = [
 ]
 
 _DEFAULT_POOL: Final = "default_pool"
-_RENDERED_INSIDE: Final = (ImageTable, ImageQuery, ResultTable, ResultFile, Images, CallsTable)
+_LEDGER: Final = 'ledger=Ledger("permit_ocr", conn_id="...")'
+_RENDERED_INSIDE: Final = (ImageTable, ImageQuery, ResultTable, ResultFile, Images, Ledger)
 
 
 class MainlandPermitOcrOperator(BaseOperator):
@@ -79,17 +80,21 @@ class MainlandPermitOcrOperator(BaseOperator):
     :param max_at_once: requests in flight; by default what that rate needs.
     :param batch: how often answers are committed.
     :param call_retry: how often a call that met a passing fault is repeated.
-    :param max_tries: runs that try an image before a passing fault counts as failed.
-    :param calls_table: a ``CallsTable`` that gets a row per call, written before the call is made: proof of
-        what was paid for, and what holds caps and keeps two runs of one list apart. Templated inside.
+    :param max_runs_per_image: DAG runs that try an image before a transient error counts as failed.
+    :param ledger: where runs remember calls, answers and images; by default tables called ``permit_ocr_...``
+        in the schema of the result table. Name one with ``Ledger`` for a file or a database that cannot
+        hold it, to share caps, and to keep it apart from the result. Templated inside.
+    :param list: name of the image list in the ledger; by default that of its target: connection, schema and
+        table, or the path before rendering. Give one to rename or move the target. Templated.
     :param spending: what calls cost, and how many may be made.
     :param failure_limits: when so many images fail that going on makes no sense.
-    :param reuse_same_image: a picture that was recognized before, in this list or in the table, takes that
+    :param reuse_same_image: a picture that was recognized before in this list takes that
         answer without a call; its row says from which key.
     :param dry_run: make no call and write nothing; return what the run would do, and what it would cost.
         ``quick`` does so without looking at the images.
-    :param spill_to: folder, or URL of one in an object store, for answers that are paid for and that the
-        table does not take; the next run loads them. By default on the worker. Templated.
+    :param journal: folder for answers that are paid for while the ledger cannot be reached; the next run that
+        finds it hands them in. By default ``permitocr_journal`` in ``AIRFLOW_HOME`` on the worker; name one
+        that all workers share where they come and go. Templated.
     """
 
     template_fields: Sequence[str] = (
@@ -99,8 +104,9 @@ class MainlandPermitOcrOperator(BaseOperator):
         "images",
         "shard",
         "tencentcloud_conn_id",
-        "calls_table",
-        "spill_to",
+        "ledger",
+        "list",
+        "journal",
     )
     template_ext: Sequence[str] = (".sql",)
     ui_color = "#e8f1fb"
@@ -119,13 +125,14 @@ class MainlandPermitOcrOperator(BaseOperator):
         max_at_once: int | None = None,
         batch: Batch = Batch(),
         call_retry: CallRetry = CallRetry(),
-        max_tries: int = 3,
-        calls_table: CallsTable | None = None,
+        max_runs_per_image: int = 3,
+        ledger: Ledger | None = None,
+        list: str | None = None,
         spending: Spending = Spending(),
         failure_limits: FailureLimits = FailureLimits(),
         reuse_same_image: bool = False,
         dry_run: bool | DryRun | str = False,
-        spill_to: str | None = None,
+        journal: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -137,19 +144,26 @@ class MainlandPermitOcrOperator(BaseOperator):
         _require_type("images", images, (Images,))
         _require_type("spending", spending, (Spending,))
         _require_type("failure_limits", failure_limits, (FailureLimits,))
-        if calls_table is not None:
-            _require_type("calls_table", calls_table, (CallsTable,))
+        if ledger is not None:
+            _require_type("ledger", ledger, (Ledger,))
+        elif isinstance(target, ResultFile):
+            raise ValueError(
+                f"A file cannot hold the ledger of its runs. Name a database that can: {_LEDGER}"
+            )
         elif spending.is_capped:
-            raise ValueError("max_calls and max_calls_per_day are counted in a calls_table; give one")
+            raise ValueError(
+                f"max_calls and max_calls_per_day are counted in a ledger that is given by name: {_LEDGER}"
+            )
         if shard is not None and "{{" not in shard:
             Shard.parse(shard)
-        if spill_to is not None and not spill_to.startswith(("/", "{")) and "://" not in spill_to:
-            raise ValueError(f"spill_to must be an absolute path or a URL, not {spill_to!r}")
+        if journal is not None and not journal.startswith(("/", "{")):
+            raise ValueError(f"journal must be an absolute path, not {journal!r}")
         for file in (target, export):
             if isinstance(file, ResultFile):
                 file.require_shard_place(sharded=shard is not None)
         # What the connection adds is not known before execution; all the rest is checked here.
-        RunOptions(Pace(1 if max_per_second is None else max_per_second, max_at_once), max_tries=max_tries)
+        pace = Pace(1 if max_per_second is None else max_per_second, max_at_once)
+        RunOptions(pace, max_runs_per_image=max_runs_per_image)
         self.source = source
         self.target = target
         self.export = export
@@ -161,14 +175,17 @@ class MainlandPermitOcrOperator(BaseOperator):
         self.max_at_once = max_at_once
         self.batch = batch
         self.call_retry = call_retry
-        self.max_tries = max_tries
-        self.calls_table = calls_table
+        self.max_runs_per_image = max_runs_per_image
+        self.ledger = ledger
+        self.list = list
+        # Rendered, each run would be a list of its own.
+        self.file_list = f"file {target.path}" if isinstance(target, ResultFile) else None
         self.spending = spending
         self.failure_limits = failure_limits
         self.reuse_same_image = reuse_same_image
         # Every operator has a method of the other name.
         self.plan_only = _how_dry(dry_run)
-        self.spill_to = spill_to
+        self.journal = journal
         self._stop: threading.Event | None = None
         self._killed = False
 
@@ -179,7 +196,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         jinja_env: jinja2.Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render the values inside ``source``, ``target``, ``export`` and ``images`` into copies of them.
+        """Render the values inside ``source``, ``target``, ``export``, ``images`` and ``ledger`` into copies.
 
         Airflow would set them on the objects themselves, which the DAG holds and every run shares.
         """
@@ -243,7 +260,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         return plan.as_dict()
 
     def on_kill(self) -> None:
-        """End the run early: what has been answered is written, the rest is left for the next run."""
+        """End the run early: calls in flight are closed, the rest is left for the next run."""
         self._killed = True
         if self._stop is not None:
             self._stop.set()

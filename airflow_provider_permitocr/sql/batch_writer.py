@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,7 +14,13 @@ from airflow_provider_permitocr.sql.upsert import Row, key_names, upsert
 
 
 def write_batch(
-    engine: sa.Engine, table: sa.Table, rows: Sequence[Row], *, patience: Patience = Patience()
+    engine: sa.Engine,
+    table: sa.Table,
+    rows: Sequence[Row],
+    *,
+    guard: str | None = None,
+    keep: Collection[str] = (),
+    patience: Patience = Patience(),
 ) -> dict[int, str]:
     """Write rows, replacing those with the same primary key; of rows with one key the last.
 
@@ -22,24 +28,32 @@ def write_batch(
     looked for by halves, and the others are written in several. What a lock, a deadlock or a lost connection
     prevented is tried again; so is what may have been written already, which changes nothing.
 
+    :param guard, keep: as for ``upsert``.
     :param patience: how long to wait for the database.
     :return: the reason, without values, for each row that was refused, by its place.
     :raises SQLAlchemyError: when the database refuses the statement as such, or cannot be reached.
     """
     keys = key_names(table)
     last = {tuple(row[key] for key in keys): place for place, row in enumerate(rows)}
-    return _write_or_halve(engine, table, rows, sorted(last.values()), patience)
+
+    def write(some: Sequence[Row]) -> None:
+        """Write all rows or none."""
+
+        def write_once() -> None:
+            with engine.begin() as connection:
+                upsert(connection, table, some, guard=guard, keep=keep)
+
+        if some:
+            patience.wait_out(write_once, f"writing {len(some)} rows to the table {table.name!r}")
+
+    return _write_or_halve(write, rows, sorted(last.values()))
 
 
 def _write_or_halve(
-    engine: sa.Engine,
-    table: sa.Table,
-    rows: Sequence[Row],
-    places: Sequence[int],
-    patience: Patience,
+    write: Callable[[Sequence[Row]], None], rows: Sequence[Row], places: Sequence[int]
 ) -> dict[int, str]:
     try:
-        _write(engine, table, [rows[place] for place in places], patience)
+        write([rows[place] for place in places])
     except (SQLAlchemyError, ValueError, OverflowError) as error:
         if not blames_a_row(error):
             raise
@@ -51,17 +65,5 @@ def _write_or_halve(
     return {
         place: reason
         for some in (places[:half], places[half:])
-        for place, reason in _write_or_halve(engine, table, rows, some, patience).items()
+        for place, reason in _write_or_halve(write, rows, some).items()
     }
-
-
-def _write(engine: sa.Engine, table: sa.Table, rows: Sequence[Row], patience: Patience) -> None:
-    """Write all rows or none."""
-    if not rows:
-        return
-
-    def write_once() -> None:
-        with engine.begin() as connection:
-            upsert(connection, table, rows)
-
-    patience.wait_out(write_once, f"writing {len(rows)} rows to the table {table.name!r}")

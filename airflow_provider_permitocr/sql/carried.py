@@ -16,6 +16,7 @@ from airflow_provider_permitocr.core.columns import Column, ColumnKind
 from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.core.flatten import clean_text
 from airflow_provider_permitocr.core.models import Record
+from airflow_provider_permitocr.core.shown_key import shown_key
 from airflow_provider_permitocr.sql.driver_types import MYSQL, driver_types
 from airflow_provider_permitocr.sql.tables import Carry
 from airflow_provider_permitocr.sql.times import read_time
@@ -84,8 +85,8 @@ def _fit(key: Any, column: CarriedColumn, value: Any) -> Any:
         return None if value is None else _FIT[kind](value)
     except (ValueError, TypeError, LookupError, ArithmeticError):
         raise SourceError(
-            f"key {key!r}: the column {column.name!r}, which goes along, holds a value that is no"
-            f" {kind.value}; correct it, or let it go along as text: Carry({column.name!r}, kind='text')"
+            f"key {shown_key(key)}: the column {column.name!r}, which is copied, holds a value that is no"
+            f" {kind.value}; correct it, or copy it as text: Carry({column.name!r}, kind='text')"
         ) from None
 
 

@@ -148,7 +148,11 @@ def _side(table: sa.TableClause, described: ResultTable, side: str) -> sa.Subque
     of_side = table.c.card_side == sa.literal_column(f"'{side.upper()}'")
     if described.mode is WriteMode.UPSERT:
         return sa.select(table).where(of_side).subquery(side)
-    recency = sa.func.row_number().over(partition_by=table.c.image_key, order_by=table.c.processed_at.desc())
+    # Rows without a version are older than the ledger.
+    version = sa.func.coalesce(table.c.version, sa.literal_column("-1"))
+    recency = sa.func.row_number().over(
+        partition_by=table.c.image_key, order_by=(version.desc(), table.c.processed_at.desc())
+    )
     ranked = sa.select(table, recency.label("permitocr_recency")).where(of_side).subquery(f"{side}_ranked")
     last = ranked.c.permitocr_recency == sa.literal_column("1")
     return sa.select(*(ranked.c[each.name] for each in table.c)).where(last).subquery(side)

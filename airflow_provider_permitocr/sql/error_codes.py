@@ -41,6 +41,8 @@ _ROW_NUMBERS: Final = frozenset(
 )
 #: Besides those about data and constraints: of text with lone surrogates.
 _DUCKDB_ROWS: Final = ("InvalidInputException",)
+_NO_TABLE: Final = "42P01"
+_MYSQL_NO_TABLE: Final = 1146
 _MYSQL: Final = ("pymysql", "MySQLdb", "mysql")
 
 
@@ -87,6 +89,21 @@ def _is_passing(error: DBAPIError, cause: BaseException) -> bool:
         return type(cause).__name__ in _DUCKDB_PASSING
     # Without a state no server has answered: it restarts, or moves to another host.
     return is_of(cause, "psycopg", "psycopg2") and isinstance(error, OperationalError | InterfaceError)
+
+
+def is_missing_table(error: Exception) -> bool:
+    """Whether a statement was refused as there is no such table (any more)."""
+    if not isinstance(error, DBAPIError):
+        return False
+    cause: BaseException = error.orig or error
+    state, number = state_of(cause), number_of(cause)
+    if number is not None:
+        return number == _MYSQL_NO_TABLE
+    if state is not None:
+        return state == _NO_TABLE
+    if is_of(cause, "sqlite3"):
+        return str(cause).startswith("no such table")
+    return is_of(cause, "duckdb") and type(cause).__name__ == "CatalogException"
 
 
 def blames_a_row(error: Exception) -> bool:

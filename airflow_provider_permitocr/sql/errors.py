@@ -15,8 +15,8 @@ from sqlalchemy.exc import (
     StatementError,
 )
 
-from airflow_provider_permitocr.core.errors import PermitOcrError
-from airflow_provider_permitocr.sql.error_codes import is_of, number_of, state_of
+from airflow_provider_permitocr.core.errors import PermitOcrError, UnreachableError
+from airflow_provider_permitocr.sql.error_codes import is_of, may_pass, number_of, state_of
 
 #: SQLSTATE classes about the connection, rights, names and syntax, resources, or the server's own state. All
 #: others are about rows, or are raised by the user's own triggers in words of any kind.
@@ -40,17 +40,24 @@ class DatabaseError(PermitOcrError):
     """A database could not be reached, or refused a statement. The message holds no values."""
 
 
+class DatabaseUnreachableError(DatabaseError, UnreachableError):
+    """A database is down, restarts or is locked; the same may succeed a little later."""
+
+
 @contextmanager
 def database_errors(doing: str) -> Iterator[None]:
     """Turn SQLAlchemy's errors into ``DatabaseError``.
 
     :param doing: what was being done, e.g. ``reading the image list``.
+    :raises DatabaseUnreachableError: when it may be tried again.
+    :raises DatabaseError: when the database refuses for good.
     """
     try:
         yield
     except SQLAlchemyError as error:
+        kind = DatabaseUnreachableError if may_pass(error) else DatabaseError
         # Cut off from its cause: a traceback would print the driver's own words, values included.
-        raise DatabaseError(f"{doing} failed: {describe(error)}") from None
+        raise kind(f"{doing} failed: {describe(error)}") from None
 
 
 def describe(error: Exception) -> str:

@@ -7,31 +7,32 @@ that time, keep the database from cleaning up, and be lost with the connection.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.columns import Column
 from airflow_provider_permitocr.core.models import ImageRow, ListedImage
 from airflow_provider_permitocr.core.shard import Shard
+from airflow_provider_permitocr.core.uncollected import no_cycles
 from airflow_provider_permitocr.sql.errors import database_errors, keep_rows_out_of_the_log
 from airflow_provider_permitocr.sql.image_fetch import fetch_images
 from airflow_provider_permitocr.sql.keyset import Keyset
+from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
+from airflow_provider_permitocr.sql.ledger.settled import before_reading, is_settled
 from airflow_provider_permitocr.sql.list_check import check_list
-from airflow_provider_permitocr.sql.listed_row import key_text, listed_image
+from airflow_provider_permitocr.sql.listed_row import key_text, key_type, listed_image
 from airflow_provider_permitocr.sql.listing import Listing, open_listing
 from airflow_provider_permitocr.sql.patience import Patience
-from airflow_provider_permitocr.sql.result_schema import result_table
-from airflow_provider_permitocr.sql.settled import is_settled
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable, WriteMode
+from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 #: A page may cost a pass over the whole list, where nothing indexes its keys, so there should be few. At 20
 #: images a second one lasts eight minutes.
 _ROWS: Final = 10_000
-#: Before a database has answered once, nothing is lost by giving up; a wrong password should be told soon.
-_AT_FIRST_SECONDS: Final = 10.0
+
+#: None where there is no such ledger.
+SettledIn: TypeAlias = Callable[[], tuple[LedgerTables, int] | None]
 
 T = TypeVar("T")
 
@@ -40,8 +41,8 @@ class SqlImageSource:
     """The image list of an ``ImageTable`` or ``ImageQuery``, on any database that SQLAlchemy speaks to.
 
     :param shard: the part of the list that is counted and read; all of it is checked.
-    :param settled_in: the result table, where it is in the same database as the list: rows that are surely
-        settled there are then not even read.
+    :param settled_in: says which ledger is in the same database as the list, and which of its lists this is:
+        rows that are surely settled there are then not even read. Asked once, when that first matters.
     :param patience: how long to wait for the database; a read that was cut off is repeated whole.
     """
 
@@ -51,17 +52,18 @@ class SqlImageSource:
         described: ImageTable | ImageQuery,
         *,
         shard: Shard | None = None,
-        settled_in: ResultTable | None = None,
+        settled_in: SettledIn | None = None,
         patience: Patience = Patience(),
     ) -> None:
         keep_rows_out_of_the_log()
-        self._patience = replace(patience, seconds=min(patience.seconds, _AT_FIRST_SECONDS))
+        self._patience = patience.at_first()
         self._patience_later = patience
         self._engine = engine
         self._described = described
         self._shard = shard
         self._settled_in = settled_in
         self._listed: int | None = None
+        self._left: int | None = None
 
     def check(self) -> int:
         """Count the list, or this shard of it, after making sure that it can be read as described.
@@ -83,28 +85,51 @@ class SqlImageSource:
         """Name the columns of the list that go along into the result."""
         return tuple(each.column for each in self._listing.carried)
 
+    def key_type(self) -> str | None:
+        """Name the type of the keys, as one of them tells; None where the list is empty."""
+        key = self._listing.key
+        one = self._listing.select(key).where(key.is_not(None)).limit(1)
+        return self._read(lambda connection: key_type(connection.execute(one).scalar()))
+
     def settled(self) -> int:
-        """Count the rows that ``pages`` leaves out, as the result table says that they need no call."""
+        """Count the rows that ``pages`` leaves out, as the ledger says that they need no call.
+
+        Asked once the ledger is prepared.
+        """
         if self._is_settled is None:
             return 0
         listed = self.check() if self._listed is None else self._listed
         # Not the settled ones: mostly they are many, and few are left.
         is_unsettled = sa.not_(self._is_settled)
-        return max(0, listed - self._read(lambda connection: self._count(connection, is_unsettled)))
+        self._left = self._read(lambda connection: self._count(connection, is_unsettled))
+        return max(0, listed - self._left)
 
     def pages(self) -> Iterator[Sequence[ListedImage]]:
         """Stream the list in the order that it is described with, but for what is settled."""
+        if self._left == 0:
+            return
         rows = self._listing.select_rows()
         if self._is_settled is not None:
             rows = rows.where(sa.not_(self._is_settled))
         for keyset in self._listing.keysets:
-            yield from self._pages(rows, keyset)
+            yield from self._pages(keyset, keyset.first_page(rows, self._limit))
 
-    def _pages(self, rows: sa.Select[Any], keyset: Keyset) -> Iterator[Sequence[ListedImage]]:
-        first = page = keyset.first_page(rows, _ROWS)
+    @property
+    def _limit(self) -> int | None:
+        """How many rows to ask for at once; None where that few are known to be left.
+
+        A limit then only misleads PostgreSQL, which looks each row up and hopes for an early end.
+        """
+        is_little = self._left is not None and self._left < _ROWS and self._shard is None
+        return None if is_little else _ROWS
+
+    def _pages(self, keyset: Keyset, first: sa.Select[Any]) -> Iterator[Sequence[ListedImage]]:
+        page = first
         while True:
-            read = self._read(partial(_all, page))
-            if listed := [listed_image(*row[:3]) for row in read if self._holds(row[0])]:
+            read = self._read(partial(self._rows, page))
+            with no_cycles():
+                listed = [listed_image(*row[:3]) for row in read if self._holds(row[0])]
+            if listed:
                 yield listed
             if len(read) < _ROWS:
                 return
@@ -123,13 +148,22 @@ class SqlImageSource:
 
     @cached_property
     def _is_settled(self) -> sa.ColumnElement[bool] | None:
-        # Where every recognition is kept, only the last one of a row counts, which Python looks for.
-        if self._settled_in is None or self._settled_in.mode is WriteMode.APPEND:
+        known = self._settled_in and self._settled_in()
+        if not known:
             return None
-        listing, results = self._listing, result_table(self._settled_in.table)
-        return self._read(lambda connection: is_settled(connection, listing, results))
+        listing = self._listing
+        return self._read(lambda connection: is_settled(connection, listing, *known))
+
+    def _rows(self, statement: sa.Select[Any], connection: sa.Connection) -> Sequence[Any]:
+        if self._is_settled is not None:
+            before_reading(connection)
+        read = connection.execute(statement)
+        with no_cycles():
+            return read.all()
 
     def _count(self, connection: sa.Connection, *where: sa.ColumnElement[bool]) -> int:
+        if where:
+            before_reading(connection)
         if self._shard is None:
             return int(connection.execute(self._listing.select(sa.func.count()).where(*where)).scalar_one())
         # Only Python knows a shard, so its keys are read, by a cursor of the server where it has some.
@@ -145,7 +179,3 @@ class SqlImageSource:
             done = self._patience.read(self._engine, read, doing)
         self._patience = self._patience_later
         return done
-
-
-def _all(statement: sa.Select[Any], connection: sa.Connection) -> Sequence[Any]:
-    return connection.execute(statement).all()

@@ -31,10 +31,11 @@ class Keyset:
     order_by: SortColumn | None = None
     where: tuple[sa.ColumnElement[bool], ...] = ()
 
-    def first_page(self, rows: sa.Select[Any], size: int) -> sa.Select[Any]:
+    def first_page(self, rows: sa.Select[Any], size: int | None) -> sa.Select[Any]:
         """Select the first rows, and what they are sorted by behind their other columns.
 
         :param rows: a selection of key, side and change time.
+        :param size: how many; None: all.
         """
         if self.order_by is not None:
             rows = rows.add_columns(self.order_by.column)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.errors import SourceError
+from airflow_provider_permitocr.core.shown_key import shown_key
 from airflow_provider_permitocr.sql.compared import Form, in_bytes
 from airflow_provider_permitocr.sql.driver_types import MYSQL
 from airflow_provider_permitocr.sql.listed_row import key_text
@@ -72,8 +73,11 @@ def _refuse_duplicates(
     twice = twice.group_by(*listing.row_key).having(sa.func.count() > 1)
     number = connection.execute(sa.select(sa.func.count()).select_from(twice.subquery("twice"))).scalar_one()
     if number:
-        examples = ", ".join(repr(key_text(row[0])) for row in connection.execute(twice.limit(_EXAMPLES)))
+        examples = ", ".join(
+            shown_key(key_text(row[0])) for row in connection.execute(twice.limit(_EXAMPLES))
+        )
         raise SourceError(
-            f"{number:,} keys stand twice or more in the list for the same side, such as {examples};"
+            f"{number:,} {'key occurs' if number == 1 else 'keys occur'} more than once for the same card"
+            f" side, for example {examples};"
             f" make {described.key!r} unique, or choose another key"
         )

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.core.flatten import clean_text
 from airflow_provider_permitocr.core.models import ListedImage
+from airflow_provider_permitocr.core.shown_key import shown_key
 from airflow_provider_permitocr.sql.times import read_time
 
 _SIDES: Final = {side.value: side for side in CardSide}
+#: Families of types: one key of a column is enough to tell, so INT and BIGINT are one. The first that fits.
+_KEY_TYPES: Final[tuple[tuple[str, tuple[type[Any], ...]], ...]] = (
+    ("boolean", (bool,)),
+    ("integer", (int,)),
+    ("number", (float, Decimal)),
+    ("text", (str,)),
+    ("uuid", (UUID,)),
+    ("bytes", (bytes, bytearray, memoryview)),
+    ("timestamp", (datetime,)),
+    ("date", (date,)),
+    ("time", (time, timedelta)),
+)
 
 
 def key_text(key: Any) -> str:
@@ -20,6 +36,13 @@ def key_text(key: Any) -> str:
     return bytes(key).hex() if isinstance(key, bytes | bytearray | memoryview) else clean_text(str(key))
 
 
+def key_type(key: Any) -> str | None:
+    """Name the family of types that a key is of, such as ``integer``; None for None."""
+    if key is None:
+        return None
+    return next((name for name, types in _KEY_TYPES if isinstance(key, types)), type(key).__name__.lower())
+
+
 def listed_image(key: Any, side: Any, updated_at: Any) -> ListedImage:
     """Make a line of the list.
 
@@ -27,9 +50,9 @@ def listed_image(key: Any, side: Any, updated_at: Any) -> ListedImage:
     """
     card_side = _SIDES.get(side)
     if card_side is None:
-        raise SourceError(f"key {key!r}: the card side must be FRONT, BACK or NULL")
+        raise SourceError(f"key {shown_key(key)}: the card side must be FRONT, BACK or NULL")
     try:
         changed_at = updated_at if updated_at is None else read_time(updated_at)
     except ValueError:
-        raise SourceError(f"key {key!r}: the updated_at column must hold dates or times") from None
+        raise SourceError(f"key {shown_key(key)}: the updated_at column must hold dates or times") from None
     return ListedImage(key_text(key), card_side, changed_at, source_key=key)

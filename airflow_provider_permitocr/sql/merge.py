@@ -15,13 +15,25 @@ class Merge(sa.Executable, sa.ClauseElement):
 
     :param rows: at least one, no key twice; each has a value for every column.
     :param keys: names of the columns that make the key.
+    :param replaced: names of the columns that a row with the same key gets anew.
+    :param guard: column by which a row is replaced by none that has less there; None: by any.
     """
 
     inherit_cache = False
 
-    def __init__(self, table: sa.Table, rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> None:
+    def __init__(
+        self,
+        table: sa.Table,
+        rows: Sequence[Mapping[str, Any]],
+        keys: Sequence[str],
+        *,
+        replaced: Sequence[str],
+        guard: str | None = None,
+    ) -> None:
         self.table = table
         self.keys = keys
+        self.replaced = replaced
+        self.guard = guard
         selects = [
             # Without the cast a column of NULLs alone would be text.
             sa.select(*(_typed(column, row[column.name]).label(column.name) for column in table.columns))
@@ -47,14 +59,17 @@ def _compile_merge(merge: Merge, compiler: SQLCompiler, **kwargs: Any) -> str:
         return str(compiler.preparer.format_column(column))
 
     same_key = " AND ".join(f"{of(old, key)} = {of(new, key)}" for key in merge.keys)
-    others = [column for column in table.columns if column.name not in merge.keys]
-    replaced = ", ".join(f"{name_of(column)} = {of(new, column.name)}" for column in others)
+    replaced = ", ".join(f"{name_of(table.c[name])} = {of(new, name)}" for name in merge.replaced)
+    is_replaced = ""
+    if merge.guard is not None:
+        before, after = of(old, merge.guard), of(new, merge.guard)
+        is_replaced = f" AND ({before} IS NULL OR {before} <= {after})"
     names = ", ".join(name_of(column) for column in table.columns)
     values = ", ".join(of(new, column.name) for column in table.columns)
     clauses = (
         f"MERGE INTO {compiler.process(old, asfrom=True, **kwargs)}",
         f"USING {compiler.process(new, asfrom=True, **kwargs)} ON {same_key}",
-        f"WHEN MATCHED THEN UPDATE SET {replaced}",
+        f"WHEN MATCHED{is_replaced} THEN UPDATE SET {replaced}",
         f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})",  # noqa: S608 - quoted by the dialect
     )
     return " ".join(clauses)

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ T = TypeVar("T")
 #: A server that restarts, or hands over to another, is back within half a minute as a rule, and within two
 #: where it has much to recover.
 PATIENCE_SECONDS: Final = 120.0
+_AT_FIRST_SECONDS: Final = 10.0
 _FIRST_WAIT_SECONDS: Final = 0.5
 _LONGEST_WAIT_SECONDS: Final = 5.0
 _log = logging.getLogger(__name__)
@@ -58,14 +59,14 @@ def wait_out(
             if is_last or not may_pass(error):
                 raise
             now = clock()
-            if failed_at is None:
-                failed_at = now
-                _log.warning(
-                    "%s failed: %s; trying again for %.0f s at most", doing, describe(error), patience_seconds
-                )
+            is_first, failed_at = failed_at is None, now if failed_at is None else failed_at
             left = failed_at + patience_seconds - now
             if left <= 0:
                 raise
+            if is_first:
+                _log.warning(
+                    "%s failed: %s; trying again for %.0f s at most", doing, describe(error), patience_seconds
+                )
         else:
             if failed_at is not None:
                 _log.info("%s went on after %.1f s", doing, clock() - failed_at)
@@ -96,6 +97,13 @@ class Patience:
     stop: threading.Event | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] | None = None
+
+    def at_first(self) -> Patience:
+        """Return how long to wait for a database that has not answered in this run yet.
+
+        Nothing is lost by giving up then, and a wrong password should be reported soon.
+        """
+        return replace(self, seconds=min(self.seconds, _AT_FIRST_SECONDS))
 
     def read(self, engine: sa.Engine, read: Callable[[sa.Connection], T], doing: str) -> T:
         """Read over a connection, again from the start where that is cut off.

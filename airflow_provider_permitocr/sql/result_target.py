@@ -1,40 +1,41 @@
-"""The result table: made where missing, asked what is settled, written in whole batches."""
+"""The result table: created where it is missing, written in whole batches, never with older rows."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from airflow_provider_permitocr.core.columns import COLUMNS, Column
+from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS, COLUMNS, Column
 from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.core.models import Previous, RowKey
 from airflow_provider_permitocr.sql.batch_writer import write_batch
 from airflow_provider_permitocr.sql.changes import Change, add_column, carry_out, is_refusal, patiently
 from airflow_provider_permitocr.sql.database_file import missing_file
 from airflow_provider_permitocr.sql.documents_view import DocumentsView
+from airflow_provider_permitocr.sql.error_codes import is_missing_table
 from airflow_provider_permitocr.sql.errors import (
-    DatabaseError,
+    DatabaseUnreachableError,
     database_errors,
     describe,
     keep_rows_out_of_the_log,
 )
-from airflow_provider_permitocr.sql.known_rows import known_rows
 from airflow_provider_permitocr.sql.patience import Patience
 from airflow_provider_permitocr.sql.result_check import ExistingTable, examine, require_rights_to
 from airflow_provider_permitocr.sql.result_schema import result_table
+from airflow_provider_permitocr.sql.rights import why_not_creatable
 from airflow_provider_permitocr.sql.tables import ResultTable, split_schema
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_RIGHT_TO_CREATE: Final = sa.text(
-    "SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace"
-    " WHERE nspname = coalesce(CAST(:schema AS name), current_schema())"
-)
+T = TypeVar("T")
+
+#: Made for many small transactions; others are filled once, at the end of a run.
+_IN_SMALL_BATCHES: Final = ("postgresql", "mysql", "mariadb", "sqlite")
 
 
 class SqlResultTarget:
@@ -49,15 +50,20 @@ class SqlResultTarget:
         self._engine = engine
         self._described = described
         self._columns: Sequence[Column] = COLUMNS
-        self._is_there = True
         self._table = self._describe()
         view = described.documents_view
         self._view = DocumentsView(engine, described, view) if view else None
 
-    def prepare(self, columns: Sequence[Column] = COLUMNS) -> None:
+    @property
+    def is_filled_at_end(self) -> bool:
+        """Whether it wants one large delivery rather than many small ones."""
+        return self._engine.dialect.name not in _IN_SMALL_BATCHES
+
+    def prepare(self, columns: Sequence[Column] = COLUMNS) -> bool:
         """Create the table, or check that it can take the rows and add the columns that it lacks.
 
         :param columns: of the result.
+        :return: what it holds.
         :raises TargetError: naming what to change.
         :raises DatabaseError: when the database cannot be reached.
         """
@@ -71,6 +77,7 @@ class SqlResultTarget:
         if self._view:
             with database_errors(f"creating the view {self._described.documents_view!r}"):
                 self._view.prepare(columns)
+        return self.is_empty()
 
     def look(self, columns: Sequence[Column] = COLUMNS) -> None:
         """Check what ``prepare`` would, without changing anything; a table that is missing is empty.
@@ -80,7 +87,8 @@ class SqlResultTarget:
         :raises DatabaseError: when the database cannot be reached.
         """
         self._columns = columns
-        self._is_there = missing_file(self._engine) is None and self.check()
+        if missing_file(self._engine) is None:
+            self.check()
 
     def check(self) -> bool:
         """Check that the table can take the rows, or can be created. Changes nothing.
@@ -110,33 +118,41 @@ class SqlResultTarget:
         described = self._described
         return result_table(described.table, self._columns, mode=described.mode, without_zone=without_zone)
 
-    def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
-        """Return what the table says of these rows already."""
-        if not self._is_there:
-            return {}
-        doing = f"reading the result table {self._described.table!r}"
-        with database_errors(doing):
-            return self._patience.read(
-                self._engine,
-                lambda connection: known_rows(connection, self._described, row_keys),
-                doing,
-            )
+    def highest_version(self) -> int | None:
+        """Return the highest version that a row has; None where none has any. Reads the whole table."""
+        version = self._table.c.version
+        return self._read(lambda connection: connection.execute(sa.select(sa.func.max(version))).scalar())
 
-    def write(self, frame: pd.DataFrame) -> Mapping[int, str]:
-        """Insert or replace the frame's rows by key.
+    def is_empty(self) -> bool:
+        """Return whether it holds no row."""
+        status = self._table.c.status
+        return self._read(lambda connection: connection.execute(sa.select(status).limit(1)).first()) is None
 
+    def _read(self, read: Callable[[sa.Connection], T]) -> T:
+        doing = f"looking at the rows of the result table {self._described.table!r}"
+        with database_errors(doing), _missing_may_come_back(doing):
+            return self._patience.read(self._engine, read, doing)
+
+    def write(self, frame: pd.DataFrame, *, with_answers: bool = True) -> Mapping[int, str]:
+        """Insert or replace the frame's rows by key, but none by one of a smaller version.
+
+        :param with_answers: otherwise the columns of answers are left as they are; new rows have none.
         :return: the reason for each row that was refused for what it holds, by its place in the frame.
-        :raises DatabaseError: when the database refuses the batch as such, or could not be reached in a few
-            tries.
+        :raises DatabaseUnreachableError: when it may be tried again.
+        :raises DatabaseError: when the database refuses the batch as such.
         """
         from airflow_provider_permitocr.core.frame import to_rows
 
-        with database_errors(f"writing {len(frame)} rows to the result table {self._described.table!r}"):
-            rows = to_rows(frame, self._columns)
-            return write_batch(self._engine, self._table, rows, patience=self._patience)
-
-    def finish(self) -> None:
-        """Complete nothing: each batch is complete."""
+        doing = f"writing {len(frame)} rows to the result table {self._described.table!r}"
+        with database_errors(doing), _missing_may_come_back(doing):
+            return write_batch(
+                self._engine,
+                self._table,
+                to_rows(frame, self._columns),
+                guard="version",
+                keep=() if with_answers else ANSWER_COLUMNS,
+                patience=self._patience,
+            )
 
     def _make(self, missing: Sequence[Column]) -> None:
         """Create the table, or add the columns that it lacks."""
@@ -148,27 +164,23 @@ class SqlResultTarget:
             lacking = [self._table.c[column.name] for column in existing.missing]
             return [partial(add_column, column=column) for column in lacking]
 
-        try:
-            carry_out(self._engine, wanted)
-        except SQLAlchemyError as error:
-            reason = describe(error)
-            if not is_refusal(error):
-                doing = "adding columns to" if missing else "creating"
-                raise DatabaseError(
-                    f"{doing} the result table {self._described.table!r} failed: {reason}"
+        doing = "adding columns to" if missing else "creating"
+        with database_errors(f"{doing} the result table {self._described.table!r}"):
+            try:
+                carry_out(self._engine, wanted)
+            except SQLAlchemyError as error:
+                if not is_refusal(error):
+                    raise
+                reason = describe(error)
+                raise (
+                    self._not_alterable(reason, missing) if missing else self._not_creatable(reason)
                 ) from None
-            raise (self._not_alterable(reason, missing) if missing else self._not_creatable(reason)) from None
 
     def _require_right_to_create(self, schema: str | None) -> None:
         """Refuse what would not work, where a database can tell without trying it."""
-        if self._engine.dialect.name != "postgresql":
-            return
         with self._engine.connect() as connection:
-            granted = connection.execute(_RIGHT_TO_CREATE, {"schema": schema}).scalar_one_or_none()
-        if granted is None:
-            raise self._not_creatable(f"there is no schema {schema!r}" if schema else "no schema is current")
-        if not granted:
-            raise self._not_creatable("the connection's user may not create tables in its schema")
+            if why := why_not_creatable(connection, schema):
+                raise self._not_creatable(why)
 
     def _not_creatable(self, reason: str) -> TargetError:
         return TargetError(
@@ -185,3 +197,14 @@ class SqlResultTarget:
 
     def _type_of(self, column: Column) -> str:
         return self._table.c[column.name].type.compile(self._engine.dialect)
+
+
+@contextmanager
+def _missing_may_come_back(doing: str) -> Iterator[None]:
+    """Take a table that was dropped or renamed in mid-run for one that is away: it may come back."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        if not is_missing_table(error):
+            raise
+        raise DatabaseUnreachableError(f"{doing} failed: {describe(error)}") from None

@@ -12,12 +12,16 @@ from airflow_provider_permitocr.sql.changes import is_refusal
 from airflow_provider_permitocr.sql.errors import describe
 
 _NOTHING: Final = sa.text("1 = 0")
+_RIGHT_TO_CREATE: Final = sa.text(
+    "SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace"
+    " WHERE nspname = coalesce(CAST(:schema AS name), current_schema())"
+)
 
 
 def require_rights(
     connection: sa.Connection, table: sa.Table, *, named: str, with_delete: bool = False
 ) -> None:
-    """Try on no row what will be done: every database then looks at the rights, and changes nothing.
+    """Try on no row what will be done: every database then checks the rights, and changes nothing.
 
     :param named: how messages name the table, e.g. ``the result table 'permits'``.
     :param with_delete: rows will be deleted, too.
@@ -42,3 +46,16 @@ def require_rights(
                 f"the connection's user may not {right} {named} ({describe(error)}); grant the right to do so"
             ) from None
     connection.rollback()
+
+
+def why_not_creatable(connection: sa.Connection, schema: str | None) -> str | None:
+    """Say why no table can be created in a schema; None where one can, or where only trying would tell.
+
+    :param schema: None: the one that is current.
+    """
+    if connection.dialect.name != "postgresql":
+        return None
+    granted = connection.execute(_RIGHT_TO_CREATE, {"schema": schema}).scalar_one_or_none()
+    if granted is None:
+        return f"there is no schema {schema!r}" if schema else "no schema is current"
+    return None if granted else "the connection's user may not create tables in its schema"

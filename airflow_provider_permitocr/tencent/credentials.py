@@ -124,7 +124,7 @@ def _looked_up(look_up: Callable[[], Keys]) -> Keys:
     except Exception as error:  # noqa: BLE001  whatever the place that secrets are kept in raises
         # Its words may quote what it found.
         message = f"the service refused the keys, and looking them up anew failed ({type(error).__name__})"
-        raise CallError(code, message, Decision.RETRY, billed=False) from None
+        raise CallError(code, message, Decision.RETRY, billed=False, was_sent=False) from None
 
 
 @dataclass(frozen=True)
@@ -195,11 +195,11 @@ class RoleKeys:
             return self._held.keys
         asked_at = self._clock()
         if self._fault is not None and asked_at - self._fault_at < _HOLD_OFF_SECONDS:
-            raise _copy(self._fault)
+            raise self._fault.bare()
         try:
             issued = self._issued()
         except CallError as error:
-            self._fault, self._fault_at = _copy(error), self._clock()
+            self._fault, self._fault_at = error.bare(), self._clock()
             raise
         self._tell(issued.keys)
         part, most = _ON_THE_WAY
@@ -218,16 +218,3 @@ class RoleKeys:
             if after_refusal(error, self._base, base).decision is not Decision.REPAIR:
                 raise
         return self._assume(self._base.current())
-
-
-def _copy(error: CallError) -> CallError:
-    """Return an equal error without a traceback, which would keep the image of the thread that met it."""
-    return CallError(
-        error.code,
-        error.message,
-        error.decision,
-        error.request_id,
-        billed=error.billed,
-        retry_after=error.retry_after,
-        advice=error.advice,
-    )

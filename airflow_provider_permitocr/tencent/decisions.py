@@ -16,14 +16,14 @@ _UNKNOWN_CODE: Final = ErrorCode(
     "",
     Decision.RETRY_THEN_IMAGE,
     None,
-    "a code that is not known: perhaps it passes, perhaps it is the image",
+    "an unknown code: it may be transient, or the image's fault",
 )
 
 
 def look_up(code: str) -> ErrorCode:
     """Return what is known of a code: of itself, or else of what stands before its last dots.
 
-    An unknown one may pass, and is then the image's fault.
+    An unknown one may be transient; if it stays, it is taken for the image's fault.
     """
     if code in ERROR_CODES:
         return ERROR_CODES[code]
@@ -40,13 +40,15 @@ def call_error(
     message: str,
     request_id: str = "",
     *,
-    is_sent: bool = True,
+    is_whole: bool = True,
+    was_sent: bool = True,
     retry_after: float | None = None,
 ) -> CallError:
     """Make the error of a call, with what follows from its code.
 
     :param message: nothing of what was sent or answered but the service's own words.
-    :param is_sent: whether the service may have got the whole request; if not, nothing is paid for.
+    :param is_whole: whether the service may have got the whole request; if not, nothing is paid for.
+    :param was_sent: whether any of the request left the worker.
     :param retry_after: seconds to wait before another call, where the answer asked for that.
     """
     known = look_up(code)
@@ -55,7 +57,8 @@ def call_error(
         message,
         known.decision,
         request_id,
-        billed=known.billed if is_sent else False,
+        billed=known.billed if is_whole else False,
+        was_sent=was_sent,
         retry_after=retry_after,
         advice=known.advice,
     )

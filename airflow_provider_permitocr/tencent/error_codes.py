@@ -3,7 +3,8 @@
 Sources of the codes: the API page of MainlandPermitOCR, chapter 6; the codes that all APIs share
 (tencentcloud.com/document/product/1005/34684); the SDK's ``ocr`` error codes, which hold those of other
 documents as well. Codes for faults on the way are in ``wire_codes.py``. Which decision a code gets is a
-judgement.
+judgment: whatever a state outside of the image can cause, and which may pass, is ``_RETRY``, as an image that
+is wrongly given up stays so, and one that is wrongly tried again is given up after some runs.
 
 Source of what is paid for: cloud.tencent.com/document/product/866/45470. Since 2020-07-06 most failures are
 free, and the page names those that are not. ``_FREE`` are those that it names as free, and those that are
@@ -22,10 +23,9 @@ from airflow_provider_permitocr.core.errors import Decision
 class ErrorCode:
     """What is known of a code.
 
-    :param billed: whether such a call is paid for; None where nobody can tell.
+    :param billed: whether such a call is paid for; None where it is unknown.
     :param reason: what has happened.
-    :param advice: what to do about it, for whoever has to mend it; '' where nothing needs to be done, or
-        where it is the image that is wrong.
+    :param advice: how to fix it; '' where nothing needs to be done, or where it is the image that is wrong.
     :raises ValueError: for a fault of the account without advice: its run stops, and has to say what to do.
     """
 
@@ -68,11 +68,11 @@ _REQUEST: Final = (
 )
 
 _OF_THE_API_PAGE: Final = (
-    ErrorCode("FailedOperation.DownLoadError", _PERHAPS, _FREE, "the image's URL could not be downloaded"),
+    ErrorCode("FailedOperation.DownLoadError", _RETRY, _FREE, "the image's URL could not be downloaded"),
     ErrorCode("FailedOperation.ImageDecodeFailed", _IMAGE, _FREE, "the image cannot be decoded"),
     ErrorCode("FailedOperation.ImageNoSpecifiedCard", _IMAGE, _UNKNOWN, "the image shows no such document"),
-    ErrorCode("FailedOperation.OcrFailed", _PERHAPS, _FREE, "recognition failed, perhaps in passing"),
-    ErrorCode("FailedOperation.UnKnowError", _PERHAPS, _FREE, "the service does not know why"),
+    ErrorCode("FailedOperation.OcrFailed", _RETRY, _FREE, "recognition failed, perhaps for the moment"),
+    ErrorCode("FailedOperation.UnKnowError", _RETRY, _FREE, "the service does not know why"),
     ErrorCode("FailedOperation.UnOpenError", _ACCOUNT, _FREE, "OCR has not been activated", _ACTIVATE),
     ErrorCode("InvalidParameterValue.InvalidParameterValueLimit", _IMAGE, _FREE, "a value is not allowed"),
     ErrorCode("LimitExceeded.TooLargeFileError", _IMAGE, _FREE, "the image is too large"),
@@ -162,10 +162,10 @@ _OF_OCR: Final = (
     ErrorCode("FailedOperation.ImageNoText", _IMAGE, _FREE, "the image shows no text"),
     ErrorCode("FailedOperation.ImageSizeTooLarge", _IMAGE, _FREE, "the image is too large"),
     ErrorCode("FailedOperation.MultiCardError", _IMAGE, _FREE, "the image shows several documents"),
-    ErrorCode("FailedOperation.ResponseParseFailed", _PERHAPS, _UNKNOWN, "the result could not be read"),
+    ErrorCode("FailedOperation.ResponseParseFailed", _RETRY, _UNKNOWN, "the result could not be read"),
     ErrorCode("FailedOperation.WarningServiceFailed", _RETRY, _UNKNOWN, "the warnings' service failed"),
     ErrorCode("InvalidParameter.EngineImageDecodeFailed", _IMAGE, _FREE, "the image cannot be decoded"),
-    ErrorCode("ResourceUnavailable.ImageDownloadError", _PERHAPS, _FREE, "the URL could not be downloaded"),
+    ErrorCode("ResourceUnavailable.ImageDownloadError", _RETRY, _FREE, "the URL could not be downloaded"),
     ErrorCode(
         "ResourceUnavailable.ResourcePackageRunOut", _ACCOUNT, _FREE, "the package is used up", _PACKAGE
     ),
@@ -211,9 +211,9 @@ _OF_OTHER_DOCUMENTS: Final = (
             "FailedOperation.DetectFailed",
             "FailedOperation.FieldException",
             "ResourceNotFound.NotSupportCurrentInvoiceQuery",
-            "ResourceUnavailable.TaxNetworkError",
         )
     ),
+    ErrorCode("ResourceUnavailable.TaxNetworkError", _RETRY, _UNKNOWN, _ANOTHER_DOCUMENT),
 )
 
 #: What the service answers, in the order of the sources.

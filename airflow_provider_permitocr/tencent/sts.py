@@ -167,7 +167,7 @@ def _error(error: Any, *, has_secret_proxy: bool) -> CallError:
 
 
 def _passing(code: str, message: str, request_id: str | None = None) -> CallError:
-    return CallError(code, f"STS: {message}", Decision.RETRY, request_id or "", billed=False)
+    return CallError(code, f"STS: {message}", Decision.RETRY, request_id or "", billed=False, was_sent=False)
 
 
 def _malformed(reason: str) -> CallError:

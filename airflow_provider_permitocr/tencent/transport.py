@@ -104,9 +104,11 @@ class Transport:
         return HttpAnswer(body, wait_seconds)
 
     def _network_error(self, fault: NetworkFault, words: str, body: bytes | bytearray) -> CallError:
+        sent = sent_bytes()
         return call_error(
             network_code(fault),
             f"no whole answer from {self._host}: {words}",
             # A request that has not left whole is one that nobody has worked on.
-            is_sent=sent_bytes() >= len(body),
+            is_whole=sent >= len(body),
+            was_sent=sent > 0,
         )

@@ -2,7 +2,8 @@
 
 The SDK has two of them, ``ClientNetworkError`` and ``ServerNetworkError``; what follows their dot says more.
 Whether such a call is paid for is ``_UNKNOWN`` once all of it was sent. Before that it is free, whatever
-stands here (``decisions.call_error``): nobody can have worked on a request that has not arrived whole.
+this table says (``decisions.call_error``): nobody can have worked on a request that has not arrived whole. If
+nothing of it was sent, the image's run is not counted either.
 """
 
 from __future__ import annotations

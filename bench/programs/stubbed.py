@@ -1,29 +1,50 @@
-"""The pipeline with real tables, and recognition stubbed at the wire."""
+"""The pipeline with real tables and a real ledger, and recognition stubbed at the wire."""
 
 from __future__ import annotations
 
 import logging
+import tempfile
 import threading
+import uuid
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+from unittest import mock
 
 import sqlalchemy as sa
 
+from airflow_provider_permitocr.core import exchanges
+from airflow_provider_permitocr.core.calls import RunIdentity
 from airflow_provider_permitocr.core.image_loader import ImageLoader
+from airflow_provider_permitocr.core.journal import FileJournal
 from airflow_provider_permitocr.core.models import PermitRequest, PermitResponse, RunSummary
-from airflow_provider_permitocr.core.options import Batch, Pace, RunOptions
+from airflow_provider_permitocr.core.options import Pace, RunOptions
 from airflow_provider_permitocr.core.pipeline import Pipeline
 from airflow_provider_permitocr.core.ports import Call, Ports
+from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.ledger.lists import ListIdentity, target_name
+from airflow_provider_permitocr.sql.ledger.options import Ledger, beside
+from airflow_provider_permitocr.sql.ledger.runs import Window
+from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ImageTable, ResultTable
 
-_SOURCE = ImageTable("images", conn_id="warehouse", key="image_id", image="image")
-_TARGET = ResultTable("permits", conn_id="warehouse")
-#: Many times as fast as the pipeline can go, so that no turn is waited for. Not more: the pacing remembers
-#: the turns of the last second.
-_PER_SECOND = 100_000
-#: A batch of 50 rows is made for tens of images a second, not for thousands.
-_BATCH = Batch(rows=500)
-ANSWER = {
+SOURCE: Final = ImageTable("images", conn_id="warehouse", key="image_id", image="image")
+TARGET: Final = ResultTable("permits", conn_id="warehouse")
+BESIDE: Final = beside(TARGET)
+IDENTITY: Final = ListIdentity(
+    name=target_name(TARGET),
+    is_default_name=True,
+    source_conn_id=SOURCE.conn_id,
+    source_table=SOURCE.table,
+    key_column=SOURCE.key,
+    targets=(target_name(TARGET),),
+)
+#: Several times as fast as the pipeline can go, so that no turn is waited for. Not more: the pacing remembers
+#: as many turns, and a short list should fill that memory as a long one does.
+_PER_SECOND: Final = 10_000
+ANSWER: Final = {
     "Name": "李优图",
     "EnglishName": "LI,YOU-TU",
     "Sex": "男",
@@ -49,31 +70,61 @@ class StubbedClient:
         return lambda: PermitResponse(dict(ANSWER), "stub")
 
 
-def engine(dsn: str) -> sa.Engine:
+def engine(dsn: str, driver: str = "psycopg") -> sa.Engine:
     """Make the engine that a PostgreSQL connection of Airflow gives."""
-    return sa.create_engine(dsn.replace("postgresql://", "postgresql+psycopg://", 1))
+    url = dsn.replace("postgresql://", f"postgresql+{driver}://", 1)
+    return sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
 
 
-def run_stubbed(database: sa.Engine, *, source: sa.Engine | None = None) -> RunSummary:
+def open_ledger(database: sa.Engine, described: Ledger = BESIDE) -> SqlLedger:
+    """Return the ledger of a run of its own."""
+    run = LedgerRun(
+        identity=IDENTITY,
+        account="bench",
+        run=RunIdentity("bench", "recognize", f"run {uuid.uuid4().hex}"),
+        window=Window(),
+        spending=Spending(),
+        target=target_name(TARGET),
+    )
+    return SqlLedger(database, described, run)
+
+
+def run_stubbed(dsn: str, *, source: sa.Engine | None = None) -> RunSummary:
     """Run the pipeline as the operator does.
 
-    :param source: where the list is, if it is reached by another connection than the result.
+    :param dsn: of the database of ledger and result.
+    :param source: where the list is, if it is not there, too.
     """
-    listed = (
-        SqlImageSource(database, _SOURCE, settled_in=_TARGET)
-        if source is None
-        else SqlImageSource(source, _SOURCE)
-    )
-    pipeline = Pipeline(
-        Ports(
+    with (
+        closing(_Engines(dsn)) as engines,
+        tempfile.TemporaryDirectory() as journal,
+        # At 20 calls a second it gathers a few; here, what comes in the meantime is many.
+        mock.patch.object(exchanges, "_GATHER_SECONDS", 0.0),
+    ):
+        ledger = open_ledger(engines.ledger)
+        listed = (
+            SqlImageSource(engines.tables, SOURCE, settled_in=ledger.where)
+            if source is None
+            else SqlImageSource(source, SOURCE)
+        )
+        ports = Ports(
             listed,
             ImageLoader(max_base64_bytes=7_000_000),
             StubbedClient(),
-            SqlResultTarget(database, _TARGET),
-        ),
-        RunOptions(Pace(_PER_SECOND), batch=_BATCH),
-        run_id="bench",
-        log=logging.getLogger("bench"),
-        stop=threading.Event(),
-    )
-    return pipeline.run()
+            ledger,
+            FileJournal(Path(journal), session_id=uuid.uuid4().hex),
+            SqlResultTarget(engines.tables, TARGET),
+        )
+        options = RunOptions(Pace(_PER_SECOND))
+        return Pipeline(ports, options, log=logging.getLogger("bench"), stop=threading.Event()).run()
+
+
+class _Engines:
+    """As the operator has them: one for the ledger alone."""
+
+    def __init__(self, dsn: str) -> None:
+        self.tables, self.ledger = engine(dsn), engine(dsn)
+
+    def close(self) -> None:
+        self.tables.dispose()
+        self.ledger.dispose()

@@ -1,4 +1,4 @@
-"""Prepared records into the result table in batches, against a bare executemany of the same rows."""
+"""Rows from the ledger into the result table in batches, against a bare executemany of the same upsert."""
 
 from __future__ import annotations
 
@@ -6,80 +6,90 @@ import importlib
 import json
 import sys
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
-import sqlalchemy as sa
+import pandas as pd
 
+from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.columns import COLUMNS
-from airflow_provider_permitocr.core.flatten import flatten
+from airflow_provider_permitocr.core.delivery import Deliverer
 from airflow_provider_permitocr.core.frame import to_frame
-from airflow_provider_permitocr.core.models import ImageRow, Outcome, Record, Status
+from airflow_provider_permitocr.core.models import Record
+from airflow_provider_permitocr.core.options import Batch
 from airflow_provider_permitocr.core.record import to_record
+from airflow_provider_permitocr.sql.ledger.sql_ledger import SqlLedger
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
-from airflow_provider_permitocr.sql.tables import ResultTable
-from bench.programs.stubbed import ANSWER
+from bench.programs.filled import fill_ledger
+from bench.programs.stubbed import TARGET, engine
+
+_PATIENCE_SECONDS: Final = 60.0
+_NAMES: Final = [column.name for column in COLUMNS]
+_COLUMNS: Final = ", ".join(f'"{name}"' for name in _NAMES)
+_REPLACED: Final = ", ".join(f'"{name}" = excluded."{name}"' for name in _NAMES[2:])
+_UPSERT: Final = (
+    f"INSERT INTO permits ({_COLUMNS}) VALUES ({', '.join(['%s'] * len(_NAMES))})"  # noqa: S608 - our names
+    f" ON CONFLICT (image_key, card_side) DO UPDATE SET {_REPLACED}"
+    " WHERE permits.version IS NULL OR permits.version <= excluded.version"
+)
 
 
-def main(dsn: str, driver: str, rows: str, repeats: str, *batches: str) -> None:
-    """Measure both ways in turn with each size of batch, and print the seconds of each.
+def main(dsn: str, driver: str, rows: str, repeats: str, size: str) -> None:
+    """Measure all ways in turn, and print the seconds of each.
 
     :param dsn: of an empty database.
     :param driver: ``psycopg`` or ``psycopg2``.
+    :param size: rows in a batch.
     """
-    records = _records(int(rows))
-    engine = sa.create_engine(
-        dsn.replace("postgresql://", f"postgresql+{driver}://", 1), hide_parameters=True, pool_pre_ping=True
-    )
-    target = SqlResultTarget(engine, ResultTable("permits", conn_id="warehouse"))
+    database, number = engine(dsn, driver), int(rows)
+    ledger = fill_ledger(database, number)
+    target = SqlResultTarget(database, TARGET)
     target.prepare()
+    batches = _batches(ledger, number, int(size))
+    frames = [to_frame(batch) for batch in batches]
+    tuples = [[tuple(record[name] for name in _NAMES) for record in batch] for batch in batches]
     seconds = []
     with importlib.import_module(driver).connect(dsn) as bare:
+        ways: dict[str, Callable[[], None]] = {
+            "bare": lambda: _write_bare(bare, tuples),
+            "write": lambda: _write(target, frames),
+            "deliver": lambda: _deliver(ledger, target, int(size)),
+        }
         for _ in range(int(repeats)):
-            for size in map(int, batches):
+            took = {}
+            for name, write in ways.items():
                 _empty(bare)
                 began = time.perf_counter()
-                _insert_bare(bare, records, size)
-                between = time.perf_counter()
-                _empty(bare)
-                again = time.perf_counter()
-                for at in range(0, len(records), size):
-                    target.write(to_frame(records[at : at + size]))
-                ours = time.perf_counter() - again
-                seconds.append({"batch": size, "bare": between - began, "write": ours})
-                _require(bare, len(records))
+                write()
+                took[name] = time.perf_counter() - began
+                _require(bare, number)
+            seconds.append(took)
     sys.stdout.write(json.dumps(seconds))
 
 
-def _records(rows: int) -> list[Record]:
-    now = datetime.now(UTC)
-    return [
-        to_record(
-            Outcome(
-                ImageRow(f"image-{number:07}", None, updated_at=now),
-                Status.RECOGNIZED,
-                flatten(ANSWER),
-                request_id=f"6f0a4b1e-2ad1-4c3b-9c50-{number:012}",
-            ),
-            max_tries=3,
-            run_id="scheduled__2026-11-22T00:00:00+00:00",
-            processed_at=now,
-        )
-        for number in range(rows)
-    ]
+def _batches(ledger: SqlLedger, rows: int, size: int) -> list[list[Record]]:
+    keys = [(f"permit-{number:09}", CardSide.FRONT) for number in range(1, rows + 1)]
+    batches = (keys[at : at + size] for at in range(0, rows, size))
+    return [[to_record(each) for each in ledger.delivered(batch).values()] for batch in batches]
 
 
-def _insert_bare(connection: Any, records: Sequence[Record], size: int) -> None:
+def _write_bare(connection: Any, batches: Sequence[Sequence[tuple[Any, ...]]]) -> None:
     """Do as little as a driver lets one: one statement text, tuples, a commit for each batch."""
-    names = [column.name for column in COLUMNS]
-    columns, values = ", ".join(f'"{name}"' for name in names), ", ".join(["%s"] * len(names))
-    insert = f"INSERT INTO permits ({columns}) VALUES ({values})"  # noqa: S608 - our own names
     with connection.cursor() as cursor:
-        for at in range(0, len(records), size):
-            rows = [tuple(record[name] for name in names) for record in records[at : at + size]]
-            cursor.executemany(insert, rows)
+        for rows in batches:
+            cursor.executemany(_UPSERT, rows)
             connection.commit()
+
+
+def _write(target: SqlResultTarget, frames: Sequence[pd.DataFrame]) -> None:
+    for frame in frames:
+        target.write(frame)
+
+
+def _deliver(ledger: SqlLedger, target: SqlResultTarget, size: int) -> None:
+    deliverer = Deliverer(ledger, target, Batch(size))
+    deliverer.prepare(COLUMNS)
+    deliverer.finish(_PATIENCE_SECONDS)
 
 
 def _empty(connection: Any) -> None:

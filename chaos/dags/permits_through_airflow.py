@@ -10,7 +10,6 @@ from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     Batch,
-    CallsTable,
     ImageTable,
     MainlandPermitOcrOperator,
     ResultTable,
@@ -28,10 +27,9 @@ def recognize(dag_id: str, **arguments: Any) -> MainlandPermitOcrOperator:
     defaults: dict[str, Any] = {
         "source": source,
         "target": ResultTable("permits", conn_id=warehouse),
-        "calls_table": CallsTable("calls", conn_id=warehouse),
         "tencentcloud_conn_id": f"{dag_id}_account",
-        # Rows show how far a try is, and when to disturb it.
-        "batch": Batch(rows=10),
+        # Patience is part of how long a call of a killed task holds its image.
+        "batch": Batch(rows=10, patience_seconds=10),
         "pool": "tencent_permit_ocr",
         "pool_slots": 20,
         "max_per_second": 10,

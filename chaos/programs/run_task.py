@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from dataclasses import asdict
 from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Final
 
 from airflow.sdk.exceptions import AirflowException
 
+from airflow_provider_permitocr.cli.adopt import adopt_list
+from airflow_provider_permitocr.core.errors import PermitOcrError
 from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
 from chaos.task import Task, TaskEnd
 
@@ -29,7 +32,7 @@ _NEEDED: Final = (
     f"{_PACKAGE}.hooks.object_storage",
     f"{_PACKAGE}.images.convert",
     f"{_PACKAGE}.operators.assembly",
-    f"{_PACKAGE}.sql.ledger_table",
+    f"{_PACKAGE}.sql.ledger.sql_ledger",
     f"{_PACKAGE}.sql.result_target",
     f"{_PACKAGE}.tencent.client",
     f"{_PACKAGE}.tencent.sdk",
@@ -49,10 +52,15 @@ def run_task(task: Task, parent: Connection) -> None:
         dag_id=task.dag_id, task_id=_TASK_ID, map_index=task.map_index, try_number=task.try_number
     )
     parent.send(None)
+    if task.waits:
+        parent.recv()
     try:
         operator = MainlandPermitOcrOperator(task_id=_TASK_ID, **task.arguments)
-        summary = operator.execute({"run_id": task.run_id, "ti": instance})  # type: ignore[typeddict-item]
-    except AirflowException as error:
+        if task.adopts:
+            summary = asdict(adopt_list(operator))
+        else:
+            summary = operator.execute({"run_id": task.run_id, "ti": instance})  # type: ignore[typeddict-item]
+    except (AirflowException, PermitOcrError) as error:
         logging.getLogger().exception("The task failed")
         parent.send(TaskEnd(error=type(error).__name__, message=str(error)))
     else:

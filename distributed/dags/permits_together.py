@@ -7,6 +7,7 @@ from datetime import timedelta
 from airflow.sdk import DAG
 
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+    Batch,
     ImageTable,
     MainlandPermitOcrOperator,
     ResultTable,
@@ -16,6 +17,8 @@ from airflow_provider_permitocr.operators.mainland_permit_ocr import (
 POOL = "tencent_permit_ocr"
 #: A killed worker is no fault of the task: the rest of its images is done by the next try.
 TRIED_AGAIN = {"retries": 3, "retry_delay": timedelta(seconds=1)}
+#: With the connection's call_timeout, it decides how long the calls of a killed worker hold their images.
+BATCH = Batch(patience_seconds=10)
 
 
 def image_list(dag_id: str) -> ImageTable:
@@ -32,6 +35,7 @@ with DAG("in_one_task", schedule=None, default_args=TRIED_AGAIN) as in_one_task:
         target=ResultTable("in_one_task_permits", conn_id="warehouse"),
         pool=POOL,
         pool_slots=8,
+        batch=BATCH,
     )
 
 with DAG("in_shards", schedule=None, default_args=TRIED_AGAIN) as in_shards:
@@ -41,4 +45,5 @@ with DAG("in_shards", schedule=None, default_args=TRIED_AGAIN) as in_shards:
         target=ResultTable("in_shards_permits", conn_id="warehouse"),
         pool=POOL,
         pool_slots=3,
+        batch=BATCH,
     ).expand(shard=shards(4))

@@ -12,7 +12,7 @@ from chaos.verdict import (
     every_image_once,
     failed_for_good,
     ledger_equals_journal,
-    lost_with,
+    of_situation,
     paid_twice,
     repeated_for_kills_alone,
     succeeded,
@@ -27,7 +27,7 @@ def call(number: int, arrived: float = 1.0, *, answered: bool = True, name: str 
     return Call(
         arrived,
         arrived + 0.1,
-        f"request {number}",
+        f"request {number} at {arrived}",
         f"digest {number}",
         throttled=False,
         answered=answered,
@@ -38,7 +38,7 @@ def call(number: int, arrived: float = 1.0, *, answered: bool = True, name: str 
 
 def entry(number: int, billed: int | None = 1, name: str = "") -> Entry:
     code = {1: "OK", 0: "InternalError", None: None}[billed]
-    return Entry(name or f"call {number}", f"key {number}", code, billed)
+    return Entry(name or f"call {number}", f"key {number}", code, billed, has_answer=billed == 1)
 
 
 @pytest.fixture
@@ -84,29 +84,43 @@ def test_a_second_answer_for_an_image_is_paid_twice(evidence: Evidence) -> None:
     assert paid_twice(replace(evidence, calls=[*evidence.calls, *again])) == 1
 
 
-def test_what_a_try_sent_and_nobody_committed_is_lost_with_it(evidence: Evidence) -> None:
-    calls = [call(0, 9.0), call(1, 11.0), call(2, 12.0), call(3, 15.5)]
-    assert lost_with(Lost(10.0, 15.0, frozenset({"key 1"})), calls, KEYS) == {"key 2"}
+KILL = Lost(began_at=0.0, killed_at=5.0, over_at=5.5)
 
 
-def test_an_image_that_was_open_at_a_kill_may_be_paid_for_again(evidence: Evidence) -> None:
-    calls = [*evidence.calls, call(3, 6.0)]
-    kill = Lost(0.0, 5.0, frozenset({"key 0", "key 1", "key 2"}))
-    assert broken(repeated_for_kills_alone(replace(evidence, calls=calls), [kill])) == {}
+@pytest.mark.parametrize(
+    "arrived", [4.0, 4.95, 5.2], ids=["answered 0.9 s before", "under way", "sent, and arrived afterwards"]
+)
+def test_an_answer_that_was_under_way_or_just_there_at_a_kill_may_be_paid_for_again(
+    evidence: Evidence, arrived: float
+) -> None:
+    calls = [*evidence.calls[:3], call(3, arrived), call(3, 8.0)]
+    assert broken(repeated_for_kills_alone(replace(evidence, calls=calls), [KILL])) == {}
 
 
-def test_an_image_that_was_committed_before_the_kill_must_not_be_paid_for_again(evidence: Evidence) -> None:
-    calls = [*evidence.calls, call(0, 6.0)]
-    kill = Lost(0.0, 5.0, frozenset({"key 0", "key 1", "key 2"}))
-    figures = repeated_for_kills_alone(replace(evidence, calls=calls), [kill])
-    assert broken(figures) == {"again without a kill": "1"}
+@pytest.mark.parametrize("arrived", [3.85, 5.6], ids=["answered 1.05 s before", "by the next try"])
+def test_an_answer_that_was_safe_at_a_kill_must_not_be_paid_for_again(
+    evidence: Evidence, arrived: float
+) -> None:
+    calls = [*evidence.calls[:3], call(3, arrived), call(3, 8.0)]
+    figures = repeated_for_kills_alone(replace(evidence, calls=calls), [KILL])
+    assert broken(figures) == {"answers paid for again": "1", "… 1 s old or more": "1"}
 
 
 def test_one_kill_is_no_excuse_for_two_further_answers(evidence: Evidence) -> None:
-    calls = [*evidence.calls, call(3, 6.0), call(3, 7.0)]
-    kill = Lost(0.0, 5.0, frozenset({"key 0", "key 1", "key 2"}))
-    figures = repeated_for_kills_alone(replace(evidence, calls=calls), [kill])
-    assert broken(figures) == {"answers paid for again": "2", "again without a kill": "1"}
+    calls = [*evidence.calls[:3], call(3, 4.95), call(3, 7.0), call(3, 8.0)]
+    figures = repeated_for_kills_alone(replace(evidence, calls=calls), [KILL])
+    assert broken(figures) == {"answers paid for again": "2", "… 1 s old or more": "1"}
+
+
+def test_an_answer_that_is_paid_for_and_not_kept_fails(evidence: Evidence) -> None:
+    entries = [replace(evidence.entries[0], has_answer=False), *evidence.entries[1:]]
+    figures = ledger_equals_journal(replace(evidence, entries=entries))
+    assert broken(figures) == {"paid, answer not kept": "1"}
+
+
+def test_figures_of_a_situation_are_named_for_it(evidence: Evidence) -> None:
+    (figure,) = of_situation("PostgreSQL", [at_most("calls", 1, 1)])
+    assert (figure.name, figure.kept) == ("PostgreSQL: calls", True)
 
 
 def test_a_call_that_the_ledger_does_not_know_fails(evidence: Evidence) -> None:

@@ -18,7 +18,7 @@ SetConnection = Callable[..., None]
 HEAD = """
 from airflow.sdk import DAG, task, task_group
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
-    ImageQuery, ImageTable, MainlandPermitOcrOperator, ResultTable, shards,
+    ImageQuery, ImageTable, Ledger, MainlandPermitOcrOperator, ResultFile, ResultTable, shards,
 )
 
 class Nightly(MainlandPermitOcrOperator):
@@ -76,6 +76,30 @@ def write_dag(dag_folder: Path) -> Callable[..., None]:
         (dag_folder / f"{dag_id}.py").write_text(text, encoding="utf-8")
 
     return write
+
+
+@pytest.fixture
+def command(
+    airflow_metadata: None,
+    dag_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Callable[..., tuple[int, str]]:
+    """Call ``airflow permitocr`` with these words; return its status and what it said."""
+    from airflow.cli.cli_parser import get_parser
+
+    def run(words: list[str]) -> None:
+        arguments = get_parser().parse_args(words)
+        arguments.func(arguments)
+
+    def call(*words: str) -> tuple[int, str]:
+        monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "set back after the test")
+        with pytest.raises(SystemExit) as ended:
+            run(["permitocr", *words])
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, "".join(capfd.readouterr())
+
+    return call
 
 
 @pytest.fixture

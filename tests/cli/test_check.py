@@ -73,7 +73,9 @@ def test_a_task_that_will_run_ends_with_status_0(
     assert "tencent_permit_ocr has 20 slots" in said
     assert "credentials are valid" in said
     assert "permit_images on lake: 2 images" in said
-    assert "the first run creates it" in said
+    assert "permits on lake is not there yet; the first run creates it" in said
+    assert "permit_ocr on lake is not there yet; the first run creates it" in said
+    assert "'lake:permits' is new in permit_ocr on lake" in said
     assert "1 task in 1 DAG looked at: nothing wrong." in said
     assert sa.inspect(lake).get_table_names() == ["permit_images"]
     assert emulator.stats()["calls"] == 0

@@ -7,6 +7,7 @@ import pytest
 
 from airflow_provider_permitocr.cli.dags import read_dags
 from airflow_provider_permitocr.cli.findings import OcrTask, Verdict
+from airflow_provider_permitocr.sql.ledger.options import Ledger
 from airflow_provider_permitocr.sql.tables import ImageQuery, ResultTable
 
 WriteDag = Callable[..., None]
@@ -37,6 +38,25 @@ def test_a_plain_task_has_one_variant(read: Callable[..., OcrTask]) -> None:
     assert (task.pool, task.pool_slots, variant.max_per_second) == ("p", 3, 2)
     assert variant.source is not None
     assert (variant.tencentcloud_conn_id, variant.shard) == ("tencentcloud_default", None)
+
+
+def test_the_ledger_and_what_it_knows_the_list_by_are_read(read: Callable[..., OcrTask]) -> None:
+    task = read(
+        "MainlandPermitOcrOperator(task_id='a', **TABLES, list='permits',"
+        " ledger=Ledger('ocr', conn_id='ops'))"
+    )
+    (variant,) = task.variants
+    assert variant.ledger == Ledger("ocr", conn_id="ops")
+    assert variant.identity is not None
+    assert (variant.identity.name, variant.identity.targets) == ("permits", ("lake:permits",))
+
+
+def test_a_list_whose_name_an_upstream_task_gives_is_not_known(read: Callable[..., OcrTask]) -> None:
+    task = read(
+        "names = task(lambda: ['x'], task_id='n')()",
+        "MainlandPermitOcrOperator.partial(task_id='a', **TABLES).expand(list=names)",
+    )
+    assert [each.identity for each in task.variants] == [None]
 
 
 def test_limits_of_the_dag_and_of_the_task_are_read(write_dag: WriteDag, airflow_metadata: None) -> None:

@@ -7,13 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.cli.findings import Finding, ImageList, Verdict
-from airflow_provider_permitocr.cli.table_checks import (
-    check_calls_table,
-    check_image_list,
-    check_result_table,
-)
-from airflow_provider_permitocr.sql.calls_table import CallsTable
-from airflow_provider_permitocr.sql.ledger_preparation import prepare_tables
+from airflow_provider_permitocr.cli.table_checks import check_image_list, check_result_table
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
 
 SetConnection = Callable[..., None]
@@ -169,30 +163,3 @@ def test_a_hook_that_fails_in_its_own_way_is_told_without_its_words(
 
     assert finding.message == "the hook of connection 'lake' failed with ValueError"
     assert "correct the connection" in finding.remedy
-
-
-def test_a_missing_ledger_is_told_and_not_created(lake: sa.Engine) -> None:
-    findings = check_calls_table(CallsTable("calls", "lake"))
-    assert said(findings) == [(Verdict.OK, "calls on lake is not there yet; the first run creates it")]
-    assert tables_of(lake) == ["permit_images"]
-
-
-def test_a_ledger_that_is_there_can_be_written(lake: sa.Engine) -> None:
-    prepare_tables(lake, CallsTable("calls", "lake"))
-    findings = check_calls_table(CallsTable("calls", "lake"))
-    assert said(findings) == [(Verdict.OK, "calls on lake can be written")]
-
-
-@pytest.mark.parametrize("taken", ["calls", "calls_budget"])
-def test_a_table_of_another_shape_is_no_ledger(lake: sa.Engine, taken: str) -> None:
-    with lake.begin() as connection:
-        connection.execute(sa.text(f"CREATE TABLE {taken} (day date)"))
-    (finding,) = check_calls_table(CallsTable("calls", "lake"))
-    assert finding.verdict is Verdict.WRONG
-    assert f"the table '{taken}' exists already and is no call ledger" in finding.message
-
-
-def test_a_templated_ledger_is_left_unchecked(lake: sa.Engine) -> None:
-    assert said(check_calls_table(CallsTable("calls_{{ ds }}", "lake"))) == [
-        (Verdict.UNCHECKED, "table: templated, so known only in a run")
-    ]

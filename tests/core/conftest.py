@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
+from airflow_provider_permitocr.core import exchanges
 from airflow_provider_permitocr.core.columns import COLUMNS, Column
 from airflow_provider_permitocr.core.frame import to_rows
 from airflow_provider_permitocr.core.image_loader import ImageLoader
@@ -22,15 +23,13 @@ from airflow_provider_permitocr.core.models import (
     ListedImage,
     PermitRequest,
     PermitResponse,
-    Previous,
     Record,
-    RowKey,
     RunSummary,
-    Status,
 )
 from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
 from airflow_provider_permitocr.core.pipeline import Pipeline
-from airflow_provider_permitocr.core.ports import Call, LedgerTable, Ports, SameImages
+from airflow_provider_permitocr.core.ports import Call, Ports
+from tests.core.fake_ledger import FakeJournal, FakeLedger
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +37,14 @@ if TYPE_CHECKING:
 # The machine may be busy with something else, so the time that an example takes tells nothing.
 settings.register_profile("core", deadline=None)
 settings.load_profile("core")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_exchanges() -> Iterator[None]:
+    """Exchanges with the ledger wait for others for a moment alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exchanges, "_GATHER_SECONDS", 0.005)
+        yield
 
 
 @dataclass
@@ -135,6 +142,9 @@ class FakeSource:
     def carried(self) -> Sequence[Column]:
         return ()
 
+    def key_type(self) -> str | None:
+        return "text" if self._rows else None
+
     def settled(self) -> int:
         return 0
 
@@ -144,6 +154,10 @@ class FakeSource:
             self.read += len(page)
             self._before_page()
             yield [ListedImage(row.image_key, row.card_side, row.updated_at, source_key=row) for row in page]
+
+    def whole(self) -> FakeSource:
+        """The same list, as it is read once more for a file."""
+        return FakeSource(self._rows, self._page_rows)
 
     def images(self, listed: Sequence[ListedImage]) -> Iterator[ImageRow]:
         for each in listed:
@@ -157,32 +171,28 @@ class FakeTarget:
     :param before_write: called before each write; what it raises is the write's failure.
     """
 
+    is_filled_at_end = False
+
     def __init__(self, before_write: Callable[[], object] = lambda: None) -> None:
         self.before_write = before_write
         self.columns: Sequence[Column] = COLUMNS
-        self.finished = 0
         self.batches: list[list[dict[str, Any]]] = []
         self.rows: dict[tuple[str, str], dict[str, Any]] = {}
 
-    def prepare(self, columns: Sequence[Column] = COLUMNS) -> None:
+    def prepare(self, columns: Sequence[Column] = COLUMNS) -> bool:
         self.columns = columns
+        return not self.rows
+
+    def highest_version(self) -> int | None:
+        return max((row["version"] for row in self.rows.values()), default=None)
+
+    def is_empty(self) -> bool:
+        return not self.rows
 
     def look(self, columns: Sequence[Column]) -> None:
         pass
 
-    def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
-        known = {key: self.rows[key] for key in row_keys if key in self.rows}
-        return {
-            key: Previous(
-                Status(row["status"]),
-                row["tries"],
-                row["image_updated_at"] or row["processed_at"],
-                row["processed_at"],
-            )
-            for key, row in known.items()
-        }
-
-    def write(self, frame: pd.DataFrame) -> Mapping[int, str]:
+    def write(self, frame: pd.DataFrame, *, with_answers: bool = True) -> Mapping[int, str]:
         self.before_write()
         rows = to_rows(frame, self.columns)
         keys = [(row["image_key"], row["card_side"]) for row in rows]
@@ -191,49 +201,36 @@ class FakeTarget:
         self.rows |= dict(zip(keys, rows, strict=True))
         return {}
 
-    def finish(self) -> None:
-        self.finished += 1
 
+class FakeFile:
+    """A result file in memory; None as long as it is not written."""
 
-class FakeSpill:
-    """A folder in memory.
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] | None = None
 
-    :param before_save: called before each file is kept; what it raises is the folder's failure.
-    """
+    def prepare(self) -> None:
+        pass
 
-    def __init__(self, before_save: Callable[[], object] = lambda: None) -> None:
-        self.before_save = before_save
-        self.files: dict[str, list[Record]] = {}
-
-    @property
-    def rows(self) -> list[Record]:
-        return [record for records in self.files.values() for record in records]
-
-    def save(self, columns: Sequence[Column], records: Sequence[Record]) -> str:
-        self.before_save()
-        name = f"/spill/{len(self.files)}"
-        self.files[name] = list(records)
-        return name
-
-    def pending(self, columns: Sequence[Column]) -> Iterator[tuple[str, Sequence[Record]]]:
-        yield from list(self.files.items())
-
-    def discard(self, name: str) -> None:
-        self.files.pop(name, None)
+    def write(self, columns: Sequence[Column], rows: Iterable[Sequence[Record]]) -> None:
+        self.rows = [row for some in rows for row in some]
 
 
 @dataclass
 class Bench:
-    """A pipeline on fakes; each ``run`` is a run of its own over the same result table."""
+    """A pipeline on fakes; each ``run`` is a process of its own over the same ledger and result table.
+
+    All are tries of one DAG run, until ``new_dag_run``.
+    """
 
     target: FakeTarget = field(default_factory=FakeTarget)
+    file: FakeFile | None = None
     lines: Lines = field(default_factory=Lines)
     stop: threading.Event = field(default_factory=threading.Event)
-    ledger: LedgerTable | None = None
+    ledger: FakeLedger = field(default_factory=FakeLedger)
+    journal: FakeJournal = field(default_factory=FakeJournal)
     image_loader: ImageLoader = field(default_factory=lambda: ImageLoader(max_base64_bytes=1000))
-    same_images: SameImages | None = None
-    spill: FakeSpill | None = None
-    now: datetime = datetime(2026, 1, 31, tzinfo=UTC)
+    dag_runs: int = 1
+    processes: int = 0
 
     @staticmethod
     def url(key: object) -> str:
@@ -242,6 +239,11 @@ class Bench:
     @classmethod
     def images(cls, number: int, updated_at: datetime | None = None) -> list[ImageRow]:
         return [ImageRow(str(key), cls.url(key), updated_at=updated_at) for key in range(number)]
+
+    def new_dag_run(self) -> None:
+        """What comes next is another DAG run."""
+        self.dag_runs += 1
+        self.ledger.run = f"dag/task/run {self.dag_runs}"
 
     def run(
         self,
@@ -254,31 +256,33 @@ class Bench:
         **options: Any,
     ) -> RunSummary:
         self.stop.clear()
+        self.processes += 1
+        self.journal.name = f"/journal/{self.processes}"
+        source = rows if isinstance(rows, FakeSource) else FakeSource(rows)
         defaults: dict[str, Any] = {
             "call_retry": CallRetry(attempts=2, base_seconds=0),
         }
         pipeline = Pipeline(
             Ports(
-                rows if isinstance(rows, FakeSource) else FakeSource(rows),
+                source,
                 self.image_loader,
                 client or FakeClient(),
-                self.target,
                 self.ledger,
-                self.spill,
-                same_images=self.same_images,
+                self.journal,
+                self.target,
+                self.file,
+                source.whole() if self.file else None,
             ),
             RunOptions(pace=Pace(max_per_second, max_at_once), **(defaults | options)),
-            run_id="run 1",
             log=self.lines,
             stop=self.stop,
             clock=clock,
-            now=lambda: self.now,
         )
         return pipeline.run()
 
     @property
     def statuses(self) -> dict[str, str]:
-        """Status by image key."""
+        """Status by image key, as delivered."""
         return {image_key: row["status"] for (image_key, _), row in self.target.rows.items()}
 
 
@@ -320,5 +324,10 @@ def new_target() -> type[FakeTarget]:
 
 
 @pytest.fixture(scope="session")
-def new_spill() -> type[FakeSpill]:
-    return FakeSpill
+def new_file() -> type[FakeFile]:
+    return FakeFile
+
+
+@pytest.fixture(scope="session")
+def new_ledger() -> type[FakeLedger]:
+    return FakeLedger

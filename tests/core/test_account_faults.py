@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import AccountError, CallError, Decision, RunStoppedError
-from airflow_provider_permitocr.core.models import PermitRequest, PermitResponse
-from airflow_provider_permitocr.core.options import CallRetry, Pace
+from airflow_provider_permitocr.core.errors import (
+    AccountError,
+    CallError,
+    Decision,
+    PermitOcrError,
+    RunStoppedError,
+)
+from airflow_provider_permitocr.core.image_loader import ImageLoader
+from airflow_provider_permitocr.core.models import (
+    ImageRow,
+    Outcome,
+    PermitRequest,
+    PermitResponse,
+    Status,
+)
+from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
 from airflow_provider_permitocr.core.ports import Call
 from airflow_provider_permitocr.core.rate_limit import RateLimiter
+from airflow_provider_permitocr.core.recognize import Recognizer
 from airflow_provider_permitocr.core.retry import PacedCaller
 
 if TYPE_CHECKING:
-    from tests.core.conftest import Bench, FakeClient, FakeClock
+    from tests.core.conftest import FakeClock
 
-ROW_KEY = ("k1", CardSide.FRONT)
+ROW = ImageRow("k1", "https://x/1.png")
 REQUEST = PermitRequest(CardSide.FRONT, image_url="https://x/1.png")
 PACE = Pace(10)
 ANSWER = PermitResponse({"Number": "1"}, "r-1")
@@ -67,11 +84,11 @@ def test_keys_that_never_worked_are_asked_once_more_and_stop_all(
     caller: NewCaller, stop: threading.Event, decision: Decision, calls: int
 ) -> None:
     paced = caller(Scripted(decision))
-    with pytest.raises(CallError) as caught:
-        paced.call(ROW_KEY, lambda: REQUEST)
-    assert (caught.value.decision, paced.calls, stop.is_set()) == (decision, calls, True)
+    with pytest.raises(AccountError, match=r"Some\.Code.*No image was marked failed"):
+        paced.call(ROW, lambda: REQUEST)
+    assert (paced.calls, stop.is_set()) == (calls, True)
     with pytest.raises(RunStoppedError):
-        paced.call(ROW_KEY, lambda: REQUEST)
+        paced.call(ROW, lambda: REQUEST)
     assert paced.calls == calls
 
 
@@ -80,10 +97,10 @@ def test_a_fault_after_an_answer_is_confirmed_by_three_more_calls(
     caller: NewCaller, clock: FakeClock, decision: Decision, calls: int
 ) -> None:
     paced = caller(Scripted(None, decision))
-    paced.call(ROW_KEY, lambda: REQUEST)
+    paced.call(ROW, lambda: REQUEST)
     started_at = clock.now
-    with pytest.raises(CallError):
-        paced.call(ROW_KEY, lambda: REQUEST)
+    with pytest.raises(AccountError):
+        paced.call(ROW, lambda: REQUEST)
     assert paced.calls == 1 + calls
     assert 3 <= clock.now - started_at < 5
 
@@ -95,7 +112,7 @@ def test_a_fault_that_goes_again_stops_nothing_and_uses_up_no_attempt(
 ) -> None:
     paced = caller(Scripted(None, *[decision] * faults, None))
     for _ in range(2):
-        assert paced.call(ROW_KEY, lambda: REQUEST) is ANSWER
+        assert paced.call(ROW, lambda: REQUEST) == ANSWER
     assert (paced.calls, stop.is_set()) == (faults + 2, False)
 
 
@@ -103,10 +120,21 @@ def test_another_fault_while_it_is_confirmed_counts_as_an_answer(
     caller: NewCaller, stop: threading.Event
 ) -> None:
     paced = caller(Scripted(None, Decision.ACCOUNT, Decision.IMAGE))
-    paced.call(ROW_KEY, lambda: REQUEST)
+    paced.call(ROW, lambda: REQUEST)
     with pytest.raises(CallError) as caught:
-        paced.call(ROW_KEY, lambda: REQUEST)
+        paced.call(ROW, lambda: REQUEST)
     assert (caught.value.decision, stop.is_set()) == (Decision.IMAGE, False)
+
+
+def test_a_second_fault_of_the_account_after_one_that_went_again_is_not_confirmed_by_the_same_image(
+    caller: NewCaller, stop: threading.Event
+) -> None:
+    client = Scripted(None, Decision.ACCOUNT, Decision.THROTTLE, Decision.ACCOUNT, None)
+    paced = caller(client)
+    paced.call(ROW, lambda: REQUEST)
+    with pytest.raises(CallError) as caught:
+        paced.call(ROW, lambda: REQUEST)
+    assert (caught.value.decision, paced.calls, stop.is_set()) == (Decision.ACCOUNT, 4, False)
 
 
 ARREARS = CallError(
@@ -114,28 +142,69 @@ ARREARS = CallError(
 )
 
 
-def test_while_it_is_confirmed_no_other_image_is_called_for(
-    bench: Bench, new_client: type[FakeClient]
-) -> None:
+class ByImage:
+    """Answers an image by its URL: those in ``refused`` end with an account fault.
+
+    :param mended: each of those does so once alone.
+    """
+
+    def __init__(self, refused: set[str], *, mended: bool = False) -> None:
+        self.refused = refused
+        self._mended = mended
+        self._lock = threading.Lock()
+        self.asked: Counter[str] = Counter()
+
+    def prepare(self, request: PermitRequest) -> Call:
+        return partial(self._answer, request.image_url or "")
+
+    def _answer(self, url: str) -> PermitResponse:
+        with self._lock:
+            self.asked[url] += 1
+            is_refused = url in self.refused
+            if self._mended:
+                self.refused.discard(url)
+        if is_refused:
+            raise ARREARS
+        return ANSWER
+
+
+def recognize_all(client: ByImage, rows: list[ImageRow], max_at_once: int) -> list[Outcome | Exception]:
+    """Recognize rows from several threads, and return how each ended, as far as any was begun."""
+    stop = threading.Event()
+    options = RunOptions(Pace(100_000, max_at_once), call_retry=CallRetry(attempts=2, base_seconds=0))
+    recognizer = Recognizer(ImageLoader(max_base64_bytes=1000), client, options, stop)
+
+    def recognize(row: ImageRow) -> Outcome | Exception:
+        try:
+            return recognizer.recognize(row)
+        except PermitOcrError as error:
+            return error
+
+    with ThreadPoolExecutor(max_at_once) as pool:
+        return list(pool.map(recognize, rows))
+
+
+def test_while_it_is_confirmed_no_other_image_is_called_for() -> None:
     """At the moment of the fault up to four calls are in flight; the row that confirms is one of them."""
-    client = new_client({bench.url(key): ARREARS for key in range(20, 500)})
-    with pytest.raises(AccountError, match=r"InArrears.*Recharge in the Billing Center"):
-        bench.run(bench.images(500), client, max_at_once=4)
-    asked = Counter(client.asked)
-    assert {bench.url(key) for key in bench.statuses} == {url for url in asked if client.is_answered(url)}
-    assert set(bench.statuses.values()) == {"recognized"}
-    assert sum(asked[bench.url(key)] for key in range(20, 500)) <= 4 + 4 + 3
+    rows = [ImageRow(str(key), f"https://x/{key}") for key in range(500)]
+    client = ByImage({str(row.image) for row in rows[20:]})
+    ends = recognize_all(client, rows, max_at_once=4)
+    (confirmed,) = [end for end in ends if isinstance(end, AccountError)]
+    assert re.search(r"InArrears.*Recharge in the Billing Center", str(confirmed))
+    assert {end.status for end in ends if isinstance(end, Outcome)} == {Status.RECOGNIZED}
+    called = [end for row, end in zip(rows, ends, strict=True) if client.asked[str(row.image)]]
+    assert (
+        len([end for end in called if isinstance(end, Outcome)]) >= 20 - 4
+    )  # each thread may be late by one
+    assert {type(end) for end in ends[:20]} <= {Outcome, RunStoppedError}
+    assert {type(end) for end in ends[20:]} == {AccountError, RunStoppedError}
+    assert sum(client.asked[url] for url in client.refused) <= 4 + 4 + 3
 
 
-def test_one_bad_node_ends_no_run(bench: Bench, new_client: type[FakeClient]) -> None:
-    faulty = {bench.url(key) for key in range(0, 100, 25)}
-    answers: dict[str, dict[str, str] | Exception] = dict.fromkeys(faulty, ARREARS)
-
-    def mend(url: str) -> None:
-        if client.asked.count(url) > 1:
-            answers[url] = {"Number": "1"}
-
-    client = new_client(answers, before=mend)
-    bench.run(bench.images(100), client)
-    assert set(bench.statuses.values()) == {"recognized"}
-    assert len(client.asked) == 100 + len(faulty)
+def test_one_bad_node_ends_no_run() -> None:
+    rows = [ImageRow(str(key), f"https://x/{key}") for key in range(100)]
+    client = ByImage({str(row.image) for row in rows[::25]}, mended=True)
+    ends = recognize_all(client, rows, max_at_once=4)
+    assert {end.status for end in ends if isinstance(end, Outcome)} == {Status.RECOGNIZED}
+    assert len([end for end in ends if isinstance(end, Outcome)]) == 100
+    assert client.asked.total() == 100 + 4

@@ -1,104 +1,175 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import cast
 
 import pytest
 
-from airflow_provider_permitocr.core.columns import COLUMNS, Column
-from airflow_provider_permitocr.core.errors import RunStoppedError, TargetError
-from airflow_provider_permitocr.core.export import ExportedTarget
-from airflow_provider_permitocr.core.models import Record, RowKey
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS, COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.core.errors import LedgerUnreachableError, RunStoppedError
+from airflow_provider_permitocr.core.export import write_file
+from airflow_provider_permitocr.core.models import ListedImage, Record, RowKey, Status
+from airflow_provider_permitocr.core.ports import Delivered, ImageSource, Ledger
+from airflow_provider_permitocr.core.standing import Standing
 
-if TYPE_CHECKING:
-    from tests.core.conftest import Bench, FakeSource, FakeTarget
+RECOGNIZED = Standing(Status.RECOGNIZED, answer_id="c1", attempt_status=Status.RECOGNIZED, tries=1)
+
+
+def front(key: object) -> RowKey:
+    return (str(key), CardSide.FRONT)
+
+
+def recognized(row_key: RowKey) -> Delivered:
+    return Delivered(row_key, RECOGNIZED, 1, {"number": f"n-{row_key[0]}"})
 
 
 @dataclass
-class FakeRows:
-    """The result table's rows, as they are asked for."""
+class FakeList:
+    """An image list in memory."""
 
-    target: FakeTarget
+    row_keys: Sequence[RowKey]
+    page_rows: int = 10
+
+    def pages(self) -> Iterator[Sequence[ListedImage]]:
+        for start in range(0, len(self.row_keys), self.page_rows):
+            yield [ListedImage(*each) for each in self.row_keys[start : start + self.page_rows]]
+
+
+@dataclass
+class FakeLedger:
+    """Images as the ledger has them, and how many were asked for at a time.
+
+    :param fails: raised once, at the second look.
+    """
+
+    images: Mapping[RowKey, Delivered]
+    fails: Exception | None = None
     asked: list[int] = field(default_factory=list)
 
-    def read(self, row_keys: Sequence[RowKey], columns: Sequence[Column]) -> Mapping[RowKey, Record]:
+    def delivered(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Delivered]:
         self.asked.append(len(row_keys))
-        return {key: dict(self.target.rows[key]) for key in row_keys if key in self.target.rows}
+        if self.fails and len(self.asked) == 2:
+            raise self.fails
+        return {key: self.images[key] for key in row_keys if key in self.images}
 
 
 @dataclass
-class FakeExport:
-    """An export in memory; None until it is written whole."""
+class FakeFile:
+    """A file in memory; None until it is written whole."""
 
-    written: list[str] | None = None
+    written: list[Record] | None = None
     columns: Sequence[Column] = ()
-    refuses: Exception | None = None
 
-    def prepare(self) -> None:
-        if self.refuses:
-            raise self.refuses
+    def prepare(self) -> None: ...
 
     def write(self, columns: Sequence[Column], rows: Iterable[Sequence[Record]]) -> None:
-        written = [str(row["image_key"]) for each in rows for row in each]
-        self.written, self.columns = written, columns
+        self.written, self.columns = [row for each in rows for row in each], columns
 
 
 @dataclass
-class Exported:
-    """An exported target over a list, with its pieces."""
+class Run:
+    """What a run's end writes a file from."""
 
-    rows: FakeRows
-    export: FakeExport
-    target: ExportedTarget
-    stop: threading.Event
+    listed: FakeList
+    ledger: FakeLedger
+    file: FakeFile = field(default_factory=FakeFile)
+    stop: threading.Event = field(default_factory=threading.Event)
 
+    def write(self, columns: Sequence[Column] = COLUMNS) -> None:
+        whole_list, ledger = cast(ImageSource, self.listed), cast(Ledger, self.ledger)
+        write_file(self.file, whole_list, ledger, columns, stop=self.stop)
 
-def exported(bench: Bench, source: FakeSource) -> Exported:
-    rows, export, stop = FakeRows(bench.target), FakeExport(), threading.Event()
-    return Exported(rows, export, ExportedTarget(bench.target, source, rows, export, stop=stop), stop)
-
-
-def test_all_rows_of_the_list_are_exported_in_its_order_a_bounded_number_at_a_time(
-    bench: Bench, new_source: type[FakeSource]
-) -> None:
-    images = bench.images(1300)
-    bench.run(images)
-    made = exported(bench, new_source(reversed(images), page_rows=1200))
-
-    made.target.prepare(COLUMNS)
-    made.target.finish()
-
-    assert made.export.written == [str(key) for key in reversed(range(1300))]
-    assert made.export.columns == COLUMNS
-    assert max(made.rows.asked) <= 500
-    assert bench.target.finished == 2
+    @property
+    def keys(self) -> list[object]:
+        assert self.file.written is not None
+        return [row["image_key"] for row in self.file.written]
 
 
-def test_what_is_listed_but_not_in_the_table_is_left_out(bench: Bench, new_source: type[FakeSource]) -> None:
-    bench.run(bench.images(3))
-    made = exported(bench, new_source(bench.images(5)))
-    made.target.prepare(COLUMNS)
-    made.target.finish()
-    assert made.export.written == ["0", "1", "2"]
+def run_over(row_keys: Sequence[RowKey], fails: Exception | None = None) -> Run:
+    return Run(FakeList(row_keys), FakeLedger({key: recognized(key) for key in row_keys}, fails))
 
 
-def test_an_export_that_cannot_be_written_is_refused_before_the_table_is_made(
-    bench: Bench, new_source: type[FakeSource]
-) -> None:
-    made = exported(bench, new_source([]))
-    made.export.refuses = TargetError("no such directory")
-    with pytest.raises(TargetError, match="no such directory"):
-        made.target.prepare(COLUMNS[:3])
-    assert bench.target.columns == COLUMNS
+def test_all_rows_of_the_list_are_written_in_its_order_a_bounded_number_at_a_time() -> None:
+    run = run_over([front(key) for key in reversed(range(1300))])
+    run.listed.page_rows = 1200
+
+    run.write()
+
+    assert run.keys == [str(key) for key in reversed(range(1300))]
+    assert run.file.written
+    assert run.file.written[0]["number"] == "n-1299"
+    assert run.file.columns == COLUMNS
+    assert sum(run.ledger.asked) == 1300
+    assert max(run.ledger.asked) <= 500
 
 
-def test_a_run_that_is_asked_to_stop_writes_no_export(bench: Bench, new_source: type[FakeSource]) -> None:
-    bench.run(bench.images(30))
-    made = exported(bench, new_source(bench.images(30), page_rows=10))
-    made.target.prepare(COLUMNS)
-    made.stop.set()
-    with pytest.raises(RunStoppedError, match="before its export was complete"):
-        made.target.finish()
-    assert made.export.written is None
+def test_both_sides_of_one_key_are_two_rows() -> None:
+    run = run_over([("a", CardSide.BACK), ("a", CardSide.FRONT)])
+    run.write()
+    assert run.file.written
+    assert [(row["image_key"], row["card_side"]) for row in run.file.written] == [
+        ("a", "BACK"),
+        ("a", "FRONT"),
+    ]
+
+
+def test_what_stands_nowhere_is_left_out() -> None:
+    known = [front("a"), front("held"), front("b")]
+    run = run_over(known)
+    run.ledger.images = {**run.ledger.images, front("held"): Delivered(front("held"), Standing(), 1)}
+    run.listed.row_keys = [*known, front("listed after the run")]
+
+    run.write()
+
+    assert run.keys == ["a", "b"]
+
+
+def test_an_image_whose_answer_is_gone_has_a_row_without_one() -> None:
+    run = run_over([front("a")])
+    run.ledger.images = {front("a"): Delivered(front("a"), RECOGNIZED, 1, None)}
+
+    run.write()
+
+    assert run.file.written
+    (row,) = run.file.written
+    assert row["status"] == "recognized"
+    assert {row[name] for name in ANSWER_COLUMNS} == {None}
+
+
+def test_copied_columns_are_in_the_file() -> None:
+    standing = Standing(Status.FAILED, attempt_status=Status.FAILED, carried={"branch": "北"})
+    run = run_over([front("a")])
+    run.ledger.images = {front("a"): Delivered(front("a"), standing, 1)}
+
+    run.write((*COLUMNS, Column("branch", ColumnKind.TEXT, "carried")))
+
+    assert run.file.written
+    assert run.file.written[0]["branch"] == "北"
+
+
+def test_an_empty_list_makes_a_file_without_rows() -> None:
+    run = run_over([])
+    run.write()
+    assert run.file.written == []
+
+
+def test_a_run_that_is_asked_to_stop_writes_no_file() -> None:
+    run = run_over([front(key) for key in range(30)])
+    run.stop.set()
+    with pytest.raises(RunStoppedError, match="before its file was complete"):
+        run.write()
+    assert run.file.written is None
+
+
+def test_it_can_be_repeated_when_the_ledger_was_unreachable() -> None:
+    run = run_over([front(key) for key in range(30)], fails=LedgerUnreachableError("gone"))
+    with pytest.raises(LedgerUnreachableError):
+        run.write()
+    assert run.file.written is None
+
+    run.write()
+
+    assert run.keys == [str(key) for key in range(30)]

@@ -14,7 +14,7 @@ from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.core.frame import DTYPES, image_rows, refused_by_frame, to_frame, to_rows
 from airflow_provider_permitocr.core.models import ImageRow, Outcome, Status
-from airflow_provider_permitocr.core.record import to_record
+from airflow_provider_permitocr.core.record import outcome_record
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 #: Beyond a day from either end, so that no time zone leads out of Python's calendar.
@@ -61,7 +61,7 @@ def test_columns_and_dtypes_are_fixed_without_any_row() -> None:
 
 def test_columns_and_dtypes_are_fixed_when_every_image_failed() -> None:
     outcome = Outcome(ImageRow("k", None), Status.FAILED, error_code="Code")
-    record = to_record(outcome, max_tries=3, run_id=None, processed_at=datetime(2026, 1, 31, tzinfo=UTC))
+    record = outcome_record(outcome, processed_at=datetime(2026, 1, 31, tzinfo=UTC))
     frame = to_frame([record] * 3)
     assert dtypes(frame) == EXPECTED_DTYPES
     assert to_rows(frame) == [record] * 3

@@ -22,11 +22,15 @@ NAN, INFINITE = math.nan, math.inf
         *((CallRetry, {"attempts": value}, "attempts") for value in (0, -1)),
         *((CallRetry, {"base_seconds": value}, "base_seconds") for value in (-0.1, NAN)),
         *((CallRetry, {"max_wait_seconds": value}, "max_wait_seconds") for value in (-1, NAN)),
+        *((CallRetry, {"max_seconds": value}, "max_seconds") for value in (-1, NAN)),
         *((CallRetry, {"max_throttled_seconds": value}, "max_throttled_seconds") for value in (-1, NAN)),
         *((Batch, {"rows": value}, "rows") for value in (0, -1)),
         *((Batch, {"seconds": value}, "seconds") for value in (0, -1, NAN)),
         *((Batch, {"patience_seconds": value}, "patience_seconds") for value in (-1, NAN, INFINITE)),
-        *((RunOptions, {"pace": Pace(1), "max_tries": value}, "max_tries") for value in (0, -1)),
+        *(
+            (RunOptions, {"pace": Pace(1), "max_runs_per_image": value}, "max_runs_per_image")
+            for value in (0, -1)
+        ),
     ],
 )
 def test_an_impossible_option_is_refused_by_its_name_and_value(

@@ -18,7 +18,7 @@ from airflow_provider_permitocr.core.models import ImageRow
 from airflow_provider_permitocr.core.options import Batch
 
 if TYPE_CHECKING:
-    from tests.core.conftest import Bench, FakeClient, FakeSource
+    from tests.core.conftest import Bench, FakeClient, FakeFile, FakeSource
 
 CHANGED = datetime(2026, 1, 1, tzinfo=UTC)
 NO_PERMIT = CallError("FailedOperation.ImageNoSpecifiedCard", "no card", Decision.IMAGE)
@@ -50,7 +50,7 @@ def test_every_row_ends_as_exactly_one_record(
         batch=Batch(rows=rows_per_batch),
     )
     assert bench.statuses == {str(key): ending for key, ending in enumerate(endings)}
-    assert sum(map(len, bench.target.batches)) == len(endings)
+    assert bench.ledger.statuses == bench.statuses
     assert summary.statuses == Counter(endings)
     assert (summary.listed, summary.skipped) == (len(endings), 0)
     assert sum(summary.error_codes.values()) == len(endings) - endings.count("recognized")
@@ -62,10 +62,14 @@ def test_both_sides_of_one_key_are_two_rows(bench: Bench) -> None:
     assert set(bench.target.rows) == {("k", "FRONT"), ("k", "BACK")}
 
 
-def test_rows_tell_when_and_by_which_run_they_were_made(bench: Bench) -> None:
+def test_rows_show_when_and_by_which_run_they_were_made(bench: Bench) -> None:
     bench.run([ImageRow("k", bench.url(1), updated_at=CHANGED)])
     (row,) = bench.target.rows.values()
-    assert (row["processed_at"], row["run_id"], row["image_updated_at"]) == (bench.now, "run 1", CHANGED)
+    assert (row["processed_at"], row["run_id"], row["image_updated_at"]) == (
+        bench.ledger.now,
+        "run 1",
+        CHANGED,
+    )
 
 
 def test_what_is_settled_is_not_paid_for_again(bench: Bench, new_client: type[FakeClient]) -> None:
@@ -77,12 +81,13 @@ def test_what_is_settled_is_not_paid_for_again(bench: Bench, new_client: type[Fa
     assert (summary.listed, summary.skipped, summary.statuses, summary.calls) == (10, 10, {}, 0)
 
 
-def test_a_changed_image_is_asked_for_anew_and_counts_its_tries_anew(
+def test_a_changed_image_is_called_for_again_and_counts_its_tries_from_one(
     bench: Bench, new_client: type[FakeClient]
 ) -> None:
     failing = new_client({bench.url(1): PASSING, bench.url(0): NO_PERMIT})
     for _ in range(2):
         bench.run(bench.images(3, CHANGED), failing)
+        bench.new_dag_run()
     later = CHANGED + timedelta(hours=1)
     again = new_client()
     bench.run([*bench.images(2, later), *bench.images(3, CHANGED)[2:]], again)
@@ -97,15 +102,85 @@ def test_what_was_given_up_for_a_while_is_tried_by_later_runs_until_it_failed(
     seen = []
     for _ in range(4):
         client = new_client({bench.url(1): PASSING})
-        bench.run(bench.images(2), client, max_tries=3)
+        bench.run(bench.images(2), client, max_runs_per_image=3)
+        bench.new_dag_run()
         row = bench.target.rows["1", "FRONT"]
         seen.append((row["status"], row["tries"], client.asked.count(bench.url(1))))
     assert seen == [("retry", 1, 2), ("retry", 2, 2), ("failed", 3, 2), ("failed", 3, 0)]
 
 
-def test_answers_are_committed_by_rows(bench: Bench) -> None:
+def test_tries_of_one_dag_run_count_once(bench: Bench, new_client: type[FakeClient]) -> None:
+    for _ in range(4):
+        bench.run(bench.images(1), new_client({bench.url(0): PASSING}), max_runs_per_image=2)
+    row = bench.target.rows["0", "FRONT"]
+    assert (row["status"], row["tries"]) == ("retry", 1)
+
+
+def test_an_answer_outlives_a_night_without_its_changed_file(
+    bench: Bench, new_client: type[FakeClient]
+) -> None:
+    bench.run(bench.images(1, CHANGED))
+    answered = bench.target.rows["0", "FRONT"]
+    bench.new_dag_run()
+    later = CHANGED + timedelta(hours=1)
+    bench.run([ImageRow("0", "/nowhere/0.png", updated_at=later)])
+    row = bench.target.rows["0", "FRONT"]
+    assert (row["status"], row["number"]) == ("recognized", answered["number"])
+    bench.new_dag_run()
+    client = new_client()
+    bench.run(bench.images(1, later), client)
+    assert client.asked == [bench.url(0)]
+    assert bench.target.rows["0", "FRONT"]["image_updated_at"] == later
+
+
+def test_keys_that_the_ledger_cannot_hold_are_rejected_before_any_call(
+    bench: Bench, new_client: type[FakeClient]
+) -> None:
+    secret = "https://x/" + "k" * 600 + "?sign=secret"
+    bench.ledger.unfit = {secret}
+    client = new_client()
+    summary = bench.run([ImageRow(secret, bench.url("bad")), *bench.images(5)], client)
+    assert bench.url("bad") not in client.asked
+    assert summary.statuses == {"rejected": 1, "recognized": 5}
+    assert summary.error_codes == {"LedgerRefusesKey": 1}
+    (said,) = [line for line in bench.lines if "rejected before any call" in line]
+    assert secret[:40] in said
+    assert secret[:41] not in "".join(bench.lines)
+    assert "it is too long" in said
+
+
+def test_a_list_full_of_keys_that_are_too_long_does_not_fill_the_log(bench: Bench) -> None:
+    bench.ledger.unfit = {str(key) for key in range(500)}
+    summary = bench.run(bench.images(500))
+    assert (summary.statuses, summary.calls) == ({"rejected": 500}, 0)
+    assert sum("rejected before any call" in line for line in bench.lines) == 10
+
+
+def test_the_end_of_a_run_is_written_down(bench: Bench) -> None:
+    summary = bench.run(bench.images(3))
+    assert bench.ledger.ended == [(summary, True)]
+
+
+def test_a_file_holds_the_whole_list_in_its_order_and_comes_from_the_ledger(
+    bench: Bench, new_file: type[FakeFile], new_client: type[FakeClient]
+) -> None:
+    bench.run(bench.images(4))
+    bench.file = new_file()
+    client = new_client({bench.url(6): NO_PERMIT})
+    bench.run(list(reversed(bench.images(8))), client)
+    assert len(client.asked) == 4
+    assert bench.file.rows is not None
+    rows = [(row["image_key"], row["status"]) for row in bench.file.rows]
+    assert rows == [(str(key), "failed" if key == 6 else "recognized") for key in range(7, -1, -1)]
+
+
+def test_answers_are_delivered_by_rows(bench: Bench) -> None:
     bench.run(bench.images(100), max_at_once=1, batch=Batch(rows=7, seconds=3600))
-    assert [len(batch) for batch in bench.target.batches] == [7] * 14 + [2]
+    assert sum(map(len, bench.target.batches)) == 100
+    assert len(bench.target.batches) > 1
+    assert [row["version"] for batch in bench.target.batches for row in batch] == sorted(
+        bench.ledger.versions.values()
+    )
 
 
 def test_throttled_calls_are_repeated_and_counted(
@@ -145,19 +220,26 @@ def test_a_run_with_nothing_to_do_does_not_load_pandas() -> None:
         from airflow_provider_permitocr.core.ports import Ports
 
         class Nothing:
-            check = settled = staticmethod(lambda: 0)
-            pages = staticmethod(lambda: iter([]))
-            carried = staticmethod(lambda: ())
-            prepare = staticmethod(lambda columns: None)
-            finish = staticmethod(lambda: None)
+            ledger_id = "ledger"
+            is_filled_at_end = False
+            check = settled = claim_delivery = staticmethod(lambda: 0)
+            carried = pages = pending = staticmethod(lambda: iter(()))
+            key_type = release_delivery = staticmethod(lambda: None)
+            use = staticmethod(lambda ledger_id: None)
+            changes = staticmethod(lambda after, most: ())
             info = staticmethod(lambda line: None)
+
+            def close_run(self, summary, *, whole):
+                pass
+
+            def prepare(self, _):
+                return True
 
         nothing = Nothing()
         options = RunOptions(Pace(1))
         pipeline = Pipeline(
-            Ports(nothing, nothing, nothing, nothing),
+            Ports(nothing, nothing, nothing, nothing, nothing, nothing),
             options,
-            run_id="",
             log=nothing,
             stop=threading.Event(),
         )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import traceback
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -9,9 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core import retry
+from airflow_provider_permitocr.core import account_watch, exchanges
 from airflow_provider_permitocr.core.api import BACK_FIELD, BACK_FIELDS, TEXT_FIELDS
-from airflow_provider_permitocr.core.errors import CallError, Decision, PermitOcrError
+from airflow_provider_permitocr.core.errors import (
+    CallError,
+    Decision,
+    LedgerUnreachableError,
+    PermitOcrError,
+)
 from airflow_provider_permitocr.core.models import ImageRow
 from airflow_provider_permitocr.core.options import Batch
 
@@ -38,7 +44,7 @@ def test_log_lines_and_summary_hold_no_value_of_any_document_or_image(
     new_bench: type[Bench], new_client: type[FakeClient], answer: dict[str, Any], secret: str
 ) -> None:
     bench = new_bench()
-    ticks = itertools.count(step=3.0)
+    ticks = itertools.count(step=0.3)
     rows = [ImageRow(f"key-{number}", f"https://x/{secret}/{number}") for number in range(6)]
     rows += [
         ImageRow("path", f"/nowhere/{secret}"),
@@ -72,8 +78,37 @@ def test_an_error_of_the_run_holds_no_value_of_any_document_or_image(
     rows = [ImageRow(f"key-{number}", f"https://x/{secret}/{number}") for number in range(9)]
     answers: dict[str, Any] = {f"https://x/{secret}/{number}": answer for number in range(8)}
     answers[f"https://x/{secret}/8"] = CallError("AuthFailure", "not signed in", decision)
-    with patch.object(retry, "PROBE_WAITS", (0.0, 0.0)), pytest.raises(PermitOcrError) as caught:
+    with patch.object(account_watch, "_PROBE_WAITS", (0.0, 0.0)), pytest.raises(PermitOcrError) as caught:
         bench.run(rows, new_client(answers))
     said = "".join(traceback.format_exception(caught.value))
     for value in (secret, "key-", *values_in(answer)):
         assert value not in said
+
+
+def test_a_ledger_that_is_down_or_refuses_answers_makes_nobody_read_them_in_the_log(
+    bench: Bench,
+    new_client: type[FakeClient],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(exchanges, "_FIRST_WAIT_SECONDS", 0.01)
+    caplog.set_level(logging.DEBUG)
+    secret = "v李优图李优图v"
+    rows = [ImageRow(f"key-{number}", f"https://x/{secret}/{number}") for number in range(9)]
+    answers = {f"https://x/{secret}/{number}": {"Name": secret, "Number": secret} for number in range(9)}
+    bench.ledger.refused_answers = {"key-0"}
+
+    def fail(url: str) -> None:
+        if url.endswith("/6"):
+            bench.ledger.failing = LedgerUnreachableError("The ledger 'l' is down")
+
+    with pytest.raises(LedgerUnreachableError) as caught:
+        bench.run(rows, new_client(answers, before=fail), max_at_once=1, batch=Batch(patience_seconds=0.1))
+    assert "kept in /journal/1" in str(caught.value)
+    bench.ledger.failing = None
+    bench.run(rows, new_client(answers))
+    said = "\n".join([*bench.lines, caplog.text, *traceback.format_exception(caught.value)])
+    assert "does not take the answer of call" in said
+    assert "calls kept in /journal/1" in said
+    assert secret not in said
+    assert "key-" not in said

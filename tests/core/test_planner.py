@@ -22,16 +22,15 @@ from airflow_provider_permitocr.core.errors import (
     RunStoppedError,
 )
 from airflow_provider_permitocr.core.image_loader import ImageLoader
-from airflow_provider_permitocr.core.models import ImageFacts, ImageRow, PermitRequest, PermitResponse, Status
+from airflow_provider_permitocr.core.models import ImageFacts, ImageRow, PermitRequest, PermitResponse
 from airflow_provider_permitocr.core.options import CallRetry, FailureLimits, Pace, RunOptions
 from airflow_provider_permitocr.core.plan import Plan
 from airflow_provider_permitocr.core.planner import Planner
-from airflow_provider_permitocr.core.same_image import Answer
 from airflow_provider_permitocr.core.spending import Spending
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.core.ports import Call
-    from tests.core.conftest import Bench, FakeSource, FakeTarget
+    from tests.core.conftest import Bench, FakeSource
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 PASSING = CallError("InternalError", "try later", Decision.RETRY)
@@ -87,23 +86,6 @@ class Client:
         return PermitResponse({"Number": "1"}, "r")
 
 
-class Committed:
-    """Looks for pictures in what a fake target has been written."""
-
-    def __init__(self, target: FakeTarget) -> None:
-        self._target = target
-
-    def prepare(self) -> None:
-        pass
-
-    def find(self, image_digest: str, card_side: CardSide) -> Answer | None:
-        wanted = (image_digest, card_side.value, Status.RECOGNIZED.value)
-        for row in list(self._target.rows.values()):
-            if (row["image_digest"], row["card_side"], row["status"]) == wanted:
-                return Answer(row["image_key"], {})
-        return None
-
-
 @pytest.fixture
 def plan(new_source: type[FakeSource]) -> Callable[..., Plan]:
     """Plan a run of a bench; further arguments of the planner and of the run's options by name."""
@@ -122,9 +104,9 @@ def make_plan(
     planner = Planner(
         new_source(rows) if isinstance(rows, list) else rows,
         bench.image_loader,
-        bench.target,
+        bench.ledger,
         RunOptions(pace, spending=spending, reuse_same_image=reuse_same_image),
-        same_images=bench.same_images,
+        target=bench.target,
         log=bench.lines,
         stop=bench.stop,
         **arguments,
@@ -147,7 +129,6 @@ def test_a_plan_calls_for_as_many_images_as_the_run_then_does(
     reuse: bool,
 ) -> None:
     bench = new_bench(image_loader=Loader())
-    bench.same_images = Committed(bench.target) if reuse else None
     rows = [
         ImageRow(f"k{place // 2}", f"{kind}/{picture}", side)
         for place, (kind, picture, side) in enumerate(images)
@@ -159,11 +140,11 @@ def test_a_plan_calls_for_as_many_images_as_the_run_then_does(
         ImageRow(row.image_key, row.image, row.card_side, NOW if is_changed else None)
         for row, is_changed in zip(rows, changed, strict=False)
     ]
-    written = {key: dict(row) for key, row in bench.target.rows.items()}
+    written = dict(bench.ledger.standings)
 
     plan = make_plan(new_source, bench, new_source(rows, page_rows=4), reuse_same_image=reuse)
 
-    assert bench.target.rows == written
+    assert bench.ledger.standings == written
     then: Any = Client(fails=False)
     summary = bench.run(rows, then, reuse_same_image=reuse, **RUN)
     assert plan.to_call == summary.calls
@@ -199,6 +180,31 @@ def test_a_quick_plan_fetches_no_image(
     told = plan(bench, source, is_quick=True)
     assert (told.settled, told.to_call, told.is_quick) == (20, 30, True)
     assert (source.fetched, loader.loaded) == (0, 0)
+
+
+@pytest.mark.parametrize("is_quick", [True, False])
+def test_keys_that_the_ledger_cannot_hold_are_rejected_by_the_plan_as_by_the_run(
+    bench: Bench, plan: Callable[..., Plan], is_quick: bool
+) -> None:
+    bench.ledger.unfit = {"3", "4"}
+    told = plan(bench, bench.images(10), is_quick=is_quick)
+    assert (told.rejected, told.to_call, told.settled) == ({"LedgerRefusesKey": 2}, 8, 0)
+
+
+def test_a_plan_of_a_run_without_a_result_table_looks_at_the_ledger_alone(
+    bench: Bench, new_source: type[FakeSource]
+) -> None:
+    bench.run(bench.images(4))
+    planner = Planner(
+        new_source(bench.images(10)),
+        bench.image_loader,
+        bench.ledger,
+        RunOptions(PACE),
+        log=bench.lines,
+        stop=bench.stop,
+    )
+    told = planner.plan()
+    assert (told.settled, told.to_call) == (4, 6)
 
 
 def test_few_images_are_in_memory_at_a_time(

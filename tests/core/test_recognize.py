@@ -13,13 +13,14 @@ from airflow_provider_permitocr.core.errors import (
     AccountError,
     CallError,
     Decision,
+    ImageUnavailableError,
     RunStoppedError,
     ThrottledTooLongError,
 )
 from airflow_provider_permitocr.core.image_loader import ImageLoader
 from airflow_provider_permitocr.core.models import ImageRow, Outcome, PermitRequest, PermitResponse, Status
 from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
-from airflow_provider_permitocr.core.ports import Call
+from airflow_provider_permitocr.core.ports import Call, PermitClient
 from airflow_provider_permitocr.core.recognize import Recognizer
 
 if TYPE_CHECKING:
@@ -46,12 +47,27 @@ class OneAnswer:
         return self._answer
 
 
+class Alternating:
+    """Fails with one error after the other, and then with the first again."""
+
+    def __init__(self, *errors: CallError) -> None:
+        self._errors = errors
+        self.calls = 0
+
+    def prepare(self, request: PermitRequest) -> Call:
+        return self._fail
+
+    def _fail(self) -> PermitResponse:
+        self.calls += 1
+        raise self._errors[(self.calls - 1) % len(self._errors)]
+
+
 def refused(decision: Decision) -> OneAnswer:
     return OneAnswer(CallError("Some.Code", "words of the service", decision, "r-9"))
 
 
 def recognizer(
-    client: OneAnswer, clock: FakeClock, loader: ImageLoader = LOADER, **options: Any
+    client: PermitClient, clock: FakeClock, loader: ImageLoader = LOADER, **options: Any
 ) -> Recognizer:
     retry = CallRetry(attempts=2, max_throttled_seconds=10)
     described = RunOptions(Pace(20), call_retry=retry, **options)
@@ -64,6 +80,7 @@ def test_an_answered_image_is_recognized(clock: FakeClock) -> None:
     assert (outcome.row, outcome.status, outcome.request_id) == (ROW, Status.RECOGNIZED, "r-1")
     assert outcome.fields["number"] == "08320271"
     assert outcome.error_code is None
+    assert (outcome.answer_id, outcome.is_verdict) == (client.requests[0].call_id, True)
 
 
 def test_side_and_portrait_reach_the_request(clock: FakeClock) -> None:
@@ -113,9 +130,48 @@ def test_a_refused_image_has_its_reason(
 ) -> None:
     one = recognizer(refused(decision), clock)
     assert one.recognize(ROW) == Outcome(
-        ROW, status, {}, error_code="Some.Code", error_message="words of the service", request_id="r-9"
+        ROW,
+        status,
+        {},
+        error_code="Some.Code",
+        error_message="words of the service",
+        request_id="r-9",
+        is_verdict=decision is Decision.IMAGE,
     )
     assert one.calls == calls
+
+
+def test_what_something_on_the_way_says_of_an_image_is_no_verdict_of_the_api(clock: FakeClock) -> None:
+    too_large = CallError("ServerNetworkError.TooLarge", "HTTP status 413", Decision.IMAGE)
+    outcome = recognizer(OneAnswer(too_large), clock).recognize(ROW)
+    assert (outcome.status, outcome.is_verdict) == (Status.FAILED, False)
+
+
+@pytest.mark.parametrize("was_sent", [True, False])
+def test_a_run_of_which_nothing_left_the_worker_does_not_count(clock: FakeClock, was_sent: bool) -> None:
+    down = CallError("ClientNetworkError", "not connected", Decision.RETRY, was_sent=was_sent)
+    outcome = recognizer(OneAnswer(down), clock).recognize(ROW)
+    assert (outcome.status, outcome.counts) == (Status.RETRY, was_sent)
+
+
+@pytest.mark.parametrize("is_outage", [True, False])
+def test_a_run_in_which_the_images_host_is_down_does_not_count(clock: FakeClock, is_outage: bool) -> None:
+    def download(url: str, most: int) -> bytes:
+        raise ImageUnavailableError("ImageDownloadFailed", "no answer", is_outage=is_outage)
+
+    client = OneAnswer(PermitResponse({}, "r-1"))
+    loader = ImageLoader(max_base64_bytes=100, download=download)
+    outcome = recognizer(client, clock, loader=loader).recognize(ROW)
+    assert (outcome.status, outcome.counts, client.requests) == (Status.RETRY, not is_outage, [])
+
+
+def test_an_account_fault_that_comes_and_goes_leaves_the_image_to_a_later_run(clock: FakeClock) -> None:
+    account = CallError("Some.Code", "no", Decision.ACCOUNT, "r-9")
+    passing = CallError("Other.Code", "no", Decision.RETRY, "r-9")
+    client = Alternating(account, passing)
+    outcome = recognizer(client, clock).recognize(ROW)
+    assert (outcome.status, outcome.error_code) == (Status.RETRY, "Some.Code")
+    assert (outcome.counts, outcome.is_verdict, client.calls) == (False, False, 3)
 
 
 @pytest.mark.parametrize(("decision", "calls"), [(Decision.ACCOUNT, 2), (Decision.REPAIR, 3)])

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.errors import CallError, Decision
-from airflow_provider_permitocr.core.models import PermitRequest, PermitResponse
+from airflow_provider_permitocr.core.models import ImageRow, PermitRequest, PermitResponse
 from airflow_provider_permitocr.core.options import CallRetry, Pace
 from airflow_provider_permitocr.core.ports import Call
 from airflow_provider_permitocr.core.rate_limit import RateLimiter
@@ -23,7 +23,7 @@ PACE = Pace(10)
 SOON = 30
 ANSWER = PermitResponse({"Number": "1"}, "r-1")
 
-ROW_KEY = ("k1", CardSide.FRONT)
+ROW = ImageRow("k1", "https://x/1.png")
 
 
 def load() -> PermitRequest:
@@ -62,7 +62,7 @@ def test_images_are_loaded_only_when_their_turn_is_near(clock: FakeClock) -> Non
     paced = PacedCaller(
         client, limiter, pace, CallRetry(), threading.Event(), sleep=clock.sleep, clock=lambda: 0.0
     )
-    threads = [threading.Thread(target=paced.call, args=(ROW_KEY, load)) for _ in range(40)]
+    threads = [threading.Thread(target=paced.call, args=(ROW, load)) for _ in range(40)]
     for thread in threads:
         thread.start()
     for _ in range(3):
@@ -101,5 +101,5 @@ def test_an_image_is_let_go_of_while_it_waits_for_another_try(clock: FakeClock) 
         sleep=lambda seconds: in_memory.append(len(prepared)),
     )
     with pytest.raises(CallError):
-        paced.call(ROW_KEY, load)
+        paced.call(ROW, load)
     assert in_memory == [0, 0]

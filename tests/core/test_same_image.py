@@ -18,7 +18,7 @@ from airflow_provider_permitocr.core.models import ImageFacts, ImageRow, Outcome
 from airflow_provider_permitocr.core.same_image import Answer, SameImageAnswers
 
 if TYPE_CHECKING:
-    from airflow_provider_permitocr.core.ports import SameImages
+    from airflow_provider_permitocr.core.ports import Answers
     from airflow_provider_permitocr.core.same_image import LoadImage
 
 SOON = 30
@@ -61,26 +61,30 @@ class Asking:
         if isinstance(result, BaseException):
             raise result
         number = f"of {row.image_key}" if result is Status.RECOGNIZED else None
-        return Outcome(row, result, fields={"number": number}, request_id=f"r-{row.image_key}", facts=facts)
+        return Outcome(
+            row,
+            result,
+            fields={"number": number},
+            request_id=f"r-{row.image_key}",
+            facts=facts,
+            answer_id=f"c-{row.image_key}" if number else None,
+        )
 
 
 class Known:
-    """A table that holds answers; counts how often it was looked into."""
+    """A ledger that holds answers; counts how often it was looked into."""
 
     def __init__(self, **answers: Answer) -> None:
         self.answers = answers
         self.asked: list[str] = []
-
-    def prepare(self) -> None:
-        raise AssertionError("not asked for")
 
     def find(self, image_digest: str, card_side: CardSide) -> Answer | None:
         self.asked.append(image_digest)
         return self.answers.get(f"{image_digest}_{card_side}")
 
 
-def answers(table: SameImages | None = None, *, batch_rows: int = 50) -> SameImageAnswers:
-    return SameImageAnswers(threading.Event(), table=table, batch_rows=batch_rows)
+def answers(known: Answers | None = None) -> SameImageAnswers:
+    return SameImageAnswers(threading.Event(), answers=known)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -103,6 +107,7 @@ def test_the_same_picture_is_called_for_once_and_says_from_which_key() -> None:
     ]
     for each in outcomes:
         assert (each.status, each.fields["number"], each.request_id) == (Status.RECOGNIZED, "of a", "r-a")
+        assert each.answer_id == "c-a"
         assert each.facts == FACTS
 
 
@@ -115,23 +120,24 @@ def test_another_picture_or_side_is_called_for(other: ImageRow) -> None:
 
 
 def test_what_only_the_api_sees_is_called_for_each_time() -> None:
-    table, ask = Known(), Asking()
-    shared = answers(table)
+    known, ask = Known(), Asking()
+    shared = answers(known)
     for key in "ab":
         assert shared.recognize(row(key, None), load, ask).reused_from is None
-    assert (ask.asked, table.asked) == (["a", "b"], [])
+    assert (ask.asked, known.asked) == (["a", "b"], [])
 
 
-def test_an_answer_of_the_table_is_taken_and_looked_up_once() -> None:
-    table = Known(d_FRONT=Answer("old", {"number": "7"}, "r-old"))
-    shared, ask = answers(table), Asking()
+def test_an_answer_of_the_ledger_is_taken_and_looked_up_once() -> None:
+    known = Known(d_FRONT=Answer("old", {"number": "7"}, "r-old", "c-old"))
+    shared, ask = answers(known), Asking()
     for key in "ab":
         found = shared.recognize(row(key), load, ask)
         assert (found.reused_from, found.fields, found.request_id) == ("old", {"number": "7"}, "r-old")
-    assert (ask.asked, table.asked) == ([], ["d"])
+        assert found.answer_id == "c-old"
+    assert (ask.asked, known.asked) == ([], ["d"])
 
 
-def test_a_table_that_cannot_be_looked_into_holds_nobody_up() -> None:
+def test_a_ledger_that_cannot_be_looked_into_holds_nobody_up() -> None:
     class Away(Known):
         def find(self, image_digest: str, card_side: CardSide) -> Answer | None:
             raise OSError("away")
@@ -230,7 +236,7 @@ def test_a_row_whose_call_breaks_off_leaves_nobody_waiting(error: BaseException)
 
 def test_once_stopped_nobody_waits_for_an_answer_that_may_take_long() -> None:
     stop, ask = threading.Event(), Asking(held=True)
-    shared = SameImageAnswers(stop, table=None, batch_rows=50)
+    shared = SameImageAnswers(stop, answers=None)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(shared.recognize, row("a"), load, ask)
         assert ask.begun.acquire(timeout=SOON)
@@ -294,9 +300,9 @@ def test_an_image_is_let_go_of_while_its_row_waits() -> None:
         assert {each.result(SOON).status for each in futures} == {Status.RECOGNIZED}
 
 
-@pytest.mark.parametrize(("table", "kept"), [(None, 5_000), (Known(), 50 + 512)])
-def test_so_many_answers_are_kept_and_those_used_last_stay(table: SameImages | None, kept: int) -> None:
-    shared, ask = answers(table, batch_rows=50), Asking()
+@pytest.mark.parametrize(("known", "kept"), [(None, 5_000), (Known(), 512)])
+def test_so_many_answers_are_kept_and_those_used_last_stay(known: Answers | None, kept: int) -> None:
+    shared, ask = answers(known), Asking()
     for number in range(kept):
         shared.recognize(row(str(number), str(number)), load, ask)
     assert shared.recognize(row("again", "0"), load, ask).reused_from == "0"

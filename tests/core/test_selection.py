@@ -1,11 +1,27 @@
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_permitocr.core.models import ListedImage, Previous, Status
-from airflow_provider_permitocr.core.selection import needs_recognition, tries_before
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.calls import Attempt
+from airflow_provider_permitocr.core.models import ImageRow, ListedImage, Previous, Status
+from airflow_provider_permitocr.core.selection import (
+    fetched_rows,
+    needs_recognition,
+    still_wanted,
+    tries_before,
+    wanted_pages,
+    wanted_rows,
+)
+from airflow_provider_permitocr.core.standing import Standing
+
+if TYPE_CHECKING:
+    from tests.core.conftest import FakeSource
+    from tests.core.fake_ledger import FakeLedger
 
 SEEN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LATER = SEEN + timedelta(microseconds=1)
@@ -30,7 +46,7 @@ def test_what_is_settled_is_skipped_unless_the_image_changed(
 
 
 @pytest.mark.parametrize("status", Status)
-def test_a_changed_image_is_tried_anew_whatever_became_of_it(status: Status) -> None:
+def test_a_changed_image_is_tried_again_whatever_became_of_it(status: Status) -> None:
     previous = Previous(status, 3, SEEN)
     assert needs_recognition(listed(LATER), previous)
     assert tries_before(listed(LATER), previous) == 0
@@ -44,10 +60,109 @@ def test_an_image_given_up_for_a_while_is_tried_again_and_keeps_count(updated_at
 
 
 @pytest.mark.parametrize("status", SETTLED)
-def test_a_result_that_tells_no_time_stays_settled(status: Status) -> None:
+def test_an_attempt_of_unknown_time_stays_settled(status: Status) -> None:
     assert not needs_recognition(listed(LATER), Previous(status, 1, None))
 
 
 def test_times_are_compared_across_time_zones() -> None:
     same_moment = SEEN.astimezone(timezone(timedelta(hours=8)))
     assert not needs_recognition(listed(same_moment), Previous(Status.RECOGNIZED, 1, SEEN))
+
+
+def images(number: int) -> list[ImageRow]:
+    return [ImageRow(str(key), f"https://x/{key}") for key in range(number)]
+
+
+def settle(ledger: FakeLedger, status: Status, *keys: int) -> None:
+    for key in keys:
+        row_key = (str(key), CardSide.FRONT)
+        standing = ledger.standings.get(row_key, Standing())
+        tried = Attempt(row_key, status, tries=standing.tries + 1)
+        ledger.standings[row_key] = standing.after(tried, order=1, now=SEEN, run="an earlier run")
+
+
+@pytest.fixture
+def ledger(new_ledger: type[FakeLedger]) -> FakeLedger:
+    return new_ledger()
+
+
+def test_rows_are_streamed_with_their_images_and_tries_and_what_is_left_out_is_said(
+    ledger: FakeLedger, new_source: type[FakeSource]
+) -> None:
+    settle(ledger, Status.RECOGNIZED, 0, 1, 2)
+    settle(ledger, Status.RETRY, 3)
+    settle(ledger, Status.RETRY, 3)
+    ledger.unfit = {"5"}
+    skipped: list[int] = []
+    rejected: list[tuple[str, str]] = []
+    rows = wanted_rows(
+        new_source(images(8), page_rows=4),
+        ledger,
+        is_over=lambda: False,
+        skip=skipped.append,
+        reject=lambda listed, fault: rejected.append((listed.image_key, fault)),
+    )
+    assert [row and (row.image_key, row.tries) for row in rows] == [
+        *(("3", 2), None),
+        *(("4", 0), ("6", 0), ("7", 0), None),
+    ]
+    assert sum(skipped) == 3
+    assert rejected == [("5", "it is too long")]
+
+
+def test_what_is_prepared_before_images_is_left_out_where_none_is_wanted(
+    ledger: FakeLedger, new_source: type[FakeSource]
+) -> None:
+    settle(ledger, Status.RECOGNIZED, 0, 1, 2, 3)
+    prepared: list[int] = []
+
+    def rows(number: int) -> Iterator[ImageRow | None]:
+        return wanted_rows(
+            new_source(images(number), page_rows=4),
+            ledger,
+            is_over=lambda: False,
+            skip=lambda _: None,
+            reject=lambda _listed, _fault: None,
+            before_images=lambda: prepared.append(number),
+        )
+
+    assert [row for row in rows(4) if row] == []
+    assert prepared == []
+    assert len([row for row in rows(5) if row]) == 1
+    assert prepared == [5]
+
+
+def test_no_page_is_asked_for_once_it_is_over(ledger: FakeLedger, new_source: type[FakeSource]) -> None:
+    source = new_source(images(100), page_rows=10)
+    pages = wanted_pages(
+        source,
+        ledger,
+        is_over=lambda: source.read > 20,
+        skip=lambda _: None,
+        reject=lambda _listed, _fault: None,
+    )
+    assert [len(page) for page in pages] == [10, 10]
+
+
+def test_an_image_that_is_no_longer_listed_is_left_out_and_counted(new_source: type[FakeSource]) -> None:
+    source = new_source(images(3))
+    (page,) = source.pages()
+    fetch = source.images
+    source.images = lambda listed: fetch(listed[:2])  # type: ignore[method-assign]
+    skipped: list[int] = []
+    rows = fetched_rows(source, dict.fromkeys(page, 1), is_over=lambda: False, skip=skipped.append)
+    assert [(row.image_key, row.tries) for row in rows] == [("0", 1), ("1", 1)]
+    assert sum(skipped) == 1
+
+
+def test_both_sides_of_a_key_are_looked_up_apart(ledger: FakeLedger) -> None:
+    asked: list[Sequence[object]] = []
+
+    def previous(row_keys: Sequence[tuple[str, CardSide]]) -> Mapping[tuple[str, CardSide], Previous]:
+        asked.append(row_keys)
+        return {("k", CardSide.BACK): Previous(Status.RECOGNIZED, 1, SEEN)}
+
+    ledger.previous = previous  # type: ignore[method-assign]
+    both = [ListedImage("k", CardSide.FRONT), ListedImage("k", CardSide.BACK)]
+    assert still_wanted(both, ledger) == {both[0]: 0}
+    assert asked == [[("k", CardSide.FRONT), ("k", CardSide.BACK)]]

@@ -28,7 +28,7 @@ def test_four_shards_recognize_each_image_once_and_are_labelled(
     assert done.state == "success"
     with warehouse.connect() as connection:
         rows = connection.execute(sa.text("SELECT image_key, number FROM permits")).all()
-        billed = connection.execute(sa.text("SELECT sum(billed) FROM permit_calls")).scalar_one()
+        billed = connection.execute(sa.text("SELECT sum(billed) FROM permit_ocr_calls")).scalar_one()
     assert {row.image_key: row.number for row in rows} == {
         key: specimen.fields["Number"] for key, specimen in images.items()
     }

@@ -50,7 +50,7 @@ def test_the_daily_dag_recognizes_its_day_and_repeats_no_call(
     assert {row.run_id for row in rows} == {first.run_id, next_day.run_id}
     assert emulator.stats()["calls"] == 4
     with warehouse.connect() as connection:
-        ledger = connection.execute(sa.text("SELECT count(*), sum(billed) FROM permit_calls")).one()
+        ledger = connection.execute(sa.text("SELECT count(*), sum(billed) FROM permit_ocr_calls")).one()
     assert tuple(ledger) == (4, 4)
     said = "".join(capfd.readouterr())
     for specimen in images.values():

@@ -164,7 +164,9 @@ def test_summary_keeps_its_order_in_whatever_order_the_database_returns_it(shuff
 
 
 def test_summary_tells_what_the_ledger_says() -> None:
-    assert "permit_calls, says 36 called, 36 of them billed" in "\n".join(_summary_shown({"calls": 36}, 36))
+    assert "permit_ocr_calls, says 36 called, 36 of them billed" in "\n".join(
+        _summary_shown({"calls": 36}, 36)
+    )
 
 
 def test_summary_tells_of_calls_that_may_be_billed() -> None:

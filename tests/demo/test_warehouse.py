@@ -58,9 +58,9 @@ def test_results_of_listed_images_are_counted(warehouse: Warehouse, server: Embe
 
 def test_the_ledger_is_summed_up_for_one_run(warehouse: Warehouse, server: EmbeddedPostgres) -> None:
     with psycopg.connect(server.dsn("warehouse")) as connection:
-        connection.execute("CREATE TABLE permit_calls (run_id text, billed integer)")
+        connection.execute("CREATE TABLE permit_ocr_calls (run_id text, billed integer)")
         connection.execute(
-            "INSERT INTO permit_calls VALUES ('a', 1), ('a', 1), ('a', 0), ('a', NULL), ('b', 1)"
+            "INSERT INTO permit_ocr_calls VALUES ('a', 1), ('a', 1), ('a', 0), ('a', NULL), ('b', 1)"
         )
     assert warehouse.ledger_sums("a") == LedgerSums(calls=4, billed=2, unknown=1)
     assert warehouse.ledger_sums("none") == LedgerSums(0, 0, 0)

@@ -1,4 +1,4 @@
-"""Files on a disk and in S3, rows to write, and a target over them."""
+"""Files on a disk and in S3, and rows to write."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from uuid import uuid4
 
 import pandas as pd
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
-from airflow_provider_permitocr.core.columns import COLUMNS, Column
-from airflow_provider_permitocr.core.frame import to_frame
+from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.core.models import Record
-from airflow_provider_permitocr.files.file_target import FileResultTarget
 from airflow_provider_permitocr.files.result_file import FileFormat
 from airflow_provider_permitocr.files.row_format import row_format
+from airflow_provider_permitocr.files.rows_file import StoredRowsFile
 from airflow_provider_permitocr.files.store import Store, StoredFile
 
 MOMENT = datetime(2026, 5, 1, 12, 30, 15, 123456, tzinfo=UTC)
@@ -85,33 +85,44 @@ def s3(s3_endpoint: str, s3_client: Any, set_connection: Callable[..., None]) ->
 
 @dataclass(frozen=True)
 class Place:
-    """A store and a directory in it."""
+    """A store and a directory in it.
+
+    :param filesystem: shows what is there, as others see it.
+    """
 
     store: Store
     directory: str
+    filesystem: Any
+
+    def path(self, name: str) -> str:
+        """Return the path of a file in there."""
+        return f"{self.directory}/{name}"
 
     def file(self, name: str = "permits.parquet") -> StoredFile:
-        """Describe a file in there; its suffix says how it is kept."""
-        path = f"{self.directory}/{name}"
+        """Describe a file in there; its suffix names the format."""
         kept_as = FileFormat(name.partition(".")[2])
-        return StoredFile(self.store, path, row_format(kept_as), f"the result file {path!r}")
+        return StoredFile(
+            self.store, self.path(name), row_format(kept_as), f"the result file {self.path(name)!r}"
+        )
 
-    def target(self, name: str = "permits.parquet", **special: Any) -> FileResultTarget:
-        """Make a target of a run of its own."""
-        return FileResultTarget(self.file(name), **special)
+    def rows_file(self, name: str = "permits.parquet") -> StoredRowsFile:
+        """Make what a run writes a file in there by."""
+        return StoredRowsFile(self.file(name))
 
     def names(self) -> list[str]:
-        """Name what is in the directory and in its parts folders."""
-        found = []
-        for name in self.store.names(self.directory):
-            inner = self.store.names(f"{self.directory}/{name}") if name.endswith(".parts") else []
-            found += [f"{name}/{each}" for each in inner] if name.endswith(".parts") else [name]
-        return found
+        """Name all that is in the directory, temporary files included."""
+        self.filesystem.invalidate_cache()
+        try:
+            found = self.filesystem.ls(self.directory, detail=False)
+        except FileNotFoundError:
+            return []
+        return sorted(each.rpartition("/")[2] for each in found)
 
     def read(self, name: str) -> bytes:
         """Read a file."""
-        with self.store.open(f"{self.directory}/{name}") as stream:
-            return stream.read()
+        self.filesystem.invalidate_cache()
+        content: bytes = self.filesystem.cat_file(self.path(name))
+        return content
 
 
 @pytest.fixture
@@ -121,7 +132,7 @@ def disk(tmp_path: Path) -> Place:
 
     directory = tmp_path / "warehouse"
     directory.mkdir()
-    return Place(LocalStore(), str(directory))
+    return Place(LocalStore(), str(directory), LocalFileSystem())
 
 
 @pytest.fixture
@@ -132,7 +143,7 @@ def bucket(s3: S3) -> Place:
     from airflow_provider_permitocr.files.object_store import ObjectStore
 
     filesystem = ObjectStoragePath(f"s3://{s3.bucket}/", conn_id=s3.conn_id).fs
-    return Place(ObjectStore(filesystem), f"{s3.bucket}/warehouse")
+    return Place(ObjectStore(filesystem), f"{s3.bucket}/warehouse", filesystem)
 
 
 @pytest.fixture(params=["disk", "bucket"])
@@ -140,16 +151,6 @@ def place(request: pytest.FixtureRequest) -> Place:
     """A disk, then S3."""
     place: Place = request.getfixturevalue(request.param)
     return place
-
-
-@pytest.fixture
-def write() -> Callable[..., None]:
-    """Give a target rows as one batch."""
-
-    def to(target: FileResultTarget, *rows: Record, columns: tuple[Column, ...] = COLUMNS) -> None:
-        assert target.write(to_frame(rows, columns)) == {}
-
-    return to
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pandas as pd
 import pytest
 
+from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.core.errors import ConfigurationError, TargetError
 from airflow_provider_permitocr.core.models import Record
 from airflow_provider_permitocr.files.errors import FileError
-from airflow_provider_permitocr.files.file_target import FileResultTarget
 from airflow_provider_permitocr.files.result_file import ResultFile
+from airflow_provider_permitocr.files.rows_file import StoredRowsFile
 from airflow_provider_permitocr.hooks.result_file import stored_file
 
 if TYPE_CHECKING:
@@ -49,20 +50,17 @@ def test_an_object_whose_sending_fails_is_never_completed(
     assert "Uploads" not in s3.client.list_multipart_uploads(Bucket=s3.bucket)
 
 
-def test_what_others_have_put_meanwhile_is_seen(bucket: Place, s3: S3) -> None:
+def test_what_others_put_and_delete_meanwhile_is_seen(bucket: Place, s3: S3) -> None:
     store, path = bucket.store, f"{bucket.directory}/a"
     assert not store.exists(path)
-    assert store.names(bucket.directory) == []
     s3.client.put_object(Bucket=s3.bucket, Key="warehouse/a", Body=b"1")
     assert store.exists(path)
-    assert store.names(bucket.directory) == ["a"]
-    assert bucket.read("a") == b"1"
-    s3.client.put_object(Bucket=s3.bucket, Key="warehouse/a", Body=b"other")
-    assert bucket.read("a") == b"other"
+    s3.client.delete_object(Bucket=s3.bucket, Key="warehouse/a")
+    assert not store.exists(path)
 
 
-def target(described: ResultFile) -> FileResultTarget:
-    return FileResultTarget(stored_file(described))
+def rows_file(described: ResultFile) -> StoredRowsFile:
+    return StoredRowsFile(stored_file(described))
 
 
 def test_a_connection_by_name_in_the_url_or_by_default_leads_to_the_bucket(
@@ -70,7 +68,6 @@ def test_a_connection_by_name_in_the_url_or_by_default_leads_to_the_bucket(
     s3_endpoint: str,
     set_connection: Callable[..., None],
     new_row: Callable[..., Record],
-    write: Callable[..., None],
 ) -> None:
     extra = {"endpoint_url": s3_endpoint, "region_name": "us-east-1"}
     set_connection("aws_default", conn_type="aws", login="key", password="secret-word", extra=extra)
@@ -81,32 +78,30 @@ def test_a_connection_by_name_in_the_url_or_by_default_leads_to_the_bucket(
             ResultFile(f"s3://{s3.bucket}/2.csv"),
         )
     ):
-        result = target(described)
-        result.prepare()
-        write(result, new_row(str(number)))
-        result.finish()
+        file = rows_file(described)
+        file.prepare()
+        file.write(COLUMNS, [[new_row(str(number))]])
     assert s3.keys() == ["0.csv", "1.csv", "2.csv"]
 
 
 def test_pandas_reads_the_file_through_its_url(
-    s3: S3, s3_endpoint: str, new_row: Callable[..., Record], write: Callable[..., None]
+    s3: S3, s3_endpoint: str, new_row: Callable[..., Record]
 ) -> None:
     url = f"s3://{s3.bucket}/day=1/permits.parquet"
-    result = target(ResultFile(url, conn_id=s3.conn_id))
-    result.prepare()
-    write(result, new_row("a", number="08320271"))
-    result.finish()
+    file = rows_file(ResultFile(url, conn_id=s3.conn_id))
+    file.prepare()
+    file.write(COLUMNS, [[new_row("a", number="08320271")]])
 
     options = {"key": "key", "secret": "secret-word", "endpoint_url": s3_endpoint}
     assert list(pd.read_parquet(url, storage_options=options)["number"]) == ["08320271"]
 
 
-def test_a_missing_bucket_is_said_before_the_first_call(s3: S3) -> None:
+def test_a_missing_bucket_is_reported_before_the_first_call(s3: S3) -> None:
     with pytest.raises(TargetError, match=r"result file 's3://nowhere/a.csv'.*correct the path or create"):
-        target(ResultFile("s3://nowhere/a.csv", conn_id=s3.conn_id)).prepare()
+        rows_file(ResultFile("s3://nowhere/a.csv", conn_id=s3.conn_id)).prepare()
 
 
-def test_a_missing_right_to_write_is_said_before_the_first_call(
+def test_a_missing_right_to_write_is_reported_before_the_first_call(
     s3: S3, bucket: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The server of the tests lets anybody in; this is what the client makes of a 403.
@@ -116,10 +111,10 @@ def test_a_missing_right_to_write_is_said_before_the_first_call(
     monkeypatch.setattr("s3fs.core.S3File._upload_chunk", refuse)
     monkeypatch.setattr("s3fs.core.S3File.commit", refuse)
     with pytest.raises(TargetError, match=r"warehouse/permits.parquet.*PermissionError; grant the right"):
-        bucket.target().prepare()
+        bucket.rows_file().prepare()
 
 
-def test_a_store_that_cannot_be_reached_is_a_passing_fault_and_shows_no_secret(
+def test_a_store_that_cannot_be_reached_is_a_transient_error_and_shows_no_secret(
     set_connection: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extra = {
@@ -130,7 +125,7 @@ def test_a_store_that_cannot_be_reached_is_a_passing_fault_and_shows_no_secret(
     set_connection("gone", conn_type="aws", login="key", password="secret-word", extra=extra)
     monkeypatch.setattr("s3fs.core.S3FileSystem.retries", 1)
     with pytest.raises(FileError, match="EndpointConnectionError") as caught:
-        target(ResultFile("s3://bucket/a.csv", conn_id="gone")).prepare()
+        rows_file(ResultFile("s3://bucket/a.csv", conn_id="gone")).prepare()
     assert "secret-word" not in str(caught.value)
     assert caught.value.__suppress_context__
 
@@ -146,14 +141,14 @@ def test_a_store_that_cannot_be_reached_is_a_passing_fault_and_shows_no_secret(
 )
 def test_a_missing_connection_or_file_system_is_named(described: ResultFile, says: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        target(described).prepare()
+        rows_file(described).prepare()
     assert says in str(caught.value)
 
 
 def test_a_url_of_a_local_file_is_that_file(tmp_path: Any) -> None:
-    result = target(ResultFile(f"file://{tmp_path}/with%20blank.csv"))
-    result.prepare()
-    result.finish()
+    file = rows_file(ResultFile(f"file://{tmp_path}/with%20blank.csv"))
+    file.prepare()
+    file.write(COLUMNS, [])
     assert (tmp_path / "with blank.csv").exists()
 
 

@@ -12,6 +12,7 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     ImageTable,
+    Ledger,
     MainlandPermitOcrOperator,
     ResultFile,
 )
@@ -39,6 +40,7 @@ def test_a_list_becomes_an_object_and_the_next_run_pays_for_nothing(
         task_id="recognize",
         source=ImageTable("images", conn_id="lake", key="id", image="image"),
         target=ResultFile(f"s3://{s3.conn_id}@{s3.bucket}/permits/{{{{ params.day }}}}.parquet"),
+        ledger=Ledger(conn_id="lake"),
         max_per_second=50,
     )
     task.render_template_fields({"params": {"day": "2026-05-01"}})

@@ -78,6 +78,10 @@ def refusal(storage: ObjectStorage, uri: str, kind: type[ImageError] = ImageUnav
     with pytest.raises(ImageError) as caught:
         storage.read(uri, LIMIT)
     assert type(caught.value) is kind
+    if isinstance(caught.value, ImageUnavailableError) and not uri.startswith("file:"):
+        # What is not there, or denied, is of the image; all else is of the store.
+        is_of_image = caught.value.code in ("ImageNotFound", "ImageAccessDenied")
+        assert caught.value.is_outage is not is_of_image
     return caught.value
 
 

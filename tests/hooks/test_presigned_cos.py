@@ -122,7 +122,7 @@ def test_a_connection_that_a_row_names_goes_before_and_stops_no_run(
     assert status(presigner.presign(f"cos://tencent@{BUCKET}/a.jpg")) == 200
     with pytest.raises(ImageUnavailableError) as caught:
         presigner.presign(f"cos://AKIDx:secret@{BUCKET}/a.jpg")
-    assert caught.value.code == "ImageStoreMissing"
+    assert (caught.value.code, caught.value.is_outage) == ("ImageStoreMissing", True)
     assert "secret" not in caught.value.message
 
 

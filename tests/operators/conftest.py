@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -66,6 +67,19 @@ def permits(warehouse: sa.Engine) -> Callable[[], dict[tuple[str, str], dict[str
 
 
 @pytest.fixture
+def standings(warehouse: sa.Engine) -> Callable[[], dict[tuple[str, str], dict[str, Any]]]:
+    """Read what the ledger beside the result table says of images, as a mapping from key and side."""
+
+    def read() -> dict[tuple[str, str], dict[str, Any]]:
+        statement = "SELECT * FROM permit_ocr_images WHERE attempt_status IS NOT NULL"
+        with warehouse.connect() as connection:
+            rows = connection.execute(sa.text(statement)).mappings().all()
+        return {(row["image_key"], row["card_side"]): dict(row) for row in rows}
+
+    return read
+
+
+@pytest.fixture
 def operator() -> NewOperator:
     """Make an operator from ``permit_images`` to ``permits``, fast; its arguments by name."""
 
@@ -91,12 +105,27 @@ def operator() -> NewOperator:
 
 @pytest.fixture
 def execute(operator: NewOperator) -> Callable[..., dict[str, Any]]:
-    """Make an operator and execute it as run ``run-1``."""
+    """Make an operator and execute it, as DAG run ``run-1`` unless told otherwise."""
 
-    def run(**arguments: Any) -> dict[str, Any]:
-        return operator(**arguments).execute({"run_id": "run-1"})
+    def run(run_id: str = "run-1", **arguments: Any) -> dict[str, Any]:
+        return operator(**arguments).execute({"run_id": run_id})
 
     return run
+
+
+@pytest.fixture
+def try_task(operator: NewOperator) -> Callable[..., dict[str, Any]]:
+    """Execute one try of a task of a DAG, as Airflow does."""
+
+    def execute(
+        run_id: str = "run-1", try_number: int = 1, map_index: int = -1, **arguments: Any
+    ) -> dict[str, Any]:
+        instance = SimpleNamespace(
+            dag_id="permits", task_id="recognize", map_index=map_index, try_number=try_number
+        )
+        return operator(**arguments).execute({"run_id": run_id, "ti": instance})  # type: ignore[typeddict-item]
+
+    return execute
 
 
 @pytest.fixture

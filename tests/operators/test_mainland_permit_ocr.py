@@ -145,7 +145,8 @@ def test_the_portrait_is_kept_only_where_it_was_asked_for(
 
     execute()
     assert permits()["k000", "FRONT"]["profile"] is None
-    execute(ret_profile=True, target=ResultTable("permits_with_portrait", conn_id="warehouse"))
+    with_portrait = ResultTable("permits_with_portrait", conn_id="warehouse")
+    execute(ret_profile=True, target=with_portrait, list="with portrait")
 
     assert connected.stats()["calls"] == 2
 

@@ -20,9 +20,11 @@ from airflow_provider_permitocr.files.local_store import LocalStore
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     Batch,
     ImageQuery,
+    Ledger,
     MainlandPermitOcrOperator,
     ResultFile,
     ResultTable,
+    Spending,
     shards,
 )
 
@@ -30,37 +32,113 @@ ImageList = Callable[..., list[Specimen]]
 NewOperator = Callable[..., MainlandPermitOcrOperator]
 Execute = Callable[..., dict[str, Any]]
 
-EMPTY = ImageQuery(
-    "SELECT image_id, image FROM permit_images WHERE false",
-    conn_id="warehouse",
-    key="image_id",
-    image="image",
-)
+LEDGER = Ledger("permit_ocr", conn_id="warehouse")
+
+
+def images_where(condition: str) -> ImageQuery:
+    return ImageQuery(
+        f"SELECT image_id, image FROM permit_images WHERE {condition}",
+        conn_id="warehouse",
+        key="image_id",
+        image="image",
+    )
+
+
+@pytest.fixture
+def execute_as(operator: NewOperator) -> Execute:
+    """Make an operator and execute it as a run of its own, by its id."""
+
+    def run(run_id: str, **arguments: Any) -> dict[str, Any]:
+        return operator(**arguments).execute({"run_id": run_id})
+
+    return run
+
+
+@pytest.fixture
+def change_image(warehouse: sa.Engine) -> Callable[[str, str], None]:
+    """Give an image of the list another reference, a day later."""
+
+    def change(key: str, image: str) -> None:
+        with warehouse.begin() as connection:
+            connection.execute(
+                sa.text(
+                    "UPDATE permit_images SET image = :image, uploaded_at = uploaded_at + interval '1 day'"
+                    " WHERE image_id = :key"
+                ),
+                {"key": key, "image": image},
+            )
+
+    return change
 
 
 def test_a_file_takes_the_place_of_the_table(
-    execute: Execute, image_list: ImageList, connected: RunningEmulator, tmp_path: Path, warehouse: sa.Engine
+    execute_as: Execute,
+    image_list: ImageList,
+    connected: RunningEmulator,
+    tmp_path: Path,
+    warehouse: sa.Engine,
 ) -> None:
     specimens = image_list(3, [{"image_id": "gone", "image": "/no/such/file.png"}])
-    target = ResultFile(f"{tmp_path}/permits.parquet")
+    arguments = {"target": ResultFile(f"{tmp_path}/permits.parquet"), "ledger": LEDGER}
 
-    first, again = execute(target=target), execute(target=target)
+    first, again = execute_as("run-1", **arguments), execute_as("run-2", **arguments)
 
     read = pd.read_parquet(tmp_path / "permits.parquet").set_index("image_key")
+    assert list(read.index) == ["gone", "k000", "k001", "k002"]
     for number, specimen in enumerate(specimens):
         assert read["number"][f"k{number:03}"] == specimen.fields["Number"]
-    assert (read["status"]["gone"], read["tries"]["gone"]) == ("retry", 2)
+    assert read["status"]["gone"] == "retry"
     assert (first["calls"], again["calls"], again["skipped"]) == (3, 0, 3)
-    assert sa.inspect(warehouse).get_table_names() == ["permit_images"]
     assert {each.name for each in tmp_path.iterdir()} == {"permits.parquet", *(f"{n}.jpg" for n in range(3))}
+    tables = sa.inspect(warehouse).get_table_names()
+    assert {each for each in tables if not each.startswith("permit_ocr_")} == {"permit_images"}
 
 
-def test_what_a_run_that_was_stopped_has_paid_for_is_in_the_next_ones_file(
-    operator: NewOperator, execute: Execute, image_list: ImageList, connected: RunningEmulator, tmp_path: Path
+def test_a_file_that_somebody_removed_is_written_again_without_a_call(
+    execute_as: Execute, image_list: ImageList, connected: RunningEmulator, tmp_path: Path
+) -> None:
+    image_list(3)
+    file = tmp_path / "permits.csv"
+    arguments = {"target": ResultFile(str(file)), "ledger": LEDGER}
+    execute_as("run-1", **arguments)
+    before = file.read_bytes()
+    file.unlink()
+
+    again = execute_as("run-2", **arguments)
+
+    assert again["calls"] == 0
+    assert file.read_bytes() == before
+
+
+def test_an_answer_stays_in_the_file_when_its_changed_image_is_not_there(
+    execute_as: Execute,
+    image_list: ImageList,
+    change_image: Callable[[str, str], None],
+    connected: RunningEmulator,
+    tmp_path: Path,
+) -> None:
+    (specimen,) = image_list(1)
+    arguments = {"target": ResultFile(f"{tmp_path}/permits.csv"), "ledger": LEDGER}
+    execute_as("run-1", **arguments)
+    change_image("k000", "/no/such/file.png")
+
+    execute_as("run-2", **arguments)
+
+    (row,) = pd.read_csv(tmp_path / "permits.csv", dtype=str).to_dict("records")
+    assert (row["status"], row["number"]) == ("recognized", specimen.fields["Number"])
+    assert row["attempt_status"] == "retry"
+
+
+def test_a_run_that_is_stopped_writes_no_file_and_the_next_one_writes_the_whole(
+    operator: NewOperator,
+    execute_as: Execute,
+    image_list: ImageList,
+    connected: RunningEmulator,
+    tmp_path: Path,
 ) -> None:
     image_list(6)
     target = ResultFile(f"{tmp_path}/permits.csv")
-    task = operator(target=target, max_per_second=5, batch=Batch(rows=1))
+    task = operator(target=target, ledger=LEDGER, max_per_second=5)
 
     def stop_after_two() -> None:
         while connected.stats()["calls"] < 2:
@@ -69,15 +147,33 @@ def test_what_a_run_that_was_stopped_has_paid_for_is_in_the_next_ones_file(
 
     stopper = threading.Thread(target=stop_after_two)
     stopper.start()
-    with pytest.raises(AirflowException, match="asked to stop"):
+    with pytest.raises(AirflowException, match="stop"):
         task.execute({"run_id": "run-1"})
     stopper.join()
     assert not (tmp_path / "permits.csv").exists()
 
-    execute(target=target)
+    execute_as("run-2", target=target, ledger=LEDGER)
 
     assert connected.stats()["calls"] == 6
     assert len(pd.read_csv(tmp_path / "permits.csv", dtype=str)) == 6
+
+
+@pytest.mark.parametrize("as_what", ["target", "export"])
+def test_a_run_that_a_cap_ends_leaves_the_file_as_it_was(
+    execute_as: Execute, image_list: ImageList, connected: RunningEmulator, tmp_path: Path, as_what: str
+) -> None:
+    image_list(5)
+    file = tmp_path / "permits.csv"
+    file.write_text("the file of yesterday")
+    arguments = {as_what: ResultFile(str(file)), "ledger": LEDGER}
+
+    capped = execute_as("run-1", **arguments, spending=Spending(max_calls=2))
+    meanwhile = file.read_text()
+    execute_as("run-2", **arguments)
+
+    assert (capped["calls"], meanwhile) == (2, "the file of yesterday")
+    assert list(pd.read_csv(file)["image_key"]) == [f"k{number:03}" for number in range(5)]
+    assert connected.stats()["calls"] == 5
 
 
 def test_beside_a_table_the_file_gets_all_rows_of_the_list_in_its_order(
@@ -100,18 +196,12 @@ def test_an_export_holds_the_list_of_its_run_alone(
     execute: Execute, image_list: ImageList, connected: RunningEmulator, tmp_path: Path
 ) -> None:
     image_list(4)
-    execute()
+    execute(source=images_where("true"))
     export = ResultFile(f"{tmp_path}/permits.csv")
-    some = ImageQuery(
-        "SELECT image_id, image FROM permit_images WHERE image_id > 'k001'",
-        conn_id="warehouse",
-        key="image_id",
-        image="image",
-    )
 
-    execute(source=some, export=export)
+    execute(source=images_where("image_id > 'k001'"), export=export)
     of_some = list(pd.read_csv(tmp_path / "permits.csv")["image_key"])
-    execute(source=EMPTY, export=export)
+    execute(source=images_where("false"), export=export)
 
     assert of_some == ["k002", "k003"]
     assert len(pd.read_csv(tmp_path / "permits.csv")) == 0
@@ -130,29 +220,34 @@ def test_an_export_of_a_table_in_another_database(
     assert list(pd.read_csv(tmp_path / "permits.csv.gz")["image_key"]) == ["k000", "k001"]
 
 
-@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("as_what", ["target", "export"])
 def test_each_shard_writes_a_file_of_its_own(
-    execute: Execute, image_list: ImageList, connected: RunningEmulator, tmp_path: Path, beside: bool
+    execute: Execute, image_list: ImageList, connected: RunningEmulator, tmp_path: Path, as_what: str
 ) -> None:
     image_list(9)
     file = ResultFile(f"{tmp_path}/permits-{{shard}}.csv")
 
     for shard in shards(2):
-        execute(shard=shard, **({"export": file} if beside else {"target": file}))
+        execute(shard=shard, ledger=LEDGER, **{as_what: file})
 
     for number in (1, 2):
-        keys = sorted(pd.read_csv(tmp_path / f"permits-{number}-of-2.csv")["image_key"])
+        keys = list(pd.read_csv(tmp_path / f"permits-{number}-of-2.csv")["image_key"])
         assert keys == [f"k{key:03}" for key in range(9) if Shard(number, 2).holds(f"k{key:03}")]
 
 
 @pytest.mark.parametrize(
     ("arguments", "error", "says"),
     [
-        ({"target": ResultFile("/d/a.csv"), "shard": "1/2"}, ValueError, "put {shard} into the path"),
+        ({"target": ResultFile("/d/a.csv")}, ValueError, "ledger="),
+        (
+            {"target": ResultFile("/d/a.csv"), "ledger": LEDGER, "shard": "1/2"},
+            ValueError,
+            "put {shard} into the path",
+        ),
         ({"export": ResultFile("/d/a.csv"), "shard": "1/2"}, ValueError, "put {shard} into the path"),
         ({"export": ResultFile("/d/{shard}.csv")}, ValueError, "the task has no shard"),
         (
-            {"target": ResultFile("/d/a.csv"), "export": ResultFile("/d/b.csv")},
+            {"target": ResultFile("/d/a.csv"), "export": ResultFile("/d/b.csv"), "ledger": LEDGER},
             TypeError,
             "the target of an export must be ResultTable, not ResultFile",
         ),
@@ -173,13 +268,13 @@ def test_a_place_that_is_not_there_fails_the_task_before_the_first_call(
 ) -> None:
     image_list(1)
     with pytest.raises(AirflowFailException, match="No such file or directory"):
-        execute(**{as_what: ResultFile(f"{tmp_path}/nowhere/a.csv")})
+        execute(**{as_what: ResultFile(f"{tmp_path}/nowhere/a.csv")}, ledger=LEDGER)
     assert connected.stats()["calls"] == 0
 
 
 def test_a_path_is_rendered_into_a_copy(operator: NewOperator) -> None:
     target = ResultFile("s3://bucket/{{ params.day }}.parquet", conn_id="{{ params.conn }}")
-    task = operator(target=target)
+    task = operator(target=target, ledger=LEDGER)
     task.render_template_fields({"params": {"day": "2026-05-01", "conn": "lake"}})
     assert task.target == ResultFile("s3://bucket/2026-05-01.parquet", conn_id="lake")
     assert target.conn_id == "{{ params.conn }}"
@@ -196,7 +291,7 @@ def test_no_value_of_a_document_is_in_the_log_of_a_run_to_a_file(
 ) -> None:
     specimens = image_list(2)
     caplog.set_level(logging.DEBUG)
-    execute(target=ResultFile(f"{tmp_path}/permits.parquet"), batch=Batch(rows=1))
+    execute(target=ResultFile(f"{tmp_path}/permits.parquet"), ledger=LEDGER, batch=Batch(rows=1))
     said = caplog.text + "".join(capfd.readouterr())
     assert "2 recognized" in said
     for specimen in specimens:
@@ -204,31 +299,32 @@ def test_no_value_of_a_document_is_in_the_log_of_a_run_to_a_file(
         assert specimen.fields["Name"] not in said
 
 
-def test_result_file_whose_disk_is_full_leaves_answers_to_the_next_run(
+@pytest.mark.parametrize("as_what", ["target", "export"])
+def test_a_disk_that_is_full_at_the_end_costs_no_call(
     execute: Execute,
-    connected: RunningEmulator,
     image_list: ImageList,
+    connected: RunningEmulator,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    as_what: str,
 ) -> None:
     image_list(12)
-    (tmp_path / "out").mkdir()
-    arguments: dict[str, Any] = {
-        "target": ResultFile(str(tmp_path / "out" / "permits.csv")),
-        "spill_to": str(tmp_path / "spill"),
-    }
+    file = tmp_path / "permits.csv"
+    arguments: dict[str, Any] = {as_what: ResultFile(str(file)), "ledger": LEDGER}
     put = LocalStore.put
 
     def full(store: LocalStore, path: str, write: Any) -> None:
-        if path.endswith(".part"):
+        if path == str(file):
             raise OSError(errno.ENOSPC, "No space left on device")
         put(store, path, write)
 
     with monkeypatch.context() as patch:
         patch.setattr(LocalStore, "put", full)
-        with pytest.raises(AirflowException, match=r"No space left on device.*12 results.*kept in .*/spill/"):
+        with pytest.raises(AirflowException, match="No space left on device"):
             execute(**arguments)
-    assert execute(**arguments)["calls"] == 0
-    assert len((tmp_path / "out" / "permits.csv").read_text(encoding="utf-8-sig").splitlines()) == 13
-    assert connected.stats()["calls"] == 12
-    assert list((tmp_path / "spill").iterdir()) == []
+    assert not file.exists()
+
+    again = execute(**arguments)
+
+    assert (again["calls"], connected.stats()["calls"]) == (0, 12)
+    assert len(pd.read_csv(file)) == 12

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,8 +18,8 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     CallRetry,
-    CallsTable,
     FailureLimits,
+    Ledger,
     MainlandPermitOcrOperator,
     Spending,
 )
@@ -29,24 +29,14 @@ Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]
 Try = Callable[..., dict[str, Any]]
 Connect = Callable[..., RunningEmulator]
 
-CALLS = CallsTable("calls", conn_id="warehouse")
+LEDGER = Ledger("permit_ocr", conn_id="warehouse")
 ONE_ATTEMPT = CallRetry(attempts=1)
 
 
 @pytest.fixture
-def try_task(operator: Callable[..., MainlandPermitOcrOperator]) -> Try:
-    """Execute one try of a task of a DAG, as Airflow does, with a ledger unless told otherwise."""
-
-    def execute(
-        run_id: str = "run-1", try_number: int = 1, map_index: int = -1, **arguments: Any
-    ) -> dict[str, Any]:
-        instance = SimpleNamespace(
-            dag_id="permits", task_id="recognize", map_index=map_index, try_number=try_number
-        )
-        task = operator(**({"calls_table": CALLS} | arguments))
-        return task.execute({"run_id": run_id, "ti": instance})  # type: ignore[typeddict-item]
-
-    return execute
+def try_task(try_task: Try) -> Try:
+    """Execute one try of a task of a DAG with a ledger that is given by name."""
+    return partial(try_task, ledger=LEDGER)
 
 
 @pytest.fixture
@@ -70,11 +60,15 @@ def connect_faulty(
 
 @pytest.fixture
 def ledger(warehouse: sa.Engine) -> Callable[[], list[dict[str, Any]]]:
-    """Read the ledger."""
+    """Read the calls in the ledger."""
 
     def read() -> list[dict[str, Any]]:
         with warehouse.connect() as connection:
-            rows = connection.execute(sa.text("SELECT * FROM calls ORDER BY intended_at")).mappings().all()
+            rows = (
+                connection.execute(sa.text("SELECT * FROM permit_ocr_calls ORDER BY call_id"))
+                .mappings()
+                .all()
+            )
         return [dict(row) for row in rows]
 
     return read
@@ -152,7 +146,7 @@ def test_a_cap_of_no_calls_makes_none(
 def test_a_cap_without_a_ledger_is_refused_when_the_dag_is_parsed(
     operator: Callable[..., MainlandPermitOcrOperator],
 ) -> None:
-    with pytest.raises(ValueError, match="calls_table"):
+    with pytest.raises(ValueError, match=r'ledger=Ledger\("permit_ocr"'):
         operator(spending=Spending(max_calls=5))
 
 

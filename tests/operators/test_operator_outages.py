@@ -1,4 +1,4 @@
-"""Whole runs on a real PostgreSQL that restarts, loses its table or is full: nothing is paid twice."""
+"""Whole runs on a real PostgreSQL that stops, loses its table or is full: no image is called for twice."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowException
 
+from airflow_provider_permitocr.core import delivery
+from airflow_provider_permitocr.core.api import ACTION
 from airflow_provider_permitocr.emulator.latency import Latency
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
@@ -40,7 +42,7 @@ DISK_FULL = """
     CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         RAISE EXCEPTION 'could not extend file "base/1/2": No space left on device' USING ERRCODE = '53100';
     END $$;
-    CREATE TRIGGER full_disk BEFORE INSERT ON permits FOR EACH STATEMENT EXECUTE FUNCTION full_disk()
+    CREATE TRIGGER full_disk BEFORE INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION full_disk()
 """
 
 
@@ -77,8 +79,8 @@ def connected(
 
 
 @pytest.fixture
-def spill_to(tmp_path: Path) -> Path:
-    return tmp_path / "spill"
+def journal(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
 
 
 def calls_per_image(emulator: RunningEmulator) -> Counter[str]:
@@ -116,14 +118,14 @@ def require_all_once(emulator: RunningEmulator, rows: dict[tuple[str, str], dict
     assert len(calls_per_image(emulator)) == IMAGES
 
 
-def test_server_that_is_away_for_some_seconds_again_and_again_costs_no_call(
+def test_server_that_is_down_for_some_seconds_again_and_again_costs_no_call(
     server: EmbeddedPostgres,
     execute: Execute,
     meanwhile: Meanwhile,
     connected: RunningEmulator,
     image_list: ImageList,
     permits: Permits,
-    spill_to: Path,
+    journal: Path,
 ) -> None:
     image_list(IMAGES)
 
@@ -135,10 +137,10 @@ def test_server_that_is_away_for_some_seconds_again_and_again_costs_no_call(
             server.start()
 
     with meanwhile(stop_and_start):
-        summary = execute(batch=Batch(rows=5), max_at_once=8, spill_to=str(spill_to))
+        summary = execute(batch=Batch(rows=5), max_at_once=8, journal=str(journal))
     assert summary["statuses"] == {"recognized": IMAGES}
     require_all_once(connected, permits())
-    assert not spill_to.exists()
+    assert not list(journal.glob("*"))
 
 
 def test_sessions_that_are_ended_again_and_again_cost_no_call(
@@ -148,7 +150,7 @@ def test_sessions_that_are_ended_again_and_again_cost_no_call(
     connected: RunningEmulator,
     image_list: ImageList,
     permits: Permits,
-    spill_to: Path,
+    journal: Path,
 ) -> None:
     image_list(IMAGES)
     over = threading.Event()
@@ -162,93 +164,166 @@ def test_sessions_that_are_ended_again_and_again_cost_no_call(
 
     with meanwhile(end_sessions):
         try:
-            execute(batch=Batch(rows=5), max_at_once=8, spill_to=str(spill_to))
+            execute(batch=Batch(rows=5), max_at_once=8, journal=str(journal))
         finally:
             over.set()
     assert ended
     require_all_once(connected, permits())
-    assert not spill_to.exists()
+    assert not list(journal.glob("*"))
 
 
-def drop_midway(emulator: RunningEmulator, warehouse: sa.Engine) -> None:
-    """Drop the result table once five calls have been made."""
-    wait_for_calls(emulator, 5)
-    with warehouse.begin() as connection:
-        connection.execute(sa.text("DROP TABLE permits"))
+def fail_while_the_ledger_is_down(
+    server: EmbeddedPostgres,
+    execute: Execute,
+    meanwhile: Meanwhile,
+    connected: RunningEmulator,
+    journal: Path,
+) -> str:
+    """Stop the server that holds list, ledger and result in mid-run, and return what the task says."""
+
+    def stop() -> None:
+        wait_for_calls(connected, 20)
+        server.stop()
+
+    with meanwhile(stop), pytest.raises(AirflowException) as raised:
+        execute(batch=Batch(rows=5, patience_seconds=2), max_at_once=4, journal=str(journal))
+    return str(raised.value)
 
 
-def test_table_that_is_dropped_midway_leaves_its_answers_to_the_next_run(
+def test_ledger_that_goes_down_leaves_its_answers_in_the_journal_for_the_next_run(
+    server: EmbeddedPostgres,
     execute: Execute,
     meanwhile: Meanwhile,
     connected: RunningEmulator,
     image_list: ImageList,
     permits: Permits,
-    warehouse: sa.Engine,
-    spill_to: Path,
+    journal: Path,
 ) -> None:
     image_list(IMAGES)
 
-    late = Batch(rows=1000, seconds=3600)
-    with meanwhile(lambda: drop_midway(connected, warehouse)), pytest.raises(AirflowException) as raised:
-        execute(batch=late, max_at_once=4, spill_to=str(spill_to))
-    files = list(spill_to.iterdir())
-    assert "permits" in str(raised.value)
-    assert all(str(file) in str(raised.value) for file in files)
-    assert "the next run loads them" in str(raised.value)
-    assert "results that could not be written are kept" in str(raised.value)
-    execute(spill_to=str(spill_to))
+    said = fail_while_the_ledger_is_down(server, execute, meanwhile, connected, journal)
+
+    (file,) = journal.iterdir()
+    assert str(file) in said
+    assert "the next run on this machine hands it in" in said
+    assert file.stat().st_mode & 0o777 == 0o600
+    server.start()
+    execute("run-2", journal=str(journal))
     require_all_once(connected, permits())
-    assert list(spill_to.iterdir()) == []
-    assert execute(spill_to=str(spill_to))["calls"] == 0
+    assert list(journal.iterdir()) == []
+    assert execute("run-3", journal=str(journal))["calls"] == 0
 
 
+def test_two_shards_that_find_one_journal_at_a_time_do_no_harm(
+    server: EmbeddedPostgres,
+    execute: Execute,
+    meanwhile: Meanwhile,
+    connected: RunningEmulator,
+    image_list: ImageList,
+    permits: Permits,
+    journal: Path,
+) -> None:
+    image_list(IMAGES)
+    fail_while_the_ledger_is_down(server, execute, meanwhile, connected, journal)
+    server.start()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda shard: execute(shard=shard, journal=str(journal)), ("1/2", "2/2")))
+
+    require_all_once(connected, permits())
+    assert list(journal.iterdir()) == []
+
+
+@pytest.mark.parametrize("statement", ["DROP TABLE permits", "ALTER TABLE permits RENAME TO elsewhere"])
+def test_result_table_that_is_gone_stops_no_call_and_is_filled_by_the_next_run(
+    execute: Execute,
+    meanwhile: Meanwhile,
+    connected: RunningEmulator,
+    image_list: ImageList,
+    permits: Permits,
+    standings: Permits,
+    warehouse: sa.Engine,
+    journal: Path,
+    statement: str,
+) -> None:
+    image_list(IMAGES)
+
+    def take_away() -> None:
+        wait_for_calls(connected, 5)
+        with warehouse.begin() as connection:
+            connection.execute(sa.text(statement))
+
+    with meanwhile(take_away), pytest.raises(AirflowException, match="Nothing is lost") as raised:
+        execute(batch=Batch(rows=5, patience_seconds=2), max_at_once=4, journal=str(journal))
+    assert "permits" in str(raised.value)
+    assert "without a call" in str(raised.value)
+    assert [row["status"] for row in standings().values()] == ["recognized"] * IMAGES
+    assert execute(journal=str(journal))["calls"] == 0
+    require_all_once(connected, permits())
+    assert not list(journal.glob("*"))
+
+
+def test_result_table_that_is_locked_stops_no_call_and_is_filled_by_the_next_run(
+    execute: Execute,
+    meanwhile: Meanwhile,
+    connected: RunningEmulator,
+    image_list: ImageList,
+    permits: Permits,
+    standings: Permits,
+    warehouse: sa.Engine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(delivery, "_SILENT_SECONDS", 2)
+    image_list(IMAGES)
+    over = threading.Event()
+
+    def lock() -> None:
+        wait_for_calls(connected, 5)
+        with warehouse.begin() as connection:
+            connection.execute(sa.text("LOCK TABLE permits IN ACCESS EXCLUSIVE MODE"))
+            over.wait(SOON)
+
+    with meanwhile(lock):
+        try:
+            with pytest.raises(AirflowException, match=r"locked.*Nothing is lost.*without a call"):
+                execute(batch=Batch(rows=5, patience_seconds=2), max_at_once=4)
+        finally:
+            over.set()
+    assert [row["status"] for row in standings().values()] == ["recognized"] * IMAGES
+    assert execute()["calls"] == 0
+    require_all_once(connected, permits())
+
+
+@pytest.mark.parametrize("table", ["permits", "permit_ocr_calls", "permit_ocr_answers"])
 def test_database_whose_disk_is_full_leaves_answers_to_the_next_run(
     execute: Execute,
     meanwhile: Meanwhile,
     connected: RunningEmulator,
     image_list: ImageList,
     permits: Permits,
+    standings: Permits,
     warehouse: sa.Engine,
-    spill_to: Path,
+    journal: Path,
     caplog: pytest.LogCaptureFixture,
+    table: str,
 ) -> None:
     specimens = image_list(IMAGES)
 
     def fill() -> None:
         wait_for_calls(connected, 20)
         with warehouse.begin() as connection:
-            connection.execute(sa.text(DISK_FULL))
+            connection.execute(sa.text(DISK_FULL.format(table=table)))
 
     with meanwhile(fill), pytest.raises(AirflowException, match="No space left on device") as raised:
-        execute(batch=Batch(rows=5), max_at_once=4, spill_to=str(spill_to))
-    kept = len(permits())
-    assert 0 < kept < IMAGES
+        execute(batch=Batch(rows=5), max_at_once=4, journal=str(journal))
+    assert len(standings()) > 0
     said = str(raised.value) + caplog.text
     assert not [each for each in specimens if each.fields["Number"] in said or each.fields["Name"] in said]
     with warehouse.begin() as connection:
-        connection.execute(sa.text("DROP TRIGGER full_disk ON permits"))
-    execute(spill_to=str(spill_to))
+        connection.execute(sa.text(f"DROP TRIGGER full_disk ON {table}"))
+    execute("run-2", journal=str(journal))
     require_all_once(connected, permits())
-    assert list(spill_to.iterdir()) == []
-
-
-def test_two_shards_that_load_the_same_answers_at_a_time_do_no_harm(
-    execute: Execute,
-    meanwhile: Meanwhile,
-    connected: RunningEmulator,
-    image_list: ImageList,
-    permits: Permits,
-    warehouse: sa.Engine,
-    spill_to: Path,
-) -> None:
-    image_list(IMAGES)
-
-    with meanwhile(lambda: drop_midway(connected, warehouse)), pytest.raises(AirflowException):
-        execute(batch=Batch(rows=1000, seconds=3600), max_at_once=4, spill_to=str(spill_to))
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda shard: execute(shard=shard, spill_to=str(spill_to)), ("1/2", "2/2")))
-    require_all_once(connected, permits())
-    assert list(spill_to.iterdir()) == []
+    assert not list(journal.glob("*"))
 
 
 RUN = """
@@ -271,12 +346,14 @@ operator.execute({"run_id": "run-1"})
 """
 
 
-def test_worker_that_is_shut_down_writes_what_arrives_until_it_is_killed(
+def test_worker_that_is_shut_down_keeps_what_arrives_until_it_is_killed(
     start_label_emulator: Callable[..., RunningEmulator],
     connect_emulator: Callable[..., None],
     execute: Execute,
     image_list: ImageList,
     permits: Permits,
+    standings: Permits,
+    warehouse: sa.Engine,
     tmp_path: Path,
 ) -> None:
     faults = tmp_path / "faults.json"
@@ -298,20 +375,21 @@ def test_worker_that_is_shut_down_writes_what_arrives_until_it_is_killed(
     answered = {
         record.image
         for record in emulator.records()
-        if record.answered and record.time + record.seconds < killed_at - 1
+        if record.action == ACTION and record.answered and record.time + record.seconds < killed_at - 1
     }
-    written = permits()
     assert 14 <= len(answered) < IMAGES
-    assert {row["image_digest"] for row in written.values()} >= answered
-    execute()
+    assert {row["image_digest"] for row in standings().values()} >= answered
+    with warehouse.begin() as connection:  # as if some minutes had passed
+        connection.execute(sa.text("UPDATE permit_ocr_images SET held_until = now() - interval '1 second'"))
+    execute("run-2")
     assert len(permits()) == IMAGES
     repeated = [image for image, calls in calls_per_image(emulator).items() if calls > 1]
     assert set(repeated).isdisjoint(answered)
     assert len(repeated) <= 4
 
 
-def test_relative_folder_for_answers_is_refused_as_it_leads_elsewhere_on_each_worker(
+def test_relative_folder_for_journals_is_refused_as_it_leads_elsewhere_on_each_worker(
     operator: Callable[..., Any],
 ) -> None:
-    with pytest.raises(ValueError, match="spill_to must be an absolute path or a URL, not 'spill'"):
-        operator(spill_to="spill")
+    with pytest.raises(ValueError, match="journal must be an absolute path, not 'journal'"):
+        operator(journal="journal")

@@ -13,8 +13,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
-    CallsTable,
     ImageTable,
+    Ledger,
     MainlandPermitOcrOperator,
     ResultFile,
     ResultTable,
@@ -26,7 +26,7 @@ from tests.operators.conftest import ImageList, NewOperator
 Execute = Callable[..., dict[str, Any]]
 ConnectEmulator = Callable[..., None]
 
-LEDGER = CallsTable("permit_calls", conn_id="warehouse")
+LEDGER = Ledger("permit_ocr", conn_id="warehouse")
 
 
 @pytest.fixture
@@ -140,11 +140,11 @@ def test_a_result_file_is_read_and_not_touched(
     folder = tmp_path / "results"
     folder.mkdir()
     target = ResultFile(str(folder / "permits.csv"))
-    assert execute(target=target, dry_run=True)["to_call"] == 3
+    assert execute(target=target, ledger=LEDGER, dry_run=True)["to_call"] == 3
     assert list(folder.iterdir()) == []
-    execute(target=target)
+    execute(target=target, ledger=LEDGER)
     written = {file: file.read_bytes() for file in folder.iterdir()}
-    assert execute(target=target, dry_run=True)["settled"] == 3
+    assert execute(target=target, ledger=LEDGER, dry_run=True)["settled"] == 3
     assert {file: file.read_bytes() for file in folder.iterdir()} == written
 
 
@@ -159,7 +159,7 @@ def test_a_database_file_that_is_missing_is_not_made(
         dry_run=True,
         reuse_same_image=True,
         target=ResultTable("permits", conn_id="new"),
-        calls_table=CallsTable("calls", conn_id="new"),
+        ledger=Ledger("permit_ocr", conn_id="new"),
         spending=Spending(max_calls=1),
     )
     assert (plan["to_call"], plan["calls_left"], plan["allowed"]) == (2, 1, 1)
@@ -171,10 +171,10 @@ def test_what_the_caps_leave_is_told(
 ) -> None:
     image_list(8)
     spending = Spending(0.5, "CNY", max_calls=4, max_calls_per_day=6)
-    capped: dict[str, Any] = {"calls_table": LEDGER, "spending": spending}
+    capped: dict[str, Any] = {"ledger": LEDGER, "spending": spending}
     fresh = execute(dry_run=True, **capped)
     assert (fresh["calls_left"], fresh["allowed"], fresh["allowed_cost"]) == (4, 4, "2.00 CNY")
-    assert not any(relation[0].startswith("permit_calls") for relation in catalog())
+    assert not any(relation[0].startswith("permit_ocr_") for relation in catalog())
 
     assert execute(**capped)["calls"] == 4
     same_run = execute(dry_run=True, **capped)

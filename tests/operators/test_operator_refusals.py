@@ -55,7 +55,7 @@ def test_what_is_wrong_is_named_before_the_first_call_and_not_retried(
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([{"image_id": "k000", "image": "x"}], "twice or more"),
+        ([{"image_id": "k000", "image": "x"}], "more than once"),
         ([{"image_id": None, "image": "x"}], "NULL in the key column"),
         ([{"image_id": "k9", "image": "x", "card_side": "SIDEWAYS"}], "card side column"),
     ],
@@ -83,7 +83,7 @@ def test_a_list_that_cannot_be_keyed_is_refused_before_the_first_call(
         ({"max_per_second": 0}, ValueError, "max_per_second"),
         ({"max_per_second": -1}, ValueError, "max_per_second"),
         ({"max_at_once": 0}, ValueError, "max_at_once"),
-        ({"max_tries": 0}, ValueError, "max_tries"),
+        ({"max_runs_per_image": 0}, ValueError, "max_runs_per_image"),
     ],
 )
 def test_a_wrong_argument_fails_when_the_dag_is_parsed(

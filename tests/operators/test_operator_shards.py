@@ -30,7 +30,27 @@ def test_the_shards_of_a_list_do_all_of_it_and_nothing_twice(
     assert sum(each["listed"] for each in summaries) == connected.stats()["calls"] == 12
 
 
-def test_a_shard_run_again_alone_does_its_own_rows_alone(
+def test_a_shard_run_again_alone_calls_for_its_own_rows_alone(
+    execute: Execute,
+    image_list: ImageList,
+    permits: Permits,
+    warehouse: sa.Engine,
+    connected: RunningEmulator,
+) -> None:
+    image_list(12)
+    for shard in shards(3):
+        execute(shard=shard)
+    with warehouse.begin() as connection:
+        connection.execute(sa.text("UPDATE permit_images SET uploaded_at = now() + interval '1 day'"))
+
+    again = execute("run-2", shard="2/3")
+
+    own = [f"k{number:03}" for number in range(12) if Shard(2, 3).holds(f"k{number:03}")]
+    assert sorted(key for (key, _), row in permits().items() if row["run_id"] == "run-2") == own
+    assert again["calls"] == len(own)
+
+
+def test_a_shard_fills_a_table_that_was_emptied_with_the_rows_of_all_shards(
     execute: Execute,
     image_list: ImageList,
     permits: Permits,
@@ -45,9 +65,8 @@ def test_a_shard_run_again_alone_does_its_own_rows_alone(
 
     again = execute(shard="2/3")
 
-    own = [f"k{number:03}" for number in range(12) if Shard(2, 3).holds(f"k{number:03}")]
-    assert sorted(key for key, _ in permits()) == own
-    assert again["calls"] == len(own)
+    assert sorted(key for key, _ in permits()) == [f"k{number:03}" for number in range(12)]
+    assert (again["calls"], connected.stats()["calls"]) == (0, 12)
 
 
 def test_a_settled_shard_makes_no_call(

@@ -14,18 +14,18 @@ from sqlalchemy.dialects import mysql
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.frame import to_frame
 from airflow_provider_permitocr.core.models import ImageRow, Outcome, Record, RowKey, Status
-from airflow_provider_permitocr.core.record import to_record
+from airflow_provider_permitocr.core.record import outcome_record
 from airflow_provider_permitocr.core.selection import needs_recognition
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.result_schema import result_table
-from airflow_provider_permitocr.sql.result_target import SqlResultTarget
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
+from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
+from airflow_provider_permitocr.sql.ledger.standings import previous
+from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 Described = ImageTable | ImageQuery
 #: To the microsecond on all databases, and with its zone where they keep one.
 MOMENT = sa.DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
-RESULTS = ResultTable("permits", conn_id="lake")
+LEDGER, LIST_ID = ledger_tables("permit_ocr"), 1
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 Rows = Iterable[dict[str, Any]]
 
@@ -90,23 +90,24 @@ def frame_of() -> Callable[..., pd.DataFrame]:
             row = ImageRow(image_key, None, side, changes.get("image_updated_at"))
             outcome = Outcome(row, Status.RECOGNIZED, fields={"name": "李优图"}, request_id="request-1")
             now = datetime(2026, 1, 31, 12, 30, 15, 123456, tzinfo=UTC)
-            records.append(to_record(outcome, max_tries=3, run_id="run-1", processed_at=now) | changes)
+            records.append(outcome_record(outcome, processed_at=now) | {"run_id": "run-1"} | changes)
         return to_frame(records)
 
     return make
 
 
 @pytest.fixture
-def results(database: sa.Engine) -> Callable[..., None]:
-    """Put rows into the result table `permits`, made where it is missing."""
+def known(database: sa.Engine) -> Callable[..., None]:
+    """Put images of list 1 into the ledger `permit_ocr`, made where it is missing: their last attempts."""
 
     def put(*rows: dict[str, Any]) -> None:
-        SqlResultTarget(database, RESULTS).prepare()
-        defaults = {"card_side": "FRONT", "status": "recognized", "tries": 1, "processed_at": NOON}
-        filled = [defaults | {"image_updated_at": None} | row for row in rows]
+        LEDGER.images.metadata.create_all(database)
+        defaults = {"list_id": LIST_ID, "card_side": "FRONT", "attempt_status": "recognized", "tries": 1}
+        defaults |= {"attempted_at": NOON, "attempt_updated_at": None, "answer_order": -1}
+        filled = [defaults | row for row in rows]
         if filled:
             with database.begin() as connection:
-                connection.execute(sa.insert(result_table("permits")), filled)
+                connection.execute(sa.insert(LEDGER.images), filled)
 
     return put
 
@@ -116,20 +117,22 @@ def count_left_out() -> Callable[..., int]:
     """Count the rows that a database leaves out, after making sure that a run would want none of them."""
 
     def wanted(engine: sa.Engine, source: SqlImageSource) -> tuple[list[RowKey], int]:
-        target = SqlResultTarget(engine, RESULTS)
         rows = [row for page in source.pages() for row in page]
-        previous = target.previous([row.row_key for row in rows])
-        return [row.row_key for row in rows if needs_recognition(row, previous.get(row.row_key))], len(rows)
+        with engine.connect() as connection:
+            known = previous(connection, LEDGER, LIST_ID, None, [row.row_key for row in rows])
+        return [row.row_key for row in rows if needs_recognition(row, known.get(row.row_key))], len(rows)
 
     def count(engine: sa.Engine, described: Described, shard: Shard | None = None) -> int:
         plain = SqlImageSource(engine, described, shard=shard)
-        source = SqlImageSource(engine, described, shard=shard, settled_in=RESULTS)
+        source = SqlImageSource(engine, described, shard=shard, settled_in=lambda: (LEDGER, LIST_ID))
         listed = plain.check()
         assert source.check() == listed
         found, seen = wanted(engine, source)
         assert (found, listed) == wanted(engine, plain)
         assert plain.settled() == 0
         assert source.settled() == listed - seen
+        # As a run does it: counted first, then read.
+        assert wanted(engine, source) == (found, seen)
         return source.settled()
 
     return count

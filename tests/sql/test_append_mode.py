@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
+import pytest
 import sqlalchemy as sa
 
+from airflow_provider_permitocr.sql import upsert
 from airflow_provider_permitocr.sql.inspection import found_columns, unique_keys
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable
@@ -41,6 +43,28 @@ def test_batch_that_is_written_again_doubles_nothing(database: sa.Engine, frame_
     _target(database).write(frame)
     _target(database).write(frame)
     assert _runs(database) == ["run-1", "run-1"]
+
+
+def test_attempt_on_the_same_recognition_adds_no_row(database: sa.Engine, frame_of: FrameOf) -> None:
+    target = _target(database)
+    target.write(frame_of("a", version=1, processed_at=_at(1)))
+    target.write(frame_of("a", version=2, processed_at=_at(1), attempt_status="retry"))
+    target.write(frame_of("a", version=1, processed_at=_at(1)))
+    with database.connect() as connection:
+        found = connection.execute(sa.text("SELECT attempt_status, version FROM permits")).all()
+    assert found == [("retry", 2)]
+
+
+def test_rows_of_the_same_time_are_replaced_by_delete_and_insert_too(
+    database: sa.Engine, frame_of: FrameOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(upsert._WRITERS, database.dialect.name)
+    target = _target(database)
+    for version, name in ((2, "李优图"), (1, "older"), (3, None)):
+        target.write(frame_of("a", version=version, name=name, processed_at=_at(1)), with_answers=version < 3)
+    with database.connect() as connection:
+        found = connection.execute(sa.text("SELECT name, version FROM permits")).all()
+    assert found == [("李优图", 3)]
 
 
 def test_key_is_image_side_and_time(database: sa.Engine) -> None:

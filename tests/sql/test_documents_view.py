@@ -120,6 +120,17 @@ def test_last_recognition_of_each_side_counts_where_all_are_kept(database: sa.En
     assert (document["number"], document["back_name"]) == ("new", "second")
 
 
+def test_largest_version_of_each_side_counts_before_its_time(database: sa.Engine) -> None:
+    target = _target(database, mode="append")
+    _write(
+        target,
+        _row("a", "FRONT", number="without a version", processed_at=_at(9)),
+        _row("a", "FRONT", number="new", processed_at=_at(4), version=8),
+        _row("a", "FRONT", number="old", processed_at=_at(5), version=7),
+    )
+    assert _documents(database)["a"]["number"] == "new"
+
+
 def test_view_gets_the_columns_that_the_table_got(database: sa.Engine) -> None:
     _target(database)
     before = _shown(database)

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.models import ImageRow
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ImageTable, ResultTable
 
@@ -86,11 +86,12 @@ def _write_and_read_back(engine: sa.Engine, table: str, frame_of: FrameOf) -> No
     target = SqlResultTarget(engine, ResultTable(table, conn_id="warehouse"))
     target.prepare()
     target.write(frame_of("a"))
-    target.write(frame_of("a", "b"))
-    assert set(target.previous([("a", CardSide.FRONT), ("b", CardSide.FRONT)])) == {
-        ("a", "FRONT"),
-        ("b", "FRONT"),
-    }
+    target.write(frame_of("a", "b", version=7))
+    again = SqlResultTarget(engine, ResultTable(table, conn_id="warehouse"))
+    assert (again.prepare(), again.highest_version()) == (False, 7)
+    with engine.connect() as connection:
+        keys = connection.execute(sa.select(result_table(table).c.image_key)).scalars()
+        assert sorted(keys) == ["a", "b"]
 
 
 @_quickly

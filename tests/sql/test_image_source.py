@@ -12,6 +12,7 @@ from sqlalchemy.dialects import mysql
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.models import ImageRow
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.listed_row import key_text
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 Fill = Callable[..., sa.Table]
@@ -114,6 +115,95 @@ def test_keys_of_any_type_page_on_and_read_as_text(
     assert {_plain(row.image_key) for row in rows} == {_plain(str(key)) for key in keys}
     # Each image belongs to its key; SQLite is given the keys as it keeps them.
     assert [_plain(str(row.image)) for row in rows] == [_plain(row.image_key) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("key_type", "key", "name"),
+    [
+        (sa.Text(), "1", "text"),
+        (sa.Integer(), 7, "integer"),
+        (sa.BigInteger(), 2**62, "integer"),
+        (sa.Double(), 0.5, "number"),
+        (sa.LargeBinary(), b"a", "bytes"),
+    ],
+    ids=["text", "integer", "bigint", "double", "bytes"],
+)
+@pytest.mark.parametrize("through_query", [False, True], ids=["table", "query"])
+def test_one_key_tells_the_type_of_all(
+    database: sa.Engine,
+    fill: Fill,
+    key_type: sa.types.TypeEngine[Any],
+    key: Any,
+    name: str,
+    through_query: bool,
+) -> None:
+    columns = [sa.Column("id", key_type), sa.Column("url", sa.Text)]
+    table = fill(database, "images", columns, [])
+    names: dict[str, Any] = {"conn_id": "lake", "key": "id", "image": "url"}
+    described = (
+        ImageQuery("SELECT id, url FROM images", **names) if through_query else ImageTable("images", **names)
+    )
+    assert SqlImageSource(database, described).key_type() is None
+    with database.begin() as connection:
+        connection.execute(sa.insert(table), [{"id": None, "url": "u"}, {"id": key, "url": "u"}])
+    assert SqlImageSource(database, described).key_type() == name
+
+
+@pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
+@pytest.mark.parametrize(
+    ("kind", "written", "name"),
+    [
+        ("smallint", "1", "integer"),
+        ("numeric(20,0)", "1", "number"),
+        ("uuid", str(uuid.UUID(int=1)), "uuid"),
+        ("date", "2026-01-31", "date"),
+        ("timestamptz", "2026-01-31", "timestamp"),
+        ("boolean", "true", "boolean"),
+    ],
+)
+def test_type_of_the_keys_is_the_same_with_either_driver(
+    database: sa.Engine, kind: str, written: str, name: str
+) -> None:
+    with database.begin() as connection:
+        connection.exec_driver_sql(
+            f"CREATE TABLE images AS SELECT CAST('{written}' AS {kind}) AS id, 'u' AS url"
+        )
+    described = ImageTable("images", conn_id="lake", key="id", image="url")
+    assert SqlImageSource(database, described).key_type() == name
+
+
+@pytest.mark.parametrize(
+    ("key_type", "keys"),
+    [
+        (sa.Text(), ["a", "A", "Ä ", "中文", "'"]),
+        (sa.Integer(), [1, 2, 30, 4, 5]),
+        (sa.LargeBinary(), [b"a", b"b", b"\xff", b"c", b"d"]),
+    ],
+    ids=["text", "integer", "bytes"],
+)
+def test_images_kept_from_pages_are_looked_at_again_as_they_are_then(
+    database: sa.Engine,
+    fill: Fill,
+    monkeypatch: pytest.MonkeyPatch,
+    key_type: sa.types.TypeEngine[Any],
+    keys: list[Any],
+) -> None:
+    monkeypatch.setattr("airflow_provider_permitocr.sql.image_source._ROWS", 2)
+    columns = [sa.Column("id", key_type), sa.Column("url", sa.Text), sa.Column("side", sa.Text)]
+    rows = [{"id": key, "url": "before", "side": side} for key in keys for side in ("FRONT", "BACK")]
+    table = fill(database, "images", columns, rows)
+    described = ImageTable("images", conn_id="lake", key="id", image="url", card_side="side")
+    source = SqlImageSource(database, described)
+    listed = [each for page in source.pages() for each in page]
+    kept = [each for each in reversed(listed) if each.card_side == "BACK"]
+    with database.begin() as connection:
+        connection.execute(sa.update(table).values(url="now"))
+        connection.execute(sa.delete(table).where(table.c.id == keys[-1]))
+    found = list(source.images(kept))
+    left = [each.row_key for each in kept if each.image_key != key_text(keys[-1])]
+    assert [row.row_key for row in found] == left
+    assert len(left) == len(keys) - 1
+    assert {row.image for row in found} == {"now"}
 
 
 def _plain(key: str) -> str:

@@ -10,19 +10,15 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.sql import image_source
 from airflow_provider_permitocr.sql.errors import DatabaseError
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.patience import Patience
-from airflow_provider_permitocr.sql.result_rows import SqlResultRows
-from airflow_provider_permitocr.sql.result_target import SqlResultTarget
-from airflow_provider_permitocr.sql.tables import ImageTable, ResultTable
+from airflow_provider_permitocr.sql.tables import ImageTable
 
 LISTED = ImageTable("images", conn_id="lake", key="id", image="image")
-READS_ROWS = re.compile(r"FROM (images|permits)\b")
+READS_ROWS = re.compile(r"FROM images\b")
 END_ALL_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename IS NOT NULL"
 
 
@@ -62,21 +58,6 @@ def test_list_is_read_whole_and_once_though_its_connections_keep_being_lost(
     read = [row.image_key for page in source.pages() for row in source.images(page)]
     assert read == images
     assert len(cut_off_often) > 100 / 10 + 100 / 8
-
-
-def test_result_rows_are_read_though_connections_keep_being_lost(
-    postgres_engine: sa.Engine, cut_off_often: list[str], frame_of: Callable[..., Any]
-) -> None:
-    described = ResultTable("permits", conn_id="warehouse")
-    target = SqlResultTarget(postgres_engine, described, patience=Patience(sleep=lambda seconds: None))
-    target.prepare()
-    keys = [(f"{number}", CardSide.FRONT) for number in range(6)]
-    rows = SqlResultRows(postgres_engine, described, patience=Patience(sleep=lambda seconds: None))
-    for key, _ in keys:
-        assert target.write(frame_of(key)) == {}
-        assert key in {found for found, _ in target.previous(keys)}
-        assert rows.read([(key, CardSide.FRONT)], COLUMNS)[key, CardSide.FRONT]["name"] == "李优图"
-    assert set(target.previous(keys)) == set(keys)
 
 
 def test_database_that_never_answered_is_told_of_soon_and_later_is_waited_for(

@@ -80,7 +80,7 @@ def test_keys_that_are_null_are_counted(database: sa.Engine, image_list: ImageLi
 def test_duplicate_keys_are_counted_with_examples(database: sa.Engine, image_list: ImageList) -> None:
     image_list({"image_id": key, "side": "FRONT"} for key in ("a", "a", "b", "b", "b", "c"))
     told = _refusal(database, _listed())
-    assert told.startswith("2 keys stand twice or more")
+    assert told.startswith("2 keys occur more than once")
     assert "'a'" in told
     assert "'b'" in told
     assert "'c'" not in told
@@ -96,14 +96,14 @@ def test_same_side_in_other_words_is_a_duplicate(
     database: sa.Engine, image_list: ImageList, first: str | None, second: str | None
 ) -> None:
     image_list([{"image_id": "a", "side": first}, {"image_id": "a", "side": second}])
-    assert _refusal(database, _listed()).startswith("1 keys stand twice")
+    assert _refusal(database, _listed()).startswith("1 key occurs more than once")
 
 
 def test_without_a_side_column_both_sides_of_a_key_are_a_duplicate(
     database: sa.Engine, image_list: ImageList
 ) -> None:
     image_list([{"image_id": "a", "side": "FRONT"}, {"image_id": "a", "side": "BACK"}])
-    assert _refusal(database, _listed(card_side=None)).startswith("1 keys stand twice")
+    assert _refusal(database, _listed(card_side=None)).startswith("1 key occurs more than once")
 
 
 @pytest.mark.parametrize("side", ["SIDE", "F", "", "FRONT/BACK", "正面", "李优图"])

@@ -13,14 +13,32 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.calls import (
+    OK,
+    Attempt,
+    CallIntent,
+    ClosedCall,
+    Exchanged,
+    Grant,
+    RunIdentity,
+    new_call_id,
+)
 from airflow_provider_permitocr.core.errors import PermitOcrError
+from airflow_provider_permitocr.core.models import Status
+from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.ledger.lists import ListIdentity
+from airflow_provider_permitocr.sql.ledger.options import Ledger
+from airflow_provider_permitocr.sql.ledger.runs import Window
+from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
 
 FrameOf = Callable[..., pd.DataFrame]
 
 _PRIVATE: dict[str, Any] = {"name": "李优图", "english_name": "LI,YOU-TU", "number": "08320271"}
+_ROW_KEY = ("key-of-a-person", CardSide.FRONT)
+_LEDGERS = pytest.mark.parametrize("database", ["psycopg", "psycopg2", "sqlite", "mariadb"], indirect=True)
 
 
 @pytest.fixture
@@ -171,10 +189,63 @@ def test_debug_log_shows_no_row(
     source = SqlImageSource(engine, described)
     assert [row.image_key for page in source.pages() for row in page] == ["key-of-a-person"]
     target.write(frame_of("key-of-a-person", **_PRIVATE))
-    target.previous([("key-of-a-person", CardSide.FRONT)])
     logged = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
     assert "permit_images" in logged
     assert not [value for value in (*_PRIVATE.values(), "key-of-a-person", "q-signature") if value in logged]
+
+
+@_LEDGERS
+def test_debug_log_of_a_ledger_shows_no_answer(
+    new_engine_logging_at: Callable[[int], sa.Engine],
+    database: sa.Engine,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ledger = _prepared_ledger(new_engine_logging_at(logging.DEBUG))
+    assert _answered(ledger).refused == ()
+    assert len(ledger.previous([_ROW_KEY])) == 1
+    (delivered,) = ledger.changes(0, 10)
+    assert delivered.fields
+    assert delivered.fields["number"] == _PRIVATE["number"]
+    logged = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
+    assert "permit_ocr_answers" in logged
+    assert not [value for value in (*_PRIVATE.values(), "key-of-a-person") if value in logged]
+
+
+@_LEDGERS
+def test_answer_that_the_ledger_refuses_is_not_quoted(
+    database: sa.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = database
+    if engine.dialect.name == "sqlite":
+        obstacle = (
+            "CREATE TRIGGER refuse BEFORE INSERT ON permit_ocr_answers BEGIN"
+            " SELECT RAISE(ABORT, 'not again'); END"
+        )
+    else:
+        obstacle = f"ALTER TABLE permit_ocr_answers ADD CHECK (answer NOT LIKE '%{_PRIVATE['number']}%')"
+    ledger = _prepared_ledger(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(obstacle.replace("%", "%%"))
+    (refused,) = _answered(ledger).refused
+    assert refused.reason
+    _assert_private(f"{refused.reason} {refused!r} {caplog.text}")
+
+
+def _prepared_ledger(engine: sa.Engine) -> SqlLedger:
+    identity = ListIdentity("people", False, "lake", "permit_images", "image_id", None, ())
+    run = LedgerRun(identity, "100", RunIdentity("permits", "recognize", "monday"), Window(), Spending())
+    ledger = SqlLedger(engine, Ledger("permit_ocr", conn_id="lake"), run)
+    ledger.prepare("text")
+    return ledger
+
+
+def _answered(ledger: SqlLedger) -> Exchanged:
+    intent = CallIntent(new_call_id(), _ROW_KEY)
+    assert ledger.exchange([intent], [], []).grants == (Grant.GRANTED,)
+    answer = {"Name": _PRIVATE["name"], "EnglishName": _PRIVATE["english_name"], "Number": _PRIVATE["number"]}
+    attempt = Attempt(_ROW_KEY, Status.RECOGNIZED, is_verdict=True)
+    closed = ClosedCall(intent.call_id, OK, billed=True, answer=answer, attempt=attempt)
+    return ledger.exchange([], [closed], [])
 
 
 def test_log_of_statements_that_nobody_asked_for_is_not_switched_on(

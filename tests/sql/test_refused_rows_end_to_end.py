@@ -1,46 +1,58 @@
-"""A run on real tables of which some rows are refused: it goes on, and loses no other answer."""
+"""A run on real tables that refuse some rows: it goes on, and the ledger keeps every answer."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind, result_columns
+from airflow_provider_permitocr.core.calls import RunIdentity
+from airflow_provider_permitocr.core.columns import Column, ColumnKind, result_columns
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.image_loader import ImageLoader
+from airflow_provider_permitocr.core.journal import FileJournal
 from airflow_provider_permitocr.core.models import (
     ImageRow,
     ListedImage,
     PermitRequest,
     PermitResponse,
-    Previous,
     Record,
-    RowKey,
     RunSummary,
 )
 from airflow_provider_permitocr.core.options import Batch, Pace, RunOptions
 from airflow_provider_permitocr.core.pipeline import Pipeline
 from airflow_provider_permitocr.core.ports import Call, Ports
-from airflow_provider_permitocr.sql.batch_writer import write_batch
+from airflow_provider_permitocr.core.spending import Spending
+from airflow_provider_permitocr.sql.ledger.lists import ListIdentity
+from airflow_provider_permitocr.sql.ledger.options import Ledger
+from airflow_provider_permitocr.sql.ledger.runs import Window
+from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.result_schema import result_table
+from airflow_provider_permitocr.sql.result_target import SqlResultTarget
+from airflow_provider_permitocr.sql.tables import ResultTable
 
 POISON = "李优图"
+FINE = [f"{number:03}" for number in range(40)]
 
 
 class Images:
-    """An image list in memory, with a carried column."""
+    """An image list in memory, with carried columns."""
 
     def __init__(self, rows: Sequence[ImageRow]) -> None:
         self._rows = {row.row_key: row for row in rows}
 
     def check(self) -> int:
         return len(self._rows)
+
+    def key_type(self) -> str | None:
+        return "text"
 
     def carried(self) -> Sequence[Column]:
         return [Column("note", ColumnKind.TEXT, "carried"), Column("weight", ColumnKind.INTEGER, "carried")]
@@ -64,45 +76,42 @@ class Answers:
         return lambda: PermitResponse(fields, "r")
 
 
-class Table:
-    """The result table as it is: nothing is created, and nothing known before."""
-
-    def __init__(self, engine: sa.Engine, table: sa.Table) -> None:
-        self._engine, self._table = engine, table
-        self._columns: Sequence[Column] = COLUMNS
-
-    def prepare(self, columns: Sequence[Column]) -> None:
-        self._columns = columns
-
-    def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
-        return {}
-
-    def write(self, frame: Any) -> Mapping[int, str]:
-        from airflow_provider_permitocr.core.frame import to_rows
-
-        return write_batch(self._engine, self._table, to_rows(frame, self._columns))
-
-    def finish(self) -> None:
-        pass
+@pytest.fixture
+def ledger_engine(tmp_path: Path, new_engine: Callable[..., sa.Engine]) -> sa.Engine:
+    """A database of the ledger's own."""
+    return new_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
 
 
 @pytest.fixture
-def run(database: sa.Engine) -> Callable[..., RunSummary]:
-    """Run over some images into `permits`, which refuses a row by a CHECK."""
+def run(database: sa.Engine, ledger_engine: sa.Engine, tmp_path: Path) -> Callable[..., RunSummary]:
+    """Run over some images into `permits`, made with a CHECK where one is given."""
     table = result_table("permits", result_columns(Images([]).carried()))
-    checked = sa.Table("permits", sa.MetaData(), *(column._copy() for column in table.columns))
+    numbers = count(1)
 
-    def make(rows: Sequence[ImageRow], check: str) -> RunSummary:
-        checked.append_constraint(sa.CheckConstraint(check))
-        checked.create(database, checkfirst=False)
-        pipeline = Pipeline(
-            Ports(Images(rows), ImageLoader(max_base64_bytes=1000), Answers(), Table(database, table)),
-            RunOptions(Pace(100_000, 4), batch=Batch(rows=10)),
-            run_id="r",
-            log=logging.getLogger("test"),
-            stop=threading.Event(),
+    def make(rows: Sequence[ImageRow], check: str | None = None) -> RunSummary:
+        if check:
+            checked = sa.Table("permits", sa.MetaData(), *(column._copy() for column in table.columns))
+            checked.append_constraint(sa.CheckConstraint(check))
+            checked.create(database, checkfirst=False)
+        run_id = f"run-{next(numbers)}"
+        ledger_run = LedgerRun(
+            ListIdentity("permits", False, "lake", "images", "image_id", None, ("lake:permits",)),
+            "100",
+            RunIdentity("permits", "recognize", run_id),
+            Window(),
+            Spending(),
+            target="lake:permits",
         )
-        return pipeline.run()
+        ports = Ports(
+            Images(rows),
+            ImageLoader(max_base64_bytes=1000),
+            Answers(),
+            SqlLedger(ledger_engine, Ledger("permit_ocr", conn_id="ledger"), ledger_run),
+            FileJournal(tmp_path / "journal", session_id=run_id),
+            SqlResultTarget(database, ResultTable("permits", conn_id="lake")),
+        )
+        options = RunOptions(Pace(100_000, 4), batch=Batch(rows=10))
+        return Pipeline(ports, options, log=logging.getLogger("test"), stop=threading.Event()).run()
 
     return make
 
@@ -112,50 +121,67 @@ def image(key: str, updated_at: datetime | None = None, **carried: Any) -> Image
     return ImageRow(key, f"https://images.example/{key}", updated_at=updated_at, carried=defaults | carried)
 
 
-def statuses(engine: sa.Engine) -> dict[str, tuple[str, str | None]]:
+def statuses(engine: sa.Engine, table: str = "permits") -> dict[str, str]:
     with engine.connect() as connection:
-        rows = connection.execute(sa.text("SELECT image_key, status, number FROM permits"))
-        return {key: (status, number) for key, status, number in rows}
+        rows = connection.execute(sa.text(f"SELECT image_key, status FROM {table}"))
+        return {row.image_key: row.status for row in rows}
 
 
 def test_run_goes_on_and_writes_all_answers_but_those_that_are_refused(
-    database: sa.Engine, run: Callable[..., RunSummary], caplog: pytest.LogCaptureFixture
+    database: sa.Engine,
+    ledger_engine: sa.Engine,
+    run: Callable[..., RunSummary],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    fine = [f"{number:03}" for number in range(40)]
-    extreme = datetime.min.replace(tzinfo=timezone(timedelta(hours=8)))
-    summary = run(
-        [
-            *map(image, fine[:20]),
-            image("poison 1"),
-            image("too heavy", weight=2**63),
-            image("too early", updated_at=extreme),
-            image("dirty", note="a\x00b\ud800"),
-            *map(image, fine[20:]),
-            image("poison 2"),
-        ],
-        f"name <> '{POISON}'",
-    )
-    failed = dict.fromkeys(["poison 1", "poison 2", "too heavy", "too early"], ("failed", None))
-    expected = {key: ("recognized", key) for key in [*fine, "dirty"]}
-    assert statuses(database) == expected | failed
-    assert summary.statuses == {"recognized": 41, "failed": 4}
-    assert summary.error_codes == {"ResultRowRefused": 4}
+    refused = ["poison 1", "too heavy", "poison 2"]
+    images = [
+        *map(image, FINE[:20]),
+        image("poison 1"),
+        image("too heavy", weight=2**63),
+        *map(image, FINE[20:]),
+        image("poison 2"),
+    ]
+
+    summary = run(images, f"name <> '{POISON}'")
+
+    assert summary.statuses == {"recognized": 43}
+    expected = dict.fromkeys(FINE, "recognized")
+    assert statuses(database) == expected | dict.fromkeys(refused, "failed")
+    assert statuses(ledger_engine, "permit_ocr_images") == expected | dict.fromkeys(refused, "recognized")
     with database.connect() as connection:
-        note = connection.execute(sa.text("SELECT note FROM permits WHERE image_key = 'dirty'")).scalar_one()
-        assert note == "a\ufffdb\ufffd"
-        words = connection.execute(
-            sa.text("SELECT error_message FROM permits WHERE status = 'failed'")
-        ).scalars()
-        assert POISON not in " ".join(words) + caplog.text
+        said = connection.execute(
+            sa.text("SELECT error_code, error_message, number FROM permits WHERE status = 'failed'")
+        ).all()
+    assert {(code, number) for code, _, number in said} == {("ResultRowRefused", None)}
+    assert POISON not in " ".join(words for _, words, _ in said) + caplog.text
+    assert run(images).calls == 0
 
 
-def test_row_that_is_refused_in_any_form_ends_the_run_after_all_others_are_written(
+def test_row_that_is_refused_in_any_form_fails_the_run_and_its_answer_is_kept(
+    database: sa.Engine, ledger_engine: sa.Engine, run: Callable[..., RunSummary]
+) -> None:
+    images = [*map(image, FINE[:5]), image("never"), *map(image, FINE[5:])]
+
+    with pytest.raises(TargetError, match="'never'") as caught:
+        run(images, "image_key <> 'never'")
+
+    assert POISON not in str(caught.value)
+    assert "never" not in statuses(database)
+    assert set(statuses(database).values()) <= {"recognized"}
+    assert statuses(ledger_engine, "permit_ocr_images")["never"] == "recognized"
+
+
+def test_table_that_refuses_every_row_is_filled_without_a_call_once_it_takes_them(
     database: sa.Engine, run: Callable[..., RunSummary]
 ) -> None:
-    fine = [f"{number:03}" for number in range(40)]
-    with pytest.raises(TargetError, match="'never'") as caught:
-        run([*map(image, fine[:5]), image("never"), *map(image, fine[5:])], "image_key <> 'never'")
-    assert POISON not in str(caught.value)
-    written = statuses(database)
-    assert "never" not in written
-    assert set(written.values()) == {("recognized", key) for key in written}
+    images = [*map(image, FINE)]
+    with pytest.raises(TargetError, match="refuse"):
+        run(images, "name = 'nobody'")
+    with database.begin() as connection:
+        connection.execute(sa.text("DROP TABLE permits"))
+
+    summary = run(images)
+
+    assert statuses(database) == dict.fromkeys(FINE, "recognized")
+    assert summary.calls + summary.skipped == len(FINE)
+    assert summary.skipped > 0

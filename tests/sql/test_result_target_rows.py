@@ -1,24 +1,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.core.models import Previous, Status
+from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS
 from airflow_provider_permitocr.sql import upsert
-from airflow_provider_permitocr.sql.errors import DatabaseError
+from airflow_provider_permitocr.sql.errors import DatabaseError, DatabaseUnreachableError
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.sql.times import as_utc
 
 FrameOf = Callable[..., pd.DataFrame]
-FRONT, BACK = CardSide.FRONT, CardSide.BACK
 
 
 @pytest.fixture(params=["own upsert", "delete and insert"])
@@ -104,47 +102,60 @@ def test_large_batch_is_written_in_one_go(
     assert len(_rows(database)) == 1500
 
 
-def test_previous_tells_status_tries_and_change_time(target: SqlResultTarget, frame_of: FrameOf) -> None:
-    changed = datetime(2026, 1, 30, 23, 59, 59, 999999, tzinfo=UTC)
-    target.write(frame_of("a", image_updated_at=changed, tries=2, status="retry"))
-    target.write(frame_of("a", card_side="BACK"))
-    known = target.previous([("a", FRONT), ("a", BACK), ("b", FRONT)])
-    processed = datetime(2026, 1, 31, 12, 30, 15, 123456, tzinfo=UTC)
-    assert known[("a", FRONT)] == Previous(Status.RETRY, 2, changed)
-    assert known[("a", BACK)] == Previous(Status.RECOGNIZED, 1, processed)
-    assert ("b", FRONT) not in known
-
-
 @pytest.mark.parametrize("hours", [-8, 0, 8])
 def test_change_time_keeps_its_moment_whatever_its_zone(
-    target: SqlResultTarget, frame_of: FrameOf, hours: int
+    target: SqlResultTarget, database: sa.Engine, frame_of: FrameOf, hours: int
 ) -> None:
     zone = timezone(timedelta(hours=hours))
     moment = datetime(2026, 1, 31, 0, 30, tzinfo=zone)
     target.write(frame_of("a", image_updated_at=moment))
-    seen_at = target.previous([("a", FRONT)])[("a", FRONT)].seen_at
-    assert seen_at == moment
+    (row,) = _rows(database)
+    assert as_utc(row["image_updated_at"]) == moment
 
 
-def test_previous_of_no_rows_asks_nothing(target: SqlResultTarget) -> None:
-    assert target.previous([]) == {}
-
-
-def test_previous_takes_a_whole_page_of_keys(target: SqlResultTarget, frame_of: FrameOf) -> None:
-    keys = [f"{number:04}" for number in range(500)]
-    target.write(frame_of(*keys))
-    assert len(target.previous([(key, FRONT) for key in keys])) == 500
-
-
-@pytest.mark.parametrize("change", ["status = 'done'", "card_side = 'LEFT'"])
-def test_row_that_was_changed_by_hand_is_named(
-    target: SqlResultTarget, database: sa.Engine, frame_of: FrameOf, change: str
+@pytest.mark.parametrize(
+    ("before", "after", "kept"),
+    [(7, 8, "after"), (7, 7, "after"), (8, 7, "before"), (None, 7, "after"), (8, None, "before")],
+    ids=["newer", "same", "older", "before versions", "without a version"],
+)
+def test_row_is_replaced_by_none_of_a_smaller_version(
+    target: SqlResultTarget,
+    database: sa.Engine,
+    frame_of: FrameOf,
+    before: int | None,
+    after: int | None,
+    kept: str,
 ) -> None:
-    target.write(frame_of("key-1"))
-    with database.begin() as connection:
-        connection.execute(sa.text(f"UPDATE permits SET {change}"))
-    with pytest.raises(TargetError, match=r"'permits'.*'key-1'"):
-        target.previous([("key-1", FRONT)])
+    target.write(frame_of("a", version=before, run_id="before", number="1"))
+    target.write(pd.concat([frame_of(key, version=after, run_id="after", number="2") for key in "ab"]))
+    first, second = _rows(database)
+    assert (first["run_id"], first["number"], first["version"]) == (
+        ("after", "2", after) if kept == "after" else ("before", "1", before)
+    )
+    assert second["run_id"] == "after"
+
+
+def test_answer_columns_stay_where_the_answer_is_not_written(
+    target: SqlResultTarget, database: sa.Engine, frame_of: FrameOf
+) -> None:
+    answer = {"number": "08320271", "birthday": date(1990, 1, 2), "warn_photocopy": True, "profile": "x"}
+    target.write(frame_of("a", version=7, **answer))
+    erased = {**dict.fromkeys(ANSWER_COLUMNS), "attempt_status": "retry"}
+    frame = pd.concat([frame_of(key, version=8, **erased) for key in "ab"], ignore_index=True)
+    assert target.write(frame, with_answers=False) == {}
+    first, second = _rows(database)
+    assert {name: first[name] for name in answer} == answer
+    assert (first["name"], first["attempt_status"], first["version"]) == ("李优图", "retry", 8)
+    assert {second[name] for name in ANSWER_COLUMNS} == {None}
+
+
+def test_answer_columns_stay_out_of_reach_of_a_smaller_version(
+    target: SqlResultTarget, database: sa.Engine, frame_of: FrameOf
+) -> None:
+    target.write(frame_of("a", version=7, run_id="newer"))
+    target.write(frame_of("a", version=6, name=None), with_answers=False)
+    (row,) = _rows(database)
+    assert (row["run_id"], row["name"], row["version"]) == ("newer", "李优图", 7)
 
 
 def test_table_that_disappears_is_said_to_be_missing(
@@ -156,5 +167,13 @@ def test_table_that_disappears_is_said_to_be_missing(
         DatabaseError, match=r"writing 1 rows to the result table 'permits' failed: .*permits"
     ):
         target.write(frame_of("a"))
-    with pytest.raises(DatabaseError, match=r"reading the result table 'permits' failed: .*permits"):
-        target.previous([("a", FRONT)])
+
+
+def test_a_table_that_is_gone_may_come_back(
+    target: SqlResultTarget, database: sa.Engine, frame_of: FrameOf
+) -> None:
+    result_table("permits").drop(database)
+    with pytest.raises(DatabaseUnreachableError, match="writing 1 rows to the result table 'permits' failed"):
+        target.write(frame_of("key"))
+    target.prepare()
+    assert target.write(frame_of("key")) == {}

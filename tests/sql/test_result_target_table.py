@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.errors import DatabaseError
+from airflow_provider_permitocr.sql.errors import DatabaseError, DatabaseUnreachableError
 from airflow_provider_permitocr.sql.inspection import columns, unique_keys
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable
@@ -78,6 +78,22 @@ def test_preparing_again_keeps_the_rows(database: sa.Engine, frame_of: FrameOf) 
         assert connection.execute(sa.text("SELECT count(*) FROM permits")).scalar_one() == 1
 
 
+def test_table_is_new_until_it_has_a_row(database: sa.Engine, frame_of: FrameOf) -> None:
+    target = _target(database)
+    assert [target.prepare(), target.prepare()] == [True, True]
+    target.write(frame_of("a"))
+    assert not target.prepare()
+
+
+def test_highest_version_of_the_rows_is_the_tables(database: sa.Engine, frame_of: FrameOf) -> None:
+    target = _target(database)
+    target.prepare()
+    target.write(frame_of("a", version=2**40))
+    target.write(frame_of("b", version=7))
+    target.write(frame_of("c"))
+    assert target.highest_version() == 2**40
+
+
 def test_tasks_that_prepare_at_the_same_moment_all_succeed(database: sa.Engine) -> None:
     together = threading.Barrier(6)
 
@@ -109,8 +125,8 @@ def test_table_may_stand_in_another_schema(database: sa.Engine, frame_of: FrameO
     target = _target(database, "mart.permits")
     target.prepare()
     target.write(frame_of("a"))
-    assert set(target.previous([("a", "FRONT")])) == {("a", "FRONT")}  # type: ignore[list-item]
-    assert sa.inspect(database).has_table("permits", "mart")
+    with database.connect() as connection:
+        assert connection.execute(sa.text("SELECT image_key FROM mart.permits")).scalars().all() == ["a"]
 
 
 @on_postgresql
@@ -236,7 +252,7 @@ def test_checking_a_table_in_a_missing_schema_asks_for_the_schema(database: sa.E
 def test_unreachable_database_is_said_to_be_so(new_engine: Callable[..., sa.Engine]) -> None:
     engine = new_engine("postgresql+psycopg://me:hidden@127.0.0.1:1/warehouse")
     with pytest.raises(
-        DatabaseError, match=r"looking at the result table 'permits' failed: .*refused"
+        DatabaseUnreachableError, match=r"looking at the result table 'permits' failed: .*refused"
     ) as caught:
         _target(engine).prepare()
     assert "hidden" not in str(caught.value)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.dialects import registry
+from pymysql.cursors import RE_INSERT_VALUES  # type: ignore[import-untyped]
+from sqlalchemy.dialects import mysql, registry
 
 from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.sql.result_schema import result_table
@@ -53,9 +54,10 @@ def rows_of(number: int) -> list[dict[str, Any]]:
     ]
 
 
-def written(dialect: sa.Dialect, number: int = 2) -> Recorder:
+def written(dialect: sa.Dialect, number: int = 2, **rule: Any) -> Recorder:
     recorder = Recorder(dialect)
-    upsert(recorder, result_table("select.permits", (*COLUMNS, *CARRIED)), rows_of(number))  # type: ignore[arg-type]
+    table = result_table("select.permits", (*COLUMNS, *CARRIED))
+    upsert(recorder, table, rows_of(number), **rule)  # type: ignore[arg-type]
     return recorder
 
 
@@ -89,6 +91,39 @@ def test_merge_updates_no_key() -> None:
     update = str(compiled).partition("UPDATE SET")[2].partition("WHEN NOT MATCHED")[0]
     assert "image_key" not in update
     assert "card_side" not in update
+
+
+@pytest.mark.parametrize("dialect", [SNOWFLAKE, BIGQUERY], ids=["snowflake", "bigquery"])
+def test_merge_replaces_no_newer_row_and_leaves_out_what_is_kept(dialect: sa.Dialect) -> None:
+    (compiled,) = written(dialect, guard="version", keep=["name", "birthday"]).compiled()
+    text = str(compiled).replace("`", "").replace('"', "")
+    is_older = "(old_rows.version IS NULL OR old_rows.version <= new_rows.version)"
+    assert f" WHEN MATCHED AND {is_older} THEN UPDATE SET status = " in text
+    update, _, insert = text.partition("UPDATE SET")[2].partition("WHEN NOT MATCHED")
+    assert ", version = new_rows.version" in update
+    assert "new_rows.name" not in update
+    assert {"new_rows.name", "new_rows.birthday"} <= set(insert.replace(",", " ").replace(")", " ").split())
+
+
+@pytest.mark.parametrize("server", ["MySQL 5.7", "MySQL 8.4", "MariaDB"])
+@pytest.mark.parametrize("rule", [{}, {"guard": "version"}, {"guard": "version", "keep": ["name"]}], ids=str)
+def test_pymysql_sends_all_rows_in_one_statement(server: str, rule: dict[str, Any]) -> None:
+    dialect = mysql.dialect(paramstyle="pyformat")
+    dialect.is_mariadb = server == "MariaDB"
+    dialect.server_version_info = (5, 7) if server == "MySQL 5.7" else (8, 4)
+    dialect._requires_alias_for_on_duplicate_key = server == "MySQL 8.4"
+    (compiled,) = written(dialect, **rule).compiled()
+    matched = RE_INSERT_VALUES.match(str(compiled))
+    assert matched
+    assert "image_key)s" in matched[2]
+    assert "ON DUPLICATE KEY UPDATE" in matched[3] % ()
+
+
+def test_mysql_assigns_the_version_last() -> None:
+    (compiled,) = written(mysql.dialect(), guard="version").compiled()
+    update = str(compiled).partition("ON DUPLICATE KEY UPDATE")[2]
+    assert update.rpartition(", version = ")[2].startswith("CASE WHEN (")
+    assert update.count(" version = ") == 1
 
 
 def test_bigquery_is_told_the_type_of_each_parameter() -> None:

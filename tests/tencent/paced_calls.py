@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
 
-from airflow_provider_permitocr.core.call_ledger import CallLedger
-from airflow_provider_permitocr.core.calls import CallIntent, CallResult, Grant
+from airflow_provider_permitocr.core.calls import NOT_SENT, CallIntent, ClosedCall
 from airflow_provider_permitocr.core.options import CallRetry, Pace
 from airflow_provider_permitocr.core.rate_limit import RateLimiter
 from airflow_provider_permitocr.core.retry import PacedCaller
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
+
+if TYPE_CHECKING:
+    from airflow_provider_permitocr.core.call_ledger import CallLedger
 
 
 class Clock:
@@ -35,18 +36,26 @@ class Clock:
         self.sleep(seconds)
 
 
-@dataclass
-class Rows:
-    """A ledger's table in memory, which grants every call."""
+class GrantingLedger:
+    """Grants every call, and keeps those that are closed."""
 
-    results: list[CallResult] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.closed: list[ClosedCall] = []
 
-    def prepare(self) -> None:
-        """There is nothing to do."""
+    def open(self, intent: CallIntent) -> None:
+        """Grant it."""
 
-    def exchange(self, intents: Sequence[CallIntent], results: Sequence[CallResult]) -> list[Grant]:
-        self.results += results
-        return [Grant.GRANTED] * len(intents)
+    def raise_if_capped(self) -> None:
+        """There is no cap."""
+
+    def await_reachable(self) -> None:
+        """It is always there."""
+
+    def close(self, call_id: str, code: str, *, request_id: str | None = None, **closed: Any) -> None:
+        self.closed.append(ClosedCall(call_id, code, request_id=request_id or None, **closed))
+
+    def close_unsent(self, call_id: str) -> None:
+        self.close(call_id, NOT_SENT, billed=False)
 
 
 class PacedCalls:
@@ -54,8 +63,7 @@ class PacedCalls:
 
     def __init__(self, client: MainlandPermitClient, policy: CallRetry) -> None:
         self.clock = Clock()
-        self._rows = Rows()
-        self._ledger = CallLedger(self._rows, gather_seconds=0)
+        self._ledger = GrantingLedger()
         pace = Pace(20)
         self.caller = PacedCaller(
             client,
@@ -63,13 +71,12 @@ class PacedCalls:
             pace,
             policy,
             threading.Event(),
-            ledger=self._ledger,
+            ledger=cast("CallLedger", self._ledger),
             sleep=self.clock.wait,
             clock=self.clock,
             uniform=lambda low, _high: low,
         )
 
-    def ledger_rows(self) -> list[CallResult]:
+    def ledger_rows(self) -> list[ClosedCall]:
         """Return what became of each call."""
-        self._ledger.flush()
-        return self._rows.results
+        return self._ledger.closed

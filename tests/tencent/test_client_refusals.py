@@ -109,7 +109,7 @@ def test_url_without_a_file_may_pass(
     with pytest.raises(CallError) as caught:
         client.recognize(PermitRequest(CardSide.FRONT, image_url=missing))
     assert caught.value.code == "FailedOperation.DownLoadError"
-    assert caught.value.decision is Decision.RETRY_THEN_IMAGE
+    assert caught.value.decision is Decision.RETRY
 
 
 def test_signed_url_that_the_service_quotes_is_left_out_of_the_error(

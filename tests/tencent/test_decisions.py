@@ -13,11 +13,11 @@ from airflow_provider_permitocr.tencent.wire_codes import WIRE_CODES
 
 # The API page of MainlandPermitOCR, chapter 6.
 _API_PAGE = {
-    "FailedOperation.DownLoadError": Decision.RETRY_THEN_IMAGE,
+    "FailedOperation.DownLoadError": Decision.RETRY,
     "FailedOperation.ImageDecodeFailed": Decision.IMAGE,
     "FailedOperation.ImageNoSpecifiedCard": Decision.IMAGE,
-    "FailedOperation.OcrFailed": Decision.RETRY_THEN_IMAGE,
-    "FailedOperation.UnKnowError": Decision.RETRY_THEN_IMAGE,
+    "FailedOperation.OcrFailed": Decision.RETRY,
+    "FailedOperation.UnKnowError": Decision.RETRY,
     "FailedOperation.UnOpenError": Decision.ACCOUNT,
     "InvalidParameterValue.InvalidParameterValueLimit": Decision.IMAGE,
     "LimitExceeded.TooLargeFileError": Decision.IMAGE,
@@ -76,10 +76,10 @@ _SERVICE = {
     "FailedOperation.ImageNoText": Decision.IMAGE,
     "FailedOperation.ImageSizeTooLarge": Decision.IMAGE,
     "FailedOperation.MultiCardError": Decision.IMAGE,
-    "FailedOperation.ResponseParseFailed": Decision.RETRY_THEN_IMAGE,
+    "FailedOperation.ResponseParseFailed": Decision.RETRY,
     "FailedOperation.WarningServiceFailed": Decision.RETRY,
     "InvalidParameter.EngineImageDecodeFailed": Decision.IMAGE,
-    "ResourceUnavailable.ImageDownloadError": Decision.RETRY_THEN_IMAGE,
+    "ResourceUnavailable.ImageDownloadError": Decision.RETRY,
     "ResourceUnavailable.ResourcePackageRunOut": Decision.ACCOUNT,
 }
 # The page of billed error codes (cloud.tencent.com/document/product/866/45470) names these as free.
@@ -178,7 +178,25 @@ def test_no_code_has_two_rows() -> None:
 def test_codes_of_other_documents_never_stop_a_run() -> None:
     ours = set(_EXPECTED)
     others = [each for each in SERVICE_CODES if each.code not in ours]
-    assert {each.decision for each in others} == {Decision.IMAGE, Decision.RETRY_THEN_IMAGE}
+    assert {each.decision for each in others} == {
+        Decision.IMAGE,
+        Decision.RETRY,
+        Decision.RETRY_THEN_IMAGE,
+    }
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "FailedOperation.DownLoadError",
+        "FailedOperation.OcrFailed",
+        "FailedOperation.UnKnowError",
+        "ResourceUnavailable.ImageDownloadError",
+        "ResourceUnavailable.TaxNetworkError",
+    ],
+)
+def test_what_a_passing_state_outside_of_the_image_can_cause_is_left_to_a_later_run(code: str) -> None:
+    assert call_error(code, "said no").decision is Decision.RETRY
 
 
 @pytest.mark.parametrize("code", _NAMED_AS_FREE)
@@ -197,7 +215,7 @@ def test_what_the_billing_page_was_not_found_to_name_is_unknown(code: str) -> No
 
 @pytest.mark.parametrize("code", ERROR_CODES)
 def test_what_was_never_sent_whole_is_not_billed(code: str) -> None:
-    assert call_error(code, "said no", is_sent=False).billed is False
+    assert call_error(code, "said no", is_whole=False).billed is False
 
 
 def test_error_carries_what_its_row_says_and_what_the_answer_asks_for() -> None:

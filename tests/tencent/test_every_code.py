@@ -10,8 +10,8 @@ from functools import partial
 import pytest
 
 from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import CallError, Decision
-from airflow_provider_permitocr.core.models import PermitRequest
+from airflow_provider_permitocr.core.errors import AccountError, CallError, Decision
+from airflow_provider_permitocr.core.models import ImageRow, PermitRequest
 from airflow_provider_permitocr.core.options import CallRetry
 from airflow_provider_permitocr.emulator.engines.label import LabelEngine
 from airflow_provider_permitocr.emulator.options import EmulatorOptions
@@ -93,9 +93,9 @@ def test_call_is_repeated_as_its_decision_says_and_each_try_has_its_row_in_the_l
 ) -> None:
     paced = PacedCalls(client, CallRetry(attempts=_ATTEMPTS))
     good = PermitRequest(CardSide.FRONT, image=front.image)
-    assert paced.caller.call(("good", CardSide.FRONT), lambda: good).fields == front.fields
-    with pytest.raises(CallError):
-        paced.caller.call((code, CardSide.FRONT), partial(_request, code, "paced"))
+    assert paced.caller.call(ImageRow("good", None), lambda: good).fields == front.fields
+    with pytest.raises((CallError, AccountError)):
+        paced.caller.call(ImageRow(code, None), partial(_request, code, "paced"))
 
     decision = look_up(code).decision
     assert paced.caller.calls == 1 + _CALLS[decision]

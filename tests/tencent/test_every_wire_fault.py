@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 
 from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import CallError, Decision, ThrottledTooLongError
-from airflow_provider_permitocr.core.models import PermitRequest
+from airflow_provider_permitocr.core.errors import (
+    AccountError,
+    CallError,
+    Decision,
+    ThrottledTooLongError,
+)
+from airflow_provider_permitocr.core.models import ImageRow, PermitRequest
 from airflow_provider_permitocr.core.options import CallRetry
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
@@ -19,7 +24,7 @@ from airflow_provider_permitocr.tencent.options import ClientOptions
 from airflow_provider_permitocr.tencent.wire_codes import MALFORMED, NETWORK, WIRE_CODES
 from tests.net.proxy import Proxy
 from tests.tencent.paced_calls import PacedCalls
-from tests.tencent.wire_faults import FAULTS, RETRY_AFTER, FaultyClient, World
+from tests.tencent.wire_faults import FAULTS, NEVER_SENT, RETRY_AFTER, FaultyClient, World
 
 _ATTEMPTS = 2
 #: Calls for one image whose every call ends with a code of this decision, where none has ever worked.
@@ -39,30 +44,29 @@ def world(
         yield World(raw_server, emulator, tls_emulator, options_for, proxy, stack, front.image)
 
 
-@pytest.mark.parametrize(
-    ("faulty", "code", "billed"), [each[1:] for each in FAULTS], ids=[each[0] for each in FAULTS]
-)
+@pytest.mark.parametrize(("name", "faulty", "code", "billed"), FAULTS, ids=[each[0] for each in FAULTS])
 def test_fault_has_its_code_is_repeated_as_that_says_and_billed_only_if_it_may_be(
     world: World,
     private_values: Callable[[Specimen], set[str]],
     front: Specimen,
     told_by: Callable[[BaseException], str],
+    name: str,
     faulty: FaultyClient,
     code: str,
     billed: bool | None,
 ) -> None:
     with faulty(world) as client:
         paced = PacedCalls(client, CallRetry(attempts=_ATTEMPTS, max_throttled_seconds=100))
-        with pytest.raises((CallError, ThrottledTooLongError)) as caught:
-            paced.caller.call(
-                ("k1", CardSide.FRONT), lambda: PermitRequest(CardSide.FRONT, image=world.image)
-            )
+        with pytest.raises((CallError, AccountError, ThrottledTooLongError)) as caught:
+            paced.caller.call(ImageRow("k1", None), lambda: PermitRequest(CardSide.FRONT, image=world.image))
     rows = paced.ledger_rows()
     assert {(row.code, row.billed, row.request_id) for row in rows} == {
         (code, billed, "r" if code.endswith("NoFields") else None)
     }
     assert len(rows) == _CALLS[look_up(code).decision]
     assert code in str(caught.value)
+    if isinstance(caught.value, CallError):
+        assert caught.value.was_sent is (name not in NEVER_SENT)
     assert not [value for value in private_values(front) if value in told_by(caught.value)]
 
 
@@ -71,7 +75,7 @@ def test_next_try_waits_as_long_as_the_answer_asks_for(world: World, status: byt
     client = world.saying(b"", b"%s\r\nRetry-After: %d" % (status, RETRY_AFTER))
     paced = PacedCalls(client, CallRetry(attempts=_ATTEMPTS, max_throttled_seconds=100))
     with pytest.raises((CallError, ThrottledTooLongError)):
-        paced.caller.call(("k1", CardSide.FRONT), lambda: PermitRequest(CardSide.FRONT, image=world.image))
+        paced.caller.call(ImageRow("k1", None), lambda: PermitRequest(CardSide.FRONT, image=world.image))
     assert paced.clock.waits == [RETRY_AFTER] * waits
 
 

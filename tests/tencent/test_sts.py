@@ -125,6 +125,7 @@ def test_what_may_pass_is_to_be_tried_again(
     with pytest.raises(CallError, match="STS") as caught:
         assumed(options_for(emulator_answering(code)))
     assert (caught.value.code, caught.value.decision) == (code, Decision.RETRY)
+    assert not caught.value.was_sent
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def emulator_answering(
 def test_an_sts_that_cannot_be_reached_is_to_be_tried_again() -> None:
     with pytest.raises(CallError, match="ClientNetworkError: STS") as caught:
         assumed(ClientOptions("AKID", "key", endpoint="127.0.0.1:1", protocol="http"))
-    assert caught.value.decision is Decision.RETRY
+    assert (caught.value.decision, caught.value.was_sent) == (Decision.RETRY, False)
 
 
 def test_the_password_of_a_proxy_is_left_out() -> None:

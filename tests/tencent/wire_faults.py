@@ -140,6 +140,17 @@ def _closed(world: World) -> MainlandPermitClient:
 
 _NO, _UNKNOWN = False, None
 FaultyClient = Callable[[World], MainlandPermitClient]
+#: Faults of those below that come before a byte of the request has left.
+NEVER_SENT = {
+    "no such name",
+    "nobody listens",
+    "nobody accepts",
+    "no proxy",
+    "proxy fails",
+    "no TLS",
+    "silent handshake",
+    "closed client",
+}
 #: What is met, what it is called, and whether it is billed.
 FAULTS: list[tuple[str, FaultyClient, str, bool | None]] = [
     (

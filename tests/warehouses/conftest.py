@@ -22,7 +22,7 @@ WAREHOUSES = ("postgresql", "mariadb", "sqlite", "duckdb")
 def connect_warehouse(
     request: pytest.FixtureRequest, set_connection: SetConnection, tmp_path: Path
 ) -> Callable[[str], None]:
-    """Make the Airflow connection ``warehouse`` lead to an empty database of this kind."""
+    """Make ``warehouse`` lead to an empty database of this kind, and ``ledger`` to one of SQLite."""
 
     def connect(kind: str) -> None:
         fields: dict[str, Any]
@@ -43,6 +43,8 @@ def connect_warehouse(
         else:
             fields = {"conn_type": kind, "host": str(tmp_path / f"warehouse.{kind}")}
         set_connection("warehouse", **fields)
+        # For what cannot hold a ledger of its own.
+        set_connection("ledger", conn_type="sqlite", host=str(tmp_path / f"ledger of {kind}.db"))
 
     return connect
 

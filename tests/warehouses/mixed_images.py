@@ -181,6 +181,5 @@ def _two_pages() -> bytes:
 
 def values_to_compare(row: dict[str, Any]) -> dict[str, Any]:
     """Leave out of a result row what is another in every run."""
-    return {
-        name: value for name, value in row.items() if name not in ("request_id", "processed_at", "run_id")
-    }
+    others = ("request_id", "processed_at", "attempted_at", "version", "run_id")
+    return {name: value for name, value in row.items() if name not in others}

@@ -23,6 +23,7 @@ from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     CallRetry,
     Images,
     ImageTable,
+    Ledger,
     MainlandPermitOcrOperator,
     ResultTable,
 )
@@ -30,6 +31,12 @@ from tests.warehouses.conftest import WAREHOUSES
 from tests.warehouses.mixed_images import MixedImages, mix_images, values_to_compare
 
 Row = dict[str, Any]
+
+LISTS = {
+    "references": Images(),
+    "blobs": Images(shrink_oversized=True),
+    "downloads": Images(fetch_images=True, fetch_hosts=("127.0.0.1",)),
+}
 
 
 class LabelElsePixels:
@@ -76,11 +83,12 @@ def fill(mixed: MixedImages) -> None:
     engine.dispose()
 
 
-def run(source: str, images: Images, key: str) -> dict[str, Any]:
+def run(source: str, images: Images, ledger: Ledger | None) -> dict[str, Any]:
     operator = MainlandPermitOcrOperator(
         task_id="recognize",
-        source=ImageTable(source, conn_id="warehouse", key=key, image="image", carry_columns=["day"]),
-        target=ResultTable("permits", conn_id="warehouse"),
+        source=ImageTable(source, conn_id="warehouse", key="key", image="image", carry_columns=["day"]),
+        target=ResultTable(f"permits_of_{source}", conn_id="warehouse"),
+        ledger=ledger,
         images=images,
         max_per_second=500,
         call_retry=CallRetry(attempts=2, base_seconds=0),
@@ -91,12 +99,15 @@ def run(source: str, images: Images, key: str) -> dict[str, Any]:
 
 def results() -> dict[str, Row]:
     engine = sql_engine("warehouse")
-    table = sa.Table("permits", sa.MetaData(), autoload_with=engine) if engine.name != "duckdb" else None
-    with engine.connect() as connection:
-        selected = sa.select(table) if table is not None else sa.text("SELECT * FROM permits")
-        rows = connection.execute(selected).mappings().all()
+    rows: list[Row] = []
+    for source in LISTS:
+        name, is_known = f"permits_of_{source}", engine.name != "duckdb"
+        table = sa.Table(name, sa.MetaData(), autoload_with=engine) if is_known else None
+        selected = sa.text(f"SELECT * FROM {name}") if table is None else sa.select(table)
+        with engine.connect() as connection:
+            rows += [dict(row) for row in connection.execute(selected).mappings()]
     engine.dispose()
-    return {row["image_key"]: values_to_compare(_plain(dict(row))) for row in rows}
+    return {row["image_key"]: values_to_compare(_plain(row)) for row in rows}
 
 
 def _plain(row: Row) -> Row:
@@ -134,9 +145,9 @@ def test_two_hundred_mixed_images_give_the_same_rows_in_all_databases(
         for kind in WAREHOUSES:
             connect_warehouse(kind)
             fill(mixed)
-            run("references", Images(), "key")
-            run("blobs", Images(shrink_oversized=True), "key")
-            run("downloads", Images(fetch_images=True, fetch_hosts=("127.0.0.1",)), "key")
+            ledger = Ledger("permit_ocr", conn_id="ledger") if kind == "duckdb" else None
+            for source, images in LISTS.items():
+                run(source, images, ledger)
             found[kind] = results()
 
     rows = found["postgresql"]

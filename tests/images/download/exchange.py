@@ -36,5 +36,5 @@ def unavailable(downloader: Downloader, url: str) -> ImageUnavailableError:
 def refused(downloader: Downloader, url: str) -> ImageUnavailableError:
     error = fault(downloader, url)
     assert isinstance(error, ImageUnavailableError)
-    assert error.code == "ImageHostRefused"
+    assert (error.code, error.is_outage) == ("ImageHostRefused", True)
     return error

@@ -68,7 +68,7 @@ def test_server_that_never_answers_is_asked_twice_at_most(
 ) -> None:
     server = raw_server(lambda connection: connection.request())
     error = unavailable(downloader(), f"http://{server.endpoint}/")
-    assert (error.code, server.connections) == ("ImageDownloadFailed", 2)
+    assert (error.code, error.is_outage, server.connections) == ("ImageDownloadFailed", True, 2)
     assert "the connection was lost" in error.message
 
 
@@ -122,7 +122,7 @@ def test_request_says_who_asks_and_nothing_of_the_user(
     [
         *((status, "ImageNotFound") for status in (404, 410)),
         *((status, "ImageAccessDenied") for status in (401, 403)),
-        *((status, "ImageDownloadFailed") for status in (201, 204, 206, 300, 302, 304, 400, 407, 429, 500)),
+        *((status, "ImageDownloadFailed") for status in (201, 204, 206, 300, 302, 304, 400, 407)),
     ],
 )
 def test_other_status_than_200_is_no_image_but_may_pass(
@@ -132,6 +132,17 @@ def test_other_status_than_200_is_no_image_but_may_pass(
     error = unavailable(downloader(), f"http://{server.endpoint}/")
     assert error.code == code
     assert f"HTTP status {status}" in error.message
+    assert not error.is_outage
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_status_of_a_server_that_is_down_or_busy_says_nothing_of_the_image(
+    downloader: NewDownloader, serve: Serve, status: int
+) -> None:
+    server = serve({"/": answer(IMAGE, status)})
+    error = unavailable(downloader(), f"http://{server.endpoint}/")
+    assert f"HTTP status {status}" in error.message
+    assert error.is_outage
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -206,5 +206,5 @@ def test_name_that_leads_nowhere_is_a_passing_fault(
 
     environment.setattr(socket, "getaddrinfo", fail)
     error = unavailable(downloader(None), "http://nowhere.example.com/")
-    assert error.code == "ImageDownloadFailed"
+    assert (error.code, error.is_outage) == ("ImageDownloadFailed", True)
     assert "its name could not be resolved (NameResolutionError, gaierror: Name or" in error.message

@@ -128,7 +128,7 @@ def test_image_that_was_cut_off_is_no_image_but_unavailable(
         connection.send(sent)
 
     error = unavailable(downloader(), f"http://{raw_server(cut_off).endpoint}/")
-    assert error.code == "ImageDownloadFailed"
+    assert (error.code, error.is_outage) == ("ImageDownloadFailed", False)
     assert "the answer ended early" in error.message
 
 
@@ -163,4 +163,6 @@ def test_broken_answer_is_a_passing_fault(
         connection.request()
         connection.send(sent)
 
-    assert says in unavailable(downloader(), f"http://{raw_server(break_off).endpoint}/").message
+    error = unavailable(downloader(), f"http://{raw_server(break_off).endpoint}/")
+    assert says in error.message
+    assert not error.is_outage

@@ -1,0 +1,88 @@
+"""``airflow permitocr adopt``: tells a ledger what it does not know of, and makes no call."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from airflow.utils.cli import suppress_logs_and_warning
+from airflow.utils.providers_configuration_loader import providers_configuration_loaded
+
+from airflow_provider_permitocr.cli.choice import chosen_tasks, rendered_instances
+from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
+from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
+from airflow_provider_permitocr.sql.tables import ResultTable
+
+if TYPE_CHECKING:
+    import argparse
+
+    from airflow.sdk import DAG
+
+    from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
+    from airflow_provider_permitocr.sql.ledger.adoption import Adoption
+
+
+@suppress_logs_and_warning
+@providers_configuration_loaded
+def adopt(arguments: argparse.Namespace) -> None:
+    """Run the command, and end the process with its status.
+
+    :param arguments: as ``cli/definition.py`` describes them.
+    :raises SystemExit: 0 when all is taken over, 1 when something is not, 2 for a DAG or task that is not
+        there.
+    """
+    dag, task_ids = chosen_tasks(arguments.dag_id, arguments.task_id)
+    done = [_adopt_task(dag, task_id) for task_id in task_ids]
+    sys.exit(0 if all(done) else 1)
+
+
+def _adopt_task(dag: DAG, task_id: str) -> bool:
+    with ledger_faults(f"{dag.dag_id}.{task_id}") as faults:
+        seen: set[str] = set()
+        for operator in rendered_instances(dag, task_id):
+            # Shards of one list share all of this.
+            told = repr((operator.source.conn_id, operator.target, operator.ledger, operator.list))
+            if told not in seen:
+                seen.add(told)
+                _tell(f"{dag.dag_id}.{task_id}", operator, adopt_list(operator))
+    return not faults
+
+
+def adopt_list(operator: MainlandPermitOcrOperator) -> Adoption:
+    """Take over the list of a rendered operator, and the rows of its result table.
+
+    :raises PermitOcrError: naming what stands in the way.
+    """
+    from airflow_provider_permitocr.operators.assembly import ledger_of, list_identity, resolved_target
+    from airflow_provider_permitocr.sql.errors import database_errors
+    from airflow_provider_permitocr.sql.ledger import adoption
+    from airflow_provider_permitocr.sql.ledger.adopted_rows import AdoptedRows
+    from airflow_provider_permitocr.sql.ledger.preparation import prepare_tables
+
+    described, target = ledger_of(operator), operator.target
+    with SqlEngines() as engines:
+        engine = engines.of_ledger(described.conn_id)
+        with database_errors(f"preparing the ledger {described.name!r}"):
+            tables = prepare_tables(engine, described, operator.spending.timezone)
+        identity = list_identity(operator, resolved_target(operator, engines))
+        rows = None
+        if isinstance(target, ResultTable):
+            carried = [each.result_name for each in operator.source.carried]
+            rows = AdoptedRows(engines.of(target.conn_id), target, carried)
+        return adoption.adopt(engine, tables, identity, rows)
+
+
+def _tell(named: str, operator: MainlandPermitOcrOperator, done: Adoption) -> None:
+    said = [f"{named}: the list is {done.list_name!r}"]
+    if done.known_as is not None:
+        said.append(f"was {done.known_as!r} so far")
+    if done.read_from is not None:
+        said.append(f"was read from {done.read_from}")
+    if isinstance(operator.target, ResultTable):
+        said.append(f"{done.taken:,} images taken over from {operator.target.table}")
+        said.append(f"{done.recognized:,} of them with their answer")
+        said.append(f"{done.known:,} known before")
+    if done.left_out:
+        said.append(f"{done.left_out:,} rows left out, as their key, side or status is none of this package")
+    sys.stdout.write("; ".join(said) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,59 @@
+"""Which tasks of the operator a command is about, by the names that it was given."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from airflow_provider_permitocr.cli.dags import read_dags
+from airflow_provider_permitocr.cli.ocr_tasks import instances, is_ocr_task
+from airflow_provider_permitocr.cli.planned_run import planned_run, rendered
+from airflow_provider_permitocr.cli.report import WIDEST, findings_block, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import DAG
+
+    from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
+
+
+def chosen_tasks(dag_id: str, task_id: str | None) -> tuple[DAG, list[str]]:
+    """Find a DAG, and its tasks of the operator.
+
+    :param task_id: None: all of them.
+    :raises SystemExit: 2 when there is no such DAG or task.
+    """
+    # As Airflow's own commands about connections do: else those in its database are not seen.
+    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+    files = read_dags()
+    dag = next((each for each in files.dags if each.dag_id == dag_id), None)
+    if dag is None:
+        said = unknown("DAG", dag_id, files.dag_ids)
+        end(2, f"{said}\n{findings_block(files.findings, WIDEST)}")
+    known = [task.task_id for task in dag.tasks if is_ocr_task(task)]
+    if not known:
+        end(2, f"There is no task of MainlandPermitOcrOperator in the DAG {dag.dag_id!r}\n")
+    if task_id not in (None, *known):
+        said = unknown("task of MainlandPermitOcrOperator", task_id or "", known)
+        end(2, f"{said}; the DAG {dag.dag_id!r} has {', '.join(known)}\n")
+    return dag, [task_id] if task_id else known
+
+
+def rendered_instances(dag: DAG, task_id: str) -> Sequence[MainlandPermitOcrOperator]:
+    """Return what a task is executed as, rendered as in a run that is triggered now.
+
+    :raises ConfigurationError: naming what is known only in a run.
+    """
+    run = planned_run(dag, None, None, None)
+    return [rendered(dag, each, run) for each in instances(dag.get_task(task_id))]
+
+
+def end(status: int, said: str) -> NoReturn:
+    """End the process, and say why.
+
+    :raises SystemExit: with this status.
+    """
+    sys.stderr.write(said)
+    sys.exit(status)

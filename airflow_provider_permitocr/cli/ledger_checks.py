@@ -1,0 +1,130 @@
+"""Looks at a ledger and at the list that a task has in it, without changing either of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_permitocr.cli.database_checks import find, templated, unchecked
+from airflow_provider_permitocr.cli.findings import Finding, Variant, Verdict, is_template
+from airflow_provider_permitocr.files.result_file import ResultFile
+from airflow_provider_permitocr.sql.ledger.options import DEFAULT_NAME, Ledger, beside
+from airflow_provider_permitocr.sql.tables import ResultTable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from airflow_provider_permitocr.sql.ledger.lists import ListIdentity
+
+_LEDGER, _LIST = "ledger", "list"
+_ONE_MACHINE: Final = "LocalExecutor"
+
+
+def check_ledger(variant: Variant) -> list[Finding]:
+    """Check that the ledger of a task can be written or created, and takes its list."""
+    ledger = variant.ledger
+    if ledger is None and isinstance(variant.target, ResultFile):
+        return [
+            Finding(
+                Verdict.WRONG,
+                _LEDGER,
+                "a file cannot hold the ledger of its runs",
+                remedy=f'name a database that can: ledger=Ledger("{DEFAULT_NAME}", conn_id="...")',
+            )
+        ]
+    if ledger is None and isinstance(variant.target, ResultTable):
+        ledger = beside(variant.target)
+    if ledger is None:
+        return []
+    if names := templated(ledger):
+        return [unchecked(_LEDGER, names)]
+    return _check(ledger, variant)
+
+
+def _check(ledger: Ledger, variant: Variant) -> list[Finding]:
+    kept_in: list[str] = []
+
+    def look(engine: Engine) -> str:
+        kept_in.append(engine.dialect.name)
+        return _look(engine, ledger)
+
+    found = [find(_LEDGER, ledger.conn_id, look)]
+    if found[0].verdict is Verdict.OK and "sqlite" in kept_in and (executor := _other_executor()):
+        found.append(
+            Finding(
+                Verdict.NOTE,
+                _LEDGER,
+                f"{_named(ledger)} is a SQLite file, which works on one machine only, and the executor is"
+                f" {executor}",
+                remedy=f'keep it in PostgreSQL or MySQL: ledger=Ledger("{DEFAULT_NAME}", conn_id="...")',
+            )
+        )
+    if found[0].verdict is Verdict.OK and variant.identity is not None:
+        found.append(_check_list(ledger, variant.identity, variant.target))
+    return found
+
+
+def _look(engine: Engine, ledger: Ledger) -> str:
+    from airflow_provider_permitocr.sql.database_file import missing_file
+    from airflow_provider_permitocr.sql.errors import database_errors
+    from airflow_provider_permitocr.sql.ledger.preparation import check_tables, require_dialect
+
+    require_dialect(engine.dialect.name)
+    if (file := missing_file(engine)) is not None:
+        return f"{_named(ledger)} is not there yet, nor is its file {file}; the first run creates both"
+    with database_errors("looking at the ledger"):
+        is_there = check_tables(engine, ledger)
+    return (
+        f"{_named(ledger)} {'can be written' if is_there else 'is not there yet; the first run creates it'}"
+    )
+
+
+def _check_list(ledger: Ledger, identity: ListIdentity, target: ResultTable | ResultFile | None) -> Finding:
+    named = (identity.name, identity.source_conn_id, identity.source_table, *identity.targets)
+    if any(is_template(each) for each in named):
+        return Finding(Verdict.UNCHECKED, _LIST, f"{identity.name!r}: templated, so known only in a run")
+    return find(_LIST, ledger.conn_id, lambda engine: _look_for(engine, ledger, identity, target))
+
+
+def _look_for(
+    engine: Engine, ledger: Ledger, identity: ListIdentity, target: ResultTable | ResultFile | None
+) -> str:
+    from airflow_provider_permitocr.sql.database_file import missing_file
+    from airflow_provider_permitocr.sql.errors import database_errors
+    from airflow_provider_permitocr.sql.ledger.lists import find_list
+    from airflow_provider_permitocr.sql.ledger.preparation import check_tables
+    from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
+
+    known = None
+    if missing_file(engine) is None:
+        with database_errors("looking for the list in the ledger"):
+            if check_tables(engine, ledger):
+                identity = _resolved(identity, target)
+                with engine.connect() as connection:
+                    known = find_list(connection, ledger_tables(ledger.name), identity)
+    return f"{identity.name!r} is {'known' if known else 'new'} in {_named(ledger)}"
+
+
+def _resolved(identity: ListIdentity, target: ResultTable | ResultFile | None) -> ListIdentity:
+    """Name the target as a run does, which asks its database."""
+    from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
+    from airflow_provider_permitocr.sql.ledger.resolved import resolved_name
+
+    if not isinstance(target, ResultTable):
+        return identity
+    with SqlEngines() as engines:
+        return replace(identity, targets=(resolved_name(engines.of(target.conn_id), target),))
+
+
+def _other_executor() -> str | None:
+    """Name an executor that runs tasks on other machines, if there is one."""
+    from airflow.configuration import conf
+
+    configured = str(conf.get("core", "executor")).replace(";", ",").split(",")
+    # Each may have a team and an alias, and be named by its class.
+    names = [each.strip().rpartition(".")[2].rpartition("=")[2].rpartition(":")[2] for each in configured]
+    return next((name for name in names if name and name != _ONE_MACHINE), None)
+
+
+def _named(ledger: Ledger) -> str:
+    return f"{ledger.name} on {ledger.conn_id}"

@@ -1,0 +1,29 @@
+"""Errors of a command that changes a ledger, said in words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from airflow_provider_permitocr.core.errors import PermitOcrError
+
+
+@contextmanager
+def ledger_faults(named: str) -> Iterator[list[str]]:
+    """Say what goes wrong on stderr, and go on after the block.
+
+    :param named: the task.
+    :return: what was said; empty as long as nothing went wrong.
+    """
+    faults: list[str] = []
+    try:
+        yield faults
+    except PermitOcrError as error:
+        faults.append(str(error))
+    except Exception as error:  # noqa: BLE001  hooks and drivers of any provider fail in ways of their own
+        # Their own words stay out, but of those about an import: URLs with passwords are among them.
+        words = f": {error}" if isinstance(error, ImportError) else ""
+        faults.append(f"a connection's hook failed with {type(error).__name__}{words}")
+    for fault in faults:
+        sys.stderr.write(f"{named}: {fault}\n")

@@ -1,0 +1,86 @@
+"""``airflow permitocr prune``: deletes what a ledger no longer needs."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from airflow.utils.cli import suppress_logs_and_warning
+from airflow.utils.providers_configuration_loader import providers_configuration_loaded
+
+from airflow_provider_permitocr.cli.choice import chosen_tasks, rendered_instances
+from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
+from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
+
+if TYPE_CHECKING:
+    import argparse
+
+    from airflow.sdk import DAG
+
+    from airflow_provider_permitocr.sql.ledger.options import Ledger
+
+
+@suppress_logs_and_warning
+@providers_configuration_loaded
+def prune(arguments: argparse.Namespace) -> None:
+    """Run the command, and end the process with its status.
+
+    :param arguments: as ``cli/definition.py`` describes them.
+    :raises SystemExit: 0 when all is done, 1 when something is not or was not confirmed, 2 for a DAG or task
+        that is not there.
+    """
+    dag, task_ids = chosen_tasks(arguments.dag_id, arguments.task_id)
+    ledgers: dict[str, tuple[Ledger, str]] = {}
+    is_done = True
+    for task_id in task_ids:
+        with ledger_faults(f"{dag.dag_id}.{task_id}") as faults:
+            ledgers |= _ledgers(dag, task_id)
+        is_done = is_done and not faults
+    for ledger, timezone in ledgers.values():
+        if not (arguments.yes or _is_confirmed(ledger, arguments.older_than)):
+            is_done = False
+            continue
+        with ledger_faults(f"{ledger.name} on {ledger.conn_id}") as faults:
+            _prune(ledger, timezone, arguments.older_than)
+        is_done = is_done and not faults
+    sys.exit(0 if is_done else 1)
+
+
+def _ledgers(dag: DAG, task_id: str) -> dict[str, tuple[Ledger, str]]:
+    """Return the ledgers of a task, each once, with the time zone of its days."""
+    from airflow_provider_permitocr.operators.assembly import ledger_of
+
+    made = rendered_instances(dag, task_id)
+    described = [(ledger_of(operator), operator.spending.timezone) for operator in made]
+    return {repr((ledger.name, ledger.conn_id)): (ledger, timezone) for ledger, timezone in described}
+
+
+def _is_confirmed(ledger: Ledger, days: int) -> bool:
+    sys.stdout.write(
+        f"Delete calls and finished runs older than {days:,} days from the ledger {ledger.name} on"
+        f" {ledger.conn_id}? [y/N] "
+    )
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _prune(ledger: Ledger, timezone: str, days: int) -> None:
+    from airflow_provider_permitocr.sql.database_file import require_file
+    from airflow_provider_permitocr.sql.errors import database_errors
+    from airflow_provider_permitocr.sql.ledger import pruning
+    from airflow_provider_permitocr.sql.ledger.preparation import check_tables, prepare_tables
+
+    named = f"{ledger.name} on {ledger.conn_id}"
+    with SqlEngines() as engines:
+        engine = engines.of_ledger(ledger.conn_id)
+        require_file(engine, ledger.conn_id)
+        with database_errors(f"looking at the ledger {ledger.name!r}"):
+            if not check_tables(engine, ledger):
+                sys.stdout.write(f"{named} is not there yet: nothing to delete\n")
+                return
+            tables = prepare_tables(engine, ledger, timezone)
+        done = pruning.prune(engine, tables, days)
+    sys.stdout.write(
+        f"{named}: {done.calls:,} calls, {done.answers:,} answers, {done.runs:,} runs and {done.counters:,}"
+        " counters deleted\n"
+    )

@@ -1,0 +1,14 @@
+"""Keys in messages: recognizable, and never in full where they are long or URLs with a signature."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_LONGEST: Final = 40
+
+
+def shown_key(key: object) -> str:
+    """Return a key for a message, in quotes; what is cut off is told by dots."""
+    text = str(key)
+    short = text.partition("?")[0][:_LONGEST]
+    return repr(short if short == text else f"{short}…")

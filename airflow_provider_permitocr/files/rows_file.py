@@ -1,0 +1,68 @@
+"""A file on a disk or in an object store, with the rows of a run's whole list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import BinaryIO
+
+from airflow_provider_permitocr.core.columns import Column
+from airflow_provider_permitocr.core.models import Record
+from airflow_provider_permitocr.files.errors import file_errors
+from airflow_provider_permitocr.files.store import StoredFile
+
+
+class StoredRowsFile:
+    """Writes one file, whole or not at all, and replaces one that is there."""
+
+    def __init__(self, file: StoredFile) -> None:
+        self._file = file
+
+    def prepare(self) -> None:
+        """Make sure that the file can be written, by writing an empty one beside it and removing that.
+
+        :raises ConfigurationError: when a package is missing.
+        :raises TargetError: naming what to change.
+        :raises FileError: when the store cannot be reached.
+        """
+        self.check()
+        store, path = self._file.store, self._file.path
+        # The same name in all runs, so that the next one removes what a killed one has left.
+        trial = store.beside(path, f"_{path.rpartition('/')[2]}.trial")
+        with file_errors(f"writing beside {self._file.named}"):
+            for each in (path, trial):
+                store.clean(each)
+            store.put(trial, _write_nothing)
+            store.remove(trial)
+
+    def check(self) -> bool:
+        """Check that the file can be written as far as that is known without writing.
+
+        :return: whether there is one already.
+        :raises ConfigurationError, TargetError, FileError: as ``prepare``.
+        """
+        self._file.row_format.check()
+        with file_errors(f"looking at {self._file.named}"):
+            self._file.store.check_place(self._file.path)
+            return self._file.store.exists(self._file.path)
+
+    def write(self, columns: Sequence[Column], rows: Iterable[Sequence[Record]]) -> None:
+        """Write the file; after any error, one of ``rows`` included, it is as it was.
+
+        :param rows: a bounded number at a time.
+        :raises TargetError: naming what to change.
+        :raises FileError: when the store does not take it.
+        """
+        with file_errors(f"writing {self._file.named}"):
+            self._file.store.put(self._file.path, partial(self._write_rows, columns, rows))
+
+    def _write_rows(
+        self, columns: Sequence[Column], rows: Iterable[Sequence[Record]], stream: BinaryIO
+    ) -> None:
+        with self._file.row_format.writer(stream, columns) as writer:
+            for each in rows:
+                writer.write(each)
+
+
+def _write_nothing(_stream: BinaryIO) -> None:
+    """Write the content of an empty file."""

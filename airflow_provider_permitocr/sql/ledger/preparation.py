@@ -1,0 +1,267 @@
+"""The tables of a ledger, created where they are missing, and refused where they cannot hold it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.sql.changes import Change, carry_out, is_refusal, patiently
+from airflow_provider_permitocr.sql.error_codes import may_pass
+from airflow_provider_permitocr.sql.errors import describe
+from airflow_provider_permitocr.sql.ledger.clock import DIALECTS
+from airflow_provider_permitocr.sql.ledger.examination import examine, lacking_indexes, require_all_rights
+from airflow_provider_permitocr.sql.ledger.options import DEFAULT_NAME, Ledger
+from airflow_provider_permitocr.sql.ledger.schema import SHAPE, LedgerTables, ledger_tables
+from airflow_provider_permitocr.sql.ledger.trial import require_transactions
+from airflow_provider_permitocr.sql.rights import why_not_creatable
+
+#: What a DAG author pastes where the result cannot hold a ledger.
+LINE_TO_PASTE: Final = f'ledger=Ledger("{DEFAULT_NAME}", conn_id="...")'
+_STATE_ROW: Final = 1
+
+
+@dataclass(frozen=True)
+class LedgerState:
+    """What a ledger says of itself.
+
+    :param ledger_id: a random name, which journals know it by.
+    :param version: of the last exchange.
+    :param timezone: whose midnight a day begins at.
+    :param examined: columns of times without a time zone, as JSON; None: no run has examined the tables yet.
+    """
+
+    ledger_id: str
+    version: int
+    timezone: str | None
+    examined: str | None = None
+
+
+def prepare_tables(engine: sa.Engine, described: Ledger, timezone: str) -> LedgerTables:
+    """Create the tables and indexes that are missing, and check those that are there.
+
+    :param timezone: whose midnight a day begins at, for a ledger that is new.
+    :raises TargetError: naming what to change.
+    :raises SQLAlchemyError: when the database cannot be reached.
+    """
+    require_dialect(engine.dialect.name)
+    tables = ledger_tables(described.name)
+    # MySQL may take this and the changes that another task makes for a deadlock.
+    without_zone = patiently(partial(_examined, engine, described, tables))
+    if without_zone is None:
+        _, without_zone = patiently(partial(_look, engine, described, tables))
+    _create(engine, described, tables)
+    tables = ledger_tables(described.name, without_zone=without_zone)
+    require_transactions(engine, tables, described.conn_id)
+    _require_state(engine, described, tables, timezone, without_zone)
+    return tables
+
+
+def check_tables(engine: sa.Engine, described: Ledger) -> bool:
+    """Check what ``prepare_tables`` would, as far as that is known without changing anything.
+
+    :return: whether all tables are there.
+    :raises TargetError: naming what to change.
+    :raises SQLAlchemyError: when the database cannot be reached.
+    """
+    require_dialect(engine.dialect.name)
+    tables = ledger_tables(described.name)
+    missing, _ = patiently(partial(_look, engine, described, tables))
+    with engine.connect() as connection:
+        if missing and (why := why_not_creatable(connection, tables.state.schema)):
+            raise _not_creatable(connection, described, tables, why)
+    return not missing
+
+
+def read_state(connection: sa.Connection, described: Ledger, tables: LedgerTables) -> LedgerState:
+    """Read what a ledger that is prepared says of itself.
+
+    :raises TargetError: when it was emptied since.
+    """
+    state = _read_state(connection, described, tables)
+    if state is None:
+        raise TargetError(f"the ledger {described.name!r} was emptied; start the task again")
+    return state
+
+
+def require_dialect(dialect: str) -> None:
+    """Make sure that a ledger can be kept in such a database.
+
+    :raises TargetError: with the line that names another.
+    """
+    if dialect not in DIALECTS:
+        raise TargetError(
+            f"a ledger cannot be kept in {dialect}; add {LINE_TO_PASTE}, naming a connection of PostgreSQL,"
+            " MySQL, MariaDB or SQLite"
+        )
+
+
+def _look(
+    engine: sa.Engine, described: Ledger, tables: LedgerTables
+) -> tuple[set[str], frozenset[tuple[str, str]]]:
+    with engine.connect() as connection:
+        _require_shape(connection, described, tables)
+        return examine(connection, tables)
+
+
+def _examined(
+    engine: sa.Engine, described: Ledger, tables: LedgerTables
+) -> frozenset[tuple[str, str]] | None:
+    """Return what an earlier run has found out about the tables; None where none has.
+
+    Reading how eight tables are made takes a hundred statements, which a task far from its database feels at
+    each start. Rights are tried all the same.
+
+    :raises TargetError: when another version of this package has made them, or a right is missing.
+    """
+    with engine.connect() as connection:
+        if not sa.inspect(connection).has_table(tables.state.name, tables.state.schema):
+            return None
+        try:
+            state = _read_state(connection, described, tables)
+        except SQLAlchemyError as error:
+            if may_pass(error):
+                raise
+            return None  # no such columns: these are no tables of ours
+        if state is None or state.examined is None:
+            return None
+        require_all_rights(connection, tables)
+    return frozenset((shape, column) for shape, column in json.loads(state.examined))
+
+
+def _create(engine: sa.Engine, described: Ledger, tables: LedgerTables) -> None:
+    try:
+        carry_out(engine, partial(_changes, tables=tables))
+    except SQLAlchemyError as error:
+        if not is_refusal(error):
+            raise
+        with engine.connect() as connection:
+            raise _not_creatable(connection, described, tables, describe(error)) from None
+
+
+def _changes(connection: sa.Connection, *, tables: LedgerTables) -> list[Change]:
+    return [
+        partial(each.element.create, checkfirst=False) if isinstance(each, CreateTable) else _made(each)
+        for each in _lacking(connection, tables)
+    ]
+
+
+def _made(statement: CreateIndex) -> Change:
+    def make(connection: sa.Connection) -> None:
+        connection.execute(statement)
+
+    return make
+
+
+def _lacking(connection: sa.Connection, tables: LedgerTables) -> Sequence[CreateTable | CreateIndex]:
+    """Return what is to be created; a table's own creation includes its indexes."""
+    inspector = sa.inspect(connection)
+    missing = [table for table in tables if not inspector.has_table(table.name, table.schema)]
+    there = [table for table in tables if table not in missing]
+    # Whoever created a table may have died before its indexes, and a DBA may have forgotten them.
+    return [*map(CreateTable, missing), *map(CreateIndex, lacking_indexes(connection, there))]
+
+
+def _not_creatable(
+    connection: sa.Connection, described: Ledger, tables: LedgerTables, why: str
+) -> TargetError:
+    statements: list[Any] = []
+    for each in _lacking(connection, tables):
+        statements.append(each)
+        if isinstance(each, CreateTable):
+            statements += map(CreateIndex, sorted(each.element.indexes, key=lambda index: str(index.name)))
+    script = "\n".join(f"{str(each.compile(dialect=connection.dialect)).strip()};" for each in statements)
+    return TargetError(
+        f"the ledger {described.name!r} could not be created: {why}. Grant the user of connection"
+        f" {described.conn_id!r} the right to create tables and indexes, keep the ledger elsewhere with"
+        f" {LINE_TO_PASTE}, or hand these statements to the database's administrator:\n{script}"
+    )
+
+
+def _require_state(
+    engine: sa.Engine,
+    described: Ledger,
+    tables: LedgerTables,
+    timezone: str,
+    without_zone: Collection[tuple[str, str]],
+) -> None:
+    """Write the row that is locked, unless it is there, and that the tables were examined."""
+    examined = json.dumps(sorted(without_zone))
+    state = tables.state
+    with engine.connect() as connection:
+        if known := _read_state(connection, described, tables):
+            if known.examined is None:
+                connection.execute(sa.update(state).where(state.c.id == _STATE_ROW).values(examined=examined))
+                connection.commit()
+            return
+
+    def make() -> None:
+        with engine.begin() as connection:
+            row = {
+                "id": _STATE_ROW,
+                "ledger_id": uuid.uuid4().hex,
+                "shape": SHAPE,
+                "version": _highest_version(connection, tables),
+                "timezone": timezone,
+                "examined": examined,
+            }
+            connection.execute(sa.insert(tables.state), [row])
+
+    with suppress(IntegrityError):  # another task has just written it
+        patiently(make)
+    with engine.connect() as connection:
+        read_state(connection, described, tables)
+
+
+def _highest_version(connection: sa.Connection, tables: LedgerTables) -> int:
+    """Return where to go on counting in a ledger that lost its state: no version may come twice."""
+    stamps = (
+        *(tables.images.c.version, tables.deliveries.c.version),
+        *(tables.calls.c.version, tables.calls.c.place),
+    )
+    return max(connection.execute(sa.select(sa.func.max(each))).scalar() or 0 for each in stamps)
+
+
+def _require_shape(connection: sa.Connection, described: Ledger, tables: LedgerTables) -> None:
+    """Refuse tables of another version before anything else is said of them.
+
+    :raises TargetError: when another version of this package has made them.
+    """
+    if not sa.inspect(connection).has_table(tables.state.name, tables.state.schema):
+        return
+    try:
+        _read_state(connection, described, tables)
+    except SQLAlchemyError as error:
+        if may_pass(error):
+            raise
+        connection.rollback()  # no such columns: these are no tables of ours
+
+
+def _read_state(connection: sa.Connection, described: Ledger, tables: LedgerTables) -> LedgerState | None:
+    """Read the row that is locked; None where it is missing.
+
+    :raises TargetError: when another version of this package has made the tables.
+    """
+    state = tables.state.c
+    row = connection.execute(
+        sa.select(state.ledger_id, state.shape, state.version, state.timezone, state.examined).where(
+            state.id == _STATE_ROW
+        )
+    ).first()
+    if row is None:
+        return None
+    if row.shape != SHAPE:
+        raise TargetError(
+            f"the ledger {described.name!r} was made by another version of this package (shape {row.shape},"
+            f" not {SHAPE}); install that version, or give this one a ledger of its own: {LINE_TO_PASTE}"
+        )
+    return LedgerState(row.ledger_id, row.version, row.timezone, row.examined)

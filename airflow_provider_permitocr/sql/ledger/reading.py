@@ -1,0 +1,124 @@
+"""What a ledger says when it is read, of one list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.models import Previous, RowKey
+from airflow_provider_permitocr.core.ports import Delivered
+from airflow_provider_permitocr.core.same_image import Answer
+from airflow_provider_permitocr.sql.errors import database_errors, keep_rows_out_of_the_log
+from airflow_provider_permitocr.sql.ledger import standings
+from airflow_provider_permitocr.sql.ledger.answers import PORTRAIT
+from airflow_provider_permitocr.sql.ledger.holds import held
+from airflow_provider_permitocr.sql.ledger.keys import key_fault
+from airflow_provider_permitocr.sql.ledger.options import Ledger
+from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
+from airflow_provider_permitocr.sql.patience import Patience
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A list in a ledger that is there.
+
+    :param run_name: the DAG run of the task that reads.
+    """
+
+    tables: LedgerTables
+    list_id: int
+    run_name: str
+
+
+class LedgerReader:
+    """The read side of a ledger; empty until it is opened.
+
+    :param session_id: this process.
+    :param with_portrait: identical images take only answers with a portrait, where there is one.
+    :param patience: how long reading waits for the database.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        described: Ledger,
+        *,
+        session_id: str = "",
+        with_portrait: bool = False,
+        patience: Patience = Patience(),
+    ) -> None:
+        keep_rows_out_of_the_log()
+        self._engine, self._described, self._patience = engine, described, patience
+        self._session_id, self._with_portrait = session_id, with_portrait
+        self._opened: Opened | None = None
+
+    def where(self) -> tuple[LedgerTables, int] | None:
+        """Return the tables and the list's number in them; None where there are none yet."""
+        return (self._opened.tables, self._opened.list_id) if self._opened else None
+
+    def key_fault(self, image_key: str) -> str | None:
+        """Say why the ledger cannot hold a key, without quoting it; None where it can."""
+        return key_fault(self._engine.dialect.name, image_key)
+
+    def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
+        """Return what is already known of these images."""
+        return self._read(
+            lambda connection, of: standings.previous(
+                connection, of.tables, of.list_id, of.run_name, row_keys
+            ),
+            {},
+        )
+
+    def held(self, row_keys: Sequence[RowKey]) -> Set[RowKey]:
+        """Return the images that other runs or tries are calling for."""
+        return self._read(
+            lambda connection, of: held(connection, of.tables, of.list_id, self._session_id, row_keys),
+            set(),
+        )
+
+    def find(self, image_digest: str, card_side: CardSide) -> Answer | None:
+        """Return the last answer that an image of this digest got; None where there is none to take."""
+        return self._read(
+            lambda connection, of: standings.find_answer(
+                connection,
+                of.tables,
+                of.list_id,
+                image_digest,
+                card_side,
+                with_portrait=self._with_portrait,
+            ),
+            None,
+        )
+
+    def changes(self, after: int, most: int) -> Sequence[Delivered]:
+        """Return images of this list that have changed after a version, by version."""
+        changed: list[Delivered] = self._read(
+            lambda connection, of: standings.changes(connection, of.tables, of.list_id, after, most), []
+        )
+        return [self._without_another_portrait(each) for each in changed]
+
+    def delivered(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Delivered]:
+        """Return images by key, those that stand anywhere."""
+        found: dict[RowKey, Delivered] = self._read(
+            lambda connection, of: standings.delivered(connection, of.tables, of.list_id, row_keys), {}
+        )
+        return {key: self._without_another_portrait(each) for key, each in found.items()}
+
+    def _without_another_portrait(self, delivered: Delivered) -> Delivered:
+        """Leave out the portrait that came with another image's answer, where this run asks for none."""
+        if self._with_portrait or delivered.standing.reused_from is None or delivered.fields is None:
+            return delivered
+        return replace(delivered, fields=delivered.fields | {PORTRAIT: None})
+
+    def _read(self, read: Callable[[sa.Connection, Opened], T], empty: T) -> T:
+        if (opened := self._opened) is None:
+            return empty
+        doing = f"reading the ledger {self._described.name!r}"
+        with database_errors(doing):
+            return self._patience.read(self._engine, lambda connection: read(connection, opened), doing)

@@ -1,0 +1,220 @@
+"""Reads what a ledger knows: of images by key, of changes by version, of answers by picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NoReturn
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.core.models import Previous, RowKey, Status
+from airflow_provider_permitocr.core.ports import Delivered
+from airflow_provider_permitocr.core.same_image import Answer
+from airflow_provider_permitocr.sql.compared import in_bytes
+from airflow_provider_permitocr.sql.driver_types import MYSQL
+from airflow_provider_permitocr.sql.ledger.answers import PORTRAIT, has_portrait, read_answer
+from airflow_provider_permitocr.sql.ledger.images import read_standing
+from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
+from airflow_provider_permitocr.sql.result_schema import UtcTime
+from airflow_provider_permitocr.sql.times import as_utc
+
+#: As many as a page of the list has.
+_KEYS_AT_ONCE: Final = 10_000
+#: Drivers take a few thousand parameters in one statement.
+_PARAMETERS_AT_ONCE: Final = 1_000
+#: An answer may be fifty times as long as the rest of its row.
+_DELIVERED_AT_ONCE: Final = 500
+#: About the call that is under way, which concerns nobody who reads.
+_UNREAD: Final = frozenset({"list_id", "held_by", "held_session", "held_until"})
+_SIDES: Final = {side.value: side for side in CardSide}
+_STATUSES: Final = {status.value: status for status in Status}
+
+
+def previous(
+    connection: sa.Connection,
+    tables: LedgerTables,
+    list_id: int,
+    run_name: str | None,
+    row_keys: Sequence[RowKey],
+) -> dict[RowKey, Previous]:
+    """Return what selection asks about images, as ``Standing.previous`` does, but for a million rows.
+
+    :param run_name: the DAG run of the task that asks: it does not count as an earlier one.
+    :raises TargetError: when a status or side was changed by hand to one that there is none of.
+    """
+    images = tables.images.c
+    statement = sa.select(
+        images.image_key,
+        images.card_side,
+        images.attempt_status,
+        images.tries,
+        _seen_at(connection, tables),
+        _is_of_run(connection, tables, run_name),
+    ).where(images.list_id == list_id, images.attempt_status.is_not(None))
+    known: dict[RowKey, Previous] = {}
+    for asked_for in _by_key(connection, tables, statement, row_keys, _KEYS_AT_ONCE):
+        # At once, as SQLAlchemy otherwise takes its time over each row.
+        for image_key, side, status, tries, seen_at, is_of_run in connection.execute(asked_for).all():
+            earlier = max(0, tries - 1) if is_of_run else tries
+            if seen_at is not None and seen_at.tzinfo is None:
+                seen_at = as_utc(seen_at)  # noqa: PLW2901
+            try:
+                known[image_key, _SIDES[side]] = Previous(_STATUSES[status], earlier, seen_at)
+            except KeyError:
+                _refuse(tables, side)
+    return known
+
+
+def changes(
+    connection: sa.Connection, tables: LedgerTables, list_id: int, after: int, most: int
+) -> list[Delivered]:
+    """Return images that have changed after a version, by version: all of those that share one.
+
+    :param most: how many, unless more of them share the first version.
+    """
+    version = tables.images.c.version
+    changed = _whole_rows(tables, list_id).order_by(version)
+    rows = connection.execute(changed.where(version > after).limit(most + 1)).mappings().all()
+    if len(rows) > most:
+        cut = rows[-1]["version"]
+        rows = [row for row in rows if row["version"] < cut]
+        if not rows:
+            rows = connection.execute(changed.where(version == cut)).mappings().all()
+    return [_delivered(tables, row) for row in rows]
+
+
+def delivered(
+    connection: sa.Connection, tables: LedgerTables, list_id: int, row_keys: Sequence[RowKey]
+) -> dict[RowKey, Delivered]:
+    """Return images by key, those that stand anywhere."""
+    wanted = set(row_keys)
+    found: dict[RowKey, Delivered] = {}
+    rows = _whole_rows(tables, list_id)
+    for asked_for in _by_key(connection, tables, rows, row_keys, _DELIVERED_AT_ONCE):
+        for row in connection.execute(asked_for).mappings():
+            if (row["image_key"], row["card_side"]) in wanted:
+                each = _delivered(tables, row)
+                found[each.row_key] = each
+    return found
+
+
+def find_answer(
+    connection: sa.Connection,
+    tables: LedgerTables,
+    list_id: int,
+    digest: str,
+    side: CardSide,
+    with_portrait: bool,
+) -> Answer | None:
+    """Return the last answer that an image of this list has got, asked for the same side.
+
+    :param digest: of the image.
+    :param with_portrait: of fronts, only an answer with a portrait will do; otherwise none is taken along.
+    """
+    images, answers = tables.images.c, tables.answers.c
+    statement = (
+        sa.select(
+            *(images.image_key, images.reused_from, images.request_id, images.answer_id),
+            *(answers.form, answers.answer),
+        )
+        .join_from(tables.images, tables.answers, answers.call_id == images.answer_id)
+        .where(
+            images.list_id == list_id,
+            images.image_digest == digest,
+            images.card_side == side.value,
+            images.status == Status.RECOGNIZED.value,
+        )
+        .order_by(images.answer_order.desc(), images.processed_at.desc())
+    )
+    if with_portrait and side is CardSide.FRONT:
+        statement = statement.where(has_portrait(tables))
+    row = connection.execute(statement.limit(1)).mappings().first()
+    fields = read_answer(row["form"], row["answer"]) if row else None
+    if row is None or fields is None:
+        return None
+    if not with_portrait:
+        del fields[PORTRAIT]
+    # The image that was paid for, whoever took its answer last.
+    image_key = row["image_key"] if row["reused_from"] is None else row["reused_from"]
+    return Answer(image_key, fields, row["request_id"], row["answer_id"])
+
+
+def _whole_rows(tables: LedgerTables, list_id: int) -> sa.Select[Any]:
+    """Select images that stand anywhere, beside their answers."""
+    images, answers = tables.images, tables.answers
+    return (
+        sa.select(
+            *(column for column in images.c if column.name not in _UNREAD), answers.c.form, answers.c.answer
+        )
+        .join_from(images, answers, answers.c.call_id == images.c.answer_id, isouter=True)
+        .where(images.c.list_id == list_id, images.c.status.is_not(None))
+    )
+
+
+def _delivered(tables: LedgerTables, row: Mapping[Any, Any]) -> Delivered:
+    try:
+        standing = read_standing(row)
+        row_key = row["image_key"], CardSide(row["card_side"])
+    except ValueError:
+        _refuse(tables, row["card_side"])
+    fields = None if row["answer"] is None else read_answer(row["form"], row["answer"])
+    return Delivered(row_key, standing, row["version"] or 0, fields)
+
+
+def _by_key(
+    connection: sa.Connection,
+    tables: LedgerTables,
+    statement: sa.Select[Any],
+    row_keys: Sequence[RowKey],
+    at_once: int,
+) -> Iterator[sa.Select[Any]]:
+    """Ask for rows with these keys, each key once, in as many statements as it takes."""
+    image_key = tables.images.c.image_key
+    image_keys = list(dict.fromkeys(key for key, _ in row_keys))
+    in_array = connection.dialect.name == "postgresql"
+    if not in_array:
+        at_once = min(at_once, _PARAMETERS_AT_ONCE)
+    for start in range(0, len(image_keys), at_once):
+        some = image_keys[start : start + at_once]
+        if in_array:
+            # One parameter in place of a thousand.
+            yield statement.where(image_key == sa.any_(sa.literal(some, sa.ARRAY(sa.Text))))
+        else:
+            yield statement.where(image_key.in_(some))
+
+
+def _seen_at(connection: sa.Connection, tables: LedgerTables) -> sa.ColumnElement[Any]:
+    """Return the change time of the image that was tried, or else the time of the try."""
+    images = tables.images.c
+    times: list[sa.ColumnElement[Any]] = [images.attempt_updated_at, images.attempted_at]
+    if connection.dialect.name == "postgresql":
+        # Of two times, one without zone, PostgreSQL would take that one to be in the session's.
+        times = [_with_zone(column) if isinstance(column.type, UtcTime) else column for column in times]
+    return sa.func.coalesce(*times)
+
+
+def _is_of_run(
+    connection: sa.Connection, tables: LedgerTables, run_name: str | None
+) -> sa.ColumnElement[Any]:
+    """Tell whether a run has counted the last try; told here, as names of runs are longer than the rest."""
+    run = tables.images.c.attempt_run
+    if run_name is None:
+        return sa.literal_column("0")
+    if connection.dialect.name in MYSQL:
+        return in_bytes(run) == in_bytes(sa.literal(run_name))
+    return run == run_name
+
+
+def _with_zone(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return sa.func.timezone("UTC", column, type_=sa.DateTime(timezone=True))
+
+
+def _refuse(tables: LedgerTables, side: object) -> NoReturn:
+    # Without the key, which may be long, or a link that opens the image.
+    what = "a status" if side in _SIDES else "a card_side"
+    raise TargetError(
+        f"the table {tables.named}_images holds {what} that this package does not know;"
+        " correct or delete that row"
+    )

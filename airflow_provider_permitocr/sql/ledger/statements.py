@@ -1,0 +1,142 @@
+"""The statements of an exchange: each is one, however many rows it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.core.calls import ClosedCall
+from airflow_provider_permitocr.core.flatten import clean_text
+from airflow_provider_permitocr.core.models import RowKey
+from airflow_provider_permitocr.sql.ledger.caller import Caller
+from airflow_provider_permitocr.sql.ledger.clock import clock
+from airflow_provider_permitocr.sql.ledger.images import LedgerImage, to_json
+from airflow_provider_permitocr.sql.ledger.schema import AS_ANSWERED, LedgerTables
+from airflow_provider_permitocr.sql.upsert import upsert
+
+#: A worker whose machine dies leaves its connection to the server's keepalive, which takes two hours, and the
+#: others wait for the row that it has locked. Said before the lock is taken, and for one transaction alone:
+#: behind a proxy a session's settings would meet strangers.
+_POSTGRES_LIMITS: Final = (
+    "SET LOCAL idle_in_transaction_session_timeout = '30s'; SET LOCAL lock_timeout = '45s'"
+)
+_LONGEST_CODE: Final = 250
+
+
+def lock(connection: sa.Connection, tables: LedgerTables) -> None:
+    """Wait until nobody else writes into the ledger, and take the next version.
+
+    Nobody else will write until the transaction ends. What is read afterwards is what all others have left:
+    on MySQL, this is then the first statement that reads.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(_POSTGRES_LIMITS)
+    state = tables.state
+    connection.execute(sa.update(state).where(state.c.id == 1).values(version=state.c.version + 1))
+
+
+def read_under_lock(
+    connection: sa.Connection,
+    tables: LedgerTables,
+    caller: Caller,
+    keys: Collection[RowKey],
+    periods: Collection[str],
+) -> Sequence[Any]:
+    """Read the state of the ledger, beside it the images; one row at least, where there is a state."""
+    state, images, runs, counters = tables.state.c, tables.images, tables.runs.c, tables.counters.c
+    image_keys = sorted({image_key for image_key, _ in keys})
+    task_try = (
+        sa.select(runs.task_try)
+        .where(*(runs[name] == value for name, value in caller.run_columns.items()))
+        .scalar_subquery()
+    )
+    counted = [
+        sa.select(counters.calls)
+        .where(counters.account == caller.account, counters.period == period)
+        .scalar_subquery()
+        .label(f"counted_{number}")
+        for number, period in enumerate(sorted(periods))
+    ]
+    statement = (
+        sa.select(
+            state.version.label("state_version"),
+            clock(connection.dialect.name).label("clock"),
+            *(state.exchanged_at, state.outage_from, state.outage_until),
+            task_try.label("task_try"),
+            *counted,
+            *(column for column in images.c if column.name != "list_id"),
+        )
+        .select_from(
+            tables.state.outerjoin(
+                images, sa.and_(images.c.list_id == caller.list_id, images.c.image_key.in_(image_keys))
+            )
+        )
+        .where(state.id == 1)
+    )
+    return connection.execute(statement).mappings().all()
+
+
+def count_calls(
+    connection: sa.Connection, tables: LedgerTables, account: str, periods: Collection[str]
+) -> dict[str, int]:
+    """Return how many calls each period has."""
+    counters = tables.counters.c
+    statement = sa.select(counters.period, counters.calls).where(
+        counters.account == account, counters.period.in_(sorted(periods))
+    )
+    found = {row.period: row.calls for row in connection.execute(statement)}
+    return {period: found.get(period, 0) for period in periods}
+
+
+def write_answers(connection: sa.Connection, tables: LedgerTables, closed: Sequence[ClosedCall]) -> None:
+    """Write the answers of calls, each as the API gave it."""
+    rows = [
+        {"call_id": each.call_id, "form": AS_ANSWERED, "answer": to_json(each.answer)}
+        for each in closed
+        if each.answer is not None
+    ]
+    if rows:
+        upsert(connection, tables.answers, rows)
+
+
+def write_calls(connection: sa.Connection, tables: LedgerTables, rows: Sequence[dict[str, Any]]) -> None:
+    """Write whole rows of calls."""
+    if rows:
+        upsert(connection, tables.calls, rows)
+
+
+def write_images(
+    connection: sa.Connection, tables: LedgerTables, list_id: int, images: Sequence[LedgerImage]
+) -> None:
+    """Write whole rows of images."""
+    if images:
+        upsert(connection, tables.images, [image.row(list_id) for image in images])
+
+
+def write_counters(
+    connection: sa.Connection, tables: LedgerTables, account: str, counted: Mapping[str, int]
+) -> None:
+    """Write how many calls periods have, as read under the same lock."""
+    rows = [{"account": account, "period": period, "calls": calls} for period, calls in counted.items()]
+    if rows:
+        upsert(connection, tables.counters, rows)
+
+
+def closing_columns(closed: ClosedCall, now: datetime, version: int) -> dict[str, Any]:
+    """Return the columns that close a call."""
+    return {
+        "code": _storable(closed.code),
+        "billed": None if closed.billed is None else int(closed.billed),
+        "request_id": closed.request_id and _storable(closed.request_id),
+        "answered_at": now,
+        "reason": closed.reason and _storable(closed.reason),
+        "version": version,
+    }
+
+
+def _storable(text: str) -> str:
+    """Take out of a service's text what some databases refuse: one of them must not cost the other rows."""
+    return clean_text(text)[:_LONGEST_CODE]

@@ -1,0 +1,79 @@
+"""Tables that are filled by the database itself are those that a run would have left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from airflow_provider_permitocr.sql.ledger.options import Ledger
+from bench.programs import exchanges, finish_list, finished_list, write_batches
+from bench.programs.filled import fill_ledger
+from bench.programs.stubbed import engine, open_ledger, run_stubbed
+from demo.postgres import EmbeddedPostgres
+
+ROWS = 120
+
+
+@pytest.fixture
+def dsn(postgres: EmbeddedPostgres, postgres_database: str) -> str:
+    return postgres.dsn(postgres_database)
+
+
+@pytest.fixture
+def elsewhere(postgres: EmbeddedPostgres, postgres_database: str) -> str:
+    postgres.create_database(f"{postgres_database}_lists", anew=True)
+    return postgres.dsn(f"{postgres_database}_lists")
+
+
+@pytest.fixture
+def sqlite_file(dsn: str, elsewhere: str, tmp_path: Path) -> Path:
+    """Another copy of a list of which every row is done."""
+    file = tmp_path / "images.db"
+    finish_list.main(dsn, elsewhere, str(file), str(ROWS))
+    return file
+
+
+@pytest.mark.usefixtures("sqlite_file")
+def test_a_run_finds_nothing_to_do(dsn: str) -> None:
+    summary = run_stubbed(dsn)
+    assert (summary.listed, summary.skipped, summary.calls) == (ROWS, ROWS, 0)
+
+
+def test_a_run_over_a_list_elsewhere_finds_nothing_to_do(dsn: str, elsewhere: str, sqlite_file: Path) -> None:
+    for source in (engine(elsewhere), engine(f"sqlite:///{sqlite_file}")):
+        summary = run_stubbed(dsn, source=source)
+        assert (summary.listed, summary.skipped, summary.calls) == (ROWS, ROWS, 0)
+
+
+@pytest.mark.usefixtures("sqlite_file")
+def test_the_bare_sql_counts_what_a_run_would_call_for(dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute(finished_list.NOTHING_TO_DO).fetchone() == (0,)
+        connection.execute("INSERT INTO images VALUES ('new', 'https://images.example/new.jpg')")
+        assert connection.execute(finished_list.NOTHING_TO_DO).fetchone() == (1,)
+    assert run_stubbed(dsn).calls == 1
+
+
+def test_every_answer_can_be_delivered(dsn: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write_batches.main(dsn, "psycopg", str(ROWS), "1", "50")
+    assert '"deliver": ' in capsys.readouterr().out
+
+
+def test_calls_are_granted_in_a_full_ledger_and_in_an_empty_one(
+    dsn: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exchanges.main(dsn, str(ROWS), "3")
+    assert '"full": [' in capsys.readouterr().out
+
+
+def test_a_filled_ledger_knows_its_images(dsn: str) -> None:
+    database = engine(dsn)
+    ledger = fill_ledger(database, ROWS, Ledger("other", conn_id="warehouse"))
+    changed = ledger.changes(0, ROWS)
+    assert len(changed) == ROWS
+    assert all(each.fields and each.fields["number"] == "08320271" for each in changed)
+    empty = open_ledger(database, Ledger("empty", conn_id="warehouse"))
+    empty.prepare("text")
+    assert not empty.changes(0, ROWS)

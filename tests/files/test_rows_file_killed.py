@@ -1,0 +1,64 @@
+"""Real processes, killed while they write a file: what is there is the whole file before or after."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from airflow_provider_permitocr.core.columns import COLUMNS
+
+if TYPE_CHECKING:
+    from tests.files.conftest import Place
+
+#: Writes the file over and over, each time with another name in all of its rows, in chunks.
+RUN = """
+import sys
+from itertools import count
+
+from airflow_provider_permitocr.core.columns import COLUMNS
+from airflow_provider_permitocr.files.local_store import LocalStore
+from airflow_provider_permitocr.files.result_file import FileFormat
+from airflow_provider_permitocr.files.row_format import row_format
+from airflow_provider_permitocr.files.rows_file import StoredRowsFile
+from airflow_provider_permitocr.files.store import StoredFile
+
+path = sys.argv[1]
+named = FileFormat(path.rpartition("/")[2].partition(".")[2])
+file = StoredRowsFile(StoredFile(LocalStore(), path, row_format(named), "the file"))
+for number in count(int(sys.argv[2])):
+    file.prepare()
+    row = {"card_side": "FRONT", "status": "recognized", "name": f"run-{number}"}
+    file.write(COLUMNS, ([row | {"image_key": f"{part}-{each}"} for each in range(100)] for part in range(5)))
+    print("written", number, flush=True)
+"""
+
+
+@pytest.mark.parametrize("name", ["permits.parquet", "permits.csv.gz"])
+def test_a_file_whose_writer_is_killed_at_any_moment_is_whole(
+    disk: Place, read_back: Callable[[bytes, str], pd.DataFrame], name: str
+) -> None:
+    drawn = random.Random(7)
+    for attempt in range(5):
+        command = [sys.executable, "-c", RUN, disk.path(name), str(attempt * 1000)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == f"written {attempt * 1000}\n"
+            time.sleep(drawn.uniform(0, 0.1))
+            writer.kill()
+        read = read_back(disk.read(name), name)
+        assert len(read) == 500
+        assert read["name"].nunique() == 1
+        assert int(read["name"][0].removeprefix("run-")) >= attempt * 1000
+
+    disk.rows_file(name).prepare()
+    assert disk.names() == [name]
+    disk.rows_file(name).write(COLUMNS, [])
+    assert [each.name for each in Path(disk.directory).iterdir()] == [name]

@@ -1,0 +1,72 @@
+"""What tests of the ledger's parts stand on: databases, tables, callers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.core.calls import RunIdentity
+from airflow_provider_permitocr.core.spending import Spending
+from airflow_provider_permitocr.sql.ledger.caller import Caller
+from airflow_provider_permitocr.sql.ledger.lists import ListIdentity
+from airflow_provider_permitocr.sql.ledger.options import Ledger
+from airflow_provider_permitocr.sql.ledger.preparation import prepare_tables
+from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
+
+LEDGER = Ledger("permit_ocr", conn_id="lake")
+TARGET = "lake:permits"
+#: Every kind of database that a ledger can be kept in.
+EVERY_LEDGER = pytest.mark.parametrize(
+    "database", ["psycopg", "psycopg2", "mariadb", "sqlite"], indirect=True
+)
+#: Once each, where the driver does not matter.
+EACH_LEDGER = pytest.mark.parametrize("database", ["psycopg", "mariadb", "sqlite"], indirect=True)
+
+
+def prepared(engine: sa.Engine, described: Ledger = LEDGER) -> LedgerTables:
+    """Prepare a ledger."""
+    return prepare_tables(engine, described, "UTC")
+
+
+def identity(**special: Any) -> ListIdentity:
+    """Return a list with its default name, read from ``permit_images`` on ``lake``."""
+    described: dict[str, Any] = {
+        "name": TARGET,
+        "is_default_name": True,
+        "source_conn_id": "lake",
+        "source_table": "permit_images",
+        "key_column": "image_id",
+        "key_type": "text",
+        "targets": (TARGET,),
+    }
+    return ListIdentity(**(described | special))
+
+
+def caller(session_id: str = "session-1", *, list_id: int = 1, **run: Any) -> Caller:
+    """Return a process of a DAG run; what is special about the run by name."""
+    described: dict[str, Any] = {"dag_id": "permits", "task_id": "recognize", "run_id": "monday"}
+    return Caller(
+        list_id=list_id,
+        account="100",
+        run=RunIdentity(**(described | run)),
+        session_id=session_id,
+        spending=Spending(),
+        timezone="UTC",
+        hold=timedelta(minutes=5),
+    )
+
+
+def rows_of(engine: sa.Engine, table: sa.Table) -> list[Any]:
+    """Return all rows of a table, in the order of its key."""
+    with engine.connect() as connection:
+        return list(connection.execute(sa.select(table).order_by(*table.primary_key)))
+
+
+def execute(engine: sa.Engine, *statements: str) -> None:
+    """Execute statements in one transaction."""
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
