@@ -5,6 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
 
 _ROOT = Path(__file__).parents[1]
 _PAGES = [_ROOT / "README.md", _ROOT / "CHANGELOG.md", *sorted((_ROOT / "docs").rglob("*.md"))]
@@ -47,3 +50,16 @@ def test_the_readmes_dag_has_ten_lines_and_can_be_parsed(tmp_path: Path) -> None
 def test_every_example_is_python(page: Path) -> None:
     for block in python_blocks(page):
         ast.parse(block)
+
+
+@pytest.mark.parametrize("engine", ["postgres_engine", "mariadb_engine"])
+def test_the_queries_of_the_ledgers_page_run(engine: str, request: pytest.FixtureRequest) -> None:
+    page = (_ROOT / "docs" / "ledger.md").read_text(encoding="utf-8")
+    queries = "".join(re.findall(r"^```sql\n(.*?)^```", page, re.M | re.S)).split(";\n")
+    database: sa.Engine = request.getfixturevalue(engine)
+    ledger_tables("permit_ocr").state.metadata.create_all(database)
+
+    with database.connect() as connection:
+        found = [connection.exec_driver_sql(query).all() for query in queries if query.strip()]
+
+    assert found == [[]] * 5
