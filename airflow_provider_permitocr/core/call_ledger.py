@@ -3,44 +3,23 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_permitocr.core.calls import NOT_SENT, Attempt, CallIntent, ClosedCall, Grant
 from airflow_provider_permitocr.core.errors import RunStoppedError
 from airflow_provider_permitocr.core.exchanges import Exchanges
 from airflow_provider_permitocr.core.grants import raise_unless_granted
-from airflow_provider_permitocr.core.ports import Journal, Ledger
 
 
 class CallLedger:
     """Writes calls down before they are made, and closes them with their answers.
 
-    :param stop: once set, a ledger that cannot be reached is tried once more and not waited for.
-    :param patience_seconds: how long to wait for one.
-    :param clock: monotonic seconds.
-    :param gather_seconds: how long the first of an exchange waits for others.
+    :param exchanges: with the ledger; started and ended here.
     """
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        journal: Journal,
-        *,
-        stop: threading.Event,
-        patience_seconds: float,
-        clock: Callable[[], float] = time.monotonic,
-        gather_seconds: float | None = None,
-    ) -> None:
-        self._exchanges = Exchanges(
-            ledger,
-            journal,
-            stop=stop,
-            patience_seconds=patience_seconds,
-            clock=clock,
-            gather_seconds=gather_seconds,
-        )
+    def __init__(self, exchanges: Exchanges) -> None:
+        self._exchanges = exchanges
         self._count = threading.Lock()
         self.is_capped = False
         self.settled_elsewhere = 0

@@ -15,6 +15,7 @@ from airflow_provider_permitocr.core.columns import Column, result_columns
 from airflow_provider_permitocr.core.delivery import Deliverer
 from airflow_provider_permitocr.core.drain import drain
 from airflow_provider_permitocr.core.errors import CalledElsewhereError, CapReachedError, RunStoppedError
+from airflow_provider_permitocr.core.exchanges import Exchanges
 from airflow_provider_permitocr.core.export import write_file
 from airflow_provider_permitocr.core.failure_limits import FailureWatch
 from airflow_provider_permitocr.core.grants import LEDGER_REFUSES_KEY
@@ -56,7 +57,7 @@ class Pipeline:
         self._log, self._stop, self._clock = log, stop, clock
         patience = options.batch.patience_seconds
         self._calls = CallLedger(
-            ports.ledger, ports.journal, stop=stop, patience_seconds=patience, clock=clock
+            Exchanges(ports.ledger, ports.journal, stop=stop, patience_seconds=patience, clock=clock)
         )
         self._recognizer = Recognizer(
             ports.image_loader,

@@ -103,13 +103,8 @@ def still_wanted(listed: Sequence[ListedImage], known: KnownImages) -> Mapping[L
     }
 
 
-def needs_recognition(listed: ListedImage, previous: Previous | None) -> bool:
-    """Tell whether an image is new, has changed, or was given up for a while by an earlier run."""
-    return is_wanted(listed.updated_at, previous)
-
-
 def is_wanted(updated_at: datetime | None, previous: Previous | None) -> bool:
-    """Tell whether an image is worth a call.
+    """Tell whether an image is new, has changed, or was given up for a while by an earlier run.
 
     :param updated_at: when it last changed, from the list.
     """

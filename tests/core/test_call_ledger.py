@@ -77,11 +77,13 @@ class Bench:
 
     def new(self, *, patience_seconds: float = SOON, gather_seconds: float = 0.0) -> CallLedger:
         self.ledger = CallLedger(
-            self.table,
-            self.journal,
-            stop=self.stop,
-            patience_seconds=patience_seconds,
-            gather_seconds=gather_seconds,
+            exchanges.Exchanges(
+                self.table,
+                self.journal,
+                stop=self.stop,
+                patience_seconds=patience_seconds,
+                gather_seconds=gather_seconds,
+            )
         )
         return self.ledger
 

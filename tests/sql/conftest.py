@@ -15,7 +15,7 @@ from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.frame import to_frame
 from airflow_provider_permitocr.core.models import ImageRow, Outcome, Record, RowKey, Status
 from airflow_provider_permitocr.core.record import outcome_record
-from airflow_provider_permitocr.core.selection import needs_recognition
+from airflow_provider_permitocr.core.selection import is_wanted
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
@@ -120,7 +120,7 @@ def count_left_out() -> Callable[..., int]:
         rows = [row for page in source.pages() for row in page]
         with engine.connect() as connection:
             known = previous(connection, LEDGER, LIST_ID, None, [row.row_key for row in rows])
-        return [row.row_key for row in rows if needs_recognition(row, known.get(row.row_key))], len(rows)
+        return [row.row_key for row in rows if is_wanted(row.updated_at, known.get(row.row_key))], len(rows)
 
     def count(engine: sa.Engine, described: Described, shard: Shard | None = None) -> int:
         plain = SqlImageSource(engine, described, shard=shard)

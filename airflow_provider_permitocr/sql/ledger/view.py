@@ -12,8 +12,8 @@ from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.sql.database_file import missing_file
 from airflow_provider_permitocr.sql.errors import database_errors
 from airflow_provider_permitocr.sql.ledger.caps import day_period, run_period
-from airflow_provider_permitocr.sql.ledger.clock import clock, read_clock
 from airflow_provider_permitocr.sql.ledger.lists import ListIdentity, register_list
+from airflow_provider_permitocr.sql.ledger.now import now
 from airflow_provider_permitocr.sql.ledger.options import Ledger
 from airflow_provider_permitocr.sql.ledger.preparation import check_tables
 from airflow_provider_permitocr.sql.ledger.reading import LedgerReader, Opened
@@ -70,7 +70,6 @@ class SqlLedgerView(LedgerReader):
             database_errors(f"reading what {self._described.name!r} counts"),
             self._engine.connect() as connection,
         ):
-            now = read_clock(connection.execute(sa.select(clock(connection.dialect.name))).scalar_one())
-            day, run = day_period(now, spending.timezone), run_period(self._run)
+            day, run = day_period(now(connection), spending.timezone), run_period(self._run)
             counted = count_calls(connection, tables, account, {day, run})
         return spending.calls_left(day=counted[day], run=counted[run])
