@@ -10,6 +10,7 @@ import errno
 import fcntl
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -45,6 +46,7 @@ class FileJournal:
         self._ledger_id = ""
         self._number = 1
         self._unknown: set[str] = set()
+        self._turn = threading.Lock()
 
     def use(self, ledger_id: str) -> None:
         """Keep answers for this ledger alone."""
@@ -61,17 +63,8 @@ class FileJournal:
         path = self._path(refused=refused)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for tried in range(1, 2 * _LOCK_TRIES):
-                try:
-                    _append(path, lines)
-                    break
-                except BlockingIOError:  # a run is handing it in, and may itself wait for the ledger
-                    if tried % _LOCK_TRIES == 0:
-                        self._number += 1
-                        path = self._path(refused=refused)
-                    self._sleep(_LOCK_WAIT_SECONDS)
-            else:
-                raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK))
+            with self._turn:  # threads of one process would take each other for another run
+                path = self._append_patiently(lines, refused=refused)
             self._sync_folder()
         except OSError as error:
             raise JournalError(
@@ -79,6 +72,20 @@ class FileJournal:
                 " take either are lost when this process ends. Free space, or name another folder in journal="
             ) from None
         return str(path)
+
+    def _append_patiently(self, lines: bytes, *, refused: bool) -> Path:
+        path = self._path(refused=refused)
+        for tried in range(1, 2 * _LOCK_TRIES):
+            try:
+                _append(path, lines)
+            except BlockingIOError:  # a run is handing it in, and may itself wait for the ledger
+                if tried % _LOCK_TRIES == 0:
+                    self._number += 1
+                    path = self._path(refused=refused)
+                self._sleep(_LOCK_WAIT_SECONDS)
+            else:
+                return path
+        raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK))
 
     def discard(self) -> None:
         """Remove what this process has kept, as the ledger has it."""
