@@ -11,7 +11,6 @@ from airflow.utils.providers_configuration_loader import providers_configuration
 from airflow_provider_permitocr.cli.choice import chosen_tasks, rendered_instances
 from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
 from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
-from airflow_provider_permitocr.sql.tables import ResultTable
 
 if TYPE_CHECKING:
     import argparse
@@ -41,7 +40,7 @@ def _adopt_task(dag: DAG, task_id: str) -> bool:
         seen: set[str] = set()
         for operator in rendered_instances(dag, task_id):
             # Shards of one list share all of this.
-            told = repr((operator.source.conn_id, operator.target, operator.ledger, operator.list))
+            told = repr((operator.source.conn_id, operator.targets, operator.ledger, operator.list))
             if told not in seen:
                 seen.add(told)
                 _tell(f"{dag.dag_id}.{task_id}", operator, adopt_list(operator))
@@ -49,27 +48,28 @@ def _adopt_task(dag: DAG, task_id: str) -> bool:
 
 
 def adopt_list(operator: MainlandPermitOcrOperator) -> Adoption:
-    """Take over the list of a rendered operator, and the rows of its result table.
+    """Take over the list of a rendered operator, and the rows of its result tables.
 
     :raises PermitOcrError: naming what stands in the way.
     """
-    from airflow_provider_permitocr.operators.assembly import ledger_of, list_identity, resolved_target
+    from airflow_provider_permitocr.operators.identity import ledger_of, list_identity, resolved_targets
     from airflow_provider_permitocr.sql.errors import database_errors
     from airflow_provider_permitocr.sql.ledger import adoption
     from airflow_provider_permitocr.sql.ledger.adopted_rows import AdoptedRows
     from airflow_provider_permitocr.sql.ledger.preparation import prepare_tables
 
-    described, target = ledger_of(operator), operator.target
+    described = ledger_of(operator)
     with SqlEngines() as engines:
         engine = engines.of_ledger(described.conn_id)
         with database_errors(f"preparing the ledger {described.name!r}"):
             tables = prepare_tables(engine, described, operator.spending.timezone)
-        identity = list_identity(operator, resolved_target(operator, engines))
-        rows = None
-        if isinstance(target, ResultTable):
-            carried = [each.result_name for each in operator.source.carried]
-            rows = AdoptedRows(engines.of(target.conn_id), target, carried)
-        return adoption.adopt(engine, tables, identity, rows)
+        names = resolved_targets(operator, engines)
+        carried = [each.result_name for each in operator.source.carried]
+        rows = {
+            name: AdoptedRows(engines.of(table.conn_id), table, carried)
+            for name, table in zip(names, operator.tables, strict=True)
+        }
+        return adoption.adopt(engine, tables, list_identity(operator, names), rows)
 
 
 def _tell(named: str, operator: MainlandPermitOcrOperator, done: Adoption) -> None:
@@ -78,8 +78,9 @@ def _tell(named: str, operator: MainlandPermitOcrOperator, done: Adoption) -> No
         said.append(f"was {done.known_as!r} so far")
     if done.read_from is not None:
         said.append(f"was read from {done.read_from}")
-    if isinstance(operator.target, ResultTable):
-        said.append(f"{done.taken:,} images taken over from {operator.target.table}")
+    if operator.tables:
+        named = ", ".join(table.table for table in operator.tables)
+        said.append(f"{done.taken:,} images taken over from {named}")
         said.append(f"{done.recognized:,} of them with their answer")
         said.append(f"{done.known:,} known before")
     if done.left_out:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from airflow_provider_permitocr.cli.findings import Finding, ImageList, Verdict, is_template
+from airflow_provider_permitocr.cli.findings import Finding, ImageList, Verdict
 from airflow_provider_permitocr.core.errors import PermitOcrError
+from airflow_provider_permitocr.core.readable import is_template
 from airflow_provider_permitocr.sql.ledger.options import Ledger
 from airflow_provider_permitocr.sql.tables import ImageQuery, ResultTable
 

@@ -46,9 +46,26 @@ Tasks may run meanwhile.
 Ends with status 0 when all is done, 1 when something is not, 2 when it was called wrongly."""
 
 
+_REBUILD = """\
+Fill the targets of MainlandPermitOcrOperator tasks again from the answers that the ledger has kept, as this
+version reads them: after an upgrade that knows a new field, or where rows are missing. Makes no call. Names
+the columns that cannot be read again.
+
+Ends with status 0 when all is filled, 1 when something is not, 2 when it was called wrongly."""
+
+
+_REDO = """\
+Have images recognized again though they are settled, by the next run of MainlandPermitOcrOperator tasks. Says
+how many there are and what they cost, and asks. Makes no call itself, so that the pool keeps the rate. The
+old answer stays in force until there is a new one.
+
+Ends with status 0 when all is marked, 1 when something is not or was not confirmed, 2 when it was called
+wrongly."""
+
+
 def get_permitocr_cli_commands() -> list[CLICommand]:
     """Return the commands that this provider adds to ``airflow``."""
-    commands = (_check(), _plan(), _adopt(), _prune())
+    commands = (_check(), _plan(), _adopt(), _prune(), _rebuild(), _redo())
     return [GroupCommand("permitocr", help="Recognition of mainland travel permits", subcommands=commands)]
 
 
@@ -128,6 +145,46 @@ def _prune() -> ActionCommand:
         description=_PRUNE,
         func=lazy_load_command("airflow_provider_permitocr.cli.prune.prune"),
         args=(*_tasks(), older_than, yes, ARG_VERBOSE),
+    )
+
+
+def _rebuild() -> ActionCommand:
+    return ActionCommand(
+        name="rebuild",
+        help="Fill targets again from the answers that the ledger has kept, without a call",
+        description=_REBUILD,
+        func=lazy_load_command("airflow_provider_permitocr.cli.rebuild.rebuild"),
+        args=(*_tasks(), ARG_VERBOSE),
+    )
+
+
+def _redo() -> ActionCommand:
+    arguments = (
+        *_tasks(),
+        _argument(
+            "--status",
+            action="append",
+            choices=("recognized", "rejected", "failed"),
+            help="What is in force; may be given several times",
+        ),
+        _argument(
+            "--error-code", action="append", metavar="CODE", help="Its error code; may be given several times"
+        ),
+        _argument("--key", action="append", metavar="KEY", help="An image's key; may be given several times"),
+        _argument(
+            "--before",
+            type=_time,
+            metavar="TIME",
+            help="Only images whose last call came before this, in ISO 8601; now, if left out",
+        ),
+        _argument("--yes", action="store_true", help="Do not ask"),
+    )
+    return ActionCommand(
+        name="redo",
+        help="Have settled images recognized again by the next run",
+        description=_REDO,
+        func=lazy_load_command("airflow_provider_permitocr.cli.redo.redo"),
+        args=(*arguments, ARG_VERBOSE),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from airflow_provider_permitocr.cli.findings import Finding, Verdict, is_template
+from airflow_provider_permitocr.cli.findings import Finding, Verdict
 from airflow_provider_permitocr.core.errors import PermitOcrError
+from airflow_provider_permitocr.core.readable import is_template
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.files.result_file import ResultFile
 
@@ -26,11 +27,10 @@ def check_result_file(described: ResultFile, shard: str | None) -> list[Finding]
 
 
 def _look(described: ResultFile, shard: str | None) -> str:
-    from airflow_provider_permitocr.files.rows_file import StoredRowsFile
-    from airflow_provider_permitocr.hooks.result_file import stored_file
+    from airflow_provider_permitocr.hooks.result_file import open_result_file
 
     if shard is not None:
         described = described.of_shard(Shard.parse(shard))
-    if StoredRowsFile(stored_file(described)).check():
+    if open_result_file(described).check():
         return f"{described.path} is there; a run replaces it"
     return f"{described.path} is not there yet; the first run writes it"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
+from airflow_provider_permitocr.core.readable import is_template
 from airflow_provider_permitocr.files.result_file import ResultFile
 from airflow_provider_permitocr.sql.ledger.options import Ledger
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
@@ -46,19 +47,24 @@ class Finding:
 class Variant:
     """What a task is executed with: a plain task has one variant, a mapped one as many as instances.
 
-    :param source: None, like the others, where it is known only at run time.
+    :param source: None, like most others, where it is known only at run time.
+    :param targets: none where they are known only at run time.
     :param ledger: None also where the one beside the result table is meant.
     :param identity: what the ledger knows the list by.
     """
 
     source: ImageList | None = None
-    target: ResultTable | ResultFile | None = None
-    export: ResultFile | None = None
+    targets: tuple[ResultTable | ResultFile, ...] = ()
     ledger: Ledger | None = None
     identity: ListIdentity | None = None
     tencentcloud_conn_id: str | None = None
     max_per_second: float | None = None
     shard: str | None = None
+
+    @property
+    def tables(self) -> tuple[ResultTable, ...]:
+        """The targets that are tables."""
+        return tuple(each for each in self.targets if isinstance(each, ResultTable))
 
 
 @dataclass(frozen=True)
@@ -84,8 +90,3 @@ class OcrTask:
         """Connections of the API, each once, where they are known before a run."""
         conn_ids = (each.tencentcloud_conn_id for each in self.variants)
         return tuple(dict.fromkeys(each for each in conn_ids if each and not is_template(each)))
-
-
-def is_template(value: object) -> bool:
-    """Tell whether Airflow renders this value, so that it is known only in a run."""
-    return isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from airflow_provider_permitocr.cli.connection_checks import Account, check_connection, read_account
 from airflow_provider_permitocr.cli.file_checks import check_result_file
-from airflow_provider_permitocr.cli.findings import Finding, OcrTask, Variant, Verdict, is_template
+from airflow_provider_permitocr.cli.findings import Finding, OcrTask, Variant, Verdict
 from airflow_provider_permitocr.cli.ledger_checks import check_ledger
 from airflow_provider_permitocr.cli.pool_rules import (
     PoolUse,
@@ -20,8 +20,8 @@ from airflow_provider_permitocr.cli.pool_rules import (
 from airflow_provider_permitocr.cli.shard_rules import shard_findings, shards_by_list
 from airflow_provider_permitocr.cli.table_checks import check_image_list, check_result_table
 from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.core.readable import is_template
 from airflow_provider_permitocr.files.result_file import ResultFile
-from airflow_provider_permitocr.sql.tables import ResultTable
 
 Looked = TypeVar("Looked")
 
@@ -72,11 +72,11 @@ class Inspection:
             yield self._once(conn_id, lambda: check_connection(conn_id, ask=self._ask))
         if (source := variant.source) is not None:
             yield from self._once(repr(source), lambda: check_image_list(source))
-        if isinstance(target := variant.target, ResultTable):
-            yield from self._once(repr(target), lambda: check_result_table(target))
-        known = (variant.ledger, variant.target, variant.identity)
+        for table in variant.tables:
+            yield from self._once(repr(table), partial(check_result_table, table))
+        known = (variant.ledger, variant.targets, variant.identity)
         yield from self._once(f"ledger {known!r}", lambda: check_ledger(variant))
-        for file in (variant.target, variant.export):
+        for file in variant.targets:
             if isinstance(file, ResultFile):
                 yield from self._once(
                     repr((file, variant.shard)), partial(check_result_file, file, variant.shard)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr.cli.database_checks import find, templated, unchecked
-from airflow_provider_permitocr.cli.findings import Finding, Variant, Verdict, is_template
-from airflow_provider_permitocr.files.result_file import ResultFile
+from airflow_provider_permitocr.cli.findings import Finding, Variant, Verdict
+from airflow_provider_permitocr.cli.left_findings import left_findings
+from airflow_provider_permitocr.core.readable import is_template
 from airflow_provider_permitocr.sql.ledger.options import DEFAULT_NAME, Ledger, beside
 from airflow_provider_permitocr.sql.tables import ResultTable
 
@@ -23,7 +25,7 @@ _ONE_MACHINE: Final = "LocalExecutor"
 def check_ledger(variant: Variant) -> list[Finding]:
     """Check that the ledger of a task can be written or created, and takes its list."""
     ledger = variant.ledger
-    if ledger is None and isinstance(variant.target, ResultFile):
+    if ledger is None and variant.targets and not variant.tables:
         return [
             Finding(
                 Verdict.WRONG,
@@ -32,8 +34,8 @@ def check_ledger(variant: Variant) -> list[Finding]:
                 remedy=f'name a database that can: ledger=Ledger("{DEFAULT_NAME}", conn_id="...")',
             )
         ]
-    if ledger is None and isinstance(variant.target, ResultTable):
-        ledger = beside(variant.target)
+    if ledger is None and variant.tables:
+        ledger = beside(variant.tables[0])
     if ledger is None:
         return []
     if names := templated(ledger):
@@ -60,7 +62,7 @@ def _check(ledger: Ledger, variant: Variant) -> list[Finding]:
             )
         )
     if found[0].verdict is Verdict.OK and variant.identity is not None:
-        found.append(_check_list(ledger, variant.identity, variant.target))
+        found += _check_list(ledger, variant.identity, variant)
     return found
 
 
@@ -79,15 +81,17 @@ def _look(engine: Engine, ledger: Ledger) -> str:
     )
 
 
-def _check_list(ledger: Ledger, identity: ListIdentity, target: ResultTable | ResultFile | None) -> Finding:
+def _check_list(ledger: Ledger, identity: ListIdentity, variant: Variant) -> list[Finding]:
     named = (identity.name, identity.source_conn_id, identity.source_table, *identity.targets)
     if any(is_template(each) for each in named):
-        return Finding(Verdict.UNCHECKED, _LIST, f"{identity.name!r}: templated, so known only in a run")
-    return find(_LIST, ledger.conn_id, lambda engine: _look_for(engine, ledger, identity, target))
+        return [Finding(Verdict.UNCHECKED, _LIST, f"{identity.name!r}: templated, so known only in a run")]
+    notes: list[Finding] = []
+    found = find(_LIST, ledger.conn_id, lambda engine: _look_for(engine, ledger, identity, variant, notes))
+    return [found, *notes]
 
 
 def _look_for(
-    engine: Engine, ledger: Ledger, identity: ListIdentity, target: ResultTable | ResultFile | None
+    engine: Engine, ledger: Ledger, identity: ListIdentity, variant: Variant, notes: list[Finding]
 ) -> str:
     from airflow_provider_permitocr.sql.database_file import missing_file
     from airflow_provider_permitocr.sql.errors import database_errors
@@ -99,21 +103,22 @@ def _look_for(
     if missing_file(engine) is None:
         with database_errors("looking for the list in the ledger"):
             if check_tables(engine, ledger):
-                identity = _resolved(identity, target)
+                identity = _resolved(identity, variant.tables)
+                tables = ledger_tables(ledger.name)
                 with engine.connect() as connection:
-                    known = find_list(connection, ledger_tables(ledger.name), identity)
+                    if known := find_list(connection, tables, identity):
+                        notes += left_findings(connection, tables, known.list_id, variant.shard)
     return f"{identity.name!r} is {'known' if known else 'new'} in {_named(ledger)}"
 
 
-def _resolved(identity: ListIdentity, target: ResultTable | ResultFile | None) -> ListIdentity:
-    """Name the target as a run does, which asks its database."""
+def _resolved(identity: ListIdentity, tables: Sequence[ResultTable]) -> ListIdentity:
+    """Name the targets as a run does, which asks their databases."""
     from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
     from airflow_provider_permitocr.sql.ledger.resolved import resolved_name
 
-    if not isinstance(target, ResultTable):
-        return identity
     with SqlEngines() as engines:
-        return replace(identity, targets=(resolved_name(engines.of(target.conn_id), target),))
+        names = tuple(resolved_name(engines.of(table.conn_id), table) for table in tables)
+    return replace(identity, targets=names)
 
 
 def _other_executor() -> str | None:

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_permitocr.cli.findings import Finding, ImageList, OcrTask, Variant, Verdict, is_template
+from airflow_provider_permitocr.cli.findings import Finding, ImageList, OcrTask, Variant, Verdict
 from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.core.readable import is_template
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     ImageQuery,
     ImageTable,
     Ledger,
     MainlandPermitOcrOperator,
+    Redo,
     ResultFile,
     ResultTable,
 )
@@ -36,6 +38,7 @@ def read_task(dag: DAG, task: Any) -> OcrTask:
     findings: list[Finding] = []
     variants = list(_mapped(task, findings)) if task.is_mapped else [_of_instance(task, findings)]
     variants = [replace(each, source=_with_statement(dag, each.source, findings)) for each in variants]
+    findings += _of_redo(dag, task)
     limits = {
         "max_active_tis_per_dagrun": task.max_active_tis_per_dagrun,
         "max_active_tis_per_dag": task.max_active_tis_per_dag,
@@ -87,6 +90,16 @@ class _Arguments:
     all_at_run_time: bool = False
 
 
+def _of_redo(dag: DAG, task: Any) -> list[Finding]:
+    """Find what each run of a schedule would pay for again."""
+    redo = task.partial_kwargs.get("redo") if task.is_mapped else task.redo
+    if not isinstance(redo, Redo) or redo.before is not None or dag.schedule is None:
+        return []
+    message = "redo in a DAG with a schedule would pay for the same images in each run"
+    remedy = "say which calls are too old, Redo(..., before=...), or use airflow permitocr redo"
+    return [_wrong("redo", message, remedy)]
+
+
 def _mapped(task: Any, findings: list[Finding]) -> Iterator[Variant]:
     for arguments in _expanded(task.expand_input.value):
         for name in _NOT_MAPPABLE:
@@ -107,7 +120,7 @@ def _mapped(task: Any, findings: list[Finding]) -> Iterator[Variant]:
 
 
 def _of_instance(operator: MainlandPermitOcrOperator, findings: list[Finding]) -> Variant:
-    from airflow_provider_permitocr.operators.assembly import list_identity
+    from airflow_provider_permitocr.operators.identity import list_identity
 
     variant = _variant(vars(operator), findings)
     is_named = operator.list is None or isinstance(operator.list, str)  # and not by an upstream task
@@ -155,7 +168,8 @@ def _items(values: Any) -> list[Any]:
 
 def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
     source, target, rate = (values.get(name) for name in ("source", "target", "max_per_second"))
-    conn_id, shard, export = (values.get(name) for name in ("tencentcloud_conn_id", "shard", "export"))
+    conn_id, shard = (values.get(name) for name in ("tencentcloud_conn_id", "shard"))
+    targets = target if isinstance(target, tuple | list) else (target,)
     ledger = values.get("ledger")
     if conn_id is not None and not isinstance(conn_id, str):
         message = "tencentcloud_conn_id: known only at run time"
@@ -166,8 +180,7 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
         shard = None
     return Variant(
         source=source if isinstance(source, ImageTable | ImageQuery) else None,
-        target=target if isinstance(target, ResultTable | ResultFile) else None,
-        export=export if isinstance(export, ResultFile) else None,
+        targets=tuple(each for each in targets if isinstance(each, ResultTable | ResultFile)),
         ledger=ledger if isinstance(ledger, Ledger) else None,
         tencentcloud_conn_id=conn_id,
         max_per_second=rate if isinstance(rate, int | float) else None,

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from airflow_provider_permitocr.cli.findings import Finding, OcrTask, Verdict, is_template
+from airflow_provider_permitocr.cli.findings import Finding, OcrTask, Verdict
+from airflow_provider_permitocr.core.readable import is_template
 
 DEFAULT_POOL: Final = "default_pool"
 SUGGESTED_POOL: Final = "tencent_permit_ocr"

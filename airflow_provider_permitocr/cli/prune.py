@@ -48,7 +48,7 @@ def prune(arguments: argparse.Namespace) -> None:
 
 def _ledgers(dag: DAG, task_id: str) -> dict[str, tuple[Ledger, str]]:
     """Return the ledgers of a task, each once, with the time zone of its days."""
-    from airflow_provider_permitocr.operators.assembly import ledger_of
+    from airflow_provider_permitocr.operators.identity import ledger_of
 
     made = rendered_instances(dag, task_id)
     described = [(ledger_of(operator), operator.spending.timezone) for operator in made]

@@ -45,7 +45,7 @@ def shard_findings(task: OcrTask, by_list: ShardsByList, pools: Mapping[str, int
 
 
 def _lists(variant: Variant) -> Lists:
-    return repr(variant.source), repr(variant.target)
+    return repr(variant.source), repr(variant.targets)
 
 
 def _completeness(texts: Sequence[str], elsewhere: Sequence[str]) -> Iterator[Finding]:

@@ -41,7 +41,7 @@ _KEYS: Final = (
     Column("card_side", ColumnKind.KEY, "Side that was asked for: FRONT or BACK"),
 )
 _STATUS: Final = (
-    Column("status", ColumnKind.TEXT, "recognized, rejected (before any call), failed or retry"),
+    Column("status", ColumnKind.TEXT, "recognized, rejected (before any call), failed, retry or gone"),
     Column("error_code", ColumnKind.TEXT, "Why there are no fields: the API's code, or ours for rejected"),
     Column("error_message", ColumnKind.LONG_TEXT, "The same in words"),
 )

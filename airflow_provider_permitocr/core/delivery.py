@@ -1,4 +1,4 @@
-"""The result table is filled from the ledger, by a thread of its own; calls never wait for it."""
+"""A result table is filled from the ledger, by a thread of its own; calls never wait for it."""
 
 from __future__ import annotations
 
@@ -11,24 +11,30 @@ from enum import Enum, auto
 from typing import Final
 
 from airflow_provider_permitocr.core.columns import Column
-from airflow_provider_permitocr.core.delivery_batch import write_delivered
-from airflow_provider_permitocr.core.delivery_check import reconcile, require_not_ahead
-from airflow_provider_permitocr.core.errors import PermitOcrError, TargetError, UnreachableError
+from airflow_provider_permitocr.core.errors import (
+    PermitOcrError,
+    TargetError,
+    UnreachableError,
+)
+from airflow_provider_permitocr.core.ledger_ports import Delivery
 from airflow_provider_permitocr.core.options import Batch
-from airflow_provider_permitocr.core.ports import Delivered, Ledger, ResultTarget
+from airflow_provider_permitocr.core.table_filler import Step, TableFiller
+from airflow_provider_permitocr.core.target_ports import ResultTarget
 
 #: How long one run delivers until it lets another, which waits for its end with this one's rows included.
 _TURN_SECONDS: Final = 15.0
 _BETWEEN_TURNS_SECONDS: Final = 0.5
-#: How often a run that is about to end asks for its turn, and whether it is through.
+#: How often a run that is about to end, or that waits for its table's first row, looks for more.
 _ASK_SECONDS: Final = 0.25
 _FIRST_WAIT_SECONDS: Final = 0.5
 _LONGEST_WAIT_SECONDS: Final = 5.0
 #: An hour: what is infinite overflows in the operating system's timers.
 _LONGEST_PAUSE_SECONDS: Final = 3600.0
-#: A statement that waits for a lock says nothing; so long is it given, however short patience is.
+#: A statement that waits for a lock says nothing: after so long it is told, and so long it is given at least.
+_LONG_SECONDS: Final = 10.0
 _SILENT_SECONDS: Final = 60.0
 _CLOSE_SECONDS: Final = 2.0
+_LOOK_SECONDS: Final = 0.1
 _NOTHING_LOST: Final = (
     "Nothing is lost: the answers are in the ledger. Clear the task, and it delivers them without a call"
 )
@@ -48,65 +54,78 @@ class Deliverer:
     Runs that share a table take turns; each delivers what any of them has left.
 
     :param batch: rows at once, and how long an answer waits at most.
+    :param is_rebuilt: deliver all from the first row on, over the rows that are there.
     :param clock: monotonic seconds.
     :param wait: waits for an event, for so many seconds at most.
     """
 
     def __init__(
         self,
-        ledger: Ledger,
+        delivery: Delivery,
         target: ResultTarget,
         batch: Batch,
         *,
+        is_rebuilt: bool = False,
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[threading.Event, float], object] = threading.Event.wait,
     ) -> None:
-        self._ledger, self._target, self._batch = ledger, target, batch
-        self._clock, self._wait = clock, wait
-        self._columns: Sequence[Column] = ()
+        self._delivery, self._target, self._batch = delivery, target, batch
+        self._is_rebuilt, self._clock, self._wait = is_rebuilt, clock, wait
         self._wake, self._finishing, self._closing, self._ended = (threading.Event() for _ in range(4))
+        self._is_ready, self._is_begun = threading.Event(), threading.Event()
+        self._filler = self._filler_of(())
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
         self._trouble: UnreachableError | None = None
-        self._is_reconciled = self._is_on_hold = False
+        self._is_on_hold = False
         self._backoff = _FIRST_WAIT_SECONDS
-        self._noticed = 0
+        self._noticed, self._is_any_noticed = 0, False
         self._progress_at = clock()
-        self.delivered = 0
-        self.refused = 0
+        self._is_told = False
 
-    def prepare(self, columns: Sequence[Column]) -> None:
+    @property
+    def target(self) -> str:
+        """What the ledger calls the table."""
+        return self._delivery.target
+
+    @property
+    def delivered(self) -> int:
+        """Rows that were written."""
+        return self._filler.delivered
+
+    @property
+    def refused(self) -> int:
+        """Rows that the table does not take, of this run and earlier ones."""
+        return self._filler.refused
+
+    @property
+    def _is_eager(self) -> bool:
+        """Whether the table has yet to take its first row: each image is paid for, and it may take none."""
+        return self._is_any_noticed and not self.delivered
+
+    def prepare(self, columns: Sequence[Column], patience_seconds: float = _SILENT_SECONDS) -> None:
         """Create the table where it is missing, and make sure that its rows are this ledger's.
 
+        A table that was filled before may be down or locked: that is said, and calls go on.
+
         :param columns: of the result.
+        :param patience_seconds: how long to wait for a table that was never filled and does not answer.
         :raises TargetError: naming what to change.
-        :raises UnreachableError: when it may be tried again.
+        :raises UnreachableError: when a table that was never filled cannot be reached.
         """
-        self._columns = columns
-        delivered = self._ledger.claim_delivery()
-        try:
-            is_new = self._target.prepare(columns)
-            # Otherwise another run delivers, and may have made rows since; this is looked into at our turn.
-            if delivered is not None:
-                reconcile(self._ledger, delivered, is_new=is_new)
-                self._is_reconciled = True
-        finally:
-            if delivered is not None:
-                self._release()
-
-    def require_not_ahead(self) -> None:
-        """Make sure that the table has nothing newer than the ledger; left out where nothing is to be done.
-
-        :raises TargetError: naming what to do.
-        :raises UnreachableError: when it may be tried again.
-        """
-        delivered = self._ledger.claim_delivery()
-        if delivered is None:  # the run that delivers has made sure
-            return
-        try:
-            require_not_ahead(self._ledger, self._target, delivered)
-        finally:
-            self._release()
+        self._filler = self._filler_of(columns)
+        began = self._clock()
+        self._thread = threading.Thread(target=self._run, name="permit-ocr-delivery", daemon=True)
+        self._thread.start()
+        while not (self._is_ready.is_set() or self._ended.is_set()):
+            self.watch()
+            if self._is_told and self._filler.was_filled:
+                return
+            if self._clock() - began > max(patience_seconds, _SILENT_SECONDS):
+                self.close()
+                raise UnreachableError(f"The result table {self.target!r} does not answer; is it locked?")
+            self._wait(self._is_ready, _ASK_SECONDS)
+        self.raise_if_failed()
 
     @staticmethod
     def import_frame() -> None:
@@ -117,15 +136,16 @@ class Deliverer:
         import airflow_provider_permitocr.core.frame  # noqa: F401
 
     def start(self) -> None:
-        """Deliver from now on; left out where the table is to be filled at the end alone."""
-        self._thread = threading.Thread(target=self._run, name="permit-ocr-delivery", daemon=True)
-        self._thread.start()
+        """Deliver from now on; left out until the end for a table that wants one large delivery."""
+        if not self._target.is_filled_at_end:
+            self._is_begun.set()
 
     def notice(self, images: int) -> None:
         """Take note that more images are to be delivered. From any thread."""
         # Two threads that add at once may lose one of them: a batch is then delivered a little later.
         self._noticed += images
-        if self._noticed >= self._batch.rows:
+        self._is_any_noticed = self._is_any_noticed or images > 0
+        if self._noticed >= self._batch.rows or self._is_eager:
             self._wake.set()
 
     def raise_if_failed(self) -> None:
@@ -133,24 +153,41 @@ class Deliverer:
         if self._failure:
             raise self._failure
 
-    def finish(self, patience_seconds: float) -> None:
-        """Deliver all that is left, then end.
+    def watch(self) -> None:
+        """Say so where the table has not answered for long, as one that is locked does."""
+        since = self._filler.busy_since
+        if since is None:
+            self._is_told = False
+        elif not self._is_told and self._clock() - since > _LONG_SECONDS:
+            self._is_told = self._is_on_hold = True
+            _log.warning(
+                "The result table %r has not answered for %.0f s; is it locked? Calls go on; their answers"
+                " are in the ledger, and are delivered later",
+                *(self.target, _LONG_SECONDS),
+            )
+
+    def finish(self) -> None:
+        """Deliver all that is left, then end; ``is_finished`` tells when."""
+        self._progress_at, self._trouble = self._clock(), None
+        self._finishing.set()
+        self._is_begun.set()
+        self._wake.set()
+
+    def is_finished(self, patience_seconds: float) -> bool:
+        """Tell whether all is delivered.
 
         :param patience_seconds: how long to wait for a table that is down, counted without progress.
         :raises UnreachableError: when patience is at its end.
         :raises DatabaseError, TargetError: as ``raise_if_failed``.
         """
-        self._progress_at, self._trouble = self._clock(), None
-        self._finishing.set()
-        self._wake.set()
-        if self._thread is None:
-            self.start()
-        while not self._ended.is_set():
-            if stalled := self._stalled(patience_seconds):
-                self.close()
-                raise stalled
-            self._wait(self._ended, _ASK_SECONDS)
-        self.raise_if_failed()
+        if self._ended.is_set():
+            self.raise_if_failed()
+            return True
+        if stalled := self._stalled(patience_seconds):
+            self.close()
+            raise stalled
+        self._wait(self._ended, _ASK_SECONDS)
+        return False
 
     def close(self) -> None:
         """End without delivering what is left; a batch that is being written may still be.
@@ -164,6 +201,8 @@ class Deliverer:
 
     def _run(self) -> None:
         try:
+            self._get_ready()
+            self._wait_for(self._is_begun)
             while not self._closing.is_set():
                 is_last = self._finishing.is_set()
                 turn = self._take_turn()
@@ -178,63 +217,69 @@ class Deliverer:
         finally:
             self._ended.set()
 
+    def _get_ready(self) -> None:
+        """Prepare the table; one that was filled before is waited for, while calls go on."""
+        while not self._closing.is_set():
+            try:
+                self._filler.prepare()
+            except UnreachableError as error:
+                if not self._filler.was_filled:
+                    raise
+                self._note_down(error)
+                self._is_ready.set()
+                self._pause(_Turn.DOWN, is_last=False)
+            else:
+                self._is_ready.set()
+                return
+
+    def _filler_of(self, columns: Sequence[Column]) -> TableFiller:
+        return TableFiller(
+            self._delivery,
+            self._target,
+            columns,
+            self._batch.rows,
+            is_rebuilt=self._is_rebuilt,
+            is_over=self._closing.is_set,
+            clock=self._clock,
+        )
+
+    def _wait_for(self, event: threading.Event) -> None:
+        while not (event.is_set() or self._closing.is_set()):
+            event.wait(_LOOK_SECONDS)
+
     def _take_turn(self) -> _Turn:
-        self._noticed, is_first = 0, True
+        self._noticed = 0
+        self._filler.begin_turn()
         until = self._clock() + _TURN_SECONDS
         try:
             while not self._closing.is_set():
-                delivered = self._ledger.claim_delivery()
-                if delivered is None:
+                step = self._filler.step()
+                if step is Step.ELSEWHERE:
                     return _Turn.ELSEWHERE
-                if not self._is_reconciled:
-                    reconcile(self._ledger, delivered, is_new=self._target.prepare(self._columns))
-                    self._is_reconciled = True
-                elif not self._deliver(delivered, is_first=is_first):
-                    self._trouble, self._backoff = None, _FIRST_WAIT_SECONDS
+                if step in (Step.DELIVERED, Step.NOTHING):
+                    self._note_up(has_written=step is Step.DELIVERED)
+                if step is Step.NOTHING:
                     return _Turn.DONE
-                elif self._clock() >= until:
+                if self._clock() >= until:
                     break
-                else:
-                    is_first = False
         except UnreachableError as error:
-            self._trouble = error
+            self._note_down(error)
             return _Turn.DOWN
         return _Turn.MORE
 
-    def _deliver(self, delivered: int, *, is_first: bool) -> bool:
-        """Deliver a batch of what comes after a version; return whether there was anything.
-
-        :param is_first: since the last turn, the table may have been emptied, or filled from elsewhere.
-        """
-        changed = self._ledger.changes(delivered, self._batch.rows)
-        if not changed:
-            return False
-        if is_first and reconcile(self._ledger, delivered, is_new=self._target.is_empty()):
-            return True
-        if not delivered:
-            # Should this run die after it has written, these rows are known to be the ledger's own.
-            self._ledger.note_delivery(changed[0].version - 1)
-        self.refused += self._write(changed)
-        self._ledger.note_delivery(changed[-1].version)
-        self.delivered += len(changed)
+    def _note_up(self, *, has_written: bool) -> None:
         self._trouble, self._backoff = None, _FIRST_WAIT_SECONDS
-        self._progress_at = self._clock()
-        return True
+        if has_written:
+            self._progress_at = self._clock()
+            if self._is_on_hold:
+                self._is_on_hold = False
+                _log.info("The result table %r takes rows again", self.target)
 
-    def _write(self, changed: Sequence[Delivered]) -> int:
-        try:
-            refused = write_delivered(self._target, changed, self._columns)
-        except UnreachableError as error:
-            if not self._is_on_hold:
-                self._is_on_hold = True
-                _log.warning(
-                    "%s. Calls go on; their answers are in the ledger, and are delivered later", error
-                )
-            raise
-        if self._is_on_hold:
-            self._is_on_hold = False
-            _log.info("The result table takes rows again")
-        return refused
+    def _note_down(self, error: UnreachableError) -> None:
+        self._trouble = error
+        if not self._is_on_hold:
+            self._is_on_hold = True
+            _log.warning("%s. Calls go on; their answers are in the ledger, and are delivered later", error)
 
     def _pause(self, turn: _Turn, *, is_last: bool) -> None:
         if turn is _Turn.DOWN:
@@ -245,7 +290,8 @@ class Deliverer:
             self._wait(self._closing, _BETWEEN_TURNS_SECONDS)
             return
         began = self._clock()
-        self._wait(self._wake, _ASK_SECONDS if is_last else min(self._batch.seconds, _LONGEST_PAUSE_SECONDS))
+        seconds = min(self._batch.seconds, _LONGEST_PAUSE_SECONDS)
+        self._wait(self._wake, min(seconds, _ASK_SECONDS) if is_last or self._is_eager else seconds)
         self._wake.clear()
         if turn is _Turn.ELSEWHERE:
             # The claim of a run that is stuck lapses by itself, and all others deliver this run's rows, too.
@@ -258,13 +304,14 @@ class Deliverer:
             return trouble
         if seconds >= max(patience_seconds, _SILENT_SECONDS):
             return UnreachableError(
-                f"The result table has taken no rows for {seconds:.0f} s; is it locked? {_NOTHING_LOST}"
+                f"The result table {self.target!r} has taken no rows for {seconds:.0f} s; is it locked?"
+                f" {_NOTHING_LOST}"
             )
         return None
 
     def _release(self) -> None:
         with suppress(PermitOcrError):  # a claim lapses by itself, too
-            self._ledger.release_delivery()
+            self._delivery.release()
 
 
 def _with_comfort(error: BaseException) -> BaseException:

@@ -1,90 +1,158 @@
-"""One batch into the result table; where it refuses a row, another that says so."""
+"""Batches into a result table; where it refuses a row, another that says so."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from airflow_provider_permitocr.core.columns import Column
-from airflow_provider_permitocr.core.errors import RowsRefusedError
-from airflow_provider_permitocr.core.models import Record
-from airflow_provider_permitocr.core.ports import Delivered, ResultTarget
+from airflow_provider_permitocr.core.ledger_ports import Delivered, Refusal
+from airflow_provider_permitocr.core.models import Record, RowKey
 from airflow_provider_permitocr.core.record import lacks_answer, refused_record, to_record
 from airflow_provider_permitocr.core.shown_key import shown_key
+from airflow_provider_permitocr.core.target_ports import ResultTarget
 
-#: If this many rows are refused and no other is taken, the table is at fault, not the rows. Going on would
-#: pay for images whose answers the table cannot hold.
-_ALL_REFUSED: Final = 20
+#: If this many rows are refused and no other is taken, the table is at fault, not the rows.
+ALL_REFUSED: Final = 20
 _log = logging.getLogger(__name__)
 
 
-def write_delivered(target: ResultTarget, delivered: Sequence[Delivered], columns: Sequence[Column]) -> int:
-    """Write images, sorted by key, so that two runs never wait for each other's rows.
+@dataclass
+class Written:
+    """What became of rows.
 
-    An image whose answer is gone from the ledger keeps the one that the table has.
+    :param highest: highest version that was written.
+    """
+
+    taken: list[RowKey] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    highest: int = 0
+
+    @property
+    def rowless(self) -> int:
+        """How many rows are refused, with nothing in their place."""
+        return sum(not each.has_row for each in self.refused)
+
+
+class TableWriter:
+    """Writes images into one result table, and notices where that refuses them all.
 
     :param columns: of the result.
-    :return: how many rows the table refused; rows without fields are there in their place.
-    :raises UnreachableError: when it may be tried again, with the same images.
-    :raises RowsRefusedError: when the table refuses all rows, or some in any form.
     """
-    ordered = sorted(delivered, key=lambda each: each.row_key)
-    refused = 0
-    for with_answers in (True, False):
-        records = [to_record(each, columns) for each in ordered if lacks_answer(each) is not with_answers]
-        if records:
-            refused += _Batch(target, columns, with_answers=with_answers).write(records)
-    return refused
 
+    def __init__(self, target: ResultTarget, columns: Sequence[Column]) -> None:
+        self._target, self._columns = target, columns
+        self._has_taken = False
+        self._refused = 0
+        self.is_hopeless = False
 
-class _Batch:
-    def __init__(self, target: ResultTarget, columns: Sequence[Column], *, with_answers: bool) -> None:
-        self._target, self._columns, self._with_answers = target, columns, with_answers
+    def write(self, delivered: Sequence[Delivered], *, rows_until: int) -> Written:
+        """Write images, sorted by key, so that two runs never wait for each other's rows.
 
-    def write(self, records: Sequence[Record]) -> int:
-        refused = self._write(records)
-        if not refused:
-            return 0
-        place, reason = min(refused.items())
-        key = shown_key(records[place]["image_key"])
-        if len(refused) == len(records) >= _ALL_REFUSED:
-            raise RowsRefusedError(
-                f"The result table refuses all {len(records):,} rows of a batch, for example key {key}:"
-                f" {reason}. None was written; their answers are in the ledger. Fix the table's constraints"
-                " or triggers and clear the task: it delivers them without a call"
+        An image whose answer is gone from the ledger keeps the one that the table has. Until a row is taken,
+        only so many are tried as it takes to see that none is.
+
+        :param rows_until: images that stand since this version or an earlier one have a row already.
+        :raises UnreachableError: when it may be tried again, with the same images.
+        """
+        ordered = sorted(delivered, key=lambda each: each.row_key)
+        written = Written()
+        for some in self._parts(ordered):
+            self._write(some, rows_until, written)
+            if self.is_hopeless:
+                break
+        if written.refused:
+            first = written.refused[0]
+            _log.warning(
+                "The result table refused %d of %d rows, for example key %s: %s. They are tried again by the"
+                " next run; in place of %d of them there is a row without fields, as ResultRowRefused, or an"
+                " older one",
+                *(len(written.refused), len(ordered), shown_key(first.row_key[0]), first.reason),
+                len(written.refused) - written.rowless,
             )
-        self._write_stand_ins(records, refused)
-        _log.warning(
-            "The result table refused %d of %d rows, for example key %s: %s. They are there without fields,"
-            " as ResultRowRefused",
-            *(len(refused), len(records), key, reason),
-        )
-        return len(refused)
+        return written
 
-    def _write_stand_ins(self, records: Sequence[Record], refused: Mapping[int, str]) -> None:
+    def try_again(self, delivered: Sequence[Delivered], *, most_refused: int) -> Written:
+        """Write images that were refused before; nothing is put in the place of those that still are.
+
+        :param most_refused: once so many are, the others are not tried, and are in neither list.
+        """
+        written = Written()
+        for with_answers, some in _by_answers(sorted(delivered, key=lambda each: each.row_key)):
+            records = [to_record(each, self._columns) for each in some]
+            left = max(0, most_refused - len(written.refused))
+            reasons = self._put(records, with_answers=with_answers, most_refused=left)
+            tried = [place for place in range(len(some)) if reasons.get(place) != ""]
+            places = {place: number for number, place in enumerate(tried)}
+            self._sort_out(
+                [some[place] for place in tried],
+                {places[place]: reason for place, reason in reasons.items() if reason},
+                written,
+            )
+        return written
+
+    def _parts(self, ordered: Sequence[Delivered]) -> Sequence[Sequence[Delivered]]:
+        if self._has_taken:
+            return [ordered]
+        sample = max(1, ALL_REFUSED - self._refused)
+        return [part for part in (ordered[:sample], ordered[sample:]) if part]
+
+    def _write(self, some: Sequence[Delivered], rows_until: int, written: Written) -> None:
+        before = len(written.refused), len(written.taken)
+        for with_answers, part in _by_answers(some):
+            records = [to_record(each, self._columns) for each in part]
+            reasons = self._put(records, with_answers=with_answers)
+            stand_ins = self._put_stand_ins(records, reasons)
+            has_row = {
+                place: place in stand_ins or part[place].first_version <= rows_until for place in reasons
+            }
+            self._sort_out(part, reasons, written, has_row)
+        refused, taken = len(written.refused) - before[0], len(written.taken) - before[1]
+        self._refused += refused
+        # One that took rows before may be changed in mid-run.
+        self.is_hopeless = not taken and (refused if self._has_taken else self._refused) >= ALL_REFUSED
+        self._has_taken = self._has_taken or taken > 0
+
+    def _sort_out(
+        self,
+        some: Sequence[Delivered],
+        reasons: Mapping[int, str],
+        written: Written,
+        has_row: Mapping[int, bool] | None = None,
+    ) -> None:
+        for place, each in enumerate(some):
+            if (reason := reasons.get(place)) is not None:
+                written.refused.append(Refusal(each.row_key, reason, bool(has_row and has_row[place])))
+            else:
+                written.taken.append(each.row_key)
+                written.highest = max(written.highest, each.version)
+
+    def _put_stand_ins(self, records: Sequence[Record], refused: Mapping[int, str]) -> set[int]:
+        """Write rows without fields for those that are refused, where there is none; return which."""
         left = list(refused)
         # At the second attempt without the time of the image's change, which may be what is refused.
         for with_provenance in (True, False):
+            if not left:
+                break
             stand_ins = [
                 refused_record(records[place], refused[place], with_provenance=with_provenance)
                 for place in left
             ]
-            again = self._write(stand_ins)
-            if not again:
-                return
-            reasons = {left[number]: reason for number, reason in again.items()}
-            left = list(reasons)
-        place, reason = next(iter(reasons.items()))
-        raise RowsRefusedError(
-            f"The result table refuses {len(left):,} rows even without their fields, for example key"
-            f" {shown_key(records[place]['image_key'])}: {reason}. All others were written, and their"
-            " answers are in the ledger. Fix the table's constraints or triggers and clear the task: it"
-            " delivers them without a call"
-        )
+            again = self._put(stand_ins, only_new=True)
+            left = [left[number] for number in again]
+        return set(refused).difference(left)
 
-    def _write(self, records: Sequence[Record]) -> dict[int, str]:
-        """Write what can be written, and return the reason for each record that cannot, by its place."""
+    def _put(
+        self,
+        records: Sequence[Record],
+        *,
+        with_answers: bool = True,
+        only_new: bool = False,
+        most_refused: int | None = None,
+    ) -> dict[int, str]:
+        """Write what can be written; return the reason for each record that cannot, as the target does."""
         from airflow_provider_permitocr.core.frame import refused_by_frame, to_frame
 
         refused: dict[int, str] = {}
@@ -95,5 +163,15 @@ class _Batch:
             refused = refused_by_frame(records, self._columns)
             fitting = [place for place in fitting if place not in refused]
             frame = to_frame([records[place] for place in fitting], self._columns)
-        by_target = self._target.write(frame, with_answers=self._with_answers)
+        by_target = self._target.write(
+            frame, with_answers=with_answers, only_new=only_new, most_refused=most_refused
+        )
         return refused | {fitting[place]: reason for place, reason in by_target.items()}
+
+
+def _by_answers(delivered: Sequence[Delivered]) -> list[tuple[bool, list[Delivered]]]:
+    """Part images that are written whole from those whose answer columns stay as the table has them."""
+    parts = [
+        (which, [each for each in delivered if lacks_answer(each) is not which]) for which in (True, False)
+    ]
+    return [(which, part) for which, part in parts if part]

@@ -6,7 +6,7 @@ import logging
 from typing import Any, Final
 
 from airflow_provider_permitocr.core.call_ledger import CallLedger
-from airflow_provider_permitocr.core.delivery import Deliverer
+from airflow_provider_permitocr.core.deliveries import Deliveries
 from airflow_provider_permitocr.core.errors import FencedError, PermitOcrError, RunStoppedError
 from airflow_provider_permitocr.core.stream import UnderWay
 
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 def drain(
-    under_way: UnderWay[Any, Any], calls: CallLedger, deliverer: Deliverer | None, error: BaseException
+    under_way: UnderWay[Any, Any], calls: CallLedger, deliveries: Deliveries, error: BaseException
 ) -> None:
     """Wait until no call is in flight and every one is closed, in the ledger or in the journal.
 
@@ -36,8 +36,7 @@ def drain(
             while under_way.wait(_LOOK_SECONDS):
                 pass  # each answer is closed as it arrives, by the thread that exchanges with the ledger
             kept = calls.end()
-            if deliverer:
-                _deliver(deliverer, error)
+            _deliver(deliveries, error)
             break
         except BaseException:  # noqa: BLE001, S112  what is in flight is still to be waited for
             continue
@@ -49,13 +48,13 @@ def drain(
             error.add_note(kept)
 
 
-def _deliver(deliverer: Deliverer, error: BaseException) -> None:
+def _deliver(deliveries: Deliveries, error: BaseException) -> None:
     is_at_leisure = isinstance(error, PermitOcrError) and not isinstance(error, _IN_A_HURRY)
     try:
         if is_at_leisure:
-            deliverer.finish(_PATIENCE_SECONDS)
+            deliveries.finish(_PATIENCE_SECONDS)
     except PermitOcrError as fault:
         if fault is not error:
             _log.warning("%s", fault)
     finally:
-        deliverer.close()
+        deliveries.close()

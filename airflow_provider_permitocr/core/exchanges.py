@@ -18,8 +18,8 @@ from airflow_provider_permitocr.core.errors import (
     RunStoppedError,
 )
 from airflow_provider_permitocr.core.grants import LEDGER_REFUSES_ANSWER
+from airflow_provider_permitocr.core.ledger_ports import Journal, Ledger
 from airflow_provider_permitocr.core.models import Status
-from airflow_provider_permitocr.core.ports import Journal, Ledger
 from airflow_provider_permitocr.core.unwritten import UnwrittenCalls
 
 #: How long the first of an exchange waits for others. A call is closed, and its answer safe, at most this
@@ -37,6 +37,8 @@ _MOST_ATTEMPTS: Final = 1_000
 _MOST_WAITING: Final = 5_000
 #: A connection that has gone silent raises no error for a quarter of an hour: so long is it given at least.
 _SILENT_SECONDS: Final = 60.0
+#: How often to say that this run is alive.
+_ALIVE_SECONDS: Final = 20.0
 #: How long the end of a run waits for it.
 _END_SECONDS: Final = 15.0
 #: Intents refused without one that was granted in between: then it is the ledger that is at fault.
@@ -101,6 +103,7 @@ class Exchanges:
         self._stopped_by: PermitOcrError | None = None
         self._failure: PermitOcrError | None = None
         self._refused_in_a_row = 0
+        self._alive_at = time.monotonic()
         self._thread = threading.Thread(target=self._exchange_all, name="permitocr-ledger", daemon=True)
         self._watch = threading.Thread(target=self._keep_what_waits, name="permitocr-journal", daemon=True)
 
@@ -194,7 +197,7 @@ class Exchanges:
     def _exchange_all(self) -> None:
         while True:
             with self._state:
-                self._state.wait_for(lambda: len(self._gathered) or self._is_ending)
+                self._state.wait_for(lambda: len(self._gathered) or self._is_ending, _ALIVE_SECONDS)
                 if not self._is_ending:
                     self._state.wait_for(lambda: self._is_ending, self._gather_seconds)
                 batch, self._gathered = self._gathered, Batch()
@@ -208,6 +211,7 @@ class Exchanges:
             try:
                 if len(batch):
                     self._exchange_patiently(batch)
+                self._keep_alive()
             except PermitOcrError as error:
                 self._give_up(batch, error)
             except Exception as error:  # noqa: BLE001  a thread that dies would leave all others waiting
@@ -221,6 +225,16 @@ class Exchanges:
                     self._is_over = True
                     self._state.notify_all()
                     return
+
+    def _keep_alive(self) -> None:
+        """Say every now and then that this run is alive, whatever it is waiting for."""
+        if time.monotonic() - self._alive_at < _ALIVE_SECONDS:
+            return
+        self._alive_at = time.monotonic()
+        try:
+            self._ledger.keep_alive()
+        except LedgerUnreachableError as error:  # the next exchange waits for it, or fails
+            _log.debug("%s", error)
 
     def _keep_what_waits(self) -> None:
         """Put into the journal what an exchange does not write within a moment."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr.core.columns import Column
-from airflow_provider_permitocr.core.errors import RunStoppedError
+from airflow_provider_permitocr.core.errors import RunStoppedError, TargetError
+from airflow_provider_permitocr.core.ledger_ports import Ledger
 from airflow_provider_permitocr.core.models import Record
-from airflow_provider_permitocr.core.ports import ImageSource, Ledger, RowsFile
+from airflow_provider_permitocr.core.ports import ImageSource
 from airflow_provider_permitocr.core.record import to_record
+from airflow_provider_permitocr.core.target_ports import RowsFile
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Rows in memory; each may hold a portrait.
 _ROWS_AT_ONCE: Final = 500
@@ -32,22 +37,36 @@ def write_file(
     :param columns: of the result.
     :param stop: set it to end early; the file is then as it was.
     :raises RunStoppedError: when the run was asked to stop before the file was complete.
+    :raises TargetError: naming a column that cannot hold one of its values.
     :raises PermitOcrError: when the list or the ledger cannot be read, or the file cannot be written.
     """
-    file.write(columns, _listed_rows(whole_list, ledger, columns, stop))
+    file.write(columns, _listed_frames(whole_list, ledger, columns, stop))
 
 
-def _listed_rows(
+def _listed_frames(
     whole_list: ImageSource, ledger: Ledger, columns: Sequence[Column], stop: threading.Event
-) -> Iterator[Sequence[Record]]:
+) -> Iterator[pd.DataFrame]:
     for page in whole_list.pages():
         for start in range(0, len(page), _ROWS_AT_ONCE):
             if stop.is_set():
                 raise RunStoppedError("the run was asked to stop before its file was complete")
             keys = [listed.row_key for listed in page[start : start + _ROWS_AT_ONCE]]
             found = ledger.delivered(keys)
-            yield [
+            records = [
                 to_record(found[key], columns)
                 for key in keys
                 if key in found and found[key].standing.status is not None
             ]
+            yield _frame(records, columns)
+
+
+def _frame(records: Sequence[Record], columns: Sequence[Column]) -> pd.DataFrame:
+    from airflow_provider_permitocr.core.frame import to_frame
+
+    try:
+        return to_frame(records, columns)
+    except ValueError as error:
+        raise TargetError(
+            f"a value does not fit into its column: {error}; if you copy it from the image list, cast it"
+            " there or leave it out"
+        ) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_permitocr.core.api import BACK_FIELD, WARNINGS_FIELD, CardWarning
@@ -37,7 +37,18 @@ def flatten(fields: Mapping[str, Any]) -> Record:
 
 def clean_text(text: str) -> str:
     """Replace what databases refuse in text, NUL and lone surrogates, by U+FFFD."""
+    if text.isascii() and "\x00" not in text:
+        return text  # not a copy, as portraits are large
     return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def clean_texts(texts: Sequence[str | None]) -> Sequence[str | None]:
+    """Clean each as ``clean_text`` does, in a fraction of the time where none needs it."""
+    together = "".join(filter(None, texts))
+    # Two halves of a pair that meet between texts change as well: they become one character.
+    if clean_text(together) == together:
+        return texts
+    return [text and clean_text(text) for text in texts]
 
 
 def _text(value: Any) -> str | None:

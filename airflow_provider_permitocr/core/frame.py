@@ -122,8 +122,19 @@ def refused_by_frame(records: Sequence[Record], columns: Sequence[Column] = COLU
 def to_rows(frame: pd.DataFrame, columns: Sequence[Column] = COLUMNS) -> list[dict[str, Any]]:
     """Turn a frame of ``to_frame`` into plain Python values for a database driver; missing is None."""
     series = dict(frame.items())  # half of the time of one after the other by name
-    plain = {column.name: _plain(series[column.name], column.kind) for column in columns}
+    plain = {column.name: plain_values(series[column.name], column.kind) for column in columns}
     return [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]
+
+
+def plain_values(series: pd.Series[Any], kind: ColumnKind) -> list[Any]:
+    """Turn a column of a frame of ``to_frame`` into plain Python values; missing is None."""
+    if kind is ColumnKind.DATE:
+        return series.to_numpy().astype("datetime64[D]").tolist()
+    if kind is ColumnKind.TIMESTAMP:
+        moments = np.asarray(series.array, dtype="datetime64[us]").tolist()
+        return [moment and moment.replace(tzinfo=UTC) for moment in moments]
+    plain: list[Any] = series.array.to_numpy(dtype=object, na_value=None).tolist()
+    return plain
 
 
 # What follows does what pandas does by itself for a list and a dtype, several times as fast. It costs per
@@ -176,16 +187,6 @@ def _whole(value: Any) -> int:
 def _floats_array(values: list[Any]) -> _Array:
     numbers = np.array([math.nan if value is None else float(value) for value in values], dtype="float64")
     return pd.arrays.FloatingArray(numbers, np.isnan(numbers))
-
-
-def _plain(series: pd.Series[Any], kind: ColumnKind) -> list[Any]:
-    if kind is ColumnKind.DATE:
-        return series.to_numpy().astype("datetime64[D]").tolist()
-    if kind is ColumnKind.TIMESTAMP:
-        moments = np.asarray(series.array, dtype="datetime64[us]").tolist()
-        return [moment and moment.replace(tzinfo=UTC) for moment in moments]
-    plain: list[Any] = series.array.to_numpy(dtype=object, na_value=None).tolist()
-    return plain
 
 
 _Array: TypeAlias = "pd.api.extensions.ExtensionArray | np.ndarray[Any, Any]"

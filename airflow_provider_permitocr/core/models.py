@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from airflow_provider_permitocr.core.api import CardSide
 
@@ -59,6 +59,7 @@ class ImageRow:
     :param kind: what ``image`` is, where the list says so.
     :param carried: further columns of the result, by name.
     :param source_key: the key as the list's database has it.
+    :param is_redone: asked for anew, so that no answer there is will do.
     """
 
     image_key: str
@@ -69,6 +70,7 @@ class ImageRow:
     kind: ImageKind = ImageKind.AUTO
     carried: Record = field(default_factory=dict, repr=False)
     source_key: Any = field(default=None, repr=False, compare=False)
+    is_redone: bool = False
 
     @property
     def row_key(self) -> RowKey:
@@ -132,12 +134,18 @@ class PermitResponse:
 
 
 class Status(StrEnum):
-    """How an image ended. All but RETRY are settled: the next run asks again only if the image changed."""
+    """How an image ended. All but UNSETTLED ones wait until the image changes, or is asked for again."""
 
     RECOGNIZED = "recognized"
     REJECTED = "rejected"
     FAILED = "failed"
     RETRY = "retry"
+    REDO = "redo"  #: of an attempt alone: asked for again, and not answered yet
+    GONE = "gone"  #: to be tried again, but no longer listed
+
+
+#: Images whose last attempt is one of these are taken up by the next run that lists them.
+UNSETTLED: Final = frozenset({Status.RETRY, Status.REDO, Status.GONE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +202,9 @@ class RunSummary:
     :param billed: calls that are paid for, as far as is known.
     :param cost: their price in words; None where no price is known.
     :param left: why rows were left for a later run; None: none was.
+    :param taken_up: images of earlier runs that these had left, and this run has dealt with.
+    :param unread: images of earlier runs that cannot be listed again.
+    :param refused: rows that a result table does not take, of this run and earlier ones.
     """
 
     listed: int
@@ -208,6 +219,9 @@ class RunSummary:
     billed: int = 0
     cost: str | None = None
     left: str | None = None
+    taken_up: int = 0
+    unread: int = 0
+    refused: int = 0
 
     @property
     def calls_per_second(self) -> float:
@@ -223,6 +237,9 @@ class RunSummary:
             + (f" ({self.cost})" if self.cost else "")
             + (f"; {self.reused:,} took the answer of the same picture" if self.reused else "")
             + (f"; {self.elsewhere:,} done by another run meanwhile" if self.elsewhere else "")
+            + (f"; {self.taken_up:,} of earlier runs among them" if self.taken_up else "")
+            + (f"; {self.refused:,} rows refused by a result table" if self.refused else "")
+            + (f"; {self.unread:,} of earlier runs cannot be listed again" if self.unread else "")
             + (f"; {self.left}" if self.left else "")
         )
 
@@ -242,4 +259,7 @@ class RunSummary:
             "billed": self.billed,
             "cost": self.cost,
             "left": self.left,
+            "taken_up": self.taken_up,
+            "unread": self.unread,
+            "refused": self.refused,
         }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from airflow_provider_permitocr.core.readable import Readable
+from airflow_provider_permitocr.core.redo import Redo
 from airflow_provider_permitocr.core.spending import Spending
 
 _MOST_AT_ONCE: Final = 128
@@ -191,6 +192,8 @@ class RunOptions:
 
     :param max_runs_per_image: DAG runs that try an image before a transient error counts as failed.
     :param reuse_same_image: a picture that was recognized before takes that answer, without a call.
+    :param leftovers: take up what earlier runs of the list have left.
+    :param redo: images to recognize anew, though they are settled.
     """
 
     pace: Pace
@@ -200,6 +203,8 @@ class RunOptions:
     failure_limits: FailureLimits = FailureLimits()
     spending: Spending = Spending()
     reuse_same_image: bool = False
+    leftovers: bool = True
+    redo: Redo | None = None
 
     def __post_init__(self) -> None:
         if self.max_runs_per_image < 1:

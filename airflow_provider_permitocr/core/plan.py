@@ -30,6 +30,9 @@ class Plan:
     :param same_picture: images that would take the answer of the same picture.
     :param to_call: images that a call would be made for.
     :param seconds: the shortest time for that many calls, at the run's pace.
+    :param left_over: rows of earlier runs that these have left, counted in all numbers but ``listed``.
+    :param redone: images to recognize again, as redo says; counted in ``to_call`` alone.
+    :param unread: images of earlier runs that cannot be listed again.
     :param is_quick: the images were not looked at, and ``to_call`` holds all that are not settled.
     :param calls_left: calls that the caps allow now; None where there is no cap.
     :param price: of a billed call; None where none is known.
@@ -42,6 +45,9 @@ class Plan:
     rejected: Mapping[str, int] = field(default_factory=dict)
     unavailable: Mapping[str, int] = field(default_factory=dict)
     same_picture: int = 0
+    left_over: int = 0
+    unread: int = 0
+    redone: int = 0
     is_quick: bool = False
     calls_left: int | None = None
     price: Price | None = None
@@ -74,6 +80,12 @@ class Plan:
     def lines(self) -> Iterator[tuple[str, str]]:
         """Say it in words, as names and texts; a name with blanks in front is part of the one above."""
         yield "listed", f"{self.listed:,}"
+        if self.left_over:
+            yield "left by earlier runs", f"{self.left_over:,}"
+        if self.redone:
+            yield "to recognize again", f"{self.redone:,}"
+        if self.unread:
+            yield "  cannot be listed again", f"{self.unread:,}: clear the runs that have left them"
         yield "  settled before", f"{self.settled:,}"
         if self.is_quick:
             yield "  to call", f"{self.to_call:,} at most, as the images were not looked at"
@@ -103,6 +115,9 @@ class Plan:
             "rejected": dict(self.rejected),
             "unavailable": dict(self.unavailable),
             "same_picture": self.same_picture,
+            "left_over": self.left_over,
+            "unread": self.unread,
+            "redone": self.redone,
             "to_call": self.to_call,
             "seconds": round(self.seconds, 1),
             "is_quick": self.is_quick,
@@ -128,6 +143,9 @@ def together(plans: Sequence[Plan]) -> Plan:
         rejected=_sum(plan.rejected for plan in plans),
         unavailable=_sum(plan.unavailable for plan in plans),
         same_picture=sum(plan.same_picture for plan in plans),
+        left_over=sum(plan.left_over for plan in plans),
+        unread=sum(plan.unread for plan in plans),
+        redone=sum(plan.redone for plan in plans),
         to_call=sum(plan.to_call for plan in plans),
         seconds=max(plan.seconds for plan in plans),
         is_quick=any(plan.is_quick for plan in plans),

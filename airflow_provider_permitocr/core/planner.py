@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -13,14 +13,25 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_permitocr.core.columns import result_columns
 from airflow_provider_permitocr.core.errors import ImageRejectedError, ImageUnavailableError, RunStoppedError
 from airflow_provider_permitocr.core.grants import LEDGER_REFUSES_KEY
+from airflow_provider_permitocr.core.ledger_ports import LedgerView
 from airflow_provider_permitocr.core.models import ImageRow, ListedImage, Status
 from airflow_provider_permitocr.core.options import RunOptions
 from airflow_provider_permitocr.core.plan import Plan
-from airflow_provider_permitocr.core.ports import ImageSource, LedgerView, TargetView
+from airflow_provider_permitocr.core.ports import ImageSource
 from airflow_provider_permitocr.core.progress import Log, LookingProgress
 from airflow_provider_permitocr.core.rate_limit import SPACING
-from airflow_provider_permitocr.core.selection import wanted_pages, wanted_rows
+from airflow_provider_permitocr.core.run_parts import Part, left_parts, own_part, unsettled_images
+from airflow_provider_permitocr.core.selection import (
+    Wanted,
+    fetched_rows,
+    still_wanted,
+    wanted_pages,
+    wanted_rows,
+)
+from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.core.stream import completed
+from airflow_provider_permitocr.core.target_ports import TargetView
+from airflow_provider_permitocr.core.window import Leftovers, Window
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.core.image_loader import ImageLoader
@@ -49,7 +60,7 @@ class Planner:
 
     With ``reuse_same_image`` some 100 bytes of memory are taken for each different picture.
 
-    :param target: the result table; None where the result is a file.
+    :param targets: the result tables; none where the result is a file.
     :param calls_left: tells how many calls the caps allow now; None where there is no cap.
     :param is_quick: leave the images where they are: whatever is not settled counts as to be called for.
     :param stop: set it to end the planning early.
@@ -63,7 +74,7 @@ class Planner:
         ledger: LedgerView,
         options: RunOptions,
         *,
-        target: TargetView | None = None,
+        targets: Sequence[TargetView] = (),
         calls_left: Callable[[], int | None] = lambda: None,
         is_quick: bool = False,
         log: Log,
@@ -71,10 +82,11 @@ class Planner:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source, self._image_loader, self._ledger = source, image_loader, ledger
-        self._options, self._target = options, target
+        self._options, self._targets = options, targets
         self._calls_left, self._is_quick = calls_left, is_quick
         self._log, self._stop, self._clock = log, stop, clock
         self._settled = self._to_call = self._same_picture = 0
+        self._listed = self._left_over = 0
         self._rejected: Counter[str] = Counter()
         self._unavailable: Counter[str] = Counter()
         self._pictures: set[bytes] = set()
@@ -87,12 +99,18 @@ class Planner:
         """
         listed = self._source.check()
         self._ledger.look(self._source.key_type())
-        if self._target:
-            self._target.look(result_columns(self._source.carried()))
-        self._progress = LookingProgress(listed, self._log, clock=self._clock)
-        self._skip(self._source.settled())
-        if self._settled < listed:
-            self._count() if self._is_quick else self._look()
+        columns = result_columns(self._source.carried())
+        for target in self._targets:
+            target.look(columns)
+        self._progress = LookingProgress(self._log, clock=self._clock)
+        leftovers = self._ledger.leftovers() if self._options.leftovers else Leftovers()
+        own = own_part(self._source, listed, leftovers)
+        for part in (own, *left_parts(own, leftovers)):
+            self._look_through(part)
+        if self._options.leftovers:
+            self._look_at_unsettled(own, leftovers)
+        redone = self._ledger.redone(self._options.redo) if self._options.redo else 0
+        self._to_call += redone
         if self._stop.is_set():
             raise RunStoppedError("the planning was asked to stop before it had seen the whole list")
         return Plan(
@@ -102,30 +120,69 @@ class Planner:
             unavailable=dict(self._unavailable.most_common()),
             same_picture=self._same_picture,
             to_call=self._to_call,
+            left_over=self._left_over,
+            unread=leftovers.unread,
+            redone=redone,
             seconds=self._to_call / (self._options.pace.max_per_second * SPACING),
             is_quick=self._is_quick,
             calls_left=self._calls_left(),
             price=self._options.spending.price,
         )
 
-    def _count(self) -> None:
-        pages = wanted_pages(
-            self._source, self._ledger, is_over=self._stop.is_set, skip=self._skip, reject=self._reject
+    def _look_through(self, part: Part) -> None:
+        settled = part.source.settled()
+        self._expect(part.listed, is_own=part.is_own)
+        self._skip(settled)
+        if settled < part.listed:
+            self._count(self._wanted_pages(part.source)) if self._is_quick else self._look(part.source)
+
+    def _look_at_unsettled(self, own: Part, leftovers: Leftovers) -> None:
+        """Look at images that earlier runs could not settle, but for those that were looked at already."""
+        everywhere = self._source.within([])
+        read = [own.source.window, *(left.window for left in leftovers.runs)]
+        pages = unsettled_images(
+            self._source,
+            self._ledger,
+            only_redone=False,
+            is_over=self._stop.is_set,
+            note=lambda _: None,
         )
+        for found in pages:
+            rest = [each for each in found if not any(_is_within(each, window) for window in read)]
+            wanted = still_wanted(rest, self._ledger)
+            self._expect(len(wanted), is_own=False)
+            if self._is_quick:
+                self._count([wanted])
+            else:
+                rows = fetched_rows(everywhere, wanted, is_over=self._stop.is_set, skip=self._skip)
+                self._look_at_rows(rows)
+
+    def _wanted_pages(self, source: ImageSource) -> Iterator[Mapping[ListedImage, Wanted]]:
+        return wanted_pages(
+            source, self._ledger, is_over=self._stop.is_set, skip=self._skip, reject=self._reject
+        )
+
+    def _count(self, pages: Iterable[Mapping[ListedImage, Wanted]]) -> None:
         for wanted in pages:
             self._to_call += len(wanted)
             self._progress.processed(len(wanted), failed=0)
 
-    def _look(self) -> None:
-        rows = wanted_rows(
-            self._source, self._ledger, is_over=self._stop.is_set, skip=self._skip, reject=self._reject
+    def _look(self, source: ImageSource) -> None:
+        self._look_at_rows(
+            wanted_rows(source, self._ledger, is_over=self._stop.is_set, skip=self._skip, reject=self._reject)
         )
+
+    def _look_at_rows(self, rows: Iterator[ImageRow | None]) -> None:
         stream = completed(self._look_at, rows, max_at_once=lambda: _AT_ONCE, stop=self._stop)
         with closing(stream):
             for seen in stream:
                 for each in seen:
                     self._add(each)
                 self._progress.processed(len(seen), failed=0)
+
+    def _expect(self, rows: int, *, is_own: bool) -> None:
+        self._left_over += 0 if is_own else rows
+        self._progress.expect(rows)
 
     def _look_at(self, row: ImageRow) -> _Seen:
         try:
@@ -134,7 +191,7 @@ class Planner:
             return _Seen(Status.REJECTED, error.code)
         except ImageUnavailableError as error:
             return _Seen(Status.RETRY, error.code)
-        if digest is None or not self._options.reuse_same_image:
+        if digest is None or row.is_redone or not self._options.reuse_same_image:
             return _Seen()
         if self._ledger.find(digest, row.card_side):
             return _Seen(Status.RECOGNIZED)
@@ -159,3 +216,17 @@ class Planner:
     def _reject(self, _listed: ListedImage, _fault: str) -> None:
         self._rejected[LEDGER_REFUSES_KEY] += 1
         self._progress.processed(1, failed=0)
+
+
+def _is_within(listed: ListedImage, window: Window) -> bool:
+    """Tell whether a row was read with a window; without bounds, all of the list was."""
+    if window.shard is not None and not Shard.parse(window.shard).holds(listed.image_key):
+        return False
+    if window.since is None and window.until is None:
+        return True
+    changed = listed.updated_at
+    return (
+        changed is not None
+        and (window.since or changed) <= changed
+        and (window.until is None or changed < window.until)
+    )

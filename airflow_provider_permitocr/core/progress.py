@@ -24,19 +24,17 @@ class Log(Protocol):
 class Progress:
     """Logs a line every few seconds at first, and every minute once a run is long.
 
-    :param total: rows of the image list.
     :param every_seconds: shortest time between two lines.
     """
 
     def __init__(
         self,
-        total: int,
         log: Log,
         *,
         every_seconds: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._total = total
+        self._total = 0
         self._log = log
         self._every_seconds = every_seconds
         self._clock = clock
@@ -45,6 +43,10 @@ class Progress:
         self._skipped = 0
         self._processed = 0
         self._failed = 0
+
+    def expect(self, rows: int) -> None:
+        """Count rows that are to be done."""
+        self._total += rows
 
     def skipped(self, rows: int) -> None:
         """Count rows that an earlier run had settled."""

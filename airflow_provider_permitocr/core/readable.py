@@ -27,3 +27,8 @@ class Readable:
             if value != default:
                 given[each.name] = value
         return given
+
+
+def is_template(value: object) -> bool:
+    """Tell whether Airflow renders this value, so that it is known only in a run."""
+    return isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))

@@ -18,9 +18,10 @@ from airflow_provider_permitocr.core.errors import (
 )
 from airflow_provider_permitocr.core.flatten import flatten
 from airflow_provider_permitocr.core.image_loader import ImageLoader
+from airflow_provider_permitocr.core.ledger_ports import Answers
 from airflow_provider_permitocr.core.models import ImageFacts, ImageRow, Outcome, PermitRequest, Status
 from airflow_provider_permitocr.core.options import RunOptions
-from airflow_provider_permitocr.core.ports import Answers, PermitClient
+from airflow_provider_permitocr.core.ports import PermitClient
 from airflow_provider_permitocr.core.rate_limit import RateLimiter
 from airflow_provider_permitocr.core.retry import PacedCaller
 from airflow_provider_permitocr.core.same_image import LoadImage, SameImageAnswers
@@ -93,7 +94,7 @@ class Recognizer:
         :raises ThrottledTooLongError: when nothing gets through.
         :raises RowLeftError: when no call is to be made for it in this run.
         """
-        if self._answers:
+        if self._answers and not row.is_redone:
             return self._answers.recognize(row, self._loader.request, self._ask)
         return self._ask(row, self._loader.request)
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from airflow_provider_permitocr.core.columns import COLUMNS, KEY_COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.core.flatten import clean_text
+from airflow_provider_permitocr.core.ledger_ports import Delivered
 from airflow_provider_permitocr.core.models import ImageFacts, Outcome, Record, Status, Value
-from airflow_provider_permitocr.core.ports import Delivered
 
 _RUN: Final = (*KEY_COLUMNS, "tries", "processed_at", "run_id", "version")
 _PROVENANCE: Final = (

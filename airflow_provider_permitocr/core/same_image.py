@@ -20,7 +20,7 @@ from airflow_provider_permitocr.core.models import (
 from airflow_provider_permitocr.core.rate_limit import raise_if_stopped
 
 if TYPE_CHECKING:
-    from airflow_provider_permitocr.core.ports import Answers
+    from airflow_provider_permitocr.core.ledger_ports import Answers
 
 T = TypeVar("T")
 #: Digest and side: images that agree in both get the same answer.

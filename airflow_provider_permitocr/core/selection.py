@@ -5,11 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final, NamedTuple
 
-from airflow_provider_permitocr.core.models import ImageRow, ListedImage, Previous, Status
-from airflow_provider_permitocr.core.ports import ImageSource, KnownImages
+from airflow_provider_permitocr.core.ledger_ports import KnownImages
+from airflow_provider_permitocr.core.models import UNSETTLED, ImageRow, ListedImage, Previous, Status
+from airflow_provider_permitocr.core.ports import ImageSource
 from airflow_provider_permitocr.core.standing import has_changed
 from airflow_provider_permitocr.core.uncollected import no_cycles
+
+
+class Wanted(NamedTuple):
+    """Why a row needs a call.
+
+    :param tries: earlier runs that have tried this version of the image.
+    :param is_redone: it is asked for anew.
+    """
+
+    tries: int = 0
+    is_redone: bool = False
+
+
+_NEW: Final = Wanted()
 
 
 def wanted_rows(
@@ -38,21 +54,21 @@ def wanted_rows(
 
 def fetched_rows(
     source: ImageSource,
-    wanted: Mapping[ListedImage, int],
+    wanted: Mapping[ListedImage, Wanted],
     *,
     is_over: Callable[[], bool],
     skip: Callable[[int], None],
 ) -> Iterator[ImageRow]:
-    """Fetch the images of rows, with the number of runs that have tried them before.
+    """Fetch the images of rows, with what earlier runs mean for them.
 
     :param skip: is told how many rows are no longer in the list.
     """
-    left = {listed.row_key: (listed, tries) for listed, tries in wanted.items()}
+    left = {listed.row_key: (listed, why) for listed, why in wanted.items()}
     for row in source.images(list(wanted)):
         if is_over():
             return
-        listed, tries = left.pop(row.row_key)
-        yield replace(row, tries=tries, source_key=listed.source_key)
+        listed, why = left.pop(row.row_key)
+        yield replace(row, tries=why.tries, is_redone=why.is_redone, source_key=listed.source_key)
     skip(len(left))
 
 
@@ -63,8 +79,8 @@ def wanted_pages(
     is_over: Callable[[], bool],
     skip: Callable[[int], None],
     reject: Callable[[ListedImage, str], None],
-) -> Iterator[Mapping[ListedImage, int]]:
-    """Stream the rows that need a call without their images, with the number of runs that have tried them.
+) -> Iterator[Mapping[ListedImage, Wanted]]:
+    """Stream the rows that need a call without their images, page by page.
 
     :param is_over: tells that no further page is wanted.
     :param skip: is told how many rows are left out, as it goes.
@@ -91,26 +107,29 @@ def _without_faults(
     return [listed for place, listed in enumerate(page) if place not in faults] if faults else page
 
 
-def still_wanted(listed: Sequence[ListedImage], known: KnownImages) -> Mapping[ListedImage, int]:
-    """Return the rows that need a call, with the number of runs that have tried them before."""
+def still_wanted(listed: Sequence[ListedImage], known: KnownImages) -> Mapping[ListedImage, Wanted]:
+    """Return the rows that need a call."""
     keys = [each.row_key for each in listed]
     # Asked once for each of what may be a million rows.
     before = known.previous(keys)
     return {
-        each: tries_before(each, previous)
+        each: _why(each, previous)
         for each, key in zip(listed, keys, strict=True)
         if is_wanted(each.updated_at, previous := before.get(key))
     }
 
 
 def is_wanted(updated_at: datetime | None, previous: Previous | None) -> bool:
-    """Tell whether an image is new, has changed, or was given up for a while by an earlier run.
+    """Tell whether an image is new, has changed, or was left or asked for again by an earlier run.
 
     :param updated_at: when it last changed, from the list.
     """
-    return previous is None or previous.status is Status.RETRY or has_changed(updated_at, previous.seen_at)
+    return previous is None or previous.status in UNSETTLED or has_changed(updated_at, previous.seen_at)
 
 
-def tries_before(listed: ListedImage, previous: Previous | None) -> int:
-    """Return how many runs have tried this version of the image; a changed image starts again."""
-    return 0 if previous is None or has_changed(listed.updated_at, previous.seen_at) else previous.tries
+def _why(listed: ListedImage, previous: Previous | None) -> Wanted:
+    if previous is None:
+        return _NEW
+    # A changed image starts again.
+    tries = 0 if has_changed(listed.updated_at, previous.seen_at) else previous.tries
+    return Wanted(tries, previous.status is Status.REDO)

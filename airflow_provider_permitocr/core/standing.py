@@ -61,9 +61,14 @@ class Standing:
         """
         if attempt.status is Status.RECOGNIZED and order < self.answer_order:
             return self
+        if self._has_said(attempt, run):
+            return self
+        if attempt.status is Status.GONE:
+            return self._gone(now)
+        is_to_redo = self.attempt_status is Status.REDO and attempt.status is Status.RETRY
         tried = replace(
             self,
-            attempt_status=attempt.status,
+            attempt_status=Status.REDO if is_to_redo else attempt.status,
             attempt_code=attempt.error_code,
             attempted_at=now,
             attempt_updated_at=attempt.updated_at,
@@ -88,6 +93,23 @@ class Standing:
             processed_at=now,
             run=run,
         )
+
+    def _has_said(self, attempt: Attempt, run: str | None) -> bool:
+        """Whether this is a verdict that its call was closed with already: it then came about once."""
+        said = self.error_code, self.request_id, self.updated_at, self.run
+        return self.status is self.attempt_status is attempt.status is Status.FAILED and said == (
+            attempt.error_code,
+            attempt.request_id or None,
+            attempt.updated_at,
+            run,
+        )
+
+    def _gone(self, now: datetime) -> Self:
+        """Return where an image stands that was to be tried again, and is no longer listed."""
+        if self.attempt_status not in (Status.RETRY, Status.REDO):
+            return self  # another run has settled it meanwhile
+        status = Status.GONE if self.status is Status.RETRY else self.status
+        return replace(self, status=status, attempt_status=Status.GONE, attempted_at=now)
 
     def _has_counted(self, attempt: Attempt, run: str | None) -> bool:
         """Whether this DAG run is among the tries already, by an earlier attempt at the same image."""

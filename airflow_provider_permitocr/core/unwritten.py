@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from airflow_provider_permitocr.core.calls import NOT_SENT, ClosedCall
 from airflow_provider_permitocr.core.errors import JournalError
-from airflow_provider_permitocr.core.ports import Journal
+from airflow_provider_permitocr.core.ledger_ports import Journal
 
 _log = logging.getLogger(__name__)
 

@@ -5,14 +5,25 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from types import TracebackType
-from typing import BinaryIO, Self, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, cast
 
-from airflow_provider_permitocr.core.columns import Column
-from airflow_provider_permitocr.core.flatten import clean_text
-from airflow_provider_permitocr.core.models import Record, Value
+from airflow_provider_permitocr.core.columns import Column, ColumnKind
+from airflow_provider_permitocr.core.flatten import clean_texts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: All others are texts already. A frame's times are in UTC.
+_AS_TEXT: Final[dict[ColumnKind, Callable[[Any], str]]] = {
+    ColumnKind.DATE: date.isoformat,
+    ColumnKind.BOOLEAN: {True: "true", False: "false"}.__getitem__,
+    ColumnKind.INTEGER: repr,
+    ColumnKind.FLOAT: repr,
+    ColumnKind.TIMESTAMP: datetime.isoformat,
+}
 
 
 class CsvFormat:
@@ -39,10 +50,10 @@ class CsvRowWriter:
         self._compressed = compressed
         self._bytes = _compressing(stream) if compressed else stream
         self._text = io.TextIOWrapper(self._bytes, encoding="utf-8", newline="", write_through=False)
-        self._names = [column.name for column in columns]
+        self._columns = columns
         # With its own line ends, CRLF, it quotes texts that hold either of these two characters.
         self._writer = csv.writer(self._text)
-        self._writer.writerow(self._names)
+        self._writer.writerow([column.name for column in columns])
 
     def __enter__(self) -> Self:
         return self
@@ -55,9 +66,11 @@ class CsvRowWriter:
         if self._compressed:
             self._bytes.close()
 
-    def write(self, rows: Sequence[Record]) -> None:
-        """Write rows of plain values."""
-        self._writer.writerows([_as_text(row.get(name)) for name in self._names] for row in rows)
+    def write(self, frame: pd.DataFrame) -> None:
+        """Write the rows of a frame."""
+        series = dict(frame.items())
+        texts = [_texts(series[column.name], column.kind) for column in self._columns]
+        self._writer.writerows(zip(*texts, strict=True))
 
 
 def _compressing(stream: BinaryIO) -> BinaryIO:
@@ -65,13 +78,11 @@ def _compressing(stream: BinaryIO) -> BinaryIO:
     return cast(BinaryIO, gzip.GzipFile("", "wb", fileobj=stream, mtime=0))
 
 
-def _as_text(value: Value) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
-    return value.isoformat() if isinstance(value, date) else repr(value)
+def _texts(series: pd.Series[Any], kind: ColumnKind) -> Sequence[str | None]:
+    from airflow_provider_permitocr.core.frame import plain_values
+
+    values = plain_values(series, kind)
+    if kind not in _AS_TEXT:
+        return clean_texts(values)
+    as_text = _AS_TEXT[kind]
+    return [None if value is None else as_text(value) for value in values]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 
 from airflow_provider_permitocr.core.columns import KEY_COLUMNS, Column, ColumnKind
-from airflow_provider_permitocr.core.errors import ConfigurationError, TargetError
-from airflow_provider_permitocr.core.flatten import clean_text
-from airflow_provider_permitocr.core.models import Record, Value
+from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.core.flatten import clean_texts
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -46,6 +46,7 @@ class ParquetRowWriter:
     def __init__(self, stream: BinaryIO, columns: Sequence[Column]) -> None:
         import pyarrow.parquet as pq
 
+        self._columns = columns
         self._schema = arrow_schema(columns)
         self._writer: pq.ParquetWriter = pq.ParquetWriter(stream, self._schema)
         self._waiting: list[pa.RecordBatch] = []
@@ -61,11 +62,12 @@ class ParquetRowWriter:
             self._write_group()
         self._writer.close()
 
-    def write(self, rows: Sequence[Record]) -> None:
-        """Write rows of plain values."""
+    def write(self, frame: pd.DataFrame) -> None:
+        """Write the rows of a frame."""
         import pyarrow as pa
 
-        arrays = [_array(field, [_clean(row.get(field.name)) for row in rows]) for field in self._schema]
+        series = dict(frame.items())
+        arrays = [_ARRAYS[column.kind](series[column.name]) for column in self._columns]
         batch = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
         self._waiting.append(batch)
         self._rows += len(batch)
@@ -107,18 +109,39 @@ def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
     )
 
 
-def _array(field: pa.Field[Any], values: list[Value]) -> pa.Array[Any]:
+def _texts(series: pd.Series[Any]) -> pa.Array[Any]:
     import pyarrow as pa
 
-    try:
-        return pa.array(values, field.type)
-    except (pa.ArrowException, OverflowError, TypeError, ValueError):
-        # Cut off from its cause, which quotes the value.
-        raise TargetError(
-            f"column {field.name!r} holds a value that is not of its type, {field.type}; if you copy it from"
-            " the image list, cast it there or leave it out"
-        ) from None
+    from airflow_provider_permitocr.core.frame import plain_values
+
+    return pa.array(clean_texts(plain_values(series, ColumnKind.TEXT)), pa.string())
 
 
-def _clean(value: Value) -> Value:
-    return clean_text(value) if isinstance(value, str) else value
+def _days(series: pd.Series[Any]) -> pa.Array[Any]:
+    import pyarrow as pa
+
+    return pa.array(series.to_numpy().astype("datetime64[D]"), pa.date32())
+
+
+def _times(series: pd.Series[Any]) -> pa.Array[Any]:
+    import pyarrow as pa
+
+    return pa.array(series.to_numpy(dtype="datetime64[us]"), pa.timestamp("us", tz="UTC"))
+
+
+def _masked(series: pd.Series[Any]) -> pa.Array[Any]:
+    import pyarrow as pa
+
+    return pa.array(series.array)
+
+
+_ARRAYS: Final[dict[ColumnKind, Callable[[pd.Series[Any]], pa.Array[Any]]]] = {
+    ColumnKind.KEY: _texts,
+    ColumnKind.TEXT: _texts,
+    ColumnKind.LONG_TEXT: _texts,
+    ColumnKind.DATE: _days,
+    ColumnKind.BOOLEAN: _masked,
+    ColumnKind.INTEGER: _masked,
+    ColumnKind.FLOAT: _masked,
+    ColumnKind.TIMESTAMP: _times,
+}

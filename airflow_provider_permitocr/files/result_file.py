@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar, Final, Self
 
-from airflow_provider_permitocr.core.readable import Readable
+from airflow_provider_permitocr.core.readable import Readable, is_template
 from airflow_provider_permitocr.core.shard import Shard
 
 #: Stands in a path for the shard that writes it.
@@ -33,6 +33,8 @@ class ResultFile(Readable):
     :param conn_id: Airflow connection of the store; by default the store's own, or the one that the URL
         names: ``s3://conn_id@bucket/key``.
     :param file_format: ``parquet``, ``csv`` or ``csv.gz``, where the path's suffix does not say.
+    :param parts: written as well while images of its run's window are left, with what there is; otherwise
+        by the run that deals with the last of them.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("path", "conn_id")
@@ -40,6 +42,7 @@ class ResultFile(Readable):
     path: str
     conn_id: str | None = field(default=None, kw_only=True)
     file_format: FileFormat | str | None = field(default=None, kw_only=True)
+    parts: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.file_format is not None:
@@ -51,7 +54,7 @@ class ResultFile(Readable):
                 ) from None
         if not self.path or "\x00" in self.path or self.path.endswith("/"):
             raise ValueError(f"ResultFile: path must name a file, not {self.path!r}")
-        if _is_template(self.path):
+        if is_template(self.path):
             return
         if not self.path.startswith("/") and "://" not in self.path:
             raise ValueError(
@@ -98,7 +101,3 @@ class ResultFile(Readable):
 
 
 _FORMATS: Final = ", ".join(f".{each.value}" for each in FileFormat)
-
-
-def _is_template(path: str) -> bool:
-    return "{{" in path or "{%" in path

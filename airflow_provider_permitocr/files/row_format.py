@@ -1,14 +1,16 @@
-"""What a file format does: write rows into a stream."""
+"""What a file format does: write frames into a stream."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
 
 from airflow_provider_permitocr.core.columns import Column
-from airflow_provider_permitocr.core.models import Record
 from airflow_provider_permitocr.files.result_file import FileFormat
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class RowWriter(Protocol):
@@ -20,10 +22,10 @@ class RowWriter(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def write(self, rows: Sequence[Record]) -> None:
-        """Write rows of plain values; missing is None.
+    def write(self, frame: pd.DataFrame) -> None:
+        """Write the rows of a frame of ``to_frame`` for the file's columns.
 
-        :raises TargetError: naming a column whose type cannot hold one of its values.
+        :param frame: left as it is until the file is complete, as its memory may be read until then.
         """
         ...
 

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from airflow_provider_permitocr.core.columns import Column
-from airflow_provider_permitocr.core.models import Record
+from airflow_provider_permitocr.core.window import DueFile
 from airflow_provider_permitocr.files.errors import file_errors
 from airflow_provider_permitocr.files.store import StoredFile
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 class StoredRowsFile:
-    """Writes one file, whole or not at all, and replaces one that is there."""
+    """Writes one file, whole or not at all, and replaces one that is there.
 
-    def __init__(self, file: StoredFile) -> None:
-        self._file = file
+    :param due: what it is, for a later run to write it.
+    :param publishes_parts: write it as well where its window is not whole.
+    """
+
+    def __init__(self, file: StoredFile, due: DueFile, *, publishes_parts: bool = False) -> None:
+        self._file, self._due, self._publishes_parts = file, due, publishes_parts
+
+    @property
+    def due(self) -> DueFile:
+        """What it is, for a later run to write it."""
+        return self._due
+
+    @property
+    def publishes_parts(self) -> bool:
+        """Whether it is written as well where its window is not whole."""
+        return self._publishes_parts
 
     def prepare(self) -> None:
         """Make sure that the file can be written, by writing an empty one beside it and removing that.
@@ -46,22 +63,22 @@ class StoredRowsFile:
             self._file.store.check_place(self._file.path)
             return self._file.store.exists(self._file.path)
 
-    def write(self, columns: Sequence[Column], rows: Iterable[Sequence[Record]]) -> None:
-        """Write the file; after any error, one of ``rows`` included, it is as it was.
+    def write(self, columns: Sequence[Column], frames: Iterable[pd.DataFrame]) -> None:
+        """Write the file; after any error, one of ``frames`` included, it is as it was.
 
-        :param rows: a bounded number at a time.
+        :param frames: of ``to_frame`` for these columns, a bounded number of rows in each.
         :raises TargetError: naming what to change.
         :raises FileError: when the store does not take it.
         """
         with file_errors(f"writing {self._file.named}"):
-            self._file.store.put(self._file.path, partial(self._write_rows, columns, rows))
+            self._file.store.put(self._file.path, partial(self._write_frames, columns, frames))
 
-    def _write_rows(
-        self, columns: Sequence[Column], rows: Iterable[Sequence[Record]], stream: BinaryIO
+    def _write_frames(
+        self, columns: Sequence[Column], frames: Iterable[pd.DataFrame], stream: BinaryIO
     ) -> None:
         with self._file.row_format.writer(stream, columns) as writer:
-            for each in rows:
-                writer.write(each)
+            for frame in frames:
+                writer.write(frame)
 
 
 def _write_nothing(_stream: BinaryIO) -> None:

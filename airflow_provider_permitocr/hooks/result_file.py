@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.core.window import DueFile
 from airflow_provider_permitocr.files.result_file import ResultFile
 from airflow_provider_permitocr.files.row_format import row_format
 from airflow_provider_permitocr.files.store import Store, StoredFile
@@ -13,6 +14,30 @@ from airflow_provider_permitocr.hooks.stores import KNOWN_STORES, connection_exi
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
+
+    from airflow_provider_permitocr.files.rows_file import StoredRowsFile
+
+
+def open_result_file(described: ResultFile) -> StoredRowsFile:
+    """Open a file to write rows to; nothing is written yet.
+
+    :raises ConfigurationError: when there is no such connection, or no file system for the URL.
+    """
+    from airflow_provider_permitocr.files.rows_file import StoredRowsFile
+
+    due = DueFile(described.path, described.conn_id, described.format.value)
+    return StoredRowsFile(stored_file(described), due, publishes_parts=described.parts)
+
+
+def open_due_file(due: DueFile) -> StoredRowsFile:
+    """Open a file that an earlier run has left unwritten.
+
+    :raises ConfigurationError: when there is no such connection, or no file system for its URL.
+    """
+    try:
+        return open_result_file(ResultFile(due.path, conn_id=due.conn_id, file_format=due.file_format))
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
 
 
 def stored_file(described: ResultFile) -> StoredFile:

@@ -2,61 +2,43 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_permitocr.core.calls import RunIdentity
 from airflow_provider_permitocr.core.errors import ConfigurationError, PermitOcrError
 from airflow_provider_permitocr.core.journal import FileJournal
 from airflow_provider_permitocr.core.options import RunOptions
 from airflow_provider_permitocr.core.pipeline import Pipeline
-from airflow_provider_permitocr.core.ports import Ports, RowsFile
-from airflow_provider_permitocr.core.shard import Shard
-from airflow_provider_permitocr.files.result_file import ResultFile
+from airflow_provider_permitocr.core.ports import Ports
 from airflow_provider_permitocr.hooks.airflow_home import journal_folder
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+from airflow_provider_permitocr.hooks.result_file import open_due_file, open_result_file
 from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
+from airflow_provider_permitocr.operators.identity import (
+    ledger_of,
+    list_identity,
+    rendered_shard,
+    resolved_targets,
+    window_of,
+)
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.ledger.lists import ListIdentity, target_name
-from airflow_provider_permitocr.sql.ledger.options import Ledger, beside
 from airflow_provider_permitocr.sql.ledger.reading import LedgerReader
-from airflow_provider_permitocr.sql.ledger.resolved import resolved_name
-from airflow_provider_permitocr.sql.ledger.runs import Window
-from airflow_provider_permitocr.sql.ledger.schema import LONGEST_NAME
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.patience import Patience
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
-from airflow_provider_permitocr.sql.times import read_time
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
-
+    from airflow_provider_permitocr.core.calls import RunIdentity
+    from airflow_provider_permitocr.core.ports import PermitClient
+    from airflow_provider_permitocr.files.rows_file import StoredRowsFile
     from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
 
 #: Account of calls where nobody says whose keys these are.
 _UNKNOWN_ACCOUNT: Final = "unknown"
-
-
-def run_identity(context: Context) -> RunIdentity:
-    """Tell whose calls these are."""
-    run_id = str(context.get("run_id", ""))
-    instance = context.get("ti")
-    if instance is None:
-        return RunIdentity(run_id=run_id)
-    return RunIdentity(
-        dag_id=str(instance.dag_id),
-        task_id=str(instance.task_id),
-        run_id=run_id,
-        map_index=-1 if instance.map_index is None else int(instance.map_index),
-        try_number=int(instance.try_number),
-    )
 
 
 @contextmanager
@@ -69,109 +51,49 @@ def open_pipeline(
     """
     hook = ocr_hook(operator)
     options = run_options(operator, hook)
-    patience = Patience(operator.batch.patience_seconds, stop)
-    session_id = uuid.uuid4().hex
     with closing(hook), hook.client() as client, SqlEngines() as engines:
-        ledger = sql_ledger(operator, hook, engines, identity, patience, session_id)
-        target = operator.target
-        file = rows_file(operator)
-        ports = Ports(
-            source=image_source(operator, engines, patience, ledger),
-            image_loader=hook.image_loader(),
-            client=client,
-            ledger=ledger,
-            journal=FileJournal(journal_folder(operator.journal), session_id=session_id),
-            # A delivery that fails is tried again by its own thread, which calls do not wait for.
-            target=SqlResultTarget(engines.of(target.conn_id), target, patience=Patience(0, stop))
-            if isinstance(target, ResultTable)
-            else None,
-            file=file,
-            whole_list=image_source(operator, engines, patience) if file else None,
-        )
+        ports = _ports(operator, identity, engines, hook, client, stop)
         yield Pipeline(ports, options, log=operator.log, stop=stop)
 
 
-def sql_ledger(
+def _ports(
     operator: MainlandPermitOcrOperator,
-    hook: MainlandPermitOcrHook,
-    engines: SqlEngines,
     identity: RunIdentity,
-    patience: Patience,
-    session_id: str = "",
-) -> SqlLedger:
-    """Return the ledger of a rendered operator's run; it is not read yet.
-
-    :raises ConfigurationError: when a connection is missing, or is of no SQL database.
-    :raises DatabaseError: when the result table's database cannot be reached.
-    """
+    engines: SqlEngines,
+    hook: MainlandPermitOcrHook,
+    client: PermitClient,
+    stop: threading.Event,
+) -> Ports:
+    patience = Patience(operator.batch.patience_seconds, stop)
+    session_id = uuid.uuid4().hex
+    names = resolved_targets(operator, engines, patience)
+    files = rows_files(operator)
     described = ledger_of(operator)
-    shard = rendered_shard(operator)
-    source = operator.source
-    target = resolved_target(operator, engines, patience)
-    return SqlLedger(
+    ledger = SqlLedger(
         engines.of_ledger(described.conn_id),
         described,
         LedgerRun(
-            identity=list_identity(operator, target),
+            identity=list_identity(operator, names),
             account=_account(operator, hook),
             run=identity,
-            window=_window(source, shard),
+            window=window_of(operator),
             spending=hook.priced(operator.spending),
-            target=target,
+            files=tuple(file.due for file in files),
             call_seconds=hook.client_options.call_timeout,
             with_portrait=operator.ret_profile,
             session_id=session_id,
         ),
         patience=patience,
     )
-
-
-def _window(source: ImageTable | ImageQuery, shard: Shard | None) -> Window:
-    part = str(shard) if shard else None
-    if isinstance(source, ImageTable):
-        return Window(_moment(source.since), _moment(source.until), part)
-    return Window(shard=part)
-
-
-def ledger_of(operator: MainlandPermitOcrOperator) -> Ledger:
-    """Return the ledger that an operator was given, or the one beside its result table."""
-    if operator.ledger is not None:
-        return operator.ledger
-    assert isinstance(operator.target, ResultTable), "a file is given a ledger"
-    return beside(operator.target)
-
-
-def resolved_target(
-    operator: MainlandPermitOcrOperator, engines: SqlEngines, patience: Patience = Patience(0)
-) -> str | None:
-    """Return which table its database finds by the name of a rendered operator's target; None for a file.
-
-    :raises ConfigurationError: when its connection is missing, or is of no SQL database.
-    :raises DatabaseError: when its database cannot be reached.
-    """
-    target = operator.target
-    if not isinstance(target, ResultTable):
-        return None
-    return resolved_name(engines.of(target.conn_id), target, patience.at_first())
-
-
-def list_identity(operator: MainlandPermitOcrOperator, resolved: str | None = None) -> ListIdentity:
-    """Return what the ledger knows an operator's list by.
-
-    :param resolved: as ``resolved_target`` names its table; None: as it is written, which a run is not to
-        be told apart by.
-    """
-    source, target = operator.source, operator.target
-    written = target_name(target) if isinstance(target, ResultTable) else None
-    default = operator.file_list or written or ""
-    table = resolved or written
-    return ListIdentity(
-        name=_short(operator.list or default),
-        is_default_name=operator.list is None,
-        source_conn_id=source.conn_id,
-        source_table=source.table if isinstance(source, ImageTable) else None,
-        key_column=source.key,
-        targets=(table,) if table else (),
+    return Ports(
+        source=image_source(operator, engines, patience, ledger),
+        image_loader=hook.image_loader(),
+        client=client,
+        ledger=ledger,
+        journal=FileJournal(journal_folder(operator.journal), session_id=session_id),
+        tables=result_targets(operator, engines, names, stop),
+        files=files,
+        open_file=open_due_file,
     )
 
 
@@ -193,23 +115,34 @@ def image_source(
         operator.source,
         shard=rendered_shard(operator),
         settled_in=ledger.where if ledger is not None and is_beside else None,
+        window=window_of(operator),
         patience=patience,
     )
 
 
-def rows_file(operator: MainlandPermitOcrOperator) -> RowsFile | None:
-    """Return the file that an operator writes at its end, if any.
+def result_targets(
+    operator: MainlandPermitOcrOperator, engines: SqlEngines, names: Sequence[str], stop: threading.Event
+) -> dict[str, SqlResultTarget]:
+    """Return the result tables of a rendered operator, by their names in the ledger.
 
-    :raises ConfigurationError: when there is no such connection, or no file system for its URL.
+    A delivery that fails is tried again by its own thread, which calls do not wait for.
+
+    :raises ConfigurationError: when a connection is missing, or is of no SQL database.
     """
-    described = operator.target if isinstance(operator.target, ResultFile) else operator.export
-    if described is None:
-        return None
-    from airflow_provider_permitocr.files.rows_file import StoredRowsFile
-    from airflow_provider_permitocr.hooks.result_file import stored_file
+    return {
+        name: SqlResultTarget(engines.of(table.conn_id), table, patience=Patience(0, stop))
+        for name, table in zip(names, operator.tables, strict=True)
+    }
 
+
+def rows_files(operator: MainlandPermitOcrOperator) -> list[StoredRowsFile]:
+    """Return the files that a rendered operator writes.
+
+    :raises ConfigurationError: when there is no such connection, or no file system for a URL.
+    """
+    shard = rendered_shard(operator)
     try:
-        return StoredRowsFile(stored_file(described.of_shard(rendered_shard(operator))))
+        return [open_result_file(file.of_shard(shard)) for file in operator.files]
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
 
@@ -239,18 +172,9 @@ def run_options(operator: MainlandPermitOcrOperator, hook: MainlandPermitOcrHook
         failure_limits=operator.failure_limits,
         spending=hook.priced(operator.spending),
         reuse_same_image=operator.reuse_same_image,
+        leftovers=operator.leftovers,
+        redo=operator.redo,
     )
-
-
-def rendered_shard(operator: MainlandPermitOcrOperator) -> Shard | None:
-    """Return the shard of a rendered operator, if it has one.
-
-    :raises ConfigurationError: when it is none.
-    """
-    try:
-        return Shard.parse(operator.shard) if operator.shard else None
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from None
 
 
 def _account(operator: MainlandPermitOcrOperator, hook: MainlandPermitOcrHook) -> str:
@@ -261,16 +185,3 @@ def _account(operator: MainlandPermitOcrOperator, hook: MainlandPermitOcrHook) -
     except PermitOcrError as error:
         operator.log.info(f"Calls are written down without their account: {error}")
         return _UNKNOWN_ACCOUNT
-
-
-def _short(name: str) -> str:
-    if len(name) <= LONGEST_NAME:
-        return name
-    return f"{name[: LONGEST_NAME - 65]} {hashlib.sha256(name.encode()).hexdigest()}"
-
-
-def _moment(value: object) -> datetime | None:
-    try:
-        return read_time(value)
-    except ValueError:
-        return None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -25,10 +26,12 @@ from airflow_provider_permitocr.core.options import (
     RunOptions,
 )
 from airflow_provider_permitocr.core.plan import DryRun
+from airflow_provider_permitocr.core.readable import is_template
+from airflow_provider_permitocr.core.redo import Redo
 from airflow_provider_permitocr.core.shard import Shard, shards
 from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.files.result_file import ResultFile
-from airflow_provider_permitocr.sql.ledger.options import Ledger
+from airflow_provider_permitocr.sql.ledger.options import Ledger, beside
 from airflow_provider_permitocr.sql.tables import Carry, ImageQuery, ImageTable, ResultTable
 
 if TYPE_CHECKING:
@@ -45,15 +48,25 @@ __all__ = [
     "Images",
     "Ledger",
     "MainlandPermitOcrOperator",
+    "Redo",
     "ResultFile",
     "ResultTable",
     "Spending",
     "shards",
 ]
 
+#: What gives other rows at another time, by itself.
+_CHANGING: Final = re.compile(
+    r"\b(now|current_date|current_time(stamp)?|local_?time(stamp)?|sysdate|systimestamp|getdate|curdate"
+    r"|curtime|utc_date|utc_timestamp|unix_timestamp|today|random|rand|limit|top)\b|'now'",
+    re.IGNORECASE,
+)
+
+Target: TypeAlias = ResultTable | ResultFile
+
 _DEFAULT_POOL: Final = "default_pool"
 _LEDGER: Final = 'ledger=Ledger("permit_ocr", conn_id="...")'
-_RENDERED_INSIDE: Final = (ImageTable, ImageQuery, ResultTable, ResultFile, Images, Ledger)
+_RENDERED_INSIDE: Final = (ImageTable, ImageQuery, ResultTable, ResultFile, Images, Ledger, Redo)
 
 
 class MainlandPermitOcrOperator(BaseOperator):
@@ -67,9 +80,8 @@ class MainlandPermitOcrOperator(BaseOperator):
     any document leaves the result table.
 
     :param source: the image list, an ``ImageTable`` or an ``ImageQuery``. Templated inside.
-    :param target: the ``ResultTable``, or a ``ResultFile`` in its place. Templated inside.
-    :param export: a ``ResultFile`` that after the run gets the table's rows of all listed images, those
-        settled earlier too, in the order of the list. Templated inside.
+    :param target: a ``ResultTable`` or ``ResultFile``, or several of them, which need ``list=``. Templated
+        inside.
     :param shard: take only this part of the list, written ``2/4``. ``.partial(...).expand(shard=shards(4))``
         splits one list over four mapped tasks; give each a fourth of the slots. Templated.
     :param tencentcloud_conn_id: connection of type ``tencentcloud``. Templated.
@@ -84,8 +96,14 @@ class MainlandPermitOcrOperator(BaseOperator):
     :param ledger: where runs remember calls, answers and images; by default tables called ``permit_ocr_...``
         in the schema of the result table. Name one with ``Ledger`` for a file or a database that cannot
         hold it, to share caps, and to keep it apart from the result. Templated inside.
-    :param list: name of the image list in the ledger; by default that of its target: connection, schema and
-        table, or the path before rendering. Give one to rename or move the target. Templated.
+    :param list: name of the image list in the ledger; by default that of its only target: connection, schema
+        and table, or the path before rendering. Give one to have several targets, and to rename or move one.
+        Templated.
+    :param leftovers: take up what earlier runs of the list have left: windows that they have not dealt with
+        to the end, because of a cap, a stop or a crash, and images to try again.
+    :param redo: images to recognize again, though they are settled. Templated inside.
+    :param rebuild: fill all targets again from the answers that the ledger has kept, and make no call.
+        Templated: ``true``, ``1`` and ``yes`` mean so.
     :param spending: what calls cost, and how many may be made.
     :param failure_limits: when so many images fail that going on makes no sense.
     :param reuse_same_image: a picture that was recognized before in this list takes that
@@ -100,12 +118,13 @@ class MainlandPermitOcrOperator(BaseOperator):
     template_fields: Sequence[str] = (
         "source",
         "target",
-        "export",
         "images",
         "shard",
         "tencentcloud_conn_id",
         "ledger",
         "list",
+        "redo",
+        "rebuild",
         "journal",
     )
     template_ext: Sequence[str] = (".sql",)
@@ -115,8 +134,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         self,
         *,
         source: ImageTable | ImageQuery,
-        target: ResultTable | ResultFile,
-        export: ResultFile | None = None,
+        target: Target | Sequence[Target],
         shard: str | None = None,
         tencentcloud_conn_id: str = "tencentcloud_default",
         images: Images = Images(),
@@ -128,6 +146,9 @@ class MainlandPermitOcrOperator(BaseOperator):
         max_runs_per_image: int = 3,
         ledger: Ledger | None = None,
         list: str | None = None,
+        leftovers: bool = True,
+        redo: Redo | None = None,
+        rebuild: bool | str = False,
         spending: Spending = Spending(),
         failure_limits: FailureLimits = FailureLimits(),
         reuse_same_image: bool = False,
@@ -137,18 +158,21 @@ class MainlandPermitOcrOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         _require_type("source", source, (ImageTable, ImageQuery))
-        _require_type("target", target, (ResultTable, ResultFile))
-        if export is not None:
-            _require_type("export", export, (ResultFile,))
-            _require_type("the target of an export", target, (ResultTable,))
+        targets = _required_targets(target, is_named=list is not None)
         _require_type("images", images, (Images,))
         _require_type("spending", spending, (Spending,))
         _require_type("failure_limits", failure_limits, (FailureLimits,))
+        if redo is not None:
+            _require_type("redo", redo, (Redo,))
         if ledger is not None:
             _require_type("ledger", ledger, (Ledger,))
-        elif isinstance(target, ResultFile):
+        elif (places := {repr(beside(each)) for each in targets if isinstance(each, ResultTable)}) == set():
             raise ValueError(
                 f"A file cannot hold the ledger of its runs. Name a database that can: {_LEDGER}"
+            )
+        elif len(places) > 1:
+            raise ValueError(
+                f"The result tables are in more than one schema. Say where the ledger is to be: {_LEDGER}"
             )
         elif spending.is_capped:
             raise ValueError(
@@ -158,7 +182,7 @@ class MainlandPermitOcrOperator(BaseOperator):
             Shard.parse(shard)
         if journal is not None and not journal.startswith(("/", "{")):
             raise ValueError(f"journal must be an absolute path, not {journal!r}")
-        for file in (target, export):
+        for file in targets:
             if isinstance(file, ResultFile):
                 file.require_shard_place(sharded=shard is not None)
         # What the connection adds is not known before execution; all the rest is checked here.
@@ -166,7 +190,6 @@ class MainlandPermitOcrOperator(BaseOperator):
         RunOptions(pace, max_runs_per_image=max_runs_per_image)
         self.source = source
         self.target = target
-        self.export = export
         self.shard = shard
         self.tencentcloud_conn_id = tencentcloud_conn_id
         self.images = images
@@ -179,7 +202,13 @@ class MainlandPermitOcrOperator(BaseOperator):
         self.ledger = ledger
         self.list = list
         # Rendered, each run would be a list of its own.
-        self.file_list = f"file {target.path}" if isinstance(target, ResultFile) else None
+        first = targets[0]
+        self.file_list = f"file {first.path}" if isinstance(first, ResultFile) else None
+        #: Whether each run lists the same rows, and those that are new.
+        self.is_same_list = _is_same_list(source)
+        self.leftovers = leftovers
+        self.redo = redo
+        self.rebuild = rebuild
         self.spending = spending
         self.failure_limits = failure_limits
         self.reuse_same_image = reuse_same_image
@@ -189,6 +218,26 @@ class MainlandPermitOcrOperator(BaseOperator):
         self._stop: threading.Event | None = None
         self._killed = False
 
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """All targets, in the order in which they are given."""
+        return (self.target,) if isinstance(self.target, ResultTable | ResultFile) else tuple(self.target)
+
+    @property
+    def tables(self) -> tuple[ResultTable, ...]:
+        """The targets that are tables."""
+        return tuple(each for each in self.targets if isinstance(each, ResultTable))
+
+    @property
+    def files(self) -> tuple[ResultFile, ...]:
+        """The targets that are files."""
+        return tuple(each for each in self.targets if isinstance(each, ResultFile))
+
+    @property
+    def is_rebuild(self) -> bool:
+        """Whether targets are filled again, without a call."""
+        return self.rebuild is True or str(self.rebuild).strip().lower() in ("true", "1", "yes")
+
     def render_template(
         self,
         content: Any,
@@ -196,7 +245,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         jinja_env: jinja2.Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render the values inside ``source``, ``target``, ``export``, ``images`` and ``ledger`` into copies.
+        """Render the values inside ``source``, ``target``, ``images``, ``ledger`` and ``redo`` into copies.
 
         Airflow would set them on the objects themselves, which the DAG holds and every run shares.
         """
@@ -217,17 +266,21 @@ class MainlandPermitOcrOperator(BaseOperator):
         :return: the summary: counts by status and error code, calls, elapsed time, rate reached. Of a dry
             run: the plan, likewise in numbers.
         """
-        from airflow_provider_permitocr.operators.assembly import open_pipeline, run_identity
+        from airflow_provider_permitocr.operators.assembly import open_pipeline
+        from airflow_provider_permitocr.operators.identity import run_identity
 
         self._stop = threading.Event()
         if self._killed:  # while Airflow prepared the task
             self._stop.set()
         self._warn_of_default_pool()
         part = f" (shard {self.shard})" if self.shard else ""
-        self.log.info(f"From {self.source}{part} to {self.target}")
+        self.log.info(f"From {self.source}{part} to {', '.join(map(str, self.targets))}")
         try:
+            self._require_redo_before(context)
             if self.plan_only:
                 return self._plan(context)
+            if self.is_rebuild:
+                return self._rebuild()
             with open_pipeline(self, run_identity(context), self._stop) as pipeline:
                 try:
                     summary = pipeline.run()
@@ -245,7 +298,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         return summary.as_dict()
 
     def _plan(self, context: Context) -> dict[str, Any]:
-        from airflow_provider_permitocr.operators.assembly import run_identity
+        from airflow_provider_permitocr.operators.identity import run_identity
         from airflow_provider_permitocr.operators.planning import open_planner
 
         assert self._stop
@@ -258,6 +311,28 @@ class MainlandPermitOcrOperator(BaseOperator):
         for name, text in plan.lines():
             self.log.info(f"  {name}: {text}")
         return plan.as_dict()
+
+    def _rebuild(self) -> dict[str, Any]:
+        from airflow_provider_permitocr.operators.without_calls import open_rebuild
+
+        assert self._stop
+        with open_rebuild(self, self._stop, is_of_run=True) as rebuild:
+            done = rebuild.run()
+        self.log.info(f"Rebuilt, without a call: {done}")
+        return done.as_dict()
+
+    def _require_redo_before(self, context: Context) -> None:
+        """Refuse what each run of a schedule would pay for again.
+
+        :raises ConfigurationError: saying what to add.
+        """
+        dag = context.get("dag")
+        if self.redo and self.redo.before is None and dag is not None and dag.schedule is not None:
+            raise ConfigurationError(
+                "redo in a DAG with a schedule would pay for the same images in each run. Say which calls are"
+                " too old: Redo(..., before='2026-01-31T00:00:00+00:00'); or use airflow permitocr redo,"
+                " which does it once"
+            )
 
     def on_kill(self) -> None:
         """End the run early: calls in flight are closed, the rest is left for the next run."""
@@ -279,6 +354,35 @@ class MainlandPermitOcrOperator(BaseOperator):
                 " second, and give it to the task: pool='tencent_permit_ocr'. To check it: airflow permitocr"
                 " check"
             )
+
+
+def _required_targets(target: Target | Sequence[Target], *, is_named: bool) -> tuple[Target, ...]:
+    targets = (target,) if isinstance(target, ResultTable | ResultFile) else target
+    if not isinstance(targets, tuple | list) or not targets:
+        _require_type("target", targets, (ResultTable, ResultFile))
+    for each in targets:
+        _require_type("each target", each, (ResultTable, ResultFile))
+    places = [_place(each) for each in targets]
+    if doubled := next((place for place in places if places.count(place) > 1), None):
+        raise ValueError(f"the target {doubled[1]!r} is named twice; name it once")
+    if len(targets) > 1 and not is_named:
+        raise ValueError(
+            "a list with several targets needs a name, as none of them alone can name it: list='permits'"
+        )
+    return tuple(targets)
+
+
+def _place(target: Target) -> tuple[str | None, str]:
+    return target.conn_id, target.table if isinstance(target, ResultTable) else target.path
+
+
+def _is_same_list(source: ImageTable | ImageQuery) -> bool:
+    if isinstance(source, ImageTable):
+        return True
+    if _CHANGING.search(source.sql):
+        return False
+    is_file = source.sql.strip().endswith(tuple(MainlandPermitOcrOperator.template_ext))
+    return not (is_file or is_template(source.sql) or is_template(repr(source.parameters)))
 
 
 def _how_dry(given: bool | DryRun | str) -> DryRun | None:

@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_permitocr.core.planner import Planner
 from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
-from airflow_provider_permitocr.operators.assembly import (
-    image_source,
+from airflow_provider_permitocr.operators.assembly import image_source, ocr_hook, run_options
+from airflow_provider_permitocr.operators.identity import (
     ledger_of,
     list_identity,
-    ocr_hook,
-    resolved_target,
-    run_options,
+    resolved_targets,
+    window_of,
 )
 from airflow_provider_permitocr.sql.database_file import require_file
 from airflow_provider_permitocr.sql.ledger.view import SqlLedgerView
 from airflow_provider_permitocr.sql.patience import Patience
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
-from airflow_provider_permitocr.sql.tables import ResultTable
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.core.calls import RunIdentity
@@ -53,20 +51,21 @@ def open_planner(
         ledger = SqlLedgerView(
             engines.of_ledger(described.conn_id),
             described,
-            identity=list_identity(operator, resolved_target(operator, engines, patience)),
+            identity=list_identity(operator, resolved_targets(operator, engines, patience)),
             run=identity,
+            shard=window_of(operator).shard,
             with_portrait=operator.ret_profile,
             patience=patience,
         )
-        target = operator.target
         yield Planner(
             image_source(operator, engines, patience, ledger),
             hook.image_loader(),
             ledger,
             run_options(operator, hook),
-            target=SqlResultTarget(engines.of(target.conn_id), target, patience=patience)
-            if isinstance(target, ResultTable)
-            else None,
+            targets=[
+                SqlResultTarget(engines.of(target.conn_id), target, patience=patience)
+                for target in operator.tables
+            ],
             calls_left=lambda: _calls_left(operator, hook, ledger),
             is_quick=is_quick,
             log=log,

@@ -21,6 +21,7 @@ def write_batch(
     guard: str | None = None,
     keep: Collection[str] = (),
     patience: Patience = Patience(),
+    most_refused: int | None = None,
 ) -> dict[int, str]:
     """Write rows, replacing those with the same primary key; of rows with one key the last.
 
@@ -30,7 +31,9 @@ def write_batch(
 
     :param guard, keep: as for ``upsert``.
     :param patience: how long to wait for the database.
-    :return: the reason, without values, for each row that was refused, by its place.
+    :param most_refused: once so many rows are refused, no more are tried; None: all are.
+    :return: the reason, without values, for each row that was refused, by its place; '' for one that was
+        not tried.
     :raises SQLAlchemyError: when the database refuses the statement as such, or cannot be reached.
     """
     keys = key_names(table)
@@ -46,24 +49,32 @@ def write_batch(
         if some:
             patience.wait_out(write_once, f"writing {len(some)} rows to the table {table.name!r}")
 
-    return _write_or_halve(write, rows, sorted(last.values()))
+    refused: dict[int, str] = {}
+    _write_or_halve(write, rows, sorted(last.values()), refused, most_refused)
+    return refused
 
 
 def _write_or_halve(
-    write: Callable[[Sequence[Row]], None], rows: Sequence[Row], places: Sequence[int]
-) -> dict[int, str]:
+    write: Callable[[Sequence[Row]], None],
+    rows: Sequence[Row],
+    places: Sequence[int],
+    refused: dict[int, str],
+    most_refused: int | None,
+) -> None:
+    """Write the rows at these places, and note in ``refused`` those that are not written."""
+    if most_refused is not None and len(refused) >= most_refused:
+        refused |= dict.fromkeys(places, "")
+        return
     try:
         write([rows[place] for place in places])
     except (SQLAlchemyError, ValueError, OverflowError) as error:
         if not blames_a_row(error):
             raise
         if len(places) == 1:
-            return {places[0]: f"the table refuses it: {describe(error)}"}
+            refused[places[0]] = f"the table refuses it: {describe(error)}"
+            return
     else:
-        return {}
+        return
     half = len(places) // 2
-    return {
-        place: reason
-        for some in (places[:half], places[half:])
-        for place, reason in _write_or_halve(write, rows, some).items()
-    }
+    for some in (places[:half], places[half:]):
+        _write_or_halve(write, rows, some, refused, most_refused)

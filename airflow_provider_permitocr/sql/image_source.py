@@ -7,22 +7,26 @@ that time, keep the database from cleaning up, and be lost with the connection.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, Final, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.columns import Column
-from airflow_provider_permitocr.core.models import ImageRow, ListedImage
+from airflow_provider_permitocr.core.models import ImageRow, ListedImage, RowKey
+from airflow_provider_permitocr.core.ports import ImageSource
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.core.uncollected import no_cycles
+from airflow_provider_permitocr.core.window import Window
 from airflow_provider_permitocr.sql.errors import database_errors, keep_rows_out_of_the_log
 from airflow_provider_permitocr.sql.image_fetch import fetch_images
 from airflow_provider_permitocr.sql.keyset import Keyset
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
 from airflow_provider_permitocr.sql.ledger.settled import before_reading, is_settled
+from airflow_provider_permitocr.sql.list_bounds import Scope
 from airflow_provider_permitocr.sql.list_check import check_list
-from airflow_provider_permitocr.sql.listed_row import key_text, key_type, listed_image
+from airflow_provider_permitocr.sql.listed_row import key_from_text, key_text, key_type, listed_image
 from airflow_provider_permitocr.sql.listing import Listing, open_listing
 from airflow_provider_permitocr.sql.patience import Patience
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
@@ -30,6 +34,9 @@ from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 #: A page may cost a pass over the whole list, where nothing indexes its keys, so there should be few. At 20
 #: images a second one lasts eight minutes.
 _ROWS: Final = 10_000
+
+_FOUND_AT_ONCE: Final = 500
+_ALL: Final = Window()
 
 #: None where there is no such ledger.
 SettledIn: TypeAlias = Callable[[], tuple[LedgerTables, int] | None]
@@ -43,6 +50,7 @@ class SqlImageSource:
     :param shard: the part of the list that is counted and read; all of it is checked.
     :param settled_in: says which ledger is in the same database as the list, and which of its lists this is:
         rows that are surely settled there are then not even read. Asked once, when that first matters.
+    :param window: what ``described`` says of its window, for other runs to read it again.
     :param patience: how long to wait for the database; a read that was cut off is repeated whole.
     """
 
@@ -53,7 +61,9 @@ class SqlImageSource:
         *,
         shard: Shard | None = None,
         settled_in: SettledIn | None = None,
+        window: Window = _ALL,
         patience: Patience = Patience(),
+        _scope: Scope | None = None,
     ) -> None:
         keep_rows_out_of_the_log()
         self._patience = patience.at_first()
@@ -62,6 +72,7 @@ class SqlImageSource:
         self._described = described
         self._shard = shard
         self._settled_in = settled_in
+        self._window, self._scope = window, _scope
         self._listed: int | None = None
         self._left: int | None = None
 
@@ -142,9 +153,72 @@ class SqlImageSource:
         """
         return fetch_images(self._read, self._listing, listed)
 
+    @property
+    def window(self) -> Window:
+        """Which part of the list is read here."""
+        return self._window
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the list's author has said in which order it is to be read."""
+        return self._described.order_by is not None
+
+    @property
+    def finds_all(self) -> bool:
+        """Whether an image that ``find`` does not return is no longer in the list."""
+        return isinstance(self._described, ImageTable)  # another task may read the list by another query
+
+    def holds(self, image_key: str) -> bool:
+        """Tell whether an image is of the shard that is read here."""
+        return self._shard is None or self._shard.holds(image_key)
+
+    def within(
+        self,
+        windows: Sequence[Window],
+        *,
+        besides: ImageSource | None = None,
+        found: Sequence[ListedImage] = (),
+        settled_too: bool = False,
+    ) -> SqlImageSource:
+        """Return the same list, as it is read within other windows, all of one shard.
+
+        :param windows: none: all of this shard's part of the list.
+        :param besides: rows that are read there are left out here.
+        :param found: rows to read as well, as ``find`` has returned them.
+        :param settled_too: rows that surely need no call are read as well.
+        """
+        shard = windows[0].shard if windows else self._window.shard
+        other = besides.window if besides else None
+        if other is not None and other.shard not in (None, shard):
+            other = None  # rows of this shard are not read there, and only Python tells shards apart
+        return SqlImageSource(
+            self._engine,
+            self._described,
+            shard=Shard.parse(shard) if shard else None,
+            settled_in=None if settled_too else self._settled_in,
+            window=windows[0] if len(windows) == 1 else replace(Window(), shard=shard),
+            patience=self._patience_later,
+            _scope=Scope(tuple(windows), other, tuple(each.source_key for each in found)),
+        )
+
+    def find(self, row_keys: Sequence[RowKey]) -> Sequence[ListedImage]:
+        """Look images up, whatever window is read here; those that are not found are left out."""
+        everywhere = self.within([], settled_too=True)
+        wanted = set(row_keys)
+        named = everywhere.key_type()
+        keys = {text: key_from_text(text, named) for text, _ in row_keys}
+        pages = everywhere.pages() if None in keys.values() else everywhere._rows_with(list(keys.values()))
+        return [listed for page in pages for listed in page if listed.row_key in wanted]
+
+    def _rows_with(self, keys: Sequence[Any]) -> Iterator[Sequence[ListedImage]]:
+        listing = self._listing
+        for start in range(0, len(keys), _FOUND_AT_ONCE):
+            rows = listing.select_rows().where(listing.is_key_of(keys[start : start + _FOUND_AT_ONCE]))
+            yield [listed_image(*row[:3]) for row in self._read(partial(self._rows, rows))]
+
     @cached_property
     def _listing(self) -> Listing:
-        return self._read(lambda connection: open_listing(connection, self._described))
+        return self._read(lambda connection: open_listing(connection, self._described, self._scope))
 
     @cached_property
     def _is_settled(self) -> sa.ColumnElement[bool] | None:

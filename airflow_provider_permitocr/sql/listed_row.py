@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -29,11 +30,36 @@ _KEY_TYPES: Final[tuple[tuple[str, tuple[type[Any], ...]], ...]] = (
 )
 
 
+_FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
+    "boolean": {"True": True, "False": False}.__getitem__,
+    "integer": int,
+    "text": str,
+    "uuid": UUID,
+    "bytes": bytes.fromhex,
+    "timestamp": datetime.fromisoformat,
+    "date": date.fromisoformat,
+}
+
+
 def key_text(key: Any) -> str:
     """Return a key as the result table has it; bytes become hexadecimal digits."""
     if isinstance(key, str):
         return key if key.isascii() and "\x00" not in key else clean_text(key)
     return bytes(key).hex() if isinstance(key, bytes | bytearray | memoryview) else clean_text(str(key))
+
+
+def key_from_text(text: str, named: str | None) -> Any:
+    """Read a key back from its text, as the list's database has it.
+
+    :param named: the family of types that it is of.
+    :return: None where the text does not tell, as a number's need not, and one that was cleaned.
+    """
+    if "\ufffd" in text:
+        return None
+    try:
+        return None if named is None or named not in _FROM_TEXT else _FROM_TEXT[named](text)
+    except (ValueError, LookupError):
+        return None
 
 
 def key_type(key: Any) -> str | None:

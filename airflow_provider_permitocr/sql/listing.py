@@ -15,7 +15,7 @@ from airflow_provider_permitocr.sql.compared import Form, compared_form
 from airflow_provider_permitocr.sql.driver_types import MYSQL
 from airflow_provider_permitocr.sql.inspection import unique_keys
 from airflow_provider_permitocr.sql.keyset import Keyset, SortColumn, as_postgresql_reads
-from airflow_provider_permitocr.sql.list_bounds import bounds
+from airflow_provider_permitocr.sql.list_bounds import Scope, bounds, scope_bounds
 from airflow_provider_permitocr.sql.list_source import find_source
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, split_schema
 from airflow_provider_permitocr.sql.unique_keys import KEPT_BY
@@ -132,9 +132,12 @@ class _Sort(NamedTuple):
     descending: bool
 
 
-def open_listing(connection: sa.Connection, described: ImageTable | ImageQuery) -> Listing:
+def open_listing(
+    connection: sa.Connection, described: ImageTable | ImageQuery, scope: Scope | None = None
+) -> Listing:
     """Find the described list in the database.
 
+    :param scope: which of its rows are read; None: as it is described.
     :raises SourceError: naming the table, column or part of the statement to change.
     """
     source = find_source(connection, described)
@@ -142,7 +145,7 @@ def open_listing(connection: sa.Connection, described: ImageTable | ImageQuery) 
     in_order = compared_form(connection, source, described.key, is_unique={described.key} in unique)
     sort = _sort(connection, source, described.order_by)
     rows: ListedRows
-    rows = each_row = _each_row(connection, source, described, in_order)
+    rows = each_row = _each_row(connection, source, described, in_order, scope)
     images: tuple[ListedImages, ...] = (each_row,)
     if described.back_image is not None:
         images = (
@@ -171,10 +174,11 @@ def _each_row(
     source: sa.FromClause,
     described: ImageTable | ImageQuery,
     in_order: Form,
+    scope: Scope | None,
 ) -> ListedImages:
     dialect, side = connection.dialect.name, described.card_side
     key = _as_read(source, described.key)
-    return ListedImages(
+    rows = ListedImages(
         dialect,
         source,
         key,
@@ -182,12 +186,26 @@ def _each_row(
         card_side=_card_side(source, side, str(described.default_side)),
         side_column=source.c[side] if side else None,
         updated_at=_as_read(source, described.updated_at) if described.updated_at else None,
-        where=bounds(dialect, source, described) if isinstance(described, ImageTable) else (),
+        where=(),
         side=None,
         image=source.c[described.image],
         kind=ImageKind(described.image_kind),
         carried=carried_columns(connection, source, described.carried),
     )
+    return replace(rows, where=_where(rows, described, scope))
+
+
+def _where(
+    rows: ListedRows, described: ImageTable | ImageQuery, scope: Scope | None
+) -> tuple[sa.ColumnElement[bool], ...]:
+    if isinstance(described, ImageQuery):
+        return ()
+    if scope is None:
+        return bounds(rows.dialect, rows.source, described)
+    where = scope_bounds(rows.dialect, rows.source, described, scope)
+    if scope.keys and where:
+        return (sa.or_(sa.and_(*where), rows.is_key_of(scope.keys)),)
+    return where
 
 
 def _one_side(rows: ListedImages, side: CardSide, image: sa.ColumnElement[Any]) -> ListedImages:

@@ -69,7 +69,7 @@ def _compile_merge(merge: Merge, compiler: SQLCompiler, **kwargs: Any) -> str:
     clauses = (
         f"MERGE INTO {compiler.process(old, asfrom=True, **kwargs)}",
         f"USING {compiler.process(new, asfrom=True, **kwargs)} ON {same_key}",
-        f"WHEN MATCHED{is_replaced} THEN UPDATE SET {replaced}",
+        *([f"WHEN MATCHED{is_replaced} THEN UPDATE SET {replaced}"] if replaced else []),
         f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})",  # noqa: S608 - quoted by the dialect
     )
     return " ".join(clauses)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS, COLUMNS, Column
 from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.core.target_ports import Held
 from airflow_provider_permitocr.sql.batch_writer import write_batch
 from airflow_provider_permitocr.sql.changes import Change, add_column, carry_out, is_refusal, patiently
 from airflow_provider_permitocr.sql.database_file import missing_file
@@ -27,7 +28,7 @@ from airflow_provider_permitocr.sql.patience import Patience
 from airflow_provider_permitocr.sql.result_check import ExistingTable, examine, require_rights_to
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.rights import why_not_creatable
-from airflow_provider_permitocr.sql.tables import ResultTable, split_schema
+from airflow_provider_permitocr.sql.tables import ResultTable, WriteMode, split_schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,11 +60,15 @@ class SqlResultTarget:
         """Whether it wants one large delivery rather than many small ones."""
         return self._engine.dialect.name not in _IN_SMALL_BATCHES
 
-    def prepare(self, columns: Sequence[Column] = COLUMNS) -> bool:
+    @property
+    def keeps_history(self) -> bool:
+        """Whether it has a row for each recognition."""
+        return self._described.mode is WriteMode.APPEND
+
+    def prepare(self, columns: Sequence[Column] = COLUMNS) -> None:
         """Create the table, or check that it can take the rows and add the columns that it lacks.
 
         :param columns: of the result.
-        :return: what it holds.
         :raises TargetError: naming what to change.
         :raises DatabaseError: when the database cannot be reached.
         """
@@ -77,7 +82,6 @@ class SqlResultTarget:
         if self._view:
             with database_errors(f"creating the view {self._described.documents_view!r}"):
                 self._view.prepare(columns)
-        return self.is_empty()
 
     def look(self, columns: Sequence[Column] = COLUMNS) -> None:
         """Check what ``prepare`` would, without changing anything; a table that is missing is empty.
@@ -118,10 +122,13 @@ class SqlResultTarget:
         described = self._described
         return result_table(described.table, self._columns, mode=described.mode, without_zone=without_zone)
 
-    def highest_version(self) -> int | None:
-        """Return the highest version that a row has; None where none has any. Reads the whole table."""
-        version = self._table.c.version
-        return self._read(lambda connection: connection.execute(sa.select(sa.func.max(version))).scalar())
+    def held(self) -> Held:
+        """Return how many rows it holds, and their highest version."""
+        # Apart, so that an index of the versions tells the highest without a look at the others.
+        rows = sa.select(sa.func.count()).select_from(self._table).scalar_subquery()
+        highest = sa.select(sa.func.max(self._table.c.version)).scalar_subquery()
+        statement = sa.select(rows, highest)
+        return Held(*self._read(lambda connection: connection.execute(statement).one()))
 
     def is_empty(self) -> bool:
         """Return whether it holds no row."""
@@ -133,11 +140,21 @@ class SqlResultTarget:
         with database_errors(doing), _missing_may_come_back(doing):
             return self._patience.read(self._engine, read, doing)
 
-    def write(self, frame: pd.DataFrame, *, with_answers: bool = True) -> Mapping[int, str]:
+    def write(
+        self,
+        frame: pd.DataFrame,
+        *,
+        with_answers: bool = True,
+        only_new: bool = False,
+        most_refused: int | None = None,
+    ) -> Mapping[int, str]:
         """Insert or replace the frame's rows by key, but none by one of a smaller version.
 
         :param with_answers: otherwise the columns of answers are left as they are; new rows have none.
-        :return: the reason for each row that was refused for what it holds, by its place in the frame.
+        :param only_new: rows that are there are left as they are.
+        :param most_refused: once so many rows are refused, no more are tried; None: all are.
+        :return: the reason for each row that was refused for what it holds, by its place in the frame; ''
+            for one that was not tried.
         :raises DatabaseUnreachableError: when it may be tried again.
         :raises DatabaseError: when the database refuses the batch as such.
         """
@@ -150,8 +167,9 @@ class SqlResultTarget:
                 self._table,
                 to_rows(frame, self._columns),
                 guard="version",
-                keep=() if with_answers else ANSWER_COLUMNS,
+                keep=_kept(self._columns, with_answers=with_answers, only_new=only_new),
                 patience=self._patience,
+                most_refused=most_refused,
             )
 
     def _make(self, missing: Sequence[Column]) -> None:
@@ -197,6 +215,13 @@ class SqlResultTarget:
 
     def _type_of(self, column: Column) -> str:
         return self._table.c[column.name].type.compile(self._engine.dialect)
+
+
+def _kept(columns: Sequence[Column], *, with_answers: bool, only_new: bool) -> Sequence[str]:
+    """Return the columns that rows keep which are there already."""
+    if only_new:
+        return [column.name for column in columns]
+    return () if with_answers else ANSWER_COLUMNS
 
 
 @contextmanager

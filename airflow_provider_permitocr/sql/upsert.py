@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -15,12 +15,13 @@ from airflow_provider_permitocr.sql.merge import Merge
 from airflow_provider_permitocr.sql.times import as_utc
 
 Row = dict[str, Any]
+_Insert = TypeVar("_Insert", postgresql.Insert, sqlite.Insert)
 
 #: BigQuery takes 10,000 parameters in a statement.
 _MERGED_PARAMETERS: Final = 9_000
 #: SQL Server takes 2,100 parameters in a statement, and a key has up to three.
 _DELETED_AT_ONCE: Final = 500
-#: A ledger's five tables, and those of some results in three forms each.
+#: A ledger's nine tables, and those of some results in three forms each.
 _STATEMENTS_KEPT: Final = 64
 
 
@@ -41,7 +42,7 @@ class _Rule(NamedTuple):
             for column in table.columns
             if not column.primary_key and column.name not in self.keep and column.name != self.guard
         ]
-        return names if self.guard is None else [*names, self.guard]
+        return names if self.guard is None or not names else [*names, self.guard]
 
     def applies(self, old: Any, new: Any) -> sa.ColumnElement[bool] | None:
         """Return the condition under which a row is replaced; None: always.
@@ -66,7 +67,8 @@ def upsert(
     :param rows: at least one, and no key twice, which databases would refuse or not, depending on the driver.
     :param guard: a column, such as a version, by which a row is replaced by none that has less there; NULL in
         the table is less than all. By default rows are always replaced.
-    :param keep: columns that a row which is there keeps; a new row gets what ``rows`` says.
+    :param keep: columns that a row which is there keeps; a new row gets what ``rows`` says. Where these are
+        all columns, a row which is there stays as it is.
     """
     write = _WRITERS.get(connection.dialect.name, _delete_and_insert)
     write(connection, table, rows, _Rule(guard, frozenset(keep)))
@@ -107,12 +109,7 @@ def _insert_from_arrays(table: sa.Table, rule: _Rule) -> postgresql.Insert:
 
 
 def _replacing(table: sa.Table, new: sa.Select[Any], rule: _Rule) -> postgresql.Insert:
-    insert = postgresql.insert(table).from_select(list(table.columns), new)
-    return insert.on_conflict_do_update(
-        index_elements=key_names(table),
-        set_={name: insert.excluded[name] for name in rule.replaced(table)},
-        where=rule.applies(table.c, insert.excluded),
-    )
+    return _on_conflict_of(postgresql.insert(table).from_select(list(table.columns), new), table, rule)
 
 
 def _on_conflict(connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: _Rule) -> None:
@@ -121,10 +118,17 @@ def _on_conflict(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]
 
 @lru_cache(_STATEMENTS_KEPT)
 def _insert_on_conflict(table: sa.Table, rule: _Rule) -> sqlite.Insert:
-    insert = sqlite.insert(table)
+    return _on_conflict_of(sqlite.insert(table), table, rule)
+
+
+def _on_conflict_of(insert: _Insert, table: sa.Table, rule: _Rule) -> _Insert:
+    """Say what becomes of rows that are there, as PostgreSQL and SQLite do in the same words."""
+    keys = key_names(table)
+    if not (replaced := rule.replaced(table)):
+        return insert.on_conflict_do_nothing(index_elements=keys)
     return insert.on_conflict_do_update(
-        index_elements=key_names(table),
-        set_={name: insert.excluded[name] for name in rule.replaced(table)},
+        index_elements=keys,
+        set_={name: insert.excluded[name] for name in replaced},
         where=rule.applies(table.c, insert.excluded),
     )
 
@@ -139,13 +143,17 @@ def _insert_on_duplicate_key(table: sa.Table, rule: _Rule) -> mysql.Insert:
     insert = mysql.insert(table)
     new = insert.inserted
     is_replaced = rule.applies(table.c, new)
+    if not (replaced := rule.replaced(table)):
+        # Not IGNORE, which takes what a column cannot hold for a warning.
+        key = key_names(table)[0]
+        return insert.on_duplicate_key_update([(key, table.c[key])])
     return insert.on_duplicate_key_update(
         [
             (
                 name,
                 new[name] if is_replaced is None else sa.case((is_replaced, new[name]), else_=table.c[name]),
             )
-            for name in rule.replaced(table)
+            for name in replaced
         ]
     )
 
@@ -182,7 +190,9 @@ def _after_rule(
         old = there.get(_key_of(row, keys))
         if old is None:
             replacing.append(row)
-        elif rule.guard is None or old[rule.guard] is None or _is_newer(row[rule.guard], old[rule.guard]):
+        elif rule.replaced(table) and (
+            rule.guard is None or old[rule.guard] is None or _is_newer(row[rule.guard], old[rule.guard])
+        ):
             replacing.append(row | {name: old[name] for name in kept})
     return replacing
 

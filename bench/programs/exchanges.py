@@ -9,14 +9,12 @@ import time
 import uuid
 from typing import Final
 
-import psycopg
-
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.calls import OK, Attempt, CallIntent, ClosedCall, Grant, new_call_id
 from airflow_provider_permitocr.core.models import ImageFacts, Status
 from airflow_provider_permitocr.sql.ledger.options import Ledger
 from airflow_provider_permitocr.sql.ledger.sql_ledger import SqlLedger
-from bench.programs.filled import fill_ledger
+from bench.programs.filled import fill_ledger, settle_down
 from bench.programs.stubbed import ANSWER, engine, open_ledger
 
 #: Of each: intents, and answers to those of the exchange before.
@@ -34,8 +32,7 @@ def main(dsn: str, rows: str, rounds: str) -> None:
     full = fill_ledger(database, int(rows), Ledger("full", conn_id="warehouse"))
     empty = open_ledger(database, Ledger("bare", conn_id="warehouse"))
     empty.prepare("text")
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE")  # as PostgreSQL does by itself some time after so many new rows
+    settle_down(dsn)
     seconds: dict[str, list[float]] = {"full": [], "empty": []}
     running = {"full": _Run(full, int(rows)), "empty": _Run(empty, int(rows))}
     for number in range(_WARM_UP + int(rounds)):

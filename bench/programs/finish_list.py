@@ -7,7 +7,7 @@ import sys
 import psycopg
 import sqlalchemy as sa
 
-from bench.programs.filled import deliver_all, fill_ledger, make_list
+from bench.programs.filled import deliver_all, fill_ledger, make_list, settle_down
 from bench.programs.stubbed import engine
 
 _AT_ONCE = 10_000
@@ -27,8 +27,8 @@ def main(dsn: str, elsewhere: str, sqlite_file: str, rows: str) -> None:
     known = ledger.where()
     assert known
     deliver_all(database, known[0], int(rows))
+    settle_down(dsn)
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE")  # as PostgreSQL does by itself some time after so many new rows
         _copy_to_sqlite(connection, sqlite_file)
 
 

@@ -22,10 +22,10 @@ from airflow_provider_permitocr.core.options import Pace, RunOptions
 from airflow_provider_permitocr.core.pipeline import Pipeline
 from airflow_provider_permitocr.core.ports import Call, Ports
 from airflow_provider_permitocr.core.spending import Spending
+from airflow_provider_permitocr.core.window import Window
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.ledger.lists import ListIdentity, target_name
 from airflow_provider_permitocr.sql.ledger.options import Ledger, beside
-from airflow_provider_permitocr.sql.ledger.runs import Window
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ImageTable, ResultTable
@@ -76,15 +76,18 @@ def engine(dsn: str, driver: str = "psycopg") -> sa.Engine:
     return sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
 
 
-def open_ledger(database: sa.Engine, described: Ledger = BESIDE) -> SqlLedger:
-    """Return the ledger of a run of its own."""
+def open_ledger(database: sa.Engine, described: Ledger = BESIDE, *, makes_calls: bool = True) -> SqlLedger:
+    """Return the ledger of a run of its own.
+
+    :param makes_calls: otherwise of one that only fills targets.
+    """
     run = LedgerRun(
         identity=IDENTITY,
         account="bench",
         run=RunIdentity("bench", "recognize", f"run {uuid.uuid4().hex}"),
         window=Window(),
         spending=Spending(),
-        target=target_name(TARGET),
+        makes_calls=makes_calls,
     )
     return SqlLedger(database, described, run)
 
@@ -96,7 +99,7 @@ def run_stubbed(dsn: str, *, source: sa.Engine | None = None) -> RunSummary:
     :param source: where the list is, if it is not there, too.
     """
     with (
-        closing(_Engines(dsn)) as engines,
+        closing(Engines(dsn)) as engines,
         tempfile.TemporaryDirectory() as journal,
         # At 20 calls a second it gathers a few; here, what comes in the meantime is many.
         mock.patch.object(exchanges, "_GATHER_SECONDS", 0.0),
@@ -108,18 +111,18 @@ def run_stubbed(dsn: str, *, source: sa.Engine | None = None) -> RunSummary:
             else SqlImageSource(source, SOURCE)
         )
         ports = Ports(
-            listed,
-            ImageLoader(max_base64_bytes=7_000_000),
-            StubbedClient(),
-            ledger,
-            FileJournal(Path(journal), session_id=uuid.uuid4().hex),
-            SqlResultTarget(engines.tables, TARGET),
+            source=listed,
+            image_loader=ImageLoader(max_base64_bytes=7_000_000),
+            client=StubbedClient(),
+            ledger=ledger,
+            journal=FileJournal(Path(journal), session_id=uuid.uuid4().hex),
+            tables={target_name(TARGET): SqlResultTarget(engines.tables, TARGET)},
         )
         options = RunOptions(Pace(_PER_SECOND))
         return Pipeline(ports, options, log=logging.getLogger("bench"), stop=threading.Event()).run()
 
 
-class _Engines:
+class Engines:
     """As the operator has them: one for the ledger alone."""
 
     def __init__(self, dsn: str) -> None:

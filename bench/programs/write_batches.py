@@ -13,11 +13,12 @@ import pandas as pd
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.columns import COLUMNS
-from airflow_provider_permitocr.core.delivery import Deliverer
+from airflow_provider_permitocr.core.deliveries import Deliveries
 from airflow_provider_permitocr.core.frame import to_frame
 from airflow_provider_permitocr.core.models import Record
 from airflow_provider_permitocr.core.options import Batch
 from airflow_provider_permitocr.core.record import to_record
+from airflow_provider_permitocr.sql.ledger.lists import target_name
 from airflow_provider_permitocr.sql.ledger.sql_ledger import SqlLedger
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from bench.programs.filled import fill_ledger
@@ -87,9 +88,9 @@ def _write(target: SqlResultTarget, frames: Sequence[pd.DataFrame]) -> None:
 
 
 def _deliver(ledger: SqlLedger, target: SqlResultTarget, size: int) -> None:
-    deliverer = Deliverer(ledger, target, Batch(size))
-    deliverer.prepare(COLUMNS)
-    deliverer.finish(_PATIENCE_SECONDS)
+    deliveries = Deliveries(ledger, {target_name(TARGET): target}, Batch(size))
+    deliveries.prepare(COLUMNS)
+    deliveries.finish(_PATIENCE_SECONDS)
 
 
 def _empty(connection: Any) -> None:

@@ -71,9 +71,9 @@ def test_calls_are_granted_in_a_full_ledger_and_in_an_empty_one(
 def test_a_filled_ledger_knows_its_images(dsn: str) -> None:
     database = engine(dsn)
     ledger = fill_ledger(database, ROWS, Ledger("other", conn_id="warehouse"))
-    changed = ledger.changes(0, ROWS)
+    changed = ledger.delivery("any").changes(0, ROWS)
     assert len(changed) == ROWS
     assert all(each.fields and each.fields["number"] == "08320271" for each in changed)
     empty = open_ledger(database, Ledger("empty", conn_id="warehouse"))
     empty.prepare("text")
-    assert not empty.changes(0, ROWS)
+    assert not empty.delivery("any").changes(0, ROWS)

@@ -18,7 +18,8 @@ SetConnection = Callable[..., None]
 HEAD = """
 from airflow.sdk import DAG, task, task_group
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
-    ImageQuery, ImageTable, Ledger, MainlandPermitOcrOperator, ResultFile, ResultTable, shards,
+    ImageQuery, ImageTable, Ledger, MainlandPermitOcrOperator, ResultFile, ResultTable,
+    Spending, shards,
 )
 
 class Nightly(MainlandPermitOcrOperator):
@@ -38,7 +39,7 @@ def ocr_task() -> Callable[..., OcrTask]:
         source = ImageTable("permit_images", conn_id="lake", key="image_id", image="image")
         executed: dict[str, Any] = {
             "source": source,
-            "target": ResultTable("permits", conn_id="lake"),
+            "targets": (ResultTable("permits", conn_id="lake"),),
             "tencentcloud_conn_id": "tencentcloud_default",
         }
         executed |= {name: special.pop(name) for name in Variant.__dataclass_fields__ if name in special}

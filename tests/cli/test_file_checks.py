@@ -55,8 +55,8 @@ def test_a_templated_path_is_known_only_in_a_run(described: ResultFile) -> None:
     assert said(described) == (Verdict.UNCHECKED, "path: templated, so known only in a run")
 
 
-def test_a_tasks_target_and_export_are_looked_at(ocr_task: Callable[..., OcrTask], tmp_path: Path) -> None:
-    target, export = ResultFile(f"{tmp_path}/a.csv"), ResultFile(f"{tmp_path}/nowhere/b.csv")
-    task = ocr_task(source=None, target=target, export=export, tencentcloud_conn_id=None)
+def test_all_files_of_a_task_are_looked_at(ocr_task: Callable[..., OcrTask], tmp_path: Path) -> None:
+    files = ResultFile(f"{tmp_path}/a.csv"), ResultFile(f"{tmp_path}/nowhere/b.csv")
+    task = ocr_task(source=None, targets=files, tencentcloud_conn_id=None)
     findings = Inspection([task], {"tencent_permit_ocr": 20}, 20, ask=False).findings(task)
     assert [each.verdict for each in findings if each.subject == "result file"] == [Verdict.OK, Verdict.WRONG]

@@ -66,7 +66,7 @@ def test_a_missing_ledger_is_told_and_not_created(lake: sa.Engine) -> None:
 def test_by_default_the_ledger_is_beside_the_result_table(lake: sa.Engine) -> None:
     with_list(lake, identity())
     before = sa.inspect(lake).get_table_names()
-    assert said(check_ledger(Variant(target=ResultTable("permits", "lake"), identity=identity()))) == [
+    assert said(check_ledger(Variant(targets=(ResultTable("permits", "lake"),), identity=identity()))) == [
         (Verdict.OK, "ledger", "permit_ocr on lake can be written"),
         (Verdict.OK, "list", "'lake:permits' is known in permit_ocr on lake"),
     ]
@@ -85,7 +85,7 @@ def test_another_list_in_the_table_is_wrong_however_the_table_is_spelled(lake: s
     with_list(lake, identity(source_table="other_images", targets=("lake:main.permits",)))
     target = ResultTable("main.Permits", "lake")
     respelled = identity(name="lake:main.Permits", targets=("lake:main.Permits",))
-    _, of_list = check_ledger(Variant(ledger=LEDGER, target=target, identity=respelled))
+    _, of_list = check_ledger(Variant(ledger=LEDGER, targets=(target,), identity=respelled))
     assert of_list.verdict is Verdict.WRONG
     assert "'lake:main.permits' gets the list 'lake:permits' already" in of_list.message
 
@@ -114,7 +114,7 @@ def test_sqlite_is_noted_where_tasks_run_on_several_machines(
 
 def test_postgresql_is_fit_for_every_executor(warehouse: sa.Engine, executor: Callable[[str], None]) -> None:
     executor("CeleryExecutor")
-    (finding,) = check_ledger(Variant(target=ResultTable("permits", "warehouse")))
+    (finding,) = check_ledger(Variant(targets=(ResultTable("permits", "warehouse"),)))
     assert finding.verdict is Verdict.OK
 
 
@@ -122,14 +122,14 @@ def test_a_warehouse_that_cannot_hold_a_ledger_is_wrong_with_the_line_to_paste(
     duckdb_engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("airflow_provider_permitocr.hooks.sql_engine.sql_engine", lambda _: duckdb_engine)
-    (finding,) = check_ledger(Variant(target=ResultTable("permits", "duck"), identity=identity()))
+    (finding,) = check_ledger(Variant(targets=(ResultTable("permits", "duck"),), identity=identity()))
     assert finding.verdict is Verdict.WRONG
     assert "a ledger cannot be kept in duckdb" in finding.message
     assert PASTE in finding.message
 
 
 def test_a_file_without_a_ledger_is_wrong_with_the_line_to_paste() -> None:
-    (finding,) = check_ledger(Variant(target=ResultFile("/data/permits.csv")))
+    (finding,) = check_ledger(Variant(targets=(ResultFile("/data/permits.csv"),)))
     assert (finding.verdict, finding.subject) == (Verdict.WRONG, "ledger")
     assert PASTE in finding.remedy
 

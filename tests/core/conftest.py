@@ -23,12 +23,14 @@ from airflow_provider_permitocr.core.models import (
     ListedImage,
     PermitRequest,
     PermitResponse,
-    Record,
+    RowKey,
     RunSummary,
 )
 from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
 from airflow_provider_permitocr.core.pipeline import Pipeline
-from airflow_provider_permitocr.core.ports import Call, Ports
+from airflow_provider_permitocr.core.ports import Call, ImageSource, Ports
+from airflow_provider_permitocr.core.target_ports import Held
+from airflow_provider_permitocr.core.window import DueFile, Window
 from tests.core.fake_ledger import FakeJournal, FakeLedger
 
 if TYPE_CHECKING:
@@ -129,10 +131,17 @@ class FakeSource:
         rows: Iterable[ImageRow],
         page_rows: int = 10,
         before_page: Callable[[], object] = lambda: None,
+        *,
+        all_rows: Iterable[ImageRow] | None = None,
+        window: Window = Window(),  # noqa: B008
+        is_ordered: bool = False,
+        finds_all: bool = True,
     ) -> None:
         self._rows = list(rows)
+        self._all_rows = self._rows if all_rows is None else list(all_rows)
         self._page_rows = page_rows
         self._before_page = before_page
+        self.window, self.is_ordered, self.finds_all = window, is_ordered, finds_all
         self.read = 0
         self.fetched = 0
 
@@ -155,14 +164,52 @@ class FakeSource:
             self._before_page()
             yield [ListedImage(row.image_key, row.card_side, row.updated_at, source_key=row) for row in page]
 
-    def whole(self) -> FakeSource:
-        """The same list, as it is read once more for a file."""
-        return FakeSource(self._rows, self._page_rows)
+    def holds(self, image_key: str) -> bool:
+        return True
+
+    def find(self, row_keys: Sequence[RowKey]) -> Sequence[ListedImage]:
+        return [
+            ListedImage(row.image_key, row.card_side, row.updated_at, source_key=row)
+            for row in self._all_rows
+            if row.row_key in set(row_keys)
+        ]
+
+    def within(
+        self,
+        windows: Sequence[Window],
+        *,
+        besides: ImageSource | None = None,
+        found: Sequence[ListedImage] = (),
+        settled_too: bool = False,
+    ) -> FakeSource:
+        keys = {each.row_key for each in found}
+        rows = [
+            row
+            for row in self._all_rows
+            if row.row_key in keys
+            or (
+                (not windows or any(_is_within(row, each) for each in windows))
+                and not (besides and _is_within(row, besides.window))
+            )
+        ]
+        window = windows[0] if len(windows) == 1 else Window()
+        return FakeSource(rows, self._page_rows, all_rows=self._all_rows, window=window)
 
     def images(self, listed: Sequence[ListedImage]) -> Iterator[ImageRow]:
         for each in listed:
             self.fetched += 1
             yield each.source_key
+
+
+def _is_within(row: ImageRow, window: Window) -> bool:
+    changed = row.updated_at
+    if window.since is None and window.until is None:
+        return True
+    return (
+        changed is not None
+        and (window.since is None or window.since <= changed)
+        and (window.until is None or changed < window.until)
+    )
 
 
 class FakeTarget:
@@ -172,6 +219,7 @@ class FakeTarget:
     """
 
     is_filled_at_end = False
+    keeps_history = False
 
     def __init__(self, before_write: Callable[[], object] = lambda: None) -> None:
         self.before_write = before_write
@@ -179,12 +227,11 @@ class FakeTarget:
         self.batches: list[list[dict[str, Any]]] = []
         self.rows: dict[tuple[str, str], dict[str, Any]] = {}
 
-    def prepare(self, columns: Sequence[Column] = COLUMNS) -> bool:
+    def prepare(self, columns: Sequence[Column] = COLUMNS) -> None:
         self.columns = columns
-        return not self.rows
 
-    def highest_version(self) -> int | None:
-        return max((row["version"] for row in self.rows.values()), default=None)
+    def held(self) -> Held:
+        return Held(len(self.rows), max((row["version"] for row in self.rows.values()), default=None))
 
     def is_empty(self) -> bool:
         return not self.rows
@@ -192,7 +239,14 @@ class FakeTarget:
     def look(self, columns: Sequence[Column]) -> None:
         pass
 
-    def write(self, frame: pd.DataFrame, *, with_answers: bool = True) -> Mapping[int, str]:
+    def write(
+        self,
+        frame: pd.DataFrame,
+        *,
+        with_answers: bool = True,
+        only_new: bool = False,
+        most_refused: int | None = None,
+    ) -> Mapping[int, str]:
         self.before_write()
         rows = to_rows(frame, self.columns)
         keys = [(row["image_key"], row["card_side"]) for row in rows]
@@ -205,14 +259,16 @@ class FakeTarget:
 class FakeFile:
     """A result file in memory; None as long as it is not written."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: str = "/result.csv", *, publishes_parts: bool = False) -> None:
+        self.due = DueFile(path, None, "csv")
+        self.publishes_parts = publishes_parts
         self.rows: list[dict[str, Any]] | None = None
 
     def prepare(self) -> None:
         pass
 
-    def write(self, columns: Sequence[Column], rows: Iterable[Sequence[Record]]) -> None:
-        self.rows = [row for some in rows for row in some]
+    def write(self, columns: Sequence[Column], frames: Iterable[pd.DataFrame]) -> None:
+        self.rows = [row for frame in frames for row in to_rows(frame, columns)]
 
 
 @dataclass
@@ -224,6 +280,7 @@ class Bench:
 
     target: FakeTarget = field(default_factory=FakeTarget)
     file: FakeFile | None = None
+    left_files: dict[str, FakeFile] = field(default_factory=dict)
     lines: Lines = field(default_factory=Lines)
     stop: threading.Event = field(default_factory=threading.Event)
     ledger: FakeLedger = field(default_factory=FakeLedger)
@@ -264,14 +321,14 @@ class Bench:
         }
         pipeline = Pipeline(
             Ports(
-                source,
-                self.image_loader,
-                client or FakeClient(),
-                self.ledger,
-                self.journal,
-                self.target,
-                self.file,
-                source.whole() if self.file else None,
+                source=source,
+                image_loader=self.image_loader,
+                client=client or FakeClient(),
+                ledger=self.ledger,
+                journal=self.journal,
+                tables={"warehouse:permits": self.target},
+                files=[self.file] if self.file else [],
+                open_file=lambda due: self.left_files.setdefault(due.path, FakeFile(due.path)),
             ),
             RunOptions(pace=Pace(max_per_second, max_at_once), **(defaults | options)),
             log=self.lines,

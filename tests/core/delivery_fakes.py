@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS, COLUMNS, Column
 from airflow_provider_permitocr.core.frame import to_rows
+from airflow_provider_permitocr.core.ledger_ports import Delivered, DeliveryState, Refusal
 from airflow_provider_permitocr.core.models import ImageFacts, Record, RowKey, Status
-from airflow_provider_permitocr.core.ports import Delivered
 from airflow_provider_permitocr.core.standing import Standing
+from airflow_provider_permitocr.core.target_ports import Held
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +36,7 @@ def image(
         **{"status": status, "attempt_status": status, "processed_at": NOON, "attempted_at": NOON},
         **{"run": "dag/task/run-1", "tries": 1, "facts": ImageFacts("JPEG")},
     }
-    return Delivered((key, side), Standing(**(known | standing)), version, fields)
+    return Delivered((key, side), Standing(**(known | standing)), version, fields, version)
 
 
 def answered(key: str, version: int, **standing: Any) -> Delivered:
@@ -41,23 +44,41 @@ def answered(key: str, version: int, **standing: Any) -> Delivered:
     return image(key, version, fields={"name": f"name of {key}", "number": "1"}, **standing)
 
 
-class FakeDeliveringLedger:
-    """A ledger that remembers images and how far they were delivered.
+class FakeDelivery:
+    """A ledger that remembers images and how far one table was filled with them.
 
     :param held: asked at each claim; while it is true another run delivers.
     """
 
-    def __init__(self, *images: Delivered, delivered: int = 0) -> None:
+    target = "warehouse:permits"
+
+    def __init__(self, *images: Delivered, delivered: int = 0, rows: int = 0, highest: int = 0) -> None:
         self.images: dict[RowKey, Delivered] = {}
         self.put(*images)
-        self.version = delivered
+        self.state = DeliveryState(delivered, rows, highest)
         self.noted: list[int] = []
         self.held: Callable[[], bool] = lambda: False
         self.is_claimed = False
+        self.released = threading.Event()
         self.before_note: Callable[[int], object] = lambda version: None
+        self.refused: dict[RowKey, Refusal] = {}
+        self._due: list[RowKey] | None = None
 
     def put(self, *images: Delivered) -> None:
-        self.images |= {each.row_key: each for each in images}
+        """Have images stand anywhere; what each was first stays."""
+        for each in images:
+            known = self.images.get(each.row_key)
+            first = known.first_version if known else each.first_version
+            self.images[each.row_key] = replace(each, first_version=first)
+
+    @property
+    def version(self) -> int:
+        """The version up to which all is delivered."""
+        return self.state.version
+
+    def new_run(self) -> None:
+        """What was refused is tried again from now on."""
+        self._due = None
 
     def changes(self, after: int, most: int) -> Sequence[Delivered]:
         later = sorted(
@@ -65,20 +86,44 @@ class FakeDeliveringLedger:
         )
         return [each for each in later if each.version <= later[:most][-1].version]
 
-    def claim_delivery(self) -> int | None:
+    def claim(self) -> DeliveryState | None:
         if self.held():
             return None
         self.is_claimed = True
-        return self.version
+        self.released.clear()
+        return self.state
 
-    def note_delivery(self, version: int) -> None:
+    def note(
+        self, state: DeliveryState, *, refused: Sequence[Refusal] = (), taken: Sequence[RowKey] = ()
+    ) -> bool:
         assert self.is_claimed
-        self.before_note(version)
-        self.version = version
-        self.noted.append(version)
+        self.before_note(state.version)
+        if state.version != self.state.version or state.version not in self.noted:
+            self.noted.append(state.version)
+        self.state = state
+        for key in taken:
+            self.refused.pop(key, None)
+        self.refused |= {each.row_key: each for each in refused}
+        return True
 
-    def release_delivery(self) -> None:
+    def release(self) -> None:
         self.is_claimed = False
+        self.released.set()
+
+    def rows_of(self, row_keys: Sequence[RowKey]) -> Sequence[Delivered]:
+        return [self.images[key] for key in row_keys if key in self.images]
+
+    def rows_until(self, version: int) -> int:
+        return sum(each.first_version <= version for each in self.images.values())
+
+    def refusals(self, most: int) -> Sequence[Refusal]:
+        if self._due is None:
+            self._due = sorted(self.refused)
+        some, self._due = self._due[:most], self._due[most:]
+        return [self.refused[key] for key in some if key in self.refused]
+
+    def count_refusals(self) -> int:
+        return len(self.refused)
 
 
 class FakeResultTable:
@@ -88,8 +133,10 @@ class FakeResultTable:
     :param refuses: gives the reason why a row is refused; None: it is taken.
     """
 
-    def __init__(self, *, is_new: bool = True, version: int | None = None) -> None:
-        self._is_new, self._version = is_new, version
+    keeps_history = False
+
+    def __init__(self, *, is_new: bool = True, version: int | None = None, rows: int = 0) -> None:
+        self._is_new, self._version, self._rows = is_new, version, rows
         self.columns: Sequence[Column] = COLUMNS
         self.before_write: Callable[[list[dict[str, Any]]], object] = lambda rows: None
         self.refuses: Callable[[dict[str, Any]], str | None] = lambda row: None
@@ -100,26 +147,39 @@ class FakeResultTable:
     def is_filled_at_end(self) -> bool:
         return False
 
-    def prepare(self, columns: Sequence[Column]) -> bool:
+    def prepare(self, columns: Sequence[Column]) -> None:
         self.columns = columns
-        return self._is_new and not self.rows
 
-    def highest_version(self) -> int | None:
+    def held(self) -> Held:
+        if self.is_empty():
+            return Held(0)
         versions = [row["version"] for row in self.rows.values()]
-        return max([*versions, *filter(None, [self._version])], default=None)
+        highest = max([*versions, *filter(None, [self._version])], default=None)
+        return Held(max(len(self.rows), self._rows, 1), highest)
 
     def is_empty(self) -> bool:
         return self._is_new and not self.rows
 
-    def write(self, frame: pd.DataFrame, *, with_answers: bool = True) -> Mapping[int, str]:
+    def write(
+        self,
+        frame: pd.DataFrame,
+        *,
+        with_answers: bool = True,
+        only_new: bool = False,
+        most_refused: int | None = None,
+    ) -> Mapping[int, str]:
         rows = to_rows(frame, self.columns)
         self.before_write(rows)
-        reasons = {place: self.refuses(row) for place, row in enumerate(rows)}
-        refused = {place: reason for place, reason in reasons.items() if reason}
+        refused: dict[int, str] = {}
+        for place, row in enumerate(rows):
+            if most_refused is not None and len(refused) >= most_refused:
+                refused[place] = ""
+            elif reason := self.refuses(row):
+                refused[place] = reason
         taken = [row for place, row in enumerate(rows) if place not in refused]
         for row in taken:
             before = self.rows.get(row["image_key"])
-            if before is None or before["version"] <= row["version"]:
+            if before is None or (not only_new and before["version"] <= row["version"]):
                 kept = {name: before[name] for name in ANSWER_COLUMNS if before and not with_answers}
                 self.rows[row["image_key"]] = row | kept
         self.batches.append([row["image_key"] for row in taken])

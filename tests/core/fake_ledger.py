@@ -21,11 +21,14 @@ from airflow_provider_permitocr.core.calls import (
 )
 from airflow_provider_permitocr.core.errors import JournalError
 from airflow_provider_permitocr.core.flatten import flatten
+from airflow_provider_permitocr.core.ledger_ports import Delivered, DeliveryState, Refusal
 from airflow_provider_permitocr.core.models import Previous, RowKey, RunSummary, Status
-from airflow_provider_permitocr.core.ports import Delivered
+from airflow_provider_permitocr.core.rebuild import KeptAnswers
+from airflow_provider_permitocr.core.redo import Redo
 from airflow_provider_permitocr.core.same_image import Answer
 from airflow_provider_permitocr.core.selection import is_wanted
 from airflow_provider_permitocr.core.standing import Standing
+from airflow_provider_permitocr.core.window import Leftovers, LeftRun
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 
@@ -61,16 +64,22 @@ class FakeLedger:
     standings: dict[RowKey, Standing] = field(default_factory=dict)
     versions: dict[RowKey, int] = field(default_factory=dict)
     handed_in: list[ClosedCall] = field(default_factory=list)
-    delivered_version: int = 0
+    first_versions: dict[RowKey, int] = field(default_factory=dict)
+    deliveries: dict[str, FakeDelivery] = field(default_factory=dict)
     prepared: int = 0
     exchanges: int = 0
     ended: list[tuple[RunSummary, bool]] = field(default_factory=list)
+    left: list[LeftRun] = field(default_factory=list)
+    whole: list[LeftRun] = field(default_factory=list)
+    unread: int = 0
+    tried: set[RowKey] = field(default_factory=set)
     _state: threading.RLock = field(default_factory=threading.RLock)
     _places: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _place_of: dict[str, int] = field(default_factory=dict)
 
-    def prepare(self, key_type: str | None) -> None:
+    def prepare(self, key_type: str | None, listed: int = 0) -> None:
         self.prepared += 1
+        self.tried = set()
 
     def look(self, key_type: str | None) -> None:
         self.prepare(key_type)
@@ -116,6 +125,8 @@ class FakeLedger:
         standing = self.standings.get(attempt.row_key, Standing())
         self.standings[attempt.row_key] = standing.after(attempt, order=order, now=self.now, run=self.run)
         self.versions[attempt.row_key] = version
+        self.first_versions.setdefault(attempt.row_key, version)
+        self.tried.add(attempt.row_key)
 
     def _grant(self, intent: CallIntent, version: int) -> Grant:
         key = intent.row_key[0]
@@ -185,37 +196,103 @@ class FakeLedger:
                 return Answer(key, fields, standing.request_id, standing.answer_id)
         return None
 
-    def changes(self, after: int, most: int) -> Sequence[Delivered]:
-        with self._state:
-            changed = sorted((version, key) for key, version in self.versions.items() if version > after)
-            if len(changed) > most:
-                last = changed[most - 1][0]
-                changed = [each for each in changed if each[0] <= last]
-            return [self._delivered(key) for _, key in changed]
-
     def delivered(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Delivered]:
         with self._state:
             return {key: self._delivered(key) for key in row_keys if key in self.standings}
 
     def _delivered(self, key: RowKey) -> Delivered:
         standing = self.standings[key]
-        return Delivered(key, standing, self.versions[key], self._fields(standing))
+        return Delivered(key, standing, self.versions[key], self._fields(standing), self.first_versions[key])
 
     def _fields(self, standing: Standing) -> Any:
         closed = self.closed.get(standing.answer_id or "")
         return flatten(closed.answer) if closed and closed.answer is not None else None
 
-    def claim_delivery(self) -> int | None:
-        return self.delivered_version
+    def delivery(self, target: str, *, keeps_history: bool = False) -> FakeDelivery:
+        return self.deliveries.setdefault(target, FakeDelivery(self, target))
 
-    def note_delivery(self, version: int) -> None:
-        self.delivered_version = version
+    def leftovers(self) -> Leftovers:
+        return Leftovers(tuple(self.left), self.unread)
 
-    def release_delivery(self) -> None:
+    def unsettled(self, after: RowKey | None, most: int, *, only_redone: bool = False) -> Sequence[RowKey]:
+        statuses = {Status.REDO} if only_redone else {Status.REDO, Status.RETRY}
+        with self._state:
+            keys = sorted(
+                key
+                for key, standing in self.standings.items()
+                if standing.attempt_status in statuses and key not in self.tried
+            )
+        return [key for key in keys if after is None or key > after][:most]
+
+    def mark_redone(self, redo: Redo) -> int:
+        keys = [key for key in self.standings if key[0] in (redo.wanted_keys or ())]
+        for key in keys:
+            self.standings[key] = replace(self.standings[key], attempt_status=Status.REDO, tries=0)
+        return len(keys)
+
+    def redone(self, redo: Redo) -> int:
+        return sum(key[0] in (redo.wanted_keys or ()) for key in self.standings)
+
+    def close_left(self, left: LeftRun) -> None:
+        self.left.remove(left)
+        self.whole.append(left)
+
+    def whole_runs(self) -> Sequence[LeftRun]:
+        return [each for each in self.whole if each.files]
+
+    def kept_answers(self) -> KeptAnswers:
+        return KeptAnswers(readable=len(self.standings))
+
+    def keep_alive(self) -> None:
         pass
 
-    def close_run(self, summary: RunSummary, *, whole: bool) -> None:
+    def close_run(self, summary: RunSummary, *, whole: bool, left: int = 0) -> None:
         self.ended.append((summary, whole))
+
+
+class FakeDelivery:
+    """How far one target of a ``FakeLedger`` has been filled."""
+
+    def __init__(self, ledger: FakeLedger, target: str) -> None:
+        self._ledger, self.target = ledger, target
+        self.state = DeliveryState()
+        self.refused: dict[RowKey, Refusal] = {}
+
+    def claim(self) -> DeliveryState | None:
+        return self.state
+
+    def note(
+        self, state: DeliveryState, *, refused: Sequence[Refusal] = (), taken: Sequence[RowKey] = ()
+    ) -> bool:
+        self.state = state
+        for key in taken:
+            self.refused.pop(key, None)
+        self.refused |= {each.row_key: each for each in refused}
+        return True
+
+    def release(self) -> None:
+        pass
+
+    def changes(self, after: int, most: int) -> Sequence[Delivered]:
+        ledger = self._ledger
+        with ledger._state:
+            changed = sorted((version, key) for key, version in ledger.versions.items() if version > after)
+            if len(changed) > most:
+                last = changed[most - 1][0]
+                changed = [each for each in changed if each[0] <= last]
+            return [ledger._delivered(key) for _, key in changed]
+
+    def rows_of(self, row_keys: Sequence[RowKey]) -> Sequence[Delivered]:
+        return list(self._ledger.delivered(row_keys).values())
+
+    def rows_until(self, version: int) -> int:
+        return sum(each <= version for each in self._ledger.first_versions.values())
+
+    def refusals(self, most: int) -> Sequence[Refusal]:
+        return []
+
+    def count_refusals(self) -> int:
+        return len(self.refused)
 
 
 @dataclass

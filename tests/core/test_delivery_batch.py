@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_permitocr.core.columns import Column, ColumnKind, result_columns
-from airflow_provider_permitocr.core.delivery_batch import write_delivered
-from airflow_provider_permitocr.core.errors import RowsRefusedError
+from airflow_provider_permitocr.core.delivery_batch import TableWriter, Written
+from airflow_provider_permitocr.core.ledger_ports import Delivered
 from airflow_provider_permitocr.core.models import Status
-from airflow_provider_permitocr.core.ports import Delivered
 from tests.core.delivery_fakes import NOON, FakeResultTable, answered, image
 
 COLUMNS = result_columns([Column("weight", ColumnKind.INTEGER, "copied")])
@@ -40,8 +39,12 @@ def statuses(table: FakeResultTable) -> dict[str, str]:
     return {key: row["status"] for key, row in table.rows.items()}
 
 
+def written(table: FakeResultTable, delivered: Sequence[Delivered], *, rows_until: int = 0) -> Written:
+    return TableWriter(table, COLUMNS).write(delivered, rows_until=rows_until)
+
+
 def write(table: FakeResultTable, delivered: Sequence[Delivered]) -> int:
-    return write_delivered(table, delivered, COLUMNS)
+    return len(written(table, delivered).refused)
 
 
 def test_a_refused_row_is_replaced_by_one_that_says_so(table: FakeResultTable) -> None:
@@ -101,22 +104,46 @@ def test_a_change_time_outside_of_the_calendar_costs_its_row_alone(
     assert table.rows["b"]["image_updated_at"] is None
 
 
-def test_a_row_that_is_refused_in_any_form_is_an_error_once_all_others_are_written(
-    table: FakeResultTable,
-) -> None:
+def test_a_row_that_is_refused_in_any_form_is_remembered_without_a_row(table: FakeResultTable) -> None:
     delivered = [image(key, 5, fields={"name": "secret name"}) for key in ("a", "never", "b", "c")]
-    with pytest.raises(
-        RowsRefusedError, match=r"even without their fields, .* key 'never': .*DataError"
-    ) as e:
-        write(table, delivered)
-    assert "secret name" not in str(e.value)
+    done = written(table, delivered)
+    assert [(each.row_key[0], each.has_row, "secret" in each.reason) for each in done.refused] == [
+        ("never", False, False)
+    ]
     assert sorted(table.rows) == ["a", "b", "c"]
 
 
-def test_a_table_that_refuses_a_whole_batch_gets_no_row_of_it(table: FakeResultTable) -> None:
-    with pytest.raises(RowsRefusedError, match=r"refuses all 20 rows of a batch, for example key 'k00'"):
-        write(table, [poison(f"k{number:02}") for number in range(20)])
-    assert table.rows == {}
+def test_a_refused_row_leaves_the_one_that_is_there(table: FakeResultTable) -> None:
+    write(table, [answered("b", 4)])
+    done = written(table, [image("b", 6, fields={"name": "name of poison"}), answered("c", 7)], rows_until=4)
+    assert [each.has_row for each in done.refused] == [True]
+    assert (table.rows["b"]["name"], table.rows["b"]["version"]) == ("name of b", 4)
+
+
+def test_a_table_that_refuses_its_first_twenty_rows_is_tried_no_further(table: FakeResultTable) -> None:
+    writer = TableWriter(table, COLUMNS)
+    tried: list[int] = []
+    table.before_write = lambda rows: tried.append(sum(row["status"] == "recognized" for row in rows))
+    done = writer.write([poison(f"k{number:03}") for number in range(500)], rows_until=0)
+    assert (writer.is_hopeless, len(done.refused), sum(tried)) == (True, 20, 20)
+
+
+def test_the_first_twenty_are_counted_over_batches_of_any_size(table: FakeResultTable) -> None:
+    writer = TableWriter(table, COLUMNS)
+    for number in range(19):
+        writer.write([poison(f"k{number:03}")], rows_until=0)
+        assert not writer.is_hopeless
+    writer.write([poison("k019")], rows_until=0)
+    assert writer.is_hopeless
+
+
+def test_a_table_that_took_a_row_and_then_refuses_a_whole_batch_is_at_fault(table: FakeResultTable) -> None:
+    writer = TableWriter(table, COLUMNS)
+    writer.write([answered("a", 3)], rows_until=0)
+    writer.write([poison(f"k{number:03}") for number in range(19)], rows_until=0)
+    assert not writer.is_hopeless
+    writer.write([poison(f"l{number:03}") for number in range(20)], rows_until=0)
+    assert writer.is_hopeless
 
 
 def test_fewer_refused_rows_than_that_are_poison(table: FakeResultTable) -> None:

@@ -22,8 +22,8 @@ from airflow_provider_permitocr.core.errors import (
     RunStoppedError,
     TooManyFailuresError,
 )
+from airflow_provider_permitocr.core.list_run import ListRun
 from airflow_provider_permitocr.core.options import Batch, FailureLimits
-from airflow_provider_permitocr.core.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from tests.core.conftest import Bench, FakeClient
@@ -176,17 +176,17 @@ def test_an_interruption_at_any_line_loses_no_answer(
     second_after: int | None,
     is_down: bool,
 ) -> None:
-    recognize_list = Pipeline._recognize_list
+    recognize_list = ListRun.recognize
     interrupter = Interrupter()
 
-    def traced(pipeline: Pipeline, listed: int) -> None:
+    def traced(rows: ListRun, listed: int) -> None:
         interrupter.begin()
-        recognize_list(pipeline, listed)
+        recognize_list(rows, listed)
 
-    monkeypatch.setattr(Pipeline, "_recognize_list", traced)
+    monkeypatch.setattr(ListRun, "recognize", traced)
     before = sys.gettrace()
     interrupted = twice = 0
-    for line in itertools.chain(range(1, 60), range(60, 400, 13)):
+    for line in itertools.chain(range(1, 80), range(80, 400, 13)):
         interrupter = Interrupter(line, *([] if second_after is None else [line + second_after]))
         bench = new_bench(stop=TracedStop(interrupter))
 

@@ -3,17 +3,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS, COLUMNS, Column, ColumnKind
-from airflow_provider_permitocr.core.errors import LedgerUnreachableError, RunStoppedError
+from airflow_provider_permitocr.core.errors import LedgerUnreachableError, RunStoppedError, TargetError
 from airflow_provider_permitocr.core.export import write_file
-from airflow_provider_permitocr.core.models import ListedImage, Record, RowKey, Status
-from airflow_provider_permitocr.core.ports import Delivered, ImageSource, Ledger
+from airflow_provider_permitocr.core.frame import to_rows
+from airflow_provider_permitocr.core.ledger_ports import Delivered, Ledger
+from airflow_provider_permitocr.core.models import ListedImage, RowKey, Status
+from airflow_provider_permitocr.core.ports import ImageSource
 from airflow_provider_permitocr.core.standing import Standing
+from airflow_provider_permitocr.core.target_ports import RowsFile
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RECOGNIZED = Standing(Status.RECOGNIZED, answer_id="c1", attempt_status=Status.RECOGNIZED, tries=1)
 
@@ -60,13 +66,14 @@ class FakeLedger:
 class FakeFile:
     """A file in memory; None until it is written whole."""
 
-    written: list[Record] | None = None
+    written: list[dict[str, Any]] | None = None
     columns: Sequence[Column] = ()
 
     def prepare(self) -> None: ...
 
-    def write(self, columns: Sequence[Column], rows: Iterable[Sequence[Record]]) -> None:
-        self.written, self.columns = [row for each in rows for row in each], columns
+    def write(self, columns: Sequence[Column], frames: Iterable[pd.DataFrame]) -> None:
+        self.written = [row for frame in frames for row in to_rows(frame, columns)]
+        self.columns = columns
 
 
 @dataclass
@@ -80,7 +87,7 @@ class Run:
 
     def write(self, columns: Sequence[Column] = COLUMNS) -> None:
         whole_list, ledger = cast(ImageSource, self.listed), cast(Ledger, self.ledger)
-        write_file(self.file, whole_list, ledger, columns, stop=self.stop)
+        write_file(cast(RowsFile, self.file), whole_list, ledger, columns, stop=self.stop)
 
     @property
     def keys(self) -> list[object]:
@@ -148,6 +155,31 @@ def test_copied_columns_are_in_the_file() -> None:
 
     assert run.file.written
     assert run.file.written[0]["branch"] == "北"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (ColumnKind.FLOAT, "secret-word"),
+        (ColumnKind.INTEGER, 2**70),
+        (ColumnKind.DATE, "secret-word"),
+        (ColumnKind.BOOLEAN, "secret"),
+        (ColumnKind.TIMESTAMP, "secret-word"),
+    ],
+)
+def test_a_copied_value_that_its_column_cannot_hold_is_reported_by_its_column(
+    kind: ColumnKind, value: Any
+) -> None:
+    run = run_over([front("a"), front("b")])
+    standing = Standing(Status.FAILED, attempt_status=Status.FAILED, carried={"weight": value})
+    run.ledger.images = {**run.ledger.images, front("b"): Delivered(front("b"), standing, 1)}
+
+    with pytest.raises(TargetError, match=f"column 'weight', of kind {kind.value}; if you copy it") as caught:
+        run.write((*COLUMNS, Column("weight", kind, "carried")))
+
+    assert str(value) not in str(caught.value)
+    assert caught.value.__suppress_context__
+    assert run.file.written is None
 
 
 def test_an_empty_list_makes_a_file_without_rows() -> None:

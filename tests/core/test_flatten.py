@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_permitocr.core.api import BACK_FIELD, BACK_FIELDS, TEXT_FIELDS, WARNINGS_FIELD
@@ -16,7 +16,7 @@ from airflow_provider_permitocr.core.columns import (
     FRONT_TEXT_COLUMNS,
     ColumnKind,
 )
-from airflow_provider_permitocr.core.flatten import clean_text, flatten
+from airflow_provider_permitocr.core.flatten import clean_text, clean_texts, flatten
 
 _WARNING_FLAGS = ("warn_photocopy", "warn_recapture", "warn_photoshopped", "warn_not_enabled")
 FLATTENED = {
@@ -144,6 +144,13 @@ def test_cleaned_text_can_be_stored_and_is_clean_already(text: str) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")))
 def test_cleaning_leaves_storable_text_alone(text: str) -> None:
     assert clean_text(text) == text
+
+
+@given(st.lists(st.none() | any_text))
+@example(["\ud83d", "\ude00"])
+@example(["李", None, "", "a\x00b"])
+def test_many_texts_are_cleaned_each_by_itself(texts: list[str | None]) -> None:
+    assert list(clean_texts(texts)) == [None if text is None else clean_text(text) for text in texts]
 
 
 @given(answers)

@@ -62,6 +62,9 @@ def test_the_summary_is_plain_json_with_the_rate_reached() -> None:
         "billed": 4,
         "cost": "0.02 USD",
         "left": None,
+        "taken_up": 0,
+        "unread": 0,
+        "refused": 0,
     }
 
 

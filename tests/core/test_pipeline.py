@@ -215,30 +215,39 @@ def test_an_empty_list_is_a_run_with_nothing_to_do(bench: Bench) -> None:
 def test_a_run_with_nothing_to_do_does_not_load_pandas() -> None:
     program = """
         import sys, threading
+        from airflow_provider_permitocr.core.ledger_ports import DeliveryState
         from airflow_provider_permitocr.core.options import Pace, RunOptions
         from airflow_provider_permitocr.core.pipeline import Pipeline
         from airflow_provider_permitocr.core.ports import Ports
+        from airflow_provider_permitocr.core.target_ports import Held
+        from airflow_provider_permitocr.core.window import Leftovers, Window
 
         class Nothing:
-            ledger_id = "ledger"
-            is_filled_at_end = False
-            check = settled = claim_delivery = staticmethod(lambda: 0)
+            ledger_id, target = "ledger", "permits"
+            is_filled_at_end = is_ordered = keeps_history = False
+            window = Window()
+            check = settled = count_refusals = staticmethod(lambda: 0)
             carried = pages = pending = staticmethod(lambda: iter(()))
-            key_type = release_delivery = staticmethod(lambda: None)
-            use = staticmethod(lambda ledger_id: None)
-            changes = staticmethod(lambda after, most: ())
-            info = staticmethod(lambda line: None)
-
-            def close_run(self, summary, *, whole):
-                pass
-
-            def prepare(self, _):
-                return True
+            key_type = release = keep_alive = staticmethod(lambda: None)
+            use = prepare = info = staticmethod(lambda *_: None)
+            changes = unsettled = staticmethod(lambda *_, **options: ())
+            leftovers = staticmethod(Leftovers)
+            claim = staticmethod(DeliveryState)
+            held = staticmethod(lambda: Held(0))
+            close_run = staticmethod(lambda summary, **options: None)
+            within = delivery = lambda self, *_, **options: self
 
         nothing = Nothing()
         options = RunOptions(Pace(1))
         pipeline = Pipeline(
-            Ports(nothing, nothing, nothing, nothing, nothing, nothing),
+            Ports(
+                source=nothing,
+                image_loader=nothing,
+                client=nothing,
+                ledger=nothing,
+                journal=nothing,
+                tables={"permits": nothing},
+            ),
             options,
             log=nothing,
             stop=threading.Event(),

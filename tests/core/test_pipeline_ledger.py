@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_permitocr.core import account_watch, pipeline
+from airflow_provider_permitocr.core import account_watch, list_run
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.errors import (
     AccountError,
@@ -31,7 +31,7 @@ LOST = CallError("ClientConnectionLost", "no answer", Decision.RETRY, billed=Non
 
 @pytest.fixture
 def ledger(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> FakeLedger:
-    monkeypatch.setattr(pipeline, "_ELSEWHERE_SECONDS", 0.01)
+    monkeypatch.setattr(list_run, "_ELSEWHERE_SECONDS", 0.01)
     return bench.ledger
 
 

@@ -106,7 +106,7 @@ def make_plan(
         bench.image_loader,
         bench.ledger,
         RunOptions(pace, spending=spending, reuse_same_image=reuse_same_image),
-        target=bench.target,
+        targets=[bench.target],
         log=bench.lines,
         stop=bench.stop,
         **arguments,

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 def test_a_line_tells_done_of_total_the_rate_and_the_time_left(clock: FakeClock, lines: Lines) -> None:
-    progress = Progress(10_000, lines, clock=clock)
+    progress = Progress(lines, clock=clock)
+    progress.expect(10_000)
     progress.skipped(1_000)
     clock.now += 10
     progress.processed(200, failed=3)
@@ -23,14 +24,16 @@ def test_a_line_tells_done_of_total_the_rate_and_the_time_left(clock: FakeClock,
 
 
 def test_the_first_few_rows_do_not_tell_how_long_the_others_will_take(clock: FakeClock, lines: Lines) -> None:
-    progress = Progress(10_000, lines, clock=clock)
+    progress = Progress(lines, clock=clock)
+    progress.expect(10_000)
     clock.now += 10
     progress.processed(2, failed=0)
     assert lines[0].endswith("0.2 images/s, unknown time left")
 
 
 def test_lines_keep_their_distance(clock: FakeClock, lines: Lines) -> None:
-    progress = Progress(100, lines, every_seconds=5, clock=clock)
+    progress = Progress(lines, every_seconds=5, clock=clock)
+    progress.expect(100)
     for _ in range(100):
         clock.now += 1
         progress.processed(1, failed=0)
@@ -38,7 +41,8 @@ def test_lines_keep_their_distance(clock: FakeClock, lines: Lines) -> None:
 
 
 def test_a_run_of_a_day_has_about_a_line_a_minute(clock: FakeClock, lines: Lines) -> None:
-    progress = Progress(1_000_000, lines, clock=clock)
+    progress = Progress(lines, clock=clock)
+    progress.expect(1_000_000)
     for _ in range(24 * 60 * 60):
         clock.now += 1
         progress.processed(20, failed=0)
@@ -49,7 +53,8 @@ def test_a_run_of_a_day_has_about_a_line_a_minute(clock: FakeClock, lines: Lines
 def test_an_empty_list_and_a_run_without_a_result_have_a_line_too(
     clock: FakeClock, lines: Lines, total: int, share: str
 ) -> None:
-    progress = Progress(total, lines, clock=clock)
+    progress = Progress(lines, clock=clock)
+    progress.expect(total)
     clock.now += 10
     progress.processed(0, failed=0)
     assert share in lines[0]
@@ -57,7 +62,8 @@ def test_an_empty_list_and_a_run_without_a_result_have_a_line_too(
 
 
 def test_a_list_that_grew_meanwhile_leaves_no_negative_time(clock: FakeClock, lines: Lines) -> None:
-    progress = Progress(1, lines, clock=clock)
+    progress = Progress(lines, clock=clock)
+    progress.expect(1)
     clock.now += 10
     progress.processed(2, failed=0)
     assert "0:00:00 left" in lines[0]
@@ -67,7 +73,8 @@ def test_the_standard_logger_takes_the_line_as_it_is(
     clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    progress = Progress(2, logging.getLogger("permitocr-test"), clock=clock)
+    progress = Progress(logging.getLogger("permitocr-test"), clock=clock)
+    progress.expect(2)
     clock.now += 10
     progress.processed(1, failed=0)
     assert caplog.messages[0].startswith("1 of 2 images done (50.0%)")

@@ -18,7 +18,7 @@ from airflow_provider_permitocr.core.models import ImageFacts, ImageRow, Outcome
 from airflow_provider_permitocr.core.same_image import Answer, SameImageAnswers
 
 if TYPE_CHECKING:
-    from airflow_provider_permitocr.core.ports import Answers
+    from airflow_provider_permitocr.core.ledger_ports import Answers
     from airflow_provider_permitocr.core.same_image import LoadImage
 
 SOON = 30

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,10 +11,10 @@ from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.calls import Attempt
 from airflow_provider_permitocr.core.models import ImageRow, ListedImage, Previous, Status
 from airflow_provider_permitocr.core.selection import (
+    Wanted,
     fetched_rows,
     is_wanted,
     still_wanted,
-    tries_before,
     wanted_pages,
     wanted_rows,
 )
@@ -32,9 +33,15 @@ def listed(updated_at: datetime | None = None) -> ListedImage:
     return ListedImage("k", updated_at=updated_at)
 
 
+def why(image: ListedImage, previous: Previous | None) -> Wanted:
+    """Why an image is wanted of which this is known."""
+    known = SimpleNamespace(previous=lambda keys: {image.row_key: previous} if previous else {})
+    return still_wanted([image], known)[image]
+
+
 def test_a_new_image_is_tried_for_the_first_time() -> None:
     assert is_wanted(listed().updated_at, None)
-    assert tries_before(listed(), None) == 0
+    assert why(listed(), None) == Wanted(0)
 
 
 @pytest.mark.parametrize("status", SETTLED)
@@ -49,14 +56,21 @@ def test_what_is_settled_is_skipped_unless_the_image_changed(
 def test_a_changed_image_is_tried_again_whatever_became_of_it(status: Status) -> None:
     previous = Previous(status, 3, SEEN)
     assert is_wanted(listed(LATER).updated_at, previous)
-    assert tries_before(listed(LATER), previous) == 0
+    assert why(listed(LATER), previous).tries == 0
 
 
 @pytest.mark.parametrize("updated_at", [None, SEEN])
 def test_an_image_given_up_for_a_while_is_tried_again_and_keeps_count(updated_at: datetime | None) -> None:
     previous = Previous(Status.RETRY, 2, SEEN)
     assert is_wanted(listed(updated_at).updated_at, previous)
-    assert tries_before(listed(updated_at), previous) == 2
+    assert why(listed(updated_at), previous) == Wanted(2)
+
+
+@pytest.mark.parametrize("status", [Status.REDO, Status.GONE])
+def test_an_image_that_is_asked_for_anew_or_listed_again_is_wanted(status: Status) -> None:
+    previous = Previous(status, 0, SEEN)
+    assert is_wanted(SEEN, previous)
+    assert why(listed(), previous).is_redone is (status is Status.REDO)
 
 
 @pytest.mark.parametrize("status", SETTLED)
@@ -150,7 +164,7 @@ def test_an_image_that_is_no_longer_listed_is_left_out_and_counted(new_source: t
     fetch = source.images
     source.images = lambda listed: fetch(listed[:2])  # type: ignore[method-assign]
     skipped: list[int] = []
-    rows = fetched_rows(source, dict.fromkeys(page, 1), is_over=lambda: False, skip=skipped.append)
+    rows = fetched_rows(source, dict.fromkeys(page, Wanted(1)), is_over=lambda: False, skip=skipped.append)
     assert [(row.image_key, row.tries) for row in rows] == [("0", 1), ("1", 1)]
     assert sum(skipped) == 1
 
@@ -164,5 +178,5 @@ def test_both_sides_of_a_key_are_looked_up_apart(ledger: FakeLedger) -> None:
 
     ledger.previous = previous  # type: ignore[method-assign]
     both = [ListedImage("k", CardSide.FRONT), ListedImage("k", CardSide.BACK)]
-    assert still_wanted(both, ledger) == {both[0]: 0}
+    assert still_wanted(both, ledger) == {both[0]: Wanted()}
     assert asked == [[("k", CardSide.FRONT), ("k", CardSide.BACK)]]

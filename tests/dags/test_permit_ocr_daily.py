@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.operators.mainland_permit_ocr import Spending
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
@@ -58,6 +59,28 @@ def test_the_daily_dag_recognizes_its_day_and_repeats_no_call(
         assert specimen.fields["Name"] not in said
 
 
+def test_what_a_cap_leaves_of_an_interval_is_recognized_by_the_next_runs(
+    dags: DagBag,
+    images: dict[str, Specimen],
+    warehouse: sa.Engine,
+    emulator: RunningEmulator,
+    connect_emulator: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connect_emulator(emulator)
+    task = dags.dags[DAG_ID].get_task("recognize_permits")
+    monkeypatch.setattr(task, "spending", Spending(max_calls=1))
+
+    recognized = []
+    for day in range(2, 7):  # the runs of five days, whose intervals are of 1 to 5 May
+        assert run(dags, datetime(2026, 5, day, 2, 2, tzinfo=UTC)).state == "success"
+        with warehouse.connect() as connection:
+            recognized.append(connection.execute(sa.text("SELECT count(*) FROM permits")).scalar_one())
+
+    assert recognized == [1, 2, 3, 4, 4]
+    assert emulator.stats()["calls"] == 4
+
+
 def test_the_summary_in_xcom_is_numbers_alone(
     dags: DagBag,
     images: dict[str, Specimen],
@@ -75,7 +98,7 @@ def test_the_summary_in_xcom_is_numbers_alone(
     assert summary.keys() == {
         *("listed", "skipped", "statuses", "error_codes"),
         *("calls", "billed", "cost", "reused", "elsewhere", "left"),
-        *("throttled", "elapsed_seconds", "calls_per_second"),
+        *("throttled", "elapsed_seconds", "calls_per_second", "taken_up", "unread", "refused"),
     }
     assert not any(each.fields["Number"] in json.dumps(summary) for each in images.values())
 

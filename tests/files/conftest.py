@@ -16,6 +16,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.core.models import Record
+from airflow_provider_permitocr.core.window import DueFile
 from airflow_provider_permitocr.files.result_file import FileFormat
 from airflow_provider_permitocr.files.row_format import row_format
 from airflow_provider_permitocr.files.rows_file import StoredRowsFile
@@ -107,7 +108,7 @@ class Place:
 
     def rows_file(self, name: str = "permits.parquet") -> StoredRowsFile:
         """Make what a run writes a file in there by."""
-        return StoredRowsFile(self.file(name))
+        return StoredRowsFile(self.file(name), DueFile(name, None, name.partition(".")[2]))
 
     def names(self) -> list[str]:
         """Name all that is in the directory, temporary files included."""

@@ -10,11 +10,12 @@ import pytest
 
 from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.core.errors import ConfigurationError, TargetError
+from airflow_provider_permitocr.core.frame import to_frame
 from airflow_provider_permitocr.core.models import Record
 from airflow_provider_permitocr.files.errors import FileError
 from airflow_provider_permitocr.files.result_file import ResultFile
 from airflow_provider_permitocr.files.rows_file import StoredRowsFile
-from airflow_provider_permitocr.hooks.result_file import stored_file
+from airflow_provider_permitocr.hooks.result_file import open_result_file, stored_file
 
 if TYPE_CHECKING:
     from tests.files.conftest import S3, Place
@@ -60,7 +61,7 @@ def test_what_others_put_and_delete_meanwhile_is_seen(bucket: Place, s3: S3) -> 
 
 
 def rows_file(described: ResultFile) -> StoredRowsFile:
-    return StoredRowsFile(stored_file(described))
+    return open_result_file(described)
 
 
 def test_a_connection_by_name_in_the_url_or_by_default_leads_to_the_bucket(
@@ -80,7 +81,7 @@ def test_a_connection_by_name_in_the_url_or_by_default_leads_to_the_bucket(
     ):
         file = rows_file(described)
         file.prepare()
-        file.write(COLUMNS, [[new_row(str(number))]])
+        file.write(COLUMNS, [to_frame([new_row(str(number))])])
     assert s3.keys() == ["0.csv", "1.csv", "2.csv"]
 
 
@@ -90,7 +91,7 @@ def test_pandas_reads_the_file_through_its_url(
     url = f"s3://{s3.bucket}/day=1/permits.parquet"
     file = rows_file(ResultFile(url, conn_id=s3.conn_id))
     file.prepare()
-    file.write(COLUMNS, [[new_row("a", number="08320271")]])
+    file.write(COLUMNS, [to_frame([new_row("a", number="08320271")])])
 
     options = {"key": "key", "secret": "secret-word", "endpoint_url": s3_endpoint}
     assert list(pd.read_parquet(url, storage_options=options)["number"]) == ["08320271"]

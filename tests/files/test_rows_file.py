@@ -3,7 +3,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.core.errors import LedgerUnreachableError, RunStoppedError
+from airflow_provider_permitocr.core.frame import to_frame
 from airflow_provider_permitocr.core.models import Record
 from airflow_provider_permitocr.files.errors import FileError
 from airflow_provider_permitocr.files.local_store import LocalStore
@@ -31,7 +32,8 @@ def test_all_rows_are_in_one_file_in_their_order(
     file = place.rows_file(name)
     file.prepare()
 
-    file.write(COLUMNS, [[new_row("b", number="08320271"), new_row("b", "BACK")], [], [new_row("a")]])
+    rows = [[new_row("b", number="08320271"), new_row("b", "BACK")], [], [new_row("a")]]
+    file.write(COLUMNS, map(to_frame, rows))
 
     assert place.names() == [name]
     read = read_back(place.read(name), name)
@@ -55,7 +57,7 @@ def test_it_replaces_whatever_is_there(
 
     file.prepare()
     assert place.read(name) == before
-    file.write(columns, [[new_row("a", branch="北")]])
+    file.write(columns, [to_frame([new_row("a", branch="北")], columns)])
 
     read = read_back(place.read(name), name)
     assert list(read["branch"]) == ["北"]
@@ -81,15 +83,15 @@ def test_an_error_while_rows_are_read_leaves_the_file_as_it_was(
     place: Place, new_row: NewRow, name: str, error: BaseException
 ) -> None:
     file = place.rows_file(name)
-    file.write(COLUMNS, [[new_row("old")]])
+    file.write(COLUMNS, [to_frame([new_row("old")])])
     before = place.read(name)
 
-    def rows() -> Iterator[Sequence[Record]]:
-        yield [new_row(f"new-{number}") for number in range(1000)]
+    def frames() -> Iterator[pd.DataFrame]:
+        yield to_frame([new_row(f"new-{number}") for number in range(1000)])
         raise error
 
     with pytest.raises(type(error)) as caught:
-        file.write(COLUMNS, rows())
+        file.write(COLUMNS, frames())
 
     assert caught.value is error
     assert place.read(name) == before
@@ -101,11 +103,11 @@ def test_nothing_is_there_until_the_file_is_whole(place: Place, new_row: NewRow)
     file.prepare()
     seen: list[Any] = []
 
-    def rows() -> Iterator[Sequence[Record]]:
-        yield [new_row("a")]
+    def frames() -> Iterator[pd.DataFrame]:
+        yield to_frame([new_row("a")])
         seen.extend(name for name in place.names() if not name.endswith(".tmp"))
 
-    file.write(COLUMNS, rows())
+    file.write(COLUMNS, frames())
 
     assert seen == []
     assert place.names() == ["permits.parquet"]
@@ -118,7 +120,7 @@ def test_a_check_writes_nothing_and_says_whether_the_file_is_there(
     with monkeypatch.context() as patch:
         patch.setattr(type(place.store), "put", lambda *_: pytest.fail("was written"))
         assert file.check() is False
-    file.write(COLUMNS, [[new_row("a")]])
+    file.write(COLUMNS, [to_frame([new_row("a")])])
     assert file.check() is True
 
 
@@ -136,23 +138,26 @@ def test_what_a_run_left_that_was_killed_while_it_tried_the_place_goes_with_the_
 
 
 def test_a_full_disk_is_reported_without_values_and_leaves_the_old_file(disk: Place, new_row: NewRow) -> None:
-    disk.rows_file("permits.csv").write(COLUMNS, [[new_row("old")]])
+    disk.rows_file("permits.csv").write(COLUMNS, [to_frame([new_row("old")])])
     before = disk.read("permits.csv")
     program = """
 import resource, signal, sys
 from airflow_provider_permitocr.core.columns import COLUMNS
+from airflow_provider_permitocr.core.frame import to_frame
 from airflow_provider_permitocr.files.csv_format import CsvFormat
 from airflow_provider_permitocr.files.errors import FileError
 from airflow_provider_permitocr.files.local_store import LocalStore
+from airflow_provider_permitocr.core.window import DueFile
 from airflow_provider_permitocr.files.rows_file import StoredRowsFile
 from airflow_provider_permitocr.files.store import StoredFile
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
-file = StoredRowsFile(StoredFile(LocalStore(), sys.argv[1], CsvFormat(compressed=False), "the result file"))
+stored = StoredFile(LocalStore(), sys.argv[1], CsvFormat(compressed=False), "the result file")
+file = StoredRowsFile(stored, DueFile("", None, ""))
 file.prepare()
 try:
-    file.write(COLUMNS, [[{"image_key": "new", "name": "secret-name" * 10_000}]])
+    file.write(COLUMNS, [to_frame([{"image_key": "new", "name": "secret-name" * 10_000}])])
 except FileError as error:
     print(error)
 """
@@ -175,4 +180,4 @@ def test_an_error_of_the_disk_is_transient(
 
     monkeypatch.setattr(LocalStore, "put", fail)
     with pytest.raises(FileError, match=r"writing the result file .*permits.csv' failed: .*Input/output"):
-        disk.rows_file("permits.csv").write(COLUMNS, [[new_row("a")]])
+        disk.rows_file("permits.csv").write(COLUMNS, [to_frame([new_row("a")])])

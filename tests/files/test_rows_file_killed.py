@@ -24,19 +24,22 @@ import sys
 from itertools import count
 
 from airflow_provider_permitocr.core.columns import COLUMNS
+from airflow_provider_permitocr.core.frame import to_frame
 from airflow_provider_permitocr.files.local_store import LocalStore
 from airflow_provider_permitocr.files.result_file import FileFormat
 from airflow_provider_permitocr.files.row_format import row_format
+from airflow_provider_permitocr.core.window import DueFile
 from airflow_provider_permitocr.files.rows_file import StoredRowsFile
 from airflow_provider_permitocr.files.store import StoredFile
 
 path = sys.argv[1]
 named = FileFormat(path.rpartition("/")[2].partition(".")[2])
-file = StoredRowsFile(StoredFile(LocalStore(), path, row_format(named), "the file"))
+file = StoredRowsFile(StoredFile(LocalStore(), path, row_format(named), "the file"), DueFile("", None, ""))
 for number in count(int(sys.argv[2])):
     file.prepare()
     row = {"card_side": "FRONT", "status": "recognized", "name": f"run-{number}"}
-    file.write(COLUMNS, ([row | {"image_key": f"{part}-{each}"} for each in range(100)] for part in range(5)))
+    chunks = ([row | {"image_key": f"{part}-{each}"} for each in range(100)] for part in range(5))
+    file.write(COLUMNS, map(to_frame, chunks))
     print("written", number, flush=True)
 """
 

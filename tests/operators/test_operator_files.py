@@ -35,6 +35,16 @@ Execute = Callable[..., dict[str, Any]]
 LEDGER = Ledger("permit_ocr", conn_id="warehouse")
 
 
+TABLE = ResultTable("permits", "warehouse")
+
+
+def target_of(as_what: str, file: ResultFile) -> dict[str, Any]:
+    """A file alone, or beside a table."""
+    if as_what == "alone":
+        return {"target": file, "ledger": LEDGER}
+    return {"target": [TABLE, file], "ledger": LEDGER, "list": "permits"}
+
+
 def images_where(condition: str) -> ImageQuery:
     return ImageQuery(
         f"SELECT image_id, image FROM permit_images WHERE {condition}",
@@ -158,14 +168,14 @@ def test_a_run_that_is_stopped_writes_no_file_and_the_next_one_writes_the_whole(
     assert len(pd.read_csv(tmp_path / "permits.csv", dtype=str)) == 6
 
 
-@pytest.mark.parametrize("as_what", ["target", "export"])
+@pytest.mark.parametrize("as_what", ["alone", "beside a table"])
 def test_a_run_that_a_cap_ends_leaves_the_file_as_it_was(
     execute_as: Execute, image_list: ImageList, connected: RunningEmulator, tmp_path: Path, as_what: str
 ) -> None:
     image_list(5)
     file = tmp_path / "permits.csv"
     file.write_text("the file of yesterday")
-    arguments = {as_what: ResultFile(str(file)), "ledger": LEDGER}
+    arguments = target_of(as_what, ResultFile(str(file)))
 
     capped = execute_as("run-1", **arguments, spending=Spending(max_calls=2))
     meanwhile = file.read_text()
@@ -180,10 +190,10 @@ def test_beside_a_table_the_file_gets_all_rows_of_the_list_in_its_order(
     execute: Execute, image_list: ImageList, connected: RunningEmulator, tmp_path: Path
 ) -> None:
     specimens = image_list(4, [{"image_id": "gif", "image": "data:image/gif;base64,R0lGODlhAQABAAAAACw="}])
-    export = ResultFile(f"{tmp_path}/permits.parquet")
-    execute()  # which settles all of them
+    file = ResultFile(f"{tmp_path}/permits.parquet")
+    execute(list="permits")  # which settles all of them
 
-    summary = execute(export=export)
+    summary = execute(target=[TABLE, file], list="permits")
 
     read = pd.read_parquet(tmp_path / "permits.parquet")
     assert summary["calls"] == 0
@@ -192,22 +202,22 @@ def test_beside_a_table_the_file_gets_all_rows_of_the_list_in_its_order(
     assert str(read["birthday"][1]) == specimens[0].fields["Birthday"].replace(".", "-")
 
 
-def test_an_export_holds_the_list_of_its_run_alone(
+def test_a_file_holds_the_rows_of_its_run_alone(
     execute: Execute, image_list: ImageList, connected: RunningEmulator, tmp_path: Path
 ) -> None:
     image_list(4)
-    execute(source=images_where("true"))
-    export = ResultFile(f"{tmp_path}/permits.csv")
+    execute(source=images_where("true"), list="permits")
+    target = [TABLE, ResultFile(f"{tmp_path}/permits.csv")]
 
-    execute(source=images_where("image_id > 'k001'"), export=export)
+    execute(source=images_where("image_id > 'k001'"), target=target, list="permits")
     of_some = list(pd.read_csv(tmp_path / "permits.csv")["image_key"])
-    execute(source=images_where("false"), export=export)
+    execute(source=images_where("false"), target=target, list="permits")
 
     assert of_some == ["k002", "k003"]
     assert len(pd.read_csv(tmp_path / "permits.csv")) == 0
 
 
-def test_an_export_of_a_table_in_another_database(
+def test_a_file_beside_a_table_in_another_database(
     execute: Execute,
     image_list: ImageList,
     connected: RunningEmulator,
@@ -216,11 +226,12 @@ def test_an_export_of_a_table_in_another_database(
 ) -> None:
     image_list(2)
     set_connection("lake", conn_type="sqlite", host=str(tmp_path / "lake.db"))
-    execute(target=ResultTable("permits", "lake"), export=ResultFile(f"{tmp_path}/permits.csv.gz"))
+    file = ResultFile(f"{tmp_path}/permits.csv.gz")
+    execute(target=[ResultTable("permits", "lake"), file], list="permits")
     assert list(pd.read_csv(tmp_path / "permits.csv.gz")["image_key"]) == ["k000", "k001"]
 
 
-@pytest.mark.parametrize("as_what", ["target", "export"])
+@pytest.mark.parametrize("as_what", ["alone", "beside a table"])
 def test_each_shard_writes_a_file_of_its_own(
     execute: Execute, image_list: ImageList, connected: RunningEmulator, tmp_path: Path, as_what: str
 ) -> None:
@@ -228,7 +239,7 @@ def test_each_shard_writes_a_file_of_its_own(
     file = ResultFile(f"{tmp_path}/permits-{{shard}}.csv")
 
     for shard in shards(2):
-        execute(shard=shard, ledger=LEDGER, **{as_what: file})
+        execute(shard=shard, **target_of(as_what, file))
 
     for number in (1, 2):
         keys = list(pd.read_csv(tmp_path / f"permits-{number}-of-2.csv")["image_key"])
@@ -244,14 +255,29 @@ def test_each_shard_writes_a_file_of_its_own(
             ValueError,
             "put {shard} into the path",
         ),
-        ({"export": ResultFile("/d/a.csv"), "shard": "1/2"}, ValueError, "put {shard} into the path"),
-        ({"export": ResultFile("/d/{shard}.csv")}, ValueError, "the task has no shard"),
         (
-            {"target": ResultFile("/d/a.csv"), "export": ResultFile("/d/b.csv"), "ledger": LEDGER},
-            TypeError,
-            "the target of an export must be ResultTable, not ResultFile",
+            {"target": ResultFile("/d/{shard}.csv"), "ledger": LEDGER},
+            ValueError,
+            "the task has no shard",
         ),
-        ({"export": "/d/a.csv"}, TypeError, "export must be ResultFile, not str"),
+        ({"target": [TABLE, ResultFile("/d/a.csv")]}, ValueError, "list='permits'"),
+        (
+            {"target": [TABLE, ResultTable("permits", "warehouse", mode="append")], "list": "permits"},
+            ValueError,
+            "'permits' is named twice",
+        ),
+        (
+            {"target": [ResultFile("/d/a.csv"), ResultFile("/d/a.csv", parts=True)], "list": "permits"},
+            ValueError,
+            "'/d/a.csv' is named twice",
+        ),
+        (
+            {"target": [TABLE, ResultTable("other.permits", "warehouse")], "list": "permits"},
+            ValueError,
+            "in more than one schema",
+        ),
+        ({"target": [TABLE, "/d/a.csv"], "list": "permits"}, TypeError, "ResultFile, not str"),
+        ({"target": []}, TypeError, "target must be ResultTable or ResultFile"),
     ],
 )
 def test_what_cannot_work_is_refused_when_the_dag_is_parsed(
@@ -262,13 +288,13 @@ def test_what_cannot_work_is_refused_when_the_dag_is_parsed(
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize("as_what", ["target", "export"])
+@pytest.mark.parametrize("as_what", ["alone", "beside a table"])
 def test_a_place_that_is_not_there_fails_the_task_before_the_first_call(
     execute: Execute, image_list: ImageList, connected: RunningEmulator, tmp_path: Path, as_what: str
 ) -> None:
     image_list(1)
     with pytest.raises(AirflowFailException, match="No such file or directory"):
-        execute(**{as_what: ResultFile(f"{tmp_path}/nowhere/a.csv")}, ledger=LEDGER)
+        execute(**target_of(as_what, ResultFile(f"{tmp_path}/nowhere/a.csv")))
     assert connected.stats()["calls"] == 0
 
 
@@ -278,7 +304,6 @@ def test_a_path_is_rendered_into_a_copy(operator: NewOperator) -> None:
     task.render_template_fields({"params": {"day": "2026-05-01", "conn": "lake"}})
     assert task.target == ResultFile("s3://bucket/2026-05-01.parquet", conn_id="lake")
     assert target.conn_id == "{{ params.conn }}"
-    assert task.export is None
 
 
 def test_no_value_of_a_document_is_in_the_log_of_a_run_to_a_file(
@@ -299,7 +324,7 @@ def test_no_value_of_a_document_is_in_the_log_of_a_run_to_a_file(
         assert specimen.fields["Name"] not in said
 
 
-@pytest.mark.parametrize("as_what", ["target", "export"])
+@pytest.mark.parametrize("as_what", ["alone", "beside a table"])
 def test_a_disk_that_is_full_at_the_end_costs_no_call(
     execute: Execute,
     image_list: ImageList,
@@ -310,7 +335,7 @@ def test_a_disk_that_is_full_at_the_end_costs_no_call(
 ) -> None:
     image_list(12)
     file = tmp_path / "permits.csv"
-    arguments: dict[str, Any] = {as_what: ResultFile(str(file)), "ledger": LEDGER}
+    arguments = target_of(as_what, ResultFile(str(file)))
     put = LocalStore.put
 
     def full(store: LocalStore, path: str, write: Any) -> None:

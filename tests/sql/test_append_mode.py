@@ -2,14 +2,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 import sqlalchemy as sa
 
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.calls import Attempt, CallIntent, ClosedCall, RunIdentity, new_call_id
+from airflow_provider_permitocr.core.columns import COLUMNS
+from airflow_provider_permitocr.core.delivery import Deliverer
+from airflow_provider_permitocr.core.models import Status
+from airflow_provider_permitocr.core.options import Batch
+from airflow_provider_permitocr.core.spending import Spending
+from airflow_provider_permitocr.core.window import Window
 from airflow_provider_permitocr.sql import upsert
 from airflow_provider_permitocr.sql.inspection import found_columns, unique_keys
+from airflow_provider_permitocr.sql.ledger.lists import ListIdentity
+from airflow_provider_permitocr.sql.ledger.options import Ledger
+from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable
 
@@ -73,3 +85,87 @@ def test_key_is_image_side_and_time(database: sa.Engine) -> None:
         assert unique_keys(connection, "permits") == {frozenset({"image_key", "card_side", "processed_at"})}
         needed = [each.name for each in found_columns(connection, "permits") or () if not each.is_filled]
     assert needed == ["image_key", "card_side", "status", "processed_at"]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, new_engine: Callable[..., sa.Engine]) -> SqlLedger:
+    """A ledger in a database of its own, of a list that is delivered to ``permits``."""
+    run = LedgerRun(
+        ListIdentity("permits", False, "lake", "images", "image_id", None, ("warehouse:permits",)),
+        "100",
+        RunIdentity("dag", "task", "run-1"),
+        Window(),
+        Spending(),
+    )
+    engine = new_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
+    made = SqlLedger(engine, Ledger("permit_ocr", conn_id="ledger"), run)
+    made.prepare("text")
+    return made
+
+
+def _deliver(ledger: SqlLedger, engine: sa.Engine, *, is_rebuilt: bool = False) -> int:
+    """Deliver all that the table lacks; return how many rows were written."""
+    target = SqlResultTarget(engine, ResultTable("permits", conn_id="warehouse", mode="append"))
+    delivery = ledger.delivery("warehouse:permits", keeps_history=target.keeps_history)
+    deliverer = Deliverer(delivery, target, Batch(rows=2), is_rebuilt=is_rebuilt)
+    deliverer.prepare(COLUMNS)
+    try:
+        deliverer.finish()
+        while not deliverer.is_finished(0):
+            pass
+    finally:
+        deliverer.close()
+    return deliverer.delivered
+
+
+def _recognize(ledger: SqlLedger, key: str, number: str) -> None:
+    intent = CallIntent(new_call_id(), (key, CardSide.FRONT), updated_at=datetime.now(UTC))
+    assert ledger.exchange([intent], [], []).grants == ("granted",)
+    attempt = Attempt(intent.row_key, Status.RECOGNIZED, is_verdict=True, updated_at=intent.updated_at)
+    answer = {"Number": number}
+    ledger.exchange([], [ClosedCall(intent.call_id, "OK", True, "request-1", answer, attempt)], [])
+
+
+def _numbers(engine: sa.Engine) -> list[Any]:
+    with engine.connect() as connection:
+        rows = connection.execute(sa.text("SELECT image_key, number, status FROM permits ORDER BY version"))
+        return [tuple(row) for row in rows]
+
+
+def test_recognitions_while_the_table_is_away_are_rows_of_their_own(
+    database: sa.Engine, ledger: SqlLedger
+) -> None:
+    _recognize(ledger, "a", "A1")
+    assert _deliver(ledger, database) == 1
+    for number in ("A2", "A3"):
+        _recognize(ledger, "a", number)
+        _recognize(ledger, "b", number.replace("A", "B"))
+    rejected = Attempt(("c", CardSide.FRONT), Status.REJECTED, error_code="ImageTooLarge")
+    ledger.exchange([], [], [rejected])
+    assert _deliver(ledger, database) == 5
+    everything = [
+        ("a", "A1", "recognized"),
+        *(("a", "A2", "recognized"), ("b", "B2", "recognized")),
+        *(("a", "A3", "recognized"), ("b", "B3", "recognized")),
+        ("c", None, "rejected"),
+    ]
+    assert _numbers(database) == everything
+    assert _deliver(ledger, database) == 0
+
+
+@pytest.mark.parametrize("how", ["rebuilt", "emptied", "dropped", "an attempt"])
+def test_a_history_that_is_delivered_again_has_the_same_rows(
+    database: sa.Engine, ledger: SqlLedger, how: str
+) -> None:
+    for number in ("A1", "A2", "A3"):
+        _recognize(ledger, "a", number)
+    _deliver(ledger, database)
+    before = _numbers(database)
+    with database.begin() as connection:
+        if how in ("emptied", "dropped"):
+            connection.execute(sa.text({"emptied": "DELETE FROM", "dropped": "DROP TABLE"}[how] + " permits"))
+    if how == "an attempt":
+        tried = Attempt(("a", CardSide.FRONT), Status.RETRY, error_code="ImageNotFound", counts=False)
+        ledger.exchange([], [], [tried])
+    written = _deliver(ledger, database, is_rebuilt=how == "rebuilt")
+    assert (written, _numbers(database)) == (1 if how == "an attempt" else 3, before)

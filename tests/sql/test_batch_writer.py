@@ -83,6 +83,20 @@ def test_rows_refused_by_a_check_leave_the_earlier_rows_of_their_keys(
         assert list(found) == ["again", None, "again"]
 
 
+def test_rows_are_tried_no_more_once_so_many_are_refused(database: sa.Engine, table: sa.Table) -> None:
+    checked = sa.Table("permits", sa.MetaData(), *(c._copy() for c in table.columns))
+    checked.append_constraint(sa.CheckConstraint("number <> '08320271'"))
+    table.drop(database, checkfirst=False)
+    checked.create(database, checkfirst=False)
+    statements: list[str] = []
+    sa.event.listen(database, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    rows = [row_of(f"{place:03}", number="08320271" if place >= 100 else "x") for place in range(500)]
+    refused = write_batch(database, table, rows, most_refused=20)
+    assert sorted(place for place, reason in refused.items() if reason) == list(range(100, 120))
+    assert keys_in(database, table) == [f"{place:03}" for place in range(100)]
+    assert len(statements) < 120  # two each where rows are deleted and inserted
+
+
 def test_key_twice_in_a_batch_is_written_with_its_last_row(database: sa.Engine, table: sa.Table) -> None:
     rows = [row_of("a", run_id="1"), row_of("b"), row_of("a", run_id="2")]
     assert write_batch(database, table, rows) == {}

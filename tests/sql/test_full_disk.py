@@ -13,7 +13,7 @@ from airflow_provider_permitocr.core.options import Batch
 from airflow_provider_permitocr.sql.errors import DatabaseError
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable
-from tests.core.delivery_fakes import FakeDeliveringLedger, image
+from tests.core.delivery_fakes import FakeDelivery, image
 
 
 def test_full_sqlite_file_gets_all_rows_once_there_is_room(sqlite_engine: sa.Engine) -> None:
@@ -24,7 +24,7 @@ def test_full_sqlite_file_gets_all_rows_once_there_is_room(sqlite_engine: sa.Eng
         connection.execute(f"PRAGMA max_page_count = {pages[0]}")
 
     numbers = [f"{number:08}" for number in range(50)]
-    ledger = FakeDeliveringLedger(
+    ledger = FakeDelivery(
         *(
             image(number, version, fields={"number": number, "profile": "x" * 10_000})
             for version, number in enumerate(numbers, 3)
@@ -33,10 +33,12 @@ def test_full_sqlite_file_gets_all_rows_once_there_is_room(sqlite_engine: sa.Eng
 
     def deliver() -> int:
         target = SqlResultTarget(sqlite_engine, ResultTable("permits", conn_id="warehouse"))
-        deliverer = Deliverer(ledger, target, Batch(rows=5))  # type: ignore[arg-type]
+        deliverer = Deliverer(ledger, target, Batch(rows=5))
         deliverer.prepare(COLUMNS)
         try:
-            deliverer.finish(0)
+            deliverer.finish()
+            while not deliverer.is_finished(0):
+                pass
         finally:
             deliverer.close()
         return deliverer.delivered

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.models import ImageRow
+from airflow_provider_permitocr.core.target_ports import Held
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
@@ -88,7 +89,8 @@ def _write_and_read_back(engine: sa.Engine, table: str, frame_of: FrameOf) -> No
     target.write(frame_of("a"))
     target.write(frame_of("a", "b", version=7))
     again = SqlResultTarget(engine, ResultTable(table, conn_id="warehouse"))
-    assert (again.prepare(), again.highest_version()) == (False, 7)
+    again.prepare()
+    assert again.held() == Held(2, 7)
     with engine.connect() as connection:
         keys = connection.execute(sa.select(result_table(table).c.image_key)).scalars()
         assert sorted(keys) == ["a", "b"]

@@ -26,10 +26,10 @@ from airflow_provider_permitocr.core.calls import (
 from airflow_provider_permitocr.core.errors import PermitOcrError
 from airflow_provider_permitocr.core.models import Status
 from airflow_provider_permitocr.core.spending import Spending
+from airflow_provider_permitocr.core.window import Window
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.ledger.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.options import Ledger
-from airflow_provider_permitocr.sql.ledger.runs import Window
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
@@ -203,7 +203,7 @@ def test_debug_log_of_a_ledger_shows_no_answer(
     ledger = _prepared_ledger(new_engine_logging_at(logging.DEBUG))
     assert _answered(ledger).refused == ()
     assert len(ledger.previous([_ROW_KEY])) == 1
-    (delivered,) = ledger.changes(0, 10)
+    (delivered,) = ledger.delivery("lake:permits").changes(0, 10)
     assert delivered.fields
     assert delivered.fields["number"] == _PRIVATE["number"]
     logged = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)

@@ -24,15 +24,16 @@ from airflow_provider_permitocr.core.models import (
     PermitRequest,
     PermitResponse,
     Record,
+    RowKey,
     RunSummary,
 )
 from airflow_provider_permitocr.core.options import Batch, Pace, RunOptions
 from airflow_provider_permitocr.core.pipeline import Pipeline
 from airflow_provider_permitocr.core.ports import Call, Ports
 from airflow_provider_permitocr.core.spending import Spending
+from airflow_provider_permitocr.core.window import Window
 from airflow_provider_permitocr.sql.ledger.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.options import Ledger
-from airflow_provider_permitocr.sql.ledger.runs import Window
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
@@ -62,6 +63,17 @@ class Images:
 
     def pages(self) -> Iterator[Sequence[ListedImage]]:
         yield [ListedImage(row.image_key, row.card_side, row.updated_at) for row in self._rows.values()]
+
+    window, is_ordered, finds_all = Window(), False, True
+
+    def holds(self, image_key: str) -> bool:
+        return True
+
+    def find(self, row_keys: Sequence[RowKey]) -> Sequence[ListedImage]:
+        return [listed for page in self.pages() for listed in page if listed.row_key in row_keys]
+
+    def within(self, windows: Sequence[Window], **_: Any) -> Images:
+        return self
 
     def images(self, listed: Sequence[ListedImage]) -> Iterator[ImageRow]:
         return (self._rows[each.row_key] for each in listed)
@@ -100,15 +112,14 @@ def run(database: sa.Engine, ledger_engine: sa.Engine, tmp_path: Path) -> Callab
             RunIdentity("permits", "recognize", run_id),
             Window(),
             Spending(),
-            target="lake:permits",
         )
         ports = Ports(
-            Images(rows),
-            ImageLoader(max_base64_bytes=1000),
-            Answers(),
-            SqlLedger(ledger_engine, Ledger("permit_ocr", conn_id="ledger"), ledger_run),
-            FileJournal(tmp_path / "journal", session_id=run_id),
-            SqlResultTarget(database, ResultTable("permits", conn_id="lake")),
+            source=Images(rows),
+            image_loader=ImageLoader(max_base64_bytes=1000),
+            client=Answers(),
+            ledger=SqlLedger(ledger_engine, Ledger("permit_ocr", conn_id="ledger"), ledger_run),
+            journal=FileJournal(tmp_path / "journal", session_id=run_id),
+            tables={"lake:permits": SqlResultTarget(database, ResultTable("permits", conn_id="lake"))},
         )
         options = RunOptions(Pace(100_000, 4), batch=Batch(rows=10))
         return Pipeline(ports, options, log=logging.getLogger("test"), stop=threading.Event()).run()
@@ -157,18 +168,39 @@ def test_run_goes_on_and_writes_all_answers_but_those_that_are_refused(
     assert run(images).calls == 0
 
 
-def test_row_that_is_refused_in_any_form_fails_the_run_and_its_answer_is_kept(
+def test_row_that_is_refused_in_any_form_is_remembered_and_its_answer_is_kept(
     database: sa.Engine, ledger_engine: sa.Engine, run: Callable[..., RunSummary]
 ) -> None:
     images = [*map(image, FINE[:5]), image("never"), *map(image, FINE[5:])]
 
-    with pytest.raises(TargetError, match="'never'") as caught:
-        run(images, "image_key <> 'never'")
+    first, again = run(images, "image_key <> 'never'"), run(images)
 
-    assert POISON not in str(caught.value)
-    assert "never" not in statuses(database)
-    assert set(statuses(database).values()) <= {"recognized"}
+    assert (first.refused, again.refused, again.calls) == (1, 1, 0)
+    assert statuses(database) == dict.fromkeys(FINE, "recognized")
     assert statuses(ledger_engine, "permit_ocr_images")["never"] == "recognized"
+
+
+def test_rows_are_delivered_without_a_call_once_the_constraint_is_mended(
+    database: sa.Engine, run: Callable[..., RunSummary]
+) -> None:
+    """The table is made anew without its CHECK, with the rows that it had: not every database drops one."""
+    images = [*map(image, FINE), *(image(f"poison {number}") for number in range(5))]
+    run(images, f"name <> '{POISON}'")
+    assert list(statuses(database).values()).count("failed") == 5
+    table = result_table("permits", result_columns(Images([]).carried()))
+    with database.begin() as connection:
+        rows = [dict(row) for row in connection.execute(sa.select(table)).mappings()]
+        connection.execute(sa.text("DROP TABLE permits"))
+        table.create(connection)
+        connection.execute(sa.insert(table), rows)
+
+    mended = run(images)
+
+    assert (mended.calls, mended.refused) == (0, 0)
+    assert set(statuses(database).values()) == {"recognized"}
+    with database.connect() as connection:
+        told = connection.execute(sa.text(f"SELECT count(*) FROM permits WHERE name = '{POISON}'"))
+        assert told.scalar_one() == 5
 
 
 def test_table_that_refuses_every_row_is_filled_without_a_call_once_it_takes_them(

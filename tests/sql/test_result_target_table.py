@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.core.target_ports import Held
 from airflow_provider_permitocr.sql.errors import DatabaseError, DatabaseUnreachableError
 from airflow_provider_permitocr.sql.inspection import columns, unique_keys
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
@@ -78,11 +79,12 @@ def test_preparing_again_keeps_the_rows(database: sa.Engine, frame_of: FrameOf) 
         assert connection.execute(sa.text("SELECT count(*) FROM permits")).scalar_one() == 1
 
 
-def test_table_is_new_until_it_has_a_row(database: sa.Engine, frame_of: FrameOf) -> None:
+def test_table_is_empty_until_it_has_a_row(database: sa.Engine, frame_of: FrameOf) -> None:
     target = _target(database)
-    assert [target.prepare(), target.prepare()] == [True, True]
+    target.prepare()
+    assert (target.is_empty(), target.held()) == (True, Held(0))
     target.write(frame_of("a"))
-    assert not target.prepare()
+    assert (target.is_empty(), target.held().rows) == (False, 1)
 
 
 def test_highest_version_of_the_rows_is_the_tables(database: sa.Engine, frame_of: FrameOf) -> None:
@@ -91,7 +93,7 @@ def test_highest_version_of_the_rows_is_the_tables(database: sa.Engine, frame_of
     target.write(frame_of("a", version=2**40))
     target.write(frame_of("b", version=7))
     target.write(frame_of("c"))
-    assert target.highest_version() == 2**40
+    assert target.held() == Held(3, 2**40)
 
 
 def test_tasks_that_prepare_at_the_same_moment_all_succeed(database: sa.Engine) -> None:

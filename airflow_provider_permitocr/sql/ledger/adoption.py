@@ -6,7 +6,7 @@ No call is made. Afterwards a run of the list skips what is settled, as if this 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.calls import new_call_id
 from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.core.ledger_ports import DeliveryState
 from airflow_provider_permitocr.core.models import RowKey, Status
 from airflow_provider_permitocr.core.standing import Standing, has_changed
 from airflow_provider_permitocr.sql.errors import database_errors
@@ -24,6 +25,7 @@ from airflow_provider_permitocr.sql.ledger.keys import key_fault
 from airflow_provider_permitocr.sql.ledger.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.renaming import take_list
 from airflow_provider_permitocr.sql.ledger.schema import FLATTENED, LedgerTables
+from airflow_provider_permitocr.sql.ledger.standings import count_until
 from airflow_provider_permitocr.sql.ledger.statements import lock, write_images
 from airflow_provider_permitocr.sql.upsert import upsert
 
@@ -51,22 +53,21 @@ class Adoption:
 
 
 def adopt(
-    engine: sa.Engine, tables: LedgerTables, identity: ListIdentity, rows: AdoptedRows | None
+    engine: sa.Engine, tables: LedgerTables, identity: ListIdentity, rows: Mapping[str, AdoptedRows]
 ) -> Adoption:
-    """Take over a list, and the rows of its result table.
+    """Take over a list, and the rows of its result tables, one after the other.
 
     May be done again after an error, or for nothing.
 
     :param engine: of the ledger, which is prepared.
     :param identity: the list as it is described now.
-    :param rows: of its one result table; None where it has none.
+    :param rows: of its result tables, by their names as targets.
     :raises TargetError: naming what stands in the way.
     :raises DatabaseError: when a database cannot be reached.
     """
     with database_errors("taking over the result table"):
-        if rows is not None and not rows.find():
-            rows = None
-        highest = (rows.highest_version() or 0) if rows else 0
+        rows = {target: each for target, each in rows.items() if each.find()}
+        highest = max((each.highest_version() or 0 for each in rows.values()), default=0)
         with engine.begin() as connection:
             lock(connection, tables)
             taken = take_list(connection, tables, identity)
@@ -76,11 +77,9 @@ def adopt(
                 sa.update(state).where(state.c.id == 1, state.c.version < highest).values(version=highest)
             )
         adoption = Adoption(identity.name, taken.known_as, taken.read_from)
-        if rows is None:
-            return adoption
-        (target,) = identity.targets
-        adopter = _Adopter(engine, tables, taken.list_id, target)
-        return adopter.take(rows, adoption, highest)
+        for target, each in rows.items():
+            adoption = _Adopter(engine, tables, taken.list_id, target).take(each, adoption, highest)
+        return adoption
 
 
 class _Adopter:
@@ -104,21 +103,21 @@ class _Adopter:
                 self._note(delivered)
         finally:
             with self._engine.begin() as connection:
-                deliveries.release(connection, self._tables, *self._delivery)
+                deliveries.release(connection, self._tables, self._deliverer)
         return adoption
 
     @property
-    def _delivery(self) -> tuple[int, str, str]:
-        return self._list_id, self._target, self._session_id
+    def _deliverer(self) -> deliveries.Deliverer:
+        return deliveries.Deliverer(self._list_id, self._target, self._session_id)
 
     def _claim(self) -> int:
         with self._engine.begin() as connection:
-            delivered = deliveries.claim(connection, self._tables, *self._delivery)
-        if delivered is None:
+            state = deliveries.claim(connection, self._tables, self._deliverer)
+        if state is None:
             raise TargetError(
                 f"a run delivers to {self._target!r} at the moment; let it end, then adopt the table"
             )
-        return delivered
+        return state.version
 
     def _take_page(self, page: Sequence[AdoptedRow | None], adoption: Adoption) -> Adoption:
         dialect = self._engine.dialect.name
@@ -136,7 +135,7 @@ class _Adopter:
             if answers:
                 upsert(connection, self._tables.answers, answers)
             write_images(connection, self._tables, self._list_id, images)
-            deliveries.claim(connection, self._tables, *self._delivery)
+            deliveries.claim(connection, self._tables, self._deliverer)
         if images:
             self._versions.append(version)
         self._ahead.update(row.row_key for row in found if _is_ahead(row, known.get(row.row_key)))
@@ -166,7 +165,8 @@ class _Adopter:
             last = self._versions[-1] if self._versions else self._next_version(connection)
         self._restamp(delivered, last)
         with self._engine.begin() as connection:
-            deliveries.note(connection, self._tables, *self._delivery, last)
+            rows = count_until(connection, self._tables, self._list_id, last)
+            deliveries.note(connection, self._tables, self._deliverer, DeliveryState(last, rows))
 
     def _restamp(self, after: int, last: int) -> None:
         """Give images that the table does not have from this ledger a version that follows.
@@ -212,13 +212,13 @@ class _Adopter:
 
 def _taken(row: AdoptedRow, known: LedgerImage | None, version: int) -> LedgerImage:
     image = known or LedgerImage(row.row_key)
-    image.standing = replace(
+    standing = replace(
         row.standing,
         answer_id=None if row.fields is None else new_call_id(),
         # Answers of calls before the one that it replaces may yet come from a journal.
         answer_order=max(row.standing.answer_order, image.standing.answer_order),
     )
-    image.version = version
+    image.put(standing, version)
     return image
 
 

@@ -237,8 +237,7 @@ class Exchange:
 
     def _attempt(self, state: _State, attempt: Attempt, order: int) -> None:
         image = state.images[attempt.row_key]
-        image.standing = image.standing.after(attempt, order=order, now=state.now, run=self._caller.run_name)
-        image.version = state.version
+        image.change(attempt, order=order, now=state.now, run=self._caller.run_name, version=state.version)
 
     def _grant(
         self,
@@ -300,7 +299,7 @@ class Exchange:
             "intended_at": state.now,
             "held_until": held_until,
             "place": state.version,
-            **dict.fromkeys(("answered_at", "code", "billed", "request_id", "reason", "version")),
+            **dict.fromkeys(("answered_at", "code", "billed", "request_id", "reason", "attempt", "version")),
             "unit_price": price and f"{price.per_call:f}",
             "currency": price and price.currency,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -29,6 +30,7 @@ from airflow_provider_permitocr.sql.ledger.statements import (
 
 #: With more digests of theirs, MySQL goes by statistics instead of looking into the index.
 _CALLS_AT_ONCE: Final = 100
+_APART: Final = timedelta(microseconds=1)
 
 
 def hand_in(engine: sa.Engine, tables: LedgerTables, closed: Sequence[ClosedCall]) -> list[ClosedCall]:
@@ -78,17 +80,22 @@ def _hand_in(
     write_answers(connection, tables, due)
     images = _images(connection, tables, [calls[each.call_id] for each in due])
     rows = []
-    for each in due:
+    for number, each in enumerate(due):
         call = calls[each.call_id]
-        rows.append(dict(call) | closing_columns(each, moment, version) | {"reason": None})
+        # A history tells recognitions of an image apart by their times.
+        closed_at = moment + number * _APART
+        rows.append(dict(call) | closing_columns(each, closed_at, version) | {"reason": None})
         row_key = call["image_key"], CardSide(call["card_side"])
         image = images[call["list_id"], row_key]
         if each.attempt:
             run = RunIdentity(call["dag_id"], call["task_id"], call["run_id"])
-            image.standing = image.standing.after(
-                own_answer(each, row_key), order=call["place"], now=moment, run=run.name
+            image.change(
+                own_answer(each, row_key),
+                order=call["place"],
+                now=closed_at,
+                run=run.name,
+                version=version,
             )
-            image.version = version
         image.release(each.call_id)
     write_calls(connection, tables, rows)
     for list_id in {list_id for list_id, _ in images}:

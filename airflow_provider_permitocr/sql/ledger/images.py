@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.calls import Attempt
 from airflow_provider_permitocr.core.flatten import clean_text
 from airflow_provider_permitocr.core.models import ImageFacts, RowKey, Status
 from airflow_provider_permitocr.core.standing import Standing
@@ -26,6 +27,7 @@ class LedgerImage:
 
     :param held_by: the call that is under way for it.
     :param version: of the exchange that has changed its standing last; None where none has.
+    :param first_version: of the exchange that made it stand anywhere.
     """
 
     row_key: RowKey
@@ -34,6 +36,20 @@ class LedgerImage:
     held_session: str | None = None
     held_until: datetime | None = None
     version: int | None = None
+    first_version: int | None = None
+
+    def change(self, attempt: Attempt, *, order: int, now: datetime, run: str | None, version: int) -> None:
+        """Take note of an attempt, as ``Standing.after`` does.
+
+        :param version: of the exchange.
+        """
+        self.put(self.standing.after(attempt, order=order, now=now, run=run), version)
+
+    def put(self, standing: Standing, version: int) -> None:
+        """Have it stand where it is said to."""
+        self.standing, self.version = standing, version
+        if self.first_version is None and standing.status is not None:
+            self.first_version = version
 
     def hold(self, call_id: str, session_id: str, until: datetime) -> None:
         """Keep other runs from calling for it."""
@@ -76,6 +92,7 @@ class LedgerImage:
             "held_session": self.held_session,
             "held_until": _in_utc(self.held_until),
             "version": self.version,
+            "first_version": self.first_version,
         }
 
 
@@ -88,6 +105,7 @@ def read_image(row: Mapping[str, Any]) -> LedgerImage:
         row["held_session"],
         read_moment(row["held_until"]),
         row["version"],
+        row["first_version"],
     )
 
 

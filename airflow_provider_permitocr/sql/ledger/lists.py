@@ -104,6 +104,7 @@ def find_list(connection: sa.Connection, tables: LedgerTables, identity: ListIde
     :raises TargetError: when this is another list than the name says, or one that has another name.
     """
     require_short_names(identity)
+    require_different_targets(identity)
     known = list_named(connection, tables, identity.name)
     if known is not None:
         _require_same(known, identity)
@@ -170,9 +171,14 @@ def add_targets(
     deliveries = tables.deliveries
     statement = sa.select(deliveries.c.target).where(deliveries.c.list_id == list_id)
     known = set(connection.execute(statement).scalars())
-    new = [{"list_id": list_id, "target": target, "version": 0} for target in targets if target not in known]
-    if new:
-        connection.execute(sa.insert(deliveries), new)
+    if not (new := [target for target in targets if target not in known]):
+        return
+    last = connection.execute(sa.select(sa.func.max(deliveries.c.delivery_id))).scalar() or 0
+    rows = [
+        {"list_id": list_id, "target": target, "delivery_id": last + number, "version": 0}
+        for number, target in enumerate(new, 1)
+    ]
+    connection.execute(sa.insert(deliveries), rows)
 
 
 def require_short_names(identity: ListIdentity) -> None:
@@ -189,6 +195,16 @@ def require_short_names(identity: ListIdentity) -> None:
     for what, value in named.items():
         if len(value) > LONGEST_NAME:
             raise TargetError(f"{what} is longer than {LONGEST_NAME} characters; give a shorter one")
+
+
+def require_different_targets(identity: ListIdentity) -> None:
+    """Refuse a table that is named twice, in whatever spelling.
+
+    :raises TargetError: naming it.
+    """
+    for target in identity.targets:
+        if identity.targets.count(target) > 1:
+            raise TargetError(f"the result table {target!r} is named twice as a target; name it once")
 
 
 def _require_same(known: KnownList, identity: ListIdentity) -> None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.ledger_ports import Delivered
 from airflow_provider_permitocr.core.models import Previous, RowKey
-from airflow_provider_permitocr.core.ports import Delivered
 from airflow_provider_permitocr.core.same_image import Answer
 from airflow_provider_permitocr.sql.errors import database_errors, keep_rows_out_of_the_log
 from airflow_provider_permitocr.sql.ledger import standings
-from airflow_provider_permitocr.sql.ledger.answers import PORTRAIT
 from airflow_provider_permitocr.sql.ledger.holds import held
 from airflow_provider_permitocr.sql.ledger.keys import key_fault
+from airflow_provider_permitocr.sql.ledger.leftovers import unsettled
 from airflow_provider_permitocr.sql.ledger.options import Ledger
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
+from airflow_provider_permitocr.sql.ledger.sql_delivery import without_another_portrait
 from airflow_provider_permitocr.sql.patience import Patience
 
 T = TypeVar("T")
@@ -96,25 +98,32 @@ class LedgerReader:
             None,
         )
 
-    def changes(self, after: int, most: int) -> Sequence[Delivered]:
-        """Return images of this list that have changed after a version, by version."""
-        changed: list[Delivered] = self._read(
-            lambda connection, of: standings.changes(connection, of.tables, of.list_id, after, most), []
-        )
-        return [self._without_another_portrait(each) for each in changed]
-
     def delivered(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Delivered]:
         """Return images by key, those that stand anywhere."""
         found: dict[RowKey, Delivered] = self._read(
             lambda connection, of: standings.delivered(connection, of.tables, of.list_id, row_keys), {}
         )
-        return {key: self._without_another_portrait(each) for key, each in found.items()}
+        return {
+            key: without_another_portrait(each, with_portrait=self._with_portrait)
+            for key, each in found.items()
+        }
 
-    def _without_another_portrait(self, delivered: Delivered) -> Delivered:
-        """Leave out the portrait that came with another image's answer, where this run asks for none."""
-        if self._with_portrait or delivered.standing.reused_from is None or delivered.fields is None:
-            return delivered
-        return replace(delivered, fields=delivered.fields | {PORTRAIT: None})
+    def _unsettled(
+        self, before: datetime, after: RowKey | None, most: int, *, only_redone: bool
+    ) -> Sequence[RowKey]:
+        found: list[RowKey] = self._read(
+            lambda connection, of: unsettled(
+                connection,
+                of.tables,
+                of.list_id,
+                before=before,
+                after=after,
+                most=most,
+                only_redone=only_redone,
+            ),
+            [],
+        )
+        return found
 
     def _read(self, read: Callable[[sa.Connection, Opened], T], empty: T) -> T:
         if (opened := self._opened) is None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.sql.database_file import missing_file
 from airflow_provider_permitocr.sql.errors import database_errors
+from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
 from airflow_provider_permitocr.sql.patience import Patience
 from airflow_provider_permitocr.sql.tables import ResultTable, split_schema
 
@@ -40,6 +41,33 @@ def resolved_name(engine: sa.Engine, target: ResultTable, patience: Patience = P
         schema = schema or found
     table = f"{schema}.{name}" if schema else name
     return f"{target.conn_id}:{table.lower() if is_folded else table}"
+
+
+def known_name(engine: sa.Engine, tables: LedgerTables, target: ResultTable) -> str | None:
+    """Name a result table whose database cannot be asked as the ledger knows it.
+
+    :param engine: of the ledger.
+    :return: None where the ledger does not know it, or more than one table may be meant.
+    """
+    if missing_file(engine) is not None:
+        return None
+    schema, name = split_schema(target.table)
+    deliveries = tables.deliveries.c
+    with database_errors("looking for a result table in the ledger"), engine.connect() as connection:
+        if not sa.inspect(connection).has_table(tables.deliveries.name, tables.deliveries.schema):
+            return None
+        known = connection.execute(sa.select(deliveries.target).distinct()).scalars().all()
+    prefix = f"{target.conn_id}:"
+    of_table = [
+        each
+        for each in known
+        if each.startswith(prefix)
+        and (
+            split_schema(each.removeprefix(prefix)) == (schema, name)
+            or (schema is None and split_schema(each.removeprefix(prefix))[1].lower() == name.lower())
+        )
+    ]
+    return of_table[0] if len(of_table) == 1 else None
 
 
 def _look(connection: sa.Connection, name: str) -> tuple[str | None, bool]:

@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.errors import FencedError
 from airflow_provider_permitocr.core.models import RunSummary
+from airflow_provider_permitocr.core.window import DueFile, Window
 from airflow_provider_permitocr.sql.ledger.caller import Caller
 from airflow_provider_permitocr.sql.ledger.clock import read_moment
 from airflow_provider_permitocr.sql.ledger.now import now
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
 
-
-@dataclass(frozen=True)
-class Window:
-    """Which part of its list a run reads.
-
-    :param since: only images changed at this time or later; None: all.
-    :param until: only images changed before this time; None: all.
-    :param shard: such as ``2/4``; None: the whole list.
-    """
-
-    since: datetime | None = None
-    until: datetime | None = None
-    shard: str | None = None
+#: How long a process that says nothing more is taken to be alive; it says so every 20 seconds.
+_ALIVE: Final = timedelta(seconds=120)
 
 
-def begin_run(connection: sa.Connection, tables: LedgerTables, caller: Caller, window: Window) -> None:
+def begin_run(
+    connection: sa.Connection,
+    tables: LedgerTables,
+    caller: Caller,
+    window: Window,
+    *,
+    listed: int = 0,
+    files: Sequence[DueFile] = (),
+) -> datetime:
     """Write down that a run begins, and fence other tries of it.
 
     :param connection: its transaction holds the ledger's lock.
+    :param listed: how many images its window has.
+    :param files: what its window is written to.
+    :return: when it began.
     :raises FencedError: when a newer try of it is under way.
     """
     runs, is_run = tables.runs, _is_run(tables, caller)
@@ -46,34 +49,54 @@ def begin_run(connection: sa.Connection, tables: LedgerTables, caller: Caller, w
         raise FencedError(
             f"try {known.task_try} of this task has begun, so that try {mine} makes no more calls"
         )
+    moment = now(connection)
     begun = {
         "list_id": caller.list_id,
         "since": read_moment(window.since),
         "until": read_moment(window.until),
         "shard": window.shard,
+        "is_repeatable": int(window.is_repeatable),
+        "files": json.dumps([asdict(each) for each in files]) if files else None,
         "task_try": mine,
         "session_id": caller.session_id,
-        **dict.fromkeys(("ended_at", "is_whole", "listed", "calls", "billed", "cost")),
+        "alive_until": moment + _ALIVE,
+        "listed": listed,
+        **dict.fromkeys(("ended_at", "is_whole", "left_images", "calls", "billed", "cost")),
         **dict.fromkeys(("calls_per_second", "outcome")),
     }
     if known is None:
-        row = caller.run_columns | begun | {"started_at": now(connection)}
-        connection.execute(sa.insert(runs), [row])
+        connection.execute(sa.insert(runs), [caller.run_columns | begun | {"started_at": moment}])
     else:
         connection.execute(sa.update(runs).where(is_run).values(begun))
+    return moment
+
+
+def say_alive(connection: sa.Connection, tables: LedgerTables, caller: Caller) -> None:
+    """Have a run taken to be alive for two more minutes."""
+    mine = sa.and_(_is_run(tables, caller), tables.runs.c.session_id == caller.session_id)
+    alive = {"alive_until": now(connection) + _ALIVE}
+    connection.execute(sa.update(tables.runs).where(mine).values(alive))
 
 
 def end_run(
-    connection: sa.Connection, tables: LedgerTables, caller: Caller, summary: RunSummary, whole: bool
+    connection: sa.Connection,
+    tables: LedgerTables,
+    caller: Caller,
+    summary: RunSummary,
+    whole: bool,
+    *,
+    left: int = 0,
 ) -> None:
     """Write down how a run has ended, unless a newer try of it has begun.
 
     :param whole: every image of its window was dealt with.
+    :param left: how many images of it were not.
     """
     runs = tables.runs
     ended = {
         "ended_at": now(connection),
         "is_whole": int(whole),
+        "left_images": left,
         "listed": summary.listed,
         "calls": summary.calls,
         "billed": summary.billed,
@@ -83,6 +106,15 @@ def end_run(
     }
     mine = runs.c.session_id == caller.session_id
     connection.execute(sa.update(runs).where(_is_run(tables, caller), mine).values(ended))
+
+
+def first_start(connection: sa.Connection, tables: LedgerTables, caller: Caller) -> datetime | None:
+    """Return when the first try of a DAG run of a task began, of any of its shards."""
+    runs, run = tables.runs.c, caller.run
+    statement = sa.select(sa.func.min(runs.started_at)).where(
+        runs.dag_id == run.dag_id, runs.task_id == run.task_id, runs.run_id == run.run_id
+    )
+    return read_moment(connection.execute(statement).scalar())
 
 
 def _is_under_way(connection: sa.Connection, tables: LedgerTables, run: Any) -> bool:

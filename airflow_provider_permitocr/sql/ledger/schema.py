@@ -1,4 +1,4 @@
-"""The seven tables of a ledger, and the counters of calls beside them.
+"""The tables of a ledger.
 
 Times are UTC, by the ledger database's clock, but for ``updated_at`` and ``attempt_updated_at``, which are
 the image list's own.
@@ -17,7 +17,7 @@ from airflow_provider_permitocr.sql.result_schema import ExactText, UtcTime, sql
 from airflow_provider_permitocr.sql.tables import split_schema
 
 #: Which tables these are: raised with every change that an older version of this package could not use.
-SHAPE: Final = 1
+SHAPE: Final = 2
 #: How answers are kept, in ``permit_ocr_answers.form``.
 FLATTENED, AS_ANSWERED = 0, 1
 #: In characters; MySQL's index entries hold 3,072 bytes.
@@ -118,12 +118,18 @@ RUNS: Final = Shape(
         Column("since", _TIME, "Begin of its window; NULL: none"),
         Column("until", _TIME, "End of its window; NULL: none"),
         Column("shard", _KEY, "Its part of the list, such as 2/4; NULL: all of it"),
+        Column("is_repeatable", _INTEGER, "1: a later run can read its window; 0: a query with templates"),
+        Column("files", _LONG, "Files that its window is written to, as JSON; NULL: none"),
         Column("task_try", _INTEGER, "Newest try; older ones make no more calls"),
-        Column("session_id", _KEY, "Process of that try, by a random name"),
+        Column("session_id", _KEY, "Process that holds it, by a random name: of that try, or of a later run"),
         Column("started_at", _TIME, "When its first try began"),
+        Column("alive_until", _TIME, "Until when the process of that try is taken to be alive"),
         Column("ended_at", _TIME, "When its newest try ended; NULL: it is under way, or died"),
-        Column("is_whole", _INTEGER, "1: every image of its window was dealt with"),
+        Column(
+            "is_whole", _INTEGER, "1: every image of its window was dealt with, and its files are written"
+        ),
         Column("listed", _INTEGER, "Images listed"),
+        Column("left_images", _INTEGER, "Of these, images left for a later run, at most; NULL: it died"),
         Column("calls", _INTEGER, "Calls made by its newest try"),
         Column("billed", _INTEGER, "Of these, calls known to be billed"),
         Column("cost", _TEXT, "Their price, with currency"),
@@ -157,6 +163,7 @@ CALLS: Final = Shape(
         Column(
             "reason", _TEXT, "Why its answer is not in the table of answers; NULL: it is, or there is none"
         ),
+        Column("attempt", _LONG, "What it said of its image for good, as JSON; NULL: nothing"),
         Column("version", _INTEGER, "Version of the exchange that closed it"),
     ),
     ("call_id",),
@@ -167,6 +174,7 @@ CALLS: Final = Shape(
     (
         ("by_image", ("list_id", "image_key", "card_side")),
         ("by_time", ("intended_at",)),
+        ("by_version", ("list_id", "version")),
     ),
 )
 ANSWERS: Final = Shape(
@@ -210,12 +218,14 @@ IMAGES: Final = Shape(
         Column("held_session", _KEY, "Process that makes it"),
         Column("held_until", _TIME, "Until when it holds the image against other runs"),
         Column("version", _INTEGER, "Version of the exchange that changed what is in force or was tried"),
+        Column("first_version", _INTEGER, "Version of the exchange that made it stand anywhere"),
     ),
     ("list_id", "image_key", "card_side"),
     frozenset({"answer_order", "tries"}),
     (
         ("by_version", ("list_id", "version")),
         ("by_digest", ("list_id", "image_digest")),
+        ("by_attempt", ("list_id", "attempt_status")),
     ),
 )
 DELIVERIES: Final = Shape(
@@ -224,14 +234,31 @@ DELIVERIES: Final = Shape(
     (
         Column("list_id", _INTEGER, "List that is delivered"),
         Column("target", _KEY, "Connection and table"),
-        Column("version", _INTEGER, "Everything up to this version is delivered"),
+        Column("delivery_id", _INTEGER, "Number of this row"),
+        Column("version", _INTEGER, "Everything up to this version is delivered, but for refused rows"),
+        Column("row_count", _INTEGER, "Rows that the target then had; of a history it is not known"),
+        Column("highest", _INTEGER, "Highest version among them"),
         Column("session_id", _KEY, "Process that delivers; NULL: none"),
         Column("session_until", _TIME, "Until when it does so, unless it says more"),
     ),
     ("list_id", "target"),
-    frozenset({"version"}),
+    frozenset({"delivery_id", "version"}),
 )
-SHAPES: Final = (STATE, COUNTERS, LISTS, RUNS, CALLS, ANSWERS, IMAGES, DELIVERIES)
+REFUSED: Final = Shape(
+    "refused",
+    "Rows that a target does not take, tried again once a run",
+    (
+        Column("delivery_id", _INTEGER, "Target that refuses it, and its list"),
+        *_IMAGE[1:],
+        Column("reason", _LONG, "Why, without values"),
+        Column("has_row", _INTEGER, "1: a row without its fields, or an older one, is there in its place"),
+        Column("refused_at", _TIME, "When it was tried last"),
+    ),
+    ("delivery_id", "image_key", "card_side"),
+    frozenset({"has_row", "refused_at"}),
+    (("by_time", ("delivery_id", "refused_at")),),
+)
+SHAPES: Final = (STATE, COUNTERS, LISTS, RUNS, CALLS, ANSWERS, IMAGES, DELIVERIES, REFUSED)
 
 _LENGTHS: Final = {
     **{"call_id": 32, "answer_id": 32, "held_by": 32, "session_id": 32, "held_session": 32, "ledger_id": 32},
@@ -259,6 +286,7 @@ class LedgerTables:
     answers: sa.Table
     images: sa.Table
     deliveries: sa.Table
+    refused: sa.Table
 
     def __iter__(self) -> Iterator[sa.Table]:
         return (getattr(self, each.name) for each in fields(self) if each.name != "named")

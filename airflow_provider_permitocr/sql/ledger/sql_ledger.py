@@ -21,23 +21,35 @@ from airflow_provider_permitocr.core.calls import (
     Grant,
     RunIdentity,
 )
-from airflow_provider_permitocr.core.errors import ConfigurationError, LedgerError, LedgerUnreachableError
-from airflow_provider_permitocr.core.models import RunSummary
+from airflow_provider_permitocr.core.errors import (
+    ConfigurationError,
+    LedgerError,
+    LedgerUnreachableError,
+    TargetError,
+)
+from airflow_provider_permitocr.core.models import RowKey, RunSummary
+from airflow_provider_permitocr.core.rebuild import KeptAnswers
+from airflow_provider_permitocr.core.redo import Redo
 from airflow_provider_permitocr.core.spending import Spending
+from airflow_provider_permitocr.core.window import DueFile, Leftovers, LeftRun, Window
 from airflow_provider_permitocr.sql.error_codes import blames_a_row, may_pass
 from airflow_provider_permitocr.sql.errors import database_errors, describe
-from airflow_provider_permitocr.sql.ledger import deliveries
+from airflow_provider_permitocr.sql.ledger import standings
 from airflow_provider_permitocr.sql.ledger.caller import Caller
 from airflow_provider_permitocr.sql.ledger.caps import day_period
 from airflow_provider_permitocr.sql.ledger.exchange import Exchange, LedgerEmptiedError, OpenCall
 from airflow_provider_permitocr.sql.ledger.halving import RowRefusedError, exchange_or_halve
 from airflow_provider_permitocr.sql.ledger.hand_in import hand_in
-from airflow_provider_permitocr.sql.ledger.lists import ListIdentity, register_list
+from airflow_provider_permitocr.sql.ledger.leftovers import close_left, take_leftovers, whole_runs
+from airflow_provider_permitocr.sql.ledger.lists import ListIdentity, find_list, register_list
+from airflow_provider_permitocr.sql.ledger.now import now
 from airflow_provider_permitocr.sql.ledger.options import Ledger, UnknownCalls
 from airflow_provider_permitocr.sql.ledger.preparation import prepare_tables
 from airflow_provider_permitocr.sql.ledger.reading import LedgerReader, Opened
-from airflow_provider_permitocr.sql.ledger.runs import Window, begin_run, end_run
+from airflow_provider_permitocr.sql.ledger.redoing import count_redone, mark_redone
+from airflow_provider_permitocr.sql.ledger.runs import begin_run, end_run, first_start, say_alive
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
+from airflow_provider_permitocr.sql.ledger.sql_delivery import SqlDelivery
 from airflow_provider_permitocr.sql.ledger.statements import lock
 from airflow_provider_permitocr.sql.patience import Patience
 
@@ -53,9 +65,10 @@ class LedgerRun:
     """What a run's ledger goes by.
 
     :param account: whose calls these are.
-    :param target: name of the table that is delivered to; None where there is none.
+    :param files: what its window is written to.
     :param call_seconds: the longest that a call takes.
     :param with_portrait: identical images take only answers with a portrait, where there is one.
+    :param makes_calls: otherwise targets are filled from what there is, and no run is written down.
     """
 
     identity: ListIdentity
@@ -63,10 +76,11 @@ class LedgerRun:
     run: RunIdentity
     window: Window
     spending: Spending
-    target: str | None = None
+    files: tuple[DueFile, ...] = ()
     call_seconds: float = 120.0
     with_portrait: bool = False
     session_id: str = ""
+    makes_calls: bool = True
 
 
 class SqlLedger(LedgerReader):
@@ -96,6 +110,7 @@ class SqlLedger(LedgerReader):
         identity = run.run if run.run.name else replace(run.run, run_id=self._session_id)
         self._run = replace(run, run=identity)
         self._caller: Caller | None = None
+        self._began_at = datetime.now(UTC)
         self._ledger_id = ""
         self._open_calls: dict[str, OpenCall] = {}
         self._is_unclear = False
@@ -108,10 +123,11 @@ class SqlLedger(LedgerReader):
         """What journals know this ledger by; known once it is prepared."""
         return self._ledger_id
 
-    def prepare(self, key_type: str | None) -> None:
-        """Create what is missing, and make sure that this list, source, target and run may use it.
+    def prepare(self, key_type: str | None, listed: int = 0) -> None:
+        """Create what is missing, and make sure that this list, source, targets and run may use it.
 
         :param key_type: of the list's keys; None where the list is empty.
+        :param listed: how many images this run's window has.
         :raises TargetError: naming what to change.
         :raises FencedError: when a newer try of this task has begun.
         :raises DatabaseError: when the database cannot be reached.
@@ -121,16 +137,23 @@ class SqlLedger(LedgerReader):
             tables = self._patience.wait_out(
                 partial(prepare_tables, self._engine, self._described, self._timezone), doing
             )
-            self._patience.wait_out(partial(self._begin, tables, key_type), doing)
+            self._patience.wait_out(partial(self._begin, tables, key_type, listed), doing)
 
-    def _begin(self, tables: LedgerTables, key_type: str | None) -> None:
+    def _begin(self, tables: LedgerTables, key_type: str | None, listed: int) -> None:
         run = self._run
         with self._engine.begin() as connection:
             lock(connection, tables)
             state = tables.state.c
             ledger_id, timezone = connection.execute(sa.select(state.ledger_id, state.timezone)).one()
             self._require_timezone(timezone)
-            list_id = register_list(connection, tables, replace(run.identity, key_type=key_type))
+            identity = replace(run.identity, key_type=key_type)
+            if not run.makes_calls and find_list(connection, tables, identity) is None:
+                raise TargetError(
+                    f"the ledger does not know the list {identity.name!r}, so it has kept nothing of it."
+                    " A run recognizes its images; `airflow permitocr adopt DAG TASK` takes over a table that"
+                    " another ledger has filled"
+                )
+            list_id = register_list(connection, tables, identity)
             caller = Caller(
                 list_id=list_id,
                 account=run.account,
@@ -143,7 +166,9 @@ class SqlLedger(LedgerReader):
                 ),
                 unknown_calls=UnknownCalls(self._described.unknown_calls),
             )
-            begin_run(connection, tables, caller, run.window)
+            self._began_at = now(connection)
+            if run.makes_calls:
+                begin_run(connection, tables, caller, run.window, listed=listed, files=run.files)
         self._caller, self._ledger_id = caller, ledger_id
         self._opened = Opened(tables, list_id, caller.run_name)
 
@@ -218,51 +243,114 @@ class SqlLedger(LedgerReader):
         with database_errors(doing):
             return self._patience.wait_out(partial(hand_in, self._engine, tables, closed), doing)
 
-    def claim_delivery(self) -> int | None:
-        """Become the one that delivers to this run's target, or stay so, for the next minute."""
-        return self._deliver(
-            lambda connection, tables, list_id, target: deliveries.claim(
-                connection, tables, list_id, target, self._session_id
-            )
+    def delivery(self, target: str, *, keeps_history: bool = False) -> SqlDelivery:
+        """Return what is known of a target of this list.
+
+        :param keeps_history: the target has a row for each recognition.
+        """
+        return SqlDelivery(
+            self._engine,
+            lambda: (self._prepared()[0], self._prepared()[1].list_id),
+            lambda: self._began_at,
+            target=target,
+            session_id=self._session_id,
+            keeps_history=keeps_history,
+            with_portrait=self._with_portrait,
         )
 
-    def note_delivery(self, version: int) -> None:
-        """Write down that everything up to a version is delivered."""
-        self._deliver(
-            lambda connection, tables, list_id, target: deliveries.note(
-                connection, tables, list_id, target, self._session_id, version
-            )
+    def leftovers(self) -> Leftovers:
+        """Take over what earlier runs have left that no living run has taken."""
+        return self._change(
+            "taking over what earlier runs have left in",
+            lambda connection, tables, caller: take_leftovers(
+                connection,
+                tables,
+                caller,
+                self._run.window.shard,
+                is_query=self._run.identity.source_table is None,
+            ),
         )
 
-    def release_delivery(self) -> None:
-        """Let another run deliver."""
-        self._deliver(
-            lambda connection, tables, list_id, target: deliveries.release(
-                connection, tables, list_id, target, self._session_id
-            )
+    def unsettled(self, after: RowKey | None, most: int, *, only_redone: bool = False) -> Sequence[RowKey]:
+        """Return images to try again or to redo, by key, but for those that this run has tried."""
+        return self._unsettled(self._began_at, after, most, only_redone=only_redone)
+
+    def count_redone(self, redo: Redo) -> int:
+        """Count the images that ``mark_redone`` would mark."""
+        return self._change("counting images to redo in", partial(self._redone, redo, count_redone))
+
+    def mark_redone(self, redo: Redo) -> int:
+        """Have images recognized anew; by default those last called for before this DAG run first started."""
+        return self._change("marking images to redo in", partial(self._redone, redo, mark_redone))
+
+    def _redone(
+        self,
+        redo: Redo,
+        do: Callable[[sa.Connection, LedgerTables, int, Redo, datetime], int],
+        connection: sa.Connection,
+        tables: LedgerTables,
+        caller: Caller,
+    ) -> int:
+        # Calls of this DAG run are never too old, whatever is given: its next try would pay once more.
+        before = first_start(connection, tables, caller) or self._began_at
+        return do(connection, tables, caller.list_id, redo, min(before, redo.moment or before))
+
+    def close_left(self, left: LeftRun) -> None:
+        """Write down that a window which was taken over is whole, and its files with it."""
+        self._change(
+            "writing down a run in",
+            lambda connection, tables, caller: close_left(connection, tables, caller, left),
         )
 
-    def close_run(self, summary: RunSummary, *, whole: bool) -> None:
-        """Write down how the run has ended."""
+    def kept_answers(self) -> KeptAnswers:
+        """Count the answers that are in force, by what is left of them."""
+        return self._read(
+            lambda connection, of: standings.count_answers(connection, of.tables, of.list_id), KeptAnswers()
+        )
+
+    def whole_runs(self) -> Sequence[LeftRun]:
+        """Return runs of this list whose window is whole and was written to files, the oldest first."""
+        found: list[LeftRun] = self._read(
+            lambda connection, of: whole_runs(
+                connection, of.tables, of.list_id, is_query=self._run.identity.source_table is None
+            ),
+            [],
+        )
+        return found
+
+    def keep_alive(self) -> None:
+        """Say that this run is alive; left out for two minutes, others take over what it holds.
+
+        :raises LedgerUnreachableError: when the ledger cannot be reached.
+        """
         tables, caller = self._prepared()
-
-        def close() -> None:
+        try:
             with self._engine.begin() as connection:
-                end_run(connection, tables, caller, summary, whole)
+                say_alive(connection, tables, caller)
+        except SQLAlchemyError as error:
+            raise LedgerUnreachableError(
+                f"Writing into the ledger {self._described.name!r} failed: {describe(error)}"
+            ) from None
 
-        doing = f"writing down the run in the ledger {self._described.name!r}"
-        with database_errors(doing):
-            self._patience.wait_out(close, doing)
+    def close_run(self, summary: RunSummary, *, whole: bool, left: int = 0) -> None:
+        """Write down how the run has ended."""
+        self._change(
+            "writing down the run in",
+            lambda connection, tables, caller: end_run(connection, tables, caller, summary, whole, left=left),
+        )
 
-    def _deliver(self, do: Callable[[sa.Connection, LedgerTables, int, str], T]) -> T:
+    def _change(self, doing: str, do: Callable[[sa.Connection, LedgerTables, Caller], T]) -> T:
+        """Do something under the ledger's lock; it may be done twice."""
         tables, caller = self._prepared()
-        target = self._run.target
-        assert target is not None
-        with (
-            database_errors(f"noting a delivery in the ledger {self._described.name!r}"),
-            self._engine.begin() as connection,
-        ):
-            return do(connection, tables, caller.list_id, target)
+
+        def change() -> T:
+            with self._engine.begin() as connection:
+                lock(connection, tables)
+                return do(connection, tables, caller)
+
+        named = f"{doing} the ledger {self._described.name!r}"
+        with database_errors(named):
+            return self._patience.wait_out(change, named)
 
     def _prepared(self) -> tuple[LedgerTables, Caller]:
         assert self._opened is not None, "the ledger is prepared first"

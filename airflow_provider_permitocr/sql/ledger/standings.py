@@ -9,14 +9,15 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.core.ledger_ports import Delivered
 from airflow_provider_permitocr.core.models import Previous, RowKey, Status
-from airflow_provider_permitocr.core.ports import Delivered
+from airflow_provider_permitocr.core.rebuild import KeptAnswers
 from airflow_provider_permitocr.core.same_image import Answer
 from airflow_provider_permitocr.sql.compared import in_bytes
 from airflow_provider_permitocr.sql.driver_types import MYSQL
 from airflow_provider_permitocr.sql.ledger.answers import PORTRAIT, has_portrait, read_answer
 from airflow_provider_permitocr.sql.ledger.images import read_standing
-from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
+from airflow_provider_permitocr.sql.ledger.schema import AS_ANSWERED, FLATTENED, LedgerTables
 from airflow_provider_permitocr.sql.result_schema import UtcTime
 from airflow_provider_permitocr.sql.times import as_utc
 
@@ -30,6 +31,8 @@ _DELIVERED_AT_ONCE: Final = 500
 _UNREAD: Final = frozenset({"list_id", "held_by", "held_session", "held_until"})
 _SIDES: Final = {side.value: side for side in CardSide}
 _STATUSES: Final = {status.value: status for status in Status}
+#: By the form of an answer; None: it is gone.
+_KINDS_KEPT: Final = {AS_ANSWERED: "readable", FLATTENED: "adopted", None: "erased"}
 
 
 def previous(
@@ -54,7 +57,7 @@ def previous(
         _is_of_run(connection, tables, run_name),
     ).where(images.list_id == list_id, images.attempt_status.is_not(None))
     known: dict[RowKey, Previous] = {}
-    for asked_for in _by_key(connection, tables, statement, row_keys, _KEYS_AT_ONCE):
+    for asked_for in by_key(connection, tables.images, statement, row_keys, _KEYS_AT_ONCE):
         # At once, as SQLAlchemy otherwise takes its time over each row.
         for image_key, side, status, tries, seen_at, is_of_run in connection.execute(asked_for).all():
             earlier = max(0, tries - 1) if is_of_run else tries
@@ -92,12 +95,35 @@ def delivered(
     wanted = set(row_keys)
     found: dict[RowKey, Delivered] = {}
     rows = _whole_rows(tables, list_id)
-    for asked_for in _by_key(connection, tables, rows, row_keys, _DELIVERED_AT_ONCE):
+    for asked_for in by_key(connection, tables.images, rows, row_keys):
         for row in connection.execute(asked_for).mappings():
             if (row["image_key"], row["card_side"]) in wanted:
                 each = _delivered(tables, row)
                 found[each.row_key] = each
     return found
+
+
+def count_until(connection: sa.Connection, tables: LedgerTables, list_id: int, version: int) -> int:
+    """Count the images that stand since a version or an earlier one."""
+    images = tables.images.c
+    statement = sa.select(sa.func.count()).where(images.list_id == list_id, images.first_version <= version)
+    return int(connection.execute(statement).scalar_one())
+
+
+def count_answers(connection: sa.Connection, tables: LedgerTables, list_id: int) -> KeptAnswers:
+    """Count the images that stand anywhere, by what is left of their answers."""
+    images, answers = tables.images, tables.answers
+    statement = (
+        sa.select(images.c.status, answers.c.form, sa.func.count())
+        .join_from(images, answers, answers.c.call_id == images.c.answer_id, isouter=True)
+        .where(images.c.list_id == list_id, images.c.status.is_not(None))
+        .group_by(images.c.status, answers.c.form)
+    )
+    counts: dict[str, int] = {}
+    for status, form, count in connection.execute(statement):
+        kind = _KINDS_KEPT[form] if status == Status.RECOGNIZED.value else "others"
+        counts[kind] = counts.get(kind, 0) + count
+    return KeptAnswers(**counts)
 
 
 def find_answer(
@@ -160,18 +186,18 @@ def _delivered(tables: LedgerTables, row: Mapping[Any, Any]) -> Delivered:
     except ValueError:
         _refuse(tables, row["card_side"])
     fields = None if row["answer"] is None else read_answer(row["form"], row["answer"])
-    return Delivered(row_key, standing, row["version"] or 0, fields)
+    return Delivered(row_key, standing, row["version"] or 0, fields, row["first_version"] or 0)
 
 
-def _by_key(
+def by_key(
     connection: sa.Connection,
-    tables: LedgerTables,
+    table: sa.Table,
     statement: sa.Select[Any],
     row_keys: Sequence[RowKey],
-    at_once: int,
+    at_once: int = _DELIVERED_AT_ONCE,
 ) -> Iterator[sa.Select[Any]]:
-    """Ask for rows with these keys, each key once, in as many statements as it takes."""
-    image_key = tables.images.c.image_key
+    """Ask for rows of a table with these keys, each key once, in as many statements as it takes."""
+    image_key = table.c.image_key
     image_keys = list(dict.fromkeys(key for key, _ in row_keys))
     in_array = connection.dialect.name == "postgresql"
     if not in_array:

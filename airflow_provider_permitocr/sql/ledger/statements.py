@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.core.calls import ClosedCall
 from airflow_provider_permitocr.core.flatten import clean_text
 from airflow_provider_permitocr.core.models import RowKey
+from airflow_provider_permitocr.sql.ledger.attempts import write_attempt
 from airflow_provider_permitocr.sql.ledger.caller import Caller
 from airflow_provider_permitocr.sql.ledger.clock import clock
 from airflow_provider_permitocr.sql.ledger.images import LedgerImage, to_json
@@ -133,6 +134,7 @@ def closing_columns(closed: ClosedCall, now: datetime, version: int) -> dict[str
         "request_id": closed.request_id and _storable(closed.request_id),
         "answered_at": now,
         "reason": closed.reason and _storable(closed.reason),
+        "attempt": closed.attempt and write_attempt(closed.attempt),
         "version": version,
     }
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.calls import RunIdentity
+from airflow_provider_permitocr.core.models import RowKey
+from airflow_provider_permitocr.core.redo import Redo
 from airflow_provider_permitocr.core.spending import Spending
+from airflow_provider_permitocr.core.window import Leftovers
 from airflow_provider_permitocr.sql.database_file import missing_file
 from airflow_provider_permitocr.sql.errors import database_errors
 from airflow_provider_permitocr.sql.ledger.caps import day_period, run_period
+from airflow_provider_permitocr.sql.ledger.leftovers import find_leftovers
 from airflow_provider_permitocr.sql.ledger.lists import ListIdentity, register_list
 from airflow_provider_permitocr.sql.ledger.now import now
 from airflow_provider_permitocr.sql.ledger.options import Ledger
 from airflow_provider_permitocr.sql.ledger.preparation import check_tables
 from airflow_provider_permitocr.sql.ledger.reading import LedgerReader, Opened
+from airflow_provider_permitocr.sql.ledger.redoing import count_redone
 from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
 from airflow_provider_permitocr.sql.ledger.statements import count_calls, lock
 
@@ -26,6 +33,7 @@ class SqlLedgerView(LedgerReader):
 
     :param identity: the list that the run would read.
     :param run: the run that would be.
+    :param shard: that it would read.
     """
 
     def __init__(
@@ -35,10 +43,12 @@ class SqlLedgerView(LedgerReader):
         *,
         identity: ListIdentity,
         run: RunIdentity,
+        shard: str | None = None,
         **options: Any,
     ) -> None:
         super().__init__(engine, described, **options)
-        self._identity, self._run = identity, run
+        self._identity, self._run, self._shard = identity, run, shard
+        self._looked_at = datetime.now(UTC)
 
     def look(self, key_type: str | None) -> None:
         """Make sure that a run can use it; nothing is changed, what is tried is rolled back.
@@ -56,8 +66,44 @@ class SqlLedgerView(LedgerReader):
             with self._engine.connect() as connection:
                 lock(connection, tables)
                 list_id = register_list(connection, tables, replace(self._identity, key_type=key_type))
+                self._looked_at = now(connection)
                 connection.rollback()
         self._opened = Opened(tables, list_id, self._run.name)
+
+    def leftovers(self) -> Leftovers:
+        """Return what earlier runs have left, for a run to take over."""
+        return self._read(
+            lambda connection, of: find_leftovers(
+                connection,
+                of.tables,
+                of.list_id,
+                self._run_columns,
+                self._shard,
+                is_query=self._identity.source_table is None,
+            ),
+            Leftovers(),
+        )
+
+    def unsettled(self, after: RowKey | None, most: int, *, only_redone: bool = False) -> Sequence[RowKey]:
+        """Return images that earlier runs could not settle, or that are asked for anew, by key."""
+        return self._unsettled(self._looked_at, after, most, only_redone=only_redone)
+
+    def redone(self, redo: Redo) -> int:
+        """Count the images that are to be recognized anew; by default of all that were called for by now."""
+        moment = min(self._looked_at, redo.moment or self._looked_at)
+        return self._read(
+            lambda connection, of: count_redone(connection, of.tables, of.list_id, redo, moment), 0
+        )
+
+    @property
+    def _run_columns(self) -> dict[str, Any]:
+        run = self._run
+        return {
+            "dag_id": run.dag_id,
+            "task_id": run.task_id,
+            "run_id": run.run_id,
+            "map_index": run.map_index,
+        }
 
     def calls_left(self, spending: Spending, account: str) -> int | None:
         """Return how many calls the caps allow now; None where there is no cap."""

@@ -22,20 +22,24 @@ from airflow_provider_permitocr.core.calls import (
     RunIdentity,
     new_call_id,
 )
-from airflow_provider_permitocr.core.models import RowKey, Status
+from airflow_provider_permitocr.core.models import RowKey, RunSummary, Status
 from airflow_provider_permitocr.core.spending import Spending
+from airflow_provider_permitocr.core.window import Window
 from airflow_provider_permitocr.sql.ledger import clock
 from airflow_provider_permitocr.sql.ledger.options import Ledger
-from airflow_provider_permitocr.sql.ledger.runs import Window
 from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.patience import Patience
-from tests.sql.ledger.ground import TARGET, identity
+from tests.sql.ledger.ground import identity
 
 TABLES = ledger_tables("permit_ocr")
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 #: ``call_seconds``, ``patience_seconds`` below, and the ledger's own minute.
 HOLD_SECONDS = 120.0 + 10.0 + 60.0
+#: Of a run whose figures do not matter.
+SUMMARY = RunSummary(
+    listed=9, skipped=0, statuses={}, error_codes={}, calls=0, throttled=0, elapsed_seconds=1.0
+)
 _numbers = count(1)
 
 
@@ -66,8 +70,10 @@ def a_run(run: str = "run 1", map_index: int = -1, try_number: int = 1) -> RunId
 class Process:
     """One process of a run, with its ledger.
 
+    :param listed: images of its window.
     :param ledger_options: of ``Ledger``.
     :param list_options: of its list's identity.
+    :param run_options: of ``LedgerRun``, such as its window.
     """
 
     engine: sa.Engine
@@ -77,8 +83,10 @@ class Process:
     name: str = "permit_ocr"
     patience_seconds: float = 10.0
     call_seconds: float = 120.0
+    listed: int = 0
     ledger_options: dict[str, Any] = field(default_factory=dict)
     list_options: dict[str, Any] = field(default_factory=dict)
+    run_options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.ledger = SqlLedger(
@@ -88,14 +96,13 @@ class Process:
                 identity=identity(**self.list_options),
                 account=self.account,
                 run=self.run,
-                window=Window(),
                 spending=self.spending,
-                target=TARGET,
                 call_seconds=self.call_seconds,
+                **({"window": Window()} | self.run_options),
             ),
             patience=Patience(self.patience_seconds),
         )
-        self.ledger.prepare("text")
+        self.ledger.prepare("text", self.listed)
 
     def intent(
         self,

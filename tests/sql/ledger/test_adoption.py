@@ -12,12 +12,13 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.columns import COLUMNS, Column
 from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.core.ledger_ports import Delivered, DeliveryState
 from airflow_provider_permitocr.core.models import Status
-from airflow_provider_permitocr.core.ports import Delivered
 from airflow_provider_permitocr.core.standing import Standing
 from airflow_provider_permitocr.sql.ledger import adopted_rows, adoption, deliveries, standings
 from airflow_provider_permitocr.sql.ledger.adopted_rows import AdoptedRows
 from airflow_provider_permitocr.sql.ledger.adoption import Adoption, adopt
+from airflow_provider_permitocr.sql.ledger.deliveries import Deliverer
 from airflow_provider_permitocr.sql.ledger.images import LedgerImage
 from airflow_provider_permitocr.sql.ledger.lists import register_list
 from airflow_provider_permitocr.sql.ledger.statements import lock, write_images
@@ -60,7 +61,7 @@ class House:
     ) -> Adoption:
         described = identity(**special)
         rows = AdoptedRows(engine or self.engine, ResultTable("permits", "lake", mode=mode), carried)
-        return adopt(self.engine, self.tables, described, rows)
+        return adopt(self.engine, self.tables, described, {described.targets[0]: rows})
 
     def register(self, **special: Any) -> int:
         with self.engine.begin() as connection:
@@ -70,7 +71,7 @@ class House:
     def write(self, version: int, **standings_by_key: Standing) -> None:
         """Write images of list 1, as an exchange would."""
         images = [
-            LedgerImage((key, CardSide.FRONT), standing, version=version)
+            LedgerImage((key, CardSide.FRONT), standing, version=version, first_version=version)
             for key, standing in standings_by_key.items()
         ]
         with self.engine.begin() as connection:
@@ -81,9 +82,10 @@ class House:
     def deliver(self, version: int, target: str = TARGET) -> None:
         """Note a delivery to the target of list 1."""
         with self.engine.begin() as connection:
-            deliveries.claim(connection, self.tables, 1, target, "a run")
-            deliveries.note(connection, self.tables, 1, target, "a run", version)
-            deliveries.release(connection, self.tables, 1, target, "a run")
+            run = Deliverer(1, target, "a run")
+            deliveries.claim(connection, self.tables, run)
+            deliveries.note(connection, self.tables, run, DeliveryState(version))
+            deliveries.release(connection, self.tables, run)
 
     def images(self, list_id: int = 1) -> dict[str, Delivered]:
         """All images of a list with their answers, by key."""
@@ -94,9 +96,9 @@ class House:
     def undelivered(self, target: str = TARGET) -> list[str]:
         """Keys that are yet to be delivered to the target of list 1."""
         with self.engine.begin() as connection:
-            version = deliveries.claim(connection, self.tables, 1, target, "the next run")
-            assert version is not None
-            found = standings.changes(connection, self.tables, 1, version, 10_000)
+            state = deliveries.claim(connection, self.tables, Deliverer(1, target, "the next run"))
+            assert state is not None
+            found = standings.changes(connection, self.tables, 1, state.version, 10_000)
         return sorted(each.row_key[0] for each in found)
 
     def version(self) -> int:
@@ -394,7 +396,7 @@ def test_a_list_without_a_result_table_is_renamed_too(sqlite_engine: sa.Engine) 
     house = House(sqlite_engine)
     house.register(name="file a.csv", targets=())
     renamed = identity(name="file b.csv", targets=())
-    assert adopt(sqlite_engine, house.tables, renamed, None) == Adoption("file b.csv", known_as="file a.csv")
+    assert adopt(sqlite_engine, house.tables, renamed, {}) == Adoption("file b.csv", known_as="file a.csv")
 
 
 def test_a_table_that_is_missing_has_no_rows(sqlite_engine: sa.Engine) -> None:
@@ -415,7 +417,7 @@ def test_a_table_that_holds_no_results_is_refused(sqlite_engine: sa.Engine) -> N
 def test_while_a_run_delivers_nothing_is_taken_over(house: House) -> None:
     house.register()
     with house.engine.begin() as connection:
-        deliveries.claim(connection, house.tables, 1, TARGET, "a run")
+        deliveries.claim(connection, house.tables, Deliverer(1, TARGET, "a run"))
     house.fill({"image_key": "a"})
     with pytest.raises(TargetError, match="a run delivers to 'lake:permits' at the moment"):
         house.adopt()

@@ -9,7 +9,9 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from airflow_provider_permitocr.core.ledger_ports import DeliveryState
 from airflow_provider_permitocr.sql.ledger import deliveries
+from airflow_provider_permitocr.sql.ledger.deliveries import Deliverer
 from airflow_provider_permitocr.sql.ledger.lists import register_list
 from airflow_provider_permitocr.sql.ledger.now import now
 from airflow_provider_permitocr.sql.ledger.statements import lock
@@ -27,15 +29,17 @@ class Target:
 
     def claim(self, session_id: str) -> int | None:
         with self.engine.begin() as connection:
-            return deliveries.claim(connection, self.tables, 1, TARGET, session_id)
+            state = deliveries.claim(connection, self.tables, Deliverer(1, TARGET, session_id))
+            return None if state is None else state.version
 
     def note(self, session_id: str, version: int) -> bool:
         with self.engine.begin() as connection:
-            return deliveries.note(connection, self.tables, 1, TARGET, session_id, version)
+            deliverer = Deliverer(1, TARGET, session_id)
+            return deliveries.note(connection, self.tables, deliverer, DeliveryState(version))
 
     def release(self, session_id: str) -> None:
         with self.engine.begin() as connection:
-            deliveries.release(connection, self.tables, 1, TARGET, session_id)
+            deliveries.release(connection, self.tables, Deliverer(1, TARGET, session_id))
 
     def seconds_left(self) -> float:
         """Seconds until others may deliver."""
@@ -97,7 +101,7 @@ def test_a_target_that_was_emptied_is_delivered_from_the_start(target: Target) -
 @EACH_LEDGER
 def test_a_target_that_nobody_has_written_down_is_nobodys(target: Target) -> None:
     with target.engine.begin() as connection:
-        assert deliveries.claim(connection, target.tables, 2, TARGET, "first") is None
+        assert deliveries.claim(connection, target.tables, Deliverer(2, TARGET, "first")) is None
 
 
 @EACH_LEDGER

@@ -70,7 +70,7 @@ def test_answer_reads_back_as_it_came_whatever_the_encoding(database: sa.Engine)
     given = {"Name": "李\U00020bb7\x00", "EnglishName": "O'NEIL, \\\"", "MainlandTravelPermitBackInfos": None}
     made = Attempt(intent.row_key, Status.RECOGNIZED, facts=facts, carried={"note": "ß\ud800", "n": 1.5})
     process.close(ClosedCall(intent.call_id, OK, True, "r", given, made))
-    (delivered,) = process.ledger.changes(0, 500)
+    (delivered,) = process.ledger.delivery("lake:permits").changes(0, 500)
     assert delivered.fields is not None
     assert delivered.fields["name"] == "李\U00020bb7�"
     assert delivered.fields["english_name"] == "O'NEIL, \\\""
@@ -268,5 +268,5 @@ def test_lists_with_equal_keys_never_touch(database: sa.Engine) -> None:
     one.ask("1")
     assert other.call("1") is Grant.GRANTED
     assert one.ledger.previous([("1", CardSide.FRONT)]) == {}
-    assert [each.row_key[0] for each in other.ledger.changes(0, 10)] == ["1"]
-    assert list(one.ledger.changes(0, 10)) == []
+    assert [each.row_key[0] for each in other.ledger.delivery("lake:permits").changes(0, 10)] == ["1"]
+    assert list(one.ledger.delivery("lake:permits").changes(0, 10)) == []

@@ -48,13 +48,13 @@ def test_images_that_took_an_answer_before_it_was_written_are_delivered_with_it(
     for key in ("b", "c"):
         take(process, key, intent)
     take(process, "d", other, "e" * 64)
-    before = list(process.ledger.changes(0, 100))
+    before = list(process.ledger.delivery("lake:permits").changes(0, 100))
     assert {each.row_key[0]: each.fields is None for each in before} == {
         **{"b": True, "c": True},
         **{"d": False, "other": False},
     }
     assert list(process.ledger.hand_in(journal)) == []
-    again = process.ledger.changes(before[-1].version, 100)
+    again = process.ledger.delivery("lake:permits").changes(before[-1].version, 100)
     assert {each.row_key[0]: each.fields and each.fields["number"] for each in again} == dict.fromkeys(
         "abc", "H1"
     )
@@ -69,6 +69,8 @@ def test_an_image_that_has_another_answer_by_now_is_not_delivered_again(database
     process.open(newer)
     process.close(answered(newer, facts=FACTS))
     take(process, "b", newer)
-    version = max(each.version for each in process.ledger.changes(0, 100))
+    version = max(each.version for each in process.ledger.delivery("lake:permits").changes(0, 100))
     process.ledger.hand_in(journal)
-    assert [each.row_key[0] for each in process.ledger.changes(version, 100)] == ["a"]
+    assert [each.row_key[0] for each in process.ledger.delivery("lake:permits").changes(version, 100)] == [
+        "a"
+    ]

@@ -41,7 +41,9 @@ def test_a_list_is_written_down_once_with_its_target(database: sa.Engine) -> Non
         *("permit_images", "image_id", "text"),
     )
     assert known.created_at is not None
-    assert [tuple(row) for row in rows_of(database, tables.deliveries)] == [(1, TARGET, 0, None, None)]
+    (delivery,) = rows_of(database, tables.deliveries)
+    assert (delivery.list_id, delivery.target, delivery.delivery_id) == (1, TARGET, 1)
+    assert (delivery.version, delivery.row_count, delivery.session_id) == (0, None, None)
 
 
 @EACH_LEDGER

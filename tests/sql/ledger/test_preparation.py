@@ -159,7 +159,8 @@ def test_a_ledger_that_lost_its_state_goes_on_counting(database: sa.Engine) -> N
     execute(
         database,
         f"DELETE FROM {tables.state.name}",
-        f"INSERT INTO {tables.deliveries.name} (list_id, target, version) VALUES (1, 'lake:permits', 41)",
+        f"INSERT INTO {tables.deliveries.name} (list_id, target, delivery_id, version)"
+        " VALUES (1, 'lake:permits', 1, 41)",
     )
     prepared(database)
     (state,) = rows_of(database, tables.state)
@@ -272,7 +273,7 @@ def test_a_missing_right_is_named(postgres_engine: sa.Engine, reader: sa.Engine,
 def test_the_ledger_is_kept_in_the_schema_that_its_name_says(postgres_engine: sa.Engine) -> None:
     execute(postgres_engine, "CREATE SCHEMA ops")
     prepared(postgres_engine, Ledger("ops.permit_ocr", conn_id="lake"))
-    assert len(sa.inspect(postgres_engine).get_table_names("ops")) == 8
+    assert len(sa.inspect(postgres_engine).get_table_names("ops")) == 9
     assert sa.inspect(postgres_engine).get_table_names("public") == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -11,14 +12,16 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.errors import FencedError
 from airflow_provider_permitocr.core.models import RunSummary
+from airflow_provider_permitocr.core.window import DueFile, Window
 from airflow_provider_permitocr.sql.ledger.caller import Caller
 from airflow_provider_permitocr.sql.ledger.clock import read_moment
 from airflow_provider_permitocr.sql.ledger.images import LedgerImage
 from airflow_provider_permitocr.sql.ledger.now import now
-from airflow_provider_permitocr.sql.ledger.runs import Window, begin_run, end_run
+from airflow_provider_permitocr.sql.ledger.runs import begin_run, end_run, first_start, say_alive
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
 from airflow_provider_permitocr.sql.ledger.statements import lock, write_images
 from tests.sql.ledger.ground import EACH_LEDGER, caller, prepared, rows_of
+from tests.sql.ledger.processes import NOON, LedgerTime
 
 SUMMARY = RunSummary(
     listed=9,
@@ -35,15 +38,22 @@ ALL = Window()
 SINCE = datetime(2026, 5, 1, 8, tzinfo=timezone(timedelta(hours=8)))
 
 
-def begin(engine: sa.Engine, tables: LedgerTables, process: Caller, window: Window = ALL) -> None:
+def begin(
+    engine: sa.Engine, tables: LedgerTables, process: Caller, window: Window = ALL, **more: Any
+) -> datetime:
     with engine.begin() as connection:
         lock(connection, tables)
-        begin_run(connection, tables, process, window)
+        return begin_run(connection, tables, process, window, **more)
 
 
-def end(engine: sa.Engine, tables: LedgerTables, process: Caller, *, whole: bool) -> None:
+def end(engine: sa.Engine, tables: LedgerTables, process: Caller, *, whole: bool, left: int = 0) -> None:
     with engine.begin() as connection:
-        end_run(connection, tables, process, SUMMARY, whole)
+        end_run(connection, tables, process, SUMMARY, whole, left=left)
+
+
+def keep_alive(engine: sa.Engine, tables: LedgerTables, process: Caller) -> None:
+    with engine.begin() as connection:
+        say_alive(connection, tables, process)
 
 
 def hold(engine: sa.Engine, tables: LedgerTables, session_id: str, seconds: float) -> None:
@@ -138,3 +148,60 @@ def test_shards_and_runs_outside_of_airflow_are_rows_of_their_own(database: sa.E
         begin(database, tables, caller(f"shard-{number}", map_index=number))
         begin(database, tables, caller(f"script-{number}", dag_id="", task_id="", run_id=f"script-{number}"))
     assert len(rows_of(database, tables.runs)) == 4
+
+
+@EACH_LEDGER
+def test_a_run_is_kept_with_what_a_later_one_needs_to_go_on(database: sa.Engine) -> None:
+    tables = prepared(database)
+    files = [DueFile("/lake/permits.csv", None, "csv"), DueFile("s3://lake/p.parquet", "s3", "parquet")]
+    begin(database, tables, caller(), Window(is_repeatable=False), listed=40, files=files)
+    begun = only_run(database, tables)
+    assert (begun.listed, begun.is_repeatable, begun.left_images) == (40, 0, None)
+    assert [DueFile(**each) for each in json.loads(begun.files)] == files
+    end(database, tables, caller(), whole=False, left=31)
+    assert (only_run(database, tables).left_images, only_run(database, tables).is_whole) == (31, 0)
+
+    begin(database, tables, caller("second", try_number=2))
+    begun = only_run(database, tables)
+    assert (begun.listed, begun.is_repeatable, begun.left_images, begun.files) == (0, 1, None, None)
+
+
+@EACH_LEDGER
+def test_a_process_is_taken_to_be_alive_for_two_minutes_after_its_last_word(
+    database: sa.Engine, time: LedgerTime
+) -> None:
+    tables = prepared(database)
+    assert begin(database, tables, caller("first")) == NOON
+    assert read_moment(only_run(database, tables).alive_until) == NOON + timedelta(minutes=2)
+    time.pass_seconds(90)
+    keep_alive(database, tables, caller("first"))
+    assert read_moment(only_run(database, tables).alive_until) == NOON + timedelta(minutes=3.5)
+
+
+@EACH_LEDGER
+def test_an_older_try_does_not_keep_a_newer_one_alive(database: sa.Engine, time: LedgerTime) -> None:
+    tables = prepared(database)
+    begin(database, tables, caller("first"))
+    begin(database, tables, caller("second", try_number=2))
+    time.pass_seconds(90)
+    keep_alive(database, tables, caller("first"))
+    assert read_moment(only_run(database, tables).alive_until) == NOON + timedelta(minutes=2)
+
+
+@EACH_LEDGER
+def test_a_dag_run_first_started_with_the_first_try_of_any_of_its_shards(
+    database: sa.Engine, time: LedgerTime
+) -> None:
+    tables = prepared(database)
+    second = caller("s2", map_index=1)
+    with database.connect() as connection:
+        assert first_start(connection, tables, second) is None
+    begin(database, tables, caller("other day", run_id="sunday"))
+    time.pass_seconds(60)
+    begin(database, tables, caller("s1", map_index=0))
+    time.pass_seconds(60)
+    begin(database, tables, second)
+    time.pass_seconds(60)
+    begin(database, tables, caller("s1 again", map_index=0, try_number=2))
+    with database.connect() as connection:
+        assert first_start(connection, tables, second) == NOON + timedelta(seconds=60)

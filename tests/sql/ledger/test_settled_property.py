@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.models import Status
+from airflow_provider_permitocr.core.models import UNSETTLED, Status
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import ImageTable
@@ -103,7 +103,7 @@ def _is_plainly_settled(
 ) -> bool:
     status, seen, at = tried.get(row_key, (None, None, None))
     seen_at = seen or at
-    return status not in (None, Status.RETRY) and (
+    return status not in (None, *UNSETTLED) and (
         not times or changed is None or (seen_at is not None and seen_at >= changed)
     )
 

@@ -14,8 +14,8 @@ from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.flatten import flatten
+from airflow_provider_permitocr.core.ledger_ports import Delivered
 from airflow_provider_permitocr.core.models import ImageFacts, Previous, Record, Status
-from airflow_provider_permitocr.core.ports import Delivered
 from airflow_provider_permitocr.core.same_image import Answer
 from airflow_provider_permitocr.core.standing import Standing
 from airflow_provider_permitocr.sql.ledger import standings

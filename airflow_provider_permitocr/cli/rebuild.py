@@ -1,0 +1,66 @@
+"""``airflow permitocr rebuild``: fills targets again from what a ledger has kept, and makes no call."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from airflow.utils.cli import suppress_logs_and_warning
+from airflow.utils.providers_configuration_loader import providers_configuration_loaded
+
+from airflow_provider_permitocr.cli.choice import chosen_tasks, rendered_instances
+from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
+
+if TYPE_CHECKING:
+    import argparse
+
+    from airflow.sdk import DAG
+
+    from airflow_provider_permitocr.core.rebuild import Rebuilt
+    from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
+
+
+@suppress_logs_and_warning
+@providers_configuration_loaded
+def rebuild(arguments: argparse.Namespace) -> None:
+    """Run the command, and end the process with its status.
+
+    :param arguments: as ``cli/definition.py`` describes them.
+    :raises SystemExit: 0 when all is filled, 1 when something is not, 2 for a DAG or task that is not there.
+    """
+    dag, task_ids = chosen_tasks(arguments.dag_id, arguments.task_id)
+    done = [_rebuild_task(dag, task_id) for task_id in task_ids]
+    sys.exit(0 if all(done) else 1)
+
+
+def _rebuild_task(dag: DAG, task_id: str) -> bool:
+    named = f"{dag.dag_id}.{task_id}"
+    with ledger_faults(named) as faults:
+        seen: set[str] = set()
+        for operator in rendered_instances(dag, task_id):
+            # Shards of one list share all of this.
+            told = repr((operator.targets, operator.ledger, operator.list))
+            if told not in seen:
+                seen.add(told)
+                _tell(named, _fill(operator))
+    return not faults
+
+
+def _fill(operator: MainlandPermitOcrOperator) -> Rebuilt:
+    from airflow_provider_permitocr.operators.without_calls import open_rebuild
+
+    with open_rebuild(operator, threading.Event(), is_of_run=False) as rebuild:
+        return rebuild.run()
+
+
+def _tell(named: str, done: Rebuilt) -> None:
+    said = [f"{named}: {done.kept.images:,} images, 0 calls"]
+    said.append(f"{done.written:,} rows written")
+    if done.refused:
+        said.append(f"{done.refused:,} rows refused by a table")
+    if done.files:
+        said.append(f"{done.files:,} files written")
+    said += done.unread_columns
+    sys.stdout.write("; ".join(said) + "\n")
+    sys.stdout.flush()

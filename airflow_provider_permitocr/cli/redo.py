@@ -1,0 +1,78 @@
+"""``airflow permitocr redo``: has settled images recognized again by the next run, and makes no call."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from airflow.utils.cli import suppress_logs_and_warning
+from airflow.utils.providers_configuration_loader import providers_configuration_loaded
+
+from airflow_provider_permitocr.cli.choice import chosen_tasks, end, rendered_instances
+from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
+from airflow_provider_permitocr.core.redo import Redo
+
+if TYPE_CHECKING:
+    import argparse
+
+    from airflow.sdk import DAG
+
+    from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
+
+
+@suppress_logs_and_warning
+@providers_configuration_loaded
+def redo(arguments: argparse.Namespace) -> None:
+    """Run the command, and end the process with its status.
+
+    :param arguments: as ``cli/definition.py`` describes them.
+    :raises SystemExit: 0 when all is marked, 1 when something is not or was not confirmed, 2 for a DAG or
+        task that is not there, and where it is not said which images.
+    """
+    try:
+        wanted = Redo(arguments.status, arguments.error_code, arguments.key, arguments.before)
+    except ValueError:
+        end(2, "Say which images: --status, --error-code, --key or --before\n")
+    dag, task_ids = chosen_tasks(arguments.dag_id, arguments.task_id)
+    done = [_redo_task(dag, task_id, wanted, is_confirmed=arguments.yes) for task_id in task_ids]
+    sys.exit(0 if all(done) else 1)
+
+
+def _redo_task(dag: DAG, task_id: str, wanted: Redo, *, is_confirmed: bool) -> bool:
+    named, is_done = f"{dag.dag_id}.{task_id}", True
+    with ledger_faults(named) as faults:
+        seen: set[str] = set()
+        for operator in rendered_instances(dag, task_id):
+            # Shards of one list share all of this.
+            told = repr((operator.targets, operator.ledger, operator.list))
+            if told not in seen:
+                seen.add(told)
+                is_done = _redo_list(named, operator, wanted, is_confirmed=is_confirmed) and is_done
+    return is_done and not faults
+
+
+def _redo_list(named: str, operator: MainlandPermitOcrOperator, wanted: Redo, *, is_confirmed: bool) -> bool:
+    from airflow_provider_permitocr.operators.without_calls import open_list, price_of
+
+    price = price_of(operator)
+    with open_list(operator) as ledger:
+        number = ledger.count_redone(wanted)
+        if not number:
+            sys.stderr.write(f"{named}: no settled image of the list is meant; nothing was marked\n")
+            return False
+        cost = (
+            f"; {price.of(number)} at {price} a call" if price else "; the cost is unknown, without a price"
+        )
+        sys.stdout.write(f"{named}: {number:,} images are to be recognized again, a call each{cost}\n")
+        if not (is_confirmed or _is_confirmed()):
+            return False
+        marked = ledger.mark_redone(wanted)
+    sys.stdout.write(f"{named}: {marked:,} images are marked; the next run recognizes them\n")
+    sys.stdout.flush()
+    return True
+
+
+def _is_confirmed() -> bool:
+    sys.stdout.write("Have them recognized again by the next run? [y/N] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
