@@ -43,7 +43,7 @@ chaos: $(STAMP) ## Kill runs, stop databases, break calls; prove that no image i
 # --short takes two minutes in place of ten; --only kill,cap plays these alone.
 CHAOS ?=
 
-bench: $(STAMP) ## Measure quota, clients, memory and start in 15 minutes; write docs/benchmarks
+bench: $(STAMP) ## Measure quota, clients, memory, targets and start in half an hour; write docs/benchmarks
 	@$(BIN)/python -m bench
 
 lint: $(STAMP) ## Check style and types

@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--only",
         default="",
         metavar="PARTS",
-        help="quota,client,exchange,length,writing,start or some of them",
+        help="quota,client,exchange,length,writing,targets,start or some of them",
     )
     parser.add_argument("--short", action="store_true", help="small sizes, to try it out")
     parser.add_argument(

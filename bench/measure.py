@@ -36,6 +36,9 @@ class Sizes:
     :param finished_rows: the same of the list whose rows are all done.
     :param repeated_runs: of each measurement over finished rows, and of writing.
     :param written_rows: rows that are delivered in batches.
+    :param rebuilt_rows: of a table that is rebuilt, fewer and more.
+    :param file_rows: of a file on S3, fewer and more.
+    :param refused_rows: that a table has refused.
     :param starts: interpreters that import the operator.
     """
 
@@ -51,6 +54,9 @@ class Sizes:
     finished_rows: tuple[int, int] = (10_000, 1_000_000)
     repeated_runs: int = 3
     written_rows: int = 100_000
+    rebuilt_rows: tuple[int, int] = (20_000, 100_000)
+    file_rows: tuple[int, int] = (200_000, 1_000_000)
+    refused_rows: int = 10_000
     starts: int = 9
 
 
@@ -66,6 +72,9 @@ SHORT: Final = Sizes(
     rows=(1_000, 5_000),
     finished_rows=(2_000, 20_000),
     written_rows=5_000,
+    rebuilt_rows=(1_000, 5_000),
+    file_rows=(2_000, 10_000),
+    refused_rows=500,
     starts=3,
 )
 

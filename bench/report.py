@@ -24,6 +24,7 @@ from bench.measure import Sizes
 from bench.programs.finished_list import NOTHING_TO_DO
 from bench.quota import Rates
 from bench.start import Starts
+from bench.targets import Targets
 from bench.writing import Writes
 
 _PAGE: Final = Path(__file__).with_name("page.md")
@@ -39,6 +40,7 @@ class Results:
     exchanges: Exchanges
     lengths: Lengths
     writes: Writes
+    targets: Targets
     starts: Starts
 
 
@@ -60,7 +62,7 @@ def show(parts: Iterable[Part], console: Console) -> None:
 def write(results: Results, parts: Sequence[Part], sizes: Sizes, now: datetime, directory: Path) -> None:
     """Write the page and its charts.
 
-    :param parts: quota, client, exchange, length, writing, start, in this order.
+    :param parts: quota, client, exchange, length, writing, targets, start, in this order.
     :param directory: made if missing.
     """
     directory.mkdir(parents=True, exist_ok=True)
@@ -72,7 +74,7 @@ def write(results: Results, parts: Sequence[Part], sizes: Sizes, now: datetime, 
 
 
 def _page(parts: Sequence[Part], sizes: Sizes, now: datetime) -> str:
-    quota, client, exchange, length, writing, start = parts
+    quota, client, exchange, length, writing, targets, start = parts
     figures = [figure for part in parts for figure in part.figures]
     return _PAGE.read_text("utf-8").format(
         date=f"{now:%Y-%m-%d}",
@@ -96,6 +98,9 @@ def _page(parts: Sequence[Part], sizes: Sizes, now: datetime) -> str:
         nothing_to_do=NOTHING_TO_DO.strip(),
         written_rows=sizes.written_rows,
         writing=_table(writing.facts[0]),
+        targets=_table(targets.facts[0]),
+        refused_rows=sizes.refused_rows,
+        refused=_table(targets.facts[1]),
         starts=sizes.starts,
         start=_table(start.facts[0]),
     )

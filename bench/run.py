@@ -21,12 +21,13 @@ from bench.measure import SHORT, Bench, Sizes
 from bench.quota import Rates, measure_rates
 from bench.report import Results, show, write
 from bench.start import Starts, measure_starts
+from bench.targets import Targets, measure_targets
 from bench.writing import Writes, measure_writes
 from demo.command import ROOT
 from demo.phases import phase
 from demo.postgres import EmbeddedPostgres
 
-_Measured = Rates | Clients | Exchanges | Lengths | Writes | Starts
+_Measured = Rates | Clients | Exchanges | Lengths | Writes | Targets | Starts
 #: In this order, which is the report's as well.
 PARTS: Final[dict[str, Callable[[Bench], _Measured]]] = {
     "quota": measure_rates,
@@ -34,6 +35,7 @@ PARTS: Final[dict[str, Callable[[Bench], _Measured]]] = {
     "exchange": measure_exchanges,
     "length": measure_lengths,
     "writing": measure_writes,
+    "targets": measure_targets,
     "start": measure_starts,
 }
 
@@ -97,11 +99,12 @@ def run_benchmark(options: BenchOptions, console: Console) -> None:
             Exchanges() as exchanges,
             Lengths() as lengths,
             Writes() as writes,
+            Targets() as targets,
             Starts() as starts,
         ]:
             in_order = [parts[name] for name in PARTS]
             write(
-                Results(rates, clients, exchanges, lengths, writes, starts),
+                Results(rates, clients, exchanges, lengths, writes, targets, starts),
                 in_order,
                 bench.sizes,
                 datetime.now(UTC),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from bench.quota import Rates
 from bench.rates import OtherWay, PacedRun
 from bench.report import Results, machine, show, write
 from bench.start import Starts
+from bench.targets import RebuiltTable, RefusedRun, Targets, Took, WrittenFile
 from bench.writing import Writes, Written
 from demo.emulator_calls import Call
 
@@ -33,6 +35,19 @@ def calls(number: int, per_second: float) -> list[Call]:
 def paced(title: str, per_second: float, available: int) -> PacedRun:
     made = calls(400, per_second)
     return PacedRun(title, available, 400, 400, made, made, Window(1005, 1015))
+
+
+def filled_targets() -> Targets:
+    few, many = (
+        RebuiltTable(rows, Took(rows / 5000, 1.0), Took(rows / 4000, 1.0), 0, 190 + rows / 10_000)
+        for rows in (20_000, 100_000)
+    )
+    short, long = (
+        WrittenFile(rows, Took(rows / 8000, 1.0), 330 + rows / 100_000, 1, 100 * rows, rows)
+        for rows in (200_000, 1_000_000)
+    )
+    refused = {"none": RefusedRun(170, 0), "second": RefusedRun(330, 40)}
+    return Targets((few, many), (short, long), 10_000, 120, refused)
 
 
 @pytest.fixture
@@ -58,7 +73,9 @@ def results() -> Results:
     finished = {where: FinishedRun(each, (70.0, 82.5)) for where, each in seconds.items()}
     lengths = Lengths(short, long, (10_000, 1_000_000), 1.0, finished)
     exchanges = Exchanges(1_000_000, [0.002, 0.004, 0.009], [0.002, 0.002, 0.008])
-    return Results(rates, clients, exchanges, lengths, writes, Starts([0.010, 0.012, 0.030]))
+    return Results(
+        rates, clients, exchanges, lengths, writes, filled_targets(), Starts([0.010, 0.012, 0.030])
+    )
 
 
 @pytest.fixture
@@ -67,7 +84,7 @@ def parts(results: Results) -> list[Part]:
         each.part()
         for each in (
             *(results.rates, results.clients, results.exchanges),
-            *(results.lengths, results.writes, results.starts),
+            *(results.lengths, results.writes, results.targets, results.starts),
         )
     ]
 
@@ -113,6 +130,27 @@ def test_the_page_shows_what_finished_rows_take_and_against_which_sql(
         "| peak memory, 1,000,000 finished rows over 10,000 | **12.50 MB** | ≤ 20.00 MB | reached |" in page
     )
     assert "SELECT count(*) FROM images WHERE NOT EXISTS (" in page
+
+
+def test_the_page_shows_what_targets_take(results: Results, parts: list[Part], tmp_path: Path) -> None:
+    write(results, parts, Sizes(), datetime(2026, 11, 22, tzinfo=UTC), tmp_path)
+    page = (tmp_path / "README.md").read_text("utf-8")
+
+    assert "| rebuild of 100,000 rows into a full table | **25.00 s** | ≤ 30.00 s | reached |" in page
+    assert "| peak memory, rebuild of 100,000 rows over 20,000 | **8.00 MB** | ≤ 20.00 MB | reached |" in page
+    assert "| 1,000,000 rows in one Parquet file on S3: objects | **1** | ≤ 1 | reached |" in page
+    assert "| 1,000,000 rows into a file, 100 MB | 125.0 s | 125 µs | 1 µs | 340 MB |" in page
+    added = "statements that 10,000 refused rows add to a run"
+    assert f"| {added}, all of them still refused | **50** | ≤ 200 | reached |" in page
+    assert f"| {added}, mended for every second row | **210** | ≤ 200 | **missed** |" in page
+    assert "| mended for every second row | 330 | 40 |" in page
+
+
+def test_a_file_without_all_of_its_rows_is_broken_and_not_slow() -> None:
+    few, many = filled_targets().written
+    lost = replace(filled_targets(), written=(few, replace(many, right=999_999)))
+    broken = [figure.name for figure in lost.part().figures if figure.must and not figure.reached]
+    assert broken == ["1,000,000 rows in one Parquet file on S3: rows lost"]
 
 
 def test_the_terminal_shows_every_figure(parts: list[Part]) -> None:
