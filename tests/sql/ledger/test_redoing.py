@@ -202,6 +202,21 @@ def test_by_default_a_second_try_of_a_dag_run_does_not_pay_for_what_the_first_ha
 
 
 @EACH_LEDGER
+def test_a_second_try_does_not_look_again_at_what_the_first_has_found_out_without_a_call(
+    database: sa.Engine, known: Process, time: LedgerTime
+) -> None:
+    wanted = Redo(statuses="rejected")
+    first = Process(database, a_run("monday"))
+    assert first.ledger.mark_redone(wanted) == 1
+    time.pass_seconds(1)
+    reject(first, "rejected")
+    time.pass_seconds(1)
+    assert Process(database, a_run("monday", try_number=2)).ledger.mark_redone(wanted) == 0
+    time.pass_seconds(1)
+    assert Process(database, a_run("tuesday")).ledger.mark_redone(wanted) == 1
+
+
+@EACH_LEDGER
 def test_marked_images_are_called_for_once_and_their_tries_start_again(
     database: sa.Engine, known: Process, time: LedgerTime
 ) -> None:
