@@ -258,6 +258,10 @@ class MainlandPermitOcrOperator(BaseOperator):
             )
             for name in content.template_fields
         }
+        if isinstance(content, Redo):
+            # What was given and renders to nothing is met by no image; None would be met by all.
+            given = {name for name in content.template_fields if getattr(content, name) is not None}
+            rendered |= {name: "" for name in given if rendered[name] is None}
         return replace(content, **rendered)
 
     def execute(self, context: Context) -> dict[str, Any]:

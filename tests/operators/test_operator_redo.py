@@ -132,6 +132,13 @@ def test_templates_inside_are_rendered_into_a_copy(operator: Callable[..., Any])
     assert redo.keys == "{{ params.images }}"
 
 
+def test_a_template_that_renders_to_nothing_is_met_by_no_image(operator: Callable[..., Any]) -> None:
+    dag = DAG("permits", schedule=None, render_template_as_native_obj=True)
+    task = operator(redo=Redo(keys="{{ params.images }}", statuses=["recognized"]), dag=dag)
+    task.render_template_fields({"params": {"images": None}}, task.get_template_env(dag))
+    assert task.redo.is_met_by_none
+
+
 def test_a_redo_of_nothing_is_refused_when_the_dag_is_parsed() -> None:
     with pytest.raises(ValueError, match="say which images"):
         Redo()
