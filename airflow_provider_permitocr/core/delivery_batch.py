@@ -10,7 +10,7 @@ from typing import Final
 from airflow_provider_permitocr.core.columns import Column
 from airflow_provider_permitocr.core.ledger_ports import Delivered, Refusal
 from airflow_provider_permitocr.core.models import Record, RowKey
-from airflow_provider_permitocr.core.record import lacks_answer, refused_record, to_record
+from airflow_provider_permitocr.core.record import lacks_answer, refused_record, to_records
 from airflow_provider_permitocr.core.shown_key import shown_key
 from airflow_provider_permitocr.core.target_ports import ResultTarget
 
@@ -81,7 +81,7 @@ class TableWriter:
         """
         written = Written()
         for with_answers, some in _by_answers(sorted(delivered, key=lambda each: each.row_key)):
-            records = [to_record(each, self._columns) for each in some]
+            records = to_records(some, self._columns)
             left = max(0, most_refused - len(written.refused))
             reasons = self._put(records, with_answers=with_answers, most_refused=left)
             tried = [place for place in range(len(some)) if reasons.get(place) != ""]
@@ -102,7 +102,7 @@ class TableWriter:
     def _write(self, some: Sequence[Delivered], rows_until: int, written: Written) -> None:
         before = len(written.refused), len(written.taken)
         for with_answers, part in _by_answers(some):
-            records = [to_record(each, self._columns) for each in part]
+            records = to_records(part, self._columns)
             reasons = self._put(records, with_answers=with_answers)
             stand_ins = self._put_stand_ins(records, reasons)
             has_row = {

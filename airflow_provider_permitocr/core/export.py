@@ -11,7 +11,7 @@ from airflow_provider_permitocr.core.errors import RunStoppedError, TargetError
 from airflow_provider_permitocr.core.ledger_ports import Ledger
 from airflow_provider_permitocr.core.models import Record
 from airflow_provider_permitocr.core.ports import ImageSource
-from airflow_provider_permitocr.core.record import to_record
+from airflow_provider_permitocr.core.record import to_records
 from airflow_provider_permitocr.core.target_ports import RowsFile
 
 if TYPE_CHECKING:
@@ -52,12 +52,9 @@ def _listed_frames(
                 raise RunStoppedError("the run was asked to stop before its file was complete")
             keys = [listed.row_key for listed in page[start : start + _ROWS_AT_ONCE]]
             found = ledger.delivered(keys)
-            records = [
-                to_record(found[key], columns)
-                for key in keys
-                if key in found and found[key].standing.status is not None
-            ]
-            yield _frame(records, columns)
+            standing = (found[key] for key in keys if key in found)
+            some = [each for each in standing if each.standing.status is not None]
+            yield _frame(to_records(some, columns), columns)
 
 
 def _frame(records: Sequence[Record], columns: Sequence[Column]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -28,12 +28,22 @@ def to_record(delivered: Delivered, columns: Sequence[Column] = COLUMNS) -> Reco
 
     :param columns: of the result; copied ones that are not among them are left out.
     """
+    (record,) = to_records([delivered], columns)
+    return record
+
+
+def to_records(delivered: Sequence[Delivered], columns: Sequence[Column] = COLUMNS) -> list[Record]:
+    """Do the same for many images."""
+    empty: Record = dict.fromkeys(column.name for column in columns)
+    kinds = {column.name: column.kind for column in columns}
+    return [_record(each, empty, kinds) for each in delivered]
+
+
+def _record(delivered: Delivered, empty: Record, kinds: Mapping[str, ColumnKind]) -> Record:
     standing = delivered.standing
     image_key, card_side = delivered.row_key
-    record: Record = dict.fromkeys(column.name for column in columns)
-    kinds = {column.name: column.kind for column in columns}
     return (
-        record
+        empty
         | {name: _read(value, kinds[name]) for name, value in standing.carried.items() if name in kinds}
         | (delivered.fields or {})
         | _facts(standing.facts)
