@@ -19,7 +19,6 @@ KEYS: Final[dict[WriteMode, tuple[str, ...]]] = {
     WriteMode.UPSERT: KEY_COLUMNS,
     WriteMode.APPEND: (*KEY_COLUMNS, "processed_at"),
 }
-_INDEXED: Final = ("postgresql", "sqlite", *MYSQL)
 _TABLE_COMMENT: Final[dict[WriteMode, str]] = {
     WriteMode.UPSERT: "Mainland travel permits read by MainlandPermitOCR, one row per image and side",
     WriteMode.APPEND: "Mainland travel permits read by MainlandPermitOCR, one row per recognition",
@@ -147,13 +146,7 @@ def result_table(
         )
         for column in columns
     )
-    made = sa.Table(table, sa.MetaData(), *described, schema=schema, comment=_TABLE_COMMENT[mode])
-    if "version" in made.c:
-        # Each run asks for the highest, and how many rows there are, which a narrow index tells soonest.
-        sa.Index(f"{table}_by_version"[-60:], made.c.version).ddl_if(
-            callable_=lambda *_, dialect, **__: dialect.name in _INDEXED
-        )
-    return made
+    return sa.Table(table, sa.MetaData(), *described, schema=schema, comment=_TABLE_COMMENT[mode])
 
 
 def sql_type(column: Column) -> sa.types.TypeEngine[Any]:

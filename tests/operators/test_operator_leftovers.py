@@ -176,21 +176,6 @@ def test_without_leftovers_a_run_keeps_to_its_own_interval(
     assert run_of(2)["taken_up"] == 2  # and one that is not there
 
 
-def test_with_an_order_the_oldest_of_all_intervals_come_first(
-    spread: Callable[..., list[Specimen]],
-    run_of: Callable[..., dict[str, Any]],
-    connected: RunningEmulator,
-    permits: Permits,
-) -> None:
-    spread(12, 2)
-    oldest = {"order_by": "uploaded_at"}
-    run_of(0, cap=1, source=images_of(0, **oldest), max_at_once=1)
-    run_of(1, cap=4, source=images_of(1, **oldest), max_at_once=1)
-    assert len(permits()) == 5
-    assert not {"k012", "k013"} & {key for key, _ in permits()}
-    assert run_of(2, source=images_of(2, **oldest))["calls"] == 9
-
-
 def test_what_a_query_with_templates_has_left_is_counted_and_cannot_be_read(
     spread: Callable[..., list[Specimen]],
     run_of: Callable[..., dict[str, Any]],

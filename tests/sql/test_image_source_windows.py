@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.core.models import ImageRow, ListedImage, RowKey
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.core.window import Window
@@ -153,9 +154,10 @@ def test_two_windows_meet_without_a_gap_and_without_a_row_twice(
 
 
 @pytest.mark.usefixtures("week")
-def test_a_list_without_change_times_is_read_whole_in_any_window(database: sa.Engine) -> None:
+def test_a_list_without_change_times_is_read_whole_and_has_no_windows(database: sa.Engine) -> None:
     source = SqlImageSource(database, replace(LISTED, updated_at=None))
-    assert len(read(source.within([days(2, 3)]))) == 9
+    with pytest.raises(SourceError, match="updated_at does not say any more"):
+        read(source.within([days(2, 3)]))
     assert len(read(source.within([Window()], settled_too=True))) == 9
 
 

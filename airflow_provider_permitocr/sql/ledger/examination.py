@@ -41,7 +41,7 @@ def examine(connection: sa.Connection, tables: LedgerTables) -> tuple[set[str], 
         if kind is RelationKind.VIEW:
             raise TargetError(f"{table.fullname!r} is a view, not a table of a ledger; {_OTHERWISE}")
         without_zone |= {(shape.name, column) for column in _examine_table(connection, shape, table)}
-        _require_rights(connection, table, with_delete=table is tables.refused)
+        _require_rights(connection, table)
     return missing, frozenset(without_zone)
 
 
@@ -51,12 +51,11 @@ def require_all_rights(connection: sa.Connection, tables: LedgerTables) -> None:
     :raises TargetError: naming the right that is missing.
     """
     for table in tables:
-        _require_rights(connection, table, with_delete=table is tables.refused)
+        _require_rights(connection, table)
 
 
-def _require_rights(connection: sa.Connection, table: sa.Table, *, with_delete: bool) -> None:
-    named = f"the ledger's table {table.fullname!r}"
-    require_rights(connection, table, named=named, with_delete=with_delete)
+def _require_rights(connection: sa.Connection, table: sa.Table) -> None:
+    require_rights(connection, table, named=f"the ledger's table {table.fullname!r}")
 
 
 def lacking_indexes(connection: sa.Connection, tables: Iterable[sa.Table]) -> list[sa.Index]:
