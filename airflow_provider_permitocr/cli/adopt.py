@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow.utils.cli import suppress_logs_and_warning
 from airflow.utils.providers_configuration_loader import providers_configuration_loaded
 
-from airflow_provider_permitocr.cli.choice import chosen_tasks, rendered_instances
+from airflow_provider_permitocr.cli.choice import chosen_tasks, rendered_lists
 from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
 from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
 
@@ -37,13 +37,8 @@ def adopt(arguments: argparse.Namespace) -> None:
 
 def _adopt_task(dag: DAG, task_id: str) -> bool:
     with ledger_faults(f"{dag.dag_id}.{task_id}") as faults:
-        seen: set[str] = set()
-        for operator in rendered_instances(dag, task_id):
-            # Shards of one list share all of this.
-            told = repr((operator.source.conn_id, operator.targets, operator.ledger, operator.list))
-            if told not in seen:
-                seen.add(told)
-                _tell(f"{dag.dag_id}.{task_id}", operator, adopt_list(operator))
+        for operator in rendered_lists(dag, task_id, by_connection=True):
+            _tell(f"{dag.dag_id}.{task_id}", operator, adopt_list(operator))
     return not faults
 
 

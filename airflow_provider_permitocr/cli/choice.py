@@ -12,7 +12,7 @@ from airflow_provider_permitocr.cli.planned_run import planned_run, rendered
 from airflow_provider_permitocr.cli.report import WIDEST, findings_block, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from airflow.sdk import DAG
 
@@ -48,6 +48,30 @@ def rendered_instances(dag: DAG, task_id: str) -> Sequence[MainlandPermitOcrOper
     """
     run = planned_run(dag, None, None, None)
     return [rendered(dag, each, run) for each in instances(dag.get_task(task_id))]
+
+
+def rendered_lists(
+    dag: DAG, task_id: str, *, by_connection: bool = False
+) -> Iterator[MainlandPermitOcrOperator]:
+    """Yield one of the rendered instances for each list: its shards share all that is kept of it.
+
+    :param by_connection: one for each connection that the list is read from, too.
+    :raises ConfigurationError: naming what is known only in a run.
+    """
+    seen: set[str] = set()
+    for operator in rendered_instances(dag, task_id):
+        shared = [operator.targets, operator.ledger, operator.list]
+        identity = repr([operator.source.conn_id, *shared] if by_connection else shared)
+        if identity not in seen:
+            seen.add(identity)
+            yield operator
+
+
+def is_confirmed(question: str) -> bool:
+    """Ask on stdout, and take anything but a yes on stdin as a no."""
+    sys.stdout.write(question)
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def end(status: int, said: str) -> NoReturn:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow.utils.cli import suppress_logs_and_warning
 from airflow.utils.providers_configuration_loader import providers_configuration_loaded
 
-from airflow_provider_permitocr.cli.choice import chosen_tasks, rendered_instances
+from airflow_provider_permitocr.cli.choice import chosen_tasks, is_confirmed, rendered_instances
 from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
 from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
 
@@ -37,7 +37,7 @@ def prune(arguments: argparse.Namespace) -> None:
             ledgers |= _ledgers(dag, task_id)
         is_done = is_done and not faults
     for ledger, timezone in ledgers.values():
-        if not (arguments.yes or _is_confirmed(ledger, arguments.older_than)):
+        if not (arguments.yes or is_confirmed(_question(ledger, arguments.older_than))):
             is_done = False
             continue
         with ledger_faults(f"{ledger.name} on {ledger.conn_id}") as faults:
@@ -55,13 +55,11 @@ def _ledgers(dag: DAG, task_id: str) -> dict[str, tuple[Ledger, str]]:
     return {repr((ledger.name, ledger.conn_id)): (ledger, timezone) for ledger, timezone in described}
 
 
-def _is_confirmed(ledger: Ledger, days: int) -> bool:
-    sys.stdout.write(
+def _question(ledger: Ledger, days: int) -> str:
+    return (
         f"Delete calls and finished runs older than {days:,} days from the ledger {ledger.name} on"
         f" {ledger.conn_id}? [y/N] "
     )
-    sys.stdout.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _prune(ledger: Ledger, timezone: str, days: int) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow.utils.cli import suppress_logs_and_warning
 from airflow.utils.providers_configuration_loader import providers_configuration_loaded
 
-from airflow_provider_permitocr.cli.choice import chosen_tasks, rendered_instances
+from airflow_provider_permitocr.cli.choice import chosen_tasks, rendered_lists
 from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
 
 if TYPE_CHECKING:
@@ -37,13 +37,8 @@ def rebuild(arguments: argparse.Namespace) -> None:
 def _rebuild_task(dag: DAG, task_id: str) -> bool:
     named = f"{dag.dag_id}.{task_id}"
     with ledger_faults(named) as faults:
-        seen: set[str] = set()
-        for operator in rendered_instances(dag, task_id):
-            # Shards of one list share all of this.
-            told = repr((operator.targets, operator.ledger, operator.list))
-            if told not in seen:
-                seen.add(told)
-                _tell(named, _fill(operator))
+        for operator in rendered_lists(dag, task_id):
+            _tell(named, _fill(operator))
     return not faults
 
 

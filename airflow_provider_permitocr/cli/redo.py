@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow.utils.cli import suppress_logs_and_warning
 from airflow.utils.providers_configuration_loader import providers_configuration_loaded
 
-from airflow_provider_permitocr.cli.choice import chosen_tasks, end, rendered_instances
+from airflow_provider_permitocr.cli.choice import chosen_tasks, end, is_confirmed, rendered_lists
 from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
 from airflow_provider_permitocr.core.redo import Redo
 
@@ -34,24 +34,19 @@ def redo(arguments: argparse.Namespace) -> None:
     except ValueError:
         end(2, "Say which images: --status, --error-code, --key or --before\n")
     dag, task_ids = chosen_tasks(arguments.dag_id, arguments.task_id)
-    done = [_redo_task(dag, task_id, wanted, is_confirmed=arguments.yes) for task_id in task_ids]
+    done = [_redo_task(dag, task_id, wanted, asks=not arguments.yes) for task_id in task_ids]
     sys.exit(0 if all(done) else 1)
 
 
-def _redo_task(dag: DAG, task_id: str, wanted: Redo, *, is_confirmed: bool) -> bool:
+def _redo_task(dag: DAG, task_id: str, wanted: Redo, *, asks: bool) -> bool:
     named, is_done = f"{dag.dag_id}.{task_id}", True
     with ledger_faults(named) as faults:
-        seen: set[str] = set()
-        for operator in rendered_instances(dag, task_id):
-            # Shards of one list share all of this.
-            told = repr((operator.targets, operator.ledger, operator.list))
-            if told not in seen:
-                seen.add(told)
-                is_done = _redo_list(named, operator, wanted, is_confirmed=is_confirmed) and is_done
+        for operator in rendered_lists(dag, task_id):
+            is_done = _redo_list(named, operator, wanted, asks=asks) and is_done
     return is_done and not faults
 
 
-def _redo_list(named: str, operator: MainlandPermitOcrOperator, wanted: Redo, *, is_confirmed: bool) -> bool:
+def _redo_list(named: str, operator: MainlandPermitOcrOperator, wanted: Redo, *, asks: bool) -> bool:
     from airflow_provider_permitocr.operators.without_calls import open_list, price_of
 
     price = price_of(operator)
@@ -64,15 +59,9 @@ def _redo_list(named: str, operator: MainlandPermitOcrOperator, wanted: Redo, *,
             f"; {price.of(number)} at {price} a call" if price else "; the cost is unknown, without a price"
         )
         sys.stdout.write(f"{named}: {number:,} images are to be recognized again, a call each{cost}\n")
-        if not (is_confirmed or _is_confirmed()):
+        if asks and not is_confirmed("Have them recognized again by the next run? [y/N] "):
             return False
         marked = ledger.mark_redone(wanted)
     sys.stdout.write(f"{named}: {marked:,} images are marked; the next run recognizes them\n")
     sys.stdout.flush()
     return True
-
-
-def _is_confirmed() -> bool:
-    sys.stdout.write("Have them recognized again by the next run? [y/N] ")
-    sys.stdout.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
