@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from airflow_provider_permitocr.core.columns import Column
 from airflow_provider_permitocr.core.errors import PermitOcrError, RunStoppedError
 from airflow_provider_permitocr.core.export import write_file
-from airflow_provider_permitocr.core.ports import ImageSource, TargetPorts
+from airflow_provider_permitocr.core.ports import TargetPorts
 from airflow_provider_permitocr.core.run_parts import Part
 from airflow_provider_permitocr.core.target_ports import RowsFile
 from airflow_provider_permitocr.core.window import LeftRun
@@ -44,7 +44,7 @@ class DueFiles:
         :raises RunStoppedError: when asked to stop.
         """
         files = [file for file in self._ports.files if is_whole or file.publishes_parts]
-        written = [self._write(file, self._ports.source) for file in files]
+        written = [self._write(file) for file in files]
         if waiting := len(self._ports.files) - len(files):
             _log.info("%d files are not written, as images are left for a later run", waiting)
         return is_whole and all(written)
@@ -57,13 +57,11 @@ class DueFiles:
         written = 0
         for left in runs:
             if left.window.is_repeatable:
-                written += sum(
-                    [self._write(each, self._ports.source, left) for each in self._opened(left) or ()]
-                )
+                written += sum([self._write(each, left) for each in self._opened(left) or ()])
             elif self._ports.due_of(left):
                 _log.warning("The files of the run %s are not written again: clear that run", left.run[2])
         if own_is_whole:
-            written += sum([self._write(each, self._ports.source) for each in self._ports.files])
+            written += sum([self._write(each) for each in self._ports.files])
         elif self._ports.files:
             _log.warning("This run's own files are not written: its list has images that no run has tried")
         return written
@@ -78,12 +76,13 @@ class DueFiles:
     def _write_all(self, files: Sequence[RowsFile] | None, left: LeftRun) -> bool:
         if files is None:
             return False
-        written = [self._write(file, self._ports.source, left) for file in files]
+        written = [self._write(file, left) for file in files]
         if written:
             _log.info("Wrote %d files of the earlier run %s", sum(written), left.run[2])
         return all(written)
 
-    def _write(self, file: RowsFile, source: ImageSource, left: LeftRun | None = None) -> bool:
+    def _write(self, file: RowsFile, left: LeftRun | None = None) -> bool:
+        source = self._ports.source
         window = left.window if left else source.window
         try:
             whole_window = source.within([window], settled_too=True)
