@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
 
 _SUBJECT: Final = "left over"
-_NOBODY: Final[dict[str, Any]] = {"dag_id": "", "task_id": "", "run_id": "", "map_index": -1}
 _MOST_NAMED: Final = 3
 
 
@@ -20,10 +19,12 @@ def left_findings(
     connection: Connection, tables: LedgerTables, list_id: int, shard: str | None
 ) -> list[Finding]:
     """Say what the next run takes up, what it cannot, and which rows are refused."""
+    from airflow_provider_permitocr.core.calls import RunIdentity
+    from airflow_provider_permitocr.sql.ledger.caller import run_columns
     from airflow_provider_permitocr.sql.ledger.leftovers import find_leftovers
     from airflow_provider_permitocr.sql.ledger.refusals import refusals_by_target
 
-    left = find_leftovers(connection, tables, list_id, _NOBODY, shard)
+    left = find_leftovers(connection, tables, list_id, run_columns(RunIdentity()), shard)
     found = []
     if left.runs:
         names = _some([each.run[2] for each in left.runs])

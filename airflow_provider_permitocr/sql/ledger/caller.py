@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
+
+import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.calls import RunIdentity
 from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.sql.ledger.caps import run_period
 from airflow_provider_permitocr.sql.ledger.options import UnknownCalls
+
+#: What tells a run from others, as columns of the ledger.
+RUN_COLUMNS: Final = ("dag_id", "task_id", "run_id", "map_index")
+
+
+def run_columns(run: RunIdentity) -> dict[str, Any]:
+    """Return what a run is found by, by column."""
+    return {name: getattr(run, name) for name in RUN_COLUMNS}
+
+
+def is_run(runs: sa.FromClause, run: Mapping[str, Any]) -> sa.ColumnElement[bool]:
+    """Tell which row is a run's.
+
+    :param runs: the ledger's table of runs, or an alias of it.
+    :param run: what it is found by, by column.
+    """
+    return sa.and_(*(runs.c[name] == run[name] for name in RUN_COLUMNS))
 
 
 @dataclass(frozen=True)
@@ -45,10 +65,4 @@ class Caller:
     @property
     def run_columns(self) -> dict[str, Any]:
         """What the run is found by."""
-        run = self.run
-        return {
-            "dag_id": run.dag_id,
-            "task_id": run.task_id,
-            "run_id": run.run_id,
-            "map_index": run.map_index,
-        }
+        return run_columns(self.run)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,12 +12,10 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.models import RowKey, Status
 from airflow_provider_permitocr.core.window import DueFile, Leftovers, LeftRun, Window
-from airflow_provider_permitocr.sql.ledger.caller import Caller
+from airflow_provider_permitocr.sql.ledger.caller import RUN_COLUMNS, Caller, is_run
 from airflow_provider_permitocr.sql.ledger.clock import read_moment
 from airflow_provider_permitocr.sql.ledger.now import now
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
-
-_RUN: tuple[str, ...] = ("dag_id", "task_id", "run_id", "map_index")
 
 
 def find_leftovers(
@@ -39,9 +36,6 @@ def find_leftovers(
     """
     runs = tables.runs.c
     holder = tables.runs.alias("holder")
-    is_own, is_held_by_own = (
-        sa.and_(*(columns[name] == run[name] for name in _RUN)) for columns in (runs, holder.c)
-    )
     is_held = sa.exists(
         sa.select(sa.literal_column("1"))
         .select_from(holder)
@@ -50,19 +44,19 @@ def find_leftovers(
             holder.c.ended_at.is_(None),
             holder.c.alive_until > now(connection),
             # It may ask twice, as after an error of whose commit nothing was heard.
-            sa.not_(is_held_by_own),
+            sa.not_(is_run(holder, run)),
         )
     )
     statement = (
         sa.select(
-            *(runs[name] for name in _RUN),
+            *(runs[name] for name in RUN_COLUMNS),
             *(runs.since, runs.until, runs.shard, runs.is_repeatable, runs.files),
             *(runs.listed, runs.left_images),
         )
         .where(
             runs.list_id == list_id,
             sa.or_(runs.is_whole.is_(None), runs.is_whole == 0),
-            sa.not_(is_own),
+            sa.not_(is_run(tables.runs, run)),
             sa.not_(is_held),
         )
         # Where databases put NULL differs: a window without an end is the newest.
@@ -97,7 +91,9 @@ def take_leftovers(
     found = find_leftovers(connection, tables, caller.list_id, caller.run_columns, shard, is_query=is_query)
     for left in found.runs:
         connection.execute(
-            sa.update(tables.runs).where(_is_run(tables, left)).values(session_id=caller.session_id)
+            sa.update(tables.runs)
+            .where(is_run(tables.runs, _columns_of(left)))
+            .values(session_id=caller.session_id)
         )
     return found
 
@@ -108,7 +104,7 @@ def close_left(connection: sa.Connection, tables: LedgerTables, caller: Caller, 
     moment = sa.literal(now(connection), runs.ended_at.type)
     connection.execute(
         sa.update(tables.runs)
-        .where(_is_run(tables, left), runs.session_id == caller.session_id)
+        .where(is_run(tables.runs, _columns_of(left)), runs.session_id == caller.session_id)
         .values(is_whole=1, left_images=0, ended_at=sa.func.coalesce(runs.ended_at, moment))
     )
 
@@ -122,7 +118,7 @@ def whole_runs(
     """
     runs = tables.runs.c
     statement = (
-        sa.select(*(runs[name] for name in _RUN), runs.since, runs.until, runs.shard)
+        sa.select(*(runs[name] for name in RUN_COLUMNS), runs.since, runs.until, runs.shard)
         .add_columns(runs.is_repeatable, runs.files)
         .where(runs.list_id == list_id, runs.is_whole == 1, runs.files.is_not(None))
         .order_by(runs.started_at)
@@ -188,9 +184,8 @@ def _left_run(row: Any) -> LeftRun:
         is_repeatable=row["is_repeatable"] != 0,
     )
     files = tuple(DueFile(**each) for each in json.loads(row["files"] or "[]"))
-    return LeftRun(tuple(row[name] for name in _RUN), window, files)
+    return LeftRun(tuple(row[name] for name in RUN_COLUMNS), window, files)
 
 
-def _is_run(tables: LedgerTables, left: LeftRun) -> sa.ColumnElement[bool]:
-    columns: Sequence[sa.Column[Any]] = [tables.runs.c[name] for name in _RUN]
-    return sa.and_(*(column == value for column, value in zip(columns, left.run, strict=True)))
+def _columns_of(left: LeftRun) -> dict[str, Any]:
+    return dict(zip(RUN_COLUMNS, left.run, strict=True))

@@ -36,6 +36,11 @@ class ListIdentity:
     targets: tuple[str, ...] = ()
 
     @property
+    def is_query(self) -> bool:
+        """Whether it is read by a query, of whose rows the ledger knows nothing."""
+        return self.source_table is None
+
+    @property
     def source(self) -> str:
         """The source in words."""
         return describe_source(self.source_conn_id, self.source_table, self.key_column)
@@ -124,7 +129,7 @@ def lists_read_from(
     connection: sa.Connection, tables: LedgerTables, identity: ListIdentity
 ) -> list[KnownList]:
     """Return the lists that have the same table as their source; the text of a query is not known."""
-    if identity.source_table is None:
+    if identity.is_query:
         return []
     lists = tables.lists.c
     return select_lists(

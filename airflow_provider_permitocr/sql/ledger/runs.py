@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.core.errors import FencedError
 from airflow_provider_permitocr.core.models import RunSummary
 from airflow_provider_permitocr.core.window import DueFile, Window
-from airflow_provider_permitocr.sql.ledger.caller import Caller
+from airflow_provider_permitocr.sql.ledger.caller import Caller, is_run
 from airflow_provider_permitocr.sql.ledger.clock import read_moment
 from airflow_provider_permitocr.sql.ledger.now import now
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
@@ -39,9 +39,9 @@ def begin_run(
     :return: when it began.
     :raises FencedError: when a newer try of it is under way.
     """
-    runs, is_run = tables.runs, _is_run(tables, caller)
+    runs, is_own = tables.runs, is_run(tables.runs, caller.run_columns)
     known = connection.execute(
-        sa.select(runs.c.task_try, runs.c.list_id, runs.c.session_id, runs.c.ended_at).where(is_run)
+        sa.select(runs.c.task_try, runs.c.list_id, runs.c.session_id, runs.c.ended_at).where(is_own)
     ).first()
     mine = caller.run.try_number
     # Of a DAG run that was deleted and made again, the tries begin anew.
@@ -67,13 +67,13 @@ def begin_run(
     if known is None:
         connection.execute(sa.insert(runs), [caller.run_columns | begun | {"started_at": moment}])
     else:
-        connection.execute(sa.update(runs).where(is_run).values(begun))
+        connection.execute(sa.update(runs).where(is_own).values(begun))
     return moment
 
 
 def say_alive(connection: sa.Connection, tables: LedgerTables, caller: Caller) -> None:
     """Have a run taken to be alive for two more minutes."""
-    mine = sa.and_(_is_run(tables, caller), tables.runs.c.session_id == caller.session_id)
+    mine = sa.and_(is_run(tables.runs, caller.run_columns), tables.runs.c.session_id == caller.session_id)
     alive = {"alive_until": now(connection) + _ALIVE}
     connection.execute(sa.update(tables.runs).where(mine).values(alive))
 
@@ -105,7 +105,7 @@ def end_run(
         "outcome": str(summary),
     }
     mine = runs.c.session_id == caller.session_id
-    connection.execute(sa.update(runs).where(_is_run(tables, caller), mine).values(ended))
+    connection.execute(sa.update(runs).where(is_run(tables.runs, caller.run_columns), mine).values(ended))
 
 
 def first_start(connection: sa.Connection, tables: LedgerTables, caller: Caller) -> datetime | None:
@@ -128,7 +128,3 @@ def _is_under_way(connection: sa.Connection, tables: LedgerTables, run: Any) -> 
         images.held_until > now(connection),
     )
     return connection.execute(held.limit(1)).first() is not None
-
-
-def _is_run(tables: LedgerTables, caller: Caller) -> sa.ColumnElement[bool]:
-    return sa.and_(*(tables.runs.c[name] == value for name, value in caller.run_columns.items()))

@@ -267,7 +267,7 @@ class SqlLedger(LedgerReader):
                 tables,
                 caller,
                 self._run.window.shard,
-                is_query=self._run.identity.source_table is None,
+                is_query=self._run.identity.is_query,
             ),
         )
 
@@ -312,7 +312,7 @@ class SqlLedger(LedgerReader):
         """Return runs of this list whose window is whole and was written to files, the oldest first."""
         found: list[LeftRun] = self._read(
             lambda connection, of: whole_runs(
-                connection, of.tables, of.list_id, is_query=self._run.identity.source_table is None
+                connection, of.tables, of.list_id, is_query=self._run.identity.is_query
             ),
             [],
         )

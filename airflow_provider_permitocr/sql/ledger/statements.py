@@ -12,7 +12,7 @@ from airflow_provider_permitocr.core.calls import ClosedCall
 from airflow_provider_permitocr.core.flatten import clean_text
 from airflow_provider_permitocr.core.models import RowKey
 from airflow_provider_permitocr.sql.ledger.attempts import write_attempt
-from airflow_provider_permitocr.sql.ledger.caller import Caller
+from airflow_provider_permitocr.sql.ledger.caller import Caller, is_run
 from airflow_provider_permitocr.sql.ledger.clock import clock
 from airflow_provider_permitocr.sql.ledger.images import LedgerImage, to_json
 from airflow_provider_permitocr.sql.ledger.schema import AS_ANSWERED, LedgerTables
@@ -47,13 +47,9 @@ def read_under_lock(
     periods: Collection[str],
 ) -> Sequence[Any]:
     """Read the state of the ledger, beside it the images; one row at least, where there is a state."""
-    state, images, runs, counters = tables.state.c, tables.images, tables.runs.c, tables.counters.c
+    state, images, runs, counters = tables.state.c, tables.images, tables.runs, tables.counters.c
     image_keys = sorted({image_key for image_key, _ in keys})
-    task_try = (
-        sa.select(runs.task_try)
-        .where(*(runs[name] == value for name, value in caller.run_columns.items()))
-        .scalar_subquery()
-    )
+    task_try = sa.select(runs.c.task_try).where(is_run(runs, caller.run_columns)).scalar_subquery()
     counted = [
         sa.select(counters.calls)
         .where(counters.account == caller.account, counters.period == period)

@@ -16,6 +16,7 @@ from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.core.window import Leftovers
 from airflow_provider_permitocr.sql.database_file import missing_file
 from airflow_provider_permitocr.sql.errors import database_errors
+from airflow_provider_permitocr.sql.ledger.caller import run_columns
 from airflow_provider_permitocr.sql.ledger.caps import day_period, run_period
 from airflow_provider_permitocr.sql.ledger.leftovers import find_leftovers
 from airflow_provider_permitocr.sql.ledger.lists import ListIdentity, register_list
@@ -77,9 +78,9 @@ class SqlLedgerView(LedgerReader):
                 connection,
                 of.tables,
                 of.list_id,
-                self._run_columns,
+                run_columns(self._run),
                 self._shard,
-                is_query=self._identity.source_table is None,
+                is_query=self._identity.is_query,
             ),
             Leftovers(),
         )
@@ -94,16 +95,6 @@ class SqlLedgerView(LedgerReader):
         return self._read(
             lambda connection, of: count_redone(connection, of.tables, of.list_id, redo, moment), 0
         )
-
-    @property
-    def _run_columns(self) -> dict[str, Any]:
-        run = self._run
-        return {
-            "dag_id": run.dag_id,
-            "task_id": run.task_id,
-            "run_id": run.run_id,
-            "map_index": run.map_index,
-        }
 
     def calls_left(self, spending: Spending, account: str) -> int | None:
         """Return how many calls the caps allow now; None where there is no cap."""
