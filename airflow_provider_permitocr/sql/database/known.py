@@ -1,0 +1,36 @@
+"""The databases that are known: the only list of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.sql.database.database import Database
+from airflow_provider_permitocr.sql.database.duckdb import DuckDb
+from airflow_provider_permitocr.sql.database.mysql import MySql
+from airflow_provider_permitocr.sql.database.postgresql import PostgreSql
+from airflow_provider_permitocr.sql.database.sqlite import Sqlite
+
+DATABASES: Final[tuple[Database, ...]] = (PostgreSql(), MySql(), Sqlite(), DuckDb())
+_BY_DIALECT: Final = {dialect: database for database in DATABASES for dialect in database.dialects}
+_BY_DRIVER: Final = {driver: database for database in DATABASES for driver in database.drivers}
+
+
+def database_of(known_by: sa.Engine | sa.Connection | sa.Dialect) -> Database:
+    """Return what is known of the database of an engine, a connection or a dialect.
+
+    :raises ConfigurationError: when it is none of those that are supported.
+    """
+    dialect = known_by if isinstance(known_by, sa.Dialect) else known_by.dialect
+    database = _BY_DIALECT.get(dialect.name)
+    if database is None:
+        titles = ", ".join(each.title for each in DATABASES)
+        raise ConfigurationError(f"{dialect.name} is not supported; {titles} are")
+    return database
+
+
+def database_of_error(error: BaseException) -> Database | None:
+    """Return what is known of the database whose driver has raised an error; None: no driver has."""
+    return _BY_DRIVER.get(type(error).__module__.partition(".")[0])
