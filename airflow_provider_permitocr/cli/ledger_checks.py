@@ -67,8 +67,8 @@ def _check(ledger: Ledger, variant: Variant) -> list[Finding]:
 
 
 def _look(engine: Engine, ledger: Ledger) -> str:
+    from airflow_provider_permitocr.sql.database.failures import database_errors
     from airflow_provider_permitocr.sql.database_file import missing_file
-    from airflow_provider_permitocr.sql.errors import database_errors
     from airflow_provider_permitocr.sql.ledger.preparation import check_tables, require_dialect
 
     require_dialect(engine.dialect.name)
@@ -93,8 +93,8 @@ def _check_list(ledger: Ledger, identity: ListIdentity, variant: Variant) -> lis
 def _look_for(
     engine: Engine, ledger: Ledger, identity: ListIdentity, variant: Variant, notes: list[Finding]
 ) -> str:
+    from airflow_provider_permitocr.sql.database.failures import database_errors
     from airflow_provider_permitocr.sql.database_file import missing_file
-    from airflow_provider_permitocr.sql.errors import database_errors
     from airflow_provider_permitocr.sql.ledger.lists import find_list
     from airflow_provider_permitocr.sql.ledger.preparation import check_tables
     from airflow_provider_permitocr.sql.ledger.schema import ledger_tables

@@ -63,8 +63,8 @@ def _question(ledger: Ledger, days: int) -> str:
 
 
 def _prune(ledger: Ledger, timezone: str, days: int) -> None:
+    from airflow_provider_permitocr.sql.database.failures import database_errors
     from airflow_provider_permitocr.sql.database_file import require_file
-    from airflow_provider_permitocr.sql.errors import database_errors
     from airflow_provider_permitocr.sql.ledger import pruning
     from airflow_provider_permitocr.sql.ledger.preparation import check_tables, prepare_tables
 

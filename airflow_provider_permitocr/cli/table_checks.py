@@ -34,8 +34,8 @@ def check_result_table(target: ResultTable) -> list[Finding]:
 
 
 def _read_list(engine: Engine, source: ImageList, names: list[str]) -> str:
+    from airflow_provider_permitocr.sql.database.failures import database_errors
     from airflow_provider_permitocr.sql.database_file import require_file
-    from airflow_provider_permitocr.sql.errors import database_errors
     from airflow_provider_permitocr.sql.image_source import SqlImageSource
     from airflow_provider_permitocr.sql.listing import open_listing
 
@@ -52,8 +52,8 @@ def _read_list(engine: Engine, source: ImageList, names: list[str]) -> str:
 
 
 def _read_result(engine: Engine, target: ResultTable, names: list[str]) -> str:
+    from airflow_provider_permitocr.sql.database.failures import database_errors
     from airflow_provider_permitocr.sql.database_file import missing_file
-    from airflow_provider_permitocr.sql.errors import database_errors
     from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 
     if (file := missing_file(engine)) is not None:

@@ -25,10 +25,10 @@ from airflow_provider_permitocr.operators.identity import (
     resolved_targets,
     window_of,
 )
+from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.ledger.reading import LedgerReader
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
-from airflow_provider_permitocr.sql.patience import Patience
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 
 if TYPE_CHECKING:

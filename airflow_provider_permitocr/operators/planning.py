@@ -16,9 +16,9 @@ from airflow_provider_permitocr.operators.identity import (
     resolved_targets,
     window_of,
 )
+from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.database_file import require_file
 from airflow_provider_permitocr.sql.ledger.view import SqlLedgerView
-from airflow_provider_permitocr.sql.patience import Patience
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from airflow_provider_permitocr.sql.error_codes import blames_a_row
-from airflow_provider_permitocr.sql.errors import describe
-from airflow_provider_permitocr.sql.patience import Patience
+from airflow_provider_permitocr.sql.database.failures import blames_a_row, describe
+from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.upsert import Row, key_names, upsert
 
 

@@ -19,7 +19,9 @@ from airflow_provider_permitocr.core.ports import ImageSource
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.core.uncollected import no_cycles
 from airflow_provider_permitocr.core.window import Window
-from airflow_provider_permitocr.sql.errors import database_errors, keep_rows_out_of_the_log
+from airflow_provider_permitocr.sql.database.failures import database_errors
+from airflow_provider_permitocr.sql.database.patience import Patience
+from airflow_provider_permitocr.sql.database.statement_log import keep_rows_out_of_the_log
 from airflow_provider_permitocr.sql.image_fetch import fetch_images
 from airflow_provider_permitocr.sql.keyset import Keyset
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
@@ -28,7 +30,6 @@ from airflow_provider_permitocr.sql.list_bounds import Scope
 from airflow_provider_permitocr.sql.list_check import check_list
 from airflow_provider_permitocr.sql.listed_row import key_from_text, key_text, key_type, listed_image
 from airflow_provider_permitocr.sql.listing import Listing, open_listing
-from airflow_provider_permitocr.sql.patience import Patience
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 #: A page may cost a pass over the whole list, where nothing indexes its keys, so there should be few. At 20

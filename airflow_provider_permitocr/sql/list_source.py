@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import quoted_name
 
 from airflow_provider_permitocr.core.errors import SourceError
-from airflow_provider_permitocr.sql.driver_types import MYSQL
-from airflow_provider_permitocr.sql.error_codes import number_of
-from airflow_provider_permitocr.sql.errors import describe
+from airflow_provider_permitocr.sql.database.failures import describe_statement, is_transient
 from airflow_provider_permitocr.sql.inspection import columns, relations
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, split_schema
-
-#: MySQL's numbers for them.
-_UNKNOWN_COLUMN: Final = 1054
-_SYNTAX: Final = 1064
 
 
 def find_source(connection: sa.Connection, described: ImageTable | ImageQuery) -> sa.FromClause:
@@ -66,29 +60,12 @@ def _query(connection: sa.Connection, described: ImageQuery) -> sa.FromClause:
         )
         found = list(connection.execute(probe.limit(0)).keys())
     except SQLAlchemyError as error:
-        if isinstance(error, OperationalError) and not _is_of_statement(connection.dialect.name, error):
+        if is_transient(error):
             raise
-        # What the driver has not seen holds no more than the statement's own words.
-        reason = _describe(error) if isinstance(error, DBAPIError) else str(getattr(error, "orig", error))
+        reason = describe_statement(error)
         raise SourceError(f"the SELECT on connection {described.conn_id!r} does not work: {reason}") from None
     _require_columns(described, found)
     return statement.columns(*(sa.column(name) for name in found)).subquery("listed")
-
-
-def _describe(error: DBAPIError) -> str:
-    cause = error.orig
-    if cause is None or number_of(cause) != _SYNTAX:
-        return describe(error)
-    # It quotes the statement, with its parameters: here they are the DAG author's own, and no row's.
-    words = str(cause.args[-1]).partition("\n")[0]
-    return f"{type(cause).__name__}: {words}"
-
-
-def _is_of_statement(dialect: str, error: OperationalError) -> bool:
-    """Tell whether an error that mostly means that a database cannot be reached is about the statement."""
-    if dialect in MYSQL:
-        return error.orig is not None and number_of(error.orig) == _UNKNOWN_COLUMN
-    return dialect == "sqlite"
 
 
 def _require_columns(described: ImageTable | ImageQuery, found: Iterable[str]) -> None:

@@ -14,17 +14,19 @@ from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS, COLUMNS, Col
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.target_ports import Held
 from airflow_provider_permitocr.sql.batch_writer import write_batch
-from airflow_provider_permitocr.sql.changes import Change, add_column, carry_out, is_refusal, patiently
-from airflow_provider_permitocr.sql.database_file import missing_file
-from airflow_provider_permitocr.sql.documents_view import DocumentsView
-from airflow_provider_permitocr.sql.error_codes import is_missing_table
-from airflow_provider_permitocr.sql.errors import (
+from airflow_provider_permitocr.sql.changes import Change, add_column, carry_out
+from airflow_provider_permitocr.sql.database.database import Failure
+from airflow_provider_permitocr.sql.database.failures import (
     DatabaseUnreachableError,
     database_errors,
     describe,
-    keep_rows_out_of_the_log,
+    failure_of,
+    is_transient,
 )
-from airflow_provider_permitocr.sql.patience import Patience
+from airflow_provider_permitocr.sql.database.patience import Patience
+from airflow_provider_permitocr.sql.database.statement_log import keep_rows_out_of_the_log
+from airflow_provider_permitocr.sql.database_file import missing_file
+from airflow_provider_permitocr.sql.documents_view import DocumentsView
 from airflow_provider_permitocr.sql.result_check import ExistingTable, examine, require_rights_to
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.rights import why_not_creatable
@@ -107,7 +109,9 @@ class SqlResultTarget:
         with database_errors(f"looking at the result table {self._described.table!r}"):
             if self._view:
                 self._view.check()
-            existing = patiently(self._examine)
+            existing = self._patience.at_least_briefly().wait_out(
+                self._examine, f"looking at the result table {self._described.table!r}"
+            )
             if existing is None:
                 self._require_right_to_create(split_schema(self._described.table)[0])
             return existing
@@ -187,7 +191,7 @@ class SqlResultTarget:
             try:
                 carry_out(self._engine, wanted)
             except SQLAlchemyError as error:
-                if not is_refusal(error):
+                if is_transient(error):
                     raise
                 reason = describe(error)
                 raise (
@@ -230,6 +234,6 @@ def _missing_may_come_back(doing: str) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        if not is_missing_table(error):
+        if failure_of(error) is not Failure.NO_TABLE:
             raise
         raise DatabaseUnreachableError(f"{doing} failed: {describe(error)}") from None

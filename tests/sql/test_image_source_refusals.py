@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.errors import SourceError
-from airflow_provider_permitocr.sql.errors import DatabaseError
+from airflow_provider_permitocr.sql.database.failures import DatabaseError
 from airflow_provider_permitocr.sql.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 

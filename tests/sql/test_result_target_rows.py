@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS
 from airflow_provider_permitocr.sql import upsert
-from airflow_provider_permitocr.sql.errors import DatabaseError, DatabaseUnreachableError
+from airflow_provider_permitocr.sql.database.failures import DatabaseError, DatabaseUnreachableError
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable

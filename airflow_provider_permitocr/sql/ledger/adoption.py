@@ -17,7 +17,7 @@ from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.ledger_ports import DeliveryState
 from airflow_provider_permitocr.core.models import RowKey, Status
 from airflow_provider_permitocr.core.standing import Standing, has_changed
-from airflow_provider_permitocr.sql.errors import database_errors
+from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.ledger import deliveries
 from airflow_provider_permitocr.sql.ledger.adopted_rows import PAGE_ROWS, AdoptedRow, AdoptedRows, is_after
 from airflow_provider_permitocr.sql.ledger.images import LedgerImage, read_image, to_json

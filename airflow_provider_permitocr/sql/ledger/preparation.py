@@ -15,9 +15,9 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.changes import Change, carry_out, is_refusal, patiently
-from airflow_provider_permitocr.sql.error_codes import may_pass
-from airflow_provider_permitocr.sql.errors import describe
+from airflow_provider_permitocr.sql.changes import Change, carry_out
+from airflow_provider_permitocr.sql.database.failures import describe, is_transient
+from airflow_provider_permitocr.sql.database.patience import BRIEFLY
 from airflow_provider_permitocr.sql.ledger.clock import DIALECTS
 from airflow_provider_permitocr.sql.ledger.examination import examine, lacking_indexes, require_all_rights
 from airflow_provider_permitocr.sql.ledger.options import DEFAULT_NAME, Ledger
@@ -28,6 +28,7 @@ from airflow_provider_permitocr.sql.rights import why_not_creatable
 #: What a DAG author pastes where the result cannot hold a ledger.
 LINE_TO_PASTE: Final = f'ledger=Ledger("{DEFAULT_NAME}", conn_id="...")'
 _STATE_ROW: Final = 1
+_EXAMINING: Final = "examining the ledger"
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ def prepare_tables(engine: sa.Engine, described: Ledger, timezone: str) -> Ledge
     require_dialect(engine.dialect.name)
     tables = ledger_tables(described.name)
     # MySQL may take this and the changes that another task makes for a deadlock.
-    without_zone = patiently(partial(_examined, engine, described, tables))
+    without_zone = BRIEFLY.wait_out(partial(_examined, engine, described, tables), _EXAMINING)
     if without_zone is None:
-        _, without_zone = patiently(partial(_look, engine, described, tables))
+        _, without_zone = BRIEFLY.wait_out(partial(_look, engine, described, tables), _EXAMINING)
     _create(engine, described, tables)
     tables = ledger_tables(described.name, without_zone=without_zone)
     require_transactions(engine, tables, described.conn_id)
@@ -75,7 +76,7 @@ def check_tables(engine: sa.Engine, described: Ledger) -> bool:
     """
     require_dialect(engine.dialect.name)
     tables = ledger_tables(described.name)
-    missing, _ = patiently(partial(_look, engine, described, tables))
+    missing, _ = BRIEFLY.wait_out(partial(_look, engine, described, tables), _EXAMINING)
     with engine.connect() as connection:
         if missing and (why := why_not_creatable(connection, tables.state.schema)):
             raise _not_creatable(connection, described, tables, why)
@@ -129,7 +130,7 @@ def _examined(
         try:
             state = _read_state(connection, described, tables)
         except SQLAlchemyError as error:
-            if may_pass(error):
+            if is_transient(error):
                 raise
             return None  # no such columns: these are no tables of ours
         if state is None or state.examined is None:
@@ -142,7 +143,7 @@ def _create(engine: sa.Engine, described: Ledger, tables: LedgerTables) -> None:
     try:
         carry_out(engine, partial(_changes, tables=tables))
     except SQLAlchemyError as error:
-        if not is_refusal(error):
+        if is_transient(error):
             raise
         with engine.connect() as connection:
             raise _not_creatable(connection, described, tables, describe(error)) from None
@@ -217,7 +218,7 @@ def _require_state(
             connection.execute(sa.insert(tables.state), [row])
 
     with suppress(IntegrityError):  # another task has just written it
-        patiently(make)
+        BRIEFLY.wait_out(make, "writing the state of the ledger")
     with engine.connect() as connection:
         read_state(connection, described, tables)
 
@@ -241,7 +242,7 @@ def _require_shape(connection: sa.Connection, described: Ledger, tables: LedgerT
     try:
         _read_state(connection, described, tables)
     except SQLAlchemyError as error:
-        if may_pass(error):
+        if is_transient(error):
             raise
         connection.rollback()  # no such columns: these are no tables of ours
 

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from airflow_provider_permitocr.sql.database.failures import database_errors
+from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.database_file import missing_file
-from airflow_provider_permitocr.sql.errors import database_errors
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
-from airflow_provider_permitocr.sql.patience import Patience
 from airflow_provider_permitocr.sql.tables import ResultTable, split_schema
 
 #: These take names of tables as the same whatever their case.

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.changes import is_refusal, patiently
+from airflow_provider_permitocr.sql.database.failures import blames_a_row, describe, is_transient
+from airflow_provider_permitocr.sql.database.patience import BRIEFLY
 from airflow_provider_permitocr.sql.driver_types import MYSQL
-from airflow_provider_permitocr.sql.error_codes import blames_a_row
-from airflow_provider_permitocr.sql.errors import describe
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
 
+_TRYING: Final = "trying the tables of the ledger"
 _ENGINE_WITHOUT_TRANSACTIONS: Final = sa.text(
     "SELECT t.engine FROM information_schema.tables t"
     " JOIN information_schema.engines e ON e.engine = t.engine"
@@ -39,7 +39,7 @@ def require_transactions(engine: sa.Engine, tables: LedgerTables, conn_id: str) 
     _require_transactions_of(engine, tables.state, conn_id)
     others = [table for table in tables if table is not tables.state]
     with suppress(SQLAlchemyError):  # otherwise found out table by table, with the right words
-        if patiently(lambda: _are_gone(engine, others)):
+        if BRIEFLY.wait_out(lambda: _are_gone(engine, others), _TRYING):
             return
     for table in others:
         _require_transactions_of(engine, table, conn_id)
@@ -70,11 +70,11 @@ def _are_gone(engine: sa.Engine, tables: Sequence[sa.Table]) -> bool:
 
 def _require_transactions_of(engine: sa.Engine, table: sa.Table, conn_id: str) -> None:
     try:
-        patiently(lambda: _try(engine, table, conn_id))
+        BRIEFLY.wait_out(lambda: _try(engine, table, conn_id), _TRYING)
     except SQLAlchemyError as error:
         if blames_a_row(error):
             return
-        if not is_refusal(error):
+        if is_transient(error):
             raise
         raise TargetError(
             f"the ledger's table {table.fullname!r} does not take a row: {describe(error)}; let the"

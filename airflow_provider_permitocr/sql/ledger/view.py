@@ -14,8 +14,8 @@ from airflow_provider_permitocr.core.models import RowKey
 from airflow_provider_permitocr.core.redo import Redo
 from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.core.window import Leftovers
+from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.database_file import missing_file
-from airflow_provider_permitocr.sql.errors import database_errors
 from airflow_provider_permitocr.sql.ledger.caller import run_columns
 from airflow_provider_permitocr.sql.ledger.caps import day_period, run_period
 from airflow_provider_permitocr.sql.ledger.leftovers import find_leftovers

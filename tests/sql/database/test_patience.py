@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
 
-from airflow_provider_permitocr.sql.patience import Patience, wait_out
+from airflow_provider_permitocr.sql.database.patience import Patience
 
 #: They carry no type information.
 PSYCOPG2: Any = importlib.import_module("psycopg2")
@@ -82,7 +82,7 @@ def mysql_error(number: int) -> DBAPIError:
 )
 def test_what_passes_is_waited_out(clock: Clock, error: DBAPIError) -> None:
     database = Database(error, times=3)
-    assert wait_out(database, doing="writing", clock=clock, sleep=clock.sleep) == "done"
+    assert Patience(clock=clock, sleep=clock.sleep).wait_out(database, "writing") == "done"
     assert len(clock.sleeps) == 3
 
 
@@ -99,7 +99,7 @@ def test_what_passes_is_waited_out(clock: Clock, error: DBAPIError) -> None:
 )
 def test_what_does_not_pass_is_raised_at_once(clock: Clock, error: SQLAlchemyError) -> None:
     with pytest.raises(type(error)):
-        wait_out(Database(error), doing="writing", clock=clock, sleep=clock.sleep)
+        Patience(clock=clock, sleep=clock.sleep).wait_out(Database(error), "writing")
     assert clock.sleeps == []
 
 
@@ -109,7 +109,7 @@ def test_patience_lasts_as_long_as_asked_for_and_waits_grow_to_five_seconds(
 ) -> None:
     database = Database(AWAY)
     with pytest.raises(OperationalError):
-        wait_out(database, doing="writing", patience_seconds=seconds, clock=clock, sleep=clock.sleep)
+        Patience(seconds, clock=clock, sleep=clock.sleep).wait_out(database, "writing")
     assert sum(clock.sleeps) == pytest.approx(seconds)
     assert max(clock.sleeps) <= 5
     assert database.tried == len(clock.sleeps) + 1
@@ -118,7 +118,7 @@ def test_patience_lasts_as_long_as_asked_for_and_waits_grow_to_five_seconds(
 def test_without_patience_there_is_one_try(clock: Clock) -> None:
     database = Database(AWAY)
     with pytest.raises(OperationalError):
-        wait_out(database, doing="writing", patience_seconds=0, clock=clock, sleep=clock.sleep)
+        Patience(0, clock=clock, sleep=clock.sleep).wait_out(database, "writing")
     assert (database.tried, clock.sleeps) == (1, [])
 
 
@@ -127,17 +127,17 @@ def test_run_asked_to_stop_tries_once_more(clock: Clock) -> None:
     clock.on_sleep = lambda: stop.set() if len(clock.sleeps) == 4 else None
     database = Database(AWAY)
     with pytest.raises(OperationalError):
-        wait_out(database, doing="writing", stop=stop, clock=clock, sleep=clock.sleep)
+        Patience(stop=stop, clock=clock, sleep=clock.sleep).wait_out(database, "writing")
     assert database.tried == 5
 
 
 def test_run_that_was_asked_to_stop_before_tries_once_more_without_waiting() -> None:
     stop = threading.Event()
     stop.set()
-    assert wait_out(Database(AWAY, times=1), doing="writing", stop=stop) == "done"
+    assert Patience(stop=stop).wait_out(Database(AWAY, times=1), "writing") == "done"
     database = Database(AWAY)
     with pytest.raises(OperationalError):
-        wait_out(database, doing="writing", stop=stop)
+        Patience(stop=stop).wait_out(database, "writing")
     assert database.tried == 2
 
 
@@ -161,5 +161,5 @@ def test_a_wait_is_told_once_without_values(clock: Clock, caplog: pytest.LogCapt
 def test_each_failure_after_a_success_has_patience_of_its_own(clock: Clock) -> None:
     for _ in range(3):
         database = Database(AWAY, times=20)
-        wait_out(database, doing="reading", patience_seconds=100, clock=clock, sleep=clock.sleep)
+        Patience(100, clock=clock, sleep=clock.sleep).wait_out(database, "reading")
     assert sum(clock.sleeps) > 120
