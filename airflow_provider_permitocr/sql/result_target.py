@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,8 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS, COLUMNS, Column
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.target_ports import Held
-from airflow_provider_permitocr.sql.batch_writer import write_batch
 from airflow_provider_permitocr.sql.changes import Change, add_column, carry_out
+from airflow_provider_permitocr.sql.database.batch_writer import write_batch
 from airflow_provider_permitocr.sql.database.database import Failure
 from airflow_provider_permitocr.sql.database.failures import (
     DatabaseUnreachableError,
@@ -23,6 +23,7 @@ from airflow_provider_permitocr.sql.database.failures import (
     failure_of,
     is_transient,
 )
+from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.database.statement_log import keep_rows_out_of_the_log
 from airflow_provider_permitocr.sql.database_file import missing_file
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 T = TypeVar("T")
-
-#: Made for many small transactions; others are filled once, at the end of a run.
-_IN_SMALL_BATCHES: Final = ("postgresql", "mysql", "mariadb", "sqlite")
 
 
 class SqlResultTarget:
@@ -60,7 +58,7 @@ class SqlResultTarget:
     @property
     def is_filled_at_end(self) -> bool:
         """Whether it wants one large delivery rather than many small ones."""
-        return self._engine.dialect.name not in _IN_SMALL_BATCHES
+        return not database_of(self._engine).takes_small_batches
 
     @property
     def keeps_history(self) -> bool:

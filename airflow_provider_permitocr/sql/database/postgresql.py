@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from airflow_provider_permitocr.sql.database.comparing import Typed
 from airflow_provider_permitocr.sql.database.database import Database, Failure, first_line
+from airflow_provider_permitocr.sql.database.replacing import STATEMENTS_KEPT, Replacing, Row, on_conflict
 
 # SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html
 
@@ -26,6 +34,25 @@ _REFUSED_CONNECTION: Final = re.compile(
     "|permission denied for database|does not support SSL|no password supplied|SSL error"
     "|invalid (connection option|sslmode|port|integer)|root certificate file"
 )
+#: A worker whose machine dies leaves its connection to the server's keepalive, which takes two hours, and the
+#: others wait for the row that it has locked. Said before the lock is taken, and for one transaction alone:
+#: behind a proxy a session's settings would meet strangers.
+_LIMITS: Final = "SET LOCAL idle_in_transaction_session_timeout = '30s'; SET LOCAL lock_timeout = '45s'"
+#: Index entries have a third of a page at most, 2,704 bytes; list and side take some.
+_LONGEST_KEY_IN_BYTES: Final = 2_600
+#: A table that is there already may be further along the search path than where a new one is made.
+_SCHEMA: Final = sa.text(
+    "SELECT coalesce((SELECT n.nspname FROM pg_catalog.pg_class c"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE c.relname = :name AND pg_catalog.pg_table_is_visible(c.oid)), current_schema())"
+)
+#: Numbers of types, which the driver tells for a table and for any SELECT alike: text and varchar.
+_TEXT: Final = frozenset({25, 1043})
+#: Those that read the same as text in the database and in Python: bigint, smallint, integer, uuid.
+_KEYS: Final = _TEXT | {20, 21, 23, 2950}
+_TIMESTAMPTZ: Final = 1184
+#: With date and timestamp, which are in UTC here, whatever the session's time zone is.
+_MOMENTS: Final = frozenset({_TIMESTAMPTZ, 1082, 1114})
 
 
 class PostgreSql(Database):
@@ -34,6 +61,10 @@ class PostgreSql(Database):
     title = "PostgreSQL"
     dialects = ("postgresql",)
     drivers = ("psycopg", "psycopg2")
+    #: ``now()`` is the begin of the transaction.
+    clock = "clock_timestamp()"
+    #: They are one parameter.
+    keys_at_once = 10_000
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means."""
@@ -55,6 +86,81 @@ class PostgreSql(Database):
         if state.startswith(_WITHOUT_VALUES):
             return f"{name}: {first_line(error)}"
         return f"{name} (SQLSTATE {state})"
+
+    def upsert(
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
+    ) -> None:
+        """Send all rows as one text: one statement and one parameter, with any driver.
+
+        psycopg2 would send a statement per row, and for both drivers SQLAlchemy would handle each value.
+        """
+        connection.execute(_insert_from_json(table, rule), {"rows": msgspec.json.encode(rows).decode()})
+
+    def before_lock(self, connection: sa.Connection) -> None:
+        """Bound how long this transaction may wait for a ledger's lock, and keep it."""
+        connection.exec_driver_sql(_LIMITS)
+
+    def before_reading_unsettled(self, connection: sa.Connection) -> None:
+        """Keep a plan from being chosen that compares each row of a list with each of a ledger.
+
+        As long as statistics know nothing of a list in the ledger, it is taken for one row there, which is
+        kept at hand. For a million of them that does not come to an end.
+        """
+        connection.exec_driver_sql("SET LOCAL enable_material = off")
+
+    def key_fault(self, image_key: str) -> str | None:
+        """Say why no index of a ledger can hold a key."""
+        size = len(image_key.encode())
+        if size <= _LONGEST_KEY_IN_BYTES:
+            return None
+        return f"it has {size:,} bytes, and an index of PostgreSQL holds {_LONGEST_KEY_IN_BYTES:,}"
+
+    def is_any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
+        """Take one parameter in place of a thousand."""
+        return column == sa.any_(sa.literal(list(values), sa.ARRAY(sa.Text)))
+
+    def in_utc(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Give a time without a zone one: of two times, that one would be taken to be in the session's."""
+        return sa.func.timezone("UTC", column, type_=sa.DateTime(timezone=True))
+
+    def same_text(
+        self, connection: sa.Connection, kept: Typed, listed: Typed
+    ) -> list[sa.ColumnElement[bool]] | None:
+        """Compare by the database's own collation, which tells all texts apart, and indexes a ledger's keys.
+
+        Said explicitly, columns of other collations can be compared with each other.
+        """
+        if listed.type not in _KEYS or kept.type not in _TEXT:
+            return None
+        return [kept.column == sa.collate(sa.cast(listed.column, sa.Text), "default")]
+
+    def is_seen(
+        self, listed_at: Typed, updated_at: Typed, attempted_at: Typed
+    ) -> sa.ColumnElement[bool] | None:
+        """Compare times with zones."""
+        if not {listed_at.type, updated_at.type, attempted_at.type} <= _MOMENTS:
+            return None
+        seen_at = sa.func.coalesce(_moment(updated_at), _moment(attempted_at))
+        return sa.or_(listed_at.column.is_(None), seen_at >= _moment(listed_at))
+
+    def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
+        """Look along the search path."""
+        return connection.execute(_SCHEMA, {"name": name}).scalar(), False
+
+
+@lru_cache(STATEMENTS_KEPT)
+def _insert_from_json(table: sa.Table, rule: Replacing) -> Any:
+    rows = sa.cast(sa.bindparam("rows", type_=sa.Text), postgresql.JSON)
+    columns = [sa.column(column.name, column.type) for column in table.columns]
+    new = sa.func.json_to_recordset(rows).table_valued(*columns, name="new").render_derived(with_types=True)
+    insert = postgresql.insert(table).from_select(list(table.columns), sa.select(*new.c))
+    return on_conflict(insert, table, rule)
+
+
+def _moment(time: Typed) -> sa.ColumnElement[Any]:
+    if time.type == _TIMESTAMPTZ:
+        return time.column
+    return sa.func.timezone("UTC", sa.cast(time.column, sa.DateTime()))
 
 
 def _state(error: Any) -> str | None:

@@ -66,7 +66,7 @@ def _hand_in(
     lock(connection, tables)
     state = tables.state.c
     version, timezone, now = connection.execute(
-        sa.select(state.version, state.timezone, clock(connection.dialect.name)).where(state.id == 1)
+        sa.select(state.version, state.timezone, clock(connection)).where(state.id == 1)
     ).one()
     moment = read_clock(now)
     calls = _calls(connection, tables, [each.call_id for each in closed])

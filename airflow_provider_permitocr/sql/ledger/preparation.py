@@ -17,8 +17,8 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.sql.changes import Change, carry_out
 from airflow_provider_permitocr.sql.database.failures import describe, is_transient
+from airflow_provider_permitocr.sql.database.known import DATABASES, database_of
 from airflow_provider_permitocr.sql.database.patience import BRIEFLY
-from airflow_provider_permitocr.sql.ledger.clock import DIALECTS
 from airflow_provider_permitocr.sql.ledger.examination import examine, lacking_indexes, require_all_rights
 from airflow_provider_permitocr.sql.ledger.options import DEFAULT_NAME, Ledger
 from airflow_provider_permitocr.sql.ledger.schema import SHAPE, LedgerTables, ledger_tables
@@ -54,7 +54,7 @@ def prepare_tables(engine: sa.Engine, described: Ledger, timezone: str) -> Ledge
     :raises TargetError: naming what to change.
     :raises SQLAlchemyError: when the database cannot be reached.
     """
-    require_dialect(engine.dialect.name)
+    require_place(engine)
     tables = ledger_tables(described.name)
     # MySQL may take this and the changes that another task makes for a deadlock.
     without_zone = BRIEFLY.wait_out(partial(_examined, engine, described, tables), _EXAMINING)
@@ -74,7 +74,7 @@ def check_tables(engine: sa.Engine, described: Ledger) -> bool:
     :raises TargetError: naming what to change.
     :raises SQLAlchemyError: when the database cannot be reached.
     """
-    require_dialect(engine.dialect.name)
+    require_place(engine)
     tables = ledger_tables(described.name)
     missing, _ = BRIEFLY.wait_out(partial(_look, engine, described, tables), _EXAMINING)
     with engine.connect() as connection:
@@ -94,15 +94,16 @@ def read_state(connection: sa.Connection, described: Ledger, tables: LedgerTable
     return state
 
 
-def require_dialect(dialect: str) -> None:
+def require_place(engine: sa.Engine) -> None:
     """Make sure that a ledger can be kept in such a database.
 
     :raises TargetError: with the line that names another.
     """
-    if dialect not in DIALECTS:
+    if (database := database_of(engine)).clock is None:
+        places = ", ".join(each.title for each in DATABASES if each.clock is not None)
         raise TargetError(
-            f"a ledger cannot be kept in {dialect}; add {LINE_TO_PASTE}, naming a connection of PostgreSQL,"
-            " MySQL, MariaDB or SQLite"
+            f"a ledger cannot be kept in {database.title}; add {LINE_TO_PASTE}, naming a connection of one"
+            f" of: {places}"
         )
 
 

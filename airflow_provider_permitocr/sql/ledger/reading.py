@@ -14,6 +14,7 @@ from airflow_provider_permitocr.core.ledger_ports import Delivered
 from airflow_provider_permitocr.core.models import Previous, RowKey
 from airflow_provider_permitocr.core.same_image import Answer
 from airflow_provider_permitocr.sql.database.failures import database_errors
+from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.database.statement_log import keep_rows_out_of_the_log
 from airflow_provider_permitocr.sql.ledger import standings
@@ -67,7 +68,7 @@ class LedgerReader:
 
     def key_fault(self, image_key: str) -> str | None:
         """Say why the ledger cannot hold a key, without quoting it; None where it can."""
-        return key_fault(self._engine.dialect.name, image_key)
+        return key_fault(database_of(self._engine), image_key)
 
     def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
         """Return what is already known of these images."""

@@ -13,17 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.sql.database.failures import blames_a_row, describe, is_transient
+from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import BRIEFLY
-from airflow_provider_permitocr.sql.driver_types import MYSQL
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
 
 _TRYING: Final = "trying the tables of the ledger"
-_ENGINE_WITHOUT_TRANSACTIONS: Final = sa.text(
-    "SELECT t.engine FROM information_schema.tables t"
-    " JOIN information_schema.engines e ON e.engine = t.engine"
-    " WHERE t.table_schema = coalesce(:schema, database()) AND t.table_name = :name"
-    " AND e.transactions <> 'YES'"
-)
 
 
 def require_transactions(engine: sa.Engine, tables: LedgerTables, conn_id: str) -> None:
@@ -103,13 +97,11 @@ def _is_trial(table: sa.Table, row: Mapping[str, Any]) -> sa.ColumnElement[bool]
 
 
 def _refusal(connection: sa.Connection, table: sa.Table, conn_id: str) -> TargetError:
-    if connection.dialect.name in MYSQL:
-        named = {"schema": table.schema, "name": table.name}
-        if found := connection.execute(_ENGINE_WITHOUT_TRANSACTIONS, named).scalar():
-            return TargetError(
-                f"the ledger's table {table.fullname!r} is kept by the storage engine {found}, which has no"
-                f" transactions; run: ALTER TABLE {table.fullname} ENGINE=InnoDB"
-            )
+    if found := database_of(connection).engine_without_transactions(connection, table):
+        return TargetError(
+            f"the ledger's table {table.fullname!r} is kept by the storage engine {found}, which has no"
+            f" transactions; run: ALTER TABLE {table.fullname} ENGINE=InnoDB"
+        )
     return TargetError(
         f"a ledger needs transactions, and connection {conn_id!r} commits each statement by itself: take"
         " autocommit out of its extra"

@@ -12,8 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.columns import COLUMNS
-from airflow_provider_permitocr.sql import upsert
-from airflow_provider_permitocr.sql.batch_writer import write_batch
+from airflow_provider_permitocr.sql.database.batch_writer import write_batch
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.result_schema import result_table
 from demo.postgres import EmbeddedPostgres, temporary_postgres
@@ -33,11 +32,9 @@ def numbered(*numbers: int, **values: Any) -> list[Row]:
     return [row_of(f"{number:03}", **values) for number in numbers]
 
 
-@pytest.fixture(params=["own upsert", "delete and insert"])
-def table(request: pytest.FixtureRequest, database: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> sa.Table:
-    """An empty result table, written in the dialect's own words and as one without an upsert is."""
-    if request.param == "delete and insert":
-        monkeypatch.delitem(upsert._WRITERS, database.dialect.name)
+@pytest.fixture
+def table(database: sa.Engine) -> sa.Table:
+    """An empty result table."""
     made = result_table("permits")
     made.create(database, checkfirst=False)
     return made

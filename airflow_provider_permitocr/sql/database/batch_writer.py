@@ -9,7 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.sql.database.failures import blames_a_row, describe
 from airflow_provider_permitocr.sql.database.patience import Patience
-from airflow_provider_permitocr.sql.upsert import Row, key_names, upsert
+from airflow_provider_permitocr.sql.database.replacing import Row, key_names
+from airflow_provider_permitocr.sql.database.upsert import upsert
 
 
 def write_batch(
