@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from airflow_provider_permitocr.sql.merge import Merge
-from airflow_provider_permitocr.sql.times import as_utc
+from airflow_provider_permitocr.sql.source.times import as_utc
 
 Row = dict[str, Any]
 _Insert = TypeVar("_Insert", postgresql.Insert, sqlite.Insert)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.sql.times import as_utc, read_time
+from airflow_provider_permitocr.sql.source.times import as_utc, read_time
 
 #: The moment at which the statement is at work: after a lock that it, or one before, has waited for.
 #: PostgreSQL's ``now()`` is the begin of the transaction, MySQL's ``NOW()`` in the session's time zone.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from airflow_provider_permitocr.sql.driver_types import MYSQL
 from airflow_provider_permitocr.sql.ledger.schema import LONGEST_KEY
+from airflow_provider_permitocr.sql.source.driver_types import MYSQL
 
 #: PostgreSQL's index entries have a third of a page at most, 2,704 bytes; list and side take some.
 _LONGEST_KEY_IN_BYTES: Final = {"postgresql": 2_600}

@@ -14,8 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.sql.database.failures import blames_a_row, describe, is_transient
 from airflow_provider_permitocr.sql.database.patience import BRIEFLY
-from airflow_provider_permitocr.sql.driver_types import MYSQL
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
+from airflow_provider_permitocr.sql.source.driver_types import MYSQL
 
 _TRYING: Final = "trying the tables of the ledger"
 _ENGINE_WITHOUT_TRANSACTIONS: Final = sa.text(
