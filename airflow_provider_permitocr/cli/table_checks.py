@@ -36,8 +36,8 @@ def check_result_table(target: ResultTable) -> list[Finding]:
 def _read_list(engine: Engine, source: ImageList, names: list[str]) -> str:
     from airflow_provider_permitocr.sql.database.failures import database_errors
     from airflow_provider_permitocr.sql.database_file import require_file
-    from airflow_provider_permitocr.sql.image_source import SqlImageSource
-    from airflow_provider_permitocr.sql.listing import open_listing
+    from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
+    from airflow_provider_permitocr.sql.source.listing import open_listing
 
     require_file(engine, source.conn_id)
     named = f"the SELECT on {source.conn_id}" if isinstance(source, ImageQuery) else _named(source)

@@ -18,8 +18,8 @@ from airflow_provider_permitocr.sql.ledger.lists import ListIdentity, target_nam
 from airflow_provider_permitocr.sql.ledger.options import Ledger, beside
 from airflow_provider_permitocr.sql.ledger.resolved import known_name, resolved_name
 from airflow_provider_permitocr.sql.ledger.schema import LONGEST_NAME, ledger_tables
+from airflow_provider_permitocr.sql.source.times import read_time
 from airflow_provider_permitocr.sql.tables import ImageTable, ResultTable
-from airflow_provider_permitocr.sql.times import read_time
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

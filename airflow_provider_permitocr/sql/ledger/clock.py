@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.sql.database.known import database_of
-from airflow_provider_permitocr.sql.times import as_utc, read_time
+from airflow_provider_permitocr.sql.source.times import as_utc, read_time
 
 
 def clock(connection: sa.Connection) -> sa.ColumnElement[Any]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.sql.driver_types import MYSQL
+from airflow_provider_permitocr.sql.source.driver_types import MYSQL
 
 #: MariaDB ends a transaction that says nothing for this long; MySQL only a session.
 _IDLE_SECONDS: Final = 30

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.core.models import UNSETTLED, Status
 from airflow_provider_permitocr.sql.database.comparing import Typed
 from airflow_provider_permitocr.sql.database.known import database_of
-from airflow_provider_permitocr.sql.driver_types import driver_types
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
-from airflow_provider_permitocr.sql.listing import Listing
+from airflow_provider_permitocr.sql.source.driver_types import driver_types
+from airflow_provider_permitocr.sql.source.listing import Listing
 
 _SETTLED: Final = tuple(status.value for status in Status if status not in UNSETTLED)
 

@@ -18,7 +18,7 @@ from airflow_provider_permitocr.sql.ledger.answers import PORTRAIT, has_portrait
 from airflow_provider_permitocr.sql.ledger.images import read_standing
 from airflow_provider_permitocr.sql.ledger.schema import AS_ANSWERED, FLATTENED, LedgerTables
 from airflow_provider_permitocr.sql.result_schema import UtcTime
-from airflow_provider_permitocr.sql.times import as_utc
+from airflow_provider_permitocr.sql.source.times import as_utc
 
 #: As many as a page of the list has.
 _KEYS_AT_ONCE: Final = 10_000

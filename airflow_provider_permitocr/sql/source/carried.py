@@ -17,9 +17,9 @@ from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.core.flatten import clean_text
 from airflow_provider_permitocr.core.models import Record
 from airflow_provider_permitocr.core.shown_key import shown_key
-from airflow_provider_permitocr.sql.driver_types import MYSQL, driver_types
+from airflow_provider_permitocr.sql.source.driver_types import MYSQL, driver_types
+from airflow_provider_permitocr.sql.source.times import read_time
 from airflow_provider_permitocr.sql.tables import Carry
-from airflow_provider_permitocr.sql.times import read_time
 
 #: Text of at most this length is short: MySQL adds up what a row's short texts may take.
 _SHORT: Final = 255

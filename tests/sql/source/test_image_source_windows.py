@@ -16,7 +16,7 @@ from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.core.models import ImageRow, ListedImage, RowKey
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.core.window import Window
-from airflow_provider_permitocr.sql.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 from tests.sql.conftest import LEDGER, LIST_ID
 

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.core.window import Window
+from airflow_provider_permitocr.sql.source.times import as_utc
 from airflow_provider_permitocr.sql.tables import ImageTable
-from airflow_provider_permitocr.sql.times import as_utc
 
 _SQLITE_FORM: Final = "%Y-%m-%d %H:%M:%f"
 

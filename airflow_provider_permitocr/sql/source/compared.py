@@ -12,7 +12,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.errors import SourceError
-from airflow_provider_permitocr.sql.driver_types import MYSQL, driver_types
+from airflow_provider_permitocr.sql.source.driver_types import MYSQL, driver_types
 
 _MYSQL_FLOAT: Final = 4
 

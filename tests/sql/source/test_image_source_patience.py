@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.shard import Shard
-from airflow_provider_permitocr.sql import image_source
 from airflow_provider_permitocr.sql.database.failures import DatabaseError
 from airflow_provider_permitocr.sql.database.patience import Patience
-from airflow_provider_permitocr.sql.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.source import image_source
+from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import ImageTable
 
 LISTED = ImageTable("images", conn_id="lake", key="id", image="image")

@@ -13,7 +13,7 @@ from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.core.flatten import clean_text
 from airflow_provider_permitocr.core.models import ListedImage
 from airflow_provider_permitocr.core.shown_key import shown_key
-from airflow_provider_permitocr.sql.times import read_time
+from airflow_provider_permitocr.sql.source.times import read_time
 
 _SIDES: Final = {side.value: side for side in CardSide}
 #: Families of types: one key of a column is enough to tell, so INT and BIGINT are one. The first that fits.

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.models import ImageRow, ImageValue, ListedImage, RowKey
-from airflow_provider_permitocr.sql.carried import carried_values
 from airflow_provider_permitocr.sql.database.patience import Read
-from airflow_provider_permitocr.sql.listed_row import listed_image
-from airflow_provider_permitocr.sql.listing import ListedImages, Listing
+from airflow_provider_permitocr.sql.source.carried import carried_values
+from airflow_provider_permitocr.sql.source.listed_row import listed_image
+from airflow_provider_permitocr.sql.source.listing import ListedImages, Listing
 
 _BYTES_AT_ONCE: Final = 16 * 1024 * 1024
 _REFERENCES_AT_ONCE: Final = 500

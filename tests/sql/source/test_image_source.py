@@ -11,8 +11,8 @@ from sqlalchemy.dialects import mysql
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.models import ImageRow
-from airflow_provider_permitocr.sql.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.listed_row import key_text
+from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.source.listed_row import key_text
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 Fill = Callable[..., sa.Table]
@@ -27,7 +27,7 @@ LISTED = ImageTable("permit_images", conn_id="lake", key="image_id", image="imag
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of 20 rows."""
-    monkeypatch.setattr("airflow_provider_permitocr.sql.image_source._ROWS", 20)
+    monkeypatch.setattr("airflow_provider_permitocr.sql.source.image_source._ROWS", 20)
 
 
 @pytest.mark.usefixtures("small_pages")
@@ -101,7 +101,7 @@ def test_keys_of_any_type_page_on_and_read_as_text(
     keys: list[Any],
     through_query: bool,
 ) -> None:
-    monkeypatch.setattr("airflow_provider_permitocr.sql.image_source._ROWS", 1)
+    monkeypatch.setattr("airflow_provider_permitocr.sql.source.image_source._ROWS", 1)
     columns = [sa.Column("id", key_type), sa.Column("url", sa.Text)]
     fill(database, "images", columns, ({"id": key, "url": str(key)} for key in keys))
     described: ImageTable | ImageQuery = (
@@ -188,7 +188,7 @@ def test_images_kept_from_pages_are_looked_at_again_as_they_are_then(
     key_type: sa.types.TypeEngine[Any],
     keys: list[Any],
 ) -> None:
-    monkeypatch.setattr("airflow_provider_permitocr.sql.image_source._ROWS", 2)
+    monkeypatch.setattr("airflow_provider_permitocr.sql.source.image_source._ROWS", 2)
     columns = [sa.Column("id", key_type), sa.Column("url", sa.Text), sa.Column("side", sa.Text)]
     rows = [{"id": key, "url": "before", "side": side} for key in keys for side in ("FRONT", "BACK")]
     table = fill(database, "images", columns, rows)

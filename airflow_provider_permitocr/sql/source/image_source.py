@@ -22,14 +22,14 @@ from airflow_provider_permitocr.core.window import Window
 from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.database.statement_log import keep_rows_out_of_the_log
-from airflow_provider_permitocr.sql.image_fetch import fetch_images
-from airflow_provider_permitocr.sql.keyset import Keyset
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
 from airflow_provider_permitocr.sql.ledger.settled import before_reading, is_settled
-from airflow_provider_permitocr.sql.list_bounds import Scope
-from airflow_provider_permitocr.sql.list_check import check_list
-from airflow_provider_permitocr.sql.listed_row import key_from_text, key_text, key_type, listed_image
-from airflow_provider_permitocr.sql.listing import Listing, open_listing
+from airflow_provider_permitocr.sql.source.image_fetch import fetch_images
+from airflow_provider_permitocr.sql.source.keyset import Keyset
+from airflow_provider_permitocr.sql.source.list_bounds import Scope
+from airflow_provider_permitocr.sql.source.list_check import check_list
+from airflow_provider_permitocr.sql.source.listed_row import key_from_text, key_text, key_type, listed_image
+from airflow_provider_permitocr.sql.source.listing import Listing, open_listing
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 #: A page may cost a pass over the whole list, where nothing indexes its keys, so there should be few. At 20

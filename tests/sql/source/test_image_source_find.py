@@ -17,7 +17,7 @@ from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.models import RowKey
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.core.window import Window
-from airflow_provider_permitocr.sql.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 Fill = Callable[..., sa.Table]

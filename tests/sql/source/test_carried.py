@@ -14,7 +14,7 @@ from sqlalchemy.dialects import mysql
 
 from airflow_provider_permitocr.core.columns import ColumnKind
 from airflow_provider_permitocr.core.errors import SourceError
-from airflow_provider_permitocr.sql.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import Carry, ImageQuery, ImageTable
 
 Fill = Callable[..., sa.Table]

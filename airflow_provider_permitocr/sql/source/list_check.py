@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.core.shown_key import shown_key
-from airflow_provider_permitocr.sql.compared import Form, in_bytes
-from airflow_provider_permitocr.sql.driver_types import MYSQL
-from airflow_provider_permitocr.sql.listed_row import key_text
-from airflow_provider_permitocr.sql.listing import Listing
+from airflow_provider_permitocr.sql.source.compared import Form, in_bytes
+from airflow_provider_permitocr.sql.source.driver_types import MYSQL
+from airflow_provider_permitocr.sql.source.listed_row import key_text
+from airflow_provider_permitocr.sql.source.listing import Listing
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 _EXAMPLES: Final = 3

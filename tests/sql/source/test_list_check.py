@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.core.shard import Shard
-from airflow_provider_permitocr.sql.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 ONE_SIDE = ImageTable("images", conn_id="lake", key="id", image="url")

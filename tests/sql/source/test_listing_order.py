@@ -16,7 +16,7 @@ from sqlalchemy.dialects import mysql
 
 from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.core.models import RowKey
-from airflow_provider_permitocr.sql.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 Fill = Callable[..., sa.Table]
@@ -37,7 +37,7 @@ def _columns(of: Any = DATETIME) -> list[sa.Column[Any]]:
 
 def _read(engine: sa.Engine, described: Described, rows_a_page: int) -> list[RowKey]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("airflow_provider_permitocr.sql.image_source._ROWS", rows_a_page)
+        patch.setattr("airflow_provider_permitocr.sql.source.image_source._ROWS", rows_a_page)
         return [row.row_key for page in SqlImageSource(engine, described).pages() for row in page]
 
 
@@ -165,7 +165,7 @@ def test_keys_that_differ_by_case_or_blanks_alone_are_all_read(database: sa.Engi
             connection.execute(sa.text("INSERT INTO images VALUES (:key, :url)"), values)
     described = ImageTable("images", conn_id="lake", key="id", image="url")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("airflow_provider_permitocr.sql.image_source._ROWS", 1)
+        patch.setattr("airflow_provider_permitocr.sql.source.image_source._ROWS", 1)
         source = SqlImageSource(database, described)
         assert source.check() == len(keys)
         read = {row.image_key: row.image for page in source.pages() for row in source.images(page)}

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.models import ImageRow
 from airflow_provider_permitocr.core.target_ports import Held
-from airflow_provider_permitocr.sql.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
+from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import ImageTable, ResultTable
 
 FrameOf = Callable[..., pd.DataFrame]

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.models import ImageKind
-from airflow_provider_permitocr.sql.carried import CarriedColumn, carried_columns
-from airflow_provider_permitocr.sql.compared import Form, compared_form
-from airflow_provider_permitocr.sql.driver_types import MYSQL
 from airflow_provider_permitocr.sql.inspection import unique_keys
-from airflow_provider_permitocr.sql.keyset import Keyset, SortColumn, as_postgresql_reads
-from airflow_provider_permitocr.sql.list_bounds import Scope, bounds, scope_bounds
-from airflow_provider_permitocr.sql.list_source import find_source
+from airflow_provider_permitocr.sql.source.carried import CarriedColumn, carried_columns
+from airflow_provider_permitocr.sql.source.compared import Form, compared_form
+from airflow_provider_permitocr.sql.source.driver_types import MYSQL
+from airflow_provider_permitocr.sql.source.keyset import Keyset, SortColumn, as_postgresql_reads
+from airflow_provider_permitocr.sql.source.list_bounds import Scope, bounds, scope_bounds
+from airflow_provider_permitocr.sql.source.list_source import find_source
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, split_schema
 from airflow_provider_permitocr.sql.unique_keys import KEPT_BY
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.sql.database.failures import DatabaseError
-from airflow_provider_permitocr.sql.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 ImageList = Callable[..., None]
@@ -159,7 +159,7 @@ def test_connection_lost_between_pages_is_replaced(
     image_list: ImageList,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("airflow_provider_permitocr.sql.image_source._ROWS", 20)
+    monkeypatch.setattr("airflow_provider_permitocr.sql.source.image_source._ROWS", 20)
     image_list({"image_id": f"{at:02}"} for at in range(30))
     pages = SqlImageSource(database, _listed()).pages()
     first = list(next(pages))

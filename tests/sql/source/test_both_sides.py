@@ -14,7 +14,7 @@ from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.core.models import ImageKind, ImageRow
 from airflow_provider_permitocr.core.shard import Shard
-from airflow_provider_permitocr.sql.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 CountLeftOut = Callable[..., int]
@@ -68,7 +68,7 @@ def test_each_image_of_a_row_is_a_row_and_null_is_none(
     rows_a_page: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("airflow_provider_permitocr.sql.image_source._ROWS", rows_a_page)
+    monkeypatch.setattr("airflow_provider_permitocr.sql.source.image_source._ROWS", rows_a_page)
     documents(("b", "b1", "b2"), ("a", "a1", None), ("c", None, "c2"), ("d", None, None), ("e", "e1", "e2"))
     described = ImageQuery("SELECT * FROM documents", **NAMES) if through_query else DOCUMENTS
     assert [(*row.row_key, row.image) for row in read(database, described)] == [
@@ -155,7 +155,7 @@ def test_a_page_of_both_sides_is_found_by_the_index_of_the_key(
     asked: list[tuple[str, Any]] = []
     sa.event.listen(postgres_engine, "before_cursor_execute", lambda *args: asked.append((args[2], args[3])))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("airflow_provider_permitocr.sql.image_source._ROWS", 100)
+        patch.setattr("airflow_provider_permitocr.sql.source.image_source._ROWS", 100)
         pages = SqlImageSource(postgres_engine, described).pages()
         next(pages)
         next(pages)
