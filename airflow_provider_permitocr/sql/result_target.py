@@ -15,7 +15,7 @@ from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.target_ports import Held
 from airflow_provider_permitocr.sql.batch_writer import write_batch
 from airflow_provider_permitocr.sql.changes import Change, add_column, carry_out, is_refusal, patiently
-from airflow_provider_permitocr.sql.database_file import missing_file
+from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.documents_view import DocumentsView
 from airflow_provider_permitocr.sql.error_codes import is_missing_table
 from airflow_provider_permitocr.sql.errors import (
@@ -91,7 +91,7 @@ class SqlResultTarget:
         :raises DatabaseError: when the database cannot be reached.
         """
         self._columns = columns
-        if missing_file(self._engine) is None:
+        if database_of(self._engine).missing_file(self._engine) is None:
             self.check()
 
     def check(self) -> bool:

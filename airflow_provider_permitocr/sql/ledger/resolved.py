@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.sql.database_file import missing_file
+from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.errors import database_errors
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
 from airflow_provider_permitocr.sql.patience import Patience
@@ -32,7 +32,7 @@ def resolved_name(engine: sa.Engine, target: ResultTable, patience: Patience = P
     :raises DatabaseError: when the database cannot be reached.
     """
     schema, name = split_schema(target.table)
-    if engine.dialect.name == "sqlite" or missing_file(engine) is not None:
+    if engine.dialect.name == "sqlite" or database_of(engine).missing_file(engine) is not None:
         schema, is_folded = schema or _OF_A_FILE, True
     else:
         doing = f"looking for the result table {target.table!r}"
@@ -49,7 +49,7 @@ def known_name(engine: sa.Engine, tables: LedgerTables, target: ResultTable) -> 
     :param engine: of the ledger.
     :return: None where the ledger does not know it, or more than one table may be meant.
     """
-    if missing_file(engine) is not None:
+    if database_of(engine).missing_file(engine) is not None:
         return None
     schema, name = split_schema(target.table)
     deliveries = tables.deliveries.c
