@@ -49,7 +49,7 @@ def _check(ledger: Ledger, variant: Variant) -> list[Finding]:
     def look(engine: Engine) -> str:
         from airflow_provider_permitocr.sql.database.known import database_of
 
-        if (database := database_of(engine)).is_of_one_machine:
+        if (database := database_of(engine)).is_file:
             one_machine.append(database.title)
         return _look(engine, ledger)
 
@@ -71,11 +71,11 @@ def _check(ledger: Ledger, variant: Variant) -> list[Finding]:
 
 def _look(engine: Engine, ledger: Ledger) -> str:
     from airflow_provider_permitocr.sql.database.failures import database_errors
-    from airflow_provider_permitocr.sql.database_file import missing_file
+    from airflow_provider_permitocr.sql.database.known import database_of
     from airflow_provider_permitocr.sql.ledger.preparation import check_tables, require_place
 
     require_place(engine)
-    if (file := missing_file(engine)) is not None:
+    if (file := database_of(engine).missing_file(engine)) is not None:
         return f"{_named(ledger)} is not there yet, nor is its file {file}; the first run creates both"
     with database_errors("looking at the ledger"):
         is_there = check_tables(engine, ledger)
@@ -97,13 +97,13 @@ def _look_for(
     engine: Engine, ledger: Ledger, identity: ListIdentity, variant: Variant, notes: list[Finding]
 ) -> str:
     from airflow_provider_permitocr.sql.database.failures import database_errors
-    from airflow_provider_permitocr.sql.database_file import missing_file
+    from airflow_provider_permitocr.sql.database.known import database_of
     from airflow_provider_permitocr.sql.ledger.lists import find_list
     from airflow_provider_permitocr.sql.ledger.preparation import check_tables
     from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
 
     known = None
-    if missing_file(engine) is None:
+    if database_of(engine).missing_file(engine) is None:
         with database_errors("looking for the list in the ledger"):
             if check_tables(engine, ledger):
                 identity = _resolved(identity, variant.tables)

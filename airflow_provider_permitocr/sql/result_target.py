@@ -26,7 +26,6 @@ from airflow_provider_permitocr.sql.database.failures import (
 from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.database.statement_log import keep_rows_out_of_the_log
-from airflow_provider_permitocr.sql.database_file import missing_file
 from airflow_provider_permitocr.sql.documents_view import DocumentsView
 from airflow_provider_permitocr.sql.result_check import ExistingTable, examine, require_rights_to
 from airflow_provider_permitocr.sql.result_schema import result_table
@@ -91,7 +90,7 @@ class SqlResultTarget:
         :raises DatabaseError: when the database cannot be reached.
         """
         self._columns = columns
-        if missing_file(self._engine) is None:
+        if database_of(self._engine).missing_file(self._engine) is None:
             self.check()
 
     def check(self) -> bool:

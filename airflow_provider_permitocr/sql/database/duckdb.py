@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from airflow_provider_permitocr.sql.database.database import Database, Failure, first_line
+from airflow_provider_permitocr.sql.database.database import Connector, Database, Failure, first_line
 from airflow_provider_permitocr.sql.database.replacing import STATEMENTS_KEPT, Replacing, Row, on_conflict
 
 #: Its errors are known by their classes: https://duckdb.org/docs/stable/clients/python/reference/
@@ -27,13 +27,20 @@ _READ_ONLY: Final = "attached in read-only mode"
 _IN_USE: Final = "Could not set lock on file"
 
 
+_IN_MEMORY: Final = ":memory:"
+#: MotherDuck's databases; what follows may hold a token.
+_NO_FILE: Final = (_IN_MEMORY, "md:", "motherduck:")
+
+
 class DuckDb(Database):
     """DuckDB, a file on one machine."""
 
     title = "DuckDB"
     dialects = ("duckdb",)
+    conn_types = ("duckdb",)
     drivers = ("duckdb", "_duckdb")
-    is_of_one_machine = True
+    driver_packages: ClassVar[Mapping[str, str]] = {"duckdb": "duckdb", "duckdb_engine": "duckdb-engine"}
+    is_file = True
     takes_small_batches = False
 
     def failure(self, error: BaseException) -> Failure | None:
@@ -60,6 +67,49 @@ class DuckDb(Database):
     def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
         """Take the schema that is current."""
         return connection.dialect.default_schema_name, True
+
+    # The connection
+
+    def connector(self, hook: Any) -> Connector:
+        """Return how Airflow's ``DuckDBHook`` leads to a file, to memory or to MotherDuck."""
+        import duckdb_engine
+
+        database = str(hook.get_database())
+        return Connector(
+            "duckdb",
+            lambda: duckdb_engine.ConnectionWrapper(hook.get_conn()),
+            file=None if database.startswith(_NO_FILE) else database,
+            # All connections to memory would be databases of their own.
+            options={"poolclass": sa.pool.SingletonThreadPool} if database == _IN_MEMORY else {},
+        )
+
+    def set_up(self, engine: sa.Engine) -> None:
+        """Have reserved words quoted, which the dialect takes to be those of PostgreSQL.
+
+        A column called ``at`` or ``pivot`` could not be read otherwise.
+        """
+        import duckdb
+
+        with duckdb.connect() as connection:
+            words = connection.execute(
+                "SELECT keyword_name FROM duckdb_keywords()"
+                " WHERE keyword_category IN ('reserved', 'type_function')"
+            ).fetchall()
+        preparer = engine.dialect.identifier_preparer
+        preparer.reserved_words = {*preparer.reserved_words, *(word for (word,) in words)}
+
+    def connection_remedy(self, error: BaseException) -> str | None:
+        """Say what to change; a file that another process has open may be closed a little later."""
+        if _IN_USE in str(error):
+            return None
+        return "correct the path in the connection's host, or its extra"
+
+    # The file
+
+    def file_of(self, engine: sa.Engine) -> str | None:
+        """Return the path of the file; None: in memory or at MotherDuck."""
+        file = super().file_of(engine)
+        return None if not file or file.startswith(_NO_FILE) else file
 
 
 @lru_cache(STATEMENTS_KEPT)

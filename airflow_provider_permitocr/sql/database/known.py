@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -16,6 +16,7 @@ from airflow_provider_permitocr.sql.database.sqlite import Sqlite
 DATABASES: Final[tuple[Database, ...]] = (PostgreSql(), MySql(), Sqlite(), DuckDb())
 _BY_DIALECT: Final = {dialect: database for database in DATABASES for dialect in database.dialects}
 _BY_DRIVER: Final = {driver: database for database in DATABASES for driver in database.drivers}
+_BY_CONN_TYPE: Final = {conn_type: database for database in DATABASES for conn_type in database.conn_types}
 
 
 def database_of(known_by: sa.Engine | sa.Connection | sa.Dialect) -> Database:
@@ -26,11 +27,29 @@ def database_of(known_by: sa.Engine | sa.Connection | sa.Dialect) -> Database:
     dialect = known_by if isinstance(known_by, sa.Dialect) else known_by.dialect
     database = _BY_DIALECT.get(dialect.name)
     if database is None:
-        titles = ", ".join(each.title for each in DATABASES)
-        raise ConfigurationError(f"{dialect.name} is not supported; {titles} are")
+        raise ConfigurationError(f"{dialect.name} is not supported; {_titles()} are")
+    return database
+
+
+def database_of_hook(hook: Any) -> Database:
+    """Return what is known of the database of an Airflow hook.
+
+    :raises ConfigurationError: when it is none of those that are supported.
+    """
+    conn_type = str(getattr(hook, "conn_type", None))
+    database = _BY_CONN_TYPE.get(conn_type) or _BY_DIALECT.get(str(getattr(hook, "dialect_name", None)))
+    if database is None:
+        raise ConfigurationError(
+            f"it is of type {conn_type!r}, which is not supported; {_titles()} are. For other warehouses,"
+            " deliver a Parquet ResultFile to an object store, and load it with Airflow's own operators"
+        )
     return database
 
 
 def database_of_error(error: BaseException) -> Database | None:
     """Return what is known of the database whose driver has raised an error; None: no driver has."""
     return _BY_DRIVER.get(type(error).__module__.partition(".")[0])
+
+
+def _titles() -> str:
+    return ", ".join(each.title for each in DATABASES)

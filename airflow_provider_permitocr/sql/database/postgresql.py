@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.sql.database.comparing import Typed
-from airflow_provider_permitocr.sql.database.database import Database, Failure, first_line
+from airflow_provider_permitocr.sql.database.database import Connector, Database, Failure, first_line
 from airflow_provider_permitocr.sql.database.replacing import STATEMENTS_KEPT, Replacing, Row, on_conflict
 
 # SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -28,12 +31,6 @@ _READ_ONLY: Final = "25006"
 #: About the connection, rights, names and syntax, resources, or the server's own state. All others are about
 #: rows, or are raised by the user's own triggers in words of any kind.
 _WITHOUT_VALUES: Final = ("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58")
-#: Refused before there is a session, of which drivers tell no SQLSTATE: passwords, rights, names, TLS.
-_REFUSED_CONNECTION: Final = re.compile(
-    "authentication failed|no pg_hba.conf entry|does not exist|is not permitted to log in"
-    "|permission denied for database|does not support SSL|no password supplied|SSL error"
-    "|invalid (connection option|sslmode|port|integer)|root certificate file"
-)
 #: A worker whose machine dies leaves its connection to the server's keepalive, which takes two hours, and the
 #: others wait for the row that it has locked. Said before the lock is taken, and for one transaction alone:
 #: behind a proxy a session's settings would meet strangers.
@@ -55,12 +52,41 @@ _TIMESTAMPTZ: Final = 1184
 _MOMENTS: Final = frozenset({_TIMESTAMPTZ, 1082, 1114})
 
 
+_PSYCOPG, _PSYCOPG2 = "psycopg", "psycopg2"
+#: Holds each character that the API may answer with; libpq sends it with the connection's start.
+_ENCODING: Final = "UTF8"
+_REDSHIFT: Final = ("redshift", "redshift-serverless")
+#: A server's refusal comes without its SQLSTATE when a connection begins, so its words have to do; those of a
+#: server that speaks another language are taken for a fault that may pass. The first that is found counts.
+_REMEDIES: Final[Mapping[str, str]] = {
+    "unsupported startup parameter": (
+        "the pooler takes no such parameter: take it out of the connection's extra, or name it in PgBouncer's"
+        " ignore_startup_parameters"
+    ),
+    "does not support SSL|SSL error:|certificate verify|certificate file|private key file|SSL required": (
+        "correct sslmode, sslrootcert, sslcert and sslkey in the connection's extra, or the server's TLS"
+    ),
+    "authentication failed|no password supplied|no such user|no pg_hba.conf entry|not permitted to log in": (
+        "correct login and password of the connection, or let the server take them"
+    ),
+    'role ".*" does not exist': "correct the connection's login, or create the role",
+    'database ".*" does not exist|no such database': (
+        "correct the connection's schema, which is its database, or create it"
+    ),
+    "invalid connection option|invalid dsn|invalid .*value|invalid port|unrecognized configuration": (
+        "correct the connection's extra"
+    ),
+}
+
+
 class PostgreSql(Database):
     """PostgreSQL, by psycopg or psycopg2."""
 
     title = "PostgreSQL"
     dialects = ("postgresql",)
-    drivers = ("psycopg", "psycopg2")
+    conn_types = ("postgres",)
+    drivers = (_PSYCOPG, _PSYCOPG2)
+    driver_packages: ClassVar[Mapping[str, str]] = {_PSYCOPG: "psycopg[binary]", _PSYCOPG2: "psycopg2-binary"}
     #: ``now()`` is the begin of the transaction.
     clock = "clock_timestamp()"
     #: They are one parameter.
@@ -70,7 +96,8 @@ class PostgreSql(Database):
         """Tell what an error of its driver means."""
         state = _state(error)
         if state is None:
-            return _failure_without_server(error)
+            # No server has answered in a session: it restarts, or moves to another host.
+            return Failure.TRANSIENT if _is_of_connection(error) else None
         if state.startswith(_TRANSIENT):
             return Failure.TRANSIENT
         if state.startswith(_OF_ROWS):
@@ -147,6 +174,47 @@ class PostgreSql(Database):
         """Look along the search path."""
         return connection.execute(_SCHEMA, {"name": name}).scalar(), False
 
+    # The connection
+
+    def connector(self, hook: Any) -> Connector:
+        """Return how Airflow's ``PostgresHook`` leads to its database, through psycopg or psycopg2.
+
+        Nothing is set for a session: behind PgBouncer it would hit strangers, to whom the session goes next.
+        For the same reason psycopg prepares no statements, unless the extra names ``prepare_threshold``.
+        https://www.pgbouncer.org/features.html
+
+        :raises ConfigurationError: when it leads to Redshift, or names another driver.
+        """
+        extra = hook.connection.extra_dejson
+        if any(extra.get(name) for name in _REDSHIFT):
+            raise ConfigurationError(
+                "it leads to Amazon Redshift, which is not supported; deliver a Parquet ResultFile to S3, and"
+                " load it with Airflow's S3ToRedshiftOperator"
+            )
+        driver = _driver_of(hook)
+        _adjust(hook.connection, extra)
+        connect = _connecting(hook, driver)
+
+        def connect_unprepared() -> Any:
+            connection = connect()
+            connection.prepare_threshold = extra.get("prepare_threshold")
+            return connection
+
+        return Connector(
+            f"postgresql+{driver}",
+            connect_unprepared if driver == _PSYCOPG else connect,
+            # Its adapters would be those of some connections only; SQLAlchemy reads the text.
+            options={"use_native_hstore": False},
+        )
+
+    def connection_remedy(self, error: BaseException) -> str | None:
+        """Say what to change, by the server's or the driver's words."""
+        words = str(error)
+        for known, remedy in _REMEDIES.items():
+            if re.search(known, words):
+                return remedy
+        return None
+
 
 @lru_cache(STATEMENTS_KEPT)
 def _insert_from_json(table: sa.Table, rule: Replacing) -> Any:
@@ -168,13 +236,49 @@ def _state(error: Any) -> str | None:
     return state if isinstance(state, str) else None
 
 
-def _failure_without_server(error: BaseException) -> Failure | None:
-    """Without a state no server has answered in a session: it restarts, or moves to another host."""
-    if not _is_of_connection(error):
-        return None
-    return Failure.REFUSAL if _REFUSED_CONNECTION.search(str(error)) else Failure.TRANSIENT
-
-
 def _is_of_connection(error: BaseException) -> bool:
     """Tell by the driver's class, whose subclasses have states."""
     return type(error).__name__ in ("OperationalError", "InterfaceError", "ConnectionTimeout")
+
+
+def _driver_of(hook: Any) -> str:
+    """Return the driver that the connection names in ``sqlalchemy_scheme``, else that of ``get_conn``."""
+    scheme = str(hook.connection.extra_dejson.get("sqlalchemy_scheme") or "")
+    named = scheme.partition("+")[2]
+    if named and named not in (_PSYCOPG, _PSYCOPG2):
+        raise ConfigurationError(
+            f"its extra names {scheme!r} as sqlalchemy_scheme; postgresql+psycopg and postgresql+psycopg2 are"
+            " supported"
+        )
+    own = _own_driver(hook)
+    if named == _PSYCOPG and own != _PSYCOPG:
+        raise ConfigurationError(
+            f"its extra names {scheme!r} as sqlalchemy_scheme, but Airflow's hook connects through {own}"
+            " here; install psycopg[binary] and apache-airflow-providers-postgres 6.4 or newer, or leave"
+            " it out"
+        )
+    return named or own
+
+
+def _own_driver(hook: Any) -> str:
+    modules = (sys.modules.get(each.__module__) for each in type(hook).__mro__)
+    return _PSYCOPG if any(getattr(module, "USE_PSYCOPG3", False) for module in modules) else _PSYCOPG2
+
+
+def _adjust(connection: Any, extra: Mapping[str, Any]) -> None:
+    """Leave out what would change the rows that are read, and add what SQLAlchemy alone was to get."""
+    adjusted = {**(extra.get("sqlalchemy_query") or {}), **extra, "client_encoding": _ENCODING}
+    adjusted.pop("cursor", None)
+    connection.extra = json.dumps(adjusted)
+
+
+def _connecting(hook: Any, driver: str) -> Callable[[], Any]:
+    if driver == _own_driver(hook):
+        connect: Callable[[], Any] = hook.get_conn
+        return connect
+    import psycopg2
+
+    # The hook goes all its way (tokens, options, extra), up to the driver that opens the connection.
+    hook._create_connection = lambda arguments: psycopg2.connect(**arguments)
+    own: Callable[[], Any] = hook.get_conn
+    return own

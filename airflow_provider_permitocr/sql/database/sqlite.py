@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import parse_qs, unquote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.sql.database.comparing import Typed
-from airflow_provider_permitocr.sql.database.database import Database, Failure, first_line
+from airflow_provider_permitocr.sql.database.database import Connector, Database, Failure, first_line
 from airflow_provider_permitocr.sql.database.replacing import STATEMENTS_KEPT, Replacing, Row, on_conflict
 
 # Result codes: https://www.sqlite.org/rescode.html
@@ -28,14 +30,22 @@ _SECOND: Final = f"{_DAY}[ T]{_TIME}"
 _AS_WRITTEN: Final = f"{_DAY} {_TIME}.[0-9][0-9][0-9][0-9][0-9][0-9]"
 
 
+_SCHEME: Final = "sqlite:///"
+_URI: Final = "file:"
+_IN_MEMORY: Final = ("", ":memory:")
+#: The whole file is locked, for as long as one exchange takes.
+_BUSY_MILLISECONDS: Final = 45_000
+
+
 class Sqlite(Database):
     """SQLite, a file on one machine."""
 
     title = "SQLite"
     dialects = ("sqlite",)
+    conn_types = ("sqlite",)
     drivers = ("sqlite3",)
     clock = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
-    is_of_one_machine = True
+    is_file = True
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means."""
@@ -83,6 +93,45 @@ class Sqlite(Database):
     def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
         """A file has one schema."""
         return _MAIN_SCHEMA, True
+
+    # The connection
+
+    def connector(self, hook: Any) -> Connector:
+        """Return how Airflow's ``SqliteHook`` leads to a file, with the parameters of its extra.
+
+        ``get_conn`` opens the same URI; its connections cannot be used by another thread than the one that
+        has opened them. Parameters: https://www.sqlite.org/uri.html
+
+        :raises ConfigurationError: when it leads to memory.
+        """
+        import sqlite3
+
+        uri = str(hook.get_uri()).replace(_SCHEME, _URI)
+        path, _, query = uri.removeprefix(_URI).partition("?")
+        file = unquote(path.partition("#")[0])
+        if file in _IN_MEMORY or "memory" in parse_qs(query).get("mode", ()):
+            raise ConfigurationError(
+                "it leads to a database in memory, which is gone with its connection; name a file in its host"
+            )
+        return Connector("sqlite", lambda: sqlite3.connect(uri, uri=True, check_same_thread=False), file=file)
+
+    def set_up_for_ledger(self, engine: sa.Engine) -> None:
+        """Have each session wait for others' exchanges."""
+
+        @sa.event.listens_for(engine, "connect")
+        def _wait_for_others(connection: Any, _record: Any) -> None:
+            connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+
+    def connection_remedy(self, error: BaseException) -> str | None:
+        """Say what to change: nobody else can be in the way of opening a file."""
+        return "correct the path in the connection's host, or the parameters in its extra"
+
+    # The file
+
+    def file_of(self, engine: sa.Engine) -> str | None:
+        """Return the path of the file; None: in memory."""
+        file = super().file_of(engine)
+        return None if not file or file in _IN_MEMORY or file.startswith(_URI) else file
 
 
 @lru_cache(STATEMENTS_KEPT)

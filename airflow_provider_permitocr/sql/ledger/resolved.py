@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
-from airflow_provider_permitocr.sql.database_file import missing_file
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
 from airflow_provider_permitocr.sql.tables import ResultTable, split_schema
+
+_OF_A_FILE: Final = "main"
 
 
 def resolved_name(engine: sa.Engine, target: ResultTable, patience: Patience = Patience(0)) -> str:
@@ -21,8 +24,8 @@ def resolved_name(engine: sa.Engine, target: ResultTable, patience: Patience = P
     """
     schema, name = split_schema(target.table)
     database = database_of(engine)
-    if missing_file(engine) is not None:
-        schema, is_folded = schema or "main", True
+    if database.missing_file(engine) is not None:
+        schema, is_folded = schema or _OF_A_FILE, True
     else:
         doing = f"looking for the result table {target.table!r}"
         with database_errors(doing):
@@ -40,7 +43,7 @@ def known_name(engine: sa.Engine, tables: LedgerTables, target: ResultTable) -> 
     :param engine: of the ledger.
     :return: None where the ledger does not know it, or more than one table may be meant.
     """
-    if missing_file(engine) is not None:
+    if database_of(engine).missing_file(engine) is not None:
         return None
     schema, name = split_schema(target.table)
     deliveries = tables.deliveries.c
