@@ -29,6 +29,10 @@ class Failure(Enum):
     REFUSAL = auto()  #: the same will be refused again
 
 
+class OversizedRowError(ValueError):
+    """A row is too large to be sent. The message holds no values."""
+
+
 @dataclass(frozen=True)
 class Connector:
     """How the hook of an Airflow connection leads to its database.

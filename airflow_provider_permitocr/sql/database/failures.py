@@ -15,7 +15,7 @@ from sqlalchemy.exc import (
 )
 
 from airflow_provider_permitocr.core.errors import PermitOcrError, UnreachableError
-from airflow_provider_permitocr.sql.database.database import Failure
+from airflow_provider_permitocr.sql.database.database import Failure, OversizedRowError
 from airflow_provider_permitocr.sql.database.known import database_of_error
 
 
@@ -73,7 +73,7 @@ def describe(error: Exception) -> str:
     What is said of the connection and of a statement's text holds no values, so its first line is kept; of
     all else only the name of the error and its number or SQLSTATE.
     """
-    if isinstance(error, IdentifierError):
+    if isinstance(error, IdentifierError | OversizedRowError):
         return str(error)
     cause = _cause(error)
     database = database_of_error(cause)
