@@ -6,8 +6,16 @@ asks which database it is: what matters of it is asked for by what it is for.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
 from enum import Enum, auto
-from typing import ClassVar
+from typing import ClassVar, Final
+
+import sqlalchemy as sa
+from sqlalchemy.schema import CreateIndex
+
+#: How long one try to change a table or view waits for a lock: all who read it later wait behind it.
+LOCK_SECONDS: Final = 2
 
 
 class Failure(Enum):
@@ -26,11 +34,15 @@ class Database:
     :cvar title: what its users call it.
     :cvar dialects: SQLAlchemy's names for it.
     :cvar drivers: top-level modules of the drivers whose errors are its own.
+    :cvar changes_in_transactions: whether changes of tables can be rolled back.
+    :cvar replaces_views: whether it knows ``CREATE OR REPLACE VIEW``.
     """
 
     title: ClassVar[str]
     dialects: ClassVar[tuple[str, ...]]
     drivers: ClassVar[tuple[str, ...]]
+    changes_in_transactions: ClassVar[bool] = True
+    replaces_views: ClassVar[bool] = True
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means; None: what the driver's class of error says.
@@ -52,6 +64,56 @@ class Database:
         :param error: as the driver raised it.
         """
         return self.describe(error)
+
+    # Changes of tables, indexes and views.
+
+    @contextmanager
+    def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """Begin a transaction that changes tables or views, and commit it.
+
+        None of its statements waits longer than ``LOCK_SECONDS`` for a lock, where the database can be told.
+        Settings of the session are afterwards as they were.
+
+        :raises SQLAlchemyError: when the database refuses, or a lock is not to be had.
+        """
+        with engine.begin() as connection:
+            yield connection
+
+    def create_index(self, engine: sa.Engine, index: sa.Index) -> None:
+        """Create an index of a table that may be in use, without waiting for long.
+
+        :raises SQLAlchemyError: when it cannot be made, or not now.
+        """
+        with self.changing(engine) as connection:
+            connection.execute(CreateIndex(index))
+
+    def unusable_indexes(self, connection: sa.Connection, schema: str | None) -> Set[str]:  # noqa: ARG002
+        """Return the names of indexes that are there and of no use, and that nobody is making.
+
+        :param schema: whose they are; None: the one that is current.
+        """
+        return frozenset()
+
+    def is_locked(self, error: BaseException) -> bool:  # noqa: ARG002
+        """Tell whether another session holds a lock that was not to be had in time.
+
+        :param error: as the driver raised it.
+        """
+        return False
+
+    def is_made_already(self, error: BaseException) -> bool:  # noqa: ARG002
+        """Tell whether a change was refused because another session has just made the same or a similar one.
+
+        :param error: as the driver raised it.
+        """
+        return False
+
+    def finding_holders(self, table: str) -> str:  # noqa: ARG002
+        """Say how to find who holds a lock on a table or view.
+
+        :param table: its name as a statement has it.
+        """
+        return "look for other programs that use the file"
 
 
 def first_line(words: object) -> str:

@@ -19,6 +19,7 @@ _WITHOUT_VALUES: Final = (
 )
 _READ_ONLY: Final = "attached in read-only mode"
 _IN_USE: Final = "Could not set lock on file"
+_MADE_ALREADY: Final = "already exists"
 
 
 class DuckDb(Database):
@@ -41,3 +42,7 @@ class DuckDb(Database):
         name = type(error).__name__
         is_without_values = name in _WITHOUT_VALUES or _READ_ONLY in str(error)
         return f"{name}: {first_line(error)}" if is_without_values else name
+
+    def is_made_already(self, error: BaseException) -> bool:
+        """Tell whether a change was refused because another session has just made the same."""
+        return type(error).__name__ == "CatalogException" and _MADE_ALREADY in str(error)

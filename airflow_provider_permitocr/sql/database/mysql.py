@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
-from airflow_provider_permitocr.sql.database.database import Database, Failure, first_line
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from airflow_provider_permitocr.sql.database.database import LOCK_SECONDS, Database, Failure, first_line
 
 # Numbers: https://dev.mysql.com/doc/mysql-errors/en/server-error-reference.html and, from 4000 on,
 # https://mariadb.com/kb/en/mariadb-error-code-reference/; of clients, from 2000 on,
@@ -29,6 +34,9 @@ _OF_ROWS: Final = frozenset(
     }
 )
 _NO_TABLE: Final = 1146
+_LOCKED: Final = 1205
+#: A table or view, a column, an index; a table that another session changes at this moment.
+_MADE_ALREADY: Final = frozenset({1050, 1060, 1061, 1684})
 _SYNTAX: Final = 1064
 #: A server that runs with --read-only, one in read-only mode, a transaction that is.
 _READ_ONLY: Final = frozenset({1290, 1792, 1836})
@@ -51,6 +59,7 @@ class MySql(Database):
     title = "MySQL or MariaDB"
     dialects = ("mysql", "mariadb")
     drivers = ("pymysql", "MySQLdb", "mysql")
+    changes_in_transactions = False
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means."""
@@ -73,6 +82,42 @@ class MySql(Database):
     def describe_statement(self, error: BaseException) -> str:
         """Describe an error about a statement of the DAG's author, whose own words are no row's."""
         return _in_words(error) if _number(error) == _SYNTAX else self.describe(error)
+
+    @contextmanager
+    def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """Change tables or views, each change by itself, behind those who have them open for a moment only.
+
+        By default such a lock is waited for up to a day (MariaDB) or a year (MySQL):
+        https://dev.mysql.com/doc/refman/en/server-system-variables.html#sysvar_lock_wait_timeout
+        """
+        with engine.connect() as connection:
+            waits = int(connection.exec_driver_sql("SELECT @@SESSION.lock_wait_timeout").scalar_one())
+            _set_lock_wait(connection, min(waits, LOCK_SECONDS))
+            try:
+                yield connection
+                connection.commit()
+            finally:
+                try:
+                    connection.rollback()
+                    _set_lock_wait(connection, waits)
+                except SQLAlchemyError:  # a session that was lost takes its settings along
+                    connection.invalidate()
+
+    def is_locked(self, error: BaseException) -> bool:
+        """Tell whether another session holds a lock that was not to be had in time."""
+        return _number(error) == _LOCKED
+
+    def is_made_already(self, error: BaseException) -> bool:
+        """Tell whether a change was refused because another session has just made the same."""
+        return _number(error) in _MADE_ALREADY
+
+    def finding_holders(self, table: str) -> str:  # noqa: ARG002
+        """Say how to find who holds a lock on a table or view."""
+        return "find it with SELECT trx_mysql_thread_id, trx_started FROM information_schema.innodb_trx"
+
+
+def _set_lock_wait(connection: sa.Connection, seconds: int) -> None:
+    connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {seconds}")
 
 
 def _in_words(error: BaseException) -> str:
