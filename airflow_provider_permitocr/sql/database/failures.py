@@ -67,6 +67,18 @@ def blames_a_row(error: Exception) -> bool:
     return failure_of(error) is Failure.ROW
 
 
+def is_locked(error: Exception) -> bool:
+    """Tell whether another session holds a lock that was not to be had in time."""
+    database = database_of_error(cause := _cause(error))
+    return database is not None and database.is_locked(cause)
+
+
+def is_made_already(error: Exception) -> bool:
+    """Tell whether a change of tables was refused because another session has just made it."""
+    database = database_of_error(cause := _cause(error))
+    return database is not None and database.is_made_already(cause)
+
+
 def describe(error: Exception) -> str:
     """Describe an error of a database or its driver without any value of a row.
 

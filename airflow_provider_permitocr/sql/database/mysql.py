@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
+from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.sql.database.comparing import Typed
 from airflow_provider_permitocr.sql.database.database import (
+    LOCK_SECONDS,
     Connector,
     Database,
     Failure,
@@ -45,6 +48,9 @@ _OF_ROWS: Final = frozenset(
     }
 )
 _NO_TABLE: Final = 1146
+_LOCKED: Final = 1205
+#: A table or view, a column, an index; a table that another session changes at this moment.
+_MADE_ALREADY: Final = frozenset({1050, 1060, 1061, 1684})
 _SYNTAX: Final = 1064
 #: Drivers say so of a connection that is closed, in place of a number.
 _CLOSED: Final = 0
@@ -141,6 +147,8 @@ class MySql(Database):
     clock = "UTC_TIMESTAMP(6)"
     #: The server's default may be an engine without transactions.
     table_options: ClassVar[Mapping[str, str]] = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
+
+    changes_in_transactions = False
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means."""
@@ -280,6 +288,38 @@ class MySql(Database):
             return _TLS
         return _REMEDIES.get(_number(error) or 0)
 
+    @contextmanager
+    def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """Change tables or views, each change by itself, behind those who have them open for a moment only.
+
+        By default such a lock is waited for up to a day (MariaDB) or a year (MySQL):
+        https://dev.mysql.com/doc/refman/en/server-system-variables.html#sysvar_lock_wait_timeout
+        """
+        with engine.connect() as connection:
+            waits = int(connection.exec_driver_sql("SELECT @@SESSION.lock_wait_timeout").scalar_one())
+            _set_lock_wait(connection, min(waits, LOCK_SECONDS))
+            try:
+                yield connection
+                connection.commit()
+            finally:
+                try:
+                    connection.rollback()
+                    _set_lock_wait(connection, waits)
+                except SQLAlchemyError:  # a session that was lost takes its settings along
+                    connection.invalidate()
+
+    def is_locked(self, error: BaseException) -> bool:
+        """Tell whether another session holds a lock that was not to be had in time."""
+        return _number(error) == _LOCKED
+
+    def is_made_already(self, error: BaseException) -> bool:
+        """Tell whether a change was refused because another session has just made the same."""
+        return _number(error) in _MADE_ALREADY
+
+    def finding_holders(self, table: str) -> str:
+        """Say how to find who holds a lock on a table or view."""
+        return "find it with SELECT trx_mysql_thread_id, trx_started FROM information_schema.innodb_trx"
+
 
 @lru_cache(STATEMENTS_KEPT)
 def _insert_on_duplicate_key(table: sa.Table, rule: Replacing) -> mysql.Insert:
@@ -305,6 +345,10 @@ def _insert_on_duplicate_key(table: sa.Table, rule: Replacing) -> mysql.Insert:
 def _in_utf8(text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """Return text in the character set that holds all, whatever its column's is."""
     return sa.func.convert(text.op("USING")(sa.literal_column("utf8mb4")))
+
+
+def _set_lock_wait(connection: sa.Connection, seconds: int) -> None:
+    connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {seconds}")
 
 
 def _in_words(error: BaseException) -> str:
