@@ -239,8 +239,10 @@ class PostgreSql(Database):
         The limit is the transaction's: a session may be a stranger's next, behind a proxy.
         https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT
         """
-        # Where the user's connection commits each statement by itself, there is no transaction otherwise.
+        # Where the user's connection commits each statement by itself, there is no transaction otherwise; a
+        # connection that was changed so is none that others may get.
         with engine.connect() as connection:
+            connection.detach()
             connection.execution_options(isolation_level="READ COMMITTED")
             with connection.begin():
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
