@@ -239,14 +239,15 @@ class PostgreSql(Database):
         The limit is the transaction's: a session may be a stranger's next, behind a proxy.
         https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT
         """
-        # Where the user's connection commits each statement by itself, there is no transaction otherwise; a
-        # connection that was changed so is none that others may get.
         with engine.connect() as connection:
-            connection.detach()
+            # Where the user's connection commits each statement by itself, there is no transaction otherwise.
             connection.execution_options(isolation_level="READ COMMITTED")
-            with connection.begin():
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-                yield connection
+            try:
+                with connection.begin():
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+                    yield connection
+            finally:
+                connection.invalidate()  # others are to get one as the user's hook makes it
 
     def create_index(self, engine: sa.Engine, index: sa.Index) -> None:
         """Create an index of a table that may be in use, without waiting for long.
