@@ -151,7 +151,7 @@ def test_view_that_is_being_read_is_left_to_the_next_run_and_rows_are_taken(
     analyst: Callable[..., sa.Connection],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    shown = {"documents_view": "documents"}
+    shown: dict[str, Any] = {"documents_view": "documents"}
     target(database, **shown).prepare()
     target(database).prepare(result_columns([BRANCH]))
     transaction = analyst("documents")
