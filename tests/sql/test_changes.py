@@ -116,11 +116,13 @@ def test_readers_pass_while_a_column_waits_for_an_open_transaction(
     transaction = analyst("permits")
     with ThreadPoolExecutor(1) as pool:
         upgrade = pool.submit(target(database, SOON).prepare, result_columns([BRANCH]))
-        for _ in range(2):
-            wait_until_somebody_waits(other)
-            assert count(other, "permits") == 0
-            assert not upgrade.done()
-        transaction.rollback()
+        try:
+            for _ in range(2):
+                wait_until_somebody_waits(other)
+                assert count(other, "permits") == 0
+                assert not upgrade.done()
+        finally:
+            transaction.rollback()
         upgrade.result(SOON)
     assert names(database)[-1] == "branch"
 
@@ -345,7 +347,7 @@ def test_writers_are_not_held_up_by_an_index_of_a_large_table(
     with ThreadPoolExecutor(1) as pool:
         build = pool.submit(prepared, database)
         until = time.monotonic() + SOON
-        while _is_valid(other) is None:
+        while _is_valid(other) is None and not build.done():
             assert time.monotonic() < until
         with other.begin() as connection:
             connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
