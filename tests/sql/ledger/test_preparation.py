@@ -55,7 +55,7 @@ def test_all_tables_and_the_row_that_is_locked_are_made_once(database: sa.Engine
 
 @EVERY_LEDGER
 def test_tasks_that_start_together_make_one_ledger(database: sa.Engine) -> None:
-    barrier = threading.Barrier(5)
+    barrier = threading.Barrier(6)
 
     def prepare() -> str:
         barrier.wait()
@@ -63,8 +63,8 @@ def test_tasks_that_start_together_make_one_ledger(database: sa.Engine) -> None:
         with database.connect() as connection:
             return read_state(connection, LEDGER, tables).ledger_id
 
-    with ThreadPoolExecutor(5) as pool:
-        prepares = [pool.submit(prepare) for _ in range(5)]
+    with ThreadPoolExecutor(6) as pool:
+        prepares = [pool.submit(prepare) for _ in range(6)]
         assert len({each.result() for each in prepares}) == 1
 
 
