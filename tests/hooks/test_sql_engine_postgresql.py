@@ -92,7 +92,7 @@ def _of_libpq(connection: Any) -> dict[str, Any]:
         cursor.execute(f"SHOW {name}")
         shown[name] = cursor.fetchone()[0]
     connection.rollback()
-    parameters = {name: parameters.get(name, _DEFAULTS.get(name)) for name in _PARAMETERS}
+    parameters = {name: parameters.get(name) or _DEFAULTS.get(name) for name in _PARAMETERS}
     uses_tls = connection.info.ssl_in_use if is_2 else connection.pgconn.ssl_in_use
     return {"parameters": parameters, "tls": uses_tls, **shown}
 
