@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ import pymysql
 
 from demo.ports import HOST, free_port
 from demo.processes import end, identity, spawn, tail
+from tests.tls_files import TlsFiles
 
 _UNPRIVILEGED: Final = "nobody"
 _START_SECONDS: Final = 60.0
@@ -79,11 +80,11 @@ def find_mariadb() -> tuple[str, str] | None:
 
 
 @contextmanager
-def running_mariadb(programs: tuple[str, str], options: Sequence[str] = ()) -> Iterator[OwnMariaDb]:
+def running_mariadb(programs: tuple[str, str], tls: TlsFiles) -> Iterator[OwnMariaDb]:
     """Run a server, with an empty database ``lake``; its data is gone with the context.
 
     :param programs: the server, and what makes its data.
-    :param options: of the server.
+    :param tls: its certificate.
     """
     # The path of a socket has to be short.
     with tempfile.TemporaryDirectory(prefix="permitocr-") as name:
@@ -92,6 +93,12 @@ def running_mariadb(programs: tuple[str, str], options: Sequence[str] = ()) -> I
         if user:
             shutil.chown(directory, user)
         data, log = directory / "data", directory / "log"
+        certificates = [directory / "ca.pem", directory / "server.pem", directory / "server.key"]
+        for source, copy in zip((Path(tls.ca), *tls.server), certificates, strict=True):
+            shutil.copyfile(source, copy)
+            copy.chmod(0o600)
+            if user:
+                shutil.chown(copy, user)
         made = subprocess.run(
             [
                 *(programs[1], "--no-defaults", f"--datadir={data}", "--skip-test-db"),
@@ -109,7 +116,11 @@ def running_mariadb(programs: tuple[str, str], options: Sequence[str] = ()) -> I
             [
                 *(programs[0], "--no-defaults", f"--datadir={data}", f"--socket={server.socket}"),
                 *(f"--bind-address={HOST}", f"--port={server.port}", f"--pid-file={directory / 'pid'}"),
-                *("--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0", *options),
+                *(
+                    f"--ssl-{name}={file}"
+                    for name, file in zip(("ca", "cert", "key"), certificates, strict=True)
+                ),
+                *("--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"),
             ],
             log=log,
             user=user,

@@ -7,14 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from demo.postgres import EmbeddedPostgres
-from tests.tls_files import TlsFiles, make_tls_files
+from tests.tls_files import TlsFiles
 from tests.tls_front import TlsFront, tls_in_front
-
-
-@pytest.fixture(scope="session")
-def tls_files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """Certificates of an authority, a server and a client."""
-    return make_tls_files(tmp_path_factory.mktemp("tls") / "files")
 
 
 @pytest.fixture(scope="session")
