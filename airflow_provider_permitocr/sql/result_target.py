@@ -27,7 +27,7 @@ from airflow_provider_permitocr.sql.errors import (
 from airflow_provider_permitocr.sql.patience import Patience
 from airflow_provider_permitocr.sql.result_check import ExistingTable, examine, require_rights_to
 from airflow_provider_permitocr.sql.result_schema import result_table
-from airflow_provider_permitocr.sql.rights import why_not_creatable
+from airflow_provider_permitocr.sql.rights import refuse_if_read_only, why_not_creatable
 from airflow_provider_permitocr.sql.tables import ResultTable, WriteMode, split_schema
 
 if TYPE_CHECKING:
@@ -187,6 +187,7 @@ class SqlResultTarget:
             try:
                 carry_out(self._engine, wanted)
             except SQLAlchemyError as error:
+                refuse_if_read_only(error, f"the result table {self._described.table!r}")
                 if not is_refusal(error):
                     raise
                 reason = describe(error)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.sql.changes import is_refusal
+from airflow_provider_permitocr.sql.database.known import database_of_error
 from airflow_provider_permitocr.sql.errors import describe
 
 _NOTHING: Final = sa.text("1 = 0")
@@ -40,12 +41,28 @@ def require_rights(
         try:
             connection.execute(statement)
         except SQLAlchemyError as error:
+            refuse_if_read_only(error, named)
             if not is_refusal(error):
                 raise
             raise TargetError(
                 f"the connection's user may not {right} {named} ({describe(error)}); grant the right to do so"
             ) from None
     connection.rollback()
+
+
+def refuse_if_read_only(error: SQLAlchemyError, named: str) -> None:
+    """Say so where a statement was refused as its server takes no changes at all: no right would help.
+
+    :param named: what was to be changed, e.g. ``the result table 'permits'``.
+    :raises TargetError: naming the connection's part to change.
+    """
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    database = database_of_error(cause) if cause else None
+    if cause and database and database.is_read_only(cause):
+        raise TargetError(
+            f"{named} cannot be changed, as it is read-only where the connection leads ({describe(error)});"
+            f" {database.read_only_remedy}"
+        ) from None
 
 
 def why_not_creatable(connection: sa.Connection, schema: str | None) -> str | None:

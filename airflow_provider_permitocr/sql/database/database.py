@@ -40,6 +40,7 @@ class Database:
     :cvar conn_types: Airflow's names for it.
     :cvar drivers: top-level modules of the drivers whose errors are its own.
     :cvar driver_packages: what to install, by the top-level module that is missing.
+    :cvar read_only_remedy: what to change where the server, endpoint or file takes no changes.
     :cvar is_file: whether it is a file, which opening it would create.
     """
 
@@ -48,6 +49,9 @@ class Database:
     conn_types: ClassVar[tuple[str, ...]]
     drivers: ClassVar[tuple[str, ...]]
     driver_packages: ClassVar[Mapping[str, str]] = {}
+    read_only_remedy: ClassVar[str] = (
+        "name the primary server, or the endpoint for writers, in the connection"
+    )
     is_file: ClassVar[bool] = False
 
     # The connection

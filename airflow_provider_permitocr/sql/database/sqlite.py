@@ -26,6 +26,9 @@ class Sqlite(Database):
     dialects = ("sqlite",)
     conn_types = ("sqlite",)
     drivers = ("sqlite3",)
+    read_only_remedy = (
+        "take mode=ro and immutable out of the connection's extra, or let this user write the file"
+    )
     is_file = True
 
     # The connection

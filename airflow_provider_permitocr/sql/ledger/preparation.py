@@ -23,7 +23,7 @@ from airflow_provider_permitocr.sql.ledger.examination import examine, lacking_i
 from airflow_provider_permitocr.sql.ledger.options import DEFAULT_NAME, Ledger
 from airflow_provider_permitocr.sql.ledger.schema import SHAPE, LedgerTables, ledger_tables
 from airflow_provider_permitocr.sql.ledger.trial import require_transactions
-from airflow_provider_permitocr.sql.rights import why_not_creatable
+from airflow_provider_permitocr.sql.rights import refuse_if_read_only, why_not_creatable
 
 #: What a DAG author pastes where the result cannot hold a ledger.
 LINE_TO_PASTE: Final = f'ledger=Ledger("{DEFAULT_NAME}", conn_id="...")'
@@ -142,6 +142,7 @@ def _create(engine: sa.Engine, described: Ledger, tables: LedgerTables) -> None:
     try:
         carry_out(engine, partial(_changes, tables=tables))
     except SQLAlchemyError as error:
+        refuse_if_read_only(error, f"the ledger {described.name!r}")
         if not is_refusal(error):
             raise
         with engine.connect() as connection:

@@ -17,6 +17,7 @@ from airflow_provider_permitocr.sql.driver_types import MYSQL
 from airflow_provider_permitocr.sql.error_codes import blames_a_row
 from airflow_provider_permitocr.sql.errors import describe
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
+from airflow_provider_permitocr.sql.rights import refuse_if_read_only
 
 _ENGINE_WITHOUT_TRANSACTIONS: Final = sa.text(
     "SELECT t.engine FROM information_schema.tables t"
@@ -74,6 +75,7 @@ def _require_transactions_of(engine: sa.Engine, table: sa.Table, conn_id: str) -
     except SQLAlchemyError as error:
         if blames_a_row(error):
             return
+        refuse_if_read_only(error, f"the ledger's table {table.fullname!r}")
         if not is_refusal(error):
             raise
         raise TargetError(
