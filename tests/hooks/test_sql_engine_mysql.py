@@ -136,6 +136,25 @@ def test_cursors_and_encodings_change_no_row(connect: Connect, extra: dict[str, 
     engine.dispose()
 
 
+@pytest.mark.parametrize("number", [5, "5"])
+def test_what_the_uri_hands_to_pymysql_counts(
+    own_mariadb: OwnMariaDb, set_connection: SetConnection, number: Any
+) -> None:
+    extra = {
+        "client": "pymysql",
+        "read_timeout": number,
+        "init_command": "SET @said = 7",
+        "autocommit": "true",
+    }
+    set_connection("lake", **own_mariadb.airflow_connection(**extra))
+    engine = sql_engine("lake")
+    with engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT @said")) == 7
+        own: Any = connection.connection.driver_connection
+        assert (own._read_timeout, own.get_autocommit()) == (5, True)
+    engine.dispose()
+
+
 def test_each_connection_gets_a_token_of_its_own(
     connect: Connect, own_mariadb: OwnMariaDb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
