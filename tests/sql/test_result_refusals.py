@@ -3,7 +3,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -188,27 +187,6 @@ def test_mariadb_user_without_a_right_is_refused(
     told = _told(clerk)
     _execute(mariadb_engine, f"DROP USER '{user}'")
     assert f"may not {missing} the result table 'permits'" in told
-
-
-def test_read_only_file_of_sqlite_is_refused(tmp_path: Path, new_engine: NewEngine) -> None:
-    path = tmp_path / "permits.db"
-    _target(new_engine(f"sqlite:///{path}")).prepare()
-    told = _told(new_engine(f"sqlite:///file:{path}?mode=ro&uri=true"))
-    assert (
-        "may not insert into the result table 'permits' (OperationalError: attempt to write a readonly"
-        in told
-    )
-
-
-def test_read_only_duckdb_is_refused(tmp_path: Path, new_engine: NewEngine) -> None:
-    url = f"duckdb:///{tmp_path / 'permits.duckdb'}"
-    writer = new_engine(url)
-    _target(writer).prepare()
-    writer.dispose()
-    reader = new_engine(url, connect_args={"read_only": True})
-    assert "may not insert into the result table 'permits'" in _told(reader)
-    with pytest.raises(TargetError, match=r"'others' could not be created: .*read-only"):
-        _target(reader, "others").prepare()
 
 
 def test_checking_an_empty_database_leaves_it_empty(database: sa.Engine) -> None:

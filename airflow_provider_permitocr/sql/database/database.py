@@ -71,6 +71,7 @@ class Database:
     :cvar driver_packages: what to install, by the top-level module that is missing.
     :cvar changes_in_transactions: whether changes of tables can be rolled back.
     :cvar replaces_views: whether it knows ``CREATE OR REPLACE VIEW``.
+    :cvar read_only_remedy: what to change where the server, endpoint or file takes no changes.
     """
 
     title: ClassVar[str]
@@ -78,11 +79,15 @@ class Database:
     conn_types: ClassVar[tuple[str, ...]]
     drivers: ClassVar[tuple[str, ...]]
     clock: ClassVar[str | None] = None
+
     is_file: ClassVar[bool] = False
     takes_small_batches: ClassVar[bool] = True
     table_options: ClassVar[Mapping[str, str]] = {}
     keys_at_once: ClassVar[int] = 1_000
     driver_packages: ClassVar[Mapping[str, str]] = {}
+    read_only_remedy: ClassVar[str] = (
+        "name the primary server, or the endpoint for writers, in the connection"
+    )
     changes_in_transactions: ClassVar[bool] = True
     replaces_views: ClassVar[bool] = True
 

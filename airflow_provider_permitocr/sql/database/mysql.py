@@ -118,6 +118,12 @@ _TLS_OF_MODE: Final[Mapping[str, Mapping[str, Any]]] = {
     "VERIFY_CA": {"verify_mode": "required", "check_hostname": False},
     "VERIFY_IDENTITY": {"verify_mode": "required", "check_hostname": True},
 }
+#: What else an extra may hold for it, which the hook's URI hands on; of a URI, they are text.
+_PYMYSQL_EXTRAS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    **dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), int),
+    **dict.fromkeys(("init_command", "program_name", "bind_address"), str),
+    "autocommit": sa.util.asbool,
+}
 _VERIFYING: Final = ("VERIFY_CA", "VERIFY_IDENTITY")
 
 #: By the server's and the client's numbers: https://dev.mysql.com/doc/mysql-errors/en/
@@ -395,7 +401,9 @@ def _connecting_by_pymysql(hook: Any, mode: str | None) -> Callable[[], Any]:
     import pymysql
     from pymysql.constants import CLIENT
 
-    tls = _tls_of_mode(mode, hook.connection.extra_dejson["ssl"])
+    extra = hook.connection.extra_dejson
+    further = {name: read(extra[name]) for name, read in _PYMYSQL_EXTRAS.items() if extra.get(name)}
+    tls = _tls_of_mode(mode, extra["ssl"])
 
     def connect() -> Any:
         arguments = dict(hook._get_conn_config_mysql_client(hook.connection))
@@ -406,6 +414,7 @@ def _connecting_by_pymysql(hook: Any, mode: str | None) -> Callable[[], Any]:
             database=arguments.pop("db") or None,
             client_flag=CLIENT.FOUND_ROWS,
             **arguments,
+            **further,
             **tls,
         )
 

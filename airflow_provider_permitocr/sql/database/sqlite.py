@@ -54,6 +54,11 @@ class Sqlite(Database):
     conn_types = ("sqlite",)
     drivers = ("sqlite3",)
     clock = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
+
+    read_only_remedy = (
+        "take mode=ro and immutable out of the connection's extra, or let this user write the file"
+    )
+
     is_file = True
 
     replaces_views = False
