@@ -14,7 +14,7 @@ from airflow_provider_permitocr.core.columns import BACK_COLUMNS, COLUMNS, FRONT
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.sql.changes import Change, CreateView, carry_out, replace_view
 from airflow_provider_permitocr.sql.database.failures import describe, is_transient
-from airflow_provider_permitocr.sql.inspection import (
+from airflow_provider_permitocr.sql.database.inspection import (
     RelationKind,
     columns,
     relation_kind,

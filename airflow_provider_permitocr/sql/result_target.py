@@ -23,13 +23,14 @@ from airflow_provider_permitocr.sql.database.failures import (
     failure_of,
     is_transient,
 )
+from airflow_provider_permitocr.sql.database.fit import Fit
 from airflow_provider_permitocr.sql.database.patience import Patience
+from airflow_provider_permitocr.sql.database.rights import why_not_creatable
 from airflow_provider_permitocr.sql.database.statement_log import keep_rows_out_of_the_log
 from airflow_provider_permitocr.sql.database_file import missing_file
 from airflow_provider_permitocr.sql.documents_view import DocumentsView
-from airflow_provider_permitocr.sql.result_check import ExistingTable, examine, require_rights_to
+from airflow_provider_permitocr.sql.result_check import examine, require_rights_to
 from airflow_provider_permitocr.sql.result_schema import result_table
-from airflow_provider_permitocr.sql.rights import why_not_creatable
 from airflow_provider_permitocr.sql.tables import ResultTable, WriteMode, split_schema
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class SqlResultTarget:
         """
         return self._existing() is not None
 
-    def _existing(self) -> ExistingTable | None:
+    def _existing(self) -> Fit | None:
         with database_errors(f"looking at the result table {self._described.table!r}"):
             if self._view:
                 self._view.check()
@@ -116,7 +117,7 @@ class SqlResultTarget:
                 self._require_right_to_create(split_schema(self._described.table)[0])
             return existing
 
-    def _examine(self) -> ExistingTable | None:
+    def _examine(self) -> Fit | None:
         with self._engine.connect() as connection:
             if existing := examine(connection, self._described, self._columns):
                 require_rights_to(self._described, connection, existing.present)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, Final
 
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from airflow_provider_permitocr.sql.database import reflection
 from airflow_provider_permitocr.sql.database.database import Database, Failure, first_line
+from airflow_provider_permitocr.sql.database.reflection import FoundColumn
 
 # SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html
 
@@ -26,6 +32,29 @@ _REFUSED_CONNECTION: Final = re.compile(
     "|permission denied for database|does not support SSL|no password supplied|SSL error"
     "|invalid (connection option|sslmode|port|integer)|root certificate file"
 )
+#: A table without a schema is the one that is found by the session's search path.
+_TABLE: Final = """
+    (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = :name
+    AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) ELSE nspname = :schema END)
+"""
+#: Those of a nondeterministic collation, since PostgreSQL 12:
+#: https://www.postgresql.org/docs/current/collation.html#COLLATION-NONDETERMINISTIC
+_MERGING: Final = """
+    SELECT attname, collname FROM pg_attribute JOIN pg_collation ON pg_collation.oid = attcollation
+    WHERE NOT collisdeterministic AND attnum > 0 AND attrelid = {table}
+""".replace("{table}", _TABLE)
+#: Indexes that could not be finished, for instance as what they index is not unique; SQLAlchemy says so
+#: itself from 2.1 on only.
+_UNFINISHED: Final = """
+    SELECT relname FROM pg_index JOIN pg_class made ON made.oid = indexrelid
+    WHERE NOT indisvalid AND indrelid = {table}
+""".replace("{table}", _TABLE)
+_RIGHT_TO_CREATE: Final = """
+    SELECT has_schema_privilege(oid, 'CREATE'), current_setting('transaction_read_only') = 'on'
+    FROM pg_namespace WHERE nspname = coalesce(CAST(:schema AS name), current_schema())
+"""
+_ENCODING: Final = "SELECT current_setting('server_encoding')"
+_DIGITS: Final = 6
 
 
 class PostgreSql(Database):
@@ -55,6 +84,71 @@ class PostgreSql(Database):
         if state.startswith(_WITHOUT_VALUES):
             return f"{name}: {first_line(error)}"
         return f"{name} (SQLSTATE {state})"
+
+    def columns(
+        self, connection: sa.Connection, name: str, schema: str | None = None
+    ) -> list[FoundColumn] | None:
+        """Return the columns of a table or view in their order; None where there is neither."""
+        found = super().columns(connection, name, schema)
+        if found is None:
+            return None
+        merging: dict[str, str] = {}
+        if (connection.dialect.server_version_info or ()) >= (12,):
+            rows = connection.execute(sa.text(_MERGING), {"name": name, "schema": schema})
+            merging = {row.attname: row.collname for row in rows}
+        return [_described(each, merging.get(each.name)) for each in found]
+
+    def unique_keys(
+        self, connection: sa.Connection, name: str, schema: str | None = None
+    ) -> set[frozenset[str]]:
+        """Return the sets of columns that are unique over all rows: keys, constraints and indexes."""
+        rows = connection.execute(sa.text(_UNFINISHED), {"name": name, "schema": schema})
+        return reflection.unique_keys(connection, name, schema, without=rows.scalars().all())
+
+    def narrow_encoding(self, connection: sa.Connection) -> str | None:
+        """Name the database's encoding, unless it is the only one of a server's that has all characters.
+
+        SQL_ASCII takes any bytes and checks none.
+        https://www.postgresql.org/docs/current/multibyte.html
+        """
+        encoding = connection.execute(sa.text(_ENCODING)).scalar_one()
+        return None if encoding == "UTF8" else str(encoding)
+
+    def why_not_creatable(self, connection: sa.Connection, schema: str | None) -> str | None:
+        """Say why no table can be created in a schema; None where one can."""
+        found = connection.execute(sa.text(_RIGHT_TO_CREATE), {"schema": schema}).one_or_none()
+        if found is None:
+            return f"there is no schema {schema!r}" if schema else "no schema is current"
+        is_granted, is_read_only = found
+        if is_read_only:
+            return "this server, or the connection to it, takes no changes"
+        return None if is_granted else "the connection's user may not create tables in its schema"
+
+
+def _described(column: FoundColumn, merging: str | None) -> FoundColumn:
+    """Add to a column what its type does to texts and times.
+
+    :param merging: the collation by which different texts are the same in it.
+    """
+    kind = column.type
+    while isinstance(kind, postgresql.DOMAIN):
+        kind = kind.data_type
+    digits = getattr(kind, "precision", None) if isinstance(kind, sa.DateTime) else None
+    return replace(
+        column,
+        type=kind,
+        length=getattr(kind, "length", None),
+        merging="citext" if isinstance(kind, postgresql.CITEXT) else merging,
+        alteration=_alteration(kind),
+        digits=digits if digits is not None and digits < _DIGITS else None,
+    )
+
+
+def _alteration(kind: sa.types.TypeEngine[Any]) -> str | None:
+    if isinstance(kind, sa.CHAR):
+        return "fills texts up with blanks"
+    # SQLAlchemy has a class of its own for all texts but "name", of 63 bytes, and "char", of one.
+    return "cuts texts off" if type(kind) is sa.String else None
 
 
 def _state(error: Any) -> str | None:

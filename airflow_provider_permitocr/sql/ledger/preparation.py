@@ -18,12 +18,12 @@ from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.sql.changes import Change, carry_out
 from airflow_provider_permitocr.sql.database.failures import describe, is_transient
 from airflow_provider_permitocr.sql.database.patience import BRIEFLY
+from airflow_provider_permitocr.sql.database.rights import why_not_creatable
 from airflow_provider_permitocr.sql.ledger.clock import DIALECTS
 from airflow_provider_permitocr.sql.ledger.examination import examine, lacking_indexes, require_all_rights
 from airflow_provider_permitocr.sql.ledger.options import DEFAULT_NAME, Ledger
 from airflow_provider_permitocr.sql.ledger.schema import SHAPE, LedgerTables, ledger_tables
 from airflow_provider_permitocr.sql.ledger.trial import require_transactions
-from airflow_provider_permitocr.sql.rights import why_not_creatable
 
 #: What a DAG author pastes where the result cannot hold a ledger.
 LINE_TO_PASTE: Final = f'ledger=Ledger("{DEFAULT_NAME}", conn_id="...")'

@@ -8,13 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.database.failures import describe, is_transient
+from airflow_provider_permitocr.sql.database.database import Failure
+from airflow_provider_permitocr.sql.database.failures import describe, failure_of
+from airflow_provider_permitocr.sql.database.known import database_of
 
 _NOTHING: Final = sa.text("1 = 0")
-_RIGHT_TO_CREATE: Final = sa.text(
-    "SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace"
-    " WHERE nspname = coalesce(CAST(:schema AS name), current_schema())"
-)
 
 
 def require_rights(
@@ -24,7 +22,8 @@ def require_rights(
 
     :param named: how messages name the table, e.g. ``the result table 'permits'``.
     :param with_delete: rows will be deleted, too.
-    :raises TargetError: naming the right that is missing.
+    :raises TargetError: naming the right that is missing, or that nothing can be changed there.
+    :raises SQLAlchemyError: when the database cannot be reached.
     """
     none = sa.select(*table.c).where(_NOTHING)
     others = {column.name: column for column in table.c if not column.primary_key}
@@ -39,12 +38,27 @@ def require_rights(
         try:
             connection.execute(statement)
         except SQLAlchemyError as error:
-            if is_transient(error):
-                raise
-            raise TargetError(
-                f"the connection's user may not {right} {named} ({describe(error)}); grant the right to do so"
-            ) from None
+            raise_refusal(error, f"the connection's user may not {right} {named}", "grant the right to do so")
     connection.rollback()
+
+
+def raise_refusal(error: SQLAlchemyError, refused: str, advice: str) -> None:
+    """Raise what a user can do about a change that the database has refused.
+
+    :param refused: what was refused, e.g. ``the connection's user may not update the table 'permits'``.
+    :param advice: what to do where it is the user's right that is missing.
+    :raises TargetError: with that advice, or naming another server where this one takes no changes.
+    :raises SQLAlchemyError: the error itself, where the same may succeed a little later.
+    """
+    failure = failure_of(error)
+    if failure is Failure.TRANSIENT:
+        raise error
+    if failure is Failure.READ_ONLY:
+        advice = (
+            "this server, or the connection to it, takes no changes: name a connection of the one that"
+            " does, such as the primary"
+        )
+    raise TargetError(f"{refused} ({describe(error)}); {advice}") from None
 
 
 def why_not_creatable(connection: sa.Connection, schema: str | None) -> str | None:
@@ -52,9 +66,4 @@ def why_not_creatable(connection: sa.Connection, schema: str | None) -> str | No
 
     :param schema: None: the one that is current.
     """
-    if connection.dialect.name != "postgresql":
-        return None
-    granted = connection.execute(_RIGHT_TO_CREATE, {"schema": schema}).scalar_one_or_none()
-    if granted is None:
-        return f"there is no schema {schema!r}" if schema else "no schema is current"
-    return None if granted else "the connection's user may not create tables in its schema"
+    return database_of(connection).why_not_creatable(connection, schema)
