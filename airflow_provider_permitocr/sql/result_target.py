@@ -54,6 +54,7 @@ class SqlResultTarget:
         self._engine = engine
         self._described = described
         self._columns: Sequence[Column] = COLUMNS
+        self._fit = Fit()
         self._table = self._describe()
         view = described.documents_view
         self._view = DocumentsView(engine, described, view) if view else None
@@ -81,7 +82,8 @@ class SqlResultTarget:
             self._table = self._describe()
             self._make(existing.missing if existing else ())
             existing = self._existing()
-        self._table = self._describe(existing.without_zone if existing else ())
+        self._fit = existing or Fit()
+        self._table = self._describe(self._fit.without_zone)
         if self._view:
             with database_errors(f"creating the view {self._described.documents_view!r}"):
                 self._view.prepare(columns)
@@ -172,6 +174,7 @@ class SqlResultTarget:
                 self._table,
                 to_rows(frame, self._columns),
                 guard="version",
+                fault=self._fit.fault if self._fit.lengths or self._fit.padded else None,
                 keep=_kept(self._columns, with_answers=with_answers, only_new=only_new),
                 patience=self._patience,
                 most_refused=most_refused,

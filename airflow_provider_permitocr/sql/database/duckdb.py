@@ -47,7 +47,7 @@ _TYPES: Final[dict[str, type[sa.types.TypeEngine[Any]]]] = {
 _DIGITS: Final = {"TIMESTAMP_S": 0, "TIMESTAMP_MS": 3}
 _NAME: Final = r'("(?:[^"]|"")+"|\w+)'
 _COLLATED: Final = re.compile(rf"[(,]\s*{_NAME} VARCHAR COLLATE ([\w.]+)")
-_GENERATED: Final = re.compile(rf"[(,]\s*{_NAME} [\w() ,]+ GENERATED ALWAYS AS")
+_GENERATED: Final = re.compile(rf"[(,]\s*{_NAME} [\w ]+(?:\([\d,]+\))? GENERATED ALWAYS AS")
 
 
 class DuckDb(Database):

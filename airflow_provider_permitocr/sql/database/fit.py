@@ -25,6 +25,7 @@ from airflow_provider_permitocr.sql.database.known import database_of
 _EXAMPLES: Final = 5
 #: The widest encodings have four bytes for a character.
 _BYTES_OF_CHARACTER: Final = 4
+_TEXTS: Final = (ColumnKind.KEY, ColumnKind.TEXT, ColumnKind.LONG_TEXT)
 #: Columns of a key whose few values differ in more than case.
 _OF_FEW_VALUES: Final = ("card_side",)
 
@@ -60,14 +61,28 @@ class Fit:
     :param present: columns that it has.
     :param without_zone: names of columns of times that it keeps without a time zone.
     :param lengths: how many characters columns of text hold, by name, where the database sets a limit.
-    :param padded: names of columns of its key that take texts which differ in trailing blanks alone as one.
+    :param padded: columns of its key that take texts which differ in trailing blanks alone as one, each with
+        the name of what they are compared by.
     """
 
     missing: tuple[Column, ...] = ()
     present: tuple[Column, ...] = ()
     without_zone: frozenset[str] = frozenset()
     lengths: Mapping[str, int] = field(default_factory=dict)
-    padded: frozenset[str] = frozenset()
+    padded: Mapping[str, str] = field(default_factory=dict)
+
+    def fault(self, row: Mapping[str, Any]) -> str | None:
+        """Say why the table would not keep a row's texts as they are, without quoting them.
+
+        Databases cut trailing blanks off that are too long, however strict they are.
+        """
+        for name, length in self.lengths.items():
+            if (text := row[name]) is not None and len(text) > length:
+                return f"{name} has more than {length:,} characters"
+        for name, collation in self.padded.items():
+            if row[name].endswith(" "):
+                return f"{name} ends in a blank, which {collation} leaves out when it compares"
+        return None
 
 
 def examine_table(connection: sa.Connection, wanted: Wanted) -> Fit | None:
@@ -110,8 +125,12 @@ def examine_table(connection: sa.Connection, wanted: Wanted) -> Fit | None:
         missing,
         tuple(present),
         frozenset(column.name for column, has in present.items() if is_without_zone(column, has, dialect)),
-        {column.name: has.length for column, has in present.items() if has.length is not None},
-        frozenset(column.name for column, has in present.items() if has.padding and _is_key(column)),
+        {
+            column.name: has.length
+            for column, has in present.items()
+            if has.length is not None and column.kind in _TEXTS
+        },
+        {column.name: has.padding for column, has in present.items() if has.padding and _is_key(column)},
     )
 
 
@@ -221,6 +240,6 @@ def _is_key(column: Column) -> bool:
 
 def _shown(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> str:
     try:
-        return kind.compile(dialect)
+        return kind.compile(dialect) if not isinstance(kind, sa.types.NullType) else "of an unknown type"
     except (sa.exc.CompileError, NotImplementedError, AttributeError):
         return type(kind).__name__

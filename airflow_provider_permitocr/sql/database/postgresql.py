@@ -37,11 +37,17 @@ _TABLE: Final = """
     (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = :name
     AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) ELSE nspname = :schema END)
 """
-#: Those of a nondeterministic collation, since PostgreSQL 12:
+#: Nondeterministic collations, since PostgreSQL 12, and what SQLAlchemy does not say of a domain: its
+#: length, and whether it keeps a time's zone.
 #: https://www.postgresql.org/docs/current/collation.html#COLLATION-NONDETERMINISTIC
-_MERGING: Final = """
-    SELECT attname, collname FROM pg_attribute JOIN pg_collation ON pg_collation.oid = attcollation
-    WHERE NOT collisdeterministic AND attnum > 0 AND attrelid = {table}
+_COLUMNS: Final = """
+    SELECT attname AS name,
+        CASE to_jsonb(pg_collation) ->> 'collisdeterministic' WHEN 'false' THEN collname END AS merging,
+        CASE typtype WHEN 'd' THEN typtypmod ELSE -1 END AS modifier,
+        format_type(typbasetype, -1) LIKE '%with time zone' AS has_zone
+    FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+    LEFT JOIN pg_collation ON pg_collation.oid = attcollation
+    WHERE attnum > 0 AND NOT attisdropped AND attrelid = {table}
 """.replace("{table}", _TABLE)
 #: Indexes that could not be finished, for instance as what they index is not unique; SQLAlchemy says so
 #: itself from 2.1 on only.
@@ -55,6 +61,8 @@ _RIGHT_TO_CREATE: Final = """
 """
 _ENCODING: Final = "SELECT current_setting('server_encoding')"
 _DIGITS: Final = 6
+#: A type modifier of texts counts the four bytes that say how long each is.
+_LENGTH_BEFORE: Final = 4
 
 
 class PostgreSql(Database):
@@ -92,11 +100,9 @@ class PostgreSql(Database):
         found = super().columns(connection, name, schema)
         if found is None:
             return None
-        merging: dict[str, str] = {}
-        if (connection.dialect.server_version_info or ()) >= (12,):
-            rows = connection.execute(sa.text(_MERGING), {"name": name, "schema": schema})
-            merging = {row.attname: row.collname for row in rows}
-        return [_described(each, merging.get(each.name)) for each in found]
+        rows = connection.execute(sa.text(_COLUMNS), {"name": name, "schema": schema})
+        known = {row.name: row for row in rows}
+        return [_described(each, known[each.name]) for each in found if each.name in known]
 
     def unique_keys(
         self, connection: sa.Connection, name: str, schema: str | None = None
@@ -125,22 +131,25 @@ class PostgreSql(Database):
         return None if is_granted else "the connection's user may not create tables in its schema"
 
 
-def _described(column: FoundColumn, merging: str | None) -> FoundColumn:
+def _described(column: FoundColumn, known: Any) -> FoundColumn:
     """Add to a column what its type does to texts and times.
 
-    :param merging: the collation by which different texts are the same in it.
+    :param known: the row of the server's about it.
     """
     kind = column.type
-    while isinstance(kind, postgresql.DOMAIN):
-        kind = kind.data_type
-    digits = getattr(kind, "precision", None) if isinstance(kind, sa.DateTime) else None
+    if isinstance(kind, postgresql.DOMAIN):
+        is_time = isinstance(kind.data_type, sa.DateTime)
+        kind = postgresql.TIMESTAMP(timezone=known.has_zone) if is_time else kind.data_type
+    is_time, is_limited = isinstance(kind, sa.DateTime), known.modifier >= 0
+    length = known.modifier - _LENGTH_BEFORE if is_limited else getattr(kind, "length", None)
+    digits = known.modifier if is_limited else getattr(kind, "precision", None)
     return replace(
         column,
         type=kind,
-        length=getattr(kind, "length", None),
-        merging="citext" if isinstance(kind, postgresql.CITEXT) else merging,
+        length=None if is_time else length,
+        merging="citext" if isinstance(kind, postgresql.CITEXT) else known.merging,
         alteration=_alteration(kind),
-        digits=digits if digits is not None and digits < _DIGITS else None,
+        digits=digits if is_time and digits is not None and digits < _DIGITS else None,
     )
 
 

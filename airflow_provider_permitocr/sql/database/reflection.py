@@ -58,7 +58,7 @@ def columns(connection: sa.Connection, name: str, schema: str | None) -> list[Fo
             each["name"],
             each["type"],
             is_filled=bool(each["nullable"] or each.get("default") is not None or _is_made(each)),
-            is_generated=bool(each.get("computed") or (each.get("identity") or {}).get("always")),
+            is_generated=_takes_no_value(each),
             length=getattr(each["type"], "length", None),
         )
         for each in found
@@ -119,6 +119,11 @@ def _is_full(index: Any) -> bool:
     """Tell whether an index is unique over all rows, and not just those that its WHERE chooses."""
     options = index.get("dialect_options", {})
     return bool(index["unique"]) and not any(option.endswith("_where") for option in options)
+
+
+def _takes_no_value(column: Any) -> bool:
+    identity = column.get("identity")
+    return bool(column.get("computed") or (identity and identity["always"]))
 
 
 def _is_made(column: Any) -> bool:
