@@ -17,9 +17,9 @@ from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind,
 from airflow_provider_permitocr.sql.changes import Change, carry_out
 from airflow_provider_permitocr.sql.database import concurrent_index, mysql, patience, postgresql, sqlite
 from airflow_provider_permitocr.sql.database.failures import DatabaseUnreachableError
+from airflow_provider_permitocr.sql.database.inspection import columns
 from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
-from airflow_provider_permitocr.sql.inspection import columns
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable
 from tests.sql.ledger.ground import EACH_LEDGER, execute, prepared

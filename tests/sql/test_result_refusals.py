@@ -41,7 +41,7 @@ def _told(engine: sa.Engine, **options: Any) -> str:
 
 def _make_table(engine: sa.Engine, **types: str) -> None:
     """Make a result table with some columns of other types, and with those alone beside what it needs."""
-    key = "varchar(99) COLLATE utf8mb4_bin" if engine.dialect.name == "mysql" else "varchar(99)"
+    key = "varchar(99) COLLATE utf8mb4_nopad_bin" if engine.dialect.name == "mysql" else "varchar(99)"
     columns = {"image_key": f"{key} NOT NULL", "card_side": "varchar(9) NOT NULL", "status": "text"} | types
     described = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     _execute(engine, f"CREATE TABLE permits ({described}, PRIMARY KEY (image_key, card_side))")
@@ -73,7 +73,7 @@ def test_column_of_another_type_is_refused_with_both(
         kind = "double"
     _make_table(database, **{column: kind})
     told = _told(database)
-    assert "'permits' cannot hold the result: " in told
+    assert "'permits' exists already and cannot hold the result: " in told
     assert pd.Series([told]).str.contains(rf"{column} is \S.* instead of {wanted}").all()
 
 
@@ -116,12 +116,15 @@ def test_column_of_the_same_family_will_do(
 @pytest.mark.parametrize("column", ["image_key", "card_side", "status"])
 def test_padded_text_is_refused_for_what_is_compared(database: sa.Engine, column: str) -> None:
     _make_table(database, **{column: "char(30)"})
-    assert f"{column} is CHAR(30), which does not keep text as it is" in _told(database)
+    assert f"{column} is CHAR(30), which fills texts up with blanks, and should be " in _told(database)
 
 
 def test_text_that_cannot_hold_chinese_is_refused_on_mariadb(mariadb_engine: sa.Engine) -> None:
     _make_table(mariadb_engine, name="varchar(90) CHARACTER SET latin1")
-    assert "name is in latin1 instead of utf8mb4" in _told(mariadb_engine)
+    assert (
+        "name is in latin1, which lacks Chinese characters, and should be TEXT CHARACTER SET utf8mb4"
+        in _told(mariadb_engine)
+    )
 
 
 def test_all_misfits_are_named_at_once(postgres_engine: sa.Engine) -> None:
@@ -133,7 +136,7 @@ def test_all_misfits_are_named_at_once(postgres_engine: sa.Engine) -> None:
 def test_column_of_the_users_own_that_needs_a_value_is_refused(database: sa.Engine) -> None:
     _make_table(database, reviewer="varchar(20) NOT NULL", stage="varchar(20) DEFAULT 'new' NOT NULL")
     told = _told(database)
-    assert "takes no row without the column reviewer, which no result has; give it a default" in told
+    assert "takes no row without reviewer, which nothing is written to (a default, or NULL" in told
 
 
 @pytest.mark.parametrize("database", ["psycopg", "mariadb"], indirect=True)
@@ -147,7 +150,7 @@ def test_column_that_the_database_counts_up_will_do(database: sa.Engine, frame_o
 
 def test_view_in_the_tables_place_is_said_to_be_one(database: sa.Engine) -> None:
     _execute(database, "CREATE VIEW permits AS SELECT 1 AS image_key")
-    assert "'permits' is a view, which rows cannot be written to" in _told(database)
+    assert "'permits' is a view and cannot be written to; name another table" in _told(database)
 
 
 @pytest.mark.parametrize("granted", ["SELECT", "SELECT, INSERT", "INSERT, UPDATE"])

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
@@ -23,6 +24,8 @@ from airflow_provider_permitocr.sql.database.database import (
     OversizedRowError,
     first_line,
 )
+from airflow_provider_permitocr.sql.database.families import Family
+from airflow_provider_permitocr.sql.database.reflection import FoundColumn
 from airflow_provider_permitocr.sql.database.replacing import STATEMENTS_KEPT, Replacing, Row, key_names
 
 # Numbers: https://dev.mysql.com/doc/mysql-errors/en/server-error-reference.html and, from 4000 on,
@@ -139,6 +142,19 @@ _REMEDIES: Final[Mapping[int, str]] = {
 _BAD_CERTIFICATE: Final = "certificate verify failed"
 _OPTION_PREVENTS, _TABLE_READ_ONLY = 1290, 1036
 _READ_ONLY: Final = (1792, 1836, 1874, _TABLE_READ_ONLY)
+_TEXT_COLUMNS: Final = sa.text(
+    "SELECT column_name, character_set_name, collation_name, character_octet_length"
+    " FROM information_schema.columns"
+    " WHERE table_schema = coalesce(:schema, database()) AND table_name = :name"
+    " AND collation_name IS NOT NULL"
+)
+#: The character sets of which each holds all Chinese characters:
+#: https://dev.mysql.com/doc/refman/8.4/en/charset-unicode.html
+_WIDE: Final = ("utf8mb4", "utf16", "utf16le", "utf32", "gb18030")
+_DIGITS: Final = 6
+#: What binary collations are called that tell trailing blanks apart, of MariaDB and of MySQL:
+#: https://dev.mysql.com/doc/refman/8.4/en/charset-binary-collations.html
+_WITHOUT_PADDING: Final = ("_nopad_bin", "_0900_bin")
 
 
 class MySql(Database):
@@ -155,6 +171,9 @@ class MySql(Database):
     table_options: ClassVar[Mapping[str, str]] = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
 
     changes_in_transactions = False
+
+    folds_columns = True
+    replaces_by_any_key = True
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means."""
@@ -326,6 +345,50 @@ class MySql(Database):
         """Say how to find who holds a lock on a table or view."""
         return "find it with SELECT trx_mysql_thread_id, trx_started FROM information_schema.innodb_trx"
 
+    def columns(
+        self, connection: sa.Connection, name: str, schema: str | None = None
+    ) -> list[FoundColumn] | None:
+        """Return the columns of a table or view in their order; None where there is neither."""
+        found = super().columns(connection, name, schema)
+        if found is None:
+            return None
+        rows = connection.execute(_TEXT_COLUMNS, {"name": name, "schema": schema})
+        texts = {row[0].lower(): row for row in rows}
+        # SQLAlchemy reads the server's own statement, and leaves the quotes within names doubled.
+        unquoted = (replace(each, name=each.name.replace("``", "`")) for each in found)
+        return [_described(each, texts.get(each.name.lower())) for each in unquoted]
+
+    def family(self, kind: sa.types.TypeEngine[Any]) -> Family:
+        """Return the family of a type that it has: BOOLEAN is TINYINT."""
+        if isinstance(kind, mysql.TINYINT):
+            return Family.BOOLEAN
+        # A TIMESTAMP ends in 2038, shows each session another time, and may be filled in place of NULL.
+        is_other = isinstance(kind, mysql.SET | mysql.TIMESTAMP | mysql.FLOAT)
+        return Family.OTHER if is_other else super().family(kind)
+
+    def exact_text_type(self, dialect: sa.Dialect, length: int | None) -> sa.types.TypeEngine[Any]:
+        """Return the type of keys: no text without a length can be in an index."""
+        collation = _exact_collation(dialect)
+        return mysql.VARCHAR(length or _LONGEST_KEY, charset="utf8mb4", collation=collation)
+
+    def text(self) -> sa.types.TypeEngine[Any]:
+        """Return the type of texts without a limit that anybody would notice."""
+        # No VARCHAR: their lengths add up to what a row may hold, and what is too long would be refused.
+        return mysql.TEXT(charset="utf8mb4")
+
+    def long_text(self) -> sa.types.TypeEngine[Any]:
+        """Return the type of texts of megabytes."""
+        return mysql.LONGTEXT(charset="utf8mb4")
+
+    def zoned_time(self) -> sa.types.TypeEngine[Any] | None:
+        """Return the type of times that keeps their zone: a TIMESTAMP has that of the session."""
+        return None
+
+    def zoneless_time(self) -> sa.types.TypeEngine[Any]:
+        """Return the type of times without a zone, with six digits of a second's fractions."""
+        # Without fractions, an image changed within the second would look changed for ever.
+        return mysql.DATETIME(fsp=_DIGITS)
+
 
 @lru_cache(STATEMENTS_KEPT)
 def _insert_on_duplicate_key(table: sa.Table, rule: Replacing) -> mysql.Insert:
@@ -355,6 +418,40 @@ def _in_utf8(text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
 
 def _set_lock_wait(connection: sa.Connection, seconds: int) -> None:
     connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {seconds}")
+
+
+def _described(column: FoundColumn, text: Any) -> FoundColumn:
+    """Add to a column what the server says of its texts.
+
+    :param text: the server's row about it; None where it is none of text.
+    """
+    if isinstance(column.type, mysql.DATETIME | mysql.TIMESTAMP):
+        digits = column.type.fsp or 0
+        return replace(column, length=None, digits=digits if digits < _DIGITS else None)
+    if text is None:
+        return replace(column, length=None)
+    _, characters, collation, size = text
+    is_long = isinstance(column.type, sa.Text | mysql.TINYTEXT | mysql.MEDIUMTEXT | mysql.LONGTEXT)
+    is_binary = collation.endswith("_bin")
+    is_padded = is_binary and not collation.endswith(_WITHOUT_PADDING)
+    return replace(
+        column,
+        length=None if is_long else column.length,
+        size=size if is_long else None,
+        characters=None if characters in _WIDE else characters,
+        merging=None if is_binary else collation,
+        padding=collation if is_padded else None,
+        alteration="takes trailing blanks off" if isinstance(column.type, sa.CHAR) else None,
+    )
+
+
+def _exact_collation(dialect: Any) -> str:
+    """Name the collation that compares all of a text: each kind of server has another."""
+    version = getattr(dialect, "server_version_info", None)
+    if getattr(dialect, "is_mariadb", False):
+        return "utf8mb4_nopad_bin"
+    # Before MySQL 8 none tells trailing blanks apart.
+    return "utf8mb4_0900_bin" if version and version >= (8, 0, 17) else "utf8mb4_bin"
 
 
 def _in_words(error: BaseException) -> str:

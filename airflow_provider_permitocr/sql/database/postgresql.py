@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
@@ -16,6 +17,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, DropIndex
 
 from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.sql.database import reflection
 from airflow_provider_permitocr.sql.database.comparing import Typed
 from airflow_provider_permitocr.sql.database.concurrent_index import (
     create_concurrently,
@@ -24,11 +26,13 @@ from airflow_provider_permitocr.sql.database.concurrent_index import (
 )
 from airflow_provider_permitocr.sql.database.database import (
     LOCK_SECONDS,
+    NO_CHANGES,
     Connector,
     Database,
     Failure,
     first_line,
 )
+from airflow_provider_permitocr.sql.database.reflection import FoundColumn
 from airflow_provider_permitocr.sql.database.replacing import STATEMENTS_KEPT, Replacing, Row, on_conflict
 
 # SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -94,6 +98,37 @@ _REMEDIES: Final[Mapping[str, str]] = {
         "correct the connection's extra"
     ),
 }
+#: A table without a schema is the one that is found by the session's search path.
+_TABLE: Final = """
+    (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = :name
+    AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) ELSE nspname = :schema END)
+"""
+#: Nondeterministic collations, since PostgreSQL 12, and what SQLAlchemy does not say of a domain: its
+#: length, and whether it keeps a time's zone.
+#: https://www.postgresql.org/docs/current/collation.html#COLLATION-NONDETERMINISTIC
+_COLUMNS: Final = """
+    SELECT attname AS name,
+        CASE to_jsonb(pg_collation) ->> 'collisdeterministic' WHEN 'false' THEN collname END AS merging,
+        CASE typtype WHEN 'd' THEN typtypmod ELSE -1 END AS modifier,
+        format_type(typbasetype, -1) LIKE '%with time zone' AS has_zone
+    FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+    LEFT JOIN pg_collation ON pg_collation.oid = attcollation
+    WHERE attnum > 0 AND NOT attisdropped AND attrelid = {table}
+""".replace("{table}", _TABLE)
+#: Indexes that could not be finished, for instance as what they index is not unique; SQLAlchemy says so
+#: itself from 2.1 on only.
+_UNFINISHED: Final = """
+    SELECT relname FROM pg_index JOIN pg_class made ON made.oid = indexrelid
+    WHERE NOT indisvalid AND indrelid = {table}
+""".replace("{table}", _TABLE)
+_RIGHT_TO_CREATE: Final = """
+    SELECT has_schema_privilege(oid, 'CREATE'), current_setting('transaction_read_only') = 'on'
+    FROM pg_namespace WHERE nspname = coalesce(CAST(:schema AS name), current_schema())
+"""
+_SERVER_ENCODING: Final = "SELECT current_setting('server_encoding')"
+_DIGITS: Final = 6
+#: A type modifier of texts counts the four bytes that say how long each is.
+_LENGTH_BEFORE: Final = 4
 
 
 class PostgreSql(Database):
@@ -283,6 +318,43 @@ class PostgreSql(Database):
             f" (SELECT pid FROM pg_locks WHERE relation = '{quoted}'::regclass)"
         )
 
+    def columns(
+        self, connection: sa.Connection, name: str, schema: str | None = None
+    ) -> list[FoundColumn] | None:
+        """Return the columns of a table or view in their order; None where there is neither."""
+        found = super().columns(connection, name, schema)
+        if found is None:
+            return None
+        rows = connection.execute(sa.text(_COLUMNS), {"name": name, "schema": schema})
+        known = {row.name: row for row in rows}
+        return [_described(each, known[each.name]) for each in found if each.name in known]
+
+    def unique_keys(
+        self, connection: sa.Connection, name: str, schema: str | None = None
+    ) -> set[frozenset[str]]:
+        """Return the sets of columns that are unique over all rows: keys, constraints and indexes."""
+        rows = connection.execute(sa.text(_UNFINISHED), {"name": name, "schema": schema})
+        return reflection.unique_keys(connection, name, schema, without=rows.scalars().all())
+
+    def narrow_encoding(self, connection: sa.Connection) -> str | None:
+        """Name the database's encoding, unless it is the only one of a server's that has all characters.
+
+        SQL_ASCII takes any bytes and checks none.
+        https://www.postgresql.org/docs/current/multibyte.html
+        """
+        encoding = connection.execute(sa.text(_SERVER_ENCODING)).scalar_one()
+        return None if encoding == "UTF8" else str(encoding)
+
+    def why_not_creatable(self, connection: sa.Connection, schema: str | None) -> str | None:
+        """Say why no table can be created in a schema; None where one can."""
+        found = connection.execute(sa.text(_RIGHT_TO_CREATE), {"schema": schema}).one_or_none()
+        if found is None:
+            return f"there is no schema {schema!r}" if schema else "no schema is current"
+        is_granted, is_read_only = found
+        if is_read_only:
+            return NO_CHANGES
+        return None if is_granted else "the connection's user may not create tables in its schema"
+
 
 @lru_cache(STATEMENTS_KEPT)
 def _insert_from_json(table: sa.Table, rule: Replacing) -> Any:
@@ -297,6 +369,35 @@ def _moment(time: Typed) -> sa.ColumnElement[Any]:
     if time.type == _TIMESTAMPTZ:
         return time.column
     return sa.func.timezone("UTC", sa.cast(time.column, sa.DateTime()))
+
+
+def _described(column: FoundColumn, known: Any) -> FoundColumn:
+    """Add to a column what its type does to texts and times.
+
+    :param known: the row of the server's about it.
+    """
+    kind = column.type
+    if isinstance(kind, postgresql.DOMAIN):
+        is_time = isinstance(kind.data_type, sa.DateTime)
+        kind = postgresql.TIMESTAMP(timezone=known.has_zone) if is_time else kind.data_type
+    is_time, is_limited = isinstance(kind, sa.DateTime), known.modifier >= 0
+    length = known.modifier - _LENGTH_BEFORE if is_limited else getattr(kind, "length", None)
+    digits = known.modifier if is_limited else getattr(kind, "precision", None)
+    return replace(
+        column,
+        type=kind,
+        length=None if is_time else length,
+        merging="citext" if isinstance(kind, postgresql.CITEXT) else known.merging,
+        alteration=_alteration(kind),
+        digits=digits if is_time and digits is not None and digits < _DIGITS else None,
+    )
+
+
+def _alteration(kind: sa.types.TypeEngine[Any]) -> str | None:
+    if isinstance(kind, sa.CHAR):
+        return "fills texts up with blanks"
+    # SQLAlchemy has a class of its own for all texts but "name", of 63 bytes, and "char", of one.
+    return "cuts texts off" if type(kind) is sa.String else None
 
 
 def _state(error: Any) -> str | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs, unquote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from airflow_provider_permitocr.core.columns import ColumnKind
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.sql.database.comparing import Typed
 from airflow_provider_permitocr.sql.database.database import (
@@ -20,6 +22,8 @@ from airflow_provider_permitocr.sql.database.database import (
     Failure,
     first_line,
 )
+from airflow_provider_permitocr.sql.database.families import HOLDING, Family
+from airflow_provider_permitocr.sql.database.reflection import FoundColumn
 from airflow_provider_permitocr.sql.database.replacing import STATEMENTS_KEPT, Replacing, Row, on_conflict
 
 # Result codes: https://www.sqlite.org/rescode.html
@@ -44,6 +48,22 @@ _IN_MEMORY: Final = ("", ":memory:")
 _BUSY_MILLISECONDS: Final = 45_000
 _LOCKED: Final = frozenset({5, 6})
 _MADE_ALREADY: Final = ("already exists", "duplicate column name")
+#: It keeps days and times as text and booleans as numbers, whatever a column is declared as, and its
+#: CREATE TABLE AS declares them so. A number's column would take the leading zeros from a text:
+#: https://www.sqlite.org/datatype3.html#type_affinity
+_HOLDING: Final[Mapping[ColumnKind, frozenset[Family]]] = {
+    **HOLDING,
+    ColumnKind.DATE: frozenset({Family.DATE, Family.TEXT, Family.NUMBER}),
+    ColumnKind.TIMESTAMP: frozenset({Family.TIMESTAMP, Family.TEXT, Family.NUMBER}),
+    ColumnKind.BOOLEAN: frozenset({Family.BOOLEAN, Family.INTEGER, Family.NUMBER}),
+    ColumnKind.INTEGER: frozenset({Family.INTEGER, Family.NUMBER}),
+}
+#: By what its unique indexes compare; a column's own is kept nowhere else but in CREATE TABLE.
+_COLLATIONS: Final = """
+    SELECT compared.name, compared.coll
+    FROM pragma_index_list(:name, :schema) AS known, pragma_index_xinfo(known.name, :schema) AS compared
+    WHERE known."unique" AND compared.key AND upper(compared.coll) <> 'BINARY'
+"""
 
 
 class Sqlite(Database):
@@ -62,6 +82,11 @@ class Sqlite(Database):
     is_file = True
 
     replaces_views = False
+
+    folds_columns = True
+    folds_tables = True
+    holding: ClassVar[Mapping[ColumnKind, frozenset[Family]]] = _HOLDING
+    is_lenient = True
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means."""
@@ -175,6 +200,27 @@ class Sqlite(Database):
     def is_made_already(self, error: BaseException) -> bool:
         """Tell whether a change was refused because another session has just made the same."""
         return any(words in str(error) for words in _MADE_ALREADY)
+
+    def columns(
+        self, connection: sa.Connection, name: str, schema: str | None = None
+    ) -> list[FoundColumn] | None:
+        """Return the columns of a table or view in their order; None where there is neither."""
+        found = super().columns(connection, name, schema)
+        if found is None:
+            return None
+        rows = connection.execute(sa.text(_COLLATIONS), {"name": name, "schema": schema or "main"})
+        merging = {column.lower(): collation for column, collation in rows if column}
+        return [replace(each, length=None, merging=merging.get(each.name.lower())) for each in found]
+
+    def family(self, kind: sa.types.TypeEngine[Any]) -> Family:
+        """Return the family of a type that it has: its floats have 8 bytes, and no number is rounded."""
+        if isinstance(kind, sa.Float):
+            return Family.FLOAT
+        return Family.NUMBER if isinstance(kind, sa.Numeric) else super().family(kind)
+
+    def is_without_zone(self, kind: sa.types.TypeEngine[Any]) -> bool:
+        """Tell whether a column of such a type holds times without a time zone."""
+        return False  # SQLAlchemy writes and reads texts
 
 
 @lru_cache(STATEMENTS_KEPT)

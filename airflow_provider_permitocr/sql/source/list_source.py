@@ -12,7 +12,7 @@ from sqlalchemy.sql import quoted_name
 
 from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.sql.database.failures import describe_statement, is_transient
-from airflow_provider_permitocr.sql.inspection import columns, relations
+from airflow_provider_permitocr.sql.database.inspection import columns, relations
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, split_schema
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.models import ImageKind
-from airflow_provider_permitocr.sql.inspection import unique_keys
+from airflow_provider_permitocr.sql.database.inspection import unique_keys
 from airflow_provider_permitocr.sql.source.carried import CarriedColumn, carried_columns
 from airflow_provider_permitocr.sql.source.compared import Form, compared_form
 from airflow_provider_permitocr.sql.source.driver_types import MYSQL
@@ -18,7 +18,6 @@ from airflow_provider_permitocr.sql.source.keyset import Keyset, SortColumn, as_
 from airflow_provider_permitocr.sql.source.list_bounds import Scope, bounds, scope_bounds
 from airflow_provider_permitocr.sql.source.list_source import find_source
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, split_schema
-from airflow_provider_permitocr.sql.unique_keys import KEPT_BY
 
 UniqueColumns = set[frozenset[str]]
 
@@ -246,7 +245,7 @@ def _both_sides(
 
 
 def _unique_columns(connection: sa.Connection, described: ImageTable | ImageQuery) -> UniqueColumns:
-    if isinstance(described, ImageQuery) or connection.dialect.name not in KEPT_BY:
+    if isinstance(described, ImageQuery):
         return set()
     schema, name = split_schema(described.table)
     return unique_keys(connection, name, schema)
