@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Final
 
-from airflow_provider_permitocr.sql.database.database import Database, Failure, first_line
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+from airflow_provider_permitocr.core.columns import ColumnKind
+from airflow_provider_permitocr.core.errors import SourceError
+from airflow_provider_permitocr.sql.database.database import (
+    Database,
+    Failure,
+    Form,
+    as_it_is,
+    bound_keys,
+    first_line,
+)
 
 # Numbers: https://dev.mysql.com/doc/mysql-errors/en/server-error-reference.html and, from 4000 on,
 # https://mariadb.com/kb/en/mariadb-error-code-reference/; of clients, from 2000 on,
@@ -29,7 +43,6 @@ _OF_ROWS: Final = frozenset(
     }
 )
 _NO_TABLE: Final = 1146
-_SYNTAX: Final = 1064
 #: A server that runs with --read-only, one in read-only mode, a transaction that is.
 _READ_ONLY: Final = frozenset({1290, 1792, 1836})
 #: Drivers say so of a connection that is closed, in place of a number.
@@ -44,6 +57,21 @@ _WITHOUT_VALUES: Final = frozenset(
     }
 )
 
+#: About a statement, in its author's own words: ambiguous columns, doubled ones, a derived table or function
+#: that is not there, a wrong number of columns, syntax, arguments of functions.
+_OF_STATEMENT: Final = frozenset({1052, 1060, 1064, 1222, 1248, 1305, 1582, 1630})
+
+# Numbers of types: https://dev.mysql.com/doc/dev/mysql-server/latest/field__types_8h.html
+
+_FLOAT, _TIMESTAMP = 4, 7
+_DAYS_AND_TIMES: Final = frozenset({_TIMESTAMP, 10, 12})
+_KINDS: Final[dict[Any, ColumnKind]] = {
+    **dict.fromkeys((1, 2, 3, 8, 9), ColumnKind.INTEGER),
+    **dict.fromkeys((_FLOAT, 5), ColumnKind.FLOAT),
+    10: ColumnKind.DATE,
+    **dict.fromkeys((_TIMESTAMP, 12), ColumnKind.TIMESTAMP),
+}
+
 
 class MySql(Database):
     """MySQL and MariaDB, by PyMySQL or mysqlclient."""
@@ -51,6 +79,8 @@ class MySql(Database):
     title = "MySQL or MariaDB"
     dialects = ("mysql", "mariadb")
     drivers = ("pymysql", "MySQLdb", "mysql")
+    casts_compare_alike = False
+    backslash_escapes = True
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means."""
@@ -72,7 +102,80 @@ class MySql(Database):
 
     def describe_statement(self, error: BaseException) -> str:
         """Describe an error about a statement of the DAG's author, whose own words are no row's."""
-        return _in_words(error) if _number(error) == _SYNTAX else self.describe(error)
+        return _in_words(error) if _number(error) in _OF_STATEMENT else self.describe(error)
+
+    # What its driver reads
+
+    def kind_of(self, driver_type: Any) -> ColumnKind | None:
+        """Return the kind of what a column of this driver's type holds; None where it does not tell."""
+        return _KINDS.get(driver_type)
+
+    def is_boolean(self, type_: sa.types.TypeEngine[Any]) -> bool:
+        """Tell whether a table's column of this type is known to hold truth values."""
+        is_bool = isinstance(type_, mysql.TINYINT) and type_.display_width == 1
+        return is_bool or super().is_boolean(type_)
+
+    def is_instant(self, driver_type: Any) -> bool:
+        """Tell whether a column of this driver's type holds moments, and not local times of some place.
+
+        A TIMESTAMP is read in the session's zone, which is UTC.
+        """
+        return bool(driver_type == _TIMESTAMP)
+
+    def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
+        """Tell of a value that is not NULL whether every driver can read it; None: of any.
+
+        Not 0000-00-00 and days that no month has, which PyMySQL reads as text, and mysqlclient as NULL.
+        """
+        if driver_type not in _DAYS_AND_TIMES:
+            return None
+        # NULL of a day that there is none of.
+        return column + sa.text("INTERVAL 0 DAY") >= sa.literal_column(f"'{date.min.isoformat()}'")
+
+    # How its values compare
+
+    def exact_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return text in a form that tells all texts apart: collations take a for A or Ä.
+
+        Binary collations are not enough, as most ignore blanks at the end. It is text in the character set
+        that holds all, whatever its column's is, as bytes, compared with text as the driver gives it.
+        """
+        in_utf8 = sa.func.convert(column.op("USING")(sa.literal_column("utf8mb4")))
+        return sa.type_coerce(sa.cast(in_utf8, sa.BINARY), sa.types.NULLTYPE)
+
+    def compared_form(
+        self, connection: sa.Connection, listed: sa.Select[Any], driver_type: Any, *, is_unique: bool
+    ) -> Form:
+        """Return the form in which a column sorts and compares alike, and which tells all its texts apart.
+
+        :raises SourceError: for a FLOAT, which has none.
+        """
+        (column,) = listed.selected_columns
+        if driver_type == _FLOAT:
+            raise SourceError(
+                f"the column {str(column.name)!r} is of type FLOAT, which seldom equals what is read of it,"
+                " so that its rows could not be told apart; make it DOUBLE or DECIMAL, or take another column"
+            )
+        # An enum is sorted by its place in the type, but compared as text.
+        if is_unique and not isinstance(column.type, sa.Enum):
+            return as_it_is
+        character_set = sa.func.charset(listed.limit(1).scalar_subquery())
+        is_text = connection.execute(sa.select(character_set)).scalar_one() != "binary"
+        return self.exact_text if is_text else as_it_is
+
+    def example_of(self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any]) -> Any:
+        """Return one key as it reads: the form in which keys compare is bytes, which are no example."""
+        return sa.func.min(key)
+
+    def is_among(
+        self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any], values: Sequence[Any]
+    ) -> sa.ColumnElement[bool]:
+        """Tell whether a row has one of these keys, as the driver read them."""
+        bound = bound_keys(values)
+        if compared_key is key:
+            return key.in_(bound)
+        # The first is for an index, which gives a few rows too many.
+        return sa.and_(key.in_(bound), compared_key.in_(bound))
 
 
 def _in_words(error: BaseException) -> str:

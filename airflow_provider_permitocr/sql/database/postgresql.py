@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any, Final
 
-from airflow_provider_permitocr.sql.database.database import Database, Failure, first_line
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.core.columns import ColumnKind
+from airflow_provider_permitocr.sql.database.database import (
+    Database,
+    Failure,
+    bound_keys,
+    first_line,
+)
 
 # SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html
 
@@ -26,6 +36,20 @@ _REFUSED_CONNECTION: Final = re.compile(
     "|permission denied for database|does not support SSL|no password supplied|SSL error"
     "|invalid (connection option|sslmode|port|integer)|root certificate file"
 )
+
+# Numbers of types: https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat
+
+_DATE: Final = 1082
+_TIMES: Final = frozenset({1083, 1266})
+_TIMESTAMPTZ: Final = 1184
+_TIMESTAMPS: Final = frozenset({1114, _TIMESTAMPTZ})
+_KINDS: Final[dict[Any, ColumnKind]] = {
+    16: ColumnKind.BOOLEAN,
+    **dict.fromkeys((20, 21, 23), ColumnKind.INTEGER),
+    **dict.fromkeys((700, 701), ColumnKind.FLOAT),
+    _DATE: ColumnKind.DATE,
+    **dict.fromkeys(_TIMESTAMPS, ColumnKind.TIMESTAMP),
+}
 
 
 class PostgreSql(Database):
@@ -55,6 +79,53 @@ class PostgreSql(Database):
         if state.startswith(_WITHOUT_VALUES):
             return f"{name}: {first_line(error)}"
         return f"{name} (SQLSTATE {state})"
+
+    # What its driver reads
+
+    def kind_of(self, driver_type: Any) -> ColumnKind | None:
+        """Return the kind of what a column of this driver's type holds; None where it does not tell."""
+        return _KINDS.get(driver_type)
+
+    def is_instant(self, driver_type: Any) -> bool:
+        """Tell whether a column of this driver's type holds moments, and not local times of some place."""
+        return bool(driver_type == _TIMESTAMPTZ)
+
+    def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
+        """Tell of a value that is not NULL whether every driver can read it; None: of any.
+
+        Not infinity, years that Python does not have, and the hour 24.
+        """
+        if driver_type == _DATE:
+            return column.between(sa.literal(date.min, sa.Date), sa.literal(date.max, sa.Date))
+        if driver_type in _TIMESTAMPS:
+            # Drivers read a moment as the session's local time, and so does a cast.
+            local = sa.cast(column, sa.DateTime)
+            first, last = (sa.literal(each, sa.DateTime) for each in (datetime.min, datetime.max))
+            return local.between(first, last)
+        if driver_type in _TIMES:
+            return sa.cast(column, sa.Time) < sa.cast(sa.literal_column("'24:00:00'"), sa.Time)
+        return None
+
+    # How its values compare
+
+    def bound(self, value: Any) -> sa.ColumnElement[Any]:
+        """Give a value that the driver read to be compared with the column that it was read of."""
+        return sa.literal(_untyped(value), sa.types.NULLTYPE)
+
+    def is_among(
+        self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any], values: Sequence[Any]
+    ) -> sa.ColumnElement[bool]:
+        """Tell whether a row has one of these keys, as the driver read them."""
+        return compared_key.in_(bound_keys([_untyped(each) for each in values], sa.types.NULLTYPE))
+
+
+def _untyped(value: Any) -> Any:
+    """Give a value as text without a type, which PostgreSQL reads as the type of what it is compared with.
+
+    Given as text with a type, a CHAR(n) is compared without its padding, and an enum not at all; a number,
+    a REAL never equals what was read of it.
+    """
+    return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else str(value)
 
 
 def _state(error: Any) -> str | None:

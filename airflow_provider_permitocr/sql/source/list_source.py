@@ -12,6 +12,7 @@ from sqlalchemy.sql import quoted_name
 
 from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.sql.database.failures import describe_statement, is_transient
+from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.inspection import columns, relations
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, split_schema
 
@@ -33,8 +34,7 @@ def _table(connection: sa.Connection, described: ImageTable) -> sa.FromClause:
         hint = _hint(name, relations(connection, schema))
         raise SourceError(f"connection {described.conn_id!r} has no table {described.table!r}{hint}")
     _require_columns(described, found)
-    # DuckDB's dialect does not know all the words that DuckDB reserves, such as "at".
-    quote = True if connection.dialect.name == "duckdb" else None
+    quote = database_of(connection).quotes_names
     asked_for = dict(described.purposes)
     return sa.table(
         quoted_name(name, quote),
