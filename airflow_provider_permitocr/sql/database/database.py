@@ -40,7 +40,7 @@ class Database:
     :cvar keeps_declared_keys: whether a key that is declared unique is kept so.
     :cvar casts_compare_alike: whether what is cast to text compares by the rules of the column itself.
     :cvar quotes_names: True: all names are quoted, as its dialect does not know all reserved words.
-    :cvar backslash_escapes: whether a backslash in a quoted text escapes the quote behind it.
+    :cvar quoted: pattern of its SQL's quoted texts, quoted names and comments.
     """
 
     title: ClassVar[str]
@@ -49,7 +49,14 @@ class Database:
     keeps_declared_keys: ClassVar[bool] = True
     casts_compare_alike: ClassVar[bool] = True
     quotes_names: ClassVar[bool | None] = None
-    backslash_escapes: ClassVar[bool] = False
+    quoted: ClassVar[str] = (
+        r"(?<!\w)[eE]'(?:[^'\\]|\\.|'')*'"
+        r"|'(?:[^']|'')*'"
+        r'|"(?:[^"]|"")*"'
+        r"|(?<!\w)\$(?P<tag>\w*)\$.*?\$(?P=tag)\$"
+        r"|--[^\n]*"
+        r"|/\*.*?\*/"
+    )
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means; None: what the driver's class of error says.
@@ -105,6 +112,15 @@ class Database:
 
     def before_reading(self, connection: sa.Connection) -> None:
         """Prepare a connection for what ``is_readable`` asks; nothing is written."""
+
+    def selected_names(
+        self, connection: sa.Connection, statement: sa.TextClause, wrapped: sa.Select[Any]
+    ) -> list[str]:
+        """Name the columns that a SELECT of the DAG's author gives, as often as it gives them.
+
+        :param wrapped: selects all from the statement, no row.
+        """
+        return list(connection.execute(wrapped).keys())
 
     # How its values compare
 

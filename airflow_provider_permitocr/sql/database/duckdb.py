@@ -94,6 +94,14 @@ class DuckDb(Database):
             return sa.and_(sa.func.isfinite(column), local.between(earliest, latest))
         return None
 
+    def selected_names(
+        self, connection: sa.Connection, statement: sa.TextClause, wrapped: sa.Select[Any]
+    ) -> list[str]:
+        """Name the columns that a SELECT gives; of a subquery, the second ``id`` is called ``id_1``."""
+        super().selected_names(connection, statement, wrapped)
+        described = sa.text(f"DESCRIBE {statement.text}").bindparams(*statement._bindparams.values())
+        return list(connection.execute(described).scalars())
+
     # How its values compare
 
     def compared_form(

@@ -80,7 +80,14 @@ class MySql(Database):
     dialects = ("mysql", "mariadb")
     drivers = ("pymysql", "MySQLdb", "mysql")
     casts_compare_alike = False
-    backslash_escapes = True
+    quoted = (
+        r"'(?:[^'\\]|\\.|'')*'"
+        r'|"(?:[^"\\]|\\.|"")*"'
+        r"|`[^`]*`"
+        r"|--\s[^\n]*"
+        r"|#[^\n]*"
+        r"|/\*.*?\*/"
+    )
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ _UNREADABLE: Final = "Could not decode"
 _IS_UTF8: Final = "permitocr_is_utf8"
 #: Times are text in any of several forms; they only compare in one form, in UTC.
 _TIME_FORM: Final = "%Y-%m-%d %H:%M:%f"
+_SECOND: Final = re.compile(r":\d+$")
 _ZONES: Final = ("*[Zz]", "*[+-][0-9][0-9]:[0-9][0-9]")
 
 
@@ -38,6 +40,7 @@ class Sqlite(Database):
     title = "SQLite"
     dialects = ("sqlite",)
     drivers = ("sqlite3",)
+    quoted = rf"{Database.quoted}|`[^`]*`"
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means."""
@@ -65,6 +68,14 @@ class Sqlite(Database):
         """Tell of a value that is not NULL whether its driver can read it: text in UTF-8, and all else."""
         in_bytes = sa.cast(column, sa.LargeBinary)
         return sa.or_(sa.func.typeof(column) != "text", sa.Function(_IS_UTF8, in_bytes) == 1)
+
+    def selected_names(
+        self, connection: sa.Connection, statement: sa.TextClause, wrapped: sa.Select[Any]
+    ) -> list[str]:
+        """Name the columns that a SELECT gives; of a subquery, the second ``id`` is called ``id:1``."""
+        names = super().selected_names(connection, statement, wrapped)
+        known = set(names)
+        return [first if (first := _SECOND.sub("", name)) in known else name for name in names]
 
     def before_reading(self, connection: sa.Connection) -> None:
         """Give a connection the function that ``is_readable`` asks."""

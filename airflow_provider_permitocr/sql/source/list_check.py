@@ -15,7 +15,7 @@ from airflow_provider_permitocr.sql.source.listing import Listing
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 _EXAMPLES: Final = 3
-_UNREADABLE: Final = "a value that the driver cannot read (infinity, no such date, text not in UTF-8)"
+_UNREADABLE: Final = "a value that the driver cannot read (a date out of range, text not in UTF-8)"
 _log = logging.getLogger(__name__)
 _SIDES: Final = tuple(side.value for side in CardSide)
 
