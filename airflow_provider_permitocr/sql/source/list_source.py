@@ -59,7 +59,7 @@ def _query(connection: sa.Connection, described: ImageQuery) -> sa.FromClause:
         if is_transient(error):
             raise
         raise SourceError(
-            f"{named} does not work: {describe_statement(error)}; it must be one SELECT that can be a subquery"
+            f"{named} does not work: {describe_statement(error)}; it must be a SELECT that can be a subquery"
         ) from None
     _require_columns(described, found)
     for column, _ in described.purposes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -12,8 +12,11 @@ import sqlalchemy as sa
 _COLON: Final = re.compile(r"(?<![:\\]):(?=\w)")
 #: Not the second colon of a cast, nor the one of a slice or a time.
 _PARAMETER: Final = re.compile(r"(?<![:\w\\]):(\w+)")
-_IN: Final = re.compile(r"\b(NOT\s+)?IN\s*(?:\(\s*:(\w+)\s*\)|:(\w+))", re.IGNORECASE)
-_IN_WITH_OTHERS: Final = re.compile(r"\bIN\s*\(([^()]*)\)", re.IGNORECASE)
+#: Stands for what is quoted, by its number.
+_MARK: Final = re.compile("\0(\\d+)\0")
+_GAP: Final = "(?:\\s|\0\\d+\0)*"
+_IN: Final = re.compile(rf"\b(NOT\s+)?IN{_GAP}(?:\({_GAP}:(\w+){_GAP}\)|:(\w+))", re.IGNORECASE)
+_IN_WITH_OTHERS: Final = re.compile(rf"\bIN{_GAP}\(([^()]*)\)", re.IGNORECASE)
 #: NULL has the type of what it is compared with, in every database.
 _IN_NOTHING: Final = {False: "IN (NULL)", True: "NOT IN (NULL) IS NULL"}
 #: Behind the name of a list's parameter: the same may stand for an array elsewhere, as in ``= ANY(:b)``.
@@ -29,41 +32,35 @@ def query_text(sql: str, parameters: Mapping[str, Any], quoted: str) -> sa.TextC
     :raises ValueError: when names and values do not agree, or a list is not alone behind ``IN``; it quotes no
         value.
     """
+    kept: list[str] = []
+
+    def keep(found: re.Match[str]) -> str:
+        kept.append(_COLON.sub(r"\\:", found[0]))
+        return f"\0{len(kept) - 1}\0"
+
     # What follows is another statement's; the line break ends a comment on its last line.
-    parts = list(_parts(sql.strip().rstrip(";") + "\n", re.compile(quoted, re.DOTALL)))
-    _require_values(parts, parameters)
+    text = re.sub(quoted, keep, sql.strip().rstrip(";") + "\n", flags=re.DOTALL)
+    _require_values(text, parameters)
     lists = {name: value for name, value in parameters.items() if _is_list(value)}
-    text = "".join(
-        _COLON.sub(r"\\:", part) if is_quoted else _with_lists(part, lists) for part, is_quoted in parts
-    )
-    statement = sa.text(text)
+    text = _with_lists(text, lists)
+    # A cast behind a parameter, as in :day::date, is one by a blank between them alone.
+    text = re.sub(r"(?<![:\w\\])(:\w+)::", r"\1 ::", text)
     values = {**parameters, **{f"{name}{_LISTED}": value for name, value in lists.items()}}
-    used = [name for name in values if name in statement.compile().params]
+    used = dict.fromkeys(_PARAMETER.findall(text))
+    statement = sa.text(_MARK.sub(lambda mark: kept[int(mark[1])], text))
     return statement.bindparams(*(_bound(name, values[name]) for name in used))
 
 
-def _parts(sql: str, quoted: re.Pattern[str]) -> Iterator[tuple[str, bool]]:
-    """Split a statement into what is quoted and what is not."""
-    end = 0
-    for found in quoted.finditer(sql):
-        yield sql[end : found.start()], False
-        yield found[0], True
-        end = found.end()
-    yield sql[end:], False
-
-
-def _require_values(parts: list[tuple[str, bool]], parameters: Mapping[str, Any]) -> None:
-    names = dict.fromkeys(
-        name for part, is_quoted in parts if not is_quoted for name in _PARAMETER.findall(part)
-    )
+def _require_values(text: str, parameters: Mapping[str, Any]) -> None:
+    names = dict.fromkeys(_PARAMETER.findall(text))
     if missing := [name for name in names if name not in parameters]:
         raise ValueError(f"it has :{missing[0]}, and parameters gives no value for {missing[0]!r}")
     if unused := [name for name in parameters if name not in names]:
         raise ValueError(f"parameters gives a value for {unused[0]!r}, and there is no :{unused[0]} in it")
 
 
-def _with_lists(part: str, lists: Mapping[str, Any]) -> str:
-    """Write what stands for values as SQLAlchemy reads it."""
+def _with_lists(text: str, lists: Mapping[str, Any]) -> str:
+    """Write lists behind ``IN`` as SQLAlchemy reads them."""
 
     def replaced(found: re.Match[str]) -> str:
         name = found[2] or found[3]
@@ -72,13 +69,12 @@ def _with_lists(part: str, lists: Mapping[str, Any]) -> str:
         is_not = bool(found[1])
         return f"{'NOT ' if is_not else ''}IN :{name}{_LISTED}" if lists[name] else _IN_NOTHING[is_not]
 
-    part = _IN.sub(replaced, part)
-    for among in _IN_WITH_OTHERS.findall(part):
+    text = _IN.sub(replaced, text)
+    for among in _IN_WITH_OTHERS.findall(text):
         for name in _PARAMETER.findall(among):
             if name in lists:
                 raise ValueError(f"the list :{name} has to be alone behind IN, as in IN :{name}")
-    # A cast behind a parameter, as in :day::date, is one by a blank between them alone.
-    return re.sub(r"(?<![:\w\\])(:\w+)::", r"\1 ::", part)
+    return text
 
 
 def _is_list(value: Any) -> bool:
