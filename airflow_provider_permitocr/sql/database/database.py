@@ -159,6 +159,10 @@ class Database:
         """
         return compared_key.in_(bound_keys(values))
 
+    def why_too_long(self, connection: sa.Connection, keys: Sequence[Any]) -> str | None:
+        """Say why a statement that asks for these keys is longer than the server takes; None: it is not."""
+        return None
+
     def compare_time(
         self, column: sa.ColumnElement[Any], compares: Comparison, moment: datetime, local: datetime
     ) -> sa.ColumnElement[bool]:

@@ -72,6 +72,12 @@ _KINDS: Final[dict[Any, ColumnKind]] = {
     **dict.fromkeys((_TIMESTAMP, 12), ColumnKind.TIMESTAMP),
 }
 
+#: Characters of keys that are asked for at once without a look at the server's limit, which is 1 MB or more.
+_SURELY_TAKEN: Final = 100_000
+_KEYS_TWICE: Final = 2
+_REST_OF_STATEMENT: Final = 20_000
+_ESCAPED: Final = (b"\\", b"'", b'"', b"\0", b"\n", b"\r", b"\x1a")
+
 
 class MySql(Database):
     """MySQL and MariaDB, by PyMySQL or mysqlclient."""
@@ -183,6 +189,26 @@ class MySql(Database):
             return key.in_(bound)
         # The first is for an index, which gives a few rows too many.
         return sa.and_(key.in_(bound), compared_key.in_(bound))
+
+    def why_too_long(self, connection: sa.Connection, keys: Sequence[Any]) -> str | None:
+        """Say why a statement that asks for these keys is longer than the server takes; None: it is not.
+
+        The server cuts off the connection, which reads as one that was lost and may be had again.
+        """
+        texts = [each for each in keys if isinstance(each, str | bytes)]
+        if sum(map(len, texts)) < _SURELY_TAKEN:
+            return None
+        size = _KEYS_TWICE * sum(map(_size_in_statement, texts)) + _REST_OF_STATEMENT
+        limit = connection.execute(sa.text("SELECT @@max_allowed_packet")).scalar_one()
+        if size < limit:
+            return None
+        return f"its key makes a statement of more than {limit:,} bytes, the server's max_allowed_packet"
+
+
+def _size_in_statement(text: str | bytes) -> int:
+    """Return the bytes of a value between quotes."""
+    in_bytes = text.encode(errors="replace") if isinstance(text, str) else text
+    return len(in_bytes) + sum(in_bytes.count(each) for each in _ESCAPED)
 
 
 def _in_words(error: BaseException) -> str:

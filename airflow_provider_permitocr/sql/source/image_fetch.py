@@ -134,6 +134,8 @@ def _fetch(
     :raises _UnreadableError: where the database or its driver stops at what a row holds.
     """
     without = without or {}
+    if reason := listing.database.why_too_long(connection, [each.source_key for each in chunk]):
+        raise _UnreadableError(reason)
     found: dict[RowKey, _Found] = {}
     for images in listing.images:
         if wanted := [each for each in chunk if images.side in (None, each.card_side)]:
