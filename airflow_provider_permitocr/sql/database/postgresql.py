@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, DropIndex
 
+from airflow_provider_permitocr.core.columns import ColumnKind
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.sql.database import reflection
 from airflow_provider_permitocr.sql.database.comparing import Typed
@@ -30,6 +32,7 @@ from airflow_provider_permitocr.sql.database.database import (
     Connector,
     Database,
     Failure,
+    bound_keys,
     first_line,
 )
 from airflow_provider_permitocr.sql.database.reflection import FoundColumn
@@ -129,6 +132,19 @@ _SERVER_ENCODING: Final = "SELECT current_setting('server_encoding')"
 _DIGITS: Final = 6
 #: A type modifier of texts counts the four bytes that say how long each is.
 _LENGTH_BEFORE: Final = 4
+
+# Numbers of types: https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat
+
+_DATE: Final = 1082
+_TIMES: Final = frozenset({1083, 1266})
+_TIMESTAMPS: Final = frozenset({1114, _TIMESTAMPTZ})
+_KINDS: Final[dict[Any, ColumnKind]] = {
+    16: ColumnKind.BOOLEAN,
+    **dict.fromkeys((20, 21, 23), ColumnKind.INTEGER),
+    **dict.fromkeys((700, 701), ColumnKind.FLOAT),
+    _DATE: ColumnKind.DATE,
+    **dict.fromkeys(_TIMESTAMPS, ColumnKind.TIMESTAMP),
+}
 
 
 class PostgreSql(Database):
@@ -355,6 +371,44 @@ class PostgreSql(Database):
             return NO_CHANGES
         return None if is_granted else "the connection's user may not create tables in its schema"
 
+    # What its driver reads
+
+    def kind_of(self, driver_type: Any) -> ColumnKind | None:
+        """Return the kind of what a column of this driver's type holds; None where it does not tell."""
+        return _KINDS.get(driver_type)
+
+    def is_instant(self, driver_type: Any) -> bool:
+        """Tell whether a column of this driver's type holds moments, and not local times of some place."""
+        return bool(driver_type == _TIMESTAMPTZ)
+
+    def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
+        """Tell of a value that is not NULL whether every driver can read it; None: of any.
+
+        Not infinity, years that Python does not have, and the hour 24.
+        """
+        if driver_type == _DATE:
+            return column.between(sa.literal(date.min, sa.Date), sa.literal(date.max, sa.Date))
+        if driver_type in _TIMESTAMPS:
+            # Drivers read a moment as the session's local time, and so does a cast.
+            local = sa.cast(column, sa.DateTime)
+            first, last = (sa.literal(each, sa.DateTime) for each in (datetime.min, datetime.max))
+            return local.between(first, last)
+        if driver_type in _TIMES:
+            return sa.cast(column, sa.Time) < sa.cast(sa.literal_column("'24:00:00'"), sa.Time)
+        return None
+
+    # How its values compare
+
+    def bound(self, value: Any) -> sa.ColumnElement[Any]:
+        """Give a value that the driver read to be compared with the column that it was read of."""
+        return sa.literal(_untyped(value), sa.types.NULLTYPE)
+
+    def is_among(
+        self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any], values: Sequence[Any]
+    ) -> sa.ColumnElement[bool]:
+        """Tell whether a row has one of these keys, as the driver read them."""
+        return compared_key.in_(bound_keys([_untyped(each) for each in values], sa.types.NULLTYPE))
+
 
 @lru_cache(STATEMENTS_KEPT)
 def _insert_from_json(table: sa.Table, rule: Replacing) -> Any:
@@ -398,6 +452,15 @@ def _alteration(kind: sa.types.TypeEngine[Any]) -> str | None:
         return "fills texts up with blanks"
     # SQLAlchemy has a class of its own for all texts but "name", of 63 bytes, and "char", of one.
     return "cuts texts off" if type(kind) is sa.String else None
+
+
+def _untyped(value: Any) -> Any:
+    """Give a value as text without a type, which PostgreSQL reads as the type of what it is compared with.
+
+    Given as text with a type, a CHAR(n) is compared without its padding, and an enum not at all; a number,
+    a REAL never equals what was read of it.
+    """
+    return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else str(value)
 
 
 def _state(error: Any) -> str | None:

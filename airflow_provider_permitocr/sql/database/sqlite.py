@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs, unquote
@@ -17,9 +19,12 @@ from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.sql.database.comparing import Typed
 from airflow_provider_permitocr.sql.database.database import (
     LOCK_SECONDS,
+    Comparison,
     Connector,
     Database,
     Failure,
+    Form,
+    as_it_is,
     first_line,
 )
 from airflow_provider_permitocr.sql.database.families import HOLDING, Family
@@ -64,6 +69,14 @@ _COLLATIONS: Final = """
     FROM pragma_index_list(:name, :schema) AS known, pragma_index_xinfo(known.name, :schema) AS compared
     WHERE known."unique" AND compared.key AND upper(compared.coll) <> 'BINARY'
 """
+#: Of the driver alone, without a code: a text is not UTF-8.
+_UNREADABLE: Final = "Could not decode"
+#: Of this package, beside SQLite's own functions.
+_IS_UTF8: Final = "permitocr_is_utf8"
+#: Times are text in any of several forms; they only compare in one form, in UTC.
+_TIME_FORM: Final = "%Y-%m-%d %H:%M:%f"
+_DOUBLED: Final = re.compile(r":\d+$")
+_ZONES: Final = ("*[Zz]", "*[+-][0-9][0-9]:[0-9][0-9]")
 
 
 class Sqlite(Database):
@@ -88,6 +101,8 @@ class Sqlite(Database):
     holding: ClassVar[Mapping[ColumnKind, frozenset[Family]]] = _HOLDING
     is_lenient = True
 
+    quoted = rf"{Database.quoted}|`[^`]*`"
+
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means."""
         code = _code(error)
@@ -97,6 +112,8 @@ class Sqlite(Database):
             return Failure.ROW
         if code == _READ_ONLY:
             return Failure.READ_ONLY
+        if code is None and str(error).startswith(_UNREADABLE):
+            return Failure.ROW
         return Failure.NO_TABLE if str(error).startswith("no such table") else None
 
     def describe(self, error: BaseException) -> str:
@@ -222,6 +239,48 @@ class Sqlite(Database):
         """Tell whether a column of such a type holds times without a time zone."""
         return False  # SQLAlchemy writes and reads texts
 
+    # What its driver reads
+
+    def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
+        """Tell of a value that is not NULL whether its driver can read it: text in UTF-8, and all else."""
+        in_bytes = sa.cast(column, sa.LargeBinary)
+        return sa.or_(sa.func.typeof(column) != "text", sa.Function(_IS_UTF8, in_bytes) == 1)
+
+    def selected_names(
+        self, connection: sa.Connection, statement: sa.TextClause, wrapped: sa.Select[Any]
+    ) -> list[str]:
+        """Name the columns that a SELECT gives; of a subquery, the second ``id`` is called ``id:1``."""
+        names = super().selected_names(connection, statement, wrapped)
+        known = set(names)
+        return [first if (first := _DOUBLED.sub("", name)) in known else name for name in names]
+
+    def before_reading(self, connection: sa.Connection) -> None:
+        """Give a connection the function that ``is_readable`` asks."""
+        made: Any = connection.connection.dbapi_connection
+        made.create_function(_IS_UTF8, 1, _is_utf8, deterministic=True)
+
+    # How its values compare
+
+    def exact_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return text in a form that tells all texts apart: COLLATE NOCASE takes a for A."""
+        return sa.collate(column, "BINARY")
+
+    def compared_form(
+        self, connection: sa.Connection, listed: sa.Select[Any], driver_type: Any, *, is_unique: bool
+    ) -> Form:
+        """Return the form in which a column sorts and compares alike, and which tells all its texts apart."""
+        return as_it_is if is_unique else self.exact_text
+
+    def compare_time(
+        self, column: sa.ColumnElement[Any], compares: Comparison, moment: datetime, local: datetime
+    ) -> sa.ColumnElement[bool]:
+        """Compare a column of times with a moment: others than those that name a zone as local."""
+        text = sa.type_coerce(column, sa.Text)
+        has_zone = sa.or_(*(text.op("GLOB", is_comparison=True)(each) for each in _ZONES))
+        in_one_form = sa.func.strftime(_TIME_FORM, column)
+        compared = sa.case((has_zone, _in_form(moment)), else_=_in_form(local))
+        return compares(in_one_form, _in_form(local) if moment.replace(tzinfo=None) == local else compared)
+
 
 @lru_cache(STATEMENTS_KEPT)
 def _insert_on_conflict(table: sa.Table, rule: Replacing) -> Any:
@@ -247,6 +306,18 @@ def _plain_time(column: sa.ColumnElement[Any]) -> tuple[sa.ColumnElement[str], s
 
 def _globs(text: sa.ColumnElement[Any], pattern: str) -> sa.ColumnElement[bool]:
     return text.op("GLOB", is_comparison=True)(pattern)
+
+
+def _in_form(moment: datetime) -> str:
+    return moment.replace(tzinfo=None).isoformat(" ", "milliseconds")
+
+
+def _is_utf8(text: bytes | None) -> bool:
+    try:
+        (text or b"").decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _code(error: BaseException) -> int | None:
