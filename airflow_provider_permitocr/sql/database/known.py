@@ -7,14 +7,22 @@ from typing import Final
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.sql.database.connector_database import ConnectorDatabase
 from airflow_provider_permitocr.sql.database.database import Database
 from airflow_provider_permitocr.sql.database.duckdb import DuckDb
 from airflow_provider_permitocr.sql.database.mysql import MySql
 from airflow_provider_permitocr.sql.database.postgresql import PostgreSql
+from airflow_provider_permitocr.sql.database.snowflake import Snowflake
 from airflow_provider_permitocr.sql.database.sqlite import Sqlite
 
-DATABASES: Final[tuple[Database, ...]] = (PostgreSql(), MySql(), Sqlite(), DuckDb())
+DATABASES: Final[tuple[Database, ...]] = (PostgreSql(), MySql(), Sqlite(), DuckDb(), Snowflake())
 _BY_DIALECT: Final = {dialect: database for database in DATABASES for dialect in database.dialects}
+_BY_CONNECTION_TYPE: Final = {
+    kind: database
+    for database in DATABASES
+    if isinstance(database, ConnectorDatabase)
+    for kind in database.connection_types
+}
 _BY_DRIVER: Final = {driver: database for database in DATABASES for driver in database.drivers}
 
 
@@ -26,9 +34,32 @@ def database_of(known_by: sa.Engine | sa.Connection | sa.Dialect) -> Database:
     dialect = known_by if isinstance(known_by, sa.Dialect) else known_by.dialect
     database = _BY_DIALECT.get(dialect.name)
     if database is None:
-        titles = ", ".join(each.title for each in DATABASES)
-        raise ConfigurationError(f"{dialect.name} is not supported; {titles} are")
+        raise ConfigurationError(f"{dialect.name} is not supported; {source_titles()} are")
     return database
+
+
+def is_known(dialect: sa.Dialect) -> bool:
+    """Tell whether ``database_of`` knows the database of a dialect."""
+    return dialect.name in _BY_DIALECT
+
+
+def connector_database_of(connection_type: str) -> ConnectorDatabase | None:
+    """Return what is known of a database that is reached through its own connector.
+
+    :param connection_type: of an Airflow connection.
+    :return: None where it is of another type.
+    """
+    return _BY_CONNECTION_TYPE.get(connection_type)
+
+
+def target_titles() -> str:
+    """Name the databases that can have result tables."""
+    return ", ".join(each.title for each in DATABASES)
+
+
+def source_titles() -> str:
+    """Name the databases that lists can be read from."""
+    return ", ".join(each.title for each in DATABASES if each.dialects)
 
 
 def database_of_error(error: BaseException) -> Database | None:
