@@ -25,7 +25,7 @@ from airflow_provider_permitocr.emulator.engines.label import LabelEngine
 from airflow_provider_permitocr.emulator.options import EmulatorOptions
 from airflow_provider_permitocr.emulator.running import RunningEmulator, start_emulator
 from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen, draw_specimen
-from airflow_provider_permitocr.sql.quoting import quote_reserved_words
+from airflow_provider_permitocr.sql.database.known import database_of
 from demo.postgres import EmbeddedPostgres
 from tests.cos_stand_in import DOMAIN, CosStandIn, Keys
 
@@ -92,7 +92,7 @@ def new_engine() -> Iterator[NewEngine]:
 
         def make(url: str, **options: Any) -> sa.Engine:
             engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, **options)
-            quote_reserved_words(engine)
+            database_of(engine).set_up(engine)
             stack.callback(engine.dispose)
             return engine
 

@@ -48,7 +48,7 @@ def adopt_list(operator: MainlandPermitOcrOperator) -> Adoption:
     :raises PermitOcrError: naming what stands in the way.
     """
     from airflow_provider_permitocr.operators.identity import ledger_of, list_identity, resolved_targets
-    from airflow_provider_permitocr.sql.errors import database_errors
+    from airflow_provider_permitocr.sql.database.failures import database_errors
     from airflow_provider_permitocr.sql.ledger import adoption
     from airflow_provider_permitocr.sql.ledger.adopted_rows import AdoptedRows
     from airflow_provider_permitocr.sql.ledger.preparation import prepare_tables

@@ -14,7 +14,7 @@ from airflow_provider_permitocr.cli.dags import DagFiles, read_dags, read_pools
 from airflow_provider_permitocr.cli.findings import Finding, Verdict
 from airflow_provider_permitocr.cli.inspection import Inspection
 from airflow_provider_permitocr.cli.report import WIDEST, findings_block, summary, task_block, unknown
-from airflow_provider_permitocr.sql.errors import DatabaseError, database_errors
+from airflow_provider_permitocr.sql.database.failures import DatabaseError, database_errors
 
 if TYPE_CHECKING:
     import argparse

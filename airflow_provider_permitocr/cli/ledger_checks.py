@@ -44,21 +44,24 @@ def check_ledger(variant: Variant) -> list[Finding]:
 
 
 def _check(ledger: Ledger, variant: Variant) -> list[Finding]:
-    kept_in: list[str] = []
+    one_machine: list[str] = []
 
     def look(engine: Engine) -> str:
-        kept_in.append(engine.dialect.name)
+        from airflow_provider_permitocr.sql.database.known import database_of
+
+        if (database := database_of(engine)).is_file:
+            one_machine.append(database.title)
         return _look(engine, ledger)
 
     found = [find(_LEDGER, ledger.conn_id, look)]
-    if found[0].verdict is Verdict.OK and "sqlite" in kept_in and (executor := _other_executor()):
+    if found[0].verdict is Verdict.OK and one_machine and (executor := _other_executor()):
         found.append(
             Finding(
                 Verdict.NOTE,
                 _LEDGER,
-                f"{_named(ledger)} is a SQLite file, which works on one machine only, and the executor is"
-                f" {executor}",
-                remedy=f'keep it in PostgreSQL or MySQL: ledger=Ledger("{DEFAULT_NAME}", conn_id="...")',
+                f"{_named(ledger)} is a {one_machine[0]} file, which works on one machine only, and the"
+                f" executor is {executor}",
+                remedy=f'keep it in a database server: ledger=Ledger("{DEFAULT_NAME}", conn_id="...")',
             )
         )
     if found[0].verdict is Verdict.OK and variant.identity is not None:
@@ -67,12 +70,12 @@ def _check(ledger: Ledger, variant: Variant) -> list[Finding]:
 
 
 def _look(engine: Engine, ledger: Ledger) -> str:
-    from airflow_provider_permitocr.sql.database_file import missing_file
-    from airflow_provider_permitocr.sql.errors import database_errors
-    from airflow_provider_permitocr.sql.ledger.preparation import check_tables, require_dialect
+    from airflow_provider_permitocr.sql.database.failures import database_errors
+    from airflow_provider_permitocr.sql.database.known import database_of
+    from airflow_provider_permitocr.sql.ledger.preparation import check_tables, require_place
 
-    require_dialect(engine.dialect.name)
-    if (file := missing_file(engine)) is not None:
+    require_place(engine)
+    if (file := database_of(engine).missing_file(engine)) is not None:
         return f"{_named(ledger)} is not there yet, nor is its file {file}; the first run creates both"
     with database_errors("looking at the ledger"):
         is_there = check_tables(engine, ledger)
@@ -93,14 +96,14 @@ def _check_list(ledger: Ledger, identity: ListIdentity, variant: Variant) -> lis
 def _look_for(
     engine: Engine, ledger: Ledger, identity: ListIdentity, variant: Variant, notes: list[Finding]
 ) -> str:
-    from airflow_provider_permitocr.sql.database_file import missing_file
-    from airflow_provider_permitocr.sql.errors import database_errors
+    from airflow_provider_permitocr.sql.database.failures import database_errors
+    from airflow_provider_permitocr.sql.database.known import database_of
     from airflow_provider_permitocr.sql.ledger.lists import find_list
     from airflow_provider_permitocr.sql.ledger.preparation import check_tables
     from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
 
     known = None
-    if missing_file(engine) is None:
+    if database_of(engine).missing_file(engine) is None:
         with database_errors("looking for the list in the ledger"):
             if check_tables(engine, ledger):
                 identity = _resolved(identity, variant.tables)

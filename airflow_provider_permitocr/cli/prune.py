@@ -63,15 +63,15 @@ def _question(ledger: Ledger, days: int) -> str:
 
 
 def _prune(ledger: Ledger, timezone: str, days: int) -> None:
-    from airflow_provider_permitocr.sql.database_file import require_file
-    from airflow_provider_permitocr.sql.errors import database_errors
+    from airflow_provider_permitocr.sql.database.failures import database_errors
+    from airflow_provider_permitocr.sql.database.known import database_of
     from airflow_provider_permitocr.sql.ledger import pruning
     from airflow_provider_permitocr.sql.ledger.preparation import check_tables, prepare_tables
 
     named = f"{ledger.name} on {ledger.conn_id}"
     with SqlEngines() as engines:
         engine = engines.of_ledger(ledger.conn_id)
-        require_file(engine, ledger.conn_id)
+        database_of(engine).require_file(engine, ledger.conn_id)
         with database_errors(f"looking at the ledger {ledger.name!r}"):
             if not check_tables(engine, ledger):
                 sys.stdout.write(f"{named} is not there yet: nothing to delete\n")

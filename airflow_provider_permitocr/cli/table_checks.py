@@ -34,12 +34,12 @@ def check_result_table(target: ResultTable) -> list[Finding]:
 
 
 def _read_list(engine: Engine, source: ImageList, names: list[str]) -> str:
-    from airflow_provider_permitocr.sql.database_file import require_file
-    from airflow_provider_permitocr.sql.errors import database_errors
-    from airflow_provider_permitocr.sql.image_source import SqlImageSource
-    from airflow_provider_permitocr.sql.listing import open_listing
+    from airflow_provider_permitocr.sql.database.failures import database_errors
+    from airflow_provider_permitocr.sql.database.known import database_of
+    from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
+    from airflow_provider_permitocr.sql.source.listing import open_listing
 
-    require_file(engine, source.conn_id)
+    database_of(engine).require_file(engine, source.conn_id)
     named = f"the SELECT on {source.conn_id}" if isinstance(source, ImageQuery) else _named(source)
     if not names:
         return f"{named}: {SqlImageSource(engine, source).check():,} images"
@@ -52,11 +52,11 @@ def _read_list(engine: Engine, source: ImageList, names: list[str]) -> str:
 
 
 def _read_result(engine: Engine, target: ResultTable, names: list[str]) -> str:
-    from airflow_provider_permitocr.sql.database_file import missing_file
-    from airflow_provider_permitocr.sql.errors import database_errors
+    from airflow_provider_permitocr.sql.database.failures import database_errors
+    from airflow_provider_permitocr.sql.database.known import database_of
     from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 
-    if (file := missing_file(engine)) is not None:
+    if (file := database_of(engine).missing_file(engine)) is not None:
         return f"{_named(target)} is not there yet, nor is its file {file}; the first run creates both"
     if "table" in names:
         with database_errors("reading the result table"), engine.connect():

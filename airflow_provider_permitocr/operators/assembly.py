@@ -25,11 +25,11 @@ from airflow_provider_permitocr.operators.identity import (
     resolved_targets,
     window_of,
 )
-from airflow_provider_permitocr.sql.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger.reading import LedgerReader
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
-from airflow_provider_permitocr.sql.patience import Patience
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
+from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.core.calls import RunIdentity

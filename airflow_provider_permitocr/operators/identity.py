@@ -12,14 +12,14 @@ from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.core.window import Window
 from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
-from airflow_provider_permitocr.sql.errors import DatabaseUnreachableError
+from airflow_provider_permitocr.sql.database.failures import DatabaseUnreachableError
+from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger.lists import ListIdentity, target_name
 from airflow_provider_permitocr.sql.ledger.options import Ledger, beside
 from airflow_provider_permitocr.sql.ledger.resolved import known_name, resolved_name
 from airflow_provider_permitocr.sql.ledger.schema import LONGEST_NAME, ledger_tables
-from airflow_provider_permitocr.sql.patience import Patience
+from airflow_provider_permitocr.sql.source.times import read_time
 from airflow_provider_permitocr.sql.tables import ImageTable, ResultTable
-from airflow_provider_permitocr.sql.times import read_time
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

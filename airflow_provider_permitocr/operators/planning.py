@@ -16,9 +16,9 @@ from airflow_provider_permitocr.operators.identity import (
     resolved_targets,
     window_of,
 )
-from airflow_provider_permitocr.sql.database_file import require_file
+from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger.view import SqlLedgerView
-from airflow_provider_permitocr.sql.patience import Patience
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def open_planner(
     hook = ocr_hook(operator)
     patience = Patience(operator.batch.patience_seconds, stop)
     with closing(hook), SqlEngines() as engines:
-        require_file(engines.of(operator.source.conn_id), operator.source.conn_id)
+        listed_in = engines.of(operator.source.conn_id)
+        database_of(listed_in).require_file(listed_in, operator.source.conn_id)
         described = ledger_of(operator)
         ledger = SqlLedgerView(
             engines.of_ledger(described.conn_id),

@@ -25,8 +25,8 @@ from airflow_provider_permitocr.operators.identity import (
     resolved_targets,
     window_of,
 )
+from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
-from airflow_provider_permitocr.sql.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

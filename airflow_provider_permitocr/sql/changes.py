@@ -5,22 +5,19 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 
-T = TypeVar("T")
+from airflow_provider_permitocr.sql.database.failures import is_transient
+
 Change = Callable[[sa.Connection], None]
 
 _ATTEMPTS: Final = 6
 _REFUSALS: Final = 3
 _FIRST_WAIT_SECONDS: Final = 0.05
-#: Servers that call a statement which they refuse an operational error: a right or a database that is
-#: missing, and a server that is read-only.
-_REFUSED_BY_MYSQL: Final = (1044, 1045, 1049, 1142, 1143, 1227, 1290, 1370)
-_PASSING_IN_SQLITE: Final = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_CANTOPEN")
 
 
 def carry_out(
@@ -49,42 +46,13 @@ def carry_out(
             return
         except SQLAlchemyError as error:
             # DuckDB refuses a table that another task has made before it lets anybody see it.
-            if attempt >= (_REFUSALS if is_refusal(error) else _ATTEMPTS):
+            if attempt >= (_ATTEMPTS if is_transient(error) else _REFUSALS):
                 raise
         _wait(attempt, sleep)
-
-
-def patiently(do: Callable[[], T], *, sleep: Callable[[float], None] = time.sleep) -> T:
-    """Do something again where the database is busy, for instance with changes that another task makes.
-
-    :raises SQLAlchemyError: when it is refused, or busy for too long.
-    """
-    for attempt in range(1, _ATTEMPTS):
-        try:
-            return do()
-        except SQLAlchemyError as error:
-            if is_refusal(error):
-                raise
-        _wait(attempt, sleep)
-    return do()
 
 
 def _wait(attempt: int, sleep: Callable[[float], None]) -> None:
     sleep(_FIRST_WAIT_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311
-
-
-def is_refusal(error: SQLAlchemyError) -> bool:
-    """Tell whether a database refused a statement, as it will again, and was not just busy or away."""
-    if not isinstance(error, DBAPIError) or not isinstance(error, OperationalError):
-        return True
-    cause: Any = error.orig
-    if error.connection_invalidated:
-        return False
-    if name := getattr(cause, "sqlite_errorname", None):
-        return not name.startswith(_PASSING_IN_SQLITE)
-    # mysql-connector has the number in errno, the others have it first.
-    number = getattr(cause, "errno", None) or next(iter(cause.args), None)
-    return number in _REFUSED_BY_MYSQL
 
 
 class AddColumn(sa.schema.ExecutableDDLElement):

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 
 from airflow_provider_permitocr.core.columns import KEY_COLUMNS, Column, ColumnKind
-from airflow_provider_permitocr.sql.driver_types import MYSQL
 from airflow_provider_permitocr.sql.inspection import FoundColumn
 from airflow_provider_permitocr.sql.result_schema import sql_type
+from airflow_provider_permitocr.sql.source.driver_types import MYSQL
 
 TEXT, DATE, BOOLEAN, INTEGER, FLOAT, NUMBER, TIMESTAMP, UNKNOWN = (
     "text", "date", "boolean", "integer", "float", "number", "timestamp", "unknown",

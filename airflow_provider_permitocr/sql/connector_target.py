@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS, COLUMNS, Column
 from airflow_provider_permitocr.core.errors import PermitOcrError, TargetError
 from airflow_provider_permitocr.core.target_ports import Held
-from airflow_provider_permitocr.sql.batch_writer import write_or_halve
 from airflow_provider_permitocr.sql.connector_check import examine
 from airflow_provider_permitocr.sql.connector_view import ConnectorView
+from airflow_provider_permitocr.sql.database.batch_writer import write_or_halve
 from airflow_provider_permitocr.sql.database.connector_database import (
     Connection,
     ConnectorDatabase,
@@ -22,7 +22,8 @@ from airflow_provider_permitocr.sql.database.connector_database import (
     Relation,
     StoredColumn,
 )
-from airflow_provider_permitocr.sql.errors import DatabaseError, DatabaseUnreachableError
+from airflow_provider_permitocr.sql.database.database import Failure
+from airflow_provider_permitocr.sql.database.failures import DatabaseError, DatabaseUnreachableError
 from airflow_provider_permitocr.sql.result_schema import KEYS, result_table
 from airflow_provider_permitocr.sql.tables import ResultTable, WriteMode
 
@@ -180,7 +181,7 @@ class ConnectorTarget:
                 [frame.index.get_loc(each) for each in last],
                 refused,
                 most_refused,
-                blames_a_row=self._database.blames_a_row,
+                blames_a_row=lambda error: self._database.failure(error) is Failure.ROW,
                 describe=self._database.describe,
             )
         return refused
@@ -208,7 +209,7 @@ class ConnectorTarget:
         try:
             found = self._database.find(connection, place, names)
         except Exception as error:
-            if not self._database.is_missing(error):
+            if self._database.failure(error) is not Failure.NO_TABLE:
                 raise
             raise TargetError(
                 f"there is no schema {place.database}.{place.schema} for {self._named}, or the connection's"
@@ -246,11 +247,12 @@ class ConnectorTarget:
                 self._used_at = self._clock()
 
     def _raise_ours(self, error: Exception, doing: str) -> None:
-        if not self._database.is_own(error):
+        failure = self._database.failure(error)
+        if failure is None:
             self.close()
             raise error
         reason = self._database.describe(error)
-        if self._database.may_pass(error):
+        if failure is Failure.TRANSIENT:
             self.close()
             raise DatabaseUnreachableError(f"{doing} failed: {reason}") from None
         # Cut off from its cause: a traceback would print the connector's own words, values included.
@@ -264,7 +266,7 @@ class ConnectorTarget:
             try:
                 yield connection
             except Exception as error:
-                if not self._database.is_missing(error):
+                if self._database.failure(error) is not Failure.NO_TABLE:
                     raise
                 reason = self._database.describe(error)
                 raise DatabaseUnreachableError(f"{doing} failed: {reason}") from None
@@ -286,7 +288,7 @@ class ConnectorTarget:
         except PermitOcrError:
             raise
         except Exception as error:
-            if not self._database.is_own(error) or self._database.may_pass(error):
+            if self._database.failure(error) in (None, Failure.TRANSIENT):
                 raise
             raise refusal(self._database.describe(error)) from None
 

@@ -12,8 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.core.columns import BACK_COLUMNS, COLUMNS, FRONT_COLUMNS, Column
 from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.changes import Change, CreateView, carry_out, is_refusal, replace_view
-from airflow_provider_permitocr.sql.errors import describe
+from airflow_provider_permitocr.sql.changes import Change, CreateView, carry_out, replace_view
+from airflow_provider_permitocr.sql.database.failures import describe, is_transient
 from airflow_provider_permitocr.sql.inspection import (
     RelationKind,
     columns,
@@ -62,7 +62,7 @@ class DocumentsView:
         try:
             carry_out(self._engine, wanted)
         except SQLAlchemyError as error:
-            if not is_refusal(error):
+            if is_transient(error):
                 raise
             raise TargetError(
                 f"the view {self._name!r} could not be created: {describe(error)}; grant the connection's"

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.core.columns import KEY_COLUMNS, Column
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.sql.column_types import is_without_zone, misfit
-from airflow_provider_permitocr.sql.driver_types import MYSQL
 from airflow_provider_permitocr.sql.inspection import (
     FoundColumn,
     RelationKind,
@@ -22,6 +21,7 @@ from airflow_provider_permitocr.sql.inspection import (
 )
 from airflow_provider_permitocr.sql.result_schema import KEYS, result_table
 from airflow_provider_permitocr.sql.rights import require_rights
+from airflow_provider_permitocr.sql.source.driver_types import MYSQL
 from airflow_provider_permitocr.sql.tables import ResultTable, SchemaContract, WriteMode, split_schema
 
 _EXAMPLES: Final = 5

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mssql, mysql
 
 from airflow_provider_permitocr.core.columns import COLUMNS, KEY_COLUMNS, Column, ColumnKind
-from airflow_provider_permitocr.sql.driver_types import MYSQL
+from airflow_provider_permitocr.sql.source.driver_types import MYSQL
+from airflow_provider_permitocr.sql.source.times import as_utc
 from airflow_provider_permitocr.sql.tables import WriteMode, split_schema
-from airflow_provider_permitocr.sql.times import as_utc
 
 #: What makes the rows of each mode one row each; a batch that is written twice doubles none of them.
 KEYS: Final[dict[WriteMode, tuple[str, ...]]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,18 +13,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS, COLUMNS, Column
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.target_ports import Held
-from airflow_provider_permitocr.sql.batch_writer import write_batch
-from airflow_provider_permitocr.sql.changes import Change, add_column, carry_out, is_refusal, patiently
-from airflow_provider_permitocr.sql.database_file import missing_file
-from airflow_provider_permitocr.sql.documents_view import DocumentsView
-from airflow_provider_permitocr.sql.error_codes import is_missing_table
-from airflow_provider_permitocr.sql.errors import (
+from airflow_provider_permitocr.sql.changes import Change, add_column, carry_out
+from airflow_provider_permitocr.sql.database.batch_writer import write_batch
+from airflow_provider_permitocr.sql.database.database import Failure
+from airflow_provider_permitocr.sql.database.failures import (
     DatabaseUnreachableError,
     database_errors,
     describe,
-    keep_rows_out_of_the_log,
+    failure_of,
+    is_transient,
 )
-from airflow_provider_permitocr.sql.patience import Patience
+from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.sql.database.patience import Patience
+from airflow_provider_permitocr.sql.database.statement_log import keep_rows_out_of_the_log
+from airflow_provider_permitocr.sql.documents_view import DocumentsView
 from airflow_provider_permitocr.sql.result_check import ExistingTable, examine, require_rights_to
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.rights import why_not_creatable
@@ -34,9 +36,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 T = TypeVar("T")
-
-#: Made for many small transactions; others are filled once, at the end of a run.
-_IN_SMALL_BATCHES: Final = ("postgresql", "mysql", "mariadb", "sqlite")
 
 
 class SqlResultTarget:
@@ -58,7 +57,7 @@ class SqlResultTarget:
     @property
     def is_filled_at_end(self) -> bool:
         """Whether it wants one large delivery rather than many small ones."""
-        return self._engine.dialect.name not in _IN_SMALL_BATCHES
+        return not database_of(self._engine).takes_small_batches
 
     @property
     def keeps_history(self) -> bool:
@@ -91,7 +90,7 @@ class SqlResultTarget:
         :raises DatabaseError: when the database cannot be reached.
         """
         self._columns = columns
-        if missing_file(self._engine) is None:
+        if database_of(self._engine).missing_file(self._engine) is None:
             self.check()
 
     def check(self) -> bool:
@@ -107,7 +106,9 @@ class SqlResultTarget:
         with database_errors(f"looking at the result table {self._described.table!r}"):
             if self._view:
                 self._view.check()
-            existing = patiently(self._examine)
+            existing = self._patience.at_least_briefly().wait_out(
+                self._examine, f"looking at the result table {self._described.table!r}"
+            )
             if existing is None:
                 self._require_right_to_create(split_schema(self._described.table)[0])
             return existing
@@ -187,7 +188,7 @@ class SqlResultTarget:
             try:
                 carry_out(self._engine, wanted)
             except SQLAlchemyError as error:
-                if not is_refusal(error):
+                if is_transient(error):
                     raise
                 reason = describe(error)
                 raise (
@@ -230,6 +231,6 @@ def _missing_may_come_back(doing: str) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        if not is_missing_table(error):
+        if failure_of(error) is not Failure.NO_TABLE:
             raise
         raise DatabaseUnreachableError(f"{doing} failed: {describe(error)}") from None

@@ -8,8 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.changes import is_refusal
-from airflow_provider_permitocr.sql.errors import describe
+from airflow_provider_permitocr.sql.database.failures import describe, is_transient
 
 _NOTHING: Final = sa.text("1 = 0")
 _RIGHT_TO_CREATE: Final = sa.text(
@@ -40,7 +39,7 @@ def require_rights(
         try:
             connection.execute(statement)
         except SQLAlchemyError as error:
-            if not is_refusal(error):
+            if is_transient(error):
                 raise
             raise TargetError(
                 f"the connection's user may not {right} {named} ({describe(error)}); grant the right to do so"

@@ -23,11 +23,11 @@ from airflow_provider_permitocr.core.pipeline import Pipeline
 from airflow_provider_permitocr.core.ports import Call, Ports
 from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.core.window import Window
-from airflow_provider_permitocr.sql.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.ledger.lists import ListIdentity, target_name
 from airflow_provider_permitocr.sql.ledger.options import Ledger, beside
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
+from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import ImageTable, ResultTable
 
 SOURCE: Final = ImageTable("images", conn_id="warehouse", key="image_id", image="image")

@@ -18,7 +18,7 @@ from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.core.export import write_file
 from airflow_provider_permitocr.files.result_file import ResultFile
 from airflow_provider_permitocr.hooks.result_file import open_result_file
-from airflow_provider_permitocr.sql.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from bench.programs.filled import fill_ledger, make_list, settle_down
 from bench.programs.memory import PeakMemory
 from bench.programs.s3_server import s3_server

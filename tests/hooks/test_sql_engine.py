@@ -13,7 +13,7 @@ from airflow_provider_permitocr.core.columns import Column, ColumnKind, result_c
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.core.models import Record
 from airflow_provider_permitocr.hooks.sql_engine import sql_engine
-from airflow_provider_permitocr.sql.errors import DatabaseError
+from airflow_provider_permitocr.sql.database.failures import DatabaseError
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable
 

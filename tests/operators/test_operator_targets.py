@@ -20,7 +20,7 @@ from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     ResultFile,
     ResultTable,
 )
-from airflow_provider_permitocr.sql import patience
+from airflow_provider_permitocr.sql.database import patience
 from demo.postgres import EmbeddedPostgres, temporary_postgres
 
 ImageList = Callable[..., list[Specimen]]

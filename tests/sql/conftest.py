@@ -17,9 +17,9 @@ from airflow_provider_permitocr.core.models import ImageRow, Outcome, Record, Ro
 from airflow_provider_permitocr.core.record import outcome_record
 from airflow_provider_permitocr.core.selection import is_wanted
 from airflow_provider_permitocr.core.shard import Shard
-from airflow_provider_permitocr.sql.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
 from airflow_provider_permitocr.sql.ledger.standings import previous
+from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 Described = ImageTable | ImageQuery

@@ -17,7 +17,6 @@ from airflow_provider_permitocr.core.models import Status
 from airflow_provider_permitocr.core.options import Batch
 from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.core.window import Window
-from airflow_provider_permitocr.sql import upsert
 from airflow_provider_permitocr.sql.inspection import found_columns, unique_keys
 from airflow_provider_permitocr.sql.ledger.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.options import Ledger
@@ -65,18 +64,6 @@ def test_attempt_on_the_same_recognition_adds_no_row(database: sa.Engine, frame_
     with database.connect() as connection:
         found = connection.execute(sa.text("SELECT attempt_status, version FROM permits")).all()
     assert found == [("retry", 2)]
-
-
-def test_rows_of_the_same_time_are_replaced_by_delete_and_insert_too(
-    database: sa.Engine, frame_of: FrameOf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(upsert._WRITERS, database.dialect.name)
-    target = _target(database)
-    for version, name in ((2, "李优图"), (1, "older"), (3, None)):
-        target.write(frame_of("a", version=version, name=name, processed_at=_at(1)), with_answers=version < 3)
-    with database.connect() as connection:
-        found = connection.execute(sa.text("SELECT name, version FROM permits")).all()
-    assert found == [("李优图", 3)]
 
 
 def test_key_is_image_side_and_time(database: sa.Engine) -> None:

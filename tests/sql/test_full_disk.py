@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.core.delivery import Deliverer
 from airflow_provider_permitocr.core.options import Batch
-from airflow_provider_permitocr.sql.errors import DatabaseError
+from airflow_provider_permitocr.sql.database.failures import DatabaseError
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable
 from tests.core.delivery_fakes import FakeDelivery, image

@@ -27,11 +27,11 @@ from airflow_provider_permitocr.core.errors import PermitOcrError
 from airflow_provider_permitocr.core.models import Status
 from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.core.window import Window
-from airflow_provider_permitocr.sql.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.ledger.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.options import Ledger
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
+from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
 
 FrameOf = Callable[..., pd.DataFrame]

@@ -9,23 +9,18 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS
-from airflow_provider_permitocr.sql import upsert
-from airflow_provider_permitocr.sql.errors import DatabaseError, DatabaseUnreachableError
+from airflow_provider_permitocr.sql.database.failures import DatabaseError, DatabaseUnreachableError
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
+from airflow_provider_permitocr.sql.source.times import as_utc
 from airflow_provider_permitocr.sql.tables import ResultTable
-from airflow_provider_permitocr.sql.times import as_utc
 
 FrameOf = Callable[..., pd.DataFrame]
 
 
-@pytest.fixture(params=["own upsert", "delete and insert"])
-def target(
-    request: pytest.FixtureRequest, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
-) -> SqlResultTarget:
-    """An empty result table, written in the dialect's own words and as one without an upsert is."""
-    if request.param == "delete and insert":
-        monkeypatch.delitem(upsert._WRITERS, database.dialect.name)
+@pytest.fixture
+def target(database: sa.Engine) -> SqlResultTarget:
+    """An empty result table."""
     prepared = SqlResultTarget(database, ResultTable("permits", conn_id="warehouse"))
     prepared.prepare()
     return prepared

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.target_ports import Held
-from airflow_provider_permitocr.sql.errors import DatabaseError, DatabaseUnreachableError
+from airflow_provider_permitocr.sql.database.failures import DatabaseError, DatabaseUnreachableError
 from airflow_provider_permitocr.sql.inspection import columns, unique_keys
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable

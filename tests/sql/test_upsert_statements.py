@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from pymysql.cursors import RE_INSERT_VALUES  # type: ignore[import-untyped]
+from pymysql.cursors import RE_INSERT_VALUES
 from sqlalchemy.dialects import mysql, registry
 
 from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.sql.database.upsert import upsert
 from airflow_provider_permitocr.sql.result_schema import result_table
-from airflow_provider_permitocr.sql.upsert import upsert
 
 CARRIED = (
     Column("order", ColumnKind.TEXT, "a reserved word"),

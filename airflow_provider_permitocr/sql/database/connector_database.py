@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_permitocr.core.columns import Column
-from airflow_provider_permitocr.sql.database.database import Database
+from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.sql.database.database import Connector, Database
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,13 +80,24 @@ class Merging:
 class ConnectorDatabase(Database, ABC):
     """Facts of a database that is loaded in bulk through its own connector, without SQLAlchemy.
 
-    :cvar connection_types: types of Airflow connections that lead to it. Their hook's ``get_conn()`` opens
-        a connection of the connector.
+    The ``get_conn()`` of an Airflow hook opens a connection of that connector. No list is read from such a
+    database, and no ledger is kept in it.
+
     :cvar dialects: none.
     """
 
-    connection_types: ClassVar[tuple[str, ...]]
     dialects = ()
+    takes_small_batches = False
+
+    def connector(self, hook: Any) -> Connector:
+        """Refuse a list or a ledger.
+
+        :raises ConfigurationError: always.
+        """
+        raise ConfigurationError(
+            f"{self.title} can have result tables, but an image list or a ledger is read from PostgreSQL, MySQL,"
+            " MariaDB or SQLite"
+        )
 
     @abstractmethod
     def begin_session(self, connection: Connection) -> None:
@@ -163,23 +175,3 @@ class ConnectorDatabase(Database, ABC):
     @abstractmethod
     def dialect(self) -> sa.Dialect:
         """Return a dialect that writes a SELECT as this database reads it."""
-
-    @abstractmethod
-    def is_own(self, error: BaseException) -> bool:
-        """Tell whether an error is the database's or its connector's."""
-
-    @abstractmethod
-    def may_pass(self, error: BaseException) -> bool:
-        """Tell whether the same may succeed a little later, over a new connection."""
-
-    @abstractmethod
-    def is_missing(self, error: BaseException) -> bool:
-        """Tell whether something was not there, or may not be seen."""
-
-    @abstractmethod
-    def blames_a_row(self, error: BaseException) -> bool:
-        """Tell whether rows were refused for what one of them holds."""
-
-    @abstractmethod
-    def describe(self, error: BaseException) -> str:
-        """Describe an error without any value of a row."""

@@ -1,12 +1,48 @@
 """What is known of a database: what this class says of most, and what the class of one says otherwise.
 
-Each database has one file, with one subclass, of which there is one object in ``known.DATABASES``. Nobody else
-asks which database it is: what matters of it is asked for by what it is for.
+Each database has one file, with one subclass, of which there is one object in ``known.DATABASES``. Nobody
+else asks which database it is: what matters of it is asked for by what it is for.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.sql.database.comparing import Typed
+from airflow_provider_permitocr.sql.database.replacing import Replacing, Row
+
+
+class Failure(Enum):
+    """What an error means for what was tried."""
+
+    TRANSIENT = auto()  #: the same may succeed a little later
+    ROW = auto()  #: one of the rows holds what is not taken; others may be written
+    NO_TABLE = auto()  #: there is no such table, or none any more
+    READ_ONLY = auto()  #: this server, or this connection to it, takes no changes
+    REFUSAL = auto()  #: the same will be refused again
+
+
+@dataclass(frozen=True)
+class Connector:
+    """How the hook of an Airflow connection leads to its database.
+
+    :param scheme: SQLAlchemy's name of the dialect and the driver, e.g. ``postgresql+psycopg``.
+    :param connect: opens a connection of that driver, as the hook's own ``get_conn`` does.
+    :param file: path of the file that the database is; None: it is none.
+    :param options: of ``sqlalchemy.create_engine``.
+    """
+
+    scheme: str
+    connect: Callable[[], Any]
+    file: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Database:
@@ -14,9 +50,162 @@ class Database:
 
     :cvar title: what its users call it.
     :cvar dialects: SQLAlchemy's names for it.
+    :cvar conn_types: Airflow's names for it.
     :cvar drivers: top-level modules of the drivers whose errors are its own.
+    :cvar clock: SQL for the time at which a statement is at work, in UTC, even where it, or one before it in
+        its transaction, has waited for a lock; None: no ledger can be kept in it.
+    :cvar is_file: whether it is a file, which opening it would create, and workers elsewhere do not have.
+    :cvar takes_small_batches: whether it is made for many small transactions; others are filled once, at the
+        end of a run.
+    :cvar table_options: of SQLAlchemy's, for the tables of a ledger.
+    :cvar keys_at_once: how many keys one statement can ask for; drivers take a few thousand parameters.
+    :cvar driver_packages: what to install, by the top-level module that is missing.
     """
 
     title: ClassVar[str]
     dialects: ClassVar[tuple[str, ...]]
+    conn_types: ClassVar[tuple[str, ...]]
     drivers: ClassVar[tuple[str, ...]]
+    clock: ClassVar[str | None] = None
+    is_file: ClassVar[bool] = False
+    takes_small_batches: ClassVar[bool] = True
+    table_options: ClassVar[Mapping[str, str]] = {}
+    keys_at_once: ClassVar[int] = 1_000
+    driver_packages: ClassVar[Mapping[str, str]] = {}
+
+    def failure(self, error: BaseException) -> Failure | None:
+        """Tell what an error of its driver means; None: what the driver's class of error says.
+
+        :param error: as the driver raised it.
+        """
+        raise NotImplementedError
+
+    def describe(self, error: BaseException) -> str:
+        """Describe an error of its driver without any value of a row.
+
+        :param error: as the driver raised it.
+        """
+        raise NotImplementedError
+
+    def describe_statement(self, error: BaseException) -> str:
+        """Describe an error about a statement of the DAG's author, whose own words are no row's.
+
+        :param error: as the driver raised it.
+        """
+        return self.describe(error)
+
+    def upsert(
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
+    ) -> None:
+        """Write rows, replacing those with the same primary key, within the connection's transaction.
+
+        :param rows: at least one, and no key twice.
+        """
+        raise NotImplementedError
+
+    def before_lock(self, connection: sa.Connection) -> None:
+        """Bound how long this transaction may wait for a ledger's lock, and how long it may keep it."""
+
+    def before_reading_unsettled(self, connection: sa.Connection) -> None:
+        """Keep a plan from being chosen that compares each row of a list with each of a ledger."""
+
+    def exact_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return text in a form that tells all texts apart."""
+        return column
+
+    def key_fault(self, image_key: str) -> str | None:
+        """Say why no index of a ledger can hold a key, without quoting it; None where one can."""
+        return None
+
+    def is_any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
+        """Tell whether a column of a ledger has one of these values."""
+        return column.in_(values)
+
+    def in_utc(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Give a time that is kept without a zone, in UTC, one, where other times have one."""
+        return column
+
+    def same_text(
+        self, connection: sa.Connection, kept: Typed, listed: Typed
+    ) -> list[sa.ColumnElement[bool]] | None:
+        """Tell whether a text of a ledger is that of a list, exactly as Python would; None: it cannot tell.
+
+        :param kept: a text of a ledger, by which an index finds it.
+        :param listed: what a list has, of any type.
+        :return: conditions that must all hold.
+        """
+        return None
+
+    def is_seen(
+        self, listed_at: Typed, updated_at: Typed, attempted_at: Typed
+    ) -> sa.ColumnElement[bool] | None:
+        """Tell whether a ledger has seen what a list says changed, exactly as Python would.
+
+        :param listed_at: when a row of a list changed last.
+        :param updated_at: when it had last changed, as the ledger knows; NULL: that is not known.
+        :param attempted_at: when the ledger has seen it.
+        :return: None where it cannot tell.
+        """
+        return None
+
+    def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
+        """Return the schema that a table's name without one is in, and whether case tells no tables apart."""
+        return connection.dialect.default_schema_name, False
+
+    def engine_without_transactions(self, connection: sa.Connection, table: sa.Table) -> str | None:
+        """Name the storage engine of a table that keeps to no transactions; None where it has another."""
+        return None
+
+    # The connection
+
+    def connector(self, hook: Any) -> Connector:
+        """Return how a hook leads to its database; nothing is opened yet.
+
+        What the connection's extra says holds as with the hook's own ``get_conn``, but for what would change
+        the rows that are read: cursor classes and encodings.
+
+        :param hook: of an Airflow connection to such a database.
+        :raises ConfigurationError: naming what of the connection to change.
+        """
+        raise NotImplementedError
+
+    def set_up(self, engine: sa.Engine) -> None:
+        """Have all sessions of a new engine set up, and what its dialect lacks added. Nothing by default."""
+
+    def set_up_for_ledger(self, engine: sa.Engine) -> None:
+        """Limit the sessions of a ledger's engine. Nothing by default.
+
+        A worker that dies in an exchange is to lock nobody out for long.
+        """
+
+    def connection_remedy(self, error: BaseException) -> str | None:
+        """Say what to change of a connection that could not be opened.
+
+        :param error: the driver's.
+        :return: None where it may be opened a little later.
+        """
+        return None
+
+    # The file
+
+    def file_of(self, engine: sa.Engine) -> str | None:
+        """Return the path of the file that a database is; None where it is none."""
+        return engine.url.database if self.is_file else None
+
+    def missing_file(self, engine: sa.Engine) -> str | None:
+        """Name the file of a database that is not there; None where it is, or where there is no file."""
+        file = self.file_of(engine)
+        return None if file is None or Path(file).exists() else file
+
+    def require_file(self, engine: sa.Engine, conn_id: str) -> None:
+        """Make sure that a database that is a file is there.
+
+        :raises ConfigurationError: when it is not.
+        """
+        if (file := self.missing_file(engine)) is not None:
+            raise ConfigurationError(f"connection {conn_id!r} leads to {file}, which does not exist here")
+
+
+def first_line(words: object) -> str:
+    """Return the first line of a driver's words: what follows may be values."""
+    return str(words).strip().partition("\n")[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -17,13 +17,8 @@ from airflow_provider_permitocr.sql.database.sqlite import Sqlite
 
 DATABASES: Final[tuple[Database, ...]] = (PostgreSql(), MySql(), Sqlite(), DuckDb(), Snowflake())
 _BY_DIALECT: Final = {dialect: database for database in DATABASES for dialect in database.dialects}
-_BY_CONNECTION_TYPE: Final = {
-    kind: database
-    for database in DATABASES
-    if isinstance(database, ConnectorDatabase)
-    for kind in database.connection_types
-}
 _BY_DRIVER: Final = {driver: database for database in DATABASES for driver in database.drivers}
+_BY_CONN_TYPE: Final = {conn_type: database for database in DATABASES for conn_type in database.conn_types}
 
 
 def database_of(known_by: sa.Engine | sa.Connection | sa.Dialect) -> Database:
@@ -34,22 +29,33 @@ def database_of(known_by: sa.Engine | sa.Connection | sa.Dialect) -> Database:
     dialect = known_by if isinstance(known_by, sa.Dialect) else known_by.dialect
     database = _BY_DIALECT.get(dialect.name)
     if database is None:
-        raise ConfigurationError(f"{dialect.name} is not supported; {source_titles()} are")
+        raise ConfigurationError(f"{dialect.name} is not supported; {target_titles()} are")
     return database
 
 
-def is_known(dialect: sa.Dialect) -> bool:
-    """Tell whether ``database_of`` knows the database of a dialect."""
-    return dialect.name in _BY_DIALECT
+def database_of_hook(hook: Any) -> Database:
+    """Return what is known of the database of an Airflow hook.
+
+    :raises ConfigurationError: when it is none of those that are supported.
+    """
+    conn_type = str(getattr(hook, "conn_type", None))
+    database = _BY_CONN_TYPE.get(conn_type) or _BY_DIALECT.get(str(getattr(hook, "dialect_name", None)))
+    if database is None:
+        raise ConfigurationError(
+            f"it is of type {conn_type!r}, which is not supported; {target_titles()} are. For other warehouses,"
+            " deliver a Parquet ResultFile to an object store, and load it with Airflow's own operators"
+        )
+    return database
 
 
-def connector_database_of(connection_type: str) -> ConnectorDatabase | None:
+def connector_database_of(conn_type: str) -> ConnectorDatabase | None:
     """Return what is known of a database that is reached through its own connector.
 
-    :param connection_type: of an Airflow connection.
+    :param conn_type: of an Airflow connection.
     :return: None where it is of another type.
     """
-    return _BY_CONNECTION_TYPE.get(connection_type)
+    database = _BY_CONN_TYPE.get(conn_type)
+    return database if isinstance(database, ConnectorDatabase) else None
 
 
 def target_titles() -> str:

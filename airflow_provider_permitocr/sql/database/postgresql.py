@@ -2,12 +2,283 @@
 
 from __future__ import annotations
 
-from airflow_provider_permitocr.sql.database.database import Database
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, ClassVar, Final
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.sql.database.comparing import Typed
+from airflow_provider_permitocr.sql.database.database import Connector, Database, Failure, first_line
+from airflow_provider_permitocr.sql.database.replacing import STATEMENTS_KEPT, Replacing, Row, on_conflict
+
+# SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html
+
+#: Connection, transaction rollback (serialization, deadlock), too many connections, a lock that is not to be
+#: had, a server that shuts down, crashed or starts.
+_TRANSIENT: Final = ("08", "40001", "40003", "40P01", "53300", "55P03", "57P01", "57P02", "57P03")
+#: A trigger's or function's refusal, more rows than one, data, constraints, a view's condition, a value over
+#: a limit of the server such as that of an index.
+_OF_ROWS: Final = ("09", "21", "22", "23", "27", "38", "39", "44", "54000", "P0")
+_NO_TABLE: Final = "42P01"
+_READ_ONLY: Final = "25006"
+#: About the connection, rights, names and syntax, resources, or the server's own state. All others are about
+#: rows, or are raised by the user's own triggers in words of any kind.
+_WITHOUT_VALUES: Final = ("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58")
+#: A worker whose machine dies leaves its connection to the server's keepalive, which takes two hours, and the
+#: others wait for the row that it has locked. Said before the lock is taken, and for one transaction alone:
+#: behind a proxy a session's settings would meet strangers.
+_LIMITS: Final = "SET LOCAL idle_in_transaction_session_timeout = '30s'; SET LOCAL lock_timeout = '45s'"
+#: Index entries have a third of a page at most, 2,704 bytes; list and side take some.
+_LONGEST_KEY_IN_BYTES: Final = 2_600
+#: A table that is there already may be further along the search path than where a new one is made.
+_SCHEMA: Final = sa.text(
+    "SELECT coalesce((SELECT n.nspname FROM pg_catalog.pg_class c"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE c.relname = :name AND pg_catalog.pg_table_is_visible(c.oid)), current_schema())"
+)
+#: Numbers of types, which the driver tells for a table and for any SELECT alike: text and varchar.
+_TEXT: Final = frozenset({25, 1043})
+#: Those that read the same as text in the database and in Python: bigint, smallint, integer, uuid.
+_KEYS: Final = _TEXT | {20, 21, 23, 2950}
+_TIMESTAMPTZ: Final = 1184
+#: With date and timestamp, which are in UTC here, whatever the session's time zone is.
+_MOMENTS: Final = frozenset({_TIMESTAMPTZ, 1082, 1114})
+
+
+_PSYCOPG, _PSYCOPG2 = "psycopg", "psycopg2"
+#: Holds each character that the API may answer with; libpq sends it with the connection's start.
+_ENCODING: Final = "UTF8"
+_REDSHIFT: Final = ("redshift", "redshift-serverless")
+#: A server's refusal comes without its SQLSTATE when a connection begins, so its words have to do; those of a
+#: server that speaks another language are taken for a fault that may pass. The first that is found counts.
+_REMEDIES: Final[Mapping[str, str]] = {
+    "unsupported startup parameter": (
+        "the pooler takes no such parameter: take it out of the connection's extra, or name it in PgBouncer's"
+        " ignore_startup_parameters"
+    ),
+    "does not support SSL|SSL error:|certificate verify|certificate file|private key file|SSL required": (
+        "correct sslmode, sslrootcert, sslcert and sslkey in the connection's extra, or the server's TLS"
+    ),
+    "authentication failed|no password supplied|no such user|no pg_hba.conf entry|not permitted to log in": (
+        "correct login and password of the connection, or let the server take them"
+    ),
+    'role ".*" does not exist': "correct the connection's login, or create the role",
+    'database ".*" does not exist|no such database': (
+        "correct the connection's schema, which is its database, or create it"
+    ),
+    "invalid connection option|invalid dsn|invalid .*value|invalid port|unrecognized configuration": (
+        "correct the connection's extra"
+    ),
+}
 
 
 class PostgreSql(Database):
-    """PostgreSQL."""
+    """PostgreSQL, by psycopg or psycopg2."""
 
     title = "PostgreSQL"
     dialects = ("postgresql",)
-    drivers = ("psycopg", "psycopg2")
+    conn_types = ("postgres",)
+    drivers = (_PSYCOPG, _PSYCOPG2)
+    driver_packages: ClassVar[Mapping[str, str]] = {_PSYCOPG: "psycopg[binary]", _PSYCOPG2: "psycopg2-binary"}
+    #: ``now()`` is the begin of the transaction.
+    clock = "clock_timestamp()"
+    #: They are one parameter.
+    keys_at_once = 10_000
+
+    def failure(self, error: BaseException) -> Failure | None:
+        """Tell what an error of its driver means."""
+        state = _state(error)
+        if state is None:
+            # No server has answered in a session: it restarts, or moves to another host.
+            return Failure.TRANSIENT if _is_of_connection(error) else None
+        if state.startswith(_TRANSIENT):
+            return Failure.TRANSIENT
+        if state.startswith(_OF_ROWS):
+            return Failure.ROW
+        return {_NO_TABLE: Failure.NO_TABLE, _READ_ONLY: Failure.READ_ONLY}.get(state, Failure.REFUSAL)
+
+    def describe(self, error: BaseException) -> str:
+        """Describe an error of its driver without any value of a row."""
+        name, state = type(error).__name__, _state(error)
+        if state is None:
+            # A server gives a state to all that it says.
+            return f"{name}: {first_line(error)}" if _is_of_connection(error) else name
+        if state.startswith(_WITHOUT_VALUES):
+            return f"{name}: {first_line(error)}"
+        return f"{name} (SQLSTATE {state})"
+
+    def upsert(
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
+    ) -> None:
+        """Send all rows as one text: one statement and one parameter, with any driver.
+
+        psycopg2 would send a statement per row, and for both drivers SQLAlchemy would handle each value.
+        """
+        connection.execute(_insert_from_json(table, rule), {"rows": msgspec.json.encode(rows).decode()})
+
+    def before_lock(self, connection: sa.Connection) -> None:
+        """Bound how long this transaction may wait for a ledger's lock, and keep it."""
+        connection.exec_driver_sql(_LIMITS)
+
+    def before_reading_unsettled(self, connection: sa.Connection) -> None:
+        """Keep a plan from being chosen that compares each row of a list with each of a ledger.
+
+        As long as statistics know nothing of a list in the ledger, it is taken for one row there, which is
+        kept at hand. For a million of them that does not come to an end.
+        """
+        connection.exec_driver_sql("SET LOCAL enable_material = off")
+
+    def key_fault(self, image_key: str) -> str | None:
+        """Say why no index of a ledger can hold a key."""
+        size = len(image_key.encode())
+        if size <= _LONGEST_KEY_IN_BYTES:
+            return None
+        return f"it has {size:,} bytes, and an index of PostgreSQL holds {_LONGEST_KEY_IN_BYTES:,}"
+
+    def is_any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
+        """Take one parameter in place of a thousand."""
+        return column == sa.any_(sa.literal(list(values), sa.ARRAY(sa.Text)))
+
+    def in_utc(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Give a time without a zone one: of two times, that one would be taken to be in the session's."""
+        return sa.func.timezone("UTC", column, type_=sa.DateTime(timezone=True))
+
+    def same_text(
+        self, connection: sa.Connection, kept: Typed, listed: Typed
+    ) -> list[sa.ColumnElement[bool]] | None:
+        """Compare by the database's own collation, which tells all texts apart, and indexes a ledger's keys.
+
+        Said explicitly, columns of other collations can be compared with each other.
+        """
+        if listed.type not in _KEYS or kept.type not in _TEXT:
+            return None
+        return [kept.column == sa.collate(sa.cast(listed.column, sa.Text), "default")]
+
+    def is_seen(
+        self, listed_at: Typed, updated_at: Typed, attempted_at: Typed
+    ) -> sa.ColumnElement[bool] | None:
+        """Compare times with zones."""
+        if not {listed_at.type, updated_at.type, attempted_at.type} <= _MOMENTS:
+            return None
+        seen_at = sa.func.coalesce(_moment(updated_at), _moment(attempted_at))
+        return sa.or_(listed_at.column.is_(None), seen_at >= _moment(listed_at))
+
+    def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
+        """Look along the search path."""
+        return connection.execute(_SCHEMA, {"name": name}).scalar(), False
+
+    # The connection
+
+    def connector(self, hook: Any) -> Connector:
+        """Return how Airflow's ``PostgresHook`` leads to its database, through psycopg or psycopg2.
+
+        Nothing is set for a session: behind PgBouncer it would hit strangers, to whom the session goes next.
+        For the same reason psycopg prepares no statements, unless the extra names ``prepare_threshold``.
+        https://www.pgbouncer.org/features.html
+
+        :raises ConfigurationError: when it leads to Redshift, or names another driver.
+        """
+        extra = hook.connection.extra_dejson
+        if any(extra.get(name) for name in _REDSHIFT):
+            raise ConfigurationError(
+                "it leads to Amazon Redshift, which is not supported; deliver a Parquet ResultFile to S3, and"
+                " load it with Airflow's S3ToRedshiftOperator"
+            )
+        driver = _driver_of(hook)
+        _adjust(hook.connection, extra)
+        connect = _connecting(hook, driver)
+
+        def connect_unprepared() -> Any:
+            connection = connect()
+            connection.prepare_threshold = extra.get("prepare_threshold")
+            return connection
+
+        return Connector(
+            f"postgresql+{driver}",
+            connect_unprepared if driver == _PSYCOPG else connect,
+            # Its adapters would be those of some connections only; SQLAlchemy reads the text.
+            options={"use_native_hstore": False},
+        )
+
+    def connection_remedy(self, error: BaseException) -> str | None:
+        """Say what to change, by the server's or the driver's words."""
+        words = str(error)
+        for known, remedy in _REMEDIES.items():
+            if re.search(known, words):
+                return remedy
+        return None
+
+
+@lru_cache(STATEMENTS_KEPT)
+def _insert_from_json(table: sa.Table, rule: Replacing) -> Any:
+    rows = sa.cast(sa.bindparam("rows", type_=sa.Text), postgresql.JSON)
+    columns = [sa.column(column.name, column.type) for column in table.columns]
+    new = sa.func.json_to_recordset(rows).table_valued(*columns, name="new").render_derived(with_types=True)
+    insert = postgresql.insert(table).from_select(list(table.columns), sa.select(*new.c))
+    return on_conflict(insert, table, rule)
+
+
+def _moment(time: Typed) -> sa.ColumnElement[Any]:
+    if time.type == _TIMESTAMPTZ:
+        return time.column
+    return sa.func.timezone("UTC", sa.cast(time.column, sa.DateTime()))
+
+
+def _state(error: Any) -> str | None:
+    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    return state if isinstance(state, str) else None
+
+
+def _is_of_connection(error: BaseException) -> bool:
+    """Tell by the driver's class, whose subclasses have states."""
+    return type(error).__name__ in ("OperationalError", "InterfaceError", "ConnectionTimeout")
+
+
+def _driver_of(hook: Any) -> str:
+    """Return the driver that the connection names in ``sqlalchemy_scheme``, else that of ``get_conn``."""
+    scheme = str(hook.connection.extra_dejson.get("sqlalchemy_scheme") or "")
+    named = scheme.partition("+")[2]
+    if named and named not in (_PSYCOPG, _PSYCOPG2):
+        raise ConfigurationError(
+            f"its extra names {scheme!r} as sqlalchemy_scheme; postgresql+psycopg and postgresql+psycopg2 are"
+            " supported"
+        )
+    own = _own_driver(hook)
+    if named == _PSYCOPG and own != _PSYCOPG:
+        raise ConfigurationError(
+            f"its extra names {scheme!r} as sqlalchemy_scheme, but Airflow's hook connects through {own}"
+            " here; install psycopg[binary] and apache-airflow-providers-postgres 6.4 or newer, or leave"
+            " it out"
+        )
+    return named or own
+
+
+def _own_driver(hook: Any) -> str:
+    modules = (sys.modules.get(each.__module__) for each in type(hook).__mro__)
+    return _PSYCOPG if any(getattr(module, "USE_PSYCOPG3", False) for module in modules) else _PSYCOPG2
+
+
+def _adjust(connection: Any, extra: Mapping[str, Any]) -> None:
+    """Leave out what would change the rows that are read, and add what SQLAlchemy alone was to get."""
+    adjusted = {**(extra.get("sqlalchemy_query") or {}), **extra, "client_encoding": _ENCODING}
+    adjusted.pop("cursor", None)
+    connection.extra = json.dumps(adjusted)
+
+
+def _connecting(hook: Any, driver: str) -> Callable[[], Any]:
+    if driver == _own_driver(hook):
+        connect: Callable[[], Any] = hook.get_conn
+        return connect
+    import psycopg2
+
+    # The hook goes all its way (tokens, options, extra), up to the driver that opens the connection.
+    hook._create_connection = lambda arguments: psycopg2.connect(**arguments)
+    own: Callable[[], Any] = hook.get_conn
+    return own

@@ -21,6 +21,7 @@ from airflow_provider_permitocr.sql.database.connector_database import (
     Relation,
     StoredColumn,
 )
+from airflow_provider_permitocr.sql.database.database import Failure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,6 +90,8 @@ _PASSING_STATES: Final = ("57014", "XX000")
 _ROW_STATES: Final = ("22", "23")
 #: A server's limit of credits, and a warehouse that cannot start, are told in the class of data as well.
 _NO_ROW: Final = frozenset({90073, 90082})
+_ROW_CLASSES: Final = ("IntegrityError", "DataError")
+_UPLOADED_WITH: Final = ("requests", "urllib3", "botocore")
 _MISSING: Final = frozenset({2003, 2043})
 #: About the connection, names, rights, syntax and resources: none quotes a value, as no statement holds one.
 _STATES_WITHOUT_VALUES: Final = ("02", "08", "0A", "28", "3D", "3F", "42", "53", "57")
@@ -100,7 +103,7 @@ class Snowflake(ConnectorDatabase):
 
     title = "Snowflake"
     drivers = ("snowflake",)
-    connection_types = ("snowflake",)
+    conn_types = ("snowflake",)
 
     # Names
 
@@ -266,34 +269,20 @@ class Snowflake(ConnectorDatabase):
 
     # Errors
 
-    def is_own(self, error: BaseException) -> bool:
-        """Tell whether an error is Snowflake's or its connector's, whose uploads use other libraries."""
-        return type(error).__module__.partition(".")[0] in (*self.drivers, "requests", "urllib3", "botocore")
-
-    def may_pass(self, error: BaseException) -> bool:
-        """Tell whether the same may succeed a little later, over a new connection."""
-        if not self.is_own(error):
-            return False
-        number, state, name = _number(error), _state(error), type(error).__name__
-        if name in _PASSING_CLASSES or type(error).__module__.partition(".")[0] not in self.drivers:
-            return True
-        if number is None or number == _CANNOT_CONNECT:
-            return name == "OperationalError"  # a wrong password is another one
-        is_passing = number in _PASSING or number - _HTTP in _PASSING_STATUSES
-        return is_passing or bool(state and state.startswith(_PASSING_STATES))
-
-    def is_missing(self, error: BaseException) -> bool:
-        """Tell whether something was not there, or may not be seen."""
-        return self.is_own(error) and _number(error) in _MISSING
-
-    def blames_a_row(self, error: BaseException) -> bool:
-        """Tell whether rows were refused for what one of them holds."""
-        if not self.is_own(error):
-            # Of text that Parquet cannot hold, and of numbers.
-            return isinstance(error, ValueError | OverflowError)
-        state = _state(error)
-        is_of_row = bool(state and state.startswith(_ROW_STATES)) and _number(error) not in _NO_ROW
-        return is_of_row or type(error).__name__ in ("IntegrityError", "DataError")
+    def failure(self, error: BaseException) -> Failure | None:
+        """Tell what an error means of the connector, of what it uploads with, or of what Parquet cannot hold."""
+        library = type(error).__module__.partition(".")[0]
+        if library in _UPLOADED_WITH:
+            return Failure.TRANSIENT
+        if library not in self.drivers:
+            return Failure.ROW if isinstance(error, ValueError | OverflowError) else None
+        if _is_passing(error):
+            return Failure.TRANSIENT
+        number, state = _number(error), _state(error)
+        if number in _MISSING:
+            return Failure.NO_TABLE
+        is_of_row = bool(state and state.startswith(_ROW_STATES)) and number not in _NO_ROW
+        return Failure.ROW if is_of_row or type(error).__name__ in _ROW_CLASSES else Failure.REFUSAL
 
     def describe(self, error: BaseException) -> str:
         """Describe an error without any value of a row: in its own words where these hold none."""
@@ -429,6 +418,15 @@ def _rows(connection: Connection, statement: str) -> list[dict[str, Any]]:
         cursor.execute(statement)
         names = [column[0].lower() for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _is_passing(error: BaseException) -> bool:
+    number, state, name = _number(error), _state(error), type(error).__name__
+    if name in _PASSING_CLASSES or number in _PASSING:
+        return True
+    if number is None or number == _CANNOT_CONNECT:
+        return name == "OperationalError"  # a wrong password is another one
+    return number - _HTTP in _PASSING_STATUSES or bool(state and state.startswith(_PASSING_STATES))
 
 
 def _number(error: BaseException) -> int | None:

@@ -15,7 +15,7 @@ from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.models import ImageFacts, Record, RowKey, Status
 from airflow_provider_permitocr.core.standing import Standing
 from airflow_provider_permitocr.sql.column_types import is_without_zone, misfit
-from airflow_provider_permitocr.sql.database_file import missing_file
+from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.inspection import FoundColumn, folded, found_columns
 from airflow_provider_permitocr.sql.ledger.clock import read_moment
 from airflow_provider_permitocr.sql.result_schema import result_table
@@ -56,7 +56,7 @@ class AdoptedRows:
         :return: whether it is there.
         :raises TargetError: when it is no result table.
         """
-        if missing_file(self._engine) is not None:
+        if database_of(self._engine).missing_file(self._engine) is not None:
             return False
         schema, name = split_schema(self._described.table)
         with self._engine.connect() as connection:

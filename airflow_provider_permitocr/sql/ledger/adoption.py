@@ -17,7 +17,9 @@ from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.ledger_ports import DeliveryState
 from airflow_provider_permitocr.core.models import RowKey, Status
 from airflow_provider_permitocr.core.standing import Standing, has_changed
-from airflow_provider_permitocr.sql.errors import database_errors
+from airflow_provider_permitocr.sql.database.failures import database_errors
+from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.sql.database.upsert import upsert
 from airflow_provider_permitocr.sql.ledger import deliveries
 from airflow_provider_permitocr.sql.ledger.adopted_rows import PAGE_ROWS, AdoptedRow, AdoptedRows, is_after
 from airflow_provider_permitocr.sql.ledger.images import LedgerImage, read_image, to_json
@@ -27,7 +29,6 @@ from airflow_provider_permitocr.sql.ledger.renaming import take_list
 from airflow_provider_permitocr.sql.ledger.schema import FLATTENED, LedgerTables
 from airflow_provider_permitocr.sql.ledger.standings import count_until
 from airflow_provider_permitocr.sql.ledger.statements import lock, write_images
-from airflow_provider_permitocr.sql.upsert import upsert
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,8 @@ class _Adopter:
         return state.version
 
     def _take_page(self, page: Sequence[AdoptedRow | None], adoption: Adoption) -> Adoption:
-        dialect = self._engine.dialect.name
-        found = [row for row in page if row is not None and key_fault(dialect, row.row_key[0]) is None]
+        database = database_of(self._engine)
+        found = [row for row in page if row is not None and key_fault(database, row.row_key[0]) is None]
         with self._engine.begin() as connection:
             version = self._next_version(connection)
             known = self._known(connection, [row.row_key for row in found])

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.sql.times import as_utc, read_time
-
-#: The moment at which the statement is at work: after a lock that it, or one before, has waited for.
-#: PostgreSQL's ``now()`` is the begin of the transaction, MySQL's ``NOW()`` in the session's time zone.
-_CLOCKS: Final = {
-    "postgresql": "clock_timestamp()",
-    "mysql": "UTC_TIMESTAMP(6)",
-    "mariadb": "UTC_TIMESTAMP(6)",
-    "sqlite": "strftime('%Y-%m-%d %H:%M:%f', 'now')",
-}
-#: Databases that a ledger can be kept in.
-DIALECTS: Final = tuple(_CLOCKS)
+from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.sql.source.times import as_utc, read_time
 
 
-def clock(dialect: str) -> sa.ColumnElement[Any]:
+def clock(connection: sa.Connection) -> sa.ColumnElement[Any]:
     """Return the time as something to select."""
-    return sa.literal_column(_CLOCKS[dialect])
+    clock = database_of(connection).clock
+    assert clock is not None, "a ledger is prepared in such a database alone"
+    return sa.literal_column(clock)
 
 
 def read_clock(value: Any) -> datetime:

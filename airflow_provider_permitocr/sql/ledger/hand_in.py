@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.calls import NOT_SENT, ClosedCall, RunIdentity
 from airflow_provider_permitocr.core.models import RowKey
-from airflow_provider_permitocr.sql.error_codes import blames_a_row
+from airflow_provider_permitocr.sql.database.failures import blames_a_row
 from airflow_provider_permitocr.sql.ledger.caps import day_period, run_period
 from airflow_provider_permitocr.sql.ledger.clock import clock, read_clock, read_moment
 from airflow_provider_permitocr.sql.ledger.exchange import own_answer
@@ -66,7 +66,7 @@ def _hand_in(
     lock(connection, tables)
     state = tables.state.c
     version, timezone, now = connection.execute(
-        sa.select(state.version, state.timezone, clock(connection.dialect.name)).where(state.id == 1)
+        sa.select(state.version, state.timezone, clock(connection)).where(state.id == 1)
     ).one()
     moment = read_clock(now)
     calls = _calls(connection, tables, [each.call_id for each in closed])

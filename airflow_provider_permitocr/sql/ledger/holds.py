@@ -34,7 +34,7 @@ def held(
             images.image_key,
             images.card_side,
             images.held_until,
-            clock(connection.dialect.name).label("clock"),
+            clock(connection).label("clock"),
         ).where(images.list_id == list_id, images.image_key.in_(keys), images.held_session != session_id)
         for row in connection.execute(statement):
             held_until = read_moment(row.held_until)

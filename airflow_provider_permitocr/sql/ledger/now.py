@@ -11,4 +11,4 @@ from airflow_provider_permitocr.sql.ledger.clock import clock, read_clock
 
 def now(connection: sa.Connection) -> datetime:
     """Return the time by the database's clock, in UTC."""
-    return read_clock(connection.execute(sa.select(clock(connection.dialect.name))).scalar())
+    return read_clock(connection.execute(sa.select(clock(connection))).scalar())

@@ -15,10 +15,10 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.changes import Change, carry_out, is_refusal, patiently
-from airflow_provider_permitocr.sql.error_codes import may_pass
-from airflow_provider_permitocr.sql.errors import describe
-from airflow_provider_permitocr.sql.ledger.clock import DIALECTS
+from airflow_provider_permitocr.sql.changes import Change, carry_out
+from airflow_provider_permitocr.sql.database.failures import describe, is_transient
+from airflow_provider_permitocr.sql.database.known import DATABASES, database_of
+from airflow_provider_permitocr.sql.database.patience import BRIEFLY
 from airflow_provider_permitocr.sql.ledger.examination import examine, lacking_indexes, require_all_rights
 from airflow_provider_permitocr.sql.ledger.options import DEFAULT_NAME, Ledger
 from airflow_provider_permitocr.sql.ledger.schema import SHAPE, LedgerTables, ledger_tables
@@ -28,6 +28,7 @@ from airflow_provider_permitocr.sql.rights import why_not_creatable
 #: What a DAG author pastes where the result cannot hold a ledger.
 LINE_TO_PASTE: Final = f'ledger=Ledger("{DEFAULT_NAME}", conn_id="...")'
 _STATE_ROW: Final = 1
+_EXAMINING: Final = "examining the ledger"
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,12 @@ def prepare_tables(engine: sa.Engine, described: Ledger, timezone: str) -> Ledge
     :raises TargetError: naming what to change.
     :raises SQLAlchemyError: when the database cannot be reached.
     """
-    require_dialect(engine.dialect.name)
+    require_place(engine)
     tables = ledger_tables(described.name)
     # MySQL may take this and the changes that another task makes for a deadlock.
-    without_zone = patiently(partial(_examined, engine, described, tables))
+    without_zone = BRIEFLY.wait_out(partial(_examined, engine, described, tables), _EXAMINING)
     if without_zone is None:
-        _, without_zone = patiently(partial(_look, engine, described, tables))
+        _, without_zone = BRIEFLY.wait_out(partial(_look, engine, described, tables), _EXAMINING)
     _create(engine, described, tables)
     tables = ledger_tables(described.name, without_zone=without_zone)
     require_transactions(engine, tables, described.conn_id)
@@ -73,9 +74,9 @@ def check_tables(engine: sa.Engine, described: Ledger) -> bool:
     :raises TargetError: naming what to change.
     :raises SQLAlchemyError: when the database cannot be reached.
     """
-    require_dialect(engine.dialect.name)
+    require_place(engine)
     tables = ledger_tables(described.name)
-    missing, _ = patiently(partial(_look, engine, described, tables))
+    missing, _ = BRIEFLY.wait_out(partial(_look, engine, described, tables), _EXAMINING)
     with engine.connect() as connection:
         if missing and (why := why_not_creatable(connection, tables.state.schema)):
             raise _not_creatable(connection, described, tables, why)
@@ -93,15 +94,16 @@ def read_state(connection: sa.Connection, described: Ledger, tables: LedgerTable
     return state
 
 
-def require_dialect(dialect: str) -> None:
+def require_place(engine: sa.Engine) -> None:
     """Make sure that a ledger can be kept in such a database.
 
     :raises TargetError: with the line that names another.
     """
-    if dialect not in DIALECTS:
+    if (database := database_of(engine)).clock is None:
+        places = ", ".join(each.title for each in DATABASES if each.clock is not None)
         raise TargetError(
-            f"a ledger cannot be kept in {dialect}; add {LINE_TO_PASTE}, naming a connection of PostgreSQL,"
-            " MySQL, MariaDB or SQLite"
+            f"a ledger cannot be kept in {database.title}; add {LINE_TO_PASTE}, naming a connection of one"
+            f" of: {places}"
         )
 
 
@@ -129,7 +131,7 @@ def _examined(
         try:
             state = _read_state(connection, described, tables)
         except SQLAlchemyError as error:
-            if may_pass(error):
+            if is_transient(error):
                 raise
             return None  # no such columns: these are no tables of ours
         if state is None or state.examined is None:
@@ -142,7 +144,7 @@ def _create(engine: sa.Engine, described: Ledger, tables: LedgerTables) -> None:
     try:
         carry_out(engine, partial(_changes, tables=tables))
     except SQLAlchemyError as error:
-        if not is_refusal(error):
+        if is_transient(error):
             raise
         with engine.connect() as connection:
             raise _not_creatable(connection, described, tables, describe(error)) from None
@@ -217,7 +219,7 @@ def _require_state(
             connection.execute(sa.insert(tables.state), [row])
 
     with suppress(IntegrityError):  # another task has just written it
-        patiently(make)
+        BRIEFLY.wait_out(make, "writing the state of the ledger")
     with engine.connect() as connection:
         read_state(connection, described, tables)
 
@@ -241,7 +243,7 @@ def _require_shape(connection: sa.Connection, described: Ledger, tables: LedgerT
     try:
         _read_state(connection, described, tables)
     except SQLAlchemyError as error:
-        if may_pass(error):
+        if is_transient(error):
             raise
         connection.rollback()  # no such columns: these are no tables of ours
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.calls import RunIdentity
-from airflow_provider_permitocr.sql.errors import database_errors
+from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.ledger.caps import run_period
 from airflow_provider_permitocr.sql.ledger.now import now
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables

@@ -13,7 +13,10 @@ from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.ledger_ports import Delivered
 from airflow_provider_permitocr.core.models import Previous, RowKey
 from airflow_provider_permitocr.core.same_image import Answer
-from airflow_provider_permitocr.sql.errors import database_errors, keep_rows_out_of_the_log
+from airflow_provider_permitocr.sql.database.failures import database_errors
+from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.sql.database.patience import Patience
+from airflow_provider_permitocr.sql.database.statement_log import keep_rows_out_of_the_log
 from airflow_provider_permitocr.sql.ledger import standings
 from airflow_provider_permitocr.sql.ledger.holds import held
 from airflow_provider_permitocr.sql.ledger.keys import key_fault
@@ -21,7 +24,6 @@ from airflow_provider_permitocr.sql.ledger.leftovers import unsettled
 from airflow_provider_permitocr.sql.ledger.options import Ledger
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
 from airflow_provider_permitocr.sql.ledger.sql_delivery import without_another_portrait
-from airflow_provider_permitocr.sql.patience import Patience
 
 T = TypeVar("T")
 
@@ -66,7 +68,7 @@ class LedgerReader:
 
     def key_fault(self, image_key: str) -> str | None:
         """Say why the ledger cannot hold a key, without quoting it; None where it can."""
-        return key_fault(self._engine.dialect.name, image_key)
+        return key_fault(database_of(self._engine), image_key)
 
     def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
         """Return what is already known of these images."""

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.ledger_ports import Refusal
 from airflow_provider_permitocr.core.models import RowKey
+from airflow_provider_permitocr.sql.database.upsert import upsert
 from airflow_provider_permitocr.sql.ledger.now import now
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
-from airflow_provider_permitocr.sql.upsert import upsert
 
 #: Drivers take a few thousand parameters in one statement.
 _KEYS_AT_ONCE: Final = 500

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.sql.database_file import missing_file
-from airflow_provider_permitocr.sql.errors import database_errors
+from airflow_provider_permitocr.sql.database.failures import database_errors
+from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
-from airflow_provider_permitocr.sql.patience import Patience
 from airflow_provider_permitocr.sql.tables import ResultTable, split_schema
 
-#: These take names of tables as the same whatever their case.
-_FOLDING: Final = ("sqlite", "duckdb", "mssql", "redshift", "snowflake")
 _OF_A_FILE: Final = "main"
-#: A table that is there already may be further along the search path than where a new one is made.
-_POSTGRES: Final = sa.text(
-    "SELECT coalesce((SELECT n.nspname FROM pg_catalog.pg_class c"
-    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-    " WHERE c.relname = :name AND pg_catalog.pg_table_is_visible(c.oid)), current_schema())"
-)
-_MYSQL: Final = sa.text("SELECT database(), @@lower_case_table_names")
 
 
 def resolved_name(engine: sa.Engine, target: ResultTable, patience: Patience = Patience(0)) -> str:
@@ -32,12 +23,15 @@ def resolved_name(engine: sa.Engine, target: ResultTable, patience: Patience = P
     :raises DatabaseError: when the database cannot be reached.
     """
     schema, name = split_schema(target.table)
-    if engine.dialect.name == "sqlite" or missing_file(engine) is not None:
+    database = database_of(engine)
+    if database.missing_file(engine) is not None:
         schema, is_folded = schema or _OF_A_FILE, True
     else:
         doing = f"looking for the result table {target.table!r}"
         with database_errors(doing):
-            found, is_folded = patience.read(engine, lambda connection: _look(connection, name), doing)
+            found, is_folded = patience.read(
+                engine, lambda connection: database.schema_of(connection, name), doing
+            )
         schema = schema or found
     table = f"{schema}.{name}" if schema else name
     return f"{target.conn_id}:{table.lower() if is_folded else table}"
@@ -49,7 +43,7 @@ def known_name(engine: sa.Engine, tables: LedgerTables, target: ResultTable) -> 
     :param engine: of the ledger.
     :return: None where the ledger does not know it, or more than one table may be meant.
     """
-    if missing_file(engine) is not None:
+    if database_of(engine).missing_file(engine) is not None:
         return None
     schema, name = split_schema(target.table)
     deliveries = tables.deliveries.c
@@ -68,14 +62,3 @@ def known_name(engine: sa.Engine, tables: LedgerTables, target: ResultTable) -> 
         )
     ]
     return of_table[0] if len(of_table) == 1 else None
-
-
-def _look(connection: sa.Connection, name: str) -> tuple[str | None, bool]:
-    """Return the schema that a name without one is in, and whether case tells no tables apart."""
-    dialect: Any = connection.dialect
-    if dialect.name == "postgresql":
-        return connection.execute(_POSTGRES, {"name": name}).scalar(), False
-    if dialect.name in ("mysql", "mariadb"):
-        schema, lower_case = connection.execute(_MYSQL).one()
-        return schema, bool(int(lower_case))
-    return dialect.default_schema_name, dialect.name in _FOLDING

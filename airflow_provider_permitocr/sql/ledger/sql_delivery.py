@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.ledger_ports import Delivered, DeliveryState, Refusal
 from airflow_provider_permitocr.core.models import RowKey
-from airflow_provider_permitocr.sql.errors import database_errors
+from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.ledger import deliveries, history, refusals, standings
 from airflow_provider_permitocr.sql.ledger.answers import PORTRAIT
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables

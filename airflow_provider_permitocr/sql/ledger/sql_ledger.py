@@ -32,8 +32,13 @@ from airflow_provider_permitocr.core.rebuild import KeptAnswers
 from airflow_provider_permitocr.core.redo import Redo
 from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.core.window import DueFile, Leftovers, LeftRun, Window
-from airflow_provider_permitocr.sql.error_codes import blames_a_row, may_pass
-from airflow_provider_permitocr.sql.errors import database_errors, describe
+from airflow_provider_permitocr.sql.database.failures import (
+    blames_a_row,
+    database_errors,
+    describe,
+    is_transient,
+)
+from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger import standings
 from airflow_provider_permitocr.sql.ledger.caller import Caller
 from airflow_provider_permitocr.sql.ledger.caps import day_period
@@ -51,7 +56,6 @@ from airflow_provider_permitocr.sql.ledger.runs import begin_run, end_run, first
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
 from airflow_provider_permitocr.sql.ledger.sql_delivery import SqlDelivery
 from airflow_provider_permitocr.sql.ledger.statements import lock
-from airflow_provider_permitocr.sql.patience import Patience
 
 T = TypeVar("T")
 
@@ -217,7 +221,7 @@ class SqlLedger(LedgerReader):
             ) from None
         except (SQLAlchemyError, ValueError, OverflowError) as error:
             self._is_unclear = True
-            if may_pass(error):
+            if is_transient(error):
                 raise LedgerUnreachableError(
                     f"Writing into the ledger {self._described.name!r} failed: {describe(error)}"
                 ) from None

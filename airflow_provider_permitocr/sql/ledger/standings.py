@@ -13,18 +13,15 @@ from airflow_provider_permitocr.core.ledger_ports import Delivered
 from airflow_provider_permitocr.core.models import Previous, RowKey, Status
 from airflow_provider_permitocr.core.rebuild import KeptAnswers
 from airflow_provider_permitocr.core.same_image import Answer
-from airflow_provider_permitocr.sql.compared import in_bytes
-from airflow_provider_permitocr.sql.driver_types import MYSQL
+from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.ledger.answers import PORTRAIT, has_portrait, read_answer
 from airflow_provider_permitocr.sql.ledger.images import read_standing
 from airflow_provider_permitocr.sql.ledger.schema import AS_ANSWERED, FLATTENED, LedgerTables
 from airflow_provider_permitocr.sql.result_schema import UtcTime
-from airflow_provider_permitocr.sql.times import as_utc
+from airflow_provider_permitocr.sql.source.times import as_utc
 
 #: As many as a page of the list has.
 _KEYS_AT_ONCE: Final = 10_000
-#: Drivers take a few thousand parameters in one statement.
-_PARAMETERS_AT_ONCE: Final = 1_000
 #: An answer may be fifty times as long as the rest of its row.
 _DELIVERED_AT_ONCE: Final = 500
 #: About the call that is under way, which concerns nobody who reads.
@@ -217,26 +214,19 @@ def by_key(
     """Ask for rows of a table with these keys, each key once, in as many statements as it takes."""
     image_key = table.c.image_key
     image_keys = list(dict.fromkeys(key for key, _ in row_keys))
-    in_array = connection.dialect.name == "postgresql"
-    if not in_array:
-        at_once = min(at_once, _PARAMETERS_AT_ONCE)
+    database = database_of(connection)
+    at_once = min(at_once, database.keys_at_once)
     for start in range(0, len(image_keys), at_once):
         some = image_keys[start : start + at_once]
-        if in_array:
-            # One parameter in place of a thousand.
-            yield statement.where(image_key == sa.any_(sa.literal(some, sa.ARRAY(sa.Text))))
-        else:
-            yield statement.where(image_key.in_(some))
+        yield statement.where(database.is_any_of(image_key, some))
 
 
 def _seen_at(connection: sa.Connection, tables: LedgerTables) -> sa.ColumnElement[Any]:
     """Return the change time of the image that was tried, or else the time of the try."""
     images = tables.images.c
     times: list[sa.ColumnElement[Any]] = [images.attempt_updated_at, images.attempted_at]
-    if connection.dialect.name == "postgresql":
-        # Of two times, one without zone, PostgreSQL would take that one to be in the session's.
-        times = [_with_zone(column) if isinstance(column.type, UtcTime) else column for column in times]
-    return sa.func.coalesce(*times)
+    in_utc = database_of(connection).in_utc
+    return sa.func.coalesce(*(in_utc(time) if isinstance(time.type, UtcTime) else time for time in times))
 
 
 def _is_of_run(
@@ -246,13 +236,8 @@ def _is_of_run(
     run = tables.images.c.attempt_run
     if run_name is None:
         return sa.literal_column("0")
-    if connection.dialect.name in MYSQL:
-        return in_bytes(run) == in_bytes(sa.literal(run_name))
-    return run == run_name
-
-
-def _with_zone(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    return sa.func.timezone("UTC", column, type_=sa.DateTime(timezone=True))
+    exact_text = database_of(connection).exact_text
+    return exact_text(run) == exact_text(sa.literal(run_name))
 
 
 def _refuse(tables: LedgerTables, side: object) -> NoReturn:

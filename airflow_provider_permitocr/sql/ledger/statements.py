@@ -11,19 +11,14 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.core.calls import ClosedCall
 from airflow_provider_permitocr.core.flatten import clean_text
 from airflow_provider_permitocr.core.models import RowKey
+from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.sql.database.upsert import upsert
 from airflow_provider_permitocr.sql.ledger.attempts import write_attempt
 from airflow_provider_permitocr.sql.ledger.caller import Caller, is_run
 from airflow_provider_permitocr.sql.ledger.clock import clock
 from airflow_provider_permitocr.sql.ledger.images import LedgerImage, to_json
 from airflow_provider_permitocr.sql.ledger.schema import AS_ANSWERED, LedgerTables
-from airflow_provider_permitocr.sql.upsert import upsert
 
-#: A worker whose machine dies leaves its connection to the server's keepalive, which takes two hours, and the
-#: others wait for the row that it has locked. Said before the lock is taken, and for one transaction alone:
-#: behind a proxy a session's settings would meet strangers.
-_POSTGRES_LIMITS: Final = (
-    "SET LOCAL idle_in_transaction_session_timeout = '30s'; SET LOCAL lock_timeout = '45s'"
-)
 _LONGEST_CODE: Final = 250
 
 
@@ -33,8 +28,7 @@ def lock(connection: sa.Connection, tables: LedgerTables) -> None:
     Nobody else will write until the transaction ends. What is read afterwards is what all others have left:
     on MySQL, this is then the first statement that reads.
     """
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(_POSTGRES_LIMITS)
+    database_of(connection).before_lock(connection)
     state = tables.state
     connection.execute(sa.update(state).where(state.c.id == 1).values(version=state.c.version + 1))
 
@@ -60,7 +54,7 @@ def read_under_lock(
     statement = (
         sa.select(
             state.version.label("state_version"),
-            clock(connection.dialect.name).label("clock"),
+            clock(connection).label("clock"),
             *(state.exchanged_at, state.outage_from, state.outage_until),
             task_try.label("task_try"),
             *counted,

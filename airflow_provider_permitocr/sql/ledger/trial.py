@@ -12,18 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.changes import is_refusal, patiently
-from airflow_provider_permitocr.sql.driver_types import MYSQL
-from airflow_provider_permitocr.sql.error_codes import blames_a_row
-from airflow_provider_permitocr.sql.errors import describe
+from airflow_provider_permitocr.sql.database.failures import blames_a_row, describe, is_transient
+from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.sql.database.patience import BRIEFLY
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
 
-_ENGINE_WITHOUT_TRANSACTIONS: Final = sa.text(
-    "SELECT t.engine FROM information_schema.tables t"
-    " JOIN information_schema.engines e ON e.engine = t.engine"
-    " WHERE t.table_schema = coalesce(:schema, database()) AND t.table_name = :name"
-    " AND e.transactions <> 'YES'"
-)
+_TRYING: Final = "trying the tables of the ledger"
 
 
 def require_transactions(engine: sa.Engine, tables: LedgerTables, conn_id: str) -> None:
@@ -39,7 +33,7 @@ def require_transactions(engine: sa.Engine, tables: LedgerTables, conn_id: str) 
     _require_transactions_of(engine, tables.state, conn_id)
     others = [table for table in tables if table is not tables.state]
     with suppress(SQLAlchemyError):  # otherwise found out table by table, with the right words
-        if patiently(lambda: _are_gone(engine, others)):
+        if BRIEFLY.wait_out(lambda: _are_gone(engine, others), _TRYING):
             return
     for table in others:
         _require_transactions_of(engine, table, conn_id)
@@ -70,11 +64,11 @@ def _are_gone(engine: sa.Engine, tables: Sequence[sa.Table]) -> bool:
 
 def _require_transactions_of(engine: sa.Engine, table: sa.Table, conn_id: str) -> None:
     try:
-        patiently(lambda: _try(engine, table, conn_id))
+        BRIEFLY.wait_out(lambda: _try(engine, table, conn_id), _TRYING)
     except SQLAlchemyError as error:
         if blames_a_row(error):
             return
-        if not is_refusal(error):
+        if is_transient(error):
             raise
         raise TargetError(
             f"the ledger's table {table.fullname!r} does not take a row: {describe(error)}; let the"
@@ -103,13 +97,11 @@ def _is_trial(table: sa.Table, row: Mapping[str, Any]) -> sa.ColumnElement[bool]
 
 
 def _refusal(connection: sa.Connection, table: sa.Table, conn_id: str) -> TargetError:
-    if connection.dialect.name in MYSQL:
-        named = {"schema": table.schema, "name": table.name}
-        if found := connection.execute(_ENGINE_WITHOUT_TRANSACTIONS, named).scalar():
-            return TargetError(
-                f"the ledger's table {table.fullname!r} is kept by the storage engine {found}, which has no"
-                f" transactions; run: ALTER TABLE {table.fullname} ENGINE=InnoDB"
-            )
+    if found := database_of(connection).engine_without_transactions(connection, table):
+        return TargetError(
+            f"the ledger's table {table.fullname!r} is kept by the storage engine {found}, which has no"
+            f" transactions; run: ALTER TABLE {table.fullname} ENGINE=InnoDB"
+        )
     return TargetError(
         f"a ledger needs transactions, and connection {conn_id!r} commits each statement by itself: take"
         " autocommit out of its extra"

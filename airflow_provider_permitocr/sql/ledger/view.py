@@ -14,8 +14,8 @@ from airflow_provider_permitocr.core.models import RowKey
 from airflow_provider_permitocr.core.redo import Redo
 from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.core.window import Leftovers
-from airflow_provider_permitocr.sql.database_file import missing_file
-from airflow_provider_permitocr.sql.errors import database_errors
+from airflow_provider_permitocr.sql.database.failures import database_errors
+from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.ledger.caller import run_columns
 from airflow_provider_permitocr.sql.ledger.caps import day_period, run_period
 from airflow_provider_permitocr.sql.ledger.leftovers import find_leftovers
@@ -58,7 +58,7 @@ class SqlLedgerView(LedgerReader):
         :raises TargetError: naming what to change.
         :raises DatabaseError: when the database cannot be reached.
         """
-        if missing_file(self._engine) is not None:
+        if database_of(self._engine).missing_file(self._engine) is not None:
             return
         with database_errors(f"looking at the ledger {self._described.name!r}"):
             if not check_tables(self._engine, self._described):

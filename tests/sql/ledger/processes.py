@@ -25,11 +25,11 @@ from airflow_provider_permitocr.core.calls import (
 from airflow_provider_permitocr.core.models import RowKey, RunSummary, Status
 from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.core.window import Window
+from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger import clock
 from airflow_provider_permitocr.sql.ledger.options import Ledger
 from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
-from airflow_provider_permitocr.sql.patience import Patience
 from tests.sql.ledger.ground import identity
 
 TABLES = ledger_tables("permit_ocr")

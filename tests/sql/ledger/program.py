@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.calls import Grant, RunIdentity
 from airflow_provider_permitocr.core.spending import Spending
-from airflow_provider_permitocr.sql.ledger.sessions import limit_sessions
+from airflow_provider_permitocr.sql.database.known import database_of
 from tests.sql.ledger.processes import Process, answered
 
 
@@ -23,7 +23,7 @@ def main(
     """Ask for calls, and say what was granted; each is answered with the next exchange."""
     keys = [f"{prefix}{each:06}" for each in range(number)]
     engine = sa.create_engine(url, pool_pre_ping=True)
-    limit_sessions(engine)
+    database_of(engine).set_up_for_ledger(engine)
     process = Process(
         engine, RunIdentity("dag", "task", run_id, map_index), Spending(max_calls_per_day=max_calls)
     )

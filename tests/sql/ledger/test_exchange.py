@@ -14,7 +14,7 @@ from airflow_provider_permitocr.core.calls import OK, Attempt, CallIntent, Close
 from airflow_provider_permitocr.core.errors import LedgerError
 from airflow_provider_permitocr.core.models import ImageFacts, Status
 from airflow_provider_permitocr.core.spending import Spending
-from airflow_provider_permitocr.sql.times import as_utc
+from airflow_provider_permitocr.sql.source.times import as_utc
 from tests.sql.ledger.ground import EACH_LEDGER, execute
 from tests.sql.ledger.processes import (
     HOLD_SECONDS,

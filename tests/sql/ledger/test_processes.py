@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.core.calls import NOT_SENT, OK, Grant
 from airflow_provider_permitocr.core.errors import LedgerUnreachableError
 from airflow_provider_permitocr.core.spending import Spending
-from airflow_provider_permitocr.sql.ledger.sessions import limit_sessions
+from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.ledger.statements import lock
 from tests.sql.ledger.processes import TABLES, Process, a_run, calls_of, counted, unsent
 
@@ -178,7 +178,7 @@ def test_postgresql_ends_the_transaction_of_a_worker_that_is_frozen(postgres_eng
 
 
 def test_mariadb_ends_the_transaction_of_a_worker_that_is_frozen(mariadb_engine: sa.Engine) -> None:
-    limit_sessions(mariadb_engine)
+    database_of(mariadb_engine).set_up_for_ledger(mariadb_engine)
     process = Process(mariadb_engine)
     with mariadb_engine.connect() as connection:
         lock(connection, TABLES)

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.models import UNSETTLED, Status
-from airflow_provider_permitocr.sql.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
 from airflow_provider_permitocr.sql.ledger.standings import previous
+from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 CountLeftOut = Callable[..., int]
@@ -136,7 +136,7 @@ def test_what_was_counted_is_read_page_by_page_in_order(
     known: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("airflow_provider_permitocr.sql.image_source._ROWS", 4)
+    monkeypatch.setattr("airflow_provider_permitocr.sql.source.image_source._ROWS", 4)
     image_list(
         {"image_id": f"{number:02}", "side": "FRONT", "uploaded_at": None if number % 3 else NOON}
         for number in range(20)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.models import UNSETTLED, Status
 from airflow_provider_permitocr.core.shard import Shard
-from airflow_provider_permitocr.sql.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import ImageTable
 
 CountLeftOut = Callable[..., int]
@@ -90,7 +90,7 @@ def test_a_run_wants_the_same_rows_whether_the_database_leaves_some_out_or_not(
     )
     described = LISTED if times else replace(LISTED, updated_at=None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("airflow_provider_permitocr.sql.image_source._ROWS", rows)
+        patch.setattr("airflow_provider_permitocr.sql.source.image_source._ROWS", rows)
         for number in range(1, of + 1):
             count_left_out(database, described, Shard(number, of))
         assert count_left_out(database, described) >= len(
@@ -111,7 +111,7 @@ def _is_plainly_settled(
 def test_shards_hold_every_row_once_and_both_sides_together(
     database: sa.Engine, image_list: ImageList, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_permitocr.sql.image_source._ROWS", 7)
+    monkeypatch.setattr("airflow_provider_permitocr.sql.source.image_source._ROWS", 7)
     image_list({"image_id": f"key-{at}", "side": side} for at in range(50) for side in ("FRONT", "BACK"))
     everything = [(f"key-{at}", side) for at in range(50) for side in (CardSide.FRONT, CardSide.BACK)]
     parts = []

@@ -1,0 +1,93 @@
+"""What an error of a database means, and what may be said of it: rows carry people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IdentifierError,
+    IntegrityError,
+    SQLAlchemyError,
+    StatementError,
+)
+
+from airflow_provider_permitocr.core.errors import PermitOcrError, UnreachableError
+from airflow_provider_permitocr.sql.database.database import Failure
+from airflow_provider_permitocr.sql.database.known import database_of_error
+
+
+class DatabaseError(PermitOcrError):
+    """A database could not be reached, or refused a statement. The message holds no values."""
+
+
+class DatabaseUnreachableError(DatabaseError, UnreachableError):
+    """A database is down, restarts or is locked; the same may succeed a little later."""
+
+
+@contextmanager
+def database_errors(doing: str) -> Iterator[None]:
+    """Turn SQLAlchemy's errors into ``DatabaseError``.
+
+    :param doing: what was being done, e.g. ``reading the image list``.
+    :raises DatabaseUnreachableError: when it may be tried again.
+    :raises DatabaseError: when the database refuses for good.
+    """
+    try:
+        yield
+    except SQLAlchemyError as error:
+        kind = DatabaseUnreachableError if is_transient(error) else DatabaseError
+        # Cut off from its cause: a traceback would print the driver's own words, values included.
+        raise kind(f"{doing} failed: {describe(error)}") from None
+
+
+def failure_of(error: Exception) -> Failure:
+    """Tell what an error means that was raised while a statement was carried out."""
+    cause = _cause(error)
+    if not isinstance(error, DBAPIError):
+        # Of what dialect and driver cannot send: text with NULs or lone surrogates, numbers too large.
+        return Failure.ROW if isinstance(cause, ValueError | OverflowError) else Failure.REFUSAL
+    if error.connection_invalidated:
+        return Failure.TRANSIENT
+    database = database_of_error(cause)
+    if database is not None and (failure := database.failure(cause)) is not None:
+        return failure
+    return Failure.ROW if isinstance(error, DataError | IntegrityError) else Failure.REFUSAL
+
+
+def is_transient(error: Exception) -> bool:
+    """Tell whether the same may succeed a little later: a lock, a deadlock, a lost connection."""
+    return failure_of(error) is Failure.TRANSIENT
+
+
+def blames_a_row(error: Exception) -> bool:
+    """Tell whether a write was refused for what one of its rows holds, so that others can be written."""
+    return failure_of(error) is Failure.ROW
+
+
+def describe(error: Exception) -> str:
+    """Describe an error of a database or its driver without any value of a row.
+
+    What is said of the connection and of a statement's text holds no values, so its first line is kept; of
+    all else only the name of the error and its number or SQLSTATE.
+    """
+    if isinstance(error, IdentifierError):
+        return str(error)
+    cause = _cause(error)
+    database = database_of_error(cause)
+    return type(cause).__name__ if database is None else database.describe(cause)
+
+
+def describe_statement(error: Exception) -> str:
+    """Describe what is wrong with a statement of the DAG's author, of which no row was read."""
+    cause = _cause(error)
+    if not isinstance(error, DBAPIError):
+        return str(cause)
+    database = database_of_error(cause)
+    return type(cause).__name__ if database is None else database.describe_statement(cause)
+
+
+def _cause(error: Exception) -> BaseException:
+    return (error.orig or error) if isinstance(error, StatementError) else error

@@ -1,0 +1,155 @@
+"""Waiting for a database that is busy or away: by time, as answers that are paid for wait too."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol, TypeVar
+
+import sqlalchemy as sa
+import tenacity
+from sqlalchemy.exc import SQLAlchemyError
+
+from airflow_provider_permitocr.sql.database.failures import describe, is_transient
+
+T = TypeVar("T")
+
+#: A server that restarts, or hands over to another, is back within half a minute as a rule, and within two
+#: where it has much to recover.
+PATIENCE_SECONDS: Final = 120.0
+_AT_FIRST_SECONDS: Final = 10.0
+_BRIEFLY_SECONDS: Final = 5.0
+_FIRST_WAIT_SECONDS: Final = 0.5
+_LONGEST_WAIT_SECONDS: Final = 5.0
+_log = logging.getLogger(__name__)
+
+
+class Read(Protocol):
+    """Reads over a connection that is opened for it, again where that is cut off."""
+
+    def __call__(self, read: Callable[[sa.Connection], T], /) -> T: ...
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a run waits for its databases.
+
+    :param seconds: how long to go on after the first failure; 0: there is one try.
+    :param stop: once set, there is one more try and no more waiting.
+    :param clock: monotonic seconds.
+    :param sleep: takes seconds; by default until then or until ``stop`` is set.
+    """
+
+    seconds: float = PATIENCE_SECONDS
+    stop: threading.Event | None = None
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], object] | None = None
+
+    def at_first(self) -> Patience:
+        """Return how long to wait for a database that has not answered in this run yet.
+
+        Nothing is lost by giving up then, and a wrong password should be reported soon.
+        """
+        return replace(self, seconds=min(self.seconds, _AT_FIRST_SECONDS))
+
+    def at_least_briefly(self) -> Patience:
+        """Return how long to wait for what is over in a moment, such as changes that another task makes."""
+        return replace(self, seconds=max(self.seconds, _BRIEFLY_SECONDS))
+
+    def read(self, engine: sa.Engine, read: Callable[[sa.Connection], T], doing: str) -> T:
+        """Read over a connection, again from the start where that is cut off.
+
+        :raises SQLAlchemyError: as ``wait_out``.
+        """
+
+        def read_once() -> T:
+            with engine.connect() as connection:
+                return read(connection)
+
+        return self.wait_out(read_once, doing)
+
+    def wait_out(self, do: Callable[[], T], doing: str) -> T:
+        """Do something again while a lock, a deadlock, a lost connection or a restarting server prevents it.
+
+        It must do no harm when it is done twice, as nobody knows whether what was cut off has been done.
+
+        :param doing: what is being done, for the log, e.g. ``reading the image list``; holds no values.
+        :return: what it returns.
+        :raises SQLAlchemyError: the last one, when patience is at its end; the first that would not pass.
+        """
+        tries = _Tries(self, doing)
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_may_pass),
+            stop=tries.are_over,
+            wait=tries.next_wait,
+            before_sleep=tries.tell,
+            sleep=tries.wait,
+            reraise=True,
+        )
+        done = retrying(do)
+        tries.tell_end()
+        return done
+
+
+#: For what is over in a moment.
+BRIEFLY: Final = Patience(_BRIEFLY_SECONDS)
+
+
+class _Tries:
+    """The tries of one thing: how long they go on from the first failure, and what is said of them."""
+
+    def __init__(self, patience: Patience, doing: str) -> None:
+        self._patience, self._doing = patience, doing
+        self._failed_at: float | None = None
+        self._is_last = False
+
+    def are_over(self, _state: tenacity.RetryCallState) -> bool:
+        """Tell, after a failure, whether there is no further try."""
+        return self._is_last or self._left <= 0
+
+    def wait(self, seconds: float) -> None:
+        """Wait, and take note where a stop was asked for meanwhile."""
+        stop = self._patience.stop
+        sleep = self._patience.sleep or (stop.wait if stop else time.sleep)
+        sleep(seconds)
+        self._is_last = stop is not None and stop.is_set()
+
+    def next_wait(self, state: tenacity.RetryCallState) -> float:
+        """Return how many seconds to wait: twice as long each time, up to a bound.
+
+        Jittered, so that two tasks that got into each other's way do not do so again.
+        """
+        doubled = _FIRST_WAIT_SECONDS * 2.0 ** min(state.attempt_number - 1, 10)
+        longest = min(doubled, _LONGEST_WAIT_SECONDS)
+        return min(self._left, longest * random.uniform(0.5, 1))  # noqa: S311
+
+    def tell(self, state: tenacity.RetryCallState) -> None:
+        """Say once that it is tried again."""
+        failed = state.outcome and state.outcome.exception()
+        if state.attempt_number == 1 and isinstance(failed, Exception):
+            _log.warning(
+                "%s failed: %s; trying again for %.0f s at most",
+                self._doing,
+                describe(failed),
+                self._patience.seconds,
+            )
+
+    def tell_end(self) -> None:
+        """Say that it went on, where it had to wait."""
+        if self._failed_at is not None:
+            _log.info("%s went on after %.1f s", self._doing, self._patience.clock() - self._failed_at)
+
+    @property
+    def _left(self) -> float:
+        now = self._patience.clock()
+        if self._failed_at is None:
+            self._failed_at = now
+        return self._failed_at + self._patience.seconds - now
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, SQLAlchemyError) and is_transient(error)

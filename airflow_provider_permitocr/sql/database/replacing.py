@@ -1,0 +1,60 @@
+"""Which rows of a table are replaced by others with the same key, and by what."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+Row = dict[str, Any]
+#: A ledger's nine tables, and those of some results in three forms each.
+STATEMENTS_KEPT: Final = 64
+
+
+class Replacing(NamedTuple):
+    """How rows with the same key are replaced.
+
+    :param guard: column by which a row is replaced by none that has less there; None: by any.
+    :param keep: columns that a row which is there keeps.
+    """
+
+    guard: str | None
+    keep: frozenset[str]
+
+    def replaced(self, table: sa.Table) -> list[str]:
+        """Name the columns that are replaced, the guard last: MySQL already sees what was assigned before."""
+        names = [
+            column.name
+            for column in table.columns
+            if not column.primary_key and column.name not in self.keep and column.name != self.guard
+        ]
+        return names if self.guard is None or not names else [*names, self.guard]
+
+    def applies(self, old: Any, new: Any) -> sa.ColumnElement[bool] | None:
+        """Return the condition under which a row is replaced; None: always.
+
+        :param old, new: columns of the row that is there, and of the one to write.
+        """
+        if self.guard is None:
+            return None
+        return sa.or_(old[self.guard].is_(None), old[self.guard] <= new[self.guard])
+
+
+def key_names(table: sa.Table) -> list[str]:
+    """Name the columns by which a row is replaced."""
+    return [column.name for column in table.primary_key]
+
+
+def on_conflict(insert: Any, table: sa.Table, rule: Replacing) -> Any:
+    """Say what becomes of rows that are there, in the words that several databases share.
+
+    :param insert: of a dialect that has ``ON CONFLICT``.
+    """
+    keys = key_names(table)
+    if not (replaced := rule.replaced(table)):
+        return insert.on_conflict_do_nothing(index_elements=keys)
+    return insert.on_conflict_do_update(
+        index_elements=keys,
+        set_={name: insert.excluded[name] for name in replaced},
+        where=rule.applies(table.c, insert.excluded),
+    )

@@ -1,0 +1,256 @@
+"""Reads the image list: checks it, counts it, streams it in keyset pages, and fetches its images.
+
+Pages instead of one long cursor: a run may last hours, and an open cursor would hold a transaction all
+that time, keep the database from cleaning up, and be lost with the connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import Any, Final, TypeAlias, TypeVar
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.core.columns import Column
+from airflow_provider_permitocr.core.models import ImageRow, ListedImage, RowKey
+from airflow_provider_permitocr.core.ports import ImageSource
+from airflow_provider_permitocr.core.shard import Shard
+from airflow_provider_permitocr.core.uncollected import no_cycles
+from airflow_provider_permitocr.core.window import Window
+from airflow_provider_permitocr.sql.database.failures import database_errors
+from airflow_provider_permitocr.sql.database.patience import Patience
+from airflow_provider_permitocr.sql.database.statement_log import keep_rows_out_of_the_log
+from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
+from airflow_provider_permitocr.sql.ledger.settled import before_reading, is_settled
+from airflow_provider_permitocr.sql.source.image_fetch import fetch_images
+from airflow_provider_permitocr.sql.source.keyset import Keyset
+from airflow_provider_permitocr.sql.source.list_bounds import Scope
+from airflow_provider_permitocr.sql.source.list_check import check_list
+from airflow_provider_permitocr.sql.source.listed_row import key_from_text, key_text, key_type, listed_image
+from airflow_provider_permitocr.sql.source.listing import Listing, open_listing
+from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
+
+#: A page may cost a pass over the whole list, where nothing indexes its keys, so there should be few. At 20
+#: images a second one lasts eight minutes.
+_ROWS: Final = 10_000
+
+_FOUND_AT_ONCE: Final = 500
+_ALL: Final = Window()
+
+#: None where there is no such ledger.
+SettledIn: TypeAlias = Callable[[], tuple[LedgerTables, int] | None]
+
+T = TypeVar("T")
+
+
+class SqlImageSource:
+    """The image list of an ``ImageTable`` or ``ImageQuery``, on any database that SQLAlchemy speaks to.
+
+    :param shard: the part of the list that is counted and read; all of it is checked.
+    :param settled_in: says which ledger is in the same database as the list, and which of its lists this is:
+        rows that are surely settled there are then not even read. Asked once, when that first matters.
+    :param window: what ``described`` says of its window, for other runs to read it again.
+    :param patience: how long to wait for the database; a read that was cut off is repeated whole.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        described: ImageTable | ImageQuery,
+        *,
+        shard: Shard | None = None,
+        settled_in: SettledIn | None = None,
+        window: Window = _ALL,
+        patience: Patience = Patience(),
+        _scope: Scope | None = None,
+    ) -> None:
+        keep_rows_out_of_the_log()
+        self._patience = patience.at_first()
+        self._patience_later = patience
+        self._engine = engine
+        self._described = described
+        self._shard = shard
+        self._settled_in = settled_in
+        self._window, self._scope = window, _scope
+        self._listed: int | None = None
+        self._left: int | None = None
+
+    def check(self) -> int:
+        """Count the list, or this shard of it, after making sure that it can be read as described.
+
+        :raises SourceError: for a missing table or column, keys that are NULL or twice there, and sides
+            other than FRONT and BACK.
+        :raises DatabaseError: when the database cannot be reached.
+        """
+        listing = self._listing
+
+        def check(connection: sa.Connection) -> int:
+            listed = check_list(connection, listing, self._described)
+            return listed if self._shard is None else self._count(connection)
+
+        self._listed = self._read(check)
+        return self._listed
+
+    def carried(self) -> Sequence[Column]:
+        """Name the columns of the list that go along into the result."""
+        return tuple(each.column for each in self._listing.carried)
+
+    def key_type(self) -> str | None:
+        """Name the type of the keys, as one of them tells; None where the list is empty."""
+        key = self._listing.key
+        one = self._listing.select(key).where(key.is_not(None)).limit(1)
+        return self._read(lambda connection: key_type(connection.execute(one).scalar()))
+
+    def settled(self) -> int:
+        """Count the rows that ``pages`` leaves out, as the ledger says that they need no call.
+
+        Asked once the ledger is prepared.
+        """
+        if self._is_settled is None:
+            return 0
+        listed = self.check() if self._listed is None else self._listed
+        # Not the settled ones: mostly they are many, and few are left.
+        is_unsettled = sa.not_(self._is_settled)
+        self._left = self._read(lambda connection: self._count(connection, is_unsettled))
+        return max(0, listed - self._left)
+
+    def pages(self) -> Iterator[Sequence[ListedImage]]:
+        """Stream the list in the order that it is described with, but for what is settled."""
+        if self._left == 0:
+            return
+        rows = self._listing.select_rows()
+        if self._is_settled is not None:
+            rows = rows.where(sa.not_(self._is_settled))
+        for keyset in self._listing.keysets:
+            yield from self._pages(keyset, keyset.first_page(rows, self._limit))
+
+    @property
+    def _limit(self) -> int | None:
+        """How many rows to ask for at once; None where that few are known to be left.
+
+        A limit then only misleads PostgreSQL, which looks each row up and hopes for an early end.
+        """
+        is_little = self._left is not None and self._left < _ROWS and self._shard is None
+        return None if is_little else _ROWS
+
+    def _pages(self, keyset: Keyset, first: sa.Select[Any]) -> Iterator[Sequence[ListedImage]]:
+        page = first
+        while True:
+            read = self._read(partial(self._rows, page))
+            with no_cycles():
+                listed = [listed_image(*row[:3]) for row in read if self._holds(row[0])]
+            if listed:
+                yield listed
+            if len(read) < _ROWS:
+                return
+            page = first.where(keyset.is_after(read[-1]))
+
+    def images(self, listed: Sequence[ListedImage]) -> Iterator[ImageRow]:
+        """Fetch the images of rows of a page, in their order, at most about 16 MB at a time.
+
+        Rows that are no longer in the list are left out.
+        """
+        return fetch_images(self._read, self._listing, listed)
+
+    @property
+    def window(self) -> Window:
+        """Which part of the list is read here."""
+        return self._window
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the list's author has said in which order it is to be read."""
+        return self._described.order_by is not None
+
+    @property
+    def finds_all(self) -> bool:
+        """Whether an image that ``find`` does not return is no longer in the list."""
+        return isinstance(self._described, ImageTable)  # another task may read the list by another query
+
+    def holds(self, image_key: str) -> bool:
+        """Tell whether an image is of the shard that is read here."""
+        return self._shard is None or self._shard.holds(image_key)
+
+    def within(
+        self,
+        windows: Sequence[Window],
+        *,
+        besides: ImageSource | None = None,
+        found: Sequence[ListedImage] = (),
+        settled_too: bool = False,
+    ) -> SqlImageSource:
+        """Return the same list, as it is read within other windows, all of one shard.
+
+        :param windows: none: all of this shard's part of the list.
+        :param besides: rows that are read there are left out here.
+        :param found: rows to read as well, as ``find`` has returned them.
+        :param settled_too: rows that surely need no call are read as well.
+        """
+        shard = windows[0].shard if windows else self._window.shard
+        other = besides.window if besides else None
+        if other is not None and other.shard not in (None, shard):
+            other = None  # rows of this shard are not read there, and only Python tells shards apart
+        return SqlImageSource(
+            self._engine,
+            self._described,
+            shard=Shard.parse(shard) if shard else None,
+            settled_in=None if settled_too else self._settled_in,
+            window=windows[0] if len(windows) == 1 else replace(Window(), shard=shard),
+            patience=self._patience_later,
+            _scope=Scope(tuple(windows), other, tuple(each.source_key for each in found)),
+        )
+
+    def find(self, row_keys: Sequence[RowKey]) -> Sequence[ListedImage]:
+        """Look images up, whatever window is read here; those that are not found are left out."""
+        everywhere = self.within([], settled_too=True)
+        wanted = set(row_keys)
+        named = everywhere.key_type()
+        keys = {text: key_from_text(text, named) for text, _ in row_keys}
+        pages = everywhere.pages() if None in keys.values() else everywhere._rows_with(list(keys.values()))
+        return [listed for page in pages for listed in page if listed.row_key in wanted]
+
+    def _rows_with(self, keys: Sequence[Any]) -> Iterator[Sequence[ListedImage]]:
+        listing = self._listing
+        for start in range(0, len(keys), _FOUND_AT_ONCE):
+            rows = listing.select_rows().where(listing.is_key_of(keys[start : start + _FOUND_AT_ONCE]))
+            yield [listed_image(*row[:3]) for row in self._read(partial(self._rows, rows))]
+
+    @cached_property
+    def _listing(self) -> Listing:
+        return self._read(lambda connection: open_listing(connection, self._described, self._scope))
+
+    @cached_property
+    def _is_settled(self) -> sa.ColumnElement[bool] | None:
+        known = self._settled_in and self._settled_in()
+        if not known:
+            return None
+        listing = self._listing
+        return self._read(lambda connection: is_settled(connection, listing, *known))
+
+    def _rows(self, statement: sa.Select[Any], connection: sa.Connection) -> Sequence[Any]:
+        if self._is_settled is not None:
+            before_reading(connection)
+        read = connection.execute(statement)
+        with no_cycles():
+            return read.all()
+
+    def _count(self, connection: sa.Connection, *where: sa.ColumnElement[bool]) -> int:
+        if where:
+            before_reading(connection)
+        if self._shard is None:
+            return int(connection.execute(self._listing.select(sa.func.count()).where(*where)).scalar_one())
+        # Only Python knows a shard, so its keys are read, by a cursor of the server where it has some.
+        keys = self._listing.select(self._listing.key).where(*where).execution_options(yield_per=_ROWS)
+        return sum(self._holds(key) for key in connection.execute(keys).scalars())
+
+    def _holds(self, key: Any) -> bool:
+        return self._shard is None or self._shard.holds(key_text(key))
+
+    def _read(self, read: Callable[[sa.Connection], T]) -> T:
+        doing = "reading the image list"
+        with database_errors(doing):
+            done = self._patience.read(self._engine, read, doing)
+        self._patience = self._patience_later
+        return done

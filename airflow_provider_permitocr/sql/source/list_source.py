@@ -1,0 +1,83 @@
+"""The table, view or SELECT that an image list is read from, with the columns that are asked for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql import quoted_name
+
+from airflow_provider_permitocr.core.errors import SourceError
+from airflow_provider_permitocr.sql.database.failures import describe_statement, is_transient
+from airflow_provider_permitocr.sql.inspection import columns, relations
+from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, split_schema
+
+
+def find_source(connection: sa.Connection, described: ImageTable | ImageQuery) -> sa.FromClause:
+    """Find the described list in the database; of a table, its columns have the types that they have there.
+
+    :raises SourceError: naming the table, column or part of the statement to change.
+    """
+    return (
+        _query(connection, described) if isinstance(described, ImageQuery) else _table(connection, described)
+    )
+
+
+def _table(connection: sa.Connection, described: ImageTable) -> sa.FromClause:
+    schema, name = split_schema(described.table)
+    found = columns(connection, name, schema)
+    if found is None:
+        hint = _hint(name, relations(connection, schema))
+        raise SourceError(f"connection {described.conn_id!r} has no table {described.table!r}{hint}")
+    _require_columns(described, found)
+    # DuckDB's dialect does not know all the words that DuckDB reserves, such as "at".
+    quote = True if connection.dialect.name == "duckdb" else None
+    asked_for = dict(described.purposes)
+    return sa.table(
+        quoted_name(name, quote),
+        *(sa.column(quoted_name(each, quote), found[each]) for each in asked_for),
+        schema=schema,
+    )
+
+
+def _query(connection: sa.Connection, described: ImageQuery) -> sa.FromClause:
+    # It becomes part of another statement; the line break ends a comment on its last line.
+    statement = sa.text(described.sql.strip().rstrip(";") + "\n")
+    try:
+        # Left untyped, a text value takes the type that the database finds in the statement; typed, a date
+        # given as text would be compared as text.
+        statement = statement.bindparams(
+            *(
+                sa.bindparam(name, value, sa.types.NULLTYPE if isinstance(value, str) else None)
+                for name, value in described.parameters.items()
+            )
+        )
+        probe: sa.Select[Any] = sa.select(sa.literal_column("*")).select_from(
+            statement.columns().subquery("listed")
+        )
+        found = list(connection.execute(probe.limit(0)).keys())
+    except SQLAlchemyError as error:
+        if is_transient(error):
+            raise
+        reason = describe_statement(error)
+        raise SourceError(f"the SELECT on connection {described.conn_id!r} does not work: {reason}") from None
+    _require_columns(described, found)
+    return statement.columns(*(sa.column(name) for name in found)).subquery("listed")
+
+
+def _require_columns(described: ImageTable | ImageQuery, found: Iterable[str]) -> None:
+    known = list(found)
+    for column, purpose in described.purposes:
+        if column not in known:
+            raise SourceError(
+                f"the image list has no column {column!r} ({purpose}); it has {', '.join(known)}"
+                f"{_hint(column, known)}"
+            )
+
+
+def _hint(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=2)
+    return f"; did you mean {' or '.join(repr(each) for each in close)}?" if close else ""

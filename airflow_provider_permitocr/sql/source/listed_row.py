@@ -1,0 +1,84 @@
+"""One row of the image list, as a driver gives it, in this package's own terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.errors import SourceError
+from airflow_provider_permitocr.core.flatten import clean_text
+from airflow_provider_permitocr.core.models import ListedImage
+from airflow_provider_permitocr.core.shown_key import shown_key
+from airflow_provider_permitocr.sql.source.times import read_time
+
+_SIDES: Final = {side.value: side for side in CardSide}
+#: Families of types: one key of a column is enough to tell, so INT and BIGINT are one. The first that fits.
+_KEY_TYPES: Final[tuple[tuple[str, tuple[type[Any], ...]], ...]] = (
+    ("boolean", (bool,)),
+    ("integer", (int,)),
+    ("number", (float, Decimal)),
+    ("text", (str,)),
+    ("uuid", (UUID,)),
+    ("bytes", (bytes, bytearray, memoryview)),
+    ("timestamp", (datetime,)),
+    ("date", (date,)),
+    ("time", (time, timedelta)),
+)
+
+
+_FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
+    "boolean": {"True": True, "False": False}.__getitem__,
+    "integer": int,
+    "text": str,
+    "uuid": UUID,
+    "bytes": bytes.fromhex,
+    "timestamp": datetime.fromisoformat,
+    "date": date.fromisoformat,
+}
+
+
+def key_text(key: Any) -> str:
+    """Return a key as the result table has it; bytes become hexadecimal digits."""
+    if isinstance(key, str):
+        return key if key.isascii() and "\x00" not in key else clean_text(key)
+    return bytes(key).hex() if isinstance(key, bytes | bytearray | memoryview) else clean_text(str(key))
+
+
+def key_from_text(text: str, named: str | None) -> Any:
+    """Read a key back from its text, as the list's database has it.
+
+    :param named: the family of types that it is of.
+    :return: None where the text does not tell, as a number's need not, and one that was cleaned.
+    """
+    if "\ufffd" in text:
+        return None
+    try:
+        return None if named is None or named not in _FROM_TEXT else _FROM_TEXT[named](text)
+    except (ValueError, LookupError):
+        return None
+
+
+def key_type(key: Any) -> str | None:
+    """Name the family of types that a key is of, such as ``integer``; None for None."""
+    if key is None:
+        return None
+    return next((name for name, types in _KEY_TYPES if isinstance(key, types)), type(key).__name__.lower())
+
+
+def listed_image(key: Any, side: Any, updated_at: Any) -> ListedImage:
+    """Make a line of the list.
+
+    :raises SourceError: for a side that is none, and a change time that is none.
+    """
+    card_side = _SIDES.get(side)
+    if card_side is None:
+        raise SourceError(f"key {shown_key(key)}: the card side must be FRONT, BACK or NULL")
+    try:
+        changed_at = updated_at if updated_at is None else read_time(updated_at)
+    except ValueError:
+        raise SourceError(f"key {shown_key(key)}: the updated_at column must hold dates or times") from None
+    return ListedImage(key_text(key), card_side, changed_at, source_key=key)
