@@ -77,6 +77,17 @@ class ConnectorTarget:
     def _mode(self) -> WriteMode:
         return WriteMode(self._described.mode)
 
+    def missing_file(self) -> None:
+        """Name the file of a database that is not there: there is none."""
+
+    def connect(self) -> None:
+        """Make sure that the database answers.
+
+        :raises DatabaseError: when it cannot be reached.
+        """
+        with self._connected(f"connecting for {self._named}"):
+            pass
+
     def name(self) -> str:
         """Name the table by its connection, and by where its database finds it.
 
@@ -167,7 +178,7 @@ class ConnectorTarget:
         kept = () if with_answers else ANSWER_COLUMNS
         replaced = [column.name for column in columns if column.name not in (*key, *kept)]
         merging = Merging(key, () if only_new else replaced, _GUARD)
-        last = frame.index[~frame.duplicated(list(key), keep="last")]
+        is_last = ~frame.duplicated(list(key), keep="last")
         refused: dict[int, str] = {}
 
         def load(places: Sequence[int]) -> None:
@@ -178,7 +189,7 @@ class ConnectorTarget:
         with self._rows(f"writing {len(frame)} rows to") as connection:
             write_or_halve(
                 load,
-                [frame.index.get_loc(each) for each in last],
+                [place for place, kept in enumerate(is_last) if kept],
                 refused,
                 most_refused,
                 blames_a_row=lambda error: self._database.failure(error) is Failure.ROW,
@@ -241,7 +252,7 @@ class ConnectorTarget:
                 yield self._open()
             except PermitOcrError:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  raised again as what it means
                 self._raise_ours(error, doing)
             finally:
                 self._used_at = self._clock()
@@ -294,8 +305,8 @@ class ConnectorTarget:
 
     def _no_rights(self, reason: str) -> TargetError:
         return TargetError(
-            f"the connection's role may not read, insert into and update {self._named} ({reason}); grant it the"
-            " right to do so"
+            f"the connection's role may not read, insert into and update {self._named} ({reason}); grant it"
+            " the right to do so"
         )
 
     def _not_creatable(self, reason: str) -> TargetError:
@@ -307,8 +318,8 @@ class ConnectorTarget:
     def _not_alterable(self, reason: str, missing: Sequence[Column]) -> TargetError:
         columns = ", ".join(f"{column.name} {self._database.type_of(column)}" for column in missing)
         return TargetError(
-            f"the columns that {self._named} lacks could not be added: {reason}; grant the connection's role the"
-            f" right to alter it, or add them: {columns}"
+            f"the columns that {self._named} lacks could not be added: {reason}; grant the connection's role"
+            f" the right to alter it, or add them: {columns}"
         )
 
     def _no_view(self, reason: str) -> TargetError:

@@ -91,6 +91,4 @@ def write_or_halve(
         return
     half = len(places) // 2
     for some in (places[:half], places[half:]):
-        write_or_halve(
-            write, some, refused, most_refused, blames_a_row=blames_a_row, describe=describe
-        )
+        write_or_halve(write, some, refused, most_refused, blames_a_row=blames_a_row, describe=describe)

@@ -95,8 +95,9 @@ class ConnectorDatabase(Database, ABC):
         :raises ConfigurationError: always.
         """
         raise ConfigurationError(
-            f"{self.title} can have result tables, but an image list or a ledger is read from PostgreSQL, MySQL,"
-            " MariaDB or SQLite"
+            f"{self.title} can have result tables, and neither a ledger nor an image list. Keep the ledger in"
+            ' PostgreSQL, MySQL, MariaDB or SQLite, ledger=Ledger("permit_ocr", conn_id="..."); copy a list'
+            " into one of these, for example by GenericTransfer in the task before"
         )
 
     @abstractmethod
@@ -132,7 +133,12 @@ class ConnectorDatabase(Database, ABC):
 
     @abstractmethod
     def create_table(
-        self, connection: Connection, place: Place, columns: Sequence[Column], key: Sequence[str], comment: str
+        self,
+        connection: Connection,
+        place: Place,
+        columns: Sequence[Column],
+        key: Sequence[str],
+        comment: str,
     ) -> None:
         """Create a table, unless it is there."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from airflow_provider_permitocr.core.errors import ConfigurationError, SourceError, TargetError
+from airflow_provider_permitocr.core.errors import SourceError, TargetError
 from airflow_provider_permitocr.sql.database.known import source_titles, target_titles
 
 
@@ -18,7 +18,7 @@ class _Elsewhere(NamedTuple):
     operator: str = "S3ToSqlOperator"
 
 
-#: By the type of an Airflow connection. A type that is in neither list is asked for its SQLAlchemy dialect.
+#: By the type of an Airflow connection.
 _ELSEWHERE: Final[dict[str, _Elsewhere]] = {
     "gcpbigquery": _Elsewhere("BigQuery", "GCSToBigQueryOperator"),
     "google_cloud_platform": _Elsewhere("BigQuery", "GCSToBigQueryOperator"),
@@ -39,49 +39,35 @@ _ELSEWHERE: Final[dict[str, _Elsewhere]] = {
     "druid": _Elsewhere("Druid"),
     "pinot": _Elsewhere("Pinot"),
     "ydb": _Elsewhere("YDB"),
-    "jdbc": _Elsewhere("A database over JDBC"),
-    "odbc": _Elsewhere("A database over ODBC"),
+    "jdbc": _Elsewhere("a database over JDBC"),
+    "odbc": _Elsewhere("a database over ODBC"),
 }
 
 
-def require_target(connection_type: str, conn_id: str, dialect: str | None = None) -> None:
-    """Refuse a result table in a database that is not supported, naming the way into it.
+def require_target(conn_type: str, conn_id: str) -> None:
+    """Refuse a result table in a database that is known not to be supported, naming the way into it.
 
-    :param dialect: of an engine whose database is not known.
+    :param conn_type: of the Airflow connection.
     :raises TargetError: when it is refused.
     """
-    if (found := _found(connection_type, dialect)) is not None:
+    if (found := _ELSEWHERE.get(conn_type)) is not None:
         raise TargetError(
-            f"connection {conn_id!r} is of type {connection_type!r}: {found.title} is no database for a result"
-            f" table; {target_titles()} are. Write a Parquet file to the object store in place of it,"
-            f' target=ResultFile("….parquet", conn_id="..."), and load that by {found.operator} in a task that'
-            " follows"
+            f"connection {conn_id!r} is of type {conn_type!r}: a result table cannot be in {found.title}, but"
+            f" in {target_titles()}. Write a Parquet file to an object store in place of it,"
+            ' target=ResultFile("s3://….parquet", conn_id="..."), and let'
+            f" {found.operator} load that in the task that follows"
         )
 
 
-def require_source(connection_type: str, conn_id: str, dialect: str | None = None) -> None:
-    """Refuse an image list in a database that is not supported, naming the way out of it.
+def require_source(conn_type: str, conn_id: str) -> None:
+    """Refuse an image list in a database that is known not to be supported, naming the way out of it.
 
-    :param dialect: of an engine whose database is not known.
+    :param conn_type: of the Airflow connection.
     :raises SourceError: when it is refused.
     """
-    if (found := _found(connection_type, dialect)) is not None:
+    if (found := _ELSEWHERE.get(conn_type)) is not None:
         raise SourceError(
-            f"connection {conn_id!r} is of type {connection_type!r}: {found.title} is no database that an image"
-            f" list is read from; {source_titles()} are. Copy the list to one of these, for example by"
-            " GenericTransfer in a task before"
-        )
-
-
-def require_ledger(connection_type: str, conn_id: str, line_to_paste: str) -> None:
-    """Refuse a ledger in a database that is not supported, where its type says so.
-
-    :param line_to_paste: names a ledger elsewhere.
-    :raises TargetError: when it is refused.
-    """
-    if (found := _found(connection_type, None)) is not None or connection_type in _LOADED:
-        title = found.title if found else connection_type.capitalize()
-        raise TargetError(
-            f"a ledger cannot be kept in {title} (connection {conn_id!r}); add {line_to_paste}, naming a"
-            " connection of PostgreSQL, MySQL, MariaDB or SQLite"
+            f"connection {conn_id!r} is of type {conn_type!r}: an image list cannot be read from"
+            f" {found.title}, but from {source_titles()}. Copy it into one of these, for example by"
+            " GenericTransfer in the task before"
         )

@@ -42,8 +42,9 @@ def database_of_hook(hook: Any) -> Database:
     database = _BY_CONN_TYPE.get(conn_type) or _BY_DIALECT.get(str(getattr(hook, "dialect_name", None)))
     if database is None:
         raise ConfigurationError(
-            f"it is of type {conn_type!r}, which is not supported; {target_titles()} are. For other warehouses,"
-            " deliver a Parquet ResultFile to an object store, and load it with Airflow's own operators"
+            f"it is of type {conn_type!r}, which is not supported; {target_titles()} are. For other"
+            " warehouses, deliver a Parquet ResultFile to an object store, and load it with Airflow's own"
+            " operators"
         )
     return database
 

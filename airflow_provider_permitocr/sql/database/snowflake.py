@@ -4,11 +4,14 @@ Its SQLAlchemy dialect lags behind SQLAlchemy, and would send a parameter for ea
 temporary table instead, by the connector's own bulk load, and merged from there.
 """
 
+# ruff: noqa: S608 - names are quoted, and no statement holds a value of a row
+
 from __future__ import annotations
 
 import re
 import secrets
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_permitocr.core.columns import KEY_COLUMNS, Column, ColumnKind
@@ -111,7 +114,9 @@ class Snowflake(ConnectorDatabase):
         """Find where a table is, or would be made; the connection's database and schema are the default."""
         *given, name = table.split(".")
         if len(given) > 2:
-            raise TargetError(f"{table!r} has too many parts; name it as name, schema.name or database.schema.name")
+            raise TargetError(
+                f"{table!r} has too many parts; name it as name, schema.name or database.schema.name"
+            )
         parts = [None] * (2 - len(given)) + [_folded(each) for each in given]
         if None in parts:
             found = _rows(connection, "SELECT CURRENT_DATABASE() AS D, CURRENT_SCHEMA() AS S")[0]
@@ -120,8 +125,8 @@ class Snowflake(ConnectorDatabase):
         if not database or not schema:
             lacking = "schema" if database else "database"
             raise TargetError(
-                f"nothing says in which {lacking} the table {table!r} is; set the {lacking} of the connection, or name"
-                " the table as database.schema.name"
+                f"nothing says in which {lacking} the table {table!r} is; set the {lacking} of the connection,"
+                " or name the table as database.schema.name"
             )
         return Place(database, schema, _folded(name))
 
@@ -152,9 +157,7 @@ class Snowflake(ConnectorDatabase):
         is_view = "VIEW" in str(kinds[0]).upper()
         described = _rows(connection, f"DESCRIBE {'VIEW' if is_view else 'TABLE'} {_at(place)}")
         stored = [
-            StoredColumn(
-                row["name"], str(row["type"]), row["null?"] == "Y" or row["default"] is not None
-            )
+            StoredColumn(row["name"], str(row["type"]), row["null?"] == "Y" or row["default"] is not None)
             for row in described
             if row["kind"] == "COLUMN"
         ]
@@ -183,12 +186,15 @@ class Snowflake(ConnectorDatabase):
         return None
 
     def create_table(
-        self, connection: Connection, place: Place, columns: Sequence[Column], key: Sequence[str], comment: str
+        self,
+        connection: Connection,
+        place: Place,
+        columns: Sequence[Column],
+        key: Sequence[str],
+        comment: str,
     ) -> None:
         """Create a table, unless it is there. Its key is declared; Snowflake keeps none."""
-        made = [
-            _made(column, "NOT NULL " if column.name in (*key, "status") else "") for column in columns
-        ]
+        made = [_made(column, "NOT NULL " if column.name in (*key, "status") else "") for column in columns]
         made.append(f"PRIMARY KEY ({', '.join(_column(name) for name in key)})")
         _execute(
             connection,
@@ -265,12 +271,12 @@ class Snowflake(ConnectorDatabase):
             supports_native_boolean = True
             preparer = Preparer
 
-        return Dialect()  # type: ignore[no-untyped-call]
+        return Dialect()
 
     # Errors
 
     def failure(self, error: BaseException) -> Failure | None:
-        """Tell what an error means of the connector, of what it uploads with, or of what Parquet cannot hold."""
+        """Tell what an error means of the connector, of its uploads, or of what Parquet cannot hold."""
         library = type(error).__module__.partition(".")[0]
         if library in _UPLOADED_WITH:
             return Failure.TRANSIENT
@@ -319,7 +325,7 @@ def _text(value: str) -> str:
 
 
 def _name_in_result(stored: str, all_stored: Sequence[StoredColumn], columns: Collection[str]) -> str:
-    """Tell which column of a result a stored one is: the one that it would be made as, or is in other case."""
+    """Tell which column of a result a stored one is: it would be made as that, or is it in another case."""
     for name in columns:
         if stored == _folded(name):
             return name
@@ -339,7 +345,7 @@ def _parts(kind: str) -> tuple[str, int | None, int | None, str]:
     if read is None:
         return kind, None, None, ""
     name, size, scale, collation = read.groups()
-    return name.upper(), size and int(size), scale and int(scale), collation or ""
+    return name.upper(), int(size) if size else None, int(scale) if scale else None, collation or ""
 
 
 def _definition(connection: Connection, place: Place) -> str | None:
@@ -363,15 +369,21 @@ def _staged_frame(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFram
     staged: dict[str, Any] = {}
     for number, column in enumerate(columns):
         series = frame[column.name]
-        if column.kind is ColumnKind.DATE:
-            values = [day and day.isoformat() for day in plain_values(series, column.kind)]
-            series = pd.array(values, dtype="string[python]")
-        elif column.kind is ColumnKind.TIMESTAMP:
-            moments = plain_values(series, column.kind)
-            values = [moment and f"{moment.replace(tzinfo=None).isoformat(' ', 'microseconds')}" for moment in moments]
-            series = pd.array(values, dtype="string[python]")
-        staged[f"C{number}"] = series if column.kind in _STAGED_AS_TEXT else series.array
+        staged[f"C{number}"] = (
+            pd.array(_as_text(plain_values(series, column.kind)), dtype="string[python]")
+            if column.kind in _STAGED_AS_TEXT
+            else series.array
+        )
     return pd.DataFrame(staged)
+
+
+def _as_text(values: Sequence[date | None]) -> list[str | None]:
+    return [
+        value.replace(tzinfo=None).isoformat(" ", "microseconds")
+        if isinstance(value, datetime)
+        else (None if value is None else value.isoformat())
+        for value in values
+    ]
 
 
 def _value(number: int, column: Column, stored: StoredColumn) -> str:
@@ -398,12 +410,14 @@ def _merge(place: Place, staged: str, columns: Mapping[Column, StoredColumn], me
     before = f"OLD_ROWS.{names[merging.guard]}"
     replaced = ", ".join(f"{names[name]} = {numbers[name]}" for name in merging.replaced)
     replacing = (
-        f" WHEN MATCHED AND ({before} IS NULL OR {before} <= {numbers[merging.guard]}) THEN UPDATE SET {replaced}"
+        f" WHEN MATCHED AND ({before} IS NULL OR {before} <= {numbers[merging.guard]})"
+        f" THEN UPDATE SET {replaced}"
         if replaced
         else ""
     )
     return (
-        f"MERGE INTO {_at(place)} AS OLD_ROWS USING (SELECT {values} FROM {staged}) AS NEW_ROWS ON {same}{replacing}"
+        f"MERGE INTO {_at(place)} AS OLD_ROWS USING (SELECT {values} FROM {staged}) AS NEW_ROWS"
+        f" ON {same}{replacing}"
         f" WHEN NOT MATCHED THEN INSERT ({', '.join(names.values())}) VALUES ({', '.join(numbers.values())})"
     )
 
