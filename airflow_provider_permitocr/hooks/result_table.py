@@ -101,8 +101,8 @@ def require_adoptable(described: ResultTable) -> None:
     database = connector_database_of(connection_type(described.conn_id))
     if database is not None:
         raise TargetError(
-            f"the rows of the table {described.table!r} cannot be taken over: {database.title} is only written"
-            " to. Let the task name a new table there: it is filled from the ledger"
+            f"the rows of the table {described.table!r} cannot be taken over: {database.title} is only"
+            " written to. Let the task name a new table there: it is filled from the ledger"
         )
 
 

@@ -125,7 +125,7 @@ class Snowflake(ConnectorDatabase):
         if not database or not schema:
             lacking = "schema" if database else "database"
             raise TargetError(
-                f"nothing says in which {lacking} the table {table!r} is; set the {lacking} of the connection,"
+                f"nothing says in which {lacking} the table {table!r} is; set the connection's {lacking},"
                 " or name the table as database.schema.name"
             )
         return Place(database, schema, _folded(name))
