@@ -34,7 +34,7 @@ class ConnectorView:
 
         :raises TargetError: naming what has it.
         """
-        self._present(connection, self._database.locate(connection, self._name))
+        self._present(connection, self._database.locate(connection, self._name), ())
 
     def prepare(self, connection: Connection, columns: Sequence[Column], in_table: Collection[str]) -> None:
         """Create the view, or replace it where the table has changed since.
@@ -44,7 +44,7 @@ class ConnectorView:
         :raises TargetError: naming what to change.
         """
         place = self._database.locate(connection, self._name)
-        present, digest = self._present(connection, place)
+        present, digest = self._present(connection, place, in_table)
         # What other tasks carry along stays, as long as the table has it.
         kept = [name for name in present if name in in_table and name not in fixed_names()]
         carried = [column.name for column in columns if column.name not in _OWN]
@@ -59,9 +59,11 @@ class ConnectorView:
         compiled = select.compile(dialect=self._database.dialect(), compile_kwargs={"literal_binds": True})
         return str(compiled)
 
-    def _present(self, connection: Connection, place: Place) -> tuple[list[str], str | None]:
+    def _present(
+        self, connection: Connection, place: Place, in_table: Collection[str]
+    ) -> tuple[list[str], str | None]:
         """Return the view's columns and digest, none where it is not there yet."""
-        found: Relation | None = self._database.find(connection, place, ())
+        found: Relation | None = self._database.find(connection, place, in_table)
         if found is None:
             return [], None
         if not found.is_view:
