@@ -98,6 +98,8 @@ _UPLOADED_WITH: Final = ("requests", "urllib3", "botocore")
 _MISSING: Final = frozenset({2003, 2043})
 #: About the connection, names, rights, syntax and resources: none quotes a value, as no statement holds one.
 _STATES_WITHOUT_VALUES: Final = ("02", "08", "0A", "28", "3D", "3F", "42", "53", "57")
+#: Thousands of the numbers that the connector gives to errors of the network and of HTTP.
+_NETWORK: Final = (250, 251, 290)
 _LONGEST_WORDS: Final = 300
 
 
@@ -278,7 +280,7 @@ class Snowflake(ConnectorDatabase):
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error means of the connector, of its uploads, or of what Parquet cannot hold."""
         library = type(error).__module__.partition(".")[0]
-        if library in _UPLOADED_WITH:
+        if library in _UPLOADED_WITH or isinstance(error, ConnectionError | TimeoutError):
             return Failure.TRANSIENT
         if library not in self.drivers:
             return Failure.ROW if isinstance(error, ValueError | OverflowError) else None
@@ -294,7 +296,8 @@ class Snowflake(ConnectorDatabase):
         """Describe an error without any value of a row: in its own words where these hold none."""
         name, number, state = type(error).__name__, _number(error), _state(error)
         shown = name if number is None else f"{name} ({number:06})"
-        if number is None or not state or not state.startswith(_STATES_WITHOUT_VALUES):
+        is_of_network = number is not None and number // 1_000 in _NETWORK
+        if not is_of_network and not (number and state and state.startswith(_STATES_WITHOUT_VALUES)):
             return f"{shown} (SQLSTATE {state})" if state else shown
         words = " ".join(str(getattr(error, "raw_msg", None) or error).split())
         return f"{shown}: {words[:_LONGEST_WORDS]}"
