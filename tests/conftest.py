@@ -28,6 +28,7 @@ from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen, 
 from airflow_provider_permitocr.sql.database.known import database_of
 from demo.postgres import EmbeddedPostgres
 from tests.cos_stand_in import DOMAIN, CosStandIn, Keys
+from tests.pgbouncer import PgBouncer, find_pgbouncer, running_pgbouncer
 
 #: What Debian's package sets up: root without a password.
 _LOCAL_MARIADB = "mysql+pymysql://root@127.0.0.1:3306/?charset=utf8mb4"
@@ -83,6 +84,18 @@ def postgres_database(postgres: EmbeddedPostgres, _reused_database: str) -> str:
         connection.execute(_END_OTHER_SESSIONS)
         connection.execute(_EMPTY_DATABASE)
     return _reused_database
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PgBouncer]:
+    """A PgBouncer in transaction mode in front of that server, where one is installed."""
+    program = find_pgbouncer()
+    if program is None:
+        if os.environ.get("PERMITOCR_REQUIRE_PGBOUNCER"):
+            pytest.fail("PgBouncer is not installed, and PERMITOCR_REQUIRE_PGBOUNCER is set")
+        pytest.skip("PgBouncer is not installed; Debian's package is pgbouncer")
+    with running_pgbouncer(program, tmp_path_factory.mktemp("pgbouncer") / "own", postgres) as bouncer:
+        yield bouncer
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -11,48 +9,74 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 
-from airflow_provider_permitocr.sql.database.failures import is_transient
+from airflow_provider_permitocr.sql.database.failures import is_made_already
+from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.sql.database.patience import BRIEFLY, Patience
 
 Change = Callable[[sa.Connection], None]
 
-_ATTEMPTS: Final = 6
+#: Refusals after each other by which nothing more is there than before. DuckDB refuses a table that another
+#: task has made before it lets anybody see it.
 _REFUSALS: Final = 3
-_FIRST_WAIT_SECONDS: Final = 0.05
 
 
 def carry_out(
     engine: sa.Engine,
     wanted: Callable[[sa.Connection], Sequence[Change]],
-    *,
-    sleep: Callable[[float], None] = time.sleep,
+    doing: str,
+    patience: Patience = BRIEFLY,
 ) -> None:
-    """Make changes until nothing is left to change.
+    """Make changes until nothing is left to change; nothing is locked where that is so from the start.
 
     Another task may make them at the same moment; the later one is then refused, and looks again at what is
-    left to do, which mostly is nothing.
+    left to do, which mostly is nothing. A table that is being read is waited for in short tries with pauses
+    between them: those who come to read it wait behind each try.
 
     :param wanted: looks what is left to change.
-    :raises SQLAlchemyError: when the database refuses them for another reason.
+    :param doing: for the log, e.g. ``adding columns to the result table 'permits'``.
+    :param patience: how long to wait for locks, and for a database that cannot be reached.
+    :raises SQLAlchemyError: when the database refuses them for another reason, or patience is at its end.
     """
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            with engine.connect() as connection:
-                changes = wanted(connection)
-            if not changes:
-                return
-            with engine.begin() as connection:
-                for change in changes:
-                    change(connection)
+    changes = _Changes(engine, wanted)
+    patience.wait_out(changes.make, doing, or_when=changes.may_be_left)
+
+
+class _Changes:
+    def __init__(self, engine: sa.Engine, wanted: Callable[[sa.Connection], Sequence[Change]]) -> None:
+        self._engine, self._wanted, self._database = engine, wanted, database_of(engine)
+        self._left = self._fewest = 0
+        self._refusals = 0
+
+    def make(self) -> None:
+        """Make what is left."""
+        with self._engine.connect() as connection:
+            changes = self._wanted(connection)
+        self._left = len(changes)
+        if not changes:
             return
+        with self._database.changing(self._engine) as connection:
+            refusals = [error for change in changes if (error := self._refusal(connection, change))]
+        if refusals:
+            raise refusals[0]
+
+    def _refusal(self, connection: sa.Connection, change: Change) -> SQLAlchemyError | None:
+        """Make a change; return why it was refused, where others can still be made."""
+        try:
+            change(connection)
         except SQLAlchemyError as error:
-            # DuckDB refuses a table that another task has made before it lets anybody see it.
-            if attempt >= (_ATTEMPTS if is_transient(error) else _REFUSALS):
+            if self._database.changes_in_transactions or not is_made_already(error):
                 raise
-        _wait(attempt, sleep)
+            return error
+        return None
 
-
-def _wait(attempt: int, sleep: Callable[[float], None]) -> None:
-    sleep(_FIRST_WAIT_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311
+    def may_be_left(self, error: Exception) -> bool:
+        """Tell whether to look again after a refusal."""
+        if not is_made_already(error):
+            return False
+        is_less = not self._refusals or self._left < self._fewest
+        self._fewest = self._left if is_less else self._fewest
+        self._refusals = 1 if is_less else self._refusals + 1
+        return self._refusals < _REFUSALS
 
 
 class AddColumn(sa.schema.ExecutableDDLElement):
@@ -82,17 +106,16 @@ class _DropView(sa.schema.ExecutableDDLElement):
 
 @compiles(AddColumn)
 def _add_column(element: AddColumn, compiler: Any, **_: Any) -> str:
-    keyword = "ADD" if compiler.dialect.name in ("mssql", "oracle") else "ADD COLUMN"
     table = compiler.preparer.format_table(element.column.table)
-    return f"ALTER TABLE {table} {keyword} {compiler.get_column_specification(element.column)}"
+    return f"ALTER TABLE {table} ADD COLUMN {compiler.get_column_specification(element.column)}"
 
 
 @compiles(CreateView)
 def _create_view(element: CreateView, compiler: Any, **_: Any) -> str:
-    replacing = "CREATE OR ALTER VIEW" if compiler.dialect.name == "mssql" else "CREATE OR REPLACE VIEW"
+    create = "CREATE OR REPLACE VIEW" if element.replaces else "CREATE VIEW"
     view = compiler.preparer.format_table(element.view)
     select = compiler.sql_compiler.process(element.selected, literal_binds=True)
-    return f"{replacing if element.replaces else 'CREATE VIEW'} {view} AS {select}"
+    return f"{create} {view} AS {select}"
 
 
 @compiles(_DropView)
@@ -109,12 +132,11 @@ def add_column(connection: sa.Connection, column: sa.Column[Any]) -> None:
 
 
 def replace_view(connection: sa.Connection, view: sa.TableClause, select: sa.Select[Any]) -> None:
-    """Replace a view, so that nobody finds it missing in between."""
-    if connection.dialect.name == "sqlite":
-        # Its driver begins no transaction before such statements.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    # The one knows no OR REPLACE, the other none that adds a column.
-    drops = connection.dialect.name in ("sqlite", "redshift")
-    if drops:
+    """Replace a view, so that nobody finds it missing in between.
+
+    :param connection: in a transaction of ``Database.changing``.
+    """
+    replaces = database_of(connection).replaces_views
+    if not replaces:
         connection.execute(_DropView(view))
-    connection.execute(CreateView(view, select, replaces=not drops))
+    connection.execute(CreateView(view, select, replaces=replaces))

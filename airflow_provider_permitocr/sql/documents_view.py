@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Sequence
 from typing import Any, Final
@@ -13,7 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from airflow_provider_permitocr.core.columns import BACK_COLUMNS, COLUMNS, FRONT_COLUMNS, Column
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.sql.changes import Change, CreateView, carry_out, replace_view
-from airflow_provider_permitocr.sql.database.failures import describe, is_transient
+from airflow_provider_permitocr.sql.database.failures import describe, is_locked, is_transient
+from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.sql.database.patience import BRIEFLY, Patience
 from airflow_provider_permitocr.sql.inspection import (
     RelationKind,
     columns,
@@ -31,6 +34,7 @@ _SIDES: Final = ("front", "back")
 _OF_EACH_SIDE: Final = ("status", "error_code", "warn_card_infos")
 _WARNINGS: Final = ("warn_photocopy", "warn_recapture", "warn_photoshopped", "warn_not_enabled")
 _OWN: Final = frozenset(column.name for column in COLUMNS)
+_log = logging.getLogger(__name__)
 
 
 class DocumentsView:
@@ -48,10 +52,13 @@ class DocumentsView:
         with self._engine.connect() as connection:
             self._present(connection)
 
-    def prepare(self, result_columns: Sequence[Column]) -> None:
+    def prepare(self, result_columns: Sequence[Column], patience: Patience = BRIEFLY) -> None:
         """Create the view, or replace it where the table has changed since.
 
+        One that is being read stays as it is, and the next run replaces it: rows don't wait for it.
+
         :param result_columns: of the result.
+        :param patience: how long to wait for locks, and for a database that cannot be reached.
         :raises TargetError: naming what to change.
         """
         carried = [column.name for column in result_columns if column.name not in _OWN]
@@ -60,14 +67,27 @@ class DocumentsView:
             return self._changes(connection, carried)
 
         try:
-            carry_out(self._engine, wanted)
+            carry_out(self._engine, wanted, f"creating the view {self._name!r}", patience)
         except SQLAlchemyError as error:
+            if is_locked(error):
+                self._tell_locked()
+                return
             if is_transient(error):
                 raise
             raise TargetError(
                 f"the view {self._name!r} could not be created: {describe(error)}; grant the connection's"
                 " user the right to create views, or leave out documents_view"
             ) from None
+
+    def _tell_locked(self) -> None:
+        view = self._engine.dialect.identifier_preparer.format_table(
+            sa.table(self._view, schema=self._schema)
+        )
+        _log.warning(
+            "The view %r could not be brought up to date: another session holds a lock on it, such as an open"
+            " transaction that has read it; %s. Rows are delivered; the next run tries again",
+            *(self._name, database_of(self._engine).finding_holders(view)),
+        )
 
     def _changes(self, connection: sa.Connection, carried: Sequence[str]) -> list[Change]:
         present, digest = self._present(connection)
@@ -179,7 +199,6 @@ def fixed_names() -> set[str]:
 
 def _either(front: sa.ColumnElement[Any], back: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """Tell whether either side is warned of; NULL where neither was examined."""
-    # No OR: SQL Server's has no value that could be selected.
     yes = sa.literal(True)
     return sa.case((front == yes, front), (back == yes, back), else_=sa.func.coalesce(front, back))
 

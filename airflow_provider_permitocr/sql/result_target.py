@@ -21,6 +21,7 @@ from airflow_provider_permitocr.sql.database.failures import (
     database_errors,
     describe,
     failure_of,
+    is_locked,
     is_transient,
 )
 from airflow_provider_permitocr.sql.database.known import database_of
@@ -92,7 +93,7 @@ class SqlResultTarget:
         self._table = self._describe(existing.without_zone if existing else ())
         if self._view:
             with database_errors(f"creating the view {self._described.documents_view!r}"):
-                self._view.prepare(columns)
+                self._view.prepare(columns, self._patience.at_least_briefly())
 
     def look(self, columns: Sequence[Column] = COLUMNS) -> None:
         """Check what ``prepare`` would, without changing anything; a table that is missing is empty.
@@ -195,17 +196,26 @@ class SqlResultTarget:
             lacking = [self._table.c[column.name] for column in existing.missing]
             return [partial(add_column, column=column) for column in lacking]
 
-        doing = "adding columns to" if missing else "creating"
-        with database_errors(f"{doing} the result table {self._described.table!r}"):
+        doing = f"{'adding columns to' if missing else 'creating'} the result table {self._described.table!r}"
+        with database_errors(doing):
             try:
-                carry_out(self._engine, wanted)
+                carry_out(self._engine, wanted, doing, self._patience.at_least_briefly())
             except SQLAlchemyError as error:
+                if is_locked(error):
+                    raise self._held(doing) from None
                 if is_transient(error):
                     raise
                 reason = describe(error)
                 raise (
                     self._not_alterable(reason, missing) if missing else self._not_creatable(reason)
                 ) from None
+
+    def _held(self, doing: str) -> DatabaseUnreachableError:
+        table = self._engine.dialect.identifier_preparer.format_table(self._table)
+        return DatabaseUnreachableError(
+            f"{doing} failed: another session holds a lock on it, such as an open transaction that has read"
+            f" it; {database_of(self._engine).finding_holders(table)} and end it"
+        )
 
     def _require_right_to_create(self, schema: str | None) -> None:
         """Refuse what would not work, where a database can tell without trying it."""

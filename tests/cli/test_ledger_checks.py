@@ -124,7 +124,7 @@ def test_a_warehouse_that_cannot_hold_a_ledger_is_wrong_with_the_line_to_paste(
     monkeypatch.setattr("airflow_provider_permitocr.hooks.sql_engine.sql_engine", lambda _: duckdb_engine)
     (finding,) = check_ledger(Variant(targets=(ResultTable("permits", "duck"),), identity=identity()))
     assert finding.verdict is Verdict.WRONG
-    assert "a ledger cannot be kept in duckdb" in finding.message
+    assert "a ledger cannot be kept in DuckDB" in finding.message
     assert PASTE in finding.message
 
 

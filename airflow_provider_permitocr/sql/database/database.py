@@ -6,17 +6,22 @@ else asks which database it is: what matters of it is asked for by what it is fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
+from sqlalchemy.schema import CreateIndex
 
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.sql.database.comparing import Typed
 from airflow_provider_permitocr.sql.database.replacing import Replacing, Row
+
+#: How long one try to change a table or view waits for a lock: all who read it later wait behind it.
+LOCK_SECONDS: Final = 2
 
 
 class Failure(Enum):
@@ -27,6 +32,10 @@ class Failure(Enum):
     NO_TABLE = auto()  #: there is no such table, or none any more
     READ_ONLY = auto()  #: this server, or this connection to it, takes no changes
     REFUSAL = auto()  #: the same will be refused again
+
+
+class OversizedRowError(ValueError):
+    """A row is too large to be sent. The message holds no values."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,8 @@ class Database:
     :cvar table_options: of SQLAlchemy's, for the tables of a ledger.
     :cvar keys_at_once: how many keys one statement can ask for; drivers take a few thousand parameters.
     :cvar driver_packages: what to install, by the top-level module that is missing.
+    :cvar changes_in_transactions: whether changes of tables can be rolled back.
+    :cvar replaces_views: whether it knows ``CREATE OR REPLACE VIEW``.
     """
 
     title: ClassVar[str]
@@ -72,6 +83,8 @@ class Database:
     table_options: ClassVar[Mapping[str, str]] = {}
     keys_at_once: ClassVar[int] = 1_000
     driver_packages: ClassVar[Mapping[str, str]] = {}
+    changes_in_transactions: ClassVar[bool] = True
+    replaces_views: ClassVar[bool] = True
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means; None: what the driver's class of error says.
@@ -204,6 +217,56 @@ class Database:
         """
         if (file := self.missing_file(engine)) is not None:
             raise ConfigurationError(f"connection {conn_id!r} leads to {file}, which does not exist here")
+
+    # Changes of tables, indexes and views
+
+    @contextmanager
+    def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """Begin a transaction that changes tables or views, and commit it.
+
+        None of its statements waits longer than ``LOCK_SECONDS`` for a lock, where the database can be told.
+        Settings of the session are afterwards as they were.
+
+        :raises SQLAlchemyError: when the database refuses, or a lock is not to be had.
+        """
+        with engine.begin() as connection:
+            yield connection
+
+    def create_index(self, engine: sa.Engine, index: sa.Index) -> None:
+        """Create an index of a table that may be in use, without waiting for long.
+
+        :raises SQLAlchemyError: when it cannot be made, or not now.
+        """
+        with self.changing(engine) as connection:
+            connection.execute(CreateIndex(index))
+
+    def unusable_indexes(self, connection: sa.Connection, schema: str | None) -> Set[str]:
+        """Return the names of indexes that are there and of no use, and that nobody is making.
+
+        :param schema: whose they are; None: the one that is current.
+        """
+        return frozenset()
+
+    def is_locked(self, error: BaseException) -> bool:
+        """Tell whether another session holds a lock that was not to be had in time.
+
+        :param error: as the driver raised it.
+        """
+        return False
+
+    def is_made_already(self, error: BaseException) -> bool:
+        """Tell whether a change was refused because another session has just made the same or a similar one.
+
+        :param error: as the driver raised it.
+        """
+        return False
+
+    def finding_holders(self, table: str) -> str:
+        """Say how to find who holds a lock on a table or view.
+
+        :param table: its name as a statement has it.
+        """
+        return "look for other programs that use the file"
 
 
 def first_line(words: object) -> str:

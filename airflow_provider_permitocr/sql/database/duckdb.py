@@ -25,6 +25,7 @@ _WITHOUT_VALUES: Final = (
 )
 _READ_ONLY: Final = "attached in read-only mode"
 _IN_USE: Final = "Could not set lock on file"
+_MADE_ALREADY: Final = "already exists"
 
 
 _IN_MEMORY: Final = ":memory:"
@@ -110,6 +111,10 @@ class DuckDb(Database):
         """Return the path of the file; None: in memory or at MotherDuck."""
         file = super().file_of(engine)
         return None if not file or file.startswith(_NO_FILE) else file
+
+    def is_made_already(self, error: BaseException) -> bool:
+        """Tell whether a change was refused because another session has just made the same."""
+        return type(error).__name__ == "CatalogException" and _MADE_ALREADY in str(error)
 
 
 @lru_cache(STATEMENTS_KEPT)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import (
 )
 
 from airflow_provider_permitocr.core.errors import PermitOcrError, UnreachableError
-from airflow_provider_permitocr.sql.database.database import Failure
+from airflow_provider_permitocr.sql.database.database import Failure, OversizedRowError
 from airflow_provider_permitocr.sql.database.known import database_of_error
 
 
@@ -67,13 +67,25 @@ def blames_a_row(error: Exception) -> bool:
     return failure_of(error) is Failure.ROW
 
 
+def is_locked(error: Exception) -> bool:
+    """Tell whether another session holds a lock that was not to be had in time."""
+    database = database_of_error(cause := _cause(error))
+    return database is not None and database.is_locked(cause)
+
+
+def is_made_already(error: Exception) -> bool:
+    """Tell whether a change of tables was refused because another session has just made it."""
+    database = database_of_error(cause := _cause(error))
+    return database is not None and database.is_made_already(cause)
+
+
 def describe(error: Exception) -> str:
     """Describe an error of a database or its driver without any value of a row.
 
     What is said of the connection and of a statement's text holds no values, so its first line is kept; of
     all else only the name of the error and its number or SQLSTATE.
     """
-    if isinstance(error, IdentifierError):
+    if isinstance(error, IdentifierError | OversizedRowError):
         return str(error)
     cause = _cause(error)
     database = database_of_error(cause)

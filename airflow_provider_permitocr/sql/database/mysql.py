@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
+from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.sql.database.comparing import Typed
-from airflow_provider_permitocr.sql.database.database import Connector, Database, Failure, first_line
+from airflow_provider_permitocr.sql.database.database import (
+    LOCK_SECONDS,
+    Connector,
+    Database,
+    Failure,
+    OversizedRowError,
+    first_line,
+)
 from airflow_provider_permitocr.sql.database.replacing import STATEMENTS_KEPT, Replacing, Row, key_names
 
 # Numbers: https://dev.mysql.com/doc/mysql-errors/en/server-error-reference.html and, from 4000 on,
@@ -39,6 +48,9 @@ _OF_ROWS: Final = frozenset(
     }
 )
 _NO_TABLE: Final = 1146
+_LOCKED: Final = 1205
+#: A table or view, a column, an index; a table that another session changes at this moment.
+_MADE_ALREADY: Final = frozenset({1050, 1060, 1061, 1684})
 _SYNTAX: Final = 1064
 #: Drivers say so of a connection that is closed, in place of a number.
 _CLOSED: Final = 0
@@ -76,8 +88,14 @@ _MODES_NEEDED: Final = ("STRICT_TRANS_TABLES", "STRICT_ALL_TABLES", "NO_ENGINE_S
 #: These read and write other values than there are: keys with blanks behind them, NULL for ''.
 #: https://mariadb.com/kb/en/sql-mode/
 _MODES_HARMFUL: Final = ("PAD_CHAR_TO_FULL_LENGTH", "EMPTY_STRING_IS_NULL")
+#: Of a statement, beside the values of its row, at most; of a character; characters that drivers escape.
+_WITHOUT_VALUES_BYTES: Final = 16_384
+_BYTES_OF_A_CHARACTER: Final = 4
+_ESCAPED: Final = (b"\0", b"\n", b"\r", b"\x1a", b"'", b'"', b"\\")
+#: Under which a connection keeps the most bytes that its server takes in one statement, or answers in a row.
+_PACKET: Final = "longest_packet"
 _SESSION: Final = (
-    "SELECT @@session.time_zone, @@session.sql_mode,"
+    "SELECT @@max_allowed_packet, @@session.time_zone, @@session.sql_mode,"
     " @@character_set_client, @@character_set_connection, @@character_set_results"
 )
 
@@ -129,6 +147,8 @@ class MySql(Database):
     clock = "UTC_TIMESTAMP(6)"
     #: The server's default may be an engine without transactions.
     table_options: ClassVar[Mapping[str, str]] = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
+
+    changes_in_transactions = False
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means."""
@@ -239,12 +259,20 @@ class MySql(Database):
         """Have each session run in UTC, be strict, and speak utf8mb4; otherwise the connection is refused."""
 
         @sa.event.listens_for(engine, "connect")
-        def _set_up(connection: Any, _record: Any) -> None:
+        def _set_up(connection: Any, record: Any) -> None:
             try:
-                _set_session(connection)
+                record.info[_PACKET] = _set_session(connection)
             except BaseException:
                 connection.close()
                 raise
+
+        @sa.event.listens_for(engine, "before_cursor_execute")
+        def _keep_to_packets(connection: Any, cursor: Any, _: str, sent: Any, *_more: Any) -> None:
+            longest = connection.info[_PACKET]
+            # Of rows that drivers make one statement of.
+            cursor.max_stmt_length = min(cursor.max_stmt_length, longest // 2)
+            for row in sent if isinstance(sent, list) else [sent]:
+                _require_packet(row, longest)
 
     def set_up_for_ledger(self, engine: sa.Engine) -> None:
         """Limit how long a session may hold a transaction open, and how long one waits for a lock."""
@@ -259,6 +287,38 @@ class MySql(Database):
         if _BAD_CERTIFICATE in str(error):
             return _TLS
         return _REMEDIES.get(_number(error) or 0)
+
+    @contextmanager
+    def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """Change tables or views, each change by itself, behind those who have them open for a moment only.
+
+        By default such a lock is waited for up to a day (MariaDB) or a year (MySQL):
+        https://dev.mysql.com/doc/refman/en/server-system-variables.html#sysvar_lock_wait_timeout
+        """
+        with engine.connect() as connection:
+            waits = int(connection.exec_driver_sql("SELECT @@SESSION.lock_wait_timeout").scalar_one())
+            _set_lock_wait(connection, min(waits, LOCK_SECONDS))
+            try:
+                yield connection
+                connection.commit()
+            finally:
+                try:
+                    connection.rollback()
+                    _set_lock_wait(connection, waits)
+                except SQLAlchemyError:  # a session that was lost takes its settings along
+                    connection.invalidate()
+
+    def is_locked(self, error: BaseException) -> bool:
+        """Tell whether another session holds a lock that was not to be had in time."""
+        return _number(error) == _LOCKED
+
+    def is_made_already(self, error: BaseException) -> bool:
+        """Tell whether a change was refused because another session has just made the same."""
+        return _number(error) in _MADE_ALREADY
+
+    def finding_holders(self, table: str) -> str:
+        """Say how to find who holds a lock on a table or view."""
+        return "find it with SELECT trx_mysql_thread_id, trx_started FROM information_schema.innodb_trx"
 
 
 @lru_cache(STATEMENTS_KEPT)
@@ -285,6 +345,10 @@ def _insert_on_duplicate_key(table: sa.Table, rule: Replacing) -> mysql.Insert:
 def _in_utf8(text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """Return text in the character set that holds all, whatever its column's is."""
     return sa.func.convert(text.op("USING")(sa.literal_column("utf8mb4")))
+
+
+def _set_lock_wait(connection: sa.Connection, seconds: int) -> None:
+    connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {seconds}")
 
 
 def _in_words(error: BaseException) -> str:
@@ -361,11 +425,12 @@ def _tls_of_mode(mode: str | None, tls: Mapping[str, Any]) -> dict[str, Any]:
     return {"ssl": given} if given else {}
 
 
-def _set_session(connection: Any) -> None:
-    ((_, modes, *_),) = _asked(connection, _SESSION)
+def _set_session(connection: Any) -> int:
+    """Set a session up; return the longest packet that its server takes."""
+    ((longest, _, modes, *_),) = _asked(connection, _SESSION)
     mode = ",".join(_wanted_modes(_names(modes)))
     _tell(connection, f"SET SESSION time_zone = '{_UTC}', sql_mode = '{mode}'")
-    ((zone, modes, *charsets),) = _asked(connection, _SESSION)
+    ((_, zone, modes, *charsets),) = _asked(connection, _SESSION)
     found = _names(modes)
     faults = [f"time_zone is {zone}, not {_UTC}"] if zone != _UTC else []
     faults += [f"sql_mode lacks {name}" for name in _MODES_NEEDED if name not in found]
@@ -377,6 +442,25 @@ def _set_session(connection: Any) -> None:
             f"a session of MySQL does not keep what was set for it ({'; '.join(faults)}), so that values"
             " would be stored or read changed; let the proxy or init_connect in between keep SET SESSION, or"
             " name the server itself in the connection"
+        )
+    return int(longest)
+
+
+def _require_packet(row: Any, longest: int) -> None:
+    """Refuse a row that its server would answer by closing the connection, as if it had gone away.
+
+    https://dev.mysql.com/doc/refman/8.4/en/packet-too-large.html
+    """
+    values = row.values() if isinstance(row, dict) else row or ()
+    texts = [each for each in values if isinstance(each, str)]
+    left = longest - _WITHOUT_VALUES_BYTES
+    if _BYTES_OF_A_CHARACTER * sum(map(len, texts)) < left:
+        return
+    sent = [text.encode("utf-8", "surrogatepass") for text in texts]
+    size = sum(len(text) + sum(map(text.count, _ESCAPED)) for text in sent)
+    if size >= left:
+        raise OversizedRowError(
+            f"it has {size:,} bytes, and the server takes {longest:,} in one statement (max_allowed_packet)"
         )
 
 

@@ -72,18 +72,21 @@ class Patience:
 
         return self.wait_out(read_once, doing)
 
-    def wait_out(self, do: Callable[[], T], doing: str) -> T:
+    def wait_out(
+        self, do: Callable[[], T], doing: str, *, or_when: Callable[[Exception], bool] = lambda _: False
+    ) -> T:
         """Do something again while a lock, a deadlock, a lost connection or a restarting server prevents it.
 
         It must do no harm when it is done twice, as nobody knows whether what was cut off has been done.
 
         :param doing: what is being done, for the log, e.g. ``reading the image list``; holds no values.
+        :param or_when: tells of what else may pass.
         :return: what it returns.
         :raises SQLAlchemyError: the last one, when patience is at its end; the first that would not pass.
         """
         tries = _Tries(self, doing)
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_may_pass),
+            retry=tenacity.retry_if_exception(lambda error: _may_pass(error, or_when)),
             stop=tries.are_over,
             wait=tries.next_wait,
             before_sleep=tries.tell,
@@ -131,7 +134,8 @@ class _Tries:
         """Say once that it is tried again."""
         failed = state.outcome and state.outcome.exception()
         if state.attempt_number == 1 and isinstance(failed, Exception):
-            _log.warning(
+            _log.log(
+                logging.WARNING if is_transient(failed) else logging.INFO,
                 "%s failed: %s; trying again for %.0f s at most",
                 self._doing,
                 describe(failed),
@@ -151,5 +155,5 @@ class _Tries:
         return self._failed_at + self._patience.seconds - now
 
 
-def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, SQLAlchemyError) and is_transient(error)
+def _may_pass(error: BaseException, or_when: Callable[[Exception], bool]) -> bool:
+    return isinstance(error, SQLAlchemyError) and (is_transient(error) or or_when(error))

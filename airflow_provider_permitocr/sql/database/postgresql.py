@@ -5,17 +5,30 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, DropIndex
 
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.sql.database.comparing import Typed
-from airflow_provider_permitocr.sql.database.database import Connector, Database, Failure, first_line
+from airflow_provider_permitocr.sql.database.concurrent_index import (
+    create_concurrently,
+    is_large,
+    unusable_indexes,
+)
+from airflow_provider_permitocr.sql.database.database import (
+    LOCK_SECONDS,
+    Connector,
+    Database,
+    Failure,
+    first_line,
+)
 from airflow_provider_permitocr.sql.database.replacing import STATEMENTS_KEPT, Replacing, Row, on_conflict
 
 # SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -28,6 +41,10 @@ _TRANSIENT: Final = ("08", "40001", "40003", "40P01", "53300", "55P03", "57P01",
 _OF_ROWS: Final = ("09", "21", "22", "23", "27", "38", "39", "44", "54000", "P0")
 _NO_TABLE: Final = "42P01"
 _READ_ONLY: Final = "25006"
+_LOCKED: Final = "55P03"
+#: A table, column or type; an entry in a catalog, or one that was changed at the same moment; a view that got
+#: further columns, which a replacement may not drop.
+_MADE_ALREADY: Final = frozenset({"42P07", "42701", "42710", "23505", "XX000", "42P16"})
 #: About the connection, rights, names and syntax, resources, or the server's own state. All others are about
 #: rows, or are raised by the user's own triggers in words of any kind.
 _WITHOUT_VALUES: Final = ("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58")
@@ -214,6 +231,57 @@ class PostgreSql(Database):
             if re.search(known, words):
                 return remedy
         return None
+
+    @contextmanager
+    def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """Begin a transaction that changes tables or views, and commit it.
+
+        The limit is the transaction's: a session may be a stranger's next, behind a proxy.
+        https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT
+        """
+        with engine.connect() as connection:
+            # Where the user's connection commits each statement by itself, there is no transaction otherwise.
+            connection.execution_options(isolation_level="READ COMMITTED")
+            try:
+                with connection.begin():
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+                    yield connection
+            finally:
+                connection.invalidate()  # others are to get one as the user's hook makes it
+
+    def create_index(self, engine: sa.Engine, index: sa.Index) -> None:
+        """Create an index of a table that may be in use, without waiting for long.
+
+        Readers are not in its way, and never wait for it. A table that is large stays open for writers, too.
+        """
+        with self.changing(engine) as connection:
+            assert index.table is not None
+            if index.name in unusable_indexes(connection, index.table.schema):
+                connection.execute(DropIndex(index))
+            if not is_large(connection, index.table):
+                connection.execute(CreateIndex(index))
+                return
+        create_concurrently(engine, index)
+
+    def unusable_indexes(self, connection: sa.Connection, schema: str | None) -> Set[str]:
+        """Return the names of indexes that a build which was broken off has left, and nobody is making."""
+        return unusable_indexes(connection, schema)
+
+    def is_locked(self, error: BaseException) -> bool:
+        """Tell whether another session holds a lock that was not to be had in time."""
+        return _state(error) == _LOCKED
+
+    def is_made_already(self, error: BaseException) -> bool:
+        """Tell whether a change was refused because another session has just made the same."""
+        return _state(error) in _MADE_ALREADY
+
+    def finding_holders(self, table: str) -> str:
+        """Say how to find who holds a lock on a table or view."""
+        quoted = table.replace("'", "''")
+        return (
+            "find it with SELECT pid, usename, state, xact_start FROM pg_stat_activity WHERE pid IN"  # noqa: S608
+            f" (SELECT pid FROM pg_locks WHERE relation = '{quoted}'::regclass)"
+        )
 
 
 @lru_cache(STATEMENTS_KEPT)

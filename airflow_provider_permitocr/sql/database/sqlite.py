@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote
@@ -12,7 +13,13 @@ from sqlalchemy.dialects import sqlite
 
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.sql.database.comparing import Typed
-from airflow_provider_permitocr.sql.database.database import Connector, Database, Failure, first_line
+from airflow_provider_permitocr.sql.database.database import (
+    LOCK_SECONDS,
+    Connector,
+    Database,
+    Failure,
+    first_line,
+)
 from airflow_provider_permitocr.sql.database.replacing import STATEMENTS_KEPT, Replacing, Row, on_conflict
 
 # Result codes: https://www.sqlite.org/rescode.html
@@ -35,6 +42,8 @@ _URI: Final = "file:"
 _IN_MEMORY: Final = ("", ":memory:")
 #: The whole file is locked, for as long as one exchange takes.
 _BUSY_MILLISECONDS: Final = 45_000
+_LOCKED: Final = frozenset({5, 6})
+_MADE_ALREADY: Final = ("already exists", "duplicate column name")
 
 
 class Sqlite(Database):
@@ -46,6 +55,8 @@ class Sqlite(Database):
     drivers = ("sqlite3",)
     clock = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
     is_file = True
+
+    replaces_views = False
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means."""
@@ -132,6 +143,33 @@ class Sqlite(Database):
         """Return the path of the file; None: in memory."""
         file = super().file_of(engine)
         return None if not file or file in _IN_MEMORY or file.startswith(_URI) else file
+
+    @contextmanager
+    def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """Begin a transaction that changes tables or views, and commit it.
+
+        While it waits for readers to end, no other begins to read: https://www.sqlite.org/lockingv3.html
+        """
+        with engine.connect() as connection:
+            waits = int(connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one())
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {min(waits, LOCK_SECONDS * 1000)}")
+            try:
+                session: Any = connection.connection.driver_connection
+                if not session.in_transaction:  # the driver itself begins none before such statements
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                yield connection
+                connection.commit()
+            finally:
+                connection.rollback()
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {waits}")
+
+    def is_locked(self, error: BaseException) -> bool:
+        """Tell whether another session holds a lock that was not to be had in time."""
+        return _code(error) in _LOCKED
+
+    def is_made_already(self, error: BaseException) -> bool:
+        """Tell whether a change was refused because another session has just made the same."""
+        return any(words in str(error) for words in _MADE_ALREADY)
 
 
 @lru_cache(STATEMENTS_KEPT)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.sql.column_types import is_without_zone, misfit
+from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.inspection import (
     FoundColumn,
     RelationKind,
@@ -58,9 +58,10 @@ def _require_rights(connection: sa.Connection, table: sa.Table) -> None:
     require_rights(connection, table, named=f"the ledger's table {table.fullname!r}")
 
 
-def lacking_indexes(connection: sa.Connection, tables: Iterable[sa.Table]) -> list[sa.Index]:
-    """Return the indexes that these tables of a ledger have under no name."""
+def lacking_indexes(connection: sa.Connection, tables: LedgerTables) -> list[sa.Index]:
+    """Return the indexes that the tables of a ledger have under no name, or have unusable ones for."""
     inspector = sa.inspect(connection)
+    unusable = database_of(connection).unusable_indexes(connection, tables.state.schema)
     lacking: list[sa.Index] = []
     for table in tables:
         if not table.indexes:
@@ -68,6 +69,7 @@ def lacking_indexes(connection: sa.Connection, tables: Iterable[sa.Table]) -> li
         found = [
             [folded(connection.dialect.name, name) for name in each["column_names"] if name]
             for each in inspector.get_indexes(table.name, table.schema)
+            if each["name"] not in unusable
         ]
         for index in sorted(table.indexes, key=lambda each: str(each.name)):
             wanted = [column.name for column in index.columns]

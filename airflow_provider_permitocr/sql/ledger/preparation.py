@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -16,7 +17,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.sql.changes import Change, carry_out
-from airflow_provider_permitocr.sql.database.failures import describe, is_transient
+from airflow_provider_permitocr.sql.database.failures import describe, is_made_already, is_transient
 from airflow_provider_permitocr.sql.database.known import DATABASES, database_of
 from airflow_provider_permitocr.sql.database.patience import BRIEFLY
 from airflow_provider_permitocr.sql.ledger.examination import examine, lacking_indexes, require_all_rights
@@ -29,6 +30,7 @@ from airflow_provider_permitocr.sql.rights import why_not_creatable
 LINE_TO_PASTE: Final = f'ledger=Ledger("{DEFAULT_NAME}", conn_id="...")'
 _STATE_ROW: Final = 1
 _EXAMINING: Final = "examining the ledger"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -142,51 +144,62 @@ def _examined(
 
 def _create(engine: sa.Engine, described: Ledger, tables: LedgerTables) -> None:
     try:
-        carry_out(engine, partial(_changes, tables=tables))
+        doing = f"creating the tables of the ledger {described.name!r}"
+        carry_out(engine, partial(_changes, tables=tables), doing)
     except SQLAlchemyError as error:
         if is_transient(error):
             raise
         with engine.connect() as connection:
             raise _not_creatable(connection, described, tables, describe(error)) from None
+    _create_indexes(engine, described, tables)
 
 
 def _changes(connection: sa.Connection, *, tables: LedgerTables) -> list[Change]:
-    return [
-        partial(each.element.create, checkfirst=False) if isinstance(each, CreateTable) else _made(each)
-        for each in _lacking(connection, tables)
-    ]
+    return [partial(table.create, checkfirst=False) for table in _missing(connection, tables)]
 
 
-def _made(statement: CreateIndex) -> Change:
-    def make(connection: sa.Connection) -> None:
-        connection.execute(statement)
-
-    return make
-
-
-def _lacking(connection: sa.Connection, tables: LedgerTables) -> Sequence[CreateTable | CreateIndex]:
-    """Return what is to be created; a table's own creation includes its indexes."""
+def _missing(connection: sa.Connection, tables: LedgerTables) -> list[sa.Table]:
     inspector = sa.inspect(connection)
-    missing = [table for table in tables if not inspector.has_table(table.name, table.schema)]
-    there = [table for table in tables if table not in missing]
-    # Whoever created a table may have died before its indexes, and a DBA may have forgotten them.
-    return [*map(CreateTable, missing), *map(CreateIndex, lacking_indexes(connection, there))]
+    return [table for table in tables if not inspector.has_table(table.name, table.schema)]
+
+
+def _create_indexes(engine: sa.Engine, described: Ledger, tables: LedgerTables) -> None:
+    """Create indexes that tables lack: whoever created them may have died before, or an upgrade wants more.
+
+    A run is slower without one, but right: it is not waited for.
+    """
+    with engine.connect() as connection:
+        lacking = lacking_indexes(connection, tables)
+    for number, index in enumerate(lacking):
+        try:
+            database_of(engine).create_index(engine, index)
+        except SQLAlchemyError as error:
+            if is_made_already(error):
+                continue
+            script = _script(engine.dialect, map(CreateIndex, lacking[number:]))
+            _log.warning(
+                "The ledger %r lacks indexes, which makes runs slower. They could not be created: %s. The"
+                " next run tries again; you may create them yourself:\n%s",
+                *(described.name, describe(error), script),
+            )
+            return
 
 
 def _not_creatable(
     connection: sa.Connection, described: Ledger, tables: LedgerTables, why: str
 ) -> TargetError:
-    statements: list[Any] = []
-    for each in _lacking(connection, tables):
-        statements.append(each)
-        if isinstance(each, CreateTable):
-            statements += map(CreateIndex, sorted(each.element.indexes, key=lambda index: str(index.name)))
-    script = "\n".join(f"{str(each.compile(dialect=connection.dialect)).strip()};" for each in statements)
+    missing = _missing(connection, tables)
+    indexes = [index for table in missing for index in sorted(table.indexes, key=lambda each: str(each.name))]
+    script = _script(connection.dialect, [*map(CreateTable, missing), *map(CreateIndex, indexes)])
     return TargetError(
         f"the ledger {described.name!r} could not be created: {why}. Grant the user of connection"
         f" {described.conn_id!r} the right to create tables and indexes, keep the ledger elsewhere with"
         f" {LINE_TO_PASTE}, or hand these statements to the database's administrator:\n{script}"
     )
+
+
+def _script(dialect: sa.Dialect, statements: Iterable[CreateTable | CreateIndex]) -> str:
+    return "\n".join(f"{str(each.compile(dialect=dialect)).strip()};" for each in statements)
 
 
 def _require_state(

@@ -25,8 +25,10 @@ from airflow_provider_permitocr.core.calls import (
 from airflow_provider_permitocr.core.models import RowKey, RunSummary, Status
 from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.core.window import Window
+from airflow_provider_permitocr.sql.database.mysql import MySql
 from airflow_provider_permitocr.sql.database.patience import Patience
-from airflow_provider_permitocr.sql.ledger import clock
+from airflow_provider_permitocr.sql.database.postgresql import PostgreSql
+from airflow_provider_permitocr.sql.database.sqlite import Sqlite
 from airflow_provider_permitocr.sql.ledger.options import Ledger
 from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
@@ -53,9 +55,9 @@ class LedgerTime:
     def set(self, now: datetime) -> None:
         self.now = now
         text = now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-        clocks = {"postgresql": f"timestamptz '{text}+00'", "sqlite": f"'{text}'"}
-        clocks |= dict.fromkeys(("mysql", "mariadb"), f"TIMESTAMP'{text}'")
-        self._monkeypatch.setattr(clock, "_CLOCKS", clocks)
+        clocks = {PostgreSql: f"timestamptz '{text}+00'", Sqlite: f"'{text}'", MySql: f"TIMESTAMP'{text}'"}
+        for database, clock in clocks.items():
+            self._monkeypatch.setattr(database, "clock", clock)
 
     def pass_seconds(self, seconds: float) -> None:
         self.set(self.now + timedelta(seconds=seconds))

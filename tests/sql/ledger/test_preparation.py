@@ -197,14 +197,13 @@ def test_times_without_a_zone_are_read_and_written_in_utc(postgres_engine: sa.En
     assert type(tables.runs.c.ended_at.type).__name__ != "UtcTime"
 
 
-@pytest.mark.parametrize("dialect", ["snowflake", "duckdb", "bigquery", "mssql"])
-def test_a_database_without_what_a_ledger_needs_is_refused_with_the_line_to_paste(dialect: str) -> None:
+def test_a_database_without_what_a_ledger_needs_is_refused_with_the_line_to_paste() -> None:
     engine: Any = sa.create_mock_engine("sqlite://", lambda *_: None)
-    engine.dialect.name = dialect
+    engine.dialect.name = "duckdb"
     for refuses in (lambda: prepare_tables(engine, LEDGER, "UTC"), lambda: check_tables(engine, LEDGER)):
         with pytest.raises(TargetError) as raised:
             refuses()
-        assert f"a ledger cannot be kept in {dialect}" in str(raised.value)
+        assert "a ledger cannot be kept in DuckDB" in str(raised.value)
         assert 'ledger=Ledger("permit_ocr", conn_id="...")' in str(raised.value)
 
 
