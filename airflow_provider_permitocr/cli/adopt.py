@@ -47,6 +47,7 @@ def adopt_list(operator: MainlandPermitOcrOperator) -> Adoption:
 
     :raises PermitOcrError: naming what stands in the way.
     """
+    from airflow_provider_permitocr.hooks.result_table import require_adoptable
     from airflow_provider_permitocr.operators.identity import ledger_of, list_identity, resolved_targets
     from airflow_provider_permitocr.sql.database.failures import database_errors
     from airflow_provider_permitocr.sql.ledger import adoption
@@ -54,6 +55,8 @@ def adopt_list(operator: MainlandPermitOcrOperator) -> Adoption:
     from airflow_provider_permitocr.sql.ledger.preparation import prepare_tables
 
     described = ledger_of(operator)
+    for table in operator.tables:
+        require_adoptable(table)
     with SqlEngines() as engines:
         engine = engines.of_ledger(described.conn_id)
         with database_errors(f"preparing the ledger {described.name!r}"):

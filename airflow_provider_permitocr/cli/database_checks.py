@@ -16,14 +16,34 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
-def find(subject: str, conn_id: str, look: Callable[[Engine], str]) -> Finding:
+def find(
+    subject: str,
+    conn_id: str,
+    look: Callable[[Engine], str],
+    *,
+    require: Callable[[str], None] = lambda _: None,
+) -> Finding:
     """Look at something in the database of a connection.
 
     :param look: returns what is right about it; raises ``PermitOcrError`` with what is wrong.
+    :param require: takes the connection's id before anything is opened; raises what is wrong with it.
+    """
+
+    def look_by_engine() -> str:
+        require(conn_id)
+        with _engine(conn_id) as engine:
+            return look(engine)
+
+    return find_out(subject, conn_id, look_by_engine)
+
+
+def find_out(subject: str, conn_id: str, look: Callable[[], str]) -> Finding:
+    """Look at something by a connection, however it is opened.
+
+    :param look: as for ``find``.
     """
     try:
-        with _engine(conn_id) as engine:
-            return Finding(Verdict.OK, subject, look(engine))
+        return Finding(Verdict.OK, subject, look())
     except PermitOcrError as error:
         return Finding(Verdict.WRONG, subject, str(error))
     except Exception as error:  # noqa: BLE001  hooks and drivers of any provider fail in ways of their own

@@ -116,11 +116,11 @@ def _look_for(
 
 def _resolved(identity: ListIdentity, tables: Sequence[ResultTable]) -> ListIdentity:
     """Name the targets as a run does, which asks their databases."""
+    from airflow_provider_permitocr.hooks.result_table import result_table_name
     from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
-    from airflow_provider_permitocr.sql.ledger.resolved import resolved_name
 
     with SqlEngines() as engines:
-        names = tuple(resolved_name(engines.of(table.conn_id), table) for table in tables)
+        names = tuple(result_table_name(table, engines) for table in tables)
     return replace(identity, targets=names)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_permitocr.cli.database_checks import find, templated, unchecked
+from airflow_provider_permitocr.cli.database_checks import find, find_out, templated, unchecked
 from airflow_provider_permitocr.cli.findings import Finding, ImageList
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
 
@@ -21,7 +21,12 @@ def check_image_list(source: ImageList) -> list[Finding]:
     findings = [unchecked(_LIST, names)] if names else []
     if "conn_id" in names:
         return findings
-    return [find(_LIST, source.conn_id, lambda engine: _read_list(engine, source, names)), *findings]
+    from airflow_provider_permitocr.hooks.result_table import require_image_list
+
+    found = find(
+        _LIST, source.conn_id, lambda engine: _read_list(engine, source, names), require=require_image_list
+    )
+    return [found, *findings]
 
 
 def check_result_table(target: ResultTable) -> list[Finding]:
@@ -30,7 +35,7 @@ def check_result_table(target: ResultTable) -> list[Finding]:
     findings = [unchecked(_RESULT, names)] if names else []
     if "conn_id" in names:
         return findings
-    return [find(_RESULT, target.conn_id, lambda engine: _read_result(engine, target, names)), *findings]
+    return [find_out(_RESULT, target.conn_id, lambda: _read_result(target, names)), *findings]
 
 
 def _read_list(engine: Engine, source: ImageList, names: list[str]) -> str:
@@ -51,19 +56,20 @@ def _read_list(engine: Engine, source: ImageList, names: list[str]) -> str:
     return f"connection {source.conn_id} answers"
 
 
-def _read_result(engine: Engine, target: ResultTable, names: list[str]) -> str:
-    from airflow_provider_permitocr.sql.database.failures import database_errors
-    from airflow_provider_permitocr.sql.database.known import database_of
-    from airflow_provider_permitocr.sql.result_target import SqlResultTarget
+def _read_result(target: ResultTable, names: list[str]) -> str:
+    from airflow_provider_permitocr.hooks.result_table import open_result_table
+    from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
 
-    if (file := database_of(engine).missing_file(engine)) is not None:
-        return f"{_named(target)} is not there yet, nor is its file {file}; the first run creates both"
-    if "table" in names:
-        with database_errors("reading the result table"), engine.connect():
+    with SqlEngines() as engines:
+        table = open_result_table(target, engines)
+        if (file := table.missing_file()) is not None:
+            return f"{_named(target)} is not there yet, nor is its file {file}; the first run creates both"
+        if "table" in names:
+            table.connect()
             return f"connection {target.conn_id} answers"
-    if SqlResultTarget(engine, target).check():
-        return f"{_named(target)} can take the rows"
-    return _not_there_yet(target)
+        if table.check():
+            return f"{_named(target)} can take the rows"
+        return _not_there_yet(target)
 
 
 def _not_there_yet(described: ResultTable) -> str:

@@ -52,17 +52,18 @@ class TableWriter:
         """Write images, sorted by key, so that two runs never wait for each other's rows.
 
         An image whose answer is gone from the ledger keeps the one that the table has. Until a row is taken,
-        only so many are tried as it takes to see that none is.
+        only so many are tried as it takes to see that none is; a table that wants one large delivery is given
+        all at once, and looked for these in it where it refuses some.
 
         :param rows_until: images that stand since this version or an earlier one have a row already.
         :raises UnreachableError: when it may be tried again, with the same images.
         """
         ordered = sorted(delivered, key=lambda each: each.row_key)
         written = Written()
-        for some in self._parts(ordered):
-            self._write(some, rows_until, written)
-            if self.is_hopeless:
-                break
+        left: Sequence[Delivered] = ordered
+        while left and not self.is_hopeless:
+            some, later = self._sample(left)
+            left = [*self._write(some, rows_until, written), *later]
         if written.refused:
             first = written.refused[0]
             _log.warning(
@@ -84,36 +85,53 @@ class TableWriter:
             records = to_records(some, self._columns)
             left = max(0, most_refused - len(written.refused))
             reasons = self._put(records, with_answers=with_answers, most_refused=left)
-            tried = [place for place in range(len(some)) if reasons.get(place) != ""]
-            places = {place: number for number, place in enumerate(tried)}
-            self._sort_out(
-                [some[place] for place in tried],
-                {places[place]: reason for place, reason in reasons.items() if reason},
-                written,
-            )
+            tried = _tried(some, reasons)
+            self._sort_out([some[place] for place in tried], _of_tried(tried, reasons), written)
         return written
 
-    def _parts(self, ordered: Sequence[Delivered]) -> Sequence[Sequence[Delivered]]:
-        if self._has_taken:
-            return [ordered]
-        sample = max(1, ALL_REFUSED - self._refused)
-        return [part for part in (ordered[:sample], ordered[sample:]) if part]
+    def _sample(self, left: Sequence[Delivered]) -> tuple[Sequence[Delivered], Sequence[Delivered]]:
+        """Return what is written next, and what comes after that."""
+        if self._has_taken or self._target.is_filled_at_end:
+            return left, ()
+        most = max(1, ALL_REFUSED - self._refused)
+        return left[:most], left[most:]
 
-    def _write(self, some: Sequence[Delivered], rows_until: int, written: Written) -> None:
+    def _write(self, some: Sequence[Delivered], rows_until: int, written: Written) -> Sequence[Delivered]:
+        """Write images; return those that were not tried, as too many before them were refused."""
         before = len(written.refused), len(written.taken)
+        untried: list[Delivered] = []
         for with_answers, part in _by_answers(some):
             records = to_records(part, self._columns)
-            reasons = self._put(records, with_answers=with_answers)
-            stand_ins = self._put_stand_ins(records, reasons)
-            has_row = {
-                place: place in stand_ins or part[place].first_version <= rows_until for place in reasons
-            }
-            self._sort_out(part, reasons, written, has_row)
+            refused = self._refused + len(written.refused) - before[0]
+            most = None if self._has_taken else max(0, ALL_REFUSED - refused)
+            reasons = self._put(records, with_answers=with_answers, most_refused=most)
+            tried = _tried(part, reasons)
+            untried += [part[place] for place, reason in reasons.items() if not reason]
+            self._write_down(
+                [part[place] for place in tried],
+                [records[place] for place in tried],
+                _of_tried(tried, reasons),
+                rows_until,
+                written,
+            )
         refused, taken = len(written.refused) - before[0], len(written.taken) - before[1]
         self._refused += refused
         # One that took rows before may be changed in mid-run.
         self.is_hopeless = not taken and (refused if self._has_taken else self._refused) >= ALL_REFUSED
         self._has_taken = self._has_taken or taken > 0
+        return untried
+
+    def _write_down(
+        self,
+        some: Sequence[Delivered],
+        records: Sequence[Record],
+        reasons: Mapping[int, str],
+        rows_until: int,
+        written: Written,
+    ) -> None:
+        stand_ins = self._put_stand_ins(records, reasons)
+        has_row = {place: place in stand_ins or some[place].first_version <= rows_until for place in reasons}
+        self._sort_out(some, reasons, written, has_row)
 
     def _sort_out(
         self,
@@ -167,6 +185,15 @@ class TableWriter:
             frame, with_answers=with_answers, only_new=only_new, most_refused=most_refused
         )
         return refused | {fitting[place]: reason for place, reason in by_target.items()}
+
+
+def _tried(some: Sequence[Delivered], reasons: Mapping[int, str]) -> list[int]:
+    return [place for place in range(len(some)) if reasons.get(place) != ""]
+
+
+def _of_tried(tried: Sequence[int], reasons: Mapping[int, str]) -> dict[int, str]:
+    """Return the reasons by the place among those that were tried."""
+    return {number: reasons[place] for number, place in enumerate(tried) if place in reasons}
 
 
 def _by_answers(delivered: Sequence[Delivered]) -> list[tuple[bool, list[Delivered]]]:

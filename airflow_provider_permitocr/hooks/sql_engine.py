@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -33,7 +34,7 @@ def sql_engine(conn_id: str) -> Engine:
     """
     from airflow_provider_permitocr.sql.database.known import database_of_hook
 
-    hook = _hook(conn_id)
+    hook = airflow_hook(conn_id)
     try:
         database = database_of_hook(hook)
         return _engine(conn_id, hook, database)
@@ -41,7 +42,12 @@ def sql_engine(conn_id: str) -> Engine:
         raise ConfigurationError(f"connection {conn_id!r} cannot be used: {error}") from None
 
 
-def _hook(conn_id: str) -> Any:
+def airflow_hook(conn_id: str) -> Any:
+    """Return the hook of an Airflow connection to a SQL database.
+
+    :raises ConfigurationError: when there is no such connection, it is not of a SQL database, or its provider
+        is missing.
+    """
     try:
         hook = BaseHook.get_hook(conn_id)
     except AirflowNotFoundException:
@@ -156,6 +162,10 @@ class SqlEngines:
             self._stack.callback(engine.dispose)
             self._engines[conn_id] = engine
         return self._engines[conn_id]
+
+    def close_at_end(self, close: Callable[[], object]) -> None:
+        """Close something else as well at the end of the ``with``."""
+        self._stack.callback(close)
 
     def of_ledger(self, conn_id: str) -> Engine:
         """Return another engine of a connection, for the ledger alone.

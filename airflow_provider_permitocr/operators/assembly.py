@@ -17,6 +17,11 @@ from airflow_provider_permitocr.core.ports import Ports
 from airflow_provider_permitocr.hooks.airflow_home import journal_folder
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.hooks.result_file import open_due_file, open_result_file
+from airflow_provider_permitocr.hooks.result_table import (
+    ResultTarget,
+    open_result_table,
+    require_image_list,
+)
 from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
 from airflow_provider_permitocr.operators.identity import (
     ledger_of,
@@ -28,7 +33,6 @@ from airflow_provider_permitocr.operators.identity import (
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger.reading import LedgerReader
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
-from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 
 if TYPE_CHECKING:
@@ -109,6 +113,7 @@ def image_source(
     :raises ConfigurationError: when its connection is missing, or is of no SQL database.
     """
     conn_id = operator.source.conn_id
+    require_image_list(conn_id)
     is_beside = ledger is not None and ledger_of(operator).conn_id == conn_id
     return SqlImageSource(
         engines.of(conn_id),
@@ -122,7 +127,7 @@ def image_source(
 
 def result_targets(
     operator: MainlandPermitOcrOperator, engines: SqlEngines, names: Sequence[str], stop: threading.Event
-) -> dict[str, SqlResultTarget]:
+) -> dict[str, ResultTarget]:
     """Return the result tables of a rendered operator, by their names in the ledger.
 
     A delivery that fails is tried again by its own thread, which calls do not wait for.
@@ -130,7 +135,7 @@ def result_targets(
     :raises ConfigurationError: when a connection is missing, or is of no SQL database.
     """
     return {
-        name: SqlResultTarget(engines.of(table.conn_id), table, patience=Patience(0, stop))
+        name: open_result_table(table, engines, Patience(0, stop))
         for name, table in zip(names, operator.tables, strict=True)
     }
 

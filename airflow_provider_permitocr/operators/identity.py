@@ -11,12 +11,12 @@ from airflow_provider_permitocr.core.calls import RunIdentity
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.core.window import Window
+from airflow_provider_permitocr.hooks.result_table import known_table_name, result_table_name
 from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
 from airflow_provider_permitocr.sql.database.failures import DatabaseUnreachableError
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger.lists import ListIdentity, target_name
 from airflow_provider_permitocr.sql.ledger.options import Ledger, beside
-from airflow_provider_permitocr.sql.ledger.resolved import known_name, resolved_name
 from airflow_provider_permitocr.sql.ledger.schema import LONGEST_NAME, ledger_tables
 from airflow_provider_permitocr.sql.source.times import read_time
 from airflow_provider_permitocr.sql.tables import ImageTable, ResultTable
@@ -76,13 +76,13 @@ def _resolved(
     operator: MainlandPermitOcrOperator, table: ResultTable, engines: SqlEngines, patience: Patience
 ) -> str:
     try:
-        return resolved_name(engines.of(table.conn_id), table, patience)
+        return result_table_name(table, engines, patience)
     except DatabaseUnreachableError as error:
         described = ledger_of(operator)
         if described.conn_id == table.conn_id:
             raise
         ledger = engines.of_ledger(described.conn_id)
-        known = known_name(ledger, ledger_tables(described.name), table)
+        known = known_table_name(table, ledger, ledger_tables(described.name))
         if known is None:
             raise
         operator.log.warning(f"{error}. The ledger knows the table as {known!r}; calls go on without it")

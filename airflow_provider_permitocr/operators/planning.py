@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_provider_permitocr.core.planner import Planner
+from airflow_provider_permitocr.hooks.result_table import open_result_table, require_image_list
 from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
 from airflow_provider_permitocr.operators.assembly import image_source, ocr_hook, run_options
 from airflow_provider_permitocr.operators.identity import (
@@ -19,7 +20,6 @@ from airflow_provider_permitocr.operators.identity import (
 from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger.view import SqlLedgerView
-from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.core.calls import RunIdentity
@@ -46,6 +46,7 @@ def open_planner(
     hook = ocr_hook(operator)
     patience = Patience(operator.batch.patience_seconds, stop)
     with closing(hook), SqlEngines() as engines:
+        require_image_list(operator.source.conn_id)
         listed_in = engines.of(operator.source.conn_id)
         database_of(listed_in).require_file(listed_in, operator.source.conn_id)
         described = ledger_of(operator)
@@ -63,10 +64,7 @@ def open_planner(
             hook.image_loader(),
             ledger,
             run_options(operator, hook),
-            targets=[
-                SqlResultTarget(engines.of(target.conn_id), target, patience=patience)
-                for target in operator.tables
-            ],
+            targets=[open_result_table(table, engines, patience) for table in operator.tables],
             calls_left=lambda: _calls_left(operator, hook, ledger),
             is_quick=is_quick,
             log=log,

@@ -94,7 +94,7 @@ class DocumentsView:
         # What other tasks carry along stays, as long as the table has it. Columns keep their order, as
         # PostgreSQL replaces a view by one with the same columns, and others after them, alone.
         in_table = self._columns_of_table(connection)
-        fixed = _fixed_names()
+        fixed = fixed_names()
         kept = [name for name in present if name in in_table and name not in fixed]
         further = [*kept, *(name for name in carried if name not in kept)]
         select = documents(self._described, further, present)
@@ -146,7 +146,7 @@ def documents(
     """
     schema, name = split_schema(described.table)
     names = [*(column.name for column in COLUMNS), *further]
-    if doubled := sorted(_fixed_names().intersection(further)):
+    if doubled := sorted(fixed_names().intersection(further)):
         raise TargetError(
             f"the view {described.documents_view!r} would have two columns {', '.join(doubled)}; give what is"
             " carried along another name"
@@ -191,7 +191,8 @@ def _shown(
     return shown | {"processed_at": _later(front.c.processed_at, back.c.processed_at)}
 
 
-def _fixed_names() -> set[str]:
+def fixed_names() -> set[str]:
+    """Return the columns that a view has by itself, besides those that are copied from the list."""
     of_sides = {f"{side}_{name}" for side in _SIDES for name in _OF_EACH_SIDE}
     return of_sides | _OWN
 

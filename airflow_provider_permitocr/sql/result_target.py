@@ -65,6 +65,18 @@ class SqlResultTarget:
         """Whether it has a row for each recognition."""
         return self._described.mode is WriteMode.APPEND
 
+    def missing_file(self) -> str | None:
+        """Name the file of a database that is not there; None where it is, or where there is no file."""
+        return database_of(self._engine).missing_file(self._engine)
+
+    def connect(self) -> None:
+        """Make sure that the database answers.
+
+        :raises DatabaseError: when it cannot be reached.
+        """
+        with database_errors("reading the result table"), self._engine.connect():
+            pass
+
     def prepare(self, columns: Sequence[Column] = COLUMNS) -> None:
         """Create the table, or check that it can take the rows and add the columns that it lacks.
 

@@ -134,6 +134,7 @@ class FakeResultTable:
     """
 
     keeps_history = False
+    is_filled_at_end = False
 
     def __init__(self, *, is_new: bool = True, version: int | None = None, rows: int = 0) -> None:
         self._is_new, self._version, self._rows = is_new, version, rows
@@ -142,10 +143,6 @@ class FakeResultTable:
         self.refuses: Callable[[dict[str, Any]], str | None] = lambda row: None
         self.rows: dict[str, dict[str, Any]] = {}
         self.batches: list[list[str]] = []
-
-    @property
-    def is_filled_at_end(self) -> bool:
-        return False
 
     def prepare(self, columns: Sequence[Column]) -> None:
         self.columns = columns

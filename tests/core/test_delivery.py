@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_permitocr.core import table_filler
 from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.core.delivery import Deliverer
 from airflow_provider_permitocr.core.errors import PermitOcrError, TargetError, UnreachableError
 from airflow_provider_permitocr.core.ledger_ports import DeliveryState
-from airflow_provider_permitocr.core.models import Status
+from airflow_provider_permitocr.core.models import Record, Status
 from airflow_provider_permitocr.core.options import Batch
 from tests.core.delivery_fakes import FakeDelivery, FakeResultTable, answered, image
 
@@ -93,6 +94,38 @@ def test_batches_follow_each_other_by_version(deliverer: NewDeliverer) -> None:
     deliverer(ledger, table, rows=2).finish_within(0)
     assert table.batches == [["4", "5"], ["2", "3"], ["0", "1"]]
     assert ledger.noted[-3:] == [6, 8, 10]
+
+
+def test_a_table_that_wants_one_large_delivery_is_written_once(deliverer: NewDeliverer) -> None:
+    ledger = FakeDelivery(*(answered(f"k{number:03}", number + 1) for number in range(60)))
+    table = FakeResultTable()
+    table.is_filled_at_end = True
+    deliverer(ledger, table, rows=7).finish_within(0)
+    assert [len(batch) for batch in table.batches] == [60]
+    assert (ledger.version, len(table.rows)) == (60, 60)
+
+
+def test_a_large_delivery_is_bounded_by_its_bytes(
+    deliverer: NewDeliverer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_filler, "_LARGE_BYTES", 1_000_000)
+    portrait: Record = {"name": "n", "number": "1", "profile": "p" * 100_000}
+    ledger = FakeDelivery(*(image(f"k{number:03}", number + 1, fields=portrait) for number in range(30)))
+    table = FakeResultTable()
+    table.is_filled_at_end = True
+    deliverer(ledger, table, rows=2).finish_within(0)
+    assert [len(batch) for batch in table.batches] == [10, 10, 10]
+
+
+def test_a_large_delivery_is_bounded_by_its_rows(
+    deliverer: NewDeliverer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_filler, "_LARGE_ROWS", 8)
+    ledger = FakeDelivery(*(answered(f"k{number:03}", number + 1) for number in range(20)))
+    table = FakeResultTable()
+    table.is_filled_at_end = True
+    deliverer(ledger, table, rows=4).finish_within(0)
+    assert [len(batch) for batch in table.batches] == [8, 8, 4]
 
 
 def test_images_that_share_a_version_are_never_parted_by_it(deliverer: NewDeliverer) -> None:

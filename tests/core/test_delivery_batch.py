@@ -128,6 +128,24 @@ def test_a_table_that_refuses_its_first_twenty_rows_is_tried_no_further(table: F
     assert (writer.is_hopeless, len(done.refused), sum(tried)) == (True, 20, 20)
 
 
+def test_one_large_delivery_is_tried_no_further_where_the_table_refuses_its_first_twenty(
+    table: FakeResultTable,
+) -> None:
+    table.is_filled_at_end = True
+    writer = TableWriter(table, COLUMNS)
+    done = writer.write([poison(f"k{number:03}") for number in range(500)], rows_until=0)
+    assert (writer.is_hopeless, len(done.refused), done.taken) == (True, 20, [])
+
+
+def test_one_large_delivery_with_many_refused_rows_is_written_whole(table: FakeResultTable) -> None:
+    table.is_filled_at_end = True
+    writer = TableWriter(table, COLUMNS)
+    rows = [poison(f"k{number:03}") if number % 2 else answered(f"k{number:03}", 5) for number in range(100)]
+    done = writer.write(rows, rows_until=0)
+    assert (writer.is_hopeless, len(done.refused), len(done.taken)) == (False, 50, 50)
+    assert len(table.rows) == 100
+
+
 def test_the_first_twenty_are_counted_over_batches_of_any_size(table: FakeResultTable) -> None:
     writer = TableWriter(table, COLUMNS)
     for number in range(19):

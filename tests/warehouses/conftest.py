@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import sqlalchemy as sa
@@ -15,6 +18,8 @@ from tests.cos_stand_in import CosStandIn
 
 SetConnection = Callable[..., None]
 
+_ROOT: Final = Path(__file__).parents[2]
+_SNOWFLAKE: Final = _ROOT / ".venv-snowflake" / "bin" / "python"
 WAREHOUSES = ("postgresql", "mariadb", "sqlite", "duckdb")
 
 
@@ -47,6 +52,36 @@ def connect_warehouse(
         set_connection("ledger", conn_type="sqlite", host=str(tmp_path / f"ledger of {kind}.db"))
 
     return connect
+
+
+@pytest.fixture(scope="session")
+def in_snowflake(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Run a program of ``tests/warehouses/snowflake`` beside Snowflake's connector; return what it saw."""
+    assert _SNOWFLAKE.exists(), f"{_SNOWFLAKE} is missing: `make snowflake` sets it up"
+
+    def run(program: str, wanted: dict[str, Any] | None = None) -> Any:
+        directory = tmp_path_factory.mktemp("snowflake")
+        asked, seen = directory / "asked.json", directory / "seen.json"
+        asked.write_text(json.dumps(wanted), encoding="utf-8")
+        files = [str(seen)] if wanted is None else [str(asked), str(seen)]
+        connections = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_CONN_")}
+        environment = {
+            **{"PATH": os.environ["PATH"], "PYTHONPATH": str(_ROOT), "PYTHONUTF8": "1"},
+            **{"HOME": str(directory), "AIRFLOW_HOME": str(directory), **connections},
+        }
+        done = subprocess.run(
+            [str(_SNOWFLAKE), "-m", f"tests.warehouses.snowflake.{program}", *files],
+            env=environment,
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(seen.read_text(encoding="utf-8"))
+
+    return run
 
 
 @pytest.fixture

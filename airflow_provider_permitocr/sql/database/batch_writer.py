@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.sql.database.failures import blames_a_row, describe
 from airflow_provider_permitocr.sql.database.patience import Patience
@@ -54,24 +53,39 @@ def write_batch(
     places = sorted(last.values())
     found = {place: fault(rows[place]) for place in places} if fault else {}
     refused = {place: f"the table cannot hold it: {why}" for place, why in found.items() if why}
-    _write_or_halve(write, rows, [each for each in places if each not in refused], refused, most_refused)
+    write_or_halve(
+        lambda places: write([rows[place] for place in places]),
+        [place for place in places if place not in refused],
+        refused,
+        most_refused,
+        blames_a_row=blames_a_row,
+        describe=describe,
+    )
     return refused
 
 
-def _write_or_halve(
-    write: Callable[[Sequence[Row]], None],
-    rows: Sequence[Row],
+def write_or_halve(
+    write: Callable[[Sequence[int]], None],
     places: Sequence[int],
     refused: dict[int, str],
     most_refused: int | None,
+    *,
+    blames_a_row: Callable[[Exception], bool],
+    describe: Callable[[Exception], str],
 ) -> None:
-    """Write the rows at these places, and note in ``refused`` those that are not written."""
+    """Write the rows at these places, and note in ``refused`` those that are not written.
+
+    :param write: writes the rows at some places, all or none.
+    :param most_refused: once so many are, no more are tried; None: all are.
+    :param blames_a_row: tells whether an error is about what one of the rows holds.
+    :param describe: says an error without the values of a row.
+    """
     if most_refused is not None and len(refused) >= most_refused:
         refused |= dict.fromkeys(places, "")
         return
     try:
-        write([rows[place] for place in places])
-    except (SQLAlchemyError, ValueError, OverflowError) as error:
+        write(places)
+    except Exception as error:
         if not blames_a_row(error):
             raise
         if len(places) == 1:
@@ -81,4 +95,4 @@ def _write_or_halve(
         return
     half = len(places) // 2
     for some in (places[:half], places[half:]):
-        _write_or_halve(write, rows, some, refused, most_refused)
+        write_or_halve(write, some, refused, most_refused, blames_a_row=blames_a_row, describe=describe)

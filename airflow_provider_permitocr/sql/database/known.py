@@ -7,13 +7,15 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.sql.database.connector_database import ConnectorDatabase
 from airflow_provider_permitocr.sql.database.database import Database
 from airflow_provider_permitocr.sql.database.duckdb import DuckDb
 from airflow_provider_permitocr.sql.database.mysql import MySql
 from airflow_provider_permitocr.sql.database.postgresql import PostgreSql
+from airflow_provider_permitocr.sql.database.snowflake import Snowflake
 from airflow_provider_permitocr.sql.database.sqlite import Sqlite
 
-DATABASES: Final[tuple[Database, ...]] = (PostgreSql(), MySql(), Sqlite(), DuckDb())
+DATABASES: Final[tuple[Database, ...]] = (PostgreSql(), MySql(), Sqlite(), DuckDb(), Snowflake())
 _BY_DIALECT: Final = {dialect: database for database in DATABASES for dialect in database.dialects}
 _BY_DRIVER: Final = {driver: database for database in DATABASES for driver in database.drivers}
 _BY_CONN_TYPE: Final = {conn_type: database for database in DATABASES for conn_type in database.conn_types}
@@ -27,7 +29,7 @@ def database_of(known_by: sa.Engine | sa.Connection | sa.Dialect) -> Database:
     dialect = known_by if isinstance(known_by, sa.Dialect) else known_by.dialect
     database = _BY_DIALECT.get(dialect.name)
     if database is None:
-        raise ConfigurationError(f"{dialect.name} is not supported; {_titles()} are")
+        raise ConfigurationError(f"{dialect.name} is not supported; {target_titles()} are")
     return database
 
 
@@ -41,16 +43,37 @@ def database_of_hook(hook: Any) -> Database:
         if database := _BY_CONN_TYPE.get(str(vars(each).get("conn_type"))):
             return database
     raise ConfigurationError(
-        f"it is of type {getattr(hook, 'conn_type', None)!r}, which is not supported; {_titles()} are. For"
-        " other warehouses, deliver a Parquet ResultFile to an object store, and load it with Airflow's own"
-        " operators, such as S3ToRedshiftOperator or GCSToBigQueryOperator"
+        f"it is of type {getattr(hook, 'conn_type', None)!r}, which is not supported; {target_titles()} are."
+        " For other warehouses, deliver a Parquet ResultFile to an object store, and load it with Airflow's"
+        " own operators, such as S3ToRedshiftOperator or GCSToBigQueryOperator"
     )
+
+
+def connector_database_of(conn_type: str) -> ConnectorDatabase | None:
+    """Return what is known of a database that is reached through its own connector.
+
+    :param conn_type: of an Airflow connection.
+    :return: None where it is of another type.
+    """
+    database = _BY_CONN_TYPE.get(conn_type)
+    return database if isinstance(database, ConnectorDatabase) else None
+
+
+def target_titles() -> str:
+    """Name the databases that can have result tables."""
+    return ", ".join(each.title for each in DATABASES)
+
+
+def ledger_titles() -> str:
+    """Name the databases that ledgers can be kept in."""
+    return ", ".join(each.title for each in DATABASES if each.clock is not None)
+
+
+def source_titles() -> str:
+    """Name the databases that lists can be read from."""
+    return ", ".join(each.title for each in DATABASES if each.dialects)
 
 
 def database_of_error(error: BaseException) -> Database | None:
     """Return what is known of the database whose driver has raised an error; None: no driver has."""
     return _BY_DRIVER.get(type(error).__module__.partition(".")[0])
-
-
-def _titles() -> str:
-    return ", ".join(each.title for each in DATABASES)

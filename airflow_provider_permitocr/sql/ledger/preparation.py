@@ -18,7 +18,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.sql.changes import Change, carry_out
 from airflow_provider_permitocr.sql.database.failures import describe, is_made_already, is_transient
-from airflow_provider_permitocr.sql.database.known import DATABASES, database_of
+from airflow_provider_permitocr.sql.database.known import database_of, ledger_titles
 from airflow_provider_permitocr.sql.database.patience import BRIEFLY
 from airflow_provider_permitocr.sql.database.rights import raise_refusal, require_creatable
 from airflow_provider_permitocr.sql.ledger.examination import examine, lacking_indexes, require_all_rights
@@ -102,10 +102,9 @@ def require_place(engine: sa.Engine) -> None:
     :raises TargetError: with the line that names another.
     """
     if (database := database_of(engine)).clock is None:
-        places = ", ".join(each.title for each in DATABASES if each.clock is not None)
         raise TargetError(
             f"a ledger cannot be kept in {database.title}; add {LINE_TO_PASTE}, naming a connection of one"
-            f" of: {places}"
+            f" of: {ledger_titles()}"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import sqlalchemy as sa
@@ -37,15 +38,23 @@ def resolved_name(engine: sa.Engine, target: ResultTable, patience: Patience = P
     return f"{target.conn_id}:{table.lower() if is_folded else table}"
 
 
-def known_name(engine: sa.Engine, tables: LedgerTables, target: ResultTable) -> str | None:
+def known_name(
+    engine: sa.Engine,
+    tables: LedgerTables,
+    target: ResultTable,
+    *,
+    is_named: Callable[[str, str], bool] | None = None,
+) -> str | None:
     """Name a result table whose database cannot be asked as the ledger knows it.
 
     :param engine: of the ledger.
+    :param is_named: tells whether what the ledger knows may be a table in another spelling; None: by schema
+        and name, and by the name alone in any case.
     :return: None where the ledger does not know it, or more than one table may be meant.
     """
     if database_of(engine).missing_file(engine) is not None:
         return None
-    schema, name = split_schema(target.table)
+    is_named = is_named or _is_named
     deliveries = tables.deliveries.c
     with database_errors("looking for a result table in the ledger"), engine.connect() as connection:
         if not sa.inspect(connection).has_table(tables.deliveries.name, tables.deliveries.schema):
@@ -55,10 +64,14 @@ def known_name(engine: sa.Engine, tables: LedgerTables, target: ResultTable) -> 
     of_table = [
         each
         for each in known
-        if each.startswith(prefix)
-        and (
-            split_schema(each.removeprefix(prefix)) == (schema, name)
-            or (schema is None and split_schema(each.removeprefix(prefix))[1].lower() == name.lower())
-        )
+        if each.startswith(prefix) and is_named(each.removeprefix(prefix), target.table)
     ]
     return of_table[0] if len(of_table) == 1 else None
+
+
+def _is_named(known: str, table: str) -> bool:
+    schema, name = split_schema(table)
+    known_schema, known_table = split_schema(known)
+    return (known_schema, known_table) == (schema, name) or (
+        schema is None and known_table.lower() == name.lower()
+    )
