@@ -24,12 +24,7 @@ _LIST = Path("sql/database/known.py")
 def names_in_code(source: str) -> Iterator[str]:
     """Names of databases in strings and imports; docstrings and comments may explain by example."""
     tree = ast.parse(source)
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    docstrings = {
-        id(node.body[0].value)
-        for node in ast.walk(tree)
-        if isinstance(node, documented) and _has_docstring(node)
-    }
+    docstrings = {id(found) for node in ast.walk(tree) if (found := _docstring(node)) is not None}
     for node in ast.walk(tree):
         match node:
             case ast.Constant(value=str(text)) if id(node) not in docstrings:
@@ -40,9 +35,14 @@ def names_in_code(source: str) -> Iterator[str]:
                 yield from _NAMED.findall(" ".join([module, *(name.name for name in names)]))
 
 
-def _has_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    first = node.body[0] if node.body else None
-    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+def _docstring(node: ast.AST) -> ast.expr | None:
+    match node:
+        case ast.Module(body=[ast.Expr(value), *_]) | ast.ClassDef(body=[ast.Expr(value), *_]):
+            return value
+        case ast.FunctionDef(body=[ast.Expr(value), *_]) | ast.AsyncFunctionDef(body=[ast.Expr(value), *_]):
+            return value
+        case _:
+            return None
 
 
 def test_no_file_names_a_database_but_its_own_and_the_list_of_them() -> None:
