@@ -223,9 +223,10 @@ def test_databases_in_another_encoding_are_refused_for_targets_and_ledgers(
     encoding, engine = encoded
     told = f"its encoding is {encoding}, which does not hold all Chinese characters; name a connection"
     assert told in _refusal(engine)
-    for refuses in (check_tables, lambda *given: prepare_tables(*given, "UTC")):
+    ledger = Ledger("permit_ocr", conn_id="lake")
+    for refuses in (lambda: check_tables(engine, ledger), lambda: prepare_tables(engine, ledger, "UTC")):
         with pytest.raises(TargetError) as raised:
-            refuses(engine, Ledger("permit_ocr", conn_id="lake"))
+            refuses()
         assert told in str(raised.value)
     assert sa.inspect(engine).get_table_names() == []
 
