@@ -10,6 +10,7 @@ from sqlalchemy.exc import (
     DBAPIError,
     IdentifierError,
     IntegrityError,
+    ProgrammingError,
     SQLAlchemyError,
     StatementError,
 )
@@ -65,6 +66,12 @@ def is_transient(error: Exception) -> bool:
 def blames_a_row(error: Exception) -> bool:
     """Tell whether a write was refused for what one of its rows holds, so that others can be written."""
     return failure_of(error) is Failure.ROW
+
+
+def is_denied(error: Exception) -> bool:
+    """Tell whether a statement is wrong, or asks for what its user may not have, now and later."""
+    database = database_of_error(cause := _cause(error))
+    return isinstance(error, ProgrammingError) or (database is not None and database.denies(cause))
 
 
 def describe(error: Exception) -> str:

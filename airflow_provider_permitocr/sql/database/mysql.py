@@ -45,6 +45,9 @@ _OF_ROWS: Final = frozenset(
 _NO_TABLE: Final = 1146
 #: A server that runs with --read-only, one in read-only mode, a transaction that is.
 _READ_ONLY: Final = frozenset({1290, 1792, 1836})
+#: Rights to a database, no database, rights to a table, a column, a routine; a view whose tables, columns or
+#: rights are gone, and one whose definer is.
+_DENIED: Final = frozenset({1044, 1046, 1142, 1143, 1227, 1356, 1370, 1449})
 #: Drivers say so of a connection that is closed, in place of a number.
 _CLOSED: Final = 0
 #: About the connection, rights, names, resources and the server's state; a syntax error quotes the statement,
@@ -53,7 +56,7 @@ _WITHOUT_VALUES: Final = frozenset(
     {
         *(1005, 1021, 1030, 1036, 1040, 1044, 1045, 1046, 1049, 1050, 1051, 1053, 1054, 1060, 1114, 1118),
         *(1129, 1130, 1142, 1143, 1146, 1153, 1203, 1205, 1213, 1226, 1227, 1290, 1298, 1364, 1698, 1792),
-        *(1836, 1927, 2002, 2003, 2005, 2006, 2013, 2026, 2055, 2059),
+        *(1356, 1449, 1836, 1927, 2002, 2003, 2005, 2006, 2013, 2026, 2055, 2059),
     }
 )
 
@@ -116,6 +119,10 @@ class MySql(Database):
     def describe_statement(self, error: BaseException) -> str:
         """Describe an error about a statement of the DAG's author, whose own words are no row's."""
         return _in_words(error) if _number(error) in _OF_STATEMENT else self.describe(error)
+
+    def denies(self, error: BaseException) -> bool:
+        """Tell whether a right is missing, or a view's table: what only a change in the database fixes."""
+        return _number(error) in _DENIED
 
     # What its driver reads
 
