@@ -399,6 +399,13 @@ class Database:
         """Return the type of times without a zone, with six digits of a second's fractions."""
         return sa.DateTime()
 
+    def denies(self, error: BaseException) -> bool:
+        """Tell whether a right is missing, or a view's table: what only a change in the database fixes.
+
+        :param error: as the driver raised it, where its class does not tell that a statement is wrong.
+        """
+        return False
+
     # What its driver reads
 
     def driver_types(self, connection: sa.Connection, statement: sa.Select[Any]) -> list[Any]:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import (
     DBAPIError,
     IdentifierError,
     IntegrityError,
+    ProgrammingError,
     SQLAlchemyError,
     StatementError,
 )
@@ -77,6 +78,12 @@ def is_made_already(error: Exception) -> bool:
     """Tell whether a change of tables was refused because another session has just made it."""
     database = database_of_error(cause := _cause(error))
     return database is not None and database.is_made_already(cause)
+
+
+def is_denied(error: Exception) -> bool:
+    """Tell whether a statement is wrong, or asks for what its user may not have, now and later."""
+    database = database_of_error(cause := _cause(error))
+    return isinstance(error, ProgrammingError) or (database is not None and database.denies(cause))
 
 
 def describe(error: Exception) -> str:

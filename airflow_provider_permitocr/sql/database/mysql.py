@@ -60,6 +60,9 @@ _LOCKED: Final = 1205
 #: A table or view, a column, an index; a table that another session changes at this moment.
 _MADE_ALREADY: Final = frozenset({1050, 1060, 1061, 1684})
 _SYNTAX: Final = 1064
+#: Rights to a database, no database, rights to a table, a column, a routine; a view whose tables, columns or
+#: rights are gone, and one whose definer is.
+_DENIED: Final = frozenset({1044, 1046, 1142, 1143, 1227, 1356, 1370, 1449})
 #: Drivers say so of a connection that is closed, in place of a number.
 _CLOSED: Final = 0
 #: About the connection, rights, names, resources and the server's state; a syntax error quotes the statement,
@@ -68,7 +71,7 @@ _WITHOUT_VALUES: Final = frozenset(
     {
         *(1005, 1021, 1030, 1036, 1040, 1044, 1045, 1046, 1049, 1050, 1051, 1053, 1054, 1060, 1114, 1118),
         *(1129, 1130, 1142, 1143, 1146, 1153, 1203, 1205, 1213, 1226, 1227, 1290, 1298, 1364, 1698, 1792),
-        *(1836, 1927, 2002, 2003, 2005, 2006, 2013, 2026, 2055, 2059),
+        *(1356, 1449, 1836, 1927, 2002, 2003, 2005, 2006, 2013, 2026, 2055, 2059),
     }
 )
 #: In characters: index entries hold 3,072 bytes, of which a character takes four.
@@ -231,6 +234,10 @@ class MySql(Database):
     def describe_statement(self, error: BaseException) -> str:
         """Describe an error about a statement of the DAG's author, whose own words are no row's."""
         return _in_words(error) if _number(error) in _OF_STATEMENT else self.describe(error)
+
+    def denies(self, error: BaseException) -> bool:
+        """Tell whether a right is missing, or a view's table: what only a change in the database fixes."""
+        return _number(error) in _DENIED
 
     # What its driver reads
 

@@ -7,20 +7,28 @@ that time, keep the database from cleaning up, and be lost with the connection.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC
 from functools import cached_property, partial
 from typing import Any, Final, TypeAlias, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.core.columns import Column
+from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.core.models import ImageRow, ListedImage, RowKey
 from airflow_provider_permitocr.core.ports import ImageSource
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.core.uncollected import no_cycles
 from airflow_provider_permitocr.core.window import Window
-from airflow_provider_permitocr.sql.database.failures import database_errors
+from airflow_provider_permitocr.sql.database.failures import (
+    database_errors,
+    describe,
+    is_denied,
+    is_transient,
+)
 from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.database.statement_log import keep_rows_out_of_the_log
@@ -89,7 +97,8 @@ class SqlImageSource:
         listing = self._listing
 
         def check(connection: sa.Connection) -> int:
-            listed = check_list(connection, listing, self._described)
+            with self._what_is_denied():
+                listed = check_list(connection, listing, self._described)
             return listed if self._shard is None else self._count(connection)
 
         self._listed = self._read(check)
@@ -222,7 +231,24 @@ class SqlImageSource:
 
     @cached_property
     def _listing(self) -> Listing:
-        return self._read(lambda connection: open_listing(connection, self._described, self._scope))
+        def open_it(connection: sa.Connection) -> Listing:
+            with self._what_is_denied():
+                return open_listing(connection, self._described, self._scope)
+
+        return self._read(open_it)
+
+    @contextmanager
+    def _what_is_denied(self) -> Iterator[None]:
+        """Refuse a list that another try would not be able to read either."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            if is_transient(error) or not is_denied(error):
+                raise
+            raise SourceError(
+                f"the image list on connection {self._described.conn_id!r} cannot be read: {describe(error)};"
+                " grant its user SELECT on the list, and a view's owner SELECT on what it reads"
+            ) from None
 
     @cached_property
     def _is_settled(self) -> sa.ColumnElement[bool] | None:

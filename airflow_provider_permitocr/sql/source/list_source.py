@@ -58,9 +58,7 @@ def _query(connection: sa.Connection, described: ImageQuery) -> sa.FromClause:
     except SQLAlchemyError as error:
         if is_transient(error):
             raise
-        raise SourceError(
-            f"{named} does not work: {describe_statement(error)}; it must be a SELECT that can be a subquery"
-        ) from None
+        raise SourceError(f"{named} does not work: {describe_statement(error)}") from None
     _require_columns(described, found)
     for column, _ in described.purposes:
         if found.count(column) > 1:

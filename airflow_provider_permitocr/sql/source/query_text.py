@@ -12,6 +12,9 @@ import sqlalchemy as sa
 _COLON: Final = re.compile(r"(?<![:\\]):(?=\w)")
 #: Not the second colon of a cast, nor the one of a slice or a time.
 _PARAMETER: Final = re.compile(r"(?<![:\w\\]):(\w+)")
+_CHANGES: Final = re.compile(
+    r"\s*(INSERT|UPDATE|DELETE|MERGE|REPLACE|CREATE|DROP|ALTER|TRUNCATE|CALL|SET|COPY)\b", re.IGNORECASE
+)
 #: Stands for what is quoted, by its number.
 _MARK: Final = re.compile("\0(\\d+)\0")
 _GAP: Final = "(?:\\s|\0\\d+\0)*"
@@ -29,8 +32,8 @@ def query_text(sql: str, parameters: Mapping[str, Any], quoted: str) -> sa.TextC
     ``IN :name`` and ``IN (:name)`` take a list, which may be empty.
 
     :param quoted: matches texts, names and comments, within which nothing stands for a value.
-    :raises ValueError: when names and values do not agree, or a list is not alone behind ``IN``; it quotes no
-        value.
+    :raises ValueError: when it is surely no SELECT, when names and values do not agree, or a list is not
+        alone behind ``IN``; it quotes no value.
     """
     kept: list[str] = []
 
@@ -40,6 +43,8 @@ def query_text(sql: str, parameters: Mapping[str, Any], quoted: str) -> sa.TextC
 
     # What follows is another statement's; the line break ends a comment on its last line.
     text = re.sub(quoted, keep, sql.strip().rstrip(";") + "\n", flags=re.DOTALL)
+    if changes := _CHANGES.match(_MARK.sub("", text)):
+        raise ValueError(f"it begins with {changes[1].upper()}, and only a SELECT lists images")
     _require_values(text, parameters)
     lists = {name: value for name, value in parameters.items() if _is_list(value)}
     text = _with_lists(text, lists)

@@ -96,7 +96,8 @@ def test_casts_and_numbers_of_postgresql_work(database: sa.Engine, read: Read) -
         ("SELECT image_i, image_url FROM permit_images", {}, "image_i"),
         ("SELECT * FROM permit_images WHERE image_id = :wanted", {}, "'wanted'"),
         ("SELECT * FROM permit_images", {"wanted": 1}, "wanted"),
-        ("DELETE FROM permit_images", {}, "syntax"),
+        ("DELETE FROM permit_images", {}, "begins with DELETE, and only a SELECT lists images"),
+        ("/* now */ update permit_images SET side = 1", {}, "begins with UPDATE"),
         ("SELECT * FROM permit_images; DROP TABLE permit_images", {}, "syntax|at a time|multiple"),
     ],
 )
