@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from socketserver import BaseRequestHandler, ThreadingTCPServer
-from typing import Final
+from typing import Any, Final
 
 from demo.ports import HOST
 from tests.tls_files import TlsFiles
@@ -74,8 +74,8 @@ def tls_in_front(port: int, files: TlsFiles) -> Iterator[TlsFront]:
 
 
 def _common_name(tls: ssl.SSLSocket) -> str:
-    subject = (tls.getpeercert() or {}).get("subject", ())
-    return "".join(str(value) for part in subject for _, value in part)  # type: ignore[misc]
+    subject: Any = (tls.getpeercert() or {}).get("subject", ())
+    return "".join(str(value) for part in subject for _, value in part)
 
 
 def _join(client: socket.socket, server: socket.socket) -> None:

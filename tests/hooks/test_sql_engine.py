@@ -180,7 +180,11 @@ def postgres_role(server: EmbeddedPostgres, name: str) -> Iterator[Callable[[str
     with psycopg.connect(server.dsn("postgres"), autocommit=True) as connection:
         connection.execute(f"CREATE ROLE {name} LOGIN")
         try:
-            yield lambda password: connection.execute(f"ALTER ROLE {name} PASSWORD '{password}'") and None
+
+            def change_password(password: str) -> None:
+                connection.execute(f"ALTER ROLE {name} PASSWORD '{password}'")
+
+            yield change_password
         finally:
             connection.execute(f"DROP ROLE {name}")
 
