@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from pymysql.cursors import RE_INSERT_VALUES  # type: ignore[import-untyped]
+from pymysql.cursors import RE_INSERT_VALUES
 from sqlalchemy.dialects import mysql, registry
 
 from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind

@@ -45,8 +45,8 @@ def connect_warehouse(
         fields: dict[str, Any]
         if kind in ("psycopg", "psycopg2"):
             server: EmbeddedPostgres = request.getfixturevalue("postgres")
-            fields = server.airflow_connection(new_database())
-            fields["extra"] = {"sqlalchemy_scheme": f"postgresql+{kind}"}
+            extra = {"sqlalchemy_scheme": f"postgresql+{kind}"}
+            fields = {**server.airflow_connection(new_database()), "extra": extra}
         elif kind == "pgbouncer":
             bouncer: PgBouncer = request.getfixturevalue("pgbouncer")
             fields = bouncer.airflow_connection(new_database())
