@@ -6,45 +6,58 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import sqlalchemy as sa
 
 from demo.postgres import EmbeddedPostgres
 from tests.cos_stand_in import CosStandIn
+from tests.mariadb import OwnMariaDb
+from tests.pgbouncer import PgBouncer, find_pgbouncer
 
 SetConnection = Callable[..., None]
 
 _ROOT: Final = Path(__file__).parents[2]
 _SNOWFLAKE: Final = _ROOT / ".venv-snowflake" / "bin" / "python"
-WAREHOUSES = ("postgresql", "mariadb", "sqlite", "duckdb")
+#: Databases, by the driver or the proxy in between.
+WAREHOUSES = ("psycopg", "psycopg2", "pgbouncer", "pymysql", "mysqlclient", "sqlite", "duckdb")
+
+
+def warehouses_here() -> list[str]:
+    """Return those that can be had on this machine; all of them where they are required."""
+    missing = set()
+    if find_pgbouncer() is None and not os.environ.get("PERMITOCR_REQUIRE_PGBOUNCER"):
+        missing.add("pgbouncer")
+    if find_spec("MySQLdb") is None and not os.environ.get("PERMITOCR_REQUIRE_MARIADB"):
+        missing.add("mysqlclient")
+    return [kind for kind in WAREHOUSES if kind not in missing]
 
 
 @pytest.fixture
 def connect_warehouse(
-    request: pytest.FixtureRequest, set_connection: SetConnection, tmp_path: Path
+    request: pytest.FixtureRequest,
+    new_database: Callable[[], str],
+    set_connection: SetConnection,
+    tmp_path: Path,
 ) -> Callable[[str], None]:
     """Make ``warehouse`` lead to an empty database of this kind, and ``ledger`` to one of SQLite."""
 
     def connect(kind: str) -> None:
         fields: dict[str, Any]
-        if kind == "postgresql":
+        if kind in ("psycopg", "psycopg2"):
             server: EmbeddedPostgres = request.getfixturevalue("postgres")
-            fields = server.airflow_connection(request.getfixturevalue("postgres_database"))
-        elif kind == "mariadb":
-            url: sa.URL = request.getfixturevalue("mariadb_engine").url
-            fields = {
-                "conn_type": "mysql",
-                "host": url.host,
-                "port": url.port,
-                "login": url.username,
-                "password": url.password,
-                "schema": url.database,
-                "extra": {"client": "pymysql", "charset": "utf8mb4"},
-            }
+            extra = {"sqlalchemy_scheme": f"postgresql+{kind}"}
+            fields = {**server.airflow_connection(new_database()), "extra": extra}
+        elif kind == "pgbouncer":
+            bouncer: PgBouncer = request.getfixturevalue("pgbouncer")
+            fields = bouncer.airflow_connection(new_database())
+        elif kind in ("pymysql", "mysqlclient"):
+            own: OwnMariaDb = request.getfixturevalue("own_mariadb")
+            own.run("DROP DATABASE IF EXISTS lake", "CREATE DATABASE lake CHARACTER SET utf8mb4")
+            fields = own.airflow_connection(client=kind)
         else:
             fields = {"conn_type": kind, "host": str(tmp_path / f"warehouse.{kind}")}
         set_connection("warehouse", **fields)

@@ -28,7 +28,7 @@ from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     MainlandPermitOcrOperator,
     ResultTable,
 )
-from tests.warehouses.conftest import WAREHOUSES
+from tests.warehouses.conftest import warehouses_here
 from tests.warehouses.mixed_images import MixedImages, mix_images, values_to_compare
 
 Row = dict[str, Any]
@@ -44,16 +44,19 @@ CARRIED = ["day", "note"]
 
 
 class LabelElsePixels:
-    """Reads a specimen's label, which is fast, and its pixels where converting has dropped the label."""
+    """Reads a specimen's label, which is fast, and once its pixels where converting has dropped it."""
 
     def __init__(self) -> None:
         self._label, self._pixels = LabelEngine(), RapidOcrEngine()
+        self._known: dict[bytes, dict[str, Any]] = {}
 
     def read(self, image: bytes, card_side: CardSide, ret_profile: bool) -> dict[str, Any]:
         try:
             return self._label.read(image, card_side, ret_profile)
         except ApiError:
-            return self._pixels.read(image, card_side, ret_profile)
+            if image not in self._known:
+                self._known[image] = self._pixels.read(image, card_side, ret_profile)
+            return dict(self._known[image])
 
 
 def fill(mixed: MixedImages) -> None:
@@ -161,7 +164,7 @@ def test_two_hundred_mixed_images_give_the_same_rows_in_all_databases(
     written: dict[str, dict[str, Row]] = {}
     with start_emulator(EmulatorOptions(quota=0, engine="label"), LabelElsePixels()) as emulator:
         connect_emulator(emulator)
-        for kind in WAREHOUSES:
+        for kind in warehouses_here():
             connect_warehouse(kind)
             fill(mixed)
             ledger = Ledger("permit_ocr", conn_id="ledger") if kind == "duckdb" else None
@@ -177,15 +180,15 @@ def test_two_hundred_mixed_images_give_the_same_rows_in_all_databases(
         kind: {key: values_to_compare(row) for key, row in of_kind.items()}
         for kind, of_kind in written.items()
     }
-    rows = found["postgresql"]
+    rows = found["psycopg"]
     assert {key: row["number"] for key, row in rows.items() if row["status"] == "recognized"} == mixed.numbers
     assert {key: row["error_code"] for key, row in rows.items() if row["error_code"]} == mixed.codes
     assert {row["day"] for row in rows.values()} == {date(2026, 1, 31)}
     assert set(map(str, mixed.downloads)) <= set(rows)
     assert uuid.UUID(next(key for key in rows if len(key) == 36))
     assert {row["note"] for row in rows.values()} == {"𠮷田", "", None}
-    for kind in WAREHOUSES:
-        assert found[kind] == rows, kind
+    for kind, others in found.items():
+        assert others == rows, kind
     assert {source: each["merges"] for source, each in in_snow.items()} == dict.fromkeys(LISTS, 1)
     of_snow = {row["image_key"]: _timed(_plain(row)) for each in in_snow.values() for row in each["rows"]}
     assert of_snow == {key: _timed(row) for key, row in written["sqlite"].items()}

@@ -48,11 +48,17 @@ def _fill(lake: OwnMariaDb, kind: str, draw: Callable[..., Specimen], directory:
     )
 
 
-def _run(run_id: str, **window: Any) -> dict[str, Any]:
+def _run(run_id: str, since: datetime | None = None, until: datetime | None = None) -> dict[str, Any]:
     operator = MainlandPermitOcrOperator(
         task_id="recognize",
         source=ImageTable(
-            "images", conn_id="lake", key="image_id", image="image", updated_at="uploaded_at", **window
+            "images",
+            conn_id="lake",
+            key="image_id",
+            image="image",
+            updated_at="uploaded_at",
+            since=since,
+            until=until,
         ),
         target=ResultTable("permits", conn_id="lake"),
         max_per_second=500,
