@@ -6,8 +6,12 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 STAMP := .venv/.installed
 EXTRAS := emulator,images,s3,cos,parquet,duckdb,demo,bench,dev
-# Alone: it asks for a driver that has to be compiled, and the tests speak to MariaDB through PyMySQL.
+# Alone: it asks for a driver that has to be compiled.
 MYSQL_PROVIDER := apache-airflow-providers-mysql==6.7.1
+# That driver; the tests speak to MariaDB through PyMySQL, too.
+MYSQLCLIENT := mysqlclient==2.3.2
+WITHOUT_MYSQLCLIENT := mysqlclient cannot be built here, so its tests are skipped; on Debian it takes: \
+  apt-get install gcc pkg-config default-libmysqlclient-dev
 # The last that works with the oldest common-sql.
 OLDEST_MYSQL_PROVIDER := apache-airflow-providers-mysql==6.4.2
 # A file of tests stays together, as its tests share servers.
@@ -65,6 +69,7 @@ test-floors: .venv-floors/.installed tccli snowflake sdk-packages ## Run all tes
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-floors
 	@$(UV) pip install --quiet --python .venv-floors/bin/python -c constraints-floors.txt -e '.[$(EXTRAS)]'
 	@$(UV) pip install --quiet --python .venv-floors/bin/python --no-deps $(OLDEST_MYSQL_PROVIDER)
+	@$(UV) pip install --quiet --python .venv-floors/bin/python $(MYSQLCLIENT) 2>/dev/null || echo "$(WITHOUT_MYSQLCLIENT)"
 	@touch $@
 
 install: $(STAMP) ## Only set up .venv
@@ -81,6 +86,7 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt airflow_provider_permitocr/__
 	@echo "Installing into .venv ..."
 	@$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[$(EXTRAS)]'
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps $(MYSQL_PROVIDER)
+	@$(UV) pip install --quiet --python $(BIN)/python $(MYSQLCLIENT) 2>/dev/null || echo "$(WITHOUT_MYSQLCLIENT)"
 	@touch $@
 
 UNIVERSAL := --universal --python-version 3.11 --no-header --no-annotate --upgrade --quiet

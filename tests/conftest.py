@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.util
 import logging
 import os
 import shutil
@@ -28,7 +29,9 @@ from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen, 
 from airflow_provider_permitocr.sql.database.known import database_of
 from demo.postgres import EmbeddedPostgres
 from tests.cos_stand_in import DOMAIN, CosStandIn, Keys
+from tests.mariadb import OwnMariaDb, find_mariadb, running_mariadb
 from tests.pgbouncer import PgBouncer, find_pgbouncer, running_pgbouncer
+from tests.tls_files import TlsFiles, make_tls_files
 
 #: What Debian's package sets up: root without a password.
 _LOCAL_MARIADB = "mysql+pymysql://root@127.0.0.1:3306/?charset=utf8mb4"
@@ -167,6 +170,34 @@ def mariadb_url() -> Iterator[sa.URL]:
         with engine.connect() as connection:
             _drop_mariadb_databases(connection, name)
         engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def tls_files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
+    """Certificates of an authority, a server and a client."""
+    return make_tls_files(tmp_path_factory.mktemp("tls") / "files")
+
+
+@pytest.fixture(scope="session")
+def own_mariadb(tls_files: TlsFiles) -> Iterator[OwnMariaDb]:
+    """A MariaDB server of this test session, whose global settings nobody else feels."""
+    programs = find_mariadb()
+    if programs is None:
+        if os.environ.get("PERMITOCR_REQUIRE_MARIADB"):
+            pytest.fail("no mariadbd is installed, and PERMITOCR_REQUIRE_MARIADB is set")
+        pytest.skip("no mariadbd is installed; Debian's package is mariadb-server")
+    with running_mariadb(programs, tls_files) as server:
+        yield server
+
+
+@pytest.fixture(params=["pymysql", "mysqlclient"])
+def mysql_client(request: pytest.FixtureRequest) -> str:
+    """A client of MySQL that a connection's extra can name."""
+    if request.param == "mysqlclient" and importlib.util.find_spec("MySQLdb") is None:
+        if os.environ.get("PERMITOCR_REQUIRE_MARIADB"):
+            pytest.fail("mysqlclient is not installed, and PERMITOCR_REQUIRE_MARIADB is set")
+        pytest.skip("mysqlclient is not installed; see the Makefile")
+    return str(request.param)
 
 
 @pytest.fixture

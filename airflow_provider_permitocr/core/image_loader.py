@@ -62,6 +62,8 @@ class ImageLoader:
         :raises ImageRejectedError: the API would refuse it.
         :raises ImageUnavailableError: it cannot be read at the moment.
         """
+        if row.fault is not None:
+            raise ImageRejectedError(row.fault.code, row.fault.message)
         reference = read_reference(row.image, row.kind)
         if url := self._passed_on(reference):
             return PermitRequest(row.card_side, self._ret_profile, image_url=url)

@@ -51,6 +51,18 @@ class ListedImage:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageFault:
+    """Why the image list's database does not give a row's image, so that it is rejected.
+
+    :param code: short name for the ``error_code`` column.
+    :param message: holds no value of the row.
+    """
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class ImageRow:
     """One line of the image list, with its image.
 
@@ -60,6 +72,7 @@ class ImageRow:
     :param carried: further columns of the result, by name.
     :param source_key: the key as the list's database has it.
     :param is_redone: asked for anew, so that no answer there is will do.
+    :param fault: why there is no image, where the list's database does not give it.
     """
 
     image_key: str
@@ -71,6 +84,7 @@ class ImageRow:
     carried: Record = field(default_factory=dict, repr=False)
     source_key: Any = field(default=None, repr=False, compare=False)
     is_redone: bool = False
+    fault: ImageFault | None = None
 
     @property
     def row_key(self) -> RowKey:

@@ -14,15 +14,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from airflow_provider_permitocr.core.columns import BACK_COLUMNS, COLUMNS, FRONT_COLUMNS, Column
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.sql.changes import Change, CreateView, carry_out, replace_view
-from airflow_provider_permitocr.sql.database.failures import describe, is_locked, is_transient
-from airflow_provider_permitocr.sql.database.known import database_of
-from airflow_provider_permitocr.sql.database.patience import BRIEFLY, Patience
-from airflow_provider_permitocr.sql.inspection import (
+from airflow_provider_permitocr.sql.database.failures import describe, is_locked
+from airflow_provider_permitocr.sql.database.inspection import (
     RelationKind,
     columns,
     relation_kind,
     view_definition,
 )
+from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.sql.database.patience import BRIEFLY, Patience
+from airflow_provider_permitocr.sql.database.rights import raise_refusal
 from airflow_provider_permitocr.sql.tables import ResultTable, WriteMode, split_schema
 
 #: Databases keep the names within a view's SELECT, if not its text. By this one a view is known as ours, and
@@ -72,12 +73,11 @@ class DocumentsView:
             if is_locked(error):
                 self._tell_locked()
                 return
-            if is_transient(error):
-                raise
-            raise TargetError(
-                f"the view {self._name!r} could not be created: {describe(error)}; grant the connection's"
-                " user the right to create views, or leave out documents_view"
-            ) from None
+            raise_refusal(
+                error,
+                f"the view {self._name!r} could not be created",
+                "grant the connection's user the right to create views, or leave out documents_view",
+            )
 
     def _tell_locked(self) -> None:
         view = self._engine.dialect.identifier_preparer.format_table(

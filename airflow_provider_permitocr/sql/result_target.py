@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS, COLUMNS, Column
-from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.target_ports import Held
 from airflow_provider_permitocr.sql.changes import Change, add_column, carry_out
 from airflow_provider_permitocr.sql.database.batch_writer import write_batch
@@ -22,15 +21,15 @@ from airflow_provider_permitocr.sql.database.failures import (
     describe,
     failure_of,
     is_locked,
-    is_transient,
 )
+from airflow_provider_permitocr.sql.database.fit import Fit
 from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
+from airflow_provider_permitocr.sql.database.rights import raise_refusal, require_creatable
 from airflow_provider_permitocr.sql.database.statement_log import keep_rows_out_of_the_log
 from airflow_provider_permitocr.sql.documents_view import DocumentsView
-from airflow_provider_permitocr.sql.result_check import ExistingTable, examine, require_rights_to
+from airflow_provider_permitocr.sql.result_check import examine, require_rights_to
 from airflow_provider_permitocr.sql.result_schema import result_table
-from airflow_provider_permitocr.sql.rights import why_not_creatable
 from airflow_provider_permitocr.sql.tables import ResultTable, WriteMode, split_schema
 
 if TYPE_CHECKING:
@@ -51,6 +50,7 @@ class SqlResultTarget:
         self._engine = engine
         self._described = described
         self._columns: Sequence[Column] = COLUMNS
+        self._fit = Fit()
         self._table = self._describe()
         view = described.documents_view
         self._view = DocumentsView(engine, described, view) if view else None
@@ -90,7 +90,8 @@ class SqlResultTarget:
             self._table = self._describe()
             self._make(existing.missing if existing else ())
             existing = self._existing()
-        self._table = self._describe(existing.without_zone if existing else ())
+        self._fit = existing or Fit()
+        self._table = self._describe(self._fit.without_zone)
         if self._view:
             with database_errors(f"creating the view {self._described.documents_view!r}"):
                 self._view.prepare(columns, self._patience.at_least_briefly())
@@ -115,7 +116,7 @@ class SqlResultTarget:
         """
         return self._existing() is not None
 
-    def _existing(self) -> ExistingTable | None:
+    def _existing(self) -> Fit | None:
         with database_errors(f"looking at the result table {self._described.table!r}"):
             if self._view:
                 self._view.check()
@@ -126,7 +127,7 @@ class SqlResultTarget:
                 self._require_right_to_create(split_schema(self._described.table)[0])
             return existing
 
-    def _examine(self) -> ExistingTable | None:
+    def _examine(self) -> Fit | None:
         with self._engine.connect() as connection:
             if existing := examine(connection, self._described, self._columns):
                 require_rights_to(self._described, connection, existing.present)
@@ -181,6 +182,7 @@ class SqlResultTarget:
                 self._table,
                 to_rows(frame, self._columns),
                 guard="version",
+                fault=self._fit.fault if self._fit.lengths or self._fit.padded else None,
                 keep=_kept(self._columns, with_answers=with_answers, only_new=only_new),
                 patience=self._patience,
                 most_refused=most_refused,
@@ -203,12 +205,7 @@ class SqlResultTarget:
             except SQLAlchemyError as error:
                 if is_locked(error):
                     raise self._held(doing) from None
-                if is_transient(error):
-                    raise
-                reason = describe(error)
-                raise (
-                    self._not_alterable(reason, missing) if missing else self._not_creatable(reason)
-                ) from None
+                raise_refusal(error, *(self._not_alterable(missing) if missing else self._not_creatable()))
 
     def _held(self, doing: str) -> DatabaseUnreachableError:
         table = self._engine.dialect.identifier_preparer.format_table(self._table)
@@ -220,20 +217,19 @@ class SqlResultTarget:
     def _require_right_to_create(self, schema: str | None) -> None:
         """Refuse what would not work, where a database can tell without trying it."""
         with self._engine.connect() as connection:
-            if why := why_not_creatable(connection, schema):
-                raise self._not_creatable(why)
+            require_creatable(connection, schema, *self._not_creatable())
 
-    def _not_creatable(self, reason: str) -> TargetError:
-        return TargetError(
-            f"the result table {self._described.table!r} could not be created: {reason};"
-            " create its schema, or grant the connection's user the right to create tables"
+    def _not_creatable(self) -> tuple[str, str]:
+        return (
+            f"the result table {self._described.table!r} could not be created",
+            "create its schema, or grant the connection's user the right to create tables",
         )
 
-    def _not_alterable(self, reason: str, missing: Sequence[Column]) -> TargetError:
+    def _not_alterable(self, missing: Sequence[Column]) -> tuple[str, str]:
         columns = ", ".join(f"{column.name} {self._type_of(column)}" for column in missing)
-        return TargetError(
-            f"the columns that the result table {self._described.table!r} lacks could not be added: {reason};"
-            f" grant the connection's user the right to alter it, or add them: {columns}"
+        return (
+            f"the columns that the result table {self._described.table!r} lacks could not be added",
+            f"grant the connection's user the right to alter it, or add them: {columns}",
         )
 
     def _type_of(self, column: Column) -> str:

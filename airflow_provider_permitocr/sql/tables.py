@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.columns import COLUMNS, ColumnKind
@@ -63,6 +64,9 @@ class _ImageColumns(Readable):
     :param carry_columns: further columns that go along into the result, by name or as a ``Carry``.
     :param order_by: column to go through the list by; with a minus sign in front the largest first, so that
         ``-uploaded_at`` takes the newest images first. By default the key.
+    :param timezone: zone of the list's times that have none, such as ``Asia/Hong_Kong`` (a name of the IANA
+        time zone database); by default UTC. Columns that keep moments, such as PostgreSQL's ``timestamptz``
+        and MySQL's ``TIMESTAMP``, have no use for it.
     """
 
     conn_id: str
@@ -75,6 +79,7 @@ class _ImageColumns(Readable):
     back_image: str | None = None
     carry_columns: Sequence[str | Carry] = ()
     order_by: str | None = None
+    timezone: str = "UTC"
 
     def __post_init__(self) -> None:
         for name in ("conn_id", "key", "image"):
@@ -98,6 +103,13 @@ class _ImageColumns(Readable):
             raise ValueError(f"{type(self).__name__}: carry_columns must be a list of columns, not one text")
         object.__setattr__(self, "carry_columns", tuple(self.carry_columns))
         self._check_columns()
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+            raise ValueError(
+                f"{type(self).__name__}: timezone must be a name such as Asia/Hong_Kong or UTC, not"
+                f" {self.timezone!r}"
+            ) from None
 
     def _check_columns(self) -> None:
         owner = type(self).__name__
@@ -163,7 +175,8 @@ class ImageQuery(_ImageColumns):
     """A SELECT that lists images.
 
     :param sql: the statement, or the name of a ``.sql`` file; values go into ``:name`` parameters.
-    :param parameters: values for them, bound by the driver and never pasted into the statement.
+    :param parameters: values for them, bound by the driver and never pasted into the statement. A list stands
+        for several values: ``WHERE branch IN :branches``.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("sql", "conn_id", "parameters")

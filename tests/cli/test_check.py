@@ -102,7 +102,7 @@ def test_everything_wrong_is_told_and_ends_with_status_1(
     assert "wants 5 slots of small, which has 4:" in words
     assert "runs in default_pool" in words
     assert "there is no connection 'tencentcloud_default'" in words
-    assert "exists already, but lacks" in words
+    assert "exists already and cannot hold the result: it lacks" in words
     assert "3/4, 4/4 of the list are left out" in words
     assert "4 tasks in 1 DAG looked at" in words
 

@@ -95,7 +95,7 @@ def test_a_table_of_another_shape_is_no_ledger(lake: sa.Engine) -> None:
         connection.execute(sa.text("CREATE TABLE permit_ocr_calls (day date)"))
     (finding,) = check_ledger(Variant(ledger=LEDGER, identity=identity()))
     assert finding.verdict is Verdict.WRONG
-    assert "'permit_ocr_calls' exists already and is not one of a ledger" in finding.message
+    assert "'permit_ocr_calls' exists already and cannot hold a ledger" in finding.message
 
 
 @pytest.mark.parametrize(

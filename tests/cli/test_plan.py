@@ -210,7 +210,7 @@ def test_a_quick_plan_looks_at_no_image(plan: Plan, write_dag: WriteDag) -> None
                 "MainlandPermitOcrOperator(task_id='a', source=LIST,"
                 " target=ResultTable('permit_images', conn_id='lake'))"
             ],
-            "exists already, but lacks",
+            "exists already and cannot hold the result: it lacks",
         ),
     ],
 )

@@ -111,7 +111,7 @@ def test_a_missing_result_table_is_told_and_not_created(lake: sa.Engine) -> None
 def test_a_table_of_somebody_else_is_wrong(lake: sa.Engine) -> None:
     (finding,) = check_result_table(ResultTable("permit_images", "lake"))
     assert finding.verdict is Verdict.WRONG
-    assert "exists already, but lacks" in finding.message
+    assert "exists already and cannot hold the result: it lacks" in finding.message
 
 
 def test_a_templated_result_table_is_not_looked_for(lake: sa.Engine) -> None:

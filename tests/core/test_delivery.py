@@ -11,7 +11,7 @@ from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.core.delivery import Deliverer
 from airflow_provider_permitocr.core.errors import PermitOcrError, TargetError, UnreachableError
 from airflow_provider_permitocr.core.ledger_ports import DeliveryState
-from airflow_provider_permitocr.core.models import Status
+from airflow_provider_permitocr.core.models import Record, Status
 from airflow_provider_permitocr.core.options import Batch
 from tests.core.delivery_fakes import FakeDelivery, FakeResultTable, answered, image
 
@@ -109,7 +109,7 @@ def test_a_large_delivery_is_bounded_by_its_bytes(
     deliverer: NewDeliverer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(table_filler, "_LARGE_BYTES", 1_000_000)
-    portrait = {"name": "n", "number": "1", "profile": "p" * 100_000}
+    portrait: Record = {"name": "n", "number": "1", "profile": "p" * 100_000}
     ledger = FakeDelivery(*(image(f"k{number:03}", number + 1, fields=portrait) for number in range(30)))
     table = FakeResultTable()
     table.is_filled_at_end = True

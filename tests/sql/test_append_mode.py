@@ -17,7 +17,7 @@ from airflow_provider_permitocr.core.models import Status
 from airflow_provider_permitocr.core.options import Batch
 from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.core.window import Window
-from airflow_provider_permitocr.sql.inspection import found_columns, unique_keys
+from airflow_provider_permitocr.sql.database.inspection import found_columns, unique_keys
 from airflow_provider_permitocr.sql.ledger.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.options import Ledger
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger

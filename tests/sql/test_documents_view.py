@@ -12,7 +12,12 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.core.columns import Column, ColumnKind, result_columns
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.frame import to_frame
-from airflow_provider_permitocr.sql.inspection import RelationKind, columns, relation_kind, view_definition
+from airflow_provider_permitocr.sql.database.inspection import (
+    RelationKind,
+    columns,
+    relation_kind,
+    view_definition,
+)
 from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable

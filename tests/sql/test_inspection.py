@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.sql.inspection import (
+from airflow_provider_permitocr.sql.database.inspection import (
     RelationKind,
     columns,
     found_columns,

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind, result_columns
 from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.inspection import columns
+from airflow_provider_permitocr.sql.database.inspection import columns
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable
 

@@ -13,7 +13,7 @@ from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.target_ports import Held
 from airflow_provider_permitocr.sql.database.failures import DatabaseError, DatabaseUnreachableError
-from airflow_provider_permitocr.sql.inspection import columns, unique_keys
+from airflow_provider_permitocr.sql.database.inspection import columns, unique_keys
 from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable
 
@@ -146,7 +146,7 @@ def test_schema_that_sqlite_does_not_know_is_named(sqlite_engine: sa.Engine) -> 
 def test_table_of_somebody_else_is_refused_and_left_alone(database: sa.Engine) -> None:
     _execute(database, "CREATE TABLE permits (image_key text, status text)")
     told = _refusal(database)
-    assert "exists already, but lacks" in told
+    assert "exists already and cannot hold the result: it lacks" in told
     assert "card_side" in told
     with database.connect() as connection:
         assert set(columns(connection, "permits") or ()) == {"image_key", "status"}
@@ -240,7 +240,7 @@ def test_checking_tells_whether_there_is_a_table_and_creates_none(database: sa.E
 
 def test_checking_refuses_what_preparing_would(database: sa.Engine) -> None:
     _execute(database, "CREATE TABLE permits (image_key text, status text)")
-    with pytest.raises(TargetError, match="exists already, but lacks"):
+    with pytest.raises(TargetError, match="exists already and cannot hold the result: it lacks"):
         _target(database).check()
 
 

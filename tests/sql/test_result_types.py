@@ -8,13 +8,13 @@ from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.sql.result_schema import result_table
 
 _CARRIED = Column("note", ColumnKind.TEXT, "Carried along")
+_SERVERS = {"MySQL 8": (False, (8, 4)), "MySQL 5.7": (False, (5, 7)), "MariaDB": (True, (10, 11))}
 
 
-def _dialect(name: str) -> sa.Dialect:
-    server = mysql.dialect()
-    server.is_mariadb = name == "mysql to MariaDB"
-    server.server_version_info = (5, 7) if name == "mysql 5.7" else (8, 4)
-    return server
+def _server(name: str) -> sa.Dialect:
+    dialect = mysql.dialect()
+    dialect.is_mariadb, dialect.server_version_info = _SERVERS[name]
+    return dialect
 
 
 def _types(dialect: sa.Dialect, mode: str = "upsert") -> dict[str, str]:
@@ -23,27 +23,44 @@ def _types(dialect: sa.Dialect, mode: str = "upsert") -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("dialect", "types"),
+    ("server", "types"),
     [
         (
-            "mysql",
+            "MySQL 8",
             {"image_key": "VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin",
              "card_side": "VARCHAR(8) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin",
              "name": "TEXT CHARACTER SET utf8mb4", "note": "LONGTEXT CHARACTER SET utf8mb4",
              "profile": "LONGTEXT CHARACTER SET utf8mb4", "birthday": "DATE", "tries": "BIGINT",
              "warn_photocopy": "BOOL", "processed_at": "DATETIME(6)"},
         ),
-        ("mysql 5.7", {"image_key": "VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"}),
-        ("mysql to MariaDB", {"image_key": "VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"}),
+        ("MySQL 5.7", {"image_key": "VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"}),
+        ("MariaDB", {"image_key": "VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"}),
     ],
 )  # fmt: skip
-def test_every_column_has_a_type_that_holds_it(dialect: str, types: dict[str, str]) -> None:
-    made = _types(_dialect(dialect))
+def test_every_column_has_a_type_that_holds_it_on_each_server_of_mysql(
+    server: str, types: dict[str, str]
+) -> None:
+    made = _types(_server(server))
     assert {name: made[name] for name in types} == types
 
 
-def test_comments_stand_in_the_statement_where_the_dialect_has_them_there() -> None:
-    statement = str(sa.schema.CreateTable(result_table("permits")).compile(dialect=_dialect("mysql")))
+@pytest.mark.parametrize(
+    ("database", "types"),
+    [
+        ("psycopg", {"name": "TEXT", "note": "TEXT", "processed_at": "TIMESTAMP WITH TIME ZONE"}),
+        ("sqlite", {"name": "TEXT", "note": "TEXT", "birthday": "DATE"}),
+        ("duckdb", {"name": "TEXT", "note": "TEXT", "processed_at": "TIMESTAMP WITH TIME ZONE"}),
+    ],
+    indirect=["database"],
+)
+def test_every_column_has_a_type_that_holds_it(database: sa.Engine, types: dict[str, str]) -> None:
+    made = _types(database.dialect)
+    assert {name: made[name] for name in types} == types
+
+
+@pytest.mark.parametrize("server", _SERVERS)
+def test_comments_stand_in_the_statement_where_the_dialect_has_them_there(server: str) -> None:
+    statement = str(sa.schema.CreateTable(result_table("permits")).compile(dialect=_server(server)))
     assert "one row per image and side" in statement
     assert all(column.comment[:20] in statement for column in COLUMNS)
 
@@ -51,6 +68,6 @@ def test_comments_stand_in_the_statement_where_the_dialect_has_them_there() -> N
 @pytest.mark.parametrize("mode", ["upsert", "append"])
 def test_key_fits_into_an_index_of_mysql(mode: str) -> None:
     table = result_table("permits", mode=mode)
-    key = [column.type.dialect_impl(_dialect("mysql")) for column in table.primary_key]
+    key = [column.type.dialect_impl(_server("MySQL 8")) for column in table.primary_key]
     impls = [getattr(each, "impl_instance", each) for each in key]
     assert sum(4 * (getattr(impl, "length", None) or 5) for impl in impls) < 3072

@@ -19,6 +19,7 @@ def write_batch(
     *,
     guard: str | None = None,
     keep: Collection[str] = (),
+    fault: Callable[[Row], str | None] | None = None,
     patience: Patience = Patience(),
     most_refused: int | None = None,
 ) -> dict[int, str]:
@@ -29,6 +30,7 @@ def write_batch(
     prevented is tried again; so is what may have been written already, which changes nothing.
 
     :param guard, keep: as for ``upsert``.
+    :param fault: says why the table would not keep a row as it is; None: it keeps all, or says so itself.
     :param patience: how long to wait for the database.
     :param most_refused: once so many rows are refused, no more are tried; None: all are.
     :return: the reason, without values, for each row that was refused, by its place; '' for one that was
@@ -48,10 +50,12 @@ def write_batch(
         if some:
             patience.wait_out(write_once, f"writing {len(some)} rows to the table {table.name!r}")
 
-    refused: dict[int, str] = {}
+    places = sorted(last.values())
+    found = {place: fault(rows[place]) for place in places} if fault else {}
+    refused = {place: f"the table cannot hold it: {why}" for place, why in found.items() if why}
     write_or_halve(
         lambda places: write([rows[place] for place in places]),
-        sorted(last.values()),
+        [place for place in places if place not in refused],
         refused,
         most_refused,
         blames_a_row=blames_a_row,

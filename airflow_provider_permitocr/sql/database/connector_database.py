@@ -94,10 +94,12 @@ class ConnectorDatabase(Database, ABC):
 
         :raises ConfigurationError: always.
         """
+        from airflow_provider_permitocr.sql.database.known import ledger_titles
+
         raise ConfigurationError(
             f"{self.title} can have result tables, and neither a ledger nor an image list. Keep the ledger in"
-            ' PostgreSQL, MySQL, MariaDB or SQLite, ledger=Ledger("permit_ocr", conn_id="..."); copy a list'
-            " into one of these, for example by GenericTransfer in the task before"
+            f' one of these, ledger=Ledger("permit_ocr", conn_id="..."): {ledger_titles()}; and copy a list'
+            " there, for example by GenericTransfer in the task before"
         )
 
     @abstractmethod

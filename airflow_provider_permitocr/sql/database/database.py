@@ -9,19 +9,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum, auto
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex
 
+from airflow_provider_permitocr.core.columns import ColumnKind
 from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.sql.database import reflection
 from airflow_provider_permitocr.sql.database.comparing import Typed
+from airflow_provider_permitocr.sql.database.families import HOLDING, Family, family_of
+from airflow_provider_permitocr.sql.database.reflection import FoundColumn, RelationKind
 from airflow_provider_permitocr.sql.database.replacing import Replacing, Row
 
+#: Why nothing can be changed there, whatever rights the user has.
+NO_CHANGES: Final = "this server, or the connection to it, takes no changes"
 #: How long one try to change a table or view waits for a lock: all who read it later wait behind it.
 LOCK_SECONDS: Final = 2
+
+
+#: A column in another form, such as one in which it sorts as it compares.
+Form: TypeAlias = Callable[[sa.ColumnElement[Any]], sa.ColumnElement[Any]]
+#: Compares a column with a value, as ``operator.ge`` does.
+Comparison: TypeAlias = Callable[[Any, Any], sa.ColumnElement[bool]]
 
 
 class Failure(Enum):
@@ -71,6 +84,26 @@ class Database:
     :cvar driver_packages: what to install, by the top-level module that is missing.
     :cvar changes_in_transactions: whether changes of tables can be rolled back.
     :cvar replaces_views: whether it knows ``CREATE OR REPLACE VIEW``.
+    :cvar read_only_remedy: what to change where the server, endpoint or file takes no changes.
+
+    :cvar folds_columns: whether names of columns are the same whatever their case.
+    :cvar folds_tables: whether those of tables are, too.
+    :cvar holding: the families of types that hold each kind of column as it is.
+    :cvar is_lenient: whether a column may have a type that SQLAlchemy does not know, or none, and keeps all.
+    :cvar replaces_by_any_key: whether an upsert replaces a row that has the same in any unique key.
+
+
+
+
+
+    :cvar keeps_declared_keys: whether a key that is declared unique is kept so.
+    :cvar casts_compare_alike: whether what is cast to text compares by the rules of the column itself.
+    :cvar quotes_names: True: all names are quoted, as its dialect does not know all reserved words.
+    :cvar quoted: pattern of its SQL's quoted texts, quoted names and comments.
+
+
+
+
     """
 
     title: ClassVar[str]
@@ -78,13 +111,35 @@ class Database:
     conn_types: ClassVar[tuple[str, ...]]
     drivers: ClassVar[tuple[str, ...]]
     clock: ClassVar[str | None] = None
+
     is_file: ClassVar[bool] = False
     takes_small_batches: ClassVar[bool] = True
     table_options: ClassVar[Mapping[str, str]] = {}
     keys_at_once: ClassVar[int] = 1_000
     driver_packages: ClassVar[Mapping[str, str]] = {}
+    read_only_remedy: ClassVar[str] = (
+        "name the primary server, or the endpoint for writers, in the connection"
+    )
     changes_in_transactions: ClassVar[bool] = True
     replaces_views: ClassVar[bool] = True
+
+    folds_columns: ClassVar[bool] = False
+    folds_tables: ClassVar[bool] = False
+    holding: ClassVar[Mapping[ColumnKind, frozenset[Family]]] = HOLDING
+    is_lenient: ClassVar[bool] = False
+    replaces_by_any_key: ClassVar[bool] = False
+
+    keeps_declared_keys: ClassVar[bool] = True
+    casts_compare_alike: ClassVar[bool] = True
+    quotes_names: ClassVar[bool | None] = None
+    quoted: ClassVar[str] = (
+        r"(?<!\w)[eE]'(?:[^'\\]|\\.|'')*'"
+        r"|'(?:[^']|'')*'"
+        r'|"(?:[^"]|"")*"'
+        r"|(?<!\w)\$(?P<tag>\w*)\$.*?\$(?P=tag)\$"
+        r"|--[^\n]*"
+        r"|/\*.*?\*/"
+    )
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means; None: what the driver's class of error says.
@@ -121,10 +176,6 @@ class Database:
 
     def before_reading_unsettled(self, connection: sa.Connection) -> None:
         """Keep a plan from being chosen that compares each row of a list with each of a ledger."""
-
-    def exact_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Return text in a form that tells all texts apart."""
-        return column
 
     def key_fault(self, image_key: str) -> str | None:
         """Say why no index of a ledger can hold a key, without quoting it; None where one can."""
@@ -267,6 +318,194 @@ class Database:
         :param table: its name as a statement has it.
         """
         return "look for other programs that use the file"
+
+    # What it has.
+
+    def columns(
+        self, connection: sa.Connection, name: str, schema: str | None = None
+    ) -> list[FoundColumn] | None:
+        """Return the columns of a table or view in their order; None where there is neither."""
+        return reflection.columns(connection, name, schema)
+
+    def relation_kind(
+        self, connection: sa.Connection, name: str, schema: str | None = None
+    ) -> RelationKind | None:
+        """Tell whether a name stands for a table, a view or nothing."""
+        return reflection.relation_kind(connection, name, schema, folds=self.folds_tables)
+
+    def relations(self, connection: sa.Connection, schema: str | None = None) -> list[str]:
+        """Name the tables and views of a schema."""
+        return reflection.relations(connection, schema)
+
+    def unique_keys(
+        self, connection: sa.Connection, name: str, schema: str | None = None
+    ) -> set[frozenset[str]]:
+        """Return the sets of columns that are unique over all rows: keys, constraints and indexes."""
+        return reflection.unique_keys(connection, name, schema)
+
+    def view_definition(self, connection: sa.Connection, name: str, schema: str | None = None) -> str | None:
+        """Return a view's SELECT as it is kept; None where that may not be seen."""
+        return sa.inspect(connection).get_view_definition(name, schema)
+
+    def narrow_encoding(self, connection: sa.Connection) -> str | None:
+        """Name the encoding of all its texts where that lacks some Chinese characters, or checks none."""
+        return None
+
+    def why_not_creatable(
+        self,
+        connection: sa.Connection,
+        schema: str | None,
+    ) -> str | None:
+        """Say why no table can be created in a schema; None where one can, or where only trying would tell.
+
+        :param schema: None: the one that is current.
+        """
+        return None
+
+    # Its types.
+
+    def family(self, kind: sa.types.TypeEngine[Any]) -> Family:
+        """Return the family of a type that it has."""
+        return family_of(kind)
+
+    def is_without_zone(self, kind: sa.types.TypeEngine[Any]) -> bool:
+        """Tell whether a column of such a type holds times without a time zone."""
+        return isinstance(kind, sa.DateTime) and not kind.timezone
+
+    def exact_text_type(
+        self,
+        dialect: sa.Dialect,
+        length: int | None,
+    ) -> sa.types.TypeEngine[Any]:
+        """Return the type of keys: texts that differ in anything, trailing blanks included, are different.
+
+        :param length: in characters, at most; None: as long as that of an image's key.
+        """
+        return sa.Text()
+
+    def text(self) -> sa.types.TypeEngine[Any]:
+        """Return the type of texts without a limit that anybody would notice."""
+        return sa.Text()
+
+    def long_text(self) -> sa.types.TypeEngine[Any]:
+        """Return the type of texts of megabytes."""
+        return sa.Text()
+
+    def zoned_time(self) -> sa.types.TypeEngine[Any] | None:
+        """Return the type of times that keeps their zone; None where there is none to be used."""
+        return sa.DateTime(timezone=True)
+
+    def zoneless_time(self) -> sa.types.TypeEngine[Any]:
+        """Return the type of times without a zone, with six digits of a second's fractions."""
+        return sa.DateTime()
+
+    # What its driver reads
+
+    def driver_types(self, connection: sa.Connection, statement: sa.Select[Any]) -> list[Any]:
+        """Return the types of what a statement selects in the driver's own terms, without reading a row.
+
+        Drivers give them for tables, views and any SELECT alike.
+        """
+        cursor = connection.execute(statement.limit(0)).cursor
+        return [column[1] for column in (cursor and cursor.description) or ()]
+
+    def kind_of(self, driver_type: Any) -> ColumnKind | None:
+        """Return the kind of what a column of this driver's type holds; None where it does not tell."""
+        return None
+
+    def is_boolean(self, type_: sa.types.TypeEngine[Any]) -> bool:
+        """Tell whether a table's column of this type is known to hold truth values."""
+        return isinstance(type_, sa.Boolean)
+
+    def is_instant(self, driver_type: Any) -> bool:
+        """Tell whether a column of this driver's type holds moments, and not local times of some place."""
+        return False
+
+    def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
+        """Tell of a value that is not NULL whether every driver can read it; None: of any.
+
+        Otherwise one value, such as a date beyond Python's, stops the reading of all rows.
+
+        :return: NULL in the database means no.
+        """
+        return None
+
+    def before_reading(self, connection: sa.Connection) -> None:
+        """Prepare a connection for what ``is_readable`` asks; nothing is written."""
+
+    def selected_names(
+        self, connection: sa.Connection, statement: sa.TextClause, wrapped: sa.Select[Any]
+    ) -> list[str]:
+        """Name the columns that a SELECT of the DAG's author gives, as often as it gives them.
+
+        :param wrapped: selects all from the statement, no row.
+        """
+        return list(connection.execute(wrapped).keys())
+
+    # How its values compare
+
+    def exact_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return text in a form that tells all texts apart, and compares with text as the driver gives it."""
+        return column
+
+    def compared_form(
+        self, connection: sa.Connection, listed: sa.Select[Any], driver_type: Any, *, is_unique: bool
+    ) -> Form:
+        """Return the form in which a column sorts and compares alike, and which tells all its texts apart.
+
+        Not every database does so by itself: some sort by one order and compare by another, or take for equal
+        what is not.
+
+        :param listed: selects the column alone.
+        :param is_unique: whether the database keeps it unique: it tells rows apart as it is, by its index.
+        :raises SourceError: when there is no such form.
+        """
+        return as_it_is
+
+    def example_of(self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any]) -> Any:
+        """Return one key as it reads, of rows that are grouped by the form in which keys compare."""
+        return compared_key
+
+    def bound(self, value: Any) -> sa.ColumnElement[Any]:
+        """Give a value that the driver read to be compared with the column that it was read of."""
+        return sa.literal(value, sa.types.NULLTYPE)
+
+    def is_among(
+        self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any], values: Sequence[Any]
+    ) -> sa.ColumnElement[bool]:
+        """Tell whether a row has one of these keys, as the driver read them.
+
+        :param compared_key: the key in the form in which keys compare.
+        """
+        return compared_key.in_(bound_keys(values))
+
+    def why_too_long(self, connection: sa.Connection, keys: Sequence[Any]) -> str | None:
+        """Say why a statement that asks for these keys is longer than the server takes; None: it is not."""
+        return None
+
+    def compare_time(
+        self, column: sa.ColumnElement[Any], compares: Comparison, moment: datetime, local: datetime
+    ) -> sa.ColumnElement[bool]:
+        """Compare a column of times with a moment.
+
+        :param moment: with its zone, or in UTC where the column's type keeps no zone but holds moments.
+        :param local: the same in the zone of local times, without the zone.
+        """
+        keeps_zone = getattr(column.type, "timezone", False)
+        return compares(column, moment if keeps_zone else local)
+
+
+def as_it_is(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Return a column as it is."""
+    return column
+
+
+def bound_keys(values: Sequence[Any], type_: sa.types.TypeEngine[Any] | None = None) -> Any:
+    """Give keys to be compared with ``IN``.
+
+    Named, as SQLAlchemy's own names, after the column, may hold what it cannot find again itself.
+    """
+    return sa.bindparam("keys", list(values), type_, unique=True, expanding=True)
 
 
 def first_line(words: object) -> str:

@@ -38,15 +38,15 @@ def database_of_hook(hook: Any) -> Database:
 
     :raises ConfigurationError: when it is none of those that are supported.
     """
-    conn_type = str(getattr(hook, "conn_type", None))
-    database = _BY_CONN_TYPE.get(conn_type) or _BY_DIALECT.get(str(getattr(hook, "dialect_name", None)))
-    if database is None:
-        raise ConfigurationError(
-            f"it is of type {conn_type!r}, which is not supported; {target_titles()} are. For other"
-            " warehouses, deliver a Parquet ResultFile to an object store, and load it with Airflow's own"
-            " operators"
-        )
-    return database
+    # A hook that somebody has made of one of Airflow's has a type of its own.
+    for each in type(hook).__mro__:
+        if database := _BY_CONN_TYPE.get(str(vars(each).get("conn_type"))):
+            return database
+    raise ConfigurationError(
+        f"it is of type {getattr(hook, 'conn_type', None)!r}, which is not supported; {target_titles()} are."
+        " For other warehouses, deliver a Parquet ResultFile to an object store, and load it with Airflow's"
+        " own operators, such as S3ToRedshiftOperator or GCSToBigQueryOperator"
+    )
 
 
 def connector_database_of(conn_type: str) -> ConnectorDatabase | None:
@@ -62,6 +62,11 @@ def connector_database_of(conn_type: str) -> ConnectorDatabase | None:
 def target_titles() -> str:
     """Name the databases that can have result tables."""
     return ", ".join(each.title for each in DATABASES)
+
+
+def ledger_titles() -> str:
+    """Name the databases that ledgers can be kept in."""
+    return ", ".join(each.title for each in DATABASES if each.clock is not None)
 
 
 def source_titles() -> str:

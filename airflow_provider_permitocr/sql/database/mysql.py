@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
@@ -13,16 +15,22 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import SQLAlchemyError
 
-from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.core.columns import ColumnKind
+from airflow_provider_permitocr.core.errors import ConfigurationError, SourceError
 from airflow_provider_permitocr.sql.database.comparing import Typed
 from airflow_provider_permitocr.sql.database.database import (
     LOCK_SECONDS,
     Connector,
     Database,
     Failure,
+    Form,
     OversizedRowError,
+    as_it_is,
+    bound_keys,
     first_line,
 )
+from airflow_provider_permitocr.sql.database.families import Family
+from airflow_provider_permitocr.sql.database.reflection import FoundColumn
 from airflow_provider_permitocr.sql.database.replacing import STATEMENTS_KEPT, Replacing, Row, key_names
 
 # Numbers: https://dev.mysql.com/doc/mysql-errors/en/server-error-reference.html and, from 4000 on,
@@ -118,6 +126,12 @@ _TLS_OF_MODE: Final[Mapping[str, Mapping[str, Any]]] = {
     "VERIFY_CA": {"verify_mode": "required", "check_hostname": False},
     "VERIFY_IDENTITY": {"verify_mode": "required", "check_hostname": True},
 }
+#: What else an extra may hold for it, which the hook's URI hands on; of a URI, they are text.
+_PYMYSQL_EXTRAS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    **dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), int),
+    **dict.fromkeys(("init_command", "program_name", "bind_address"), str),
+    "autocommit": sa.util.asbool,
+}
 _VERIFYING: Final = ("VERIFY_CA", "VERIFY_IDENTITY")
 
 #: By the server's and the client's numbers: https://dev.mysql.com/doc/mysql-errors/en/
@@ -133,6 +147,39 @@ _REMEDIES: Final[Mapping[int, str]] = {
 _BAD_CERTIFICATE: Final = "certificate verify failed"
 _OPTION_PREVENTS, _TABLE_READ_ONLY = 1290, 1036
 _READ_ONLY: Final = (1792, 1836, 1874, _TABLE_READ_ONLY)
+_TEXT_COLUMNS: Final = sa.text(
+    "SELECT column_name, character_set_name, collation_name, character_octet_length"
+    " FROM information_schema.columns"
+    " WHERE table_schema = coalesce(:schema, database()) AND table_name = :name"
+    " AND collation_name IS NOT NULL"
+)
+#: The character sets of which each holds all Chinese characters:
+#: https://dev.mysql.com/doc/refman/8.4/en/charset-unicode.html
+_WIDE: Final = ("utf8mb4", "utf16", "utf16le", "utf32", "gb18030")
+_DIGITS: Final = 6
+#: What binary collations are called that tell trailing blanks apart, of MariaDB and of MySQL:
+#: https://dev.mysql.com/doc/refman/8.4/en/charset-binary-collations.html
+_WITHOUT_PADDING: Final = ("_nopad_bin", "_0900_bin")
+
+#: About a statement, in its author's own words: ambiguous columns, doubled ones, a derived table or function
+#: that is not there, a wrong number of columns, syntax, arguments of functions.
+_OF_STATEMENT: Final = frozenset({1052, 1060, 1064, 1222, 1248, 1305, 1582, 1630})
+
+# Numbers of types: https://dev.mysql.com/doc/dev/mysql-server/latest/field__types_8h.html
+
+_FLOAT, _TIMESTAMP = 4, 7
+_DAYS_AND_TIMES: Final = frozenset({_TIMESTAMP, 10, 12})
+_KINDS: Final[dict[Any, ColumnKind]] = {
+    **dict.fromkeys((1, 2, 3, 8, 9), ColumnKind.INTEGER),
+    **dict.fromkeys((_FLOAT, 5), ColumnKind.FLOAT),
+    10: ColumnKind.DATE,
+    **dict.fromkeys((_TIMESTAMP, 12), ColumnKind.TIMESTAMP),
+}
+
+#: Characters of keys that are asked for at once without a look at the server's limit, which is 1 MB or more.
+_SURELY_TAKEN: Final = 100_000
+_KEYS_TWICE: Final = 2
+_REST_OF_STATEMENT: Final = 20_000
 
 
 class MySql(Database):
@@ -149,6 +196,19 @@ class MySql(Database):
     table_options: ClassVar[Mapping[str, str]] = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
 
     changes_in_transactions = False
+
+    folds_columns = True
+    replaces_by_any_key = True
+
+    casts_compare_alike = False
+    quoted = (
+        r"'(?:[^'\\]|\\.|'')*'"
+        r'|"(?:[^"\\]|\\.|"")*"'
+        r"|`[^`]*`"
+        r"|--\s[^\n]*"
+        r"|#[^\n]*"
+        r"|/\*.*?\*/"
+    )
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means."""
@@ -170,7 +230,94 @@ class MySql(Database):
 
     def describe_statement(self, error: BaseException) -> str:
         """Describe an error about a statement of the DAG's author, whose own words are no row's."""
-        return _in_words(error) if _number(error) == _SYNTAX else self.describe(error)
+        return _in_words(error) if _number(error) in _OF_STATEMENT else self.describe(error)
+
+    # What its driver reads
+
+    def kind_of(self, driver_type: Any) -> ColumnKind | None:
+        """Return the kind of what a column of this driver's type holds; None where it does not tell."""
+        return _KINDS.get(driver_type)
+
+    def is_boolean(self, type_: sa.types.TypeEngine[Any]) -> bool:
+        """Tell whether a table's column of this type is known to hold truth values."""
+        is_bool = isinstance(type_, mysql.TINYINT) and type_.display_width == 1
+        return is_bool or super().is_boolean(type_)
+
+    def is_instant(self, driver_type: Any) -> bool:
+        """Tell whether a column of this driver's type holds moments, and not local times of some place.
+
+        A TIMESTAMP is read in the session's zone, which is UTC.
+        """
+        return bool(driver_type == _TIMESTAMP)
+
+    def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
+        """Tell of a value that is not NULL whether every driver can read it; None: of any.
+
+        Not 0000-00-00 and days that no month has, which PyMySQL reads as text, and mysqlclient as NULL.
+        """
+        if driver_type not in _DAYS_AND_TIMES:
+            return None
+        # NULL of a day that there is none of.
+        return column + sa.text("INTERVAL 0 DAY") >= sa.literal_column(f"'{date.min.isoformat()}'")
+
+    # How its values compare
+
+    def exact_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return text in a form that tells all texts apart: collations take a for A or Ä.
+
+        Binary collations are not enough, as most ignore blanks at the end. It is text in the character set
+        that holds all, whatever its column's is, as bytes, compared with text as the driver gives it.
+        """
+        in_utf8 = sa.func.convert(column.op("USING")(sa.literal_column("utf8mb4")))
+        return sa.type_coerce(sa.cast(in_utf8, sa.BINARY), sa.types.NULLTYPE)
+
+    def compared_form(
+        self, connection: sa.Connection, listed: sa.Select[Any], driver_type: Any, *, is_unique: bool
+    ) -> Form:
+        """Return the form in which a column sorts and compares alike, and which tells all its texts apart.
+
+        :raises SourceError: for a FLOAT, which has none.
+        """
+        (column,) = listed.selected_columns
+        if driver_type == _FLOAT:
+            raise SourceError(
+                f"the column {str(column.name)!r} is of type FLOAT, which seldom equals what is read of it,"
+                " so that its rows could not be told apart; make it DOUBLE or DECIMAL, or take another column"
+            )
+        # An enum is sorted by its place in the type, but compared as text.
+        if is_unique and not isinstance(column.type, sa.Enum):
+            return as_it_is
+        character_set = sa.func.charset(listed.limit(1).scalar_subquery())
+        is_text = connection.execute(sa.select(character_set)).scalar_one() != "binary"
+        return self.exact_text if is_text else as_it_is
+
+    def example_of(self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any]) -> Any:
+        """Return one key as it reads: the form in which keys compare is bytes, which are no example."""
+        return sa.func.min(key)
+
+    def is_among(
+        self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any], values: Sequence[Any]
+    ) -> sa.ColumnElement[bool]:
+        """Tell whether a row has one of these keys, as the driver read them."""
+        bound = bound_keys(values)
+        if compared_key is key:
+            return key.in_(bound)
+        # The first is for an index, which gives a few rows too many.
+        return sa.and_(key.in_(bound), compared_key.in_(bound))
+
+    def why_too_long(self, connection: sa.Connection, keys: Sequence[Any]) -> str | None:
+        """Say why a statement that asks for these keys is longer than the server takes; None: it is not.
+
+        The server cuts off the connection, which reads as one that was lost and may be had again.
+        """
+        texts = [each for each in keys if isinstance(each, str | bytes)]
+        if sum(map(len, texts)) < _SURELY_TAKEN:
+            return None
+        size = _KEYS_TWICE * sum(map(_size_in_statement, texts)) + _REST_OF_STATEMENT
+        limit = connection.execute(sa.text("SELECT @@max_allowed_packet")).scalar_one()
+        if size < limit:
+            return None
+        return f"its key makes a statement of more than {limit:,} bytes, the server's max_allowed_packet"
 
     def upsert(
         self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
@@ -207,14 +354,6 @@ class MySql(Database):
             kept.column == sa.collate(_in_utf8(text), collation),
             self.exact_text(kept.column) == self.exact_text(text),
         ]
-
-    def exact_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Return text in a form that tells all texts apart: its collations take a for A or Ä.
-
-        Binary collations are not enough, as most ignore blanks at the end.
-        """
-        # Compared with text as the driver gives it.
-        return sa.type_coerce(sa.cast(_in_utf8(column), sa.BINARY), sa.types.NULLTYPE)
 
     def is_seen(
         self, listed_at: Typed, updated_at: Typed, attempted_at: Typed
@@ -320,6 +459,50 @@ class MySql(Database):
         """Say how to find who holds a lock on a table or view."""
         return "find it with SELECT trx_mysql_thread_id, trx_started FROM information_schema.innodb_trx"
 
+    def columns(
+        self, connection: sa.Connection, name: str, schema: str | None = None
+    ) -> list[FoundColumn] | None:
+        """Return the columns of a table or view in their order; None where there is neither."""
+        found = super().columns(connection, name, schema)
+        if found is None:
+            return None
+        rows = connection.execute(_TEXT_COLUMNS, {"name": name, "schema": schema})
+        texts = {row[0].lower(): row for row in rows}
+        # SQLAlchemy reads the server's own statement, and leaves the quotes within names doubled.
+        unquoted = (replace(each, name=each.name.replace("``", "`")) for each in found)
+        return [_described(each, texts.get(each.name.lower())) for each in unquoted]
+
+    def family(self, kind: sa.types.TypeEngine[Any]) -> Family:
+        """Return the family of a type that it has: BOOLEAN is TINYINT."""
+        if isinstance(kind, mysql.TINYINT):
+            return Family.BOOLEAN
+        # A TIMESTAMP ends in 2038, shows each session another time, and may be filled in place of NULL.
+        is_other = isinstance(kind, mysql.SET | mysql.TIMESTAMP | mysql.FLOAT)
+        return Family.OTHER if is_other else super().family(kind)
+
+    def exact_text_type(self, dialect: sa.Dialect, length: int | None) -> sa.types.TypeEngine[Any]:
+        """Return the type of keys: no text without a length can be in an index."""
+        collation = _exact_collation(dialect)
+        return mysql.VARCHAR(length or _LONGEST_KEY, charset="utf8mb4", collation=collation)
+
+    def text(self) -> sa.types.TypeEngine[Any]:
+        """Return the type of texts without a limit that anybody would notice."""
+        # No VARCHAR: their lengths add up to what a row may hold, and what is too long would be refused.
+        return mysql.TEXT(charset="utf8mb4")
+
+    def long_text(self) -> sa.types.TypeEngine[Any]:
+        """Return the type of texts of megabytes."""
+        return mysql.LONGTEXT(charset="utf8mb4")
+
+    def zoned_time(self) -> sa.types.TypeEngine[Any] | None:
+        """Return the type of times that keeps their zone: a TIMESTAMP has that of the session."""
+        return None
+
+    def zoneless_time(self) -> sa.types.TypeEngine[Any]:
+        """Return the type of times without a zone, with six digits of a second's fractions."""
+        # Without fractions, an image changed within the second would look changed for ever.
+        return mysql.DATETIME(fsp=_DIGITS)
+
 
 @lru_cache(STATEMENTS_KEPT)
 def _insert_on_duplicate_key(table: sa.Table, rule: Replacing) -> mysql.Insert:
@@ -342,6 +525,12 @@ def _insert_on_duplicate_key(table: sa.Table, rule: Replacing) -> mysql.Insert:
     )
 
 
+def _size_in_statement(text: str | bytes) -> int:
+    """Return the bytes of a value between quotes."""
+    in_bytes = text.encode(errors="replace") if isinstance(text, str) else text
+    return len(in_bytes) + sum(in_bytes.count(each) for each in _ESCAPED)
+
+
 def _in_utf8(text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """Return text in the character set that holds all, whatever its column's is."""
     return sa.func.convert(text.op("USING")(sa.literal_column("utf8mb4")))
@@ -349,6 +538,40 @@ def _in_utf8(text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
 
 def _set_lock_wait(connection: sa.Connection, seconds: int) -> None:
     connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {seconds}")
+
+
+def _described(column: FoundColumn, text: Any) -> FoundColumn:
+    """Add to a column what the server says of its texts.
+
+    :param text: the server's row about it; None where it is none of text.
+    """
+    if isinstance(column.type, mysql.DATETIME | mysql.TIMESTAMP):
+        digits = column.type.fsp or 0
+        return replace(column, length=None, digits=digits if digits < _DIGITS else None)
+    if text is None:
+        return replace(column, length=None)
+    _, characters, collation, size = text
+    is_long = isinstance(column.type, sa.Text | mysql.TINYTEXT | mysql.MEDIUMTEXT | mysql.LONGTEXT)
+    is_binary = collation.endswith("_bin")
+    is_padded = is_binary and not collation.endswith(_WITHOUT_PADDING)
+    return replace(
+        column,
+        length=None if is_long else column.length,
+        size=size if is_long else None,
+        characters=None if characters in _WIDE else characters,
+        merging=None if is_binary else collation,
+        padding=collation if is_padded else None,
+        alteration="takes trailing blanks off" if isinstance(column.type, sa.CHAR) else None,
+    )
+
+
+def _exact_collation(dialect: Any) -> str:
+    """Name the collation that compares all of a text: each kind of server has another."""
+    version = getattr(dialect, "server_version_info", None)
+    if getattr(dialect, "is_mariadb", False):
+        return "utf8mb4_nopad_bin"
+    # Before MySQL 8 none tells trailing blanks apart.
+    return "utf8mb4_0900_bin" if version and version >= (8, 0, 17) else "utf8mb4_bin"
 
 
 def _in_words(error: BaseException) -> str:
@@ -395,7 +618,9 @@ def _connecting_by_pymysql(hook: Any, mode: str | None) -> Callable[[], Any]:
     import pymysql
     from pymysql.constants import CLIENT
 
-    tls = _tls_of_mode(mode, hook.connection.extra_dejson["ssl"])
+    extra = hook.connection.extra_dejson
+    further = {name: read(extra[name]) for name, read in _PYMYSQL_EXTRAS.items() if extra.get(name)}
+    tls = _tls_of_mode(mode, extra["ssl"])
 
     def connect() -> Any:
         arguments = dict(hook._get_conn_config_mysql_client(hook.connection))
@@ -406,6 +631,7 @@ def _connecting_by_pymysql(hook: Any, mode: str | None) -> Callable[[], Any]:
             database=arguments.pop("db") or None,
             client_flag=CLIENT.FOUND_ROWS,
             **arguments,
+            **further,
             **tls,
         )
 
@@ -456,8 +682,7 @@ def _require_packet(row: Any, longest: int) -> None:
     left = longest - _WITHOUT_VALUES_BYTES
     if _BYTES_OF_A_CHARACTER * sum(map(len, texts)) < left:
         return
-    sent = [text.encode("utf-8", "surrogatepass") for text in texts]
-    size = sum(len(text) + sum(map(text.count, _ESCAPED)) for text in sent)
+    size = sum(map(_size_in_statement, texts))
     if size >= left:
         raise OversizedRowError(
             f"it has {size:,} bytes, and the server takes {longest:,} in one statement (max_allowed_packet)"

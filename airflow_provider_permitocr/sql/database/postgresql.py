@@ -7,6 +7,8 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
@@ -15,7 +17,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, DropIndex
 
+from airflow_provider_permitocr.core.columns import ColumnKind
 from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.sql.database import reflection
 from airflow_provider_permitocr.sql.database.comparing import Typed
 from airflow_provider_permitocr.sql.database.concurrent_index import (
     create_concurrently,
@@ -24,11 +28,14 @@ from airflow_provider_permitocr.sql.database.concurrent_index import (
 )
 from airflow_provider_permitocr.sql.database.database import (
     LOCK_SECONDS,
+    NO_CHANGES,
     Connector,
     Database,
     Failure,
+    bound_keys,
     first_line,
 )
+from airflow_provider_permitocr.sql.database.reflection import FoundColumn
 from airflow_provider_permitocr.sql.database.replacing import STATEMENTS_KEPT, Replacing, Row, on_conflict
 
 # SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -93,6 +100,50 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "invalid connection option|invalid dsn|invalid .*value|invalid port|unrecognized configuration": (
         "correct the connection's extra"
     ),
+}
+#: A table without a schema is the one that is found by the session's search path.
+_TABLE: Final = """
+    (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = :name
+    AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) ELSE nspname = :schema END)
+"""
+#: Nondeterministic collations, since PostgreSQL 12, and what SQLAlchemy does not say of a domain: its
+#: length, and whether it keeps a time's zone.
+#: https://www.postgresql.org/docs/current/collation.html#COLLATION-NONDETERMINISTIC
+_COLUMNS: Final = """
+    SELECT attname AS name,
+        CASE to_jsonb(pg_collation) ->> 'collisdeterministic' WHEN 'false' THEN collname END AS merging,
+        CASE typtype WHEN 'd' THEN typtypmod ELSE -1 END AS modifier,
+        format_type(typbasetype, -1) LIKE '%with time zone' AS has_zone
+    FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+    LEFT JOIN pg_collation ON pg_collation.oid = attcollation
+    WHERE attnum > 0 AND NOT attisdropped AND attrelid = {table}
+""".replace("{table}", _TABLE)
+#: Indexes that could not be finished, for instance as what they index is not unique; SQLAlchemy says so
+#: itself from 2.1 on only.
+_UNFINISHED: Final = """
+    SELECT relname FROM pg_index JOIN pg_class made ON made.oid = indexrelid
+    WHERE NOT indisvalid AND indrelid = {table}
+""".replace("{table}", _TABLE)
+_RIGHT_TO_CREATE: Final = """
+    SELECT has_schema_privilege(oid, 'CREATE'), current_setting('transaction_read_only') = 'on'
+    FROM pg_namespace WHERE nspname = coalesce(CAST(:schema AS name), current_schema())
+"""
+_SERVER_ENCODING: Final = "SELECT current_setting('server_encoding')"
+_DIGITS: Final = 6
+#: A type modifier of texts counts the four bytes that say how long each is.
+_LENGTH_BEFORE: Final = 4
+
+# Numbers of types: https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat
+
+_DATE: Final = 1082
+_TIMES: Final = frozenset({1083, 1266})
+_TIMESTAMPS: Final = frozenset({1114, _TIMESTAMPTZ})
+_KINDS: Final[dict[Any, ColumnKind]] = {
+    16: ColumnKind.BOOLEAN,
+    **dict.fromkeys((20, 21, 23), ColumnKind.INTEGER),
+    **dict.fromkeys((700, 701), ColumnKind.FLOAT),
+    _DATE: ColumnKind.DATE,
+    **dict.fromkeys(_TIMESTAMPS, ColumnKind.TIMESTAMP),
 }
 
 
@@ -283,6 +334,81 @@ class PostgreSql(Database):
             f" (SELECT pid FROM pg_locks WHERE relation = '{quoted}'::regclass)"
         )
 
+    def columns(
+        self, connection: sa.Connection, name: str, schema: str | None = None
+    ) -> list[FoundColumn] | None:
+        """Return the columns of a table or view in their order; None where there is neither."""
+        found = super().columns(connection, name, schema)
+        if found is None:
+            return None
+        rows = connection.execute(sa.text(_COLUMNS), {"name": name, "schema": schema})
+        known = {row.name: row for row in rows}
+        return [_described(each, known[each.name]) for each in found if each.name in known]
+
+    def unique_keys(
+        self, connection: sa.Connection, name: str, schema: str | None = None
+    ) -> set[frozenset[str]]:
+        """Return the sets of columns that are unique over all rows: keys, constraints and indexes."""
+        rows = connection.execute(sa.text(_UNFINISHED), {"name": name, "schema": schema})
+        return reflection.unique_keys(connection, name, schema, without=rows.scalars().all())
+
+    def narrow_encoding(self, connection: sa.Connection) -> str | None:
+        """Name the database's encoding, unless it is the only one of a server's that has all characters.
+
+        SQL_ASCII takes any bytes and checks none.
+        https://www.postgresql.org/docs/current/multibyte.html
+        """
+        encoding = connection.execute(sa.text(_SERVER_ENCODING)).scalar_one()
+        return None if encoding == "UTF8" else str(encoding)
+
+    def why_not_creatable(self, connection: sa.Connection, schema: str | None) -> str | None:
+        """Say why no table can be created in a schema; None where one can."""
+        found = connection.execute(sa.text(_RIGHT_TO_CREATE), {"schema": schema}).one_or_none()
+        if found is None:
+            return f"there is no schema {schema!r}" if schema else "no schema is current"
+        is_granted, is_read_only = found
+        if is_read_only:
+            return NO_CHANGES
+        return None if is_granted else "the connection's user may not create tables in its schema"
+
+    # What its driver reads
+
+    def kind_of(self, driver_type: Any) -> ColumnKind | None:
+        """Return the kind of what a column of this driver's type holds; None where it does not tell."""
+        return _KINDS.get(driver_type)
+
+    def is_instant(self, driver_type: Any) -> bool:
+        """Tell whether a column of this driver's type holds moments, and not local times of some place."""
+        return bool(driver_type == _TIMESTAMPTZ)
+
+    def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
+        """Tell of a value that is not NULL whether every driver can read it; None: of any.
+
+        Not infinity, years that Python does not have, and the hour 24.
+        """
+        if driver_type == _DATE:
+            return column.between(sa.literal(date.min, sa.Date), sa.literal(date.max, sa.Date))
+        if driver_type in _TIMESTAMPS:
+            # Drivers read a moment as the session's local time, and so does a cast.
+            local = sa.cast(column, sa.DateTime)
+            first, last = (sa.literal(each, sa.DateTime) for each in (datetime.min, datetime.max))
+            return local.between(first, last)
+        if driver_type in _TIMES:
+            return sa.cast(column, sa.Time) < sa.cast(sa.literal_column("'24:00:00'"), sa.Time)
+        return None
+
+    # How its values compare
+
+    def bound(self, value: Any) -> sa.ColumnElement[Any]:
+        """Give a value that the driver read to be compared with the column that it was read of."""
+        return sa.literal(_untyped(value), sa.types.NULLTYPE)
+
+    def is_among(
+        self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any], values: Sequence[Any]
+    ) -> sa.ColumnElement[bool]:
+        """Tell whether a row has one of these keys, as the driver read them."""
+        return compared_key.in_(bound_keys([_untyped(each) for each in values], sa.types.NULLTYPE))
+
 
 @lru_cache(STATEMENTS_KEPT)
 def _insert_from_json(table: sa.Table, rule: Replacing) -> Any:
@@ -297,6 +423,44 @@ def _moment(time: Typed) -> sa.ColumnElement[Any]:
     if time.type == _TIMESTAMPTZ:
         return time.column
     return sa.func.timezone("UTC", sa.cast(time.column, sa.DateTime()))
+
+
+def _described(column: FoundColumn, known: Any) -> FoundColumn:
+    """Add to a column what its type does to texts and times.
+
+    :param known: the row of the server's about it.
+    """
+    kind = column.type
+    if isinstance(kind, postgresql.DOMAIN):
+        is_time = isinstance(kind.data_type, sa.DateTime)
+        kind = postgresql.TIMESTAMP(timezone=known.has_zone) if is_time else kind.data_type
+    is_time, is_limited = isinstance(kind, sa.DateTime), known.modifier >= 0
+    length = known.modifier - _LENGTH_BEFORE if is_limited else getattr(kind, "length", None)
+    digits = known.modifier if is_limited else getattr(kind, "precision", None)
+    return replace(
+        column,
+        type=kind,
+        length=None if is_time else length,
+        merging="citext" if isinstance(kind, postgresql.CITEXT) else known.merging,
+        alteration=_alteration(kind),
+        digits=digits if is_time and digits is not None and digits < _DIGITS else None,
+    )
+
+
+def _alteration(kind: sa.types.TypeEngine[Any]) -> str | None:
+    if isinstance(kind, sa.CHAR):
+        return "fills texts up with blanks"
+    # SQLAlchemy has a class of its own for all texts but "name", of 63 bytes, and "char", of one.
+    return "cuts texts off" if type(kind) is sa.String else None
+
+
+def _untyped(value: Any) -> Any:
+    """Give a value as text without a type, which PostgreSQL reads as the type of what it is compared with.
+
+    Given as text with a type, a CHAR(n) is compared without its padding, and an enum not at all; a number,
+    a REAL never equals what was read of it.
+    """
+    return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else str(value)
 
 
 def _state(error: Any) -> str | None:

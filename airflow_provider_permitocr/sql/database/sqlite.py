@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs, unquote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from airflow_provider_permitocr.core.columns import ColumnKind
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.sql.database.comparing import Typed
 from airflow_provider_permitocr.sql.database.database import (
     LOCK_SECONDS,
+    Comparison,
     Connector,
     Database,
     Failure,
+    Form,
+    as_it_is,
     first_line,
 )
+from airflow_provider_permitocr.sql.database.families import HOLDING, Family
+from airflow_provider_permitocr.sql.database.reflection import FoundColumn
 from airflow_provider_permitocr.sql.database.replacing import STATEMENTS_KEPT, Replacing, Row, on_conflict
 
 # Result codes: https://www.sqlite.org/rescode.html
@@ -44,6 +53,30 @@ _IN_MEMORY: Final = ("", ":memory:")
 _BUSY_MILLISECONDS: Final = 45_000
 _LOCKED: Final = frozenset({5, 6})
 _MADE_ALREADY: Final = ("already exists", "duplicate column name")
+#: It keeps days and times as text and booleans as numbers, whatever a column is declared as, and its
+#: CREATE TABLE AS declares them so. A number's column would take the leading zeros from a text:
+#: https://www.sqlite.org/datatype3.html#type_affinity
+_HOLDING: Final[Mapping[ColumnKind, frozenset[Family]]] = {
+    **HOLDING,
+    ColumnKind.DATE: frozenset({Family.DATE, Family.TEXT, Family.NUMBER}),
+    ColumnKind.TIMESTAMP: frozenset({Family.TIMESTAMP, Family.TEXT, Family.NUMBER}),
+    ColumnKind.BOOLEAN: frozenset({Family.BOOLEAN, Family.INTEGER, Family.NUMBER}),
+    ColumnKind.INTEGER: frozenset({Family.INTEGER, Family.NUMBER}),
+}
+#: By what its unique indexes compare; a column's own is kept nowhere else but in CREATE TABLE.
+_COLLATIONS: Final = """
+    SELECT compared.name, compared.coll
+    FROM pragma_index_list(:name, :schema) AS known, pragma_index_xinfo(known.name, :schema) AS compared
+    WHERE known."unique" AND compared.key AND upper(compared.coll) <> 'BINARY'
+"""
+#: Of the driver alone, without a code: a text is not UTF-8.
+_UNREADABLE: Final = "Could not decode"
+#: Of this package, beside SQLite's own functions.
+_IS_UTF8: Final = "permitocr_is_utf8"
+#: Times are text in any of several forms; they only compare in one form, in UTC.
+_TIME_FORM: Final = "%Y-%m-%d %H:%M:%f"
+_DOUBLED: Final = re.compile(r":\d+$")
+_ZONES: Final = ("*[Zz]", "*[+-][0-9][0-9]:[0-9][0-9]")
 
 
 class Sqlite(Database):
@@ -54,9 +87,21 @@ class Sqlite(Database):
     conn_types = ("sqlite",)
     drivers = ("sqlite3",)
     clock = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
+
+    read_only_remedy = (
+        "take mode=ro and immutable out of the connection's extra, or let this user write the file"
+    )
+
     is_file = True
 
     replaces_views = False
+
+    folds_columns = True
+    folds_tables = True
+    holding: ClassVar[Mapping[ColumnKind, frozenset[Family]]] = _HOLDING
+    is_lenient = True
+
+    quoted = rf"{Database.quoted}|`[^`]*`"
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means."""
@@ -67,6 +112,8 @@ class Sqlite(Database):
             return Failure.ROW
         if code == _READ_ONLY:
             return Failure.READ_ONLY
+        if code is None and str(error).startswith(_UNREADABLE):
+            return Failure.ROW
         return Failure.NO_TABLE if str(error).startswith("no such table") else None
 
     def describe(self, error: BaseException) -> str:
@@ -171,6 +218,69 @@ class Sqlite(Database):
         """Tell whether a change was refused because another session has just made the same."""
         return any(words in str(error) for words in _MADE_ALREADY)
 
+    def columns(
+        self, connection: sa.Connection, name: str, schema: str | None = None
+    ) -> list[FoundColumn] | None:
+        """Return the columns of a table or view in their order; None where there is neither."""
+        found = super().columns(connection, name, schema)
+        if found is None:
+            return None
+        rows = connection.execute(sa.text(_COLLATIONS), {"name": name, "schema": schema or "main"})
+        merging = {column.lower(): collation for column, collation in rows if column}
+        return [replace(each, length=None, merging=merging.get(each.name.lower())) for each in found]
+
+    def family(self, kind: sa.types.TypeEngine[Any]) -> Family:
+        """Return the family of a type that it has: its floats have 8 bytes, and no number is rounded."""
+        if isinstance(kind, sa.Float):
+            return Family.FLOAT
+        return Family.NUMBER if isinstance(kind, sa.Numeric) else super().family(kind)
+
+    def is_without_zone(self, kind: sa.types.TypeEngine[Any]) -> bool:
+        """Tell whether a column of such a type holds times without a time zone."""
+        return False  # SQLAlchemy writes and reads texts
+
+    # What its driver reads
+
+    def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
+        """Tell of a value that is not NULL whether its driver can read it: text in UTF-8, and all else."""
+        in_bytes = sa.cast(column, sa.LargeBinary)
+        return sa.or_(sa.func.typeof(column) != "text", sa.Function(_IS_UTF8, in_bytes) == 1)
+
+    def selected_names(
+        self, connection: sa.Connection, statement: sa.TextClause, wrapped: sa.Select[Any]
+    ) -> list[str]:
+        """Name the columns that a SELECT gives; of a subquery, the second ``id`` is called ``id:1``."""
+        names = super().selected_names(connection, statement, wrapped)
+        known = set(names)
+        return [first if (first := _DOUBLED.sub("", name)) in known else name for name in names]
+
+    def before_reading(self, connection: sa.Connection) -> None:
+        """Give a connection the function that ``is_readable`` asks."""
+        made: Any = connection.connection.dbapi_connection
+        made.create_function(_IS_UTF8, 1, _is_utf8, deterministic=True)
+
+    # How its values compare
+
+    def exact_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return text in a form that tells all texts apart: COLLATE NOCASE takes a for A."""
+        return sa.collate(column, "BINARY")
+
+    def compared_form(
+        self, connection: sa.Connection, listed: sa.Select[Any], driver_type: Any, *, is_unique: bool
+    ) -> Form:
+        """Return the form in which a column sorts and compares alike, and which tells all its texts apart."""
+        return as_it_is if is_unique else self.exact_text
+
+    def compare_time(
+        self, column: sa.ColumnElement[Any], compares: Comparison, moment: datetime, local: datetime
+    ) -> sa.ColumnElement[bool]:
+        """Compare a column of times with a moment: others than those that name a zone as local."""
+        text = sa.type_coerce(column, sa.Text)
+        has_zone = sa.or_(*(text.op("GLOB", is_comparison=True)(each) for each in _ZONES))
+        in_one_form = sa.func.strftime(_TIME_FORM, column)
+        compared = sa.case((has_zone, _in_form(moment)), else_=_in_form(local))
+        return compares(in_one_form, _in_form(local) if moment.replace(tzinfo=None) == local else compared)
+
 
 @lru_cache(STATEMENTS_KEPT)
 def _insert_on_conflict(table: sa.Table, rule: Replacing) -> Any:
@@ -196,6 +306,18 @@ def _plain_time(column: sa.ColumnElement[Any]) -> tuple[sa.ColumnElement[str], s
 
 def _globs(text: sa.ColumnElement[Any], pattern: str) -> sa.ColumnElement[bool]:
     return text.op("GLOB", is_comparison=True)(pattern)
+
+
+def _in_form(moment: datetime) -> str:
+    return moment.replace(tzinfo=None).isoformat(" ", "milliseconds")
+
+
+def _is_utf8(text: bytes | None) -> bool:
+    try:
+        (text or b"").decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _code(error: BaseException) -> int | None:

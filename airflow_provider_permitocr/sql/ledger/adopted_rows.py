@@ -14,11 +14,11 @@ from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS, COLUMNS, KEY
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.models import ImageFacts, Record, RowKey, Status
 from airflow_provider_permitocr.core.standing import Standing
-from airflow_provider_permitocr.sql.column_types import is_without_zone, misfit
+from airflow_provider_permitocr.sql.database.fit import is_without_zone, misfit
+from airflow_provider_permitocr.sql.database.inspection import FoundColumn, folded, found_columns
 from airflow_provider_permitocr.sql.database.known import database_of
-from airflow_provider_permitocr.sql.inspection import FoundColumn, folded, found_columns
 from airflow_provider_permitocr.sql.ledger.clock import read_moment
-from airflow_provider_permitocr.sql.result_schema import result_table
+from airflow_provider_permitocr.sql.result_schema import result_table, sql_type
 from airflow_provider_permitocr.sql.tables import ResultTable, WriteMode, split_schema
 
 PAGE_ROWS: Final = 1_000
@@ -87,11 +87,15 @@ class AdoptedRows:
 
     def _describe(self, found: Sequence[FoundColumn]) -> sa.Table:
         dialect = self._engine.dialect
-        by_name = {folded(dialect.name, each.name): each for each in found}
+        by_name = {folded(dialect, each.name): each for each in found}
         present = [column for column in COLUMNS if column.name in by_name]
         needed = [*_NEEDED, *([_LATEST] if self._described.mode is WriteMode.APPEND else [])]
         wrong = [f"it lacks {name}" for name in needed if name not in by_name]
-        wrong += [why for column in present if (why := misfit(column, by_name[column.name], dialect))]
+        wrong += [
+            why
+            for column in present
+            if (why := misfit(column, by_name[column.name], sql_type(column), dialect))
+        ]
         if wrong:
             raise TargetError(
                 f"the table {self._described.table!r} holds no results to take over: {'; '.join(wrong)}"
@@ -105,7 +109,7 @@ class AdoptedRows:
             ],
         )
         for name in sorted(self._carried):
-            if (has := by_name.get(folded(dialect.name, name))) and name not in table.c:
+            if (has := by_name.get(folded(dialect, name))) and name not in table.c:
                 table.append_column(sa.Column(has.name, has.type, key=name))
         return table
 

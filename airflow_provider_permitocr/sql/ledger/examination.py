@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.column_types import is_without_zone, misfit
+from airflow_provider_permitocr.core.columns import Column, ColumnKind
+from airflow_provider_permitocr.sql.database.fit import Wanted, examine_table, require_encoding
+from airflow_provider_permitocr.sql.database.inspection import folded
 from airflow_provider_permitocr.sql.database.known import database_of
-from airflow_provider_permitocr.sql.inspection import (
-    FoundColumn,
-    RelationKind,
-    folded,
-    found_columns,
-    relation_kind,
-    unique_keys,
-)
+from airflow_provider_permitocr.sql.database.rights import require_rights
+from airflow_provider_permitocr.sql.database.types import ExactText
 from airflow_provider_permitocr.sql.ledger.schema import SHAPES, LedgerTables, Shape
-from airflow_provider_permitocr.sql.result_schema import ExactText
-from airflow_provider_permitocr.sql.rights import require_rights
 
-_OTHERWISE: Final = 'give the ledger another name, ledger=Ledger("...", conn_id="..."), or change this table'
+_ADVICE: Final = 'give the ledger another name, ledger=Ledger("...", conn_id="...")'
+_HOLDS: Final = "a ledger"
+#: In characters: what a text without a length of its own may have, such as a key of PostgreSQL's ledger, or
+#: a portrait.
+_LONGEST: Final = {ColumnKind.TEXT: 2_600, ColumnKind.LONG_TEXT: 2**20}
 
 
 def examine(connection: sa.Connection, tables: LedgerTables) -> tuple[set[str], frozenset[tuple[str, str]]]:
@@ -34,22 +32,21 @@ def examine(connection: sa.Connection, tables: LedgerTables) -> tuple[set[str], 
     missing: set[str] = set()
     without_zone: set[tuple[str, str]] = set()
     for shape, table in zip(SHAPES, tables, strict=True):
-        kind = relation_kind(connection, table.name, table.schema)
-        if kind is None:
+        fit = examine_table(connection, _wanted(shape, table))
+        if fit is None:
             missing.add(shape.name)
             continue
-        if kind is RelationKind.VIEW:
-            raise TargetError(f"{table.fullname!r} is a view, not a table of a ledger; {_OTHERWISE}")
-        without_zone |= {(shape.name, column) for column in _examine_table(connection, shape, table)}
+        without_zone |= {(shape.name, column) for column in fit.without_zone}
         _require_rights(connection, table)
     return missing, frozenset(without_zone)
 
 
 def require_all_rights(connection: sa.Connection, tables: LedgerTables) -> None:
-    """Make sure that the tables may be read and written.
+    """Make sure that the tables may be read and written, and texts be kept.
 
-    :raises TargetError: naming the right that is missing.
+    :raises TargetError: naming the right that is missing, or the database's encoding.
     """
+    require_encoding(connection, _HOLDS)
     for table in tables:
         _require_rights(connection, table)
 
@@ -67,7 +64,7 @@ def lacking_indexes(connection: sa.Connection, tables: LedgerTables) -> list[sa.
         if not table.indexes:
             continue
         found = [
-            [folded(connection.dialect.name, name) for name in each["column_names"] if name]
+            [folded(connection, name) for name in each["column_names"] if name]
             for each in inspector.get_indexes(table.name, table.schema)
             if each["name"] not in unusable
         ]
@@ -78,49 +75,12 @@ def lacking_indexes(connection: sa.Connection, tables: LedgerTables) -> list[sa.
     return lacking
 
 
-def _examine_table(connection: sa.Connection, shape: Shape, table: sa.Table) -> list[str]:
-    """Return the columns of times without a time zone.
-
-    :raises TargetError: naming all that is wrong with the table.
-    """
-    dialect = connection.dialect
-    found = {
-        folded(dialect.name, column.name): column
-        for column in found_columns(connection, table.name, table.schema) or ()
-    }
-    present = [(column, found[column.name]) for column in shape.columns if column.name in found]
-    wrong = [f"it lacks {column.name}" for column in shape.columns if column.name not in found]
-    for column, has in present:
-        why = misfit(column, has, dialect) or _too_short(table.c[column.name], has)
-        wrong += [why] if why else []
-    own = {column.name for column in shape.columns}
-    wrong += [
-        f"it takes no row without {has.name}, which no ledger has"
-        for name, has in found.items()
-        if name not in own and not has.is_filled
-    ]
-    unique = [
-        {folded(dialect.name, each) for each in key}
-        for key in unique_keys(connection, table.name, table.schema)
-    ]
-    if set(shape.key) not in unique:
-        wrong.append(f"it has no primary key or unique constraint on ({', '.join(shape.key)})")
-    wrong += [
-        f"it allows one row only for each ({', '.join(sorted(key))})"
-        for key in unique
-        if key < set(shape.key)
-    ]
-    if wrong:
-        raise TargetError(
-            f"the table {table.fullname!r} exists already and is not one of a ledger: {'; '.join(wrong)};"
-            f" {_OTHERWISE}"
-        )
-    return [column.name for column, has in present if is_without_zone(column, has, dialect)]
+def _wanted(shape: Shape, table: sa.Table) -> Wanted:
+    columns = [replace(column, longest=_longest(column, table)) for column in shape.columns]
+    return Wanted(table, columns, shape.key, holds=_HOLDS, advice=_ADVICE)
 
 
-def _too_short(column: sa.Column[str], found: FoundColumn) -> str | None:
-    """Say that a column would cut keys off; servers that are not strict do so without a word."""
-    length = getattr(found.type, "length", None)
-    if not isinstance(column.type, ExactText) or length is None or length >= (column.type.length or 0):
-        return None
-    return f"{column.name} holds {length} characters instead of {column.type.length}"
+def _longest(column: Column, table: sa.Table) -> int | None:
+    """Return how many characters a column has to hold: a key that is cut off would be another's."""
+    kind = table.c[column.name].type
+    return kind.length if isinstance(kind, ExactText) else _LONGEST.get(column.kind)

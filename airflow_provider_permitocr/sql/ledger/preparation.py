@@ -18,13 +18,13 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.sql.changes import Change, carry_out
 from airflow_provider_permitocr.sql.database.failures import describe, is_made_already, is_transient
-from airflow_provider_permitocr.sql.database.known import DATABASES, database_of
+from airflow_provider_permitocr.sql.database.known import database_of, ledger_titles
 from airflow_provider_permitocr.sql.database.patience import BRIEFLY
+from airflow_provider_permitocr.sql.database.rights import raise_refusal, require_creatable
 from airflow_provider_permitocr.sql.ledger.examination import examine, lacking_indexes, require_all_rights
 from airflow_provider_permitocr.sql.ledger.options import DEFAULT_NAME, Ledger
 from airflow_provider_permitocr.sql.ledger.schema import SHAPE, LedgerTables, ledger_tables
 from airflow_provider_permitocr.sql.ledger.trial import require_transactions
-from airflow_provider_permitocr.sql.rights import why_not_creatable
 
 #: What a DAG author pastes where the result cannot hold a ledger.
 LINE_TO_PASTE: Final = f'ledger=Ledger("{DEFAULT_NAME}", conn_id="...")'
@@ -80,8 +80,8 @@ def check_tables(engine: sa.Engine, described: Ledger) -> bool:
     tables = ledger_tables(described.name)
     missing, _ = BRIEFLY.wait_out(partial(_look, engine, described, tables), _EXAMINING)
     with engine.connect() as connection:
-        if missing and (why := why_not_creatable(connection, tables.state.schema)):
-            raise _not_creatable(connection, described, tables, why)
+        if missing:
+            require_creatable(connection, tables.state.schema, *_not_creatable(connection, described, tables))
     return not missing
 
 
@@ -102,10 +102,9 @@ def require_place(engine: sa.Engine) -> None:
     :raises TargetError: with the line that names another.
     """
     if (database := database_of(engine)).clock is None:
-        places = ", ".join(each.title for each in DATABASES if each.clock is not None)
         raise TargetError(
             f"a ledger cannot be kept in {database.title}; add {LINE_TO_PASTE}, naming a connection of one"
-            f" of: {places}"
+            f" of: {ledger_titles()}"
         )
 
 
@@ -147,10 +146,8 @@ def _create(engine: sa.Engine, described: Ledger, tables: LedgerTables) -> None:
         doing = f"creating the tables of the ledger {described.name!r}"
         carry_out(engine, partial(_changes, tables=tables), doing)
     except SQLAlchemyError as error:
-        if is_transient(error):
-            raise
         with engine.connect() as connection:
-            raise _not_creatable(connection, described, tables, describe(error)) from None
+            raise_refusal(error, *_not_creatable(connection, described, tables))
     _create_indexes(engine, described, tables)
 
 
@@ -185,16 +182,16 @@ def _create_indexes(engine: sa.Engine, described: Ledger, tables: LedgerTables) 
             return
 
 
-def _not_creatable(
-    connection: sa.Connection, described: Ledger, tables: LedgerTables, why: str
-) -> TargetError:
+def _not_creatable(connection: sa.Connection, described: Ledger, tables: LedgerTables) -> tuple[str, str]:
+    """Say what was refused, and what to do."""
     missing = _missing(connection, tables)
     indexes = [index for table in missing for index in sorted(table.indexes, key=lambda each: str(each.name))]
     script = _script(connection.dialect, [*map(CreateTable, missing), *map(CreateIndex, indexes)])
-    return TargetError(
-        f"the ledger {described.name!r} could not be created: {why}. Grant the user of connection"
-        f" {described.conn_id!r} the right to create tables and indexes, keep the ledger elsewhere with"
-        f" {LINE_TO_PASTE}, or hand these statements to the database's administrator:\n{script}"
+    return (
+        f"the ledger {described.name!r} could not be created",
+        f"grant the user of connection {described.conn_id!r} the right to create tables and indexes, keep the"
+        f" ledger elsewhere with {LINE_TO_PASTE}, or hand these statements to the database's"
+        f" administrator:\n{script}",
     )
 
 

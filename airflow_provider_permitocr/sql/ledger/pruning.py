@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.calls import RunIdentity
 from airflow_provider_permitocr.sql.database.failures import database_errors
+from airflow_provider_permitocr.sql.database.rights import require_rights
 from airflow_provider_permitocr.sql.ledger.caps import run_period
 from airflow_provider_permitocr.sql.ledger.now import now
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
 from airflow_provider_permitocr.sql.ledger.statements import lock
-from airflow_provider_permitocr.sql.rights import require_rights
 
 #: The ledger is locked for as long as so many rows take.
 _CHUNK_ROWS: Final = 500

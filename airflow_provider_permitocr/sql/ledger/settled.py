@@ -15,7 +15,6 @@ from airflow_provider_permitocr.core.models import UNSETTLED, Status
 from airflow_provider_permitocr.sql.database.comparing import Typed
 from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
-from airflow_provider_permitocr.sql.source.driver_types import driver_types
 from airflow_provider_permitocr.sql.source.listing import Listing
 
 _SETTLED: Final = tuple(status.value for status in Status if status not in UNSETTLED)
@@ -72,4 +71,9 @@ def _typed(
     select: Callable[..., sa.Select[Any]],
     *columns: sa.ColumnElement[Any],
 ) -> list[Typed]:
-    return [Typed(*each) for each in zip(columns, driver_types(connection, select(*columns)), strict=True)]
+    return [
+        Typed(*each)
+        for each in zip(
+            columns, database_of(connection).driver_types(connection, select(*columns)), strict=True
+        )
+    ]

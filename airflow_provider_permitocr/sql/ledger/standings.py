@@ -14,10 +14,10 @@ from airflow_provider_permitocr.core.models import Previous, RowKey, Status
 from airflow_provider_permitocr.core.rebuild import KeptAnswers
 from airflow_provider_permitocr.core.same_image import Answer
 from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.sql.database.types import UtcTime
 from airflow_provider_permitocr.sql.ledger.answers import PORTRAIT, has_portrait, read_answer
 from airflow_provider_permitocr.sql.ledger.images import read_standing
 from airflow_provider_permitocr.sql.ledger.schema import AS_ANSWERED, FLATTENED, LedgerTables
-from airflow_provider_permitocr.sql.result_schema import UtcTime
 from airflow_provider_permitocr.sql.source.times import as_utc
 
 #: As many as a page of the list has.

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.database.failures import blames_a_row, describe, is_transient
+from airflow_provider_permitocr.sql.database.failures import blames_a_row
 from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import BRIEFLY
+from airflow_provider_permitocr.sql.database.rights import raise_refusal
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
 
 _TRYING: Final = "trying the tables of the ledger"
@@ -68,12 +69,8 @@ def _require_transactions_of(engine: sa.Engine, table: sa.Table, conn_id: str) -
     except SQLAlchemyError as error:
         if blames_a_row(error):
             return
-        if is_transient(error):
-            raise
-        raise TargetError(
-            f"the ledger's table {table.fullname!r} does not take a row: {describe(error)}; let the"
-            " connection's user write into it"
-        ) from None
+        refused = f"the ledger's table {table.fullname!r} does not take a row"
+        raise_refusal(error, refused, "let the connection's user write into it")
 
 
 def _try(engine: sa.Engine, table: sa.Table, conn_id: str) -> None:

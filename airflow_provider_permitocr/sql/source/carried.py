@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 
 from airflow_provider_permitocr.core.columns import Column, ColumnKind
 from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.core.flatten import clean_text
 from airflow_provider_permitocr.core.models import Record
 from airflow_provider_permitocr.core.shown_key import shown_key
-from airflow_provider_permitocr.sql.source.driver_types import MYSQL, driver_types
+from airflow_provider_permitocr.sql.database.database import Database
+from airflow_provider_permitocr.sql.source.read_column import ReadColumn
 from airflow_provider_permitocr.sql.source.times import read_time
 from airflow_provider_permitocr.sql.tables import Carry
 
@@ -25,33 +25,6 @@ from airflow_provider_permitocr.sql.tables import Carry
 _SHORT: Final = 255
 _LARGEST_INTEGER: Final = 2**63
 _NAMED_BOOLEANS: Final = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
-
-_POSTGRESQL: Final = {
-    16: ColumnKind.BOOLEAN,
-    **dict.fromkeys((20, 21, 23), ColumnKind.INTEGER),
-    **dict.fromkeys((700, 701), ColumnKind.FLOAT),
-    1082: ColumnKind.DATE,
-    **dict.fromkeys((1114, 1184), ColumnKind.TIMESTAMP),
-}
-_MYSQL: Final = {
-    **dict.fromkeys((1, 2, 3, 8, 9), ColumnKind.INTEGER),
-    **dict.fromkeys((4, 5), ColumnKind.FLOAT),
-    10: ColumnKind.DATE,
-    **dict.fromkeys((7, 12), ColumnKind.TIMESTAMP),
-}
-_DUCKDB: Final = {
-    "BOOLEAN": ColumnKind.BOOLEAN,
-    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"), ColumnKind.INTEGER),
-    **dict.fromkeys(("UTINYINT", "USMALLINT", "UINTEGER"), ColumnKind.INTEGER),
-    **dict.fromkeys(("FLOAT", "DOUBLE"), ColumnKind.FLOAT),
-    "DATE": ColumnKind.DATE,
-    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP WITH TIME ZONE"), ColumnKind.TIMESTAMP),
-}
-_OF_DRIVERS: Final[dict[str, dict[Any, ColumnKind]]] = {
-    "postgresql": _POSTGRESQL,
-    **dict.fromkeys(MYSQL, _MYSQL),
-    "duckdb": _DUCKDB,
-}
 
 
 @dataclass(frozen=True)
@@ -61,11 +34,13 @@ class CarriedColumn:
     :param name: in the image list.
     :param read: as the driver gives it.
     :param column: of the result.
+    :param zone: of times without one.
     """
 
     name: str
-    read: sa.ColumnElement[Any]
+    read: ReadColumn
     column: Column
+    zone: tzinfo = UTC
 
 
 def carried_values(key: Any, columns: Sequence[CarriedColumn], values: Sequence[Any]) -> Record:
@@ -82,7 +57,9 @@ def carried_values(key: Any, columns: Sequence[CarriedColumn], values: Sequence[
 def _fit(key: Any, column: CarriedColumn, value: Any) -> Any:
     kind = column.column.kind
     try:
-        return None if value is None else _FIT[kind](value)
+        if value is None:
+            return None
+        return _timestamp(value, column.zone) if kind is ColumnKind.TIMESTAMP else _FIT[kind](value)
     except (ValueError, TypeError, LookupError, ArithmeticError):
         raise SourceError(
             f"key {shown_key(key)}: the column {column.name!r}, which is copied, holds a value that is no"
@@ -90,36 +67,34 @@ def _fit(key: Any, column: CarriedColumn, value: Any) -> Any:
         ) from None
 
 
-def carried_columns(
-    connection: sa.Connection, source: sa.FromClause, carried: Sequence[Carry]
-) -> tuple[CarriedColumn, ...]:
-    """Describe the columns that go along, by what the DAG says of them, or else the database."""
-    return tuple(_carried(connection, source, each) for each in carried)
+def carried_column(
+    database: Database, listed: sa.ColumnElement[Any], carry: Carry, *, driver_type: Any, zone: tzinfo
+) -> CarriedColumn:
+    """Describe a column that goes along, by what the DAG says of it, or else the database.
 
-
-def _carried(connection: sa.Connection, source: sa.FromClause, carry: Carry) -> CarriedColumn:
-    listed = source.c[carry.column]
+    :param listed: the column of the list.
+    :param driver_type: its type in the driver's terms.
+    :param zone: of its times without one.
+    """
     # SQLAlchemy's own reading would stop at what SQLite lets a column hold.
-    read = sa.type_coerce(listed, sa.types.NULLTYPE)
-    kind = ColumnKind(carry.kind) if carry.kind else _kind_of_type(listed.type)
+    read = ReadColumn(database, sa.type_coerce(listed, sa.types.NULLTYPE), driver_type)
+    kind = ColumnKind(carry.kind) if carry.kind else _kind_of_type(database, listed.type)
     if kind is None:
-        (type_,) = driver_types(connection, sa.select(read).select_from(source))
-        kind = _OF_DRIVERS.get(connection.dialect.name, {}).get(type_, ColumnKind.LONG_TEXT)
+        kind = database.kind_of(driver_type) or ColumnKind.LONG_TEXT
     comment = f"From the image list, its column {carry.column}"
-    return CarriedColumn(carry.column, read, Column(carry.result_name, kind, comment))
+    return CarriedColumn(carry.column, read, Column(carry.result_name, kind, comment), zone)
 
 
-def _kind_of_type(type_: sa.types.TypeEngine[Any]) -> ColumnKind | None:
+def _kind_of_type(database: Database, type_: sa.types.TypeEngine[Any]) -> ColumnKind | None:
     """Return the kind of a table's column; None where its type says nothing."""
     if isinstance(type_, sa.types.NullType):
         return None
-    if isinstance(type_, mysql.TINYINT) and type_.display_width == 1:
+    if database.is_boolean(type_):
         return ColumnKind.BOOLEAN
     if isinstance(type_, sa.String) and not isinstance(type_, sa.Enum):
         return ColumnKind.TEXT if (type_.length or _SHORT + 1) <= _SHORT else ColumnKind.LONG_TEXT
     # Floats are a kind of Numeric here; decimals stay exact as text.
     kinds = (
-        (sa.Boolean, ColumnKind.BOOLEAN),
         (sa.Integer, ColumnKind.INTEGER),
         (sa.Float, ColumnKind.FLOAT),
         (sa.DateTime, ColumnKind.TIMESTAMP),
@@ -149,13 +124,18 @@ def _text(value: Any) -> str:
 
 
 def _date(value: Any) -> date:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    return _timestamp(value).date()
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if isinstance(value, datetime):
+        # A local day stays the day that it is.
+        return (value.astimezone(UTC) if value.tzinfo else value).date()
+    if not isinstance(value, date):
+        raise ValueError
+    return value
 
 
-def _timestamp(value: Any) -> datetime:
-    moment = read_time(value)
+def _timestamp(value: Any, zone: tzinfo) -> datetime:
+    moment = read_time(value, zone)
     assert moment is not None
     return moment.astimezone(UTC)
 
@@ -179,5 +159,4 @@ _FIT: Final[dict[ColumnKind, Callable[[Any], Any]]] = {
     ColumnKind.BOOLEAN: _boolean,
     ColumnKind.INTEGER: _integer,
     ColumnKind.FLOAT: float,
-    ColumnKind.TIMESTAMP: _timestamp,
 }

@@ -2,43 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.models import ImageRow, ImageValue, ListedImage, RowKey
+from airflow_provider_permitocr.core.models import ImageFault, ImageRow, ImageValue, ListedImage, RowKey
+from airflow_provider_permitocr.sql.database.failures import blames_a_row, describe
 from airflow_provider_permitocr.sql.database.patience import Read
 from airflow_provider_permitocr.sql.source.carried import carried_values
 from airflow_provider_permitocr.sql.source.listed_row import listed_image
 from airflow_provider_permitocr.sql.source.listing import ListedImages, Listing
+from airflow_provider_permitocr.sql.source.read_column import ReadColumn
 
 _BYTES_AT_ONCE: Final = 16 * 1024 * 1024
 _REFERENCES_AT_ONCE: Final = 500
 #: Images themselves may be small for long before one of several megabytes comes.
 _IMAGES_AT_ONCE: Final = 8
 _AT_FIRST: Final = 2
+#: Of a row whose image column, or all of it, no driver reads.
+UNREADABLE: Final = "ImageValueUnreadable"
+#: Stands for the image among the names of the columns to copy.
+_IMAGE: Final = ""
+_log = logging.getLogger(__name__)
 
 
 def fetch_images(read: Read, listing: Listing, listed: Sequence[ListedImage]) -> Iterator[ImageRow]:
     """Fetch the images of these rows, in their order; rows that are no longer in the list are left out.
+
+    What cannot be read of one row concerns that row alone: its image is rejected, a column to copy is NULL.
 
     :param read: reads one chunk over a connection, so that none stays open while the images are used.
     :raises SourceError: when a row's change time has become none, or a value that goes along is not of its
         column's kind.
     """
     chunk_size = _ChunkSize()
+    unread: Counter[str] = Counter()
     start = 0
     while start < len(listed):
         chunk = listed[start : start + chunk_size.rows]
         start += len(chunk)
-        found = read(partial(_fetch, listing=listing, chunk=chunk))
-        chunk_size.learn(row.image for row in found.values())
+        found = _find(read, listing, chunk)
+        chunk_size.learn(each.row.image for each in found.values())
         for each in chunk:
-            if row := found.pop(each.row_key, None):
-                yield row
+            if one := found.pop(each.row_key, None):
+                unread.update(one.unread)
+                yield one.row
+    for column, rows in unread.items():
+        _log.warning(
+            "the driver of the image list's database cannot read what %d rows hold in the column %r, which is"
+            " copied; it is NULL in the result",
+            *(rows, column),
+        )
 
 
 class _ChunkSize:
@@ -58,17 +78,95 @@ class _ChunkSize:
         self.rows = max(1, min(at_once, _BYTES_AT_ONCE // self._largest))
 
 
+class _Found(NamedTuple):
+    """A row, and the columns to copy that were not read of it."""
+
+    row: ImageRow
+    unread: Sequence[str] = ()
+
+
+class _UnreadableError(Exception):
+    """Rows cannot be read together, for what they hold or for their size."""
+
+
+def _find(read: Read, listing: Listing, chunk: Sequence[ListedImage]) -> dict[RowKey, _Found]:
+    """Read rows together, or else by halves, until those that cannot be read are alone."""
+    try:
+        return read(partial(_fetch, listing=listing, chunk=chunk))
+    except _UnreadableError:
+        if len(chunk) == 1:
+            return _find_in_part(read, listing, chunk)
+    middle = len(chunk) // 2
+    return _find(read, listing, chunk[:middle]) | _find(read, listing, chunk[middle:])
+
+
+def _find_in_part(read: Read, listing: Listing, one: Sequence[ListedImage]) -> dict[RowKey, _Found]:
+    """Read one row without the columns that keep it from being read."""
+    columns = [_IMAGE, *(each.name for each in listing.carried)]
+    without: dict[str, str] = {}
+    for column in columns:
+        others = dict.fromkeys((each for each in columns if each != column), "")
+        try:
+            read(partial(_fetch, listing=listing, chunk=one, without=others))
+        except _UnreadableError as error:
+            without[column] = str(error)
+    try:
+        return read(partial(_fetch, listing=listing, chunk=one, without=without))
+    except _UnreadableError as error:
+        (listed,) = one
+        fault = ImageFault(UNREADABLE, f"the row cannot be read from the image list: {error}")
+        carried = {each.column.name: None for each in listing.carried}
+        row = ImageRow(
+            listed.image_key, None, listed.card_side, listed.updated_at, carried=dict(carried), fault=fault
+        )
+        return {listed.row_key: _Found(row)}
+
+
 def _fetch(
-    connection: sa.Connection, listing: Listing, chunk: Sequence[ListedImage]
-) -> dict[RowKey, ImageRow]:
-    found: dict[RowKey, ImageRow] = {}
+    connection: sa.Connection,
+    listing: Listing,
+    chunk: Sequence[ListedImage],
+    without: Mapping[str, str] | None = None,
+) -> dict[RowKey, _Found]:
+    """Read rows with their images.
+
+    :param without: why columns are not read.
+    :raises _UnreadableError: where the database or its driver stops at what a row holds.
+    """
+    without = without or {}
+    if reason := listing.database.why_too_long(connection, [each.source_key for each in chunk]):
+        raise _UnreadableError(reason)
+    found: dict[RowKey, _Found] = {}
     for images in listing.images:
         if wanted := [each for each in chunk if images.side in (None, each.card_side)]:
-            carried = (each.read for each in images.carried)
-            statement = images.select_rows(images.image, *carried).where(_is_one_of(images, wanted))
-            rows = (_image_row(images, row) for row in connection.execute(statement))
-            found.update((row.row_key, row) for row in rows)
+            columns = [images.read_image, *(each.read for each in images.carried)]
+            names = [_IMAGE, *(each.name for each in images.carried)]
+            read = [None if name in without else each for name, each in zip(names, columns, strict=True)]
+            statement = images.select_rows(*_values(read), *_faults(read)).where(_is_one_of(images, wanted))
+            for row in _rows(connection, statement):
+                each = _found(images, row, without)
+                found[each.row.row_key] = each
     return found
+
+
+def _values(columns: Sequence[ReadColumn | None]) -> Iterator[sa.ColumnElement[Any]]:
+    return (sa.null() if each is None else each.value for each in columns)
+
+
+def _faults(columns: Sequence[ReadColumn | None]) -> Iterator[sa.ColumnElement[Any]]:
+    return (sa.literal_column("1") if each is None else each.is_unreadable for each in columns)
+
+
+def _rows(connection: sa.Connection, statement: sa.Select[Any]) -> Sequence[Any]:
+    try:
+        return connection.execute(statement).all()
+    except (SQLAlchemyError, ValueError, ArithmeticError) as error:
+        # Drivers raise errors of Python's own for what Python cannot hold.
+        if isinstance(error, SQLAlchemyError) and not blames_a_row(error):
+            raise
+        # A server has closed it already where the statement was too long for it.
+        connection.invalidate()
+        raise _UnreadableError(describe(error)) from None
 
 
 def _is_one_of(images: ListedImages, wanted: Sequence[ListedImage]) -> sa.ColumnElement[bool]:
@@ -85,16 +183,29 @@ def _is_one_of(images: ListedImages, wanted: Sequence[ListedImage]) -> sa.Column
     )
 
 
-def _image_row(images: ListedImages, row: Any) -> ImageRow:
-    key, side, updated_at, image, *carried = row
-    listed = listed_image(key, side, updated_at)
-    return ImageRow(
+def _found(images: ListedImages, row: Any, without: Mapping[str, str]) -> _Found:
+    key, side, updated_at, image, *rest = row
+    carried, (is_image_unread, *is_unread) = rest[: len(images.carried)], rest[len(images.carried) :]
+    listed = listed_image(key, side, updated_at, images.zone)
+    image_row = ImageRow(
         listed.image_key,
         _image(image),
         listed.card_side,
         listed.updated_at,
         kind=images.kind,
         carried=carried_values(key, images.carried, carried),
+        fault=_fault(images, without.get(_IMAGE)) if is_image_unread else None,
+    )
+    columns = zip(images.carried, is_unread, strict=True)
+    return _Found(image_row, [column.name for column, is_unread_here in columns if is_unread_here])
+
+
+def _fault(images: ListedImages, reason: str | None) -> ImageFault:
+    name = str(images.image.name)
+    said = f" ({reason})" if reason else ", such as text that is not in UTF-8"
+    return ImageFault(
+        UNREADABLE,
+        f"the database's driver cannot read what the image column {name!r} holds in this row{said}",
     )
 
 

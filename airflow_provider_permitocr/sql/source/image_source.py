@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC
 from functools import cached_property, partial
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -20,6 +21,7 @@ from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.core.uncollected import no_cycles
 from airflow_provider_permitocr.core.window import Window
 from airflow_provider_permitocr.sql.database.failures import database_errors
+from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.database.statement_log import keep_rows_out_of_the_log
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
@@ -136,11 +138,11 @@ class SqlImageSource:
         return None if is_little else _ROWS
 
     def _pages(self, keyset: Keyset, first: sa.Select[Any]) -> Iterator[Sequence[ListedImage]]:
-        page = first
+        page, zone = first, self._listing.zone
         while True:
             read = self._read(partial(self._rows, page))
             with no_cycles():
-                listed = [listed_image(*row[:3]) for row in read if self._holds(row[0])]
+                listed = [listed_image(row[0], row[1], row[2], zone) for row in read if self._holds(row[0])]
             if listed:
                 yield listed
             if len(read) < _ROWS:
@@ -215,7 +217,8 @@ class SqlImageSource:
         listing = self._listing
         for start in range(0, len(keys), _FOUND_AT_ONCE):
             rows = listing.select_rows().where(listing.is_key_of(keys[start : start + _FOUND_AT_ONCE]))
-            yield [listed_image(*row[:3]) for row in self._read(partial(self._rows, rows))]
+            read = self._read(partial(self._rows, rows))
+            yield [listed_image(row[0], row[1], row[2], listing.zone) for row in read]
 
     @cached_property
     def _listing(self) -> Listing:
@@ -227,6 +230,9 @@ class SqlImageSource:
         if not known:
             return None
         listing = self._listing
+        if listing.zone is not UTC:
+            # Databases read local times by rules of their own: of an hour that occurs twice, other ones.
+            return None
         return self._read(lambda connection: is_settled(connection, listing, *known))
 
     def _rows(self, statement: sa.Select[Any], connection: sa.Connection) -> Sequence[Any]:
@@ -249,8 +255,12 @@ class SqlImageSource:
         return self._shard is None or self._shard.holds(key_text(key))
 
     def _read(self, read: Callable[[sa.Connection], T]) -> T:
+        def prepared(connection: sa.Connection) -> T:
+            database_of(connection).before_reading(connection)
+            return read(connection)
+
         doing = "reading the image list"
         with database_errors(doing):
-            done = self._patience.read(self._engine, read, doing)
+            done = self._patience.read(self._engine, prepared, doing)
         self._patience = self._patience_later
         return done

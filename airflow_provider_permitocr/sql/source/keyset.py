@@ -8,6 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from airflow_provider_permitocr.sql.database.database import Database
+
 
 @dataclass(frozen=True)
 class SortColumn:
@@ -26,7 +28,7 @@ class Keyset:
     :param where: which rows are in this order, if not all.
     """
 
-    dialect: str
+    database: Database
     row_key: tuple[sa.ColumnElement[Any], ...]
     order_by: SortColumn | None = None
     where: tuple[sa.ColumnElement[bool], ...] = ()
@@ -45,7 +47,7 @@ class Keyset:
     def is_after(self, row: Sequence[Any]) -> sa.ColumnElement[bool]:
         """Tell whether a row sorts after this one of an earlier page."""
         key, side, _, *sorted_by = row
-        values = [bound(self.dialect, value) for value in (*sorted_by, key, side)]
+        values = [self.database.bound(value) for value in (*sorted_by, key, side)]
         # Where all rows have one side, that is none of the columns.
         return _is_after(list(zip(self._columns, values, strict=False)))
 
@@ -64,19 +66,3 @@ def _is_after(sorted_by: Sequence[tuple[SortColumn, Any]]) -> sa.ColumnElement[b
     # Not "later, or the same and later by the rest": no index would find the start of that.
     not_before = column <= value if first.descending else column >= value
     return sa.and_(not_before, sa.or_(later, _is_after(rest)))
-
-
-def bound(dialect: str, value: Any) -> Any:
-    """Give a value that the driver read to be compared with the column that it was read of."""
-    if dialect == "postgresql":
-        value = as_postgresql_reads(value)
-    return sa.literal(value, sa.types.NULLTYPE)
-
-
-def as_postgresql_reads(value: Any) -> Any:
-    """Give a value as text without a type, which PostgreSQL reads as the type of what it is compared with.
-
-    Given as text with a type, a CHAR(n) is compared without its padding, and an enum not at all; a number,
-    a REAL never equals what was read of it.
-    """
-    return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else str(value)

@@ -12,7 +12,9 @@ from sqlalchemy.sql import quoted_name
 
 from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.sql.database.failures import describe_statement, is_transient
-from airflow_provider_permitocr.sql.inspection import columns, relations
+from airflow_provider_permitocr.sql.database.inspection import columns, relations
+from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.sql.source.query_text import query_text
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, split_schema
 
 
@@ -33,8 +35,7 @@ def _table(connection: sa.Connection, described: ImageTable) -> sa.FromClause:
         hint = _hint(name, relations(connection, schema))
         raise SourceError(f"connection {described.conn_id!r} has no table {described.table!r}{hint}")
     _require_columns(described, found)
-    # DuckDB's dialect does not know all the words that DuckDB reserves, such as "at".
-    quote = True if connection.dialect.name == "duckdb" else None
+    quote = database_of(connection).quotes_names
     asked_for = dict(described.purposes)
     return sa.table(
         quoted_name(name, quote),
@@ -44,28 +45,30 @@ def _table(connection: sa.Connection, described: ImageTable) -> sa.FromClause:
 
 
 def _query(connection: sa.Connection, described: ImageQuery) -> sa.FromClause:
-    # It becomes part of another statement; the line break ends a comment on its last line.
-    statement = sa.text(described.sql.strip().rstrip(";") + "\n")
+    database = database_of(connection)
+    named = f"the SELECT on connection {described.conn_id!r}"
     try:
-        # Left untyped, a text value takes the type that the database finds in the statement; typed, a date
-        # given as text would be compared as text.
-        statement = statement.bindparams(
-            *(
-                sa.bindparam(name, value, sa.types.NULLTYPE if isinstance(value, str) else None)
-                for name, value in described.parameters.items()
-            )
-        )
+        statement = query_text(described.sql, described.parameters, database.quoted)
         probe: sa.Select[Any] = sa.select(sa.literal_column("*")).select_from(
             statement.columns().subquery("listed")
         )
-        found = list(connection.execute(probe.limit(0)).keys())
+        found = database.selected_names(connection, statement, probe.limit(0))
+    except ValueError as error:
+        raise SourceError(f"{named} does not work: {error}") from None
     except SQLAlchemyError as error:
         if is_transient(error):
             raise
-        reason = describe_statement(error)
-        raise SourceError(f"the SELECT on connection {described.conn_id!r} does not work: {reason}") from None
+        raise SourceError(
+            f"{named} does not work: {describe_statement(error)}; it must be a SELECT that can be a subquery"
+        ) from None
     _require_columns(described, found)
-    return statement.columns(*(sa.column(name) for name in found)).subquery("listed")
+    for column, _ in described.purposes:
+        if found.count(column) > 1:
+            raise SourceError(
+                f"{named} gives {found.count(column)} columns called {column!r}; give all but one another"
+                f" name: ... AS other_{column}"
+            )
+    return statement.columns(*(sa.column(name) for name in dict.fromkeys(found))).subquery("listed")
 
 
 def _require_columns(described: ImageTable | ImageQuery, found: Iterable[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -69,16 +69,17 @@ def key_type(key: Any) -> str | None:
     return next((name for name, types in _KEY_TYPES if isinstance(key, types)), type(key).__name__.lower())
 
 
-def listed_image(key: Any, side: Any, updated_at: Any) -> ListedImage:
+def listed_image(key: Any, side: Any, updated_at: Any, zone: tzinfo = UTC) -> ListedImage:
     """Make a line of the list.
 
+    :param zone: of a change time without one.
     :raises SourceError: for a side that is none, and a change time that is none.
     """
     card_side = _SIDES.get(side)
     if card_side is None:
         raise SourceError(f"key {shown_key(key)}: the card side must be FRONT, BACK or NULL")
     try:
-        changed_at = updated_at if updated_at is None else read_time(updated_at)
+        changed_at = updated_at if updated_at is None else read_time(updated_at, zone)
     except ValueError:
         raise SourceError(f"key {shown_key(key)}: the updated_at column must hold dates or times") from None
     return ListedImage(key_text(key), card_side, changed_at, source_key=key)

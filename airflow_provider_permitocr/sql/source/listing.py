@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.models import ImageKind
-from airflow_provider_permitocr.sql.inspection import unique_keys
-from airflow_provider_permitocr.sql.source.carried import CarriedColumn, carried_columns
-from airflow_provider_permitocr.sql.source.compared import Form, compared_form
-from airflow_provider_permitocr.sql.source.driver_types import MYSQL
-from airflow_provider_permitocr.sql.source.keyset import Keyset, SortColumn, as_postgresql_reads
-from airflow_provider_permitocr.sql.source.list_bounds import Scope, bounds, scope_bounds
+from airflow_provider_permitocr.sql.database.database import Database, Form
+from airflow_provider_permitocr.sql.database.inspection import unique_keys
+from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.sql.source.carried import CarriedColumn, carried_column
+from airflow_provider_permitocr.sql.source.keyset import Keyset, SortColumn
+from airflow_provider_permitocr.sql.source.list_bounds import ChangeTime, Scope, bounds, scope_bounds
 from airflow_provider_permitocr.sql.source.list_source import find_source
+from airflow_provider_permitocr.sql.source.read_column import ReadColumn
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, split_schema
-from airflow_provider_permitocr.sql.unique_keys import KEPT_BY
 
 UniqueColumns = set[frozenset[str]]
 
@@ -32,40 +34,57 @@ class ListedRows:
     :param compared_key: the same as it sorts, and as it is told apart.
     :param card_side: FRONT, BACK, or text that is refused.
     :param side_column: the column that tells the side, as it is; None where all rows have one side.
-    :param updated_at: read as the driver gives it; None where the list does not say.
+    :param updated_at: as the database has it; None where the list does not say.
+    :param zone: of change times without one.
     :param where: bounds of the list, if any.
+    :param key_type: the driver's type of the key.
+    :param updated_at_type: and of the change time.
     """
 
-    dialect: str
+    database: Database
     source: sa.FromClause
     key: sa.ColumnElement[Any]
     compared_key: sa.ColumnElement[Any]
     card_side: sa.ColumnElement[str]
     side_column: sa.ColumnElement[Any] | None
     updated_at: sa.ColumnElement[Any] | None
+    zone: tzinfo
     where: tuple[sa.ColumnElement[bool], ...]
+    key_type: Any
+    updated_at_type: Any
+
+    @property
+    def dialect(self) -> str:
+        """SQLAlchemy's name of the database."""
+        return self.database.dialects[0]
+
+    @property
+    def read_key(self) -> ReadColumn:
+        """The key as the driver reads it."""
+        return ReadColumn(self.database, self.key, self.key_type)
+
+    @property
+    def read_updated_at(self) -> ReadColumn | None:
+        """The change time as the driver reads it: NULL where it cannot."""
+        column = self.updated_at
+        return None if column is None else ReadColumn(self.database, column, self.updated_at_type)
+
+    def select_all(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+        """Select from the list within its bounds, rows without a readable key among them."""
+        return sa.select(*columns).select_from(self.source).where(*self.where)
 
     def select(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-        """Select from the list within its bounds."""
-        return sa.select(*columns).select_from(self.source).where(*self.where)
+        """Select from the list within its bounds, without rows whose keys no driver reads."""
+        return self.select_all(*columns).where(*self.read_key.is_readable_or_null)
 
     def select_rows(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
         """Select key, side, change time, and further columns, in this order."""
-        updated_at = sa.null() if self.updated_at is None else self.updated_at
-        return self.select(self.key, self.card_side, updated_at, *columns)
+        changed = self.read_updated_at
+        return self.select(self.key, self.card_side, changed.value if changed else sa.null(), *columns)
 
     def is_key_of(self, keys: Sequence[Any]) -> sa.ColumnElement[bool]:
         """Tell whether a row has one of these keys."""
-        # Named, as SQLAlchemy's own names, after the column, may hold what it cannot find again itself.
-        if self.dialect == "postgresql":
-            texts = [as_postgresql_reads(key) for key in keys]
-            bound = sa.bindparam("keys", texts, sa.types.NULLTYPE, unique=True, expanding=True)
-        else:
-            bound = sa.bindparam("keys", list(keys), unique=True, expanding=True)
-        if self.dialect in MYSQL and self.compared_key is not self.key:
-            # The first is for an index, which gives a few rows too many.
-            return sa.and_(self.key.in_(bound), self.compared_key.in_(bound))
-        return self.compared_key.in_(bound)
+        return self.database.is_among(self.key, self.compared_key, keys)
 
 
 @dataclass(frozen=True)
@@ -73,14 +92,21 @@ class ListedImages(ListedRows):
     """Rows with their images: all of the list, or one side of the documents that it has in one row each.
 
     :param side: that these rows are for; None: any.
+    :param image_type: the driver's type of ``image``.
     :param kind: what the images are.
     :param carried: further columns for the result.
     """
 
     side: CardSide | None
     image: sa.ColumnElement[Any]
+    image_type: Any
     kind: ImageKind
     carried: tuple[CarriedColumn, ...]
+
+    @property
+    def read_image(self) -> ReadColumn:
+        """The image as the driver reads it."""
+        return ReadColumn(self.database, self.image, self.image_type)
 
 
 @dataclass(frozen=True)
@@ -88,11 +114,13 @@ class Listing(ListedRows):
     """The whole list, and where its images are.
 
     :param order_by: column to go through it by, before the key.
+    :param order_by_type: its type in the driver's terms.
     :param unique: the sets of columns that its database keeps unique.
     """
 
     images: tuple[ListedImages, ...]
     order_by: SortColumn | None
+    order_by_type: Any
     unique: UniqueColumns
 
     @property
@@ -114,15 +142,16 @@ class Listing(ListedRows):
     def keysets(self) -> tuple[Keyset, ...]:
         """The orders in which to go through the list, one after the other.
 
-        Rows without a value to sort by are in an order of their own, at the end: where databases put them
-        differs, and no comparison finds them.
+        Rows without a value to sort by, or with one that no driver reads, are in an order of their own, at
+        the end: where databases put them differs, and no comparison finds them.
         """
         if self.order_by is None:
-            return (Keyset(self.dialect, self.row_key),)
-        column = self.order_by.column
+            return (Keyset(self.database, self.row_key),)
+        sorted_by = ReadColumn(self.database, self.order_by.column, self.order_by_type)
+        first, last = sorted_by.is_there, sorted_by.is_missing
         return (
-            Keyset(self.dialect, self.row_key, self.order_by, (column.is_not(None),)),
-            Keyset(self.dialect, self.row_key, where=(column.is_(None),)),
+            Keyset(self.database, self.row_key, self.order_by, first),
+            Keyset(self.database, self.row_key, where=last),
         )
 
 
@@ -130,6 +159,7 @@ class _Sort(NamedTuple):
     column: sa.ColumnElement[Any]
     form: Form
     descending: bool
+    driver_type: Any
 
 
 def open_listing(
@@ -141,56 +171,102 @@ def open_listing(
     :raises SourceError: naming the table, column or part of the statement to change.
     """
     source = find_source(connection, described)
+    found = _Found(connection, source, described)
     unique = _unique_columns(connection, described)
-    in_order = compared_form(connection, source, described.key, is_unique={described.key} in unique)
-    sort = _sort(connection, source, described.order_by)
+    in_order = found.compared_form(described.key, is_unique={described.key} in unique)
+    sort = _sort(found, described.order_by)
     rows: ListedRows
-    rows = each_row = _each_row(connection, source, described, in_order, scope)
+    rows = each_row = _each_row(found, described, in_order, scope)
     images: tuple[ListedImages, ...] = (each_row,)
     if described.back_image is not None:
         images = (
-            _one_side(each_row, CardSide.FRONT, source.c[described.image]),
-            _one_side(each_row, CardSide.BACK, source.c[described.back_image]),
+            _one_side(each_row, CardSide.FRONT, found, described.image),
+            _one_side(each_row, CardSide.BACK, found, described.back_image),
         )
         rows = _both_sides(each_row, images, in_order, sort)
         sort = sort and sort._replace(column=rows.source.c.sort_by)
     return Listing(
-        rows.dialect,
+        rows.database,
         rows.source,
         rows.key,
         rows.compared_key,
         rows.card_side,
         rows.side_column,
         rows.updated_at,
+        rows.zone,
         rows.where,
+        rows.key_type,
+        rows.updated_at_type,
         images=images,
         order_by=sort and SortColumn(sort.form(sort.column), sort.descending),
+        order_by_type=sort and sort.driver_type,
         unique=unique,
     )
 
 
+class _Found:
+    """The list's columns as the database and its driver have them."""
+
+    def __init__(
+        self, connection: sa.Connection, source: sa.FromClause, described: ImageTable | ImageQuery
+    ) -> None:
+        self.connection, self.source = connection, source
+        self.database = database_of(connection)
+        self.zone = ZoneInfo(described.timezone) if described.timezone != "UTC" else UTC
+        names = list(dict.fromkeys(name for name, _ in described.purposes))
+        listed = sa.select(*(self.as_read(name) for name in names)).select_from(source)
+        types = self.database.driver_types(connection, listed)
+        self._types = dict(zip(names, types, strict=True))
+
+    def driver_type(self, name: str | None) -> Any:
+        """Return the type of a column in the driver's terms."""
+        return None if name is None else self._types[name]
+
+    def zone_of(self, name: str | None) -> tzinfo:
+        """Return the zone of a column's times without one: UTC where it holds moments."""
+        return UTC if name is None or self.database.is_instant(self._types[name]) else self.zone
+
+    def as_read(self, name: str) -> sa.ColumnElement[Any]:
+        """Return a column as the driver reads it: SQLAlchemy stops at some of SQLite's texts."""
+        return sa.type_coerce(self.source.c[name], sa.types.NULLTYPE)
+
+    def compared_form(self, name: str, *, is_unique: bool = False) -> Form:
+        """Return the form in which a column sorts and compares alike."""
+        listed = sa.select(self.source.c[name]).select_from(self.source)
+        return self.database.compared_form(self.connection, listed, self._types[name], is_unique=is_unique)
+
+
 def _each_row(
-    connection: sa.Connection,
-    source: sa.FromClause,
-    described: ImageTable | ImageQuery,
-    in_order: Form,
-    scope: Scope | None,
+    found: _Found, described: ImageTable | ImageQuery, in_order: Form, scope: Scope | None
 ) -> ListedImages:
-    dialect, side = connection.dialect.name, described.card_side
-    key = _as_read(source, described.key)
+    side, source = described.card_side, found.source
+    key = found.as_read(described.key)
     rows = ListedImages(
-        dialect,
+        found.database,
         source,
         key,
         compared_key=in_order(key),
         card_side=_card_side(source, side, str(described.default_side)),
         side_column=source.c[side] if side else None,
-        updated_at=_as_read(source, described.updated_at) if described.updated_at else None,
+        updated_at=found.as_read(described.updated_at) if described.updated_at else None,
+        zone=found.zone_of(described.updated_at),
         where=(),
+        key_type=found.driver_type(described.key),
+        updated_at_type=found.driver_type(described.updated_at),
         side=None,
         image=source.c[described.image],
+        image_type=found.driver_type(described.image),
         kind=ImageKind(described.image_kind),
-        carried=carried_columns(connection, source, described.carried),
+        carried=tuple(
+            carried_column(
+                found.database,
+                source.c[each.column],
+                each,
+                driver_type=found.driver_type(each.column),
+                zone=found.zone_of(each.column),
+            )
+            for each in described.carried
+        ),
     )
     return replace(rows, where=_where(rows, described, scope))
 
@@ -200,18 +276,22 @@ def _where(
 ) -> tuple[sa.ColumnElement[bool], ...]:
     if isinstance(described, ImageQuery):
         return ()
+    column = described.updated_at
+    changed = ChangeTime(rows.database, rows.source.c[column], rows.zone) if column else None
     if scope is None:
-        return bounds(rows.dialect, rows.source, described)
-    where = scope_bounds(rows.dialect, rows.source, described, scope)
+        return bounds(changed, described)
+    where = scope_bounds(changed, scope)
     if scope.keys and where:
         return (sa.or_(sa.and_(*where), rows.is_key_of(scope.keys)),)
     return where
 
 
-def _one_side(rows: ListedImages, side: CardSide, image: sa.ColumnElement[Any]) -> ListedImages:
+def _one_side(rows: ListedImages, side: CardSide, found: _Found, column: str) -> ListedImages:
+    image = found.source.c[column]
     constant = sa.literal_column(f"'{side.value}'", sa.String(8))
     where = (*rows.where, image.is_not(None))
-    return replace(rows, card_side=constant, where=where, side=side, image=image)
+    image_type = found.driver_type(column)
+    return replace(rows, card_side=constant, where=where, side=side, image=image, image_type=image_type)
 
 
 def _both_sides(
@@ -234,35 +314,33 @@ def _both_sides(
     source = sa.select(*columns).select_from(joined).where(*each_row.where).subquery("listed_sides")
     found = source.c
     return ListedRows(
-        each_row.dialect,
+        each_row.database,
         source,
         found.image_key,
         compared_key=in_order(found.image_key),
         card_side=found.side,
         side_column=found.side,
         updated_at=found.get("updated_at"),
+        zone=each_row.zone,
         where=(),
+        key_type=each_row.key_type,
+        updated_at_type=each_row.updated_at_type,
     )
 
 
 def _unique_columns(connection: sa.Connection, described: ImageTable | ImageQuery) -> UniqueColumns:
-    if isinstance(described, ImageQuery) or connection.dialect.name not in KEPT_BY:
+    if isinstance(described, ImageQuery):
         return set()
     schema, name = split_schema(described.table)
     return unique_keys(connection, name, schema)
 
 
-def _as_read(source: sa.FromClause, column: str) -> sa.ColumnElement[Any]:
-    """Return a column as the driver reads it: SQLAlchemy's own reading stops at some of SQLite's texts."""
-    return sa.type_coerce(source.c[column], sa.types.NULLTYPE)
-
-
-def _sort(connection: sa.Connection, source: sa.FromClause, order_by: str | None) -> _Sort | None:
+def _sort(found: _Found, order_by: str | None) -> _Sort | None:
     if order_by is None:
         return None
     name = order_by.removeprefix("-")
-    in_order = compared_form(connection, source, name)
-    return _Sort(_as_read(source, name), in_order, order_by.startswith("-"))
+    in_order = found.compared_form(name)
+    return _Sort(found.as_read(name), in_order, order_by.startswith("-"), found.driver_type(name))
 
 
 def _card_side(source: sa.FromClause, column: str | None, default: str) -> sa.ColumnElement[str]:

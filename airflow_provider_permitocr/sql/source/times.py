@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 
@@ -11,9 +11,11 @@ def as_utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def read_time(value: Any) -> datetime | None:
-    """Read a time as a driver gives it: a time, a day, which starts at midnight UTC, or text in ISO form.
+def read_time(value: Any, zone: tzinfo = UTC) -> datetime | None:
+    """Read a time as a driver gives it: a time, a day, which starts at midnight, or text in ISO form.
 
+    :param zone: of times without one. Of a time that occurs twice, as a clock was set back, the first is
+        meant; one that a clock skipped is as much later as the clock was set ahead (PEP 495, ``fold=0``).
     :raises ValueError: when it is none of these; the message does not quote it.
     """
     if isinstance(value, str):
@@ -24,7 +26,38 @@ def read_time(value: Any) -> datetime | None:
     if value is None:
         return None
     if isinstance(value, datetime):
-        return as_utc(value)
+        return value if value.tzinfo else _in_utc(value, zone)
     if isinstance(value, date):
-        return as_utc(datetime(value.year, value.month, value.day))
+        return _in_utc(datetime(value.year, value.month, value.day), zone)
     raise ValueError("neither a date nor a time")
+
+
+def local_bound(moment: datetime, zone: tzinfo) -> datetime:
+    """Return the local time, without its zone, from which on ``read_time`` reads this moment or a later one.
+
+    While a clock repeats an hour, that is the end of this hour: all its times are read as of the first pass.
+    Times that a clock skipped are read as later than some after them, and stay on their side of the bound.
+    """
+    local = moment.astimezone(zone)
+    if not local.fold:
+        return local.replace(tzinfo=None)
+    repeated, back = local.replace(fold=0).utcoffset(), local.utcoffset()
+    assert repeated is not None
+    assert back is not None
+    after = int(moment.timestamp())
+    before = after - int((repeated - back).total_seconds())
+    while after - before > 1:
+        middle = (before + after) // 2
+        is_set_back = datetime.fromtimestamp(middle, zone).utcoffset() == back
+        before, after = (before, middle) if is_set_back else (middle, after)
+    return (datetime.fromtimestamp(after, UTC) + repeated).replace(tzinfo=None)
+
+
+def _in_utc(local: datetime, zone: tzinfo) -> datetime:
+    if zone is UTC:
+        return local.replace(tzinfo=UTC)
+    offset = local.replace(tzinfo=zone, fold=0).utcoffset()
+    try:
+        return (local - (offset or timedelta())).replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError("not a time that Python has") from None

@@ -11,7 +11,13 @@ import psycopg
 import pytest
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from airflow_provider_permitocr.sql.database.failures import blames_a_row, describe, is_transient
+from airflow_provider_permitocr.sql.database.failures import (
+    blames_a_row,
+    describe,
+    is_locked,
+    is_made_already,
+    is_transient,
+)
 
 #: Carries no type information.
 PYMYSQL: Any = importlib.import_module("pymysql.err")
@@ -117,3 +123,22 @@ def test_text_that_a_driver_cannot_encode_is_its_rows_fault() -> None:
         "\ud800".encode()
     assert blames_a_row(caught.value)
     assert describe(caught.value) == "UnicodeEncodeError"
+
+
+@pytest.mark.parametrize(
+    ("error", "locked", "made"),
+    [
+        (postgres("55P03"), True, False),
+        (mysql(1205), True, False),
+        (sqlite(5), True, False),
+        *((postgres(state), False, True) for state in ("42P07", "42701", "42710", "23505", "XX000", "42P16")),
+        *((mysql(number), False, True) for number in (1050, 1060, 1061)),
+        (wrapped(duckdb.CatalogException('Table with name "t" already exists!')), False, True),
+        (wrapped(sqlite3.OperationalError("duplicate column name: branch")), False, True),
+        (postgres("42501"), False, False),
+        (mysql(1142), False, False),
+        (sqlite(8), False, False),
+    ],
+)
+def test_why_a_change_of_tables_was_refused(error: Exception, locked: bool, made: bool) -> None:
+    assert (is_locked(error), is_made_already(error)) == (locked, made)

@@ -163,3 +163,14 @@ def test_each_failure_after_a_success_has_patience_of_its_own(clock: Clock) -> N
         database = Database(AWAY, times=20)
         Patience(100, clock=clock, sleep=clock.sleep).wait_out(database, "reading")
     assert sum(clock.sleeps) > 120
+
+
+def test_what_else_may_pass_is_tried_again_without_a_warning(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = Database(mysql_error(1050), times=2)
+    patience = Patience(clock=clock, sleep=clock.sleep)
+    with caplog.at_level(logging.INFO):
+        assert patience.wait_out(database, "creating tables", or_when=lambda _: True) == "done"
+    assert len(clock.sleeps) == 2
+    assert {record.levelname for record in caplog.records} == {"INFO"}

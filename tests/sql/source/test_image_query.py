@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.core.models import ImageRow
+from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import ImageQuery
 
@@ -114,3 +115,138 @@ def test_column_that_the_query_does_not_give_is_named_with_those_it_gives(databa
     query = _query("SELECT image_id, side FROM permit_images")
     with pytest.raises(SourceError, match=r"no column 'image_url' \(image\).* it has image_id, side"):
         SqlImageSource(database, query).check()
+
+
+LISTS = [["key-1", "key-3"], ("key-1", "key-3"), {"key-1", "key-3"}]
+
+
+@pytest.mark.usefixtures("three_images")
+@pytest.mark.parametrize("among", ["IN :wanted", "IN (:wanted)", "in /* two */ ( :wanted )"])
+@pytest.mark.parametrize("wanted", LISTS, ids=["list", "tuple", "set"])
+def test_list_of_texts_stands_for_all_of_them(
+    database: sa.Engine, read: Read, among: str, wanted: Any
+) -> None:
+    query = _query(f"SELECT * FROM permit_images WHERE image_id {among}", wanted=wanted)
+    assert [row.image_key for row in read(database, query)] == ["key-1", "key-3"]
+
+
+@pytest.mark.usefixtures("three_images")
+@pytest.mark.parametrize("among", ["IN :days", "IN (:days)"])
+def test_list_of_numbers_stands_for_all_of_them(database: sa.Engine, read: Read, among: str) -> None:
+    number = "CAST(substring(image_id, 5) AS decimal(9))"
+    query = _query(
+        f"SELECT * FROM permit_images WHERE {number} {among} AND image_id < :end", days=[1, 3], end="z"
+    )
+    assert [row.image_key for row in read(database, query)] == ["key-1", "key-3"]
+
+
+@pytest.mark.usefixtures("three_images")
+@pytest.mark.parametrize("column", ["image_id", "length(image_id)"], ids=["text", "number"])
+@pytest.mark.parametrize(
+    ("among", "listed"),
+    [("IN :none", 0), ("IN (:none)", 0), ("NOT IN (:none)", 3), ("NOT IN :none", 3)],
+)
+def test_empty_list_holds_nothing(
+    database: sa.Engine, read: Read, column: str, among: str, listed: int
+) -> None:
+    query = _query(f"SELECT * FROM permit_images WHERE {column} {among} AND 1 = 1", none=[])
+    assert len(read(database, query)) == listed
+
+
+@pytest.mark.usefixtures("three_images")
+def test_list_beside_another_value_behind_in_is_refused(database: sa.Engine) -> None:
+    query = _query("SELECT * FROM permit_images WHERE image_id IN ('key-1', :more)", more=["key-2"])
+    with pytest.raises(SourceError, match="the list :more has to be alone behind IN"):
+        SqlImageSource(database, query).check()
+
+
+@pytest.mark.usefixtures("three_images")
+@pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
+def test_list_is_an_array_of_postgresql_where_one_is_asked_for(database: sa.Engine, read: Read) -> None:
+    sql = "SELECT * FROM permit_images WHERE image_id = ANY(:wanted) AND image_id IN :wanted"
+    assert [row.image_key for row in read(database, _query(sql, wanted=["key-1"]))] == ["key-1"]
+
+
+@pytest.mark.usefixtures("three_images")
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "':wanted' <> image_id",
+        "'a :wanted b' <> image_id",
+        "' :10:30:wanted' <> image_id",
+        "'it''s :wanted' <> image_id",
+        "image_id <> 'x' -- not :wanted",
+        "image_id <> 'x' /* nor :wanted */",
+        "image_id <> 'a\\' AND ':other' <> image_id",
+    ],
+)
+def test_what_is_quoted_or_a_comment_is_no_parameter(database: sa.Engine, read: Read, condition: str) -> None:
+    if "\\" in condition and database.dialect.name == "mysql":  # a backslash escapes the quote there
+        condition = "image_id <> 'a\\' :b' AND ':other' <> image_id"
+    query = _query(f"SELECT * FROM permit_images WHERE image_id = :key AND {condition}", key="key-2")
+    assert [row.image_key for row in read(database, query)] == ["key-2"]
+
+
+@pytest.mark.usefixtures("three_images")
+@pytest.mark.parametrize("text", [":wanted", "12:30:45 :a:b", "::", "a:b"])
+def test_quoted_colons_reach_the_database_as_they_are(database: sa.Engine, read: Read, text: str) -> None:
+    query = _query(f"SELECT image_id, '{text}' AS image_url FROM permit_images WHERE image_id = 'key-1'")
+    assert [row.image for row in read(database, query)] == [text]
+
+
+@pytest.mark.usefixtures("three_images")
+@pytest.mark.parametrize("database", ["psycopg", "psycopg2", "duckdb"], indirect=True)
+def test_parameter_may_be_cast(database: sa.Engine, read: Read) -> None:
+    sql = "SELECT image_id, $$:no$$ AS image_url FROM permit_images WHERE image_id = :key::text"
+    assert [row.image for row in read(database, _query(sql, key="key-2"))] == [":no"]
+
+
+TWICE = "SELECT a.image_id, b.image_id, a.image_url FROM permit_images a JOIN permit_images b ON 1 = 1"
+
+
+@pytest.mark.usefixtures("three_images")
+def test_doubled_column_is_refused_by_name(database: sa.Engine) -> None:
+    with pytest.raises(SourceError, match=r"'lake' .*'?image_id'?"):
+        SqlImageSource(database, _query(TWICE)).check()
+
+
+@pytest.mark.usefixtures("three_images")
+@pytest.mark.parametrize("database", ["psycopg", "psycopg2", "sqlite", "duckdb"], indirect=True)
+def test_doubled_column_is_refused_with_the_way_out(database: sa.Engine) -> None:
+    with pytest.raises(SourceError, match=r"2 columns called 'image_id'; .* AS other_image_id"):
+        SqlImageSource(database, _query(f"WITH x AS (SELECT 1) {TWICE}")).check()
+
+
+@pytest.mark.usefixtures("three_images")
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("UPDATE permit_images SET side = 'BACK'", "does not work"),
+        ("UPDATE permit_images SET side = 'BACK' RETURNING image_id, image_url", "does not work"),
+        ("SELECT shrunk(image_id) AS image_id, image_url FROM permit_images", "(?i)shrunk"),
+        ("SELECT image_id, lower(image_url) FROM permit_images", r"no column 'image_url' \(image\)"),
+    ],
+)
+def test_what_cannot_be_a_list_is_refused_and_not_waited_for(
+    database: sa.Engine, sql: str, says: str
+) -> None:
+    slept: list[float] = []
+    source = SqlImageSource(database, _query(sql), patience=Patience(sleep=slept.append))
+    with pytest.raises(SourceError, match=says):
+        source.check()
+    assert slept == []
+    with database.connect() as connection:
+        backs = sa.text("SELECT count(*) FROM permit_images WHERE side = 'BACK'")
+        assert connection.execute(backs).scalar_one() == 0
+
+
+@pytest.mark.usefixtures("three_images")
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM permit_images ORDER BY image_id LIMIT 2",
+        "WITH newest AS (SELECT * FROM permit_images ORDER BY image_id LIMIT 2) SELECT * FROM newest",
+    ],
+)
+def test_limit_holds(database: sa.Engine, read: Read, sql: str) -> None:
+    assert [row.image_key for row in read(database, _query(sql))] == ["key-1", "key-2"]

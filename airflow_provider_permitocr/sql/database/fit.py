@@ -1,0 +1,245 @@
+"""Whether a table that is there can hold what will be written to it, as it is: the same for every table."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.core.columns import Column, ColumnKind
+from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.sql.database.database import Database
+from airflow_provider_permitocr.sql.database.families import Family
+from airflow_provider_permitocr.sql.database.inspection import (
+    FoundColumn,
+    RelationKind,
+    folded,
+    found_columns,
+    relation_kind,
+    unique_keys,
+)
+from airflow_provider_permitocr.sql.database.known import database_of
+
+_EXAMPLES: Final = 5
+#: The widest encodings have four bytes for a character.
+_BYTES_OF_CHARACTER: Final = 4
+_TEXTS: Final = (ColumnKind.KEY, ColumnKind.TEXT, ColumnKind.LONG_TEXT)
+#: Columns of a key whose few values differ in more than case.
+_OF_FEW_VALUES: Final = ("card_side",)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a table has to be.
+
+    :param table: as it would be created.
+    :param columns: of the table, with what each holds and how much at most.
+    :param key: names of the columns of which no two rows have the same.
+    :param holds: what is written to it, for messages, e.g. ``the result``.
+    :param advice: what to do where it does not fit, besides changing it.
+    :param may_lack: names of columns that can be added to it.
+    :param tells_blanks_apart: whether keys that differ in trailing blanks alone have to be different in it;
+        otherwise such keys are refused one by one, see ``Fit.padded``.
+    """
+
+    table: sa.Table
+    columns: Sequence[Column]
+    key: Sequence[str]
+    holds: str
+    advice: str
+    may_lack: Collection[str] = ()
+    tells_blanks_apart: bool = True
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What matters of a table that is there, and can hold what is wanted.
+
+    :param missing: columns that it lacks, of those that can be added.
+    :param present: columns that it has.
+    :param without_zone: names of columns of times that it keeps without a time zone.
+    :param lengths: how many characters columns of text hold, by name, where the database sets a limit.
+    :param padded: columns of its key that take texts which differ in trailing blanks alone as one, each with
+        the name of what they are compared by.
+    """
+
+    missing: tuple[Column, ...] = ()
+    present: tuple[Column, ...] = ()
+    without_zone: frozenset[str] = frozenset()
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    padded: Mapping[str, str] = field(default_factory=dict)
+
+    def fault(self, row: Mapping[str, Any]) -> str | None:
+        """Say why the table would not keep a row's texts as they are, without quoting them.
+
+        Databases cut trailing blanks off that are too long, however strict they are.
+        """
+        for name, length in self.lengths.items():
+            if (text := row[name]) is not None and len(text) > length:
+                return f"{name} has more than {length:,} characters"
+        for name, collation in self.padded.items():
+            if row[name].endswith(" "):
+                return f"{name} ends in a blank, which {collation} leaves out when it compares"
+        return None
+
+
+def examine_table(connection: sa.Connection, wanted: Wanted) -> Fit | None:
+    """Check that a table can hold what is wanted. Changes nothing.
+
+    :return: None where there is no such table.
+    :raises TargetError: naming all that is to be changed.
+    """
+    table = wanted.table
+    require_encoding(connection, wanted.holds)
+    kind = relation_kind(connection, table.name, table.schema)
+    if kind is None:
+        return None
+    if kind is RelationKind.VIEW:
+        raise TargetError(f"{table.fullname!r} is a view and cannot be written to; {wanted.advice}")
+    dialect = connection.dialect
+    found = {
+        folded(dialect, each.name): each for each in found_columns(connection, table.name, table.schema) or ()
+    }
+    present = {
+        column: found[name] for column in wanted.columns if (name := folded(dialect, column.name)) in found
+    }
+    missing = tuple(column for column in wanted.columns if column not in present)
+    unique = {
+        frozenset(folded(dialect, each) for each in key)
+        for key in unique_keys(connection, table.name, table.schema)
+    }
+    wrong = [
+        *_lacking(wanted, missing),
+        *_misfits(wanted, present, dialect),
+        *_unfilled(found, {folded(dialect, column.name) for column in wanted.columns}),
+        *_key_faults(wanted, unique, database_of(dialect)),
+    ]
+    if wrong:
+        raise TargetError(
+            f"the table {table.fullname!r} exists already and cannot hold {wanted.holds}: {'; '.join(wrong)};"
+            f" change it, or {wanted.advice}"
+        )
+    return Fit(
+        missing,
+        tuple(present),
+        frozenset(column.name for column, has in present.items() if is_without_zone(column, has, dialect)),
+        {
+            column.name: has.length
+            for column, has in present.items()
+            if has.length is not None and column.kind in _TEXTS
+        },
+        {column.name: has.padding for column, has in present.items() if has.padding and _is_key(column)},
+    )
+
+
+def require_encoding(connection: sa.Connection, holds: str) -> None:
+    """Make sure that the database can hold all Chinese characters, 𠮷 and its like included.
+
+    :param holds: what is to be written, for the message, e.g. ``the result``.
+    :raises TargetError: naming the database's encoding.
+    """
+    if encoding := database_of(connection).narrow_encoding(connection):
+        raise TargetError(
+            f"the database cannot hold {holds}: its encoding is {encoding}, which does not hold all Chinese"
+            " characters; name a connection of a database whose encoding is UTF8"
+        )
+
+
+def misfit(
+    column: Column, found: FoundColumn, wanted: sa.types.TypeEngine[Any], dialect: sa.Dialect
+) -> str | None:
+    """Say why a column cannot hold its values as they are; None where it can.
+
+    :param found: what the database has under its name.
+    :param wanted: its type, as it would be created.
+    """
+    database = database_of(dialect)
+    family, shown = database.family(found.type), f"{column.name} is {_shown(found.type, dialect)}"
+    instead = f"and should be {_shown(wanted, dialect)}"
+    if found.is_generated:
+        return f"{column.name} is generated by the database, which takes no value for it"
+    if family is Family.UNKNOWN and database.is_lenient:
+        return None
+    if family not in database.holding[column.kind]:
+        return f"{shown} instead of {_shown(wanted, dialect)}"
+    if found.digits is not None and family is Family.TIMESTAMP:
+        return f"{shown}, which keeps {found.digits} digits of a second's fractions, {instead}"
+    return _text_fault(column, found, shown, instead) if family is Family.TEXT else None
+
+
+def _text_fault(column: Column, found: FoundColumn, shown: str, instead: str) -> str | None:
+    """Say how a column of text would change its values."""
+    if found.characters:
+        return f"{column.name} is in {found.characters}, which lacks Chinese characters, {instead}"
+    if found.merging and _is_key(column):
+        return f"{column.name} is compared by {found.merging}, which takes different keys as one, {instead}"
+    if found.alteration:
+        return f"{shown}, which {found.alteration}, {instead}"
+    room = found.size // _BYTES_OF_CHARACTER if found.size is not None else found.length
+    if column.longest is not None and room is not None and room < column.longest:
+        return f"{column.name} holds {room:,} characters instead of {column.longest:,}"
+    return None
+
+
+def is_without_zone(column: Column, found: FoundColumn, dialect: sa.Dialect) -> bool:
+    """Tell whether a column holds its times without a time zone."""
+    return column.kind is ColumnKind.TIMESTAMP and database_of(dialect).is_without_zone(found.type)
+
+
+def _misfits(wanted: Wanted, present: Mapping[Column, FoundColumn], dialect: sa.Dialect) -> Iterator[str]:
+    for column, found in present.items():
+        kind = wanted.table.c[column.name].type
+        if why := misfit(column, found, kind, dialect):
+            yield why
+        elif (
+            wanted.tells_blanks_apart
+            and found.padding
+            and _is_key(column)
+            and not _shown(kind, dialect).endswith(found.padding)  # before MySQL 8 there is none better
+        ):
+            yield (
+                f"{column.name} is compared by {found.padding}, which leaves trailing blanks out, and should"
+                f" be {_shown(kind, dialect)}"
+            )
+
+
+def _lacking(wanted: Wanted, missing: Sequence[Column]) -> Iterator[str]:
+    if names := [column.name for column in missing if column.name not in wanted.may_lack]:
+        more = f" and {len(names) - _EXAMPLES} more columns" if len(names) > _EXAMPLES else ""
+        yield f"it lacks {', '.join(names[:_EXAMPLES])}{more}"
+
+
+def _unfilled(found: Mapping[str, FoundColumn], own: Set[str]) -> Iterator[str]:
+    if names := [has.name for name, has in found.items() if name not in own and not has.is_filled]:
+        yield (
+            f"it takes no row without {', '.join(names)}, which nothing is written to (a default, or NULL"
+            " allowed, would do)"
+        )
+
+
+def _key_faults(wanted: Wanted, unique: Set[frozenset[str]], database: Database) -> Iterator[str]:
+    key = frozenset(wanted.key)
+    if key not in unique:
+        yield f"it has no primary key or unique constraint on ({', '.join(wanted.key)})"
+    own = {column.name for column in wanted.columns}
+    for other in sorted(map(sorted, unique)):
+        if key > set(other):
+            yield f"it allows one row only for each ({', '.join(other)})"
+        elif database.replaces_by_any_key and own >= set(other) and not key <= set(other):
+            yield (
+                f"it has a further unique key on ({', '.join(other)}), by which"
+                f" {database.title} would replace another row: an index that is not unique would do"
+            )
+
+
+def _is_key(column: Column) -> bool:
+    return column.kind is ColumnKind.KEY and column.name not in _OF_FEW_VALUES
+
+
+def _shown(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> str:
+    try:
+        return kind.compile(dialect) if not isinstance(kind, sa.types.NullType) else "of an unknown type"
+    except (sa.exc.CompileError, NotImplementedError, AttributeError):
+        return type(kind).__name__

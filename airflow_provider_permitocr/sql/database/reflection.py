@@ -1,0 +1,131 @@
+"""What SQLAlchemy's inspector says a database has, in the words of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import NoSuchTableError
+
+
+class RelationKind(StrEnum):
+    """What a name stands for."""
+
+    TABLE = "table"
+    VIEW = "view"
+
+
+@dataclass(frozen=True)
+class FoundColumn:
+    """A column as the database has it.
+
+    :param is_filled: whether a row that does not name it is taken: it may be NULL or the database gives it
+        a value.
+    :param is_generated: whether the database makes all its values, and takes none.
+    :param length: how many characters it holds; None: the database sets no limit, or enforces none.
+    :param size: how many bytes it holds, where that is its limit.
+    :param characters: name of an encoding that lacks some Chinese characters, where it has such a one.
+    :param merging: name of what its texts are compared by, where different ones are taken for the same.
+    :param padding: name of what its texts are compared by, where that leaves out their trailing blanks alone.
+    :param alteration: what the database does to texts that are written to it; None: it keeps them.
+    :param digits: how many digits of a second's fractions it keeps; None: six or more.
+    """
+
+    name: str
+    type: sa.types.TypeEngine[Any]
+    is_filled: bool
+    is_generated: bool = False
+    length: int | None = None
+    size: int | None = None
+    characters: str | None = None
+    merging: str | None = None
+    padding: str | None = None
+    alteration: str | None = None
+    digits: int | None = None
+
+
+def columns(connection: sa.Connection, name: str, schema: str | None) -> list[FoundColumn] | None:
+    """Return the columns of a table or view in their order; None where there is neither."""
+    try:
+        found = sa.inspect(connection).get_columns(name, schema)
+    except NoSuchTableError:
+        return None
+    return [
+        FoundColumn(
+            each["name"],
+            each["type"],
+            is_filled=bool(each["nullable"] or each.get("default") is not None or _is_made(each)),
+            is_generated=_takes_no_value(each),
+            length=getattr(each["type"], "length", None),
+        )
+        for each in found
+    ]
+
+
+def unique_keys(
+    connection: sa.Connection, name: str, schema: str | None, *, without: Sequence[str] = ()
+) -> set[frozenset[str]]:
+    """Return the sets of columns that are declared unique over all rows: keys, constraints and indexes.
+
+    :param without: names of indexes that do not count.
+    """
+    inspector = sa.inspect(connection)
+    declared: list[Any] = [inspector.get_pk_constraint(name, schema)["constrained_columns"]]
+    declared += [each["column_names"] for each in inspector.get_unique_constraints(name, schema)]
+    # SQLAlchemy finds constraints of SQLite by its own reading of CREATE TABLE, which not always finds them.
+    declared += [
+        index["column_names"]
+        for index in inspector.get_indexes(name, schema, include_auto_indexes=True)
+        if _is_full(index) and index["name"] not in without
+    ]
+    return {frozenset(columns) for columns in declared if columns}
+
+
+def relation_kind(
+    connection: sa.Connection, name: str, schema: str | None, *, folds: bool
+) -> RelationKind | None:
+    """Tell whether a name stands for a table, a view or nothing.
+
+    :param folds: names of tables are the same whatever their case.
+    """
+    inspector = sa.inspect(connection)
+    if not inspector.has_table(name, schema):
+        return None
+    known = views(inspector, schema)
+    if folds:
+        known, name = [each.lower() for each in known], name.lower()
+    return RelationKind.VIEW if name in known else RelationKind.TABLE
+
+
+def relations(connection: sa.Connection, schema: str | None) -> list[str]:
+    """Name the tables and views of a schema."""
+    inspector = sa.inspect(connection)
+    return [*inspector.get_table_names(schema), *views(inspector, schema)]
+
+
+def views(inspector: sa.Inspector, schema: str | None) -> list[str]:
+    """Name the views of a schema, materialized ones included."""
+    plain = inspector.get_view_names(schema)
+    try:
+        return [*plain, *inspector.get_materialized_view_names(schema)]
+    except NotImplementedError:  # where a database has none
+        return plain
+
+
+def _is_full(index: Any) -> bool:
+    """Tell whether an index is unique over all rows, and not just those that its WHERE chooses."""
+    options = index.get("dialect_options", {})
+    return bool(index["unique"]) and not any(option.endswith("_where") for option in options)
+
+
+def _takes_no_value(column: Any) -> bool:
+    identity = column.get("identity")
+    return bool(column.get("computed") or (identity and identity["always"]))
+
+
+def _is_made(column: Any) -> bool:
+    """Tell whether the database makes the column's values itself."""
+    return bool(column.get("autoincrement") is True or column.get("identity") or column.get("computed"))

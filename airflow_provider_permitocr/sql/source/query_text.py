@@ -1,0 +1,90 @@
+"""A SELECT of the DAG's author with its parameters, as a part of another statement."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+#: A colon that SQLAlchemy takes for the beginning of a parameter, in a quoted text, too.
+_COLON: Final = re.compile(r"(?<![:\\]):(?=\w)")
+#: Not the second colon of a cast, nor the one of a slice or a time.
+_PARAMETER: Final = re.compile(r"(?<![:\w\\]):(\w+)")
+#: Stands for what is quoted, by its number.
+_MARK: Final = re.compile("\0(\\d+)\0")
+_GAP: Final = "(?:\\s|\0\\d+\0)*"
+_IN: Final = re.compile(rf"\b(NOT\s+)?IN{_GAP}(?:\({_GAP}:(\w+){_GAP}\)|:(\w+))", re.IGNORECASE)
+_IN_WITH_OTHERS: Final = re.compile(rf"\bIN{_GAP}\(([^()]*)\)", re.IGNORECASE)
+#: NULL has the type of what it is compared with, in every database.
+_IN_NOTHING: Final = {False: "IN (NULL)", True: "NOT IN (NULL) IS NULL"}
+#: Behind the name of a list's parameter: the same may stand for an array elsewhere, as in ``= ANY(:b)``.
+_LISTED: Final = "_permitocr_in"
+
+
+def query_text(sql: str, parameters: Mapping[str, Any], quoted: str) -> sa.TextClause:
+    """Return a statement with its values, which ``:name`` stands for.
+
+    ``IN :name`` and ``IN (:name)`` take a list, which may be empty.
+
+    :param quoted: matches texts, names and comments, within which nothing stands for a value.
+    :raises ValueError: when names and values do not agree, or a list is not alone behind ``IN``; it quotes no
+        value.
+    """
+    kept: list[str] = []
+
+    def keep(found: re.Match[str]) -> str:
+        kept.append(_COLON.sub(r"\\:", found[0]))
+        return f"\0{len(kept) - 1}\0"
+
+    # What follows is another statement's; the line break ends a comment on its last line.
+    text = re.sub(quoted, keep, sql.strip().rstrip(";") + "\n", flags=re.DOTALL)
+    _require_values(text, parameters)
+    lists = {name: value for name, value in parameters.items() if _is_list(value)}
+    text = _with_lists(text, lists)
+    # A cast behind a parameter, as in :day::date, is one by a blank between them alone.
+    text = re.sub(r"(?<![:\w\\])(:\w+)::", r"\1 ::", text)
+    values = {**parameters, **{f"{name}{_LISTED}": value for name, value in lists.items()}}
+    used = dict.fromkeys(_PARAMETER.findall(text))
+    statement = sa.text(_MARK.sub(lambda mark: kept[int(mark[1])], text))
+    return statement.bindparams(*(_bound(name, values[name]) for name in used))
+
+
+def _require_values(text: str, parameters: Mapping[str, Any]) -> None:
+    names = dict.fromkeys(_PARAMETER.findall(text))
+    if missing := [name for name in names if name not in parameters]:
+        raise ValueError(f"it has :{missing[0]}, and parameters gives no value for {missing[0]!r}")
+    if unused := [name for name in parameters if name not in names]:
+        raise ValueError(f"parameters gives a value for {unused[0]!r}, and there is no :{unused[0]} in it")
+
+
+def _with_lists(text: str, lists: Mapping[str, Any]) -> str:
+    """Write lists behind ``IN`` as SQLAlchemy reads them."""
+
+    def replaced(found: re.Match[str]) -> str:
+        name = found[2] or found[3]
+        if name not in lists:
+            return found[0]
+        is_not = bool(found[1])
+        return f"{'NOT ' if is_not else ''}IN :{name}{_LISTED}" if lists[name] else _IN_NOTHING[is_not]
+
+    text = _IN.sub(replaced, text)
+    for among in _IN_WITH_OTHERS.findall(text):
+        for name in _PARAMETER.findall(among):
+            if name in lists:
+                raise ValueError(f"the list :{name} has to be alone behind IN, as in IN :{name}")
+    return text
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple | set | frozenset)
+
+
+def _bound(name: str, value: Any) -> sa.BindParameter[Any]:
+    """Bind a value; text without a type, so that it takes that of what it is compared with."""
+    if not name.endswith(_LISTED):
+        return sa.bindparam(name, value, sa.types.NULLTYPE if isinstance(value, str) else None)
+    values = list(value)
+    is_text = any(isinstance(each, str) for each in values)
+    return sa.bindparam(name, values, sa.types.NULLTYPE if is_text else None, expanding=True)

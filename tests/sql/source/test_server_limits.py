@@ -1,0 +1,94 @@
+"""A row over a limit of the list's server concerns itself alone, and is not waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.core.models import ImageRow
+from airflow_provider_permitocr.sql.database.patience import Patience
+from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.tables import ImageTable
+from tests.mariadb_server import running_mariadb
+
+LISTED = ImageTable("images", conn_id="lake", key="id", image="image", carry_columns=["note"])
+LIMIT = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
+    """A MariaDB server that takes packets of 1 MB."""
+    directory = tmp_path_factory.mktemp("mariadb")
+    with running_mariadb(directory, f"--max-allowed-packet={LIMIT}") as url:
+        yield url
+
+
+@pytest.fixture(params=["pymysql", "mysqldb"])
+def small(
+    request: pytest.FixtureRequest, small_server: sa.URL, new_engine: Callable[..., sa.Engine]
+) -> sa.Engine:
+    """An engine on that server."""
+    return new_engine(small_server.set(drivername=f"mysql+{request.param}"))
+
+
+@pytest.fixture
+def fill_images(small_server: sa.URL, new_engine: Callable[..., sa.Engine]) -> Callable[..., None]:
+    """Make the list, its values written while the server takes larger packets."""
+
+    def fill(*rows: tuple[str, str]) -> None:
+        """Fill it with keys and images, each as SQL."""
+        server = new_engine(small_server, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+        with server.connect() as connection:
+            connection.exec_driver_sql(f"SET GLOBAL max_allowed_packet = {64 * LIMIT}")
+        with server.connect() as connection:
+            connection.exec_driver_sql("DROP TABLE IF EXISTS images")
+            connection.exec_driver_sql("CREATE TABLE images (id longtext, image longblob, note varchar(9))")
+            for key, image in rows:
+                connection.exec_driver_sql(f"INSERT INTO images VALUES ({key}, {image}, 'north')")
+            connection.exec_driver_sql(f"SET GLOBAL max_allowed_packet = {LIMIT}")
+
+    return fill
+
+
+def _read(engine: sa.Engine) -> tuple[list[ImageRow], list[float]]:
+    waited: list[float] = []
+    patience = Patience(clock=lambda: sum(waited), sleep=waited.append)
+    source = SqlImageSource(engine, LISTED, patience=patience)
+    source.check()
+    return [row for page in source.pages() for row in source.images(page)], waited
+
+
+def test_image_larger_than_the_servers_packets_is_read(
+    small: sa.Engine, fill_images: Callable[..., None]
+) -> None:
+    fill_images(("'a'", "'/a'"), ("'b'", f"repeat('x', {3 * LIMIT})"), ("'c'", "'/c'"))
+    rows, waited = _read(small)
+    assert [len(row.image or "") for row in rows] == [2, 3 * LIMIT, 2]
+    assert waited == []
+
+
+def test_keys_that_are_together_larger_than_a_packet_are_asked_for_in_parts(
+    small: sa.Engine, fill_images: Callable[..., None]
+) -> None:
+    long = [(f"concat('{number}', repeat('k', {LIMIT // 5}))", f"'/{number}'") for number in range(9)]
+    fill_images(*long)
+    rows, waited = _read(small)
+    assert [row.image for row in rows] == [f"/{number}".encode() for number in range(9)]
+    assert waited == []
+
+
+def test_key_larger_than_a_packet_is_rejected_alone_by_the_limits_name(
+    small: sa.Engine, fill_images: Callable[..., None]
+) -> None:
+    fill_images(("'a'", "'/a'"), (f"repeat('k', {LIMIT + 9})", "'/b'"), ("'z'", "'/z'"))
+    read, waited = _read(small)
+    rows = sorted(read, key=lambda row: row.image_key)
+    assert [row.image for row in rows] == [b"/a", None, b"/z"]
+    (fault,) = (row.fault for row in rows if row.fault)
+    assert fault.code == "ImageValueUnreadable"
+    assert "max_allowed_packet" in fault.message
+    assert "kkk" not in fault.message
+    assert [row.carried for row in rows] == [{"note": "north"}, {"note": None}, {"note": "north"}]
+    assert waited == []
