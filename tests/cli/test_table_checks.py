@@ -163,3 +163,16 @@ def test_a_hook_that_fails_in_its_own_way_is_told_without_its_words(
 
     assert finding.message == "the hook of connection 'lake' failed with ValueError"
     assert "correct the connection" in finding.remedy
+
+
+def test_databases_that_are_not_promised_are_findings_that_name_the_way(
+    set_connection: SetConnection,
+) -> None:
+    set_connection("lake", conn_type="gcpbigquery")
+    for findings, words in (
+        (check_result_table(ResultTable("permits", conn_id="lake")), "GCSToBigQueryOperator"),
+        (check_image_list(table()), "GenericTransfer"),
+    ):
+        (finding,) = findings
+        assert finding.verdict is Verdict.WRONG
+        assert words in finding.message

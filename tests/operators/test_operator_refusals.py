@@ -10,6 +10,7 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     ImageTable,
+    Ledger,
     MainlandPermitOcrOperator,
     ResultTable,
 )
@@ -49,6 +50,68 @@ def test_what_is_wrong_is_named_before_the_first_call_and_not_retried(
     with pytest.raises(AirflowFailException, match=message):
         execute(**arguments)
 
+    assert connected.stats()["calls"] == 0
+
+
+ELSEWHERE = [
+    ("gcpbigquery", "BigQuery", "GCSToBigQueryOperator"),
+    ("redshift", "Redshift", "S3ToRedshiftOperator"),
+    ("mssql", "SQL Server", "S3ToSqlOperator"),
+    ("trino", "Trino", "GCSToTrinoOperator"),
+    ("oracle", "Oracle", "S3ToSqlOperator"),
+]
+
+
+@pytest.mark.parametrize(("conn_type", "title", "loader"), ELSEWHERE)
+@pytest.mark.parametrize("how", ["run", "plan", "rebuild"])
+def test_a_result_table_in_a_database_that_is_not_promised_is_refused_with_the_way_into_it(
+    execute: Execute,
+    connected: RunningEmulator,
+    image_list: ImageList,
+    set_connection: Callable[..., None],
+    conn_type: str,
+    title: str,
+    loader: str,
+    how: str,
+) -> None:
+    image_list(1)
+    set_connection("elsewhere", conn_type=conn_type, host="db.example.com")
+    ledger = Ledger("permit_ocr", conn_id="warehouse")
+    options: dict[str, Any] = {"run": {}, "plan": {"dry_run": True}, "rebuild": {"rebuild": True}}[how]
+
+    with pytest.raises(AirflowFailException) as raised:
+        execute(target=ResultTable("permits", conn_id="elsewhere"), ledger=ledger, **options)
+
+    words = str(raised.value)
+    assert f"a result table cannot be in {title}, but in PostgreSQL" in words
+    assert "Snowflake" in words
+    assert "target=ResultFile(" in words
+    assert loader in words
+    assert connected.stats()["calls"] == 0
+
+
+@pytest.mark.parametrize(("conn_type", "title"), [each[:2] for each in ELSEWHERE])
+@pytest.mark.parametrize("how", ["run", "plan"])
+def test_a_list_in_a_database_that_is_not_promised_is_refused_with_the_way_out_of_it(
+    execute: Execute,
+    connected: RunningEmulator,
+    image_list: ImageList,
+    set_connection: Callable[..., None],
+    conn_type: str,
+    title: str,
+    how: str,
+) -> None:
+    image_list(1)
+    set_connection("elsewhere", conn_type=conn_type, host="db.example.com")
+    source = ImageTable("permit_images", conn_id="elsewhere", key="image_id", image="image")
+
+    with pytest.raises(AirflowFailException) as raised:
+        execute(source=source, dry_run=how == "plan")
+
+    words = str(raised.value)
+    assert f"an image list cannot be read from {title}, but from PostgreSQL" in words
+    assert "GenericTransfer" in words
+    assert "Snowflake" not in words
     assert connected.stats()["calls"] == 0
 
 

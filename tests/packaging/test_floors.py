@@ -11,11 +11,23 @@ from packaging.version import Version
 _ROOT = Path(__file__).parents[2]
 
 
+#: What goes into an environment of its own, whose other packages do not fit into the one for all else.
+_APART = "snowflake"
+
+
 def requirements() -> list[Requirement]:
     setup = ConfigParser()
     setup.read(_ROOT / "setup.cfg", encoding="utf-8")
-    listed = [setup["options"]["install_requires"], *setup["options.extras_require"].values()]
+    extras = setup["options.extras_require"]
+    listed = [setup["options"]["install_requires"], *(extras[name] for name in extras if name != _APART)]
     return [Requirement(line) for lines in listed for line in lines.split("\n") if line]
+
+
+def requirements_apart() -> list[Requirement]:
+    setup = ConfigParser()
+    setup.read(_ROOT / "setup.cfg", encoding="utf-8")
+    lines = setup["options"]["install_requires"] + setup["options.extras_require"][_APART]
+    return [Requirement(line) for line in lines.split("\n") if line]
 
 
 def pins(file: str) -> dict[str, list[Version]]:
@@ -36,4 +48,10 @@ def test_requirement_has_one_floor_which_test_floors_installs(requirement: Requi
 @pytest.mark.parametrize("requirement", requirements(), ids=str)
 def test_requirement_allows_what_is_pinned_for_development(requirement: Requirement) -> None:
     pinned = pins("constraints.txt")[canonicalize_name(requirement.name)]
+    assert all(requirement.specifier.contains(version) for version in pinned)
+
+
+@pytest.mark.parametrize("requirement", requirements_apart(), ids=str)
+def test_requirement_allows_what_is_pinned_for_snowflake(requirement: Requirement) -> None:
+    pinned = pins("constraints-snowflake.txt")[canonicalize_name(requirement.name)]
     assert all(requirement.specifier.contains(version) for version in pinned)

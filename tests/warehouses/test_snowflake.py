@@ -190,7 +190,7 @@ def test_the_operator_fills_a_table_by_one_merge_and_repeats_nothing(
         ["ok", "permits_of_few on snow can take the rows"],
         ["ok", "not_yet on snow is not there yet; the first run creates it"],
     ]
-    assert runs["plan"]["calls"] == 0
+    assert (runs["plan"]["settled"], runs["plan"]["to_call"]) == (3, 0)
     ((verdict, words),) = runs["list"]
     assert verdict == "WRONG"
     assert "copy a list into one of these, for example by GenericTransfer" in words
