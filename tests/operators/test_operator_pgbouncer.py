@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.hooks.sql_engine import sql_engine
 from airflow_provider_permitocr.operators.mainland_permit_ocr import Batch, Ledger, ResultTable, shards
 from tests.pgbouncer import PgBouncer
 
@@ -87,11 +89,35 @@ def test_shards_at_once_leave_no_call_open_and_no_trace_in_sessions(
 
 
 @_schemes
+@pytest.mark.parametrize(
+    ("fields", "extra", "message"),
+    [
+        ({}, {"options": "-c search_path=permits"}, "startup parameter.*ignore_startup_parameters"),
+        ({"password": "wrong"}, {}, "authentication failed.*correct login and password"),
+        ({"login": "clerk"}, {}, "authentication failed.*correct login and password"),
+        ({"schema": "nowhere"}, {}, 'database "nowhere" does not exist.*correct the connection\'s schema'),
+    ],
+)
+def test_what_pgbouncer_refuses_is_refused_naming_what_to_change(
+    scheme: str,
+    fields: dict[str, str],
+    extra: dict[str, str],
+    message: str,
+    pgbouncer: PgBouncer,
+    postgres_database: str,
+    set_connection: Callable[..., None],
+) -> None:
+    connection = pgbouncer.airflow_connection(postgres_database, sqlalchemy_scheme=scheme, **extra)
+    set_connection("lake", **connection | fields)
+    engine = sql_engine("lake")
+    with pytest.raises(ConfigurationError, match=message), engine.connect():
+        pass
+
+
+@_schemes
 def test_a_statement_is_run_often_without_being_prepared(
     scheme: str, pgbouncer: PgBouncer, postgres_database: str, set_connection: Callable[..., None]
 ) -> None:
-    from airflow_provider_permitocr.hooks.sql_engine import sql_engine
-
     set_connection("lake", **pgbouncer.airflow_connection(postgres_database, sqlalchemy_scheme=scheme))
     engine = sql_engine("lake")
     for _ in range(2):
