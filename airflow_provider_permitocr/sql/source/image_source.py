@@ -276,8 +276,8 @@ class SqlImageSource:
         except (DataError, ValueError, ArithmeticError) as error:
             # Of what no database file knows to be unreadable; drivers raise errors of Python's own, too.
             raise SourceError(
-                f"the driver cannot read a value of the key, updated_at or order_by column ({describe(error)})"
-                "; cast the column to text, in an ImageQuery"
+                "the driver cannot read a value of the key, updated_at or order_by column"
+                f" ({describe(error)}); cast the column to text, in an ImageQuery"
             ) from None
 
     def _count(self, connection: sa.Connection, *where: sa.ColumnElement[bool]) -> int:

@@ -97,7 +97,7 @@ def test_timestamps_of_mysql_are_moments(
     (row,) = read(engine, _listed(through_query, carry_columns=carried))
     moment = datetime(2026, 1, 31, 8, tzinfo=UTC)
     assert (row.updated_at, row.carried) == (moment, {"at": moment})
-    bounds = {"since": moment, "until": moment + timedelta(seconds=1)}
+    bounds: dict[str, Any] = {"since": moment, "until": moment + timedelta(seconds=1)}
     if not through_query:
         assert len(read(engine, _listed(**bounds))) == 1
 
@@ -118,7 +118,7 @@ def test_bounds_and_windows_hold_for_local_times(database: sa.Engine, read: Read
         "2026-02-01 07:59:59",
         "2026-02-01 08:00:00",
     )
-    day = {"since": "2026-01-31T00:00:00+00:00", "until": "2026-02-01T00:00:00Z"}
+    day: dict[str, Any] = {"since": "2026-01-31T00:00:00+00:00", "until": "2026-02-01T00:00:00Z"}
     assert [row.image_key for row in read(database, _listed(**day))] == ["1", "2"]
     source = SqlImageSource(database, _listed())
     start = datetime(2026, 1, 31, tzinfo=UTC)
