@@ -14,7 +14,7 @@ from functools import cached_property, partial
 from typing import Any, Final, TypeAlias, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from airflow_provider_permitocr.core.columns import Column
 from airflow_provider_permitocr.core.errors import SourceError
@@ -223,11 +223,16 @@ class SqlImageSource:
         return [listed for page in pages for listed in page if listed.row_key in wanted]
 
     def _rows_with(self, keys: Sequence[Any]) -> Iterator[Sequence[ListedImage]]:
-        listing = self._listing
+        zone = self._listing.zone
         for start in range(0, len(keys), _FOUND_AT_ONCE):
-            rows = listing.select_rows().where(listing.is_key_of(keys[start : start + _FOUND_AT_ONCE]))
-            read = self._read(partial(self._rows, rows))
-            yield [listed_image(row[0], row[1], row[2], listing.zone) for row in read]
+            read = self._read(partial(self._rows_of, keys[start : start + _FOUND_AT_ONCE]))
+            yield [listed_image(row[0], row[1], row[2], zone) for row in read]
+
+    def _rows_of(self, keys: Sequence[Any], connection: sa.Connection) -> Sequence[Any]:
+        listing, middle = self._listing, len(keys) // 2
+        if middle and listing.database.why_too_long(connection, keys):
+            return [*self._rows_of(keys[:middle], connection), *self._rows_of(keys[middle:], connection)]
+        return self._rows(listing.select_rows().where(listing.is_key_of(keys)), connection)
 
     @cached_property
     def _listing(self) -> Listing:
@@ -264,9 +269,16 @@ class SqlImageSource:
     def _rows(self, statement: sa.Select[Any], connection: sa.Connection) -> Sequence[Any]:
         if self._is_settled is not None:
             before_reading(connection)
-        read = connection.execute(statement)
-        with no_cycles():
-            return read.all()
+        try:
+            read = connection.execute(statement)
+            with no_cycles():
+                return read.all()
+        except (DataError, ValueError, ArithmeticError) as error:
+            # Of what no database file knows to be unreadable; drivers raise errors of Python's own, too.
+            raise SourceError(
+                "the driver cannot read a value of the key, updated_at or order_by column"
+                f" ({describe(error)}); cast the column to text, in an ImageQuery"
+            ) from None
 
     def _count(self, connection: sa.Connection, *where: sa.ColumnElement[bool]) -> int:
         if where:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
+from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.models import ImageRow
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
@@ -92,3 +93,10 @@ def test_key_larger_than_a_packet_is_rejected_alone_by_the_limits_name(
     assert "kkk" not in fault.message
     assert [row.carried for row in rows] == [{"note": "north"}, {"note": None}, {"note": "north"}]
     assert waited == []
+
+
+def test_long_keys_are_found_again(small: sa.Engine, fill_images: Callable[..., None]) -> None:
+    fill_images(*((f"concat('{number}', repeat('k', {LIMIT // 5}))", "'/a'") for number in range(9)))
+    source = SqlImageSource(small, LISTED)
+    wanted = [(f"{number}{'k' * (LIMIT // 5)}", CardSide.FRONT) for number in range(9)]
+    assert [listed.row_key for listed in source.find(wanted)] == wanted

@@ -252,3 +252,10 @@ def test_value_of_another_kind_than_its_column_still_stops_the_run(sqlite_engine
     source = SqlImageSource(sqlite_engine, _listed(carry_columns=[Carry("branch", kind="integer")]))
     with pytest.raises(SourceError, match=r"the column 'branch', which is copied, holds a value that is no"):
         [row for page in source.pages() for row in source.images(page)]
+
+
+@pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
+def test_key_of_a_type_that_nobody_foresaw_is_refused_by_its_purpose(database: sa.Engine) -> None:
+    _fill(database, "id interval, url text", "'1000000000 days', '/a'")
+    with pytest.raises(SourceError, match="cannot read a value of the key, updated_at or order_by column"):
+        list(SqlImageSource(database, _listed()).pages())
