@@ -10,12 +10,12 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_permitocr.core.errors import ConfigurationError, TargetError
 from airflow_provider_permitocr.hooks.sql_engine import SqlEngines, airflow_hook
-from airflow_provider_permitocr.sql.connector_target import ConnectorTarget
 from airflow_provider_permitocr.sql.database.elsewhere import require_source, require_target
 from airflow_provider_permitocr.sql.database.known import connector_database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger.resolved import known_name, resolved_name
-from airflow_provider_permitocr.sql.result_target import SqlResultTarget
+from airflow_provider_permitocr.sql.targets.connector_target import ConnectorTarget
+from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -16,8 +16,8 @@ from airflow_provider_permitocr.core.models import RunSummary, Status
 from airflow_provider_permitocr.sql.ledger.options import Ledger
 from airflow_provider_permitocr.sql.ledger.schema import AS_ANSWERED, LedgerTables
 from airflow_provider_permitocr.sql.ledger.sql_ledger import SqlLedger
-from airflow_provider_permitocr.sql.result_schema import result_table
-from airflow_provider_permitocr.sql.result_target import SqlResultTarget
+from airflow_provider_permitocr.sql.targets.result_schema import result_table
+from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from bench.programs.stubbed import ANSWER, BESIDE, TARGET, open_ledger
 
 #: Calls in one exchange.

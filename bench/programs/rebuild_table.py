@@ -16,8 +16,8 @@ from airflow_provider_permitocr.core.options import Batch
 from airflow_provider_permitocr.core.ports import TargetPorts
 from airflow_provider_permitocr.core.rebuild import Rebuild
 from airflow_provider_permitocr.sql.ledger.lists import target_name
-from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
+from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from bench.programs.filled import fill_ledger, make_list, settle_down
 from bench.programs.memory import PeakMemory
 from bench.programs.stubbed import ANSWER, SOURCE, TARGET, Engines, engine, open_ledger

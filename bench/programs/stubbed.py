@@ -26,9 +26,9 @@ from airflow_provider_permitocr.core.window import Window
 from airflow_provider_permitocr.sql.ledger.lists import ListIdentity, target_name
 from airflow_provider_permitocr.sql.ledger.options import Ledger, beside
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
-from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import ImageTable, ResultTable
+from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 
 SOURCE: Final = ImageTable("images", conn_id="warehouse", key="image_id", image="image")
 TARGET: Final = ResultTable("permits", conn_id="warehouse")

@@ -20,7 +20,7 @@ from airflow_provider_permitocr.core.options import Batch
 from airflow_provider_permitocr.core.record import to_record
 from airflow_provider_permitocr.sql.ledger.lists import target_name
 from airflow_provider_permitocr.sql.ledger.sql_ledger import SqlLedger
-from airflow_provider_permitocr.sql.result_target import SqlResultTarget
+from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from bench.programs.filled import fill_ledger
 from bench.programs.stubbed import TARGET, engine
 

@@ -12,7 +12,7 @@ from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.core.deliveries import Deliveries
 from airflow_provider_permitocr.core.options import Batch
 from airflow_provider_permitocr.sql.ledger.lists import target_name
-from airflow_provider_permitocr.sql.result_target import SqlResultTarget
+from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from bench.programs import rebuild_table, refused_rows, write_object
 from bench.programs.filled import deliver_all, fill_ledger, refuse_odd_rows
 from bench.programs.stubbed import TARGET, engine

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
-from airflow_provider_permitocr.sql.result_schema import result_table
+from airflow_provider_permitocr.sql.targets.result_schema import result_table
 
 WriteDag = Callable[..., None]
 Command = Callable[..., tuple[int, str]]

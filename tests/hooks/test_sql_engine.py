@@ -27,8 +27,8 @@ from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     MainlandPermitOcrOperator,
 )
 from airflow_provider_permitocr.sql.database.failures import DatabaseError
-from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from demo.postgres import EmbeddedPostgres
 
 SetConnection = Callable[..., None]

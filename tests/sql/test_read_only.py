@@ -14,8 +14,8 @@ from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
 from airflow_provider_permitocr.sql.ledger.options import Ledger
 from airflow_provider_permitocr.sql.ledger.preparation import prepare_tables
-from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from demo.postgres import EmbeddedPostgres
 from tests.mariadb import OwnMariaDb
 

@@ -18,8 +18,8 @@ from airflow_provider_permitocr.sql.database.fit import is_without_zone, misfit
 from airflow_provider_permitocr.sql.database.inspection import FoundColumn, folded, found_columns
 from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.ledger.clock import read_moment
-from airflow_provider_permitocr.sql.result_schema import result_table, sql_type
 from airflow_provider_permitocr.sql.tables import ResultTable, WriteMode, split_schema
+from airflow_provider_permitocr.sql.targets.result_schema import result_table, sql_type
 
 PAGE_ROWS: Final = 1_000
 _NEEDED: Final = (*KEY_COLUMNS, "status")

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.changes import Change, carry_out
+from airflow_provider_permitocr.sql.database.changes import Change, carry_out
 from airflow_provider_permitocr.sql.database.failures import describe, is_made_already, is_transient
 from airflow_provider_permitocr.sql.database.known import database_of, ledger_titles
 from airflow_provider_permitocr.sql.database.patience import BRIEFLY

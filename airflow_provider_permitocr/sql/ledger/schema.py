@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.core.columns import Column, ColumnKind
 from airflow_provider_permitocr.sql.database.known import DATABASES
 from airflow_provider_permitocr.sql.database.types import ExactText, UtcTime
-from airflow_provider_permitocr.sql.result_schema import sql_type
 from airflow_provider_permitocr.sql.tables import split_schema
+from airflow_provider_permitocr.sql.targets.result_schema import sql_type
 
 #: Which tables these are: raised with every change that an older version of this package could not use.
 SHAPE: Final = 2

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.sql.database.batch_writer import write_batch
 from airflow_provider_permitocr.sql.database.patience import Patience
-from airflow_provider_permitocr.sql.result_schema import result_table
+from airflow_provider_permitocr.sql.targets.result_schema import result_table
 from demo.postgres import EmbeddedPostgres, temporary_postgres
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)

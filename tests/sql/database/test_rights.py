@@ -14,8 +14,8 @@ from airflow_provider_permitocr.sql.database.database import NO_CHANGES
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger.options import Ledger
 from airflow_provider_permitocr.sql.ledger.preparation import check_tables, prepare_tables
-from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from demo.postgres import EmbeddedPostgres
 
 NewEngine = Callable[..., sa.Engine]

@@ -22,8 +22,8 @@ from airflow_provider_permitocr.sql.ledger.deliveries import Deliverer
 from airflow_provider_permitocr.sql.ledger.images import LedgerImage
 from airflow_provider_permitocr.sql.ledger.lists import register_list
 from airflow_provider_permitocr.sql.ledger.statements import lock, write_images
-from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.tables import ResultTable, WriteMode
+from airflow_provider_permitocr.sql.targets.result_schema import result_table
 from tests.sql.ledger.ground import EACH_LEDGER, TARGET, identity, prepared, rows_of
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.core.models import ImageRow
 from airflow_provider_permitocr.core.target_ports import Held
-from airflow_provider_permitocr.sql.result_schema import result_table
-from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import ImageTable, ResultTable
+from airflow_provider_permitocr.sql.targets.result_schema import result_table
+from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 
 FrameOf = Callable[..., pd.DataFrame]
 Fill = Callable[..., sa.Table]

@@ -19,9 +19,9 @@ from airflow_provider_permitocr.core.columns import Column, ColumnKind, result_c
 from airflow_provider_permitocr.core.errors import PermitOcrError
 from airflow_provider_permitocr.core.frame import to_frame
 from airflow_provider_permitocr.core.models import Record
-from airflow_provider_permitocr.sql.connector_target import ConnectorTarget
 from airflow_provider_permitocr.sql.database.known import connector_database_of
 from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.sql.targets.connector_target import ConnectorTarget
 from tests.warehouses.snowflake.stand_in import CONN_ID, Snow, snow
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)

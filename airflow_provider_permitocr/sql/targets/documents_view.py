@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.core.columns import BACK_COLUMNS, COLUMNS, FRONT_COLUMNS, Column
 from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.changes import Change, CreateView, carry_out, replace_view
+from airflow_provider_permitocr.sql.database.changes import Change, CreateView, carry_out, replace_view
 from airflow_provider_permitocr.sql.database.failures import describe, is_locked
 from airflow_provider_permitocr.sql.database.inspection import (
     RelationKind,

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS, COLUMNS, Column
 from airflow_provider_permitocr.core.errors import PermitOcrError, TargetError
 from airflow_provider_permitocr.core.target_ports import Held
-from airflow_provider_permitocr.sql.connector_check import examine
-from airflow_provider_permitocr.sql.connector_view import ConnectorView
 from airflow_provider_permitocr.sql.database.batch_writer import write_or_halve
 from airflow_provider_permitocr.sql.database.connector_database import (
     Connection,
@@ -24,8 +22,10 @@ from airflow_provider_permitocr.sql.database.connector_database import (
 )
 from airflow_provider_permitocr.sql.database.database import Failure
 from airflow_provider_permitocr.sql.database.failures import DatabaseError, DatabaseUnreachableError
-from airflow_provider_permitocr.sql.result_schema import KEYS, result_table
 from airflow_provider_permitocr.sql.tables import ResultTable, WriteMode
+from airflow_provider_permitocr.sql.targets.connector_check import examine
+from airflow_provider_permitocr.sql.targets.connector_view import ConnectorView
+from airflow_provider_permitocr.sql.targets.result_schema import KEYS, result_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import mysql
 
 from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.sql.database.upsert import upsert
-from airflow_provider_permitocr.sql.result_schema import result_table
+from airflow_provider_permitocr.sql.targets.result_schema import result_table
 
 CARRIED = (
     Column("order", ColumnKind.TEXT, "a reserved word"),

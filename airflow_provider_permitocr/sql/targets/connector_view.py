@@ -15,8 +15,8 @@ from airflow_provider_permitocr.sql.database.connector_database import (
     Place,
     Relation,
 )
-from airflow_provider_permitocr.sql.documents_view import documents, fixed_names
 from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.sql.targets.documents_view import documents, fixed_names
 
 #: As in ``documents_view``: by this name within its SELECT a view is known as ours, and as up to date.
 _MARKED: Final = re.compile(r"permitocr_([0-9a-f]{16})", re.IGNORECASE)

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.columns import COLUMNS, ColumnKind
 from airflow_provider_permitocr.core.errors import PermitOcrError, TargetError
-from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 
 FrameOf = Callable[..., pd.DataFrame]
 NewEngine = Callable[..., sa.Engine]

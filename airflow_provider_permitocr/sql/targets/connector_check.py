@@ -12,8 +12,8 @@ from airflow_provider_permitocr.sql.database.connector_database import (
     Relation,
     StoredColumn,
 )
-from airflow_provider_permitocr.sql.result_schema import KEYS
 from airflow_provider_permitocr.sql.tables import ResultTable, SchemaContract, WriteMode
+from airflow_provider_permitocr.sql.targets.result_schema import KEYS
 
 _EXAMPLES: Final = 5
 

@@ -12,8 +12,8 @@ from airflow_provider_permitocr.core.errors import TargetError
 from airflow_provider_permitocr.sql.database.fit import Fit, Wanted, examine_table
 from airflow_provider_permitocr.sql.database.inspection import folded, relation_kind, unique_keys
 from airflow_provider_permitocr.sql.database.rights import require_rights
-from airflow_provider_permitocr.sql.result_schema import KEYS, result_table
 from airflow_provider_permitocr.sql.tables import ResultTable, SchemaContract, WriteMode, split_schema
+from airflow_provider_permitocr.sql.targets.result_schema import KEYS, result_table
 
 #: What a run cannot do without; a column that is added holds nothing in the rows that are there.
 _NEEDED: Final = (*KEY_COLUMNS, "status")

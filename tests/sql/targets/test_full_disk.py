@@ -11,8 +11,8 @@ from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.core.delivery import Deliverer
 from airflow_provider_permitocr.core.options import Batch
 from airflow_provider_permitocr.sql.database.failures import DatabaseError
-from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from tests.core.delivery_fakes import FakeDelivery, image
 
 

@@ -18,9 +18,9 @@ from airflow_provider_permitocr.sql.database.inspection import (
     relation_kind,
     view_definition,
 )
-from airflow_provider_permitocr.sql.result_schema import result_table
-from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.sql.targets.result_schema import result_table
+from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 
 NewEngine = Callable[..., sa.Engine]
 _BRANCH = Column("branch", ColumnKind.TEXT, "Carried along")

@@ -12,8 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS, COLUMNS, Column
 from airflow_provider_permitocr.core.target_ports import Held
-from airflow_provider_permitocr.sql.changes import Change, add_column, carry_out
 from airflow_provider_permitocr.sql.database.batch_writer import write_batch
+from airflow_provider_permitocr.sql.database.changes import Change, add_column, carry_out
 from airflow_provider_permitocr.sql.database.database import Failure
 from airflow_provider_permitocr.sql.database.failures import (
     DatabaseUnreachableError,
@@ -27,10 +27,10 @@ from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.database.rights import raise_refusal, require_creatable
 from airflow_provider_permitocr.sql.database.statement_log import keep_rows_out_of_the_log
-from airflow_provider_permitocr.sql.documents_view import DocumentsView
-from airflow_provider_permitocr.sql.result_check import examine, require_rights_to
-from airflow_provider_permitocr.sql.result_schema import result_table
 from airflow_provider_permitocr.sql.tables import ResultTable, WriteMode, split_schema
+from airflow_provider_permitocr.sql.targets.documents_view import DocumentsView
+from airflow_provider_permitocr.sql.targets.result_check import examine, require_rights_to
+from airflow_provider_permitocr.sql.targets.result_schema import result_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
-from airflow_provider_permitocr.sql.result_schema import result_table
+from airflow_provider_permitocr.sql.targets.result_schema import result_table
 
 _CARRIED = Column("note", ColumnKind.TEXT, "Carried along")
 _SERVERS = {"MySQL 8": (False, (8, 4)), "MySQL 5.7": (False, (5, 7)), "MariaDB": (True, (10, 11))}

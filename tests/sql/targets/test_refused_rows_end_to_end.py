@@ -35,9 +35,9 @@ from airflow_provider_permitocr.core.window import Window
 from airflow_provider_permitocr.sql.ledger.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.options import Ledger
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
-from airflow_provider_permitocr.sql.result_schema import result_table
-from airflow_provider_permitocr.sql.result_target import SqlResultTarget
 from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.sql.targets.result_schema import result_table
+from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 
 POISON = "李优图"
 FINE = [f"{number:03}" for number in range(40)]
