@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import psutil
 import pymysql
+import sqlalchemy as sa
 
 from demo.ports import HOST, free_port
 from demo.processes import end, identity, spawn, tail
@@ -48,6 +49,18 @@ class OwnMariaDb:
             "schema": database,
             "extra": extra,
         }
+
+    def url(self, driver: str = "pymysql") -> sa.URL:
+        """Return the URL of the database ``lake`` through a driver."""
+        login = {"username": "root", "password": PASSWORD}
+        return sa.URL.create(
+            f"mysql+{driver}",
+            host=HOST,
+            port=self.port,
+            database="lake",
+            query={"charset": "utf8mb4"},
+            **login,
+        )
 
     def run(self, *statements: str) -> list[Any]:
         """Run statements as root, and return the rows of the last."""

@@ -34,13 +34,19 @@ def lake(own_mariadb: OwnMariaDb, mysql_client: str, set_connection: Callable[..
     return own_mariadb
 
 
-def _fill(lake: OwnMariaDb, kind: str, draw: Callable[..., Specimen], directory: Path) -> None:
-    """Make a list of images with their times in UTC, as a stranger whose session runs in UTC does."""
+def _fill(
+    lake: OwnMariaDb, kind: str, draw: Callable[..., Specimen], directory: Path, hours_ahead: int = 0
+) -> None:
+    """Make a list of images as a stranger whose session runs in UTC does.
+
+    :param hours_ahead: of UTC, by which its local times are.
+    """
     values = []
     for number, hours in enumerate(_HOURS):
         path = directory / f"{number}.jpg"
         path.write_bytes(draw(seed=number).image)
-        values.append(f"('k{number:02}', '{path}', '{(_DAY + timedelta(hours=hours)):%Y-%m-%d %H:%M:%S}')")
+        written = _DAY + timedelta(hours=hours + hours_ahead)
+        values.append(f"('k{number:02}', '{path}', '{written:%Y-%m-%d %H:%M:%S}')")
     lake.run(
         "SET time_zone = '+00:00'",
         f"CREATE TABLE lake.images (image_id varchar(9), image text, uploaded_at {kind} NULL)",
@@ -48,7 +54,9 @@ def _fill(lake: OwnMariaDb, kind: str, draw: Callable[..., Specimen], directory:
     )
 
 
-def _run(run_id: str, since: datetime | None = None, until: datetime | None = None) -> dict[str, Any]:
+def _run(
+    run_id: str, since: datetime | None = None, until: datetime | None = None, timezone: str = "UTC"
+) -> dict[str, Any]:
     operator = MainlandPermitOcrOperator(
         task_id="recognize",
         source=ImageTable(
@@ -59,6 +67,7 @@ def _run(run_id: str, since: datetime | None = None, until: datetime | None = No
             updated_at="uploaded_at",
             since=since,
             until=until,
+            timezone=timezone,
         ),
         target=ResultTable("permits", conn_id="lake"),
         max_per_second=500,
@@ -68,9 +77,15 @@ def _run(run_id: str, since: datetime | None = None, until: datetime | None = No
     return operator.execute({"run_id": run_id})
 
 
-@pytest.mark.parametrize("kind", ["timestamp", "datetime"])
+@pytest.mark.parametrize(
+    ("kind", "timezone", "hours_ahead"),
+    [("timestamp", "Asia/Hong_Kong", 0), ("datetime", "Asia/Hong_Kong", 8), ("datetime", "UTC", 0)],
+    ids=["timestamp", "datetime in Hong Kong", "datetime in UTC"],
+)
 def test_a_server_that_moves_between_zones_pays_for_nothing_again_and_misses_nothing(
     kind: str,
+    timezone: str,
+    hours_ahead: int,
     lake: OwnMariaDb,
     draw: Callable[..., Specimen],
     tmp_path: Path,
@@ -78,7 +93,7 @@ def test_a_server_that_moves_between_zones_pays_for_nothing_again_and_misses_not
     connect_emulator: Callable[..., None],
 ) -> None:
     connect_emulator(emulator)
-    _fill(lake, kind, draw, tmp_path)
+    _fill(lake, kind, draw, tmp_path, hours_ahead)
     days = [(_DAY + timedelta(days=each), _DAY + timedelta(days=each + 1)) for each in (-1, 0, 1)]
     of_days = [
         sum(since <= _DAY + timedelta(hours=hours) < until for hours in _HOURS) for since, until in days
@@ -87,7 +102,7 @@ def test_a_server_that_moves_between_zones_pays_for_nothing_again_and_misses_not
     for number, (zone, (since, until)) in enumerate(zip(_ZONES, days, strict=True)):
         with ExitStack() as settings:
             settings.enter_context(lake.settings(time_zone=f"'{zone}'", sql_mode="''"))
-            summary = _run(f"day {number}", since=since, until=until)
+            summary = _run(f"day {number}", since, until, timezone)
         calls += summary["calls"]
         listed.append(summary["listed"])
     assert listed == of_days
@@ -98,7 +113,7 @@ def test_a_server_that_moves_between_zones_pays_for_nothing_again_and_misses_not
     ]
     for zone in _ZONES:
         with lake.settings(time_zone=f"'{zone}'"):
-            assert _run(f"all in {zone}")["calls"] == 0
+            assert _run(f"all in {zone}", timezone=timezone)["calls"] == 0
     assert lake.run(f"SELECT {', '.join(_COLUMNS)} FROM lake.permits ORDER BY image_key") == first
 
 

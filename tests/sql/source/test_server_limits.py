@@ -12,43 +12,35 @@ from airflow_provider_permitocr.core.models import ImageRow
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.tables import ImageTable
-from tests.mariadb_server import running_mariadb
+from tests.mariadb import OwnMariaDb
 
 LISTED = ImageTable("images", conn_id="lake", key="id", image="image", carry_columns=["note"])
 LIMIT = 1024 * 1024
 
 
-@pytest.fixture(scope="module")
-def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
-    """A MariaDB server that takes packets of 1 MB."""
-    directory = tmp_path_factory.mktemp("mariadb")
-    with running_mariadb(directory, f"--max-allowed-packet={LIMIT}") as url:
-        yield url
-
-
 @pytest.fixture(params=["pymysql", "mysqldb"])
 def small(
-    request: pytest.FixtureRequest, small_server: sa.URL, new_engine: Callable[..., sa.Engine]
-) -> sa.Engine:
-    """An engine on that server."""
-    return new_engine(small_server.set(drivername=f"mysql+{request.param}"))
+    request: pytest.FixtureRequest, own_mariadb: OwnMariaDb, new_engine: Callable[..., sa.Engine]
+) -> Iterator[sa.Engine]:
+    """An engine on a MariaDB server that takes packets of 1 MB."""
+    if request.param == "mysqldb":
+        pytest.importorskip("MySQLdb")
+    with own_mariadb.settings(max_allowed_packet=str(LIMIT)):
+        yield new_engine(own_mariadb.url(request.param))
 
 
 @pytest.fixture
-def fill_images(small_server: sa.URL, new_engine: Callable[..., sa.Engine]) -> Callable[..., None]:
+def fill_images(own_mariadb: OwnMariaDb) -> Callable[..., None]:
     """Make the list, its values written while the server takes larger packets."""
 
     def fill(*rows: tuple[str, str]) -> None:
         """Fill it with keys and images, each as SQL."""
-        server = new_engine(small_server, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
-        with server.connect() as connection:
-            connection.exec_driver_sql(f"SET GLOBAL max_allowed_packet = {64 * LIMIT}")
-        with server.connect() as connection:
-            connection.exec_driver_sql("DROP TABLE IF EXISTS images")
-            connection.exec_driver_sql("CREATE TABLE images (id longtext, image longblob, note varchar(9))")
-            for key, image in rows:
-                connection.exec_driver_sql(f"INSERT INTO images VALUES ({key}, {image}, 'north')")
-            connection.exec_driver_sql(f"SET GLOBAL max_allowed_packet = {LIMIT}")
+        with own_mariadb.settings(max_allowed_packet=str(64 * LIMIT)):
+            own_mariadb.run(
+                "DROP TABLE IF EXISTS lake.images",
+                "CREATE TABLE lake.images (id longtext, image longblob, note varchar(9))",
+                *(f"INSERT INTO lake.images VALUES ({key}, {image}, 'north')" for key, image in rows),
+            )
 
     return fill
 
