@@ -193,7 +193,7 @@ def test_the_operator_fills_a_table_by_one_merge_and_repeats_nothing(
     assert (runs["plan"]["settled"], runs["plan"]["to_call"]) == (3, 0)
     ((verdict, words),) = runs["list"]
     assert verdict == "WRONG"
-    assert "copy a list into one of these, for example by GenericTransfer" in words
+    assert "copy a list there, for example by GenericTransfer" in words
     assert 'ledger=Ledger("permit_ocr", conn_id="...")' in runs["ledger"]
     assert "cannot be taken over" in runs["adopt"]
     assert "few" in runs["other spelling"]
