@@ -40,6 +40,7 @@ class Wanted:
     :param holds: what is written to it, for messages, e.g. ``the result``.
     :param advice: what to do where it does not fit, besides changing it.
     :param may_lack: names of columns that can be added to it.
+    :param other_keys: what is to be said of a table with one of these keys in place of its own.
     :param tells_blanks_apart: whether keys that differ in trailing blanks alone have to be different in it;
         otherwise such keys are refused one by one, see ``Fit.padded``.
     """
@@ -50,6 +51,7 @@ class Wanted:
     holds: str
     advice: str
     may_lack: Collection[str] = ()
+    other_keys: Mapping[frozenset[str], str] = field(default_factory=dict)
     tells_blanks_apart: bool = True
 
 
@@ -179,7 +181,7 @@ def _text_fault(column: Column, found: FoundColumn, shown: str, instead: str) ->
         return f"{shown}, which {found.alteration}, {instead}"
     room = found.size // _BYTES_OF_CHARACTER if found.size is not None else found.length
     if column.longest is not None and room is not None and room < column.longest:
-        return f"{column.name} holds {room:,} characters instead of {column.longest:,}"
+        return f"{column.name} holds {room:,} characters instead of {column.longest:,}, {instead}"
     return None
 
 
@@ -221,6 +223,10 @@ def _unfilled(found: Mapping[str, FoundColumn], own: Set[str]) -> Iterator[str]:
 
 def _key_faults(wanted: Wanted, unique: Set[frozenset[str]], database: Database) -> Iterator[str]:
     key = frozenset(wanted.key)
+    for other, said in wanted.other_keys.items():
+        if other in unique and (other < key or key not in unique):
+            yield said
+            return
     if key not in unique:
         yield f"it has no primary key or unique constraint on ({', '.join(wanted.key)})"
     own = {column.name for column in wanted.columns}

@@ -217,3 +217,25 @@ def test_table_that_refuses_every_row_is_filled_without_a_call_once_it_takes_the
     assert statuses(database) == dict.fromkeys(FINE, "recognized")
     assert summary.calls + summary.skipped == len(FINE)
     assert summary.skipped > 0
+
+
+@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
+def test_key_that_only_the_table_cannot_hold_is_its_refused_row_and_is_quoted_nowhere(
+    ledger_engine: sa.Engine,
+    database: sa.Engine,
+    run: Callable[..., RunSummary],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    long = "key" * 200
+    images = [*map(image, FINE[:5]), image(long)]
+
+    with caplog.at_level(logging.DEBUG):
+        first, again = run(images), run(images)
+
+    assert (first.refused, again.refused, again.calls) == (1, 1, 0)
+    assert statuses(database) == dict.fromkeys(FINE[:5], "recognized")
+    assert statuses(ledger_engine, "permit_ocr_images")[long] == "recognized"
+    with ledger_engine.connect() as connection:
+        (reason,) = connection.execute(sa.text("SELECT reason FROM permit_ocr_refused")).scalars()
+    assert reason == "the table cannot hold it: image_key has more than 512 characters"
+    assert long not in caplog.text

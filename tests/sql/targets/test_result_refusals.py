@@ -201,7 +201,7 @@ def test_checking_an_empty_database_leaves_it_empty(database: sa.Engine) -> None
 def test_table_of_the_other_mode_is_refused(database: sa.Engine, mode: str) -> None:
     _target(database, mode=mode).prepare()
     other = {"upsert": "append", "append": "upsert"}[mode]
-    assert f"or let the mode be '{mode}'" in _told(database, mode=other)
+    assert f"so let the mode be '{mode}'" in _told(database, mode=other)
 
 
 def test_full_disk_of_sqlite_is_said_to_be_so_and_nothing_is_half_written(
