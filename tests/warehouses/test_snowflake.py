@@ -68,7 +68,7 @@ def test_no_row_is_replaced_by_an_older_one_and_what_is_to_be_kept_is_kept(seen:
 def test_a_history_keeps_each_recognition_once_and_is_told_from_other_tables(seen: Seen) -> None:
     history = seen["history"]
     assert (history["names"], history["keeps_history"]) == (["first", "second"], [True, False])
-    assert "that of mode 'append', and rows come in mode 'upsert'" in history["as upsert"]
+    assert "it keeps one row per recognition, and mode 'upsert' one per image" in history["as upsert"]
     assert "that of mode 'upsert', and rows come in mode 'append'" in history["upsert as append"]
 
 
@@ -93,14 +93,14 @@ def test_a_table_that_is_there_is_taken_whatever_case_its_columns_have(seen: See
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ("frozen", "lacks 38 columns: error_code, error_message"),
-        ("keyless", "lacks card_side, which no result is without"),
+        ("frozen", "it lacks error_code, error_message"),
+        ("keyless", "it lacks card_side; change it, or name another table"),
         (
             "wrong",
             "birthday is VARCHAR(16777216) instead of DATE; tries is NUMBER(9,2) instead of NUMBER(38,0)",
         ),
-        ("strict", "takes no row without the column SHOP"),
-        ("view", "'a_view' is a view, which rows cannot be written to"),
+        ("strict", "it takes no row without SHOP"),
+        ("view", "'a_view' is a view and cannot be written to"),
         ("schema", "create its schema, or grant"),
         ("parts", "name it as name, schema.name or database.schema.name"),
     ],

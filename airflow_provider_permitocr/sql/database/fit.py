@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 
@@ -98,8 +98,7 @@ def examine_table(connection: sa.Connection, wanted: Wanted) -> Fit | None:
     kind = relation_kind(connection, table.name, table.schema)
     if kind is None:
         return None
-    if kind is RelationKind.VIEW:
-        raise TargetError(f"{table.fullname!r} is a view and cannot be written to; {wanted.advice}")
+    require_table(wanted, is_view=kind is RelationKind.VIEW)
     dialect = connection.dialect
     found = {
         folded(dialect, each.name): each for each in found_columns(connection, table.name, table.schema) or ()
@@ -112,17 +111,13 @@ def examine_table(connection: sa.Connection, wanted: Wanted) -> Fit | None:
         frozenset(folded(dialect, each) for each in key)
         for key in unique_keys(connection, table.name, table.schema)
     }
-    wrong = [
-        *_lacking(wanted, missing),
-        *_misfits(wanted, present, dialect),
-        *_unfilled(found, {folded(dialect, column.name) for column in wanted.columns}),
-        *_key_faults(wanted, unique, database_of(dialect)),
-    ]
-    if wrong:
-        raise TargetError(
-            f"the table {table.fullname!r} exists already and cannot hold {wanted.holds}: {'; '.join(wrong)};"
-            f" change it, or {wanted.advice}"
-        )
+    own = {folded(dialect, column.name) for column in wanted.columns}
+    require_fit(
+        wanted,
+        missing,
+        {name: each for name, each in found.items() if name not in own},
+        [*_misfits(wanted, present, dialect), *_key_faults(wanted, unique, database_of(dialect))],
+    )
     return Fit(
         missing,
         tuple(present),
@@ -134,6 +129,47 @@ def examine_table(connection: sa.Connection, wanted: Wanted) -> Fit | None:
         },
         {column.name: has.padding for column, has in present.items() if has.padding and _is_key(column)},
     )
+
+
+class Other(Protocol):
+    """A column of a table that is not one of those that are wanted."""
+
+    @property
+    def name(self) -> str:
+        """Its name, as the table has it."""
+        ...
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether a row that does not name it is taken."""
+        ...
+
+
+def require_table(wanted: Wanted, *, is_view: bool) -> None:
+    """Make sure that what has the table's name is one.
+
+    :raises TargetError: when it is a view.
+    """
+    if is_view:
+        raise TargetError(f"{wanted.table.fullname!r} is a view and cannot be written to; {wanted.advice}")
+
+
+def require_fit(
+    wanted: Wanted, missing: Sequence[Column], others: Mapping[str, Other], faults: Sequence[str]
+) -> None:
+    """Make sure that a table can hold what is wanted.
+
+    :param missing: columns that it lacks.
+    :param others: its further columns.
+    :param faults: what is wrong with the columns that it has, and with its keys.
+    :raises TargetError: naming all that is to be changed.
+    """
+    wrong = [*_lacking(wanted, missing), *faults, *_unfilled(others)]
+    if wrong:
+        raise TargetError(
+            f"the table {wanted.table.fullname!r} exists already and cannot hold {wanted.holds}:"
+            f" {'; '.join(wrong)}; change it, or {wanted.advice}"
+        )
 
 
 def require_encoding(connection: sa.Connection, holds: str) -> None:
@@ -213,8 +249,8 @@ def _lacking(wanted: Wanted, missing: Sequence[Column]) -> Iterator[str]:
         yield f"it lacks {', '.join(names[:_EXAMPLES])}{more}"
 
 
-def _unfilled(found: Mapping[str, FoundColumn], own: Set[str]) -> Iterator[str]:
-    if names := [has.name for name, has in found.items() if name not in own and not has.is_filled]:
+def _unfilled(others: Mapping[str, Other]) -> Iterator[str]:
+    if names := [each.name for each in others.values() if not each.is_filled]:
         yield (
             f"it takes no row without {', '.join(names)}, which nothing is written to (a default, or NULL"
             " allowed, would do)"
@@ -230,12 +266,12 @@ def _key_faults(wanted: Wanted, unique: Set[frozenset[str]], database: Database)
     if key not in unique:
         yield f"it has no primary key or unique constraint on ({', '.join(wanted.key)})"
     own = {column.name for column in wanted.columns}
-    for other in sorted(map(sorted, unique)):
-        if key > set(other):
-            yield f"it allows one row only for each ({', '.join(other)})"
-        elif database.replaces_by_any_key and own >= set(other) and not key <= set(other):
+    for further in sorted(map(sorted, unique)):
+        if key > set(further):
+            yield f"it allows one row only for each ({', '.join(further)})"
+        elif database.replaces_by_any_key and own >= set(further) and not key <= set(further):
             yield (
-                f"it has a further unique key on ({', '.join(other)}), by which"
+                f"it has a further unique key on ({', '.join(further)}), by which"
                 f" {database.title} would replace another row: an index that is not unique would do"
             )
 

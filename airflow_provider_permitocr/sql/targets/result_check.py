@@ -40,22 +40,27 @@ def examine(connection: sa.Connection, described: ResultTable, columns: Sequence
     :return: None where there is no such table yet.
     :raises TargetError: naming what to change.
     """
+    return examine_table(connection, wanted_table(described, columns))
+
+
+def wanted_table(described: ResultTable, columns: Sequence[Column]) -> Wanted:
+    """Say what a result table has to be.
+
+    :param columns: of the result.
+    """
     mode = WriteMode(described.mode)
     key = KEYS[mode]
     may_evolve = described.schema_contract is SchemaContract.EVOLVE
     addable = [each.name for each in columns if each.name not in (*key, *_NEEDED)] if may_evolve else []
-    return examine_table(
-        connection,
-        Wanted(
-            result_table(described.table, columns, mode=mode),
-            columns,
-            key,
-            holds="the result",
-            advice=_ADVICE if may_evolve else _FROZEN,
-            may_lack=addable,
-            other_keys=_OF_OTHER_MODES[mode],
-            tells_blanks_apart=False,
-        ),
+    return Wanted(
+        result_table(described.table, columns, mode=mode),
+        columns,
+        key,
+        holds="the result",
+        advice=_ADVICE if may_evolve else _FROZEN,
+        may_lack=addable,
+        other_keys=_OF_OTHER_MODES[mode],
+        tells_blanks_apart=False,
     )
 
 
