@@ -82,7 +82,9 @@ def _engine(conn_id: str, hook: Any, database: Database) -> Engine:
     except (ImportError, sa.exc.NoSuchModuleError) as error:
         raise ConfigurationError(_missing_driver(error, database)) from None
     except _OF_HOOKS as error:
-        raise ConfigurationError(f"its hook failed with {type(error).__name__}; correct it") from None
+        raise ConfigurationError(
+            f"its hook failed with {type(error).__name__}; correct the connection"
+        ) from None
     return engine
 
 

@@ -33,7 +33,7 @@ _NEEDED: Final = (
     f"{_PACKAGE}.images.convert",
     f"{_PACKAGE}.operators.assembly",
     f"{_PACKAGE}.sql.ledger.sql_ledger",
-    f"{_PACKAGE}.sql.result_target",
+    f"{_PACKAGE}.sql.targets.result_target",
     f"{_PACKAGE}.tencent.client",
     f"{_PACKAGE}.tencent.sdk",
     "tencentcloud.common.common_client",

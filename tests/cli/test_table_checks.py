@@ -153,16 +153,18 @@ def test_a_hook_that_fails_in_its_own_way_is_told_without_its_words(
 ) -> None:
     from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 
-    def fail(hook: object, options: object) -> None:
+    def fail(hook: object) -> None:
         raise ValueError("cannot parse sqlite://me:secret-word@")
 
     set_connection("lake", conn_type="sqlite", host="unused")
-    monkeypatch.setattr(SqliteHook, "get_sqlalchemy_engine", fail)
+    monkeypatch.setattr(SqliteHook, "get_uri", fail)
 
     (finding,) = check_image_list(table())
 
-    assert finding.message == "the hook of connection 'lake' failed with ValueError"
-    assert "correct the connection" in finding.remedy
+    assert (
+        finding.message
+        == "connection 'lake' cannot be used: its hook failed with ValueError; correct the connection"
+    )
 
 
 def test_databases_that_are_not_promised_are_findings_that_name_the_way(

@@ -69,7 +69,7 @@ def test_a_history_keeps_each_recognition_once_and_is_told_from_other_tables(see
     history = seen["history"]
     assert (history["names"], history["keeps_history"]) == (["first", "second"], [True, False])
     assert "it keeps one row per recognition, and mode 'upsert' one per image" in history["as upsert"]
-    assert "that of mode 'upsert', and rows come in mode 'append'" in history["upsert as append"]
+    assert "it keeps one row per image and side, and mode 'append' one per" in history["upsert as append"]
 
 
 def test_a_row_that_cannot_be_loaded_is_refused_alone(seen: Seen) -> None:
