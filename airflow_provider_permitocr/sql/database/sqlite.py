@@ -244,7 +244,8 @@ class Sqlite(Database):
     def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
         """Tell of a value that is not NULL whether its driver can read it: text in UTF-8, and all else."""
         in_bytes = sa.cast(column, sa.LargeBinary)
-        return sa.or_(sa.func.typeof(column) != "text", sa.Function(_IS_UTF8, in_bytes) == 1)
+        text, yes = sa.literal_column("'text'", sa.Text), sa.literal_column("1", sa.Integer)
+        return sa.or_(sa.func.typeof(column) != text, sa.Function(_IS_UTF8, in_bytes) == yes)
 
     def selected_names(
         self, connection: sa.Connection, statement: sa.TextClause, wrapped: sa.Select[Any]
