@@ -74,63 +74,45 @@ class Database:
     :cvar dialects: SQLAlchemy's names for it.
     :cvar conn_types: Airflow's names for it.
     :cvar drivers: top-level modules of the drivers whose errors are its own.
+    :cvar driver_packages: what to install, by the top-level module that is missing.
+    :cvar is_file: whether it is a file, which opening it would create, and workers elsewhere do not have.
+    :cvar read_only_remedy: what to change where the server, endpoint or file takes no changes.
     :cvar clock: SQL for the time at which a statement is at work, in UTC, even where it, or one before it in
         its transaction, has waited for a lock; None: no ledger can be kept in it.
-    :cvar is_file: whether it is a file, which opening it would create, and workers elsewhere do not have.
-    :cvar takes_small_batches: whether it is made for many small transactions; others are filled once, at the
-        end of a run.
     :cvar table_options: of SQLAlchemy's, for the tables of a ledger.
     :cvar keys_at_once: how many keys one statement can ask for; drivers take a few thousand parameters.
-    :cvar driver_packages: what to install, by the top-level module that is missing.
+    :cvar takes_small_batches: whether it is made for many small transactions; others are filled once, at the
+        end of a run.
+    :cvar replaces_by_any_key: whether an upsert replaces a row that has the same in any unique key.
     :cvar changes_in_transactions: whether changes of tables can be rolled back.
     :cvar replaces_views: whether it knows ``CREATE OR REPLACE VIEW``.
-    :cvar read_only_remedy: what to change where the server, endpoint or file takes no changes.
-
     :cvar folds_columns: whether names of columns are the same whatever their case.
     :cvar folds_tables: whether those of tables are, too.
-    :cvar holding: the families of types that hold each kind of column as it is.
-    :cvar is_lenient: whether a column may have a type that SQLAlchemy does not know, or none, and keeps all.
-    :cvar replaces_by_any_key: whether an upsert replaces a row that has the same in any unique key.
-
-
-
-
-
-    :cvar keeps_declared_keys: whether a key that is declared unique is kept so.
-    :cvar casts_compare_alike: whether what is cast to text compares by the rules of the column itself.
     :cvar quotes_names: True: all names are quoted, as its dialect does not know all reserved words.
     :cvar quoted: pattern of its SQL's quoted texts, quoted names and comments.
-
-
-
-
+    :cvar holding: the families of types that hold each kind of column as it is.
+    :cvar is_lenient: whether a column may have a type that SQLAlchemy does not know, or none, and keeps all.
+    :cvar casts_compare_alike: whether what is cast to text compares by the rules of the column itself.
     """
 
     title: ClassVar[str]
     dialects: ClassVar[tuple[str, ...]]
     conn_types: ClassVar[tuple[str, ...]]
     drivers: ClassVar[tuple[str, ...]]
-    clock: ClassVar[str | None] = None
-
-    is_file: ClassVar[bool] = False
-    takes_small_batches: ClassVar[bool] = True
-    table_options: ClassVar[Mapping[str, str]] = {}
-    keys_at_once: ClassVar[int] = 1_000
     driver_packages: ClassVar[Mapping[str, str]] = {}
+    is_file: ClassVar[bool] = False
     read_only_remedy: ClassVar[str] = (
         "name the primary server, or the endpoint for writers, in the connection"
     )
+    clock: ClassVar[str | None] = None
+    table_options: ClassVar[Mapping[str, str]] = {}
+    keys_at_once: ClassVar[int] = 1_000
+    takes_small_batches: ClassVar[bool] = True
+    replaces_by_any_key: ClassVar[bool] = False
     changes_in_transactions: ClassVar[bool] = True
     replaces_views: ClassVar[bool] = True
-
     folds_columns: ClassVar[bool] = False
     folds_tables: ClassVar[bool] = False
-    holding: ClassVar[Mapping[ColumnKind, frozenset[Family]]] = HOLDING
-    is_lenient: ClassVar[bool] = False
-    replaces_by_any_key: ClassVar[bool] = False
-
-    keeps_declared_keys: ClassVar[bool] = True
-    casts_compare_alike: ClassVar[bool] = True
     quotes_names: ClassVar[bool | None] = None
     quoted: ClassVar[str] = (
         r"(?<!\w)[eE]'(?:[^'\\]|\\.|'')*'"
@@ -140,6 +122,11 @@ class Database:
         r"|--[^\n]*"
         r"|/\*.*?\*/"
     )
+    holding: ClassVar[Mapping[ColumnKind, frozenset[Family]]] = HOLDING
+    is_lenient: ClassVar[bool] = False
+    casts_compare_alike: ClassVar[bool] = True
+
+    # Its errors
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means; None: what the driver's class of error says.
@@ -162,63 +149,26 @@ class Database:
         """
         return self.describe(error)
 
-    def upsert(
-        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
-    ) -> None:
-        """Write rows, replacing those with the same primary key, within the connection's transaction.
+    def denies(self, error: BaseException) -> bool:
+        """Tell whether a right is missing, or a view's table: what only a change in the database fixes.
 
-        :param rows: at least one, and no key twice.
+        :param error: as the driver raised it, where its class does not tell that a statement is wrong.
         """
-        raise NotImplementedError
+        return False
 
-    def before_lock(self, connection: sa.Connection) -> None:
-        """Bound how long this transaction may wait for a ledger's lock, and how long it may keep it."""
+    def is_locked(self, error: BaseException) -> bool:
+        """Tell whether another session holds a lock that was not to be had in time.
 
-    def before_reading_unsettled(self, connection: sa.Connection) -> None:
-        """Keep a plan from being chosen that compares each row of a list with each of a ledger."""
-
-    def key_fault(self, image_key: str) -> str | None:
-        """Say why no index of a ledger can hold a key, without quoting it; None where one can."""
-        return None
-
-    def is_any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
-        """Tell whether a column of a ledger has one of these values."""
-        return column.in_(values)
-
-    def in_utc(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Give a time that is kept without a zone, in UTC, one, where other times have one."""
-        return column
-
-    def same_text(
-        self, connection: sa.Connection, kept: Typed, listed: Typed
-    ) -> list[sa.ColumnElement[bool]] | None:
-        """Tell whether a text of a ledger is that of a list, exactly as Python would; None: it cannot tell.
-
-        :param kept: a text of a ledger, by which an index finds it.
-        :param listed: what a list has, of any type.
-        :return: conditions that must all hold.
+        :param error: as the driver raised it.
         """
-        return None
+        return False
 
-    def is_seen(
-        self, listed_at: Typed, updated_at: Typed, attempted_at: Typed
-    ) -> sa.ColumnElement[bool] | None:
-        """Tell whether a ledger has seen what a list says changed, exactly as Python would.
+    def is_made_already(self, error: BaseException) -> bool:
+        """Tell whether a change was refused because another session has just made the same or a similar one.
 
-        :param listed_at: when a row of a list changed last.
-        :param updated_at: when it had last changed, as the ledger knows; NULL: that is not known.
-        :param attempted_at: when the ledger has seen it.
-        :return: None where it cannot tell.
+        :param error: as the driver raised it.
         """
-        return None
-
-    def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
-        """Return the schema that a table's name without one is in, and whether case tells no tables apart."""
-        return connection.dialect.default_schema_name, False
-
-    def engine_without_transactions(self, connection: sa.Connection, table: sa.Table) -> str | None:
-        """Name the storage engine of a table that keeps to no transactions; None where it has another."""
-        return None
+        return False
 
     # The connection
 
@@ -269,57 +219,11 @@ class Database:
         if (file := self.missing_file(engine)) is not None:
             raise ConfigurationError(f"connection {conn_id!r} leads to {file}, which does not exist here")
 
-    # Changes of tables, indexes and views
+    # What it has
 
-    @contextmanager
-    def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
-        """Begin a transaction that changes tables or views, and commit it.
-
-        None of its statements waits longer than ``LOCK_SECONDS`` for a lock, where the database can be told.
-        Settings of the session are afterwards as they were.
-
-        :raises SQLAlchemyError: when the database refuses, or a lock is not to be had.
-        """
-        with engine.begin() as connection:
-            yield connection
-
-    def create_index(self, engine: sa.Engine, index: sa.Index) -> None:
-        """Create an index of a table that may be in use, without waiting for long.
-
-        :raises SQLAlchemyError: when it cannot be made, or not now.
-        """
-        with self.changing(engine) as connection:
-            connection.execute(CreateIndex(index))
-
-    def unusable_indexes(self, connection: sa.Connection, schema: str | None) -> Set[str]:
-        """Return the names of indexes that are there and of no use, and that nobody is making.
-
-        :param schema: whose they are; None: the one that is current.
-        """
-        return frozenset()
-
-    def is_locked(self, error: BaseException) -> bool:
-        """Tell whether another session holds a lock that was not to be had in time.
-
-        :param error: as the driver raised it.
-        """
-        return False
-
-    def is_made_already(self, error: BaseException) -> bool:
-        """Tell whether a change was refused because another session has just made the same or a similar one.
-
-        :param error: as the driver raised it.
-        """
-        return False
-
-    def finding_holders(self, table: str) -> str:
-        """Say how to find who holds a lock on a table or view.
-
-        :param table: its name as a statement has it.
-        """
-        return "look for other programs that use the file"
-
-    # What it has.
+    def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
+        """Return the schema that a table's name without one is in, and whether case tells no tables apart."""
+        return connection.dialect.default_schema_name, False
 
     def columns(
         self, connection: sa.Connection, name: str, schema: str | None = None
@@ -362,7 +266,11 @@ class Database:
         """
         return None
 
-    # Its types.
+    def engine_without_transactions(self, connection: sa.Connection, table: sa.Table) -> str | None:
+        """Name the storage engine of a table that keeps to no transactions; None where it has another."""
+        return None
+
+    # Its types
 
     def family(self, kind: sa.types.TypeEngine[Any]) -> Family:
         """Return the family of a type that it has."""
@@ -399,12 +307,52 @@ class Database:
         """Return the type of times without a zone, with six digits of a second's fractions."""
         return sa.DateTime()
 
-    def denies(self, error: BaseException) -> bool:
-        """Tell whether a right is missing, or a view's table: what only a change in the database fixes.
+    # Changes of tables, indexes and views
 
-        :param error: as the driver raised it, where its class does not tell that a statement is wrong.
+    @contextmanager
+    def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """Begin a transaction that changes tables or views, and commit it.
+
+        None of its statements waits longer than ``LOCK_SECONDS`` for a lock, where the database can be told.
+        Settings of the session are afterwards as they were.
+
+        :raises SQLAlchemyError: when the database refuses, or a lock is not to be had.
         """
-        return False
+        with engine.begin() as connection:
+            yield connection
+
+    def create_index(self, engine: sa.Engine, index: sa.Index) -> None:
+        """Create an index of a table that may be in use, without waiting for long.
+
+        :raises SQLAlchemyError: when it cannot be made, or not now.
+        """
+        with self.changing(engine) as connection:
+            connection.execute(CreateIndex(index))
+
+    def unusable_indexes(self, connection: sa.Connection, schema: str | None) -> Set[str]:
+        """Return the names of indexes that are there and of no use, and that nobody is making.
+
+        :param schema: whose they are; None: the one that is current.
+        """
+        return frozenset()
+
+    def finding_holders(self, table: str) -> str:
+        """Say how to find who holds a lock on a table or view.
+
+        :param table: its name as a statement has it.
+        """
+        return "look for other programs that use the file"
+
+    # Rows
+
+    def upsert(
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
+    ) -> None:
+        """Write rows, replacing those with the same primary key, within the connection's transaction.
+
+        :param rows: at least one, and no key twice.
+        """
+        raise NotImplementedError
 
     # What its driver reads
 
@@ -500,6 +448,49 @@ class Database:
         """
         keeps_zone = getattr(column.type, "timezone", False)
         return compares(column, moment if keeps_zone else local)
+
+    # A ledger in it
+
+    def key_fault(self, image_key: str) -> str | None:
+        """Say why no index of a ledger can hold a key, without quoting it; None where one can."""
+        return None
+
+    def before_lock(self, connection: sa.Connection) -> None:
+        """Bound how long this transaction may wait for a ledger's lock, and how long it may keep it."""
+
+    def is_any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
+        """Tell whether a column of a ledger has one of these values."""
+        return column.in_(values)
+
+    def in_utc(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Give a time that is kept without a zone, in UTC, one, where other times have one."""
+        return column
+
+    def before_reading_unsettled(self, connection: sa.Connection) -> None:
+        """Keep a plan from being chosen that compares each row of a list with each of a ledger."""
+
+    def same_text(
+        self, connection: sa.Connection, kept: Typed, listed: Typed
+    ) -> list[sa.ColumnElement[bool]] | None:
+        """Tell whether a text of a ledger is that of a list, exactly as Python would; None: it cannot tell.
+
+        :param kept: a text of a ledger, by which an index finds it.
+        :param listed: what a list has, of any type.
+        :return: conditions that must all hold.
+        """
+        return None
+
+    def is_seen(
+        self, listed_at: Typed, updated_at: Typed, attempted_at: Typed
+    ) -> sa.ColumnElement[bool] | None:
+        """Tell whether a ledger has seen what a list says changed, exactly as Python would.
+
+        :param listed_at: when a row of a list changed last.
+        :param updated_at: when it had last changed, as the ledger knows; NULL: that is not known.
+        :param attempted_at: when the ledger has seen it.
+        :return: None where it cannot tell.
+        """
+        return None
 
 
 def as_it_is(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:

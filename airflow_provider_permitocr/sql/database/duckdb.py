@@ -89,12 +89,12 @@ class DuckDb(Database):
     read_only_remedy = "take read_only out of the connection's extra"
     is_file = True
     takes_small_batches = False
-
     folds_columns = True
     folds_tables = True
-
     # Its dialect does not know all the words that DuckDB reserves, such as "at".
     quotes_names = True
+
+    # Its errors
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means."""
@@ -110,16 +110,9 @@ class DuckDb(Database):
         is_without_values = name in _WITHOUT_VALUES or _READ_ONLY in str(error)
         return f"{name}: {first_line(error)}" if is_without_values else name
 
-    def upsert(
-        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
-    ) -> None:
-        """Send each column as one array: a row after the other takes a hundred times as long."""
-        arrays = {column.name: [row[column.name] for row in rows] for column in table.columns}
-        connection.execute(_insert_from_arrays(table, rule), arrays)
-
-    def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
-        """Take the schema that is current."""
-        return connection.dialect.default_schema_name, True
+    def is_made_already(self, error: BaseException) -> bool:
+        """Tell whether a change was refused because another session has just made the same."""
+        return type(error).__name__ == "CatalogException" and _MADE_ALREADY in str(error)
 
     # The connection
 
@@ -164,11 +157,11 @@ class DuckDb(Database):
         file = super().file_of(engine)
         return None if not file or file.startswith(_NO_FILE) else file
 
-    def is_made_already(self, error: BaseException) -> bool:
-        """Tell whether a change was refused because another session has just made the same."""
-        return type(error).__name__ == "CatalogException" and _MADE_ALREADY in str(error)
+    # What it has
 
-    # Its SQLAlchemy dialect asks it for what only PostgreSQL has: its own tables about itself are read.
+    def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
+        """Take the schema that is current."""
+        return connection.dialect.default_schema_name, True
 
     def columns(
         self, connection: sa.Connection, name: str, schema: str | None = None
@@ -220,6 +213,15 @@ class DuckDb(Database):
         views = _catalog("views", schema, "view_name", "sql")
         found = _named(connection, views, name, "sql", named="view_name")
         return found[0][0] if found else None
+
+    # Rows
+
+    def upsert(
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
+    ) -> None:
+        """Send each column as one array: a row after the other takes a hundred times as long."""
+        arrays = {column.name: [row[column.name] for row in rows] for column in table.columns}
+        connection.execute(_insert_from_arrays(table, rule), arrays)
 
     # What its driver reads
 

@@ -197,12 +197,9 @@ class MySql(Database):
     clock = "UTC_TIMESTAMP(6)"
     #: The server's default may be an engine without transactions.
     table_options: ClassVar[Mapping[str, str]] = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
-
     changes_in_transactions = False
-
     folds_columns = True
     replaces_by_any_key = True
-
     casts_compare_alike = False
     quoted = (
         r"'(?:[^'\\]|\\.|'')*'"
@@ -212,6 +209,8 @@ class MySql(Database):
         r"|#[^\n]*"
         r"|/\*.*?\*/"
     )
+
+    # Its errors
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means."""
@@ -238,6 +237,159 @@ class MySql(Database):
     def denies(self, error: BaseException) -> bool:
         """Tell whether a right is missing, or a view's table: what only a change in the database fixes."""
         return _number(error) in _DENIED
+
+    def is_locked(self, error: BaseException) -> bool:
+        """Tell whether another session holds a lock that was not to be had in time."""
+        return _number(error) == _LOCKED
+
+    def is_made_already(self, error: BaseException) -> bool:
+        """Tell whether a change was refused because another session has just made the same."""
+        return _number(error) in _MADE_ALREADY
+
+    # The connection
+
+    def connector(self, hook: Any) -> Connector:
+        """Return how Airflow's ``MySqlHook`` leads to its database, through mysqlclient or PyMySQL.
+
+        :raises ConfigurationError: when its extra names another client.
+        """
+        connection = hook.connection
+        client = connection.extra_dejson.get("client", _MYSQLCLIENT)
+        if client not in (_MYSQLCLIENT, _PYMYSQL):
+            raise ConfigurationError(
+                f"its extra names the client {client!r}, which is not supported; name"
+                f' {{"client": "{_MYSQLCLIENT}"}} or {{"client": "{_PYMYSQL}"}}'
+            )
+        mode = _adjust(connection)
+        if client == _PYMYSQL:
+            return Connector("mysql+pymysql", _connecting_by_pymysql(hook, mode))
+        return Connector("mysql+mysqldb", _connecting_by_mysqlclient(hook))
+
+    def set_up(self, engine: sa.Engine) -> None:
+        """Have each session run in UTC, be strict, and speak utf8mb4; otherwise the connection is refused."""
+
+        @sa.event.listens_for(engine, "connect")
+        def _set_up(connection: Any, record: Any) -> None:
+            try:
+                record.info[_PACKET] = _set_session(connection)
+            except BaseException:
+                connection.close()
+                raise
+
+        @sa.event.listens_for(engine, "before_cursor_execute")
+        def _keep_to_packets(connection: Any, cursor: Any, _: str, sent: Any, *_more: Any) -> None:
+            longest = connection.info[_PACKET]
+            # Of rows that drivers make one statement of.
+            cursor.max_stmt_length = min(cursor.max_stmt_length, longest // 2)
+            for row in sent if isinstance(sent, list) else [sent]:
+                _require_packet(row, longest)
+
+    def set_up_for_ledger(self, engine: sa.Engine) -> None:
+        """Limit how long a session may hold a transaction open, and how long one waits for a lock."""
+
+        @sa.event.listens_for(engine, "connect")
+        def _limit(connection: Any, _record: Any) -> None:
+            ((version,),) = _asked(connection, "SELECT VERSION()")
+            _tell(connection, _LIMITS_OF_MARIADB if "MariaDB" in str(version) else _LIMITS_OF_MYSQL)
+
+    def connection_remedy(self, error: BaseException) -> str | None:
+        """Say what to change, by the number of the error."""
+        if _BAD_CERTIFICATE in str(error):
+            return _TLS
+        return _REMEDIES.get(_number(error) or 0)
+
+    # What it has
+
+    def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
+        """Ask the server, whose system decides on case."""
+        schema, lower_case = connection.execute(_SCHEMA).one()
+        return schema, bool(int(lower_case))
+
+    def columns(
+        self, connection: sa.Connection, name: str, schema: str | None = None
+    ) -> list[FoundColumn] | None:
+        """Return the columns of a table or view in their order; None where there is neither."""
+        found = super().columns(connection, name, schema)
+        if found is None:
+            return None
+        rows = connection.execute(_TEXT_COLUMNS, {"name": name, "schema": schema})
+        texts = {row[0].lower(): row for row in rows}
+        # SQLAlchemy reads the server's own statement, and leaves the quotes within names doubled.
+        unquoted = (replace(each, name=each.name.replace("``", "`")) for each in found)
+        return [_described(each, texts.get(each.name.lower())) for each in unquoted]
+
+    def engine_without_transactions(self, connection: sa.Connection, table: sa.Table) -> str | None:
+        """Name the storage engine of a table that keeps to no transactions, such as MyISAM."""
+        named = {"schema": table.schema, "name": table.name}
+        engine = connection.execute(_ENGINE_WITHOUT_TRANSACTIONS, named).scalar()
+        return None if engine is None else str(engine)
+
+    # Its types
+
+    def family(self, kind: sa.types.TypeEngine[Any]) -> Family:
+        """Return the family of a type that it has: BOOLEAN is TINYINT."""
+        if isinstance(kind, mysql.TINYINT):
+            return Family.BOOLEAN
+        # A TIMESTAMP ends in 2038, shows each session another time, and may be filled in place of NULL.
+        is_other = isinstance(kind, mysql.SET | mysql.TIMESTAMP | mysql.FLOAT)
+        return Family.OTHER if is_other else super().family(kind)
+
+    def exact_text_type(self, dialect: sa.Dialect, length: int | None) -> sa.types.TypeEngine[Any]:
+        """Return the type of keys: no text without a length can be in an index."""
+        collation = _exact_collation(dialect)
+        return mysql.VARCHAR(length or _LONGEST_KEY, charset="utf8mb4", collation=collation)
+
+    def text(self) -> sa.types.TypeEngine[Any]:
+        """Return the type of texts without a limit that anybody would notice."""
+        # No VARCHAR: their lengths add up to what a row may hold, and what is too long would be refused.
+        return mysql.TEXT(charset="utf8mb4")
+
+    def long_text(self) -> sa.types.TypeEngine[Any]:
+        """Return the type of texts of megabytes."""
+        return mysql.LONGTEXT(charset="utf8mb4")
+
+    def zoned_time(self) -> sa.types.TypeEngine[Any] | None:
+        """Return the type of times that keeps their zone: a TIMESTAMP has that of the session."""
+        return None
+
+    def zoneless_time(self) -> sa.types.TypeEngine[Any]:
+        """Return the type of times without a zone, with six digits of a second's fractions."""
+        # Without fractions, an image changed within the second would look changed for ever.
+        return mysql.DATETIME(fsp=_DIGITS)
+
+    # Changes of tables, indexes and views
+
+    @contextmanager
+    def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """Change tables or views, each change by itself, behind those who have them open for a moment only.
+
+        By default such a lock is waited for up to a day (MariaDB) or a year (MySQL):
+        https://dev.mysql.com/doc/refman/en/server-system-variables.html#sysvar_lock_wait_timeout
+        """
+        with engine.connect() as connection:
+            waits = int(connection.exec_driver_sql("SELECT @@SESSION.lock_wait_timeout").scalar_one())
+            _set_lock_wait(connection, min(waits, LOCK_SECONDS))
+            try:
+                yield connection
+                connection.commit()
+            finally:
+                try:
+                    connection.rollback()
+                    _set_lock_wait(connection, waits)
+                except SQLAlchemyError:  # a session that was lost takes its settings along
+                    connection.invalidate()
+
+    def finding_holders(self, table: str) -> str:
+        """Say how to find who holds a lock on a table or view."""
+        return "find it with SELECT trx_mysql_thread_id, trx_started FROM information_schema.innodb_trx"
+
+    # Rows
+
+    def upsert(
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
+    ) -> None:
+        """Write rows, replacing those with the same primary key."""
+        connection.execute(_insert_on_duplicate_key(table, rule), rows)
 
     # What its driver reads
 
@@ -326,11 +478,7 @@ class MySql(Database):
             return None
         return f"its key makes a statement of more than {limit:,} bytes, the server's max_allowed_packet"
 
-    def upsert(
-        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
-    ) -> None:
-        """Write rows, replacing those with the same primary key."""
-        connection.execute(_insert_on_duplicate_key(table, rule), rows)
+    # A ledger in it
 
     def key_fault(self, image_key: str) -> str | None:
         """Say why no index of a ledger can hold a key."""
@@ -370,145 +518,6 @@ class MySql(Database):
             return None
         seen_at = sa.func.coalesce(updated_at.column, attempted_at.column)
         return sa.or_(listed_at.column.is_(None), seen_at >= listed_at.column)
-
-    def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
-        """Ask the server, whose system decides on case."""
-        schema, lower_case = connection.execute(_SCHEMA).one()
-        return schema, bool(int(lower_case))
-
-    def engine_without_transactions(self, connection: sa.Connection, table: sa.Table) -> str | None:
-        """Name the storage engine of a table that keeps to no transactions, such as MyISAM."""
-        named = {"schema": table.schema, "name": table.name}
-        engine = connection.execute(_ENGINE_WITHOUT_TRANSACTIONS, named).scalar()
-        return None if engine is None else str(engine)
-
-    # The connection
-
-    def connector(self, hook: Any) -> Connector:
-        """Return how Airflow's ``MySqlHook`` leads to its database, through mysqlclient or PyMySQL.
-
-        :raises ConfigurationError: when its extra names another client.
-        """
-        connection = hook.connection
-        client = connection.extra_dejson.get("client", _MYSQLCLIENT)
-        if client not in (_MYSQLCLIENT, _PYMYSQL):
-            raise ConfigurationError(
-                f"its extra names the client {client!r}, which is not supported; name"
-                f' {{"client": "{_MYSQLCLIENT}"}} or {{"client": "{_PYMYSQL}"}}'
-            )
-        mode = _adjust(connection)
-        if client == _PYMYSQL:
-            return Connector("mysql+pymysql", _connecting_by_pymysql(hook, mode))
-        return Connector("mysql+mysqldb", _connecting_by_mysqlclient(hook))
-
-    def set_up(self, engine: sa.Engine) -> None:
-        """Have each session run in UTC, be strict, and speak utf8mb4; otherwise the connection is refused."""
-
-        @sa.event.listens_for(engine, "connect")
-        def _set_up(connection: Any, record: Any) -> None:
-            try:
-                record.info[_PACKET] = _set_session(connection)
-            except BaseException:
-                connection.close()
-                raise
-
-        @sa.event.listens_for(engine, "before_cursor_execute")
-        def _keep_to_packets(connection: Any, cursor: Any, _: str, sent: Any, *_more: Any) -> None:
-            longest = connection.info[_PACKET]
-            # Of rows that drivers make one statement of.
-            cursor.max_stmt_length = min(cursor.max_stmt_length, longest // 2)
-            for row in sent if isinstance(sent, list) else [sent]:
-                _require_packet(row, longest)
-
-    def set_up_for_ledger(self, engine: sa.Engine) -> None:
-        """Limit how long a session may hold a transaction open, and how long one waits for a lock."""
-
-        @sa.event.listens_for(engine, "connect")
-        def _limit(connection: Any, _record: Any) -> None:
-            ((version,),) = _asked(connection, "SELECT VERSION()")
-            _tell(connection, _LIMITS_OF_MARIADB if "MariaDB" in str(version) else _LIMITS_OF_MYSQL)
-
-    def connection_remedy(self, error: BaseException) -> str | None:
-        """Say what to change, by the number of the error."""
-        if _BAD_CERTIFICATE in str(error):
-            return _TLS
-        return _REMEDIES.get(_number(error) or 0)
-
-    @contextmanager
-    def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
-        """Change tables or views, each change by itself, behind those who have them open for a moment only.
-
-        By default such a lock is waited for up to a day (MariaDB) or a year (MySQL):
-        https://dev.mysql.com/doc/refman/en/server-system-variables.html#sysvar_lock_wait_timeout
-        """
-        with engine.connect() as connection:
-            waits = int(connection.exec_driver_sql("SELECT @@SESSION.lock_wait_timeout").scalar_one())
-            _set_lock_wait(connection, min(waits, LOCK_SECONDS))
-            try:
-                yield connection
-                connection.commit()
-            finally:
-                try:
-                    connection.rollback()
-                    _set_lock_wait(connection, waits)
-                except SQLAlchemyError:  # a session that was lost takes its settings along
-                    connection.invalidate()
-
-    def is_locked(self, error: BaseException) -> bool:
-        """Tell whether another session holds a lock that was not to be had in time."""
-        return _number(error) == _LOCKED
-
-    def is_made_already(self, error: BaseException) -> bool:
-        """Tell whether a change was refused because another session has just made the same."""
-        return _number(error) in _MADE_ALREADY
-
-    def finding_holders(self, table: str) -> str:
-        """Say how to find who holds a lock on a table or view."""
-        return "find it with SELECT trx_mysql_thread_id, trx_started FROM information_schema.innodb_trx"
-
-    def columns(
-        self, connection: sa.Connection, name: str, schema: str | None = None
-    ) -> list[FoundColumn] | None:
-        """Return the columns of a table or view in their order; None where there is neither."""
-        found = super().columns(connection, name, schema)
-        if found is None:
-            return None
-        rows = connection.execute(_TEXT_COLUMNS, {"name": name, "schema": schema})
-        texts = {row[0].lower(): row for row in rows}
-        # SQLAlchemy reads the server's own statement, and leaves the quotes within names doubled.
-        unquoted = (replace(each, name=each.name.replace("``", "`")) for each in found)
-        return [_described(each, texts.get(each.name.lower())) for each in unquoted]
-
-    def family(self, kind: sa.types.TypeEngine[Any]) -> Family:
-        """Return the family of a type that it has: BOOLEAN is TINYINT."""
-        if isinstance(kind, mysql.TINYINT):
-            return Family.BOOLEAN
-        # A TIMESTAMP ends in 2038, shows each session another time, and may be filled in place of NULL.
-        is_other = isinstance(kind, mysql.SET | mysql.TIMESTAMP | mysql.FLOAT)
-        return Family.OTHER if is_other else super().family(kind)
-
-    def exact_text_type(self, dialect: sa.Dialect, length: int | None) -> sa.types.TypeEngine[Any]:
-        """Return the type of keys: no text without a length can be in an index."""
-        collation = _exact_collation(dialect)
-        return mysql.VARCHAR(length or _LONGEST_KEY, charset="utf8mb4", collation=collation)
-
-    def text(self) -> sa.types.TypeEngine[Any]:
-        """Return the type of texts without a limit that anybody would notice."""
-        # No VARCHAR: their lengths add up to what a row may hold, and what is too long would be refused.
-        return mysql.TEXT(charset="utf8mb4")
-
-    def long_text(self) -> sa.types.TypeEngine[Any]:
-        """Return the type of texts of megabytes."""
-        return mysql.LONGTEXT(charset="utf8mb4")
-
-    def zoned_time(self) -> sa.types.TypeEngine[Any] | None:
-        """Return the type of times that keeps their zone: a TIMESTAMP has that of the session."""
-        return None
-
-    def zoneless_time(self) -> sa.types.TypeEngine[Any]:
-        """Return the type of times without a zone, with six digits of a second's fractions."""
-        # Without fractions, an image changed within the second would look changed for ever.
-        return mysql.DATETIME(fsp=_DIGITS)
 
 
 @lru_cache(STATEMENTS_KEPT)

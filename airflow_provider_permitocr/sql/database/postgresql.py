@@ -160,6 +160,8 @@ class PostgreSql(Database):
     #: They are one parameter.
     keys_at_once = 10_000
 
+    # Its errors
+
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means."""
         state = _state(error)
@@ -182,65 +184,13 @@ class PostgreSql(Database):
             return f"{name}: {first_line(error)}"
         return f"{name} (SQLSTATE {state})"
 
-    def upsert(
-        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
-    ) -> None:
-        """Send all rows as one text: one statement and one parameter, with any driver.
+    def is_locked(self, error: BaseException) -> bool:
+        """Tell whether another session holds a lock that was not to be had in time."""
+        return _state(error) == _LOCKED
 
-        psycopg2 would send a statement per row, and for both drivers SQLAlchemy would handle each value.
-        """
-        connection.execute(_insert_from_json(table, rule), {"rows": msgspec.json.encode(rows).decode()})
-
-    def before_lock(self, connection: sa.Connection) -> None:
-        """Bound how long this transaction may wait for a ledger's lock, and keep it."""
-        connection.exec_driver_sql(_LIMITS)
-
-    def before_reading_unsettled(self, connection: sa.Connection) -> None:
-        """Keep a plan from being chosen that compares each row of a list with each of a ledger.
-
-        As long as statistics know nothing of a list in the ledger, it is taken for one row there, which is
-        kept at hand. For a million of them that does not come to an end.
-        """
-        connection.exec_driver_sql("SET LOCAL enable_material = off")
-
-    def key_fault(self, image_key: str) -> str | None:
-        """Say why no index of a ledger can hold a key."""
-        size = len(image_key.encode())
-        if size <= _LONGEST_KEY_IN_BYTES:
-            return None
-        return f"it has {size:,} bytes, and an index of PostgreSQL holds {_LONGEST_KEY_IN_BYTES:,}"
-
-    def is_any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
-        """Take one parameter in place of a thousand."""
-        return column == sa.any_(sa.literal(list(values), sa.ARRAY(sa.Text)))
-
-    def in_utc(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Give a time without a zone one: of two times, that one would be taken to be in the session's."""
-        return sa.func.timezone("UTC", column, type_=sa.DateTime(timezone=True))
-
-    def same_text(
-        self, connection: sa.Connection, kept: Typed, listed: Typed
-    ) -> list[sa.ColumnElement[bool]] | None:
-        """Compare by the database's own collation, which tells all texts apart, and indexes a ledger's keys.
-
-        Said explicitly, columns of other collations can be compared with each other.
-        """
-        if listed.type not in _KEYS or kept.type not in _TEXT:
-            return None
-        return [kept.column == sa.collate(sa.cast(listed.column, sa.Text), "default")]
-
-    def is_seen(
-        self, listed_at: Typed, updated_at: Typed, attempted_at: Typed
-    ) -> sa.ColumnElement[bool] | None:
-        """Compare times with zones."""
-        if not {listed_at.type, updated_at.type, attempted_at.type} <= _MOMENTS:
-            return None
-        seen_at = sa.func.coalesce(_moment(updated_at), _moment(attempted_at))
-        return sa.or_(listed_at.column.is_(None), seen_at >= _moment(listed_at))
-
-    def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
-        """Look along the search path."""
-        return connection.execute(_SCHEMA, {"name": name}).scalar(), False
+    def is_made_already(self, error: BaseException) -> bool:
+        """Tell whether a change was refused because another session has just made the same."""
+        return _state(error) in _MADE_ALREADY
 
     # The connection
 
@@ -283,56 +233,11 @@ class PostgreSql(Database):
                 return remedy
         return None
 
-    @contextmanager
-    def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
-        """Begin a transaction that changes tables or views, and commit it.
+    # What it has
 
-        The limit is the transaction's: a session may be a stranger's next, behind a proxy.
-        https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT
-        """
-        with engine.connect() as connection:
-            # Where the user's connection commits each statement by itself, there is no transaction otherwise.
-            connection.execution_options(isolation_level="READ COMMITTED")
-            try:
-                with connection.begin():
-                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-                    yield connection
-            finally:
-                connection.invalidate()  # others are to get one as the user's hook makes it
-
-    def create_index(self, engine: sa.Engine, index: sa.Index) -> None:
-        """Create an index of a table that may be in use, without waiting for long.
-
-        Readers are not in its way, and never wait for it. A table that is large stays open for writers, too.
-        """
-        with self.changing(engine) as connection:
-            assert index.table is not None
-            if index.name in unusable_indexes(connection, index.table.schema):
-                connection.execute(DropIndex(index))
-            if not is_large(connection, index.table):
-                connection.execute(CreateIndex(index))
-                return
-        create_concurrently(engine, index)
-
-    def unusable_indexes(self, connection: sa.Connection, schema: str | None) -> Set[str]:
-        """Return the names of indexes that a build which was broken off has left, and nobody is making."""
-        return unusable_indexes(connection, schema)
-
-    def is_locked(self, error: BaseException) -> bool:
-        """Tell whether another session holds a lock that was not to be had in time."""
-        return _state(error) == _LOCKED
-
-    def is_made_already(self, error: BaseException) -> bool:
-        """Tell whether a change was refused because another session has just made the same."""
-        return _state(error) in _MADE_ALREADY
-
-    def finding_holders(self, table: str) -> str:
-        """Say how to find who holds a lock on a table or view."""
-        quoted = table.replace("'", "''")
-        return (
-            "find it with SELECT pid, usename, state, xact_start FROM pg_stat_activity WHERE pid IN"  # noqa: S608
-            f" (SELECT pid FROM pg_locks WHERE relation = '{quoted}'::regclass)"
-        )
+    def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
+        """Look along the search path."""
+        return connection.execute(_SCHEMA, {"name": name}).scalar(), False
 
     def columns(
         self, connection: sa.Connection, name: str, schema: str | None = None
@@ -371,6 +276,62 @@ class PostgreSql(Database):
             return NO_CHANGES
         return None if is_granted else "the connection's user may not create tables in its schema"
 
+    # Changes of tables, indexes and views
+
+    @contextmanager
+    def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """Begin a transaction that changes tables or views, and commit it.
+
+        The limit is the transaction's: a session may be a stranger's next, behind a proxy.
+        https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT
+        """
+        with engine.connect() as connection:
+            # Where the user's connection commits each statement by itself, there is no transaction otherwise.
+            connection.execution_options(isolation_level="READ COMMITTED")
+            try:
+                with connection.begin():
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+                    yield connection
+            finally:
+                connection.invalidate()  # others are to get one as the user's hook makes it
+
+    def create_index(self, engine: sa.Engine, index: sa.Index) -> None:
+        """Create an index of a table that may be in use, without waiting for long.
+
+        Readers are not in its way, and never wait for it. A table that is large stays open for writers, too.
+        """
+        with self.changing(engine) as connection:
+            assert index.table is not None
+            if index.name in unusable_indexes(connection, index.table.schema):
+                connection.execute(DropIndex(index))
+            if not is_large(connection, index.table):
+                connection.execute(CreateIndex(index))
+                return
+        create_concurrently(engine, index)
+
+    def unusable_indexes(self, connection: sa.Connection, schema: str | None) -> Set[str]:
+        """Return the names of indexes that a build which was broken off has left, and nobody is making."""
+        return unusable_indexes(connection, schema)
+
+    def finding_holders(self, table: str) -> str:
+        """Say how to find who holds a lock on a table or view."""
+        quoted = table.replace("'", "''")
+        return (
+            "find it with SELECT pid, usename, state, xact_start FROM pg_stat_activity WHERE pid IN"  # noqa: S608
+            f" (SELECT pid FROM pg_locks WHERE relation = '{quoted}'::regclass)"
+        )
+
+    # Rows
+
+    def upsert(
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
+    ) -> None:
+        """Send all rows as one text: one statement and one parameter, with any driver.
+
+        psycopg2 would send a statement per row, and for both drivers SQLAlchemy would handle each value.
+        """
+        connection.execute(_insert_from_json(table, rule), {"rows": msgspec.json.encode(rows).decode()})
+
     # What its driver reads
 
     def kind_of(self, driver_type: Any) -> ColumnKind | None:
@@ -408,6 +369,55 @@ class PostgreSql(Database):
     ) -> sa.ColumnElement[bool]:
         """Tell whether a row has one of these keys, as the driver read them."""
         return compared_key.in_(bound_keys([_untyped(each) for each in values], sa.types.NULLTYPE))
+
+    # A ledger in it
+
+    def key_fault(self, image_key: str) -> str | None:
+        """Say why no index of a ledger can hold a key."""
+        size = len(image_key.encode())
+        if size <= _LONGEST_KEY_IN_BYTES:
+            return None
+        return f"it has {size:,} bytes, and an index of PostgreSQL holds {_LONGEST_KEY_IN_BYTES:,}"
+
+    def before_lock(self, connection: sa.Connection) -> None:
+        """Bound how long this transaction may wait for a ledger's lock, and keep it."""
+        connection.exec_driver_sql(_LIMITS)
+
+    def is_any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
+        """Take one parameter in place of a thousand."""
+        return column == sa.any_(sa.literal(list(values), sa.ARRAY(sa.Text)))
+
+    def in_utc(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Give a time without a zone one: of two times, that one would be taken to be in the session's."""
+        return sa.func.timezone("UTC", column, type_=sa.DateTime(timezone=True))
+
+    def before_reading_unsettled(self, connection: sa.Connection) -> None:
+        """Keep a plan from being chosen that compares each row of a list with each of a ledger.
+
+        As long as statistics know nothing of a list in the ledger, it is taken for one row there, which is
+        kept at hand. For a million of them that does not come to an end.
+        """
+        connection.exec_driver_sql("SET LOCAL enable_material = off")
+
+    def same_text(
+        self, connection: sa.Connection, kept: Typed, listed: Typed
+    ) -> list[sa.ColumnElement[bool]] | None:
+        """Compare by the database's own collation, which tells all texts apart, and indexes a ledger's keys.
+
+        Said explicitly, columns of other collations can be compared with each other.
+        """
+        if listed.type not in _KEYS or kept.type not in _TEXT:
+            return None
+        return [kept.column == sa.collate(sa.cast(listed.column, sa.Text), "default")]
+
+    def is_seen(
+        self, listed_at: Typed, updated_at: Typed, attempted_at: Typed
+    ) -> sa.ColumnElement[bool] | None:
+        """Compare times with zones."""
+        if not {listed_at.type, updated_at.type, attempted_at.type} <= _MOMENTS:
+            return None
+        seen_at = sa.func.coalesce(_moment(updated_at), _moment(attempted_at))
+        return sa.or_(listed_at.column.is_(None), seen_at >= _moment(listed_at))
 
 
 @lru_cache(STATEMENTS_KEPT)

@@ -87,21 +87,18 @@ class Sqlite(Database):
     conn_types = ("sqlite",)
     drivers = ("sqlite3",)
     clock = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
-
     read_only_remedy = (
         "take mode=ro and immutable out of the connection's extra, or let this user write the file"
     )
-
     is_file = True
-
     replaces_views = False
-
     folds_columns = True
     folds_tables = True
     holding: ClassVar[Mapping[ColumnKind, frozenset[Family]]] = _HOLDING
     is_lenient = True
-
     quoted = rf"{Database.quoted}|`[^`]*`"
+
+    # Its errors
 
     def failure(self, error: BaseException) -> Failure | None:
         """Tell what an error of its driver means."""
@@ -123,34 +120,13 @@ class Sqlite(Database):
         is_of_database = code is not None and code not in _OF_ROWS and name == "OperationalError"
         return f"{name}: {first_line(error)}" if is_of_database else name
 
-    def upsert(
-        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
-    ) -> None:
-        """Write rows, replacing those with the same primary key."""
-        connection.execute(_insert_on_conflict(table, rule), rows)
+    def is_locked(self, error: BaseException) -> bool:
+        """Tell whether another session holds a lock that was not to be had in time."""
+        return _code(error) in _LOCKED
 
-    def same_text(
-        self, connection: sa.Connection, kept: Typed, listed: Typed
-    ) -> list[sa.ColumnElement[bool]] | None:
-        """Compare texts by their bytes, and integers as text: a column may hold any type in each row."""
-        return [
-            sa.func.typeof(listed.column).in_(("integer", "text")),
-            sa.func.typeof(kept.column) == "text",
-            kept.column == sa.collate(sa.cast(listed.column, sa.Text), "BINARY"),
-        ]
-
-    def is_seen(
-        self, listed_at: Typed, updated_at: Typed, attempted_at: Typed
-    ) -> sa.ColumnElement[bool] | None:
-        """Compare times as text, those that are plainly in UTC."""
-        changed, is_changed_plain = _plain_time(listed_at.column)
-        seen = sa.type_coerce(sa.func.coalesce(updated_at.column, attempted_at.column), sa.Text)
-        not_changed = sa.and_(_globs(seen, _AS_WRITTEN), is_changed_plain, seen >= changed)
-        return sa.or_(listed_at.column.is_(None), not_changed)
-
-    def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
-        """A file has one schema."""
-        return _MAIN_SCHEMA, True
+    def is_made_already(self, error: BaseException) -> bool:
+        """Tell whether a change was refused because another session has just made the same."""
+        return any(words in str(error) for words in _MADE_ALREADY)
 
     # The connection
 
@@ -191,6 +167,37 @@ class Sqlite(Database):
         file = super().file_of(engine)
         return None if not file or file in _IN_MEMORY or file.startswith(_URI) else file
 
+    # What it has
+
+    def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
+        """A file has one schema."""
+        return _MAIN_SCHEMA, True
+
+    def columns(
+        self, connection: sa.Connection, name: str, schema: str | None = None
+    ) -> list[FoundColumn] | None:
+        """Return the columns of a table or view in their order; None where there is neither."""
+        found = super().columns(connection, name, schema)
+        if found is None:
+            return None
+        rows = connection.execute(sa.text(_COLLATIONS), {"name": name, "schema": schema or "main"})
+        merging = {column.lower(): collation for column, collation in rows if column}
+        return [replace(each, length=None, merging=merging.get(each.name.lower())) for each in found]
+
+    # Its types
+
+    def family(self, kind: sa.types.TypeEngine[Any]) -> Family:
+        """Return the family of a type that it has: its floats have 8 bytes, and no number is rounded."""
+        if isinstance(kind, sa.Float):
+            return Family.FLOAT
+        return Family.NUMBER if isinstance(kind, sa.Numeric) else super().family(kind)
+
+    def is_without_zone(self, kind: sa.types.TypeEngine[Any]) -> bool:
+        """Tell whether a column of such a type holds times without a time zone."""
+        return False  # SQLAlchemy writes and reads texts
+
+    # Changes of tables, indexes and views
+
     @contextmanager
     def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
         """Begin a transaction that changes tables or views, and commit it.
@@ -210,34 +217,13 @@ class Sqlite(Database):
                 connection.rollback()
                 connection.exec_driver_sql(f"PRAGMA busy_timeout = {waits}")
 
-    def is_locked(self, error: BaseException) -> bool:
-        """Tell whether another session holds a lock that was not to be had in time."""
-        return _code(error) in _LOCKED
+    # Rows
 
-    def is_made_already(self, error: BaseException) -> bool:
-        """Tell whether a change was refused because another session has just made the same."""
-        return any(words in str(error) for words in _MADE_ALREADY)
-
-    def columns(
-        self, connection: sa.Connection, name: str, schema: str | None = None
-    ) -> list[FoundColumn] | None:
-        """Return the columns of a table or view in their order; None where there is neither."""
-        found = super().columns(connection, name, schema)
-        if found is None:
-            return None
-        rows = connection.execute(sa.text(_COLLATIONS), {"name": name, "schema": schema or "main"})
-        merging = {column.lower(): collation for column, collation in rows if column}
-        return [replace(each, length=None, merging=merging.get(each.name.lower())) for each in found]
-
-    def family(self, kind: sa.types.TypeEngine[Any]) -> Family:
-        """Return the family of a type that it has: its floats have 8 bytes, and no number is rounded."""
-        if isinstance(kind, sa.Float):
-            return Family.FLOAT
-        return Family.NUMBER if isinstance(kind, sa.Numeric) else super().family(kind)
-
-    def is_without_zone(self, kind: sa.types.TypeEngine[Any]) -> bool:
-        """Tell whether a column of such a type holds times without a time zone."""
-        return False  # SQLAlchemy writes and reads texts
+    def upsert(
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
+    ) -> None:
+        """Write rows, replacing those with the same primary key."""
+        connection.execute(_insert_on_conflict(table, rule), rows)
 
     # What its driver reads
 
@@ -247,6 +233,11 @@ class Sqlite(Database):
         text, yes = sa.literal_column("'text'", sa.Text), sa.literal_column("1", sa.Integer)
         return sa.or_(sa.func.typeof(column) != text, sa.Function(_IS_UTF8, in_bytes) == yes)
 
+    def before_reading(self, connection: sa.Connection) -> None:
+        """Give a connection the function that ``is_readable`` asks."""
+        made: Any = connection.connection.dbapi_connection
+        made.create_function(_IS_UTF8, 1, _is_utf8, deterministic=True)
+
     def selected_names(
         self, connection: sa.Connection, statement: sa.TextClause, wrapped: sa.Select[Any]
     ) -> list[str]:
@@ -254,11 +245,6 @@ class Sqlite(Database):
         names = super().selected_names(connection, statement, wrapped)
         known = set(names)
         return [first if (first := _DOUBLED.sub("", name)) in known else name for name in names]
-
-    def before_reading(self, connection: sa.Connection) -> None:
-        """Give a connection the function that ``is_readable`` asks."""
-        made: Any = connection.connection.dbapi_connection
-        made.create_function(_IS_UTF8, 1, _is_utf8, deterministic=True)
 
     # How its values compare
 
@@ -281,6 +267,27 @@ class Sqlite(Database):
         in_one_form = sa.func.strftime(_TIME_FORM, column)
         compared = sa.case((has_zone, _in_form(moment)), else_=_in_form(local))
         return compares(in_one_form, _in_form(local) if moment.replace(tzinfo=None) == local else compared)
+
+    # A ledger in it
+
+    def same_text(
+        self, connection: sa.Connection, kept: Typed, listed: Typed
+    ) -> list[sa.ColumnElement[bool]] | None:
+        """Compare texts by their bytes, and integers as text: a column may hold any type in each row."""
+        return [
+            sa.func.typeof(listed.column).in_(("integer", "text")),
+            sa.func.typeof(kept.column) == "text",
+            kept.column == sa.collate(sa.cast(listed.column, sa.Text), "BINARY"),
+        ]
+
+    def is_seen(
+        self, listed_at: Typed, updated_at: Typed, attempted_at: Typed
+    ) -> sa.ColumnElement[bool] | None:
+        """Compare times as text, those that are plainly in UTC."""
+        changed, is_changed_plain = _plain_time(listed_at.column)
+        seen = sa.type_coerce(sa.func.coalesce(updated_at.column, attempted_at.column), sa.Text)
+        not_changed = sa.and_(_globs(seen, _AS_WRITTEN), is_changed_plain, seen >= changed)
+        return sa.or_(listed_at.column.is_(None), not_changed)
 
 
 @lru_cache(STATEMENTS_KEPT)
