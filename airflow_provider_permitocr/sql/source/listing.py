@@ -54,11 +54,6 @@ class ListedRows:
     updated_at_type: Any
 
     @property
-    def dialect(self) -> str:
-        """SQLAlchemy's name of the database."""
-        return self.database.dialects[0]
-
-    @property
     def read_key(self) -> ReadColumn:
         """The key as the driver reads it."""
         return ReadColumn(self.database, self.key, self.key_type)
