@@ -26,6 +26,7 @@ from airflow_provider_permitocr.emulator.engines.label import LabelEngine
 from airflow_provider_permitocr.emulator.options import EmulatorOptions
 from airflow_provider_permitocr.emulator.running import RunningEmulator, start_emulator
 from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen, draw_specimen
+from airflow_provider_permitocr.sql.database import patience
 from airflow_provider_permitocr.sql.database.known import database_of
 from demo.postgres import EmbeddedPostgres
 from tests.cos_stand_in import DOMAIN, CosStandIn, Keys
@@ -51,6 +52,13 @@ _EMPTY_DATABASE = """
         CREATE SCHEMA public;
     END $$
 """
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Databases that cannot be reached are given up soon."""
+    for name in ("_AT_FIRST_SECONDS", "_BRIEFLY_SECONDS"):
+        monkeypatch.setattr(patience, name, 0.2)
 
 
 @pytest.fixture(scope="session")

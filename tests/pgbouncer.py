@@ -78,6 +78,8 @@ def running_pgbouncer(
         f"[pgbouncer]\nlisten_addr = {HOST}\nlisten_port = {port}\nunix_socket_dir =\n"
         f"auth_type = scram-sha-256\nauth_file = {users}\n"
         f"pool_mode = transaction\ndefault_pool_size = {pool_size}\nmax_client_conn = 200\n"
+        # Otherwise it does not ask a server that has refused it for 15 seconds.
+        "server_login_retry = 1\n"
     )
     user = _UNPRIVILEGED if os.geteuid() == 0 else None
     if user:

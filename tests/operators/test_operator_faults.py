@@ -149,6 +149,7 @@ def _when(condition: Callable[[], bool]) -> None:
     raise AssertionError("it never came true")
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_database_that_cannot_be_reached_may_be_retried(
     execute: Execute, connected: RunningEmulator, set_connection: Callable[..., None]
 ) -> None:

@@ -23,7 +23,7 @@ T = TypeVar("T")
 PATIENCE_SECONDS: Final = 120.0
 _AT_FIRST_SECONDS: Final = 10.0
 _BRIEFLY_SECONDS: Final = 5.0
-_FIRST_WAIT_SECONDS: Final = 0.5
+_FIRST_WAIT_SECONDS: Final = 0.1
 _LONGEST_WAIT_SECONDS: Final = 5.0
 _log = logging.getLogger(__name__)
 
@@ -56,9 +56,9 @@ class Patience:
         """
         return replace(self, seconds=min(self.seconds, _AT_FIRST_SECONDS))
 
-    def at_least_briefly(self) -> Patience:
+    def briefly(self) -> Patience:
         """Return how long to wait for what is over in a moment, such as changes that another task makes."""
-        return replace(self, seconds=max(self.seconds, _BRIEFLY_SECONDS))
+        return replace(self, seconds=_BRIEFLY_SECONDS)
 
     def read(self, engine: sa.Engine, read: Callable[[sa.Connection], T], doing: str) -> T:
         """Read over a connection, again from the start where that is cut off.

@@ -94,7 +94,7 @@ class SqlResultTarget:
         self._table = self._describe(self._fit.without_zone)
         if self._view:
             with database_errors(f"creating the view {self._described.documents_view!r}"):
-                self._view.prepare(columns, self._patience.at_least_briefly())
+                self._view.prepare(columns, self._patience.briefly())
 
     def look(self, columns: Sequence[Column] = COLUMNS) -> None:
         """Check what ``prepare`` would, without changing anything; a table that is missing is empty.
@@ -120,7 +120,7 @@ class SqlResultTarget:
         with database_errors(f"looking at the result table {self._described.table!r}"):
             if self._view:
                 self._view.check()
-            existing = self._patience.at_least_briefly().wait_out(
+            existing = self._patience.briefly().wait_out(
                 self._examine, f"looking at the result table {self._described.table!r}"
             )
             if existing is None:
@@ -201,7 +201,7 @@ class SqlResultTarget:
         doing = f"{'adding columns to' if missing else 'creating'} the result table {self._described.table!r}"
         with database_errors(doing):
             try:
-                carry_out(self._engine, wanted, doing, self._patience.at_least_briefly())
+                carry_out(self._engine, wanted, doing, self._patience.briefly())
             except SQLAlchemyError as error:
                 if is_locked(error):
                     raise self._held(doing) from None

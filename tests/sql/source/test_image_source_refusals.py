@@ -145,6 +145,7 @@ def test_change_time_that_is_none_names_its_key(sqlite_engine: sa.Engine, declar
         list(SqlImageSource(sqlite_engine, described).pages())
 
 
+@pytest.mark.usefixtures("impatient")
 def test_unreachable_database_is_said_to_be_so(new_engine: Callable[..., sa.Engine]) -> None:
     engine = new_engine("postgresql+psycopg://me:hidden@127.0.0.1:1/warehouse")
     with pytest.raises(DatabaseError, match=r"reading the image list failed: .*refused") as caught:

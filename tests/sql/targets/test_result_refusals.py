@@ -171,7 +171,7 @@ def test_postgresql_role_without_a_right_is_refused(
     missing = {"SELECT": "insert into", "SELECT, INSERT": "update", "INSERT, UPDATE": "read"}[granted]
     told = _told(clerk)
     _execute(postgres_engine, "DROP OWNED BY clerk", "DROP ROLE clerk")
-    assert f"may not {missing} the result table 'permits' (InsufficientPrivilege: permission denied" in told
+    assert f"may not {missing} the result table 'permits': InsufficientPrivilege: permission denied" in told
 
 
 @pytest.mark.parametrize(("granted", "missing"), [("SELECT", "insert into"), ("SELECT, INSERT", "update")])

@@ -251,6 +251,7 @@ def test_checking_a_table_in_a_missing_schema_asks_for_the_schema(database: sa.E
         _target(database, f"{schema}.permits").check()
 
 
+@pytest.mark.usefixtures("impatient")
 def test_unreachable_database_is_said_to_be_so(new_engine: Callable[..., sa.Engine]) -> None:
     engine = new_engine("postgresql+psycopg://me:hidden@127.0.0.1:1/warehouse")
     with pytest.raises(
