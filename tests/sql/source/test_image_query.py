@@ -147,11 +147,13 @@ def test_list_of_numbers_stands_for_all_of_them(database: sa.Engine, read: Read,
     ("among", "listed"),
     [("IN :none", 0), ("IN (:none)", 0), ("NOT IN (:none)", 3), ("NOT IN :none", 3)],
 )
+@pytest.mark.parametrize("negated", [False, True])
 def test_empty_list_holds_nothing(
-    database: sa.Engine, read: Read, column: str, among: str, listed: int
+    database: sa.Engine, read: Read, column: str, among: str, listed: int, negated: bool
 ) -> None:
-    query = _query(f"SELECT * FROM permit_images WHERE {column} {among} AND 1 = 1", none=[])
-    assert len(read(database, query)) == listed
+    condition = f"NOT ({column} {among})" if negated else f"{column} {among}"
+    query = _query(f"SELECT * FROM permit_images WHERE {condition} AND 1 = 1", none=[])
+    assert len(read(database, query)) == (3 - listed if negated else listed)
 
 
 @pytest.mark.usefixtures("three_images")
