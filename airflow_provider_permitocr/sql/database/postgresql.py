@@ -57,8 +57,11 @@ _MADE_ALREADY: Final = frozenset({"42P07", "42701", "42710", "23505", "XX000", "
 _WITHOUT_VALUES: Final = ("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58")
 #: A worker whose machine dies leaves its connection to the server's keepalive, which takes two hours, and the
 #: others wait for the row that it has locked. Said before the lock is taken, and for one transaction alone:
-#: behind a proxy a session's settings would meet strangers.
-_LIMITS: Final = "SET LOCAL idle_in_transaction_session_timeout = '30s'; SET LOCAL lock_timeout = '45s'"
+#: behind a proxy a session's settings would meet strangers. One statement, as several cannot be prepared.
+_LIMITS: Final = (
+    "SELECT set_config('idle_in_transaction_session_timeout', '30s', true),"
+    " set_config('lock_timeout', '45s', true)"
+)
 #: Index entries have a third of a page at most, 2,704 bytes; list and side take some.
 _LONGEST_KEY_IN_BYTES: Final = 2_600
 #: A table that is there already may be further along the search path than where a new one is made.
@@ -118,11 +121,11 @@ _COLUMNS: Final = """
     LEFT JOIN pg_collation ON pg_collation.oid = attcollation
     WHERE attnum > 0 AND NOT attisdropped AND attrelid = {table}
 """.replace("{table}", _TABLE)
-#: Indexes that could not be finished, for instance as what they index is not unique; SQLAlchemy says so
-#: itself from 2.1 on only.
-_UNFINISHED: Final = """
+#: Indexes that could not be finished, for instance as what they index is not unique (SQLAlchemy says so itself
+#: from 2.1 on only), and those of constraints that are DEFERRABLE, which ON CONFLICT does not go by.
+_NOT_IN_FORCE: Final = """
     SELECT relname FROM pg_index JOIN pg_class made ON made.oid = indexrelid
-    WHERE NOT indisvalid AND indrelid = {table}
+    WHERE NOT (indisvalid AND indimmediate) AND indrelid = {table}
 """.replace("{table}", _TABLE)
 _RIGHT_TO_CREATE: Final = """
     SELECT has_schema_privilege(oid, 'CREATE'), current_setting('transaction_read_only') = 'on'
@@ -159,6 +162,9 @@ class PostgreSql(Database):
     clock = "clock_timestamp()"
     #: They are one parameter.
     keys_at_once = 10_000
+    key_remark = " that is not DEFERRABLE"
+    #: https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
+    longest_name = 63
 
     # Its errors
 
@@ -254,7 +260,7 @@ class PostgreSql(Database):
         self, connection: sa.Connection, name: str, schema: str | None = None
     ) -> set[frozenset[str]]:
         """Return the sets of columns that are unique over all rows: keys, constraints and indexes."""
-        rows = connection.execute(sa.text(_UNFINISHED), {"name": name, "schema": schema})
+        rows = connection.execute(sa.text(_NOT_IN_FORCE), {"name": name, "schema": schema})
         return reflection.unique_keys(connection, name, schema, without=rows.scalars().all())
 
     def narrow_encoding(self, connection: sa.Connection) -> str | None:
@@ -331,6 +337,14 @@ class PostgreSql(Database):
         psycopg2 would send a statement per row, and for both drivers SQLAlchemy would handle each value.
         """
         connection.execute(_insert_from_json(table, rule), {"rows": msgspec.json.encode(rows).decode()})
+
+    def upsert_of_nothing(self, table: sa.Table) -> sa.Executable | None:
+        """Return an ``upsert`` of no row: a table with rules refuses even that."""
+        insert = postgresql.insert(table).from_select(
+            list(table.columns), sa.select(*table.c).where(sa.false())
+        )
+        upsert: sa.Executable = on_conflict(insert, table, Replacing(None, frozenset()))
+        return upsert
 
     # What its driver reads
 
