@@ -79,7 +79,7 @@ class Database:
     :cvar read_only_remedy: what to change where the server, endpoint or file takes no changes.
     :cvar clock: SQL for the time at which a statement is at work, in UTC, even where it, or one before it in
         its transaction, has waited for a lock; None: no ledger can be kept in it.
-    :cvar table_options: of SQLAlchemy's, for the tables of a ledger.
+    :cvar table_options: of SQLAlchemy's, for tables that are made.
     :cvar keys_at_once: how many keys one statement can ask for; drivers take a few thousand parameters.
     :cvar takes_small_batches: whether it is made for many small transactions; others are filled once, at the
         end of a run.

@@ -195,8 +195,8 @@ def _require_names(wanted: Wanted, database: Database) -> None:
         size, most = len(name.encode()), database.longest_name
         if most is not None and size > most:
             raise TargetError(
-                f"the name {name!r} has {size} bytes, and {database.title} cuts names off after {most}; choose a"
-                " shorter one (a Chinese character takes three bytes)"
+                f"the name {name!r} has {size} bytes, and {database.title} cuts names off after {most};"
+                " choose a shorter one (a Chinese character takes three bytes)"
             )
 
 

@@ -106,9 +106,11 @@ _ESCAPED: Final = (b"\0", b"\n", b"\r", b"\x1a", b"'", b'"', b"\\")
 #: Under which a connection keeps the most bytes that its server takes in one statement, or answers in a row.
 _PACKET: Final = "longest_packet"
 _SESSION: Final = (
-    "SELECT @@max_allowed_packet, @@session.time_zone, @@session.sql_mode,"
+    "SELECT @@max_allowed_packet, @@session.time_zone, @@session.sql_mode, @@session.sql_select_limit,"
     " @@character_set_client, @@character_set_connection, @@character_set_results"
 )
+#: Any smaller one leaves rows of a list out, and says nothing. It is the server's own default.
+_ALL_ROWS: Final = 2**64 - 1
 
 #: MariaDB ends a transaction that says nothing for this long; MySQL only a session.
 _IDLE_SECONDS: Final = 30
@@ -671,10 +673,15 @@ def _set_session(connection: Any) -> int:
     """Set a session up; return the longest packet that its server takes."""
     ((longest, _, modes, *_),) = _asked(connection, _SESSION)
     mode = ",".join(_wanted_modes(_names(modes)))
-    _tell(connection, f"SET SESSION time_zone = '{_UTC}', sql_mode = '{mode}'")
-    ((_, zone, modes, *charsets),) = _asked(connection, _SESSION)
+    _tell(
+        connection,
+        f"SET SESSION time_zone = '{_UTC}', sql_mode = '{mode}', sql_select_limit = {_ALL_ROWS},"
+        " sql_safe_updates = 0",
+    )
+    ((_, zone, modes, limit, *charsets),) = _asked(connection, _SESSION)
     found = _names(modes)
     faults = [f"time_zone is {zone}, not {_UTC}"] if zone != _UTC else []
+    faults += [f"sql_select_limit is {limit}"] if int(limit) != _ALL_ROWS else []
     faults += [f"sql_mode lacks {name}" for name in _MODES_NEEDED if name not in found]
     faults += [f"sql_mode has {name}" for name in _MODES_HARMFUL if name in found]
     if any(charset != _CHARSET for charset in charsets):

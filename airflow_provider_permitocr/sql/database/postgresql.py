@@ -121,8 +121,8 @@ _COLUMNS: Final = """
     LEFT JOIN pg_collation ON pg_collation.oid = attcollation
     WHERE attnum > 0 AND NOT attisdropped AND attrelid = {table}
 """.replace("{table}", _TABLE)
-#: Indexes that could not be finished, for instance as what they index is not unique (SQLAlchemy says so itself
-#: from 2.1 on only), and those of constraints that are DEFERRABLE, which ON CONFLICT does not go by.
+#: Indexes that could not be finished, for instance as what they index is not unique (SQLAlchemy says so
+#: itself from 2.1 on only), and those of constraints that are DEFERRABLE, which ON CONFLICT does not go by.
 _NOT_IN_FORCE: Final = """
     SELECT relname FROM pg_index JOIN pg_class made ON made.oid = indexrelid
     WHERE NOT (indisvalid AND indimmediate) AND indrelid = {table}
@@ -221,7 +221,7 @@ class PostgreSql(Database):
 
         def connect_unprepared() -> Any:
             connection = connect()
-            connection.prepare_threshold = extra.get("prepare_threshold")
+            connection.prepare_threshold = hook.connection.extra_dejson.get("prepare_threshold")
             return connection
 
         return Connector(
@@ -525,7 +525,21 @@ def _adjust(connection: Any, extra: Mapping[str, Any]) -> None:
     """Leave out what would change the rows that are read, and add what SQLAlchemy alone was to get."""
     adjusted = {**(extra.get("sqlalchemy_query") or {}), **extra, "client_encoding": _ENCODING}
     adjusted.pop("cursor", None)
+    if (threshold := adjusted.get("prepare_threshold")) is not None:
+        adjusted["prepare_threshold"] = _threshold(threshold)
     connection.extra = json.dumps(adjusted)
+
+
+def _threshold(said: Any) -> int | None:
+    """Read a number as the form of Airflow's connections has it: as text, which may be empty."""
+    if said == "":
+        return None
+    try:
+        return int(said)
+    except (TypeError, ValueError):
+        raise ConfigurationError(
+            f"its extra says {said!r} as prepare_threshold, which is a number of executions"
+        ) from None
 
 
 def _connecting(hook: Any, driver: str) -> Callable[[], Any]:

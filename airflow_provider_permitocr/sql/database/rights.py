@@ -22,8 +22,8 @@ def require_rights(
 
     :param named: how messages name the table, e.g. ``the result table 'permits'``.
     :param with_delete: rows will be deleted, too.
-    :raises TargetError: naming the right that is missing, or why the table takes no such rows, or that nothing
-        can be changed there.
+    :raises TargetError: naming the right that is missing, or why the table takes no such rows, or that
+        nothing can be changed there.
     :raises SQLAlchemyError: when the database cannot be reached.
     """
     none = sa.select(*table.c).where(_NOTHING)
