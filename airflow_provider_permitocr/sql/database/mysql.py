@@ -172,7 +172,7 @@ _OF_STATEMENT: Final = frozenset({1052, 1060, 1064, 1222, 1248, 1305, 1582, 1630
 
 # Numbers of types: https://dev.mysql.com/doc/dev/mysql-server/latest/field__types_8h.html
 
-_FLOAT, _TIMESTAMP = 4, 7
+_FLOAT, _TIMESTAMP, _BIT = 4, 7, 16
 _DAYS_AND_TIMES: Final = frozenset({_TIMESTAMP, 10, 12})
 _KINDS: Final[dict[Any, ColumnKind]] = {
     **dict.fromkeys((1, 2, 3, 8, 9), ColumnKind.INTEGER),
@@ -437,9 +437,15 @@ class MySql(Database):
     ) -> Form:
         """Return the form in which a column sorts and compares alike, and which tells all its texts apart.
 
-        :raises SourceError: for a FLOAT, which has none.
+        :raises SourceError: for a FLOAT and a BIT, which have none.
         """
         (column,) = listed.selected_columns
+        if driver_type == _BIT:
+            raise SourceError(
+                f"the column {str(column.name)!r} is of type BIT, which does not equal what is read of it, so"
+                " that its rows would not be found again; select it + 0 in an ImageQuery, or take another"
+                " column"
+            )
         if driver_type == _FLOAT:
             raise SourceError(
                 f"the column {str(column.name)!r} is of type FLOAT, which seldom equals what is read of it,"
@@ -460,7 +466,7 @@ class MySql(Database):
         self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any], values: Sequence[Any]
     ) -> sa.ColumnElement[bool]:
         """Tell whether a row has one of these keys, as the driver read them."""
-        bound = bound_keys(values)
+        bound = bound_keys(values, sa.types.NULLTYPE)  # SQLAlchemy makes a moment of a TIME
         if compared_key is key:
             return key.in_(bound)
         # The first is for an index, which gives a few rows too many.

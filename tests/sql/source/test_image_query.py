@@ -253,3 +253,13 @@ def test_what_cannot_be_a_list_is_refused_and_not_waited_for(
 )
 def test_limit_holds(database: sa.Engine, read: Read, sql: str) -> None:
     assert [row.image_key for row in read(database, _query(sql))] == ["key-1", "key-2"]
+
+
+@pytest.mark.usefixtures("three_images")
+@pytest.mark.parametrize("database", ["mariadb", "sqlite"], indirect=True)
+def test_value_that_the_driver_does_not_take_is_refused(database: sa.Engine) -> None:
+    value = {"a": 1} if database.dialect.name == "mysql" else 10**30
+    with pytest.raises(SourceError, match="its driver takes no such value in parameters"):
+        SqlImageSource(
+            database, _query("SELECT * FROM permit_images WHERE image_id = :wanted", wanted=value)
+        ).check()
