@@ -49,6 +49,7 @@ _OF_ROWS: Final = ("09", "21", "22", "23", "27", "38", "39", "44", "54000", "P0"
 _NO_TABLE: Final = "42P01"
 _READ_ONLY: Final = "25006"
 _LOCKED: Final = "55P03"
+_NO_RIGHT: Final = "42501"
 #: A table, column or type; an entry in a catalog, or one that was changed at the same moment; a view that got
 #: further columns, which a replacement may not drop.
 _MADE_ALREADY: Final = frozenset({"42P07", "42701", "42710", "23505", "XX000", "42P16"})
@@ -189,6 +190,10 @@ class PostgreSql(Database):
         if state.startswith(_WITHOUT_VALUES):
             return f"{name}: {first_line(error)}"
         return f"{name} (SQLSTATE {state})"
+
+    def denies(self, error: BaseException) -> bool:
+        """Tell whether a right is missing: what only a change in the database fixes."""
+        return _state(error) == _NO_RIGHT
 
     def is_locked(self, error: BaseException) -> bool:
         """Tell whether another session holds a lock that was not to be had in time."""
