@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
@@ -20,6 +20,7 @@ from airflow_provider_permitocr.core.errors import ConfigurationError, SourceErr
 from airflow_provider_permitocr.sql.database.comparing import Typed
 from airflow_provider_permitocr.sql.database.database import (
     LOCK_SECONDS,
+    Comparison,
     Connector,
     Database,
     Failure,
@@ -471,6 +472,21 @@ class MySql(Database):
             return key.in_(bound)
         # The first is for an index, which gives a few rows too many.
         return sa.and_(key.in_(bound), compared_key.in_(bound))
+
+    def compare_time(
+        self, column: sa.ColumnElement[Any], compares: Comparison, moment: datetime, local: datetime
+    ) -> sa.ColumnElement[bool]:
+        """Compare a column of times with a moment.
+
+        :raises SourceError: when it is of another type: texts and numbers would be compared as such.
+        """
+        if not isinstance(column.type, sa.Date | sa.DateTime):
+            raise SourceError(
+                f"the updated_at column {str(column.key)!r} is of type {column.type}, and since and until"
+                " only compare with DATE, DATETIME and TIMESTAMP; make it one of these, or compare in an"
+                " ImageQuery"
+            )
+        return super().compare_time(column, compares, moment, local)
 
     def why_too_long(self, connection: sa.Connection, keys: Sequence[Any]) -> str | None:
         """Say why a statement that asks for these keys is longer than the server takes; None: it is not.

@@ -172,3 +172,16 @@ def test_change_time_that_is_none_is_reported_within_bounds_too(
     )
     with pytest.raises(SourceError, match="updated_at column must hold dates or times"):
         read(sqlite_engine, described)
+
+
+@pytest.mark.parametrize("kind", ["varchar(40)", "bigint", "time"])
+def test_bounds_of_mysql_are_refused_for_what_compares_as_no_time(
+    mariadb_engine: sa.Engine, read: Read, kind: str
+) -> None:
+    with mariadb_engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE TABLE images (id varchar(9), url text, at {kind})")
+    described = ImageTable(
+        "images", conn_id="l", key="id", image="url", updated_at="at", until=datetime(2026, 2, 1, tzinfo=UTC)
+    )
+    with pytest.raises(SourceError, match=r"'at' is of type .* since and until only compare with DATE"):
+        read(mariadb_engine, described)
