@@ -194,6 +194,19 @@ def test_sessions_run_in_utc_and_are_strict_whatever_the_server_says(
         assert own_mariadb.run("SELECT count(*) FROM lake.seen WHERE number IS NOT NULL") == [(0,)]
 
 
+def test_sessions_read_and_change_all_rows_whatever_the_server_says(
+    connect: Connect, own_mariadb: OwnMariaDb
+) -> None:
+    connect()
+    with own_mariadb.settings(sql_select_limit="1", sql_safe_updates="1"):
+        own_mariadb.run("CREATE TABLE lake.seen (number int)", "INSERT INTO lake.seen VALUES (1), (2), (3)")
+        engine = sql_engine("lake")
+        assert len(_ask(engine, "SELECT number FROM seen")) == 3
+        with engine.begin() as connection:
+            assert connection.execute(sa.text("UPDATE seen SET number = 4")).rowcount == 3
+        engine.dispose()
+
+
 def test_modes_that_change_values_are_left_out_and_others_kept(
     connect: Connect, own_mariadb: OwnMariaDb
 ) -> None:

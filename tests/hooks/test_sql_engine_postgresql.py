@@ -18,6 +18,7 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.hooks.sql_engine import sql_engine
+from airflow_provider_permitocr.sql.database.known import database_of
 from demo.postgres import EmbeddedPostgres
 from tests.tls_files import TlsFiles
 from tests.tls_front import TlsFront
@@ -228,12 +229,23 @@ def test_a_driver_that_is_not_supported_is_refused(connect: Connect) -> None:
 
 
 def test_statements_are_prepared_where_the_extra_says_so(connect: Connect) -> None:
-    for extra, threshold in (({}, None), ({"prepare_threshold": 3}, 3)):
+    cases: list[tuple[dict[str, Any], int | None]] = [
+        ({}, None),
+        *(({"prepare_threshold": said}, meant) for said, meant in ((3, 3), (0, 0), ("3", 3), ("", None))),
+    ]
+    for extra, threshold in cases:
         connect(**extra)
         engine = sql_engine("lake")
         with engine.connect() as connection:
             assert connection.connection.driver_connection.prepare_threshold == threshold  # type: ignore[union-attr]
+            database_of(connection).before_lock(connection)
         engine.dispose()
+
+
+def test_threshold_that_is_no_number_is_refused(connect: Connect) -> None:
+    connect(prepare_threshold="often")
+    with pytest.raises(ConfigurationError, match="'often' as prepare_threshold"):
+        sql_engine("lake")
 
 
 @pytest.mark.parametrize("scheme", [PSYCOPG, PSYCOPG2])

@@ -79,7 +79,7 @@ class Database:
     :cvar read_only_remedy: what to change where the server, endpoint or file takes no changes.
     :cvar clock: SQL for the time at which a statement is at work, in UTC, even where it, or one before it in
         its transaction, has waited for a lock; None: no ledger can be kept in it.
-    :cvar table_options: of SQLAlchemy's, for the tables of a ledger.
+    :cvar table_options: of SQLAlchemy's, for tables that are made.
     :cvar keys_at_once: how many keys one statement can ask for; drivers take a few thousand parameters.
     :cvar takes_small_batches: whether it is made for many small transactions; others are filled once, at the
         end of a run.
@@ -92,6 +92,8 @@ class Database:
     :cvar quoted: pattern of its SQL's quoted texts, quoted names and comments.
     :cvar holding: the families of types that hold each kind of column as it is.
     :cvar is_lenient: whether a column may have a type that SQLAlchemy does not know, or none, and keeps all.
+    :cvar key_remark: what else has to hold for a table's key, behind "no unique constraint on (...)".
+    :cvar longest_name: how many bytes of a name it keeps, where it cuts a longer one off without an error.
     :cvar casts_compare_alike: whether what is cast to text compares by the rules of the column itself.
     """
 
@@ -124,6 +126,8 @@ class Database:
     )
     holding: ClassVar[Mapping[ColumnKind, frozenset[Family]]] = HOLDING
     is_lenient: ClassVar[bool] = False
+    key_remark: ClassVar[str] = ""
+    longest_name: ClassVar[int | None] = None
     casts_compare_alike: ClassVar[bool] = True
 
     # Its errors
@@ -353,6 +357,13 @@ class Database:
         :param rows: at least one, and no key twice.
         """
         raise NotImplementedError
+
+    def upsert_of_nothing(self, table: sa.Table) -> sa.Executable | None:
+        """Return an ``upsert`` of no row, by which the database tells whether the table takes any.
+
+        :return: None: each table takes one that has the key.
+        """
+        return None
 
     # What its driver reads
 

@@ -86,6 +86,12 @@ def is_denied(error: Exception) -> bool:
     return isinstance(error, ProgrammingError) or (database is not None and database.denies(cause))
 
 
+def lacks_right(error: Exception) -> bool:
+    """Tell whether it is surely a right that is missing, or a view's table."""
+    database = database_of_error(cause := _cause(error))
+    return database is not None and database.denies(cause)
+
+
 def describe(error: Exception) -> str:
     """Describe an error of a database or its driver without any value of a row.
 

@@ -95,6 +95,7 @@ def examine_table(connection: sa.Connection, wanted: Wanted) -> Fit | None:
     """
     table = wanted.table
     require_encoding(connection, wanted.holds)
+    _require_names(wanted, database_of(connection))
     kind = relation_kind(connection, table.name, table.schema)
     if kind is None:
         return None
@@ -185,6 +186,20 @@ def require_encoding(connection: sa.Connection, holds: str) -> None:
         )
 
 
+def _require_names(wanted: Wanted, database: Database) -> None:
+    """Make sure that the table and its columns would be found again under their names.
+
+    :raises TargetError: naming the one that is too long.
+    """
+    for name in (wanted.table.name, *(column.name for column in wanted.columns)):
+        size, most = len(name.encode()), database.longest_name
+        if most is not None and size > most:
+            raise TargetError(
+                f"the name {name!r} has {size} bytes, and {database.title} cuts names off after {most};"
+                " choose a shorter one (a Chinese character takes three bytes)"
+            )
+
+
 def misfit(
     column: Column, found: FoundColumn, wanted: sa.types.TypeEngine[Any], dialect: sa.Dialect
 ) -> str | None:
@@ -264,7 +279,9 @@ def _key_faults(wanted: Wanted, unique: Set[frozenset[str]], database: Database)
             yield said
             return
     if key not in unique:
-        yield f"it has no primary key or unique constraint on ({', '.join(wanted.key)})"
+        yield (
+            f"it has no primary key or unique constraint on ({', '.join(wanted.key)}){database.key_remark}"
+        )
     own = {column.name for column in wanted.columns}
     for further in sorted(map(sorted, unique)):
         if key > set(further):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
@@ -20,6 +20,7 @@ from airflow_provider_permitocr.core.errors import ConfigurationError, SourceErr
 from airflow_provider_permitocr.sql.database.comparing import Typed
 from airflow_provider_permitocr.sql.database.database import (
     LOCK_SECONDS,
+    Comparison,
     Connector,
     Database,
     Failure,
@@ -106,9 +107,11 @@ _ESCAPED: Final = (b"\0", b"\n", b"\r", b"\x1a", b"'", b'"', b"\\")
 #: Under which a connection keeps the most bytes that its server takes in one statement, or answers in a row.
 _PACKET: Final = "longest_packet"
 _SESSION: Final = (
-    "SELECT @@max_allowed_packet, @@session.time_zone, @@session.sql_mode,"
+    "SELECT @@max_allowed_packet, @@session.time_zone, @@session.sql_mode, @@session.sql_select_limit,"
     " @@character_set_client, @@character_set_connection, @@character_set_results"
 )
+#: Any smaller one leaves rows of a list out, and says nothing. It is the server's own default.
+_ALL_ROWS: Final = 2**64 - 1
 
 #: MariaDB ends a transaction that says nothing for this long; MySQL only a session.
 _IDLE_SECONDS: Final = 30
@@ -170,7 +173,7 @@ _OF_STATEMENT: Final = frozenset({1052, 1060, 1064, 1222, 1248, 1305, 1582, 1630
 
 # Numbers of types: https://dev.mysql.com/doc/dev/mysql-server/latest/field__types_8h.html
 
-_FLOAT, _TIMESTAMP = 4, 7
+_FLOAT, _TIMESTAMP, _BIT = 4, 7, 16
 _DAYS_AND_TIMES: Final = frozenset({_TIMESTAMP, 10, 12})
 _KINDS: Final[dict[Any, ColumnKind]] = {
     **dict.fromkeys((1, 2, 3, 8, 9), ColumnKind.INTEGER),
@@ -435,9 +438,15 @@ class MySql(Database):
     ) -> Form:
         """Return the form in which a column sorts and compares alike, and which tells all its texts apart.
 
-        :raises SourceError: for a FLOAT, which has none.
+        :raises SourceError: for a FLOAT and a BIT, which have none.
         """
         (column,) = listed.selected_columns
+        if driver_type == _BIT:
+            raise SourceError(
+                f"the column {str(column.name)!r} is of type BIT, which does not equal what is read of it, so"
+                " that its rows would not be found again; select it + 0 in an ImageQuery, or take another"
+                " column"
+            )
         if driver_type == _FLOAT:
             raise SourceError(
                 f"the column {str(column.name)!r} is of type FLOAT, which seldom equals what is read of it,"
@@ -458,11 +467,26 @@ class MySql(Database):
         self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any], values: Sequence[Any]
     ) -> sa.ColumnElement[bool]:
         """Tell whether a row has one of these keys, as the driver read them."""
-        bound = bound_keys(values)
+        bound = bound_keys(values, sa.types.NULLTYPE)  # SQLAlchemy makes a moment of a TIME
         if compared_key is key:
             return key.in_(bound)
         # The first is for an index, which gives a few rows too many.
         return sa.and_(key.in_(bound), compared_key.in_(bound))
+
+    def compare_time(
+        self, column: sa.ColumnElement[Any], compares: Comparison, moment: datetime, local: datetime
+    ) -> sa.ColumnElement[bool]:
+        """Compare a column of times with a moment.
+
+        :raises SourceError: when it is of another type: texts and numbers would be compared as such.
+        """
+        if not isinstance(column.type, sa.Date | sa.DateTime):
+            raise SourceError(
+                f"the updated_at column {str(column.key)!r} is of type {column.type}, and since and until"
+                " only compare with DATE, DATETIME and TIMESTAMP; make it one of these, or compare in an"
+                " ImageQuery"
+            )
+        return super().compare_time(column, compares, moment, local)
 
     def why_too_long(self, connection: sa.Connection, keys: Sequence[Any]) -> str | None:
         """Say why a statement that asks for these keys is longer than the server takes; None: it is not.
@@ -671,10 +695,15 @@ def _set_session(connection: Any) -> int:
     """Set a session up; return the longest packet that its server takes."""
     ((longest, _, modes, *_),) = _asked(connection, _SESSION)
     mode = ",".join(_wanted_modes(_names(modes)))
-    _tell(connection, f"SET SESSION time_zone = '{_UTC}', sql_mode = '{mode}'")
-    ((_, zone, modes, *charsets),) = _asked(connection, _SESSION)
+    _tell(
+        connection,
+        f"SET SESSION time_zone = '{_UTC}', sql_mode = '{mode}', sql_select_limit = {_ALL_ROWS},"
+        " sql_safe_updates = 0",
+    )
+    ((_, zone, modes, limit, *charsets),) = _asked(connection, _SESSION)
     found = _names(modes)
     faults = [f"time_zone is {zone}, not {_UTC}"] if zone != _UTC else []
+    faults += [f"sql_select_limit is {limit}"] if int(limit) != _ALL_ROWS else []
     faults += [f"sql_mode lacks {name}" for name in _MODES_NEEDED if name not in found]
     faults += [f"sql_mode has {name}" for name in _MODES_HARMFUL if name in found]
     if any(charset != _CHARSET for charset in charsets):

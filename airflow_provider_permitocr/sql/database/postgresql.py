@@ -49,6 +49,7 @@ _OF_ROWS: Final = ("09", "21", "22", "23", "27", "38", "39", "44", "54000", "P0"
 _NO_TABLE: Final = "42P01"
 _READ_ONLY: Final = "25006"
 _LOCKED: Final = "55P03"
+_NO_RIGHT: Final = "42501"
 #: A table, column or type; an entry in a catalog, or one that was changed at the same moment; a view that got
 #: further columns, which a replacement may not drop.
 _MADE_ALREADY: Final = frozenset({"42P07", "42701", "42710", "23505", "XX000", "42P16"})
@@ -57,8 +58,11 @@ _MADE_ALREADY: Final = frozenset({"42P07", "42701", "42710", "23505", "XX000", "
 _WITHOUT_VALUES: Final = ("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58")
 #: A worker whose machine dies leaves its connection to the server's keepalive, which takes two hours, and the
 #: others wait for the row that it has locked. Said before the lock is taken, and for one transaction alone:
-#: behind a proxy a session's settings would meet strangers.
-_LIMITS: Final = "SET LOCAL idle_in_transaction_session_timeout = '30s'; SET LOCAL lock_timeout = '45s'"
+#: behind a proxy a session's settings would meet strangers. One statement, as several cannot be prepared.
+_LIMITS: Final = (
+    "SELECT set_config('idle_in_transaction_session_timeout', '30s', true),"
+    " set_config('lock_timeout', '45s', true)"
+)
 #: Index entries have a third of a page at most, 2,704 bytes; list and side take some.
 _LONGEST_KEY_IN_BYTES: Final = 2_600
 #: A table that is there already may be further along the search path than where a new one is made.
@@ -118,11 +122,11 @@ _COLUMNS: Final = """
     LEFT JOIN pg_collation ON pg_collation.oid = attcollation
     WHERE attnum > 0 AND NOT attisdropped AND attrelid = {table}
 """.replace("{table}", _TABLE)
-#: Indexes that could not be finished, for instance as what they index is not unique; SQLAlchemy says so
-#: itself from 2.1 on only.
-_UNFINISHED: Final = """
+#: Indexes that could not be finished, for instance as what they index is not unique (SQLAlchemy says so
+#: itself from 2.1 on only), and those of constraints that are DEFERRABLE, which ON CONFLICT does not go by.
+_NOT_IN_FORCE: Final = """
     SELECT relname FROM pg_index JOIN pg_class made ON made.oid = indexrelid
-    WHERE NOT indisvalid AND indrelid = {table}
+    WHERE NOT (indisvalid AND indimmediate) AND indrelid = {table}
 """.replace("{table}", _TABLE)
 _RIGHT_TO_CREATE: Final = """
     SELECT has_schema_privilege(oid, 'CREATE'), current_setting('transaction_read_only') = 'on'
@@ -159,6 +163,9 @@ class PostgreSql(Database):
     clock = "clock_timestamp()"
     #: They are one parameter.
     keys_at_once = 10_000
+    key_remark = " that is not DEFERRABLE"
+    #: https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
+    longest_name = 63
 
     # Its errors
 
@@ -183,6 +190,10 @@ class PostgreSql(Database):
         if state.startswith(_WITHOUT_VALUES):
             return f"{name}: {first_line(error)}"
         return f"{name} (SQLSTATE {state})"
+
+    def denies(self, error: BaseException) -> bool:
+        """Tell whether a right is missing: what only a change in the database fixes."""
+        return _state(error) == _NO_RIGHT
 
     def is_locked(self, error: BaseException) -> bool:
         """Tell whether another session holds a lock that was not to be had in time."""
@@ -215,7 +226,7 @@ class PostgreSql(Database):
 
         def connect_unprepared() -> Any:
             connection = connect()
-            connection.prepare_threshold = extra.get("prepare_threshold")
+            connection.prepare_threshold = hook.connection.extra_dejson.get("prepare_threshold")
             return connection
 
         return Connector(
@@ -254,7 +265,7 @@ class PostgreSql(Database):
         self, connection: sa.Connection, name: str, schema: str | None = None
     ) -> set[frozenset[str]]:
         """Return the sets of columns that are unique over all rows: keys, constraints and indexes."""
-        rows = connection.execute(sa.text(_UNFINISHED), {"name": name, "schema": schema})
+        rows = connection.execute(sa.text(_NOT_IN_FORCE), {"name": name, "schema": schema})
         return reflection.unique_keys(connection, name, schema, without=rows.scalars().all())
 
     def narrow_encoding(self, connection: sa.Connection) -> str | None:
@@ -331,6 +342,14 @@ class PostgreSql(Database):
         psycopg2 would send a statement per row, and for both drivers SQLAlchemy would handle each value.
         """
         connection.execute(_insert_from_json(table, rule), {"rows": msgspec.json.encode(rows).decode()})
+
+    def upsert_of_nothing(self, table: sa.Table) -> sa.Executable | None:
+        """Return an ``upsert`` of no row: a table with rules refuses even that."""
+        insert = postgresql.insert(table).from_select(
+            list(table.columns), sa.select(*table.c).where(sa.false())
+        )
+        upsert: sa.Executable = on_conflict(insert, table, Replacing(None, frozenset()))
+        return upsert
 
     # What its driver reads
 
@@ -511,7 +530,21 @@ def _adjust(connection: Any, extra: Mapping[str, Any]) -> None:
     """Leave out what would change the rows that are read, and add what SQLAlchemy alone was to get."""
     adjusted = {**(extra.get("sqlalchemy_query") or {}), **extra, "client_encoding": _ENCODING}
     adjusted.pop("cursor", None)
+    if (threshold := adjusted.get("prepare_threshold")) is not None:
+        adjusted["prepare_threshold"] = _threshold(threshold)
     connection.extra = json.dumps(adjusted)
+
+
+def _threshold(said: Any) -> int | None:
+    """Read a number as the form of Airflow's connections has it: as text, which may be empty."""
+    if said == "":
+        return None
+    try:
+        return int(said)
+    except (TypeError, ValueError):
+        raise ConfigurationError(
+            f"its extra says {said!r} as prepare_threshold, which is a number of executions"
+        ) from None
 
 
 def _connecting(hook: Any, driver: str) -> Callable[[], Any]:

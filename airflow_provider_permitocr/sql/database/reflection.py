@@ -70,18 +70,24 @@ def unique_keys(
 ) -> set[frozenset[str]]:
     """Return the sets of columns that are declared unique over all rows: keys, constraints and indexes.
 
-    :param without: names of indexes that do not count.
+    :param without: names of indexes and constraints that do not count.
     """
     inspector = sa.inspect(connection)
-    declared: list[Any] = [inspector.get_pk_constraint(name, schema)["constrained_columns"]]
-    declared += [each["column_names"] for each in inspector.get_unique_constraints(name, schema)]
+    primary = inspector.get_pk_constraint(name, schema)
+    declared: list[Any] = [primary["constrained_columns"]] if primary.get("name") not in without else []
+    declared += [
+        each["column_names"]
+        for each in inspector.get_unique_constraints(name, schema)
+        if each["name"] not in without
+    ]
     # SQLAlchemy finds constraints of SQLite by its own reading of CREATE TABLE, which not always finds them.
     declared += [
         index["column_names"]
         for index in inspector.get_indexes(name, schema, include_auto_indexes=True)
         if _is_full(index) and index["name"] not in without
     ]
-    return {frozenset(columns) for columns in declared if columns}
+    # An index over an expression has None in its place.
+    return {frozenset(columns) for columns in declared if columns and None not in columns}
 
 
 def relation_kind(

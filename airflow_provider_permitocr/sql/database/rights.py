@@ -22,7 +22,8 @@ def require_rights(
 
     :param named: how messages name the table, e.g. ``the result table 'permits'``.
     :param with_delete: rows will be deleted, too.
-    :raises TargetError: naming the right that is missing, or that nothing can be changed there.
+    :raises TargetError: naming the right that is missing, or why the table takes no such rows, or that
+        nothing can be changed there.
     :raises SQLAlchemyError: when the database cannot be reached.
     """
     none = sa.select(*table.c).where(_NOTHING)
@@ -40,6 +41,13 @@ def require_rights(
         except SQLAlchemyError as error:
             refused = f"the connection's user may not {right} {named}"
             raise_refusal(error, refused, "grant the right to do so")
+    upsert = database_of(connection).upsert_of_nothing(table)
+    if upsert is not None:
+        try:
+            connection.execute(upsert)
+        except SQLAlchemyError as error:
+            refused = f"{named} takes no rows that replace those with the same key"
+            raise_refusal(error, refused, "change the table accordingly, or name another")
     connection.rollback()
 
 

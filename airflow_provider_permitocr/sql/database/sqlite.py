@@ -73,6 +73,7 @@ _COLLATIONS: Final = """
 _UNREADABLE: Final = "Could not decode"
 #: Of this package, beside SQLite's own functions.
 _IS_UTF8: Final = "permitocr_is_utf8"
+_PLAIN_TIME: Final = "permitocr_plain_time"
 #: Times are text in any of several forms; they only compare in one form, in UTC.
 _TIME_FORM: Final = "%Y-%m-%d %H:%M:%f"
 _DOUBLED: Final = re.compile(r":\d+$")
@@ -234,9 +235,10 @@ class Sqlite(Database):
         return sa.or_(sa.func.typeof(column) != text, sa.Function(_IS_UTF8, in_bytes) == yes)
 
     def before_reading(self, connection: sa.Connection) -> None:
-        """Give a connection the function that ``is_readable`` asks."""
+        """Give a connection the functions that ``is_readable`` and ``compare_time`` ask."""
         made: Any = connection.connection.dbapi_connection
         made.create_function(_IS_UTF8, 1, _is_utf8, deterministic=True)
+        made.create_function(_PLAIN_TIME, 1, _in_plain_form, deterministic=True)
 
     def selected_names(
         self, connection: sa.Connection, statement: sa.TextClause, wrapped: sa.Select[Any]
@@ -261,12 +263,24 @@ class Sqlite(Database):
     def compare_time(
         self, column: sa.ColumnElement[Any], compares: Comparison, moment: datetime, local: datetime
     ) -> sa.ColumnElement[bool]:
-        """Compare a column of times with a moment: others than those that name a zone as local."""
-        text = sa.type_coerce(column, sa.Text)
+        """Compare a column of times with a moment: others than those that name a zone as local.
+
+        Python reads more forms of a time than SQLite does. What neither reads is in any interval: the list's
+        reader then says which row it is, where nobody would miss an image that is in none.
+        """
+        listed = sa.type_coerce(column, sa.Text)
+        is_known = sa.func.strftime(_TIME_FORM, listed).is_not(None)
+        in_bytes = sa.cast(listed, sa.LargeBinary)
+        text = sa.case((is_known, listed), else_=sa.Function(_PLAIN_TIME, in_bytes, type_=sa.Text))
         has_zone = sa.or_(*(text.op("GLOB", is_comparison=True)(each) for each in _ZONES))
-        in_one_form = sa.func.strftime(_TIME_FORM, column)
+        in_one_form = sa.func.strftime(_TIME_FORM, text)
         compared = sa.case((has_zone, _in_form(moment)), else_=_in_form(local))
-        return compares(in_one_form, _in_form(local) if moment.replace(tzinfo=None) == local else compared)
+        bound = _in_form(local) if moment.replace(tzinfo=None) == local else compared
+        yes = sa.literal_column("1", sa.Integer)
+        is_no_time = sa.and_(
+            listed.is_not(None), in_one_form.is_(None), sa.Function(_IS_UTF8, in_bytes) == yes
+        )
+        return sa.or_(compares(in_one_form, bound), is_no_time)
 
     # A ledger in it
 
@@ -326,6 +340,14 @@ def _is_utf8(text: bytes | None) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _in_plain_form(text: bytes | None) -> str | None:
+    """Return a time in a form that SQLite reads, too; None for what is none."""
+    try:
+        return datetime.fromisoformat((text or b"").decode()).isoformat(" ")
+    except ValueError:
+        return None
 
 
 def _code(error: BaseException) -> int | None:

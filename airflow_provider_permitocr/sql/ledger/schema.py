@@ -13,16 +13,12 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.columns import Column, ColumnKind
-from airflow_provider_permitocr.sql.database.known import DATABASES
 from airflow_provider_permitocr.sql.database.types import ExactText, UtcTime
 from airflow_provider_permitocr.sql.tables import split_schema
-from airflow_provider_permitocr.sql.targets.result_schema import sql_type
+from airflow_provider_permitocr.sql.targets.result_schema import TABLE_OPTIONS, sql_type
 
 #: Which tables these are: raised with every change that an older version of this package could not use.
 SHAPE: Final = 2
-_TABLE_OPTIONS: Final[dict[str, Any]] = {
-    option: value for database in DATABASES for option, value in database.table_options.items()
-}
 #: How answers are kept, in ``permit_ocr_answers.form``.
 FLATTENED, AS_ANSWERED = 0, 1
 #: In characters; MySQL's index entries hold 3,072 bytes.
@@ -329,7 +325,7 @@ def _describe(
         ),
         schema=schema,
         comment=shape.comment,
-        **_TABLE_OPTIONS,
+        **TABLE_OPTIONS,
     )
     for suffix, columns in shape.indexes:
         sa.Index(f"{table.name}_{suffix}"[-60:], *(table.c[column] for column in columns))

@@ -28,6 +28,7 @@ from airflow_provider_permitocr.sql.database.failures import (
     describe,
     is_denied,
     is_transient,
+    lacks_right,
 )
 from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
@@ -250,9 +251,12 @@ class SqlImageSource:
         except SQLAlchemyError as error:
             if is_transient(error) or not is_denied(error):
                 raise
+            remedy = "correct the list, or choose another column"
+            if lacks_right(error):
+                remedy = "grant its user SELECT on the list, and a view's owner SELECT on what it reads"
             raise SourceError(
                 f"the image list on connection {self._described.conn_id!r} cannot be read: {describe(error)};"
-                " grant its user SELECT on the list, and a view's owner SELECT on what it reads"
+                f" {remedy}"
             ) from None
 
     @cached_property

@@ -55,6 +55,12 @@ def _query(connection: sa.Connection, described: ImageQuery) -> sa.FromClause:
         found = database.selected_names(connection, statement, probe.limit(0))
     except ValueError as error:
         raise SourceError(f"{named} does not work: {error}") from None
+    except (TypeError, OverflowError) as error:
+        # Of drivers, in words of any kind.
+        raise SourceError(
+            f"{named} does not work: its driver takes no such value in parameters ({type(error).__name__});"
+            " give texts, numbers, dates, times, or lists of them"
+        ) from None
     except SQLAlchemyError as error:
         if is_transient(error):
             raise

@@ -20,8 +20,8 @@ _MARK: Final = re.compile("\0(\\d+)\0")
 _GAP: Final = "(?:\\s|\0\\d+\0)*"
 _IN: Final = re.compile(rf"\b(NOT\s+)?IN{_GAP}(?:\({_GAP}:(\w+){_GAP}\)|:(\w+))", re.IGNORECASE)
 _IN_WITH_OTHERS: Final = re.compile(rf"\bIN{_GAP}\(([^()]*)\)", re.IGNORECASE)
-#: NULL has the type of what it is compared with, in every database.
-_IN_NOTHING: Final = {False: "IN (NULL)", True: "NOT IN (NULL) IS NULL"}
+#: NULL has the type of what it is compared with, in every database. Never NULL, as a NOT may stand before.
+_IN_NOTHING: Final = {False: "IN (NULL) IS NOT NULL", True: "NOT IN (NULL) IS NULL"}
 #: Behind the name of a list's parameter: the same may stand for an array elsewhere, as in ``= ANY(:b)``.
 _LISTED: Final = "_permitocr_in"
 

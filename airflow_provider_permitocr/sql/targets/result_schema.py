@@ -8,6 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.columns import COLUMNS, KEY_COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.sql.database.known import DATABASES
 from airflow_provider_permitocr.sql.database.types import TYPES, ExactText, LongText, UtcTime
 from airflow_provider_permitocr.sql.tables import WriteMode, split_schema
 
@@ -19,6 +20,9 @@ KEYS: Final[dict[WriteMode, tuple[str, ...]]] = {
 _TABLE_COMMENT: Final[dict[WriteMode, str]] = {
     WriteMode.UPSERT: "Mainland travel permits read by MainlandPermitOCR, one row per image and side",
     WriteMode.APPEND: "Mainland travel permits read by MainlandPermitOCR, one row per recognition",
+}
+TABLE_OPTIONS: Final[dict[str, Any]] = {
+    option: value for database in DATABASES for option, value in database.table_options.items()
 }
 _OWN: Final = frozenset(column.name for column in COLUMNS)
 
@@ -50,7 +54,8 @@ def result_table(
         )
         for column in columns
     )
-    return sa.Table(table, sa.MetaData(), *described, schema=schema, comment=_TABLE_COMMENT[mode])
+    comment = _TABLE_COMMENT[mode]
+    return sa.Table(table, sa.MetaData(), *described, schema=schema, comment=comment, **TABLE_OPTIONS)
 
 
 def sql_type(column: Column) -> sa.types.TypeEngine[Any]:

@@ -147,11 +147,13 @@ def test_list_of_numbers_stands_for_all_of_them(database: sa.Engine, read: Read,
     ("among", "listed"),
     [("IN :none", 0), ("IN (:none)", 0), ("NOT IN (:none)", 3), ("NOT IN :none", 3)],
 )
+@pytest.mark.parametrize("negated", [False, True])
 def test_empty_list_holds_nothing(
-    database: sa.Engine, read: Read, column: str, among: str, listed: int
+    database: sa.Engine, read: Read, column: str, among: str, listed: int, negated: bool
 ) -> None:
-    query = _query(f"SELECT * FROM permit_images WHERE {column} {among} AND 1 = 1", none=[])
-    assert len(read(database, query)) == listed
+    condition = f"NOT ({column} {among})" if negated else f"{column} {among}"
+    query = _query(f"SELECT * FROM permit_images WHERE {condition} AND 1 = 1", none=[])
+    assert len(read(database, query)) == (3 - listed if negated else listed)
 
 
 @pytest.mark.usefixtures("three_images")
@@ -251,3 +253,13 @@ def test_what_cannot_be_a_list_is_refused_and_not_waited_for(
 )
 def test_limit_holds(database: sa.Engine, read: Read, sql: str) -> None:
     assert [row.image_key for row in read(database, _query(sql))] == ["key-1", "key-2"]
+
+
+@pytest.mark.usefixtures("three_images")
+@pytest.mark.parametrize("database", ["mariadb", "sqlite"], indirect=True)
+def test_value_that_the_driver_does_not_take_is_refused(database: sa.Engine) -> None:
+    value = {"a": 1} if database.dialect.name == "mysql" else 10**30
+    with pytest.raises(SourceError, match="its driver takes no such value in parameters"):
+        SqlImageSource(
+            database, _query("SELECT * FROM permit_images WHERE image_id = :wanted", wanted=value)
+        ).check()

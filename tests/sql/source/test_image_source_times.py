@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
+from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.core.models import ImageRow
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
@@ -131,3 +132,56 @@ def test_bounds_hold_for_times_that_sqlite_keeps_as_text(
         "images", conn_id="l", key="id", image="url", updated_at="at", since="2026-01-31", until="2026-02-01"
     )
     assert [row.image_key for row in read(sqlite_engine, described)] == ["first", "last"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-01-31T12:00:00+0800",
+        "2026-01-31 12:00:00+08",
+        "20260131T120000",
+        "2026-01-31 12:00:00,123",
+        "2026-01-31T12",
+        "2026-01-31 12:00:00.5",
+    ],
+)
+def test_bounds_hold_for_times_that_python_alone_reads(
+    sqlite_engine: sa.Engine, read: Read, written: str
+) -> None:
+    with sqlite_engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE images (id TEXT, url TEXT, at TEXT)")
+        connection.exec_driver_sql("INSERT INTO images VALUES ('a', 'u', ?)", (written,))
+    names: dict[str, Any] = {"conn_id": "l", "key": "id", "image": "url", "updated_at": "at"}
+    moment = datetime.fromisoformat(written)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    second = timedelta(seconds=1)
+    for since, listed in ((moment - second, 1), (moment + second, 0)):
+        assert len(read(sqlite_engine, ImageTable("images", since=since, **names))) == listed
+        assert len(read(sqlite_engine, ImageTable("images", until=since, **names))) == 1 - listed
+
+
+@pytest.mark.parametrize("written", [1769860800, 1769860800.5, "", "unknown", "2026/01/31"])
+def test_change_time_that_is_none_is_reported_within_bounds_too(
+    sqlite_engine: sa.Engine, read: Read, written: Any
+) -> None:
+    with sqlite_engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE images (id TEXT, url TEXT, at)")
+        connection.exec_driver_sql("INSERT INTO images VALUES ('a', 'u', ?)", (written,))
+    described = ImageTable(
+        "images", conn_id="l", key="id", image="url", updated_at="at", since=datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    with pytest.raises(SourceError, match="updated_at column must hold dates or times"):
+        read(sqlite_engine, described)
+
+
+@pytest.mark.parametrize("kind", ["varchar(40)", "bigint", "time"])
+def test_bounds_of_mysql_are_refused_for_what_compares_as_no_time(
+    mariadb_engine: sa.Engine, read: Read, kind: str
+) -> None:
+    with mariadb_engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE TABLE images (id varchar(9), url text, at {kind})")
+    described = ImageTable(
+        "images", conn_id="l", key="id", image="url", updated_at="at", until=datetime(2026, 2, 1, tzinfo=UTC)
+    )
+    with pytest.raises(SourceError, match=r"'at' is of type .* since and until only compare with DATE"):
+        read(mariadb_engine, described)

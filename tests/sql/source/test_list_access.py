@@ -63,6 +63,15 @@ def _reader(engine: sa.Engine, forget: list[tuple[sa.Engine, str]], new_engine: 
     return new_engine(engine.url.set(username="lake_reader", password="r"))
 
 
+@pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
+def test_key_of_a_type_that_does_not_compare_is_no_missing_right(database: sa.Engine) -> None:
+    with database.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE images (id json, url text)")
+    described = ImageTable("images", conn_id="lake", key="id", image="url")
+    with pytest.raises(SourceError, match="equality operator for type json; correct the list, or choose"):
+        SqlImageSource(database, described).check()
+
+
 @pytest.mark.parametrize("database", ["psycopg", "psycopg2", "mariadb"], indirect=True)
 def test_list_without_a_right_to_read_it_is_refused_and_not_waited_for(
     database: sa.Engine,

@@ -152,6 +152,22 @@ def test_mysql_float_is_refused_as_its_rows_could_not_be_told_apart(
         SqlImageSource(mariadb_engine, BY_TIME).check()
 
 
+def test_mysql_bit_is_refused_as_its_rows_could_not_be_found_again(mariadb_engine: sa.Engine) -> None:
+    with mariadb_engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE images (id bit(8), at datetime, url text, side text)")
+    with pytest.raises(SourceError, match=r"'id' is of type BIT.*select it \+ 0"):
+        SqlImageSource(mariadb_engine, BY_TIME).check()
+
+
+def test_mysql_time_of_more_than_a_day_finds_its_row(mariadb_engine: sa.Engine) -> None:
+    with mariadb_engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE images (id time, url text)")
+        connection.exec_driver_sql("INSERT INTO images VALUES ('12:00:00', 'a'), ('100:00:00', 'b')")
+    source = SqlImageSource(mariadb_engine, ImageTable("images", conn_id="lake", key="id", image="url"))
+    assert source.check() == 2
+    assert [row.image for page in source.pages() for row in source.images(page)] == ["a", "b"]
+
+
 @pytest.mark.parametrize("made", ["PRIMARY KEY", ""], ids=["unique", "not declared unique"])
 @pytest.mark.parametrize("database", ["mariadb", "sqlite", "duckdb", "psycopg"], indirect=True)
 def test_keys_that_differ_by_case_or_blanks_alone_are_all_read(database: sa.Engine, made: str) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.columns import COLUMNS, ColumnKind
+from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.core.errors import PermitOcrError, TargetError
 from airflow_provider_permitocr.sql.tables import ResultTable
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
@@ -51,6 +51,58 @@ def test_further_unique_key_is_refused_on_mariadb(mariadb_engine: sa.Engine) -> 
     _target(mariadb_engine).prepare()
     _execute(mariadb_engine, "CREATE UNIQUE INDEX once ON permits (request_id(50))")
     assert "further unique key on (request_id)" in _told(mariadb_engine)
+
+
+@pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE RULE copied AS ON INSERT TO permits DO ALSO SELECT 1",
+        "CREATE RULE kept AS ON UPDATE TO permits DO INSTEAD NOTHING",
+    ],
+    ids=["of inserts", "of updates"],
+)
+def test_table_of_postgresql_with_a_rule_is_refused(database: sa.Engine, change: str) -> None:
+    _target(database).prepare()
+    _execute(database, change)
+    told = _told(database)
+    assert "the result table 'permits' takes no rows that replace those with the same key" in told
+    assert "ON CONFLICT" in told
+
+
+@pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
+@pytest.mark.parametrize("key", ["PRIMARY KEY", "UNIQUE"])
+def test_deferrable_key_of_postgresql_is_refused(database: sa.Engine, key: str) -> None:
+    _target(database).prepare()
+    _execute(
+        database,
+        "ALTER TABLE permits DROP CONSTRAINT permits_pkey,"
+        f" ADD {key} (image_key, card_side) DEFERRABLE INITIALLY IMMEDIATE",
+    )
+    assert "no primary key or unique constraint on (image_key, card_side) that is not" in _told(database)
+
+
+@pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
+def test_name_that_postgresql_would_cut_off_is_refused(database: sa.Engine) -> None:
+    longest = "签" * 21
+    carried = [Column(f"{longest}发", ColumnKind.TEXT, "")]
+    with pytest.raises(TargetError, match="has 66 bytes, and PostgreSQL cuts names off after 63"):
+        _target(database).look([*COLUMNS, *carried])
+    with pytest.raises(TargetError, match="has 66 bytes"):
+        _target(database, f"{longest}发").check()
+    _target(database, longest).check()
+
+
+@pytest.mark.parametrize("database", ["psycopg", "psycopg2", "sqlite"], indirect=True)
+def test_unique_index_over_an_expression_is_no_key_and_no_fault(
+    database: sa.Engine, frame_of: FrameOf
+) -> None:
+    _target(database).prepare()
+    _execute(database, "CREATE UNIQUE INDEX own ON permits (lower(image_key), card_side)")
+    target = _target(database)
+    target.check()
+    target.prepare()
+    target.write(frame_of("key"))
 
 
 @_not_sqlite
