@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.sql.database.database import Connector, Database
 
 #: What hooks raise of a connection that is not as they expect.
-_OF_HOOKS: Final = (AirflowException, RuntimeError, TypeError, ValueError, LookupError)
+_OF_HOOKS: Final = (AirflowException, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 def sql_engine(conn_id: str) -> Engine:

@@ -172,6 +172,8 @@ def test_sqlalchemys_own_arguments_count_where_the_extra_says_nothing_else(
         *({"cursor": cursor} for cursor in ("dictcursor", "realdictcursor", "namedtuplecursor")),
         *({"client_encoding": encoding} for encoding in ("LATIN1", "GBK", "SQL_ASCII")),
         {"options": "-c client_encoding=LATIN1"},
+        {"row_factory": "dict_row"},
+        {"cursor_factory": "DictCursor"},
     ],
     ids=json.dumps,
 )
@@ -246,6 +248,21 @@ def test_threshold_that_is_no_number_is_refused(connect: Connect) -> None:
     connect(prepare_threshold="often")
     with pytest.raises(ConfigurationError, match="'often' as prepare_threshold"):
         sql_engine("lake")
+
+
+def test_sessions_whose_times_the_driver_does_not_read_are_refused(connect: Connect) -> None:
+    connect(options="-c datestyle=German", sqlalchemy_scheme=PSYCOPG)
+    engine = sql_engine("lake")
+    with pytest.raises(ConfigurationError, match=r"DateStyle 'German.*datestyle=iso"), engine.connect():
+        pass
+
+
+@pytest.mark.parametrize("scheme", [PSYCOPG, PSYCOPG2])
+def test_a_timeout_that_is_no_number_is_refused_naming_the_extra(connect: Connect, scheme: str) -> None:
+    connect(connect_timeout="soon", sqlalchemy_scheme=scheme)
+    engine = sql_engine("lake")
+    with pytest.raises(ConfigurationError, match="correct the connection's extra"), engine.connect():
+        pass
 
 
 @pytest.mark.parametrize("scheme", [PSYCOPG, PSYCOPG2])

@@ -30,7 +30,7 @@ BY_VERSION = "permit_ocr_images_by_version"
 EACH = pytest.mark.parametrize("kind", ["psycopg", "pymysql"])
 #: A change of a table or view that waits for its lock.
 WAITING = {
-    "psycopg": "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'",
+    "postgresql": "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'",
     "mysql": "SELECT count(*) FROM information_schema.processlist WHERE db = database()"
     " AND state = 'Waiting for table metadata lock' AND info LIKE 'ALTER %%'",
 }

@@ -160,6 +160,13 @@ class Database:
         """
         return False
 
+    def is_final(self, error: BaseException) -> bool:
+        """Tell whether a connection will break off in the same way again.
+
+        :param error: as the driver raised it.
+        """
+        return False
+
     def is_locked(self, error: BaseException) -> bool:
         """Tell whether another session holds a lock that was not to be had in time.
 

@@ -177,6 +177,7 @@ class DuckDb(Database):
             FoundColumn(
                 column,
                 _type(kind),
+                is_nullable=is_nullable,
                 is_filled=is_nullable or default is not None,
                 is_generated=column in generated,
                 merging=collations.get(column),

@@ -50,9 +50,9 @@ def failure_of(error: Exception) -> Failure:
     if not isinstance(error, DBAPIError):
         # Of what dialect and driver cannot send: text with NULs or lone surrogates, numbers too large.
         return Failure.ROW if isinstance(cause, ValueError | OverflowError) else Failure.REFUSAL
-    if error.connection_invalidated:
-        return Failure.TRANSIENT
     database = database_of_error(cause)
+    if error.connection_invalidated and not (database and database.is_final(cause)):
+        return Failure.TRANSIENT
     if database is not None and (failure := database.failure(cause)) is not None:
         return failure
     return Failure.ROW if isinstance(error, DataError | IntegrityError) else Failure.REFUSAL

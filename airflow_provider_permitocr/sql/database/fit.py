@@ -243,9 +243,11 @@ def is_without_zone(column: Column, found: FoundColumn, dialect: sa.Dialect) -> 
 
 def _misfits(wanted: Wanted, present: Mapping[Column, FoundColumn], dialect: sa.Dialect) -> Iterator[str]:
     for column, found in present.items():
-        kind = wanted.table.c[column.name].type
+        kind, may_be_null = wanted.table.c[column.name].type, wanted.table.c[column.name].nullable
         if why := misfit(column, found, kind, dialect):
             yield why
+        elif may_be_null and not found.is_nullable:
+            yield f"{column.name} takes no NULL, which some rows have there"
         elif (
             wanted.tells_blanks_apart
             and found.padding

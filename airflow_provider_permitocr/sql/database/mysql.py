@@ -97,9 +97,9 @@ _UTC: Final = "+00:00"
 #: Otherwise a value that does not fit is stored cut, and a table made by an engine without transactions.
 #: https://dev.mysql.com/doc/refman/8.4/en/sql-mode.html
 _MODES_NEEDED: Final = ("STRICT_TRANS_TABLES", "STRICT_ALL_TABLES", "NO_ENGINE_SUBSTITUTION")
-#: These read and write other values than there are: keys with blanks behind them, NULL for ''.
+#: These read and write other values than there are: keys with blanks behind, NULL for '', times for days.
 #: https://mariadb.com/kb/en/sql-mode/
-_MODES_HARMFUL: Final = ("PAD_CHAR_TO_FULL_LENGTH", "EMPTY_STRING_IS_NULL")
+_MODES_HARMFUL: Final = ("PAD_CHAR_TO_FULL_LENGTH", "EMPTY_STRING_IS_NULL", "ORACLE")
 #: Of a statement, beside the values of its row, at most; of a character; characters that drivers escape.
 _WITHOUT_VALUES_BYTES: Final = 16_384
 _BYTES_OF_A_CHARACTER: Final = 4

@@ -56,6 +56,10 @@ class Patience:
         """
         return replace(self, seconds=min(self.seconds, _AT_FIRST_SECONDS))
 
+    def at_least_briefly(self) -> Patience:
+        """Return how long to wait for a lock that is given up for readers again and again."""
+        return replace(self, seconds=max(self.seconds, _BRIEFLY_SECONDS))
+
     def briefly(self) -> Patience:
         """Return how long to wait for what is over in a moment, such as changes that another task makes."""
         return replace(self, seconds=_BRIEFLY_SECONDS)

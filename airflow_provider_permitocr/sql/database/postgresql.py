@@ -63,6 +63,10 @@ _LIMITS: Final = (
     "SELECT set_config('idle_in_transaction_session_timeout', '30s', true),"
     " set_config('lock_timeout', '45s', true)"
 )
+#: PgBouncer's words where pool_mode is statement: https://www.pgbouncer.org/config.html#pool_mode
+_STATEMENT_POOLING: Final = "statement pooling mode"
+#: A policy's refusal has the SQLSTATE of a missing right.
+_ROW_SECURITY: Final = "row-level security policy"
 #: Index entries have a third of a page at most, 2,704 bytes; list and side take some.
 _LONGEST_KEY_IN_BYTES: Final = 2_600
 #: A table that is there already may be further along the search path than where a new one is made.
@@ -101,7 +105,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
     'database ".*" does not exist|no such database': (
         "correct the connection's schema, which is its database, or create it"
     ),
-    "invalid connection option|invalid dsn|invalid .*value|invalid port|unrecognized configuration": (
+    "(bad|invalid .*) value|invalid (connection option|dsn|port)|unrecognized configuration": (
         "correct the connection's extra"
     ),
 }
@@ -175,9 +179,11 @@ class PostgreSql(Database):
         if state is None:
             # No server has answered in a session: it restarts, or moves to another host.
             return Failure.TRANSIENT if _is_of_connection(error) else None
+        if self.is_final(error):
+            return Failure.REFUSAL
         if state.startswith(_TRANSIENT):
             return Failure.TRANSIENT
-        if state.startswith(_OF_ROWS):
+        if state.startswith(_OF_ROWS) or _ROW_SECURITY in str(error):
             return Failure.ROW
         return {_NO_TABLE: Failure.NO_TABLE, _READ_ONLY: Failure.READ_ONLY}.get(state, Failure.REFUSAL)
 
@@ -194,6 +200,10 @@ class PostgreSql(Database):
     def denies(self, error: BaseException) -> bool:
         """Tell whether a right is missing: what only a change in the database fixes."""
         return _state(error) == _NO_RIGHT
+
+    def is_final(self, error: BaseException) -> bool:
+        """Tell whether PgBouncer takes no transactions: its pool_mode has to be transaction, or session."""
+        return _STATEMENT_POOLING in str(error)
 
     def is_locked(self, error: BaseException) -> bool:
         """Tell whether another session holds a lock that was not to be had in time."""
@@ -227,6 +237,7 @@ class PostgreSql(Database):
         def connect_unprepared() -> Any:
             connection = connect()
             connection.prepare_threshold = hook.connection.extra_dejson.get("prepare_threshold")
+            _require_iso_dates(connection)
             return connection
 
         return Connector(
@@ -526,10 +537,25 @@ def _own_driver(hook: Any) -> str:
     return _PSYCOPG if any(getattr(module, "USE_PSYCOPG3", False) for module in modules) else _PSYCOPG2
 
 
+def _require_iso_dates(connection: Any) -> None:
+    """Refuse sessions whose times psycopg does not read.
+
+    :raises ConfigurationError: naming the setting.
+    """
+    style = str(connection.info.parameter_status("DateStyle") or "ISO")
+    if not style.startswith("ISO"):
+        connection.close()
+        raise ConfigurationError(
+            f"its sessions have DateStyle {style!r}, in which psycopg reads no times; give the connection the"
+            ' extra "options": "-c datestyle=iso", or ALTER ROLE ... SET datestyle = iso'
+        )
+
+
 def _adjust(connection: Any, extra: Mapping[str, Any]) -> None:
     """Leave out what would change the rows that are read, and add what SQLAlchemy alone was to get."""
     adjusted = {**(extra.get("sqlalchemy_query") or {}), **extra, "client_encoding": _ENCODING}
-    adjusted.pop("cursor", None)
+    for changing_rows in ("cursor", "row_factory", "cursor_factory"):
+        adjusted.pop(changing_rows, None)
     if (threshold := adjusted.get("prepare_threshold")) is not None:
         adjusted["prepare_threshold"] = _threshold(threshold)
     connection.extra = json.dumps(adjusted)

@@ -24,6 +24,7 @@ class FoundColumn:
 
     :param is_filled: whether a row that does not name it is taken: it may be NULL or the database gives it
         a value.
+    :param is_nullable: whether it takes NULL.
     :param is_generated: whether the database makes all its values, and takes none.
     :param length: how many characters it holds; None: the database sets no limit, or enforces none.
     :param size: how many bytes it holds, where that is its limit.
@@ -37,6 +38,7 @@ class FoundColumn:
     name: str
     type: sa.types.TypeEngine[Any]
     is_filled: bool
+    is_nullable: bool = True
     is_generated: bool = False
     length: int | None = None
     size: int | None = None
@@ -57,6 +59,7 @@ def columns(connection: sa.Connection, name: str, schema: str | None) -> list[Fo
         FoundColumn(
             each["name"],
             each["type"],
+            is_nullable=bool(each["nullable"]),
             is_filled=bool(each["nullable"] or each.get("default") is not None or _is_made(each)),
             is_generated=_takes_no_value(each),
             length=getattr(each["type"], "length", None),

@@ -201,7 +201,7 @@ class SqlResultTarget:
         doing = f"{'adding columns to' if missing else 'creating'} the result table {self._described.table!r}"
         with database_errors(doing):
             try:
-                carry_out(self._engine, wanted, doing, self._patience.briefly())
+                carry_out(self._engine, wanted, doing, self._patience.at_least_briefly())
             except SQLAlchemyError as error:
                 if is_locked(error):
                     raise self._held(doing) from None

@@ -191,6 +191,11 @@ def test_column_of_the_users_own_that_needs_a_value_is_refused(database: sa.Engi
     assert "takes no row without reviewer, which nothing is written to (a default, or NULL" in told
 
 
+def test_column_that_takes_no_null_is_refused_as_some_rows_have_none_there(database: sa.Engine) -> None:
+    _make_table(database, error_message="varchar(9999) NOT NULL")
+    assert "error_message takes no NULL, which some rows have there" in _told(database)
+
+
 @pytest.mark.parametrize("database", ["psycopg", "mariadb"], indirect=True)
 def test_column_that_the_database_counts_up_will_do(database: sa.Engine, frame_of: FrameOf) -> None:
     serial = "BIGINT AUTO_INCREMENT UNIQUE" if database.dialect.name == "mysql" else "BIGSERIAL NOT NULL"
