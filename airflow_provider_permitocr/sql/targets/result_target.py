@@ -94,7 +94,7 @@ class SqlResultTarget:
         self._table = self._describe(self._fit.without_zone)
         if self._view:
             with database_errors(f"creating the view {self._described.documents_view!r}"):
-                self._view.prepare(columns, self._patience.briefly())
+                self._view.prepare(columns, self._patience.at_least_briefly())
 
     def look(self, columns: Sequence[Column] = COLUMNS) -> None:
         """Check what ``prepare`` would, without changing anything; a table that is missing is empty.
