@@ -27,6 +27,7 @@ pytest_plugins = ["tests.net.fixtures"]
 SetConnection = Callable[..., None]
 
 _ROOT = Path(__file__).parent
+_LONGEST = ("test_mixed_images.py", "test_operator_outages.py", "test_mysql_sessions.py", "test_snowflake.py")
 _HOME = Path(tempfile.mkdtemp(prefix="permitocr-tests-"))
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 
@@ -46,6 +47,11 @@ os.environ |= {
     "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
     "AIRFLOW__API_AUTH__JWT_SECRET": "tests-only-" + "x" * 64,
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what takes longest go first: otherwise one worker is at it while the others have ended."""
+    items.sort(key=lambda item: item.path.name not in _LONGEST)
 
 
 @pytest.fixture
