@@ -10,6 +10,7 @@ from airflow_provider_permitocr.core.window import DueFile
 from airflow_provider_permitocr.files.result_file import ResultFile
 from airflow_provider_permitocr.files.row_format import row_format
 from airflow_provider_permitocr.files.store import Store, StoredFile
+from airflow_provider_permitocr.hooks.sql_engine import no_connection
 from airflow_provider_permitocr.hooks.stores import KNOWN_STORES, connection_exists
 
 if TYPE_CHECKING:
@@ -84,9 +85,7 @@ def _object_path(path: str, conn_id: str | None) -> ObjectStoragePath:
     parts = urlsplit(path)
     conn_id = conn_id or parts.username
     if conn_id is not None and not connection_exists(conn_id):
-        raise ConfigurationError(
-            f"there is no connection {conn_id!r}; add it under Admin > Connections, or correct conn_id"
-        )
+        raise no_connection(conn_id)
     known = KNOWN_STORES.get(parts.scheme.lower())
     if conn_id is None and known and connection_exists(known.default_conn_id):
         conn_id = known.default_conn_id

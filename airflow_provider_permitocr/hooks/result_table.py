@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from airflow_provider_permitocr.core.errors import ConfigurationError, TargetError
-from airflow_provider_permitocr.hooks.sql_engine import SqlEngines, airflow_hook
+from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.hooks.sql_engine import SqlEngines, airflow_hook, no_connection
 from airflow_provider_permitocr.sql.database.elsewhere import require_source, require_target
 from airflow_provider_permitocr.sql.database.known import connector_database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
@@ -114,6 +114,4 @@ def connection_type(conn_id: str) -> str:
     try:
         return str(BaseHook.get_connection(conn_id).conn_type)
     except AirflowNotFoundException:
-        raise ConfigurationError(
-            f"there is no connection {conn_id!r}; add it under Admin > Connections, or correct conn_id"
-        ) from None
+        raise no_connection(conn_id) from None

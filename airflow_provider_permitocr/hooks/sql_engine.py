@@ -42,6 +42,13 @@ def sql_engine(conn_id: str) -> Engine:
         raise ConfigurationError(f"connection {conn_id!r} cannot be used: {error}") from None
 
 
+def no_connection(conn_id: str) -> ConfigurationError:
+    """Return the error that says that Airflow has no such connection, and what to do."""
+    return ConfigurationError(
+        f"there is no connection {conn_id!r}; add it under Admin > Connections, or correct conn_id"
+    )
+
+
 def airflow_hook(conn_id: str) -> Any:
     """Return the hook of an Airflow connection to a SQL database.
 
@@ -51,9 +58,7 @@ def airflow_hook(conn_id: str) -> Any:
     try:
         hook = BaseHook.get_hook(conn_id)
     except AirflowNotFoundException:
-        raise ConfigurationError(
-            f"there is no connection {conn_id!r}; add it under Admin > Connections, or correct conn_id"
-        ) from None
+        raise no_connection(conn_id) from None
     except (AirflowException, ImportError) as error:
         conn_type = str(BaseHook.get_connection(conn_id).conn_type)
         raise ConfigurationError(

@@ -82,8 +82,7 @@ def is_made_already(error: Exception) -> bool:
 
 def is_denied(error: Exception) -> bool:
     """Tell whether a statement is wrong, or asks for what its user may not have, now and later."""
-    database = database_of_error(cause := _cause(error))
-    return isinstance(error, ProgrammingError) or (database is not None and database.denies(cause))
+    return isinstance(error, ProgrammingError) or lacks_right(error)
 
 
 def lacks_right(error: Exception) -> bool:

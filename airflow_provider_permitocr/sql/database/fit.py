@@ -94,7 +94,6 @@ def examine_table(connection: sa.Connection, wanted: Wanted) -> Fit | None:
     :raises TargetError: naming all that is to be changed.
     """
     table = wanted.table
-    require_encoding(connection, wanted.holds)
     _require_names(wanted, database_of(connection))
     kind = relation_kind(connection, table.name, table.schema)
     if kind is None:

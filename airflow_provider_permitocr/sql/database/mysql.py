@@ -174,7 +174,6 @@ _OF_STATEMENT: Final = frozenset({1052, 1060, 1064, 1222, 1248, 1305, 1582, 1630
 # Numbers of types: https://dev.mysql.com/doc/dev/mysql-server/latest/field__types_8h.html
 
 _FLOAT, _TIMESTAMP, _BIT = 4, 7, 16
-_DAYS_AND_TIMES: Final = frozenset({_TIMESTAMP, 10, 12})
 _KINDS: Final[dict[Any, ColumnKind]] = {
     **dict.fromkeys((1, 2, 3, 8, 9), ColumnKind.INTEGER),
     **dict.fromkeys((_FLOAT, 5), ColumnKind.FLOAT),
@@ -417,7 +416,7 @@ class MySql(Database):
 
         Not 0000-00-00 and days that no month has, which PyMySQL reads as text, and mysqlclient as NULL.
         """
-        if driver_type not in _DAYS_AND_TIMES:
+        if driver_type not in _MOMENTS:
             return None
         # NULL of a day that there is none of.
         return column + sa.text("INTERVAL 0 DAY") >= sa.literal_column(f"'{date.min.isoformat()}'")
@@ -430,8 +429,7 @@ class MySql(Database):
         Binary collations are not enough, as most ignore blanks at the end. It is text in the character set
         that holds all, whatever its column's is, as bytes, compared with text as the driver gives it.
         """
-        in_utf8 = sa.func.convert(column.op("USING")(sa.literal_column("utf8mb4")))
-        return sa.type_coerce(sa.cast(in_utf8, sa.BINARY), sa.types.NULLTYPE)
+        return sa.type_coerce(sa.cast(_in_utf8(column), sa.BINARY), sa.types.NULLTYPE)
 
     def compared_form(
         self, connection: sa.Connection, listed: sa.Select[Any], driver_type: Any, *, is_unique: bool

@@ -29,6 +29,7 @@ def examine(connection: sa.Connection, tables: LedgerTables) -> tuple[set[str], 
         without a time zone, each after the name of its shape.
     :raises TargetError: naming what to change.
     """
+    require_encoding(connection, _HOLDS)
     missing: set[str] = set()
     without_zone: set[tuple[str, str]] = set()
     for shape, table in zip(SHAPES, tables, strict=True):

@@ -8,7 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.columns import KEY_COLUMNS, Column
-from airflow_provider_permitocr.sql.database.fit import Fit, Wanted, examine_table
+from airflow_provider_permitocr.sql.database.fit import Fit, Wanted, examine_table, require_encoding
 from airflow_provider_permitocr.sql.database.rights import require_rights
 from airflow_provider_permitocr.sql.tables import ResultTable, SchemaContract, WriteMode
 from airflow_provider_permitocr.sql.targets.result_schema import KEYS, result_table
@@ -40,7 +40,9 @@ def examine(connection: sa.Connection, described: ResultTable, columns: Sequence
     :return: None where there is no such table yet.
     :raises TargetError: naming what to change.
     """
-    return examine_table(connection, wanted_table(described, columns))
+    wanted = wanted_table(described, columns)
+    require_encoding(connection, wanted.holds)
+    return examine_table(connection, wanted)
 
 
 def wanted_table(described: ResultTable, columns: Sequence[Column]) -> Wanted:
