@@ -60,7 +60,6 @@ _NO_TABLE: Final = 1146
 _LOCKED: Final = 1205
 #: A table or view, a column, an index; a table that another session changes at this moment.
 _MADE_ALREADY: Final = frozenset({1050, 1060, 1061, 1684})
-_SYNTAX: Final = 1064
 #: Rights to a database, no database, rights to a table, a column, a routine; a view whose tables, columns or
 #: rights are gone, and one whose definer is.
 _DENIED: Final = frozenset({1044, 1046, 1142, 1143, 1227, 1356, 1370, 1449})
