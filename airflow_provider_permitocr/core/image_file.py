@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import stat
 from pathlib import Path
 from typing import Final
@@ -32,11 +33,7 @@ def read_file(uri: str, max_bytes: int) -> bytes:
     """
     path = _path(uri)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            # Opening a pipe would wait for ever.
-            raise ImageUnavailableError("ImageUnreadable", "there is no regular file at the path")
-        with path.open("rb") as file:
-            return file.read(max_bytes + 1)
+        return _read_regular(path, max_bytes + 1)
     except FileNotFoundError:
         raise ImageUnavailableError(
             "ImageNotFound", "there is no file at the path in the image list"
@@ -48,6 +45,24 @@ def read_file(uri: str, max_bytes: int) -> bytes:
             f"the file could not be read: {reason}",
             is_outage=getattr(error, "errno", None) in _OUTAGES,
         ) from None
+
+
+def _read_regular(path: Path, size: int) -> bytes:
+    # Opening a pipe or a device would wait, and so would reading some files of /proc.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            raise ImageUnavailableError("ImageUnreadable", "there is no regular file at the path")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            # Files of /proc say that they are empty, and hold what the system or the worker knows.
+            content = file.read(size) if before.st_size else b""
+        after = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise ImageUnavailableError("ImageTruncated", "the file was being written while it was read")
+    return content
 
 
 def _path(reference: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,10 @@ from airflow_provider_permitocr.core.png_structure import SIGNATURE, png_size
 #: Formats that ``images/convert.py`` makes a JPEG or PNG of.
 CONVERTIBLE: Final = frozenset({"AVIF", "BMP", "GIF", "HEIC", "HEIF", "PDF", "TIFF", "WEBP"})
 
+#: Of a file's beginning, to tell its format by; much of nothing but white space would take long.
+_LOOKED_AT: Final = 4096
+#: What a server or a program puts in the place of an image for a while: an error, a login page, room for it.
+_WRONG_CONTENTS: Final = frozenset({"HTML", "JSON", "XML", "NUL bytes", "plain text"})
 #: How files begin. Not images at all, but met where images should be: pages of errors, archives.
 _BEGINNINGS: Final = (
     (re.compile(re.escape(SIGNATURE)), ImageFormat.PNG.value),
@@ -28,12 +33,17 @@ _BEGINNINGS: Final = (
     (re.compile(rb"8BPS"), "PSD"),
     (re.compile(rb"\x00\x00\x01\x00"), "ICO"),
     (re.compile(rb"PK\x03\x04"), "ZIP"),
-    (re.compile(rb"\s*<svg\b", re.IGNORECASE), "SVG"),
-    (re.compile(rb"\s*<(?:!doctype html|html)\b", re.IGNORECASE), "HTML"),
-    (re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml\b", re.IGNORECASE), "XML"),
     # Readers look for it in the first kilobyte.
     (re.compile(rb"(?=.{0,1019}?%PDF-)", re.DOTALL), "PDF"),
+    (re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<[?!][^>]*>\s*)*<svg\b", re.IGNORECASE), "SVG"),
+    (re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml\b", re.IGNORECASE), "XML"),
+    (re.compile(rb"(?:\xef\xbb\xbf)?\s*<[!a-z]", re.IGNORECASE), "HTML"),
+    (re.compile(rb"(?:\xef\xbb\xbf)?\s*[\[{]\s*[\"\[\]{}\w-]"), "JSON"),
+    (re.compile(rb"\x00{16}"), "NUL bytes"),
 )
+_NOT_OF_TEXT: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+#: There is no image of fewer bytes, nor can its format be told.
+_SHORTEST: Final = 12
 #: ISO/IEC 23008-12 (HEIF), annex B, and AV1 Image File Format, 6: by the brands that a file declares.
 _BRANDS: Final = (
     ("AVIF", frozenset({b"avif", b"avis"})),
@@ -60,6 +70,11 @@ class InspectedImage:
     def is_accepted(self) -> bool:
         """Whether the API reads this format."""
         return self.image_format in list(ImageFormat)
+
+    @property
+    def is_wrong_content(self) -> bool:
+        """Whether it is no image, and may stand in the place of one for a while."""
+        return self.image_format in _WRONG_CONTENTS
 
     @property
     def is_convertible(self) -> bool:
@@ -108,10 +123,24 @@ def check_dimensions(width: int, height: int, max_pixels: int = MAX_PIXELS) -> N
 def _format(image: bytes) -> str:
     if image[4:8] == b"ftyp":
         return _media_format(image)
+    start = image[:_LOOKED_AT]
     for beginning, name in _BEGINNINGS:
-        if beginning.match(image):
+        if beginning.match(start):
             return name
+    if _is_text(start):
+        return "plain text"
+    if len(image) < _SHORTEST:
+        raise ImageRejectedError("ImageTruncated", f"the image breaks off after {len(image)} bytes")
     raise ImageRejectedError("ImageFormatUnsupported", "the content is of no known image format")
+
+
+def _is_text(start: bytes) -> bool:
+    try:
+        # The last character may be cut in two.
+        text = codecs.getincrementaldecoder("utf-8")().decode(start)
+    except ValueError:
+        return False
+    return not _NOT_OF_TEXT.search(text)
 
 
 def _media_format(image: bytes) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from airflow_provider_permitocr.core.errors import ImageError, ImageRejectedError
+from airflow_provider_permitocr.core.errors import ImageError, ImageRejectedError, ImageUnavailableError
 from airflow_provider_permitocr.core.image_file import read_file
 from airflow_provider_permitocr.core.image_format import InspectedImage, inspect_image
 from airflow_provider_permitocr.core.image_reference import ImageUrl, InlineImage, StoredImage, read_reference
@@ -15,6 +15,8 @@ from airflow_provider_permitocr.core.models import ImageFacts, ImageRow, PermitR
 
 #: The extra that brings what converts images, as pip knows it.
 EXTRA: Final = "airflow_provider_permitocr[images]"
+#: What is read where an image should be, while it is written or its server is in trouble.
+_MAY_BE_WHOLE_LATER: Final = frozenset({"ImageEmpty", "ImageTruncated", "ImageWrongContent"})
 #: Reads what a URL or path leads to: no more than one byte above the given number, which tells that there
 #: are more. Raises ``ImageError``. Called from several threads at once.
 ReadImage: TypeAlias = Callable[[str, int], bytes]
@@ -60,14 +62,21 @@ class ImageLoader:
         """Load and check one row's image.
 
         :raises ImageRejectedError: the API would refuse it.
-        :raises ImageUnavailableError: it cannot be read at the moment.
+        :raises ImageUnavailableError: it cannot be read at the moment, or what is there is no image or
+            breaks off, unless the row holds the image itself.
         """
         if row.fault is not None:
             raise ImageRejectedError(row.fault.code, row.fault.message)
         reference = read_reference(row.image, row.kind)
         if url := self._passed_on(reference):
             return PermitRequest(row.card_side, self._ret_profile, image_url=url)
-        image, facts = self._prepare(self._read(reference))
+        content = self._read(reference)
+        try:
+            image, facts = self._prepare(content)
+        except ImageRejectedError as error:
+            if isinstance(reference, InlineImage) or error.code not in _MAY_BE_WHOLE_LATER:
+                raise
+            raise ImageUnavailableError(error.code, error.message, error.facts) from None
         return PermitRequest(row.card_side, self._ret_profile, image=image, facts=facts)
 
     def _passed_on(self, reference: InlineImage | ImageUrl | StoredImage) -> str | None:
@@ -129,6 +138,12 @@ class ImageLoader:
 
 
 def _unsupported(inspected: InspectedImage) -> ImageRejectedError:
+    if inspected.is_wrong_content:
+        return ImageRejectedError(
+            "ImageWrongContent",
+            f"the content is {inspected.image_format} and no image; it may be an error or a login page, or a"
+            " file that is still to be written",
+        )
     message = f"the image is {inspected.image_format}; the API reads PNG and JPEG only"
     if inspected.is_convertible:
         message += f"; with {EXTRA} installed it is converted"

@@ -6,6 +6,7 @@ told without decoding them, and then libjpeg reads on, mostly.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,9 +19,11 @@ _DHT: Final = 0xC4
 _END_OF_IMAGE: Final = b"\xff\xd9"
 #: Baseline, extended and progressive, with Huffman or arithmetic coding: what libjpeg decodes.
 _FRAMES: Final = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])
-#: Restart markers, which have no length.
-_BARE: Final = range(0xD0, 0xD8)
 _EOI: Final = 0xD9
+#: Decoders pass over filling, stuffed zeros and restart markers, which have no length.
+_MARKER: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+#: A segment has up to 64 kB, so that a thousand are enough for the largest image.
+_MOST_SEGMENTS: Final = 10_000
 #: Markers with a length that say nothing about the frame: DAC, DNL, DRI, APPn, COM.
 _SKIPPED: Final = frozenset([0xCC, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE])
 _KNOWN: Final = _FRAMES | _SKIPPED | {_SOS, _DQT, _DHT}
@@ -50,10 +53,8 @@ def read_jpeg(image: bytes) -> JpegStructure:
     frame: Frame | None = None
     tables = Tables()
     position = 2
-    while True:
+    for _ in range(_MOST_SEGMENTS):
         marker, position = _next_marker(image, position)
-        if marker in _BARE:
-            continue
         if marker == _EOI and frame is None:
             position = _next_image(image, position)
             continue
@@ -69,6 +70,8 @@ def read_jpeg(image: bytes) -> JpegStructure:
             tables.add_quantization(segment)
         elif marker == _DHT:
             tables.add_huffman(segment)
+    else:
+        raise broken(f"it has more than {_MOST_SEGMENTS:,} segments")
     if frame is None:
         raise broken("its pixels come before its size")
     check_scan(segment, frame, tables)
@@ -77,17 +80,10 @@ def read_jpeg(image: bytes) -> JpegStructure:
 
 def _next_marker(image: bytes, position: int) -> tuple[int, int]:
     """Return the marker at or after a position, and where it ends; decoders pass over what is between."""
-    while True:
-        position = image.find(b"\xff", position)
-        if position < 0 or position + 1 >= len(image):
-            raise _truncated(image)
-        marker = image[position + 1]
-        if marker == 0xFF:
-            position += 1
-        elif marker == 0:
-            position += 2
-        else:
-            return marker, position + 2
+    found = _MARKER.search(image, position)
+    if not found:
+        raise _truncated(image)
+    return image[found.end() - 1], found.end()
 
 
 def _next_image(image: bytes, position: int) -> int:

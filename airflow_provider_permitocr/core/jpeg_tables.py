@@ -17,6 +17,8 @@ _COMPONENTS: Final = (1, 3, 4)
 #: libjpeg's limits (JPEG_MAX_DIMENSION, D_MAX_BLOCKS_IN_MCU).
 _MAX_SIDE: Final = 65_500
 _MAX_BLOCKS: Final = 10
+#: A JPEG has twelve at most, and may bring each again.
+_MOST_TABLES: Final = 1000
 #: Of the tables of motion JPEG, which libjpeg puts where a file has none.
 _STANDARD_TABLES: Final = (0, 1)
 
@@ -47,16 +49,18 @@ class Frame:
     components: dict[int, Component]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tables:
     """The tables that come before the first scan.
 
     :param quantization: numbers of those that are there.
     :param huffman: whether one can be decoded with, by class (0 for DC, 16 for AC) plus number.
+    :param count: tables so far, those included that others have replaced.
     """
 
     quantization: set[int] = field(default_factory=set)
     huffman: dict[int, bool] = field(default_factory=dict)
+    count: int = 0
 
     def add_quantization(self, segment: bytes) -> None:
         """Read a DQT segment.
@@ -69,6 +73,7 @@ class Tables:
                 raise broken("a quantization table is incomplete")
             self.quantization.add(segment[0] & 15)
             segment = segment[size:]
+            self._counted()
 
     def add_huffman(self, segment: bytes) -> None:
         """Read a DHT segment.
@@ -84,6 +89,12 @@ class Tables:
             symbols_exist = not is_dc or max(segment[17:size], default=0) < 16
             self.huffman[segment[0]] = symbols_exist and _has_room(counts)
             segment = segment[size:]
+            self._counted()
+
+    def _counted(self) -> None:
+        self.count += 1
+        if self.count > _MOST_TABLES:
+            raise broken(f"it has more than {_MOST_TABLES:,} tables")
 
 
 def read_frame(marker: int, segment: bytes) -> Frame:

@@ -16,6 +16,7 @@ from PIL import Image
 from airflow_provider_permitocr.core.api import SITES, ImageFormat
 from airflow_provider_permitocr.emulator.errors import ApiError
 
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
 #: The mainland page grants 10 MB; what the gateway lets through around it is another matter.
 MAX_BASE64_BYTES: Final = {"intl": SITES["intl"].max_base64_bytes, "mainland": 10 * 1024 * 1024}
 
@@ -76,7 +77,7 @@ def check_image(image: bytes, site: str) -> ImageFormat:
     if base64_bytes(len(image)) > MAX_BASE64_BYTES[site]:
         raise _too_large(site)
     try:
-        with Image.open(io.BytesIO(image), formats=[*ImageFormat]) as opened:
+        with open_image(image) as opened:
             # What Pillow calls MPO is a JPEG with more pictures after it, as many phones take them.
             found = ImageFormat("JPEG" if opened.format == "MPO" else opened.format or "")
             if found is ImageFormat.PNG:
@@ -89,6 +90,30 @@ def check_image(image: bytes, site: str) -> ImageFormat:
         raise ApiError("FailedOperation.ImageSizeTooLarge", "The image has too many pixels.") from None
     except (OSError, SyntaxError, ValueError, IndexError):  # all are what Pillow raises on broken files
         raise _decode_failed() from None
+
+
+def open_image(image: bytes) -> Image.Image:
+    """Open a PNG or JPEG, or a PNG that libpng reads and Pillow does not: one with a damaged comment, say.
+
+    :raises OSError, SyntaxError, ValueError, Image.DecompressionBombError: as Pillow does.
+    """
+    try:
+        return Image.open(io.BytesIO(image), formats=[*ImageFormat])
+    except (OSError, SyntaxError):
+        if not image.startswith(_PNG):
+            raise
+    return Image.open(io.BytesIO(_as_libpng_reads(image)), formats=["PNG"])
+
+
+def _as_libpng_reads(png: bytes) -> bytes:
+    # Heavy, and needed for few images.
+    import cv2
+    import numpy as np
+
+    pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise OSError("libpng does not read it either")
+    return bytes(cv2.imencode(".png", pixels)[1])
 
 
 def _decode_failed() -> ApiError:

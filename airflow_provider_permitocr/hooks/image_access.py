@@ -7,7 +7,7 @@ from airflow_provider_permitocr.core.image_loader import ImageLoader, ReadImage
 from airflow_provider_permitocr.core.options import Images
 from airflow_provider_permitocr.hooks.object_storage import ObjectStorage
 from airflow_provider_permitocr.hooks.presigned_cos import presign_with
-from airflow_provider_permitocr.images.convert import find_converter
+from airflow_provider_permitocr.images.convert import ImageConverter
 
 
 def image_loader(
@@ -17,15 +17,16 @@ def image_loader(
     tencentcloud_conn_id: str,
     ret_profile: bool,
     download: ReadImage | None,
+    converter: ImageConverter | None,
 ) -> ImageLoader:
     """Return what loads and checks images, as ``images`` tells.
 
     :param site: whose limits hold.
     :param tencentcloud_conn_id: the connection for ``cos://`` by default.
     :param download: reads http(s) URLs; None: the API does.
-    :raises ConfigurationError: naming the field of a connection to change, or the extra to install.
+    :param converter: None: images that the API would not read are rejected.
+    :raises ConfigurationError: naming the field of a connection to change.
     """
-    converter = find_converter(required=images.shrink_oversized)
     return ImageLoader(
         max_base64_bytes=site.max_base64_bytes,
         ret_profile=ret_profile,

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tencentcloud.ocr.v20181119.ocr_client import OcrClient
 
     from airflow_provider_permitocr.core.image_loader import ImageLoader
+    from airflow_provider_permitocr.images.convert import ImageConverter
     from airflow_provider_permitocr.images.download import Downloader
     from airflow_provider_permitocr.tencent.client import MainlandPermitClient
     from airflow_provider_permitocr.tencent.credentials import KeySource
@@ -139,7 +140,7 @@ class MainlandPermitOcrHook(BaseHook):
     def image_loader(self) -> ImageLoader:
         """Return what loads and checks images.
 
-        With ``Images(fetch_images=True)`` it keeps connections: ``close`` ends them.
+        It keeps connections to download over, and processes that convert images: ``close`` ends them.
 
         :raises ConfigurationError: naming the field of the connection to change, or the extra to install.
         """
@@ -151,6 +152,7 @@ class MainlandPermitOcrHook(BaseHook):
             tencentcloud_conn_id=self.tencentcloud_conn_id,
             ret_profile=self._ret_profile,
             download=self._downloader.read if self._images.fetch_images else None,
+            converter=self._converter,
         )
 
     def run_options(self, pool_slots: int | None = None, *, phase: float | None = None) -> RunOptions:
@@ -245,9 +247,9 @@ class MainlandPermitOcrHook(BaseHook):
         return try_keys(self.identity)
 
     def close(self) -> None:
-        """Close the connections that it keeps; what is used after that opens new ones."""
+        """Close its connections and end its processes; what is used after that opens new ones."""
         self.__dict__.pop("_kept_loader", None)
-        for name in ("_kept_client", "_downloader"):
+        for name in ("_kept_client", "_downloader", "_converter"):
             if (kept := self.__dict__.pop(name, None)) is not None:
                 kept.close()
 
@@ -275,6 +277,12 @@ class MainlandPermitOcrHook(BaseHook):
         from airflow_provider_permitocr.images.download import Downloader
 
         return Downloader(self._images)
+
+    @cached_property
+    def _converter(self) -> ImageConverter | None:
+        from airflow_provider_permitocr.images.convert import find_converter
+
+        return find_converter(required=self._images.shrink_oversized)
 
     @cached_property
     def _kept_loader(self) -> ImageLoader:

@@ -1,24 +1,27 @@
 """Images that the API would refuse for their format or size, made into ones that it reads.
 
-Pillow, pillow-heif and pypdfium2 (extra ``images``) are imported with the first image that needs them.
+Pillow, pi-heif and pypdfium2 (extra ``images``) are imported by the processes that decode, and there alone.
 """
 
 from __future__ import annotations
 
-import logging
+import importlib.util
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
-from airflow_provider_permitocr.core.errors import (
-    ConfigurationError,
-    ImageError,
-    ImageRejectedError,
-    ImageUnavailableError,
-)
+from airflow_provider_permitocr.core.errors import ConfigurationError, ImageRejectedError
+from airflow_provider_permitocr.core.image_end import is_cut_off
 from airflow_provider_permitocr.core.image_format import InspectedImage
 from airflow_provider_permitocr.core.image_loader import EXTRA
+from airflow_provider_permitocr.images.reader import Task
+from airflow_provider_permitocr.images.reader_process import (
+    Answer,
+    ReaderEndedError,
+    ReaderProcess,
+    Request,
+    too_much_memory,
+    why_ended,
+)
 
 _END_OF_IMAGE: Final = b"\xff\xd9"
 
@@ -26,15 +29,14 @@ _END_OF_IMAGE: Final = b"\xff\xd9"
 class ImageConverter:
     """Converts and shrinks images; both methods are ``ConvertImage`` of ``core/image_loader.py``.
 
-    As measured, a picture in work takes 250 MB where it is as large as any that is taken
-    (``MAX_DECODED_PIXELS``), 100 MB with the 12 million pixels of most phones' HEIC, and over twice that
-    where it is transparent; more than 8 bits to a color take more. So few are in work at once.
+    Files are decoded in processes of their own (``reader.py``), which are started as they are needed.
 
-    :param max_at_once: pictures in work; other threads wait.
+    :param max_at_once: pictures in work, in as many processes; other threads wait.
     """
 
     def __init__(self, max_at_once: int = 2) -> None:
         self._turns = threading.BoundedSemaphore(max_at_once)
+        self._idle: list[ReaderProcess] = []
 
     def convert(self, image: bytes, inspected: InspectedImage, max_bytes: int) -> tuple[bytes, str]:
         """Make an image of a foreign format, or a JPEG without its end, into one that the API reads.
@@ -45,26 +47,71 @@ class ImageConverter:
         :param max_bytes: most bytes of the result.
         :return: the file, and what was done in words.
         :raises ImageRejectedError: ImageBroken, ImageTruncated, ImageHasPages, ImageEncrypted,
-            ImageSizeTooLarge, ImageTooLarge, or ImageFormatUnsupported where a package is missing.
-        :raises ImageUnavailableError: ImageNoMemory.
+            ImageSizeTooLarge, ImageTooLarge, ImageTooComplex, or ImageFormatUnsupported where a package is
+            missing.
+        :raises ImageUnavailableError: ImageReaderFailed.
         """
-        with self._turns, _refusals(inspected):
-            if inspected.is_accepted:
-                return _completed(image, max_bytes), "end marker added"
-            encoded, before, after = _anew(image, inspected, max_bytes)
+        if inspected.is_accepted:
+            return self._completed(image, inspected, max_bytes), "end marker added"
+        answer = self._answer(Task.ENCODE, image, inspected, max_bytes)
         note = f"converted from {inspected.image_format}"
-        return encoded, note if before == after else f"{note}, shrunk from {_by(before)} to {_by(after)}"
+        if answer.before != answer.after:
+            note += f", shrunk from {_by(answer.before)} to {_by(answer.after)}"
+        return answer.content, note
 
     def shrink(self, image: bytes, inspected: InspectedImage, max_bytes: int) -> tuple[bytes, str]:
         """Encode a PNG or JPEG anew, so that it fits: with less quality first, then with fewer pixels.
 
         Parameters, result and errors are those of :meth:`convert`.
         """
-        with self._turns, _refusals(inspected):
-            encoded, _, after = _anew(image, inspected, max_bytes)
+        answer = self._answer(Task.ENCODE, image, inspected, max_bytes)
         before = (inspected.width or 0, inspected.height or 0)
-        note = f"shrunk from {_by(before)}, {len(image):,} bytes, to {_by(after)}, {len(encoded):,} bytes"
-        return encoded, note
+        return answer.content, (
+            f"shrunk from {_by(before)}, {len(image):,} bytes, to {_by(answer.after)},"
+            f" {len(answer.content):,} bytes"
+        )
+
+    def close(self) -> None:
+        """End the processes that are idle; what is converted after that starts others."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _completed(self, jpeg: bytes, inspected: InspectedImage, max_bytes: int) -> bytes:
+        self._answer(Task.CHECK, jpeg, inspected, max_bytes)
+        completed = jpeg + _END_OF_IMAGE
+        if len(completed) > max_bytes:
+            raise ImageRejectedError(
+                "ImageTooLarge",
+                f"the JPEG has {len(completed):,} bytes with its end; {max_bytes:,} are the most",
+            )
+        return completed
+
+    def _answer(self, task: Task, image: bytes, inspected: InspectedImage, max_bytes: int) -> Answer:
+        request = Request(task, image, inspected.image_format, max_bytes)
+        with self._turns:
+            answer = self._asked(request, self._idle.pop() if self._idle else ReaderProcess())
+        if answer.code or answer.fault:
+            raise _refusal(answer, request, inspected)
+        return answer
+
+    def _asked(self, request: Request, reader: ReaderProcess) -> Answer:
+        """Ask a reader, and another where what it has read before may be the cause that it fails."""
+        is_fresh = reader.is_fresh
+        try:
+            answer = reader.ask(request)
+        except ReaderEndedError as error:
+            reader.close()
+            if error.is_timed or is_fresh:
+                raise why_ended(request.image_format, error) from None
+            return self._asked(request, ReaderProcess())
+        except BaseException:
+            reader.close()
+            raise
+        if answer.fault == "memory":
+            reader.close()
+            return answer if is_fresh else self._asked(request, ReaderProcess())
+        self._idle.append(reader)
+        return answer
 
 
 def find_converter(*, required: bool = False) -> ImageConverter | None:
@@ -73,71 +120,31 @@ def find_converter(*, required: bool = False) -> ImageConverter | None:
     :param required: the user has asked for what cannot be done without.
     :raises ConfigurationError: naming the extra to install, where it is required and missing.
     """
-    try:
-        import PIL  # noqa: F401 (its version alone; what is heavy comes with the first image)
-    except ImportError:
-        if required:
-            raise ConfigurationError(f"Images(shrink_oversized=True) needs Pillow: install {EXTRA}") from None
-        return None
-    _keep_metadata_out_of_the_log()
-    return ImageConverter()
+    if importlib.util.find_spec("PIL"):
+        return ImageConverter()
+    if required:
+        raise ConfigurationError(f"Images(shrink_oversized=True) needs Pillow: install {EXTRA}")
+    return None
 
 
-def _keep_metadata_out_of_the_log() -> None:
-    """Cap Pillow's loggers: at DEBUG they print where, when and by whom an image was taken."""
-    logger = logging.getLogger("PIL")
-    if logger.level < logging.INFO:
-        logger.setLevel(logging.INFO)
-
-
-def _anew(
-    image: bytes, inspected: InspectedImage, max_bytes: int
-) -> tuple[bytes, tuple[int, int], tuple[int, int]]:
-    from airflow_provider_permitocr.images.decode import decode
-    from airflow_provider_permitocr.images.encode import encode
-
-    picture = decode(image, inspected.image_format)
-    encoded, size = encode(picture, max_bytes)
-    return encoded, picture.size, size
-
-
-def _completed(jpeg: bytes, max_bytes: int) -> bytes:
-    from airflow_provider_permitocr.images.decode import check_whole
-
-    try:
-        check_whole(jpeg)
-    except OSError:
-        raise ImageRejectedError(
-            "ImageTruncated", f"the JPEG breaks off: its {len(jpeg):,} bytes lack its end"
-        ) from None
-    completed = jpeg + _END_OF_IMAGE
-    if len(completed) > max_bytes:
-        raise ImageRejectedError(
-            "ImageTooLarge", f"the JPEG has {len(completed):,} bytes with its end; {max_bytes:,} are the most"
-        )
-    return completed
-
-
-@contextmanager
-def _refusals(inspected: InspectedImage) -> Iterator[None]:
-    """Turn whatever a decoder raises into a refusal: what files can hold is without end."""
-    name = inspected.image_format
-    try:
-        yield
-    except ImageError:
-        raise
-    except ImportError as error:
-        raise ImageRejectedError(
+def _refusal(answer: Answer, request: Request, inspected: InspectedImage) -> ImageRejectedError:
+    name = request.image_format
+    if answer.code:
+        return ImageRejectedError(answer.code, answer.message)
+    if answer.fault == "memory":
+        return too_much_memory(name)
+    if answer.fault == "package":
+        return ImageRejectedError(
             "ImageFormatUnsupported",
-            f"the image is {name}, and {error.name} to convert it is missing; install {EXTRA}",
-        ) from None
-    except MemoryError:
-        raise ImageUnavailableError(
-            "ImageNoMemory", f"the {name} did not fit into the worker's memory"
-        ) from None
-    except Exception:  # noqa: BLE001 (decoders raise what they like)
-        raise ImageRejectedError("ImageBroken", f"the {name} is damaged: it cannot be decoded") from None
+            f"the image is {name}, and {answer.package} to convert it is missing; install {EXTRA}",
+        )
+    if not inspected.is_ended or is_cut_off(request.image, name):
+        return ImageRejectedError(
+            "ImageTruncated", f"the {name} breaks off: its {len(request.image):,} bytes lack its end"
+        )
+    return ImageRejectedError("ImageBroken", f"the {name} is damaged: it cannot be decoded")
 
 
 def _by(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"
+    width, height = size
+    return f"{width}x{height}"

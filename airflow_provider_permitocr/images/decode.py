@@ -1,27 +1,41 @@
-"""Foreign files to upright pictures on white, one page each. Needs the extra ``images``."""
+"""Foreign files to upright pictures on white, one page each. Needs the extra ``images``.
+
+Called in the process of ``reader.py`` alone: files can make decoders take all the memory that there is.
+"""
 
 from __future__ import annotations
 
-import threading
+from contextlib import suppress
 from io import BytesIO
+from itertools import count
 from typing import Final
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
 
 from airflow_provider_permitocr.core.errors import ImageRejectedError
 from airflow_provider_permitocr.core.image_format import check_dimensions
+from airflow_provider_permitocr.core.png_structure import without_faulty_chunks
 
 #: Most pixels of a picture in memory, four bytes each in Pillow: 256 MB. The largest cameras of phones in
 #: common use make 50 million; a JPEG may have more, as it can be decoded at a half of its size.
 MAX_DECODED_PIXELS: Final = 64_000_000
+#: From here on a JPEG is: turning it upright takes as much memory again.
+_MAX_WHOLE_JPEG_PIXELS: Final = 32_000_000
 #: A card is 85 mm wide, so it has 1,000 pixels, which is what reading takes.
 _PDF_DPI: Final = 300
 #: Bound for pages that are as large as posters, or say so.
 _PDF_MAX_SIDE: Final = 4000
 _PDF_POINTS_PER_INCH: Final = 72
 _PDF_WRONG_PASSWORD: Final = 4
-#: PDFium may be called from one thread at a time only (pypdfium2's README, "Thread safety").
-_PDFIUM: Final = threading.Lock()
+#: TIFF 6.0, NewSubfileType: bits of a smaller copy of another page, and of a mask for one.
+_NEW_SUBFILE_TYPE: Final = 254
+_NO_PAGE: Final = 0b101
+#: TIFF 5.0's SubfileType for a smaller copy.
+_SUBFILE_TYPE: Final = 255
+_SMALLER: Final = 2
+#: Tags of where they are, and of how long.
+_STRIPS_AND_TILES: Final = ((273, 279), (324, 325))
 #: More bits to a pixel than 8, or measured values: their range is stretched to what a picture shows.
 _DEEP_MODES: Final = ("I", "F")
 
@@ -35,14 +49,11 @@ def decode(image: bytes, image_format: str) -> Image.Image:
         whatever its decoder does.
     """
     if image_format == "PDF":
-        return _render_pdf(image)
-    with _open(image, image_format) as opened:
-        if opened.width * opened.height > MAX_DECODED_PIXELS:
-            opened.draft(None, (opened.width // 2, opened.height // 2))
-        check_dimensions(opened.width, opened.height, MAX_DECODED_PIXELS)
-        opened.load()
-        ImageOps.exif_transpose(opened, in_place=True)
-        picture = _flat(opened)
+        picture = _render_pdf(image)
+    elif image_format in ("HEIC", "HEIF"):
+        picture = _flat(_decode_heif(image))
+    else:
+        picture = _flat(_decode(image, image_format))
     # Saving would write what it finds here: comments, a color profile, transparency.
     picture.info = {}
     return picture
@@ -58,54 +69,100 @@ def check_whole(jpeg: bytes) -> None:
         opened.load()
 
 
-def _open(image: bytes, image_format: str) -> Image.Image:
-    if image_format in ("HEIC", "HEIF"):
-        from pillow_heif import HeifImageFile
+def _decode(image: bytes, image_format: str) -> Image.Image:
+    if image_format == "PNG":
+        image = without_faulty_chunks(image)
+    with _open(image, image_format) as opened:
+        if opened.width * opened.height > _MAX_WHOLE_JPEG_PIXELS:
+            opened.draft(None, (opened.width // 2, opened.height // 2))
+        check_dimensions(opened.width, opened.height, MAX_DECODED_PIXELS)
+        if image_format not in ("PNG", "JPEG"):
+            _seek_page(opened, image_format)
+            check_dimensions(opened.width, opened.height, MAX_DECODED_PIXELS)
+        try:
+            opened.load()
+        except OSError:
+            if isinstance(opened, TiffImageFile) and _lacks_strips(opened, len(image)):
+                raise ImageRejectedError(
+                    "ImageTruncated", f"the TIFF breaks off: its {len(image):,} bytes lack its end"
+                ) from None
+            raise
+        ImageOps.exif_transpose(opened, in_place=True)
+    return opened
 
-        # Such a file says which of its images it is of, so there is no question of pages.
-        opened: Image.Image = HeifImageFile(BytesIO(image))  # type: ignore[no-untyped-call]
-        return opened
+
+def _open(image: bytes, image_format: str) -> ImageFile.ImageFile:
     try:
-        opened = Image.open(BytesIO(image), formats=[image_format])
+        return Image.open(BytesIO(image), formats=[image_format])
     except Image.DecompressionBombError:
         raise ImageRejectedError(
             "ImageSizeTooLarge", f"the {image_format} has more pixels than can be read"
         ) from None
-    if image_format not in ("PNG", "JPEG"):
-        _refuse_pages(opened, image_format)
-    return opened
 
 
-def _refuse_pages(opened: Image.Image, image_format: str) -> None:
-    try:
-        opened.seek(1)
-    except EOFError:
-        opened.seek(0)
-        return
-    opened.close()
-    raise _has_pages(image_format, "more than one picture")
+def _decode_heif(image: bytes) -> Image.Image:
+    """Decode the picture that the file is of, which the decoder turns upright by itself."""
+    import pi_heif
+
+    # With more, each takes memory of its own.
+    pi_heif.options.DECODE_THREADS = 1
+    opened = pi_heif.open_heif(image)
+    check_dimensions(opened.size[0], opened.size[1], MAX_DECODED_PIXELS)
+    # Pillow's plugin would keep the pixels twice.
+    picture: Image.Image = opened.to_pillow()
+    return picture
+
+
+def _seek_page(opened: Image.Image, image_format: str) -> None:
+    """Go to the one page that the file has.
+
+    :raises ImageRejectedError: ImageHasPages.
+    """
+    pages: list[int] = []
+    with suppress(EOFError):
+        for number in count():
+            opened.seek(number)
+            if not isinstance(opened, TiffImageFile) or _is_page(opened):
+                pages.append(number)
+            if len(pages) > 1:
+                raise _has_pages(image_format, "more than one picture")
+    opened.seek(pages[0] if pages else 0)
+
+
+def _is_page(opened: TiffImageFile) -> bool:
+    tags = opened.tag_v2
+    return not tags.get(_NEW_SUBFILE_TYPE, 0) & _NO_PAGE and tags.get(_SUBFILE_TYPE) != _SMALLER
+
+
+def _lacks_strips(opened: TiffImageFile, size: int) -> bool:
+    """Tell whether the page has pixels, in strips or tiles, where the file has ended."""
+    tags = opened.tag_v2
+    return any(
+        offset + length > size
+        for offsets, lengths in _STRIPS_AND_TILES
+        for offset, length in zip(tags.get(offsets, ()), tags.get(lengths, ()), strict=False)
+    )
 
 
 def _render_pdf(image: bytes) -> Image.Image:
     import pypdfium2
 
-    with _PDFIUM:
-        try:
-            document = pypdfium2.PdfDocument(image)
-        except pypdfium2.PdfiumError as error:
-            if getattr(error, "err_code", None) != _PDF_WRONG_PASSWORD:
-                raise
-            raise ImageRejectedError("ImageEncrypted", "the PDF asks for a password") from None
-        try:
-            if len(document) != 1:
-                raise _has_pages("PDF", f"{len(document):,} pages")
-            page = document[0]
-            longer_side = max(page.get_size())
-            scale = min(_PDF_DPI / _PDF_POINTS_PER_INCH, _PDF_MAX_SIDE / longer_side)
-            picture: Image.Image = page.render(scale=scale).to_pil().convert("RGB")
-            return picture.copy()  # its memory belongs to the document
-        finally:
-            document.close()
+    try:
+        document = pypdfium2.PdfDocument(image)
+    except pypdfium2.PdfiumError as error:
+        if getattr(error, "err_code", None) != _PDF_WRONG_PASSWORD:
+            raise
+        raise ImageRejectedError("ImageEncrypted", "the PDF asks for a password") from None
+    try:
+        if len(document) != 1:
+            raise _has_pages("PDF", f"{len(document):,} pages")
+        page = document[0]
+        longer_side = max(page.get_size())
+        scale = min(_PDF_DPI / _PDF_POINTS_PER_INCH, _PDF_MAX_SIDE / longer_side)
+        picture: Image.Image = page.render(scale=scale).to_pil().convert("RGB")
+        return picture.copy()  # its memory belongs to the document
+    finally:
+        document.close()
 
 
 def _has_pages(image_format: str, found: str) -> ImageRejectedError:

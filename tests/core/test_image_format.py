@@ -81,6 +81,13 @@ def test_other_formats_are_named(pillow_name: str, name: str, is_convertible: bo
         (b"<HTML>", "HTML"),
         (b'<?xml version="1.0"?><Error/>', "XML"),
         (b"<svg xmlns=", "SVG"),
+        (b'<?xml version="1.0"?>\n<!-- drawn -->\n<svg xmlns=', "SVG"),
+        (b"<title>404</title>", "HTML"),
+        (b'{"error": "expired"}', "JSON"),
+        (b"[]", "JSON"),
+        (b"404 not found", "plain text"),
+        ("错误".encode() * 2000, "plain text"),
+        (bytes(16), "NUL bytes"),
         (b"PK\x03\x04....", "ZIP"),
         (b"8BPS....", "PSD"),
         (b"\xff\x0a....", "JPEG XL"),
@@ -95,7 +102,7 @@ def test_formats_that_no_library_here_writes_are_named(image: bytes, name: str) 
     assert inspect_image(image).image_format == name
 
 
-@pytest.mark.parametrize("image", [b"?", b"404 not found", b"\x89PNG\r\n\x1a", b"\xff\xd8", bytes(5000)])
+@pytest.mark.parametrize("image", [b"\x89PNG\r\n\x1b" + bytes(9), b"\xff\xd8\x00" + bytes(9), b"\x01" * 5000])
 def test_what_is_no_image_is_rejected(image: bytes) -> None:
     error = refusal(image)
     assert (error.code, error.message) == (

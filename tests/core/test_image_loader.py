@@ -95,9 +95,51 @@ def test_a_row_without_image_is_rejected(image: str | bytes | None) -> None:
     assert error.code == "ImageMissing"
 
 
-def test_an_empty_file_is_rejected(tmp_path: Path) -> None:
-    (tmp_path / "permit.png").touch()
-    assert refusal(str(tmp_path / "permit.png")).code == "ImageEmpty"
+HTML = b"<!DOCTYPE html><html><title>Please log in</title></html>"
+#: What is found where an image should be, and may be an image later.
+NOT_YET = {
+    "nothing": (b"", "ImageEmpty"),
+    "HTML": (HTML, "ImageWrongContent"),
+    "HTML without its head": (b"\r\n <body>502 Bad Gateway</body>", "ImageWrongContent"),
+    "XML": (b'<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>', "ImageWrongContent"),
+    "JSON": (b'{"code": 401, "message": "token expired"}', "ImageWrongContent"),
+    "a list in JSON": (b'[{"error": 1}]', "ImageWrongContent"),
+    "plain text": ("暂时无法访问".encode(), "ImageWrongContent"),
+    "room for a file": (bytes(5000), "ImageWrongContent"),
+    "a few bytes": (PNG[:7], "ImageTruncated"),
+    "half of a PNG": (PNG[:-30], "ImageTruncated"),
+    "half of a JPEG": (JPEG[:99], "ImageTruncated"),
+    "a JPEG without its end": (JPEG[:-2], "ImageTruncated"),
+}
+
+
+@pytest.mark.parametrize(("content", "code"), NOT_YET.values(), ids=NOT_YET)
+def test_what_is_no_whole_image_yet_is_tried_again(content: bytes, code: str, tmp_path: Path) -> None:
+    file = tmp_path / "permit.png"
+    file.write_bytes(content)
+    loader = ImageLoader(max_base64_bytes=MEGABYTE, download=lambda _url, _most: content)
+    for reference in (str(file), "https://scans.example.com/permit.png"):
+        with pytest.raises(ImageUnavailableError) as caught:
+            loader.request(ImageRow("k", reference))
+        assert (caught.value.code, caught.value.is_outage) == (code, False)
+        assert caught.value.facts
+        assert caught.value.facts.size == len(content)
+
+
+@pytest.mark.parametrize(("content", "code"), list(NOT_YET.values())[1:], ids=list(NOT_YET)[1:])
+def test_the_same_in_the_list_itself_is_rejected(content: bytes, code: str) -> None:
+    error = refusal(content)
+    assert isinstance(error, ImageRejectedError)
+    assert error.code == code
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04" + bytes(40), b"\x1a\x45\xdf\xa3" + bytes(40)])
+def test_a_file_of_another_kind_is_rejected(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "permit.png"
+    file.write_bytes(content)
+    error = refusal(str(file))
+    assert isinstance(error, ImageRejectedError)
+    assert error.code == "ImageFormatUnsupported"
 
 
 def test_a_url_is_left_to_the_api_unread() -> None:
@@ -228,7 +270,7 @@ def test_an_original_is_read_up_to_its_own_limit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("image", "image_format"),
-    [(PNG[:-30], "PNG"), (JPEG[:-2], "JPEG"), (JPEG[:99], "JPEG"), (drawn("GIF"), "GIF"), (b"<br>", None)],
+    [(PNG[:-30], "PNG"), (JPEG[:-2], "JPEG"), (JPEG[:99], "JPEG"), (drawn("GIF"), "GIF"), (b"<br>", "HTML")],
 )
 def test_a_refusal_says_what_was_learnt_of_the_image(image: bytes, image_format: str | None) -> None:
     assert refusal(image).facts == ImageFacts(image_format, len(image), digest=digest(image))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -64,3 +65,12 @@ def test_shrinking_without_the_extra_stops_before_the_first_call(monkeypatch: py
     with pytest.raises(ConfigurationError, match=r"airflow_provider_permitocr\[images\]"):
         hook.image_loader()
     assert MainlandPermitOcrHook().image_loader()
+
+
+def test_closing_the_hook_ends_the_processes_that_convert() -> None:
+    before = psutil.Process().children()
+    hook = MainlandPermitOcrHook()
+    hook.image_loader().request(ImageRow("k", saved(Image.new("L", (64, 48)), "WEBP")))
+    assert len(psutil.Process().children()) == len(before) + 1
+    hook.close()
+    assert len(psutil.Process().children()) == len(before)
