@@ -61,6 +61,52 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(patience, name, 0.2)
 
 
+#: Loggers that print data at one level or another, besides those that are there already.
+_TALKATIVE = (
+    *("sqlalchemy.engine.Engine", "sqlalchemy.pool.impl.QueuePool", "sqlalchemy.dialects.postgresql"),
+    *("psycopg", "snowflake.connector.cursor", "google.auth.transport.requests", "gcsfs", "adlfs"),
+    *("azure.core.pipeline.policies.http_logging_policy", "tencentcloud_sdk_common", "cosfs"),
+    *(
+        "qcloud_cos.cos_client",
+        "qcloud_cos.cos_auth",
+        "botocore.endpoint",
+        "botocore.auth",
+        "botocore.parsers",
+    ),
+    *("aiobotocore.regions", "s3fs", "fsspec", "urllib3.connectionpool", "requests", "aiohttp.client"),
+)
+
+
+class _Keeper(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.partition(".")[0] not in (
+            "werkzeug",
+            "flask_cors",
+            "moto",
+        ):  # of the tests' own server
+            self.kept.append(f"{self.format(record)} {record.__dict__}")
+
+
+@pytest.fixture
+def all_logged() -> Iterator[Callable[[], str]]:
+    """Have every logger log all there is, those below others too, and return what handlers got."""
+    keeper, root = _Keeper(), logging.getLogger()
+    loggers = {root, *map(logging.getLogger, _TALKATIVE)}
+    loggers |= {each for each in root.manager.loggerDict.values() if isinstance(each, logging.Logger)}
+    levels = {logger: logger.level for logger in loggers}
+    for logger in loggers:
+        logger.setLevel(logging.DEBUG)
+        logger.addHandler(keeper)
+    yield lambda: "\n".join(keeper.kept)
+    for logger, level in levels.items():
+        logger.setLevel(level)
+        logger.removeHandler(keeper)
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL server of this test session."""
@@ -345,7 +391,6 @@ def cos_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[CosStandIn]:
         return resolve("127.0.0.1" if here else host, *arguments, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", lead_to_the_store)
-    levels = {name: logging.getLogger(name).level for name in ("qcloud_cos", "cosfs")}
     with CosStandIn() as store:
         store.keys["AKIDcos"] = Keys("cos-key")
         thread = threading.Thread(
@@ -355,5 +400,3 @@ def cos_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[CosStandIn]:
         yield store
         store.shutdown()
         thread.join()
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)

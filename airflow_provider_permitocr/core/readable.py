@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import MISSING, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+
+#: Metadata of a field whose values may be people's: only their names are shown.
+NAMES_ONLY: Final = {"permitocr_names_only": True}
 
 
 class Readable:
@@ -25,7 +28,8 @@ class Readable:
             value = getattr(self, each.name)
             default = each.default_factory() if each.default_factory is not MISSING else each.default
             if value != default:
-                given[each.name] = value
+                is_hidden = NAMES_ONLY.items() <= each.metadata.items()
+                given[each.name] = dict.fromkeys(value, "***") if is_hidden else value
         return given
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import re
 import time
@@ -15,6 +14,7 @@ from airflow_provider_permitocr.core.errors import (
     ImageRejectedError,
     ImageUnavailableError,
 )
+from airflow_provider_permitocr.core.foreign_logs import silenced
 from airflow_provider_permitocr.core.image_file import read_file
 from airflow_provider_permitocr.core.object_uri import ObjectUri
 from airflow_provider_permitocr.hooks.connection import DEFAULT_CONN_ID, LOOKUP
@@ -31,11 +31,6 @@ _READ_SECONDS: Final = 120
 _ASK_AGAIN_SECONDS: Final = 60.0
 #: In the message of a store that has no byte of an empty object to give.
 _NO_SUCH_RANGE: Final = re.compile(r"\b416\b|range", re.IGNORECASE)
-#: Below these levels the stores' clients log the URLs of objects.
-_LOG_LEVELS: Final = {
-    **dict.fromkeys(("s3fs", "botocore", "aiobotocore", "fsspec", "gcsfs", "adlfs"), logging.INFO),
-    "azure": logging.WARNING,
-}
 
 
 class ObjectStorage:
@@ -66,9 +61,6 @@ class ObjectStorage:
         self._clock = clock
         self._cos_conn_id = cos_conn_id
         self._stores: dict[tuple[str, str | None], AbstractFileSystem | _Missing] = {}
-        for name, level in _LOG_LEVELS.items():
-            logger = logging.getLogger(name)
-            logger.setLevel(max(logger.level, level))
 
     def read(self, uri: str, max_bytes: int) -> bytes:
         """Read a file or an object, by one ranged request.
@@ -84,7 +76,8 @@ class ObjectStorage:
         place = ObjectUri.parse(uri)
         store = self._store(place)
         try:
-            return _read_start(store, place.url, max_bytes + 1)
+            with silenced():
+                return _read_start(store, place.url, max_bytes + 1)
         except FileNotFoundError:
             raise ImageUnavailableError(
                 "ImageNotFound", "there is no object, or no bucket, at the URL in the image list"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr import __version__
 from airflow_provider_permitocr.core.errors import ImageRejectedError, ImageUnavailableError
+from airflow_provider_permitocr.core.foreign_logs import silenced
 from airflow_provider_permitocr.core.options import Images
 from airflow_provider_permitocr.images.host_rules import HostRules
 from airflow_provider_permitocr.images.http_url import HttpUrl, read_url
@@ -20,7 +21,6 @@ from airflow_provider_permitocr.net.connection_pool import (
 )
 from airflow_provider_permitocr.net.guarded_connection import AddressRefusedError, bounded, guarded
 from airflow_provider_permitocr.net.network_faults import NetworkFault, tell
-from airflow_provider_permitocr.net.silence import silenced
 from airflow_provider_permitocr.net.timed_connection import (
     TimedOutError,
     TimeLimits,

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.columns import COLUMNS, ColumnKind
 from airflow_provider_permitocr.core.models import ImageKind
-from airflow_provider_permitocr.core.readable import Readable
+from airflow_provider_permitocr.core.readable import NAMES_ONLY, Readable
 
 
 @dataclass(frozen=True, repr=False)
@@ -176,13 +176,13 @@ class ImageQuery(_ImageColumns):
 
     :param sql: the statement, or the name of a ``.sql`` file; values go into ``:name`` parameters.
     :param parameters: values for them, bound by the driver and never pasted into the statement. A list stands
-        for several values: ``WHERE branch IN :branches``.
+        for several values: ``WHERE branch IN :branches``. Neither a log nor the UI shows the values.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("sql", "conn_id", "parameters")
 
     sql: str = field(kw_only=False)
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict, metadata=NAMES_ONLY)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_permitocr.core.foreign_logs import keep_data_out_of_logs, silenced
 from airflow_provider_permitocr.tencent.options import ClientOptions
 
 if TYPE_CHECKING:
@@ -33,10 +32,13 @@ def cos_client(options: ClientOptions, endpoint: str | None = None) -> CosS3Clie
     import requests
     from qcloud_cos import CosConfig, CosS3Client
 
+    keep_data_out_of_logs()
     scheme, host = check_cos_place(options.region, endpoint)
     session = requests.Session()
+    adapter = requests.adapters.HTTPAdapter(pool_maxsize=_CONNECTIONS)
+    adapter.send = silenced()(adapter.send)  # type: ignore[method-assign]
     for prefix in ("http://", "https://"):
-        session.mount(prefix, requests.adapters.HTTPAdapter(pool_maxsize=_CONNECTIONS))
+        session.mount(prefix, adapter)
     proxies = {"http": options.proxy, "https": options.proxy} if options.proxy else None
     config = CosConfig(
         Region=options.region or None,
@@ -49,7 +51,6 @@ def cos_client(options: ClientOptions, endpoint: str | None = None) -> CosS3Clie
         Proxies=proxies,
         VerifySSL=options.ca_bundle,
     )
-    _keep_names_out_of_the_log(config._endpoint.partition(":")[0])
     return CosS3Client(config, retry=0, session=session)
 
 
@@ -89,27 +90,3 @@ def presigned_url(client: CosS3Client, bucket: str, key: str, seconds: int) -> s
         return str(client.get_presigned_url(bucket, key, "GET", Expired=seconds, Params=params))
     except CosClientError as error:
         raise ValueError(str(error)) from None
-
-
-@dataclass(frozen=True)
-class _WithoutRequestsTo:
-    """Drops what urllib3 logs of each request at DEBUG: its path is the object's name."""
-
-    host: str
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        arguments = record.args
-        return not (
-            isinstance(arguments, tuple)
-            and len(arguments) > 4
-            # A proxy is the host itself, and gets the whole URL for a path.
-            and self.host in f"{arguments[1]} {arguments[4]}"
-        )
-
-
-def _keep_names_out_of_the_log(host: str) -> None:
-    for name, level in (("qcloud_cos", logging.CRITICAL), ("cosfs", logging.INFO)):
-        logger = logging.getLogger(name)
-        logger.setLevel(max(logger.level, level))
-    # Equal ones are added once.
-    logging.getLogger("urllib3.connectionpool").addFilter(_WithoutRequestsTo(host))

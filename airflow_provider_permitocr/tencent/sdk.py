@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
+from airflow_provider_permitocr.core.foreign_logs import keep_data_out_of_logs
 from airflow_provider_permitocr.net.connection_pool import proxy_and_authorities
 from airflow_provider_permitocr.tencent.credentials import KeySource
 from airflow_provider_permitocr.tencent.options import ClientOptions
@@ -46,7 +46,7 @@ def client_settings(
     from tencentcloud.common.profile.client_profile import ClientProfile
     from tencentcloud.common.profile.http_profile import HttpProfile
 
-    _keep_debug_out_of_the_log()
+    keep_data_out_of_logs()
     proxy, authorities = proxy_and_authorities(
         f"{options.protocol}://{host}/", proxy=options.proxy, ca_bundle=options.ca_bundle
     )
@@ -62,10 +62,3 @@ def client_settings(
     )
     profile = ClientProfile(httpProfile=http, language=options.site.language)
     return SdkCredential(keys), options.region, profile
-
-
-def _keep_debug_out_of_the_log() -> None:
-    """Cap the SDK's logger: at DEBUG it prints the image, the signature and the person's data."""
-    logger = logging.getLogger("tencentcloud_sdk_common")
-    if logger.level < logging.INFO:
-        logger.setLevel(logging.INFO)

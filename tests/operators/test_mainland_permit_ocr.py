@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -155,16 +154,15 @@ def test_no_value_of_a_document_reaches_log_summary_or_error_even_at_debug(
     execute: Execute,
     connected: RunningEmulator,
     image_list: ImageList,
-    caplog: pytest.LogCaptureFixture,
+    all_logged: Callable[[], str],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     specimens = image_list(3)
-    caplog.set_level(logging.DEBUG)
 
     summary = execute(batch=Batch(rows=1))
 
     # Airflow prints a task's own log, past caplog.
-    said = caplog.text + "".join(capfd.readouterr()) + json.dumps(summary)
+    said = all_logged() + "".join(capfd.readouterr()) + json.dumps(summary)
     assert "3 recognized" in said
     for specimen in specimens:
         for name in ("Name", "EnglishName", "Number"):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -311,13 +310,12 @@ def test_no_value_of_a_document_is_in_the_log_of_a_run_to_a_file(
     image_list: ImageList,
     connected: RunningEmulator,
     tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
+    all_logged: Callable[[], str],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     specimens = image_list(2)
-    caplog.set_level(logging.DEBUG)
     execute(target=ResultFile(f"{tmp_path}/permits.parquet"), ledger=LEDGER, batch=Batch(rows=1))
-    said = caplog.text + "".join(capfd.readouterr())
+    said = all_logged() + "".join(capfd.readouterr())
     assert "2 recognized" in said
     for specimen in specimens:
         assert specimen.fields["Number"] not in said

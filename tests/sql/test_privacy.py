@@ -161,54 +161,75 @@ def test_bound_value_that_does_not_fit_is_not_quoted(
     assert _PRIVATE["number"] not in str(caught.value)
 
 
-@pytest.fixture
-def new_engine_logging_at(
-    new_engine: Callable[..., sa.Engine], database: sa.Engine, caplog: pytest.LogCaptureFixture
-) -> Callable[[int], sa.Engine]:
-    """Set the level of SQLAlchemy's logging, then make an engine, as Airflow does in a task."""
-
-    def make(level: int) -> sa.Engine:
-        caplog.set_level(level)
-        caplog.set_level(level, "sqlalchemy.engine")
-        return new_engine(database.url)
-
-    return make
-
-
-def test_debug_log_shows_no_row(
-    new_engine_logging_at: Callable[[int], sa.Engine],
-    frame_of: FrameOf,
-    image_list: Callable[..., None],
-    caplog: pytest.LogCaptureFixture,
+def test_log_of_everything_shows_no_row(
+    all_logged: Callable[[], str], database: sa.Engine, frame_of: FrameOf, image_list: Callable[..., None]
 ) -> None:
     image_list([{"image_id": "key-of-a-person", "image_url": "https://images.example/?q-signature=012345"}])
-    engine = new_engine_logging_at(logging.DEBUG)
-    target = SqlResultTarget(engine, ResultTable("permits", conn_id="warehouse"))
+    target = SqlResultTarget(database, ResultTable("permits", conn_id="warehouse"))
     target.prepare()
     described = ImageTable("permit_images", conn_id="lake", key="image_id", image="image_url")
-    source = SqlImageSource(engine, described)
+    source = SqlImageSource(database, described)
     assert [row.image_key for page in source.pages() for row in page] == ["key-of-a-person"]
+    assert [row.image_key for page in source.pages() for row in source.images(page)] == ["key-of-a-person"]
     target.write(frame_of("key-of-a-person", **_PRIVATE))
-    logged = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
-    assert "permit_images" in logged
-    assert not [value for value in (*_PRIVATE.values(), "key-of-a-person", "q-signature") if value in logged]
+    assert "permit_images" in all_logged()
+    _assert_private(all_logged())
+    assert "q-signature" not in all_logged()
+
+
+def test_log_of_everything_shows_no_parameter_of_a_query(
+    all_logged: Callable[[], str], database: sa.Engine, image_list: Callable[..., None]
+) -> None:
+    image_list([{"image_id": "key-of-a-person"}])
+    sql = "SELECT * FROM permit_images WHERE image_id = :one OR image_id IN :several"
+    parameters = {"one": "key-of-a-person", "several": [_PRIVATE["number"], _PRIVATE["name"]]}
+    described = ImageQuery(sql, conn_id="lake", key="image_id", image="image_url", parameters=parameters)
+    source = SqlImageSource(database, described)
+    assert source.check() == 1
+    assert len([row for page in source.pages() for row in page]) == 1
+    logging.getLogger("airflow.task").info(f"From {described}")
+    assert "permit_images" in all_logged()
+    _assert_private(all_logged())
+
+
+@pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
+@pytest.mark.parametrize("severity", ["NOTICE", "WARNING", "INFO", "DEBUG"])
+def test_what_a_trigger_reports_of_a_row_is_not_logged(
+    all_logged: Callable[[], str],
+    database: sa.Engine,
+    target: SqlResultTarget,
+    frame_of: FrameOf,
+    severity: str,
+) -> None:
+    with database.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN RAISE {severity} 'took %%, %%', NEW.name, NEW.number; RETURN NEW; END $$;"
+            " CREATE TRIGGER tell BEFORE INSERT ON permits FOR EACH ROW EXECUTE FUNCTION tell()"
+        )
+        connection.exec_driver_sql(f"ALTER DATABASE {database.url.database} SET client_min_messages = debug1")
+    database.dispose()
+    try:
+        assert target.write(frame_of("key-of-a-person", **_PRIVATE)) == {}
+    finally:
+        with database.begin() as connection:
+            connection.exec_driver_sql(f"ALTER DATABASE {database.url.database} RESET client_min_messages")
+    assert "INSERT INTO permits" in all_logged()
+    _assert_private(all_logged())
 
 
 @_LEDGERS
-def test_debug_log_of_a_ledger_shows_no_answer(
-    new_engine_logging_at: Callable[[int], sa.Engine],
-    database: sa.Engine,
-    caplog: pytest.LogCaptureFixture,
+def test_log_of_everything_shows_no_answer_of_a_ledger(
+    all_logged: Callable[[], str], database: sa.Engine
 ) -> None:
-    ledger = _prepared_ledger(new_engine_logging_at(logging.DEBUG))
+    ledger = _prepared_ledger(database)
     assert _answered(ledger).refused == ()
     assert len(ledger.previous([_ROW_KEY])) == 1
     (delivered,) = ledger.delivery("lake:permits").changes(0, 10)
     assert delivered.fields
     assert delivered.fields["number"] == _PRIVATE["number"]
-    logged = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
-    assert "permit_ocr_answers" in logged
-    assert not [value for value in (*_PRIVATE.values(), "key-of-a-person") if value in logged]
+    assert "permit_ocr_answers" in all_logged()
+    _assert_private(all_logged())
 
 
 @_LEDGERS
@@ -249,7 +270,8 @@ def _answered(ledger: SqlLedger) -> Exchanged:
 
 
 def test_log_of_statements_that_nobody_asked_for_is_not_switched_on(
-    new_engine_logging_at: Callable[[int], sa.Engine], caplog: pytest.LogCaptureFixture
+    new_engine: Callable[..., sa.Engine], database: sa.Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    SqlResultTarget(new_engine_logging_at(logging.WARNING), ResultTable("permits", conn_id="w")).prepare()
+    caplog.set_level(logging.WARNING)
+    SqlResultTarget(new_engine(database.url), ResultTable("permits", conn_id="w")).prepare()
     assert caplog.records == []

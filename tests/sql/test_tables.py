@@ -30,7 +30,8 @@ def test_repr_shows_what_was_given_and_no_defaults() -> None:
 
 
 def test_repr_of_the_other_values_likewise() -> None:
-    assert "parameters={'day': 1}" in repr(_query(parameters={"day": 1}))
+    assert "parameters={'day': '***'}" in repr(_query(parameters={"day": 1}))
+    assert _query(parameters={"day": 1}).serialize()["parameters"] == {"day": "***"}
     assert "parameters" not in repr(_query(parameters={}))
     assert "default_side='BACK'" in repr(_query(default_side="BACK"))
     assert repr(ResultTable("permits", conn_id="w")) == "ResultTable(table='permits', conn_id='w')"

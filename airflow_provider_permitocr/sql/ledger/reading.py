@@ -10,13 +10,13 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.foreign_logs import keep_data_out_of_logs
 from airflow_provider_permitocr.core.ledger_ports import Delivered
 from airflow_provider_permitocr.core.models import Previous, RowKey
 from airflow_provider_permitocr.core.same_image import Answer
 from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
-from airflow_provider_permitocr.sql.database.statement_log import keep_rows_out_of_the_log
 from airflow_provider_permitocr.sql.ledger import standings
 from airflow_provider_permitocr.sql.ledger.holds import held
 from airflow_provider_permitocr.sql.ledger.keys import key_fault
@@ -57,7 +57,7 @@ class LedgerReader:
         with_portrait: bool = False,
         patience: Patience = Patience(),
     ) -> None:
-        keep_rows_out_of_the_log()
+        keep_data_out_of_logs()
         self._engine, self._described, self._patience = engine, described, patience
         self._session_id, self._with_portrait = session_id, with_portrait
         self._opened: Opened | None = None

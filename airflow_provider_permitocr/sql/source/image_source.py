@@ -18,6 +18,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from airflow_provider_permitocr.core.columns import Column
 from airflow_provider_permitocr.core.errors import SourceError
+from airflow_provider_permitocr.core.foreign_logs import keep_data_out_of_logs
 from airflow_provider_permitocr.core.models import ImageRow, ListedImage, RowKey
 from airflow_provider_permitocr.core.ports import ImageSource
 from airflow_provider_permitocr.core.shard import Shard
@@ -32,7 +33,6 @@ from airflow_provider_permitocr.sql.database.failures import (
 )
 from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
-from airflow_provider_permitocr.sql.database.statement_log import keep_rows_out_of_the_log
 from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
 from airflow_provider_permitocr.sql.ledger.settled import before_reading, is_settled
 from airflow_provider_permitocr.sql.source.image_fetch import fetch_images
@@ -77,7 +77,7 @@ class SqlImageSource:
         patience: Patience = Patience(),
         _scope: Scope | None = None,
     ) -> None:
-        keep_rows_out_of_the_log()
+        keep_data_out_of_logs()
         self._patience = patience.at_first()
         self._patience_later = patience
         self._engine = engine

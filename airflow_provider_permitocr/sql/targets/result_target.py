@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS, COLUMNS, Column
+from airflow_provider_permitocr.core.foreign_logs import keep_data_out_of_logs
 from airflow_provider_permitocr.core.target_ports import Held
 from airflow_provider_permitocr.sql.database.batch_writer import write_batch
 from airflow_provider_permitocr.sql.database.changes import Change, add_column, carry_out
@@ -26,7 +27,6 @@ from airflow_provider_permitocr.sql.database.fit import Fit
 from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.database.rights import raise_refusal, require_creatable
-from airflow_provider_permitocr.sql.database.statement_log import keep_rows_out_of_the_log
 from airflow_provider_permitocr.sql.tables import ResultTable, WriteMode, split_schema
 from airflow_provider_permitocr.sql.targets.documents_view import DocumentsView
 from airflow_provider_permitocr.sql.targets.result_check import examine, require_rights_to
@@ -45,7 +45,7 @@ class SqlResultTarget:
     """
 
     def __init__(self, engine: sa.Engine, described: ResultTable, *, patience: Patience = Patience()) -> None:
-        keep_rows_out_of_the_log()
+        keep_data_out_of_logs()
         self._patience = patience
         self._engine = engine
         self._described = described

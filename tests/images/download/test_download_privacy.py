@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -24,34 +23,23 @@ SECRETS = ("chan-tai-man", "q-signature", "0123456789abcdef")
 PATH = "/chan-tai-man.jpg?q-signature=0123456789abcdef"
 
 
-@pytest.fixture
-def logged(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
-    """Log all there is, and return it."""
-    caplog.set_level(logging.DEBUG)
-
-    def read() -> str:
-        return "\n".join(f"{each.getMessage()} {each.__dict__}" for each in caplog.records)
-
-    return read
-
-
 def _assert_silent(told: str) -> None:
     assert not [each for each in (*SECRETS, "127.0.0.1", "example") if each in told]
 
 
 def test_download_logs_nothing_of_the_url_at_any_level(
-    downloader: NewDownloader, serve: Serve, logged: Callable[[], str], internet: Internet
+    downloader: NewDownloader, serve: Serve, all_logged: Callable[[], str], internet: Internet
 ) -> None:
     server = serve({PATH: redirect("/next"), "/next": answer()})
     host = internet.add("chan-tai-man.example.com", server.endpoint)
     images = downloader(None)
     for _ in range(2):
         assert images.read(f"http://{host}{PATH}", LIMIT) == IMAGE
-    _assert_silent(logged())
+    _assert_silent(all_logged())
 
 
 def test_other_programs_lines_of_urllib3_are_still_logged(
-    downloader: NewDownloader, serve: Serve, logged: Callable[[], str]
+    downloader: NewDownloader, serve: Serve, all_logged: Callable[[], str]
 ) -> None:
     import urllib3
 
@@ -59,8 +47,8 @@ def test_other_programs_lines_of_urllib3_are_still_logged(
     downloader().read(f"http://{server.endpoint}/", LIMIT)
     with urllib3.PoolManager() as others:
         others.request("GET", f"http://{server.endpoint}/others")
-    assert "Starting new HTTP connection" in logged()
-    assert "/others" in logged()
+    assert "Starting new HTTP connection" in all_logged()
+    assert "/others" in all_logged()
 
 
 @pytest.mark.parametrize(
@@ -79,7 +67,7 @@ def test_other_programs_lines_of_urllib3_are_still_logged(
 def test_fault_tells_nothing_of_the_url_or_the_answer(
     downloader: NewDownloader,
     raw_server: Serve,
-    logged: Callable[[], str],
+    all_logged: Callable[[], str],
     told_by: ToldBy,
     internet: Internet,
     sent: bytes,
@@ -92,7 +80,7 @@ def test_fault_tells_nothing_of_the_url_or_the_answer(
 
     host = internet.add("chan-tai-man.example.com", raw_server(treat).endpoint)
     _assert_silent(told_by(fault(downloader(None), f"http://{host}{PATH}")).replace(__file__, ""))
-    _assert_silent(logged())
+    _assert_silent(all_logged())
 
 
 @pytest.mark.parametrize(
@@ -108,12 +96,12 @@ def test_fault_tells_nothing_of_the_url_or_the_answer(
     ],
 )
 def test_url_that_leads_nowhere_is_not_quoted(
-    downloader: NewDownloader, logged: Callable[[], str], told_by: ToldBy, internet: Internet, url: str
+    downloader: NewDownloader, all_logged: Callable[[], str], told_by: ToldBy, internet: Internet, url: str
 ) -> None:
     internet.answers["chan-tai-man.invalid"] = [["10.0.0.7"]]
     internet.servers["10.0.0.7"] = "127.0.0.1:1"
     _assert_silent(told_by(fault(downloader(("127.0.0.1", "chan-tai-man.invalid")), url + PATH)))
-    _assert_silent(logged())
+    _assert_silent(all_logged())
 
 
 def test_wrong_certificate_does_not_tell_the_host(
@@ -121,12 +109,12 @@ def test_wrong_certificate_does_not_tell_the_host(
     serve: Serve,
     tls: ssl.SSLContext,
     internet: Internet,
-    logged: Callable[[], str],
+    all_logged: Callable[[], str],
     told_by: ToldBy,
 ) -> None:
     host = internet.add("chan-tai-man.example.com", serve({PATH: answer()}, tls).endpoint)
     _assert_silent(told_by(fault(downloader(None), f"https://{host}{PATH}")))
-    _assert_silent(logged())
+    _assert_silent(all_logged())
 
 
 def test_any_url_is_answered_with_the_image_errors_that_become_rows(
