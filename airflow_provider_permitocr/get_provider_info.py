@@ -125,4 +125,9 @@ _CONNECTION_FIELDS: dict[str, Any] = {
         "description": "File or directory of CAs to trust, in place of the environment's or certifi's",
         "schema": {"type": _TEXT},
     },
+    "allow_http": {
+        "label": "Allow http",
+        "description": "Protocol http may leave the worker's machine: images and signatures in the clear",
+        "schema": {"type": ["boolean", "null"], "default": False},
+    },
 }

@@ -53,6 +53,7 @@ def test_the_form_shows_every_field_that_is_read(form: ConnectionHookMetaData) -
         *("site", "token", "requests_per_slot", "region"),
         *("role_arn", "role_session_name", "role_seconds", "account"),
         *("price_per_call", "currency"),
+        "allow_http",
         "cos_endpoint",
         *("connect_timeout", "read_timeout", "call_timeout", "proxy", "ca_bundle"),
     }

@@ -18,7 +18,8 @@ from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitO
 _SUBJECT = "connection"
 #: Codes of the SDK for faults on the way; all others are answers of the service.
 _ON_THE_WAY = ("Client", "ServerNetworkError")
-_LONGEST_MESSAGE = 160
+_LONGEST_MESSAGE = 200
+_ADVICE = "correct host, proxy or CA bundle of the connection"
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,12 @@ def _credentials(conn_id: str) -> Finding:
 
 def _refusal(conn_id: str, error: CallError) -> Finding:
     message = f"{error.code}: {error.message}"
+    advice = error.advice[:1].lower() + error.advice[1:]
     if not error.code.startswith(_ON_THE_WAY):
-        remedy = error.advice[:1].lower() + error.advice[1:]
-        return Finding(Verdict.WRONG, _SUBJECT, f"{conn_id}: {message}", remedy)
+        return Finding(Verdict.WRONG, _SUBJECT, f"{conn_id}: {message}", advice)
     return Finding(
         Verdict.WRONG,
         _SUBJECT,
         f"{conn_id}: Tencent Cloud could not be asked: {textwrap.shorten(message, _LONGEST_MESSAGE)}",
-        remedy="correct host, proxy or CA bundle of the connection, or leave this call out with --offline",
+        remedy=f"{advice or _ADVICE}, or leave this call out with --offline",
     )

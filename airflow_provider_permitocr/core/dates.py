@@ -7,6 +7,8 @@ import unicodedata
 from datetime import date
 from typing import Final
 
+#: What is longer is no date, and would take long to compare with one.
+_LONGEST: Final = 100
 _DAY: Final = r"(\d{4})\s*(?:[./年-])\s*(\d{1,2})\s*(?:[./月-])\s*(\d{1,2})\s*日?"
 _ONE_DAY: Final = re.compile(rf"\s*{_DAY}\s*")
 _PERIOD: Final = re.compile(rf"\s*{_DAY}\s*(?:-|–|—|~|至)\s*(?:{_DAY}|长期)\s*")
@@ -36,6 +38,8 @@ def parse_period(text: str | None) -> tuple[date | None, date | None]:
 
 
 def _plain(text: str | None) -> str:
+    if len(text or "") > _LONGEST:
+        return ""
     return unicodedata.normalize("NFKC", text or "")
 
 

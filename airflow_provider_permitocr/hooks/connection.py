@@ -69,6 +69,7 @@ def client_options(connection: Connection) -> ClientOptions:
             proxy=extra.get("proxy") or None,
             ca_bundle=extra.get("ca_bundle") or None,
             role=_role(extra),
+            allow_http=_flag(extra, "allow_http"),
         )
     except ValueError as error:
         raise _wrong(connection, str(error)) from None
@@ -110,7 +111,7 @@ def cos_connection(conn_id: str) -> tuple[ClientOptions, str | None]:
         )
     endpoint = connection.extra_dejson.get("cos_endpoint") or None
     try:
-        check_cos_place(options.region, endpoint)
+        check_cos_place(options, endpoint)
     except ValueError as error:
         raise _wrong(connection, str(error)) from None
     return options, endpoint
@@ -155,6 +156,15 @@ def _number(extra: Mapping[str, Any], name: str, default: float) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise ValueError(f"{name} must be a number, not {value!r}") from None
+
+
+def _flag(extra: Mapping[str, Any], name: str) -> bool:
+    value = extra.get(name)
+    if value in (None, "", "false", False):
+        return False
+    if value in ("true", True):
+        return True
+    raise ValueError(f"{name} must be true or false, not {value!r}")
 
 
 def _wrong(connection: Connection, message: str) -> ConfigurationError:

@@ -13,6 +13,7 @@ from airflow_provider_permitocr.core.foreign_logs import silenced
 from airflow_provider_permitocr.core.options import Images
 from airflow_provider_permitocr.images.host_rules import HostRules
 from airflow_provider_permitocr.images.http_url import HttpUrl, read_url
+from airflow_provider_permitocr.net.body import read_body
 from airflow_provider_permitocr.net.connection_pool import (
     is_forwarded,
     pool_manager,
@@ -20,13 +21,8 @@ from airflow_provider_permitocr.net.connection_pool import (
     tls_context,
 )
 from airflow_provider_permitocr.net.guarded_connection import AddressRefusedError, bounded, guarded
-from airflow_provider_permitocr.net.network_faults import NetworkFault, tell
-from airflow_provider_permitocr.net.timed_connection import (
-    TimedOutError,
-    TimeLimits,
-    seconds_left,
-    within,
-)
+from airflow_provider_permitocr.net.network_faults import NetworkError, NetworkFault, network_errors
+from airflow_provider_permitocr.net.timed_connection import TimeLimits, seconds_left, within
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -85,22 +81,16 @@ class Downloader:
             ``ImageAccessDenied``, ``ImageDownloadFailed``.
         :raises ConfigurationError: when the environment's proxy cannot be used.
         """
-        from urllib3.exceptions import HTTPError
-
+        listed = _listed(url)
         try:
-            with silenced(), within(self._limits):
-                return self._follow(_listed(url), max_bytes)
+            with silenced(), within(self._limits), network_errors():
+                return self._follow(listed, max_bytes)
         except AddressRefusedError:
             raise _refused() from None
-        except TimedOutError:
-            seconds = self._limits.whole_call
+        except NetworkError as error:
+            hint = "; Images(fetch_seconds=...) allows more" if error.fault is NetworkFault.TIMED_OUT else ""
             raise _failed(
-                f"not all of it came within {seconds:g} s (Images(fetch_seconds=...))", is_outage=True
-            ) from None
-        except (HTTPError, OSError) as error:
-            fault, reason = tell(error)
-            raise _failed(
-                f"no whole answer from its server: {reason}", is_outage=fault not in _BAD_ANSWERS
+                f"no whole answer from its server: {error}{hint}", is_outage=error.fault not in _BAD_ANSWERS
             ) from None
 
     def close(self) -> None:
@@ -178,7 +168,7 @@ def _content(response: BaseHTTPResponse, max_bytes: int) -> bytes:
             f"the image's server answered with HTTP status {response.status}",
             is_outage=response.status >= 500 or response.status == _TOO_MANY_REQUESTS,
         )
-    return response.read(max_bytes + 1, decode_content=True)
+    return read_body(response, max_bytes)
 
 
 def _listed(url: str) -> HttpUrl:

@@ -45,6 +45,16 @@ def is_public(address: Address) -> bool:
     return innermost.is_global and may_be_reached(address)
 
 
+def is_this_machine(host: str) -> bool:
+    """Tell whether what is sent to a host stays on this machine.
+
+    :param host: a name or an address, with a port if need be.
+    """
+    name = host.rpartition(":")[0] if host.count(":") == 1 else host
+    address = literal_address(name)
+    return address.is_loopback if address else name.lower().removesuffix(".") == "localhost"
+
+
 def literal_address(host: str) -> Address | None:
     """Read a host that is an address, in every spelling that a resolver takes: ``127.1``, ``0x7f000001`` …
 

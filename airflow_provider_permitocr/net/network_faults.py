@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Final
+
+from airflow_provider_permitocr.core.errors import PermitOcrError
+from airflow_provider_permitocr.net.guarded_connection import AddressRefusedError
+from airflow_provider_permitocr.net.timed_connection import TimedOutError
 
 _PROXY_STATUS: Final = re.compile(r"Tunnel connection failed: (\d{3})")
 #: By which a proxy says that it does not serve this user, or not to this host.
@@ -31,6 +36,34 @@ class NetworkFault(StrEnum):
     NOT_HTTP = "NotHttp"
     NOT_DECOMPRESSED = "NotDecompressed"
     CLIENT_CLOSED = "ClientClosed"
+
+
+class NetworkError(Exception):
+    """An exchange over HTTP brought no whole answer.
+
+    :param words: hold nothing of what was sent or received, and no host.
+    """
+
+    def __init__(self, fault: NetworkFault, words: str) -> None:
+        super().__init__(words)
+        self.fault = fault
+
+
+@contextmanager
+def network_errors() -> Iterator[None]:
+    """Turn whatever urllib3, ``http.client`` and the system raise in an exchange into ``NetworkError``.
+
+    What a peer sends that is no HTTP makes them raise nearly anything: ``ValueError`` for a negative length
+    of a chunk, ``OverflowError`` for one that is too large.
+    """
+    try:
+        yield
+    except (NetworkError, PermitOcrError, AddressRefusedError):
+        raise
+    except TimedOutError as error:
+        raise NetworkError(NetworkFault.TIMED_OUT, str(error)) from None
+    except Exception as error:  # noqa: BLE001
+        raise NetworkError(*tell(error)) from None
 
 
 def tell(error: BaseException) -> tuple[NetworkFault, str]:
@@ -67,10 +100,13 @@ def _known(error: BaseException) -> tuple[NetworkFault, str] | None:
 
 
 def _of_protocol(error: BaseException) -> tuple[NetworkFault, str]:
+    from urllib3.exceptions import HTTPError
+
     inner = next((each for each in _causes(error) if isinstance(each, HTTPException)), None)
     if isinstance(inner, IncompleteRead):
         return NetworkFault.ANSWER_TRUNCATED, "the answer ended early"
-    if inner is None or isinstance(inner, RemoteDisconnected):
+    is_of_network = any(isinstance(each, OSError | HTTPError) for each in _causes(error))
+    if isinstance(inner, RemoteDisconnected) or (inner is None and is_of_network):
         return NetworkFault.CONNECTION_LOST, "the connection was lost"
     return NetworkFault.NOT_HTTP, "what came back is no HTTP"
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Self
 
 from airflow_provider_permitocr.core.api import OUTPUT_FIELDS
 from airflow_provider_permitocr.core.errors import CallError
@@ -18,14 +16,12 @@ from airflow_provider_permitocr.core.models import PermitRequest, PermitResponse
 from airflow_provider_permitocr.tencent.body import request_body
 from airflow_provider_permitocr.tencent.credentials import KeySource, after_refusal
 from airflow_provider_permitocr.tencent.decisions import call_error
-from airflow_provider_permitocr.tencent.options import ClientOptions
+from airflow_provider_permitocr.tencent.envelope import Refusal, malformed, open_envelope
+from airflow_provider_permitocr.tencent.options import ClientOptions, Keys
 from airflow_provider_permitocr.tencent.signing import Signer
 from airflow_provider_permitocr.tencent.sts import key_source
 from airflow_provider_permitocr.tencent.transport import HttpAnswer, Transport
-from airflow_provider_permitocr.tencent.wire_codes import NO_FIELDS, NOT_JSON, WRONG_ENVELOPE
-
-#: A message of the service may quote the image's URL, and a signed one opens the image to whoever reads it.
-_URL: Final = re.compile(r"\w+://\S+")
+from airflow_provider_permitocr.tencent.wire_codes import NO_FIELDS
 
 
 class MainlandPermitClient:
@@ -84,42 +80,15 @@ class MainlandPermitClient:
         keys = self._keys.current()
         headers = self._signer.headers(keys, payload_hash, trace_id=call_id)
         try:
-            return _response(self._transport.post(headers, body))
+            return _response(self._transport.post(headers, body), keys)
         except CallError as error:
             raise after_refusal(error, self._keys, keys) from None
 
 
-def _response(answer: HttpAnswer) -> PermitResponse:
-    response = _envelope(answer.body)
-    request_id = str(response.pop("RequestId", None) or "")
-    # Looked for whatever the status and the content type say: errors arrive with a status of 200.
-    if (refusal := response.get("Error")) is not None:
-        raise _service_error(refusal, request_id, answer.retry_after)
-    if OUTPUT_FIELDS.isdisjoint(response):
-        raise _malformed(NO_FIELDS, "no field of the document", request_id)
-    return PermitResponse(response, request_id)
-
-
-def _envelope(body: bytes) -> dict[str, Any]:
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise _malformed(NOT_JSON, type(error).__name__) from None
-    response = answer.get("Response") if isinstance(answer, dict) else None
-    if not isinstance(response, dict):
-        raise _malformed(WRONG_ENVELOPE, "no Response object")
-    return response
-
-
-def _service_error(refusal: Any, request_id: str, retry_after: float | None) -> CallError:
-    if not isinstance(refusal, dict):
-        return _malformed(WRONG_ENVELOPE, "no Error object", request_id)
-    code = refusal.get("Code")
-    if not code or not isinstance(code, str):
-        return _malformed(WRONG_ENVELOPE, "an Error without a Code", request_id)
-    message = _URL.sub("(URL)", str(refusal.get("Message")))
-    return call_error(code, message, request_id, retry_after=retry_after)
-
-
-def _malformed(code: str, why: str, request_id: str = "") -> CallError:
-    return call_error(code, f"the answer is not what the API documents ({why})", request_id)
+def _response(answer: HttpAnswer, keys: Keys) -> PermitResponse:
+    opened = open_envelope(answer.body, keys)
+    if isinstance(opened, Refusal):
+        raise call_error(opened.code, opened.message, opened.request_id, retry_after=answer.retry_after)
+    if OUTPUT_FIELDS.isdisjoint(opened.fields):
+        raise malformed(NO_FIELDS, "no field of the document", opened.request_id)
+    return PermitResponse(opened.fields, opened.request_id)

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr.core.foreign_logs import keep_data_out_of_logs, silenced
+from airflow_provider_permitocr.net.address_rules import is_this_machine
 from airflow_provider_permitocr.tencent.options import ClientOptions
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def cos_client(options: ClientOptions, endpoint: str | None = None) -> CosS3Clie
     from qcloud_cos import CosConfig, CosS3Client
 
     keep_data_out_of_logs()
-    scheme, host = check_cos_place(options.region, endpoint)
+    scheme, host = check_cos_place(options, endpoint)
     session = requests.Session()
     adapter = requests.adapters.HTTPAdapter(pool_maxsize=_CONNECTIONS)
     adapter.send = silenced()(adapter.send)  # type: ignore[method-assign]
@@ -54,14 +55,15 @@ def cos_client(options: ClientOptions, endpoint: str | None = None) -> CosS3Clie
     return CosS3Client(config, retry=0, session=session)
 
 
-def check_cos_place(region: str, endpoint: str | None) -> tuple[str, str | None]:
+def check_cos_place(options: ClientOptions, endpoint: str | None) -> tuple[str, str | None]:
     """Tell where the buckets are.
 
     :return: ``http`` or ``https``, and the host in place of the region's own.
-    :raises ValueError: when neither a region nor an endpoint is given, or one is malformed.
+    :raises ValueError: when neither a region nor an endpoint is given, one is malformed, or objects
+        would come in the clear from another machine.
     """
     if not endpoint:
-        if not _REGION.fullmatch(region):
+        if not _REGION.fullmatch(options.region):
             raise ValueError(
                 "cos:// needs the region of the bucket, such as ap-guangzhou, or a cos_endpoint in its place"
             )
@@ -71,6 +73,11 @@ def check_cos_place(region: str, endpoint: str | None) -> tuple[str, str | None]
         raise ValueError(
             "cos_endpoint must be a host such as cos.ap-guangzhou.myqcloud.com, with http:// or https:// and"
             " a port if need be"
+        )
+    if parts[1] == "http" and not options.allow_http and not is_this_machine(parts[2]):
+        raise ValueError(
+            "cos_endpoint with http:// would send images and the signature in the clear; use https://, or set"
+            " allow_http to true in the extra if the way there is safe"
         )
     return parts[1] or "https", parts[2]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from airflow_provider_permitocr.core.api import SITES, Site
+from airflow_provider_permitocr.net.address_rules import is_this_machine
 
 #: These go into headers; what a copied key brings along unseen would only show as a fault of the network.
 _HEADER_VALUE = re.compile(r"[!-~]+")
@@ -83,7 +84,9 @@ class ClientOptions:
     :param token: of temporary credentials.
     :param role: a role to assume with these keys, for calls to be made in.
     :param endpoint: host name, with a port if need be, in place of the site's own.
-    :param protocol: ``https``, or ``http`` for the local emulator.
+    :param protocol: ``https``, or ``http`` for an emulator on this machine.
+    :param allow_http: ``http`` may leave this machine, with the image, the signature and any token in the
+        clear.
     :param region: only sent where given; the API does not need one.
     :param connect_timeout: seconds until a connection has to be there.
     :param read_timeout: seconds between two bytes, of the request or of the answer.
@@ -106,6 +109,7 @@ class ClientOptions:
     proxy: str | None = field(default=None, repr=False)
     ca_bundle: str | None = None
     role: Role | None = None
+    allow_http: bool = False
 
     def __post_init__(self) -> None:
         _ = self.keys
@@ -116,6 +120,11 @@ class ClientOptions:
             raise ValueError(
                 f"the connection's host must be a bare host name such as {self.site.endpoint},"
                 f" not {self.endpoint!r}; http or https goes into schema"
+            )
+        if self.protocol == "http" and not self.allow_http and not is_this_machine(self.host):
+            raise ValueError(
+                f"the connection's schema http would send images and signatures in the clear to {self.host};"
+                " set schema to https, or allow_http to true in the extra if the way there is safe"
             )
         for name in ("connect_timeout", "read_timeout", "call_timeout"):
             if not 0 < getattr(self, name) <= _LONGEST_TIMEOUT:

@@ -12,6 +12,8 @@ from typing import Final
 #: Whoever asks for more is called again all the same: a wrong clock or a typing error should not hold a run
 #: for a day, and what is not recognized by then is left to the next one.
 MAX_RETRY_AFTER_SECONDS: Final = 300.0
+#: Of a header that makes sense.
+_LONGEST: Final = 64
 _SECONDS: Final = re.compile(r"[0-9]+")
 
 
@@ -22,13 +24,13 @@ def retry_after(headers: Mapping[str, str], *, now: Callable[[], float] = time.t
         this machine's clock need not be right.
     :param now: Unix time in seconds.
     """
-    said = headers.get("Retry-After", "").strip()
+    said = headers.get("Retry-After", "").strip()[:_LONGEST]
     if _SECONDS.fullmatch(said):
         return min(float(said), MAX_RETRY_AFTER_SECONDS)
     until = _unix_time(said)
     if until is None:
         return None
-    sent_at = _unix_time(headers.get("Date", ""))
+    sent_at = _unix_time(headers.get("Date", "")[:_LONGEST])
     seconds = until - (now() if sent_at is None else sent_at)
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
 
@@ -38,5 +40,5 @@ def _unix_time(text: str) -> float | None:
         moment = parsedate_to_datetime(text)
         # Without a zone it is GMT, which HTTP has no other than.
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, TypeError, IndexError):
         return None

@@ -1,4 +1,4 @@
-"""The official SDK's clients, set up so that none of their defaults surprises."""
+"""The official SDK's client, set up so that none of its defaults surprises."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from airflow_provider_permitocr.tencent.credentials import KeySource
 from airflow_provider_permitocr.tencent.options import ClientOptions
 
 if TYPE_CHECKING:
-    from tencentcloud.common.profile.client_profile import ClientProfile
     from tencentcloud.ocr.v20181119.ocr_client import OcrClient
 
 
@@ -31,34 +30,23 @@ class SdkCredential:
 
 def ocr_client(options: ClientOptions, keys: KeySource) -> OcrClient:
     """Make the SDK's typed OCR client. It is not made for sharing between threads."""
-    from tencentcloud.ocr.v20181119.ocr_client import OcrClient
-
-    return OcrClient(*client_settings(options, options.host, keys))
-
-
-def client_settings(
-    options: ClientOptions, host: str, keys: KeySource
-) -> tuple[SdkCredential, str, ClientProfile]:
-    """Return what any of the SDK's clients is made with: credential, region and profile.
-
-    :param host: that its calls go to, in place of the options' own.
-    """
     from tencentcloud.common.profile.client_profile import ClientProfile
     from tencentcloud.common.profile.http_profile import HttpProfile
+    from tencentcloud.ocr.v20181119.ocr_client import OcrClient
 
     keep_data_out_of_logs()
     proxy, authorities = proxy_and_authorities(
-        f"{options.protocol}://{host}/", proxy=options.proxy, ca_bundle=options.ca_bundle
+        f"{options.protocol}://{options.host}/", proxy=options.proxy, ca_bundle=options.ca_bundle
     )
     # Endpoint and language are always given: which of the SDK's packages was installed last changes
     # their defaults. No retryer: the SDK's own throws away an answer that came after an error.
     http = HttpProfile(
         protocol=options.protocol,
-        endpoint=host,
+        endpoint=options.host,
         reqTimeout=(options.connect_timeout, options.read_timeout),
         keepAlive=True,
         proxy=proxy or None,
         certification=authorities,
     )
     profile = ClientProfile(httpProfile=http, language=options.site.language)
-    return SdkCredential(keys), options.region, profile
+    return OcrClient(SdkCredential(keys), options.region, profile)

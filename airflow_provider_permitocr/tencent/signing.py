@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -19,6 +20,18 @@ _ALGORITHM: Final = "TC3-HMAC-SHA256"
 #: The service looks for errors in this one only; what follows a semicolon would be signed as well.
 _CONTENT_TYPE: Final = "application/json"
 _SIGNED_HEADERS: Final = "content-type;host"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What is called: an action of a service, in a version of its API."""
+
+    service: str
+    action: str
+    version: str
+
+
+RECOGNIZE: Final = Operation(SERVICE, ACTION, VERSION)
 
 
 def authorization(
@@ -50,25 +63,29 @@ def authorization(
 
 
 class Signer:
-    """Signs calls of MainlandPermitOCR, from any number of threads.
+    """Signs calls of one operation, from any number of threads.
 
+    :param operation: by default the recognition of a permit.
     :param options: the host, language and region to sign for.
     :param clock: Unix time in seconds; the service refuses what is five minutes off.
     """
 
-    def __init__(self, options: ClientOptions, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, options: ClientOptions, *, clock: Callable[[], float], operation: Operation = RECOGNIZE
+    ) -> None:
         # Here and not by the first calls: importing the SDK takes longer than the turns between calls, so
         # they would all go out at once afterwards.
         import tencentcloud.common.sign  # noqa: F401
 
         self._host = options.host
+        self._service = operation.service
         self._clock = clock
         self._fixed = {
             "Content-Type": _CONTENT_TYPE,
             "Host": options.host,
             "User-Agent": f"airflow_provider_permitocr/{__version__}",
-            "X-TC-Action": ACTION,
-            "X-TC-Version": VERSION,
+            "X-TC-Action": operation.action,
+            "X-TC-Version": operation.version,
             "X-TC-Language": options.site.language,
         }
         if options.region:
@@ -81,7 +98,9 @@ class Signer:
         :param trace_id: for ``X-TC-TraceId``, which the SDK sends as well; '' for none.
         """
         timestamp = int(self._clock())
-        signature = authorization(keys.secret_id, keys.secret_key, timestamp, payload_hash, host=self._host)
+        signature = authorization(
+            keys.secret_id, keys.secret_key, timestamp, payload_hash, host=self._host, service=self._service
+        )
         headers = self._fixed | {"X-TC-Timestamp": str(timestamp), "Authorization": signature}
         if trace_id:
             headers["X-TC-TraceId"] = trace_id

@@ -6,8 +6,11 @@ API pages: GetCallerIdentity (cloud.tencent.com/document/api/1312/66098) and Ass
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -21,14 +24,18 @@ from airflow_provider_permitocr.tencent.credentials import (
     RoleKeys,
 )
 from airflow_provider_permitocr.tencent.decisions import look_up
+from airflow_provider_permitocr.tencent.envelope import Refusal, open_envelope
 from airflow_provider_permitocr.tencent.options import ClientOptions, Keys, Role
-from airflow_provider_permitocr.tencent.sdk import client_settings
+from airflow_provider_permitocr.tencent.signing import Operation, Signer
+from airflow_provider_permitocr.tencent.transport import Transport
+from airflow_provider_permitocr.tencent.wire_codes import MALFORMED
 
 _VERSION: Final = "2018-08-13"
 #: STS wants to be told a region; which one makes no difference.
 _REGION: Final = "ap-guangzhou"
 #: Its answers are small, and a run may be waiting for them.
 _LONGEST_READ: Final = 10.0
+_LONGEST_CALL: Final = 30.0
 #: Named like a wrong parameter; STS means too many questions.
 _TOO_MANY: Final = "InvalidParameter.OverLimit"
 _PASSING: Final = (Decision.RETRY, Decision.THROTTLE)
@@ -122,53 +129,66 @@ def caller_identity(options: ClientOptions, keys: KeySource | None = None) -> Id
 
 
 def _ask(options: ClientOptions, keys: KeySource, action: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    import requests
-    from tencentcloud.common.common_client import CommonClient
-    from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
+    options = _at_sts(options)
+    body = json.dumps(parameters).encode()
+    signer = Signer(options, clock=time.time, operation=Operation("sts", action, _VERSION))
+    used = keys.current()
+    headers = signer.headers(used, hashlib.sha256(body).hexdigest())
+    try:
+        with closing(Transport(options)) as transport:
+            answer = open_envelope(transport.post(headers, body).body, used)
+    except CallError as error:
+        raise _unasked(error) from None
+    if isinstance(answer, Refusal):
+        raise _refused(answer)
+    return answer.fields
 
-    # A replaced endpoint is an emulator or a gateway, and serves STS as well.
-    host = options.endpoint or options.site.endpoint.replace(f"{SERVICE}.", "sts.", 1)
-    options = replace(
+
+def _at_sts(options: ClientOptions) -> ClientOptions:
+    return replace(
         options,
+        # A replaced endpoint is an emulator or a gateway, and serves STS as well.
+        endpoint=options.endpoint or options.site.endpoint.replace(f"{SERVICE}.", "sts.", 1),
         region=options.region or _REGION,
         read_timeout=min(options.read_timeout, _LONGEST_READ),
+        call_timeout=min(options.call_timeout, _LONGEST_CALL),
     )
-    credential, region, profile = client_settings(options, host, keys)
-    client = CommonClient("sts", _VERSION, credential, region, profile)
-    try:
-        response = client.call_json(action, parameters)["Response"]
-    except TencentCloudSDKException as error:
-        raise _error(error, has_secret_proxy="@" in (profile.httpProfile.proxy or "")) from None
-    except requests.RequestException as error:
-        raise _passing("ClientNetworkError", f"the answer broke off ({type(error).__name__})") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise _malformed(type(error).__name__) from None
-    if not isinstance(response, dict):
-        raise _malformed("no Response object")
-    return response
 
 
-def _error(error: Any, *, has_secret_proxy: bool) -> CallError:
-    code, message = str(error.get_code()), str(error.get_message())
-    if code.startswith("Client") or code == "ServerNetworkError":
-        # The words of a library that could not make sense of the proxy's URL would have its password.
-        return _passing(code, "the service could not be reached" if has_secret_proxy else message)
+def _unasked(error: CallError) -> CallError:
+    """Return what a fault on the way to STS means: nothing of an image was sent."""
+    decision = Decision.ACCOUNT if error.decision is Decision.ACCOUNT else Decision.RETRY
+    return CallError(
+        error.code,
+        f"STS: {error.message}",
+        decision,
+        error.request_id,
+        billed=False,
+        was_sent=False,
+        retry_after=error.retry_after,
+        advice=error.advice,
+    )
+
+
+def _refused(refusal: Refusal) -> CallError:
+    code = refusal.code
     if code == _TOO_MANY or look_up(code).decision in _PASSING:
-        return _passing(code, message, error.get_request_id())
+        return _passing(code, refusal.message, refusal.request_id)
     advice = next((text for beginning, text in _ADVICE.items() if code.startswith(beginning)), "")
     return CallError(
         code,
-        f"STS refused: {message}",
+        f"STS refused: {refusal.message}",
         Decision.ACCOUNT,
-        str(error.get_request_id() or ""),
+        refusal.request_id,
         billed=False,
+        was_sent=False,
         advice=advice,
     )
 
 
-def _passing(code: str, message: str, request_id: str | None = None) -> CallError:
-    return CallError(code, f"STS: {message}", Decision.RETRY, request_id or "", billed=False, was_sent=False)
+def _passing(code: str, message: str, request_id: str = "") -> CallError:
+    return CallError(code, f"STS: {message}", Decision.RETRY, request_id, billed=False, was_sent=False)
 
 
 def _malformed(reason: str) -> CallError:
-    return _passing("ClientMalformedAnswer", f"the answer is not what the API documents ({reason})")
+    return _passing(MALFORMED, f"the answer is not what the API documents ({reason})")

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
 from airflow_provider_permitocr.core.errors import CallError
+from airflow_provider_permitocr.net.body import read_body
 from airflow_provider_permitocr.net.connection_pool import open_pool
-from airflow_provider_permitocr.net.network_faults import NetworkFault, tell
-from airflow_provider_permitocr.net.timed_connection import TimedOutError, TimeLimits, sent_bytes, within
+from airflow_provider_permitocr.net.network_faults import NetworkError, network_errors
+from airflow_provider_permitocr.net.timed_connection import TimeLimits, sent_bytes, within
 from airflow_provider_permitocr.tencent.decisions import call_error
 from airflow_provider_permitocr.tencent.options import ClientOptions
 from airflow_provider_permitocr.tencent.retry_after import retry_after
@@ -17,9 +18,9 @@ from airflow_provider_permitocr.tencent.wire_codes import TOO_LONG, network_code
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
-#: No image that the API takes is above 10 MB, so no portrait cut from one is above 13.4 MB of base64;
-#: what is left is ample for the other fields.
-MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+#: A portrait is cut from an image of 7 MB at most, nearly always of a tenth of that; the other fields are
+#: short.
+MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +52,16 @@ class Transport:
 
         :raises CallError: ``ClientNetworkError...`` when no whole answer came in time,
             ``ServerNetworkError...`` for another HTTP status than 200, ``ClientMalformedAnswer.TooLong`` for
-            more than 16 MiB.
+            more than 8 MiB.
         """
-        from urllib3.exceptions import HTTPError
-
         response: BaseHTTPResponse | None = None
         with within(self._limits):
             try:
-                response = self._send(headers, body)
-                return self._read(response)
-            except TimedOutError as error:
-                raise self._network_error(NetworkFault.TIMED_OUT, str(error), body) from None
-            except (HTTPError, OSError) as error:
-                raise self._network_error(*tell(error), body) from None
+                with network_errors():
+                    response = self._send(headers, body)
+                    return self._read(response)
+            except NetworkError as error:
+                raise self._call_error(error, body) from None
             finally:
                 if response is not None:
                     # Closes the connection, unless all was read: then it is back in the pool already.
@@ -98,16 +96,16 @@ class Transport:
                 f"{self._host} answered with HTTP status {response.status}",
                 retry_after=wait_seconds,
             )
-        body = response.read(MAX_ANSWER_BYTES + 1, decode_content=True)
+        body = read_body(response, MAX_ANSWER_BYTES)
         if len(body) > MAX_ANSWER_BYTES:
             raise call_error(TOO_LONG, f"the answer of {self._host} is longer than {MAX_ANSWER_BYTES} bytes")
         return HttpAnswer(body, wait_seconds)
 
-    def _network_error(self, fault: NetworkFault, words: str, body: bytes | bytearray) -> CallError:
+    def _call_error(self, error: NetworkError, body: bytes | bytearray) -> CallError:
         sent = sent_bytes()
         return call_error(
-            network_code(fault),
-            f"no whole answer from {self._host}: {words}",
+            network_code(error.fault),
+            f"no whole answer from {self._host}: {error}",
             # A request that has not left whole is one that nobody has worked on.
             is_whole=sent >= len(body),
             was_sent=sent > 0,

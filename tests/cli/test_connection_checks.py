@@ -5,11 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
 from airflow_provider_permitocr.cli.connection_checks import check_connection, read_account
 from airflow_provider_permitocr.cli.findings import Verdict
 from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.tencent.transport import HttpAnswer, Transport
 
 SetConnection = Callable[..., None]
 Connect = Callable[..., None]
@@ -50,10 +50,11 @@ def test_each_refusal_has_a_remedy_of_its_own(
 ) -> None:
     set_connection("tc", conn_type="tencentcloud", login="AKIDx", password="k")
 
-    def refuse(client: object, *_: object) -> None:
-        raise TencentCloudSDKException(code, "refused", "request-1")
+    def refuse(*_: object) -> HttpAnswer:
+        error = {"Code": code, "Message": "refused"}
+        return HttpAnswer(json.dumps({"Response": {"Error": error, "RequestId": "r"}}).encode())
 
-    monkeypatch.setattr("tencentcloud.common.common_client.CommonClient.call_json", refuse)
+    monkeypatch.setattr(Transport, "post", refuse)
     finding = check_connection("tc", ask=True)
     assert f"tc: {code}: STS" in finding.message
     assert "refused" in finding.message
@@ -96,7 +97,8 @@ def test_a_service_that_cannot_be_reached_is_not_taken_for_wrong_keys(set_connec
     set_connection("tc", conn_type="tencentcloud", login="AKIDx", password="k", host="127.0.0.1", port=1)
     finding = check_connection("tc", ask=True)
     assert finding.verdict is Verdict.WRONG
-    assert "could not be asked: ClientNetworkError" in finding.message
+    assert "could not be asked: ClientNetworkError.NotConnected: STS: no whole answer" in finding.message
+    assert "check the connection's host and proxy" in finding.remedy
     assert "--offline" in finding.remedy
 
 

@@ -85,3 +85,9 @@ def test_what_is_no_period_is_none_at_both_ends(text: str | None) -> None:
 
 def test_a_period_may_be_one_day_and_leap_days_exist() -> None:
     assert parse_period("2024.02.29-2024.02.29") == (date(2024, 2, 29), date(2024, 2, 29))
+
+
+@pytest.mark.parametrize("text", [" " * 40_000, "1986.03.02" + " " * 40_000, "长期" * 20_000, "1" * 40_000])
+def test_a_text_that_is_far_too_long_is_no_date_and_takes_no_time(text: str) -> None:
+    assert parse_date(text) is None
+    assert parse_period(text) == (None, None)

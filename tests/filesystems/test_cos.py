@@ -32,7 +32,7 @@ def connect(
             conn_type="tencentcloud",
             login="AKIDcos",
             password=password,
-            extra={"cos_endpoint": cos_store.endpoint} | extra,
+            extra={"cos_endpoint": cos_store.endpoint, "allow_http": True} | extra,
         )
 
     return define
@@ -117,6 +117,7 @@ def test_a_changed_connection_is_read_anew(cos_store: CosStandIn, connect: Conne
         ({"cos_endpoint": None, "region": "https://x"}, "region"),
         ({"cos_endpoint": "ftp://x"}, "cos_endpoint must be a host"),
         ({"cos_endpoint": "http://a/b"}, "cos_endpoint must be a host"),
+        ({"cos_endpoint": "http://a", "allow_http": "false"}, "in the clear; use https://"),
     ],
 )
 def test_a_wrong_field_is_named_with_the_connection(

@@ -28,8 +28,8 @@ SetConnection = Callable[..., None]
 def connect(cos_store: CosStandIn, set_connection: SetConnection) -> Callable[..., None]:
     """Define the connection ``tencent``, which leads to the stand-in."""
 
-    def define(password: str = "cos-key", **extra: str) -> None:
-        extra = {"cos_endpoint": cos_store.endpoint} | extra
+    def define(password: str = "cos-key", **extra: object) -> None:
+        extra = {"cos_endpoint": cos_store.endpoint, "allow_http": True} | extra
         set_connection("tencent", conn_type="tencentcloud", login="AKIDcos", password=password, extra=extra)
 
     return define
@@ -115,7 +115,7 @@ def test_a_connection_that_a_row_names_goes_before_and_stops_no_run(
 ) -> None:
     connect()
     cos_store.objects[BUCKET, "a.jpg"] = IMAGE
-    wrong = {"cos_endpoint": cos_store.endpoint}
+    wrong = {"cos_endpoint": cos_store.endpoint, "allow_http": True}
     set_connection("other", conn_type="tencentcloud", login="AKIDcos", password="wrong", extra=wrong)
     presigner = CosPresigner("other", 300)
     assert status(presigner.presign(f"cos://tencent@{BUCKET}/a.jpg")) == 200

@@ -207,7 +207,8 @@ def test_service_that_cannot_be_reached_is_named(front: Specimen, endpoint: str,
         reserved.bind(("127.0.0.1", 0))
         host = endpoint.format(port=reserved.getsockname()[1])
         error = _fault(
-            MainlandPermitClient(ClientOptions("id", "key", endpoint=host, protocol="http")), front
+            MainlandPermitClient(ClientOptions("id", "key", endpoint=host, protocol="http", allow_http=True)),
+            front,
         )
     assert (error.code, error.decision) == (f"ClientNetworkError.{fault_name}", Decision.RETRY)
     assert error.billed is False

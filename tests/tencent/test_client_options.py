@@ -24,6 +24,13 @@ from airflow_provider_permitocr.tencent.options import ClientOptions, Role
         ({"token": "to ken"}, "token"),
         ({"token": "token\n"}, "token"),
         ({"protocol": "ftp"}, "https or http"),
+        (
+            {"protocol": "http"},
+            "in the clear to ocr.intl.tencentcloudapi.com; set schema to https, or allow_http",
+        ),
+        ({"protocol": "http", "endpoint": "10.0.0.5:8080"}, "in the clear to 10.0.0.5:8080"),
+        ({"protocol": "http", "endpoint": "localhost.example.com"}, "in the clear"),
+        ({"protocol": "http", "endpoint": "127.example.com"}, "in the clear"),
         ({"protocol": "HTTPS"}, "https or http"),
         ({"endpoint": "https://ocr.tencentcloudapi.com"}, "bare host name"),
         ({"endpoint": "ocr.tencentcloudapi.com/"}, "bare host name"),
@@ -45,6 +52,17 @@ def test_wrong_option_is_refused_with_its_name(changes: dict[str, Any], says: st
         ClientOptions(**given)
     assert "the-secret" not in str(caught.value)
     assert not given["secret_key"] or given["secret_key"].strip() not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["127.0.0.1:1", "localhost", "LOCALHOST:8080", "127.9.9.9", "localhost."]
+)
+def test_http_is_taken_to_this_machine(endpoint: str) -> None:
+    assert ClientOptions("AKID", "key", endpoint=endpoint, protocol="http").host == endpoint.lower()
+
+
+def test_http_to_another_machine_is_taken_where_it_is_allowed_by_name() -> None:
+    assert ClientOptions("AKID", "key", endpoint="proxy.test", protocol="http", allow_http=True)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.tencent.credentials import ConnectionKeys, IssuedKeys
 from airflow_provider_permitocr.tencent.options import ClientOptions, Keys, Role
 from airflow_provider_permitocr.tencent.sts import assume_role, caller_identity, key_source
+from airflow_provider_permitocr.tencent.transport import HttpAnswer, Transport
 from tests.net.raw_server import Connection, RawServer
 
 OptionsFor = Callable[..., ClientOptions]
@@ -144,14 +145,14 @@ def emulator_answering(
 
 
 def test_an_sts_that_cannot_be_reached_is_to_be_tried_again() -> None:
-    with pytest.raises(CallError, match="ClientNetworkError: STS") as caught:
+    with pytest.raises(CallError, match=r"NotConnected: STS: no whole answer from 127\.0\.0\.1:1") as caught:
         assumed(ClientOptions("AKID", "key", endpoint="127.0.0.1:1", protocol="http"))
     assert (caught.value.decision, caught.value.was_sent) == (Decision.RETRY, False)
 
 
 def test_the_password_of_a_proxy_is_left_out() -> None:
     proxy = "http://me:secret-word@127.0.0.1:1"
-    options = ClientOptions("AKID", "key", endpoint="sts.test", protocol="http", proxy=proxy)
+    options = ClientOptions("AKID", "key", endpoint="sts.test", protocol="http", proxy=proxy, allow_http=True)
     with pytest.raises(CallError) as caught:
         caller_identity(options)
     assert "secret-word" not in str(caught.value)
@@ -196,15 +197,114 @@ def test_an_answer_that_breaks_off_is_to_be_tried_again(
 def test_sts_is_asked_at_the_site_of_the_account(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str]] = []
 
-    def record(client: Any, *_: object, **__: object) -> Any:
-        asked.append((client.profile.httpProfile.endpoint, client.region))
-        return {"Response": {"AccountId": 1, "Arn": "a"}}
+    def record(transport: Transport, headers: dict[str, str], _body: bytes) -> HttpAnswer:
+        asked.append((headers["Host"], headers["X-TC-Region"]))
+        return HttpAnswer(b'{"Response": {"AccountId": "1", "Arn": "a"}}')
 
-    monkeypatch.setattr("tencentcloud.common.common_client.CommonClient.call_json", record)
+    monkeypatch.setattr(Transport, "post", record)
     caller_identity(ClientOptions("AKID", "key", site=SITES[site]))
     domain = {"intl": "intl.tencentcloudapi.com", "mainland": "tencentcloudapi.com"}[site]
     # The API pages call the region required, for all that it makes no difference.
     assert asked == [(f"sts.{domain}", "ap-guangzhou")]
+
+
+SECRETS = ("secret-word", "a-token", "Signature=")
+
+
+@pytest.fixture
+def refusal_of(
+    raw_server: Callable[..., RawServer], told_by: Callable[[BaseException], str]
+) -> Callable[..., CallError]:
+    """Ask an STS that treats each connection so; nothing of the request may show in what is raised."""
+
+    def refuse(treat: Callable[[Connection], None], **options: Any) -> CallError:
+        server = raw_server(treat)
+        with pytest.raises(CallError) as caught:
+            assumed(
+                ClientOptions(
+                    "AKID", "secret-word", "a-token", endpoint=server.endpoint, protocol="http", **options
+                )
+            )
+        assert not [secret for secret in SECRETS if secret in told_by(caught.value)]
+        assert (caught.value.was_sent, caught.value.billed) == (False, False)
+        return caught.value
+
+    return refuse
+
+
+def echoing(start: bytes, *, end: bytes = b"") -> Callable[[Connection], None]:
+    """Answer with a body that quotes the request's head."""
+
+    def treat(connection: Connection) -> None:
+        quoted = json.dumps("\n".join(connection.request()))[1:-1].encode()
+        body = start.partition(b"\r\n\r\n")[2] + quoted + end
+        head = start.partition(b"\r\n\r\n")[0]
+        connection.send(b"%b\r\nContent-Length: %d\r\n\r\n%b" % (head, len(body), body))
+
+    return treat
+
+
+def test_a_redirect_is_not_followed_so_that_no_other_host_gets_the_token(
+    raw_server: Callable[..., RawServer], refusal_of: Callable[..., CallError]
+) -> None:
+    other = raw_server(lambda connection: connection.send(b""))
+    location = f"Location: http://{other.endpoint}/\r\n"
+    head = f"HTTP/1.1 307 Temporary Redirect\r\n{location}Content-Length: 0\r\n\r\n".encode()
+    error = refusal_of(lambda connection: connection.send(head) if connection.request() else None)
+    assert (error.code, error.decision) == ("ServerNetworkError", Decision.RETRY)
+    assert other.connections == 0
+
+
+def test_a_page_that_quotes_the_request_is_not_quoted(refusal_of: Callable[..., CallError]) -> None:
+    error = refusal_of(echoing(b"HTTP/1.1 502 Bad Gateway\r\n\r\n<pre>"))
+    assert "HTTP status 502" in error.message
+
+
+def test_a_message_that_quotes_the_request_lacks_its_secrets(refusal_of: Callable[..., CallError]) -> None:
+    start = b'HTTP/1.1 200 OK\r\n\r\n{"Response": {"Error": {"Code": "AuthFailure", "Message": "'
+    error = refusal_of(echoing(start, end=b'"}}}'))
+    assert "X-TC-Action" in error.message
+    assert len(error.message) < 1100
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"Response": {"AccountId": NaN}}',
+        b"[" * 50_000,
+        b'{"Response": {"Credentials": {"Token": "t", "TmpSecretId": "i", "TmpSecretKey": "k"},'
+        b' "ExpiredTime": NaN}}',
+        b'{"Response": {"Credentials": {"Token": "t", "TmpSecretId": "i", "TmpSecretKey": "k"},'
+        b' "ExpiredTime": Infinity}}',
+        b'{"Response": {"Credentials": {"Token": 1, "TmpSecretId": [], "TmpSecretKey": {}}}}',
+        b'{"Response": {"Error": {"Code": 1}}}',
+        b"9" * 10_000,
+        b"\xff\xfe\x00",
+    ],
+    ids=["NaN", "deep", "time NaN", "time infinite", "wrong types", "code no text", "long number", "no text"],
+)
+def test_whatever_sts_answers_is_a_call_error_that_may_pass(
+    refusal_of: Callable[..., CallError], answering: Callable[..., Callable[[Connection], None]], body: bytes
+) -> None:
+    assert refusal_of(answering(http(body))).decision is Decision.RETRY
+
+
+def test_an_answer_that_drips_ends_with_the_time_of_a_call(refusal_of: Callable[..., CallError]) -> None:
+    def drip(connection: Connection) -> None:
+        connection.request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        connection.send_for_ever(b" ", pause=0.02)
+
+    error = refusal_of(drip, call_timeout=0.3)
+    assert error.code == "ClientNetworkError.TimedOut"
+
+
+def test_a_certificate_that_is_not_trusted_stops_with_what_to_do(
+    tls_emulator: RunningEmulator, options_for: OptionsFor
+) -> None:
+    with pytest.raises(CallError) as caught:
+        caller_identity(options_for(tls_emulator, protocol="https"))
+    assert (caught.value.decision, "ca_bundle" in caught.value.advice) == (Decision.ACCOUNT, True)
 
 
 def test_no_secret_shows_in_what_is_passed_around(emulator: RunningEmulator, options_for: OptionsFor) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_permitocr.core.errors import Decision
 from airflow_provider_permitocr.tencent.transport import MAX_ANSWER_BYTES, Transport
+from tests.net.malformed import MALFORMED
 from tests.tencent.raw_exchange import OK, fault, post
 
 #: Servers of the raw kind; what they do with a connection is a function of it.
@@ -167,3 +169,16 @@ def test_body_that_comes_where_headers_belong_is_neither_taken_nor_logged(
     error = fault(connect(raw_server(leave_out_the_empty_line)))
     assert "no HTTP" in error.message
     assert "person" not in caplog.text
+
+
+@pytest.mark.parametrize("answer", MALFORMED.values(), ids=MALFORMED)
+def test_what_is_no_http_is_a_fault_that_may_pass(
+    raw_server: StartServer, connect: Connect, answer: bytes
+) -> None:
+    def answer_once(connection: Any) -> None:
+        connection.request()
+        connection.send(answer)
+
+    error = fault(connect(raw_server(answer_once), call_timeout=10.0))
+    assert error.code.startswith("ClientNetworkError.")
+    assert error.decision is Decision.RETRY

@@ -155,7 +155,7 @@ NEVER_SENT = {
 FAULTS: list[tuple[str, FaultyClient, str, bool | None]] = [
     (
         "no such name",
-        lambda world: world.client("permitocr.invalid"),
+        lambda world: world.client("permitocr.invalid", allow_http=True),
         "ClientNetworkError.NameNotResolved",
         _NO,
     ),

@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_permitocr.images.download import Downloader
 from tests.images.download.exchange import IMAGE, LIMIT, answer, redirect, unavailable
+from tests.net.malformed import MALFORMED
 
 NewDownloader = Callable[..., Downloader]
 Serve = Callable[..., Any]
@@ -38,7 +39,7 @@ def test_answer_that_trickles_for_ever_ends_with_the_time(
     url = f"http://{raw_server(trickle).endpoint}/"
     error = unavailable(downloader(fetch_seconds=0.3), url)
     assert error.code == "ImageDownloadFailed"
-    assert "within 0.3 s" in error.message
+    assert "longer than 0.3 s" in error.message
 
 
 def test_answer_that_stops_ends_with_the_time(downloader: NewDownloader, raw_server: Serve) -> None:
@@ -48,7 +49,7 @@ def test_answer_that_stops_ends_with_the_time(downloader: NewDownloader, raw_ser
         connection.closing.wait()
 
     url = f"http://{raw_server(stop).endpoint}/"
-    assert "within 0.2 s" in unavailable(downloader(fetch_seconds=0.2), url).message
+    assert "longer than 0.2 s" in unavailable(downloader(fetch_seconds=0.2), url).message
 
 
 def test_time_is_for_all_redirects_together(downloader: NewDownloader, raw_server: Serve) -> None:
@@ -61,7 +62,7 @@ def test_time_is_for_all_redirects_together(downloader: NewDownloader, raw_serve
             connection.send(redirect("/again"))
 
     url = f"http://{raw_server(redirect_late).endpoint}/"
-    assert "within 0.5 s" in unavailable(downloader(fetch_seconds=0.5), url).message
+    assert "longer than 0.5 s" in unavailable(downloader(fetch_seconds=0.5), url).message
     assert len(asked) <= 3
 
 
@@ -166,3 +167,16 @@ def test_broken_answer_is_a_passing_fault(
     error = unavailable(downloader(), f"http://{raw_server(break_off).endpoint}/")
     assert says in error.message
     assert not error.is_outage
+
+
+@pytest.mark.parametrize("content", MALFORMED.values(), ids=MALFORMED)
+def test_what_is_no_http_is_tried_again_by_the_next_run(
+    downloader: NewDownloader, raw_server: Serve, content: bytes
+) -> None:
+    def answer_once(connection: Any) -> None:
+        connection.request()
+        connection.send(content)
+
+    error = unavailable(downloader(), f"http://{raw_server(answer_once).endpoint}/")
+    assert error.code == "ImageDownloadFailed"
+    assert "no whole answer" in error.message

@@ -1,0 +1,94 @@
+"""What every API of Tencent Cloud wraps its answers in: ``{"Response": {..., "RequestId": ...}}``."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from airflow_provider_permitocr.core.errors import CallError
+from airflow_provider_permitocr.tencent.decisions import call_error
+from airflow_provider_permitocr.tencent.options import Keys
+from airflow_provider_permitocr.tencent.wire_codes import NOT_JSON, TOO_LONG, WRONG_ENVELOPE
+
+#: The longest codes that are known have 66 characters.
+_CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_LONGEST_MESSAGE: Final = 1000
+_LONGEST_REQUEST_ID: Final = 128
+#: A message of the service may quote the image's URL, and a signed one opens the image to whoever reads it.
+_URL: Final = re.compile(r"\w{1,20}://\S+")
+#: Or what it was signed with.
+_SIGNATURE: Final = re.compile(r"Signature=\w+")
+#: Values in an answer, which each take memory: one with all fields has under a hundred.
+_MOST_VALUES: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer without an error.
+
+    :param fields: of ``Response``, but for ``RequestId``.
+    """
+
+    fields: dict[str, Any] = field(repr=False)
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer with an error.
+
+    :param message: the service's own words, without URLs and what the call was signed with.
+    """
+
+    code: str
+    message: str
+    request_id: str
+
+
+def open_envelope(body: bytes, keys: Keys) -> Answer | Refusal:
+    """Read the body of an answer, whatever its status and its content type: errors come with a status of 200.
+
+    :param keys: what the call was signed with.
+    :raises CallError: ``ClientMalformedAnswer...`` for what is no such answer.
+    """
+    response = _response(body)
+    request_id = str(response.pop("RequestId", None) or "")[:_LONGEST_REQUEST_ID]
+    refusal = response.get("Error")
+    if refusal is None:
+        return Answer(response, request_id)
+    if not isinstance(refusal, dict):
+        raise malformed(WRONG_ENVELOPE, "no Error object", request_id)
+    code = refusal.get("Code")
+    if not isinstance(code, str) or not _CODE.fullmatch(code):
+        raise malformed(WRONG_ENVELOPE, "an Error without a Code", request_id)
+    return Refusal(code, _message(refusal.get("Message"), keys), request_id)
+
+
+def malformed(code: str, why: str, request_id: str = "") -> CallError:
+    """Return the error of a call whose answer is none."""
+    return call_error(code, f"the answer is not what the API documents ({why})", request_id)
+
+
+def _response(body: bytes) -> dict[str, Any]:
+    # An object or a list costs a hundred times the bytes that it is written in.
+    if sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        raise malformed(TOO_LONG, "too many values")
+    try:
+        # What is no number in JSON has no use here, and no database takes it.
+        answer = json.loads(body, parse_constant=lambda _: None)
+    except (ValueError, RecursionError) as error:
+        raise malformed(NOT_JSON, type(error).__name__) from None
+    response = answer.get("Response") if isinstance(answer, dict) else None
+    if not isinstance(response, dict):
+        raise malformed(WRONG_ENVELOPE, "no Response object")
+    return response
+
+
+def _message(said: Any, keys: Keys) -> str:
+    message = str(said)[:_LONGEST_MESSAGE]
+    for secret in (keys.secret_key, keys.token):
+        if secret:
+            message = message.replace(secret, "***")
+    return _SIGNATURE.sub("(signature)", _URL.sub("(URL)", message))
