@@ -32,6 +32,8 @@ class ImageLoader:
     :param max_base64_bytes: the site's limit for an image after base64 encoding.
     :param ret_profile: ask for the portrait (``RetProfile``).
     :param download: reads http(s) URLs; None: they are passed to the API, which fetches them itself.
+    :param pass_on: brings an http(s) URL of the list into the form that the API is given. Raises
+        ``ImageRejectedError``.
     :param read_stored: reads files and objects.
     :param presign: turns an object's URL into an http(s) one that is passed to the API; None where it cannot.
     :param convert: for formats that the API does not read, and JPEGs without their end; None: they are
@@ -46,6 +48,7 @@ class ImageLoader:
         max_base64_bytes: int,
         ret_profile: bool = False,
         download: ReadImage | None = None,
+        pass_on: Callable[[str], str] = str,
         read_stored: ReadImage = read_file,
         presign: Callable[[str], str | None] = lambda _uri: None,
         convert: ConvertImage | None = None,
@@ -53,7 +56,8 @@ class ImageLoader:
         max_original_bytes: int = 64 * 1024 * 1024,
     ) -> None:
         self._ret_profile = ret_profile
-        self._download, self._read_stored, self._presign = download, read_stored, presign
+        self._download, self._pass_on = download, pass_on
+        self._read_stored, self._presign = read_stored, presign
         self._convert, self._shrink = convert, shrink
         self._max_bytes = max_base64_bytes // 4 * 3
         self._max_read = max(self._max_bytes, max_original_bytes) if convert or shrink else self._max_bytes
@@ -81,7 +85,7 @@ class ImageLoader:
 
     def _passed_on(self, reference: InlineImage | ImageUrl | StoredImage) -> str | None:
         if isinstance(reference, ImageUrl) and self._download is None:
-            return reference.url
+            return self._pass_on(reference.url)
         return self._presign(reference.uri) if isinstance(reference, StoredImage) else None
 
     def _read(self, reference: InlineImage | ImageUrl | StoredImage) -> bytes:

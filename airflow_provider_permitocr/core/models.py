@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from os import PathLike
 from typing import Any, Final, TypeAlias
 
 from airflow_provider_permitocr.core.api import CardSide
 
-#: A reference to an image, or the image itself. See ``core/image.py`` for what is understood.
-ImageValue: TypeAlias = "str | bytes | None"
+#: A reference to an image, or the image itself. See ``core/image_reference.py`` for what is understood.
+ImageValue: TypeAlias = "str | bytes | bytearray | memoryview | PathLike[str] | None"
 #: What a column of the result holds.
 Value: TypeAlias = "str | int | float | bool | date | datetime | None"
 #: One row of the result, keyed by the names in ``core/columns.py``.

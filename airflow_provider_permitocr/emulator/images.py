@@ -6,12 +6,13 @@ import asyncio
 import binascii
 import contextlib
 import io
+import re
 from typing import Final
-from urllib.parse import urlsplit
 
 import aiohttp
 import pybase64
 from PIL import Image
+from yarl import URL
 
 from airflow_provider_permitocr.core.api import SITES, ImageFormat
 from airflow_provider_permitocr.emulator.errors import ApiError
@@ -19,6 +20,8 @@ from airflow_provider_permitocr.emulator.errors import ApiError
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 #: The mainland page grants 10 MB; what the gateway lets through around it is another matter.
 MAX_BASE64_BYTES: Final = {"intl": SITES["intl"].max_base64_bytes, "mainland": 10 * 1024 * 1024}
+#: RFC 3986: what is no part of a URL's alphabet has to be encoded, blanks and Chinese characters too.
+_WELL_FORMED: Final = re.compile(r"https?://(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+", re.I)
 
 
 def base64_bytes(raw_bytes: int) -> int:
@@ -45,15 +48,15 @@ async def download(session: aiohttp.ClientSession, url: str, site: str, seconds:
     """Download ``ImageUrl``, reading no more than the site's limit.
 
     :param seconds: how long it may take in all (the API page: 3).
-    :raises ApiError: ``FailedOperation.DownLoadError`` for a URL that is not http(s), a network
-        failure, a status other than 200 or too long a time; ``LimitExceeded.TooLargeFileError``.
+    :raises ApiError: ``FailedOperation.DownLoadError`` for a URL that is not http(s) or not encoded, a
+        network failure, a status other than 200 or too long a time; ``LimitExceeded.TooLargeFileError``.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
+    if not _WELL_FORMED.fullmatch(url):
         raise _download_failed()
     largest = MAX_BASE64_BYTES[site] // 4 * 3
     image = bytearray()
     try:
-        async with asyncio.timeout(seconds), session.get(url) as response:
+        async with asyncio.timeout(seconds), session.get(URL(url, encoded=True)) as response:
             if response.status != 200:
                 raise _download_failed()
             async for chunk in response.content.iter_any():

@@ -8,6 +8,7 @@ from airflow_provider_permitocr.core.options import Images
 from airflow_provider_permitocr.hooks.object_storage import ObjectStorage
 from airflow_provider_permitocr.hooks.presigned_cos import presign_with
 from airflow_provider_permitocr.images.convert import ImageConverter
+from airflow_provider_permitocr.images.http_url import read_listed_url
 
 
 def image_loader(
@@ -31,6 +32,7 @@ def image_loader(
         max_base64_bytes=site.max_base64_bytes,
         ret_profile=ret_profile,
         download=download,
+        pass_on=lambda url: read_listed_url(url).whole,
         read_stored=ObjectStorage(images.storage_conn_id, cos_conn_id=tencentcloud_conn_id).read,
         presign=presign_with(images, tencentcloud_conn_id),
         convert=converter.convert if converter else None,

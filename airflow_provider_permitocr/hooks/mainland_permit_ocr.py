@@ -8,8 +8,6 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
-from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
@@ -166,9 +164,7 @@ class MainlandPermitOcrHook(BaseHook):
         rate = share if self._max_per_second is None else self._max_per_second
         return RunOptions(pace=Pace(rate, self._max_at_once, phase), call_retry=self._call_retry)
 
-    def recognize(
-        self, image: ImageValue | PathLike[str], card_side: CardSide | str = CardSide.FRONT
-    ) -> Record:
+    def recognize(self, image: ImageValue, card_side: CardSide | str = CardSide.FRONT) -> Record:
         """Recognize one image.
 
         :param image: a path, or as text an http(s) URL, a file:// URL, an absolute path or a data: URI, or
@@ -177,8 +173,6 @@ class MainlandPermitOcrHook(BaseHook):
             that is rejected or fails raises nothing.
         :raises AccountError: when the account or the connection makes every call fail.
         """
-        if isinstance(image, PathLike):
-            image = str(Path(image).absolute())
         rows = [ImageRow("", image, CardSide(card_side))]
         return next(iter(self.recognize_rows(rows)))
 

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr import __version__
-from airflow_provider_permitocr.core.errors import ImageRejectedError, ImageUnavailableError
+from airflow_provider_permitocr.core.errors import ImageUnavailableError
 from airflow_provider_permitocr.core.foreign_logs import silenced
 from airflow_provider_permitocr.core.options import Images
 from airflow_provider_permitocr.images.host_rules import HostRules
-from airflow_provider_permitocr.images.http_url import HttpUrl, read_url
+from airflow_provider_permitocr.images.http_url import HttpUrl, read_listed_url
 from airflow_provider_permitocr.net.body import read_body
 from airflow_provider_permitocr.net.connection_pool import (
     is_forwarded,
@@ -81,10 +81,9 @@ class Downloader:
             ``ImageAccessDenied``, ``ImageDownloadFailed``.
         :raises ConfigurationError: when the environment's proxy cannot be used.
         """
-        listed = _listed(url)
         try:
             with silenced(), within(self._limits), network_errors():
-                return self._follow(listed, max_bytes)
+                return self._follow(read_listed_url(url), max_bytes)
         except AddressRefusedError:
             raise _refused() from None
         except NetworkError as error:
@@ -169,13 +168,6 @@ def _content(response: BaseHTTPResponse, max_bytes: int) -> bytes:
             is_outage=response.status >= 500 or response.status == _TOO_MANY_REQUESTS,
         )
     return read_body(response, max_bytes)
-
-
-def _listed(url: str) -> HttpUrl:
-    try:
-        return read_url(url)
-    except ValueError as error:
-        raise ImageRejectedError("ImageReferenceUnknown", f"the image's URL {error}") from None
 
 
 def _redirected(url: HttpUrl, location: str) -> HttpUrl:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
+from airflow_provider_permitocr.core.errors import ImageRejectedError
 from airflow_provider_permitocr.net.address_rules import literal_address
 
 _PORTS: Final = {"http": 80, "https": 443}
+#: What names the server, the path and the query; what follows a # is for browsers.
+_PARTS: Final = re.compile(r"([^:/?#]*://[^\\/?#]*)([^?#]*)(\?[^#]*)?", re.DOTALL)
+#: What stands encoded in a URL already, and what may stand there as it is (RFC 3986), so that a signature of
+#: the URL stays good; all else is encoded.
+_ENCODED: Final = re.compile(r"(%[0-9A-Fa-f]{2})")
+_PLAIN: Final = "/?:@!$&'()*+,;=-._~"
 #: As resolvers and certificates have them; a last label of digits alone would be a number to some parsers.
 _NAME: Final = re.compile(
     r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*(?!\d+\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -22,7 +29,7 @@ class HttpUrl:
 
     :param scheme: ``http`` or ``https``.
     :param host: a name in small letters and without a dot at its end, or an address in its usual spelling.
-    :param target: path and query, as a request names them.
+    :param target: path and query, as a request names them: encoded as UTF-8, and only what is not yet.
     """
 
     scheme: str
@@ -60,8 +67,11 @@ def read_url(text: str) -> HttpUrl:
     """
     from urllib3.util import parse_url
 
+    parts = _PARTS.match(text)
     try:
-        parsed = parse_url(text)
+        # The server alone: of a path urllib3 encodes what is encoded already, and takes parts away.
+        parsed = parse_url(parts[1] if parts else text)
+        target = _encoded((parts[2] or "/") + (parts[3] or "")) if parts else "/"
     except ValueError:
         raise ValueError("is not well-formed") from None
     if parsed.scheme not in _PORTS:
@@ -69,7 +79,25 @@ def read_url(text: str) -> HttpUrl:
     if parsed.auth is not None:
         raise ValueError("holds a user name or password, which belong into no list")
     port = _PORTS[parsed.scheme] if parsed.port is None else parsed.port
-    return HttpUrl(parsed.scheme, read_host(parsed.host or ""), port, parsed.request_uri)
+    target = target if target.startswith("/") else f"/{target}"
+    return HttpUrl(parsed.scheme, read_host(parsed.host or ""), port, target)
+
+
+def read_listed_url(text: str) -> HttpUrl:
+    """Take a URL of the image list apart.
+
+    :raises ImageRejectedError: ImageReferenceUnknown, when it is none that could be asked.
+    """
+    try:
+        return read_url(text)
+    except ValueError as error:
+        raise ImageRejectedError("ImageReferenceUnknown", f"the image's URL {error}") from None
+
+
+def _encoded(target: str) -> str:
+    return "".join(
+        each if _ENCODED.fullmatch(each) else quote(each, safe=_PLAIN) for each in _ENCODED.split(target)
+    )
 
 
 def read_host(text: str) -> str:

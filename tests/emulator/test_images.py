@@ -132,6 +132,18 @@ def test_url_that_leads_nowhere_is_refused(url: str) -> None:
         downloaded(url)
 
 
+@pytest.mark.parametrize("name", ["通行证", "a b", "100%", "a|b", "a\\b", 'a"b', "a\n", "a%zz"])
+def test_url_that_is_not_encoded_is_refused_as_the_service_does(image_server: ImageServer, name: str) -> None:
+    with pytest.raises(ApiError, match=r"FailedOperation\.DownLoadError"):
+        downloaded(image_server.url(f"/{name}"))
+
+
+def test_encoded_url_is_asked_for_as_it_is(image_server: ImageServer, png: bytes) -> None:
+    path = "/%e9%80%9a%2Fa+b%20c?x=%2f;1"
+    image_server.files[path] = png
+    assert downloaded(image_server.url(path)) == png
+
+
 def test_download_stops_at_the_size_limit(image_server: ImageServer) -> None:
     image_server.files["/image"] = bytes(RAW_LIMIT["intl"] + 1)
     with pytest.raises(ApiError, match=r"LimitExceeded\.TooLargeFileError"):

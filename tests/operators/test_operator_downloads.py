@@ -73,6 +73,27 @@ def test_without_fetch_images_the_api_is_given_the_url(
     assert downloaded["image_bytes"] == len(front.image)
 
 
+@pytest.mark.parametrize("images", [Images(), FROM_HERE], ids=["by the API", "by the worker"])
+@pytest.mark.parametrize(
+    "behind", ["?名=正面 1.jpg", "?name=%E6%AD%A3%e9%9d%a2+%20", "?x=100%", " ", "\r\n", "#正面"]
+)
+def test_url_with_chinese_characters_and_blanks_leads_to_its_image(
+    connected: RunningEmulator,
+    serve_image: Callable[[bytes], str],
+    front: Specimen,
+    images: Images,
+    behind: str,
+) -> None:
+    record = MainlandPermitOcrHook(images=images).recognize(serve_image(front.image) + behind)
+    assert (record["status"], record["error_message"]) == ("recognized", None)
+
+
+def test_url_with_a_password_is_never_passed_on(connected: RunningEmulator) -> None:
+    record = MainlandPermitOcrHook().recognize("http://me:secret@127.0.0.1/a.jpg")
+    assert (record["status"], record["error_code"]) == ("rejected", "ImageReferenceUnknown")
+    assert "secret" not in str(record["error_message"])
+
+
 def test_hook_that_was_closed_connects_anew(
     connected: RunningEmulator, serve_image: Callable[[bytes], str], front: Specimen
 ) -> None:

@@ -71,7 +71,7 @@ class _ChunkSize:
 
     def learn(self, images: Iterable[ImageValue]) -> None:
         for image in images:
-            if image is not None:
+            if isinstance(image, str | bytes):
                 self._largest = max(self._largest, len(image))
                 self._kinds.add(isinstance(image, str) and image[:5].lower() != "data:")
         at_once = _REFERENCES_AT_ONCE if self._kinds == {True} else _IMAGES_AT_ONCE
@@ -209,7 +209,7 @@ def _fault(images: ListedImages, reason: str | None) -> ImageFault:
     )
 
 
-def _image(value: Any) -> ImageValue:
+def _image(value: Any) -> str | bytes | None:
     if isinstance(value, bytearray | memoryview):
         return bytes(value)
     return value if value is None or isinstance(value, str | bytes) else str(value)

@@ -91,8 +91,8 @@ def test_large_images_are_fetched_at_most_16_megabytes_at_once(
     database: sa.Engine, images: Callable[..., list[ListedImage]], fetched_at_once: list[int]
 ) -> None:
     listed = images([bytes(7 << 20)] * 6, BYTES)
-    sizes = [len(row.image or b"") for row in SqlImageSource(database, LISTED).images(listed)]
-    assert sizes == [7 << 20] * 6
+    found = [row.image for row in SqlImageSource(database, LISTED).images(listed)]
+    assert [len(image) for image in found if isinstance(image, bytes)] == [7 << 20] * 6
     assert fetched_at_once == [2, 2, 2]
 
 
