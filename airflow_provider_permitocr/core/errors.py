@@ -95,6 +95,8 @@ class Decision(StrEnum):
     THROTTLE = "throttle"  #: slow down, try again, use up no retry
     RETRY = "retry"  #: a transient error; once the calls are used up, the next run tries again
     RETRY_THEN_IMAGE = "retry-then-image"  #: may be transient, but nothing says so, and calls may be billed
+    LATER = "later"  #: nothing more in this run; what the API fetched is no image, and may be one later
+    UNREACHABLE = "unreachable"  #: nobody could be sent anything: all calls wait, then the run stops
     IMAGE = "image"  #: this image will never be recognized
     ACCOUNT = "account"  #: every call would get this answer: stop the run
     REPAIR = "repair"  #: sign again and try once more, then as ACCOUNT
@@ -159,6 +161,10 @@ class AccountError(PermitOcrError):
         super().__init__(f"{call_error}. {advice}")
         self.code = call_error.code
         self.request_id = call_error.request_id
+
+
+class ApiUnreachableError(PermitOcrError):
+    """The API could not be reached for a while; the images are left for the next run."""
 
 
 class ThrottledTooLongError(PermitOcrError):

@@ -56,13 +56,14 @@ class Pace:
 class CallRetry:
     """How often to call for one image. These limits hold whatever errors come in whatever order.
 
-    :param attempts: calls for one image in one run. Throttled calls are not counted. Neither are at most six
-        calls that end with an account fault: one before its keys are renewed, one while the calls for another
-        image confirm such a fault, and, once per image, one that meets it with up to three that confirm it.
+    :param attempts: calls for one image in one run. Throttled calls are not counted. Nor are at most twelve
+        that end with a fault of all calls: one before its keys are renewed, one while the calls for
+        another image confirm such a fault, and, once per image, one that meets it with up to three that
+        confirm it for the account, and six for the way there.
     :param base_seconds: the first wait is drawn from 0 to this; it doubles each time (full jitter).
     :param max_wait_seconds: longest single wait, unless the answer asks for a longer one.
     :param max_seconds: no call for an image begins later than this after its first, except for the calls
-        that confirm an account fault, which take a few seconds. Time lost to throttled calls is not counted.
+        that confirm such a fault, which take a minute at most. Time lost to throttled calls is not counted.
     :param max_throttled_seconds: how long in all the service may hold a run below half of its pace, by
         refusing calls for their rate, before the run gives up.
     """

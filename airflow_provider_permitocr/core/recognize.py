@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airflow_provider_permitocr.core.account_watch import OF_ACCOUNT
+from airflow_provider_permitocr.core.breaker import OF_ACCOUNT, OF_ALL
 from airflow_provider_permitocr.core.errors import (
     CallError,
     Decision,
@@ -90,7 +90,7 @@ class Recognizer:
     def recognize(self, row: ImageRow) -> Outcome:
         """Take one row from its image to its outcome.
 
-        :raises AccountError: when the answer would be the same for every image.
+        :raises AccountError, ApiUnreachableError: when every call would end so.
         :raises ThrottledTooLongError: when nothing gets through.
         :raises RowLeftError: when no call is to be made for it in this run.
         """
@@ -142,8 +142,7 @@ def _unsent(row: ImageRow, status: Status, error: ImageError, *, counts: bool = 
 
 def _refused(row: ImageRow, error: CallError, facts: ImageFacts) -> Outcome:
     # What is of the account here comes and goes, so that it was not confirmed.
-    is_of_account = error.decision in OF_ACCOUNT
-    is_passing = is_of_account or error.decision is Decision.RETRY
+    is_passing = error.decision in OF_ALL | {Decision.RETRY, Decision.LATER}
     return Outcome(
         row,
         Status.RETRY if is_passing else Status.FAILED,
@@ -151,7 +150,7 @@ def _refused(row: ImageRow, error: CallError, facts: ImageFacts) -> Outcome:
         error_message=error.message,
         request_id=error.request_id,
         facts=facts,
-        counts=error.was_sent and not is_of_account,
+        counts=error.was_sent and error.decision not in OF_ACCOUNT,
         # Without a RequestId it was something on the way that refused the call.
         is_verdict=error.decision is Decision.IMAGE and bool(error.request_id),
     )

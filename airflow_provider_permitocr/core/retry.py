@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_permitocr.core.account_watch import OF_ACCOUNT, AccountWatch
 from airflow_provider_permitocr.core.attempts import verdict
+from airflow_provider_permitocr.core.breaker import OF_ALL, Breaker
 from airflow_provider_permitocr.core.calls import OK, Attempt, CallIntent, new_call_id
 from airflow_provider_permitocr.core.concurrency import Gate, Staffing
 from airflow_provider_permitocr.core.errors import CallError, Decision, ThrottledTooLongError
@@ -90,7 +90,7 @@ class PacedCaller:
         self._ready = Gate(self._preparing.needed)
         self._in_flight = Gate(lambda: pace.at_once)
         self._ahead = min(_MOST_AHEAD, math.ceil(pace.max_per_second * _AHEAD_SECONDS) + 1)
-        self._account = AccountWatch(stop)
+        self._breaker = Breaker(stop)
         self._count = threading.Lock()
         self.calls = 0
         self.billed = 0
@@ -108,7 +108,7 @@ class PacedCaller:
         :raises ImageError: from ``load``, or where the ledger grants no call because of the image.
         :raises CallError: the last one, when no more calls are left or none would help. One of the account is
             unconfirmed: it comes and goes.
-        :raises AccountError: when every call would end so; ``stop`` is then set.
+        :raises AccountError, ApiUnreachableError: when every call would end so; ``stop`` is then set.
         :raises ThrottledTooLongError: when the service has held the run back for longer than the policy
             allows.
         :raises RowLeftError: when the run was asked to stop, or the ledger grants no call.
@@ -123,7 +123,7 @@ class PacedCaller:
                 if wait_seconds := self._wait_seconds(answer, tries):
                     self._sleep(wait_seconds)
         finally:
-            self._account.end(tries)
+            self._breaker.end(tries)
 
     def _try(
         self, row: ImageRow, load: Callable[[], PermitRequest], tries: Tries
@@ -172,8 +172,8 @@ class PacedCaller:
 
     def _was_held_up(self, tries: Tries) -> bool:
         """Wait while no call may be sent, and tell whether its turn is gone by then."""
-        if not tries.is_probing and self._account.is_probing:
-            self._account.wait()
+        if not tries.is_probing and self._breaker.is_probing:
+            self._breaker.wait()
             return True
         if not self._ledger:
             return False
@@ -200,7 +200,7 @@ class PacedCaller:
                     attempt=verdict(row, error, call.facts),
                 )
             return error.bare()
-        self._account.has_worked = True
+        self._breaker.has_worked = True
         with self._count:
             self.billed += 1
         if self._ledger:
@@ -228,12 +228,12 @@ class PacedCaller:
 
     def _wait_seconds(self, fault: CallError, tries: Tries) -> float:
         """Return how long to wait before the next call; raise where there is none."""
-        if fault.decision in OF_ACCOUNT:
-            seconds = self._account.wait_seconds(fault, tries)
+        if fault.decision in OF_ALL:
+            seconds = self._breaker.wait_seconds(fault, tries)
             if seconds is not None:
                 return seconds
         else:
-            self._account.end(tries)
+            self._breaker.end(tries)
         if fault.decision is Decision.THROTTLE:
             return self._slow_down(fault, tries)
         return tries.wait_seconds(fault, self._clock(), self._uniform)

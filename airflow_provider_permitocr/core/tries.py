@@ -21,10 +21,10 @@ class Tries:
     :param counted: calls that have used up one of ``CallRetry.attempts``.
     :param throttled_seconds: how long answers have asked this image to wait for the rate's sake.
     :param has_new_keys: a call was repeated because its keys were renewed.
-    :param has_waited: a call was repeated because another image's calls found an account fault to pass.
-    :param probe_waits: seconds before each call that is left to confirm an account fault with.
+    :param has_waited: a call was repeated because another image's calls found such a fault to pass.
+    :param probe_waits: seconds before each call that is left to confirm a fault of all calls with.
     :param is_probing: this image's calls are confirming one, while all others wait.
-    :param has_probed: they have begun to.
+    :param probed: kinds of faults that they have begun to confirm.
     """
 
     policy: CallRetry
@@ -35,7 +35,7 @@ class Tries:
     has_waited: bool = False
     probe_waits: list[float] = field(default_factory=list)
     is_probing: bool = False
-    has_probed: bool = False
+    probed: set[str] = field(default_factory=set)
     _began_at: float | None = None
     _sent_at: float = 0.0
 
@@ -58,9 +58,10 @@ class Tries:
             return False
         return now - self._began_at > self.policy.max_seconds
 
-    def begin_probing(self, waits: tuple[float, ...]) -> None:
-        """Confirm an account fault with the next calls, after so many seconds each."""
-        self.is_probing = self.has_probed = True
+    def begin_probing(self, kind: str, waits: tuple[float, ...]) -> None:
+        """Confirm a fault of all calls with the next ones, after so many seconds each."""
+        self.is_probing = True
+        self.probed.add(kind)
         self.probe_waits = list(waits)
 
     def wait_seconds(self, fault: CallError, now: float, uniform: Callable[[float, float], float]) -> float:
@@ -73,7 +74,7 @@ class Tries:
         most = self.policy.attempts
         if fault.decision is Decision.RETRY_THEN_IMAGE:
             most = min(most, _UNCLEAR_ATTEMPTS)
-        if fault.decision is Decision.IMAGE or self.counted >= most:
+        if fault.decision in (Decision.IMAGE, Decision.LATER) or self.counted >= most:
             raise fault
         ceiling = min(self.policy.max_wait_seconds, self.policy.base_seconds * 2 ** (self.counted - 1))
         seconds = max(uniform(0, ceiling), fault.retry_after or 0.0)

@@ -15,7 +15,7 @@ from airflow_provider_permitocr.core.errors import CallError
 from airflow_provider_permitocr.core.models import PermitRequest, PermitResponse
 from airflow_provider_permitocr.tencent.body import request_body
 from airflow_provider_permitocr.tencent.credentials import KeySource, after_refusal
-from airflow_provider_permitocr.tencent.decisions import call_error
+from airflow_provider_permitocr.tencent.decisions import call_error, of_fetched
 from airflow_provider_permitocr.tencent.envelope import Refusal, malformed, open_envelope
 from airflow_provider_permitocr.tencent.options import ClientOptions, Keys
 from airflow_provider_permitocr.tencent.signing import Signer
@@ -63,7 +63,9 @@ class MainlandPermitClient:
         body = request_body(request)
         with suppress(CallError):  # the call itself tells, if there are still none by then
             self._keys.current()
-        return partial(self._call, body, hashlib.sha256(body).hexdigest(), request.call_id)
+        return partial(
+            self._call, request.image is None, body, hashlib.sha256(body).hexdigest(), request.call_id
+        )
 
     def recognize(self, request: PermitRequest) -> PermitResponse:
         """Make one call and return its output fields.
@@ -76,13 +78,13 @@ class MainlandPermitClient:
         """Close the connections; calls after that raise ``CallError``."""
         self._transport.close()
 
-    def _call(self, body: bytearray, payload_hash: str, call_id: str) -> PermitResponse:
+    def _call(self, is_fetched: bool, body: bytearray, payload_hash: str, call_id: str) -> PermitResponse:
         keys = self._keys.current()
         headers = self._signer.headers(keys, payload_hash, trace_id=call_id)
         try:
             return _response(self._transport.post(headers, body), keys)
         except CallError as error:
-            raise after_refusal(error, self._keys, keys) from None
+            raise after_refusal(of_fetched(error) if is_fetched else error, self._keys, keys) from None
 
 
 def _response(answer: HttpAnswer, keys: Keys) -> PermitResponse:

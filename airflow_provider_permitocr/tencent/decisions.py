@@ -20,6 +20,26 @@ _UNKNOWN_CODE: Final = ErrorCode(
 )
 
 
+#: What the API says of a page in the place of an image, when it has fetched that itself.
+_OF_CONTENT: Final = frozenset(
+    {
+        "FailedOperation.EmptyImageError",
+        "FailedOperation.ImageDecodeFailed",
+        "InvalidParameter.EngineImageDecodeFailed",
+    }
+)
+
+
+def of_fetched(error: CallError) -> CallError:
+    """Return what an error means for an image that the API has fetched by its URL.
+
+    Nobody here has seen what was there: it may have been an error or a login page, or half of a file.
+    """
+    if error.code in _OF_CONTENT:
+        error.decision = Decision.LATER
+    return error
+
+
 def look_up(code: str) -> ErrorCode:
     """Return what is known of a code: of itself, or else of what stands before its last dots.
 

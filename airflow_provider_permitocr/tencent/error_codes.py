@@ -18,6 +18,8 @@ from typing import Final
 
 from airflow_provider_permitocr.core.errors import Decision
 
+_STOP_RUNS: Final = (Decision.ACCOUNT, Decision.REPAIR, Decision.UNREACHABLE)
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
@@ -26,7 +28,7 @@ class ErrorCode:
     :param billed: whether such a call is paid for; None where it is unknown.
     :param reason: what has happened.
     :param advice: how to fix it; '' where nothing needs to be done, or where it is the image that is wrong.
-    :raises ValueError: for a fault of the account without advice: its run stops, and has to say what to do.
+    :raises ValueError: for a fault that stops a run, without advice: the run has to say what to do.
     """
 
     code: str
@@ -36,7 +38,7 @@ class ErrorCode:
     advice: str = ""
 
     def __post_init__(self) -> None:
-        if self.decision in (Decision.ACCOUNT, Decision.REPAIR) and not self.advice:
+        if self.decision in _STOP_RUNS and not self.advice:
             raise ValueError(f"{self.code} stops a run, so it needs advice")
 
 

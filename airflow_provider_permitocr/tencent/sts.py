@@ -157,11 +157,11 @@ def _at_sts(options: ClientOptions) -> ClientOptions:
 
 def _unasked(error: CallError) -> CallError:
     """Return what a fault on the way to STS means: nothing of an image was sent."""
-    decision = Decision.ACCOUNT if error.decision is Decision.ACCOUNT else Decision.RETRY
+    is_of_all = error.decision in (Decision.ACCOUNT, Decision.UNREACHABLE)
     return CallError(
         error.code,
         f"STS: {error.message}",
-        decision,
+        error.decision if is_of_all else Decision.RETRY,
         error.request_id,
         billed=False,
         was_sent=False,

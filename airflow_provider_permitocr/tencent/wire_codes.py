@@ -62,12 +62,16 @@ def _network(fault: NetworkFault, billed: bool | None, reason: str, advice: str 
     return ErrorCode(network_code(fault), _RETRY, billed, reason, advice)
 
 
+def _unreachable(fault: NetworkFault, reason: str) -> ErrorCode:
+    return ErrorCode(network_code(fault), Decision.UNREACHABLE, _FREE, reason, _REACH)
+
+
 #: In the order in which a call can meet them.
 WIRE_CODES: Final = (
     ErrorCode(NETWORK, _RETRY, _UNKNOWN, "the network failed"),
-    _network(NetworkFault.NAME_NOT_RESOLVED, _FREE, "the host's name could not be resolved", _REACH),
-    _network(NetworkFault.NOT_CONNECTED, _FREE, "the host could not be connected to", _REACH),
-    _network(NetworkFault.PROXY_FAILED, _FREE, "the proxy did not connect", _REACH),
+    _unreachable(NetworkFault.NAME_NOT_RESOLVED, "the host's name could not be resolved"),
+    _unreachable(NetworkFault.NOT_CONNECTED, "the host could not be connected to"),
+    _unreachable(NetworkFault.PROXY_FAILED, "the proxy did not connect"),
     ErrorCode(HTTP_PROXY_DENIED, _ACCOUNT, _FREE, "the proxy refused to connect", _PROXY),
     ErrorCode(
         network_code(NetworkFault.CERTIFICATE_REFUSED),

@@ -7,14 +7,17 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+from unittest.mock import ANY
 
 import pytest
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.errors import (
     AccountError,
+    ApiUnreachableError,
     CallError,
     Decision,
     PermitOcrError,
@@ -208,3 +211,70 @@ def test_one_bad_node_ends_no_run() -> None:
     assert {end.status for end in ends if isinstance(end, Outcome)} == {Status.RECOGNIZED}
     assert len([end for end in ends if isinstance(end, Outcome)]) == 100
     assert client.asked.total() == 100 + 4
+
+
+class Unreachable(Scripted):
+    """As ``Scripted``; a decision is that of a call that was never sent."""
+
+    def _answer(self) -> PermitResponse:
+        try:
+            return super()._answer()
+        except CallError as error:
+            raise CallError(
+                "ClientNetworkError.NotConnected",
+                "nobody listens",
+                error.decision,
+                billed=False,
+                was_sent=False,
+                advice="Check the firewall",
+            ) from None
+
+
+def test_an_api_that_cannot_be_reached_is_waited_for_and_then_stops_the_run_with_advice(
+    caller: NewCaller, clock: FakeClock, stop: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = Unreachable(Decision.UNREACHABLE)
+    began_at = clock()
+    with pytest.raises(ApiUnreachableError, match=r"for 60 seconds.*NotConnected.*Check the firewall"):
+        caller(client).call(ROW, lambda: REQUEST)
+    assert client.calls == 7
+    assert stop.is_set()
+    assert clock() - began_at == pytest.approx(60, abs=2)
+    (line,) = [each.getMessage() for each in caplog.records if "cannot be reached" in each.getMessage()]
+    assert "Calls wait for up to 60 seconds. Check the firewall" in line
+
+
+def test_an_api_that_is_back_in_between_goes_on(caller: NewCaller) -> None:
+    client = Unreachable(*[Decision.UNREACHABLE] * 5, None)
+    assert caller(client).call(ROW, lambda: REQUEST) == replace(ANSWER, call_id=ANY)
+
+
+def test_many_rows_that_meet_an_unreachable_api_make_few_calls(stop: threading.Event) -> None:
+    client = Unreachable(Decision.UNREACHABLE)
+    pace = Pace(1000)
+    caller = PacedCaller(
+        client, RateLimiter(pace), pace, CallRetry(), stop, sleep=lambda seconds: stop.wait(seconds / 100)
+    )
+
+    def call(number: int) -> type[BaseException] | None:
+        try:
+            caller.call(ImageRow(f"k{number}", "https://x/1.png"), lambda: REQUEST)
+        except PermitOcrError as error:
+            return type(error)
+        return None
+
+    with ThreadPoolExecutor(16) as pool:
+        ends = Counter(pool.map(call, range(100)))
+    assert ends[ApiUnreachableError] == 1
+    assert ends[ApiUnreachableError] + ends[RunStoppedError] == 100
+    # Those that were in flight already, and those that find out.
+    assert client.calls <= 16 + 7
+
+
+def test_an_unreachable_api_says_nothing_of_an_image(stop: threading.Event) -> None:
+    client = Unreachable(Decision.UNREACHABLE)
+    recognizer = Recognizer(
+        ImageLoader(max_base64_bytes=1000), client, RunOptions(PACE), stop, sleep=lambda _seconds: None
+    )
+    with pytest.raises(ApiUnreachableError):
+        recognizer.recognize(ROW)

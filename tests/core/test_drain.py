@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_permitocr.core import account_watch, exchanges
+from airflow_provider_permitocr.core import breaker, exchanges
 from airflow_provider_permitocr.core.calls import OK
 from airflow_provider_permitocr.core.errors import (
     AccountError,
@@ -55,7 +55,7 @@ def comes_true(condition: Callable[[], object]) -> bool:
 
 @pytest.fixture(autouse=True)
 def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(account_watch, "_PROBE_WAITS", (0.0, 0.0))
+    monkeypatch.setattr(breaker, "_ACCOUNT_WAITS", (0.0, 0.0))
     monkeypatch.setattr(exchanges, "_FIRST_WAIT_SECONDS", 0.01)
 
 

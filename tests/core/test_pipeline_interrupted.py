@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_permitocr.core import account_watch
+from airflow_provider_permitocr.core import breaker
 from airflow_provider_permitocr.core.errors import (
     AccountError,
     CallError,
@@ -37,7 +37,7 @@ def answered(client: FakeClient) -> set[str]:
 def test_a_fault_of_the_account_stops_the_run_and_blames_no_image(
     bench: Bench, new_client: type[FakeClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(account_watch, "_PROBE_WAITS", (0.0, 0.0))
+    monkeypatch.setattr(breaker, "_ACCOUNT_WAITS", (0.0, 0.0))
     client = new_client({bench.url(20): ARREARS})
     with pytest.raises(AccountError, match="InArrears"):
         bench.run(bench.images(500), client, max_at_once=4)

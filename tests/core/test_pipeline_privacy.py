@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core import account_watch, exchanges
+from airflow_provider_permitocr.core import breaker, exchanges
 from airflow_provider_permitocr.core.api import BACK_FIELD, BACK_FIELDS, TEXT_FIELDS
 from airflow_provider_permitocr.core.errors import (
     CallError,
@@ -78,7 +78,7 @@ def test_an_error_of_the_run_holds_no_value_of_any_document_or_image(
     rows = [ImageRow(f"key-{number}", f"https://x/{secret}/{number}") for number in range(9)]
     answers: dict[str, Any] = {f"https://x/{secret}/{number}": answer for number in range(8)}
     answers[f"https://x/{secret}/8"] = CallError("AuthFailure", "not signed in", decision)
-    with patch.object(account_watch, "_PROBE_WAITS", (0.0, 0.0)), pytest.raises(PermitOcrError) as caught:
+    with patch.object(breaker, "_ACCOUNT_WAITS", (0.0, 0.0)), pytest.raises(PermitOcrError) as caught:
         bench.run(rows, new_client(answers))
     said = "".join(traceback.format_exception(caught.value))
     for value in (secret, "key-", *values_in(answer)):

@@ -123,6 +123,7 @@ def test_an_image_that_cannot_be_sent_costs_no_call_and_no_turn(
         (Decision.IMAGE, Status.FAILED, 1),
         (Decision.RETRY_THEN_IMAGE, Status.FAILED, 2),
         (Decision.RETRY, Status.RETRY, 2),
+        (Decision.LATER, Status.RETRY, 1),
     ],
 )
 def test_a_refused_image_has_its_reason(

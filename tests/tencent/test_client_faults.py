@@ -210,7 +210,7 @@ def test_service_that_cannot_be_reached_is_named(front: Specimen, endpoint: str,
             MainlandPermitClient(ClientOptions("id", "key", endpoint=host, protocol="http", allow_http=True)),
             front,
         )
-    assert (error.code, error.decision) == (f"ClientNetworkError.{fault_name}", Decision.RETRY)
+    assert (error.code, error.decision) == (f"ClientNetworkError.{fault_name}", Decision.UNREACHABLE)
     assert error.billed is False
     assert host in error.message
 

@@ -124,3 +124,18 @@ def test_signed_url_that_the_service_quotes_is_left_out_of_the_error(
         client.recognize(PermitRequest(CardSide.FRONT, image_url=url))
     assert caught.value.message == "No file at (URL) (404)"
     assert "q-signature" not in told_by(caught.value)
+
+
+@pytest.mark.parametrize(
+    "page", [b"<!DOCTYPE html><title>Please log in</title>", b""], ids=["HTML", "nothing"]
+)
+def test_a_page_that_the_api_fetched_in_the_place_of_an_image_is_tried_again_by_the_next_run(
+    client: MainlandPermitClient, serve_image: Callable[[bytes], str], page: bytes
+) -> None:
+    with pytest.raises(CallError) as caught:
+        client.recognize(PermitRequest(CardSide.FRONT, image_url=serve_image(page)))
+    assert caught.value.decision is Decision.LATER
+
+
+def test_the_same_that_the_worker_sent_is_the_images_fault(client: MainlandPermitClient) -> None:
+    assert _refusal(client, b"<!DOCTYPE html>").decision is Decision.IMAGE

@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.errors import (
     AccountError,
+    ApiUnreachableError,
     CallError,
     Decision,
     ThrottledTooLongError,
@@ -28,7 +29,13 @@ from tests.tencent.wire_faults import FAULTS, NEVER_SENT, RETRY_AFTER, FaultyCli
 
 _ATTEMPTS = 2
 #: Calls for one image whose every call ends with a code of this decision, where none has ever worked.
-_CALLS = {Decision.RETRY: _ATTEMPTS, Decision.IMAGE: 1, Decision.ACCOUNT: 1 + 1, Decision.THROTTLE: 3}
+_CALLS = {
+    Decision.RETRY: _ATTEMPTS,
+    Decision.IMAGE: 1,
+    Decision.ACCOUNT: 1 + 1,
+    Decision.THROTTLE: 3,
+    Decision.UNREACHABLE: 1 + 6,
+}
 
 
 @pytest.fixture
@@ -57,7 +64,7 @@ def test_fault_has_its_code_is_repeated_as_that_says_and_billed_only_if_it_may_b
 ) -> None:
     with faulty(world) as client:
         paced = PacedCalls(client, CallRetry(attempts=_ATTEMPTS, max_throttled_seconds=100))
-        with pytest.raises((CallError, AccountError, ThrottledTooLongError)) as caught:
+        with pytest.raises((CallError, AccountError, ApiUnreachableError, ThrottledTooLongError)) as caught:
             paced.caller.call(ImageRow("k1", None), lambda: PermitRequest(CardSide.FRONT, image=world.image))
     rows = paced.ledger_rows()
     assert {(row.code, row.billed, row.request_id) for row in rows} == {

@@ -147,7 +147,7 @@ def emulator_answering(
 def test_an_sts_that_cannot_be_reached_is_to_be_tried_again() -> None:
     with pytest.raises(CallError, match=r"NotConnected: STS: no whole answer from 127\.0\.0\.1:1") as caught:
         assumed(ClientOptions("AKID", "key", endpoint="127.0.0.1:1", protocol="http"))
-    assert (caught.value.decision, caught.value.was_sent) == (Decision.RETRY, False)
+    assert (caught.value.decision, caught.value.was_sent) == (Decision.UNREACHABLE, False)
 
 
 def test_the_password_of_a_proxy_is_left_out() -> None:
