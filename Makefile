@@ -17,7 +17,7 @@ OLDEST_MYSQL_PROVIDER := apache-airflow-providers-mysql==6.4.2
 # A file of tests stays together, as its tests share servers.
 SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo demo-ui test test-distributed chaos bench lint format accuracy test-floors install constraints tccli snowflake sdk-packages wheel clean
+.PHONY: help demo demo-ui test test-distributed chaos fuzz bench lint format accuracy test-floors install constraints tccli snowflake sdk-packages wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -46,6 +46,11 @@ chaos: $(STAMP) ## Kill runs, stop databases, break calls; prove that no image i
 
 # --short takes two minutes in place of ten; --only kill,cap plays these alone.
 CHAOS ?=
+
+fuzz: $(STAMP) ## Read 30,000 mutated files and 68 bombs, and 10,000 answers of hostile servers; bounded in time and memory
+	@$(BIN)/python -m fuzz bombs
+	@$(BIN)/python -m fuzz images 30000
+	@$(BIN)/python -m fuzz wire 10000
 
 bench: $(STAMP) ## Measure quota, clients, memory, targets and start in half an hour; write docs/benchmarks
 	@$(BIN)/python -m bench
