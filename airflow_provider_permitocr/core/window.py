@@ -9,6 +9,8 @@ from typing import Final
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
+#: Mode of a file that its owner alone may read.
+PRIVATE: Final = 0o600
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,13 @@ class DueFile:
     """A file that a run's window is written to, as the run has rendered it.
 
     :param file_format: such as ``parquet``.
+    :param file_mode: who may read and write it, on a disk.
     """
 
     path: str
     conn_id: str | None
     file_format: str
+    file_mode: int = PRIVATE
 
     @property
     def place(self) -> tuple[str | None, str]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
+from airflow_provider_permitocr.core.window import PRIVATE
 from airflow_provider_permitocr.files.store import WriteContent
 
 _TEMPORARY: Final = ".tmp"
@@ -22,7 +23,12 @@ class LocalStore:
 
     Only its owner can read a temporary file. Its writer holds a lock on it, which the system releases when
     the writer dies: a killed process left what is not locked, and that is removed.
+
+    :param file_mode: of the files, those that are replaced included, whatever the process's umask.
     """
+
+    def __init__(self, file_mode: int = PRIVATE) -> None:
+        self._file_mode = file_mode
 
     def beside(self, path: str, name: str) -> str:
         """Return the path of another name in the same directory."""
@@ -55,7 +61,7 @@ class LocalStore:
         with _temporary(file) as stream:
             write(stream)
             stream.flush()
-            os.fchmod(stream.fileno(), _mode(file))
+            os.fchmod(stream.fileno(), self._file_mode)
             os.fsync(stream.fileno())
             Path(stream.name).replace(file)
         _sync_directory(file.parent)
@@ -98,16 +104,6 @@ def _locked(file: Path) -> BinaryIO:
             return stream
         # Another run took it for a left-over one before it was locked.
         stream.close()
-
-
-def _mode(file: Path) -> int:
-    """Return the mode that a file has already, or else that the process gives to new files."""
-    try:
-        return file.stat().st_mode & 0o777
-    except FileNotFoundError:
-        mask = os.umask(0o077)
-        os.umask(mask)
-        return 0o666 & ~mask
 
 
 def _sync_directory(directory: Path) -> None:

@@ -11,6 +11,7 @@ from typing import ClassVar, Final, Self
 
 from airflow_provider_permitocr.core.readable import Readable, is_template
 from airflow_provider_permitocr.core.shard import Shard
+from airflow_provider_permitocr.core.window import PRIVATE
 
 #: Stands in a path for the shard that writes it.
 SHARD_PLACE: Final = "{shard}"
@@ -35,6 +36,8 @@ class ResultFile(Readable):
     :param file_format: ``parquet``, ``csv`` or ``csv.gz``, where the path's suffix does not say.
     :param parts: written as well while images of its run's window are left, with what there is; otherwise
         by the run that deals with the last of them.
+    :param file_mode: who may read and write the file on a disk; by default its owner alone. ``0o640`` lets
+        its group read it. A store has rights of its own.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("path", "conn_id")
@@ -43,8 +46,13 @@ class ResultFile(Readable):
     conn_id: str | None = field(default=None, kw_only=True)
     file_format: FileFormat | str | None = field(default=None, kw_only=True)
     parts: bool = field(default=False, kw_only=True)
+    file_mode: int = field(default=PRIVATE, kw_only=True)
 
     def __post_init__(self) -> None:
+        if not (isinstance(self.file_mode, int) and 0o600 <= self.file_mode <= 0o777):
+            raise ValueError(
+                f"ResultFile: file_mode must be from 0o600 to 0o777, such as 0o640, not {self.file_mode!r}"
+            )
         if self.file_format is not None:
             try:
                 object.__setattr__(self, "file_format", FileFormat(self.file_format))

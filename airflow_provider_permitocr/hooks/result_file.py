@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_permitocr.core.errors import ConfigurationError
-from airflow_provider_permitocr.core.window import DueFile
+from airflow_provider_permitocr.core.window import PRIVATE, DueFile
 from airflow_provider_permitocr.files.result_file import ResultFile
 from airflow_provider_permitocr.files.row_format import row_format
 from airflow_provider_permitocr.files.store import Store, StoredFile
@@ -26,7 +26,7 @@ def open_result_file(described: ResultFile) -> StoredRowsFile:
     """
     from airflow_provider_permitocr.files.rows_file import StoredRowsFile
 
-    due = DueFile(described.path, described.conn_id, described.format.value)
+    due = DueFile(described.path, described.conn_id, described.format.value, described.file_mode)
     return StoredRowsFile(stored_file(described), due, publishes_parts=described.parts)
 
 
@@ -36,7 +36,10 @@ def open_due_file(due: DueFile) -> StoredRowsFile:
     :raises ConfigurationError: when there is no such connection, or no file system for its URL.
     """
     try:
-        return open_result_file(ResultFile(due.path, conn_id=due.conn_id, file_format=due.file_format))
+        described = ResultFile(
+            due.path, conn_id=due.conn_id, file_format=due.file_format, file_mode=due.file_mode
+        )
+        return open_result_file(described)
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
 
@@ -47,22 +50,23 @@ def stored_file(described: ResultFile) -> StoredFile:
     :raises ConfigurationError: when there is no such connection, or no file system for the URL.
     """
     return StoredFile(
-        store=store_of(described.path, described.conn_id),
+        store=store_of(described.path, described.conn_id, described.file_mode),
         path=path_in_store(described.path),
         row_format=row_format(described.format),
         named=f"the result file {described.path!r}",
     )
 
 
-def store_of(path: str, conn_id: str | None = None) -> Store:
+def store_of(path: str, conn_id: str | None = None, file_mode: int = PRIVATE) -> Store:
     """Find the store that a path or URL leads to.
 
+    :param file_mode: of the files on a disk.
     :raises ConfigurationError: when there is no such connection, or no file system for the URL.
     """
     if is_local(path):
         from airflow_provider_permitocr.files.local_store import LocalStore
 
-        return LocalStore()
+        return LocalStore(file_mode)
     from airflow_provider_permitocr.files.object_store import ObjectStore
 
     scheme = urlsplit(path).scheme.lower()

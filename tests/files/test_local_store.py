@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def umask() -> Iterator[None]:
-    before = os.umask(0o027)
+    before = os.umask(0o002)
     yield
     os.umask(before)
 
@@ -41,15 +41,19 @@ def test_a_file_is_whole_or_not_there_and_private_until_then(tmp_path: Path, uma
     LocalStore().put(str(file), write)
 
     assert file.read_bytes() == b"half"
-    assert mode(file) == 0o640
+    assert mode(file) == 0o600
 
 
-def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
-    file = tmp_path / "a.csv"
-    file.write_bytes(b"old")
-    file.chmod(0o604)
-    LocalStore().put(str(file), lambda stream: stream.write(b"new"))
-    assert (file.read_bytes(), mode(file)) == (b"new", 0o604)
+@pytest.mark.parametrize("file_mode", [0o600, 0o640, 0o666])
+def test_a_file_has_the_mode_that_was_asked_for_whatever_it_replaces(
+    tmp_path: Path, umask: None, file_mode: int
+) -> None:
+    new, replaced = tmp_path / "a.csv", tmp_path / "b.csv"
+    replaced.write_bytes(b"old")
+    replaced.chmod(0o644)
+    for file in (new, replaced):
+        LocalStore(file_mode).put(str(file), lambda stream: stream.write(b"new"))
+        assert (file.read_bytes(), mode(file)) == (b"new", file_mode)
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])

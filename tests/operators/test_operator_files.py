@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import stat
 import threading
 import time
 from collections.abc import Callable
@@ -98,6 +99,7 @@ def test_a_file_takes_the_place_of_the_table(
         assert read["number"][f"k{number:03}"] == specimen.fields["Number"]
     assert read["status"]["gone"] == "retry"
     assert (first["calls"], again["calls"], again["skipped"]) == (3, 0, 3)
+    assert stat.S_IMODE((tmp_path / "permits.parquet").stat().st_mode) == 0o600
     assert {each.name for each in tmp_path.iterdir()} == {"permits.parquet", *(f"{n}.jpg" for n in range(3))}
     tables = sa.inspect(warehouse).get_table_names()
     assert {each for each in tables if not each.startswith("permit_ocr_")} == {"permit_images"}
@@ -333,7 +335,7 @@ def test_a_disk_that_is_full_at_the_end_costs_no_call(
 ) -> None:
     image_list(12)
     file = tmp_path / "permits.csv"
-    arguments = target_of(as_what, ResultFile(str(file)))
+    arguments = target_of(as_what, ResultFile(str(file), file_mode=0o640))
     put = LocalStore.put
 
     def full(store: LocalStore, path: str, write: Any) -> None:
@@ -351,3 +353,4 @@ def test_a_disk_that_is_full_at_the_end_costs_no_call(
 
     assert (again["calls"], connected.stats()["calls"]) == (0, 12)
     assert len(pd.read_csv(file)) == 12
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
