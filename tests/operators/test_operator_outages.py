@@ -20,7 +20,7 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowException
 
-from airflow_provider_permitocr.core import delivery
+from airflow_provider_permitocr.core import delivery, drain
 from airflow_provider_permitocr.core.api import ACTION
 from airflow_provider_permitocr.emulator.latency import Latency
 from airflow_provider_permitocr.emulator.running import RunningEmulator
@@ -44,6 +44,12 @@ DISK_FULL = """
     END $$;
     CREATE TRIGGER full_disk BEFORE INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION full_disk()
 """
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that has failed gives its tables up soon."""
+    monkeypatch.setattr(drain, "_PATIENCE_SECONDS", 1)
 
 
 @pytest.fixture
