@@ -220,9 +220,7 @@ def test_a_write_that_never_returns_is_given_up(deliverer: NewDeliverer, clock: 
         let_go.wait(_LONG)
 
     table.before_write = hang
-    with pytest.raises(
-        UnreachableError, match=r"taken no rows .*end its session\. Nothing is lost"
-    ):
+    with pytest.raises(UnreachableError, match=r"taken no rows .*end its session\. Nothing is lost"):
         deliverer(ledger, table).finish_within(0)
     let_go.set()
 
