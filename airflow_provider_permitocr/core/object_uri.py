@@ -9,6 +9,8 @@ from airflow_provider_permitocr.core.errors import ImageRejectedError
 
 #: Azure's own form has the container where others have a connection: abfss://container@account.host/path.
 _AZURE: Final = ("abfs", "abfss")
+#: Tencent's Hadoop file system has a name of its own for COS.
+_OTHER_NAMES: Final = {"cosn": "cos"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class ObjectUri:
         """
         scheme, _, rest = uri.partition("://")
         scheme = scheme.lower()
+        scheme = _OTHER_NAMES.get(scheme, scheme)
         place, _, key = rest.partition("/")
         conn_id, _, bucket = place.rpartition("@")
         if scheme in _AZURE and "." in bucket:

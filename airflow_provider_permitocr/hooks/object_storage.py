@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 import time
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr.core.errors import (
     ConfigurationError,
-    ImageRejectedError,
     ImageUnavailableError,
 )
 from airflow_provider_permitocr.core.foreign_logs import silenced
@@ -31,6 +31,9 @@ _READ_SECONDS: Final = 120
 _ASK_AGAIN_SECONDS: Final = 60.0
 #: In the message of a store that has no byte of an empty object to give.
 _NO_SUCH_RANGE: Final = re.compile(r"\b416\b|range", re.IGNORECASE)
+#: A longer scheme is none, but something of the row's own.
+_LONGEST_SCHEME: Final = 12
+_log = logging.getLogger(__name__)
 
 
 class ObjectStorage:
@@ -61,6 +64,7 @@ class ObjectStorage:
         self._clock = clock
         self._cos_conn_id = cos_conn_id
         self._stores: dict[tuple[str, str | None], AbstractFileSystem | _Missing] = {}
+        self._told: set[tuple[str, str]] = set()
 
     def read(self, uri: str, max_bytes: int) -> bytes:
         """Read a file or an object, by one ranged request.
@@ -68,8 +72,9 @@ class ObjectStorage:
         :param uri: a path, or a URL of any scheme that Airflow has a file system for.
         :param max_bytes: no more than one byte above this is read, which tells that there are more.
         :raises ImageRejectedError: when the reference could never lead to an image.
-        :raises ImageUnavailableError: when there is no such image, or it cannot be read.
-        :raises ConfigurationError: when the connection for all images of the store is wrong.
+        :raises ImageUnavailableError: when there is no such image, or it cannot be read; an outage where no
+            provider knows the scheme, or the store's connection is wrong: one row of a list may have such a
+            URL, and is left until that is corrected.
         """
         if "://" not in uri or uri[:5].lower() == "file:":
             return read_file(uri, max_bytes)
@@ -110,15 +115,27 @@ class ObjectStorage:
         return store
 
     def _opened(self, place: ObjectUri) -> AbstractFileSystem | _Missing:
+        opened = self._opened_or_missing(place)
+        if isinstance(opened, _Missing) and (place.scheme, opened.message) not in self._told:
+            # Once for all rows: each of them has it in its error_message, too.
+            self._told.add((place.scheme, opened.message))
+            _log.warning(
+                "images with %s URLs cannot be read: %s; they stay in status retry, and are tried again by"
+                " each run until that is corrected",
+                *(_shown(place.scheme), opened.message),
+            )
+        return opened
+
+    def _opened_or_missing(self, place: ObjectUri) -> AbstractFileSystem | _Missing:
         try:
             return self._file_system(place)
-        except ImageRejectedError:
-            raise
-        except ConfigurationError:
-            if not place.conn_id:
-                raise
-            # Not which: a row never stops a run, and its own value never shows up in a message.
-            return _Missing("the connection that the image's URL names is wrong; correct it, or the URL")
+        except ConfigurationError as error:
+            # Not which, where the row names it: its own value never shows up in a message.
+            return _Missing(
+                "the connection that the image's URL names is wrong; correct it, or the URL"
+                if place.conn_id
+                else str(error)
+            )
         except ImportError:
             known = KNOWN_STORES.get(place.scheme)
             advice = f"install {known.package}" if known else "install what its provider needs"
@@ -132,8 +149,9 @@ class ObjectStorage:
 
         known = KNOWN_STORES.get(place.scheme)
         if place.scheme in _LOCAL or not (known or has_fs(place.scheme)):
-            raise ImageRejectedError(
-                "ImageReferenceUnknown", "no installed provider has a file system for the URL's scheme"
+            return _Missing(
+                f"no installed provider has a file system for {_shown(place.scheme)}; install one that"
+                " has, or correct the image list"
             )
         if known and not has_fs(place.scheme):
             return _Missing(f"the worker has no file system for these URLs; install {known.package}")
@@ -159,6 +177,10 @@ class _Missing:
     message: str
     code: str = "ImageStoreMissing"
     until: float = math.inf
+
+
+def _shown(scheme: str) -> str:
+    return f"{scheme}://" if len(scheme) <= _LONGEST_SCHEME else "of an unknown scheme"
 
 
 def _read_start(store: AbstractFileSystem, url: str, size: int) -> bytes:

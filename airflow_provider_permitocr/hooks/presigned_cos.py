@@ -37,7 +37,7 @@ class CosPresigner:
         :raises ImageRejectedError: when there can be no such object.
         :raises ImageUnavailableError: when the URL names a connection that cannot be used.
         """
-        if uri[:6].lower() != "cos://":
+        if uri.partition("://")[0].lower() not in ("cos", "cosn"):
             return None
         place = ObjectUri.parse(uri)
         try:

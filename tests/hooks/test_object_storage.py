@@ -223,7 +223,7 @@ def test_of_a_store_without_its_client_the_extra_is_named(
 
 @pytest.mark.parametrize(
     "uri",
-    ["quux://permits/a.jpg", "local://etc/passwd", "s3://permits", "s3://permits/", "s3:///a.jpg", "s3://"],
+    ["s3://permits", "s3://permits/", "s3:///a.jpg", "s3://"],
 )
 def test_a_url_that_leads_nowhere_is_rejected(storage: ObjectStorage, uri: str) -> None:
     assert refusal(storage, uri, ImageRejectedError).code == "ImageReferenceUnknown"
@@ -242,10 +242,39 @@ def test_a_connection_that_a_row_names_stops_no_run(set_connection: SetConnectio
         assert conn_id not in error.message
 
 
-def test_a_wrong_connection_for_all_images_of_a_store_stops_the_run(set_connection: SetConnection) -> None:
-    set_connection("tencentcloud_default", conn_type="tencentcloud", login="a", password="b")
-    with pytest.raises(ConfigurationError, match="region of the bucket"):
-        ObjectStorage().read(f"cos://{COS_BUCKET}/a.jpg", LIMIT)
+@pytest.mark.parametrize(
+    "extra",
+    [{}, {"region": "a_b"}, {"role_arn": "qcs::cam::uin/1:roleName/r", "region": "ap-guangzhou"}],
+    ids=["no region", "no such region", "role"],
+)
+def test_a_wrong_connection_is_the_fault_of_the_rows_that_need_it_alone(
+    extra: dict[str, str], set_connection: SetConnection
+) -> None:
+    set_connection("tencentcloud_default", conn_type="tencentcloud", login="a", password="b", extra=extra)
+    error = refusal(ObjectStorage(), f"cos://{COS_BUCKET}/a.jpg")
+    assert error.code == "ImageStoreMissing"
+    assert "tencentcloud_default" in error.message
+    assert ("region of the bucket" in error.message) is ("role_arn" not in extra)
+    assert ("storage_conn_id" in error.message) is ("role_arn" in extra)
+
+
+@pytest.mark.parametrize("uri", ["oss://permits/a.jpg", "quux://permits/a.jpg", "local://etc/passwd"])
+def test_an_unknown_scheme_settles_no_image_and_is_said_once(
+    uri: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = ObjectStorage()
+    scheme = uri.partition("/")[0]
+    for number in range(3):
+        error = refusal(storage, uri + str(number))
+        assert (error.code, f"{scheme}//" in error.message) == ("ImageStoreMissing", True)
+    (warning,) = (each for each in caplog.messages if scheme in each)
+    assert "retry" in warning
+    assert "permits" not in warning
+
+
+def test_an_unknown_scheme_that_is_none_is_not_quoted() -> None:
+    error = refusal(ObjectStorage(), "c1234567890123456789://permits/a.jpg")
+    assert "c123" not in error.message
 
 
 def test_files_are_read_without_any_connection(tmp_path: Path) -> None:
@@ -273,8 +302,9 @@ def test_cos_is_read_through_the_operators_own_connection(cos: CosStandIn) -> No
     cos.objects[COS_BUCKET, "huge.jpg"] = bytes(LIMIT * 10)
     storage = ObjectStorage(cos_conn_id="tencent")
     assert storage.read(f"cos://{COS_BUCKET}/a.jpg", LIMIT) == IMAGE
+    assert storage.read(f"COSN://{COS_BUCKET}/a.jpg", LIMIT) == IMAGE
     assert len(storage.read(f"cos://{COS_BUCKET}/huge.jpg", LIMIT)) == LIMIT + 1
-    assert [seen.sent for seen in cos.seen] == [len(IMAGE), LIMIT + 1]
+    assert [seen.sent for seen in cos.seen] == [len(IMAGE), len(IMAGE), LIMIT + 1]
 
 
 @pytest.mark.parametrize(

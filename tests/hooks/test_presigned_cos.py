@@ -46,7 +46,7 @@ def test_anyone_can_download_from_a_presigned_url(
 ) -> None:
     connect()
     cos_store.objects[BUCKET, key] = IMAGE
-    url = CosPresigner("tencent", 300).presign(f"cos://{BUCKET}/{key}")
+    url = CosPresigner("tencent", 300).presign(f"cosn://{BUCKET}/{key}")
     assert cos_store.seen == []
     assert url
     assert requests.get(url, timeout=10).content == IMAGE
