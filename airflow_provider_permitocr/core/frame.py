@@ -12,6 +12,7 @@ import pandas as pd
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.core.key_text import key_text
 from airflow_provider_permitocr.core.models import ImageKind, ImageRow, Record
 
 #: Text in Python's own form: what form it takes by default depends on whether pyarrow is there, whose form
@@ -52,7 +53,7 @@ def image_rows(
         raise ValueError(f"{place} has no key in {keyless} of {len(frame)} rows; fill or drop these rows")
     sides = [default_side] * len(frame) if card_side is None else _sides(frame[card_side], default_side)
     return [
-        ImageRow(str(each_key), None if _is_missing(each_image) else each_image, side, kind=image_kind)
+        ImageRow(key_text(each_key), None if _is_missing(each_image) else each_image, side, kind=image_kind)
         for each_key, each_image, side in zip(keys, frame[image], sides, strict=True)
     ]
 

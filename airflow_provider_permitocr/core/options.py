@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeVar
 
 from airflow_provider_permitocr.core.readable import Readable
 from airflow_provider_permitocr.core.redo import Redo
 from airflow_provider_permitocr.core.spending import Spending
 
+T = TypeVar("T")
 _MOST_AT_ONCE: Final = 128
 _FEWEST_AT_ONCE: Final = 4
 _SLOW_CALL_SECONDS: Final = 3.0
 #: What is much longer, or infinite, overflows in the operating system's timers.
 _DAY: Final = 86_400
 _HOST: Final = re.compile(r"[^\s/\\@?#%*,]+")
+
+
+def in_order(option: str, given: Iterable[T], what: str) -> tuple[T, ...]:
+    """Return what was given for an option that takes a list.
+
+    A set has another order in each process, so that each parse would find another version of the DAG.
+
+    :raises ValueError: for a text, a set and all else that has no order.
+    """
+    if isinstance(given, list | tuple):
+        return tuple(given)
+    kind = "one text" if isinstance(given, str) else f"a {type(given).__name__}"
+    raise ValueError(f"{option} must be a list of {what}, not {kind}")
 
 
 @dataclass(frozen=True)
@@ -162,10 +177,8 @@ class Images(Readable):
     max_original_bytes: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
-        if isinstance(self.fetch_hosts, str):
-            raise ValueError("fetch_hosts must be a list of hosts, not one text")
         if self.fetch_hosts is not None:
-            object.__setattr__(self, "fetch_hosts", tuple(self.fetch_hosts))
+            object.__setattr__(self, "fetch_hosts", in_order("fetch_hosts", self.fetch_hosts, "hosts"))
             _check_hosts(self.fetch_hosts)
         for name in ("fetch_seconds", "presign_seconds", "max_original_bytes"):
             value = getattr(self, name)

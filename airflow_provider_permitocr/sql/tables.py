@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.columns import COLUMNS, ColumnKind
 from airflow_provider_permitocr.core.models import ImageKind
+from airflow_provider_permitocr.core.options import in_order
 from airflow_provider_permitocr.core.readable import NAMES_ONLY, Readable
 
 
@@ -46,12 +47,20 @@ class Carry(Readable):
         return self.name or self.column
 
 
+class NullKeys(StrEnum):
+    """What rows of an image list without a key mean."""
+
+    REFUSE = "refuse"  #: the list is refused before its first call
+    SKIP = "skip"  #: they are left out, and the log counts them
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class _ImageColumns(Readable):
     """What every image list says: which column holds what.
 
     :param conn_id: Airflow connection of the database, of any kind that speaks SQL.
     :param key: column that identifies the image; neither NULL nor twice (per card side).
+    :param null_keys: ``refuse`` a list that has rows without a key, or ``skip`` these rows, and warn of them.
     :param image: column with the image: http(s) URL, file path or URL, URL of an object store
         (``s3://bucket/key``), base64, data: URI, or bytes.
     :param image_kind: which of these it holds, where the value itself should not be trusted to tell.
@@ -80,6 +89,7 @@ class _ImageColumns(Readable):
     carry_columns: Sequence[str | Carry] = ()
     order_by: str | None = None
     timezone: str = "UTC"
+    null_keys: NullKeys | str = NullKeys.REFUSE
 
     def __post_init__(self) -> None:
         for name in ("conn_id", "key", "image"):
@@ -99,9 +109,14 @@ class _ImageColumns(Readable):
             raise ValueError(
                 f"{type(self).__name__}: image_kind must be one of {kinds}, not {self.image_kind!r}"
             ) from None
-        if isinstance(self.carry_columns, str):
-            raise ValueError(f"{type(self).__name__}: carry_columns must be a list of columns, not one text")
-        object.__setattr__(self, "carry_columns", tuple(self.carry_columns))
+        try:
+            object.__setattr__(self, "null_keys", NullKeys(self.null_keys))
+        except ValueError:
+            raise ValueError(
+                f"{type(self).__name__}: null_keys must be refuse or skip, not {self.null_keys!r}"
+            ) from None
+        carried = in_order(f"{type(self).__name__}: carry_columns", self.carry_columns, "columns")
+        object.__setattr__(self, "carry_columns", carried)
         self._check_columns()
         try:
             ZoneInfo(self.timezone)
@@ -113,6 +128,14 @@ class _ImageColumns(Readable):
 
     def _check_columns(self) -> None:
         owner = type(self).__name__
+        for name in ("key", "image", "back_image", "card_side", "updated_at", "order_by"):
+            if not isinstance(getattr(self, name), str | None):
+                raise ValueError(
+                    f"{owner}: {name} must be the name of one column, not {getattr(self, name)!r}"
+                )
+        for each in self.carry_columns:
+            if not isinstance(each, str | Carry) or not each:
+                raise ValueError(f"{owner}: carry_columns must hold names or Carry(...), not {each!r}")
         purposes = (self.key, self.image, self.back_image, self.card_side, self.updated_at)
         columns = [column for column in purposes if column is not None]
         if len(set(columns)) < len(columns):

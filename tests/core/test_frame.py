@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -201,3 +202,24 @@ def test_a_column_that_is_not_there_is_named_beside_those_that_are() -> None:
 
 def test_a_frame_without_rows_is_no_rows() -> None:
     assert rows_of(pd.DataFrame({"image": []})) == []
+
+
+def test_whole_numbers_that_a_join_made_floats_are_integers_as_keys() -> None:
+    joined = pd.DataFrame({"id": [20260001, 20260002]}).merge(
+        pd.DataFrame({"id": [20260001], "key": [7]}), how="left"
+    )
+    rows = image_rows(
+        joined.dropna().assign(image="/a"),
+        image="image",
+        key="key",
+        card_side=None,
+        default_side=CardSide.FRONT,
+    )
+    assert [row.image_key for row in rows] == ["7"]
+
+
+def test_images_of_every_type_go_through_a_frame_and_missing_ones_are_missing() -> None:
+    images = [memoryview(b"a"), bytearray(b"a"), Path("/a"), None, float("nan"), pd.NA, pd.NaT]
+    frame = pd.DataFrame({"image": pd.Series(images, dtype=object)})
+    rows = image_rows(frame, image="image", key=None, card_side=None, default_side=CardSide.FRONT)
+    assert [row.image for row in rows] == [*images[:3], None, None, None, None]

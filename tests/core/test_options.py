@@ -97,6 +97,12 @@ def test_hosts_are_a_list_that_is_not_empty() -> None:
         Images(fetch_hosts="images.example.com")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("given", [{"a.example", "b.example"}, frozenset("a"), {"a": 1}, iter(["a"]), 7])
+def test_hosts_without_an_order_are_refused(given: Any) -> None:
+    with pytest.raises(ValueError, match="fetch_hosts must be a list of hosts, not a"):
+        Images(fetch_hosts=given)
+
+
 @pytest.mark.parametrize("seconds", [0, -1, NAN, INFINITE, 86_401])
 def test_time_for_a_download_is_more_than_nothing_and_no_more_than_a_day(seconds: float) -> None:
     with pytest.raises(ValueError, match="fetch_seconds must be"):

@@ -117,3 +117,27 @@ def test_equal_values_are_equal() -> None:
 )
 def test_schema_is_what_stands_before_the_last_dot(table: str, parts: tuple[str | None, str]) -> None:
     assert split_schema(table) == parts
+
+
+@pytest.mark.parametrize("given", [{"a", "b"}, frozenset("a"), {"a": 1}, iter(["a"]), "a", 7])
+def test_columns_to_carry_without_an_order_are_refused(given: Any) -> None:
+    with pytest.raises(ValueError, match=r"ImageTable: carry_columns must be a list of columns, not (a|one)"):
+        ImageTable("images", conn_id="lake", key="id", image="url", carry_columns=given)
+
+
+@pytest.mark.parametrize("given", [[7], [""], [None], [["a"]]])
+def test_what_is_no_column_to_carry_is_refused(given: Any) -> None:
+    with pytest.raises(ValueError, match="ImageTable: carry_columns must hold names"):
+        ImageTable("images", conn_id="lake", key="id", image="url", carry_columns=given)
+
+
+@pytest.mark.parametrize("name", ["key", "image", "back_image", "card_side", "updated_at", "order_by"])
+def test_a_list_where_one_column_belongs_is_refused(name: str) -> None:
+    columns: dict[str, Any] = {"key": "id", "image": "url"} | {name: ["a"]}
+    with pytest.raises(ValueError, match=f"ImageTable: {name} must be the name of one column"):
+        ImageTable("images", conn_id="lake", **columns)
+
+
+def test_what_null_keys_mean_is_one_of_two() -> None:
+    with pytest.raises(ValueError, match="null_keys must be refuse or skip, not 'drop'"):
+        ImageTable("images", conn_id="lake", key="id", image="url", null_keys="drop")

@@ -401,6 +401,7 @@ class MySql(Database):
     def is_boolean(self, type_: sa.types.TypeEngine[Any]) -> bool:
         """Tell whether a table's column of this type is known to hold truth values."""
         is_bool = isinstance(type_, mysql.TINYINT) and type_.display_width == 1
+        is_bool = is_bool or (isinstance(type_, mysql.BIT) and (type_.length or 1) == 1)
         return is_bool or super().is_boolean(type_)
 
     def is_instant(self, driver_type: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
@@ -141,6 +142,8 @@ def _timestamp(value: Any, zone: tzinfo) -> datetime:
 
 
 def _boolean(value: Any) -> bool:
+    if isinstance(value, bytes | bytearray | memoryview):
+        value = int.from_bytes(bytes(value))  # a BIT of MySQL
     return _NAMED_BOOLEANS[value.lower()] if isinstance(value, str) else {0: False, 1: True}[value]
 
 
@@ -151,6 +154,12 @@ def _integer(value: Any) -> int:
     return number
 
 
+def _float(value: Any) -> float | None:
+    # NaN and the infinities have a form of their own in some databases and files, and none in others.
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
 _FIT: Final[dict[ColumnKind, Callable[[Any], Any]]] = {
     ColumnKind.KEY: _text,
     ColumnKind.TEXT: _text,
@@ -158,5 +167,5 @@ _FIT: Final[dict[ColumnKind, Callable[[Any], Any]]] = {
     ColumnKind.DATE: _date,
     ColumnKind.BOOLEAN: _boolean,
     ColumnKind.INTEGER: _integer,
-    ColumnKind.FLOAT: float,
+    ColumnKind.FLOAT: _float,
 }

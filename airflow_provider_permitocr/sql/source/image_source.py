@@ -19,6 +19,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from airflow_provider_permitocr.core.columns import Column
 from airflow_provider_permitocr.core.errors import SourceError
 from airflow_provider_permitocr.core.foreign_logs import keep_data_out_of_logs
+from airflow_provider_permitocr.core.key_text import key_text
 from airflow_provider_permitocr.core.models import ImageRow, ListedImage, RowKey
 from airflow_provider_permitocr.core.ports import ImageSource
 from airflow_provider_permitocr.core.shard import Shard
@@ -39,7 +40,7 @@ from airflow_provider_permitocr.sql.source.image_fetch import fetch_images
 from airflow_provider_permitocr.sql.source.keyset import Keyset
 from airflow_provider_permitocr.sql.source.list_bounds import Scope
 from airflow_provider_permitocr.sql.source.list_check import check_list
-from airflow_provider_permitocr.sql.source.listed_row import key_from_text, key_text, key_type, listed_image
+from airflow_provider_permitocr.sql.source.listed_row import key_from_text, key_type, listed_image
 from airflow_provider_permitocr.sql.source.listing import Listing, open_listing
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.errors import SourceError
+from airflow_provider_permitocr.core.key_text import key_text
 from airflow_provider_permitocr.core.shown_key import shown_key
-from airflow_provider_permitocr.sql.source.listed_row import key_text
 from airflow_provider_permitocr.sql.source.listing import Listing
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
+from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, NullKeys
 
 _EXAMPLES: Final = 3
 _UNREADABLE: Final = "a value that the driver cannot read (a date out of range, text not in UTF-8)"
@@ -44,9 +44,14 @@ def check_list(connection: sa.Connection, listing: Listing, described: ImageTabl
     if not _is_kept_unique(listing, described, plain_sides=plain_sides == rows):
         _refuse_duplicates(connection, listing, described)
     if keys < rows:
-        raise SourceError(
-            f"{rows - keys:,} of {rows:,} rows have NULL in the key column {described.key!r};"
-            " leave these rows out of the list or choose another key"
+        if described.null_keys is not NullKeys.SKIP:
+            raise SourceError(
+                f"{rows - keys:,} of {rows:,} rows have NULL in the key column {described.key!r};"
+                " leave these rows out of the list, set null_keys='skip', or choose another key"
+            )
+        _log.warning(
+            "%d of %d rows of the image list are left out: NULL in the key column %r (null_keys='skip')",
+            *(rows - keys, rows, described.key),
         )
     without_key, without_time = (int(each or 0) for each in unreadable)
     if without_key:
@@ -59,7 +64,7 @@ def check_list(connection: sa.Connection, listing: Listing, described: ImageTabl
             "%d of %d rows of the image list have %s in the updated_at column %r; they count as unchanged",
             *(without_time, rows, _UNREADABLE, described.updated_at),
         )
-    return int(rows) - without_key
+    return int(keys) - without_key
 
 
 def _count_sides(listing: Listing) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
@@ -85,7 +90,7 @@ def _refuse_duplicates(
     connection: sa.Connection, listing: Listing, described: ImageTable | ImageQuery
 ) -> None:
     key = listing.database.example_of(listing.key, listing.compared_key)
-    twice = listing.select(key.label("listed_key")).where(listing.key.is_not(None))
+    twice = listing.select(key.label("listed_key"))
     twice = twice.group_by(*listing.row_key).having(sa.func.count() > 1)
     number = connection.execute(sa.select(sa.func.count()).select_from(twice.subquery("twice"))).scalar_one()
     if number:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.core.errors import SourceError
-from airflow_provider_permitocr.core.flatten import clean_text
+from airflow_provider_permitocr.core.key_text import key_text
 from airflow_provider_permitocr.core.models import ListedImage
 from airflow_provider_permitocr.core.shown_key import shown_key
 from airflow_provider_permitocr.sql.source.times import read_time
@@ -20,7 +20,8 @@ _SIDES: Final = {side.value: side for side in CardSide}
 _KEY_TYPES: Final[tuple[tuple[str, tuple[type[Any], ...]], ...]] = (
     ("boolean", (bool,)),
     ("integer", (int,)),
-    ("number", (float, Decimal)),
+    ("float", (float,)),
+    ("number", (Decimal,)),
     ("text", (str,)),
     ("uuid", (UUID,)),
     ("bytes", (bytes, bytearray, memoryview)),
@@ -39,13 +40,6 @@ _FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
     "timestamp": datetime.fromisoformat,
     "date": date.fromisoformat,
 }
-
-
-def key_text(key: Any) -> str:
-    """Return a key as the result table has it; bytes become hexadecimal digits."""
-    if isinstance(key, str):
-        return key if key.isascii() and "\x00" not in key else clean_text(key)
-    return bytes(key).hex() if isinstance(key, bytes | bytearray | memoryview) else clean_text(str(key))
 
 
 def key_from_text(text: str, named: str | None) -> Any:

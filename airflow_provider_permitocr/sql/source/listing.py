@@ -69,8 +69,8 @@ class ListedRows:
         return sa.select(*columns).select_from(self.source).where(*self.where)
 
     def select(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-        """Select from the list within its bounds, without rows whose keys no driver reads."""
-        return self.select_all(*columns).where(*self.read_key.is_readable_or_null)
+        """Select from the list within its bounds, without rows that have no key, or one no driver reads."""
+        return self.select_all(*columns).where(*self.read_key.is_there)
 
     def select_rows(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
         """Select key, side, change time, and further columns, in this order."""

@@ -57,11 +57,5 @@ class ReadColumn:
         return (sa.or_(self.column.is_(None), self.is_unreadable == 1),)
 
     @property
-    def is_readable_or_null(self) -> Conditions:
-        """Condition for a value that can be read, or none; none where all can."""
-        readable = self._is_readable
-        return () if readable is None else (sa.or_(self.column.is_(None), readable),)
-
-    @property
     def _is_readable(self) -> sa.ColumnElement[bool] | None:
         return self.database.is_readable(self.column, self.driver_type)

@@ -167,3 +167,32 @@ def test_missing_column_is_named(database: sa.Engine, fill: Fill) -> None:
     described = ImageTable("images", **NAMES, carry_columns=["branch"])
     with pytest.raises(SourceError, match=r"no column 'branch' \(carry_columns\)"):
         SqlImageSource(database, described).check()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_number_is_missing_on_every_database(carry: Callable[..., Any], value: float) -> None:
+    assert carry(sa.String(9), str(value), "float") == (ColumnKind.FLOAT, None)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("engine", ["postgres_engine"])
+def test_what_is_no_number_of_a_column_of_numbers_is_missing(
+    request: pytest.FixtureRequest, fill: Fill, engine: str, value: str
+) -> None:
+    database = request.getfixturevalue(engine)
+    columns = [sa.Column("id", sa.Text), sa.Column("url", sa.Text), sa.Column("x", sa.Double)]
+    fill(database, "images", columns, [{"id": "a", "url": "u", "x": float(value)}])
+    source = SqlImageSource(database, ImageTable("images", **NAMES, carry_columns=["x"]))
+    ((row,),) = [list(source.images(page)) for page in source.pages()]
+    assert row.carried == {"x": None}
+
+
+@pytest.mark.parametrize(("bit", "is_read"), [("b'0'", False), ("b'1'", True), ("NULL", None)])
+def test_one_bit_of_mariadb_is_a_boolean(mariadb_engine: sa.Engine, bit: str, is_read: bool | None) -> None:
+    with mariadb_engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE images (id varchar(9), url text, x bit(1), y bit(9))")
+        connection.exec_driver_sql(f"INSERT INTO images VALUES ('a', 'u', {bit}, b'100000001')")
+    source = SqlImageSource(mariadb_engine, ImageTable("images", **NAMES, carry_columns=["x", "y"]))
+    assert [each.kind for each in source.carried()] == [ColumnKind.BOOLEAN, ColumnKind.LONG_TEXT]
+    ((row,),) = [list(source.images(page)) for page in source.pages()]
+    assert row.carried == {"x": is_read, "y": "0101"}

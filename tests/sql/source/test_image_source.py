@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.core.key_text import key_text
 from airflow_provider_permitocr.core.models import ImageRow
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.source.listed_row import key_text
 from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 Fill = Callable[..., sa.Table]
@@ -123,7 +123,7 @@ def test_keys_of_any_type_page_on_and_read_as_text(
         (sa.Text(), "1", "text"),
         (sa.Integer(), 7, "integer"),
         (sa.BigInteger(), 2**62, "integer"),
-        (sa.Double(), 0.5, "number"),
+        (sa.Double(), 0.5, "float"),
         (sa.LargeBinary(), b"a", "bytes"),
     ],
     ids=["text", "integer", "bigint", "double", "bytes"],

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -130,3 +132,20 @@ def test_every_shard_refuses_what_is_wrong_in_any(
     _execute(database, f"INSERT INTO images VALUES ('a', 'u', 'BACK'), {row}")
     with pytest.raises(SourceError, match=says):
         SqlImageSource(database, TWO_SIDES, shard=Shard(number, 3)).check()
+
+
+@pytest.mark.parametrize("described", [ONE_SIDE, QUERY], ids=["table", "query"])
+def test_rows_without_a_key_are_skipped_and_counted_where_the_list_says_so(
+    database: sa.Engine, described: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    _execute(
+        database,
+        "CREATE TABLE images (id varchar(9), url text, side text)",
+        "INSERT INTO images VALUES ('a', 'u', 'FRONT'), (NULL, 'u', 'FRONT'), (NULL, 'v', NULL)",
+    )
+    with pytest.raises(SourceError, match=r"2 of 3 rows have NULL .*null_keys='skip'"):
+        SqlImageSource(database, described).check()
+    source = SqlImageSource(database, replace(described, null_keys="skip"))
+    assert source.check() == 1
+    assert [each.image_key for page in source.pages() for each in page] == ["a"]
+    assert "2 of 3 rows of the image list are left out: NULL in the key column 'id'" in caplog.text

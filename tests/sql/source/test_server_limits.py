@@ -58,7 +58,7 @@ def test_image_larger_than_the_servers_packets_is_read(
 ) -> None:
     fill_images(("'a'", "'/a'"), ("'b'", f"repeat('x', {3 * LIMIT})"), ("'c'", "'/c'"))
     rows, waited = _read(small)
-    assert [row.image for row in rows] == ["/a", "x" * 3 * LIMIT, "/c"]
+    assert [row.image for row in rows] == [b"/a", b"x" * 3 * LIMIT, b"/c"]
     assert waited == []
 
 
