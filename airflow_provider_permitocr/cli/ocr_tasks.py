@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_permitocr.cli.findings import Finding, ImageList, OcrTask, Variant, Verdict
 from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.core.models import ImageKind
+from airflow_provider_permitocr.core.options import Images
 from airflow_provider_permitocr.core.readable import is_template
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 #: The scheduler reads these before it expands a task.
 _NOT_MAPPABLE = ("pool", "pool_slots")
+_MAYBE_URLS = (ImageKind.AUTO, ImageKind.URL)
 
 
 def is_ocr_task(task: Any) -> bool:
@@ -178,6 +181,7 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
     if is_template(shard):
         findings.append(Finding(Verdict.UNCHECKED, "shards", "shard: templated, so known only in a run"))
         shard = None
+    findings += _of_copies(values)
     return Variant(
         source=source if isinstance(source, ImageTable | ImageQuery) else None,
         targets=tuple(each for each in targets if isinstance(each, ResultTable | ResultFile)),
@@ -186,6 +190,19 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
         max_per_second=rate if isinstance(rate, int | float) else None,
         shard=None if shard is None else str(shard),
     )
+
+
+def _of_copies(values: Mapping[str, Any]) -> list[Finding]:
+    """Find copies that no run can know of, as the API alone sees the images."""
+    source, images = values.get("source"), values.get("images", Images())
+    may_be_urls = isinstance(source, ImageTable | ImageQuery) and source.image_kind in _MAYBE_URLS
+    if not values.get("reuse_same_image") or not isinstance(images, Images):
+        return []
+    if images.fetch_images or not may_be_urls:
+        return []
+    message = "reuse_same_image saves nothing for images that are URLs: only the API sees them"
+    remedy = "have the worker fetch them: images=Images(fetch_images=True)"
+    return [Finding(Verdict.NOTE, "images", message, remedy)]
 
 
 def _with_statement(dag: DAG, source: ImageList | None, findings: list[Finding]) -> ImageList | None:

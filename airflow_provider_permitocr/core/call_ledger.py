@@ -21,7 +21,8 @@ class CallLedger:
     def __init__(self, exchanges: Exchanges) -> None:
         self._exchanges = exchanges
         self._count = threading.Lock()
-        self.is_capped = False
+        #: Which cap has refused a call, once one has.
+        self.cap: Grant | None = None
         self.settled_elsewhere = 0
 
     def start(self) -> None:
@@ -37,8 +38,8 @@ class CallLedger:
         grant = self._exchanges.ask(intent)
         if grant is None:
             raise RunStoppedError("The call was not made, as the ledger could not be written.")
-        if grant is Grant.CAPPED:
-            self.is_capped = True
+        if grant in (Grant.CAPPED, Grant.DAY_CAPPED):
+            self.cap = grant
         elif grant is Grant.SETTLED:
             with self._count:
                 self.settled_elsewhere += 1
@@ -70,8 +71,8 @@ class CallLedger:
 
         :raises CapReachedError: when no more calls are allowed.
         """
-        if self.is_capped:
-            raise_unless_granted(Grant.CAPPED)
+        if self.cap:
+            raise_unless_granted(self.cap)
 
     def await_reachable(self) -> None:
         """Wait while the last exchange has failed: what was granted before is not sent either.

@@ -117,7 +117,8 @@ class Grant(StrEnum):
     """What a ledger says to an intent."""
 
     GRANTED = "granted"  #: it is written; make the call
-    CAPPED = "capped"  #: no more calls are allowed
+    CAPPED = "capped"  #: the run has made all the calls that it may make
+    DAY_CAPPED = "day capped"  #: the day's calls are used up, by all runs that share the ledger
     HELD = "held"  #: another run or try is calling for this image
     SETTLED = "settled"  #: another run or try has dealt with it since it was looked up
     UNKNOWN = "unknown"  #: a worker died over it, and such calls are not to be made again

@@ -31,7 +31,7 @@ def raise_unless_granted(grant: Grant) -> None:
     :raises FencedError: when a newer try of this task has begun.
     """
     match grant:
-        case Grant.CAPPED:
+        case Grant.CAPPED | Grant.DAY_CAPPED:
             raise CapReachedError("No more calls are allowed; the rest is left for a later run.")
         case Grant.HELD:
             raise CalledElsewhereError("Another run is calling for this image.")

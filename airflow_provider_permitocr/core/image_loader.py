@@ -8,13 +8,12 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from airflow_provider_permitocr.core.errors import ImageError, ImageRejectedError, ImageUnavailableError
+from airflow_provider_permitocr.core.extras import install
 from airflow_provider_permitocr.core.image_file import read_file
 from airflow_provider_permitocr.core.image_format import InspectedImage, inspect_image
 from airflow_provider_permitocr.core.image_reference import ImageUrl, InlineImage, StoredImage, read_reference
 from airflow_provider_permitocr.core.models import ImageFacts, ImageRow, PermitRequest
 
-#: The extra that brings what converts images, as pip knows it.
-EXTRA: Final = "airflow_provider_permitocr[images]"
 #: What is read where an image should be, while it is written or its server is in trouble.
 _MAY_BE_WHOLE_LATER: Final = frozenset({"ImageEmpty", "ImageTruncated", "ImageWrongContent"})
 #: Reads what a URL or path leads to: no more than one byte above the given number, which tells that there
@@ -150,13 +149,13 @@ def _unsupported(inspected: InspectedImage) -> ImageRejectedError:
         )
     message = f"the image is {inspected.image_format}; the API reads PNG and JPEG only"
     if inspected.is_convertible:
-        message += f"; with {EXTRA} installed it is converted"
+        message += f"; it is converted once you install what that takes: {install('images')}"
     return ImageRejectedError("ImageFormatUnsupported", message)
 
 
 def _cut_off(size: int) -> ImageRejectedError:
     return ImageRejectedError(
         "ImageTruncated",
-        f"the JPEG breaks off: its {size:,} bytes lack its end marker (with {EXTRA} installed, one that lacks"
-        " nothing else is completed)",
+        f"the JPEG breaks off: its {size:,} bytes lack its end marker; one that lacks nothing"
+        f" else is completed once you install what that takes: {install('images')}",
     )

@@ -148,9 +148,11 @@ class ListRun:
         self._skip(settled)
         pace = self._options.pace
         whose = "" if part.is_own else " that earlier runs have left"
+        # Where the ledger is not in the list's database, each is looked up as its turn comes.
+        known = f", {settled:,} of them settled before" if settled else ""
         self._log.info(
-            f"{part.listed:,} images listed{whose}, {settled:,} of them known to be settled; at most"
-            f" {pace.max_per_second:g} requests per second, {pace.at_once} at once"
+            f"{part.listed:,} images listed{whose}{known}; at most {pace.max_per_second:g} requests per"
+            f" second, {pace.at_once} at once"
         )
         done = self.tally.done
         if settled < part.listed:
@@ -268,7 +270,7 @@ class ListRun:
         return outcome
 
     def _is_over(self) -> bool:
-        return self._stop.is_set() or self._calls.is_capped
+        return self._stop.is_set() or self._calls.cap is not None
 
     def _expect(self, source: ImageSource, rows: int) -> None:
         self._reading = source

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 
 from airflow_provider_permitocr.core.call_ledger import CallLedger
-from airflow_provider_permitocr.core.calls import NOT_SENT
+from airflow_provider_permitocr.core.calls import NOT_SENT, Grant
 from airflow_provider_permitocr.core.columns import Column, result_columns
 from airflow_provider_permitocr.core.deliveries import Deliveries, raise_first
 from airflow_provider_permitocr.core.drain import drain
@@ -166,9 +166,7 @@ class Pipeline:
 
     def _left(self) -> str | None:
         """Say what is left where no more calls are allowed."""
-        if not self._calls.is_capped:
+        if not self._calls.cap:
             return None
-        return (
-            f"stopped as no more calls are allowed (Spending); up to {self._rows.rows_left:,} images are left"
-            " for a later run"
-        )
+        words = self._options.spending.cap_words(is_of_day=self._calls.cap is Grant.DAY_CAPPED)
+        return f"stopped at a cap: {words}; up to {self._rows.rows_left:,} images are left for a later run"

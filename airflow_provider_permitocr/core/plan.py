@@ -28,6 +28,8 @@ class Plan:
     :param rejected: images that would be refused without a call, by error code.
     :param unavailable: images that cannot be read now, and are left to a later run, by error code.
     :param same_picture: images that would take the answer of the same picture.
+    :param unseen: images that the API fetches itself, so that nobody knows their copies; with
+        ``reuse_same_image`` alone.
     :param to_call: images that a call would be made for.
     :param seconds: the shortest time for that many calls, at the run's pace.
     :param left_over: rows of earlier runs that these have left, counted in all numbers but ``listed``.
@@ -45,6 +47,7 @@ class Plan:
     rejected: Mapping[str, int] = field(default_factory=dict)
     unavailable: Mapping[str, int] = field(default_factory=dict)
     same_picture: int = 0
+    unseen: int = 0
     left_over: int = 0
     unread: int = 0
     redone: int = 0
@@ -93,6 +96,11 @@ class Plan:
             yield "  rejected without a call", _with_codes(self.rejected)
             yield "  unavailable now", _with_codes(self.unavailable)
             yield "  same picture as another", f"{self.same_picture:,}"
+            if self.unseen:
+                yield (
+                    "  copies unknown",
+                    f"{self.unseen:,}: the API fetches them; Images(fetch_images=True) has the worker do it",
+                )
             yield "  to call", f"{self.to_call:,}"
         if self.to_call:
             per_second = self.to_call / self.seconds
@@ -115,6 +123,7 @@ class Plan:
             "rejected": dict(self.rejected),
             "unavailable": dict(self.unavailable),
             "same_picture": self.same_picture,
+            "unseen": self.unseen,
             "left_over": self.left_over,
             "unread": self.unread,
             "redone": self.redone,

@@ -48,11 +48,13 @@ class _Seen:
 
     :param status: without a call; None: it has to be called for.
     :param picture: which tells that another is the same, where the same picture is called for once.
+    :param is_unseen: the API alone sees it, so that no copy of it is known.
     """
 
     status: Status | None = None
     error_code: str = ""
     picture: bytes | None = None
+    is_unseen: bool = False
 
 
 class Planner:
@@ -85,7 +87,7 @@ class Planner:
         self._options, self._targets = options, targets
         self._calls_left, self._is_quick = calls_left, is_quick
         self._log, self._stop, self._clock = log, stop, clock
-        self._settled = self._to_call = self._same_picture = 0
+        self._settled = self._to_call = self._same_picture = self._unseen = 0
         self._listed = self._left_over = 0
         self._rejected: Counter[str] = Counter()
         self._unavailable: Counter[str] = Counter()
@@ -119,6 +121,7 @@ class Planner:
             rejected=dict(self._rejected.most_common()),
             unavailable=dict(self._unavailable.most_common()),
             same_picture=self._same_picture,
+            unseen=self._unseen,
             to_call=self._to_call,
             left_over=self._left_over,
             unread=leftovers.unread,
@@ -191,8 +194,10 @@ class Planner:
             return _Seen(Status.REJECTED, error.code)
         except ImageUnavailableError as error:
             return _Seen(Status.RETRY, error.code)
-        if digest is None or row.is_redone or not self._options.reuse_same_image:
+        if row.is_redone or not self._options.reuse_same_image:
             return _Seen()
+        if digest is None:
+            return _Seen(is_unseen=True)
         if self._ledger.find(digest, row.card_side):
             return _Seen(Status.RECOGNIZED)
         return _Seen(picture=bytes.fromhex(digest)[:_DIGEST_BYTES] + row.card_side.encode())
@@ -206,6 +211,7 @@ class Planner:
             self._same_picture += 1
         else:
             self._to_call += 1
+            self._unseen += seen.is_unseen
             if seen.picture:
                 self._pictures.add(seen.picture)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from airflow_provider_permitocr.core.rate_limit import raise_if_stopped
 if TYPE_CHECKING:
     from airflow_provider_permitocr.core.ledger_ports import Answers
 
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 #: Digest and side: images that agree in both get the same answer.
 Picture: TypeAlias = "tuple[str, CardSide]"
@@ -71,6 +73,7 @@ class SameImageAnswers:
     def __init__(self, stop: threading.Event, *, answers: Answers | None) -> None:
         self._stop, self._known = stop, answers
         self._state = threading.Lock()
+        self._has_told = False
         kept = _KEPT if answers else _KEPT_WITHOUT_LEDGER
         self._answers: _Latest[Answer] = _Latest(kept)
         self._failed: _Latest[bool] = _Latest(kept)
@@ -117,6 +120,8 @@ class SameImageAnswers:
             nonlocal lead
             request = load(row)
             picture = request.facts.digest and (request.facts.digest, row.card_side)
+            if not picture:
+                self._tell_of_unseen()
             # Asked before each try of a call: meanwhile there may be another image at the same place.
             if not lead or lead.picture != picture:
                 self._end(lead)
@@ -132,6 +137,16 @@ class SameImageAnswers:
             return outcome
         finally:
             self._end(lead, answer, failed=failed)
+
+    def _tell_of_unseen(self) -> None:
+        with self._state:
+            if self._has_told:
+                return
+            self._has_told = True
+        _log.warning(
+            "Copies of some images are not known, as the API fetches these itself, so each is called for."
+            " Images(fetch_images=True) has the worker fetch them"
+        )
 
     def _begin(self, picture: Picture, facts: ImageFacts) -> _Lead:
         """Lead, unless the picture's answer is there or under way.

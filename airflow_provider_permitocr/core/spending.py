@@ -94,6 +94,21 @@ class Spending(Readable):
         used = ((self.max_calls_per_day, day), (self.max_calls, run))
         return min((max(0, cap - calls) for cap, calls in used if cap is not None), default=None)
 
+    def cap_words(self, *, is_of_day: bool) -> str:
+        """Say which cap is reached, whose calls count towards it, and until when.
+
+        :param is_of_day: the day's, rather than the run's.
+        """
+        if is_of_day:
+            return (
+                f"all runs that share the ledger have made today's {self.max_calls_per_day:,} calls"
+                f" (max_calls_per_day); more are allowed from midnight on, {self.timezone}"
+            )
+        return (
+            f"this run has made its {self.max_calls:,} calls, with all its shards and tries (max_calls); the"
+            " next run has its own"
+        )
+
     @property
     def price(self) -> Price | None:
         """What a billed call costs; None where no price is known."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 
 from airflow_provider_permitocr.core.columns import KEY_COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.core.extras import install
 from airflow_provider_permitocr.core.flatten import clean_texts
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class ParquetFormat:
             import pyarrow.parquet  # noqa: F401
         except ImportError:
             raise ConfigurationError(
-                "Parquet files need pyarrow: install airflow_provider_permitocr[parquet], or name a .csv file"
+                f"Parquet files need pyarrow: {install('parquet')}; or name a .csv file"
             ) from None
 
     def writer(self, stream: BinaryIO, columns: Sequence[Column]) -> ParquetRowWriter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_permitocr.core.extras import install
 from airflow_provider_permitocr.hooks.connection import DEFAULT_CONN_ID, cos_connection
 from airflow_provider_permitocr.tencent.cos import cos_client
 
@@ -28,9 +29,7 @@ def get_fs(conn_id: str | None, storage_options: dict[str, Any] | None = None) -
     try:
         from cosfs import CosFileSystem
     except ImportError:
-        raise ImportError(
-            "cos:// needs cosfs; install it with airflow_provider_permitocr[cos]", name="cosfs"
-        ) from None
+        raise ImportError(f"cos:// needs cosfs: {install('cos')}", name="cosfs") from None
     options, endpoint = cos_connection(conn_id or DEFAULT_CONN_ID)
     client = cos_client(options, endpoint)
     filesystem = CosFileSystem(

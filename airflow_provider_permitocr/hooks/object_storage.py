@@ -138,8 +138,8 @@ class ObjectStorage:
             )
         except ImportError:
             known = KNOWN_STORES.get(place.scheme)
-            advice = f"install {known.package}" if known else "install what its provider needs"
-            return _Missing(f"the worker lacks a package for these URLs; {advice}")
+            advice = known.install if known else "install what its provider needs"
+            return _Missing(f"the worker lacks a package for these URLs: {advice}")
         except Exception as error:  # noqa: BLE001  as in ``read``
             message = f"the object store could not be opened: {type(error).__name__}"
             return _Missing(message, "ImageUnreadable", self._clock() + _ASK_AGAIN_SECONDS)
@@ -154,7 +154,7 @@ class ObjectStorage:
                 " has, or correct the image list"
             )
         if known and not has_fs(place.scheme):
-            return _Missing(f"the worker has no file system for these URLs; install {known.package}")
+            return _Missing(f"the worker has no file system for these URLs: {known.install}")
         if place.conn_id and not connection_exists(place.conn_id):
             return _Missing("there is no connection as the image's URL names it; add it, or correct the URL")
         return get_fs(place.scheme, place.conn_id or self._conn_id or self._default_conn_id(place.scheme))

@@ -10,6 +10,7 @@ from airflow_provider_permitocr.core.errors import (
     ImageRejectedError,
     ImageUnavailableError,
 )
+from airflow_provider_permitocr.core.extras import install
 from airflow_provider_permitocr.core.object_uri import ObjectUri
 from airflow_provider_permitocr.core.options import Images
 from airflow_provider_permitocr.hooks.connection import LOOKUP, cos_connection
@@ -88,6 +89,4 @@ def _client(conn_id: str) -> CosS3Client:
     try:
         return cos_client(options, endpoint)
     except ImportError:
-        raise ConfigurationError(
-            "presign_cos needs cos-python-sdk-v5; install it with airflow_provider_permitocr[cos]"
-        ) from None
+        raise ConfigurationError(f"presign_cos needs cos-python-sdk-v5: {install('cos')}") from None

@@ -76,7 +76,7 @@ def store_of(path: str, conn_id: str | None = None, file_mode: int = PRIVATE) ->
         raise
     except Exception as error:  # noqa: BLE001  file systems of any provider fail in ways of their own
         known = KNOWN_STORES.get(scheme)
-        advice = f"install {known.package}" if known else "install the provider of this store"
+        advice = known.install if known else "install the provider of this store"
         raise ConfigurationError(
             f"there is no file system for {scheme}:// ({type(error).__name__}): {advice}, or correct the"
             " connection"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from airflow_provider_permitocr.core.extras import install
 from airflow_provider_permitocr.hooks.connection import DEFAULT_CONN_ID, LOOKUP
 
 
@@ -12,24 +13,24 @@ from airflow_provider_permitocr.hooks.connection import DEFAULT_CONN_ID, LOOKUP
 class KnownStore:
     """A store whose file system comes with a package.
 
-    :param package: what to install for it.
+    :param install: the command that brings it.
     :param default_conn_id: the connection that the store's own hook takes by default. Its file system takes
         none.
     """
 
-    package: str
+    install: str
     default_conn_id: str
 
 
-_AMAZON: Final = KnownStore("airflow_provider_permitocr[s3]", "aws_default")
-_GOOGLE: Final = KnownStore("apache-airflow-providers-google", "google_cloud_default")
-_AZURE: Final = KnownStore("apache-airflow-providers-microsoft-azure", "wasb_default")
+_AMAZON: Final = KnownStore(install("s3"), "aws_default")
+_GOOGLE: Final = KnownStore("pip install apache-airflow-providers-google", "google_cloud_default")
+_AZURE: Final = KnownStore("pip install apache-airflow-providers-microsoft-azure", "wasb_default")
 
 KNOWN_STORES: Final = {
     **dict.fromkeys(("s3", "s3a", "s3n"), _AMAZON),
     **dict.fromkeys(("gs", "gcs"), _GOOGLE),
     **dict.fromkeys(("abfs", "abfss", "adl"), _AZURE),
-    "cos": KnownStore("airflow_provider_permitocr[cos]", DEFAULT_CONN_ID),
+    "cos": KnownStore(install("cos"), DEFAULT_CONN_ID),
 }
 
 

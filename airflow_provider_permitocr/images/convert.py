@@ -10,9 +10,9 @@ import threading
 from typing import Final
 
 from airflow_provider_permitocr.core.errors import ConfigurationError, ImageRejectedError
+from airflow_provider_permitocr.core.extras import install
 from airflow_provider_permitocr.core.image_end import is_cut_off
 from airflow_provider_permitocr.core.image_format import InspectedImage
-from airflow_provider_permitocr.core.image_loader import EXTRA
 from airflow_provider_permitocr.images.reader import Task
 from airflow_provider_permitocr.images.reader_process import (
     Answer,
@@ -123,7 +123,7 @@ def find_converter(*, required: bool = False) -> ImageConverter | None:
     if importlib.util.find_spec("PIL"):
         return ImageConverter()
     if required:
-        raise ConfigurationError(f"Images(shrink_oversized=True) needs Pillow: install {EXTRA}")
+        raise ConfigurationError(f"Images(shrink_oversized=True) needs Pillow: {install('images')}")
     return None
 
 
@@ -136,7 +136,7 @@ def _refusal(answer: Answer, request: Request, inspected: InspectedImage) -> Ima
     if answer.fault == "package":
         return ImageRejectedError(
             "ImageFormatUnsupported",
-            f"the image is {name}, and {answer.package} to convert it is missing; install {EXTRA}",
+            f"the image is {name}, and {answer.package} to convert it is missing: {install('images')}",
         )
     if not inspected.is_ended or is_cut_off(request.image, name):
         return ImageRejectedError(

@@ -230,6 +230,7 @@ def test_a_call_that_was_not_made_is_closed_as_unpaid_and_without_a_request_id(b
     ("grant", "error", "says"),
     [
         (Grant.CAPPED, CapReachedError, "No more calls are allowed"),
+        (Grant.DAY_CAPPED, CapReachedError, "No more calls are allowed"),
         (Grant.HELD, CalledElsewhereError, "Another run is calling"),
         (Grant.SETTLED, SettledElsewhereError, "Another run has dealt with"),
         (Grant.UNKNOWN, OutcomeUnknownError, "may have been paid for"),
@@ -244,7 +245,7 @@ def test_an_intent_that_is_not_granted_says_why(
     bench.begin()
     with pytest.raises(error, match=says):
         bench.open("a")
-    assert bench.ledger.is_capped is (grant is Grant.CAPPED)
+    assert bench.ledger.cap == (grant if error is CapReachedError else None)
     assert bench.ledger.settled_elsewhere == (grant is Grant.SETTLED)
     if grant is Grant.FENCED:
         with pytest.raises(RunStoppedError):

@@ -224,6 +224,6 @@ def test_without_pyarrow_the_error_says_what_to_install(disk: Place, monkeypatch
 
     for name in [name for name in sys.modules if name.partition(".")[0] == "pyarrow"]:
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ConfigurationError, match=r"airflow_provider_permitocr\[parquet\]"):
+    with pytest.raises(ConfigurationError, match=r"pip install pyarrow"):
         disk.rows_file("permits.parquet").prepare()
     disk.rows_file("permits.csv").prepare()

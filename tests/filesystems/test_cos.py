@@ -146,7 +146,7 @@ def test_the_proxy_of_the_connection_is_used(connect: Connect, cos_store: CosSta
 def test_without_cosfs_the_extra_is_named(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     connect()
     monkeypatch.setitem(sys.modules, "cosfs", None)
-    with pytest.raises(ImportError, match=r"airflow_provider_permitocr\[cos\]"):
+    with pytest.raises(ImportError, match="pip install cosfs cos-python-sdk-v5"):
         get_fs("cos_conn")
 
 

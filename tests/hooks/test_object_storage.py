@@ -205,11 +205,14 @@ def test_of_a_store_without_its_provider_the_package_is_named(scheme: str, packa
     assert (error.code, package in error.message) == ("ImageStoreMissing", True)
 
 
-@pytest.mark.parametrize(("scheme", "module", "extra"), [("s3", "s3fs", "s3"), ("cos", "cosfs", "cos")])
-def test_of_a_store_without_its_client_the_extra_is_named(
+@pytest.mark.parametrize(
+    ("scheme", "module", "packages"),
+    [("s3", "s3fs", "'apache-airflow-providers-amazon[s3fs]'"), ("cos", "cosfs", "cosfs cos-python-sdk-v5")],
+)
+def test_of_a_store_without_its_client_the_packages_are_named(
     scheme: str,
     module: str,
-    extra: str,
+    packages: str,
     storage: ObjectStorage,
     set_connection: SetConnection,
     monkeypatch: pytest.MonkeyPatch,
@@ -218,7 +221,7 @@ def test_of_a_store_without_its_client_the_extra_is_named(
     for _ in range(2):
         error = refusal(storage, f"{scheme}://permits/a.jpg")
         assert error.code == "ImageStoreMissing"
-        assert f"airflow_provider_permitocr[{extra}]" in error.message
+        assert f"pip install {packages}" in error.message
 
 
 @pytest.mark.parametrize(

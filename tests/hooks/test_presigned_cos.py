@@ -136,7 +136,7 @@ def test_without_the_sdk_the_extra_is_named(
 ) -> None:
     connect()
     monkeypatch.setitem(sys.modules, "qcloud_cos", None)
-    with pytest.raises(ConfigurationError, match=r"airflow_provider_permitocr\[cos\]"):
+    with pytest.raises(ConfigurationError, match="pip install cosfs cos-python-sdk-v5"):
         CosPresigner("tencent", 300)
 
 

@@ -375,7 +375,7 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(
         error = refusal(ImageConverter().convert, image, inspect_image(image), ROOM)
         assert error.code == "ImageFormatUnsupported"
         assert missing in error.message
-        assert "airflow_provider_permitocr[images]" in error.message
+        assert "pip install pillow pi-heif pypdfium2" in error.message
 
 
 def test_without_pillow_there_is_no_converter_and_shrinking_is_a_mistake_of_the_configuration(
@@ -383,7 +383,7 @@ def test_without_pillow_there_is_no_converter_and_shrinking_is_a_mistake_of_the_
 ) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
     assert find_converter() is None
-    with pytest.raises(ConfigurationError, match=r"install airflow_provider_permitocr\[images\]"):
+    with pytest.raises(ConfigurationError, match="pip install pillow pi-heif pypdfium2"):
         find_converter(required=True)
 
 

@@ -90,7 +90,7 @@ def test_a_cap_that_is_a_failure_is_not_retried_by_airflow(
 ) -> None:
     image_list(12)
 
-    with pytest.raises(AirflowFailException, match="no more calls are allowed"):
+    with pytest.raises(AirflowFailException, match="stopped at a cap"):
         try_task(spending=Spending(max_calls=5, at_cap="fail"))
 
     assert connected.stats()["calls"] == len(permits()) == 5

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from airflow_provider_permitocr.core.calls import RunIdentity
+from airflow_provider_permitocr.core.calls import Grant, RunIdentity
 from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.sql.ledger.schema import LONGEST_NAME
 
@@ -49,13 +49,16 @@ class Allowance:
         """Calls by period, of those that have changed."""
         return {period: self._used[period] for period in sorted(self._changed)}
 
-    def take(self, day: str) -> bool:
-        """Count a call, if day and run each allow one more."""
-        caps = ((day, self._spending.max_calls_per_day), (self._run, self._spending.max_calls))
-        if any(cap is not None and self._used[period] >= cap for period, cap in caps):
-            return False
+    def take(self, day: str) -> Grant:
+        """Count a call, if day and run each allow one more; tell which of them does not."""
+        for period, cap, refusal in (
+            (self._run, self._spending.max_calls, Grant.CAPPED),
+            (day, self._spending.max_calls_per_day, Grant.DAY_CAPPED),
+        ):
+            if cap is not None and self._used[period] >= cap:
+                return refusal
         self._add(day, 1)
-        return True
+        return Grant.GRANTED
 
     def give_back(self, day: str) -> None:
         """Count a call no longer, as it was not made."""

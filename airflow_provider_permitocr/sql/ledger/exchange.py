@@ -249,12 +249,12 @@ class Exchange:
         if intent.call_id in written:
             self._open(state, intent)
             return Grant.GRANTED
-        against = self._against(state, intent)
-        if against is None and not allowance.take(day_period(state.now, self._caller.timezone)):
-            against = Grant.CAPPED
-        if against is None:
+        grant = self._against(state, intent)
+        if grant is None:
+            grant = allowance.take(day_period(state.now, self._caller.timezone))
+        if grant is Grant.GRANTED:
             self._open(state, intent)
-        return against or Grant.GRANTED
+        return grant
 
     def _against(self, state: _State, intent: CallIntent) -> Grant | None:
         """Say what there is against a call, caps aside."""
