@@ -94,7 +94,9 @@ class Decision(StrEnum):
 
     THROTTLE = "throttle"  #: slow down, try again, use up no retry
     RETRY = "retry"  #: a transient error; once the calls are used up, the next run tries again
-    RETRY_THEN_IMAGE = "retry-then-image"  #: may be transient, but nothing says so, and calls may be billed
+    UNCLEAR = (
+        "unclear"  #: as RETRY, but fewer calls: nothing says that it is transient, and they may be billed
+    )
     LATER = "later"  #: nothing more in this run; what the API fetched is no image, and may be one later
     UNREACHABLE = "unreachable"  #: nobody could be sent anything: all calls wait, then the run stops
     IMAGE = "image"  #: this image will never be recognized

@@ -142,7 +142,7 @@ def _unsent(row: ImageRow, status: Status, error: ImageError, *, counts: bool = 
 
 def _refused(row: ImageRow, error: CallError, facts: ImageFacts) -> Outcome:
     # What is of the account here comes and goes, so that it was not confirmed.
-    is_passing = error.decision in OF_ALL | {Decision.RETRY, Decision.LATER}
+    is_passing = error.decision in OF_ALL | {Decision.RETRY, Decision.UNCLEAR, Decision.LATER}
     return Outcome(
         row,
         Status.RETRY if is_passing else Status.FAILED,

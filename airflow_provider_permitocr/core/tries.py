@@ -72,7 +72,7 @@ class Tries:
         """
         self.counted += 1
         most = self.policy.attempts
-        if fault.decision is Decision.RETRY_THEN_IMAGE:
+        if fault.decision is Decision.UNCLEAR:
             most = min(most, _UNCLEAR_ATTEMPTS)
         if fault.decision in (Decision.IMAGE, Decision.LATER) or self.counted >= most:
             raise fault

@@ -14,7 +14,7 @@ ERROR_CODES: Final = {each.code: each for each in SERVICE_CODES + WIRE_CODES}
 _NOT_A_PREFIX: Final = {"FailedOperation", "LimitExceeded", "ResourceUnavailable"}
 _UNKNOWN_CODE: Final = ErrorCode(
     "",
-    Decision.RETRY_THEN_IMAGE,
+    Decision.UNCLEAR,
     None,
     "an unknown code: it may be transient, or the image's fault",
 )
@@ -24,7 +24,9 @@ _UNKNOWN_CODE: Final = ErrorCode(
 _OF_CONTENT: Final = frozenset(
     {
         "FailedOperation.EmptyImageError",
+        "FailedOperation.FileDecodeFailed",
         "FailedOperation.ImageDecodeFailed",
+        "FailedOperation.UnKnowFileTypeError",
         "InvalidParameter.EngineImageDecodeFailed",
     }
 )
@@ -43,7 +45,7 @@ def of_fetched(error: CallError) -> CallError:
 def look_up(code: str) -> ErrorCode:
     """Return what is known of a code: of itself, or else of what stands before its last dots.
 
-    An unknown one may be transient; if it stays, it is taken for the image's fault.
+    An unknown one may be transient: a few calls are made, then the next run tries again.
     """
     if code in ERROR_CODES:
         return ERROR_CODES[code]

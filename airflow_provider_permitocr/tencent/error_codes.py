@@ -48,7 +48,7 @@ _UNKNOWN: Final = None
 
 _THROTTLE: Final = Decision.THROTTLE
 _RETRY: Final = Decision.RETRY
-_PERHAPS: Final = Decision.RETRY_THEN_IMAGE
+_PERHAPS: Final = Decision.UNCLEAR
 _IMAGE: Final = Decision.IMAGE
 _ACCOUNT: Final = Decision.ACCOUNT
 _REPAIR: Final = Decision.REPAIR

@@ -121,7 +121,7 @@ def test_an_image_that_cannot_be_sent_costs_no_call_and_no_turn(
     ("decision", "status", "calls"),
     [
         (Decision.IMAGE, Status.FAILED, 1),
-        (Decision.RETRY_THEN_IMAGE, Status.FAILED, 2),
+        (Decision.UNCLEAR, Status.RETRY, 2),
         (Decision.RETRY, Status.RETRY, 2),
         (Decision.LATER, Status.RETRY, 1),
     ],

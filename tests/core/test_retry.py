@@ -32,7 +32,7 @@ REQUEST = PermitRequest(CardSide.FRONT, image_url="https://x/1.png")
 PACE = Pace(10)
 SOON = 30
 ANSWER = PermitResponse({"Number": "1"}, "r-1")
-REPEATED = [Decision.RETRY, Decision.RETRY_THEN_IMAGE]
+REPEATED = [Decision.RETRY, Decision.UNCLEAR]
 
 
 def load() -> PermitRequest:
@@ -134,7 +134,7 @@ def test_a_fault_that_does_not_pass_is_given_up_with_the_last_error(
     assert (paced.calls, len(waits.slept)) == (attempts, attempts - 1)
 
 
-@pytest.mark.parametrize(("decision", "calls"), [(Decision.RETRY, 5), (Decision.RETRY_THEN_IMAGE, 3)])
+@pytest.mark.parametrize(("decision", "calls"), [(Decision.RETRY, 5), (Decision.UNCLEAR, 3)])
 def test_what_nothing_says_to_be_transient_is_repeated_twice_at_most(
     caller: NewCaller, decision: Decision, calls: int
 ) -> None:
@@ -239,7 +239,7 @@ _UNCOUNTED = 1 + 1 + 1 + 3 + 6
         (Decision.ACCOUNT, Decision.RETRY),
         (Decision.RETRY, Decision.ACCOUNT),
         (Decision.REPAIR, Decision.RETRY),
-        (Decision.ACCOUNT, Decision.REPAIR, Decision.RETRY_THEN_IMAGE),
+        (Decision.ACCOUNT, Decision.REPAIR, Decision.UNCLEAR),
         (Decision.ACCOUNT, Decision.ACCOUNT, Decision.RETRY),
     ],
     ids=" ".join,

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import threading
+from unittest.mock import Mock
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tencentcloud.ocr.v20181119 import errorcodes
 
 from airflow_provider_permitocr.core.api import BILLED_ERROR_CODES
-from airflow_provider_permitocr.core.errors import Decision
-from airflow_provider_permitocr.tencent.decisions import ERROR_CODES, call_error, look_up
+from airflow_provider_permitocr.core.errors import CallError, Decision
+from airflow_provider_permitocr.core.image_loader import ImageLoader
+from airflow_provider_permitocr.core.models import ImageRow, Outcome, Status
+from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
+from airflow_provider_permitocr.core.recognize import Recognizer
+from airflow_provider_permitocr.tencent.decisions import ERROR_CODES, call_error, look_up, of_fetched
 from airflow_provider_permitocr.tencent.error_codes import SERVICE_CODES, ErrorCode
 from airflow_provider_permitocr.tencent.wire_codes import WIRE_CODES
 
@@ -151,7 +158,7 @@ _UNKNOWN = (
     "",
 )
 _EXPECTED = _API_PAGE | _COMMON | _SERVICE | _ON_THE_WAY | _BY_FIRST_PART
-_EXPECTED |= dict.fromkeys(_UNKNOWN, Decision.RETRY_THEN_IMAGE)
+_EXPECTED |= dict.fromkeys(_UNKNOWN, Decision.UNCLEAR)
 
 
 @pytest.mark.parametrize(("code", "decision"), _EXPECTED.items())
@@ -181,22 +188,66 @@ def test_codes_of_other_documents_never_stop_a_run() -> None:
     assert {each.decision for each in others} == {
         Decision.IMAGE,
         Decision.RETRY,
-        Decision.RETRY_THEN_IMAGE,
+        Decision.UNCLEAR,
     }
+
+
+#: What settles an image for good, by the judgment that only the image can cause it; all other codes leave it
+#: to a later run, or stop the run and leave it untouched.
+_OF_THE_IMAGE_ALONE = {
+    *(code for code, decision in (_API_PAGE | _COMMON | _SERVICE).items() if decision is Decision.IMAGE),
+    "ServerNetworkError.TooLarge",
+}
 
 
 @pytest.mark.parametrize(
     "code",
     [
         "FailedOperation.DownLoadError",
+        "FailedOperation.EngineRecognizeTimeout",
         "FailedOperation.OcrFailed",
         "FailedOperation.UnKnowError",
         "ResourceUnavailable.ImageDownloadError",
         "ResourceUnavailable.TaxNetworkError",
+        "FailedOperation.DetectFailed",
+        *_UNKNOWN,
     ],
 )
 def test_what_a_passing_state_outside_of_the_image_can_cause_is_left_to_a_later_run(code: str) -> None:
-    assert call_error(code, "said no").decision is Decision.RETRY
+    error = call_error(code, "said no", "r-1")
+    outcome = _recognized(error)
+    assert (outcome.status, outcome.counts, outcome.is_verdict) == (Status.RETRY, True, False)
+
+
+def test_nothing_but_the_image_settles_it_for_good() -> None:
+    others = {each.code for each in SERVICE_CODES if each.reason.startswith("the service looked for another")}
+    settling = {code for code, known in ERROR_CODES.items() if known.decision is Decision.IMAGE}
+    assert settling - others == _OF_THE_IMAGE_ALONE
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "FailedOperation.EmptyImageError",
+        "FailedOperation.FileDecodeFailed",
+        "FailedOperation.ImageDecodeFailed",
+        "FailedOperation.UnKnowFileTypeError",
+        "InvalidParameter.EngineImageDecodeFailed",
+    ],
+)
+def test_what_the_api_fetched_and_found_to_be_no_image_is_left_to_a_later_run(code: str) -> None:
+    assert _recognized(of_fetched(call_error(code, "said no", "r-1"))).status is Status.RETRY
+    assert _recognized(call_error(code, "said no", "r-1")).status is Status.FAILED
+
+
+def _recognized(error: CallError) -> Outcome:
+    client = Mock()
+    client.prepare.return_value.side_effect = error
+    options = RunOptions(Pace(1000), call_retry=CallRetry(attempts=2, base_seconds=0))
+    row = ImageRow("k", "https://images.example/1.png")
+    return Recognizer(
+        ImageLoader(max_base64_bytes=1000), client, options, threading.Event(), sleep=lambda _: None
+    ).recognize(row)
 
 
 @pytest.mark.parametrize("code", _NAMED_AS_FREE)

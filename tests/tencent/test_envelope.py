@@ -61,7 +61,7 @@ def test_a_code_that_is_none_is_no_answer_of_the_api(code: Any) -> None:
 
 def test_a_code_with_many_dots_is_looked_up_all_the_same() -> None:
     code = "a." * 63 + "a"
-    assert call_error(refused(Code=code).code, "").decision is Decision.RETRY_THEN_IMAGE
+    assert call_error(refused(Code=code).code, "").decision is Decision.UNCLEAR
 
 
 def test_a_message_lacks_urls_and_what_the_call_was_signed_with() -> None:

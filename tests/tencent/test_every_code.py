@@ -33,7 +33,7 @@ _RETRY_AFTER = 9
 _CALLS = {
     Decision.THROTTLE: _THROTTLED + 1,
     Decision.RETRY: _ATTEMPTS,
-    Decision.RETRY_THEN_IMAGE: 3,
+    Decision.UNCLEAR: 3,
     Decision.IMAGE: 1,
     Decision.ACCOUNT: 1 + 3,
     Decision.REPAIR: 1 + 1 + 3,
