@@ -21,8 +21,8 @@ from airflow_provider_permitocr.images.download import Downloader
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.options import ClientOptions, Role
 from airflow_provider_permitocr.tencent.sts import assume_role, caller_identity
+from fuzz.answers import nearly_right
 from fuzz.figures import Figures
-from fuzz.mutations import mutated
 
 #: Seconds for an exchange.
 TIMEOUT: Final = 1.0
@@ -158,7 +158,7 @@ def _serve(told: Connection, seed: str) -> None:
             if drawing.random() < _LARGE_SHARE:
                 answer = drawing.choice(large)
             else:
-                answer = mutated(drawing.choice(templates), drawing, templates)
+                answer = nearly_right(drawing.choice(templates), drawing, templates)
             silent = drawing.random() < _SILENT_SHARE
             threading.Thread(target=_treat, args=(accepted, answer, silent), daemon=True).start()
 
