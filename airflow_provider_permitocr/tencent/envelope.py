@@ -22,6 +22,9 @@ _URL: Final = re.compile(r"\w{1,20}://\S+")
 _SIGNATURE: Final = re.compile(r"Signature=\w+")
 #: Values in an answer, which each take memory: one with all fields has under a hundred.
 _MOST_VALUES: Final = 100_000
+#: An answer has four. What can just be read is nested too deep to be written by code further down the stack.
+_MOST_LEVELS: Final = 50
+_ATOMS: Final = (str, int, float, type(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +83,20 @@ def _response(body: bytes) -> dict[str, Any]:
         answer = json.loads(body, parse_constant=lambda _: None)
     except (ValueError, RecursionError) as error:
         raise malformed(NOT_JSON, type(error).__name__) from None
+    if _is_deep(answer):
+        raise malformed(TOO_LONG, "too many levels")
     response = answer.get("Response") if isinstance(answer, dict) else None
     if not isinstance(response, dict):
         raise malformed(WRONG_ENVELOPE, "no Response object")
     return response
+
+
+def _is_deep(answer: Any) -> bool:
+    level = [answer]
+    for _ in range(_MOST_LEVELS):
+        inside = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [value for values in inside if not isinstance(values, _ATOMS) for value in values]
+    return bool(level)
 
 
 def _message(said: Any, keys: Keys) -> str:

@@ -125,3 +125,10 @@ def test_whatever_comes_is_an_answer_or_a_fault_that_may_pass(body: bytes) -> No
     for wrapped in (body, b'{"Response": %b}' % body, b'{"Response": {"Error": %b}}' % body):
         with suppress(CallError):
             open_envelope(wrapped, KEYS)
+
+
+@pytest.mark.parametrize("levels", [100, 940, 989, 100_000])
+def test_an_answer_of_more_levels_than_can_be_stored_is_malformed(levels: int) -> None:
+    body = b'{"Response": {"Name": %b%b}}' % (b"[" * levels, b"]" * levels)
+    with pytest.raises(CallError, match="ClientMalformedAnswer"):
+        open_envelope(body, Keys("i", "k"))
