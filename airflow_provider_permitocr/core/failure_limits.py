@@ -8,6 +8,7 @@ from airflow_provider_permitocr.core.errors import TooManyFailuresError
 from airflow_provider_permitocr.core.models import Outcome, Status
 from airflow_provider_permitocr.core.options import FailureLimits
 from airflow_provider_permitocr.core.shown_key import shown_key
+from airflow_provider_permitocr.core.usual_causes import usual_cause
 
 _FAILURES = (Status.FAILED, Status.RETRY)
 
@@ -46,8 +47,9 @@ class FailureWatch:
             raise TooManyFailuresError(
                 f"{self._in_a_row:,} images one after the other failed with {last.error_code}"
                 f" ({last.error_message}), so the run has stopped; the last was key"
-                f" {shown_key(last.row.image_key)}. What was answered is written. Correct the cause, or raise"
-                " FailureLimits(stop_after=...), and run again: the rest is left for that run"
+                f" {shown_key(last.row.image_key)}. What was answered is written."
+                f" {usual_cause(last.error_code)}; or raise FailureLimits(stop_after=...). Then run again: the rest is"
+                " left for that run"
             )
         if limits.max_failed_ratio is None or self._done < limits.min_images:
             return

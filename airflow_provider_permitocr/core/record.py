@@ -73,12 +73,8 @@ def lacks_answer(delivered: Delivered) -> bool:
 
 
 def outcome_record(outcome: Outcome, *, processed_at: datetime) -> Record:
-    """Put what came of a row into the result's columns, where there is no ledger; every column is there.
-
-    No later run tries again, so that a transient error counts as failed.
-    """
-    is_given_up = outcome.status is Status.RETRY
-    status = (Status.FAILED if is_given_up else outcome.status).value
+    """Put what came of a row into the result's columns, where there is no ledger; every column is there."""
+    status = outcome.status.value
     error_code = _text(outcome.error_code)
     record: Record = dict.fromkeys(column.name for column in COLUMNS)
     return (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 class MainlandPermitOcrHook(BaseHook):
     """Recognizes mainland travel permits with Tencent Cloud's MainlandPermitOCR.
 
-    It keeps no ledger: what is recognized twice is paid for twice, and answers that a process has not
-    returned are lost with it. Use the operator for image lists.
+    It keeps no ledger: what is recognized twice is paid for twice, and answers are lost with their
+    process. Use the operator for image lists.
 
     In a task it keeps to the task's share of the pool, ``pool_slots`` times ``requests_per_slot``
     requests per second; elsewhere to ``requests_per_slot``, 1 by default.
@@ -85,6 +85,8 @@ class MainlandPermitOcrHook(BaseHook):
         self._max_per_second = max_per_second
         self._max_at_once = max_at_once
         self._call_retry = call_retry
+        #: What a ``recognize_frame`` that was interrupted had answered, as it would have returned it.
+        self.answered: pd.DataFrame | None = None
 
     @cached_property
     def _connection(self) -> Connection:
@@ -169,8 +171,8 @@ class MainlandPermitOcrHook(BaseHook):
 
         :param image: a path, or as text an http(s) URL, a file:// URL, an absolute path or a data: URI, or
             the file's bytes.
-        :return: the flattened columns of the result table. Its ``status`` tells how it went: an image
-            that is rejected or fails raises nothing.
+        :return: the flattened columns of the result table. Its ``status`` tells how it went, as in a table:
+            an image that is rejected or fails raises nothing, and ``retry`` means that another try may help.
         :raises AccountError: when the account or the connection makes every call fail.
         """
         rows = [ImageRow("", image, CardSide(card_side))]
@@ -209,7 +211,8 @@ class MainlandPermitOcrHook(BaseHook):
         :param carry_columns: columns of ``frame`` that go along into the answer as they are, after its own.
         :param reuse_same_image: see ``recognize_rows``; ``reused_from`` has the key of the first.
         :return: one row per row of ``frame``, in its order and with its index; the columns of the result
-            table, with fixed dtypes also where there is no row or none was recognized.
+            table, with fixed dtypes also where there is no row or none was recognized. If it is interrupted
+            or raises, ``answered`` has the rows that were answered until then.
         :raises ValueError: for a column that is not there or comes twice, a side that is neither FRONT nor
             BACK, and a kind that there is not.
         :raises AccountError: when the account or the connection makes every call fail.
@@ -230,11 +233,24 @@ class MainlandPermitOcrHook(BaseHook):
         place = {id(row): number for number, row in enumerate(rows)}
         now = datetime.now(UTC)
         records: list[Record] = [{} for _ in rows]
-        for outcome in self._outcomes(rows, reuse_same_image=reuse_same_image):
+
+        def keep(outcome: Outcome) -> None:
             records[place[id(outcome.row)]] = outcome_record(outcome, processed_at=now)
-        # Side by side by place: an index may hold a label twice.
-        answer = to_frame(records).set_index(frame.index)
-        return answer.assign(**{name: carried[name].array for name in carry_columns})
+
+        def answered() -> pd.DataFrame:
+            # Side by side by place: an index may hold a label twice.
+            done = [number for number, record in enumerate(records) if record]
+            answer = to_frame([records[number] for number in done]).set_index(frame.index[done])
+            return answer.assign(**{name: carried[name].array[done] for name in carry_columns})
+
+        self.answered = None
+        try:
+            for _ in self._outcomes(rows, reuse_same_image=reuse_same_image, keep=keep):
+                pass
+        except BaseException:
+            self.answered = answered()
+            raise
+        return answered()
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask STS whose credentials these are; costs nothing. Called by the UI's test button."""
@@ -247,11 +263,24 @@ class MainlandPermitOcrHook(BaseHook):
             if (kept := self.__dict__.pop(name, None)) is not None:
                 kept.close()
 
-    def _outcomes(self, rows: Iterable[ImageRow], *, reuse_same_image: bool) -> Iterator[Outcome]:
+    def _outcomes(
+        self,
+        rows: Iterable[ImageRow],
+        *,
+        reuse_same_image: bool,
+        keep: Callable[[Outcome], object] = lambda _outcome: None,
+    ) -> Iterator[Outcome]:
         stop = threading.Event()
         options = replace(self.run_options(), reuse_same_image=reuse_same_image)
         recognizer = Recognizer(self._kept_loader, self._kept_client, options, stop, limiter=self._limiter)
-        stream = completed(recognizer.recognize, rows, max_at_once=lambda: recognizer.rows_wanted, stop=stop)
+
+        def recognize(row: ImageRow) -> Outcome:
+            outcome = recognizer.recognize(row)
+            # In its own thread: whatever interrupts the one that waits, what is paid for is kept.
+            keep(outcome)
+            return outcome
+
+        stream = completed(recognize, rows, max_at_once=lambda: recognizer.rows_wanted, stop=stop)
         with closing(stream):
             for outcomes in stream:
                 yield from outcomes

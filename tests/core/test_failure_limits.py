@@ -36,6 +36,23 @@ def test_so_many_in_a_row_that_fail_alike_stop_the_run_and_say_with_what() -> No
 
 
 @pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("FailedOperation.ImageNoSpecifiedCard", "fronts are sent as BACK.*card_side"),
+        ("FailedOperation.CardSideError", "card_side"),
+        ("FailedOperation.DownLoadError", "fetch_images=True"),
+        ("ImageNotFound", "mount"),
+        ("ImageStoreMissing", "connection"),
+        ("Some.Code", "Correct the cause"),
+    ],
+)
+def test_a_series_says_what_it_usually_comes_from(code: str, says: str) -> None:
+    watch = FailureWatch(FailureLimits(stop_after=2))
+    with pytest.raises(TooManyFailuresError, match=says):
+        watch.add([failed(code), failed(code)])
+
+
+@pytest.mark.parametrize(
     "between",
     [GOOD, failed("Other.Code"), failed("Other.Code", Status.RETRY)],
     ids=["recognized", "other code", "other code for now"],

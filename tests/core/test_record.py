@@ -141,10 +141,10 @@ def test_an_outcome_without_a_ledger_has_its_fields_and_no_version() -> None:
     }
 
 
-def test_a_transient_error_counts_as_failed_without_a_ledger() -> None:
+def test_a_transient_error_is_to_be_tried_again_without_a_ledger_too() -> None:
     record = record_of(Outcome(ImageRow("k", None), Status.RETRY, error_code="Code", error_message="words"))
     assert [record[name] for name in ("status", "error_code", "error_message", "attempt_status")] == [
-        *("failed", "Code", "words", "failed")
+        *("retry", "Code", "words", "retry")
     ]
 
 

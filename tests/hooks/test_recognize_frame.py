@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -8,6 +9,8 @@ import pytest
 
 from airflow_provider_permitocr.core.columns import COLUMNS
 from airflow_provider_permitocr.core.frame import DTYPES
+from airflow_provider_permitocr.core.models import ImageRow, Outcome
+from airflow_provider_permitocr.core.recognize import Recognizer
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
@@ -76,3 +79,45 @@ def test_what_cannot_work_is_refused_before_the_first_call(
         hook.recognize_frame(pd.DataFrame({"image": [b""], "name": ["a"]}), **arguments)
     assert says in str(caught.value)
     assert emulator.stats()["calls"] == 0
+
+
+def test_a_missing_file_is_retried_as_in_a_table(hook: MainlandPermitOcrHook, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"image": [tmp_path / "none.jpg", str(tmp_path / "none.jpg")]})
+    answer = hook.recognize_frame(frame)
+    assert list(answer["status"]) == ["retry", "retry"]
+    assert list(answer["error_code"]) == ["ImageNotFound", "ImageNotFound"]
+
+
+def test_answers_that_were_paid_for_survive_an_interruption(
+    hook: MainlandPermitOcrHook, draw: Callable[..., Specimen], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specimens = [draw(seed=seed) for seed in range(4)]
+    images: list[Any] = [each.image for each in specimens]
+    frame = pd.DataFrame({"image": images, "branch": list("abcd")}, index=[7, 7, 8, 9])
+    recognize = Recognizer.recognize
+
+    def interrupted(self: Recognizer, row: ImageRow) -> Outcome:
+        if row.image == images[3]:
+            raise KeyboardInterrupt
+        return recognize(self, row)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recognizer, "recognize", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            hook.recognize_frame(frame, carry_columns=["branch"])
+
+    answered = hook.answered
+    assert answered is not None
+    known = dict(zip("abcd", [each.fields["Number"] for each in specimens], strict=True))
+    assert list(answered["number"]) == [known[branch] for branch in answered["branch"]]
+    # All that was under way beside it; a call that had not begun was not made.
+    assert set(answered["branch"]) <= set("abc")
+    rest = hook.recognize_frame(frame.drop(answered.index), carry_columns=["branch"])
+    assert set(rest["branch"]) == set(frame.drop(answered.index)["branch"])
+    assert hook.answered is None
+
+
+def test_rows_come_as_a_stream_of_records(hook: MainlandPermitOcrHook, draw: Callable[..., Specimen]) -> None:
+    rows = [ImageRow(f"key{seed}", draw(seed=seed).image) for seed in range(3)]
+    records = {each["image_key"]: each["number"] for each in hook.recognize_rows(iter(rows))}
+    assert records == {f"key{seed}": draw(seed=seed).fields["Number"] for seed in range(3)}

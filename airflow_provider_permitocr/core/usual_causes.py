@@ -1,0 +1,32 @@
+"""What a series of images that fail alike usually comes from, by their error code."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_SIDES: Final = (
+    "Most likely fronts are sent as BACK, or backs as FRONT: correct card_side, default_side, or image and"
+    " back_image of the list"
+)
+_STORE: Final = "Correct the connection, or install what the message names, on this worker"
+_CAUSES: Final = {
+    "FailedOperation.ImageNoSpecifiedCard": f"{_SIDES}, or the list holds other documents",
+    "FailedOperation.CardSideError": _SIDES,
+    "FailedOperation.DownLoadError": (
+        "Most likely the API cannot reach the host of the images, or their URLs have expired: check one from"
+        " outside your network, or set Images(fetch_images=True, fetch_hosts=[...])"
+    ),
+    "ImageNotFound": (
+        "Most likely the paths are of another machine or mount than this worker's, or the bucket is another"
+    ),
+    "ImageAccessDenied": (
+        "Most likely the connection's user may not read this store, or the URLs have expired"
+    ),
+    "ImageHostRefused": "Name the hosts in Images(fetch_hosts=[...])",
+    "ImageStoreMissing": _STORE,
+}
+
+
+def usual_cause(code: str | None) -> str:
+    """Return what to look for, and change; a general word for a code that has no usual cause."""
+    return _CAUSES.get(code or "", "Correct the cause")
