@@ -48,8 +48,8 @@ class FailureWatch:
                 f"{self._in_a_row:,} images one after the other failed with {last.error_code}"
                 f" ({last.error_message}), so the run has stopped; the last was key"
                 f" {shown_key(last.row.image_key)}. What was answered is written."
-                f" {usual_cause(last.error_code)}; or raise FailureLimits(stop_after=...). Then run again: the"
-                " rest is left for that run"
+                f" {usual_cause(last.error_code)}; or raise FailureLimits(stop_after=...). Then run again:"
+                " the rest is left for that run"
             )
         if limits.max_failed_ratio is None or self._done < limits.min_images:
             return

@@ -136,6 +136,12 @@ class _ImageColumns(Readable):
         for each in self.carry_columns:
             if not isinstance(each, str | Carry) or not each:
                 raise ValueError(f"{owner}: carry_columns must hold names or Carry(...), not {each!r}")
+        if unwritable := [each.result_name for each in self.carried if "%(" in each.result_name]:
+            # SQLAlchemy takes it for a parameter on some databases.
+            raise ValueError(
+                f"{owner}: no column of the result can have %( in its name, as {unwritable[0]!r} does; give"
+                f" it another name there: Carry({unwritable[0]!r}, name=...)"
+            )
         purposes = (self.key, self.image, self.back_image, self.card_side, self.updated_at)
         columns = [column for column in purposes if column is not None]
         if len(set(columns)) < len(columns):

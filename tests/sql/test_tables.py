@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable, split_schema
+from airflow_provider_permitocr.sql.tables import Carry, ImageQuery, ImageTable, ResultTable, split_schema
 
 
 def _table(table: str = "images", **changes: Any) -> ImageTable:
@@ -141,3 +141,10 @@ def test_a_list_where_one_column_belongs_is_refused(name: str) -> None:
 def test_what_null_keys_mean_is_one_of_two() -> None:
     with pytest.raises(ValueError, match="null_keys must be refuse or skip, not 'drop'"):
         ImageTable("images", conn_id="lake", key="id", image="url", null_keys="drop")
+
+
+def test_a_name_that_no_result_can_have_is_refused_before_anything_is_paid_for() -> None:
+    columns: Any = {"conn_id": "lake", "key": "id", "image": "url"}
+    with pytest.raises(ValueError, match=r"ImageTable: no column of the result can have %\( in its name"):
+        ImageTable("images", **columns, carry_columns=["%(name)s"])
+    ImageTable("images", **columns, carry_columns=[Carry("%(name)s", name="name of branch"), "50%"])

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.compiler import compiles
 
 from airflow_provider_permitocr.core.columns import ColumnKind
 from airflow_provider_permitocr.core.errors import ConfigurationError, SourceError
@@ -546,7 +547,7 @@ class MySql(Database):
 def _insert_on_duplicate_key(table: sa.Table, rule: Replacing) -> mysql.Insert:
     # PyMySQL makes one statement of many rows only where no parameter follows VALUES.
     insert = mysql.insert(table)
-    new = insert.inserted
+    new = {column.name: _Inserted(column.name, column.type) for column in table.columns}
     is_replaced = rule.applies(table.c, new)
     if not (replaced := rule.replaced(table)):
         # Not IGNORE, which takes what a column cannot hold for a warning.
@@ -561,6 +562,20 @@ def _insert_on_duplicate_key(table: sa.Table, rule: Replacing) -> mysql.Insert:
             for name in replaced
         ]
     )
+
+
+class _Inserted(sa.ColumnClause[Any]):
+    """A column of the row to write: that of ``insert.inserted`` doubles a ``%`` in its name twice."""
+
+    inherit_cache = True
+
+
+@compiles(_Inserted)
+def _inserted(element: _Inserted, compiler: Any, **_: Any) -> str:
+    name = compiler.preparer.quote(element.name)
+    if not compiler.dialect._requires_alias_for_on_duplicate_key:
+        return f"VALUES({name})"
+    return f"{'new_1' if compiler.current_executable.table.name.lower() == 'new' else 'new'}.{name}"
 
 
 def _size_in_statement(text: str | bytes) -> int:
