@@ -32,8 +32,8 @@ with DAG(
             updated_at="uploaded_at",
             # Triggered without a logical date, a run has no interval: then the whole list is looked through.
             # What a run leaves of its interval, the next run takes up as well.
-            since="{{ data_interval_start | default('', true) }}",
-            until="{{ data_interval_end | default('', true) }}",
+            since="{{ data_interval_start }}",
+            until="{{ data_interval_end }}",
         ),
         target=ResultTable("permits", conn_id="warehouse"),
         pool="tencent_permit_ocr",

@@ -51,8 +51,8 @@ if GCSToBigQueryOperator is not None:
                 image="image",
                 card_side="card_side",
                 updated_at="uploaded_at",
-                since="{{ data_interval_start | default('', true) }}",
-                until="{{ data_interval_end | default('', true) }}",
+                since="{{ data_interval_start }}",
+                until="{{ data_interval_end }}",
             ),
             target=ResultFile(f"gs://{BUCKET}/{FILE}", conn_id="google_cloud_default"),
             # A file cannot hold what runs remember.

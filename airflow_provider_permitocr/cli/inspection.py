@@ -19,6 +19,7 @@ from airflow_provider_permitocr.cli.pool_rules import (
 )
 from airflow_provider_permitocr.cli.shard_rules import shard_findings, shards_by_list
 from airflow_provider_permitocr.cli.table_checks import check_image_list, check_result_table
+from airflow_provider_permitocr.cli.template_checks import check_templates
 from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.core.readable import is_template
 from airflow_provider_permitocr.files.result_file import ResultFile
@@ -72,6 +73,7 @@ class Inspection:
             yield self._once(conn_id, lambda: check_connection(conn_id, ask=self._ask))
         if (source := variant.source) is not None:
             yield from self._once(repr(source), lambda: check_image_list(source))
+            yield from check_templates(source)
         for table in variant.tables:
             yield from self._once(repr(table), partial(check_result_table, table))
         known = (variant.ledger, variant.targets, variant.identity)

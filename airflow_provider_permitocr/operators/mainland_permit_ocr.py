@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -31,6 +31,7 @@ from airflow_provider_permitocr.core.redo import Redo
 from airflow_provider_permitocr.core.shard import Shard, shards
 from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.files.result_file import ResultFile
+from airflow_provider_permitocr.operators.data_interval import whole_if_empty, with_interval
 from airflow_provider_permitocr.sql.ledger.options import Ledger, beside
 from airflow_provider_permitocr.sql.tables import Carry, ImageQuery, ImageTable, ResultTable
 
@@ -252,6 +253,8 @@ class MainlandPermitOcrOperator(BaseOperator):
         self._label(context)
         if not isinstance(content, _RENDERED_INSIDE):
             return super().render_template(content, context, jinja_env, seen_oids)
+        if isinstance(content, ImageTable):
+            context = cast("Context", with_interval(context))
         rendered = {
             name: super(MainlandPermitOcrOperator, self).render_template(
                 getattr(content, name), context, jinja_env, seen_oids
@@ -262,7 +265,8 @@ class MainlandPermitOcrOperator(BaseOperator):
             # What was given and renders to nothing is met by no image; None would be met by all.
             given = {name for name in content.template_fields if getattr(content, name) is not None}
             rendered |= {name: "" for name in given if rendered[name] is None}
-        return replace(content, **rendered)
+        copy = replace(content, **rendered)
+        return whole_if_empty(content, copy) if isinstance(content, ImageTable) else copy
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the pipeline, and turn its errors into Airflow's.
@@ -279,6 +283,10 @@ class MainlandPermitOcrOperator(BaseOperator):
         self._warn_of_default_pool()
         part = f" (shard {self.shard})" if self.shard else ""
         self.log.info(f"From {self.source}{part} to {', '.join(map(str, self.targets))}")
+        if isinstance(self.source, ImageTable) and (self.source.since, self.source.until) == ("", ""):
+            self.log.info(
+                "This run has no data interval, or one of no length: the whole list is looked through"
+            )
         try:
             self._require_redo_before(context)
             if self.plan_only:

@@ -182,8 +182,9 @@ class ImageTable(_ImageColumns):
 
     :param table: its name, with or without ``schema.`` in front.
     :param since: only images changed at this time or later (needs ``updated_at``); ISO 8601 or a template
-        such as ``{{ data_interval_start }}``.
-    :param until: only images changed before this time; likewise.
+        such as ``{{ data_interval_start }}``, which is empty where a run has no interval.
+    :param until: only images changed before this time; likewise. Where both are templates that render to
+        one moment, as for a schedule such as ``@daily``, the whole list is looked through.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("table", "conn_id", "since", "until")

@@ -78,8 +78,7 @@ def bounds(column: ChangeTime | None, described: ImageTable) -> tuple[sa.ColumnE
     )
     if since and until and since >= until:
         raise SourceError(
-            f"since ({since}) is not before until ({until}), so no image could be listed; a schedule such as"
-            " @daily has data intervals of no length, CronDataIntervalTimetable has whole ones"
+            f"since ({since}) is not before until ({until}), so no image could be listed; correct them"
         )
     return tuple(column.within(since, until))
 
