@@ -27,17 +27,13 @@ _UNDATED: Final[Mapping[str, Any]] = dict.fromkeys(INTERVAL, "")
 
 
 def check_templates(source: ImageList) -> Iterator[Finding]:
-    """Find templates of a list that cannot work, or not in every run; those of other things are left alone."""
+    """Find templates of a list that cannot work, or not in every run; other ones are left alone."""
     if isinstance(source, ImageTable):
         since, until = (_rendered(value, _DATED) for value in (source.since, source.until))
         if since and until and (begin := _moment(since)) and (end := _moment(until)) and begin >= end:
             message = "since and until: in a run with a data interval, since is not before until"
-            yield Finding(
-                Verdict.WRONG,
-                _LIST,
-                message,
-                'since="{{ data_interval_start }}", until="{{ data_interval_end }}"',
-            )
+            remedy = 'since="{{ data_interval_start }}", until="{{ data_interval_end }}"'
+            yield Finding(Verdict.WRONG, _LIST, message, remedy)
         templates = {"since": source.since, "until": source.until}
         absent = _UNDATED
     else:

@@ -13,6 +13,7 @@ from airflow_provider_permitocr.core.errors import (
     Decision,
     PermitOcrError,
 )
+from airflow_provider_permitocr.core.sentences import sentences
 from airflow_provider_permitocr.core.tries import Tries
 
 _log = logging.getLogger(__name__)
@@ -109,4 +110,4 @@ def _confirmed(fault: CallError) -> PermitOcrError:
             f" ({fault.code}: {fault.message}). {fault.advice}. No image was marked failed for it; those that"
             " were not tried are left for the next run."
         )
-    return AccountError(fault, f"{fault.advice}. {_ADVICE}" if fault.advice else _ADVICE)
+    return AccountError(fault, sentences(fault.advice, _ADVICE))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from airflow_provider_permitocr.core.sentences import sentences
+
 if TYPE_CHECKING:
     from airflow_provider_permitocr.core.models import ImageFacts
 
@@ -160,7 +162,7 @@ class AccountError(PermitOcrError):
     """
 
     def __init__(self, call_error: CallError, advice: str) -> None:
-        super().__init__(f"{call_error}. {advice}")
+        super().__init__(sentences(str(call_error), advice))
         self.code = call_error.code
         self.request_id = call_error.request_id
 

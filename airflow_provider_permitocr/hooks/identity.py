@@ -11,6 +11,7 @@ from airflow_provider_permitocr.core.errors import (
     Decision,
     PermitOcrError,
 )
+from airflow_provider_permitocr.core.sentences import sentences
 from airflow_provider_permitocr.tencent.sts import Identity
 
 
@@ -28,8 +29,9 @@ def account_of(conn_id: str, given: str | None, ask: Callable[[], Identity]) -> 
         return ask().account
     except CallError as error:
         if error.decision is Decision.ACCOUNT:
-            advice = f"{error.advice}. " if error.advice else ""
-            raise AccountError(error, f"{advice}No call was made, so nothing is paid for.") from None
+            raise AccountError(
+                error, sentences(error.advice, "No call was made, so nothing is paid for.")
+            ) from None
         raise PermitOcrError(
             f"connection {conn_id!r}: whose account it is could not be found out ({error}); try again, or"
             " put the account's id into the connection's field account, which spares the question"
@@ -44,7 +46,6 @@ def try_keys(ask: Callable[[], Identity]) -> tuple[bool, str]:
     try:
         return True, f"The credentials are valid: {ask()}"
     except CallError as error:
-        advice = f". {error.advice}" if error.advice else ""
-        return False, f"{error.code}: {error.message}{advice}"
+        return False, sentences(f"{error.code}: {error.message}", error.advice)
     except ConfigurationError as error:
         return False, str(error)

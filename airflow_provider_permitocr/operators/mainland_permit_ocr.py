@@ -266,7 +266,9 @@ class MainlandPermitOcrOperator(BaseOperator):
             given = {name for name in content.template_fields if getattr(content, name) is not None}
             rendered |= {name: "" for name in given if rendered[name] is None}
         copy = replace(content, **rendered)
-        return whole_if_empty(content, copy) if isinstance(content, ImageTable) else copy
+        if isinstance(content, ImageTable) and isinstance(copy, ImageTable):
+            return whole_if_empty(content, copy)
+        return copy
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the pipeline, and turn its errors into Airflow's.

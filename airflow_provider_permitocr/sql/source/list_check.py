@@ -94,9 +94,10 @@ def _refuse_duplicates(
     twice = twice.group_by(*listing.row_key).having(sa.func.count() > 1)
     number = connection.execute(sa.select(sa.func.count()).select_from(twice.subquery("twice"))).scalar_one()
     if number:
-        examples = ", ".join(
-            shown_key(key_text(row[0])) for row in connection.execute(twice.limit(_EXAMPLES))
-        )
+        # A key is there once for each side of it that occurs more than once.
+        found = connection.execute(twice.limit(2 * _EXAMPLES))
+        shown = dict.fromkeys(shown_key(key_text(row[0])) for row in found)
+        examples = ", ".join(list(shown)[:_EXAMPLES])
         raise SourceError(
             f"{number:,} {'key occurs' if number == 1 else 'keys occur'} more than once for the same card"
             f" side, for example {examples};"

@@ -32,7 +32,8 @@ def _table(connection: sa.Connection, described: ImageTable) -> sa.FromClause:
     schema, name = split_schema(described.table)
     found = columns(connection, name, schema)
     if found is None:
-        hint = _hint(name, relations(connection, schema))
+        given = described.table.removesuffix(name)
+        hint = _hint(described.table, [f"{given}{each}" for each in relations(connection, schema)])
         raise SourceError(f"connection {described.conn_id!r} has no table {described.table!r}{hint}")
     _require_columns(described, found)
     quote = database_of(connection).quotes_names

@@ -39,6 +39,15 @@ def test_missing_table_is_named_with_its_connection_and_a_near_one(
     assert told == "connection 'lake' has no table 'permit_image'; did you mean 'permit_images'?"
 
 
+def test_a_near_table_is_named_with_the_schema_that_was_given(
+    database: sa.Engine, image_list: ImageList
+) -> None:
+    image_list([])
+    schema = sa.inspect(database).default_schema_name or "main"
+    told = _refusal(database, _listed(table=f"{schema}.permit_image"))
+    assert told.endswith(f"; did you mean '{schema}.permit_images'?")
+
+
 def test_near_view_is_offered_too(database: sa.Engine, image_list: ImageList) -> None:
     image_list([])
     with database.begin() as connection:
@@ -84,6 +93,13 @@ def test_duplicate_keys_are_counted_with_examples(database: sa.Engine, image_lis
     assert "'a'" in told
     assert "'b'" in told
     assert "'c'" not in told
+
+
+def test_a_key_that_is_doubled_on_both_sides_is_shown_once(
+    database: sa.Engine, image_list: ImageList
+) -> None:
+    image_list({"image_id": "a", "side": side} for side in ("FRONT", "FRONT", "BACK", "BACK"))
+    assert _refusal(database, _listed()).count("'a'") == 1
 
 
 def test_one_key_may_stand_for_both_sides(database: sa.Engine, image_list: ImageList) -> None:
