@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_permitocr.cli.findings import Finding, Verdict
-from airflow_provider_permitocr.core.errors import PermitOcrError
+from airflow_provider_permitocr.core.errors import ConfigurationError, PermitOcrError
 from airflow_provider_permitocr.core.readable import is_template
 from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.files.result_file import ResultFile
@@ -19,11 +19,24 @@ def check_result_file(described: ResultFile, shard: str | None) -> list[Finding]
     templated = [name for name in described.template_fields if is_template(getattr(described, name))]
     if templated:
         message = f"{', '.join(templated)}: templated, so known only in a run"
-        return [Finding(Verdict.UNCHECKED, _SUBJECT, message)]
+        return [Finding(Verdict.UNCHECKED, _SUBJECT, message), *_without_package(described)]
     try:
         return [Finding(Verdict.OK, _SUBJECT, _look(described, shard))]
     except (PermitOcrError, ValueError) as error:
         return [Finding(Verdict.WRONG, _SUBJECT, str(error))]
+
+
+def _without_package(described: ResultFile) -> list[Finding]:
+    """Find what a format needs and is not installed; its suffix mostly stands in a template, too."""
+    from airflow_provider_permitocr.files.row_format import row_format
+
+    try:
+        row_format(described.format).check()
+    except ConfigurationError as error:
+        return [Finding(Verdict.WRONG, _SUBJECT, str(error))]
+    except ValueError:  # the suffix is known only in a run
+        return []
+    return []
 
 
 def _look(described: ResultFile, shard: str | None) -> str:

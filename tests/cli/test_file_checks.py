@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +54,13 @@ def test_a_place_that_is_not_there_is_wrong(described: ResultFile, says: str) ->
 )
 def test_a_templated_path_is_known_only_in_a_run(described: ResultFile) -> None:
     assert said(described) == (Verdict.UNCHECKED, "path: templated, so known only in a run")
+
+
+def test_what_a_format_needs_is_told_for_a_templated_path_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    unchecked, missing = check_result_file(ResultFile("/exports/{{ ds }}.parquet"), None)
+    assert unchecked.verdict is Verdict.UNCHECKED
+    assert (missing.verdict, "pip install pyarrow" in missing.message) == (Verdict.WRONG, True)
 
 
 def test_all_files_of_a_task_are_looked_at(ocr_task: Callable[..., OcrTask], tmp_path: Path) -> None:
