@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Self
+from typing import ClassVar, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from airflow_provider_permitocr.core.readable import Readable
+from airflow_provider_permitocr.core.readable import Readable, is_template
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,16 @@ class AtCap(StrEnum):
     FAIL = "fail"  #: likewise, but somebody should look; Airflow does not retry
 
 
+_CAPS = ("max_calls", "max_calls_per_day")
+
+
 @dataclass(frozen=True, repr=False)
 class Spending(Readable):
     """What calls cost, and how many may be made. Caps need a ``Ledger`` given by name, which counts them.
 
     Every call that was sent counts, those that are not billed too, such as a throttled one.
+
+    All but the last two may be templates; one that renders to nothing is refused, and is no missing cap.
 
     :param price_per_call: of a billed call; None: the connection's, if it has one.
     :param currency: of the price, such as ``USD``; None: the connection's, if it has one.
@@ -55,22 +60,24 @@ class Spending(Readable):
     :param timezone: whose midnight a day begins at, such as ``Asia/Shanghai``.
     """
 
-    price_per_call: float | Decimal | None = None
+    template_fields: ClassVar[tuple[str, ...]] = ("price_per_call", "currency", *_CAPS)
+
+    price_per_call: float | Decimal | str | None = None
     currency: str | None = None
-    max_calls: int | None = None
-    max_calls_per_day: int | None = None
+    max_calls: int | str | None = None
+    max_calls_per_day: int | str | None = None
     at_cap: AtCap | str = AtCap.SUCCEED
     timezone: str = "UTC"
 
     def __post_init__(self) -> None:
-        if self.price_per_call is not None:
+        if self.price_per_call is not None and not is_template(self.price_per_call):
             exact_price(self.price_per_call)
         if self.currency is not None and not isinstance(self.currency, str):
             raise ValueError(f"currency must be a text such as 'USD', not {self.currency!r}")
-        for name in ("max_calls", "max_calls_per_day"):
+        for name in _CAPS:
             cap = getattr(self, name)
-            if cap is not None and (not isinstance(cap, int) or isinstance(cap, bool) or cap < 0):
-                raise ValueError(f"{name} must be a whole number, 0 or more, not {cap!r}")
+            if cap is not None and not is_template(cap):
+                object.__setattr__(self, name, _whole_number(name, cap))
         try:
             object.__setattr__(self, "at_cap", AtCap(self.at_cap))
         except ValueError:
@@ -91,8 +98,18 @@ class Spending(Readable):
         :param day: calls of the account today.
         :param run: calls of the run.
         """
-        used = ((self.max_calls_per_day, day), (self.max_calls, run))
+        used = ((self.cap_of_day, day), (self.cap_of_run, run))
         return min((max(0, cap - calls) for cap, calls in used if cap is not None), default=None)
+
+    @property
+    def cap_of_run(self) -> int | None:
+        """``max_calls`` once it is rendered."""
+        return None if self.max_calls is None else int(self.max_calls)
+
+    @property
+    def cap_of_day(self) -> int | None:
+        """``max_calls_per_day`` once it is rendered."""
+        return None if self.max_calls_per_day is None else int(self.max_calls_per_day)
 
     def cap_words(self, *, is_of_day: bool) -> str:
         """Say which cap is reached, whose calls count towards it, and until when.
@@ -101,11 +118,11 @@ class Spending(Readable):
         """
         if is_of_day:
             return (
-                f"all runs that share the ledger have made today's {self.max_calls_per_day:,} calls"
+                f"all runs that share the ledger have made today's {self.cap_of_day:,} calls"
                 f" (max_calls_per_day); more are allowed from midnight on, {self.timezone}"
             )
         return (
-            f"this run has made its {self.max_calls:,} calls, with all its shards and tries (max_calls); the"
+            f"this run has made its {self.cap_of_run:,} calls, with all its shards and tries (max_calls); the"
             " next run has its own"
         )
 
@@ -132,6 +149,18 @@ class Spending(Readable):
             price_per_call=given if own is None else own,
             currency=self.currency or currency,
         )
+
+
+def _whole_number(name: str, given: object) -> int:
+    """Read a cap, which is a text where a template was rendered.
+
+    :raises ValueError: when it is no whole number of 0 or more.
+    """
+    if isinstance(given, str) and given.strip().isdecimal():
+        return int(given)
+    if not isinstance(given, int) or isinstance(given, bool) or given < 0:
+        raise ValueError(f"{name} must be a whole number, 0 or more, not {given!r}")
+    return given
 
 
 def exact_price(given: object) -> Decimal:

@@ -67,7 +67,7 @@ Target: TypeAlias = ResultTable | ResultFile
 
 _DEFAULT_POOL: Final = "default_pool"
 _LEDGER: Final = 'ledger=Ledger("permit_ocr", conn_id="...")'
-_RENDERED_INSIDE: Final = (ImageTable, ImageQuery, ResultTable, ResultFile, Images, Ledger, Redo)
+_RENDERED_INSIDE: Final = (ImageTable, ImageQuery, ResultTable, ResultFile, Images, Ledger, Redo, Spending)
 
 
 class MainlandPermitOcrOperator(BaseOperator):
@@ -105,7 +105,7 @@ class MainlandPermitOcrOperator(BaseOperator):
     :param redo: images to recognize again, though they are settled. Templated inside.
     :param rebuild: fill all targets again from the answers that the ledger has kept, and make no call.
         Templated: ``true``, ``1`` and ``yes`` mean so.
-    :param spending: what calls cost, and how many may be made.
+    :param spending: what calls cost, and how many may be made. Templated inside.
     :param failure_limits: when so many images fail that going on makes no sense.
     :param reuse_same_image: a picture that was recognized before in this list takes that
         answer without a call; its row says from which key.
@@ -126,6 +126,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         "list",
         "redo",
         "rebuild",
+        "spending",
         "journal",
     )
     template_ext: Sequence[str] = (".sql",)
@@ -246,7 +247,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         jinja_env: jinja2.Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render the values inside ``source``, ``target``, ``images``, ``ledger`` and ``redo`` into copies.
+        """Render the values inside what an author writes, such as ``source``, into copies.
 
         Airflow would set them on the objects themselves, which the DAG holds and every run shares.
         """
@@ -261,8 +262,9 @@ class MainlandPermitOcrOperator(BaseOperator):
             )
             for name in content.template_fields
         }
-        if isinstance(content, Redo):
-            # What was given and renders to nothing is met by no image; None would be met by all.
+        if isinstance(content, Redo | Spending):
+            # What was given and renders to nothing is met by no image, and is no cap; None would be met by
+            # all, and would be no cap at all.
             given = {name for name in content.template_fields if getattr(content, name) is not None}
             rendered |= {name: "" for name in given if rendered[name] is None}
         copy = replace(content, **rendered)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from airflow.serialization.helpers import serialize_template_field
 
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
@@ -14,8 +15,10 @@ from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     Batch,
     ImageQuery,
     ImageTable,
+    Ledger,
     MainlandPermitOcrOperator,
     ResultTable,
+    Spending,
 )
 
 ImageList = Callable[..., list[Specimen]]
@@ -58,7 +61,7 @@ def test_every_listed_image_ends_as_one_row_with_its_fields(
     assert rows["gif", "FRONT"]["status"] == "rejected"
     assert "GIF" in rows["gif", "FRONT"]["error_message"]
     assert summary["statuses"] == {"recognized": 4, "retry": 1, "rejected": 1}
-    assert summary["error_codes"] == {"ImageNotFound": 1, "ImageBroken": 1}
+    assert summary["error_codes"] == {"ImageNotFound": 1, "ImageTruncated": 1}
     assert summary["calls"] == connected.stats()["calls"] == 4
 
 
@@ -197,6 +200,25 @@ def test_templates_are_rendered_into_copies(
     assert (task.source.table, task.source.conn_id, task.source.since) == ("images", "lake", "2026-01-01")  # type: ignore[union-attr]
     assert source.table == "{{ params.table }}"
     assert (rendered_query.sql, rendered_query.parameters) == ("SELECT 1 FROM images", {"day": "2026-01-01"})
+
+
+def test_caps_and_price_are_templates_and_are_shown_as_rendered(operator: NewOperator) -> None:
+    given = Spending(
+        price_per_call="{{ params.price }}", currency="USD", max_calls="{{ params.cap }}", max_calls_per_day=9
+    )
+    task = operator(spending=given, ledger=Ledger("ocr", conn_id="lake"))
+    task.render_template_fields({"params": {"price": 0.0015, "cap": " 500 "}})
+    assert task.spending == Spending("0.0015", "USD", 500, 9)
+    assert task.spending.cost(2) == "0.003 USD"
+    shown = serialize_template_field(task.spending, "spending")
+    assert shown == {"price_per_call": "0.0015", "currency": "USD", "max_calls": 500, "max_calls_per_day": 9}
+
+
+@pytest.mark.parametrize("rendered", [None, "", "many", "-1"])
+def test_a_cap_that_renders_to_none_is_refused(operator: NewOperator, rendered: str | None) -> None:
+    task = operator(spending=Spending(max_calls="{{ params.cap }}"), ledger=Ledger("ocr", conn_id="lake"))
+    with pytest.raises(ValueError, match="max_calls must be a whole number"):
+        task.render_template_fields({"params": {"cap": rendered}})
 
 
 @pytest.mark.parametrize(("pool", "warned"), [(None, True), ("tencent_permit_ocr", False)])

@@ -52,8 +52,8 @@ class Allowance:
     def take(self, day: str) -> Grant:
         """Count a call, if day and run each allow one more; tell which of them does not."""
         for period, cap, refusal in (
-            (self._run, self._spending.max_calls, Grant.CAPPED),
-            (day, self._spending.max_calls_per_day, Grant.DAY_CAPPED),
+            (self._run, self._spending.cap_of_run, Grant.CAPPED),
+            (day, self._spending.cap_of_day, Grant.DAY_CAPPED),
         ):
             if cap is not None and self._used[period] >= cap:
                 return refusal
