@@ -151,5 +151,6 @@ sdk-packages: .cache/sdk/.installed ## Install the SDK's packages over each othe
 wheel: $(STAMP) ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel --outdir dist .
 
-clean: ## Remove everything that was made here
+clean: ## Remove everything that was made here; say where uv keeps downloads
+	@if [ -x $(UV) ]; then echo "Kept: uv's downloads, which other projects share. To remove them: rm -rf $$($(UV) cache dir)"; fi
 	rm -rf .venv .venv-* .cache .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

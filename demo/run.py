@@ -27,6 +27,7 @@ from demo.postgres import EmbeddedPostgres
 from demo.processes import Service, spawn
 from demo.report import show_accuracy, show_results, show_summary
 from demo.services import Services
+from demo.turn import turn
 from demo.warehouse import LedgerSums, ListedImage, Warehouse
 
 DAG_ID: Final = "permit_ocr_daily"
@@ -66,8 +67,8 @@ def run_demo(options: DemoOptions, console: Console) -> None:
     :raises RuntimeError: something could not be started; the message says what to do.
     """
     began = time.monotonic()
-    options.state.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as ending:
+        ending.enter_context(turn(options.state, console))
         postgres = EmbeddedPostgres(options.state / "postgres")
         with phase("Starting PostgreSQL", "PostgreSQL is up", console):
             ending.enter_context(postgres)
@@ -76,7 +77,7 @@ def run_demo(options: DemoOptions, console: Console) -> None:
         airflow_options = AirflowOptions(options.state / "airflow", options.dags, free_port(_UI_PORT))
         airflow = ending.enter_context(AirflowServices(airflow_options, postgres))
         services = Services(airflow, AirflowApi(airflow_options.url), emulator)
-        ending.push(lambda _kind, error, _trace: _say_so(error, console))
+        ending.callback(console.print, "Ending everything that was started …")
         drawn = _draw_while_airflow_starts(options.state, services, console)
         warehouse = Warehouse(postgres.dsn(WAREHOUSE_DATABASE))
         _list_images(drawn, options.state / "images", warehouse)
@@ -94,12 +95,6 @@ def run_demo(options: DemoOptions, console: Console) -> None:
         _require_same_count(stats, ledger)
         console.print("Next: [bold]make demo-ui[/bold] leaves Airflow's UI up to click through;")
         console.print("docs/architecture.md tells how it works and where to change what.", highlight=False)
-
-
-def _say_so(error: BaseException | None, console: Console) -> None:
-    """Tell whoever pressed Ctrl-C what the next seconds are for."""
-    if error is not None:
-        console.print("Ending everything that was started …")
 
 
 def _draw_while_airflow_starts(state: Path, services: Services, console: Console) -> list[DrawnImage]:
@@ -189,4 +184,3 @@ def _keep_running(url: str, services: Services, console: Console) -> None:
     except SystemExit as interrupted:
         if interrupted.code != 128 + signal.SIGINT:
             raise  # a Ctrl-C is how this is meant to end
-    console.print("Ending everything that was started …")
