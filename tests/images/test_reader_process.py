@@ -20,7 +20,7 @@ from airflow_provider_permitocr.core.errors import ImageError, ImageRejectedErro
 from airflow_provider_permitocr.core.image_format import inspect_image
 from airflow_provider_permitocr.images import reader_process
 from airflow_provider_permitocr.images.convert import ImageConverter
-from tests.images.pdf import nested_forms
+from fuzz.bombs import nested_forms
 
 ROOM = 5_500_000
 STARTED_BEFORE: list[psutil.Process] = []
