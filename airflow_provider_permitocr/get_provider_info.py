@@ -33,7 +33,8 @@ def get_provider_info() -> dict[str, Any]:
                     "placeholders": {
                         "host": "empty for the site's own, ocr.intl.tencentcloudapi.com",
                         "schema": "empty for https",
-                        "port": "443",
+                        # Without one, Airflow sends 0, and answers "Bad Request" (apache/airflow #73298).
+                        "port": "443; the test button needs a port",
                     },
                 },
                 "conn-fields": _CONNECTION_FIELDS,

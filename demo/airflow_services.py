@@ -189,6 +189,8 @@ def environment(options: AirflowOptions, database: str) -> dict[str, str]:
         "CORE__DEFAULT_TASK_RETRY_DELAY": "3",
         "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "CORE__TEST_CONNECTION": "Enabled",
+        # Else it warns of the currency, which it takes for a secret that is too short to be masked.
+        "LOGGING__MIN_LENGTH_MASKED_SECRET": "3",
         "CORE__EXECUTION_API_SERVER_URL": f"{options.url}/execution/",
         "CORE__FERNET_KEY": "",
         "DATABASE__SQL_ALCHEMY_CONN": database,
