@@ -118,8 +118,8 @@ class Planner:
         return Plan(
             listed=listed,
             settled=self._settled,
-            rejected=dict(self._rejected.most_common()),
-            unavailable=dict(self._unavailable.most_common()),
+            rejected=_most_first(self._rejected),
+            unavailable=_most_first(self._unavailable),
             same_picture=self._same_picture,
             unseen=self._unseen,
             to_call=self._to_call,
@@ -222,6 +222,11 @@ class Planner:
     def _reject(self, _listed: ListedImage, _fault: str) -> None:
         self._rejected[LEDGER_REFUSES_KEY] += 1
         self._progress.processed(1, failed=0)
+
+
+def _most_first(counts: Counter[str]) -> dict[str, int]:
+    """Sort codes by number, and by name where they are as many: threads find them in any order."""
+    return dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
 
 
 def _is_within(listed: ListedImage, window: Window) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_permitocr.core.errors import CallError, Decision, SourceError
 from airflow_provider_permitocr.core.models import ImageRow
 from airflow_provider_permitocr.core.redo import Redo
+from airflow_provider_permitocr.core.spending import Spending
 from airflow_provider_permitocr.core.window import DueFile, LeftRun, Window
 
 if TYPE_CHECKING:
@@ -64,10 +65,11 @@ def test_own_images_come_first_and_then_the_oldest_window(
 
 def test_a_window_that_a_cap_cuts_off_stays_left(bench: Bench, wednesday: FakeSource) -> None:
     bench.ledger.left, bench.ledger.cap = [left(0), left(1)], 3
-    summary = bench.run(wednesday, max_at_once=1)
+    summary = bench.run(wednesday, max_at_once=1, spending=Spending(max_calls=3))
     assert [each.run[2] for each in bench.ledger.left] == ["day 1"]
     assert [whole for _, whole in bench.ledger.ended] == [True]
     assert summary.left is not None
+    assert "this run has made its 3 calls" in summary.left
 
 
 def test_a_run_that_reads_all_finishes_what_is_within(bench: Bench, new_source: type[FakeSource]) -> None:

@@ -91,7 +91,7 @@ def test_at_the_cap_few_images_more_are_loaded(
 ) -> None:
     ledger.cap = 10
     source = new_source(bench.images(5000))
-    bench.run(source)
+    bench.run(source, spending=Spending(max_calls=10))
     assert source.fetched < 500
 
 

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowException
 
+from airflow_provider_permitocr.core import breaker
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.operators.mainland_permit_ocr import CallRetry, Ledger, ResultFile
 from tests.operators.conftest import ImageList
@@ -103,13 +104,15 @@ def test_a_network_that_is_down_for_all_tries_of_a_run_settles_no_image(
     connect_emulator: Callable[..., None],
     image_list: ImageList,
     permits: Rows,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(breaker, "_UNREACHABLE_WAITS", (0.0, 0.0))
     image_list(5)
     connect_emulator(emulator, host="127.0.0.1", port=1)
     for try_number in (1, 2, 3):
-        try_task("run-1", try_number, call_retry=ONE_ATTEMPT)
-    assert [row["status"] for row in permits().values()] == ["retry"] * 5
-    assert max(row["tries"] for row in permits().values()) <= 1
+        with pytest.raises(AirflowException, match=r"could not be reached.*name server and firewall"):
+            try_task("run-1", try_number, call_retry=ONE_ATTEMPT)
+    assert permits() == {}
 
     connect_emulator(emulator)
     try_task("run-2", call_retry=ONE_ATTEMPT)

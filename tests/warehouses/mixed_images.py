@@ -108,8 +108,8 @@ def _add_bad_images(mixed: MixedImages, directory: Path, file: Put, by_url: Put)
         "ImageMissing": None,
         "ImageMissing ": "",
         "ImageReferenceUnknown": "a name, 李优图",
-        "ImageReferenceUnknown ": "gopher://nowhere/permit.png",
-        "ImageReferenceUnknown  ": "data:image/png;base64,样",
+        "ImageStoreMissing": "gopher://nowhere/permit.png",
+        "ImageReferenceUnknown ": "data:image/png;base64,样",
         "ImageNotFound": str(directory / "missing.png"),
         "ImageNotFound ": "s3://scans/missing.png",
         "ImageUnreadable": str(directory),
@@ -124,7 +124,7 @@ def _add_bad_images(mixed: MixedImages, directory: Path, file: Put, by_url: Put)
         mixed.codes[key] = code.strip()
     bad_blobs = {
         "ImageMissing": b"",
-        "ImageFormatUnsupported": b"<html>not found</html>",
+        "ImageWrongContent": b"<html>not found</html>",
         "ImageHasPages": _two_pages(),
         "ImageBroken": b"II*\x00" + bytes(100),
         "ImageTruncated": permit[:-20],
