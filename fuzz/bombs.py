@@ -165,24 +165,9 @@ def _pngs() -> Iterator[tuple[str, bytes]]:
     yield "PNG more pixels than it says", _png(100, 100, _chunk(b"IDAT", _zeros(400_000_000)))
     yield "PNG many chunks", _png(10, 10, _chunk(b"tEXt", b"") * 1_000_000)
     yield "PNG many empty pixels", _png(10, 10, _chunk(b"IDAT", b"") * 1_000_000)
-    yield (
-        "PNG profile of 400 MB",
-        _png(
-            2000,
-            2000,
-            _chunk(b"iCCP", b"x\x00\x00" + _zeros(400_000_000)),
-            _chunk(b"IDAT", _zeros(2000 * 6001)),
-        ),
-    )
-    yield (
-        "PNG text of 400 MB",
-        _png(
-            2000,
-            2000,
-            _chunk(b"zTXt", b"x\x00\x00" + _zeros(400_000_000)),
-            _chunk(b"IDAT", _zeros(2000 * 6001)),
-        ),
-    )
+    packed, pixels = b"x\x00\x00" + _zeros(400_000_000), _chunk(b"IDAT", _zeros(2000 * 6001))
+    yield "PNG profile of 400 MB", _png(2000, 2000, _chunk(b"iCCP", packed), pixels)
+    yield "PNG text of 400 MB", _png(2000, 2000, _chunk(b"zTXt", packed), pixels)
 
 
 def _saved(picture: Image.Image, image_format: str, **options: object) -> bytes:

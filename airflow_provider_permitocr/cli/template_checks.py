@@ -9,6 +9,7 @@ from typing import Any, Final
 from airflow_provider_permitocr.cli.findings import Finding, ImageList, Verdict
 from airflow_provider_permitocr.core.readable import is_template
 from airflow_provider_permitocr.operators.data_interval import INTERVAL
+from airflow_provider_permitocr.sql.source.times import read_time
 from airflow_provider_permitocr.sql.tables import ImageTable
 
 _LIST: Final = "image list"
@@ -70,7 +71,6 @@ def _rendered(template: object, context: Mapping[str, Any]) -> str | None:
 
 def _moment(text: str) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
+        return read_time(text)
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -18,9 +18,6 @@ from airflow_provider_permitocr.core.tries import Tries
 
 _log = logging.getLogger(__name__)
 
-OF_ACCOUNT: Final = frozenset({Decision.ACCOUNT, Decision.REPAIR})
-#: Faults that have no part in the image that meets them.
-OF_ALL: Final = OF_ACCOUNT | {Decision.UNREACHABLE}
 #: Waits, in seconds, before each call that finds out; calls with such a fault are not billed.
 _ACCOUNT_WAITS: Final = (0.0, 1.0, 2.0)
 #: A service, a proxy or a name server that restarts is back within a minute.
@@ -105,9 +102,13 @@ def _kind(fault: CallError) -> str:
 
 def _confirmed(fault: CallError) -> PermitOcrError:
     if _kind(fault) == "way":
+        seconds = sum(_UNREACHABLE_WAITS)
         return ApiUnreachableError(
-            f"The API could not be reached for {sum(_UNREACHABLE_WAITS):.0f} seconds, so the run has stopped"
-            f" ({fault.code}: {fault.message}). {fault.advice}. No image was marked failed for it; those that"
-            " were not tried are left for the next run."
+            sentences(
+                f"The API could not be reached for {seconds:.0f} seconds, so the run has stopped"
+                f" ({fault.code}: {fault.message})",
+                fault.advice,
+                "No image was marked failed for it; those that were not tried are left for the next run.",
+            )
         )
     return AccountError(fault, sentences(fault.advice, _ADVICE))

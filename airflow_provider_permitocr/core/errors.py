@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr.core.sentences import sentences
 
@@ -104,6 +104,12 @@ class Decision(StrEnum):
     IMAGE = "image"  #: this image will never be recognized
     ACCOUNT = "account"  #: every call would get this answer: stop the run
     REPAIR = "repair"  #: sign again and try once more, then as ACCOUNT
+
+
+#: Faults of the account, its keys or its settings.
+OF_ACCOUNT: Final = frozenset({Decision.ACCOUNT, Decision.REPAIR})
+#: Faults that every call meets, and that have no part in the image that meets them.
+OF_ALL: Final = OF_ACCOUNT | {Decision.UNREACHABLE}
 
 
 class CallError(PermitOcrError):

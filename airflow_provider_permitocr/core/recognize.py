@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airflow_provider_permitocr.core.breaker import OF_ACCOUNT, OF_ALL
 from airflow_provider_permitocr.core.errors import (
+    OF_ACCOUNT,
+    OF_ALL,
     CallError,
     Decision,
     ImageError,

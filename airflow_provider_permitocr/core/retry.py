@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr.core.attempts import verdict
-from airflow_provider_permitocr.core.breaker import OF_ALL, Breaker
+from airflow_provider_permitocr.core.breaker import Breaker
 from airflow_provider_permitocr.core.calls import OK, Attempt, CallIntent, new_call_id
 from airflow_provider_permitocr.core.concurrency import Gate, Staffing
-from airflow_provider_permitocr.core.errors import CallError, Decision, ThrottledTooLongError
+from airflow_provider_permitocr.core.errors import OF_ALL, CallError, Decision, ThrottledTooLongError
 from airflow_provider_permitocr.core.models import (
     ImageFacts,
     ImageRow,

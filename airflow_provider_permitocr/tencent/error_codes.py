@@ -16,9 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from airflow_provider_permitocr.core.errors import Decision
-
-_STOP_RUNS: Final = (Decision.ACCOUNT, Decision.REPAIR, Decision.UNREACHABLE)
+from airflow_provider_permitocr.core.errors import OF_ALL, Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class ErrorCode:
     advice: str = ""
 
     def __post_init__(self) -> None:
-        if self.decision in _STOP_RUNS and not self.advice:
+        if self.decision in OF_ALL and not self.advice:
             raise ValueError(f"{self.code} stops a run, so it needs advice")
 
 

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Final
 
 from airflow_provider_permitocr.core.api import SERVICE
-from airflow_provider_permitocr.core.errors import CallError, Decision
+from airflow_provider_permitocr.core.errors import OF_ALL, CallError, Decision
 from airflow_provider_permitocr.tencent.credentials import (
     ConnectionKeys,
     IssuedKeys,
@@ -24,7 +24,7 @@ from airflow_provider_permitocr.tencent.credentials import (
     RoleKeys,
 )
 from airflow_provider_permitocr.tencent.decisions import look_up
-from airflow_provider_permitocr.tencent.envelope import Refusal, open_envelope
+from airflow_provider_permitocr.tencent.envelope import Refusal, malformed, open_envelope
 from airflow_provider_permitocr.tencent.options import ClientOptions, Keys, Role
 from airflow_provider_permitocr.tencent.signing import Operation, Signer
 from airflow_provider_permitocr.tencent.transport import Transport
@@ -157,11 +157,10 @@ def _at_sts(options: ClientOptions) -> ClientOptions:
 
 def _unasked(error: CallError) -> CallError:
     """Return what a fault on the way to STS means: nothing of an image was sent."""
-    is_of_all = error.decision in (Decision.ACCOUNT, Decision.UNREACHABLE)
     return CallError(
         error.code,
         f"STS: {error.message}",
-        error.decision if is_of_all else Decision.RETRY,
+        error.decision if error.decision in OF_ALL else Decision.RETRY,
         error.request_id,
         billed=False,
         was_sent=False,
@@ -173,7 +172,7 @@ def _unasked(error: CallError) -> CallError:
 def _refused(refusal: Refusal) -> CallError:
     code = refusal.code
     if code == _TOO_MANY or look_up(code).decision in _PASSING:
-        return _passing(code, refusal.message, refusal.request_id)
+        return _unasked(CallError(code, refusal.message, Decision.RETRY, refusal.request_id))
     advice = next((text for beginning, text in _ADVICE.items() if code.startswith(beginning)), "")
     return CallError(
         code,
@@ -186,9 +185,5 @@ def _refused(refusal: Refusal) -> CallError:
     )
 
 
-def _passing(code: str, message: str, request_id: str = "") -> CallError:
-    return CallError(code, f"STS: {message}", Decision.RETRY, request_id, billed=False, was_sent=False)
-
-
 def _malformed(reason: str) -> CallError:
-    return _passing(MALFORMED, f"the answer is not what the API documents ({reason})")
+    return _unasked(malformed(MALFORMED, reason))
