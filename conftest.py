@@ -71,7 +71,7 @@ def connect_emulator(set_connection: SetConnection) -> Callable[..., None]:
 
     def connect(emulator: RunningEmulator, **fields: Any) -> None:
         account = {"login": DEFAULT_SECRET_ID, "password": DEFAULT_SECRET_KEY}
-        address = {"host": emulator.host, "port": emulator.port, "schema": "http"}
+        address = {"host": f"http://{emulator.endpoint}"}
         set_connection("tencentcloud_default", conn_type="tencentcloud", **(account | address | fields))
 
     return connect

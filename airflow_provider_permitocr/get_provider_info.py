@@ -28,11 +28,11 @@ def get_provider_info() -> dict[str, Any]:
                         "login": "SecretId",
                         "password": "SecretKey",
                         "host": "Endpoint",
-                        "schema": "Protocol",
+                        "schema": "Site",
                     },
                     "placeholders": {
-                        "host": "empty for the site's own, ocr.intl.tencentcloudapi.com",
-                        "schema": "empty for https",
+                        "host": "empty for the site's own; or http://127.0.0.1:8520 for an emulator",
+                        "schema": "intl or mainland: where the account was opened; empty for intl",
                         # Without one, Airflow sends 0, and answers "Bad Request" (apache/airflow #73298).
                         "port": "443; the test button needs a port",
                     },
@@ -46,11 +46,6 @@ def get_provider_info() -> dict[str, Any]:
 
 
 _CONNECTION_FIELDS: dict[str, Any] = {
-    "site": {
-        "label": "Site",
-        "description": "Where the account was opened: Tencent Cloud's international or mainland site",
-        "schema": {"type": _TEXT, "default": "intl", "enum": ["intl", "mainland"]},
-    },
     "token": {
         "label": "Token",
         "description": "Only with temporary keys of STS; all three may be replaced while tasks run",

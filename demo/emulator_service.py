@@ -71,15 +71,13 @@ class EmulatorService:
             end([psutil.Process(self._service.child.pid)], grace=_GRACE_SECONDS)
 
     @property
-    def airflow_connection(self) -> dict[str, str | int]:
+    def airflow_connection(self) -> dict[str, str]:
         """The connection of type ``tencentcloud`` that leads here."""
         return {
             "conn_type": "tencentcloud",
             "login": DEFAULT_SECRET_ID,
             "password": DEFAULT_SECRET_KEY,
-            "host": HOST,
-            "port": self.port,
-            "schema": "http",
+            "host": f"http://{HOST}:{self.port}",
         }
 
     def check(self) -> None:

@@ -50,7 +50,7 @@ def test_the_form_shows_every_field_that_is_read(form: ConnectionHookMetaData) -
     assert form.hook_name == "Tencent Cloud"
     assert form.extra_fields is not None
     assert set(form.extra_fields) == {
-        *("site", "token", "requests_per_slot", "region"),
+        *("token", "requests_per_slot", "region"),
         *("role_arn", "role_session_name", "role_seconds", "account"),
         *("price_per_call", "currency"),
         "allow_http",

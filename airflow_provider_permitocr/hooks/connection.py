@@ -48,12 +48,12 @@ def client_options(connection: Connection) -> ClientOptions:
     :raises ConfigurationError: naming the field to change.
     """
     extra = connection.extra_dejson
-    site = str(extra.get("site") or "intl")
+    site = (connection.schema or "intl").strip()
     if site not in SITES:
-        raise _wrong(connection, f"site must be one of {', '.join(SITES)}, not {site!r}")
-    endpoint = connection.host or None
-    if endpoint and connection.port:
-        endpoint = f"{endpoint}:{connection.port}"
+        raise _wrong(connection, f"Site (schema) must be one of {', '.join(SITES)}, not {site!r}")
+    if extra.get("site"):
+        raise _wrong(connection, "the site belongs into the field Site (schema), not into the extra")
+    protocol, endpoint = _endpoint(connection)
     try:
         return ClientOptions(
             secret_id=connection.login or "",
@@ -61,7 +61,7 @@ def client_options(connection: Connection) -> ClientOptions:
             token=extra.get("token") or None,
             site=SITES[site],
             endpoint=endpoint,
-            protocol=connection.schema or "https",
+            protocol=protocol,
             region=extra.get("region") or "",
             connect_timeout=_number(extra, "connect_timeout", 5.0),
             read_timeout=_number(extra, "read_timeout", 60.0),
@@ -129,6 +129,15 @@ def requests_per_slot(connection: Connection) -> float:
     if not per_slot > 0:
         raise _wrong(connection, f"requests_per_slot must be above 0, not {per_slot!r}")
     return per_slot
+
+
+def _endpoint(connection: Connection) -> tuple[str, str | None]:
+    """Return the protocol and the host of a connection, which may be written ``http://host:port``."""
+    before, separator, after = (connection.host or "").strip().rpartition("://")
+    endpoint = after.removesuffix("/") or None
+    if endpoint and connection.port and ":" not in endpoint:
+        endpoint = f"{endpoint}:{connection.port}"
+    return before.lower() if separator else "https", endpoint
 
 
 def _role(extra: Mapping[str, Any]) -> Role | None:

@@ -115,16 +115,16 @@ class ClientOptions:
         _ = self.keys
         _check_header_values((self.region or None, "region"))
         if self.protocol not in ("http", "https"):
-            raise ValueError(f"the connection's schema must be https or http, not {self.protocol!r}")
+            raise ValueError(f"the connection's host must be reached by https or http, not {self.protocol!r}")
         if self.endpoint is not None and not _HOST.fullmatch(self.endpoint):
             raise ValueError(
-                f"the connection's host must be a bare host name such as {self.site.endpoint},"
-                f" not {self.endpoint!r}; http or https goes into schema"
+                f"the connection's host must be a host name such as {self.site.endpoint}, with https:// or"
+                f" http:// before it and a port behind it if need be, not {self.endpoint!r}"
             )
         if self.protocol == "http" and not self.allow_http and not is_this_machine(self.host):
             raise ValueError(
-                f"the connection's schema http would send images and signatures in the clear to {self.host};"
-                " set schema to https, or allow_http to true in the extra if the way there is safe"
+                f"the connection's host http://{self.host} would get images and signatures in the clear;"
+                " write https://, or set allow_http to true in the extra if the way there is safe"
             )
         for name in ("connect_timeout", "read_timeout", "call_timeout"):
             if not 0 < getattr(self, name) <= _LONGEST_TIMEOUT:

@@ -37,7 +37,9 @@ _AUTHORITIES: Final = (
 )
 _PROXY: Final = "Correct the user and the password of the connection's proxy, or have it permit this host"
 _REACH: Final = "Check the connection's host and proxy, and the worker's name server and firewall"
-_SCHEMA: Final = "If it stays, check schema and port of the connection, and any proxy in between"
+_PROTOCOL: Final = (
+    "If it stays, check the protocol and port in the connection's host, and any proxy in between"
+)
 
 
 def network_code(fault: NetworkFault) -> str:
@@ -80,7 +82,7 @@ WIRE_CODES: Final = (
         "the host's certificate is not trusted",
         _AUTHORITIES,
     ),
-    _network(NetworkFault.TLS_FAILED, _UNKNOWN, "the connection could not be secured", _SCHEMA),
+    _network(NetworkFault.TLS_FAILED, _UNKNOWN, "the connection could not be secured", _PROTOCOL),
     _network(
         NetworkFault.TIMED_OUT,
         _UNKNOWN,
@@ -89,7 +91,7 @@ WIRE_CODES: Final = (
     ),
     _network(NetworkFault.CONNECTION_LOST, _UNKNOWN, "the connection was lost"),
     _network(NetworkFault.ANSWER_TRUNCATED, _UNKNOWN, "the answer ended early"),
-    _network(NetworkFault.NOT_HTTP, _UNKNOWN, "what came back is no HTTP", _SCHEMA),
+    _network(NetworkFault.NOT_HTTP, _UNKNOWN, "what came back is no HTTP", _PROTOCOL),
     _network(NetworkFault.NOT_DECOMPRESSED, _UNKNOWN, "the answer could not be decompressed"),
     _network(NetworkFault.CLIENT_CLOSED, _FREE, "this client had been closed"),
     ErrorCode(HTTP_STATUS, _RETRY, _UNKNOWN, "an HTTP status other than 200, which the API always answers"),
@@ -98,7 +100,7 @@ WIRE_CODES: Final = (
     ErrorCode(HTTP_UNAVAILABLE, _RETRY, _UNKNOWN, "HTTP status 503: not available for the moment"),
     ErrorCode(MALFORMED, _RETRY, _UNKNOWN, "the answer is not what the API documents"),
     ErrorCode(TOO_LONG, _RETRY, _UNKNOWN, "the answer is longer than any of the API"),
-    ErrorCode(NOT_JSON, _RETRY, _UNKNOWN, "the answer is no JSON", _SCHEMA),
+    ErrorCode(NOT_JSON, _RETRY, _UNKNOWN, "the answer is no JSON", _PROTOCOL),
     ErrorCode(WRONG_ENVELOPE, _RETRY, _UNKNOWN, "the answer has no Response, or an Error without a Code"),
     ErrorCode(NO_FIELDS, _RETRY, _UNKNOWN, "the answer has neither an Error nor a field of the document"),
 )

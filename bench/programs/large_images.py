@@ -11,14 +11,11 @@ from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_ID, DEFAU
 
 def main(dsn: str, endpoint: str) -> None:
     """Run the operator, and print its peak memory over idle."""
-    host, _, port = endpoint.partition(":")
     account = {
         "conn_type": "tencentcloud",
         "login": DEFAULT_SECRET_ID,
         "password": DEFAULT_SECRET_KEY,
-        "host": host,
-        "port": int(port),
-        "schema": "http",
+        "host": f"http://{endpoint}",
     }
     os.environ["AIRFLOW_CONN_TENCENTCLOUD_DEFAULT"] = json.dumps(account)
     os.environ["AIRFLOW_CONN_WAREHOUSE"] = dsn

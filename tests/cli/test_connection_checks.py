@@ -74,7 +74,7 @@ def test_without_asking_only_the_fields_are_read(set_connection: SetConnection) 
     [
         ({"conn_type": "http"}, "it is of type 'http'"),
         ({"login": ""}, "SecretId"),
-        ({"extra": {"site": "moon"}}, "site must be one of"),
+        ({"schema": "moon"}, "Site (schema) must be one of"),
         ({"extra": {"requests_per_slot": 0}}, "requests_per_slot must be above 0"),
     ],
 )

@@ -30,10 +30,9 @@ def test_only_the_key_pair_is_needed() -> None:
 def test_every_field_of_the_form_is_read() -> None:
     options = client_options(
         connection(
-            host="127.0.0.1",
-            port=8080,
-            schema="http",
-            extra='{"site": "mainland", "token": "t", "region": "ap-guangzhou", "connect_timeout": 1,'
+            host="http://127.0.0.1:8080",
+            schema="mainland",
+            extra='{"token": "t", "region": "ap-guangzhou", "connect_timeout": 1,'
             ' "read_timeout": "2.5", "call_timeout": 9, "proxy": "http://proxy:1"}',
         )
     )
@@ -42,8 +41,26 @@ def test_every_field_of_the_form_is_read() -> None:
     assert (options.connect_timeout, options.read_timeout, options.call_timeout) == (1.0, 2.5, 9.0)
 
 
+@pytest.mark.parametrize(
+    ("fields", "protocol", "host"),
+    [
+        ({"host": "proxy.test"}, "https", "proxy.test"),
+        ({"host": "https://proxy.test/"}, "https", "proxy.test"),
+        ({"host": "HTTPS://proxy.test", "port": 8443}, "https", "proxy.test:8443"),
+        ({"host": "https://proxy.test:8443", "port": 443}, "https", "proxy.test:8443"),
+        ({"host": "127.0.0.1", "port": 8520}, "https", "127.0.0.1:8520"),
+        ({"host": " http://127.0.0.1:8520 "}, "http", "127.0.0.1:8520"),
+        # What Airflow's test button needs leaves the site's own endpoint as it is.
+        ({"port": 443}, "https", "ocr.intl.tencentcloudapi.com"),
+    ],
+)
+def test_host_takes_a_protocol_and_a_port(fields: dict[str, Any], protocol: str, host: str) -> None:
+    options = client_options(connection(**fields))
+    assert (options.protocol, options.host) == (protocol, host)
+
+
 def test_empty_fields_of_the_form_count_as_left_out() -> None:
-    extra = '{"site": null, "token": "", "requests_per_slot": null, "read_timeout": ""}'
+    extra = '{"token": "", "requests_per_slot": null, "read_timeout": ""}'
     options = client_options(connection(host="", schema="", extra=extra))
     assert (options.host, options.token, options.read_timeout) == ("ocr.intl.tencentcloudapi.com", None, 60)
     assert requests_per_slot(connection(extra=extra)) == 1
@@ -54,9 +71,12 @@ def test_empty_fields_of_the_form_count_as_left_out() -> None:
     [
         ({"login": ""}, "SecretId"),
         ({"password": ""}, "SecretKey"),
-        ({"extra": '{"site": "moon"}'}, "site must be one of intl, mainland"),
-        ({"schema": "ftp"}, "https or http"),
-        ({"host": "https://ocr.tencentcloudapi.com"}, "bare host name"),
+        ({"schema": "moon"}, r"Site \(schema\) must be one of intl, mainland"),
+        ({"schema": "https"}, r"Site \(schema\) must be one of intl, mainland"),
+        ({"extra": '{"site": "mainland"}'}, "belongs into the field Site"),
+        ({"host": "ftp://ocr.tencentcloudapi.com"}, "by https or http, not 'ftp'"),
+        ({"host": "https://ocr.tencentcloudapi.com/v3"}, "must be a host name"),
+        ({"host": "http://ocr.tencentcloudapi.com"}, "in the clear"),
         ({"extra": '{"read_timeout": "soon"}'}, "read_timeout must be a number"),
         ({"extra": '{"read_timeout": 0}'}, "read_timeout"),
         ({"extra": '{"call_timeout": -1}'}, "call_timeout"),

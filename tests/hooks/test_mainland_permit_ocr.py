@@ -230,7 +230,7 @@ def test_the_connection_test_is_free_and_tells_whose_credentials_these_are(
         ({"password": "wrong"}, "SignatureFailure"),
         ({"login": "AKIDnobody"}, "SecretIdNotFound"),
         ({"password": ""}, "SecretKey"),
-        ({"port": 1}, "ClientNetworkError"),
+        ({"host": "http://127.0.0.1:1"}, "ClientNetworkError"),
     ],
 )
 def test_the_connection_test_tells_what_is_wrong(
@@ -266,6 +266,6 @@ def test_in_a_task_the_pace_is_the_share_of_the_pool(
 def test_the_site_decides_how_large_an_image_may_be(
     emulator: RunningEmulator, connect_emulator: Connect
 ) -> None:
-    connect_emulator(emulator, extra={"site": "mainland"})
+    connect_emulator(emulator, schema="mainland")
     image = draw_specimen(PermitKind.TAIWAN, width=480).image.ljust(7_000_000, b"\x00")
     assert MainlandPermitOcrHook().image_loader().request(ImageRow("k", image)).image == image
