@@ -32,8 +32,8 @@ def draw_images(count: int, directory: Path) -> list[BenchImage]:
 
     :param directory: made if missing.
     """
-    from airflow_provider_permitocr.core.api import BACK_FIELD
     from airflow_provider_permitocr.emulator.specimens import draw_stand_ins
+    from airflow_provider_permitocr.permit.api import BACK_FIELD
 
     directory.mkdir(parents=True, exist_ok=True)
     images = []

@@ -10,7 +10,7 @@ from typing import Final
 
 import psutil
 
-from airflow_provider_permitocr.core.shard import Shard
+from airflow_provider_permitocr.options.shard import Shard
 from bench.airflow import BenchAirflow
 from bench.cases import (
     FOUR_SHARDS,

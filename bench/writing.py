@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from airflow_provider_permitocr.core.options import Batch
+from airflow_provider_permitocr.options.run import Batch
 from bench.figures import Facts, Figure, Part
 from bench.measure import Bench, run_program
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from airflow_provider_permitocr.core.api import ACTION
+from airflow_provider_permitocr.permit.api import ACTION
 from chaos.scene import Scene, Setting, Stage
 from chaos.verdict import (
     at_most,

@@ -15,7 +15,7 @@ from typing import Final
 
 import psutil
 
-from airflow_provider_permitocr.core.api import ACTION
+from airflow_provider_permitocr.permit.api import ACTION
 from bench.images import draw_images
 from chaos.airflow_control import AirflowControl
 from chaos.airflow_runs import backfilled, scheduled, two_at_once

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from airflow_provider_permitocr.core.calls import NOT_SENT
-from airflow_provider_permitocr.core.shard import shards
-from airflow_provider_permitocr.core.spending import Spending
+from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT
+from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.shard import shards
 from chaos.evidence import counted_calls
 from chaos.scene import RATE, WAREHOUSE, Scene, Setting, Stage
 from chaos.task_process import TaskProcess

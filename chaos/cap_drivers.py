@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Final
 
-from airflow_provider_permitocr.core.calls import NOT_SENT
-from airflow_provider_permitocr.core.shard import shards
-from airflow_provider_permitocr.core.spending import Spending
+from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT
+from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.shard import shards
 from chaos.databases import Database, mariadb_database, postgres_database
 from chaos.evidence import counted_calls
 from chaos.scene import LEDGER, RATE, Scene, Setting, Stage

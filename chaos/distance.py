@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from airflow_provider_permitocr.core.shard import shards
+from airflow_provider_permitocr.options.shard import shards
 from chaos.evidence import Evidence
 from chaos.scene import Scene, Setting, Stage
 from chaos.verdict import at_most, every_image_once, ledger_equals_journal, succeeded

@@ -6,8 +6,8 @@ import time
 from collections import Counter
 from typing import Any, Final
 
-from airflow_provider_permitocr.core.api import ACTION
-from airflow_provider_permitocr.core.options import CallRetry
+from airflow_provider_permitocr.options.run import CallRetry
+from airflow_provider_permitocr.permit.api import ACTION
 from chaos.scene import Scene, Setting, Stage
 from chaos.verdict import at_most, ledger_equals_journal, none_of, one_row_each, succeeded
 from distributed.verdict import Figure

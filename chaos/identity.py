@@ -13,7 +13,7 @@ _RENAME: Final = "ALTER TABLE permits RENAME TO permits_renamed"
 
 def identity(stage: Stage) -> list[Figure]:
     """Rename the result table, then the connection, then lose the ledger; each time, run, adopt and run."""
-    from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
+    from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 
     renamed = Listing(stage.images[: stage.sizes.identity_images], permits="permits_renamed")
     with Scene(stage, "identity", Setting(stage.sizes.identity_images)) as scene:

@@ -6,7 +6,7 @@ import random
 import time
 from typing import Final
 
-from airflow_provider_permitocr.core.options import Batch
+from airflow_provider_permitocr.options.run import Batch
 from chaos.scene import Scene, Setting, Stage
 from chaos.task_process import TaskProcess
 from chaos.verdict import (

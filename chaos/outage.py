@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from airflow_provider_permitocr.core.options import Batch
+from airflow_provider_permitocr.options.run import Batch
 from chaos.databases import postgres_database
 from chaos.scene import Scene, Setting, Stage
 from chaos.task_process import TaskProcess

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from airflow_provider_permitocr.core.api import ACTION
+from airflow_provider_permitocr.permit.api import ACTION
 from bench.images import BenchImage
 from bench.warehouse import BenchWarehouse
 from chaos.databases import Database, postgres_database

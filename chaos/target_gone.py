@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from airflow_provider_permitocr.core.options import Batch
+from airflow_provider_permitocr.options.run import Batch
 from chaos.scene import Scene, Setting, Stage
 from chaos.verdict import (
     every_image_once,

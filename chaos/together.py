@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from airflow_provider_permitocr.core.options import Batch
+from airflow_provider_permitocr.options.run import Batch
 from chaos.scene import CALL_SECONDS, RATE, Listing, Scene, Setting, Stage, arguments_of
 from chaos.verdict import (
     at_most,

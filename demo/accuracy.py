@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_permitocr.core.api import BACK_FIELD
-from airflow_provider_permitocr.core.columns import BACK_TEXT_COLUMNS, FRONT_TEXT_COLUMNS
+from airflow_provider_permitocr.permit.api import BACK_FIELD
+from airflow_provider_permitocr.permit.columns import BACK_TEXT_COLUMNS, FRONT_TEXT_COLUMNS
 from demo.image_list import DrawnImage
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from airflow_provider_permitocr.core.api import ACTION
+from airflow_provider_permitocr.permit.api import ACTION
 
 _THROTTLED: Final = "RequestLimitExceeded"
 

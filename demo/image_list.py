@@ -62,8 +62,8 @@ def draw_image_list(images: Path, truth_file: Path, people: int = len(_WIDTHS)) 
 
 
 def _clean(images: Path, people: int) -> Iterator[DrawnImage]:
-    from airflow_provider_permitocr.core.api import ImageFormat
     from airflow_provider_permitocr.emulator.specimens import DRAWABLE, draw_specimen
+    from airflow_provider_permitocr.permit.api import ImageFormat
 
     formats = tuple(ImageFormat)
     for person, (number, (kind, side)) in product(range(people), enumerate(DRAWABLE)):
@@ -94,8 +94,8 @@ def _with_effects(images: Path) -> Iterator[DrawnImage]:
 def _bad(images: Path) -> Iterator[DrawnImage]:
     from PIL import Image
 
-    from airflow_provider_permitocr.core.api import CardSide
     from airflow_provider_permitocr.emulator.specimens import PermitKind, draw_scenery, draw_specimen
+    from airflow_provider_permitocr.permit.api import CardSide
 
     permit = draw_specimen(PermitKind.TAIWAN, seed=_FIRST_SEED).image
     gif = io.BytesIO()

@@ -10,7 +10,7 @@ from typing import Final
 import psutil
 from rich.console import Console
 
-from airflow_provider_permitocr.core.shard import Shard, shards
+from airflow_provider_permitocr.options.shard import Shard, shards
 from demo.airflow_api import TaskState
 from demo.emulator_calls import read_calls
 from demo.emulator_service import QUOTA

@@ -14,10 +14,10 @@ from typing import Final
 import pillow_heif
 from PIL import Image, ImageDraw
 
-from airflow_provider_permitocr.core.errors import ImageError
-from airflow_provider_permitocr.core.image_loader import ImageLoader
-from airflow_provider_permitocr.core.models import ImageRow
-from airflow_provider_permitocr.images.convert import ImageConverter
+from airflow_provider_permitocr.engine.models import ImageRow
+from airflow_provider_permitocr.errors import ImageError
+from airflow_provider_permitocr.images.conversion.convert import ImageConverter
+from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
 from fuzz.figures import Figures
 from fuzz.mutations import mutated
 
@@ -60,32 +60,34 @@ def fuzz(number: int, *, seed: str = "images") -> Figures:
     files = corpus()
     contents = tuple(files.values())
     figures = Figures()
-    with TemporaryDirectory() as folder, figures.measured(), _loader() as loader:
+    with TemporaryDirectory() as folder, figures.measured(), _builder() as builder:
         path = Path(folder, "image")
         for index, name in enumerate(drawing.choices(list(files), k=number)):
             content = mutated(files[name], drawing, contents)
             path.write_bytes(content)
-            figures.add(f"{name} {index}", partial(_end, loader, content if index % 2 else str(path)))
+            figures.add(f"{name} {index}", partial(_end, builder, content if index % 2 else str(path)))
     return figures
 
 
 def read(folder: Path) -> Figures:
     """Read all files of a folder."""
     figures = Figures()
-    with figures.measured(), _loader() as loader:
+    with figures.measured(), _builder() as builder:
         for path in sorted(folder.iterdir()):
-            figures.add(path.name, partial(_end, loader, str(path)))
+            figures.add(path.name, partial(_end, builder, str(path)))
     return figures
 
 
 @contextmanager
-def _loader() -> Iterator[ImageLoader]:
+def _builder() -> Iterator[PermitRequestBuilder]:
     with closing(ImageConverter()) as converter:
-        yield ImageLoader(max_base64_bytes=_MOST_BASE64, convert=converter.convert, shrink=converter.shrink)
+        yield PermitRequestBuilder(
+            max_base64_bytes=_MOST_BASE64, convert=converter.convert, shrink=converter.shrink
+        )
 
 
-def _end(loader: ImageLoader, image: bytes | str) -> str:
+def _end(builder: PermitRequestBuilder, image: bytes | str) -> str:
     try:
-        return loader.request(ImageRow("k", image)).facts.prepared or "sent as it is"
+        return builder.build(ImageRow("k", image)).facts.prepared or "sent as it is"
     except ImageError as error:
         return error.code

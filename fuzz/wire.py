@@ -13,11 +13,11 @@ from multiprocessing.connection import Connection
 from random import Random
 from typing import Final
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import CallError, ImageError
-from airflow_provider_permitocr.core.models import PermitRequest
-from airflow_provider_permitocr.core.options import Images
+from airflow_provider_permitocr.engine.models import PermitRequest
+from airflow_provider_permitocr.errors import CallError, ImageError
 from airflow_provider_permitocr.images.download import Downloader
+from airflow_provider_permitocr.options.run import Images
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.options import ClientOptions, Role
 from airflow_provider_permitocr.tencent.sts import assume_role, caller_identity

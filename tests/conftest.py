@@ -21,13 +21,13 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide, ImageFormat
 from airflow_provider_permitocr.emulator.engines.label import LabelEngine
 from airflow_provider_permitocr.emulator.options import EmulatorOptions
 from airflow_provider_permitocr.emulator.running import RunningEmulator, start_emulator
 from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen, draw_specimen
+from airflow_provider_permitocr.permit.api import CardSide, ImageFormat
 from airflow_provider_permitocr.sql.database import patience
-from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.sql.dialects.known import database_of
 from demo.postgres import EmbeddedPostgres
 from tests.cos_stand_in import DOMAIN, CosStandIn, Keys
 from tests.mariadb import OwnMariaDb, find_mariadb, running_mariadb

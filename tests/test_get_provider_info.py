@@ -11,7 +11,7 @@ from airflow.providers_manager import ProvidersManager
 
 from airflow_provider_permitocr import __version__
 from airflow_provider_permitocr.get_provider_info import get_provider_info
-from airflow_provider_permitocr.hooks.connection import CONNECTION_TYPE
+from airflow_provider_permitocr.wiring.connections.tencentcloud import CONNECTION_TYPE
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.core_api.datamodels.connections import ConnectionHookMetaData

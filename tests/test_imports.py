@@ -16,20 +16,30 @@ import airflow_provider_permitocr
 NAME = airflow_provider_permitocr.__name__
 PACKAGE = Path(airflow_provider_permitocr.__file__).parent
 PARTS = {
-    *("core", "net", "images", "files", "tencent", "sql", "hooks", "filesystems"),
-    *("operators", "links", "plugins", "emulator", "cli"),
+    *("options", "permit", "engine", "images", "net", "tencent", "sql", "files"),
+    *("wiring", "hooks", "operators", "plugins", "filesystems", "cli", "emulator"),
 }
 OUTSIDE = {"airflow", "tencentcloud", "qcloud_cos", "cosfs", "fsspec", "sqlalchemy"}
+
+
+def others(*allowed: str) -> set[str]:
+    """Return all rooms but these."""
+    return {f"{NAME}.{part}" for part in PARTS - set(allowed)}
+
+
 #: What each part never imports, lazily or for types alone either.
 NEVER: dict[str, set[str]] = {
-    "core": OUTSIDE | {f"{NAME}.{part}" for part in PARTS - {"core"}},
-    "tencent": {"airflow", "sqlalchemy"} | {f"{NAME}.{part}" for part in PARTS - {"core", "net", "tencent"}},
-    "net": OUTSIDE | {f"{NAME}.{part}" for part in PARTS - {"core", "net"}},
-    "images": OUTSIDE | {f"{NAME}.{part}" for part in PARTS - {"core", "images", "net"}},
-    "sql": {"airflow", "tencentcloud"} | {f"{NAME}.{part}" for part in PARTS - {"core", "sql"}},
-    "files": OUTSIDE | {f"{NAME}.{part}" for part in PARTS - {"core", "files"}},
-    "hooks": {f"{NAME}.{part}" for part in ("operators", "links", "plugins", "emulator", "cli")},
-    "filesystems": {f"{NAME}.{part}" for part in ("operators", "links", "plugins", "emulator", "cli", "sql")},
+    "permit": OUTSIDE | others("permit"),
+    "options": OUTSIDE | others("options", "permit"),
+    "engine": OUTSIDE | others("engine", "options", "permit"),
+    "net": OUTSIDE | others("net"),
+    "images": OUTSIDE | others("images", "engine", "options", "permit", "net"),
+    "tencent": {"airflow", "sqlalchemy"} | others("tencent", "engine", "options", "permit", "net"),
+    "sql": {"airflow", "tencentcloud"} | others("sql", "engine", "options", "permit"),
+    "files": OUTSIDE | others("files", "engine", "options", "permit"),
+    "wiring": {f"{NAME}.{part}" for part in ("operators", "plugins", "emulator", "cli")},
+    "hooks": {f"{NAME}.{part}" for part in ("operators", "plugins", "emulator", "cli")},
+    "filesystems": {f"{NAME}.{part}" for part in ("operators", "plugins", "emulator", "cli", "sql")},
     "operators": {"tencentcloud", f"{NAME}.emulator", f"{NAME}.cli"},
     "cli": {"tencentcloud", f"{NAME}.emulator", f"{NAME}.tencent"},
     "emulator": {"airflow", "tencentcloud", "sqlalchemy", "pandas"},
@@ -76,7 +86,7 @@ def test_no_part_names_what_it_must_not_import(part: str) -> None:
     assert found == set()
 
 
-@pytest.mark.parametrize("part", ["core", "net", "images", "files", "tencent", "sql"])
+@pytest.mark.parametrize("part", ["permit", "options", "engine", "net", "images", "files", "tencent", "sql"])
 def test_a_part_can_be_imported_where_the_others_are_not_installed(part: str) -> None:
     program = (
         "import sys, importlib\n"
@@ -89,19 +99,19 @@ def test_a_part_can_be_imported_where_the_others_are_not_installed(part: str) ->
     assert (outcome.returncode, outcome.stderr) == (0, "")
 
 
-def test_only_frames_need_pandas_in_the_core() -> None:
+def test_only_frames_need_pandas_in_the_engine() -> None:
     program = (
         "import sys, importlib\n"
         "sys.modules['pandas'] = None\n"
         "for module in sys.argv[1].split(','): importlib.import_module(module)\n"
     )
-    modules = {module_name(path) for path in sources("core")} - {f"{NAME}.core.frame"}
+    modules = {module_name(path) for path in sources("engine")} - {f"{NAME}.engine.delivery.frame"}
     outcome = run_python(program, ",".join(sorted(modules)))
     assert (outcome.returncode, outcome.stderr) == (0, "")
 
 
 def test_the_emulator_knows_nothing_of_the_package_but_the_facts_of_the_api() -> None:
-    own = {f"{NAME}.emulator", f"{NAME}.core.api"}
+    own = {f"{NAME}.emulator", f"{NAME}.permit.api"}
     found = {
         f"{module_name(path)} imports {module}"
         for path in sources("emulator")
@@ -131,7 +141,7 @@ def test_the_rules_of_the_check_need_no_airflow() -> None:
         "sys.modules['airflow'] = None\n"
         "for module in sys.argv[1:]: importlib.import_module(module)\n"
     )
-    modules = [f"{NAME}.cli.{each}" for each in ("findings", "pool_rules", "shard_rules", "report")]
+    modules = [f"{NAME}.cli.checks.{each}" for each in ("findings", "pool_rules", "shard_rules", "report")]
     outcome = run_python(program, *modules)
     assert (outcome.returncode, outcome.stderr) == (0, "")
 
@@ -145,7 +155,7 @@ def test_what_every_airflow_command_imports_for_its_parser_is_light() -> None:
     )
     outcome = run_python(program)
     assert outcome.returncode == 0, outcome.stderr
-    light = {NAME, f"{NAME}.cli", f"{NAME}.cli.definition", f"{NAME}.core", f"{NAME}.core.api"}
+    light = {NAME, f"{NAME}.cli", f"{NAME}.cli.definition", f"{NAME}.permit", f"{NAME}.permit.api"}
     assert set(outcome.stdout.split()) <= light
 
 

@@ -10,7 +10,7 @@ from airflow.utils.providers_configuration_loader import providers_configuration
 
 from airflow_provider_permitocr.cli.choice import chosen_tasks, rendered_lists
 from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
-from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
+from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
 
 if TYPE_CHECKING:
     import argparse
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG
 
     from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
-    from airflow_provider_permitocr.sql.ledger.adoption import Adoption
+    from airflow_provider_permitocr.sql.ledger.lists.adoption import Adoption
 
 
 @suppress_logs_and_warning
@@ -47,12 +47,12 @@ def adopt_list(operator: MainlandPermitOcrOperator) -> Adoption:
 
     :raises PermitOcrError: naming what stands in the way.
     """
-    from airflow_provider_permitocr.hooks.result_table import require_adoptable
-    from airflow_provider_permitocr.operators.identity import ledger_of, list_identity, resolved_targets
     from airflow_provider_permitocr.sql.database.failures import database_errors
-    from airflow_provider_permitocr.sql.ledger import adoption
-    from airflow_provider_permitocr.sql.ledger.adopted_rows import AdoptedRows
-    from airflow_provider_permitocr.sql.ledger.preparation import prepare_tables
+    from airflow_provider_permitocr.sql.ledger.lists import adoption
+    from airflow_provider_permitocr.sql.ledger.lists.adopted_rows import AdoptedRows
+    from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tables
+    from airflow_provider_permitocr.wiring.identity import ledger_of, list_identity, resolved_targets
+    from airflow_provider_permitocr.wiring.result_table import require_adoptable
 
     described = ledger_of(operator)
     for table in operator.tables:

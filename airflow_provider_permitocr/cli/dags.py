@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_permitocr.cli.findings import Finding, OcrTask, Verdict
+from airflow_provider_permitocr.cli.checks.findings import Finding, OcrTask, Verdict
 from airflow_provider_permitocr.cli.ocr_tasks import is_ocr_task, read_task
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.cli.cli_config import ARG_VERBOSE, ActionCommand, Arg, GroupCommand, lazy_load_command
 
-from airflow_provider_permitocr.core.api import DEFAULT_REQUESTS_PER_SECOND
+from airflow_provider_permitocr.permit.api import DEFAULT_REQUESTS_PER_SECOND
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -85,7 +85,7 @@ def _check() -> ActionCommand:
         name="check",
         help="Tell what keeps permit recognition from running, and how to mend it",
         description=_CHECK,
-        func=lazy_load_command("airflow_provider_permitocr.cli.check.check"),
+        func=lazy_load_command("airflow_provider_permitocr.cli.checks.check.check"),
         args=(dag_id, quota, offline, ARG_VERBOSE),
     )
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from airflow_provider_permitocr.core.errors import PermitOcrError
+from airflow_provider_permitocr.errors import PermitOcrError
 
 
 @contextmanager

@@ -7,11 +7,8 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_permitocr.cli.findings import Finding, ImageList, OcrTask, Variant, Verdict
-from airflow_provider_permitocr.core.errors import ConfigurationError
-from airflow_provider_permitocr.core.models import ImageKind
-from airflow_provider_permitocr.core.options import Images
-from airflow_provider_permitocr.core.readable import is_template
+from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, OcrTask, Variant, Verdict
+from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     ImageQuery,
@@ -22,6 +19,9 @@ from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     ResultFile,
     ResultTable,
 )
+from airflow_provider_permitocr.options.readable import is_template
+from airflow_provider_permitocr.options.run import Images
+from airflow_provider_permitocr.options.tables import ImageKind
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -123,7 +123,7 @@ def _mapped(task: Any, findings: list[Finding]) -> Iterator[Variant]:
 
 
 def _of_instance(operator: MainlandPermitOcrOperator, findings: list[Finding]) -> Variant:
-    from airflow_provider_permitocr.operators.identity import list_identity
+    from airflow_provider_permitocr.wiring.identity import list_identity
 
     variant = _variant(vars(operator), findings)
     is_named = operator.list is None or isinstance(operator.list, str)  # and not by an upstream task

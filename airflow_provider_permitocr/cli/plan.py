@@ -13,7 +13,7 @@ from airflow_provider_permitocr.cli.choice import chosen_tasks, end
 from airflow_provider_permitocr.cli.plan_report import plan_block
 from airflow_provider_permitocr.cli.planned_run import planned_run
 from airflow_provider_permitocr.cli.task_plan import plan_task
-from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import argparse

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_permitocr.core.plan import Plan
+from airflow_provider_permitocr.engine.plan.plan import Plan
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.cli.planned_run import PlannedRun

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG

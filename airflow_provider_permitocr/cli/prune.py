@@ -10,14 +10,14 @@ from airflow.utils.providers_configuration_loader import providers_configuration
 
 from airflow_provider_permitocr.cli.choice import chosen_tasks, is_confirmed, rendered_instances
 from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
-from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
+from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
 
 if TYPE_CHECKING:
     import argparse
 
     from airflow.sdk import DAG
 
-    from airflow_provider_permitocr.sql.ledger.options import Ledger
+    from airflow_provider_permitocr.options.ledger import Ledger
 
 
 @suppress_logs_and_warning
@@ -48,7 +48,7 @@ def prune(arguments: argparse.Namespace) -> None:
 
 def _ledgers(dag: DAG, task_id: str) -> dict[str, tuple[Ledger, str]]:
     """Return the ledgers of a task, each once, with the time zone of its days."""
-    from airflow_provider_permitocr.operators.identity import ledger_of
+    from airflow_provider_permitocr.wiring.identity import ledger_of
 
     made = rendered_instances(dag, task_id)
     described = [(ledger_of(operator), operator.spending.timezone) for operator in made]
@@ -64,9 +64,9 @@ def _question(ledger: Ledger, days: int) -> str:
 
 def _prune(ledger: Ledger, timezone: str, days: int) -> None:
     from airflow_provider_permitocr.sql.database.failures import database_errors
-    from airflow_provider_permitocr.sql.database.known import database_of
-    from airflow_provider_permitocr.sql.ledger import pruning
-    from airflow_provider_permitocr.sql.ledger.preparation import check_tables, prepare_tables
+    from airflow_provider_permitocr.sql.dialects.known import database_of
+    from airflow_provider_permitocr.sql.ledger.runs import pruning
+    from airflow_provider_permitocr.sql.ledger.tables.preparation import check_tables, prepare_tables
 
     named = f"{ledger.name} on {ledger.conn_id}"
     with SqlEngines() as engines:

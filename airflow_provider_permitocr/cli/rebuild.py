@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import DAG
 
-    from airflow_provider_permitocr.core.rebuild import Rebuilt
+    from airflow_provider_permitocr.engine.delivery.rebuild import Rebuilt
     from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
 
 
@@ -43,7 +43,7 @@ def _rebuild_task(dag: DAG, task_id: str) -> bool:
 
 
 def _fill(operator: MainlandPermitOcrOperator) -> Rebuilt:
-    from airflow_provider_permitocr.operators.without_calls import open_rebuild
+    from airflow_provider_permitocr.wiring.without_calls import open_rebuild
 
     with open_rebuild(operator, threading.Event(), is_of_run=False) as rebuild:
         return rebuild.run()

@@ -10,7 +10,7 @@ from airflow.utils.providers_configuration_loader import providers_configuration
 
 from airflow_provider_permitocr.cli.choice import chosen_tasks, end, is_confirmed, rendered_lists
 from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
-from airflow_provider_permitocr.core.redo import Redo
+from airflow_provider_permitocr.options.redo import Redo
 
 if TYPE_CHECKING:
     import argparse
@@ -47,7 +47,7 @@ def _redo_task(dag: DAG, task_id: str, wanted: Redo, *, asks: bool) -> bool:
 
 
 def _redo_list(named: str, operator: MainlandPermitOcrOperator, wanted: Redo, *, asks: bool) -> bool:
-    from airflow_provider_permitocr.operators.without_calls import open_list, price_of
+    from airflow_provider_permitocr.wiring.without_calls import open_list, price_of
 
     price = price_of(operator)
     with open_list(operator) as ledger:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_permitocr.cli.ocr_tasks import instances
 from airflow_provider_permitocr.cli.planned_run import PlannedRun, rendered
-from airflow_provider_permitocr.core.calls import RunIdentity
-from airflow_provider_permitocr.core.errors import PermitOcrError
-from airflow_provider_permitocr.core.plan import Plan, together
+from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
+from airflow_provider_permitocr.engine.plan.plan import Plan, together
+from airflow_provider_permitocr.errors import PermitOcrError
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
-    from airflow_provider_permitocr.core.progress import Log
+    from airflow_provider_permitocr.engine.run.progress import Log
     from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
 
 
@@ -66,7 +66,7 @@ def plan_task(dag: DAG, task: Any, run: PlannedRun, *, is_quick: bool, log: Log)
 
 
 def _plan(operator: MainlandPermitOcrOperator, *, is_quick: bool, log: Log) -> Plan:
-    from airflow_provider_permitocr.operators.planning import open_planner
+    from airflow_provider_permitocr.wiring.plan import open_planner
 
     # A run that has not begun has made no calls.
     with open_planner(operator, RunIdentity(), threading.Event(), is_quick=is_quick, log=log) as planner:

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from airflow_provider_permitocr.core.api import DEFAULT_REQUESTS_PER_SECOND, SITES
 from airflow_provider_permitocr.emulator.engines import ENGINE_NAMES, Engine, load_engine
-from airflow_provider_permitocr.emulator.latency import Latency
+from airflow_provider_permitocr.emulator.faults.latency import Latency
 from airflow_provider_permitocr.emulator.options import (
     DEFAULT_SECRET_ID,
     DEFAULT_SECRET_KEY,
@@ -20,6 +19,7 @@ from airflow_provider_permitocr.emulator.options import (
     KeyPair,
 )
 from airflow_provider_permitocr.emulator.server import serve
+from airflow_provider_permitocr.permit.api import DEFAULT_REQUESTS_PER_SECOND, SITES
 
 DEFAULT_PORT: Final = 8520
 

@@ -14,8 +14,8 @@ import pybase64
 from PIL import Image
 from yarl import URL
 
-from airflow_provider_permitocr.core.api import SITES, ImageFormat
 from airflow_provider_permitocr.emulator.errors import ApiError
+from airflow_provider_permitocr.permit.api import SITES, ImageFormat
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 #: The mainland page grants 10 MB; what the gateway lets through around it is another matter.

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TextIO
 
-from airflow_provider_permitocr.core.api import ACTION
+from airflow_provider_permitocr.permit.api import ACTION
 
 #: What `sums` calls the code of a call that got no answer of the API.
 NO_ANSWER: Final = "no answer"

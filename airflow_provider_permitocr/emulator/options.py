@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from airflow_provider_permitocr.core.api import (
+from airflow_provider_permitocr.emulator.faults.latency import Latency
+from airflow_provider_permitocr.permit.api import (
     DEFAULT_REQUESTS_PER_SECOND,
     MAX_DOWNLOAD_SECONDS,
     SITES,
 )
-from airflow_provider_permitocr.emulator.latency import Latency
 
 #: The pair that an emulator knows if it is told of no other: no secret, since it opens nothing else.
 DEFAULT_SECRET_ID: Final = "AKIDEMULATOR"  # noqa: S105

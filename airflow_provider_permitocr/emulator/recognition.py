@@ -13,12 +13,12 @@ from typing import Any, Final
 
 import aiohttp
 
-from airflow_provider_permitocr.core.api import WARNINGS_FIELD, CardSide
 from airflow_provider_permitocr.emulator.engines import Engine
 from airflow_provider_permitocr.emulator.errors import ApiError
+from airflow_provider_permitocr.emulator.gateway.operations import INLINE_BYTES, Prepared, Request
+from airflow_provider_permitocr.emulator.gateway.parameters import missing
 from airflow_provider_permitocr.emulator.images import check_image, decode_base64, download
-from airflow_provider_permitocr.emulator.operations import INLINE_BYTES, Prepared, Request
-from airflow_provider_permitocr.emulator.parameters import missing
+from airflow_provider_permitocr.permit.api import WARNINGS_FIELD, CardSide
 
 logger = logging.getLogger(__name__)
 

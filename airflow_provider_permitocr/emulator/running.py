@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from airflow_provider_permitocr.emulator.engines import Engine, load_engine
-from airflow_provider_permitocr.emulator.gateway import Clock
+from airflow_provider_permitocr.emulator.gateway.gateway import Clock
 from airflow_provider_permitocr.emulator.journal import CallRecord
 from airflow_provider_permitocr.emulator.options import EmulatorOptions
 from airflow_provider_permitocr.emulator.server import Service, Sleep, serve

@@ -14,22 +14,23 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import web
 
-from airflow_provider_permitocr.core import api
-from airflow_provider_permitocr.emulator import sts, tls
-from airflow_provider_permitocr.emulator.answers import Answer, error_fields, send
+from airflow_provider_permitocr.emulator import tls
 from airflow_provider_permitocr.emulator.engines import Engine
 from airflow_provider_permitocr.emulator.errors import ApiError
-from airflow_provider_permitocr.emulator.faults import Effect, Faults
-from airflow_provider_permitocr.emulator.faults_file import load_rules
-from airflow_provider_permitocr.emulator.gateway import MAX_LINE_BYTES, Clock, Gateway, read_body
+from airflow_provider_permitocr.emulator.faults.answers import Answer, error_fields, send
+from airflow_provider_permitocr.emulator.faults.faults import Effect, Faults
+from airflow_provider_permitocr.emulator.faults.faults_file import load_rules
+from airflow_provider_permitocr.emulator.faults.latency import Sampler
+from airflow_provider_permitocr.emulator.gateway import sts
+from airflow_provider_permitocr.emulator.gateway.gateway import MAX_LINE_BYTES, Clock, Gateway, read_body
+from airflow_provider_permitocr.emulator.gateway.keys import KeyRing
+from airflow_provider_permitocr.emulator.gateway.messages import message_for
+from airflow_provider_permitocr.emulator.gateway.operations import Body, Operations, Prepared
+from airflow_provider_permitocr.emulator.gateway.quota import Quota
 from airflow_provider_permitocr.emulator.journal import CallRecord, Journal
-from airflow_provider_permitocr.emulator.keys import KeyRing
-from airflow_provider_permitocr.emulator.latency import Sampler
-from airflow_provider_permitocr.emulator.messages import message_for
-from airflow_provider_permitocr.emulator.operations import Body, Operations, Prepared
 from airflow_provider_permitocr.emulator.options import EmulatorOptions
-from airflow_provider_permitocr.emulator.quota import Quota
 from airflow_provider_permitocr.emulator.recognition import Recognition
+from airflow_provider_permitocr.permit import api
 
 Sleep = Callable[[float], Awaitable[None]]
 

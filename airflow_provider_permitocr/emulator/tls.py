@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from airflow_provider_permitocr.core.api import SITES
+from airflow_provider_permitocr.permit.api import SITES
 
 #: Names that clients may know the emulator by, whatever address they reach it at.
 NAMES: Final = (

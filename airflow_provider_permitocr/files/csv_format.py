@@ -10,8 +10,8 @@ from datetime import date, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, cast
 
-from airflow_provider_permitocr.core.columns import Column, ColumnKind
-from airflow_provider_permitocr.core.flatten import clean_texts
+from airflow_provider_permitocr.permit.columns import Column, ColumnKind
+from airflow_provider_permitocr.permit.flatten import clean_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ def _compressing(stream: BinaryIO) -> BinaryIO:
 
 
 def _texts(series: pd.Series[Any], kind: ColumnKind) -> Sequence[str | None]:
-    from airflow_provider_permitocr.core.frame import plain_values
+    from airflow_provider_permitocr.engine.delivery.frame import plain_values
 
     values = plain_values(series, kind)
     if kind not in _AS_TEXT:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from airflow_provider_permitocr.core.errors import PermitOcrError, TargetError
+from airflow_provider_permitocr.errors import PermitOcrError, TargetError
 
 
 class FileError(PermitOcrError):

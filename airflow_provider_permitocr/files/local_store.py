@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
-from airflow_provider_permitocr.core.window import PRIVATE
 from airflow_provider_permitocr.files.store import WriteContent
+from airflow_provider_permitocr.options.result_file import PRIVATE
 
 _TEMPORARY: Final = ".tmp"
 

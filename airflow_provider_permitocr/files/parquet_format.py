@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 
-from airflow_provider_permitocr.core.columns import KEY_COLUMNS, Column, ColumnKind
-from airflow_provider_permitocr.core.errors import ConfigurationError
-from airflow_provider_permitocr.core.extras import install
-from airflow_provider_permitocr.core.flatten import clean_texts
+from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.extras import install
+from airflow_provider_permitocr.permit.columns import KEY_COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.permit.flatten import clean_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,7 +113,7 @@ def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
 def _texts(series: pd.Series[Any]) -> pa.Array[Any]:
     import pyarrow as pa
 
-    from airflow_provider_permitocr.core.frame import plain_values
+    from airflow_provider_permitocr.engine.delivery.frame import plain_values
 
     return pa.array(clean_texts(plain_values(series, ColumnKind.TEXT)), pa.string())
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
 
-from airflow_provider_permitocr.core.columns import Column
-from airflow_provider_permitocr.files.result_file import FileFormat
+from airflow_provider_permitocr.options.result_file import FileFormat
+from airflow_provider_permitocr.permit.columns import Column
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
-from airflow_provider_permitocr.core.columns import Column
-from airflow_provider_permitocr.core.window import DueFile
+from airflow_provider_permitocr.engine.run.window import DueFile
 from airflow_provider_permitocr.files.errors import file_errors
 from airflow_provider_permitocr.files.store import StoredFile
+from airflow_provider_permitocr.permit.columns import Column
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_permitocr.core.extras import install
-from airflow_provider_permitocr.hooks.connection import DEFAULT_CONN_ID, cos_connection
+from airflow_provider_permitocr.extras import install
 from airflow_provider_permitocr.tencent.cos import cos_client
+from airflow_provider_permitocr.wiring.connections.tencentcloud import DEFAULT_CONN_ID, cos_connection
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

@@ -12,34 +12,36 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.models import ImageKind, ImageRow, ImageValue, Outcome, Record
-from airflow_provider_permitocr.core.options import CallRetry, Images, Pace, RunOptions
-from airflow_provider_permitocr.core.rate_limit import RateLimiter
-from airflow_provider_permitocr.core.recognize import Recognizer
-from airflow_provider_permitocr.core.record import outcome_record
-from airflow_provider_permitocr.core.spending import Spending
-from airflow_provider_permitocr.core.stream import completed
-from airflow_provider_permitocr.hooks.connection import (
+from airflow_provider_permitocr.engine.call.rate_limit import RateLimiter
+from airflow_provider_permitocr.engine.call.recognize import Recognizer
+from airflow_provider_permitocr.engine.delivery.record import outcome_record
+from airflow_provider_permitocr.engine.models import ImageRow, ImageValue, Outcome
+from airflow_provider_permitocr.engine.run.stream import completed
+from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.run import CallRetry, Images, Pace, RunOptions
+from airflow_provider_permitocr.options.tables import ImageKind
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.columns import Record
+from airflow_provider_permitocr.tencent.sts import Identity, caller_identity
+from airflow_provider_permitocr.wiring.connections.account import account_of, try_keys
+from airflow_provider_permitocr.wiring.connections.pricing import priced
+from airflow_provider_permitocr.wiring.connections.tencentcloud import (
     CONNECTION_TYPE,
     client_options,
     connection_keys,
     find_connection,
     given_account,
 )
-from airflow_provider_permitocr.hooks.identity import account_of, try_keys
-from airflow_provider_permitocr.hooks.pool_share import pool_share
-from airflow_provider_permitocr.hooks.pricing import priced
-from airflow_provider_permitocr.tencent.sts import Identity, caller_identity
+from airflow_provider_permitocr.wiring.pool_share import pool_share
 
 if TYPE_CHECKING:
     import pandas as pd
     from airflow.sdk import Connection
     from tencentcloud.ocr.v20181119.ocr_client import OcrClient
 
-    from airflow_provider_permitocr.core.image_loader import ImageLoader
-    from airflow_provider_permitocr.images.convert import ImageConverter
+    from airflow_provider_permitocr.images.conversion.convert import ImageConverter
     from airflow_provider_permitocr.images.download import Downloader
+    from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
     from airflow_provider_permitocr.tencent.client import MainlandPermitClient
     from airflow_provider_permitocr.tencent.credentials import KeySource
     from airflow_provider_permitocr.tencent.options import ClientOptions
@@ -137,16 +139,16 @@ class MainlandPermitOcrHook(BaseHook):
         """
         return priced(spending, self._connection)
 
-    def image_loader(self) -> ImageLoader:
+    def request_builder(self) -> PermitRequestBuilder:
         """Return what loads and checks images.
 
         It keeps connections to download over, and processes that convert images: ``close`` ends them.
 
         :raises ConfigurationError: naming the field of the connection to change, or the extra to install.
         """
-        from airflow_provider_permitocr.hooks.image_access import image_loader
+        from airflow_provider_permitocr.wiring.request_builder import request_builder
 
-        return image_loader(
+        return request_builder(
             self._images,
             self.client_options.site,
             tencentcloud_conn_id=self.tencentcloud_conn_id,
@@ -217,7 +219,7 @@ class MainlandPermitOcrHook(BaseHook):
             BACK, and a kind that there is not.
         :raises AccountError: when the account or the connection makes every call fail.
         """
-        from airflow_provider_permitocr.core.frame import carried_columns, image_rows, to_frame
+        from airflow_provider_permitocr.engine.delivery.frame import carried_columns, image_rows, to_frame
 
         self.log.info(f"{len(frame):,} images without a ledger: each call for them is paid for")
         carried = carried_columns(frame, carry_columns)
@@ -258,7 +260,7 @@ class MainlandPermitOcrHook(BaseHook):
 
     def close(self) -> None:
         """Close its connections and end its processes; what is used after that opens new ones."""
-        self.__dict__.pop("_kept_loader", None)
+        self.__dict__.pop("_kept_builder", None)
         for name in ("_kept_client", "_downloader", "_converter"):
             if (kept := self.__dict__.pop(name, None)) is not None:
                 kept.close()
@@ -272,7 +274,7 @@ class MainlandPermitOcrHook(BaseHook):
     ) -> Iterator[Outcome]:
         stop = threading.Event()
         options = replace(self.run_options(), reuse_same_image=reuse_same_image)
-        recognizer = Recognizer(self._kept_loader, self._kept_client, options, stop, limiter=self._limiter)
+        recognizer = Recognizer(self._kept_builder, self._kept_client, options, stop, limiter=self._limiter)
 
         def recognize(row: ImageRow) -> Outcome:
             outcome = recognizer.recognize(row)
@@ -303,13 +305,13 @@ class MainlandPermitOcrHook(BaseHook):
 
     @cached_property
     def _converter(self) -> ImageConverter | None:
-        from airflow_provider_permitocr.images.convert import find_converter
+        from airflow_provider_permitocr.images.conversion.convert import find_converter
 
         return find_converter(required=self._images.shrink_oversized)
 
     @cached_property
-    def _kept_loader(self) -> ImageLoader:
-        return self.image_loader()
+    def _kept_builder(self) -> PermitRequestBuilder:
+        return self.request_builder()
 
     @cached_property
     def _kept_client(self) -> MainlandPermitClient:

@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr import __version__
-from airflow_provider_permitocr.core.errors import ImageUnavailableError
-from airflow_provider_permitocr.core.foreign_logs import silenced
-from airflow_provider_permitocr.core.options import Images
+from airflow_provider_permitocr.errors import ImageUnavailableError
 from airflow_provider_permitocr.images.host_rules import HostRules
 from airflow_provider_permitocr.images.http_url import HttpUrl, read_listed_url
+from airflow_provider_permitocr.log_privacy import silenced
 from airflow_provider_permitocr.net.body import read_body
 from airflow_provider_permitocr.net.connection_pool import (
     is_forwarded,
@@ -23,6 +22,7 @@ from airflow_provider_permitocr.net.connection_pool import (
 from airflow_provider_permitocr.net.guarded_connection import AddressRefusedError, bounded, guarded
 from airflow_provider_permitocr.net.network_faults import NetworkError, NetworkFault, network_errors
 from airflow_provider_permitocr.net.timed_connection import TimeLimits, seconds_left, within
+from airflow_provider_permitocr.options.run import Images
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.images.http_url import read_url
 from airflow_provider_permitocr.net.address_rules import Address, is_public, literal_address, may_be_reached
 

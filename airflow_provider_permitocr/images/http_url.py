@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urljoin
 
-from airflow_provider_permitocr.core.errors import ImageRejectedError
+from airflow_provider_permitocr.errors import ImageRejectedError
 from airflow_provider_permitocr.net.address_rules import literal_address
 
 _PORTS: Final = {"http": 80, "https": 443}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.net.timed_connection import timed
 
 if TYPE_CHECKING:

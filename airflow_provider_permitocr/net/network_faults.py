@@ -10,7 +10,7 @@ from enum import StrEnum
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Final
 
-from airflow_provider_permitocr.core.errors import PermitOcrError
+from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.net.guarded_connection import AddressRefusedError
 from airflow_provider_permitocr.net.timed_connection import TimedOutError
 

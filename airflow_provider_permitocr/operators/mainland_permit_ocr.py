@@ -11,13 +11,19 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airflow_provider_permitocr.core.errors import (
+from airflow_provider_permitocr.engine.plan.plan import DryRun
+from airflow_provider_permitocr.errors import (
     AccountError,
     CapReachedError,
     ConfigurationError,
     PermitOcrError,
 )
-from airflow_provider_permitocr.core.options import (
+from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.ledger import Ledger, beside
+from airflow_provider_permitocr.options.readable import is_template
+from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.options.result_file import ResultFile
+from airflow_provider_permitocr.options.run import (
     Batch,
     CallRetry,
     FailureLimits,
@@ -25,15 +31,9 @@ from airflow_provider_permitocr.core.options import (
     Pace,
     RunOptions,
 )
-from airflow_provider_permitocr.core.plan import DryRun
-from airflow_provider_permitocr.core.readable import is_template
-from airflow_provider_permitocr.core.redo import Redo
-from airflow_provider_permitocr.core.shard import Shard, shards
-from airflow_provider_permitocr.core.spending import Spending
-from airflow_provider_permitocr.files.result_file import ResultFile
-from airflow_provider_permitocr.operators.data_interval import whole_if_empty, with_interval
-from airflow_provider_permitocr.sql.ledger.options import Ledger, beside
-from airflow_provider_permitocr.sql.tables import Carry, ImageQuery, ImageTable, ResultTable
+from airflow_provider_permitocr.options.shard import Shard, shards
+from airflow_provider_permitocr.options.tables import Carry, ImageQuery, ImageTable, ResultTable
+from airflow_provider_permitocr.wiring.data_interval import whole_if_empty, with_interval
 
 if TYPE_CHECKING:
     import jinja2
@@ -278,8 +278,8 @@ class MainlandPermitOcrOperator(BaseOperator):
         :return: the summary: counts by status and error code, calls, elapsed time, rate reached. Of a dry
             run: the plan, likewise in numbers.
         """
-        from airflow_provider_permitocr.operators.assembly import open_pipeline
-        from airflow_provider_permitocr.operators.identity import run_identity
+        from airflow_provider_permitocr.wiring.identity import run_identity
+        from airflow_provider_permitocr.wiring.run import open_pipeline
 
         self._stop = threading.Event()
         if self._killed:  # while Airflow prepared the task
@@ -314,8 +314,8 @@ class MainlandPermitOcrOperator(BaseOperator):
         return summary.as_dict()
 
     def _plan(self, context: Context) -> dict[str, Any]:
-        from airflow_provider_permitocr.operators.identity import run_identity
-        from airflow_provider_permitocr.operators.planning import open_planner
+        from airflow_provider_permitocr.wiring.identity import run_identity
+        from airflow_provider_permitocr.wiring.plan import open_planner
 
         assert self._stop
         is_quick = self.plan_only is DryRun.QUICK
@@ -329,7 +329,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         return plan.as_dict()
 
     def _rebuild(self) -> dict[str, Any]:
-        from airflow_provider_permitocr.operators.without_calls import open_rebuild
+        from airflow_provider_permitocr.wiring.without_calls import open_rebuild
 
         assert self._stop
         with open_rebuild(self, self._stop, is_of_run=True) as rebuild:

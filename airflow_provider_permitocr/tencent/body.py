@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pybase64 import b64encode
 
-from airflow_provider_permitocr.core.models import PermitRequest
+from airflow_provider_permitocr.engine.models import PermitRequest
 
 #: Bytes encoded at a time; a multiple of 3, so that no padding falls in between. In pieces that fit into the
 #: processor's cache, the encoded image is never in memory twice.

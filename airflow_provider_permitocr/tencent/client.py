@@ -10,9 +10,9 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-from airflow_provider_permitocr.core.api import OUTPUT_FIELDS
-from airflow_provider_permitocr.core.errors import CallError
-from airflow_provider_permitocr.core.models import PermitRequest, PermitResponse
+from airflow_provider_permitocr.engine.models import PermitRequest, PermitResponse
+from airflow_provider_permitocr.errors import CallError
+from airflow_provider_permitocr.permit.api import OUTPUT_FIELDS
 from airflow_provider_permitocr.tencent.body import request_body
 from airflow_provider_permitocr.tencent.credentials import KeySource, after_refusal
 from airflow_provider_permitocr.tencent.decisions import call_error, of_fetched

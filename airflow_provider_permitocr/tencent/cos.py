@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_permitocr.core.foreign_logs import keep_data_out_of_logs, silenced
+from airflow_provider_permitocr.log_privacy import keep_data_out_of_logs, silenced
 from airflow_provider_permitocr.net.address_rules import is_this_machine
 from airflow_provider_permitocr.tencent.options import ClientOptions
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from airflow_provider_permitocr.core.errors import CallError, ConfigurationError, Decision
+from airflow_provider_permitocr.errors import CallError, ConfigurationError, Decision
 from airflow_provider_permitocr.tencent.options import Keys
 
 #: What the service answers where the keys, or what was signed with them, are not good any more: temporary

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from airflow_provider_permitocr.core.errors import CallError, Decision
-from airflow_provider_permitocr.tencent.error_codes import SERVICE_CODES, ErrorCode
+from airflow_provider_permitocr.errors import CallError, Decision
+from airflow_provider_permitocr.permit.error_codes import SERVICE_CODES, ErrorCode
 from airflow_provider_permitocr.tencent.wire_codes import WIRE_CODES
 
 ERROR_CODES: Final = {each.code: each for each in SERVICE_CODES + WIRE_CODES}

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from airflow_provider_permitocr.core.errors import CallError
+from airflow_provider_permitocr.errors import CallError
 from airflow_provider_permitocr.tencent.decisions import call_error
 from airflow_provider_permitocr.tencent.options import Keys
 from airflow_provider_permitocr.tencent.wire_codes import NOT_JSON, TOO_LONG, WRONG_ENVELOPE

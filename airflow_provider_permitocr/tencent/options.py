@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airflow_provider_permitocr.core.api import SITES, Site
 from airflow_provider_permitocr.net.address_rules import is_this_machine
+from airflow_provider_permitocr.permit.api import SITES, Site
 
 #: These go into headers; what a copied key brings along unseen would only show as a fault of the network.
 _HEADER_VALUE = re.compile(r"[!-~]+")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_permitocr.core.foreign_logs import keep_data_out_of_logs
+from airflow_provider_permitocr.log_privacy import keep_data_out_of_logs
 from airflow_provider_permitocr.net.connection_pool import proxy_and_authorities
 from airflow_provider_permitocr.tencent.credentials import KeySource
 from airflow_provider_permitocr.tencent.options import ClientOptions

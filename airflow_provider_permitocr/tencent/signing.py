@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from airflow_provider_permitocr import __version__
-from airflow_provider_permitocr.core.api import ACTION, SERVICE, VERSION
+from airflow_provider_permitocr.permit.api import ACTION, SERVICE, VERSION
 from airflow_provider_permitocr.tencent.options import ClientOptions, Keys
 
 _ALGORITHM: Final = "TC3-HMAC-SHA256"

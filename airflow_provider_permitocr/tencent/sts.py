@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from airflow_provider_permitocr.core.api import SERVICE
-from airflow_provider_permitocr.core.errors import OF_ALL, CallError, Decision
+from airflow_provider_permitocr.errors import OF_ALL, CallError, Decision
+from airflow_provider_permitocr.permit.api import SERVICE
 from airflow_provider_permitocr.tencent.credentials import (
     ConnectionKeys,
     IssuedKeys,

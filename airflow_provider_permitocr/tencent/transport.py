@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
-from airflow_provider_permitocr.core.errors import CallError
+from airflow_provider_permitocr.errors import CallError
 from airflow_provider_permitocr.net.body import read_body
 from airflow_provider_permitocr.net.connection_pool import open_pool
 from airflow_provider_permitocr.net.network_faults import NetworkError, network_errors

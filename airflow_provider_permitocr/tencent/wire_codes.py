@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from airflow_provider_permitocr.core.errors import Decision
+from airflow_provider_permitocr.errors import Decision
 from airflow_provider_permitocr.net.network_faults import NetworkFault
-from airflow_provider_permitocr.tencent.error_codes import ErrorCode
+from airflow_provider_permitocr.permit.error_codes import ErrorCode
 
 NETWORK: Final = "ClientNetworkError"
 HTTP_STATUS: Final = "ServerNetworkError"

@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.models import PermitRequest
 from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY
+from airflow_provider_permitocr.engine.models import PermitRequest
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.tencent.options import ClientOptions
 
 #: Calls in flight of the asynchronous clients.

@@ -9,10 +9,18 @@ import time
 import uuid
 from typing import Final
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.calls import OK, Attempt, CallIntent, ClosedCall, Grant, new_call_id
-from airflow_provider_permitocr.core.models import ImageFacts, Status
-from airflow_provider_permitocr.sql.ledger.options import Ledger
+from airflow_provider_permitocr.engine.ledger.calls import (
+    OK,
+    Attempt,
+    CallIntent,
+    ClosedCall,
+    Grant,
+    new_call_id,
+)
+from airflow_provider_permitocr.engine.models import ImageFacts
+from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.sql_ledger import SqlLedger
 from bench.programs.filled import fill_ledger, settle_down
 from bench.programs.stubbed import ANSWER, engine, open_ledger

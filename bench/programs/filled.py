@@ -10,12 +10,13 @@ from typing import Any, Final
 import psycopg
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS, COLUMNS
-from airflow_provider_permitocr.core.flatten import flatten
-from airflow_provider_permitocr.core.models import RunSummary, Status
-from airflow_provider_permitocr.sql.ledger.options import Ledger
-from airflow_provider_permitocr.sql.ledger.schema import AS_ANSWERED, LedgerTables
+from airflow_provider_permitocr.engine.run.summary import RunSummary
+from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS
+from airflow_provider_permitocr.permit.flatten import flatten
+from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.sql_ledger import SqlLedger
+from airflow_provider_permitocr.sql.ledger.tables.schema import AS_ANSWERED, LedgerTables
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from bench.programs.stubbed import ANSWER, BESIDE, TARGET, open_ledger

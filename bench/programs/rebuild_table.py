@@ -12,10 +12,10 @@ from contextlib import closing
 import pandas as pd  # noqa: F401 - imports are not what is measured
 import psycopg
 
-from airflow_provider_permitocr.core.options import Batch
-from airflow_provider_permitocr.core.ports import TargetPorts
-from airflow_provider_permitocr.core.rebuild import Rebuild
-from airflow_provider_permitocr.sql.ledger.lists import target_name
+from airflow_provider_permitocr.engine.delivery.rebuild import Rebuild
+from airflow_provider_permitocr.engine.ports import TargetPorts
+from airflow_provider_permitocr.options.run import Batch
+from airflow_provider_permitocr.sql.ledger.lists.lists import target_name
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from bench.programs.filled import fill_ledger, make_list, settle_down

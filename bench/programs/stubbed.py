@@ -13,21 +13,22 @@ from unittest import mock
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core import exchanges
-from airflow_provider_permitocr.core.calls import RunIdentity
-from airflow_provider_permitocr.core.image_loader import ImageLoader
-from airflow_provider_permitocr.core.journal import FileJournal
-from airflow_provider_permitocr.core.models import PermitRequest, PermitResponse, RunSummary
-from airflow_provider_permitocr.core.options import Pace, RunOptions
-from airflow_provider_permitocr.core.pipeline import Pipeline
-from airflow_provider_permitocr.core.ports import Call, Ports
-from airflow_provider_permitocr.core.spending import Spending
-from airflow_provider_permitocr.core.window import Window
-from airflow_provider_permitocr.sql.ledger.lists import ListIdentity, target_name
-from airflow_provider_permitocr.sql.ledger.options import Ledger, beside
+from airflow_provider_permitocr.engine.ledger import exchanges
+from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
+from airflow_provider_permitocr.engine.ledger.journal import FileJournal
+from airflow_provider_permitocr.engine.models import PermitRequest, PermitResponse
+from airflow_provider_permitocr.engine.ports import Call, Ports
+from airflow_provider_permitocr.engine.run.pipeline import Pipeline
+from airflow_provider_permitocr.engine.run.summary import RunSummary
+from airflow_provider_permitocr.engine.run.window import Window
+from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
+from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.ledger import Ledger, beside
+from airflow_provider_permitocr.options.run import Pace, RunOptions
+from airflow_provider_permitocr.options.tables import ImageTable, ResultTable
+from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity, target_name
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.tables import ImageTable, ResultTable
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 
 SOURCE: Final = ImageTable("images", conn_id="warehouse", key="image_id", image="image")
@@ -112,7 +113,7 @@ def run_stubbed(dsn: str, *, source: sa.Engine | None = None) -> RunSummary:
         )
         ports = Ports(
             source=listed,
-            image_loader=ImageLoader(max_base64_bytes=7_000_000),
+            request_builder=PermitRequestBuilder(max_base64_bytes=7_000_000),
             client=StubbedClient(),
             ledger=ledger,
             journal=FileJournal(Path(journal), session_id=uuid.uuid4().hex),

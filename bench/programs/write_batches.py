@@ -11,14 +11,13 @@ from typing import Any, Final
 
 import pandas as pd
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.columns import COLUMNS
-from airflow_provider_permitocr.core.deliveries import Deliveries
-from airflow_provider_permitocr.core.frame import to_frame
-from airflow_provider_permitocr.core.models import Record
-from airflow_provider_permitocr.core.options import Batch
-from airflow_provider_permitocr.core.record import to_record
-from airflow_provider_permitocr.sql.ledger.lists import target_name
+from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries
+from airflow_provider_permitocr.engine.delivery.frame import to_frame
+from airflow_provider_permitocr.engine.delivery.record import to_record
+from airflow_provider_permitocr.options.run import Batch
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.columns import COLUMNS, Record
+from airflow_provider_permitocr.sql.ledger.lists.lists import target_name
 from airflow_provider_permitocr.sql.ledger.sql_ledger import SqlLedger
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from bench.programs.filled import fill_ledger

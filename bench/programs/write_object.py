@@ -14,11 +14,11 @@ from unittest import mock
 import boto3
 import pyarrow.parquet as pq
 
-from airflow_provider_permitocr.core.columns import COLUMNS
-from airflow_provider_permitocr.core.export import write_file
-from airflow_provider_permitocr.files.result_file import ResultFile
-from airflow_provider_permitocr.hooks.result_file import open_result_file
+from airflow_provider_permitocr.engine.delivery.export import write_file
+from airflow_provider_permitocr.options.result_file import ResultFile
+from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
+from airflow_provider_permitocr.wiring.result_file import open_result_file
 from bench.programs.filled import fill_ledger, make_list, settle_down
 from bench.programs.memory import PeakMemory
 from bench.programs.s3_server import s3_server

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from airflow_provider_permitocr.sql.ledger.options import Ledger
+from airflow_provider_permitocr.options.ledger import Ledger
 from bench.programs import exchanges, finish_list, finished_list, write_batches
 from bench.programs.filled import fill_ledger
 from bench.programs.stubbed import engine, open_ledger, run_stubbed

@@ -8,10 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from airflow_provider_permitocr.core.columns import COLUMNS
-from airflow_provider_permitocr.core.deliveries import Deliveries
-from airflow_provider_permitocr.core.options import Batch
-from airflow_provider_permitocr.sql.ledger.lists import target_name
+from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries
+from airflow_provider_permitocr.options.run import Batch
+from airflow_provider_permitocr.permit.columns import COLUMNS
+from airflow_provider_permitocr.sql.ledger.lists.lists import target_name
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from bench.programs import rebuild_table, refused_rows, write_object
 from bench.programs.filled import deliver_all, fill_ledger, refuse_odd_rows

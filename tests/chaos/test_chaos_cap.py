@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from airflow_provider_permitocr.core.spending import Spending
+from airflow_provider_permitocr.options.budget import Spending
 from chaos.cap import zone_at_noon
 
 

@@ -7,7 +7,7 @@ _PROGRAM = """
 import time
 from datetime import UTC, datetime
 
-from airflow_provider_permitocr.core.calls import new_call_id
+from airflow_provider_permitocr.engine.ledger.calls import new_call_id
 from airflow_provider_permitocr.sql.ledger import sql_ledger
 from chaos.programs.run_task_at import set_clock, shift_datetimes
 

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
+from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 from chaos import databases
 from chaos.databases import Database
 from chaos.evidence import Entry, Row, counted_calls, entries, other_sessions, recognized, results

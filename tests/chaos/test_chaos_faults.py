@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_permitocr.emulator.faults import Faults
-from airflow_provider_permitocr.emulator.faults_file import load_rules
+from airflow_provider_permitocr.emulator.faults.faults import Faults
+from airflow_provider_permitocr.emulator.faults.faults_file import load_rules
 from chaos.faults import rules
 
 

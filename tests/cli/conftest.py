@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.cli.findings import OcrTask, Variant
-from airflow_provider_permitocr.sql.tables import ImageTable, ResultTable
+from airflow_provider_permitocr.cli.checks.findings import OcrTask, Variant
+from airflow_provider_permitocr.options.tables import ImageTable, ResultTable
 
 SetConnection = Callable[..., None]
 

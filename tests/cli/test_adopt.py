@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.columns import COLUMNS
-from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
+from airflow_provider_permitocr.permit.columns import COLUMNS
+from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 
 WriteDag = Callable[..., None]

@@ -223,7 +223,7 @@ def test_airflows_database_that_cannot_be_read_is_told(
         raise sa.exc.OperationalError("SELECT", {}, Exception("no such table: slot_pool"))
 
     write_dag(GOOD)
-    monkeypatch.setattr("airflow_provider_permitocr.cli.check.read_pools", refuse)
+    monkeypatch.setattr("airflow_provider_permitocr.cli.checks.check.read_pools", refuse)
 
     status, said = check("--offline")
 

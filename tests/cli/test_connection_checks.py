@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_permitocr.cli.connection_checks import check_connection, read_account
-from airflow_provider_permitocr.cli.findings import Verdict
+from airflow_provider_permitocr.cli.checks.connection_checks import check_connection, read_account
+from airflow_provider_permitocr.cli.checks.findings import Verdict
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.tencent.transport import HttpAnswer, Transport
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.cli import inspection
-from airflow_provider_permitocr.cli.findings import Finding, OcrTask, Variant, Verdict
-from airflow_provider_permitocr.cli.inspection import Inspection
+from airflow_provider_permitocr.cli.checks import inspection
+from airflow_provider_permitocr.cli.checks.findings import Finding, OcrTask, Variant, Verdict
+from airflow_provider_permitocr.cli.checks.inspection import Inspection
 
 NewTask = Callable[..., OcrTask]
 SetConnection = Callable[..., None]

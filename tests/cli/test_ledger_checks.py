@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.cli.findings import Finding, Variant, Verdict
-from airflow_provider_permitocr.cli.ledger_checks import check_ledger
-from airflow_provider_permitocr.files.result_file import ResultFile
-from airflow_provider_permitocr.sql.ledger.lists import ListIdentity, register_list
-from airflow_provider_permitocr.sql.ledger.options import Ledger
-from airflow_provider_permitocr.sql.ledger.preparation import prepare_tables
-from airflow_provider_permitocr.sql.ledger.statements import lock
-from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.cli.checks.findings import Finding, Variant, Verdict
+from airflow_provider_permitocr.cli.checks.ledger_checks import check_ledger
+from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.result_file import ResultFile
+from airflow_provider_permitocr.options.tables import ResultTable
+from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
+from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity, register_list
+from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tables
 
 SetConnection = Callable[..., None]
 LEDGER = Ledger("permit_ocr", conn_id="lake")
@@ -121,7 +121,9 @@ def test_postgresql_is_fit_for_every_executor(warehouse: sa.Engine, executor: Ca
 def test_a_warehouse_that_cannot_hold_a_ledger_is_wrong_with_the_line_to_paste(
     duckdb_engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_permitocr.hooks.sql_engine.sql_engine", lambda _: duckdb_engine)
+    monkeypatch.setattr(
+        "airflow_provider_permitocr.wiring.connections.sql_engine.sql_engine", lambda _: duckdb_engine
+    )
     (finding,) = check_ledger(Variant(targets=(ResultTable("permits", "duck"),), identity=identity()))
     assert finding.verdict is Verdict.WRONG
     assert "a ledger cannot be kept in DuckDB" in finding.message

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_permitocr.cli.checks.findings import OcrTask, Verdict
 from airflow_provider_permitocr.cli.dags import read_dags
-from airflow_provider_permitocr.cli.findings import OcrTask, Verdict
-from airflow_provider_permitocr.sql.ledger.options import Ledger
-from airflow_provider_permitocr.sql.tables import ImageQuery
+from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.tables import ImageQuery
 
 WriteDag = Callable[..., None]
 

@@ -9,8 +9,8 @@ from airflow.models.pool import Pool
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.cli.findings import Finding, OcrTask, Variant, Verdict
-from airflow_provider_permitocr.cli.pool_rules import (
+from airflow_provider_permitocr.cli.checks.findings import Finding, OcrTask, Variant, Verdict
+from airflow_provider_permitocr.cli.checks.pool_rules import (
     DEFAULT_POOL,
     PoolUse,
     Rate,

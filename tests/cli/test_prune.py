@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.sql.ledger.options import Ledger
-from airflow_provider_permitocr.sql.ledger.preparation import prepare_tables
+from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tables
 
 WriteDag = Callable[..., None]
 Command = Callable[..., tuple[int, str]]

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.cli.findings import Finding, OcrTask, Variant, Verdict
-from airflow_provider_permitocr.cli.shard_rules import shard_findings, shards_by_list
-from airflow_provider_permitocr.core.shard import shards
+from airflow_provider_permitocr.cli.checks.findings import Finding, OcrTask, Variant, Verdict
+from airflow_provider_permitocr.cli.checks.shard_rules import shard_findings, shards_by_list
+from airflow_provider_permitocr.options.shard import shards
 
 POOLS = {"tencent_permit_ocr": 20}
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.cli.findings import Finding, ImageList, Verdict
-from airflow_provider_permitocr.cli.table_checks import check_image_list, check_result_table
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
+from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, Verdict
+from airflow_provider_permitocr.cli.checks.table_checks import check_image_list, check_result_table
+from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable, ResultTable
 
 SetConnection = Callable[..., None]
 SELECT = "SELECT image_id, image FROM permit_images"

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_permitocr.cli.findings import ImageList, Verdict
-from airflow_provider_permitocr.cli.template_checks import check_templates
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
+from airflow_provider_permitocr.cli.checks.findings import ImageList, Verdict
+from airflow_provider_permitocr.cli.checks.template_checks import check_templates
+from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable
 
 
 def table(since: str | None = None, until: str | None = None) -> ImageTable:

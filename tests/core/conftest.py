@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
-from airflow_provider_permitocr.core import exchanges
-from airflow_provider_permitocr.core.columns import COLUMNS, Column
-from airflow_provider_permitocr.core.frame import to_rows
-from airflow_provider_permitocr.core.image_loader import ImageLoader
-from airflow_provider_permitocr.core.models import (
+from airflow_provider_permitocr.engine.delivery.frame import to_rows
+from airflow_provider_permitocr.engine.delivery.ports import Held
+from airflow_provider_permitocr.engine.ledger import exchanges
+from airflow_provider_permitocr.engine.models import (
     ImageRow,
     ListedImage,
     PermitRequest,
     PermitResponse,
     RowKey,
-    RunSummary,
 )
-from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
-from airflow_provider_permitocr.core.pipeline import Pipeline
-from airflow_provider_permitocr.core.ports import Call, ImageSource, Ports
-from airflow_provider_permitocr.core.target_ports import Held
-from airflow_provider_permitocr.core.window import DueFile, Window
+from airflow_provider_permitocr.engine.ports import Call, ImageSource, Ports
+from airflow_provider_permitocr.engine.run.pipeline import Pipeline
+from airflow_provider_permitocr.engine.run.summary import RunSummary
+from airflow_provider_permitocr.engine.run.window import DueFile, Window
+from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
+from airflow_provider_permitocr.options.run import CallRetry, Pace, RunOptions
+from airflow_provider_permitocr.permit.columns import COLUMNS, Column
 from tests.core.fake_ledger import FakeJournal, FakeLedger
 
 if TYPE_CHECKING:
@@ -286,7 +286,9 @@ class Bench:
     stop: threading.Event = field(default_factory=threading.Event)
     ledger: FakeLedger = field(default_factory=FakeLedger)
     journal: FakeJournal = field(default_factory=FakeJournal)
-    image_loader: ImageLoader = field(default_factory=lambda: ImageLoader(max_base64_bytes=1000))
+    request_builder: PermitRequestBuilder = field(
+        default_factory=lambda: PermitRequestBuilder(max_base64_bytes=1000)
+    )
     dag_runs: int = 1
     processes: int = 0
 
@@ -323,7 +325,7 @@ class Bench:
         pipeline = Pipeline(
             Ports(
                 source=source,
-                image_loader=self.image_loader,
+                request_builder=self.request_builder,
                 client=client or FakeClient(),
                 ledger=self.ledger,
                 journal=self.journal,

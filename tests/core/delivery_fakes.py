@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS, COLUMNS, Column
-from airflow_provider_permitocr.core.frame import to_rows
-from airflow_provider_permitocr.core.ledger_ports import Delivered, DeliveryState, Refusal
-from airflow_provider_permitocr.core.models import ImageFacts, Record, RowKey, Status
-from airflow_provider_permitocr.core.standing import Standing
-from airflow_provider_permitocr.core.target_ports import Held
+from airflow_provider_permitocr.engine.delivery.frame import to_rows
+from airflow_provider_permitocr.engine.delivery.ports import Held
+from airflow_provider_permitocr.engine.ledger.ports import Delivered, DeliveryState, Refusal
+from airflow_provider_permitocr.engine.ledger.standing import Standing
+from airflow_provider_permitocr.engine.models import ImageFacts, RowKey
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS, Column, Record
+from airflow_provider_permitocr.permit.status import Status
 
 if TYPE_CHECKING:
     import pandas as pd

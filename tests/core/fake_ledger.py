@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.calls import (
+from airflow_provider_permitocr.engine.ledger.calls import (
     NOT_SENT,
     OK,
     Attempt,
@@ -19,16 +18,17 @@ from airflow_provider_permitocr.core.calls import (
     Exchanged,
     Grant,
 )
-from airflow_provider_permitocr.core.errors import JournalError
-from airflow_provider_permitocr.core.flatten import flatten
-from airflow_provider_permitocr.core.ledger_ports import Delivered, DeliveryState, Refusal
-from airflow_provider_permitocr.core.models import Previous, RowKey, RunSummary, Status
-from airflow_provider_permitocr.core.rebuild import KeptAnswers
-from airflow_provider_permitocr.core.redo import Redo
-from airflow_provider_permitocr.core.same_image import Answer
-from airflow_provider_permitocr.core.selection import is_wanted
-from airflow_provider_permitocr.core.standing import Standing
-from airflow_provider_permitocr.core.window import Leftovers, LeftRun
+from airflow_provider_permitocr.engine.ledger.ports import Delivered, DeliveryState, KeptAnswers, Refusal
+from airflow_provider_permitocr.engine.ledger.standing import Standing
+from airflow_provider_permitocr.engine.models import Answer, Previous, RowKey
+from airflow_provider_permitocr.engine.run.selection import is_wanted
+from airflow_provider_permitocr.engine.run.summary import RunSummary
+from airflow_provider_permitocr.engine.run.window import Leftovers, LeftRun
+from airflow_provider_permitocr.errors import JournalError
+from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.flatten import flatten
+from airflow_provider_permitocr.permit.status import Status
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 

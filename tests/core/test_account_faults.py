@@ -14,8 +14,12 @@ from unittest.mock import ANY
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import (
+from airflow_provider_permitocr.engine.call.rate_limit import RateLimiter
+from airflow_provider_permitocr.engine.call.recognize import Recognizer
+from airflow_provider_permitocr.engine.call.retry import PacedCaller
+from airflow_provider_permitocr.engine.models import ImageRow, Outcome, PermitRequest, PermitResponse
+from airflow_provider_permitocr.engine.ports import Call
+from airflow_provider_permitocr.errors import (
     AccountError,
     ApiUnreachableError,
     CallError,
@@ -23,19 +27,10 @@ from airflow_provider_permitocr.core.errors import (
     PermitOcrError,
     RunStoppedError,
 )
-from airflow_provider_permitocr.core.image_loader import ImageLoader
-from airflow_provider_permitocr.core.models import (
-    ImageRow,
-    Outcome,
-    PermitRequest,
-    PermitResponse,
-    Status,
-)
-from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
-from airflow_provider_permitocr.core.ports import Call
-from airflow_provider_permitocr.core.rate_limit import RateLimiter
-from airflow_provider_permitocr.core.recognize import Recognizer
-from airflow_provider_permitocr.core.retry import PacedCaller
+from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
+from airflow_provider_permitocr.options.run import CallRetry, Pace, RunOptions
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 
 if TYPE_CHECKING:
     from tests.core.conftest import FakeClock
@@ -175,7 +170,7 @@ def recognize_all(client: ByImage, rows: list[ImageRow], max_at_once: int) -> li
     """Recognize rows from several threads, and return how each ended, as far as any was begun."""
     stop = threading.Event()
     options = RunOptions(Pace(100_000, max_at_once), call_retry=CallRetry(attempts=2, base_seconds=0))
-    recognizer = Recognizer(ImageLoader(max_base64_bytes=1000), client, options, stop)
+    recognizer = Recognizer(PermitRequestBuilder(max_base64_bytes=1000), client, options, stop)
 
     def recognize(row: ImageRow) -> Outcome | Exception:
         try:
@@ -274,7 +269,11 @@ def test_many_rows_that_meet_an_unreachable_api_make_few_calls(stop: threading.E
 def test_an_unreachable_api_says_nothing_of_an_image(stop: threading.Event) -> None:
     client = Unreachable(Decision.UNREACHABLE)
     recognizer = Recognizer(
-        ImageLoader(max_base64_bytes=1000), client, RunOptions(PACE), stop, sleep=lambda _seconds: None
+        PermitRequestBuilder(max_base64_bytes=1000),
+        client,
+        RunOptions(PACE),
+        stop,
+        sleep=lambda _seconds: None,
     )
     with pytest.raises(ApiUnreachableError):
         recognizer.recognize(ROW)

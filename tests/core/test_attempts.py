@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_provider_permitocr.core.attempts import to_attempt
-from airflow_provider_permitocr.core.calls import Attempt
-from airflow_provider_permitocr.core.models import ImageFacts, ImageRow, Outcome, Status
+from airflow_provider_permitocr.engine.ledger.attempts import to_attempt
+from airflow_provider_permitocr.engine.ledger.calls import Attempt
+from airflow_provider_permitocr.engine.models import ImageFacts, ImageRow, Outcome
+from airflow_provider_permitocr.permit.status import Status
 
 FACTS = ImageFacts("JPEG", 100, digest="d")
 ROW = ImageRow("k", None, updated_at=datetime(2026, 1, 31, tzinfo=UTC), tries=1, carried={"city": "x"})

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from airflow_provider_permitocr.core import exchanges
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.call_ledger import CallLedger
-from airflow_provider_permitocr.core.calls import (
+from airflow_provider_permitocr.engine.ledger import exchanges
+from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
+from airflow_provider_permitocr.engine.ledger.calls import (
     NOT_SENT,
     OK,
     Attempt,
@@ -22,7 +21,7 @@ from airflow_provider_permitocr.core.calls import (
     Grant,
     new_call_id,
 )
-from airflow_provider_permitocr.core.errors import (
+from airflow_provider_permitocr.errors import (
     CalledElsewhereError,
     CapReachedError,
     FencedError,
@@ -34,7 +33,8 @@ from airflow_provider_permitocr.core.errors import (
     RunStoppedError,
     SettledElsewhereError,
 )
-from airflow_provider_permitocr.core.models import Status
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 from tests.core.fake_ledger import FakeJournal, FakeLedger
 
 SOON = 30

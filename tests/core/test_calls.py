@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.calls import RunIdentity, new_call_id
+from airflow_provider_permitocr.engine.ledger.calls import RunIdentity, new_call_id
 
 #: From 1970 to the year 9999.
 times = st.floats(0, 253_402_300_799)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.concurrency import Gate, Staffing
+from airflow_provider_permitocr.engine.call.concurrency import Gate, Staffing
 
 SOON = 30
 

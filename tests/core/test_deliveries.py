@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from airflow_provider_permitocr.core.columns import COLUMNS
-from airflow_provider_permitocr.core.deliveries import Deliveries
-from airflow_provider_permitocr.core.errors import RunStoppedError, TargetError, UnreachableError
-from airflow_provider_permitocr.core.ledger_ports import DeliveryState, Ledger
-from airflow_provider_permitocr.core.options import Batch
+from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries
+from airflow_provider_permitocr.engine.ledger.ports import DeliveryState, Ledger
+from airflow_provider_permitocr.errors import RunStoppedError, TargetError, UnreachableError
+from airflow_provider_permitocr.options.run import Batch
+from airflow_provider_permitocr.permit.columns import COLUMNS
 from tests.core.delivery_fakes import FakeDelivery, FakeResultTable, answered
 
 

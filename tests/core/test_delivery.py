@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_permitocr.core import table_filler
-from airflow_provider_permitocr.core.columns import COLUMNS
-from airflow_provider_permitocr.core.delivery import Deliverer
-from airflow_provider_permitocr.core.errors import PermitOcrError, TargetError, UnreachableError
-from airflow_provider_permitocr.core.ledger_ports import DeliveryState
-from airflow_provider_permitocr.core.models import Record, Status
-from airflow_provider_permitocr.core.options import Batch
+from airflow_provider_permitocr.engine.delivery import table_filler
+from airflow_provider_permitocr.engine.delivery.delivery import Deliverer
+from airflow_provider_permitocr.engine.ledger.ports import DeliveryState
+from airflow_provider_permitocr.errors import PermitOcrError, TargetError, UnreachableError
+from airflow_provider_permitocr.options.run import Batch
+from airflow_provider_permitocr.permit.columns import COLUMNS, Record
+from airflow_provider_permitocr.permit.status import Status
 from tests.core.delivery_fakes import FakeDelivery, FakeResultTable, answered, image
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.columns import Column, ColumnKind, result_columns
-from airflow_provider_permitocr.core.delivery_batch import TableWriter, Written
-from airflow_provider_permitocr.core.ledger_ports import Delivered
-from airflow_provider_permitocr.core.models import Status
+from airflow_provider_permitocr.engine.delivery.batch import TableWriter, Written
+from airflow_provider_permitocr.engine.ledger.ports import Delivered
+from airflow_provider_permitocr.permit.columns import Column, ColumnKind, result_columns
+from airflow_provider_permitocr.permit.status import Status
 from tests.core.delivery_fakes import NOON, FakeResultTable, answered, image
 
 COLUMNS = result_columns([Column("weight", ColumnKind.INTEGER, "copied")])

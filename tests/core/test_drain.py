@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_permitocr.core import breaker, exchanges
-from airflow_provider_permitocr.core.calls import OK
-from airflow_provider_permitocr.core.errors import (
+from airflow_provider_permitocr.engine.call import breaker
+from airflow_provider_permitocr.engine.ledger import exchanges
+from airflow_provider_permitocr.engine.ledger.calls import OK
+from airflow_provider_permitocr.engine.run.list_run import ListRun
+from airflow_provider_permitocr.errors import (
     AccountError,
     CallError,
     Decision,
@@ -22,8 +24,7 @@ from airflow_provider_permitocr.core.errors import (
     RunStoppedError,
     TooManyFailuresError,
 )
-from airflow_provider_permitocr.core.list_run import ListRun
-from airflow_provider_permitocr.core.options import Batch, FailureLimits
+from airflow_provider_permitocr.options.run import Batch, FailureLimits
 
 if TYPE_CHECKING:
     from tests.core.conftest import Bench, FakeClient
@@ -111,7 +112,7 @@ def test_an_interruption_says_where_answers_are_beside_its_own_words(
         assert comes_true(lambda: bench.journal.files)
         raise TimedOutError
 
-    monkeypatch.setattr("airflow_provider_permitocr.core.failure_limits.FailureWatch.add", time_out)
+    monkeypatch.setattr("airflow_provider_permitocr.engine.run.failure_breaker.FailureWatch.add", time_out)
     with pytest.raises(TimedOutError) as raised:
         bench.run(bench.images(1), new_client(before=take_down))
     assert "It is kept in /journal/1" in "".join(raised.value.__notes__)

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS, COLUMNS, Column, ColumnKind
-from airflow_provider_permitocr.core.errors import LedgerUnreachableError, RunStoppedError, TargetError
-from airflow_provider_permitocr.core.export import write_file
-from airflow_provider_permitocr.core.frame import to_rows
-from airflow_provider_permitocr.core.ledger_ports import Delivered, Ledger
-from airflow_provider_permitocr.core.models import ListedImage, RowKey, Status
-from airflow_provider_permitocr.core.ports import ImageSource
-from airflow_provider_permitocr.core.standing import Standing
-from airflow_provider_permitocr.core.target_ports import RowsFile
+from airflow_provider_permitocr.engine.delivery.export import write_file
+from airflow_provider_permitocr.engine.delivery.frame import to_rows
+from airflow_provider_permitocr.engine.delivery.ports import RowsFile
+from airflow_provider_permitocr.engine.ledger.ports import Delivered, Ledger
+from airflow_provider_permitocr.engine.ledger.standing import Standing
+from airflow_provider_permitocr.engine.models import ListedImage, RowKey
+from airflow_provider_permitocr.engine.ports import ImageSource
+from airflow_provider_permitocr.errors import LedgerUnreachableError, RunStoppedError, TargetError
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.permit.status import Status
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,7 @@ import configparser
 import re
 from pathlib import Path
 
-from airflow_provider_permitocr.core.extras import PACKAGES, install
+from airflow_provider_permitocr.extras import PACKAGES, install
 
 
 def test_what_is_named_is_what_the_extras_bring() -> None:

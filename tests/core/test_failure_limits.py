@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.errors import CallError, Decision, TooManyFailuresError
-from airflow_provider_permitocr.core.failure_limits import FailureWatch
-from airflow_provider_permitocr.core.models import ImageRow, Outcome, Status
-from airflow_provider_permitocr.core.options import CallRetry, FailureLimits
+from airflow_provider_permitocr.engine.models import ImageRow, Outcome
+from airflow_provider_permitocr.engine.run.failure_breaker import FailureWatch
+from airflow_provider_permitocr.errors import CallError, Decision, TooManyFailuresError
+from airflow_provider_permitocr.options.run import CallRetry, FailureLimits
+from airflow_provider_permitocr.permit.status import Status
 
 if TYPE_CHECKING:
     from tests.core.conftest import Bench, FakeClient

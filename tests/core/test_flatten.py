@@ -9,14 +9,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.api import BACK_FIELD, BACK_FIELDS, TEXT_FIELDS, WARNINGS_FIELD
-from airflow_provider_permitocr.core.columns import (
+from airflow_provider_permitocr.permit.api import BACK_FIELD, BACK_FIELDS, TEXT_FIELDS, WARNINGS_FIELD
+from airflow_provider_permitocr.permit.columns import (
     BACK_TEXT_COLUMNS,
     COLUMNS,
     FRONT_TEXT_COLUMNS,
     ColumnKind,
 )
-from airflow_provider_permitocr.core.flatten import clean_text, clean_texts, flatten
+from airflow_provider_permitocr.permit.flatten import clean_text, clean_texts, flatten
 
 _WARNING_FLAGS = ("warn_photocopy", "warn_recapture", "warn_photoshopped", "warn_not_enabled")
 FLATTENED = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.foreign_logs import keep_data_out_of_logs, silenced
+from airflow_provider_permitocr.log_privacy import keep_data_out_of_logs, silenced
 
 _SECRET = "LI,YOU-TU"
 

@@ -11,11 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
-from airflow_provider_permitocr.core.frame import DTYPES, image_rows, refused_by_frame, to_frame, to_rows
-from airflow_provider_permitocr.core.models import ImageRow, Outcome, Status
-from airflow_provider_permitocr.core.record import outcome_record
+from airflow_provider_permitocr.engine.delivery.frame import (
+    DTYPES,
+    image_rows,
+    refused_by_frame,
+    to_frame,
+    to_rows,
+)
+from airflow_provider_permitocr.engine.delivery.record import outcome_record
+from airflow_provider_permitocr.engine.models import ImageRow, Outcome
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.permit.status import Status
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 #: Beyond a day from either end, so that no time zone leads out of Python's calendar.

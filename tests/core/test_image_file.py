@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from airflow_provider_permitocr.core.errors import ImageUnavailableError
-from airflow_provider_permitocr.core.image_file import read_file
+from airflow_provider_permitocr.errors import ImageUnavailableError
+from airflow_provider_permitocr.images.file import read_file
 
 
 @pytest.mark.parametrize(

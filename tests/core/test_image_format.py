@@ -12,8 +12,8 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from airflow_provider_permitocr.core.errors import ImageRejectedError
-from airflow_provider_permitocr.core.image_format import InspectedImage, inspect_image
+from airflow_provider_permitocr.errors import ImageRejectedError
+from airflow_provider_permitocr.images.formats.inspection import InspectedImage, inspect_image
 
 pillow_heif.register_heif_opener()
 

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from airflow_provider_permitocr.core.api import SITES, CardSide, Site
-from airflow_provider_permitocr.core.errors import ImageError, ImageRejectedError, ImageUnavailableError
-from airflow_provider_permitocr.core.image_format import InspectedImage
-from airflow_provider_permitocr.core.image_loader import ImageLoader
-from airflow_provider_permitocr.core.models import ImageFacts, ImageRow, PermitRequest
+from airflow_provider_permitocr.engine.models import ImageFacts, ImageRow, PermitRequest
+from airflow_provider_permitocr.errors import ImageError, ImageRejectedError, ImageUnavailableError
+from airflow_provider_permitocr.images.formats.inspection import InspectedImage
+from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
+from airflow_provider_permitocr.permit.api import SITES, CardSide, Site
 
 MEGABYTE = 1024 * 1024
 
@@ -39,7 +39,7 @@ sites = pytest.mark.parametrize("site", SITES.values(), ids=SITES)
 
 
 def request_for(image: Any, max_base64_bytes: int = MEGABYTE, **options: Any) -> PermitRequest:
-    return ImageLoader(max_base64_bytes=max_base64_bytes).request(ImageRow("k", image, **options))
+    return PermitRequestBuilder(max_base64_bytes=max_base64_bytes).build(ImageRow("k", image, **options))
 
 
 def refusal(image: Any, max_base64_bytes: int = MEGABYTE) -> ImageError:
@@ -117,10 +117,10 @@ NOT_YET = {
 def test_what_is_no_whole_image_yet_is_tried_again(content: bytes, code: str, tmp_path: Path) -> None:
     file = tmp_path / "permit.png"
     file.write_bytes(content)
-    loader = ImageLoader(max_base64_bytes=MEGABYTE, download=lambda _url, _most: content)
+    builder = PermitRequestBuilder(max_base64_bytes=MEGABYTE, download=lambda _url, _most: content)
     for reference in (str(file), "https://scans.example.com/permit.png"):
         with pytest.raises(ImageUnavailableError) as caught:
-            loader.request(ImageRow("k", reference))
+            builder.build(ImageRow("k", reference))
         assert (caught.value.code, caught.value.is_outage) == (code, False)
         assert caught.value.facts
         assert caught.value.facts.size == len(content)
@@ -149,7 +149,7 @@ def test_a_url_is_left_to_the_api_unread() -> None:
 
 def test_side_and_portrait_are_passed_on() -> None:
     row = ImageRow("k", PNG, CardSide.BACK)
-    request = ImageLoader(max_base64_bytes=MEGABYTE, ret_profile=True).request(row)
+    request = PermitRequestBuilder(max_base64_bytes=MEGABYTE, ret_profile=True).build(row)
     assert (request.card_side, request.ret_profile) == (CardSide.BACK, True)
 
 
@@ -226,8 +226,8 @@ def test_what_the_api_would_refuse_is_converted_where_that_is_possible(
     image: bytes, image_format: str
 ) -> None:
     convert = Converter()
-    loader = ImageLoader(max_base64_bytes=4000, convert=convert)
-    request = loader.request(ImageRow("k", image))
+    builder = PermitRequestBuilder(max_base64_bytes=4000, convert=convert)
+    request = builder.build(ImageRow("k", image))
     assert (request.image, request.facts) == (
         JPEG,
         ImageFacts(image_format, len(image), "made anew", digest(image)),
@@ -237,9 +237,9 @@ def test_what_the_api_would_refuse_is_converted_where_that_is_possible(
 
 def test_an_image_that_the_api_takes_is_sent_as_it_is() -> None:
     convert = Converter()
-    loader = ImageLoader(max_base64_bytes=4000, convert=convert, shrink=convert)
+    builder = PermitRequestBuilder(max_base64_bytes=4000, convert=convert, shrink=convert)
     for image, image_format in ((PNG, "PNG"), (JPEG, "JPEG")):
-        request = loader.request(ImageRow("k", image))
+        request = builder.build(ImageRow("k", image))
         assert (request.image, request.facts) == (
             image,
             ImageFacts(image_format, len(image), digest=digest(image)),
@@ -253,8 +253,8 @@ def test_only_where_it_is_asked_for_an_oversized_image_is_shrunk(tmp_path: Path)
     convert = Converter()
     row = ImageRow("k", str(file))
     with pytest.raises(ImageRejectedError, match=r"has 3,001 bytes.*Images\(shrink_oversized=True\)"):
-        ImageLoader(max_base64_bytes=4000, convert=convert).request(row)
-    request = ImageLoader(max_base64_bytes=4000, shrink=convert).request(row)
+        PermitRequestBuilder(max_base64_bytes=4000, convert=convert).build(row)
+    request = PermitRequestBuilder(max_base64_bytes=4000, shrink=convert).build(row)
     assert request.facts == ImageFacts("PNG", 3001, "made anew", digest(file.read_bytes()))
     assert convert.asked == [("PNG", 3000)]
 
@@ -262,9 +262,9 @@ def test_only_where_it_is_asked_for_an_oversized_image_is_shrunk(tmp_path: Path)
 def test_an_original_is_read_up_to_its_own_limit(tmp_path: Path) -> None:
     file = tmp_path / "permit.png"
     file.write_bytes(PNG.ljust(5001, b"\x00"))
-    loader = ImageLoader(max_base64_bytes=4000, shrink=Converter(), max_original_bytes=5000)
+    builder = PermitRequestBuilder(max_base64_bytes=4000, shrink=Converter(), max_original_bytes=5000)
     with pytest.raises(ImageRejectedError, match="more than 5,000 bytes") as caught:
-        loader.request(ImageRow("k", str(file)))
+        builder.build(ImageRow("k", str(file)))
     assert caught.value.code == "ImageTooLarge"
 
 

@@ -17,13 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from airflow_provider_permitocr.core.api import SITES
-from airflow_provider_permitocr.core.errors import ImageRejectedError
-from airflow_provider_permitocr.core.image_loader import ImageLoader
-from airflow_provider_permitocr.core.models import ImageRow
 from airflow_provider_permitocr.emulator.errors import ApiError
 from airflow_provider_permitocr.emulator.images import check_image
-from airflow_provider_permitocr.images.convert import ImageConverter
+from airflow_provider_permitocr.engine.models import ImageRow
+from airflow_provider_permitocr.errors import ImageRejectedError
+from airflow_provider_permitocr.images.conversion.convert import ImageConverter
+from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
+from airflow_provider_permitocr.permit.api import SITES
 
 pillow_heif.register_heif_opener()
 
@@ -50,7 +50,9 @@ def accepted(image: bytes) -> bool:
 
 def passed(image: bytes) -> bool:
     try:
-        request = ImageLoader(max_base64_bytes=INTL, convert=CONVERTER.convert).request(ImageRow("k", image))
+        request = PermitRequestBuilder(max_base64_bytes=INTL, convert=CONVERTER.convert).build(
+            ImageRow("k", image)
+        )
     except ImageRejectedError:
         return False
     return request.facts.prepared in (None, "end marker added")

@@ -14,14 +14,14 @@ from airflow.sdk import ObjectStoragePath
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.errors import ImageError, ImageRejectedError
-from airflow_provider_permitocr.core.image_reference import (
+from airflow_provider_permitocr.errors import ImageError, ImageRejectedError
+from airflow_provider_permitocr.images.reference import (
     ImageUrl,
     InlineImage,
     StoredImage,
     read_reference,
 )
-from airflow_provider_permitocr.core.models import ImageKind
+from airflow_provider_permitocr.options.tables import ImageKind
 
 #: Holds both characters in which the alphabets of base64 differ.
 CONTENT = b"\xff\xd8\xff\xfb\xef\xbe" * 50

@@ -17,11 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.calls import NOT_SENT, OK, Attempt, ClosedCall
-from airflow_provider_permitocr.core.errors import JournalError
-from airflow_provider_permitocr.core.journal import FileJournal
-from airflow_provider_permitocr.core.models import ImageFacts, Status
+from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, OK, Attempt, ClosedCall
+from airflow_provider_permitocr.engine.ledger.journal import FileJournal
+from airflow_provider_permitocr.engine.models import ImageFacts
+from airflow_provider_permitocr.errors import JournalError
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess

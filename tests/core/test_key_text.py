@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from airflow_provider_permitocr.core.key_text import key_text
+from airflow_provider_permitocr.engine.key_text import key_text
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_permitocr.core.errors import CallError, Decision, SourceError
-from airflow_provider_permitocr.core.models import ImageRow
-from airflow_provider_permitocr.core.redo import Redo
-from airflow_provider_permitocr.core.spending import Spending
-from airflow_provider_permitocr.core.window import DueFile, LeftRun, Window
+from airflow_provider_permitocr.engine.models import ImageRow
+from airflow_provider_permitocr.engine.run.window import DueFile, LeftRun, Window
+from airflow_provider_permitocr.errors import CallError, Decision, SourceError
+from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.redo import Redo
 
 if TYPE_CHECKING:
     from tests.core.conftest import Bench, FakeClient, FakeFile, FakeSource

@@ -5,15 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.models import (
-    ImageRow,
-    Outcome,
-    PermitRequest,
-    PermitResponse,
-    RunSummary,
-    Status,
-)
+from airflow_provider_permitocr.engine.models import ImageRow, Outcome, PermitRequest, PermitResponse
+from airflow_provider_permitocr.engine.run.summary import RunSummary
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 
 SECRET = "https://bucket/permit.png?q-signature=secret"
 

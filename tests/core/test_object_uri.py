@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.errors import ImageRejectedError
-from airflow_provider_permitocr.core.object_uri import ObjectUri
+from airflow_provider_permitocr.errors import ImageRejectedError
+from airflow_provider_permitocr.images.object_uri import ObjectUri
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.options import Batch, CallRetry, Images, Pace, RunOptions
+from airflow_provider_permitocr.options.run import Batch, CallRetry, Images, Pace, RunOptions
 
 NAN, INFINITE = math.nan, math.inf
 

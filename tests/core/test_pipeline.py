@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import CallError, Decision
-from airflow_provider_permitocr.core.models import ImageRow
-from airflow_provider_permitocr.core.options import Batch
+from airflow_provider_permitocr.engine.models import ImageRow
+from airflow_provider_permitocr.errors import CallError, Decision
+from airflow_provider_permitocr.options.run import Batch
+from airflow_provider_permitocr.permit.api import CardSide
 
 if TYPE_CHECKING:
     from tests.core.conftest import Bench, FakeClient, FakeFile, FakeSource
@@ -215,12 +215,12 @@ def test_an_empty_list_is_a_run_with_nothing_to_do(bench: Bench) -> None:
 def test_a_run_with_nothing_to_do_does_not_load_pandas() -> None:
     program = """
         import sys, threading
-        from airflow_provider_permitocr.core.ledger_ports import DeliveryState
-        from airflow_provider_permitocr.core.options import Pace, RunOptions
-        from airflow_provider_permitocr.core.pipeline import Pipeline
-        from airflow_provider_permitocr.core.ports import Ports
-        from airflow_provider_permitocr.core.target_ports import Held
-        from airflow_provider_permitocr.core.window import Leftovers, Window
+        from airflow_provider_permitocr.engine.ledger.ports import DeliveryState
+        from airflow_provider_permitocr.options.run import Pace, RunOptions
+        from airflow_provider_permitocr.engine.run.pipeline import Pipeline
+        from airflow_provider_permitocr.engine.ports import Ports
+        from airflow_provider_permitocr.engine.delivery.ports import Held
+        from airflow_provider_permitocr.engine.run.window import Leftovers, Window
 
         class Nothing:
             ledger_id, target = "ledger", "permits"
@@ -242,7 +242,7 @@ def test_a_run_with_nothing_to_do_does_not_load_pandas() -> None:
         pipeline = Pipeline(
             Ports(
                 source=nothing,
-                image_loader=nothing,
+                request_builder=nothing,
                 client=nothing,
                 ledger=nothing,
                 journal=nothing,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_permitocr.core import breaker
-from airflow_provider_permitocr.core.errors import (
+from airflow_provider_permitocr.engine.call import breaker
+from airflow_provider_permitocr.engine.models import ImageRow
+from airflow_provider_permitocr.errors import (
     AccountError,
     CallError,
     Decision,
@@ -19,8 +20,7 @@ from airflow_provider_permitocr.core.errors import (
     ThrottledTooLongError,
     UnreachableError,
 )
-from airflow_provider_permitocr.core.models import ImageRow
-from airflow_provider_permitocr.core.options import Batch, CallRetry
+from airflow_provider_permitocr.options.run import Batch, CallRetry
 
 if TYPE_CHECKING:
     from tests.core.conftest import Bench, FakeClient, FakeSource

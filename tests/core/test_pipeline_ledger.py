@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_permitocr.core import breaker, list_run
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import (
+from airflow_provider_permitocr.engine.call import breaker
+from airflow_provider_permitocr.engine.models import ImageRow, Previous, RowKey
+from airflow_provider_permitocr.engine.run import list_run
+from airflow_provider_permitocr.errors import (
     AccountError,
     CallError,
     CapReachedError,
@@ -18,8 +19,8 @@ from airflow_provider_permitocr.core.errors import (
     LedgerError,
     RunStoppedError,
 )
-from airflow_provider_permitocr.core.models import ImageRow, Previous, RowKey
-from airflow_provider_permitocr.core.spending import AtCap, Spending
+from airflow_provider_permitocr.options.budget import AtCap, Spending
+from airflow_provider_permitocr.permit.api import CardSide
 
 if TYPE_CHECKING:
     from tests.core.conftest import Bench, FakeClient, FakeFile, FakeSource

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_permitocr.core import exchanges
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.calls import ClosedCall
-from airflow_provider_permitocr.core.errors import JournalError, LedgerUnreachableError
-from airflow_provider_permitocr.core.models import Status
-from airflow_provider_permitocr.core.options import Batch
+from airflow_provider_permitocr.engine.ledger import exchanges
+from airflow_provider_permitocr.engine.ledger.calls import ClosedCall
+from airflow_provider_permitocr.errors import JournalError, LedgerUnreachableError
+from airflow_provider_permitocr.options.run import Batch
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 
 if TYPE_CHECKING:
     from tests.core.conftest import Bench, FakeClient

@@ -10,16 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core import breaker, exchanges
-from airflow_provider_permitocr.core.api import BACK_FIELD, BACK_FIELDS, TEXT_FIELDS
-from airflow_provider_permitocr.core.errors import (
+from airflow_provider_permitocr.engine.call import breaker
+from airflow_provider_permitocr.engine.ledger import exchanges
+from airflow_provider_permitocr.engine.models import ImageRow
+from airflow_provider_permitocr.errors import (
     CallError,
     Decision,
     LedgerUnreachableError,
     PermitOcrError,
 )
-from airflow_provider_permitocr.core.models import ImageRow
-from airflow_provider_permitocr.core.options import Batch
+from airflow_provider_permitocr.options.run import Batch
+from airflow_provider_permitocr.permit.api import BACK_FIELD, BACK_FIELDS, TEXT_FIELDS
 
 if TYPE_CHECKING:
     from tests.core.conftest import Bench, FakeClient

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_provider_permitocr.core.plan import Plan, together
-from airflow_provider_permitocr.core.spending import Price
+from airflow_provider_permitocr.engine.plan.plan import Plan, together
+from airflow_provider_permitocr.options.budget import Price
 
 PLAN = Plan(
     listed=1_100,

@@ -13,23 +13,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import (
+from airflow_provider_permitocr.engine.models import ImageFacts, ImageRow, PermitRequest, PermitResponse
+from airflow_provider_permitocr.engine.plan.plan import Plan
+from airflow_provider_permitocr.engine.plan.planner import Planner
+from airflow_provider_permitocr.errors import (
     CallError,
     Decision,
     ImageRejectedError,
     ImageUnavailableError,
     RunStoppedError,
 )
-from airflow_provider_permitocr.core.image_loader import ImageLoader
-from airflow_provider_permitocr.core.models import ImageFacts, ImageRow, PermitRequest, PermitResponse
-from airflow_provider_permitocr.core.options import CallRetry, FailureLimits, Pace, RunOptions
-from airflow_provider_permitocr.core.plan import Plan
-from airflow_provider_permitocr.core.planner import Planner
-from airflow_provider_permitocr.core.spending import Spending
+from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
+from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.run import CallRetry, FailureLimits, Pace, RunOptions
+from airflow_provider_permitocr.permit.api import CardSide
 
 if TYPE_CHECKING:
-    from airflow_provider_permitocr.core.ports import Call
+    from airflow_provider_permitocr.engine.ports import Call
     from tests.core.conftest import Bench, FakeSource
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
@@ -40,7 +40,7 @@ KINDS = ["good", "passing", "final", "rejected", "unavailable"]
 RUN: dict[str, Any] = {"call_retry": CallRetry(attempts=1), "failure_limits": FailureLimits(stop_after=None)}
 
 
-class Loader(ImageLoader):
+class Loader(PermitRequestBuilder):
     """Takes an image as its kind, a slash and its picture."""
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ def make_plan(
 ) -> Plan:
     planner = Planner(
         new_source(rows) if isinstance(rows, list) else rows,
-        bench.image_loader,
+        bench.request_builder,
         bench.ledger,
         RunOptions(pace, spending=spending, reuse_same_image=reuse_same_image),
         targets=[bench.target],
@@ -128,7 +128,7 @@ def test_a_plan_calls_for_as_many_images_as_the_run_then_does(
     done_before: int,
     reuse: bool,
 ) -> None:
-    bench = new_bench(image_loader=Loader())
+    bench = new_bench(request_builder=Loader())
     rows = [
         ImageRow(f"k{place // 2}", f"{kind}/{picture}", side)
         for place, (kind, picture, side) in enumerate(images)
@@ -175,11 +175,11 @@ def test_a_quick_plan_fetches_no_image(
     bench: Bench, plan: Callable[..., Plan], new_source: type[FakeSource]
 ) -> None:
     bench.run(bench.images(20))
-    bench.image_loader = loader = Loader()
+    bench.request_builder = builder = Loader()
     source = new_source(bench.images(50))
     told = plan(bench, source, is_quick=True)
     assert (told.settled, told.to_call, told.is_quick) == (20, 30, True)
-    assert (source.fetched, loader.loaded) == (0, 0)
+    assert (source.fetched, builder.loaded) == (0, 0)
 
 
 @pytest.mark.parametrize("is_quick", [True, False])
@@ -197,7 +197,7 @@ def test_a_plan_of_a_run_without_a_result_table_looks_at_the_ledger_alone(
     bench.run(bench.images(4))
     planner = Planner(
         new_source(bench.images(10)),
-        bench.image_loader,
+        bench.request_builder,
         bench.ledger,
         RunOptions(PACE),
         log=bench.lines,
@@ -218,9 +218,9 @@ def test_few_images_are_in_memory_at_a_time(
             ahead.append(source.fetched - self.loaded)
             return super()._request(row, image)
 
-    bench.image_loader = loader = Slow()
+    bench.request_builder = builder = Slow()
     assert plan(bench, source).to_call == 500
-    assert loader.most_inside <= 16
+    assert builder.most_inside <= 16
     assert max(ahead) <= 16
 
 

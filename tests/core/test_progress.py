@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_permitocr.core.progress import Progress
+from airflow_provider_permitocr.engine.run.progress import Progress
 
 if TYPE_CHECKING:
     from tests.core.conftest import FakeClock, Lines

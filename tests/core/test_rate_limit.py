@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.errors import RunStoppedError
-from airflow_provider_permitocr.core.options import Pace
-from airflow_provider_permitocr.core.rate_limit import RateLimiter
+from airflow_provider_permitocr.engine.call.rate_limit import RateLimiter
+from airflow_provider_permitocr.errors import RunStoppedError
+from airflow_provider_permitocr.options.run import Pace
 
 if TYPE_CHECKING:
     from tests.core.conftest import FakeClock

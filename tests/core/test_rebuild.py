@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.core.options import Batch
-from airflow_provider_permitocr.core.ports import TargetPorts
-from airflow_provider_permitocr.core.rebuild import KeptAnswers, Rebuild, Rebuilt
+from airflow_provider_permitocr.engine.delivery.rebuild import Rebuild, Rebuilt
+from airflow_provider_permitocr.engine.ledger.ports import KeptAnswers
+from airflow_provider_permitocr.engine.ports import TargetPorts
+from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.options.run import Batch
 
 if TYPE_CHECKING:
     from tests.core.conftest import Bench, FakeFile, FakeSource

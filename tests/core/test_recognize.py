@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import (
+from airflow_provider_permitocr.engine.call.recognize import Recognizer
+from airflow_provider_permitocr.engine.models import ImageRow, Outcome, PermitRequest, PermitResponse
+from airflow_provider_permitocr.engine.ports import Call, PermitClient
+from airflow_provider_permitocr.errors import (
     AccountError,
     CallError,
     Decision,
@@ -17,16 +19,15 @@ from airflow_provider_permitocr.core.errors import (
     RunStoppedError,
     ThrottledTooLongError,
 )
-from airflow_provider_permitocr.core.image_loader import ImageLoader
-from airflow_provider_permitocr.core.models import ImageRow, Outcome, PermitRequest, PermitResponse, Status
-from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
-from airflow_provider_permitocr.core.ports import Call, PermitClient
-from airflow_provider_permitocr.core.recognize import Recognizer
+from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
+from airflow_provider_permitocr.options.run import CallRetry, Pace, RunOptions
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 
 if TYPE_CHECKING:
     from tests.core.conftest import FakeClock
 
-LOADER = ImageLoader(max_base64_bytes=100)
+LOADER = PermitRequestBuilder(max_base64_bytes=100)
 ROW = ImageRow("k", "https://x/1")
 
 
@@ -67,11 +68,11 @@ def refused(decision: Decision) -> OneAnswer:
 
 
 def recognizer(
-    client: PermitClient, clock: FakeClock, loader: ImageLoader = LOADER, **options: Any
+    client: PermitClient, clock: FakeClock, builder: PermitRequestBuilder = LOADER, **options: Any
 ) -> Recognizer:
     retry = CallRetry(attempts=2, max_throttled_seconds=10)
     described = RunOptions(Pace(20), call_retry=retry, **options)
-    return Recognizer(loader, client, described, threading.Event(), clock=clock, sleep=clock.sleep)
+    return Recognizer(builder, client, described, threading.Event(), clock=clock, sleep=clock.sleep)
 
 
 def test_an_answered_image_is_recognized(clock: FakeClock) -> None:
@@ -85,8 +86,8 @@ def test_an_answered_image_is_recognized(clock: FakeClock) -> None:
 
 def test_side_and_portrait_reach_the_request(clock: FakeClock) -> None:
     client = OneAnswer(PermitResponse({}, "r-1"))
-    loader = ImageLoader(max_base64_bytes=100, ret_profile=True)
-    recognizer(client, clock, loader=loader).recognize(ImageRow("k", "https://x/1", CardSide.BACK))
+    builder = PermitRequestBuilder(max_base64_bytes=100, ret_profile=True)
+    recognizer(client, clock, builder=builder).recognize(ImageRow("k", "https://x/1", CardSide.BACK))
     (sent,) = client.requests
     assert replace(sent, call_id="") == PermitRequest(CardSide.BACK, True, image_url="https://x/1")
 
@@ -161,8 +162,8 @@ def test_a_run_in_which_the_images_host_is_down_does_not_count(clock: FakeClock,
         raise ImageUnavailableError("ImageDownloadFailed", "no answer", is_outage=is_outage)
 
     client = OneAnswer(PermitResponse({}, "r-1"))
-    loader = ImageLoader(max_base64_bytes=100, download=download)
-    outcome = recognizer(client, clock, loader=loader).recognize(ROW)
+    builder = PermitRequestBuilder(max_base64_bytes=100, download=download)
+    outcome = recognizer(client, clock, builder=builder).recognize(ROW)
     assert (outcome.status, outcome.counts, client.requests) == (Status.RETRY, not is_outage, [])
 
 

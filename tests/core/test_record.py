@@ -5,12 +5,25 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.columns import COLUMNS, KEY_COLUMNS, Column, ColumnKind, result_columns
-from airflow_provider_permitocr.core.flatten import flatten
-from airflow_provider_permitocr.core.frame import to_frame
-from airflow_provider_permitocr.core.models import ImageFacts, ImageRow, Outcome, Record, Status
-from airflow_provider_permitocr.core.record import lacks_answer, outcome_record, refused_record, to_record
+from airflow_provider_permitocr.engine.delivery.frame import to_frame
+from airflow_provider_permitocr.engine.delivery.record import (
+    lacks_answer,
+    outcome_record,
+    refused_record,
+    to_record,
+)
+from airflow_provider_permitocr.engine.models import ImageFacts, ImageRow, Outcome
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.columns import (
+    COLUMNS,
+    KEY_COLUMNS,
+    Column,
+    ColumnKind,
+    Record,
+    result_columns,
+)
+from airflow_provider_permitocr.permit.flatten import flatten
+from airflow_provider_permitocr.permit.status import Status
 from tests.core.delivery_fakes import answered, image
 
 UPDATED = datetime(2026, 1, 30, tzinfo=UTC)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.models import Status
-from airflow_provider_permitocr.core.redo import Redo
+from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.permit.status import Status
 
 TEMPLATE = "{{ params.wanted }}"
 

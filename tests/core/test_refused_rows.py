@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.columns import COLUMNS
-from airflow_provider_permitocr.core.delivery_batch import TableWriter
-from airflow_provider_permitocr.core.ledger_ports import DeliveryState, Refusal
-from airflow_provider_permitocr.core.refused_rows import try_refused_again
+from airflow_provider_permitocr.engine.delivery.batch import TableWriter
+from airflow_provider_permitocr.engine.delivery.refused_rows import try_refused_again
+from airflow_provider_permitocr.engine.ledger.ports import DeliveryState, Refusal
+from airflow_provider_permitocr.permit.columns import COLUMNS
 from tests.core.delivery_fakes import FakeDelivery, FakeResultTable, answered
 
 Refuses = Callable[[dict[str, Any]], str | None]

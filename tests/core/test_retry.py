@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import (
+from airflow_provider_permitocr.engine.call.rate_limit import RateLimiter
+from airflow_provider_permitocr.engine.call.retry import PacedCaller
+from airflow_provider_permitocr.engine.models import ImageRow, PermitRequest, PermitResponse
+from airflow_provider_permitocr.engine.ports import Call
+from airflow_provider_permitocr.errors import (
     AccountError,
     ApiUnreachableError,
     CallError,
@@ -18,11 +21,8 @@ from airflow_provider_permitocr.core.errors import (
     RunStoppedError,
     ThrottledTooLongError,
 )
-from airflow_provider_permitocr.core.models import ImageRow, PermitRequest, PermitResponse
-from airflow_provider_permitocr.core.options import CallRetry, Pace
-from airflow_provider_permitocr.core.ports import Call
-from airflow_provider_permitocr.core.rate_limit import RateLimiter
-from airflow_provider_permitocr.core.retry import PacedCaller
+from airflow_provider_permitocr.options.run import CallRetry, Pace
+from airflow_provider_permitocr.permit.api import CardSide
 
 if TYPE_CHECKING:
     from tests.core.conftest import FakeClock

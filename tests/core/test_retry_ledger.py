@@ -10,29 +10,24 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.calls import NOT_SENT, OK, Attempt, CallIntent
-from airflow_provider_permitocr.core.errors import (
+from airflow_provider_permitocr.engine.call.rate_limit import RateLimiter
+from airflow_provider_permitocr.engine.call.retry import PacedCaller
+from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, OK, Attempt, CallIntent
+from airflow_provider_permitocr.engine.models import ImageFacts, ImageRow, PermitRequest, PermitResponse
+from airflow_provider_permitocr.engine.ports import Call
+from airflow_provider_permitocr.errors import (
     CalledElsewhereError,
     CallError,
     CapReachedError,
     Decision,
     RunStoppedError,
 )
-from airflow_provider_permitocr.core.models import (
-    ImageFacts,
-    ImageRow,
-    PermitRequest,
-    PermitResponse,
-    Status,
-)
-from airflow_provider_permitocr.core.options import CallRetry, Pace
-from airflow_provider_permitocr.core.ports import Call
-from airflow_provider_permitocr.core.rate_limit import RateLimiter
-from airflow_provider_permitocr.core.retry import PacedCaller
+from airflow_provider_permitocr.options.run import CallRetry, Pace
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 
 if TYPE_CHECKING:
-    from airflow_provider_permitocr.core.call_ledger import CallLedger
+    from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
     from tests.core.conftest import FakeClock
 
 ANSWER = PermitResponse({"Number": "1"}, "r-1")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import CallError, Decision
-from airflow_provider_permitocr.core.models import ImageRow, PermitRequest, PermitResponse
-from airflow_provider_permitocr.core.options import CallRetry, Pace
-from airflow_provider_permitocr.core.ports import Call
-from airflow_provider_permitocr.core.rate_limit import RateLimiter
-from airflow_provider_permitocr.core.retry import PacedCaller
+from airflow_provider_permitocr.engine.call.rate_limit import RateLimiter
+from airflow_provider_permitocr.engine.call.retry import PacedCaller
+from airflow_provider_permitocr.engine.models import ImageRow, PermitRequest, PermitResponse
+from airflow_provider_permitocr.engine.ports import Call
+from airflow_provider_permitocr.errors import CallError, Decision
+from airflow_provider_permitocr.options.run import CallRetry, Pace
+from airflow_provider_permitocr.permit.api import CardSide
 
 if TYPE_CHECKING:
     from tests.core.conftest import FakeClock

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import (
+from airflow_provider_permitocr.engine.call.single_flight import SameImageAnswers
+from airflow_provider_permitocr.engine.models import Answer, ImageFacts, ImageRow, Outcome, PermitRequest
+from airflow_provider_permitocr.errors import (
     CapReachedError,
     ImageUnavailableError,
     RunStoppedError,
 )
-from airflow_provider_permitocr.core.models import ImageFacts, ImageRow, Outcome, PermitRequest, Status
-from airflow_provider_permitocr.core.same_image import Answer, SameImageAnswers
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 
 if TYPE_CHECKING:
-    from airflow_provider_permitocr.core.ledger_ports import Answers
-    from airflow_provider_permitocr.core.same_image import LoadImage
+    from airflow_provider_permitocr.engine.call.single_flight import LoadImage
+    from airflow_provider_permitocr.engine.ledger.ports import Answers
 
 SOON = 30
 FACTS = ImageFacts("JPEG", 100, digest="d")

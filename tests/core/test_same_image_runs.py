@@ -14,23 +14,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import CallError, Decision
-from airflow_provider_permitocr.core.image_loader import ImageLoader
-from airflow_provider_permitocr.core.models import (
+from airflow_provider_permitocr.engine.call.recognize import Recognizer
+from airflow_provider_permitocr.engine.models import (
+    Answer,
     ImageFacts,
     ImageRow,
     Outcome,
     PermitRequest,
     PermitResponse,
-    Status,
 )
-from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
-from airflow_provider_permitocr.core.recognize import Recognizer
-from airflow_provider_permitocr.core.same_image import Answer
+from airflow_provider_permitocr.errors import CallError, Decision
+from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
+from airflow_provider_permitocr.options.run import CallRetry, Pace, RunOptions
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 
 if TYPE_CHECKING:
-    from airflow_provider_permitocr.core.ports import Call
+    from airflow_provider_permitocr.engine.ports import Call
 
 SOON = 30
 FAILURES = {
@@ -39,7 +39,7 @@ FAILURES = {
 }
 
 
-class Pictures(ImageLoader):
+class Pictures(PermitRequestBuilder):
     """Takes what is before a row's slash for its picture."""
 
     def __init__(self) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.calls import Attempt
-from airflow_provider_permitocr.core.models import ImageRow, ListedImage, Previous, Status
-from airflow_provider_permitocr.core.selection import (
+from airflow_provider_permitocr.engine.ledger.calls import Attempt
+from airflow_provider_permitocr.engine.ledger.standing import Standing
+from airflow_provider_permitocr.engine.models import ImageRow, ListedImage, Previous
+from airflow_provider_permitocr.engine.run.selection import (
     Wanted,
     fetched_rows,
     is_wanted,
@@ -18,7 +18,8 @@ from airflow_provider_permitocr.core.selection import (
     wanted_pages,
     wanted_rows,
 )
-from airflow_provider_permitocr.core.standing import Standing
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 
 if TYPE_CHECKING:
     from tests.core.conftest import FakeSource

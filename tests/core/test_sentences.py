@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_permitocr.core.errors import CallError, Decision
-from airflow_provider_permitocr.core.sentences import sentences
-from airflow_provider_permitocr.hooks.identity import try_keys
+from airflow_provider_permitocr.errors import CallError, Decision
+from airflow_provider_permitocr.sentences import sentences
 from airflow_provider_permitocr.tencent.sts import Identity
+from airflow_provider_permitocr.wiring.connections.account import try_keys
 
 
 @pytest.mark.parametrize(

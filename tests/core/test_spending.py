@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.spending import AtCap, Spending
+from airflow_provider_permitocr.options.budget import AtCap, Spending
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.attempts import to_attempt
-from airflow_provider_permitocr.core.calls import Attempt
-from airflow_provider_permitocr.core.models import ImageFacts, ImageRow, Outcome, Previous, Status
-from airflow_provider_permitocr.core.standing import Standing
+from airflow_provider_permitocr.engine.ledger.attempts import to_attempt
+from airflow_provider_permitocr.engine.ledger.calls import Attempt
+from airflow_provider_permitocr.engine.ledger.standing import Standing
+from airflow_provider_permitocr.engine.models import ImageFacts, ImageRow, Outcome, Previous
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 
 KEY = ("k", CardSide.FRONT)
 UPLOADED = datetime(2026, 1, 1, tzinfo=UTC)

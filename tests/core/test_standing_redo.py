@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.calls import Attempt
-from airflow_provider_permitocr.core.models import Status
-from airflow_provider_permitocr.core.standing import Standing
+from airflow_provider_permitocr.engine.ledger.calls import Attempt
+from airflow_provider_permitocr.engine.ledger.standing import Standing
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 
 KEY = ("k", CardSide.FRONT)
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.errors import RunStoppedError
-from airflow_provider_permitocr.core.stream import completed
+from airflow_provider_permitocr.engine.run.stream import completed
+from airflow_provider_permitocr.errors import RunStoppedError
 
 SOON = 30  # seconds until a test that hangs is given up
 

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from airflow_provider_permitocr.core.uncollected import no_cycles
+from airflow_provider_permitocr.engine.cycle_collector import no_cycles
 
 
 def test_the_collector_rests_for_a_moment() -> None:

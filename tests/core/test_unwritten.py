@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_permitocr.core.calls import NOT_SENT, OK, ClosedCall
-from airflow_provider_permitocr.core.errors import JournalError
-from airflow_provider_permitocr.core.unwritten import UnwrittenCalls
+from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, OK, ClosedCall
+from airflow_provider_permitocr.engine.ledger.unwritten import UnwrittenCalls
+from airflow_provider_permitocr.errors import JournalError
 from tests.core.fake_ledger import FakeJournal
 
 SOON = 30

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_provider_permitocr.core.window import Window
+from airflow_provider_permitocr.engine.run.window import Window
 
 MONDAY, TUESDAY, WEDNESDAY = (datetime(2026, 5, day, tzinfo=UTC) for day in (4, 5, 6))
 ALL = Window()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from airflow_provider_permitocr.core.api import ACTION
+from airflow_provider_permitocr.permit.api import ACTION
 from demo.emulator_calls import Call, most_in_one_second, read_calls
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_permitocr.core.api import SITES
 from airflow_provider_permitocr.emulator.specimens import DRAWABLE
+from airflow_provider_permitocr.permit.api import SITES
 from demo.image_list import DrawnImage, draw_image_list, read_image_list
 
 

@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from airflow_provider_permitocr.core.columns import COLUMNS
+from airflow_provider_permitocr.permit.columns import COLUMNS
 from demo.accuracy import Accuracy, ComparedField
 from demo.report import show_accuracy, show_results, show_summary
 from demo.warehouse import LedgerSums

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.api import BACK_FIELD
-from airflow_provider_permitocr.core.columns import BACK_TEXT_COLUMNS, FRONT_TEXT_COLUMNS
+from airflow_provider_permitocr.permit.api import BACK_FIELD
+from airflow_provider_permitocr.permit.columns import BACK_TEXT_COLUMNS, FRONT_TEXT_COLUMNS
 from demo.emulator_calls import Call, most_in_one_second
 from demo.image_list import DrawnImage
 from distributed.evidence import (

@@ -20,14 +20,14 @@ from tencentcloud.common.credential import Credential
 from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 
-from airflow_provider_permitocr.core.api import ACTION, SERVICE, VERSION, CardSide
-from airflow_provider_permitocr.emulator import signature
+from airflow_provider_permitocr.emulator.gateway import signature
 from airflow_provider_permitocr.emulator.options import (
     DEFAULT_SECRET_ID,
     DEFAULT_SECRET_KEY,
     EmulatorOptions,
 )
 from airflow_provider_permitocr.emulator.running import RunningEmulator, start_emulator
+from airflow_provider_permitocr.permit.api import ACTION, SERVICE, VERSION, CardSide
 
 
 @dataclass

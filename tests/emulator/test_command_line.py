@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from airflow_provider_permitocr.emulator.__main__ import main, options_from, parser
-from airflow_provider_permitocr.emulator.latency import Latency
+from airflow_provider_permitocr.emulator.faults.latency import Latency
 from airflow_provider_permitocr.emulator.options import EmulatorOptions, KeyPair
 
 

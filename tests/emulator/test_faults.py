@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.api import ACTION
-from airflow_provider_permitocr.emulator.faults import Effect, Faults, Match, Rule
+from airflow_provider_permitocr.emulator.faults.faults import Effect, Faults, Match, Rule
+from airflow_provider_permitocr.permit.api import ACTION
 
 BROKEN = Effect(error="InternalError")
 

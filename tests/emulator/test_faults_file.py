@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.emulator.faults import BodyFault, Effect, Match, Rule
-from airflow_provider_permitocr.emulator.faults_file import load_rules
+from airflow_provider_permitocr.emulator.faults.faults import BodyFault, Effect, Match, Rule
+from airflow_provider_permitocr.emulator.faults.faults_file import load_rules
 
 DROP = {"drop": True}
 MANUAL = Path(__file__).parents[2] / "docs" / "emulator.md"

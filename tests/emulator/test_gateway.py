@@ -8,8 +8,8 @@ from tencentcloud.common.common_client import CommonClient
 from tencentcloud.common.credential import Credential
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
-from airflow_provider_permitocr.core.api import ACTION, VERSION
 from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY
+from airflow_provider_permitocr.permit.api import ACTION, VERSION
 
 if TYPE_CHECKING:
     from tests.emulator.conftest import Caller

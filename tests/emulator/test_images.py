@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from airflow_provider_permitocr.core.api import ImageFormat
 from airflow_provider_permitocr.emulator.errors import ApiError
 from airflow_provider_permitocr.emulator.images import base64_bytes, check_image, decode_base64, download
+from airflow_provider_permitocr.permit.api import ImageFormat
 
 if TYPE_CHECKING:
     from tests.emulator.conftest import ImageServer

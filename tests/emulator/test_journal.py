@@ -11,7 +11,7 @@ import pytest
 import requests
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
-from airflow_provider_permitocr.core.api import ACTION
+from airflow_provider_permitocr.permit.api import ACTION
 
 if TYPE_CHECKING:
     from tests.emulator.conftest import Caller, StoppedClock

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
-from airflow_provider_permitocr.emulator.latency import Latency
+from airflow_provider_permitocr.emulator.faults.latency import Latency
 
 if TYPE_CHECKING:
     from tests.emulator.conftest import Caller, StoppedClock

@@ -10,8 +10,8 @@ from tencentcloud.common.credential import Credential
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 from tencentcloud.ocr.v20181119 import models, ocr_client, ocr_client_async
 
-from airflow_provider_permitocr.core.api import ACTION, CardSide
 from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY, KeyPair
+from airflow_provider_permitocr.permit.api import ACTION, CardSide
 
 if TYPE_CHECKING:
     from tests.emulator.conftest import Caller, FakeEngine, StoppedClock

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_permitocr.emulator.errors import ApiError
-from airflow_provider_permitocr.emulator.parameters import from_json, from_query, require
+from airflow_provider_permitocr.emulator.gateway.parameters import from_json, from_query, require
 
 SCHEMA: dict[str, type] = {"Text": str, "Flag": bool, "Number": int, "List": list}
 

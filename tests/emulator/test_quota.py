@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
-from airflow_provider_permitocr.core.api import ACTION
 from airflow_provider_permitocr.emulator.errors import ApiError
+from airflow_provider_permitocr.emulator.gateway.quota import Quota
 from airflow_provider_permitocr.emulator.options import KeyPair
-from airflow_provider_permitocr.emulator.quota import Quota
+from airflow_provider_permitocr.permit.api import ACTION
 
 if TYPE_CHECKING:
     from tests.emulator.conftest import Caller, FakeEngine, StoppedClock

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
-from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.emulator.errors import ApiError
+from airflow_provider_permitocr.permit.api import CardSide
 
 if TYPE_CHECKING:
     from tests.emulator.conftest import Caller, FakeEngine, ImageServer

@@ -10,10 +10,10 @@ import pytest
 import requests
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.emulator.latency import Latency
+from airflow_provider_permitocr.emulator.faults.latency import Latency
 from airflow_provider_permitocr.emulator.options import EmulatorOptions
 from airflow_provider_permitocr.emulator.running import start_emulator
+from airflow_provider_permitocr.permit.api import CardSide
 
 if TYPE_CHECKING:
     from tests.emulator.conftest import Caller, FakeEngine

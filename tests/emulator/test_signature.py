@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_permitocr.emulator.errors import ApiError
-from airflow_provider_permitocr.emulator.signature import (
+from airflow_provider_permitocr.emulator.gateway.signature import (
     Authorization,
     canonical_request,
     check_timestamp,

@@ -10,12 +10,12 @@ from tencentcloud.common.common_client import CommonClient
 from tencentcloud.common.credential import STSAssumeRoleCredential
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
-from airflow_provider_permitocr.core.api import ACTION, SERVICE, VERSION
 from airflow_provider_permitocr.emulator.options import (
     DEFAULT_ACCOUNT,
     DEFAULT_SECRET_ID,
     DEFAULT_SECRET_KEY,
 )
+from airflow_provider_permitocr.permit.api import ACTION, SERVICE, VERSION
 
 if TYPE_CHECKING:
     from tests.emulator.conftest import Caller, StoppedClock

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY
+from airflow_provider_permitocr.permit.api import CardSide
 
 if TYPE_CHECKING:
     from tests.emulator.conftest import Caller, FakeEngine, ImageServer

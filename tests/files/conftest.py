@@ -14,13 +14,12 @@ import pandas as pd
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from airflow_provider_permitocr.core.columns import COLUMNS
-from airflow_provider_permitocr.core.models import Record
-from airflow_provider_permitocr.core.window import DueFile
-from airflow_provider_permitocr.files.result_file import FileFormat
+from airflow_provider_permitocr.engine.run.window import DueFile
 from airflow_provider_permitocr.files.row_format import row_format
 from airflow_provider_permitocr.files.rows_file import StoredRowsFile
 from airflow_provider_permitocr.files.store import Store, StoredFile
+from airflow_provider_permitocr.options.result_file import FileFormat
+from airflow_provider_permitocr.permit.columns import COLUMNS, Record
 
 MOMENT = datetime(2026, 5, 1, 12, 30, 15, 123456, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
-from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.files.local_store import LocalStore
 
 if TYPE_CHECKING:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pandas as pd
 import pytest
 
-from airflow_provider_permitocr.core.columns import COLUMNS
-from airflow_provider_permitocr.core.errors import ConfigurationError, TargetError
-from airflow_provider_permitocr.core.frame import to_frame
-from airflow_provider_permitocr.core.models import Record
+from airflow_provider_permitocr.engine.delivery.frame import to_frame
+from airflow_provider_permitocr.errors import ConfigurationError, TargetError
 from airflow_provider_permitocr.files.errors import FileError
-from airflow_provider_permitocr.files.result_file import ResultFile
 from airflow_provider_permitocr.files.rows_file import StoredRowsFile
-from airflow_provider_permitocr.hooks.result_file import open_result_file, stored_file
+from airflow_provider_permitocr.options.result_file import ResultFile
+from airflow_provider_permitocr.permit.columns import COLUMNS, Record
+from airflow_provider_permitocr.wiring.result_file import open_result_file, stored_file
 
 if TYPE_CHECKING:
     from tests.files.conftest import S3, Place

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.shard import Shard
-from airflow_provider_permitocr.files.result_file import FileFormat, ResultFile
+from airflow_provider_permitocr.options.result_file import FileFormat, ResultFile
+from airflow_provider_permitocr.options.shard import Shard
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
-from airflow_provider_permitocr.core.errors import ConfigurationError
-from airflow_provider_permitocr.core.flatten import clean_text
-from airflow_provider_permitocr.core.frame import to_frame
-from airflow_provider_permitocr.core.models import Record
+from airflow_provider_permitocr.engine.delivery.frame import to_frame
+from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.files.csv_format import CsvFormat
 from airflow_provider_permitocr.files.parquet_format import ParquetFormat
 from airflow_provider_permitocr.files.row_format import RowFormat
+from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind, Record
+from airflow_provider_permitocr.permit.flatten import clean_text
 
 if TYPE_CHECKING:
     from tests.files.conftest import Place

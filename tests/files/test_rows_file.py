@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
-from airflow_provider_permitocr.core.errors import LedgerUnreachableError, RunStoppedError
-from airflow_provider_permitocr.core.frame import to_frame
-from airflow_provider_permitocr.core.models import Record
+from airflow_provider_permitocr.engine.delivery.frame import to_frame
+from airflow_provider_permitocr.errors import LedgerUnreachableError, RunStoppedError
 from airflow_provider_permitocr.files.errors import FileError
 from airflow_provider_permitocr.files.local_store import LocalStore
+from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind, Record
 
 if TYPE_CHECKING:
     from tests.files.conftest import Place
@@ -142,12 +141,12 @@ def test_a_full_disk_is_reported_without_values_and_leaves_the_old_file(disk: Pl
     before = disk.read("permits.csv")
     program = """
 import resource, signal, sys
-from airflow_provider_permitocr.core.columns import COLUMNS
-from airflow_provider_permitocr.core.frame import to_frame
+from airflow_provider_permitocr.permit.columns import COLUMNS
+from airflow_provider_permitocr.engine.delivery.frame import to_frame
 from airflow_provider_permitocr.files.csv_format import CsvFormat
 from airflow_provider_permitocr.files.errors import FileError
 from airflow_provider_permitocr.files.local_store import LocalStore
-from airflow_provider_permitocr.core.window import DueFile
+from airflow_provider_permitocr.engine.run.window import DueFile
 from airflow_provider_permitocr.files.rows_file import StoredRowsFile
 from airflow_provider_permitocr.files.store import StoredFile
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from airflow_provider_permitocr.core.columns import COLUMNS
+from airflow_provider_permitocr.permit.columns import COLUMNS
 
 if TYPE_CHECKING:
     from tests.files.conftest import Place
@@ -23,12 +23,12 @@ RUN = """
 import sys
 from itertools import count
 
-from airflow_provider_permitocr.core.columns import COLUMNS
-from airflow_provider_permitocr.core.frame import to_frame
+from airflow_provider_permitocr.permit.columns import COLUMNS
+from airflow_provider_permitocr.engine.delivery.frame import to_frame
 from airflow_provider_permitocr.files.local_store import LocalStore
-from airflow_provider_permitocr.files.result_file import FileFormat
+from airflow_provider_permitocr.options.result_file import FileFormat
 from airflow_provider_permitocr.files.row_format import row_format
-from airflow_provider_permitocr.core.window import DueFile
+from airflow_provider_permitocr.engine.run.window import DueFile
 from airflow_provider_permitocr.files.rows_file import StoredRowsFile
 from airflow_provider_permitocr.files.store import StoredFile
 

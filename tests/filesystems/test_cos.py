@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import store as airflow_stores
 
-from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.filesystems.cos import get_fs
 from tests.cos_stand_in import CosStandIn, Keys
 

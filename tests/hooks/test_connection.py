@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from airflow.sdk import Connection
 
-from airflow_provider_permitocr.core.errors import ConfigurationError
-from airflow_provider_permitocr.hooks.connection import (
+from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.tencent.options import Role
+from airflow_provider_permitocr.wiring.connections.tencentcloud import (
     client_options,
     cos_connection,
     find_connection,
     requests_per_slot,
 )
-from airflow_provider_permitocr.tencent.options import Role
 
 
 def connection(**fields: Any) -> Connection:

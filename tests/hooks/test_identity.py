@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_provider_permitocr.core.errors import AccountError, PermitOcrError
 from airflow_provider_permitocr.emulator.options import DEFAULT_ACCOUNT
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.errors import AccountError, PermitOcrError
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 
 Connect = Callable[..., None]

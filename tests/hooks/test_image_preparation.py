@@ -10,11 +10,11 @@ import psutil
 import pytest
 from PIL import Image
 
-from airflow_provider_permitocr.core.errors import ConfigurationError, ImageRejectedError
-from airflow_provider_permitocr.core.models import ImageRow
-from airflow_provider_permitocr.core.options import Images
 from airflow_provider_permitocr.emulator.images import check_image
+from airflow_provider_permitocr.engine.models import ImageRow
+from airflow_provider_permitocr.errors import ConfigurationError, ImageRejectedError
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+from airflow_provider_permitocr.options.run import Images
 
 SetConnection = Callable[..., None]
 
@@ -38,7 +38,9 @@ def oversized() -> bytes:
 
 def test_with_the_extra_installed_foreign_formats_are_converted_unasked() -> None:
     request = (
-        MainlandPermitOcrHook().image_loader().request(ImageRow("k", saved(Image.new("L", (64, 48)), "WEBP")))
+        MainlandPermitOcrHook()
+        .request_builder()
+        .build(ImageRow("k", saved(Image.new("L", (64, 48)), "WEBP")))
     )
     assert request.image
     check_image(request.image, "intl")
@@ -47,13 +49,13 @@ def test_with_the_extra_installed_foreign_formats_are_converted_unasked() -> Non
 
 def test_oversized_images_are_rejected_unless_shrinking_is_asked_for(oversized: bytes) -> None:
     with pytest.raises(ImageRejectedError, match="shrink_oversized=True") as caught:
-        MainlandPermitOcrHook().image_loader().request(ImageRow("k", oversized))
+        MainlandPermitOcrHook().request_builder().build(ImageRow("k", oversized))
     assert caught.value.code == "ImageTooLarge"
 
 
 def test_oversized_images_are_shrunk_where_that_is_asked_for(oversized: bytes) -> None:
     hook = MainlandPermitOcrHook(images=Images(shrink_oversized=True))
-    request = hook.image_loader().request(ImageRow("k", oversized))
+    request = hook.request_builder().build(ImageRow("k", oversized))
     assert request.image
     check_image(request.image, "intl")
     assert (request.facts.prepared or "").startswith("shrunk from 2000x1400, 8,40")
@@ -63,14 +65,14 @@ def test_shrinking_without_the_extra_stops_before_the_first_call(monkeypatch: py
     monkeypatch.setitem(sys.modules, "PIL", None)
     hook = MainlandPermitOcrHook(images=Images(shrink_oversized=True))
     with pytest.raises(ConfigurationError, match="pip install pillow pi-heif pypdfium2"):
-        hook.image_loader()
-    assert MainlandPermitOcrHook().image_loader()
+        hook.request_builder()
+    assert MainlandPermitOcrHook().request_builder()
 
 
 def test_closing_the_hook_ends_the_processes_that_convert() -> None:
     before = psutil.Process().children()
     hook = MainlandPermitOcrHook()
-    hook.image_loader().request(ImageRow("k", saved(Image.new("L", (64, 48)), "WEBP")))
+    hook.request_builder().build(ImageRow("k", saved(Image.new("L", (64, 48)), "WEBP")))
     assert len(psutil.Process().children()) == len(before) + 1
     hook.close()
     assert len(psutil.Process().children()) == len(before)

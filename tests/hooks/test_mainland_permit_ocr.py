@@ -9,13 +9,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.columns import COLUMNS
-from airflow_provider_permitocr.core.errors import AccountError, ConfigurationError
-from airflow_provider_permitocr.core.models import ImageRow
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen, draw_specimen
+from airflow_provider_permitocr.engine.models import ImageRow
+from airflow_provider_permitocr.errors import AccountError, ConfigurationError
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 
 Connect = Callable[..., None]
@@ -268,4 +268,4 @@ def test_the_site_decides_how_large_an_image_may_be(
 ) -> None:
     connect_emulator(emulator, schema="mainland")
     image = draw_specimen(PermitKind.TAIWAN, width=480).image.ljust(7_000_000, b"\x00")
-    assert MainlandPermitOcrHook().image_loader().request(ImageRow("k", image)).image == image
+    assert MainlandPermitOcrHook().request_builder().build(ImageRow("k", image)).image == image

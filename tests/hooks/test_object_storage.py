@@ -17,13 +17,13 @@ from airflow.sdk import Connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.errors import (
+from airflow_provider_permitocr.errors import (
     ConfigurationError,
     ImageError,
     ImageRejectedError,
     ImageUnavailableError,
 )
-from airflow_provider_permitocr.hooks.object_storage import ObjectStorage
+from airflow_provider_permitocr.wiring.connections.object_storage import ObjectStorage
 from tests.cos_stand_in import CosStandIn, Keys
 
 LIMIT = 1000

@@ -13,8 +13,8 @@ import pytest
 from airflow.sdk.execution_time.comms import CommsDecoder
 from airflow.sdk.execution_time.supervisor import set_supervisor_comms
 
-from airflow_provider_permitocr.core.errors import ConfigurationError
-from airflow_provider_permitocr.hooks.object_storage import ObjectStorage
+from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.wiring.connections.object_storage import ObjectStorage
 from tests.cos_stand_in import CosStandIn
 
 BUCKET = "permits-1250000000"

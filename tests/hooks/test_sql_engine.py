@@ -16,19 +16,18 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_permitocr.core.columns import Column, ColumnKind, result_columns
-from airflow_provider_permitocr.core.errors import ConfigurationError
-from airflow_provider_permitocr.core.models import Record
 from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.hooks.sql_engine import sql_engine
+from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     ImageTable,
     Ledger,
     MainlandPermitOcrOperator,
 )
+from airflow_provider_permitocr.options.tables import ResultTable
+from airflow_provider_permitocr.permit.columns import Column, ColumnKind, Record, result_columns
 from airflow_provider_permitocr.sql.database.failures import DatabaseError
-from airflow_provider_permitocr.sql.tables import ResultTable
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
+from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
 from demo.postgres import EmbeddedPostgres
 
 SetConnection = Callable[..., None]
@@ -52,7 +51,7 @@ def duckdb_file(tmp_path: Path, set_connection: SetConnection) -> Path:
 
 
 def test_duckdb_takes_results_through_airflows_own_hook(duckdb_file: Path) -> None:
-    from airflow_provider_permitocr.core.frame import to_frame
+    from airflow_provider_permitocr.engine.delivery.frame import to_frame
 
     engine = sql_engine("lake")
     carried = result_columns([Column("pivot", ColumnKind.TEXT, "A word that DuckDB reserves")])

@@ -20,9 +20,9 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk import BaseHook
 
-from airflow_provider_permitocr.core.errors import ConfigurationError
-from airflow_provider_permitocr.hooks.sql_engine import SqlEngines, sql_engine
-from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines, sql_engine
 
 SetConnection = Callable[..., None]
 

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from airflow.providers.mysql.hooks.mysql import MySqlHook
 from airflow.sdk import BaseHook
 
-from airflow_provider_permitocr.core.errors import ConfigurationError
-from airflow_provider_permitocr.hooks.sql_engine import SqlEngines, sql_engine
+from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines, sql_engine
 from tests.forgetful_proxy import forgetful_proxy
 from tests.mariadb import PASSWORD, OwnMariaDb
 from tests.tls_files import TlsFiles

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import BaseHook
 
-from airflow_provider_permitocr.core.errors import ConfigurationError
-from airflow_provider_permitocr.hooks.sql_engine import sql_engine
-from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
 from demo.postgres import EmbeddedPostgres
 from tests.tls_files import TlsFiles
 from tests.tls_front import TlsFront

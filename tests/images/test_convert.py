@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageStat, TiffImagePlugin
 
-from airflow_provider_permitocr.core.errors import ConfigurationError, ImageError, ImageRejectedError
-from airflow_provider_permitocr.core.image_format import InspectedImage, inspect_image
 from airflow_provider_permitocr.emulator.images import check_image
-from airflow_provider_permitocr.images.convert import ImageConverter, find_converter
+from airflow_provider_permitocr.errors import ConfigurationError, ImageError, ImageRejectedError
+from airflow_provider_permitocr.images.conversion.convert import ImageConverter, find_converter
+from airflow_provider_permitocr.images.formats.inspection import InspectedImage, inspect_image
 
 pillow_heif.register_heif_opener()
 
@@ -390,7 +390,7 @@ def test_without_pillow_there_is_no_converter_and_shrinking_is_a_mistake_of_the_
 def test_finding_the_converter_imports_nothing_heavy() -> None:
     program = (
         "import sys\n"
-        "from airflow_provider_permitocr.images.convert import find_converter\n"
+        "from airflow_provider_permitocr.images.conversion.convert import find_converter\n"
         "assert find_converter()\n"
         "print(*{'PIL.Image', 'pi_heif', 'pypdfium2'} & set(sys.modules))\n"
     )

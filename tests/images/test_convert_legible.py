@@ -9,13 +9,13 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from airflow_provider_permitocr.core.api import SITES
-from airflow_provider_permitocr.core.image_loader import ImageLoader
-from airflow_provider_permitocr.core.models import ImageRow
 from airflow_provider_permitocr.emulator.engines.rapidocr import RapidOcrEngine
 from airflow_provider_permitocr.emulator.images import check_image
 from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen, draw_specimen, read_label
-from airflow_provider_permitocr.images.convert import ImageConverter
+from airflow_provider_permitocr.engine.models import ImageRow
+from airflow_provider_permitocr.images.conversion.convert import ImageConverter
+from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
+from airflow_provider_permitocr.permit.api import SITES
 
 pillow_heif.register_heif_opener()
 
@@ -47,8 +47,8 @@ def saved(picture: Image.Image, image_format: str, **options: Any) -> bytes:
 
 def check_read_right(image: bytes, specimen: Specimen, engine: RapidOcrEngine, prepared: str) -> None:
     converter = ImageConverter()
-    loader = ImageLoader(max_base64_bytes=INTL, convert=converter.convert, shrink=converter.shrink)
-    request = loader.request(ImageRow("k", image, specimen.side))
+    builder = PermitRequestBuilder(max_base64_bytes=INTL, convert=converter.convert, shrink=converter.shrink)
+    request = builder.build(ImageRow("k", image, specimen.side))
     assert request.image
     check_image(request.image, "intl")
     assert (request.facts.prepared or "").startswith(prepared)

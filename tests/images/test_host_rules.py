@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.images.host_rules import HostRules
 
 NAMED = (

@@ -16,10 +16,10 @@ import psutil
 import pytest
 from PIL import Image
 
-from airflow_provider_permitocr.core.errors import ImageError, ImageRejectedError, ImageUnavailableError
-from airflow_provider_permitocr.core.image_format import inspect_image
-from airflow_provider_permitocr.images import reader_process
-from airflow_provider_permitocr.images.convert import ImageConverter
+from airflow_provider_permitocr.errors import ImageError, ImageRejectedError, ImageUnavailableError
+from airflow_provider_permitocr.images.conversion import reader_process
+from airflow_provider_permitocr.images.conversion.convert import ImageConverter
+from airflow_provider_permitocr.images.formats.inspection import inspect_image
 from fuzz.bombs import nested_forms
 
 ROOM = 5_500_000
@@ -39,7 +39,9 @@ def readers() -> list[psutil.Process]:
 
 def all_readers() -> list[psutil.Process]:
     children = psutil.Process().children()
-    return [each for each in children if "airflow_provider_permitocr.images.reader" in each.cmdline()]
+    return [
+        each for each in children if "airflow_provider_permitocr.images.conversion.reader" in each.cmdline()
+    ]
 
 
 def left_of(pid: int) -> list[psutil.Process]:
@@ -131,7 +133,7 @@ def test_a_file_that_takes_too_long_is_rejected_and_its_reader_ended(
 
 def test_a_decoder_is_ended_by_the_time_it_takes_of_the_processor() -> None:
     program = (
-        "from airflow_provider_permitocr.images.reader import _processor_seconds\n"
+        "from airflow_provider_permitocr.images.conversion.reader import _processor_seconds\n"
         "with _processor_seconds(0.05):\n"
         "    while True: pass\n"
     )
@@ -214,7 +216,7 @@ def test_no_reader_outlives_a_worker_that_is_killed() -> None:
     program = (
         "import os, signal\n"
         "from tests.images.test_reader_process import bmp, convert, readers\n"
-        "from airflow_provider_permitocr.images.convert import ImageConverter\n"
+        "from airflow_provider_permitocr.images.conversion.convert import ImageConverter\n"
         "converter = ImageConverter()\n"
         "convert(converter, bmp())\n"
         "print(readers()[0].pid, flush=True)\n"

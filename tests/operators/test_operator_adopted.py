@@ -17,7 +17,7 @@ from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     MainlandPermitOcrOperator,
     ResultTable,
 )
-from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
+from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 
 NewOperator = Callable[..., MainlandPermitOcrOperator]
 ImageList = Callable[..., list[Specimen]]

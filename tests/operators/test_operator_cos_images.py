@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.options import Images
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.options.run import Images
 from tests.cos_stand_in import CosStandIn
 
 BUCKET = "permits-1250000000"

@@ -13,7 +13,6 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airflow_provider_permitocr.core.shard import Shard
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.files.local_store import LocalStore
@@ -27,6 +26,7 @@ from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     Spending,
     shards,
 )
+from airflow_provider_permitocr.options.shard import Shard
 
 ImageList = Callable[..., list[Specimen]]
 NewOperator = Callable[..., MainlandPermitOcrOperator]

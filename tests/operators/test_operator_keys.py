@@ -21,8 +21,8 @@ from airflow_provider_permitocr.emulator.options import (
 )
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.hooks import connection as hook_connection
 from airflow_provider_permitocr.operators.mainland_permit_ocr import CallRetry
+from airflow_provider_permitocr.wiring.connections import tencentcloud as hook_connection
 
 ImageList = Callable[..., list[Specimen]]
 Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]

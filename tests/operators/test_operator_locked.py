@@ -14,10 +14,10 @@ from typing import Final
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import ACTION
-from airflow_provider_permitocr.emulator.latency import Latency
+from airflow_provider_permitocr.emulator.faults.latency import Latency
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.permit.api import ACTION
 from tests.mariadb import OwnMariaDb
 
 IMAGES: Final = 30
@@ -43,7 +43,7 @@ RUN: Final = """
 import signal
 import sys
 
-from airflow_provider_permitocr.core import delivery
+from airflow_provider_permitocr.engine.delivery import delivery
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     Batch, ImageTable, MainlandPermitOcrOperator, ResultTable,
 )

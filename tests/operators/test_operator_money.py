@@ -13,7 +13,6 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airflow_provider_permitocr.core.api import ACTION
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
@@ -23,6 +22,7 @@ from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     MainlandPermitOcrOperator,
     Spending,
 )
+from airflow_provider_permitocr.permit.api import ACTION
 
 ImageList = Callable[..., list[Specimen]]
 Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]

@@ -20,12 +20,13 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowException
 
-from airflow_provider_permitocr.core import delivery, drain
-from airflow_provider_permitocr.core.api import ACTION
-from airflow_provider_permitocr.emulator.latency import Latency
+from airflow_provider_permitocr.emulator.faults.latency import Latency
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.engine.delivery import delivery
+from airflow_provider_permitocr.engine.run import drain
 from airflow_provider_permitocr.operators.mainland_permit_ocr import Batch
+from airflow_provider_permitocr.permit.api import ACTION
 from demo.postgres import EmbeddedPostgres, temporary_postgres
 
 ImageList = Callable[..., list[Specimen]]

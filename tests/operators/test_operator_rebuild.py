@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_permitocr.core import flatten
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.operators.mainland_permit_ocr import ResultFile, ResultTable
+from airflow_provider_permitocr.permit import flatten
 
 ImageList = Callable[..., list[Specimen]]
 Execute = Callable[..., dict[str, Any]]

@@ -11,7 +11,6 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
-from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
@@ -20,6 +19,7 @@ from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     ResultFile,
     ResultTable,
 )
+from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS
 
 ImageList = Callable[..., list[Specimen]]
 Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]

@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airflow_provider_permitocr.core import delivery
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.engine.delivery import delivery
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     Batch,
     Ledger,

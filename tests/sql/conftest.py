@@ -11,16 +11,18 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.frame import to_frame
-from airflow_provider_permitocr.core.models import ImageRow, Outcome, Record, RowKey, Status
-from airflow_provider_permitocr.core.record import outcome_record
-from airflow_provider_permitocr.core.selection import is_wanted
-from airflow_provider_permitocr.core.shard import Shard
-from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
-from airflow_provider_permitocr.sql.ledger.standings import previous
+from airflow_provider_permitocr.engine.delivery.frame import to_frame
+from airflow_provider_permitocr.engine.delivery.record import outcome_record
+from airflow_provider_permitocr.engine.models import ImageRow, Outcome, RowKey
+from airflow_provider_permitocr.engine.run.selection import is_wanted
+from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.columns import Record
+from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.ledger.standing.standings import previous
+from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 Described = ImageTable | ImageQuery
 #: To the microsecond on all databases, and with its zone where they keep one.

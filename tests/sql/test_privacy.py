@@ -12,8 +12,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.calls import (
+from airflow_provider_permitocr.engine.ledger.calls import (
     OK,
     Attempt,
     CallIntent,
@@ -23,15 +22,16 @@ from airflow_provider_permitocr.core.calls import (
     RunIdentity,
     new_call_id,
 )
-from airflow_provider_permitocr.core.errors import PermitOcrError
-from airflow_provider_permitocr.core.models import Status
-from airflow_provider_permitocr.core.spending import Spending
-from airflow_provider_permitocr.core.window import Window
-from airflow_provider_permitocr.sql.ledger.lists import ListIdentity
-from airflow_provider_permitocr.sql.ledger.options import Ledger
+from airflow_provider_permitocr.engine.run.window import Window
+from airflow_provider_permitocr.errors import PermitOcrError
+from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable, ResultTable
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, ResultTable
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 
 FrameOf = Callable[..., pd.DataFrame]

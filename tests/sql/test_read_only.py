@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.hooks.sql_engine import SqlEngines
-from airflow_provider_permitocr.sql.ledger.options import Ledger
-from airflow_provider_permitocr.sql.ledger.preparation import prepare_tables
-from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.tables import ResultTable
+from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tables
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
+from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
 from demo.postgres import EmbeddedPostgres
 from tests.mariadb import OwnMariaDb
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.sql.tables import Carry, ImageQuery, ImageTable, ResultTable, split_schema
+from airflow_provider_permitocr.options.tables import Carry, ImageQuery, ImageTable, ResultTable, split_schema
+from airflow_provider_permitocr.permit.api import CardSide
 
 
 def _table(table: str = "images", **changes: Any) -> ImageTable:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow_provider_permitocr.core.calls import NOT_SENT, CallIntent, ClosedCall
-from airflow_provider_permitocr.core.options import CallRetry, Pace
-from airflow_provider_permitocr.core.rate_limit import RateLimiter
-from airflow_provider_permitocr.core.retry import PacedCaller
+from airflow_provider_permitocr.engine.call.rate_limit import RateLimiter
+from airflow_provider_permitocr.engine.call.retry import PacedCaller
+from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, CallIntent, ClosedCall
+from airflow_provider_permitocr.options.run import CallRetry, Pace
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 
 if TYPE_CHECKING:
-    from airflow_provider_permitocr.core.call_ledger import CallLedger
+    from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
 
 
 class Clock:

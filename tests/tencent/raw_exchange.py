@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_permitocr.core.errors import CallError
+from airflow_provider_permitocr.errors import CallError
 from airflow_provider_permitocr.tencent.transport import Transport
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

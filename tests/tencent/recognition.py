@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import CallError
-from airflow_provider_permitocr.core.models import PermitRequest
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.engine.models import PermitRequest
+from airflow_provider_permitocr.errors import CallError
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.options import ClientOptions
 

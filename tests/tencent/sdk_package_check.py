@@ -10,8 +10,8 @@ import json
 import sys
 from pathlib import Path
 
-from airflow_provider_permitocr.core.api import SITES, CardSide
-from airflow_provider_permitocr.core.models import PermitRequest
+from airflow_provider_permitocr.engine.models import PermitRequest
+from airflow_provider_permitocr.permit.api import SITES, CardSide
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.options import ClientOptions
 from airflow_provider_permitocr.tencent.sdk import ocr_client

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.models import PermitRequest
+from airflow_provider_permitocr.engine.models import PermitRequest
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.tencent.body import request_body
 
 _ONCE = 48 * 1024

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import ConfigurationError, Decision
-from airflow_provider_permitocr.core.models import PermitRequest
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.engine.models import PermitRequest
+from airflow_provider_permitocr.errors import ConfigurationError, Decision
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.options import ClientOptions
 from tests.tencent.recognition import fault, recognize

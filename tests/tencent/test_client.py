@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.api import SITES, CardSide
-from airflow_provider_permitocr.core.models import PermitRequest
 from airflow_provider_permitocr.emulator.options import KeyPair
 from airflow_provider_permitocr.emulator.running import RunningEmulator, start_emulator
 from airflow_provider_permitocr.emulator.specimens import (
@@ -16,6 +14,8 @@ from airflow_provider_permitocr.emulator.specimens import (
     Specimen,
     draw_specimen,
 )
+from airflow_provider_permitocr.engine.models import PermitRequest
+from airflow_provider_permitocr.permit.api import SITES, CardSide
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.options import ClientOptions
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.api import SITES
+from airflow_provider_permitocr.permit.api import SITES
 from airflow_provider_permitocr.tencent.options import ClientOptions, Role
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import CallError, Decision
-from airflow_provider_permitocr.core.models import PermitRequest
 from airflow_provider_permitocr.emulator.options import KeyPair
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen, draw_scenery
+from airflow_provider_permitocr.engine.models import PermitRequest
+from airflow_provider_permitocr.errors import CallError, Decision
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.options import ClientOptions
 

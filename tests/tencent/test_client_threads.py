@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.models import PermitRequest, PermitResponse
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen
+from airflow_provider_permitocr.engine.models import PermitRequest, PermitResponse
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 
 _THREADS = 16

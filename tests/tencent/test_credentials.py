@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_permitocr.core.errors import CallError, ConfigurationError, Decision
+from airflow_provider_permitocr.errors import CallError, ConfigurationError, Decision
 from airflow_provider_permitocr.tencent.credentials import (
     ConnectionKeys,
     IssuedKeys,

@@ -8,14 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tencentcloud.ocr.v20181119 import errorcodes
 
-from airflow_provider_permitocr.core.api import BILLED_ERROR_CODES
-from airflow_provider_permitocr.core.errors import CallError, Decision
-from airflow_provider_permitocr.core.image_loader import ImageLoader
-from airflow_provider_permitocr.core.models import ImageRow, Outcome, Status
-from airflow_provider_permitocr.core.options import CallRetry, Pace, RunOptions
-from airflow_provider_permitocr.core.recognize import Recognizer
+from airflow_provider_permitocr.engine.call.recognize import Recognizer
+from airflow_provider_permitocr.engine.models import ImageRow, Outcome
+from airflow_provider_permitocr.errors import CallError, Decision
+from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
+from airflow_provider_permitocr.options.run import CallRetry, Pace, RunOptions
+from airflow_provider_permitocr.permit.api import BILLED_ERROR_CODES
+from airflow_provider_permitocr.permit.error_codes import SERVICE_CODES, ErrorCode
+from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.tencent.decisions import ERROR_CODES, call_error, look_up, of_fetched
-from airflow_provider_permitocr.tencent.error_codes import SERVICE_CODES, ErrorCode
 from airflow_provider_permitocr.tencent.wire_codes import WIRE_CODES
 
 # The API page of MainlandPermitOCR, chapter 6.
@@ -246,7 +247,7 @@ def _recognized(error: CallError) -> Outcome:
     options = RunOptions(Pace(1000), call_retry=CallRetry(attempts=2, base_seconds=0))
     row = ImageRow("k", "https://images.example/1.png")
     return Recognizer(
-        ImageLoader(max_base64_bytes=1000), client, options, threading.Event(), sleep=lambda _: None
+        PermitRequestBuilder(max_base64_bytes=1000), client, options, threading.Event(), sleep=lambda _: None
     ).recognize(row)
 
 

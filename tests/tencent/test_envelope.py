@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.errors import CallError, Decision
+from airflow_provider_permitocr.errors import CallError, Decision
 from airflow_provider_permitocr.tencent.decisions import call_error
 from airflow_provider_permitocr.tencent.envelope import Answer, Refusal, open_envelope
 from airflow_provider_permitocr.tencent.options import Keys

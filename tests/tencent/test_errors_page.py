@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_permitocr.core.api import BILLED_ERROR_CODES
-from airflow_provider_permitocr.core.errors import Decision
-from airflow_provider_permitocr.tencent.error_codes import SERVICE_CODES, ErrorCode
+from airflow_provider_permitocr.errors import Decision
+from airflow_provider_permitocr.permit.api import BILLED_ERROR_CODES
+from airflow_provider_permitocr.permit.error_codes import SERVICE_CODES, ErrorCode
 from airflow_provider_permitocr.tencent.retry_after import MAX_RETRY_AFTER_SECONDS
 from airflow_provider_permitocr.tencent.wire_codes import WIRE_CODES
 

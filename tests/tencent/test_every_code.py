@@ -9,17 +9,17 @@ from functools import partial
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import AccountError, CallError, Decision
-from airflow_provider_permitocr.core.models import ImageRow, PermitRequest
-from airflow_provider_permitocr.core.options import CallRetry
 from airflow_provider_permitocr.emulator.engines.label import LabelEngine
 from airflow_provider_permitocr.emulator.options import EmulatorOptions
 from airflow_provider_permitocr.emulator.running import RunningEmulator, start_emulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.engine.models import ImageRow, PermitRequest
+from airflow_provider_permitocr.errors import AccountError, CallError, Decision
+from airflow_provider_permitocr.options.run import CallRetry
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.error_codes import SERVICE_CODES
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.decisions import look_up
-from airflow_provider_permitocr.tencent.error_codes import SERVICE_CODES
 from airflow_provider_permitocr.tencent.options import ClientOptions
 from tests.tencent.paced_calls import PacedCalls
 

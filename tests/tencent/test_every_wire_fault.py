@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import (
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.engine.models import ImageRow, PermitRequest
+from airflow_provider_permitocr.errors import (
     AccountError,
     ApiUnreachableError,
     CallError,
     Decision,
     ThrottledTooLongError,
 )
-from airflow_provider_permitocr.core.models import ImageRow, PermitRequest
-from airflow_provider_permitocr.core.options import CallRetry
-from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.options.run import CallRetry
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.tencent.decisions import look_up
 from airflow_provider_permitocr.tencent.options import ClientOptions
 from airflow_provider_permitocr.tencent.wire_codes import MALFORMED, NETWORK, WIRE_CODES

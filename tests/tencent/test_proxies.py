@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.errors import ConfigurationError
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.options import ClientOptions
 from tests.net.proxy import Proxy

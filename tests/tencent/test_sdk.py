@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from tencentcloud.ocr.v20181119.models import MainlandPermitOCRRequest
 
-from airflow_provider_permitocr.core.api import SITES
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.permit.api import SITES
 from airflow_provider_permitocr.tencent.credentials import ConnectionKeys, RoleKeys
 from airflow_provider_permitocr.tencent.options import ClientOptions, Role
 from airflow_provider_permitocr.tencent.sdk import ocr_client

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_permitocr.core.api import SITES
 from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.permit.api import SITES
 
 _SCRIPT = Path(__file__).with_name("sdk_package_check.py")
 _COMBINATIONS = Path(__file__).parents[2] / ".cache" / "sdk"

@@ -17,7 +17,7 @@ from tencentcloud.common.http.request import RequestInternal
 from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 
-from airflow_provider_permitocr.core.api import ACTION, SERVICE, SITES, VERSION, Site
+from airflow_provider_permitocr.permit.api import ACTION, SERVICE, SITES, VERSION, Site
 from airflow_provider_permitocr.tencent.options import ClientOptions, Keys
 from airflow_provider_permitocr.tencent.signing import Signer, authorization
 

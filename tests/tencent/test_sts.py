@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.api import SITES
-from airflow_provider_permitocr.core.errors import CallError, Decision
 from airflow_provider_permitocr.emulator.options import DEFAULT_ACCOUNT
 from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.errors import CallError, Decision
+from airflow_provider_permitocr.permit.api import SITES
 from airflow_provider_permitocr.tencent.credentials import ConnectionKeys, IssuedKeys
 from airflow_provider_permitocr.tencent.options import ClientOptions, Keys, Role
 from airflow_provider_permitocr.tencent.sts import assume_role, caller_identity, key_source

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.errors import Decision
+from airflow_provider_permitocr.errors import Decision
 from airflow_provider_permitocr.tencent.transport import MAX_ANSWER_BYTES, Transport
 from tests.net.malformed import MALFORMED
 from tests.tencent.raw_exchange import OK, fault, post

@@ -13,13 +13,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.emulator.engines.label import LabelEngine
 from airflow_provider_permitocr.emulator.engines.rapidocr import RapidOcrEngine
 from airflow_provider_permitocr.emulator.errors import ApiError
 from airflow_provider_permitocr.emulator.options import EmulatorOptions
 from airflow_provider_permitocr.emulator.running import start_emulator
-from airflow_provider_permitocr.hooks.sql_engine import sql_engine
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     CallRetry,
     Images,
@@ -28,6 +26,8 @@ from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     MainlandPermitOcrOperator,
     ResultTable,
 )
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
 from tests.warehouses.conftest import warehouses_here
 from tests.warehouses.mixed_images import MixedImages, mix_images, values_to_compare
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Final, Protocol
 
-from airflow_provider_permitocr.core.api import CardSide
+from airflow_provider_permitocr.permit.api import CardSide
 
 # onnxruntime reports its use to its maker unless it is told not to before it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

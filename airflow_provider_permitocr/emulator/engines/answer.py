@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from airflow_provider_permitocr.core.api import (
+from airflow_provider_permitocr.emulator.errors import ApiError
+from airflow_provider_permitocr.permit.api import (
     BACK_FIELD,
     BACK_FIELDS,
     TEXT_FIELDS,
@@ -12,7 +13,6 @@ from airflow_provider_permitocr.core.api import (
     CardSide,
     PermitType,
 )
-from airflow_provider_permitocr.emulator.errors import ApiError
 
 #: The API page: the back is "only supported for Mainland Travel Permit for Hong Kong and Macao
 #: Residents".

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Final
 
-from airflow_provider_permitocr.core.api import CardSide, PermitType
 from airflow_provider_permitocr.emulator.engines import formats
 from airflow_provider_permitocr.emulator.engines.formats import Format
 from airflow_provider_permitocr.emulator.engines.lines import Line
+from airflow_provider_permitocr.permit.api import CardSide, PermitType
 
 #: What cards print before a field; longer labels first, as some contain others.
 _LABELS: Final = {

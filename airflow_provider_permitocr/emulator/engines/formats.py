@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from airflow_provider_permitocr.core.api import PermitType
+from airflow_provider_permitocr.permit.api import PermitType
 
 #: Takes a text as read; returns the field's value, or '' if the text cannot be this field.
 Format = Callable[[str], str]

@@ -8,9 +8,9 @@ from typing import Any
 
 from PIL import Image
 
-from airflow_provider_permitocr.core.api import CardSide, PermitType
 from airflow_provider_permitocr.emulator.engines.answer import check_side, no_specified_card
 from airflow_provider_permitocr.emulator.specimens.label import read_label
+from airflow_provider_permitocr.permit.api import CardSide, PermitType
 
 
 class LabelEngine:

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from airflow_provider_permitocr.core.api import CardSide, CardWarning
 from airflow_provider_permitocr.emulator.engines.answer import answer, check_side, no_specified_card
 from airflow_provider_permitocr.emulator.engines.assembly import Reading, read_card
 from airflow_provider_permitocr.emulator.engines.picture import Pixels, decode, looks_photocopied
 from airflow_provider_permitocr.emulator.engines.portrait import cut_portrait
 from airflow_provider_permitocr.emulator.engines.text_reader import Text, TextReader
+from airflow_provider_permitocr.permit.api import CardSide, CardWarning
 
 #: Fewer lines than this are no card, whichever way up.
 _LEAST_LINES: Final = 4

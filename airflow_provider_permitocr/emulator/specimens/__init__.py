@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_permitocr.emulator.specimens.effects import Effect
+from airflow_provider_permitocr.emulator.specimens.drawing.effects import Effect
 from airflow_provider_permitocr.emulator.specimens.kinds import DRAWABLE, KINDS, PermitKind
 from airflow_provider_permitocr.emulator.specimens.label import Label, read_label, write_label
 from airflow_provider_permitocr.emulator.specimens.permits import Permit, Person, make_permit, make_person

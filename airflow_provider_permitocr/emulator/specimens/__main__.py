@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
-from airflow_provider_permitocr.core.api import CardSide, ImageFormat
 from airflow_provider_permitocr.emulator.specimens import (
     DRAWABLE,
     Effect,
@@ -17,6 +16,7 @@ from airflow_provider_permitocr.emulator.specimens import (
     Specimen,
     draw_specimen,
 )
+from airflow_provider_permitocr.permit.api import CardSide, ImageFormat
 
 TRUTH_FILE = "truth.jsonl"
 

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from airflow_provider_permitocr.core.api import BACK_FIELD, WARNINGS_FIELD, CardSide
 from airflow_provider_permitocr.emulator.engines import ENGINE_NAMES, Engine, load_engine
 from airflow_provider_permitocr.emulator.errors import ApiError
 from airflow_provider_permitocr.emulator.specimens import (
@@ -25,6 +24,7 @@ from airflow_provider_permitocr.emulator.specimens import (
     Specimen,
     draw_specimen,
 )
+from airflow_provider_permitocr.permit.api import BACK_FIELD, WARNINGS_FIELD, CardSide
 
 #: Clean, each effect alone, all of them at once.
 CONDITIONS: Final = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from airflow_provider_permitocr.core.api import CardSide, PermitType
+from airflow_provider_permitocr.permit.api import CardSide, PermitType
 
 
 class PermitKind(StrEnum):

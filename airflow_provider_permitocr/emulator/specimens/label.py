@@ -13,7 +13,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from airflow_provider_permitocr.core.api import CardSide, ImageFormat
+from airflow_provider_permitocr.permit.api import CardSide, ImageFormat
 
 _KEYWORD: Final = b"PermitSpecimen"
 _PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"

@@ -9,19 +9,19 @@ from typing import Any, Final
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from airflow_provider_permitocr.core.api import (
+from airflow_provider_permitocr.emulator.specimens.drawing.cards import draw_card
+from airflow_provider_permitocr.emulator.specimens.drawing.effects import Effect, apply_effects, skew_angle
+from airflow_provider_permitocr.emulator.specimens.drawing.paper import round_corners
+from airflow_provider_permitocr.emulator.specimens.kinds import PermitKind
+from airflow_provider_permitocr.emulator.specimens.label import Label, pad, write_label
+from airflow_provider_permitocr.emulator.specimens.permits import make_permit
+from airflow_provider_permitocr.emulator.specimens.truth import truth
+from airflow_provider_permitocr.permit.api import (
     WARNINGS_FIELD,
     CardSide,
     CardWarning,
     ImageFormat,
 )
-from airflow_provider_permitocr.emulator.specimens.cards import draw_card
-from airflow_provider_permitocr.emulator.specimens.effects import Effect, apply_effects, skew_angle
-from airflow_provider_permitocr.emulator.specimens.kinds import PermitKind
-from airflow_provider_permitocr.emulator.specimens.label import Label, pad, write_label
-from airflow_provider_permitocr.emulator.specimens.paper import round_corners
-from airflow_provider_permitocr.emulator.specimens.permits import make_permit
-from airflow_provider_permitocr.emulator.specimens.truth import truth
 
 MIN_WIDTH: Final = 480
 MAX_WIDTH: Final = 4000

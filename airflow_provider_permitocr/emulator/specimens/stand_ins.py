@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from itertools import cycle, islice
 from typing import Final
 
-from airflow_provider_permitocr.core.api import ImageFormat
 from airflow_provider_permitocr.emulator.specimens.kinds import DRAWABLE
 from airflow_provider_permitocr.emulator.specimens.label import Label, pad, write_label
 from airflow_provider_permitocr.emulator.specimens.permits import make_permit
 from airflow_provider_permitocr.emulator.specimens.specimen import MIN_WIDTH, Specimen, draw_scenery
 from airflow_provider_permitocr.emulator.specimens.truth import truth
+from airflow_provider_permitocr.permit.api import ImageFormat
 
 _FILLER_BYTES: Final = 65_536
 

@@ -10,15 +10,15 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from airflow_provider_permitocr.core.api import (
+from airflow_provider_permitocr.emulator.specimens.kinds import KINDS, PermitKind
+from airflow_provider_permitocr.emulator.specimens.permits import Permit
+from airflow_provider_permitocr.permit.api import (
     BACK_FIELD,
     BACK_FIELDS,
     TEXT_FIELDS,
     WARNINGS_FIELD,
     CardSide,
 )
-from airflow_provider_permitocr.emulator.specimens.kinds import KINDS, PermitKind
-from airflow_provider_permitocr.emulator.specimens.permits import Permit
 
 
 def truth(permit: Permit, side: CardSide) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.sql.database.failures import blames_a_row, describe
 from airflow_provider_permitocr.sql.database.patience import Patience
-from airflow_provider_permitocr.sql.database.replacing import Row, key_names
 from airflow_provider_permitocr.sql.database.upsert import upsert
+from airflow_provider_permitocr.sql.dialects.replacing import Row, key_names
 
 
 def write_batch(

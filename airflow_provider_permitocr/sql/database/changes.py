@@ -10,8 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 
 from airflow_provider_permitocr.sql.database.failures import is_made_already
-from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import BRIEFLY, Patience
+from airflow_provider_permitocr.sql.dialects.known import database_of
 
 Change = Callable[[sa.Connection], None]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from airflow_provider_permitocr.core.errors import SourceError, TargetError
-from airflow_provider_permitocr.sql.database.known import source_titles, target_titles
+from airflow_provider_permitocr.errors import SourceError, TargetError
+from airflow_provider_permitocr.sql.dialects.known import source_titles, target_titles
 
 
 class _Elsewhere(NamedTuple):

@@ -15,9 +15,9 @@ from sqlalchemy.exc import (
     StatementError,
 )
 
-from airflow_provider_permitocr.core.errors import PermitOcrError, UnreachableError
-from airflow_provider_permitocr.sql.database.database import Failure, OversizedRowError
-from airflow_provider_permitocr.sql.database.known import database_of_error
+from airflow_provider_permitocr.errors import PermitOcrError, UnreachableError
+from airflow_provider_permitocr.sql.dialects.database import Failure, OversizedRowError
+from airflow_provider_permitocr.sql.dialects.known import database_of_error
 
 
 class DatabaseError(PermitOcrError):

@@ -8,10 +8,8 @@ from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.columns import Column, ColumnKind
-from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.database.database import Database
-from airflow_provider_permitocr.sql.database.families import Family
+from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.permit.columns import Column, ColumnKind
 from airflow_provider_permitocr.sql.database.inspection import (
     FoundColumn,
     RelationKind,
@@ -20,7 +18,9 @@ from airflow_provider_permitocr.sql.database.inspection import (
     relation_kind,
     unique_keys,
 )
-from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.sql.dialects.database import Database
+from airflow_provider_permitocr.sql.dialects.families import Family
+from airflow_provider_permitocr.sql.dialects.known import database_of
 
 _EXAMPLES: Final = 5
 #: The widest encodings have four bytes for a character.

@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.sql.database.known import database_of
-from airflow_provider_permitocr.sql.database.reflection import FoundColumn, RelationKind
+from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn, RelationKind
 
 __all__ = [
     "FoundColumn",

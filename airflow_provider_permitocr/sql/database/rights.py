@@ -7,10 +7,10 @@ from typing import Final, NoReturn
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.database.database import NO_CHANGES, Failure
+from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.sql.database.failures import describe, failure_of
-from airflow_provider_permitocr.sql.database.known import database_of, database_of_error
+from airflow_provider_permitocr.sql.dialects.database import NO_CHANGES, Failure
+from airflow_provider_permitocr.sql.dialects.known import database_of, database_of_error
 
 _NOTHING: Final = sa.text("1 = 0")
 

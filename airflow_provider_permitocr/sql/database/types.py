@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.columns import ColumnKind
-from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.permit.columns import ColumnKind
+from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.source.times import as_utc
 
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.sql.database.known import database_of
-from airflow_provider_permitocr.sql.database.replacing import Replacing, Row
+from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.dialects.replacing import Replacing, Row
 
 
 def upsert(

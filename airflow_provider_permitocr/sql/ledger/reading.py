@@ -9,21 +9,20 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.foreign_logs import keep_data_out_of_logs
-from airflow_provider_permitocr.core.ledger_ports import Delivered
-from airflow_provider_permitocr.core.models import Previous, RowKey
-from airflow_provider_permitocr.core.same_image import Answer
+from airflow_provider_permitocr.engine.ledger.ports import Delivered
+from airflow_provider_permitocr.engine.models import Answer, Previous, RowKey
+from airflow_provider_permitocr.log_privacy import keep_data_out_of_logs
+from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.database.failures import database_errors
-from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
-from airflow_provider_permitocr.sql.ledger import standings
-from airflow_provider_permitocr.sql.ledger.holds import held
-from airflow_provider_permitocr.sql.ledger.keys import key_fault
-from airflow_provider_permitocr.sql.ledger.leftovers import unsettled
-from airflow_provider_permitocr.sql.ledger.options import Ledger
-from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
-from airflow_provider_permitocr.sql.ledger.sql_delivery import without_another_portrait
+from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.ledger.deliveries.sql_delivery import without_another_portrait
+from airflow_provider_permitocr.sql.ledger.exchange.holds import held
+from airflow_provider_permitocr.sql.ledger.runs.leftovers import unsettled
+from airflow_provider_permitocr.sql.ledger.standing import standings
+from airflow_provider_permitocr.sql.ledger.tables.keys import key_fault
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 T = TypeVar("T")
 

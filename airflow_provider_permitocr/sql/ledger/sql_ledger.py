@@ -1,4 +1,4 @@
-"""A ledger in a database: what ``core/ports.py`` asks of one."""
+"""A ledger in a database: what ``engine/ports.py`` asks of one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from airflow_provider_permitocr.core.calls import (
+from airflow_provider_permitocr.engine.ledger.calls import (
     Attempt,
     CallIntent,
     ClosedCall,
@@ -21,17 +21,19 @@ from airflow_provider_permitocr.core.calls import (
     Grant,
     RunIdentity,
 )
-from airflow_provider_permitocr.core.errors import (
+from airflow_provider_permitocr.engine.ledger.ports import KeptAnswers
+from airflow_provider_permitocr.engine.models import RowKey
+from airflow_provider_permitocr.engine.run.summary import RunSummary
+from airflow_provider_permitocr.engine.run.window import DueFile, Leftovers, LeftRun, Window
+from airflow_provider_permitocr.errors import (
     ConfigurationError,
     LedgerError,
     LedgerUnreachableError,
     TargetError,
 )
-from airflow_provider_permitocr.core.models import RowKey, RunSummary
-from airflow_provider_permitocr.core.rebuild import KeptAnswers
-from airflow_provider_permitocr.core.redo import Redo
-from airflow_provider_permitocr.core.spending import Spending
-from airflow_provider_permitocr.core.window import DueFile, Leftovers, LeftRun, Window
+from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.ledger import Ledger, UnknownCalls
+from airflow_provider_permitocr.options.redo import Redo
 from airflow_provider_permitocr.sql.database.failures import (
     blames_a_row,
     database_errors,
@@ -39,23 +41,22 @@ from airflow_provider_permitocr.sql.database.failures import (
     is_transient,
 )
 from airflow_provider_permitocr.sql.database.patience import Patience
-from airflow_provider_permitocr.sql.ledger import standings
-from airflow_provider_permitocr.sql.ledger.caller import Caller
-from airflow_provider_permitocr.sql.ledger.caps import day_period
-from airflow_provider_permitocr.sql.ledger.exchange import Exchange, LedgerEmptiedError, OpenCall
-from airflow_provider_permitocr.sql.ledger.halving import RowRefusedError, exchange_or_halve
-from airflow_provider_permitocr.sql.ledger.hand_in import hand_in
-from airflow_provider_permitocr.sql.ledger.leftovers import close_left, take_leftovers, whole_runs
-from airflow_provider_permitocr.sql.ledger.lists import ListIdentity, find_list, register_list
-from airflow_provider_permitocr.sql.ledger.now import now
-from airflow_provider_permitocr.sql.ledger.options import Ledger, UnknownCalls
-from airflow_provider_permitocr.sql.ledger.preparation import prepare_tables
+from airflow_provider_permitocr.sql.ledger.deliveries.sql_delivery import SqlDelivery
+from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller
+from airflow_provider_permitocr.sql.ledger.exchange.caps import day_period
+from airflow_provider_permitocr.sql.ledger.exchange.exchange import Exchange, LedgerEmptiedError, OpenCall
+from airflow_provider_permitocr.sql.ledger.exchange.halving import RowRefusedError, exchange_or_halve
+from airflow_provider_permitocr.sql.ledger.exchange.hand_in import hand_in
+from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
+from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity, find_list, register_list
 from airflow_provider_permitocr.sql.ledger.reading import LedgerReader, Opened
-from airflow_provider_permitocr.sql.ledger.redoing import count_redone, mark_redone
-from airflow_provider_permitocr.sql.ledger.runs import begin_run, end_run, first_start, say_alive
-from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
-from airflow_provider_permitocr.sql.ledger.sql_delivery import SqlDelivery
-from airflow_provider_permitocr.sql.ledger.statements import lock
+from airflow_provider_permitocr.sql.ledger.runs.leftovers import close_left, take_leftovers, whole_runs
+from airflow_provider_permitocr.sql.ledger.runs.runs import begin_run, end_run, first_start, say_alive
+from airflow_provider_permitocr.sql.ledger.standing import standings
+from airflow_provider_permitocr.sql.ledger.standing.redoing import count_redone, mark_redone
+from airflow_provider_permitocr.sql.ledger.tables.now import now
+from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tables
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 T = TypeVar("T")
 

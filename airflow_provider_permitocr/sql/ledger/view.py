@@ -9,24 +9,24 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.calls import RunIdentity
-from airflow_provider_permitocr.core.models import RowKey
-from airflow_provider_permitocr.core.redo import Redo
-from airflow_provider_permitocr.core.spending import Spending
-from airflow_provider_permitocr.core.window import Leftovers
+from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
+from airflow_provider_permitocr.engine.models import RowKey
+from airflow_provider_permitocr.engine.run.window import Leftovers
+from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.redo import Redo
 from airflow_provider_permitocr.sql.database.failures import database_errors
-from airflow_provider_permitocr.sql.database.known import database_of
-from airflow_provider_permitocr.sql.ledger.caller import run_columns
-from airflow_provider_permitocr.sql.ledger.caps import day_period, run_period
-from airflow_provider_permitocr.sql.ledger.leftovers import find_leftovers
-from airflow_provider_permitocr.sql.ledger.lists import ListIdentity, register_list
-from airflow_provider_permitocr.sql.ledger.now import now
-from airflow_provider_permitocr.sql.ledger.options import Ledger
-from airflow_provider_permitocr.sql.ledger.preparation import check_tables
+from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.ledger.exchange.caller import run_columns
+from airflow_provider_permitocr.sql.ledger.exchange.caps import day_period, run_period
+from airflow_provider_permitocr.sql.ledger.exchange.statements import count_calls, lock
+from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity, register_list
 from airflow_provider_permitocr.sql.ledger.reading import LedgerReader, Opened
-from airflow_provider_permitocr.sql.ledger.redoing import count_redone
-from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
-from airflow_provider_permitocr.sql.ledger.statements import count_calls, lock
+from airflow_provider_permitocr.sql.ledger.runs.leftovers import find_leftovers
+from airflow_provider_permitocr.sql.ledger.standing.redoing import count_redone
+from airflow_provider_permitocr.sql.ledger.tables.now import now
+from airflow_provider_permitocr.sql.ledger.tables.preparation import check_tables
+from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 
 
 class SqlLedgerView(LedgerReader):

@@ -12,15 +12,14 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.columns import Column, ColumnKind
-from airflow_provider_permitocr.core.errors import SourceError
-from airflow_provider_permitocr.core.flatten import clean_text
-from airflow_provider_permitocr.core.models import Record
-from airflow_provider_permitocr.core.shown_key import shown_key
-from airflow_provider_permitocr.sql.database.database import Database
+from airflow_provider_permitocr.engine.shown_key import shown_key
+from airflow_provider_permitocr.errors import SourceError
+from airflow_provider_permitocr.options.tables import Carry
+from airflow_provider_permitocr.permit.columns import Column, ColumnKind, Record
+from airflow_provider_permitocr.permit.flatten import clean_text
+from airflow_provider_permitocr.sql.dialects.database import Database
 from airflow_provider_permitocr.sql.source.read_column import ReadColumn
 from airflow_provider_permitocr.sql.source.times import read_time
-from airflow_provider_permitocr.sql.tables import Carry
 
 #: Text of at most this length is short: MySQL adds up what a row's short texts may take.
 _SHORT: Final = 255

@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.models import ImageFault, ImageRow, ImageValue, ListedImage, RowKey
+from airflow_provider_permitocr.engine.models import ImageFault, ImageRow, ImageValue, ListedImage, RowKey
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.database.failures import blames_a_row, describe
 from airflow_provider_permitocr.sql.database.patience import Read
 from airflow_provider_permitocr.sql.source.carried import carried_values

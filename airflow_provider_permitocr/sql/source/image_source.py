@@ -16,15 +16,16 @@ from typing import Any, Final, TypeAlias, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
-from airflow_provider_permitocr.core.columns import Column
-from airflow_provider_permitocr.core.errors import SourceError
-from airflow_provider_permitocr.core.foreign_logs import keep_data_out_of_logs
-from airflow_provider_permitocr.core.key_text import key_text
-from airflow_provider_permitocr.core.models import ImageRow, ListedImage, RowKey
-from airflow_provider_permitocr.core.ports import ImageSource
-from airflow_provider_permitocr.core.shard import Shard
-from airflow_provider_permitocr.core.uncollected import no_cycles
-from airflow_provider_permitocr.core.window import Window
+from airflow_provider_permitocr.engine.cycle_collector import no_cycles
+from airflow_provider_permitocr.engine.key_text import key_text
+from airflow_provider_permitocr.engine.models import ImageRow, ListedImage, RowKey
+from airflow_provider_permitocr.engine.ports import ImageSource
+from airflow_provider_permitocr.engine.run.window import Window
+from airflow_provider_permitocr.errors import SourceError
+from airflow_provider_permitocr.log_privacy import keep_data_out_of_logs
+from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable
+from airflow_provider_permitocr.permit.columns import Column
 from airflow_provider_permitocr.sql.database.failures import (
     database_errors,
     describe,
@@ -32,17 +33,16 @@ from airflow_provider_permitocr.sql.database.failures import (
     is_transient,
     lacks_right,
 )
-from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
-from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
-from airflow_provider_permitocr.sql.ledger.settled import before_reading, is_settled
+from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.ledger.standing.settled import before_reading, is_settled
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 from airflow_provider_permitocr.sql.source.image_fetch import fetch_images
 from airflow_provider_permitocr.sql.source.keyset import Keyset
 from airflow_provider_permitocr.sql.source.list_bounds import Scope
 from airflow_provider_permitocr.sql.source.list_check import check_list
 from airflow_provider_permitocr.sql.source.listed_row import key_from_text, key_type, listed_image
 from airflow_provider_permitocr.sql.source.listing import Listing, open_listing
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 #: A page may cost a pass over the whole list, where nothing indexes its keys, so there should be few. At 20
 #: images a second one lasts eight minutes.

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.sql.database.database import Database
+from airflow_provider_permitocr.sql.dialects.database import Database
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.errors import SourceError
-from airflow_provider_permitocr.core.window import Window
-from airflow_provider_permitocr.sql.database.database import Comparison, Database
+from airflow_provider_permitocr.engine.run.window import Window
+from airflow_provider_permitocr.errors import SourceError
+from airflow_provider_permitocr.options.tables import ImageTable
+from airflow_provider_permitocr.sql.dialects.database import Comparison, Database
 from airflow_provider_permitocr.sql.source.times import as_utc, local_bound
-from airflow_provider_permitocr.sql.tables import ImageTable
 
 
 @dataclass(frozen=True)

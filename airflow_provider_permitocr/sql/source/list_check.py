@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import SourceError
-from airflow_provider_permitocr.core.key_text import key_text
-from airflow_provider_permitocr.core.shown_key import shown_key
+from airflow_provider_permitocr.engine.key_text import key_text
+from airflow_provider_permitocr.engine.shown_key import shown_key
+from airflow_provider_permitocr.errors import SourceError
+from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable, NullKeys
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.source.listing import Listing
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, NullKeys
 
 _EXAMPLES: Final = 3
 _UNREADABLE: Final = "a value that the driver cannot read (a date out of range, text not in UTF-8)"

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import quoted_name
 
-from airflow_provider_permitocr.core.errors import SourceError
+from airflow_provider_permitocr.errors import SourceError
+from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable, split_schema
 from airflow_provider_permitocr.sql.database.failures import describe_statement, is_transient
 from airflow_provider_permitocr.sql.database.inspection import columns, relations
-from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.source.query_text import query_text
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, split_schema
 
 
 def find_source(connection: sa.Connection, described: ImageTable | ImageQuery) -> sa.FromClause:

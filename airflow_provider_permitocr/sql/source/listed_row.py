@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import SourceError
-from airflow_provider_permitocr.core.key_text import key_text
-from airflow_provider_permitocr.core.models import ListedImage
-from airflow_provider_permitocr.core.shown_key import shown_key
+from airflow_provider_permitocr.engine.key_text import key_text
+from airflow_provider_permitocr.engine.models import ListedImage
+from airflow_provider_permitocr.engine.shown_key import shown_key
+from airflow_provider_permitocr.errors import SourceError
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.source.times import read_time
 
 _SIDES: Final = {side.value: side for side in CardSide}

@@ -10,17 +10,16 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.models import ImageKind
-from airflow_provider_permitocr.sql.database.database import Database, Form
+from airflow_provider_permitocr.options.tables import ImageKind, ImageQuery, ImageTable, split_schema
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.database.inspection import unique_keys
-from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.sql.dialects.database import Database, Form
+from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.source.carried import CarriedColumn, carried_column
 from airflow_provider_permitocr.sql.source.keyset import Keyset, SortColumn
 from airflow_provider_permitocr.sql.source.list_bounds import ChangeTime, Scope, bounds, scope_bounds
 from airflow_provider_permitocr.sql.source.list_source import find_source
 from airflow_provider_permitocr.sql.source.read_column import ReadColumn
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable, split_schema
 
 UniqueColumns = set[frozenset[str]]
 

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.sql.database.database import Database
+from airflow_provider_permitocr.sql.dialects.database import Database
 
 #: Written out, as PostgreSQL would take what is bound to be text.
 _NO: Final = sa.literal_column("0", sa.Integer)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow_provider_permitocr.core.columns import Column
-from airflow_provider_permitocr.sql.database.connector_database import ConnectorDatabase, Relation
+from airflow_provider_permitocr.options.tables import ResultTable
+from airflow_provider_permitocr.permit.columns import Column
 from airflow_provider_permitocr.sql.database.fit import require_fit, require_table
-from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.sql.dialects.connector_database import ConnectorDatabase, Relation
 from airflow_provider_permitocr.sql.targets.result_check import wanted_table
 
 

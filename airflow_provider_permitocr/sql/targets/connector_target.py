@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS, COLUMNS, Column
-from airflow_provider_permitocr.core.errors import PermitOcrError, TargetError
-from airflow_provider_permitocr.core.target_ports import Held
+from airflow_provider_permitocr.engine.delivery.ports import Held
+from airflow_provider_permitocr.errors import PermitOcrError, TargetError
+from airflow_provider_permitocr.options.tables import ResultTable, WriteMode
+from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS, Column
 from airflow_provider_permitocr.sql.database.batch_writer import write_or_halve
-from airflow_provider_permitocr.sql.database.connector_database import (
+from airflow_provider_permitocr.sql.database.failures import DatabaseError, DatabaseUnreachableError
+from airflow_provider_permitocr.sql.dialects.connector_database import (
     Connection,
     ConnectorDatabase,
     Merging,
@@ -20,9 +22,7 @@ from airflow_provider_permitocr.sql.database.connector_database import (
     Relation,
     StoredColumn,
 )
-from airflow_provider_permitocr.sql.database.database import Failure
-from airflow_provider_permitocr.sql.database.failures import DatabaseError, DatabaseUnreachableError
-from airflow_provider_permitocr.sql.tables import ResultTable, WriteMode
+from airflow_provider_permitocr.sql.dialects.database import Failure
 from airflow_provider_permitocr.sql.targets.connector_check import examine
 from airflow_provider_permitocr.sql.targets.connector_view import ConnectorView
 from airflow_provider_permitocr.sql.targets.result_schema import KEYS, result_table

@@ -7,15 +7,15 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from airflow_provider_permitocr.core.columns import COLUMNS, Column
-from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.database.connector_database import (
+from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.options.tables import ResultTable
+from airflow_provider_permitocr.permit.columns import COLUMNS, Column
+from airflow_provider_permitocr.sql.dialects.connector_database import (
     Connection,
     ConnectorDatabase,
     Place,
     Relation,
 )
-from airflow_provider_permitocr.sql.tables import ResultTable
 from airflow_provider_permitocr.sql.targets.documents_view import documents, fixed_names
 
 #: As in ``documents_view``: by this name within its SELECT a view is known as ours, and as up to date.

@@ -11,8 +11,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from airflow_provider_permitocr.core.columns import BACK_COLUMNS, COLUMNS, FRONT_COLUMNS, Column
-from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.options.tables import ResultTable, WriteMode, split_schema
+from airflow_provider_permitocr.permit.columns import BACK_COLUMNS, COLUMNS, FRONT_COLUMNS, Column
 from airflow_provider_permitocr.sql.database.changes import Change, CreateView, carry_out, replace_view
 from airflow_provider_permitocr.sql.database.failures import describe, is_locked
 from airflow_provider_permitocr.sql.database.inspection import (
@@ -21,10 +22,9 @@ from airflow_provider_permitocr.sql.database.inspection import (
     relation_kind,
     view_definition,
 )
-from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import BRIEFLY, Patience
 from airflow_provider_permitocr.sql.database.rights import raise_refusal
-from airflow_provider_permitocr.sql.tables import ResultTable, WriteMode, split_schema
+from airflow_provider_permitocr.sql.dialects.known import database_of
 
 #: Databases keep the names within a view's SELECT, if not its text. By this one a view is known as ours, and
 #: by its digits as up to date.

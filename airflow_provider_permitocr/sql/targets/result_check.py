@@ -7,10 +7,10 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.columns import KEY_COLUMNS, Column
+from airflow_provider_permitocr.options.tables import ResultTable, SchemaContract, WriteMode
+from airflow_provider_permitocr.permit.columns import KEY_COLUMNS, Column
 from airflow_provider_permitocr.sql.database.fit import Fit, Wanted, examine_table, require_encoding
 from airflow_provider_permitocr.sql.database.rights import require_rights
-from airflow_provider_permitocr.sql.tables import ResultTable, SchemaContract, WriteMode
 from airflow_provider_permitocr.sql.targets.result_schema import KEYS, result_table
 
 #: What a run cannot do without; a column that is added holds nothing in the rows that are there.

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.columns import COLUMNS, KEY_COLUMNS, Column, ColumnKind
-from airflow_provider_permitocr.sql.database.known import DATABASES
+from airflow_provider_permitocr.options.tables import WriteMode, split_schema
+from airflow_provider_permitocr.permit.columns import COLUMNS, KEY_COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.sql.database.types import TYPES, ExactText, LongText, UtcTime
-from airflow_provider_permitocr.sql.tables import WriteMode, split_schema
+from airflow_provider_permitocr.sql.dialects.known import DATABASES
 
 #: What makes the rows of each mode one row each; a batch that is written twice doubles none of them.
 KEYS: Final[dict[WriteMode, tuple[str, ...]]] = {

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS, COLUMNS, Column
-from airflow_provider_permitocr.core.foreign_logs import keep_data_out_of_logs
-from airflow_provider_permitocr.core.target_ports import Held
+from airflow_provider_permitocr.engine.delivery.ports import Held
+from airflow_provider_permitocr.log_privacy import keep_data_out_of_logs
+from airflow_provider_permitocr.options.tables import ResultTable, WriteMode, split_schema
+from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS, Column
 from airflow_provider_permitocr.sql.database.batch_writer import write_batch
 from airflow_provider_permitocr.sql.database.changes import Change, add_column, carry_out
-from airflow_provider_permitocr.sql.database.database import Failure
 from airflow_provider_permitocr.sql.database.failures import (
     DatabaseUnreachableError,
     database_errors,
@@ -24,10 +24,10 @@ from airflow_provider_permitocr.sql.database.failures import (
     is_locked,
 )
 from airflow_provider_permitocr.sql.database.fit import Fit
-from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.database.rights import raise_refusal, require_creatable
-from airflow_provider_permitocr.sql.tables import ResultTable, WriteMode, split_schema
+from airflow_provider_permitocr.sql.dialects.database import Failure
+from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.targets.documents_view import DocumentsView
 from airflow_provider_permitocr.sql.targets.result_check import examine, require_rights_to
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
@@ -179,7 +179,7 @@ class SqlResultTarget:
         :raises DatabaseUnreachableError: when it may be tried again.
         :raises DatabaseError: when the database refuses the batch as such.
         """
-        from airflow_provider_permitocr.core.frame import to_rows
+        from airflow_provider_permitocr.engine.delivery.frame import to_rows
 
         doing = f"writing {len(frame)} rows to the result table {self._described.table!r}"
         with database_errors(doing), _missing_may_come_back(doing):

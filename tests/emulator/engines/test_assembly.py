@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from airflow_provider_permitocr.core.api import CardSide, PermitType
 from airflow_provider_permitocr.emulator.engines.assembly import Reading, read_card, split_at_labels
 from airflow_provider_permitocr.emulator.engines.lines import Line
+from airflow_provider_permitocr.permit.api import CardSide, PermitType
 
 CHARACTER = 20.0
 TITLE = ("台湾居民来往大陆通行证", 100, 20)

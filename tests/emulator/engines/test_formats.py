@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.api import PermitType
 from airflow_provider_permitocr.emulator.engines import formats
 from airflow_provider_permitocr.emulator.specimens import PermitKind, make_permit
 from airflow_provider_permitocr.emulator.specimens.kinds import KINDS
+from airflow_provider_permitocr.permit.api import PermitType
 
 FORMATS = [
     formats.authority,

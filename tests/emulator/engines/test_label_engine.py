@@ -5,7 +5,6 @@ import dataclasses
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide, ImageFormat
 from airflow_provider_permitocr.emulator.engines import load_engine
 from airflow_provider_permitocr.emulator.engines.label import LabelEngine
 from airflow_provider_permitocr.emulator.errors import ApiError
@@ -17,6 +16,7 @@ from airflow_provider_permitocr.emulator.specimens import (
     read_label,
     write_label,
 )
+from airflow_provider_permitocr.permit.api import CardSide, ImageFormat
 
 ENGINE = LabelEngine()
 

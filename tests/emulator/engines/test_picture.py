@@ -7,10 +7,10 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from airflow_provider_permitocr.core.api import ImageFormat
 from airflow_provider_permitocr.emulator.engines.picture import MAX_SIDE, decode, looks_photocopied
 from airflow_provider_permitocr.emulator.errors import ApiError
 from airflow_provider_permitocr.emulator.specimens import Effect, PermitKind, draw_specimen
+from airflow_provider_permitocr.permit.api import ImageFormat
 
 
 def saved(picture: Image.Image, image_format: str, **options: object) -> bytes:

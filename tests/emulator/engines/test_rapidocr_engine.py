@@ -11,7 +11,6 @@ from typing import NoReturn
 import pytest
 from PIL import Image
 
-from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.emulator.engines import load_engine
 from airflow_provider_permitocr.emulator.engines.rapidocr import RapidOcrEngine
 from airflow_provider_permitocr.emulator.errors import ApiError
@@ -25,6 +24,7 @@ from airflow_provider_permitocr.emulator.specimens import (
 )
 from airflow_provider_permitocr.emulator.specimens.accuracy import measure
 from airflow_provider_permitocr.emulator.specimens.specimen import encode
+from airflow_provider_permitocr.permit.api import CardSide
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from airflow_provider_permitocr.core.api import CardSide, ImageFormat
 from airflow_provider_permitocr.emulator.specimens.label import (
     Label,
     image_format,
@@ -15,6 +14,7 @@ from airflow_provider_permitocr.emulator.specimens.label import (
     read_label,
     write_label,
 )
+from airflow_provider_permitocr.permit.api import CardSide, ImageFormat
 
 LABEL = Label("taiwan", CardSide.FRONT, {"Name": "李优图", "WarnCardInfos": [-9102]})
 formats = st.sampled_from(list(ImageFormat))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_permitocr.emulator.specimens import PermitKind, make_permit
-from airflow_provider_permitocr.emulator.specimens.mrz import check_digit, machine_readable_lines
+from airflow_provider_permitocr.emulator.specimens.drawing.mrz import check_digit, machine_readable_lines
 
 
 @pytest.mark.parametrize(

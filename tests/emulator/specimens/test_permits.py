@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.api import BACK_FIELD, BACK_FIELDS, TEXT_FIELDS, CardSide
 from airflow_provider_permitocr.emulator.specimens import KINDS, PermitKind, make_permit
 from airflow_provider_permitocr.emulator.specimens.permits import hong_kong_id, last_day, macao_id
 from airflow_provider_permitocr.emulator.specimens.truth import truth
+from airflow_provider_permitocr.permit.api import BACK_FIELD, BACK_FIELDS, TEXT_FIELDS, CardSide
 
 kinds = st.sampled_from(list(PermitKind))
 seeds = st.integers(min_value=0, max_value=2**32)

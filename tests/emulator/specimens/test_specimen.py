@@ -5,7 +5,6 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageChops
 
-from airflow_provider_permitocr.core.api import BACK_FIELD, WARNINGS_FIELD, CardSide, ImageFormat
 from airflow_provider_permitocr.emulator.specimens import (
     DRAWABLE,
     Effect,
@@ -15,6 +14,7 @@ from airflow_provider_permitocr.emulator.specimens import (
     draw_specimen,
     read_label,
 )
+from airflow_provider_permitocr.permit.api import BACK_FIELD, WARNINGS_FIELD, CardSide, ImageFormat
 
 
 def opened(image: bytes) -> Image.Image:

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.api import CardSide
 from airflow_provider_permitocr.emulator.engines.label import LabelEngine
 from airflow_provider_permitocr.emulator.errors import ApiError
 from airflow_provider_permitocr.emulator.specimens import PermitKind, draw_specimen
 from airflow_provider_permitocr.emulator.specimens.accuracy import main, measure, table
+from airflow_provider_permitocr.permit.api import CardSide
 
 SPECIMEN = draw_specimen(PermitKind.TAIWAN, width=480)
 

@@ -4,10 +4,10 @@ from itertools import islice
 
 import pytest
 
-from airflow_provider_permitocr.core.api import ImageFormat
 from airflow_provider_permitocr.emulator.engines.label import LabelEngine
 from airflow_provider_permitocr.emulator.images import check_image
 from airflow_provider_permitocr.emulator.specimens import DRAWABLE, draw_specimen, draw_stand_ins
+from airflow_provider_permitocr.permit.api import ImageFormat
 
 
 @pytest.mark.parametrize("image_format", ImageFormat)

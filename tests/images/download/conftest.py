@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.options import Images
 from airflow_provider_permitocr.emulator.tls import server_context
 from airflow_provider_permitocr.images.download import Downloader
+from airflow_provider_permitocr.options.run import Images
 from tests.net.internet import Internet
 from tests.net.raw_server import Connection, RawServer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_permitocr.core.errors import ImageError, ImageUnavailableError
+from airflow_provider_permitocr.errors import ImageError, ImageUnavailableError
 from airflow_provider_permitocr.images.download import Downloader
 
 LIMIT = 1_000_000

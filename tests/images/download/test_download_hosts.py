@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.errors import ImageRejectedError
+from airflow_provider_permitocr.errors import ImageRejectedError
 from airflow_provider_permitocr.images.download import Downloader
 from tests.images.download.exchange import IMAGE, LIMIT, answer, fault, redirect, refused, unavailable
 from tests.net.internet import Internet

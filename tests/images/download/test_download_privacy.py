@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.errors import ImageError
+from airflow_provider_permitocr.errors import ImageError
 from airflow_provider_permitocr.images.download import Downloader
 from tests.images.download.exchange import IMAGE, LIMIT, answer, fault, redirect
 from tests.net.internet import Internet

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.core.errors import ConfigurationError
+from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.images.download import Downloader
 from tests.images.download.exchange import IMAGE, LIMIT, answer, redirect, unavailable
 from tests.net.internet import Internet

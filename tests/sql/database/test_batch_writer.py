@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.columns import COLUMNS
+from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.sql.database.batch_writer import write_batch
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.targets.result_schema import result_table

@@ -13,14 +13,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind, result_columns
-from airflow_provider_permitocr.sql.database import concurrent_index, mysql, patience, postgresql, sqlite
+from airflow_provider_permitocr.options.tables import ResultTable
+from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind, result_columns
+from airflow_provider_permitocr.sql.database import patience
 from airflow_provider_permitocr.sql.database.changes import Change, carry_out
 from airflow_provider_permitocr.sql.database.failures import DatabaseUnreachableError
 from airflow_provider_permitocr.sql.database.inspection import columns
-from airflow_provider_permitocr.sql.database.known import database_of
 from airflow_provider_permitocr.sql.database.patience import Patience
-from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.sql.dialects import concurrent_index, mysql, postgresql, sqlite
+from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from tests.sql.ledger.ground import EACH_LEDGER, execute, prepared
 

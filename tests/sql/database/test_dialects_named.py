@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import airflow_provider_permitocr
-from airflow_provider_permitocr.sql.database.known import DATABASES
+from airflow_provider_permitocr.sql.dialects.known import DATABASES
 
 _PACKAGE = Path(airflow_provider_permitocr.__file__).parent
 _NAMES = {name.lower() for each in DATABASES for name in (*each.dialects, *each.drivers)}
@@ -18,9 +18,9 @@ _NAMED = re.compile(
 _OWN = {Path(f"{type(each).__module__.partition('.')[2].replace('.', '/')}.py") for each in DATABASES}
 #: DuckDB speaks in PostgreSQL's words, and its dialect is derived from that.
 _WORDS_OF = {"DuckDB": ("postgresql",)}
-_LIST = Path("sql/database/known.py")
+_LIST = Path("sql/dialects/known.py")
 #: Names the loggers of their drivers, as of all libraries whose lines hold people's data.
-_LOGGERS = Path("core/foreign_logs.py")
+_LOGGERS = Path("log_privacy.py")
 
 
 def names_in_code(source: str) -> Iterator[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from airflow_provider_permitocr.sql.database.database import Failure
 from airflow_provider_permitocr.sql.database.failures import describe, failure_of
+from airflow_provider_permitocr.sql.dialects.database import Failure
 
 
 def wrapped(cause: Exception, *, lost: bool) -> Exception:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.database.database import NO_CHANGES
+from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.tables import ResultTable
 from airflow_provider_permitocr.sql.database.patience import Patience
-from airflow_provider_permitocr.sql.ledger.options import Ledger
-from airflow_provider_permitocr.sql.ledger.preparation import check_tables, prepare_tables
-from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.sql.dialects.database import NO_CHANGES
+from airflow_provider_permitocr.sql.ledger.tables.preparation import check_tables, prepare_tables
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from demo.postgres import EmbeddedPostgres
 

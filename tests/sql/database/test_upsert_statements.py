@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from pymysql.cursors import RE_INSERT_VALUES
 from sqlalchemy.dialects import mysql
 
-from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.sql.database.upsert import upsert
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 

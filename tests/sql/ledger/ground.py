@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.calls import RunIdentity
-from airflow_provider_permitocr.core.spending import Spending
-from airflow_provider_permitocr.sql.ledger.caller import Caller
-from airflow_provider_permitocr.sql.ledger.lists import ListIdentity
-from airflow_provider_permitocr.sql.ledger.options import Ledger
-from airflow_provider_permitocr.sql.ledger.preparation import prepare_tables
-from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
+from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
+from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller
+from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
+from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tables
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 LEDGER = Ledger("permit_ocr", conn_id="lake")
 TARGET = "lake:permits"

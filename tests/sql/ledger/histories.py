@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.ledger_ports import Delivered
-from airflow_provider_permitocr.sql.ledger.sql_delivery import SqlDelivery
+from airflow_provider_permitocr.engine.ledger.ports import Delivered
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.sql.ledger.deliveries.sql_delivery import SqlDelivery
 from tests.sql.ledger.ground import TARGET
 from tests.sql.ledger.processes import NOON, Process
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.window import DueFile, Leftovers, LeftRun, Window
+from airflow_provider_permitocr.engine.run.window import DueFile, Leftovers, LeftRun, Window
 from tests.sql.ledger.processes import SUMMARY, LedgerTime, Process, a_run
 
 FILE = DueFile("/lake/permits-1.parquet", None, "parquet")

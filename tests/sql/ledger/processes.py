@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.calls import (
+from airflow_provider_permitocr.engine.ledger.calls import (
     NOT_SENT,
     OK,
     Attempt,
@@ -22,16 +21,19 @@ from airflow_provider_permitocr.core.calls import (
     RunIdentity,
     new_call_id,
 )
-from airflow_provider_permitocr.core.models import RowKey, RunSummary, Status
-from airflow_provider_permitocr.core.spending import Spending
-from airflow_provider_permitocr.core.window import Window
-from airflow_provider_permitocr.sql.database.mysql import MySql
+from airflow_provider_permitocr.engine.models import RowKey
+from airflow_provider_permitocr.engine.run.summary import RunSummary
+from airflow_provider_permitocr.engine.run.window import Window
+from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.database.patience import Patience
-from airflow_provider_permitocr.sql.database.postgresql import PostgreSql
-from airflow_provider_permitocr.sql.database.sqlite import Sqlite
-from airflow_provider_permitocr.sql.ledger.options import Ledger
-from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
+from airflow_provider_permitocr.sql.dialects.mysql import MySql
+from airflow_provider_permitocr.sql.dialects.postgresql import PostgreSql
+from airflow_provider_permitocr.sql.dialects.sqlite import Sqlite
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
+from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 from tests.sql.ledger.ground import identity
 
 TABLES = ledger_tables("permit_ocr")

@@ -11,9 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.calls import Grant, RunIdentity
-from airflow_provider_permitocr.core.spending import Spending
-from airflow_provider_permitocr.sql.database.known import database_of
+from airflow_provider_permitocr.engine.ledger.calls import Grant, RunIdentity
+from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.sql.dialects.known import database_of
 from tests.sql.ledger.processes import Process, answered
 
 

@@ -9,20 +9,22 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.columns import COLUMNS, Column
-from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.core.ledger_ports import Delivered, DeliveryState
-from airflow_provider_permitocr.core.models import Status
-from airflow_provider_permitocr.core.standing import Standing
-from airflow_provider_permitocr.sql.ledger import adopted_rows, adoption, deliveries, standings
-from airflow_provider_permitocr.sql.ledger.adopted_rows import AdoptedRows
-from airflow_provider_permitocr.sql.ledger.adoption import Adoption, adopt
-from airflow_provider_permitocr.sql.ledger.deliveries import Deliverer
-from airflow_provider_permitocr.sql.ledger.images import LedgerImage
-from airflow_provider_permitocr.sql.ledger.lists import register_list
-from airflow_provider_permitocr.sql.ledger.statements import lock, write_images
-from airflow_provider_permitocr.sql.tables import ResultTable, WriteMode
+from airflow_provider_permitocr.engine.ledger.ports import Delivered, DeliveryState
+from airflow_provider_permitocr.engine.ledger.standing import Standing
+from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.options.tables import ResultTable, WriteMode
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.columns import COLUMNS, Column
+from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.ledger.deliveries import deliveries
+from airflow_provider_permitocr.sql.ledger.deliveries.deliveries import Deliverer
+from airflow_provider_permitocr.sql.ledger.exchange.statements import lock, write_images
+from airflow_provider_permitocr.sql.ledger.lists import adopted_rows, adoption
+from airflow_provider_permitocr.sql.ledger.lists.adopted_rows import AdoptedRows
+from airflow_provider_permitocr.sql.ledger.lists.adoption import Adoption, adopt
+from airflow_provider_permitocr.sql.ledger.lists.lists import register_list
+from airflow_provider_permitocr.sql.ledger.standing import standings
+from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 from tests.sql.ledger.ground import EACH_LEDGER, TARGET, identity, prepared, rows_of
 

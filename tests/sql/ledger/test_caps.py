@@ -17,10 +17,10 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.calls import CallIntent, Grant, RunIdentity
-from airflow_provider_permitocr.core.errors import ConfigurationError
-from airflow_provider_permitocr.core.spending import Spending
-from airflow_provider_permitocr.sql.ledger.caps import Allowance
+from airflow_provider_permitocr.engine.ledger.calls import CallIntent, Grant, RunIdentity
+from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.sql.ledger.exchange.caps import Allowance
 from airflow_provider_permitocr.sql.ledger.view import SqlLedgerView
 from tests.sql.ledger.ground import EACH_LEDGER, LEDGER, execute, identity
 from tests.sql.ledger.processes import NOON, LedgerTime, Process, a_run, calls_of, counted, unsent

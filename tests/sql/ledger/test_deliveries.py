@@ -9,12 +9,12 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.ledger_ports import DeliveryState
-from airflow_provider_permitocr.sql.ledger import deliveries
-from airflow_provider_permitocr.sql.ledger.deliveries import Deliverer
-from airflow_provider_permitocr.sql.ledger.lists import register_list
-from airflow_provider_permitocr.sql.ledger.now import now
-from airflow_provider_permitocr.sql.ledger.statements import lock
+from airflow_provider_permitocr.engine.ledger.ports import DeliveryState
+from airflow_provider_permitocr.sql.ledger.deliveries import deliveries
+from airflow_provider_permitocr.sql.ledger.deliveries.deliveries import Deliverer
+from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
+from airflow_provider_permitocr.sql.ledger.lists.lists import register_list
+from airflow_provider_permitocr.sql.ledger.tables.now import now
 from tests.sql.ledger.ground import EACH_LEDGER, TARGET, identity, prepared, rows_of
 
 

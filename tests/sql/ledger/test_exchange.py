@@ -9,11 +9,19 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.calls import OK, Attempt, CallIntent, ClosedCall, Grant, RunIdentity
-from airflow_provider_permitocr.core.errors import LedgerError
-from airflow_provider_permitocr.core.models import ImageFacts, Status
-from airflow_provider_permitocr.core.spending import Spending
+from airflow_provider_permitocr.engine.ledger.calls import (
+    OK,
+    Attempt,
+    CallIntent,
+    ClosedCall,
+    Grant,
+    RunIdentity,
+)
+from airflow_provider_permitocr.engine.models import ImageFacts
+from airflow_provider_permitocr.errors import LedgerError
+from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.source.times import as_utc
 from tests.sql.ledger.ground import EACH_LEDGER, execute
 from tests.sql.ledger.processes import (

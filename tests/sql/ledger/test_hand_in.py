@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.calls import CallIntent, ClosedCall
-from airflow_provider_permitocr.core.models import ImageFacts, Status
+from airflow_provider_permitocr.engine.ledger.calls import CallIntent, ClosedCall
+from airflow_provider_permitocr.engine.models import ImageFacts
+from airflow_provider_permitocr.permit.status import Status
 from tests.sql.ledger.ground import EACH_LEDGER
 from tests.sql.ledger.processes import Process, answered, attempt
 

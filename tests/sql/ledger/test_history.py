@@ -9,10 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.calls import Attempt, CallIntent, ClosedCall
-from airflow_provider_permitocr.core.ledger_ports import Delivered
-from airflow_provider_permitocr.core.models import ImageFacts, RowKey, Status
+from airflow_provider_permitocr.engine.ledger.calls import Attempt, CallIntent, ClosedCall
+from airflow_provider_permitocr.engine.ledger.ports import Delivered
+from airflow_provider_permitocr.engine.models import ImageFacts, RowKey
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 from tests.sql.ledger.ground import EACH_LEDGER, TARGET
 from tests.sql.ledger.histories import day, history, in_chunks, rows_of
 from tests.sql.ledger.processes import NOON, TABLES, LedgerTime, Process, a_run, answered, attempt

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.calls import Attempt, CallIntent, ClosedCall
-from airflow_provider_permitocr.core.ledger_ports import Delivered
-from airflow_provider_permitocr.core.models import Status
+from airflow_provider_permitocr.engine.ledger.calls import Attempt, CallIntent, ClosedCall
+from airflow_provider_permitocr.engine.ledger.ports import Delivered
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 from tests.sql.ledger.histories import day, history, in_chunks, rows_of
 from tests.sql.ledger.processes import TABLES, LedgerTime, Process, answered, attempt
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.calls import Grant, RunIdentity
-from airflow_provider_permitocr.core.errors import FencedError
-from airflow_provider_permitocr.core.models import Status
+from airflow_provider_permitocr.engine.ledger.calls import Grant, RunIdentity
+from airflow_provider_permitocr.errors import FencedError
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 from tests.sql.ledger.ground import EACH_LEDGER
 from tests.sql.ledger.processes import (
     HOLD_SECONDS,

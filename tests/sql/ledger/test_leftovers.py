@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.calls import RunIdentity
-from airflow_provider_permitocr.core.window import LeftRun, Window
-from airflow_provider_permitocr.sql.ledger.leftovers import find_leftovers
+from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
+from airflow_provider_permitocr.engine.run.window import LeftRun, Window
+from airflow_provider_permitocr.sql.ledger.runs.leftovers import find_leftovers
 from tests.sql.ledger.ground import EACH_LEDGER, caller, rows_of
 from tests.sql.ledger.left_runs import ALIVE, FILE, begin, day, die, leave, names
 from tests.sql.ledger.processes import SUMMARY, TABLES, LedgerTime, Process

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.window import DueFile
+from airflow_provider_permitocr.engine.run.window import DueFile
 from tests.sql.ledger.ground import EACH_LEDGER, execute, rows_of
 from tests.sql.ledger.left_runs import ALIVE, FILE, begin, day, die, leave, names
 from tests.sql.ledger.processes import SUMMARY, TABLES, LedgerTime

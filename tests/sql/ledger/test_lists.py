@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.ledger.lists import ListIdentity, register_list, target_name
-from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
-from airflow_provider_permitocr.sql.ledger.statements import lock
-from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.options.tables import ResultTable
+from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
+from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity, register_list, target_name
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 from tests.sql.ledger.ground import EACH_LEDGER, TARGET, identity, prepared, rows_of
 
 RENAMED = {"name": "lake:permits_2", "targets": ("lake:permits_2",)}

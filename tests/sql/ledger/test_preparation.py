@@ -12,11 +12,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.sql.database.inspection import columns
-from airflow_provider_permitocr.sql.ledger.options import Ledger
-from airflow_provider_permitocr.sql.ledger.preparation import check_tables, prepare_tables, read_state
-from airflow_provider_permitocr.sql.ledger.schema import SHAPE, ledger_tables
+from airflow_provider_permitocr.sql.ledger.tables.preparation import check_tables, prepare_tables, read_state
+from airflow_provider_permitocr.sql.ledger.tables.schema import SHAPE, ledger_tables
 from demo.postgres import EmbeddedPostgres
 from tests.sql.ledger.ground import EACH_LEDGER, EVERY_LEDGER, LEDGER, execute, prepared, rows_of
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.calls import NOT_SENT, OK, Grant
-from airflow_provider_permitocr.core.errors import LedgerUnreachableError
-from airflow_provider_permitocr.core.spending import Spending
-from airflow_provider_permitocr.sql.database.known import database_of
-from airflow_provider_permitocr.sql.ledger.statements import lock
+from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, OK, Grant
+from airflow_provider_permitocr.errors import LedgerUnreachableError
+from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
 from tests.sql.ledger.processes import TABLES, Process, a_run, calls_of, counted, unsent
 
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.calls import RunIdentity, new_call_id
-from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.ledger import pruning
-from airflow_provider_permitocr.sql.ledger.caps import run_period
-from airflow_provider_permitocr.sql.ledger.now import now
-from airflow_provider_permitocr.sql.ledger.pruning import Pruned, prune
+from airflow_provider_permitocr.engine.ledger.calls import RunIdentity, new_call_id
+from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.sql.ledger.exchange.caps import run_period
+from airflow_provider_permitocr.sql.ledger.runs import pruning
+from airflow_provider_permitocr.sql.ledger.runs.pruning import Pruned, prune
+from airflow_provider_permitocr.sql.ledger.tables.now import now
 from tests.sql.ledger.ground import EACH_LEDGER, execute, prepared, rows_of
 
 NOTHING = Pruned(calls=0, answers=0, runs=0, counters=0)

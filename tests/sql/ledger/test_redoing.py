@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.calls import OK, Attempt, ClosedCall, Grant
-from airflow_provider_permitocr.core.models import ImageFacts, Previous, Status
-from airflow_provider_permitocr.core.redo import Redo
+from airflow_provider_permitocr.engine.ledger.calls import OK, Attempt, ClosedCall, Grant
+from airflow_provider_permitocr.engine.models import ImageFacts, Previous
+from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 from tests.sql.ledger.ground import EACH_LEDGER
 from tests.sql.ledger.processes import (
     NOON,

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.calls import Attempt
-from airflow_provider_permitocr.core.ledger_ports import DeliveryState, Refusal
-from airflow_provider_permitocr.core.models import RowKey, Status
-from airflow_provider_permitocr.sql.ledger.refusals import refusals_by_target
-from airflow_provider_permitocr.sql.ledger.sql_delivery import SqlDelivery
+from airflow_provider_permitocr.engine.ledger.calls import Attempt
+from airflow_provider_permitocr.engine.ledger.ports import DeliveryState, Refusal
+from airflow_provider_permitocr.engine.models import RowKey
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.ledger.deliveries.refusals import refusals_by_target
+from airflow_provider_permitocr.sql.ledger.deliveries.sql_delivery import SqlDelivery
 from tests.sql.ledger.ground import EACH_LEDGER, TARGET
 from tests.sql.ledger.processes import TABLES, LedgerTime, Process, attempt
 

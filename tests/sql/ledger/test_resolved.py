@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.sql.ledger.resolved import resolved_name
-from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.options.tables import ResultTable
+from airflow_provider_permitocr.sql.ledger.lists.resolved import resolved_name
 from tests.sql.ledger.ground import EACH_LEDGER, execute
 
 

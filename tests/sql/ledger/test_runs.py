@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import FencedError
-from airflow_provider_permitocr.core.models import RunSummary
-from airflow_provider_permitocr.core.window import DueFile, Window
-from airflow_provider_permitocr.sql.ledger.caller import Caller
-from airflow_provider_permitocr.sql.ledger.clock import read_moment
-from airflow_provider_permitocr.sql.ledger.images import LedgerImage
-from airflow_provider_permitocr.sql.ledger.now import now
-from airflow_provider_permitocr.sql.ledger.runs import begin_run, end_run, first_start, say_alive
-from airflow_provider_permitocr.sql.ledger.schema import LedgerTables
-from airflow_provider_permitocr.sql.ledger.statements import lock, write_images
+from airflow_provider_permitocr.engine.run.summary import RunSummary
+from airflow_provider_permitocr.engine.run.window import DueFile, Window
+from airflow_provider_permitocr.errors import FencedError
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller
+from airflow_provider_permitocr.sql.ledger.exchange.statements import lock, write_images
+from airflow_provider_permitocr.sql.ledger.runs.runs import begin_run, end_run, first_start, say_alive
+from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage
+from airflow_provider_permitocr.sql.ledger.tables.clock import read_moment
+from airflow_provider_permitocr.sql.ledger.tables.now import now
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 from tests.sql.ledger.ground import EACH_LEDGER, caller, prepared, rows_of
 from tests.sql.ledger.processes import NOON, LedgerTime
 

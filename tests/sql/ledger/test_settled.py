@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.models import UNSETTLED, Status
-from airflow_provider_permitocr.sql.ledger.schema import ledger_tables
-from airflow_provider_permitocr.sql.ledger.standings import previous
+from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import UNSETTLED, Status
+from airflow_provider_permitocr.sql.ledger.standing.standings import previous
+from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 CountLeftOut = Callable[..., int]
 Fill = Callable[..., sa.Table]

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.models import UNSETTLED, Status
-from airflow_provider_permitocr.core.shard import Shard
+from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.tables import ImageTable
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import UNSETTLED, Status
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.tables import ImageTable
 
 CountLeftOut = Callable[..., int]
 ImageList = Callable[..., None]

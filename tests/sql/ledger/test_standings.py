@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.columns import ANSWER_COLUMNS
-from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.core.flatten import flatten
-from airflow_provider_permitocr.core.ledger_ports import Delivered
-from airflow_provider_permitocr.core.models import ImageFacts, Previous, Record, Status
-from airflow_provider_permitocr.core.same_image import Answer
-from airflow_provider_permitocr.core.standing import Standing
-from airflow_provider_permitocr.sql.ledger import standings
-from airflow_provider_permitocr.sql.ledger.images import LedgerImage, to_json
-from airflow_provider_permitocr.sql.ledger.schema import AS_ANSWERED, FLATTENED, ledger_tables
+from airflow_provider_permitocr.engine.ledger.ports import Delivered
+from airflow_provider_permitocr.engine.ledger.standing import Standing
+from airflow_provider_permitocr.engine.models import Answer, ImageFacts, Previous
+from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, Record
+from airflow_provider_permitocr.permit.flatten import flatten
+from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.ledger.standing import standings
+from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, to_json
+from airflow_provider_permitocr.sql.ledger.tables.schema import AS_ANSWERED, FLATTENED, ledger_tables
 
 LEDGER, LIST_ID = ledger_tables("permit_ocr"), 1
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.errors import TargetError
+from airflow_provider_permitocr.errors import TargetError
 from demo.postgres import EmbeddedPostgres
 from tests.sql.ledger.ground import EACH_LEDGER, execute, prepared, rows_of
 

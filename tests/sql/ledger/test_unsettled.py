@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.calls import Attempt
-from airflow_provider_permitocr.core.models import RowKey, Status
-from airflow_provider_permitocr.core.redo import Redo
-from airflow_provider_permitocr.sql.ledger.leftovers import unsettled
+from airflow_provider_permitocr.engine.ledger.calls import Attempt
+from airflow_provider_permitocr.engine.models import RowKey
+from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.ledger.runs.leftovers import unsettled
 from tests.sql.ledger.ground import EACH_LEDGER
 from tests.sql.ledger.processes import NOON, TABLES, LedgerTime, Process, a_run, attempt
 

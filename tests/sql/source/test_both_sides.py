@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.errors import SourceError
-from airflow_provider_permitocr.core.models import ImageKind, ImageRow
-from airflow_provider_permitocr.core.shard import Shard
+from airflow_provider_permitocr.engine.models import ImageRow
+from airflow_provider_permitocr.errors import SourceError
+from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.tables import ImageKind, ImageQuery, ImageTable
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 CountLeftOut = Callable[..., int]
 Fill = Callable[..., sa.Table]

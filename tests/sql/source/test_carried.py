@@ -12,10 +12,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from airflow_provider_permitocr.core.columns import ColumnKind
-from airflow_provider_permitocr.core.errors import SourceError
+from airflow_provider_permitocr.errors import SourceError
+from airflow_provider_permitocr.options.tables import Carry, ImageQuery, ImageTable
+from airflow_provider_permitocr.permit.columns import ColumnKind
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.tables import Carry, ImageQuery, ImageTable
 
 Fill = Callable[..., sa.Table]
 

@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from airflow_provider_permitocr.core.models import ListedImage
+from airflow_provider_permitocr.engine.models import ListedImage
+from airflow_provider_permitocr.options.tables import ImageTable
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.tables import ImageTable
 
 Fill = Callable[..., sa.Table]
 ImageList = Callable[..., None]

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.errors import SourceError
-from airflow_provider_permitocr.core.models import ImageRow
+from airflow_provider_permitocr.engine.models import ImageRow
+from airflow_provider_permitocr.errors import SourceError
+from airflow_provider_permitocr.options.tables import ImageQuery
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.tables import ImageQuery
 
 Read = Callable[..., list[ImageRow]]
 ImageList = Callable[..., None]

@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.key_text import key_text
-from airflow_provider_permitocr.core.models import ImageRow
+from airflow_provider_permitocr.engine.key_text import key_text
+from airflow_provider_permitocr.engine.models import ImageRow
+from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 Fill = Callable[..., sa.Table]
 Read = Callable[..., list[ImageRow]]

@@ -13,12 +13,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.models import RowKey
-from airflow_provider_permitocr.core.shard import Shard
-from airflow_provider_permitocr.core.window import Window
+from airflow_provider_permitocr.engine.models import RowKey
+from airflow_provider_permitocr.engine.run.window import Window
+from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 Fill = Callable[..., sa.Table]
 ImageList = Callable[..., None]

@@ -10,12 +10,12 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.shard import Shard
+from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.tables import ImageTable
 from airflow_provider_permitocr.sql.database.failures import DatabaseError
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.source import image_source
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.tables import ImageTable
 
 LISTED = ImageTable("images", conn_id="lake", key="id", image="image")
 READS_ROWS = re.compile(r"FROM images\b")

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.errors import SourceError
+from airflow_provider_permitocr.errors import SourceError
+from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable
 from airflow_provider_permitocr.sql.database.failures import DatabaseError
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 ImageList = Callable[..., None]
 

@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from airflow_provider_permitocr.core.errors import SourceError
-from airflow_provider_permitocr.core.models import ImageRow
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
+from airflow_provider_permitocr.engine.models import ImageRow
+from airflow_provider_permitocr.errors import SourceError
+from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable
 
 #: To the millisecond at least on all databases.
 DATETIME = {

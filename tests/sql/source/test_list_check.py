@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.errors import SourceError
-from airflow_provider_permitocr.core.shard import Shard
+from airflow_provider_permitocr.errors import SourceError
+from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 ONE_SIDE = ImageTable("images", conn_id="lake", key="id", image="url")
 TWO_SIDES = ImageTable("images", conn_id="lake", key="id", image="url", card_side="side")

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects import mysql
 
-from airflow_provider_permitocr.core.errors import SourceError
-from airflow_provider_permitocr.core.models import RowKey
+from airflow_provider_permitocr.engine.models import RowKey
+from airflow_provider_permitocr.errors import SourceError
+from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.tables import ImageQuery, ImageTable
 
 Fill = Callable[..., sa.Table]
 Described = ImageTable | ImageQuery

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.core.models import ImageRow
-from airflow_provider_permitocr.core.window import Window
+from airflow_provider_permitocr.engine.models import ImageRow
+from airflow_provider_permitocr.engine.run.window import Window
+from airflow_provider_permitocr.options.tables import Carry, ImageQuery, ImageTable
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.source.times import local_bound, read_time
-from airflow_provider_permitocr.sql.tables import Carry, ImageQuery, ImageTable
 
 Read = Callable[..., list[ImageRow]]
 HONG_KONG = "Asia/Hong_Kong"

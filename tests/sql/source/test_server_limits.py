@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.models import ImageRow
+from airflow_provider_permitocr.engine.models import ImageRow
+from airflow_provider_permitocr.options.tables import ImageTable
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.tables import ImageTable
 from tests.mariadb import OwnMariaDb
 
 LISTED = ImageTable("images", conn_id="lake", key="id", image="image", carry_columns=["note"])

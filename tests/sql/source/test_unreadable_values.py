@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.errors import ImageRejectedError, SourceError
-from airflow_provider_permitocr.core.image_loader import ImageLoader
-from airflow_provider_permitocr.core.models import ImageRow
+from airflow_provider_permitocr.engine.models import ImageRow
+from airflow_provider_permitocr.errors import ImageRejectedError, SourceError
+from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
+from airflow_provider_permitocr.options.tables import Carry, ImageQuery, ImageTable
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from airflow_provider_permitocr.sql.tables import Carry, ImageQuery, ImageTable
 
 VALUES = {
     "psycopg": ["infinity", "-infinity", "10000-01-01", "0044-03-15 BC"],
@@ -227,7 +227,7 @@ def test_text_of_sqlite_that_is_not_utf8_concerns_its_row_alone_and_is_never_quo
     assert list(rows) == (["a", "c"] if place == 0 else ["a", "b", "c"])
     if place == 1:
         with pytest.raises(ImageRejectedError, match="image column 'url'") as caught:
-            ImageLoader(max_base64_bytes=4_000_000).request(rows["b"])
+            PermitRequestBuilder(max_base64_bytes=4_000_000).build(rows["b"])
         assert caught.value.code == "ImageValueUnreadable"
     if place == 2:
         assert rows["b"].updated_at is None

@@ -9,19 +9,25 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.api import CardSide
-from airflow_provider_permitocr.core.calls import Attempt, CallIntent, ClosedCall, RunIdentity, new_call_id
-from airflow_provider_permitocr.core.columns import COLUMNS
-from airflow_provider_permitocr.core.delivery import Deliverer
-from airflow_provider_permitocr.core.models import Status
-from airflow_provider_permitocr.core.options import Batch
-from airflow_provider_permitocr.core.spending import Spending
-from airflow_provider_permitocr.core.window import Window
+from airflow_provider_permitocr.engine.delivery.delivery import Deliverer
+from airflow_provider_permitocr.engine.ledger.calls import (
+    Attempt,
+    CallIntent,
+    ClosedCall,
+    RunIdentity,
+    new_call_id,
+)
+from airflow_provider_permitocr.engine.run.window import Window
+from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.run import Batch
+from airflow_provider_permitocr.options.tables import ResultTable
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.columns import COLUMNS
+from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.database.inspection import found_columns, unique_keys
-from airflow_provider_permitocr.sql.ledger.lists import ListIdentity
-from airflow_provider_permitocr.sql.ledger.options import Ledger
+from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
-from airflow_provider_permitocr.sql.tables import ResultTable
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 
 FrameOf = Callable[..., pd.DataFrame]

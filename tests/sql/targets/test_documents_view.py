@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.columns import Column, ColumnKind, result_columns
-from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.core.frame import to_frame
+from airflow_provider_permitocr.engine.delivery.frame import to_frame
+from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.options.tables import ResultTable
+from airflow_provider_permitocr.permit.columns import Column, ColumnKind, result_columns
 from airflow_provider_permitocr.sql.database.inspection import (
     RelationKind,
     columns,
     relation_kind,
     view_definition,
 )
-from airflow_provider_permitocr.sql.tables import ResultTable
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 

@@ -13,29 +13,28 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.calls import RunIdentity
-from airflow_provider_permitocr.core.columns import Column, ColumnKind, result_columns
-from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.core.image_loader import ImageLoader
-from airflow_provider_permitocr.core.journal import FileJournal
-from airflow_provider_permitocr.core.models import (
+from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
+from airflow_provider_permitocr.engine.ledger.journal import FileJournal
+from airflow_provider_permitocr.engine.models import (
     ImageRow,
     ListedImage,
     PermitRequest,
     PermitResponse,
-    Record,
     RowKey,
-    RunSummary,
 )
-from airflow_provider_permitocr.core.options import Batch, Pace, RunOptions
-from airflow_provider_permitocr.core.pipeline import Pipeline
-from airflow_provider_permitocr.core.ports import Call, Ports
-from airflow_provider_permitocr.core.spending import Spending
-from airflow_provider_permitocr.core.window import Window
-from airflow_provider_permitocr.sql.ledger.lists import ListIdentity
-from airflow_provider_permitocr.sql.ledger.options import Ledger
+from airflow_provider_permitocr.engine.ports import Call, Ports
+from airflow_provider_permitocr.engine.run.pipeline import Pipeline
+from airflow_provider_permitocr.engine.run.summary import RunSummary
+from airflow_provider_permitocr.engine.run.window import Window
+from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
+from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.run import Batch, Pace, RunOptions
+from airflow_provider_permitocr.options.tables import ResultTable
+from airflow_provider_permitocr.permit.columns import Column, ColumnKind, Record, result_columns
+from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
-from airflow_provider_permitocr.sql.tables import ResultTable
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 
@@ -115,7 +114,7 @@ def run(database: sa.Engine, ledger_engine: sa.Engine, tmp_path: Path) -> Callab
         )
         ports = Ports(
             source=Images(rows),
-            image_loader=ImageLoader(max_base64_bytes=1000),
+            request_builder=PermitRequestBuilder(max_base64_bytes=1000),
             client=Answers(),
             ledger=SqlLedger(ledger_engine, Ledger("permit_ocr", conn_id="ledger"), ledger_run),
             journal=FileJournal(tmp_path / "journal", session_id=run_id),

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
-from airflow_provider_permitocr.core.errors import PermitOcrError, TargetError
-from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.errors import PermitOcrError, TargetError
+from airflow_provider_permitocr.options.tables import ResultTable
+from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 
 FrameOf = Callable[..., pd.DataFrame]

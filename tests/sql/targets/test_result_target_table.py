@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.columns import COLUMNS
-from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.core.target_ports import Held
+from airflow_provider_permitocr.engine.delivery.ports import Held
+from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.options.tables import ResultTable
+from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.sql.database.failures import DatabaseError, DatabaseUnreachableError
 from airflow_provider_permitocr.sql.database.inspection import columns, unique_keys
-from airflow_provider_permitocr.sql.tables import ResultTable
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 
 FrameOf = Callable[..., pd.DataFrame]

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 
 _CARRIED = Column("note", ColumnKind.TEXT, "Carried along")

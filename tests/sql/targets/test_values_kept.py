@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.core.columns import COLUMNS, Column, ColumnKind
-from airflow_provider_permitocr.core.errors import TargetError
-from airflow_provider_permitocr.sql.ledger.options import Ledger
-from airflow_provider_permitocr.sql.ledger.preparation import check_tables, prepare_tables
-from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.tables import ResultTable
+from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.sql.ledger.tables.preparation import check_tables, prepare_tables
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from demo.postgres import EmbeddedPostgres

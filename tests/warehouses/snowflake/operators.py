@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_permitocr.cli.adopt import adopt_list
-from airflow_provider_permitocr.cli.table_checks import check_image_list, check_result_table
-from airflow_provider_permitocr.core.errors import PermitOcrError
+from airflow_provider_permitocr.cli.checks.table_checks import check_image_list, check_result_table
+from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     ImageTable,
     Ledger,
     MainlandPermitOcrOperator,
     ResultTable,
 )
-from airflow_provider_permitocr.operators.without_calls import open_rebuild
+from airflow_provider_permitocr.wiring.without_calls import open_rebuild
 from tests.warehouses.snowflake.stand_in import CONN_ID, Snow, snow
 
 

@@ -15,12 +15,11 @@ from typing import Any
 import snowflake.connector.errors as snow_errors
 from airflow.sdk import BaseHook
 
-from airflow_provider_permitocr.core.columns import Column, ColumnKind, result_columns
-from airflow_provider_permitocr.core.errors import PermitOcrError
-from airflow_provider_permitocr.core.frame import to_frame
-from airflow_provider_permitocr.core.models import Record
-from airflow_provider_permitocr.sql.database.known import connector_database_of
-from airflow_provider_permitocr.sql.tables import ResultTable
+from airflow_provider_permitocr.engine.delivery.frame import to_frame
+from airflow_provider_permitocr.errors import PermitOcrError
+from airflow_provider_permitocr.options.tables import ResultTable
+from airflow_provider_permitocr.permit.columns import Column, ColumnKind, Record, result_columns
+from airflow_provider_permitocr.sql.dialects.known import connector_database_of
 from airflow_provider_permitocr.sql.targets.connector_target import ConnectorTarget
 from tests.warehouses.snowflake.stand_in import CONN_ID, Snow, snow
 

@@ -1,0 +1,83 @@
+"""``airflow permitocr check``: reads what Airflow knows, has it looked at, and prints what was found."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from airflow.utils.cli import suppress_logs_and_warning
+from airflow.utils.providers_configuration_loader import providers_configuration_loaded
+
+from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
+from airflow_provider_permitocr.cli.checks.inspection import Inspection
+from airflow_provider_permitocr.cli.checks.report import WIDEST, findings_block, summary, task_block, unknown
+from airflow_provider_permitocr.cli.dags import DagFiles, read_dags, read_pools
+from airflow_provider_permitocr.sql.database.failures import DatabaseError, database_errors
+
+if TYPE_CHECKING:
+    import argparse
+
+
+@suppress_logs_and_warning
+@providers_configuration_loaded
+def check(arguments: argparse.Namespace) -> None:
+    """Run the command, and end the process with its status.
+
+    :param arguments: as ``cli/definition.py`` describes them.
+    :raises SystemExit: 0 when nothing is wrong, 1 when something is, 2 for a DAG that is not there.
+    """
+    # As Airflow's own commands about connections do: else those in its database are not seen.
+    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+    files = read_dags()
+    if arguments.dag_id is not None and arguments.dag_id not in files.dag_ids:
+        said = unknown("DAG", arguments.dag_id, files.dag_ids)
+        sys.stderr.write(f"{said}\n{findings_block(files.findings, WIDEST)}")
+        sys.exit(2)
+    sys.exit(_check(files, arguments))
+
+
+def _check(files: DagFiles, arguments: argparse.Namespace) -> int:
+    chosen = [task for task in files.tasks if arguments.dag_id in (None, task.dag_id)]
+    general = list(files.findings) if arguments.dag_id is None else []
+    if not chosen:
+        general.append(_without_tasks(files, arguments.dag_id))
+    pools: dict[str, int] | None = None
+    try:
+        with database_errors("reading the pools"):
+            pools = read_pools()
+    except DatabaseError as error:
+        general.append(_metadata_unreadable(error))
+    inspection = Inspection(files.tasks, pools, arguments.quota, ask=not arguments.offline)
+    width = min(shutil.get_terminal_size((WIDEST, 0)).columns, WIDEST)
+    found = list(general)
+    if general:
+        _print(findings_block(general, width))
+    for task in chosen:
+        findings = inspection.findings(task)
+        found += findings
+        _print(task_block(task, findings, width))
+    _print(summary(found, chosen))
+    return int(any(finding.verdict is Verdict.WRONG for finding in found))
+
+
+def _without_tasks(files: DagFiles, dag_id: str | None) -> Finding:
+    where = f"the {len(files.dag_ids):,} DAGs of this Airflow" if dag_id is None else f"the DAG {dag_id!r}"
+    message = f"there is no task of MainlandPermitOcrOperator in {where}"
+    return Finding(Verdict.NOTE, "DAG files", message)
+
+
+def _metadata_unreadable(error: DatabaseError) -> Finding:
+    return Finding(
+        Verdict.WRONG,
+        "Airflow",
+        f"its database cannot be read, so pools are not checked: {error}",
+        remedy="run this command where the scheduler runs, with its configuration, and after airflow db"
+        " migrate",
+    )
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

@@ -1,0 +1,82 @@
+"""Looks at connections of the API: are they there, whole, and do their credentials work."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass, field
+
+from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
+from airflow_provider_permitocr.errors import CallError, ConfigurationError
+from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+from airflow_provider_permitocr.wiring.connections.tencentcloud import (
+    client_options,
+    find_connection,
+    given_account,
+    requests_per_slot,
+)
+
+_SUBJECT = "connection"
+#: Codes of the SDK for faults on the way; all others are answers of the service.
+_ON_THE_WAY = ("Client", "ServerNetworkError")
+_LONGEST_MESSAGE = 200
+_ADVICE = "correct host, proxy or CA bundle of the connection"
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who pays for the calls of a connection, and what its slots stand for.
+
+    :param payer: tells accounts apart; never shown.
+    """
+
+    payer: str = field(repr=False)
+    requests_per_slot: float
+
+
+def read_account(conn_id: str) -> Account:
+    """Read a connection of type ``tencentcloud``.
+
+    :raises ConfigurationError: naming the field to change.
+    """
+    connection = find_connection(conn_id)
+    options = client_options(connection)
+    owner = options.role.account if options.role else options.secret_id
+    return Account(given_account(connection) or owner, requests_per_slot(connection))
+
+
+def check_connection(conn_id: str, *, ask: bool) -> Finding:
+    """Check a connection of type ``tencentcloud``.
+
+    :param ask: ask Tencent Cloud, free of charge, whether the credentials are valid.
+    """
+    try:
+        read_account(conn_id)
+    except ConfigurationError as error:
+        return Finding(Verdict.WRONG, _SUBJECT, str(error))
+    if ask:
+        return _credentials(conn_id)
+    message = f"{conn_id} is filled in; Tencent Cloud was not asked whether its keys are valid"
+    return Finding(Verdict.OK, _SUBJECT, message)
+
+
+def _credentials(conn_id: str) -> Finding:
+    try:
+        identity = MainlandPermitOcrHook(conn_id).identity()
+    except ConfigurationError as error:
+        return Finding(Verdict.WRONG, _SUBJECT, str(error))
+    except CallError as error:
+        return _refusal(conn_id, error)
+    return Finding(Verdict.OK, _SUBJECT, f"{conn_id}: the credentials are valid: {identity}")
+
+
+def _refusal(conn_id: str, error: CallError) -> Finding:
+    message = f"{error.code}: {error.message}"
+    advice = error.advice[:1].lower() + error.advice[1:]
+    if not error.code.startswith(_ON_THE_WAY):
+        return Finding(Verdict.WRONG, _SUBJECT, f"{conn_id}: {message}", advice)
+    return Finding(
+        Verdict.WRONG,
+        _SUBJECT,
+        f"{conn_id}: Tencent Cloud could not be asked: {textwrap.shorten(message, _LONGEST_MESSAGE)}",
+        remedy=f"{advice or _ADVICE}, or leave this call out with --offline",
+    )

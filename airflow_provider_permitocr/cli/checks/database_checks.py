@@ -1,0 +1,81 @@
+"""Looks at one thing in a database, and turns whatever its hook or driver says into a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, Verdict
+from airflow_provider_permitocr.errors import PermitOcrError
+from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.readable import is_template
+from airflow_provider_permitocr.options.tables import ImageQuery, ResultTable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+def find(
+    subject: str,
+    conn_id: str,
+    look: Callable[[Engine], str],
+    *,
+    require: Callable[[str], None] = lambda _: None,
+) -> Finding:
+    """Look at something in the database of a connection.
+
+    :param look: returns what is right about it; raises ``PermitOcrError`` with what is wrong.
+    :param require: takes the connection's id before anything is opened; raises what is wrong with it.
+    """
+
+    def look_by_engine() -> str:
+        require(conn_id)
+        with _engine(conn_id) as engine:
+            return look(engine)
+
+    return find_out(subject, conn_id, look_by_engine)
+
+
+def find_out(subject: str, conn_id: str, look: Callable[[], str]) -> Finding:
+    """Look at something by a connection, however it is opened.
+
+    :param look: as for ``find``.
+    """
+    try:
+        return Finding(Verdict.OK, subject, look())
+    except PermitOcrError as error:
+        return Finding(Verdict.WRONG, subject, str(error))
+    except Exception as error:  # noqa: BLE001  hooks and drivers of any provider fail in ways of their own
+        # Their own words stay out, but of those about an import: URLs with passwords are among them.
+        words = f": {error}" if isinstance(error, ImportError) else ""
+        return Finding(
+            Verdict.WRONG,
+            subject,
+            f"the hook of connection {conn_id!r} failed with {type(error).__name__}{words}",
+            remedy="install the provider and driver of this connection's type, or correct the connection",
+        )
+
+
+def templated(described: ImageList | ResultTable | Ledger) -> list[str]:
+    """Name the values that are known only in a run."""
+    names = [name for name in described.template_fields if is_template(getattr(described, name))]
+    if isinstance(described, ImageQuery):
+        names += [f"parameter {name}" for name, value in described.parameters.items() if is_template(value)]
+    return names
+
+
+def unchecked(subject: str, names: list[str]) -> Finding:
+    """Say that these values are known only in a run."""
+    return Finding(Verdict.UNCHECKED, subject, f"{', '.join(names)}: templated, so known only in a run")
+
+
+@contextmanager
+def _engine(conn_id: str) -> Iterator[Engine]:
+    from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
+
+    engine = sql_engine(conn_id)
+    try:
+        yield engine
+    finally:
+        engine.dispose()

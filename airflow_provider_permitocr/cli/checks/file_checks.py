@@ -1,0 +1,49 @@
+"""Looks at a result file and its place, without changing either of them."""
+
+from __future__ import annotations
+
+from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
+from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError
+from airflow_provider_permitocr.options.readable import is_template
+from airflow_provider_permitocr.options.result_file import ResultFile
+from airflow_provider_permitocr.options.shard import Shard
+
+_SUBJECT = "result file"
+
+
+def check_result_file(described: ResultFile, shard: str | None) -> list[Finding]:
+    """Check that a file can be written as far as that is known without writing: its place, its format.
+
+    :param shard: the shard that writes it, where that is known before a run.
+    """
+    templated = [name for name in described.template_fields if is_template(getattr(described, name))]
+    if templated:
+        message = f"{', '.join(templated)}: templated, so known only in a run"
+        return [Finding(Verdict.UNCHECKED, _SUBJECT, message), *_without_package(described)]
+    try:
+        return [Finding(Verdict.OK, _SUBJECT, _look(described, shard))]
+    except (PermitOcrError, ValueError) as error:
+        return [Finding(Verdict.WRONG, _SUBJECT, str(error))]
+
+
+def _without_package(described: ResultFile) -> list[Finding]:
+    """Find what a format needs and is not installed; its suffix mostly stands in a template, too."""
+    from airflow_provider_permitocr.files.row_format import row_format
+
+    try:
+        row_format(described.format).check()
+    except ConfigurationError as error:
+        return [Finding(Verdict.WRONG, _SUBJECT, str(error))]
+    except ValueError:  # the suffix is known only in a run
+        return []
+    return []
+
+
+def _look(described: ResultFile, shard: str | None) -> str:
+    from airflow_provider_permitocr.wiring.result_file import open_result_file
+
+    if shard is not None:
+        described = described.of_shard(Shard.parse(shard))
+    if open_result_file(described).check():
+        return f"{described.path} is there; a run replaces it"
+    return f"{described.path} is not there yet; the first run writes it"

@@ -1,0 +1,92 @@
+"""What a check has found, and the values that it looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.readable import is_template
+from airflow_provider_permitocr.options.result_file import ResultFile
+from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable, ResultTable
+
+if TYPE_CHECKING:
+    from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
+
+ImageList: TypeAlias = "ImageTable | ImageQuery"
+
+
+class Verdict(StrEnum):
+    """How it looks; only ``WRONG`` makes the command fail."""
+
+    OK = "ok"
+    WRONG = "WRONG"
+    NOTE = "note"  #: works, but not as well as it could
+    UNCHECKED = "unchecked"  #: cannot be known before a run
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    :param subject: what was looked at, in a word or two.
+    :param remedy: what to do about it.
+    :param command: the same as a line for the shell, where there is one.
+    """
+
+    verdict: Verdict
+    subject: str
+    message: str
+    remedy: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What a task is executed with: a plain task has one variant, a mapped one as many as instances.
+
+    :param source: None, like most others, where it is known only at run time.
+    :param targets: none where they are known only at run time.
+    :param ledger: None also where the one beside the result table is meant.
+    :param identity: what the ledger knows the list by.
+    """
+
+    source: ImageList | None = None
+    targets: tuple[ResultTable | ResultFile, ...] = ()
+    ledger: Ledger | None = None
+    identity: ListIdentity | None = None
+    tencentcloud_conn_id: str | None = None
+    max_per_second: float | None = None
+    shard: str | None = None
+
+    @property
+    def tables(self) -> tuple[ResultTable, ...]:
+        """The targets that are tables."""
+        return tuple(each for each in self.targets if isinstance(each, ResultTable))
+
+
+@dataclass(frozen=True)
+class OcrTask:
+    """One task of the operator, as its DAG file describes it.
+
+    :param file: the DAG file, as Airflow names it.
+    :param limits: Airflow's own limits on instances of it that run side by side, by name.
+    :param findings: what was found while it was read.
+    """
+
+    dag_id: str
+    task_id: str
+    file: str
+    pool: str
+    pool_slots: int
+    variants: tuple[Variant, ...]
+    limits: Mapping[str, int] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """Connections of the API, each once, where they are known before a run."""
+        conn_ids = (each.tencentcloud_conn_id for each in self.variants)
+        return tuple(dict.fromkeys(each for each in conn_ids if each and not is_template(each)))

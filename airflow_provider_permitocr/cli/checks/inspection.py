@@ -1,0 +1,108 @@
+"""Looks at tasks one after the other, and at what several of them share only once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+from airflow_provider_permitocr.cli.checks.connection_checks import Account, check_connection, read_account
+from airflow_provider_permitocr.cli.checks.file_checks import check_result_file
+from airflow_provider_permitocr.cli.checks.findings import Finding, OcrTask, Variant, Verdict
+from airflow_provider_permitocr.cli.checks.ledger_checks import check_ledger
+from airflow_provider_permitocr.cli.checks.pool_rules import (
+    PoolUse,
+    Rate,
+    is_bounded,
+    pool_findings,
+    quota_shared_by_pools,
+)
+from airflow_provider_permitocr.cli.checks.shard_rules import shard_findings, shards_by_list
+from airflow_provider_permitocr.cli.checks.table_checks import check_image_list, check_result_table
+from airflow_provider_permitocr.cli.checks.template_checks import check_templates
+from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.options.readable import is_template
+from airflow_provider_permitocr.options.result_file import ResultFile
+
+Looked = TypeVar("Looked")
+
+
+class Inspection:
+    """All that one call of the command looks at.
+
+    :param tasks: the tasks of all DAGs, as they share pools and lists.
+    :param pools: slots of every pool; None where Airflow's database cannot be read.
+    :param quota: requests per second that the account may send.
+    :param ask: ask Tencent Cloud whether credentials are valid.
+    """
+
+    def __init__(
+        self, tasks: Sequence[OcrTask], pools: Mapping[str, int] | None, quota: float, *, ask: bool
+    ) -> None:
+        self._pools = pools
+        self._quota = quota
+        self._ask = ask
+        self._seen: dict[str, object] = {}
+        self._shards = shards_by_list(tasks)
+        self._shared = quota_shared_by_pools(self._pool_uses(tasks), quota)
+
+    def findings(self, task: OcrTask) -> list[Finding]:
+        """Return what there is to say of a task, each only once."""
+        found = [*self._of_slots(task), *shard_findings(task, self._shards, self._pools or {})]
+        for variant in task.variants:
+            found += self._of_variant(variant)
+        return list(dict.fromkeys([*found, *task.findings]))
+
+    def _of_slots(self, task: OcrTask) -> Iterator[Finding]:
+        if self._pools is None:
+            yield Finding(Verdict.UNCHECKED, "pool", f"{task.pool}: Airflow's database cannot be read")
+            return
+        accounts = [account for conn_id in task.accounts if (account := self._account(conn_id))]
+        # What a slot stands for is on the connection; without one it is taken for the default.
+        for per_slot in {account.requests_per_slot for account in accounts} or {1.0}:
+            yield from pool_findings(task, self._pools, Rate(per_slot, self._quota))
+        if task.pool in self._shared:
+            yield self._shared[task.pool]
+
+    def _of_variant(self, variant: Variant) -> Iterator[Finding]:
+        conn_id = variant.tencentcloud_conn_id
+        if conn_id is not None and is_template(conn_id):
+            message = "tencentcloud_conn_id: templated, so known only in a run"
+            yield Finding(Verdict.UNCHECKED, "connection", message)
+        elif conn_id is not None:
+            yield self._once(conn_id, lambda: check_connection(conn_id, ask=self._ask))
+        if (source := variant.source) is not None:
+            yield from self._once(repr(source), lambda: check_image_list(source))
+            yield from check_templates(source)
+        for table in variant.tables:
+            yield from self._once(repr(table), partial(check_result_table, table))
+        known = (variant.ledger, variant.targets, variant.identity)
+        yield from self._once(f"ledger {known!r}", lambda: check_ledger(variant))
+        for file in variant.targets:
+            if isinstance(file, ResultFile):
+                yield from self._once(
+                    repr((file, variant.shard)), partial(check_result_file, file, variant.shard)
+                )
+
+    def _pool_uses(self, tasks: Iterable[OcrTask]) -> Iterator[PoolUse]:
+        for task in tasks:
+            size = (self._pools or {}).get(task.pool)
+            if size is None or not is_bounded(task.pool, size):
+                continue
+            for conn_id in task.accounts:
+                if account := self._account(conn_id):
+                    yield PoolUse(account.payer, task.pool, size, account.requests_per_slot)
+
+    def _account(self, conn_id: str) -> Account | None:
+        def read() -> Account | None:
+            try:
+                return read_account(conn_id)
+            except ConfigurationError:
+                return None  # which is a finding of check_connection
+
+        return self._once(f"account {conn_id}", read)
+
+    def _once(self, name: str, look: Callable[[], Looked]) -> Looked:
+        if name not in self._seen:
+            self._seen[name] = look()
+        return self._seen[name]  # type: ignore[return-value]

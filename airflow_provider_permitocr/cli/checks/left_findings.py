@@ -1,0 +1,56 @@
+"""What runs of a list have left behind, and what its targets do not take, as a ledger knows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
+
+_SUBJECT: Final = "left over"
+_MOST_NAMED: Final = 3
+
+
+def left_findings(
+    connection: Connection, tables: LedgerTables, list_id: int, shard: str | None
+) -> list[Finding]:
+    """Say what the next run takes up, what it cannot, and which rows are refused."""
+    from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
+    from airflow_provider_permitocr.sql.ledger.deliveries.refusals import refusals_by_target
+    from airflow_provider_permitocr.sql.ledger.exchange.caller import run_columns
+    from airflow_provider_permitocr.sql.ledger.runs.leftovers import find_leftovers
+
+    left = find_leftovers(connection, tables, list_id, run_columns(RunIdentity()), shard)
+    found = []
+    if left.runs:
+        names = _some([each.run[2] for each in left.runs])
+        found.append(_note(f"{len(left.runs):,} runs have not finished, and the next takes them up: {names}"))
+    if left.unread:
+        found.append(
+            _note(
+                f"{left.unread:,} images that runs of a query with templates have left are listed by no other"
+                f" run: {_some(left.unread_runs)}",
+                "clear these runs",
+            )
+        )
+    for target, count in refusals_by_target(connection, tables, list_id):
+        found.append(
+            _note(
+                f"{target} has refused {count:,} rows; the next run tries them again",
+                "look for error_code ResultRowRefused there, and fix the constraint",
+            )
+        )
+    return found
+
+
+def _note(message: str, remedy: str = "") -> Finding:
+    return Finding(Verdict.NOTE, _SUBJECT, message, remedy)
+
+
+def _some(names: Any) -> str:
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more

@@ -1,0 +1,80 @@
+"""Looks at the image list and the result table, without changing either of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from airflow_provider_permitocr.cli.checks.database_checks import find, find_out, templated, unchecked
+from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList
+from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable, ResultTable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+_LIST, _RESULT = "image list", "result table"
+
+
+def check_image_list(source: ImageList) -> list[Finding]:
+    """Check that an image list can be read as described, as a run does before its first call."""
+    names = templated(source)
+    findings = [unchecked(_LIST, names)] if names else []
+    if "conn_id" in names:
+        return findings
+    from airflow_provider_permitocr.wiring.result_table import require_image_list
+
+    found = find(
+        _LIST, source.conn_id, lambda engine: _read_list(engine, source, names), require=require_image_list
+    )
+    return [found, *findings]
+
+
+def check_result_table(target: ResultTable) -> list[Finding]:
+    """Check that a result table can take the rows, or can be created."""
+    names = templated(target)
+    findings = [unchecked(_RESULT, names)] if names else []
+    if "conn_id" in names:
+        return findings
+    return [find_out(_RESULT, target.conn_id, lambda: _read_result(target, names)), *findings]
+
+
+def _read_list(engine: Engine, source: ImageList, names: list[str]) -> str:
+    from airflow_provider_permitocr.sql.database.failures import database_errors
+    from airflow_provider_permitocr.sql.dialects.known import database_of
+    from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
+    from airflow_provider_permitocr.sql.source.listing import open_listing
+
+    database_of(engine).require_file(engine, source.conn_id)
+    named = f"the SELECT on {source.conn_id}" if isinstance(source, ImageQuery) else _named(source)
+    if not names:
+        return f"{named}: {SqlImageSource(engine, source).check():,} images"
+    with database_errors("reading the image list"), engine.connect() as connection:
+        if isinstance(source, ImageTable) and "table" not in names:
+            # Without its bounds the whole table would be counted, and keys may well be twice in there.
+            open_listing(connection, replace(source, since=None, until=None))
+            return f"{named} has the columns"
+    return f"connection {source.conn_id} answers"
+
+
+def _read_result(target: ResultTable, names: list[str]) -> str:
+    from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
+    from airflow_provider_permitocr.wiring.result_table import open_result_table
+
+    with SqlEngines() as engines:
+        table = open_result_table(target, engines)
+        if (file := table.missing_file()) is not None:
+            return f"{_named(target)} is not there yet, nor is its file {file}; the first run creates both"
+        if "table" in names:
+            table.connect()
+            return f"connection {target.conn_id} answers"
+        if table.check():
+            return f"{_named(target)} can take the rows"
+        return _not_there_yet(target)
+
+
+def _not_there_yet(described: ResultTable) -> str:
+    return f"{_named(described)} is not there yet; the first run creates it"
+
+
+def _named(described: ImageTable | ResultTable) -> str:
+    return f"{described.table} on {described.conn_id}"

@@ -1,0 +1,128 @@
+"""What every call goes through first: size, common parameters, signature, quota.
+
+The order of the checks is not documented; this one refuses for free what costs nothing to check
+and counts against an account's quota only what that account really signed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import web
+
+from airflow_provider_permitocr.emulator.errors import ApiError
+from airflow_provider_permitocr.emulator.gateway import signature
+from airflow_provider_permitocr.emulator.gateway.keys import KeyRing
+from airflow_provider_permitocr.emulator.gateway.operations import (
+    INLINE_BYTES,
+    Body,
+    Operation,
+    Operations,
+    Request,
+    find_operation,
+)
+from airflow_provider_permitocr.emulator.gateway.parameters import missing
+from airflow_provider_permitocr.emulator.gateway.quota import Quota
+from airflow_provider_permitocr.emulator.journal import CallRecord
+
+Clock = Callable[[], float]
+
+#: Largest request signed with TC3 (cloud.tencent.com/document/product/1278/46710).
+MAX_REQUEST_BYTES: Final = 10 * 1024 * 1024
+#: Largest GET request (same page), and what the server reads of its first line to be able to say so.
+MAX_GET_BYTES: Final = 32 * 1024
+MAX_LINE_BYTES: Final = 8 * MAX_GET_BYTES
+#: A larger body is read to its end, up to here, so that the caller gets to read the answer.
+MAX_DRAINED_BYTES: Final = 10 * MAX_REQUEST_BYTES
+
+
+class Gateway:
+    """Let a call through, or refuse it.
+
+    :param keys: the pairs that calls may be signed with.
+    :param quota: counts the calls that were signed well.
+    :param operations: what can be called.
+    """
+
+    def __init__(self, keys: KeyRing, quota: Quota, operations: Operations) -> None:
+        self._keys = keys
+        self._quota = quota
+        self._operations = operations
+
+    async def admit(
+        self, http: web.Request, body: Body | None, record: CallRecord
+    ) -> tuple[Operation, Request]:
+        """Check a call, noting in `record` what is learnt of it.
+
+        :param body: what `read_body` returned.
+        :raises ApiError: if the call is refused.
+        """
+        if body is None or len(http.raw_path) > MAX_GET_BYTES:
+            raise ApiError(
+                "RequestSizeLimitExceeded", "The request is larger than 10 MB, or a GET than 32 KB."
+            )
+        arrived = record.time
+        action = _header(http, "X-TC-Action", "Action")
+        version = _header(http, "X-TC-Version", "Version")
+        authorization = signature.Authorization.parse(http.headers.get("Authorization", ""))
+        operation = find_operation(self._operations, authorization.service, version, action)
+        record.action = action
+        timestamp = signature.check_timestamp(_header(http, "X-TC-Timestamp", "Timestamp"), arrived)
+        query = _query(http)
+        key = self._keys.find(authorization.secret_id, http.headers.get("X-TC-Token"), arrived)
+        canonical = signature.canonical_request(
+            http.method, query or "", http.headers, authorization.signed_headers, await _hash(http, body)
+        )
+        signature.verify(authorization, key.secret_key, timestamp, canonical)
+        record.account = key.account
+        self._quota.admit(action, key.account, arrived)
+        return operation, Request(key, arrived, body, query)
+
+
+async def read_body(http: web.Request) -> Body | None:
+    """Read the body of a request; None if it is too large.
+
+    A body that is too large is read nevertheless, and thrown away: a caller that is cut off while
+    sending sees a broken connection, not the answer.
+    """
+    body = bytearray()
+    size = 0
+    async for chunk in http.content.iter_any():
+        size += len(chunk)
+        if size <= MAX_REQUEST_BYTES:
+            body += chunk
+        elif size > MAX_DRAINED_BYTES:
+            break
+        else:
+            body.clear()
+    return body if size <= MAX_REQUEST_BYTES else None
+
+
+def _header(http: web.Request, header: str, parameter: str) -> str:
+    value = http.headers.get(header, "")
+    if not value:
+        raise missing(parameter)
+    return value
+
+
+def _query(http: web.Request) -> str | None:
+    """Return the query that carries a GET's parameters; None for a POST, whose body does.
+
+    :raises ApiError: ``UnsupportedProtocol`` for other methods, or a POST that is not JSON.
+    """
+    if http.method == "GET":
+        return http.raw_path.partition("?")[2]
+    if http.method != "POST" or http.content_type != "application/json":
+        raise ApiError(
+            "UnsupportedProtocol", "Only GET and POST are supported, and of POST only application/json here."
+        )
+    return None
+
+
+async def _hash(http: web.Request, body: Body) -> str:
+    content_sha256 = http.headers.get("X-TC-Content-SHA256")
+    if len(body) > INLINE_BYTES:
+        return await asyncio.to_thread(signature.payload_hash, body, content_sha256)
+    return signature.payload_hash(body, content_sha256)

@@ -1,0 +1,114 @@
+"""Finds out whether a fault holds for every call, or comes and goes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Final
+
+from airflow_provider_permitocr.engine.call.tries import Tries
+from airflow_provider_permitocr.errors import (
+    AccountError,
+    ApiUnreachableError,
+    CallError,
+    Decision,
+    PermitOcrError,
+)
+from airflow_provider_permitocr.sentences import sentences
+
+_log = logging.getLogger(__name__)
+
+#: Waits, in seconds, before each call that finds out; calls with such a fault are not billed.
+_ACCOUNT_WAITS: Final = (0.0, 1.0, 2.0)
+#: A service, a proxy or a name server that restarts is back within a minute.
+_UNREACHABLE_WAITS: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+_LOOK_SECONDS: Final = 0.1
+_ADVICE: Final = "No image was marked failed for it; correct the account or the connection and run again."
+
+
+class Breaker:
+    """Holds all calls back while those for one image find out.
+
+    One node of the service that is out of step, or a proxy that restarts, should not end a run of hours. An
+    account without money should, within the calls in flight.
+
+    :param stop: set where the fault holds.
+    """
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._probing = threading.Lock()
+        self.has_worked = False
+
+    @property
+    def is_probing(self) -> bool:
+        """Whether calls should wait."""
+        return self._probing.locked()
+
+    def wait(self) -> None:
+        """Wait until it is found out, or the run was asked to stop."""
+        while self.is_probing and not self._stop.wait(_LOOK_SECONDS):
+            pass
+
+    def wait_seconds(self, fault: CallError, tries: Tries) -> float | None:
+        """Return how long to wait before the next call to find out with.
+
+        :param fault: one of all calls, or of keys that are renewed by now.
+        :param tries: of the image that met it; it may become the one that finds out, until ``end``.
+        :return: None where this image has had its calls for that, and the fault counts as any other.
+        :raises AccountError, ApiUnreachableError: when the fault holds; ``stop`` is then set.
+        """
+        if not tries.is_probing:
+            if fault.decision is Decision.REPAIR and not tries.has_new_keys:
+                tries.has_new_keys = True
+                return 0.0
+            if tries.probed:
+                return None
+            if not self._probing.acquire(blocking=False):
+                if tries.has_waited:
+                    return None
+                tries.has_waited = True
+                return 0.0
+        if (kind := _kind(fault)) not in tries.probed:
+            tries.begin_probing(kind, self._waits(fault))
+        if tries.probe_waits:
+            return tries.probe_waits.pop(0)
+        self._stop.set()  # in here, before another takes its place in flight
+        raise _confirmed(fault)
+
+    def end(self, tries: Tries) -> None:
+        """Let the others go on, if it was this image that they were waiting for."""
+        if tries.is_probing:
+            tries.is_probing = False
+            self._probing.release()
+
+    def _waits(self, fault: CallError) -> tuple[float, ...]:
+        if _kind(fault) == "way":
+            _log.warning(
+                "The API cannot be reached (%s: %s). Calls wait for up to %.0f seconds. %s",
+                fault.code,
+                fault.message,
+                sum(_UNREACHABLE_WAITS),
+                fault.advice,
+            )
+            return _UNREACHABLE_WAITS
+        # Keys that have never worked are wrong, rather than known to some nodes alone.
+        return _ACCOUNT_WAITS if self.has_worked else _ACCOUNT_WAITS[:1]
+
+
+def _kind(fault: CallError) -> str:
+    return "way" if fault.decision is Decision.UNREACHABLE else "account"
+
+
+def _confirmed(fault: CallError) -> PermitOcrError:
+    if _kind(fault) == "way":
+        seconds = sum(_UNREACHABLE_WAITS)
+        return ApiUnreachableError(
+            sentences(
+                f"The API could not be reached for {seconds:.0f} seconds, so the run has stopped"
+                f" ({fault.code}: {fault.message})",
+                fault.advice,
+                "No image was marked failed for it; those that were not tried are left for the next run.",
+            )
+        )
+    return AccountError(fault, sentences(fault.advice, _ADVICE))

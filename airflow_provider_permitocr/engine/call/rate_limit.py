@@ -1,0 +1,130 @@
+"""Even pacing that gives way to throttling at once and comes back step by step."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from airflow_provider_permitocr.errors import RunStoppedError
+from airflow_provider_permitocr.options.run import Pace
+
+#: Share of the rate that turns are spaced for. The gateway counts whole seconds by arrival
+#: (cloud.tencent.com/document/product/1278/109059): at exactly 20 per second, one call that is on its way a
+#: little longer than the next makes 21 of them. At 0.98, they may differ by 20 ms.
+SPACING: Final = 0.98
+#: Turns that are made up for after a late one keep to this share over each second.
+_CATCHING_UP: Final = 0.99
+#: The gateway's window: refusals within it tell the same news.
+_WINDOW_SECONDS: Final = 1.0
+#: What is left of the pace after a refusal, and how long it then takes to come back to where it was.
+_CUT: Final = 0.8
+_RECOVERY_SECONDS: Final = 8.0
+_SLOWEST: Final = 0.05
+
+
+class RateLimiter:
+    """Hands out one turn per request, shared by all threads of a task.
+
+    Refusals move the pace along CUBIC (RFC 9438), which TCP uses for the same task: to find, without being
+    told, the share of a line that others use as well. After each cut the pace comes back fast to just below
+    where it was refused, stays there for a while, and then feels its way up, faster and faster.
+
+    :param pace: the pace when nothing is refused, and this task's place between others'.
+    :param clock: monotonic seconds.
+    :param wall_clock: Unix time in seconds, which the clocks of all workers agree on.
+    :param sleep: how to wait, in seconds; by default until then or until the run is asked to stop.
+    """
+
+    def __init__(
+        self,
+        pace: Pace,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], object] | None = None,
+    ) -> None:
+        self._full = pace.max_per_second * SPACING
+        self._clock = clock
+        self._sleep = sleep
+        self._turn = threading.Lock()
+        self._state = threading.Lock()
+        per_window = max(1, math.floor(pace.max_per_second))
+        self._released: deque[float] = deque([-math.inf] * per_window, maxlen=per_window)
+        self._window_seconds = per_window / (pace.max_per_second * _CATCHING_UP)
+        interval = 1 / self._full
+        self._next = clock()
+        if pace.phase is not None:
+            self._next += (pace.phase * interval - wall_clock()) % interval
+        self._refused_at = -math.inf
+        self._refused_pace = self._full
+        self._looked_at = clock()
+        self._held_back_seconds = 0.0
+
+    @property
+    def per_second(self) -> float:
+        """The pace at the moment."""
+        # CUBIC's window as a rate, in parts of the full pace.
+        ceiling = self._refused_pace / self._full
+        growth = (1 - _CUT) / _RECOVERY_SECONDS**3
+        back_after = math.cbrt(ceiling * (1 - _CUT) / growth)
+        part = growth * (self._clock() - self._refused_at - back_after) ** 3 + ceiling
+        return self._full * min(1.0, max(_SLOWEST, part))
+
+    def acquire(self, stop: threading.Event) -> None:
+        """Wait for the next turn.
+
+        :param stop: set it to end the waiting.
+        :raises RunStoppedError: when it is set.
+        """
+        sleep = self._sleep or stop.wait
+        asked_at = self._clock()
+        with self._turn:
+            # One thread at a time waits for the next turn, and looks again after each sleep: a refusal that
+            # arrives meanwhile moves that turn, and everyone behind it.
+            while (wait := self._turn_at() - self._clock()) > 0 and not stop.is_set():
+                sleep(wait)
+            raise_if_stopped(stop)
+            with self._state:
+                self._look()
+                now = self._clock()
+                interval = 1 / self.per_second
+                # A turn that comes late is made up for by at most one interval; one that nobody asked for
+                # in time, not at all. So there is no burst, after a pause either.
+                self._next = max(self._next, asked_at, now - interval) + interval
+                self._released.append(now)
+
+    def throttled(self) -> float:
+        """Slow down, as the service refused a call for its rate.
+
+        :return: for how many seconds in all the pace has been below half of the full one.
+        """
+        with self._state:
+            self._look()
+            now = self._clock()
+            if now - self._refused_at >= _WINDOW_SECONDS:
+                self._refused_pace = self.per_second
+                self._refused_at = now
+                self._next = max(self._next, now + 1 / self.per_second)
+            return self._held_back_seconds
+
+    def _turn_at(self) -> float:
+        return max(self._next, self._released[0] + self._window_seconds)
+
+    def _look(self) -> None:
+        now = self._clock()
+        if self.per_second < self._full / 2:
+            self._held_back_seconds += now - self._looked_at
+        self._looked_at = now
+
+
+def raise_if_stopped(stop: threading.Event) -> None:
+    """Give up what would get no turn any more.
+
+    :raises RunStoppedError: when the run was asked to stop.
+    """
+    if stop.is_set():
+        raise RunStoppedError("the run was asked to stop")

@@ -1,0 +1,204 @@
+"""Batches into a result table; where it refuses a row, another that says so."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from airflow_provider_permitocr.engine.delivery.ports import ResultTarget
+from airflow_provider_permitocr.engine.delivery.record import lacks_answer, refused_record, to_records
+from airflow_provider_permitocr.engine.ledger.ports import Delivered, Refusal
+from airflow_provider_permitocr.engine.models import RowKey
+from airflow_provider_permitocr.engine.shown_key import shown_key
+from airflow_provider_permitocr.permit.columns import Column, Record
+
+#: If this many rows are refused and no other is taken, the table is at fault, not the rows.
+ALL_REFUSED: Final = 20
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Written:
+    """What became of rows.
+
+    :param highest: highest version that was written.
+    """
+
+    taken: list[RowKey] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    highest: int = 0
+
+    @property
+    def rowless(self) -> int:
+        """How many rows are refused, with nothing in their place."""
+        return sum(not each.has_row for each in self.refused)
+
+
+class TableWriter:
+    """Writes images into one result table, and notices where that refuses them all.
+
+    :param columns: of the result.
+    """
+
+    def __init__(self, target: ResultTarget, columns: Sequence[Column]) -> None:
+        self._target, self._columns = target, columns
+        self._has_taken = False
+        self._refused = 0
+        self.is_hopeless = False
+
+    def write(self, delivered: Sequence[Delivered], *, rows_until: int) -> Written:
+        """Write images, sorted by key, so that two runs never wait for each other's rows.
+
+        An image whose answer is gone from the ledger keeps the one that the table has. Until a row is taken,
+        only so many are tried as it takes to see that none is; a table that wants one large delivery is given
+        all at once, and looked for these in it where it refuses some.
+
+        :param rows_until: images that stand since this version or an earlier one have a row already.
+        :raises UnreachableError: when it may be tried again, with the same images.
+        """
+        ordered = sorted(delivered, key=lambda each: each.row_key)
+        written = Written()
+        left: Sequence[Delivered] = ordered
+        while left and not self.is_hopeless:
+            some, later = self._sample(left)
+            left = [*self._write(some, rows_until, written), *later]
+        if written.refused:
+            first = written.refused[0]
+            _log.warning(
+                "The result table refused %d of %d rows, for example key %s: %s. They are tried again by the"
+                " next run; in place of %d of them there is a row without fields, as ResultRowRefused, or an"
+                " older one",
+                *(len(written.refused), len(ordered), shown_key(first.row_key[0]), first.reason),
+                len(written.refused) - written.rowless,
+            )
+        return written
+
+    def try_again(self, delivered: Sequence[Delivered], *, most_refused: int) -> Written:
+        """Write images that were refused before; nothing is put in the place of those that still are.
+
+        :param most_refused: once so many are, the others are not tried, and are in neither list.
+        """
+        written = Written()
+        for with_answers, some in _by_answers(sorted(delivered, key=lambda each: each.row_key)):
+            records = to_records(some, self._columns)
+            left = max(0, most_refused - len(written.refused))
+            reasons = self._put(records, with_answers=with_answers, most_refused=left)
+            tried = _tried(some, reasons)
+            self._sort_out([some[place] for place in tried], _of_tried(tried, reasons), written)
+        return written
+
+    def _sample(self, left: Sequence[Delivered]) -> tuple[Sequence[Delivered], Sequence[Delivered]]:
+        """Return what is written next, and what comes after that."""
+        if self._has_taken or self._target.is_filled_at_end:
+            return left, ()
+        most = max(1, ALL_REFUSED - self._refused)
+        return left[:most], left[most:]
+
+    def _write(self, some: Sequence[Delivered], rows_until: int, written: Written) -> Sequence[Delivered]:
+        """Write images; return those that were not tried, as too many before them were refused."""
+        before = len(written.refused), len(written.taken)
+        untried: list[Delivered] = []
+        for with_answers, part in _by_answers(some):
+            records = to_records(part, self._columns)
+            refused = self._refused + len(written.refused) - before[0]
+            most = None if self._has_taken else max(0, ALL_REFUSED - refused)
+            reasons = self._put(records, with_answers=with_answers, most_refused=most)
+            tried = _tried(part, reasons)
+            untried += [part[place] for place, reason in reasons.items() if not reason]
+            self._write_down(
+                [part[place] for place in tried],
+                [records[place] for place in tried],
+                _of_tried(tried, reasons),
+                rows_until,
+                written,
+            )
+        refused, taken = len(written.refused) - before[0], len(written.taken) - before[1]
+        self._refused += refused
+        # One that took rows before may be changed in mid-run.
+        self.is_hopeless = not taken and (refused if self._has_taken else self._refused) >= ALL_REFUSED
+        self._has_taken = self._has_taken or taken > 0
+        return untried
+
+    def _write_down(
+        self,
+        some: Sequence[Delivered],
+        records: Sequence[Record],
+        reasons: Mapping[int, str],
+        rows_until: int,
+        written: Written,
+    ) -> None:
+        stand_ins = self._put_stand_ins(records, reasons)
+        has_row = {place: place in stand_ins or some[place].first_version <= rows_until for place in reasons}
+        self._sort_out(some, reasons, written, has_row)
+
+    def _sort_out(
+        self,
+        some: Sequence[Delivered],
+        reasons: Mapping[int, str],
+        written: Written,
+        has_row: Mapping[int, bool] | None = None,
+    ) -> None:
+        for place, each in enumerate(some):
+            if (reason := reasons.get(place)) is not None:
+                written.refused.append(Refusal(each.row_key, reason, bool(has_row and has_row[place])))
+            else:
+                written.taken.append(each.row_key)
+                written.highest = max(written.highest, each.version)
+
+    def _put_stand_ins(self, records: Sequence[Record], refused: Mapping[int, str]) -> set[int]:
+        """Write rows without fields for those that are refused, where there is none; return which."""
+        left = list(refused)
+        # At the second attempt without the time of the image's change, which may be what is refused.
+        for with_provenance in (True, False):
+            if not left:
+                break
+            stand_ins = [
+                refused_record(records[place], refused[place], with_provenance=with_provenance)
+                for place in left
+            ]
+            again = self._put(stand_ins, only_new=True)
+            left = [left[number] for number in again]
+        return set(refused).difference(left)
+
+    def _put(
+        self,
+        records: Sequence[Record],
+        *,
+        with_answers: bool = True,
+        only_new: bool = False,
+        most_refused: int | None = None,
+    ) -> dict[int, str]:
+        """Write what can be written; return the reason for each record that cannot, as the target does."""
+        from airflow_provider_permitocr.engine.delivery.frame import refused_by_frame, to_frame
+
+        refused: dict[int, str] = {}
+        fitting = list(range(len(records)))
+        try:
+            frame = to_frame(records, self._columns)
+        except ValueError:
+            refused = refused_by_frame(records, self._columns)
+            fitting = [place for place in fitting if place not in refused]
+            frame = to_frame([records[place] for place in fitting], self._columns)
+        by_target = self._target.write(
+            frame, with_answers=with_answers, only_new=only_new, most_refused=most_refused
+        )
+        return refused | {fitting[place]: reason for place, reason in by_target.items()}
+
+
+def _tried(some: Sequence[Delivered], reasons: Mapping[int, str]) -> list[int]:
+    return [place for place in range(len(some)) if reasons.get(place) != ""]
+
+
+def _of_tried(tried: Sequence[int], reasons: Mapping[int, str]) -> dict[int, str]:
+    """Return the reasons by the place among those that were tried."""
+    return {number: reasons[place] for number, place in enumerate(tried) if place in reasons}
+
+
+def _by_answers(delivered: Sequence[Delivered]) -> list[tuple[bool, list[Delivered]]]:
+    """Part images that are written whole from those whose answer columns stay as the table has them."""
+    parts = [
+        (which, [each for each in delivered if lacks_answer(each) is not which]) for which in (True, False)
+    ]
+    return [(which, part) for which, part in parts if part]

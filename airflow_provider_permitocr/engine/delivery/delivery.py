@@ -1,0 +1,323 @@
+"""A result table is filled from the ledger, by a thread of its own; calls never wait for it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from enum import Enum, auto
+from typing import Final
+
+from airflow_provider_permitocr.engine.delivery.ports import ResultTarget
+from airflow_provider_permitocr.engine.delivery.table_filler import Step, TableFiller
+from airflow_provider_permitocr.engine.ledger.ports import Delivery
+from airflow_provider_permitocr.errors import (
+    PermitOcrError,
+    TargetError,
+    UnreachableError,
+)
+from airflow_provider_permitocr.options.run import Batch
+from airflow_provider_permitocr.permit.columns import Column
+
+#: How long one run delivers until it lets another, which waits for its end with this one's rows included.
+_TURN_SECONDS: Final = 15.0
+_BETWEEN_TURNS_SECONDS: Final = 0.5
+#: How often a run that is about to end, or that waits for its table's first row, looks for more.
+_ASK_SECONDS: Final = 0.25
+_FIRST_WAIT_SECONDS: Final = 0.5
+_LONGEST_WAIT_SECONDS: Final = 5.0
+#: An hour: what is infinite overflows in the operating system's timers.
+_LONGEST_PAUSE_SECONDS: Final = 3600.0
+#: A statement that waits for a lock says nothing: after so long it is told, and so long it is given at least.
+_LONG_SECONDS: Final = 10.0
+_SILENT_SECONDS: Final = 60.0
+_CLOSE_SECONDS: Final = 2.0
+_LOOK_SECONDS: Final = 0.1
+_NOTHING_LOST: Final = (
+    "Nothing is lost: the answers are in the ledger. Clear the task, and it delivers them without a call"
+)
+_log = logging.getLogger(__name__)
+
+
+class _Turn(Enum):
+    DONE = auto()  #: nothing is left to deliver
+    MORE = auto()
+    ELSEWHERE = auto()  #: another run delivers
+    DOWN = auto()  #: the table or the ledger cannot be used at the moment
+
+
+class Deliverer:
+    """Fills one result table from the ledger, in order of version.
+
+    Runs that share a table take turns; each delivers what any of them has left.
+
+    :param batch: rows at once, and how long an answer waits at most.
+    :param is_rebuilt: deliver all from the first row on, over the rows that are there.
+    :param clock: monotonic seconds.
+    :param wait: waits for an event, for so many seconds at most.
+    """
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        target: ResultTarget,
+        batch: Batch,
+        *,
+        is_rebuilt: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        wait: Callable[[threading.Event, float], object] = threading.Event.wait,
+    ) -> None:
+        self._delivery, self._target, self._batch = delivery, target, batch
+        self._is_rebuilt, self._clock, self._wait = is_rebuilt, clock, wait
+        self._wake, self._finishing, self._closing, self._ended = (threading.Event() for _ in range(4))
+        self._is_ready, self._is_begun = threading.Event(), threading.Event()
+        self._filler = self._filler_of(())
+        self._thread: threading.Thread | None = None
+        self._failure: BaseException | None = None
+        self._trouble: UnreachableError | None = None
+        self._is_on_hold = False
+        self._backoff = _FIRST_WAIT_SECONDS
+        self._noticed, self._is_any_noticed = 0, False
+        self._progress_at = clock()
+        self._is_told = False
+
+    @property
+    def target(self) -> str:
+        """What the ledger calls the table."""
+        return self._delivery.target
+
+    @property
+    def delivered(self) -> int:
+        """Rows that were written."""
+        return self._filler.delivered
+
+    @property
+    def refused(self) -> int:
+        """Rows that the table does not take, of this run and earlier ones."""
+        return self._filler.refused
+
+    @property
+    def _is_eager(self) -> bool:
+        """Whether the table has yet to take its first row: each image is paid for, and it may take none."""
+        return self._is_any_noticed and not self.delivered
+
+    def prepare(self, columns: Sequence[Column], patience_seconds: float = _SILENT_SECONDS) -> None:
+        """Create the table where it is missing, and make sure that its rows are this ledger's.
+
+        A table that was filled before may be down or locked: that is said, and calls go on.
+
+        :param columns: of the result.
+        :param patience_seconds: how long to wait for a table that was never filled and does not answer.
+        :raises TargetError: naming what to change.
+        :raises UnreachableError: when a table that was never filled cannot be reached.
+        """
+        self._filler = self._filler_of(columns)
+        began = self._clock()
+        self._thread = threading.Thread(target=self._run, name="permit-ocr-delivery", daemon=True)
+        self._thread.start()
+        while not (self._is_ready.is_set() or self._ended.is_set()):
+            self.watch()
+            if self._is_told and self._filler.was_filled:
+                return
+            if self._clock() - began > max(patience_seconds, _SILENT_SECONDS):
+                self.close()
+                raise UnreachableError(
+                    f"The result table {self.target!r} does not answer; is it locked? If another session"
+                    f" locks it, {self._target.when_locked}"
+                )
+            self._wait(self._is_ready, _ASK_SECONDS)
+        self.raise_if_failed()
+
+    @staticmethod
+    def import_frame() -> None:
+        """Import what writing needs: at the first write, that would keep calls from their turns for a second.
+
+        pandas takes that long, and a run with nothing to do needs no frame.
+        """
+        import airflow_provider_permitocr.engine.delivery.frame  # noqa: F401
+
+    def start(self) -> None:
+        """Deliver from now on; left out until the end for a table that wants one large delivery."""
+        if not self._target.is_filled_at_end:
+            self._is_begun.set()
+
+    def notice(self, images: int) -> None:
+        """Take note that more images are to be delivered. From any thread."""
+        # Two threads that add at once may lose one of them: a batch is then delivered a little later.
+        self._noticed += images
+        self._is_any_noticed = self._is_any_noticed or images > 0
+        if self._noticed >= self._batch.rows or self._is_eager:
+            self._wake.set()
+
+    def raise_if_failed(self) -> None:
+        """Raise what has ended delivery, such as a table that refuses all rows."""
+        if self._failure:
+            raise self._failure
+
+    def watch(self) -> None:
+        """Say so where the table has not answered for long, as one that is locked does."""
+        since = self._filler.busy_since
+        if since is None:
+            self._is_told = False
+        elif not self._is_told and self._clock() - since > _LONG_SECONDS:
+            self._is_told = self._is_on_hold = True
+            _log.warning(
+                "The result table %r has not answered for %.0f s; is it locked? Calls go on; their answers"
+                " are in the ledger, and are delivered later. If another session locks it, %s",
+                *(self.target, _LONG_SECONDS, self._target.when_locked),
+            )
+
+    def finish(self) -> None:
+        """Deliver all that is left, then end; ``is_finished`` tells when."""
+        self._progress_at, self._trouble = self._clock(), None
+        self._finishing.set()
+        self._is_begun.set()
+        self._wake.set()
+
+    def is_finished(self, patience_seconds: float) -> bool:
+        """Tell whether all is delivered.
+
+        :param patience_seconds: how long to wait for a table that is down, counted without progress.
+        :raises UnreachableError: when patience is at its end.
+        :raises DatabaseError, TargetError: as ``raise_if_failed``.
+        """
+        if self._ended.is_set():
+            self.raise_if_failed()
+            return True
+        if stalled := self._stalled(patience_seconds):
+            self.close()
+            raise stalled
+        self._wait(self._ended, _ASK_SECONDS)
+        return False
+
+    def close(self) -> None:
+        """End without delivering what is left; a batch that is being written may still be.
+
+        A thread that hangs in a database is left behind, and so is its claim, which lapses by itself.
+        """
+        self._closing.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._wait(self._ended, _CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        try:
+            self._get_ready()
+            self._wait_for(self._is_begun)
+            while not self._closing.is_set():
+                is_last = self._finishing.is_set()
+                turn = self._take_turn()
+                if turn is not _Turn.ELSEWHERE:
+                    self._release()
+                if turn is _Turn.DONE and is_last:
+                    return
+                self._pause(turn, is_last=is_last)
+        except BaseException as error:  # noqa: BLE001  it is raised where the run can be stopped for it
+            self._failure = _with_comfort(error)
+            self._release()
+        finally:
+            self._ended.set()
+
+    def _get_ready(self) -> None:
+        """Prepare the table; one that was filled before is waited for, while calls go on."""
+        while not self._closing.is_set():
+            try:
+                self._filler.prepare()
+            except UnreachableError as error:
+                if not self._filler.was_filled:
+                    raise
+                self._note_down(error)
+                self._is_ready.set()
+                self._pause(_Turn.DOWN, is_last=False)
+            else:
+                self._is_ready.set()
+                return
+
+    def _filler_of(self, columns: Sequence[Column]) -> TableFiller:
+        return TableFiller(
+            self._delivery,
+            self._target,
+            columns,
+            self._batch.rows,
+            is_rebuilt=self._is_rebuilt,
+            is_over=self._closing.is_set,
+            clock=self._clock,
+        )
+
+    def _wait_for(self, event: threading.Event) -> None:
+        while not (event.is_set() or self._closing.is_set()):
+            event.wait(_LOOK_SECONDS)
+
+    def _take_turn(self) -> _Turn:
+        self._noticed = 0
+        self._filler.begin_turn()
+        until = self._clock() + _TURN_SECONDS
+        try:
+            while not self._closing.is_set():
+                step = self._filler.step()
+                if step is Step.ELSEWHERE:
+                    return _Turn.ELSEWHERE
+                if step in (Step.DELIVERED, Step.NOTHING):
+                    self._note_up(has_written=step is Step.DELIVERED)
+                if step is Step.NOTHING:
+                    return _Turn.DONE
+                if self._clock() >= until:
+                    break
+        except UnreachableError as error:
+            self._note_down(error)
+            return _Turn.DOWN
+        return _Turn.MORE
+
+    def _note_up(self, *, has_written: bool) -> None:
+        self._trouble, self._backoff = None, _FIRST_WAIT_SECONDS
+        if has_written:
+            self._progress_at = self._clock()
+            if self._is_on_hold:
+                self._is_on_hold = False
+                _log.info("The result table %r takes rows again", self.target)
+
+    def _note_down(self, error: UnreachableError) -> None:
+        self._trouble = error
+        if not self._is_on_hold:
+            self._is_on_hold = True
+            _log.warning("%s. Calls go on; their answers are in the ledger, and are delivered later", error)
+
+    def _pause(self, turn: _Turn, *, is_last: bool) -> None:
+        if turn is _Turn.DOWN:
+            self._wait(self._closing, self._backoff)
+            self._backoff = min(2 * self._backoff, _LONGEST_WAIT_SECONDS)
+            return
+        if turn is _Turn.MORE:
+            self._wait(self._closing, _BETWEEN_TURNS_SECONDS)
+            return
+        began = self._clock()
+        seconds = min(self._batch.seconds, _LONGEST_PAUSE_SECONDS)
+        self._wait(self._wake, min(seconds, _ASK_SECONDS) if is_last or self._is_eager else seconds)
+        self._wake.clear()
+        if turn is _Turn.ELSEWHERE:
+            # The claim of a run that is stuck lapses by itself, and all others deliver this run's rows, too.
+            self._progress_at += self._clock() - began
+
+    def _stalled(self, patience_seconds: float) -> UnreachableError | None:
+        seconds = self._clock() - self._progress_at
+        if (trouble := self._trouble) and seconds >= patience_seconds:
+            trouble.also(_NOTHING_LOST)
+            return trouble
+        if seconds >= max(patience_seconds, _SILENT_SECONDS):
+            return UnreachableError(
+                f"The result table {self.target!r} has taken no rows for {seconds:.0f} s; is it locked? If"
+                f" another session locks it, {self._target.when_locked}. {_NOTHING_LOST}"
+            )
+        return None
+
+    def _release(self) -> None:
+        with suppress(PermitOcrError):  # a claim lapses by itself, too
+            self._delivery.release()
+
+
+def _with_comfort(error: BaseException) -> BaseException:
+    if isinstance(error, PermitOcrError) and not isinstance(error, TargetError):
+        error.also(_NOTHING_LOST)
+    return error

@@ -1,0 +1,68 @@
+"""Writes a run's file from the ledger, once the run has reached its end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_permitocr.engine.delivery.ports import RowsFile
+from airflow_provider_permitocr.engine.delivery.record import to_records
+from airflow_provider_permitocr.engine.ledger.ports import Ledger
+from airflow_provider_permitocr.engine.ports import ImageSource
+from airflow_provider_permitocr.errors import RunStoppedError, TargetError
+from airflow_provider_permitocr.permit.columns import Column, Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Rows in memory; each may hold a portrait.
+_ROWS_AT_ONCE: Final = 500
+
+
+def write_file(
+    file: RowsFile,
+    whole_list: ImageSource,
+    ledger: Ledger,
+    columns: Sequence[Column],
+    *,
+    stop: threading.Event,
+) -> None:
+    """Write the rows of a whole list, in the list's order. It may be repeated after an error.
+
+    An image that was listed only after the run, and so stands nowhere, is left to the next run's file.
+
+    :param whole_list: settled images included.
+    :param columns: of the result.
+    :param stop: set it to end early; the file is then as it was.
+    :raises RunStoppedError: when the run was asked to stop before the file was complete.
+    :raises TargetError: naming a column that cannot hold one of its values.
+    :raises PermitOcrError: when the list or the ledger cannot be read, or the file cannot be written.
+    """
+    file.write(columns, _listed_frames(whole_list, ledger, columns, stop))
+
+
+def _listed_frames(
+    whole_list: ImageSource, ledger: Ledger, columns: Sequence[Column], stop: threading.Event
+) -> Iterator[pd.DataFrame]:
+    for page in whole_list.pages():
+        for start in range(0, len(page), _ROWS_AT_ONCE):
+            if stop.is_set():
+                raise RunStoppedError("the run was asked to stop before its file was complete")
+            keys = [listed.row_key for listed in page[start : start + _ROWS_AT_ONCE]]
+            found = ledger.delivered(keys)
+            standing = (found[key] for key in keys if key in found)
+            some = [each for each in standing if each.standing.status is not None]
+            yield _frame(to_records(some, columns), columns)
+
+
+def _frame(records: Sequence[Record], columns: Sequence[Column]) -> pd.DataFrame:
+    from airflow_provider_permitocr.engine.delivery.frame import to_frame
+
+    try:
+        return to_frame(records, columns)
+    except ValueError as error:
+        raise TargetError(
+            f"a value does not fit into its column: {error}; if you copy it from the image list, cast it"
+            " there or leave it out"
+        ) from None

@@ -1,0 +1,211 @@
+"""DataFrames at both ends: image references in, records with fixed columns and dtypes out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from airflow_provider_permitocr.engine.key_text import key_text
+from airflow_provider_permitocr.engine.models import ImageRow
+from airflow_provider_permitocr.options.tables import ImageKind
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind, Record
+
+#: Text in Python's own form: what form it takes by default depends on whether pyarrow is there, whose form
+#: takes no lone surrogates. Days need no nanoseconds, and in seconds they reach further back than 1677.
+DTYPES: Final[dict[ColumnKind, str]] = {
+    ColumnKind.KEY: "string[python]",
+    ColumnKind.TEXT: "string[python]",
+    ColumnKind.LONG_TEXT: "string[python]",
+    ColumnKind.DATE: "datetime64[s]",
+    ColumnKind.BOOLEAN: "boolean",
+    ColumnKind.INTEGER: "Int64",
+    ColumnKind.FLOAT: "Float64",
+    ColumnKind.TIMESTAMP: "datetime64[us, UTC]",
+}
+
+
+def image_rows(
+    frame: pd.DataFrame,
+    *,
+    image: str,
+    key: str | None,
+    card_side: str | None,
+    default_side: CardSide,
+    image_kind: ImageKind = ImageKind.AUTO,
+) -> list[ImageRow]:
+    """Read a frame of image references.
+
+    :param key: column for ``image_key``; None: the index.
+    :param card_side: column with FRONT or BACK, missing for ``default_side``; None: all ``default_side``.
+    :param image_kind: what the images are.
+    :raises ValueError: for a column that is not there, a key that is missing, or a side that is neither
+        FRONT nor BACK.
+    """
+    _require_columns(frame, [column for column in (image, key, card_side) if column])
+    keys = frame.index if key is None else frame[key]
+    if keyless := sum(map(_is_missing, keys)):
+        place = "the index" if key is None else f"column {key!r}"
+        raise ValueError(f"{place} has no key in {keyless} of {len(frame)} rows; fill or drop these rows")
+    sides = [default_side] * len(frame) if card_side is None else _sides(frame[card_side], default_side)
+    return [
+        ImageRow(key_text(each_key), None if _is_missing(each_image) else each_image, side, kind=image_kind)
+        for each_key, each_image, side in zip(keys, frame[image], sides, strict=True)
+    ]
+
+
+def carried_columns(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return the columns to carry along, as they are.
+
+    :raises ValueError: for a column that is not there, or has the name of one of the result's.
+    """
+    if isinstance(names, str):
+        raise ValueError("carry_columns must be a list of columns, not one text")
+    _require_columns(frame, names)
+    if taken := [name for name in names if name in {column.name for column in COLUMNS}]:
+        raise ValueError(f"the result has columns {', '.join(taken)} itself; rename what is carried along")
+    return frame[list(names)]
+
+
+def _require_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
+    if missing := [name for name in names if name not in frame.columns]:
+        raise ValueError(
+            f"the frame has no column {', '.join(missing)}; it has {', '.join(map(str, frame.columns))}"
+        )
+
+
+def _sides(column: pd.Series[Any], default_side: CardSide) -> list[CardSide]:
+    try:
+        return [default_side if _is_missing(side) else CardSide(str(side).strip().upper()) for side in column]
+    except ValueError:
+        raise ValueError(f"column {column.name!r} may hold FRONT, BACK or missing values alone") from None
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
+
+
+def to_frame(records: Sequence[Record], columns: Sequence[Column] = COLUMNS) -> pd.DataFrame:
+    """Build the frame, one row per record in the same order.
+
+    :param columns: of the result; they are there with their dtypes even where there are no records.
+    :raises ValueError: naming the column whose dtype cannot hold a value, such as a time before the year 1.
+    """
+    arrays = {}
+    for column in columns:
+        try:
+            arrays[column.name] = _ARRAYS[column.kind]([record.get(column.name) for record in records])
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # Cut off from its cause, which quotes the value.
+            reason = f"{type(error).__name__} in column {column.name!r}, of kind {column.kind.value}"
+            raise ValueError(reason) from None
+    return pd.DataFrame(arrays, index=pd.RangeIndex(len(records)), copy=False)
+
+
+def refused_by_frame(records: Sequence[Record], columns: Sequence[Column] = COLUMNS) -> dict[int, str]:
+    """Find the records that ``to_frame`` cannot take.
+
+    :return: the reason for each, without values, by its place.
+    """
+    refused = {}
+    for place, record in enumerate(records):
+        try:
+            to_frame([record], columns)
+        except ValueError as error:
+            refused[place] = str(error)
+    return refused
+
+
+def to_rows(frame: pd.DataFrame, columns: Sequence[Column] = COLUMNS) -> list[dict[str, Any]]:
+    """Turn a frame of ``to_frame`` into plain Python values for a database driver; missing is None."""
+    series = dict(frame.items())  # half of the time of one after the other by name
+    plain = {column.name: plain_values(series[column.name], column.kind) for column in columns}
+    return [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]
+
+
+def plain_values(series: pd.Series[Any], kind: ColumnKind) -> list[Any]:
+    """Turn a column of a frame of ``to_frame`` into plain Python values; missing is None."""
+    if kind is ColumnKind.DATE:
+        return series.to_numpy().astype("datetime64[D]").tolist()
+    if kind is ColumnKind.TIMESTAMP:
+        moments = np.asarray(series.array, dtype="datetime64[us]").tolist()
+        return [moment and moment.replace(tzinfo=UTC) for moment in moments]
+    plain: list[Any] = series.array.to_numpy(dtype=object, na_value=None).tolist()
+    return plain
+
+
+# What follows does what pandas does by itself for a list and a dtype, several times as fast. It costs per
+# column and batch rather than per value, and batches are small.
+
+
+def _text_array(values: list[Any]) -> _Array:
+    objects = np.empty(len(values), dtype=object)
+    objects[:] = values
+    return pd.array(objects, dtype=_TEXT, copy=False)
+
+
+def _days_array(values: list[Any]) -> _Array:
+    days = [_NAT if value is None else value.toordinal() - _EPOCH_DAY for value in values]
+    return np.array(days, dtype="int64").view("datetime64[D]").astype("datetime64[s]")
+
+
+def _times_array(values: list[Any]) -> _Array:
+    moments = np.array([_NAT if value is None else _microseconds(value) for value in values], dtype="int64")
+    return pd.array(moments.view("datetime64[us]"), dtype=_TIME)
+
+
+def _microseconds(moment: datetime) -> int:
+    # A time without a zone is in UTC. One whose UTC lies outside of Python's years is refused here, where it
+    # is known whose it is, and not by the driver.
+    moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _booleans_array(values: list[Any]) -> _Array:
+    missing = np.array([value is None for value in values], dtype=bool)
+    # A driver's 0 and 1 are equal to them; anything else is a KeyError.
+    known = [False if value is None else _BOOLEANS[value] for value in values]
+    return pd.arrays.BooleanArray(np.array(known, dtype=bool), missing)
+
+
+def _integers_array(values: list[Any]) -> _Array:
+    missing = np.array([value is None for value in values], dtype=bool)
+    numbers = [0 if value is None else _whole(value) for value in values]
+    return pd.arrays.IntegerArray(np.array(numbers, dtype="int64"), missing)
+
+
+def _whole(value: Any) -> int:
+    number = int(value)
+    if number != value:
+        raise ValueError("not a whole number")
+    return number
+
+
+def _floats_array(values: list[Any]) -> _Array:
+    numbers = np.array([math.nan if value is None else float(value) for value in values], dtype="float64")
+    return pd.arrays.FloatingArray(numbers, np.isnan(numbers))
+
+
+_Array: TypeAlias = "pd.api.extensions.ExtensionArray | np.ndarray[Any, Any]"
+_TEXT: Final = pd.StringDtype("python")
+_TIME: Final = pd.DatetimeTZDtype("us", "UTC")
+_BOOLEANS: Final = {False: False, True: True}
+_NAT: Final = -(2**63)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+_MICROSECOND: Final = timedelta(microseconds=1)
+_ARRAYS: Final[dict[ColumnKind, Callable[[list[Any]], _Array]]] = {
+    ColumnKind.KEY: _text_array,
+    ColumnKind.TEXT: _text_array,
+    ColumnKind.LONG_TEXT: _text_array,
+    ColumnKind.DATE: _days_array,
+    ColumnKind.BOOLEAN: _booleans_array,
+    ColumnKind.INTEGER: _integers_array,
+    ColumnKind.FLOAT: _floats_array,
+    ColumnKind.TIMESTAMP: _times_array,
+}

@@ -1,0 +1,125 @@
+"""What a run asks of result tables and files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from airflow_provider_permitocr.engine.run.window import DueFile
+    from airflow_provider_permitocr.permit.columns import Column
+
+
+class TargetView(Protocol):
+    """A result table that is looked at and not written."""
+
+    def look(self, columns: Sequence[Column]) -> None:
+        """Make sure, without changing anything, that a run can write it.
+
+        :param columns: of the result.
+        :raises TargetError: naming what to change.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a result table holds.
+
+    :param rows: how many.
+    :param highest: highest version of a row; None where no row has any.
+    """
+
+    rows: int
+    highest: int | None = None
+
+
+class ResultTarget(Protocol):
+    """A result table."""
+
+    @property
+    def is_filled_at_end(self) -> bool:
+        """Whether it wants one large delivery rather than many small ones."""
+        ...
+
+    @property
+    def keeps_history(self) -> bool:
+        """Whether it has a row for each recognition."""
+        ...
+
+    @property
+    def when_locked(self) -> str:
+        """Say what to do where another session locks it."""
+        ...
+
+    def prepare(self, columns: Sequence[Column]) -> None:
+        """Create what is missing.
+
+        :param columns: of the result.
+        :raises TargetError: naming what to change.
+        """
+        ...
+
+    def held(self) -> Held:
+        """Return what it holds. May read the whole table.
+
+        :raises UnreachableError: when it may be tried again.
+        """
+        ...
+
+    def is_empty(self) -> bool:
+        """Return whether it holds no row.
+
+        :raises UnreachableError: when it may be tried again.
+        """
+        ...
+
+    def write(
+        self,
+        frame: pd.DataFrame,
+        *,
+        with_answers: bool = True,
+        only_new: bool = False,
+        most_refused: int | None = None,
+    ) -> Mapping[int, str]:
+        """Insert or replace rows by ``(image_key, card_side)``, but none by one of a smaller version.
+
+        :param with_answers: otherwise the columns of answers are left as they are.
+        :param only_new: rows that are there stay as they are.
+        :param most_refused: once so many rows are refused, no more are tried; None: all are.
+        :return: the reason, without values, for each row that was refused for what it holds, by its place in
+            the frame; '' for one that was not tried. All other rows are written.
+        :raises UnreachableError: when it may be tried again.
+        """
+        ...
+
+
+class RowsFile(Protocol):
+    """A file that holds the rows of a run's window, whole or not there."""
+
+    @property
+    def due(self) -> DueFile:
+        """What it is, for a later run to write it."""
+        ...
+
+    @property
+    def publishes_parts(self) -> bool:
+        """Whether it is written as well where its window is not whole."""
+        ...
+
+    def prepare(self) -> None:
+        """Make sure, before anything is paid for, that it can be written.
+
+        :raises TargetError: naming what to change.
+        """
+        ...
+
+    def write(self, columns: Sequence[Column], frames: Iterable[pd.DataFrame]) -> None:
+        """Write it, whole or not at all.
+
+        :param frames: a bounded number of rows at a time.
+        """
+        ...

@@ -1,0 +1,148 @@
+"""Fills targets again from the answers that a ledger has kept, as this version reads them; makes no call."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries, raise_first
+from airflow_provider_permitocr.engine.delivery.files_due import DueFiles
+from airflow_provider_permitocr.engine.ledger.ports import KeptAnswers, Ledger
+from airflow_provider_permitocr.engine.ports import ImageSource, TargetPorts
+from airflow_provider_permitocr.engine.run.progress import Log
+from airflow_provider_permitocr.errors import PermitOcrError, TargetError
+from airflow_provider_permitocr.options.run import Batch
+from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, Column, result_columns
+
+#: Larger than in a run, whose answers arrive one by one.
+_ROWS_AT_ONCE: Final = 2_000
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What was done, in numbers alone.
+
+    :param written: rows that tables have taken.
+    :param refused: rows that they do not take.
+    :param files: files that were written again.
+    """
+
+    kept: KeptAnswers
+    written: int
+    refused: int
+    files: int
+
+    @property
+    def unread_columns(self) -> list[str]:
+        """What could not be read again, in words."""
+        return _unread(self.kept)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, fit for XCom."""
+        return {
+            "images": self.kept.images,
+            "erased": self.kept.erased,
+            "adopted": self.kept.adopted,
+            "written": self.written,
+            "refused": self.refused,
+            "files": self.files,
+            "calls": 0,
+        }
+
+
+class Rebuild:
+    """One rebuild of the targets of a list.
+
+    :param stop: set it to end early; what was written stays.
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        ports: TargetPorts,
+        batch: Batch,
+        *,
+        log: Log,
+        stop: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ports, self._log, self._stop = ports, log, stop
+        self._patience_seconds = batch.patience_seconds
+        self._deliveries = Deliveries(
+            ports.ledger,
+            ports.tables,
+            Batch(max(batch.rows, _ROWS_AT_ONCE), batch.seconds, batch.patience_seconds),
+            is_rebuilt=True,
+            clock=clock,
+        )
+
+    def run(self) -> Rebuilt:
+        """Fill all tables from the first row on, and write this run's files and those of whole windows.
+
+        :raises TargetError: when the ledger has kept nothing of the list, saying what to do.
+        :raises UnreachableError: when a target cannot be filled now; all others are.
+        """
+        source, ledger = self._ports.source, self._ports.ledger
+        everywhere = source.within([])  # there need be no interval
+        ledger.prepare(everywhere.key_type())
+        kept = ledger.kept_answers()
+        if not kept.images:
+            raise TargetError(
+                "The ledger has kept nothing of this list, so nothing can be rebuilt. A run recognizes its"
+                " images; `airflow permitocr adopt DAG TASK` takes over a table that another ledger has"
+                " filled"
+            )
+        self._log.info(f"{kept.images:,} images are written again from the ledger, without a call")
+        for line in _unread(kept):
+            self._log.info(line)
+        columns = result_columns(everywhere.carried())
+        try:
+            self._deliveries.prepare(columns)
+            failures, files = self._fill(columns, source, ledger)
+        finally:
+            self._deliveries.close()
+        raise_first(failures)
+        return Rebuilt(kept, self._deliveries.delivered, self._deliveries.refused, files)
+
+    def _fill(
+        self, columns: Sequence[Column], source: ImageSource, ledger: Ledger
+    ) -> tuple[list[PermitOcrError], int]:
+        failures: list[PermitOcrError] = []
+        try:
+            self._deliveries.finish(self._patience_seconds, stop=self._stop)
+        except PermitOcrError as error:
+            if self._stop.is_set():
+                raise
+            failures.append(error)
+        files = DueFiles(self._ports, columns, stop=self._stop)
+        own_is_whole = bool(self._ports.files) and not has_new(source, ledger)
+        written = files.rewrite(ledger.whole_runs(), own_is_whole=own_is_whole)
+        return [*failures, *files.failures], written
+
+
+def has_new(source: ImageSource, ledger: Ledger) -> bool:
+    """Tell whether a list has images that no run has ever tried."""
+    for page in source.pages():
+        keys = [listed.row_key for listed in page]
+        if len(ledger.previous(keys)) < len(set(keys)):
+            return True
+    return False
+
+
+def _unread(kept: KeptAnswers) -> list[str]:
+    said = []
+    columns = ", ".join(ANSWER_COLUMNS)
+    if kept.erased:
+        said.append(
+            f"of {kept.erased:,} images the answer was erased: a table keeps what it has of these columns,"
+            f" and a new row has none of them: {columns}"
+        )
+    if kept.adopted:
+        said.append(
+            f"of {kept.adopted:,} images the answer was taken over from a result table, so these columns stay"
+            f" as they were there: {columns}"
+        )
+    return said

@@ -1,0 +1,146 @@
+"""What is known of an image, as one row of the result table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Final
+
+from airflow_provider_permitocr.engine.ledger.ports import Delivered
+from airflow_provider_permitocr.engine.models import ImageFacts, Outcome
+from airflow_provider_permitocr.permit.columns import COLUMNS, KEY_COLUMNS, Column, ColumnKind, Record, Value
+from airflow_provider_permitocr.permit.flatten import clean_text
+from airflow_provider_permitocr.permit.status import Status
+
+_RUN: Final = (*KEY_COLUMNS, "tries", "processed_at", "run_id", "version")
+_PROVENANCE: Final = (
+    *("request_id", "image_format", "image_bytes", "image_digest", "image_updated_at"),
+    *("attempt_status", "attempt_code", "attempted_at"),
+)
+#: The ledger keeps copied columns as JSON, which has neither days nor times.
+_FROM_ISO: Final[dict[ColumnKind, Callable[[str], date | datetime]]] = {
+    ColumnKind.DATE: date.fromisoformat,
+    ColumnKind.TIMESTAMP: datetime.fromisoformat,
+}
+
+
+def to_record(delivered: Delivered, columns: Sequence[Column] = COLUMNS) -> Record:
+    """Put an image, as the ledger has it, into the result's columns; every column is there.
+
+    :param columns: of the result; copied ones that are not among them are left out.
+    """
+    (record,) = to_records([delivered], columns)
+    return record
+
+
+def to_records(delivered: Sequence[Delivered], columns: Sequence[Column] = COLUMNS) -> list[Record]:
+    """Do the same for many images."""
+    empty: Record = dict.fromkeys(column.name for column in columns)
+    kinds = {column.name: column.kind for column in columns}
+    return [_record(each, empty, kinds) for each in delivered]
+
+
+def _record(delivered: Delivered, empty: Record, kinds: Mapping[str, ColumnKind]) -> Record:
+    standing = delivered.standing
+    image_key, card_side = delivered.row_key
+    return (
+        empty
+        | {name: _read(value, kinds[name]) for name, value in standing.carried.items() if name in kinds}
+        | (delivered.fields or {})
+        | _facts(standing.facts)
+        | {
+            "image_key": image_key,
+            "card_side": card_side.value,
+            "status": standing.status and standing.status.value,
+            "error_code": standing.error_code,
+            "error_message": standing.error_message,
+            "request_id": standing.request_id,
+            "reused_from": standing.reused_from,
+            "tries": standing.tries,
+            "image_updated_at": standing.updated_at,
+            "processed_at": standing.processed_at,
+            "run_id": _run_id(standing.run),
+            "attempt_status": standing.attempt_status and standing.attempt_status.value,
+            "attempt_code": standing.attempt_code,
+            "attempted_at": standing.attempted_at,
+            "version": delivered.version,
+        }
+    )
+
+
+def lacks_answer(delivered: Delivered) -> bool:
+    """Tell whether an image is recognized, but its answer is gone from the ledger."""
+    return delivered.standing.status is Status.RECOGNIZED and delivered.fields is None
+
+
+def outcome_record(outcome: Outcome, *, processed_at: datetime) -> Record:
+    """Put what came of a row into the result's columns, where there is no ledger; every column is there."""
+    status = outcome.status.value
+    error_code = _text(outcome.error_code)
+    record: Record = dict.fromkeys(column.name for column in COLUMNS)
+    return (
+        record
+        | {name: _clean(value) for name, value in outcome.row.carried.items()}
+        | outcome.fields
+        | _facts(outcome.facts)
+        | {
+            "image_key": clean_text(outcome.row.image_key),
+            "card_side": outcome.row.card_side.value,
+            "status": status,
+            "error_code": error_code,
+            "error_message": _text(outcome.error_message),
+            "request_id": _text(outcome.request_id),
+            "reused_from": _text(outcome.reused_from),
+            "tries": outcome.row.tries + 1,
+            "image_updated_at": outcome.row.updated_at,
+            "processed_at": processed_at,
+            "attempt_status": status,
+            "attempt_code": error_code,
+            "attempted_at": processed_at,
+        }
+    )
+
+
+def refused_record(record: Record, reason: str, *, with_provenance: bool = True) -> Record:
+    """Make the record that stands in for one whose values the database refuses.
+
+    :param reason: in words, without values.
+    :param with_provenance: keep what is known of the image and the call, too.
+    """
+    kept = (*_RUN, *_PROVENANCE) if with_provenance else _RUN
+    return dict.fromkeys(record) | {
+        **{name: record[name] for name in kept},
+        "status": Status.FAILED.value,
+        "error_code": "ResultRowRefused",
+        "error_message": clean_text(reason),
+    }
+
+
+def _facts(facts: ImageFacts) -> Record:
+    return {
+        "image_format": facts.image_format,
+        "image_bytes": facts.size,
+        "image_prepared": facts.prepared,
+        "image_digest": facts.digest,
+    }
+
+
+def _read(value: Any, kind: ColumnKind) -> Any:
+    """Read a copied value; one that was copied as another kind stays as it is, and the frame refuses it."""
+    try:
+        return _FROM_ISO[kind](value) if kind in _FROM_ISO else value
+    except (TypeError, ValueError):
+        return value
+
+
+def _run_id(run: str | None) -> str | None:
+    """Return Airflow's run_id from the name of a DAG run of a task, dag_id/task_id/run_id."""
+    return run and run.split("/", 2)[-1]
+
+
+def _clean(value: Value) -> Value:
+    return clean_text(value) if isinstance(value, str) else value
+
+
+def _text(value: str | None) -> str | None:
+    return clean_text(value) if value else None

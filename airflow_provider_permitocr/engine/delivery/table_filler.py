@@ -1,0 +1,179 @@
+"""One step after the other to a result table that has all rows of its ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import Enum, auto
+from typing import Final
+
+from airflow_provider_permitocr.engine.delivery.batch import TableWriter
+from airflow_provider_permitocr.engine.delivery.ports import ResultTarget
+from airflow_provider_permitocr.engine.delivery.refused_rows import try_refused_again
+from airflow_provider_permitocr.engine.delivery.target_check import from_the_first, reconcile
+from airflow_provider_permitocr.engine.ledger.ports import Delivered, Delivery, DeliveryState
+from airflow_provider_permitocr.errors import RowsRefusedError
+from airflow_provider_permitocr.permit.columns import Column
+
+#: Of one large delivery, so that a warehouse merges once as a rule. Portraits have 100 kB each.
+_LARGE_ROWS: Final = 50_000
+_LARGE_BYTES: Final = 64 * 1024 * 1024
+#: What a row takes besides its long texts.
+_ROW_BYTES: Final = 1024
+
+
+class Step(Enum):
+    """What became of a step."""
+
+    READY = auto()  #: the table was looked at, or rows that it had refused were tried again
+    DELIVERED = auto()
+    NOTHING = auto()  #: nothing is left to deliver
+    ELSEWHERE = auto()  #: another run delivers
+
+
+class TableFiller:
+    """Fills one result table from the ledger, in order of version. Used by one thread.
+
+    :param rows: at once.
+    :param is_rebuilt: deliver all from the first row on, over the rows that are there.
+    :param is_over: tells that no more is wanted.
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        target: ResultTarget,
+        columns: Sequence[Column],
+        rows: int,
+        *,
+        is_rebuilt: bool,
+        is_over: Callable[[], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        self._delivery, self._target, self._columns, self._rows = delivery, target, columns, rows
+        self._is_rebuilt, self._is_over, self._clock = is_rebuilt, is_over, clock
+        self._writer = TableWriter(target, columns)
+        self._is_reconciled = self._is_checked = self._are_refused_tried = False
+        #: Since when the table is asked for something; None: it is not. For other threads to see.
+        self.busy_since: float | None = None
+        self.was_filled = False
+        self.delivered = 0
+        self.refused = 0
+
+    def prepare(self) -> None:
+        """Create the table where it is missing, and make sure that its rows are this ledger's.
+
+        :raises TargetError: naming what to change.
+        :raises UnreachableError: when it may be tried again.
+        """
+        self.busy_since = self._clock()
+        state = self._delivery.claim()
+        # Otherwise another run delivers, and may have made rows since; this is looked into at our turn.
+        self.was_filled = state is None or state.version > 0
+        try:
+            self._target.prepare(self._columns)
+            if state is not None:
+                self._reconcile(state)
+        finally:
+            self.busy_since = None
+            if state is not None:
+                self._delivery.release()
+
+    def begin_turn(self) -> None:
+        """Look at the table before the next batch: it may have been emptied, or filled from elsewhere."""
+        self._is_checked = False
+
+    def step(self) -> Step:
+        """Do what comes next.
+
+        :raises UnreachableError: when it may be tried again.
+        :raises RowsRefusedError: when the table refuses all rows.
+        """
+        state = self._delivery.claim()
+        if state is None:
+            return Step.ELSEWHERE
+        try:
+            if not self._is_reconciled:
+                self.busy_since = self._clock()
+                self._target.prepare(self._columns)
+                self._reconcile(state)
+                return Step.READY
+            if not self._are_refused_tried:
+                self._try_refused(state)
+                return Step.READY
+            return self._deliver(state)
+        finally:
+            self.busy_since = None
+
+    def _reconcile(self, state: DeliveryState) -> None:
+        keeps_history = self._target.keeps_history
+        state = reconcile(self._delivery, state, self._target.held(), keeps_history=keeps_history)
+        if self._is_rebuilt and state.version:
+            self._delivery.note(from_the_first(state))
+        self._is_reconciled = self._is_checked = True
+        self._is_rebuilt = False
+
+    def _try_refused(self, state: DeliveryState) -> None:
+        self.refused = self._delivery.count_refusals()
+        if self.refused:
+            self.busy_since = self._clock()
+            try_refused_again(self._delivery, self._writer, state, is_over=self._is_over)
+            self.refused = self._delivery.count_refusals()
+        self._are_refused_tried = True
+
+    def _deliver(self, state: DeliveryState) -> Step:
+        changed = self._changes(state.version)
+        if not changed:
+            return Step.NOTHING
+        self.busy_since = self._clock()
+        if not self._is_checked and self._target.is_empty() is (state.version > 0):
+            self._is_reconciled = False
+            return Step.READY
+        self._is_checked = True
+        if not state.version:
+            # Should this run die after it has written, these rows are known to be the ledger's own.
+            state = DeliveryState(changed[0].version - 1)
+            self._delivery.note(state)
+        self._write(state, changed)
+        return Step.DELIVERED
+
+    def _changes(self, after: int) -> Sequence[Delivered]:
+        """Return what is to be written next: a page, or many for a table that wants one large delivery."""
+        page = self._delivery.changes(after, self._rows)
+        if not self._target.is_filled_at_end:
+            return page
+        changed = list(page)
+        size = sum(map(_size, page))
+        while page and len(changed) < _LARGE_ROWS and size < _LARGE_BYTES and not self._is_over():
+            page = self._delivery.changes(changed[-1].version, self._rows)
+            changed += page
+            size += sum(map(_size, page))
+        return changed
+
+    def _write(self, state: DeliveryState, changed: Sequence[Delivered]) -> None:
+        written = self._writer.write(changed, rows_until=state.version)
+        if self._writer.is_hopeless:  # not all were tried
+            version, rows = state.version, state.rows
+        else:
+            new = len({each.row_key for each in changed if each.first_version > state.version})
+            version, rows = changed[-1].version, max(0, state.rows + new - written.rowless)
+        has_refused = bool(self.refused or written.refused)
+        self._delivery.note(
+            DeliveryState(version, rows, max(state.highest, written.highest)),
+            refused=written.refused,
+            taken=written.taken if has_refused else (),
+        )
+        self.delivered += len(written.taken)
+        if has_refused:
+            self.refused = self._delivery.count_refusals()
+        if self._writer.is_hopeless:
+            raise RowsRefusedError(
+                f"The result table {self._delivery.target!r} refuses all rows: {written.refused[0].reason}."
+                " Their answers are in the ledger. Fix the table's constraints or triggers and clear the"
+                " task: it delivers them without a call"
+            )
+
+
+def _size(delivered: Delivered) -> int:
+    texts = (value for value in (delivered.fields or {}).values() if isinstance(value, str))
+    return _ROW_BYTES + sum(map(len, texts))

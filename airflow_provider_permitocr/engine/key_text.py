@@ -1,0 +1,30 @@
+"""An image's key as text, whatever type its list or frame has it in."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, Final
+
+from airflow_provider_permitocr.permit.flatten import clean_text
+
+#: No integer of a database is larger; such a float keeps its own form, 1e+300.
+_MOST: Final = 2.0**63
+
+
+def key_text(key: Any) -> str:
+    """Return a key as the result table has it.
+
+    Bytes become hexadecimal digits. A whole float becomes an integer: whole numbers turn into floats where a
+    join leaves one of them out. Each float is a number of its own, so no two keys become one.
+    """
+    if isinstance(key, str):
+        return key if key.isascii() and "\x00" not in key else clean_text(key)
+    if isinstance(key, bytes | bytearray | memoryview):
+        return bytes(key).hex()
+    if isinstance(key, Real) and not isinstance(key, Integral) and _is_whole(float(key)):
+        return f"{float(key):.0f}"
+    return clean_text(str(key))
+
+
+def _is_whole(number: float) -> bool:
+    return abs(number) < _MOST and number.is_integer()

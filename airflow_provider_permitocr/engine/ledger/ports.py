@@ -1,0 +1,305 @@
+"""What a run asks of its ledger, and of the journal for the time that it is away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from airflow_provider_permitocr.engine.ledger.calls import Attempt, CallIntent, ClosedCall, Exchanged
+    from airflow_provider_permitocr.engine.ledger.standing import Standing
+    from airflow_provider_permitocr.engine.models import Answer, Previous, RowKey
+    from airflow_provider_permitocr.engine.run.summary import RunSummary
+    from airflow_provider_permitocr.engine.run.window import Leftovers, LeftRun
+    from airflow_provider_permitocr.options.redo import Redo
+    from airflow_provider_permitocr.permit.api import CardSide
+    from airflow_provider_permitocr.permit.columns import Record
+
+
+class KnownImages(Protocol):
+    """What the ledger says of images already."""
+
+    def key_fault(self, image_key: str) -> str | None:
+        """Say why the ledger cannot hold a key, without quoting it; None where it can."""
+        ...
+
+    def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
+        """Return what is already known of these images."""
+        ...
+
+
+class Answers(Protocol):
+    """Answers that the ledger holds, by picture. Called from several threads at once."""
+
+    def find(self, image_digest: str, card_side: CardSide) -> Answer | None:
+        """Return the last answer that an image of this digest got; None where there is none to take.
+
+        :raises PermitOcrError: when it cannot be looked for.
+        """
+        ...
+
+
+class LeftBehind(Protocol):
+    """What earlier runs of a list have left."""
+
+    def leftovers(self) -> Leftovers:
+        """Return what earlier runs have left that no living run has taken; a run then has it."""
+        ...
+
+    def unsettled(self, after: RowKey | None, most: int, *, only_redone: bool = False) -> Sequence[RowKey]:
+        """Return images to try again or to redo, by key, but for those that this run has tried.
+
+        :param after: the last of those that were returned before; None: from the first on.
+        :param only_redone: those to redo alone.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """One image as targets get it.
+
+    :param version: which change of the ledger made it so.
+    :param fields: the flattened answer; None where it is not recognized, or where its answer is gone.
+    :param first_version: which change made it stand anywhere.
+    """
+
+    row_key: RowKey
+    standing: Standing
+    version: int
+    fields: Record | None = field(default=None, repr=False)
+    first_version: int = 0
+
+
+@dataclass(frozen=True)
+class KeptAnswers:
+    """What a ledger has of the answers that are in force for a list.
+
+    :param readable: as the API gave them: read again, whatever this version knows.
+    :param erased: whose row is gone; the target keeps the columns that it has.
+    :param adopted: taken over from a result table, as its columns were then.
+    :param others: images that have no answer.
+    """
+
+    readable: int = 0
+    erased: int = 0
+    adopted: int = 0
+    others: int = 0
+
+    @property
+    def images(self) -> int:
+        """All images that stand anywhere."""
+        return self.readable + self.erased + self.adopted + self.others
+
+
+class Ledger(KnownImages, Answers, LeftBehind, Protocol):
+    """All that runs remember. ``exchange`` is called from one thread at a time, all others from any."""
+
+    @property
+    def ledger_id(self) -> str:
+        """What journals know this ledger by; known once it is prepared."""
+        ...
+
+    def prepare(self, key_type: str | None, listed: int = 0) -> None:
+        """Create what is missing, and make sure that this list, source, target and run may use it.
+
+        :param key_type: of the list's keys; None where the list is empty.
+        :param listed: how many images this run's window has.
+        :raises TargetError: naming what to change.
+        """
+        ...
+
+    def exchange(
+        self,
+        intents: Sequence[CallIntent],
+        closed: Sequence[ClosedCall],
+        attempts: Sequence[Attempt],
+    ) -> Exchanged:
+        """Write closed calls and attempts, and intents as far as they are granted, in one transaction.
+
+        It may be repeated with the same values after an error, whether or not they were written.
+
+        :raises LedgerUnreachableError: when it may be tried again.
+        :raises LedgerError: when the database refuses for good.
+        """
+        ...
+
+    def hand_in(self, closed: Sequence[ClosedCall]) -> Sequence[ClosedCall]:
+        """Close calls of any run, as a journal has kept them; those that are closed already stay as they are.
+
+        :return: those that the ledger does not know or does not take.
+        :raises LedgerUnreachableError, LedgerError: as ``exchange``.
+        """
+        ...
+
+    def held(self, row_keys: Sequence[RowKey]) -> Set[RowKey]:
+        """Return the images that other runs or tries are calling for."""
+        ...
+
+    def delivered(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Delivered]:
+        """Return images by key, those that stand anywhere."""
+        ...
+
+    def delivery(self, target: str, *, keeps_history: bool = False) -> Delivery:
+        """Return what is known of a target of this list.
+
+        :param keeps_history: the target has a row for each recognition.
+        """
+        ...
+
+    def mark_redone(self, redo: Redo) -> int:
+        """Have images recognized anew, by this run or the next; return how many."""
+        ...
+
+    def close_left(self, left: LeftRun) -> None:
+        """Write down that a window which was taken over is whole, and its files with it."""
+        ...
+
+    def kept_answers(self) -> KeptAnswers:
+        """Count the answers that are in force, by what is left of them."""
+        ...
+
+    def whole_runs(self) -> Sequence[LeftRun]:
+        """Return runs of this list whose window is whole and was written to files, the oldest first."""
+        ...
+
+    def keep_alive(self) -> None:
+        """Say that this run is alive; left out for two minutes, others take over what it holds."""
+        ...
+
+    def close_run(self, summary: RunSummary, *, whole: bool, left: int = 0) -> None:
+        """Write down how the run has ended.
+
+        :param whole: every image of its window was dealt with, and its files are written.
+        :param left: how many images of its window were not.
+        """
+        ...
+
+
+class LedgerView(KnownImages, Answers, LeftBehind, Protocol):
+    """A ledger that is looked at and not written; one that is missing is empty."""
+
+    def look(self, key_type: str | None) -> None:
+        """Make sure, without changing anything, that a run can use it.
+
+        :param key_type: of the list's keys; None where the list is empty.
+        :raises TargetError: naming what to change.
+        """
+        ...
+
+    def redone(self, redo: Redo) -> int:
+        """Count the images that are to be recognized anew."""
+        ...
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A row that a target does not take.
+
+    :param reason: without values.
+    :param has_row: whether a row without its fields, or an older one, is there in its place.
+    """
+
+    row_key: RowKey
+    reason: str
+    has_row: bool
+
+
+@dataclass(frozen=True)
+class DeliveryState:
+    """How far a target has been filled.
+
+    :param version: everything up to it is delivered, but for what the target refuses.
+    :param rows: rows that the target then had; of a history, how many is not known.
+    :param highest: highest version among them.
+    """
+
+    version: int = 0
+    rows: int = 0
+    highest: int = 0
+
+
+class Delivery(Protocol):
+    """What the ledger knows of one target of a list. Called from one thread at a time."""
+
+    @property
+    def target(self) -> str:
+        """What the target is called."""
+        ...
+
+    def claim(self) -> DeliveryState | None:
+        """Become the one that delivers to the target, or stay so, for the next minute.
+
+        :return: None: another run delivers.
+        """
+        ...
+
+    def note(
+        self, state: DeliveryState, *, refused: Sequence[Refusal] = (), taken: Sequence[RowKey] = ()
+    ) -> bool:
+        """Write down how far the target has been filled.
+
+        :param refused: rows that it does not take, to be tried again later.
+        :param taken: rows that it has taken, which it may have refused before.
+        :return: whether it is written; not where another process delivers meanwhile.
+        """
+        ...
+
+    def release(self) -> None:
+        """Let another run deliver."""
+        ...
+
+    def changes(self, after: int, most: int) -> Sequence[Delivered]:
+        """Return images of the list that have changed after a version, by version.
+
+        A version is never cut in two: all images that share one are there. Of a history, each recognition.
+
+        :param most: about how many.
+        """
+        ...
+
+    def rows_of(self, row_keys: Sequence[RowKey]) -> Sequence[Delivered]:
+        """Return images by key; of a history, all their recognitions."""
+        ...
+
+    def rows_until(self, version: int) -> int:
+        """Count the images that stand since this version or an earlier one."""
+        ...
+
+    def refusals(self, most: int) -> Sequence[Refusal]:
+        """Return rows that the target has refused, those first that were tried longest ago."""
+        ...
+
+    def count_refusals(self) -> int:
+        """Count the rows that the target has refused."""
+        ...
+
+
+class Journal(Protocol):
+    """A file for answers that cannot be written into the ledger at the moment. Called from any thread."""
+
+    def use(self, ledger_id: str) -> None:
+        """Keep calls of this ledger alone; said before anything else."""
+        ...
+
+    def append(self, closed: Sequence[ClosedCall], *, refused: bool = False) -> str:
+        """Keep closed calls, safe from the end of this process once this returns.
+
+        :param refused: the ledger's database does not take them.
+        :return: where.
+        :raises PermitOcrError: when they cannot be kept.
+        """
+        ...
+
+    def discard(self) -> None:
+        """Remove what this run has kept, as the ledger has it."""
+        ...
+
+    def pending(self) -> Iterator[tuple[str, Sequence[ClosedCall]]]:
+        """Read what other runs have kept for this ledger, as a name and its calls each."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Let go of what has been handed in."""
+        ...

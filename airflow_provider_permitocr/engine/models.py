@@ -1,0 +1,190 @@
+"""The values that travel through the pipeline, in the order in which they come about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from os import PathLike
+from typing import Any, TypeAlias
+
+from airflow_provider_permitocr.options.tables import ImageKind
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.columns import Record
+from airflow_provider_permitocr.permit.status import Status
+
+#: A reference to an image, or the image itself. See ``images/reference.py`` for what is understood.
+ImageValue: TypeAlias = "str | bytes | bytearray | memoryview | PathLike[str] | None"
+#: ``(image_key, card_side)``: what identifies a row of the result.
+RowKey: TypeAlias = "tuple[str, CardSide]"
+
+
+@dataclass(frozen=True, slots=True)
+class ListedImage:
+    """One line of the image list, without the image itself: that is fetched for those that need a call.
+
+    :param updated_at: when the image last changed, with time zone; None where the list does not say.
+    :param source_key: the key as the list's database has it, to fetch the image by.
+    """
+
+    image_key: str
+    card_side: CardSide = CardSide.FRONT
+    updated_at: datetime | None = None
+    source_key: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def row_key(self) -> RowKey:
+        """What identifies the row of the result."""
+        return (self.image_key, self.card_side)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFault:
+    """Why the image list's database does not give a row's image, so that it is rejected.
+
+    :param code: short name for the ``error_code`` column.
+    :param message: holds no value of the row.
+    """
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """One line of the image list, with its image.
+
+    :param updated_at: when the image last changed, with time zone; None where the list does not say.
+    :param tries: earlier runs that have tried this version of the image.
+    :param kind: what ``image`` is, where the list says so.
+    :param carried: further columns of the result, by name.
+    :param source_key: the key as the list's database has it.
+    :param is_redone: asked for anew, so that no answer there is will do.
+    :param fault: why there is no image, where the list's database does not give it.
+    """
+
+    image_key: str
+    image: ImageValue = field(repr=False)
+    card_side: CardSide = CardSide.FRONT
+    updated_at: datetime | None = None
+    tries: int = 0
+    kind: ImageKind = ImageKind.AUTO
+    carried: Record = field(default_factory=dict, repr=False)
+    source_key: Any = field(default=None, repr=False, compare=False)
+    is_redone: bool = False
+    fault: ImageFault | None = None
+
+    @property
+    def row_key(self) -> RowKey:
+        """What identifies the row of the result."""
+        return (self.image_key, self.card_side)
+
+    @property
+    def listed(self) -> ListedImage:
+        """The same line of the list without its image."""
+        return ListedImage(self.image_key, self.card_side, self.updated_at, self.source_key)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What is known of an image without looking at what it shows.
+
+    :param image_format: by its content, such as JPEG or HEIC.
+    :param size: in bytes, as it was found.
+    :param prepared: what was done to it before sending, in words; None: nothing.
+    :param digest: its SHA-256 as it was found, in hexadecimal; None where only the API sees it.
+    """
+
+    image_format: str | None = None
+    size: int | None = None
+    prepared: str | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PermitRequest:
+    """One call's parameters; exactly one of the two images is given.
+
+    :param image: the file's bytes, PNG or JPEG.
+    :param call_id: tells this call from all others; sent along as ``X-TC-TraceId``.
+    """
+
+    card_side: CardSide
+    ret_profile: bool = False
+    image_url: str | None = field(default=None, repr=False)
+    image: bytes | None = field(default=None, repr=False)
+    facts: ImageFacts = ImageFacts()
+    call_id: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.image_url is None) == (self.image is None):
+            raise ValueError(
+                "give either image_url or image: the API ignores one of them where both are sent"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class PermitResponse:
+    """A successful answer: the API's output fields under the API's names.
+
+    :param call_id: of the call that it answers.
+    """
+
+    fields: Mapping[str, Any] = field(repr=False)
+    request_id: str
+    call_id: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one row.
+
+    :param fields: the flattened columns; empty unless recognized.
+    :param facts: what was learnt of the image on the way.
+    :param reused_from: key of the image whose answer this is, where no call was made as it is the same.
+    :param counts: whether this run counts among the image's tries.
+    :param is_verdict: whether the API itself has said so of the image.
+    :param answer_id: the call whose answer this is; None unless recognized.
+    """
+
+    row: ImageRow
+    status: Status
+    fields: Record = field(default_factory=dict, repr=False)
+    error_code: str | None = None
+    error_message: str | None = None
+    request_id: str | None = None
+    facts: ImageFacts = ImageFacts()
+    reused_from: str | None = None
+    counts: bool = True
+    is_verdict: bool = False
+    answer_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that other images with the same bytes may take.
+
+    :param image_key: of the image that was called for.
+    :param fields: the flattened columns.
+    :param request_id: the service's ``RequestId`` of that call.
+    :param answer_id: that call.
+    """
+
+    image_key: str
+    fields: Record = field(repr=False)
+    request_id: str | None = None
+    answer_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """What the ledger says already of an image.
+
+    :param status: of the last attempt.
+    :param tries: earlier runs that have tried this version of the image.
+    :param seen_at: change time of the image that was tried, or else the time of the try.
+    """
+
+    status: Status
+    tries: int
+    seen_at: datetime | None

@@ -1,0 +1,179 @@
+"""What a run would do, and what it would cost: numbers alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from airflow_provider_permitocr.options.budget import Price
+
+
+class DryRun(StrEnum):
+    """How much of a list is looked at to plan a run."""
+
+    LOOK = "look"  #: images are loaded and checked, as a run does
+    QUICK = "quick"  #: images are left where they are
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do with its list; each listed image is in one of its numbers.
+
+    :param listed: rows of the image list.
+    :param settled: rows that an earlier run has settled.
+    :param rejected: images that would be refused without a call, by error code.
+    :param unavailable: images that cannot be read now, and are left to a later run, by error code.
+    :param same_picture: images that would take the answer of the same picture.
+    :param unseen: images that the API fetches itself, so that nobody knows their copies; with
+        ``reuse_same_image`` alone.
+    :param to_call: images that a call would be made for.
+    :param seconds: the shortest time for that many calls, at the run's pace.
+    :param left_over: rows of earlier runs that these have left, counted in all numbers but ``listed``.
+    :param redone: images to recognize again, as redo says; counted in ``to_call`` alone.
+    :param unread: images of earlier runs that cannot be listed again.
+    :param is_quick: the images were not looked at, and ``to_call`` holds all that are not settled.
+    :param calls_left: calls that the caps allow now; None where there is no cap.
+    :param price: of a billed call; None where none is known.
+    """
+
+    listed: int
+    settled: int
+    to_call: int
+    seconds: float
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    unavailable: Mapping[str, int] = field(default_factory=dict)
+    same_picture: int = 0
+    unseen: int = 0
+    left_over: int = 0
+    unread: int = 0
+    redone: int = 0
+    is_quick: bool = False
+    calls_left: int | None = None
+    price: Price | None = None
+
+    @property
+    def allowed(self) -> int:
+        """Images that the caps allow to be called for now, if each takes one call."""
+        return self.to_call if self.calls_left is None else min(self.to_call, self.calls_left)
+
+    @property
+    def allowed_seconds(self) -> float:
+        """The shortest time for those."""
+        return self.seconds * self.allowed / self.to_call if self.to_call else 0.0
+
+    @property
+    def duration(self) -> str:
+        """The shortest time for all, in hours, minutes and seconds."""
+        return _duration(self.seconds)
+
+    @property
+    def cost(self) -> str | None:
+        """The price of a billed call for each image to call for; None where no price is known."""
+        return self.price.of(self.to_call) if self.price else None
+
+    @property
+    def allowed_cost(self) -> str | None:
+        """The same for those that the caps allow now."""
+        return self.price.of(self.allowed) if self.price else None
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Say it in words, as names and texts; a name with blanks in front is part of the one above."""
+        yield "listed", f"{self.listed:,}"
+        if self.left_over:
+            yield "left by earlier runs", f"{self.left_over:,}"
+        if self.redone:
+            yield "to recognize again", f"{self.redone:,}"
+        if self.unread:
+            yield "  cannot be listed again", f"{self.unread:,}: clear the runs that have left them"
+        yield "  settled before", f"{self.settled:,}"
+        if self.is_quick:
+            yield "  to call", f"{self.to_call:,} at most, as the images were not looked at"
+        else:
+            yield "  rejected without a call", _with_codes(self.rejected)
+            yield "  unavailable now", _with_codes(self.unavailable)
+            yield "  same picture as another", f"{self.same_picture:,}"
+            if self.unseen:
+                yield (
+                    "  copies unknown",
+                    f"{self.unseen:,}: the API fetches them; Images(fetch_images=True) has the worker do it",
+                )
+            yield "  to call", f"{self.to_call:,}"
+        if self.to_call:
+            per_second = self.to_call / self.seconds
+            yield "time", f"{self.duration} at {per_second:.3g} calls per second"
+        yield "cost", f"{self.cost} at {self.price} a call" if self.cost else "unknown: no price_per_call"
+        if self.calls_left is not None:
+            yield (
+                "allowed by the caps",
+                f"{self.allowed:,} of {self.to_call:,} ({self.calls_left:,} calls left)",
+            )
+            if self.allowed < self.to_call:
+                cost = f" and {self.allowed_cost}" if self.allowed_cost else ""
+                yield "  which takes", f"{_duration(self.allowed_seconds)}{cost}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, fit for XCom."""
+        return {
+            "listed": self.listed,
+            "settled": self.settled,
+            "rejected": dict(self.rejected),
+            "unavailable": dict(self.unavailable),
+            "same_picture": self.same_picture,
+            "unseen": self.unseen,
+            "left_over": self.left_over,
+            "unread": self.unread,
+            "redone": self.redone,
+            "to_call": self.to_call,
+            "seconds": round(self.seconds, 1),
+            "is_quick": self.is_quick,
+            "calls_left": self.calls_left,
+            "allowed": self.allowed,
+            "allowed_seconds": round(self.allowed_seconds, 1),
+            "price_per_call": str(self.price.per_call) if self.price else None,
+            "currency": self.price.currency if self.price else None,
+            "cost": self.cost,
+            "allowed_cost": self.allowed_cost,
+        }
+
+
+def together(plans: Sequence[Plan]) -> Plan:
+    """Add up the plans of the parts of one run, which run side by side and have caps and price in common.
+
+    :param plans: one at least.
+    """
+    left = [plan.calls_left for plan in plans if plan.calls_left is not None]
+    return Plan(
+        listed=sum(plan.listed for plan in plans),
+        settled=sum(plan.settled for plan in plans),
+        rejected=_sum(plan.rejected for plan in plans),
+        unavailable=_sum(plan.unavailable for plan in plans),
+        same_picture=sum(plan.same_picture for plan in plans),
+        left_over=sum(plan.left_over for plan in plans),
+        unread=sum(plan.unread for plan in plans),
+        redone=sum(plan.redone for plan in plans),
+        to_call=sum(plan.to_call for plan in plans),
+        seconds=max(plan.seconds for plan in plans),
+        is_quick=any(plan.is_quick for plan in plans),
+        calls_left=min(left, default=None),
+        price=plans[0].price,
+    )
+
+
+def _sum(counts: Iterator[Mapping[str, int]]) -> Mapping[str, int]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(total.most_common())
+
+
+def _with_codes(counts: Mapping[str, int]) -> str:
+    codes = ", ".join(f"{count:,} x {code}" for code, count in counts.items())
+    return f"{sum(counts.values()):,}" + (f" ({codes})" if codes else "")
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

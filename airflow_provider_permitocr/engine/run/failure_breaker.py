@@ -1,0 +1,63 @@
+"""Notices when so many images fail that going on makes no sense."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from airflow_provider_permitocr.engine.models import Outcome
+from airflow_provider_permitocr.engine.shown_key import shown_key
+from airflow_provider_permitocr.errors import TooManyFailuresError
+from airflow_provider_permitocr.options.run import FailureLimits
+from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.permit.usual_causes import usual_cause
+
+_FAILURES = (Status.FAILED, Status.RETRY)
+
+
+class FailureWatch:
+    """Looks at all outcomes of a run, in their order."""
+
+    def __init__(self, limits: FailureLimits) -> None:
+        self._limits = limits
+        self._alike: str | None = None
+        self._in_a_row = 0
+        self._done = 0
+        self._failed = 0
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        """Take in what has ended.
+
+        :raises TooManyFailuresError: naming the code that most likely tells the cause.
+        """
+        for outcome in outcomes:
+            if outcome.status is Status.REJECTED:
+                continue
+            self._done += 1
+            if outcome.status in _FAILURES:
+                self._failed += 1
+                code = outcome.error_code
+                self._in_a_row = self._in_a_row + 1 if code == self._alike else 1
+                self._alike = code
+            else:
+                self._alike, self._in_a_row = None, 0
+            self._check(outcome)
+
+    def _check(self, last: Outcome) -> None:
+        limits = self._limits
+        if limits.stop_after is not None and self._in_a_row >= limits.stop_after:
+            raise TooManyFailuresError(
+                f"{self._in_a_row:,} images one after the other failed with {last.error_code}"
+                f" ({last.error_message}), so the run has stopped; the last was key"
+                f" {shown_key(last.row.image_key)}. What was answered is written."
+                f" {usual_cause(last.error_code)}; or raise FailureLimits(stop_after=...). Then run again:"
+                " the rest is left for that run"
+            )
+        if limits.max_failed_ratio is None or self._done < limits.min_images:
+            return
+        if self._failed > limits.max_failed_ratio * self._done:
+            raise TooManyFailuresError(
+                f"{self._failed:,} of {self._done:,} images failed, the last with {last.error_code}"
+                f" (key {shown_key(last.row.image_key)}), which is more than max_failed_ratio"
+                f" {limits.max_failed_ratio:g}, so the run has stopped. What was answered is written; the"
+                " rest is left for the next run"
+            )

@@ -1,0 +1,290 @@
+"""All rows of a run through threads: its own window, then what earlier runs have left."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from airflow_provider_permitocr.engine.call.recognize import Recognizer
+from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries
+from airflow_provider_permitocr.engine.ledger.attempts import to_attempt
+from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
+from airflow_provider_permitocr.engine.ledger.grants import LEDGER_REFUSES_KEY
+from airflow_provider_permitocr.engine.models import ImageRow, ListedImage, Outcome
+from airflow_provider_permitocr.engine.ports import ImageSource, Ports
+from airflow_provider_permitocr.engine.run.failure_breaker import FailureWatch
+from airflow_provider_permitocr.engine.run.parts import (
+    Part,
+    left_parts,
+    ordered_parts,
+    own_part,
+    unsettled_images,
+)
+from airflow_provider_permitocr.engine.run.progress import Log, Progress
+from airflow_provider_permitocr.engine.run.selection import fetched_rows, still_wanted, wanted_rows
+from airflow_provider_permitocr.engine.run.stream import UnderWay, completed
+from airflow_provider_permitocr.engine.run.tally import Tally
+from airflow_provider_permitocr.engine.run.window import Leftovers
+from airflow_provider_permitocr.engine.shown_key import shown_key
+from airflow_provider_permitocr.errors import CalledElsewhereError, TooManyFailuresError
+from airflow_provider_permitocr.options.run import RunOptions
+from airflow_provider_permitocr.permit.status import Status
+
+#: How long to leave rows to another run that calls for them, before looking at them again.
+_ELSEWHERE_SECONDS: Final = 5.0
+#: Of keys that the ledger cannot hold, and of runs, so many are shown.
+_MOST_SHOWN: Final = 10
+
+
+class ListRun:
+    """Takes every row that needs it to its outcome, and counts what came of them.
+
+    :param stop: set it to end early; calls in flight are closed first.
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        ports: Ports,
+        options: RunOptions,
+        calls: CallLedger,
+        deliveries: Deliveries,
+        *,
+        log: Log,
+        stop: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source, self._ledger, self._options = ports.source, ports.ledger, options
+        self._calls, self._deliveries = calls, deliveries
+        self._log, self._stop, self._clock = log, stop, clock
+        self.recognizer = Recognizer(
+            ports.request_builder,
+            ports.client,
+            options,
+            stop,
+            ledger=calls,
+            answers=ports.ledger,
+            clock=clock,
+        )
+        self.tally = Tally()
+        self.under_way = UnderWay(self._recognize_row)
+        self.parts: list[Part] = []
+        self.leftovers = Leftovers()
+        self.skipped = self.settled_elsewhere = self.taken_up = 0
+        self._failures = FailureWatch(options.failure_limits)
+        #: Images that fail in every run would otherwise keep each from its own.
+        self._left_failures = FailureWatch(options.failure_limits)
+        self._do_left_fail = False
+        self._listed = self._skipped = self._unread = 0
+        self._is_own = True
+        self._reading: ImageSource = ports.source
+        self._held: list[tuple[ImageSource, ListedImage]] = []
+
+    @property
+    def rows_left(self) -> int:
+        """How many rows were not dealt with, at most."""
+        return max(0, self._listed - self._skipped - self.tally.done)
+
+    @property
+    def unread(self) -> int:
+        """Images of earlier runs that this run could not list."""
+        return self.leftovers.unread + self._unread
+
+    @property
+    def is_own_whole(self) -> bool:
+        """Whether every row of the run's own window was dealt with."""
+        own = [part.is_whole for part in self.parts if part.is_own and not part.is_given_up]
+        return not self._held and bool(own) and all(own)
+
+    @property
+    def whole_parts(self) -> list[Part]:
+        """What was dealt with to its last row."""
+        return [] if self._held else [part for part in self.parts if part.is_whole]
+
+    def recognize(self, listed: int) -> None:
+        """Go through this run's own window, then through what earlier runs have left.
+
+        :param listed: rows of its own window.
+        """
+        self._progress = Progress(self._log, clock=self._clock)
+        is_taking_up = self._options.leftovers
+        self.leftovers = self._ledger.leftovers() if is_taking_up else Leftovers()
+        self._say_unread()
+        own = own_part(self._source, listed, self.leftovers)
+        if self._source.is_ordered and is_taking_up:
+            found = next(Part(self._source, is_taken_up=True).readable(self._unsettled()), ())
+            parts = ordered_parts(own, self.leftovers, found)
+        else:
+            parts = self._in_turn(own)
+        for part in parts:
+            if part.is_own or not self._do_left_fail:
+                self._recognize_part(part)
+            if self._is_over():
+                break
+        if is_taking_up or self._options.redo:
+            self._recognize_unsettled()
+        self._recognize_held()
+        self._calls.flush()
+
+    def _say_unread(self) -> None:
+        if self.leftovers.unread:
+            runs = ", ".join(self.leftovers.unread_runs[:_MOST_SHOWN])
+            self._log.info(
+                f"{self.leftovers.unread:,} images that runs of a query with templates have left are listed"
+                f" by no other run; clear these runs: {runs}"
+            )
+
+    def _in_turn(self, own: Part) -> Iterator[Part]:
+        yield own
+        yield from left_parts(own, self.leftovers)
+
+    def _recognize_part(self, part: Part) -> None:
+        self.parts.append(part)
+        self._calls.flush()  # what was found out before is not to be found out twice
+        settled = part.source.settled()
+        self._is_own = part.is_own
+        self._expect(part.source, part.listed)
+        self._skip(settled)
+        pace = self._options.pace
+        whose = "" if part.is_own else " that earlier runs have left"
+        # Where the ledger is not in the list's database, each is looked up as its turn comes.
+        known = f", {settled:,} of them settled before" if settled else ""
+        self._log.info(
+            f"{part.listed:,} images listed{whose}{known}; at most {pace.max_per_second:g} requests per"
+            f" second, {pace.at_once} at once"
+        )
+        done = self.tally.done
+        if settled < part.listed:
+            rows = wanted_rows(
+                part.source,
+                self._ledger,
+                is_over=lambda: self._is_over() or part.is_given_up,
+                skip=self._skip,
+                reject=self._reject,
+                before_images=self._deliveries.import_frame,
+            )
+            self._stream(part.readable(rows), part)
+        part.is_whole = not (self._is_over() or part.is_given_up)
+        if not part.is_own:
+            self.taken_up += self.tally.done - done
+
+    def _unsettled(self, unread: Callable[[int], object] = lambda _: None) -> Iterator[Sequence[ListedImage]]:
+        return unsettled_images(
+            self._source,
+            self._ledger,
+            only_redone=not self._options.leftovers,
+            is_over=lambda: self._is_over() or self._do_left_fail,
+            note=self._calls.note,
+            unread=unread,
+        )
+
+    def _count_unread(self, images: int) -> None:
+        self._unread += images
+
+    def _recognize_unsettled(self) -> None:
+        """Try images again that earlier runs could not settle, whatever window they are in."""
+        self._calls.flush()
+        self._is_own = False
+        done = self.tally.done
+        everywhere = self._source.within([])
+        for found in Part(everywhere, is_taken_up=True).readable(self._unsettled(self._count_unread)):
+            wanted = still_wanted(found, self._ledger)
+            if wanted:
+                self._log.info(f"{len(wanted):,} images of earlier runs are tried again")
+                self._expect(everywhere, len(wanted))
+                self._deliveries.import_frame()
+                part = Part(everywhere, is_taken_up=True)
+                rows = fetched_rows(
+                    everywhere,
+                    wanted,
+                    is_over=lambda: self._is_over() or self._do_left_fail,
+                    skip=self._skip,
+                )
+                self._stream(part.readable(rows), part)
+        self.taken_up += self.tally.done - done
+
+    def _recognize_held(self) -> None:
+        """Look again at images that other runs were calling for, and at these alone."""
+        told = 0
+        while self._held and not self._is_over():
+            self._calls.flush()
+            held, self._held = self._held, []
+            for source in dict.fromkeys(source for source, _ in held):
+                self._reading = source
+                self._stream(self._free_rows(source, [listed for each, listed in held if each is source]))
+            if not self._held or self._is_over():
+                return
+            if len(self._held) != told:
+                told = len(self._held)
+                self._log.info(f"{told:,} images are held by another run's calls; looking again")
+            self._stop.wait(_ELSEWHERE_SECONDS)
+
+    def _free_rows(self, source: ImageSource, held: Sequence[ListedImage]) -> Iterator[ImageRow]:
+        """Take up again what other runs were calling for, as far as they have left it."""
+        wanted = still_wanted(held, self._ledger)
+        self.settled_elsewhere += len(held) - len(wanted)
+        still_held = self._ledger.held([listed.row_key for listed in wanted])
+        self._held += [(source, listed) for listed in wanted if listed.row_key in still_held]
+        free = {listed: why for listed, why in wanted.items() if listed.row_key not in still_held}
+        return fetched_rows(source, free, is_over=self._is_over, skip=self._skip)
+
+    def _stream(self, rows: Iterator[ImageRow | None], part: Part | None = None) -> None:
+        stream = completed(
+            self.under_way, rows, max_at_once=lambda: self.recognizer.rows_wanted, stop=self._stop
+        )
+        try:
+            for outcomes in stream:
+                self._calls.raise_if_failed()
+                if self._stop.is_set():  # what has stopped it is raised when nothing is in flight
+                    continue
+                self._watch(outcomes, part)
+                self._deliveries.notice(len(outcomes))
+                self._progress.processed(len(outcomes), failed=self.tally.failed)
+        finally:
+            stream.close()
+
+    def _watch(self, outcomes: Sequence[Outcome], part: Part | None) -> None:
+        if part is None or not part.is_taken_up:
+            self._failures.add(outcomes)
+            return
+        try:
+            self._left_failures.add(outcomes)
+        except TooManyFailuresError:
+            self._do_left_fail = True
+            part.give_up(
+                f"stays left, as too many of its images fail, the last with {outcomes[-1].error_code}"
+            )
+
+    def _recognize_row(self, row: ImageRow) -> Outcome:
+        try:
+            outcome = self.recognizer.recognize(row)
+        except CalledElsewhereError:
+            self._held.append((self._reading, row.listed))
+            raise
+        attempt = to_attempt(outcome, max_runs=self._options.max_runs_per_image)
+        self.tally.add(attempt)
+        has_own_answer = outcome.status is Status.RECOGNIZED and outcome.reused_from is None
+        if not has_own_answer and outcome.error_code != LEDGER_REFUSES_KEY:
+            self._calls.note(attempt)
+        return outcome
+
+    def _is_over(self) -> bool:
+        return self._stop.is_set() or self._calls.cap is not None
+
+    def _expect(self, source: ImageSource, rows: int) -> None:
+        self._reading = source
+        self._listed += rows
+        self._progress.expect(rows)
+
+    def _skip(self, rows: int) -> None:
+        self._skipped += rows
+        self.skipped += rows if self._is_own else 0
+        self._progress.skipped(rows)
+
+    def _reject(self, listed: ListedImage, fault: str) -> None:
+        self.tally.reject(LEDGER_REFUSES_KEY)
+        self._progress.processed(1, failed=self.tally.failed)
+        if self.tally.error_codes[LEDGER_REFUSES_KEY] <= _MOST_SHOWN:
+            self._log.info(f"The key {shown_key(listed.image_key)} is rejected before any call: {fault}")

@@ -1,0 +1,145 @@
+"""What a run reads: its own window, and what earlier runs of its list have left."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Final, TypeVar
+
+from airflow_provider_permitocr.engine.ledger.calls import Attempt
+from airflow_provider_permitocr.engine.ledger.ports import LeftBehind
+from airflow_provider_permitocr.engine.models import ListedImage, RowKey
+from airflow_provider_permitocr.engine.ports import ImageSource
+from airflow_provider_permitocr.engine.run.window import Leftovers, LeftRun
+from airflow_provider_permitocr.errors import PermitOcrError, UnreachableError
+from airflow_provider_permitocr.permit.status import Status
+
+T = TypeVar("T")
+
+_KEYS_AT_ONCE: Final = 1_000
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Part:
+    """Rows that are read one after the other.
+
+    :param left: earlier runs whose windows are read with it.
+    :param is_own: this run's own window is read with it.
+    :param is_taken_up: rows that earlier runs have left are read with it; they stop no run.
+    :param listed: how many rows it has.
+    :param is_whole: every row of it was dealt with.
+    :param is_given_up: it is left again.
+    """
+
+    source: ImageSource
+    left: Sequence[LeftRun] = ()
+    is_own: bool = False
+    is_taken_up: bool = False
+    listed: int = 0
+    is_whole: bool = field(default=False, init=False)
+    is_given_up: bool = field(default=False, init=False)
+
+    def give_up(self, why: str) -> None:
+        """Leave it to the next run, and say so once."""
+        if not self.is_given_up:
+            self.is_given_up = True
+            _warn(self.left, why)
+
+    def readable(self, rows: Iterator[T]) -> Iterator[T]:
+        """Yield what can be read of it; what cannot keeps no run from its own images and files."""
+        try:
+            yield from rows
+        except PermitOcrError as error:
+            if not self.is_taken_up or isinstance(error, UnreachableError):
+                raise
+            self.give_up(f"cannot be read, and stays left: {error}")
+
+
+def own_part(source: ImageSource, listed: int, leftovers: Leftovers) -> Part:
+    """Return the part of a run's own window, with the earlier runs whose windows are within."""
+    covered = [each for each in leftovers.runs if source.window.covers(each.window)]
+    return Part(source, covered, is_own=True, listed=listed)
+
+
+def left_parts(own: Part, leftovers: Leftovers) -> Iterator[Part]:
+    """Return the windows of earlier runs, the oldest first, without the rows of this run's own.
+
+    One that cannot be read is left to the next run: it keeps no other from its images.
+    """
+    for left in leftovers.runs:
+        if left not in own.left:
+            source = own.source.within([left.window], besides=own.source)
+            if part := _checked(source, [left]):
+                yield part
+
+
+def ordered_parts(own: Part, leftovers: Leftovers, found: Sequence[ListedImage]) -> Iterator[Part]:
+    """Return the same in one order over all, for a list that has one; shards that differ are apart.
+
+    :param found: images of earlier runs to read as well.
+    """
+    rest = [each for each in leftovers.runs if each not in own.left]
+    same = [each for each in rest if each.window.shard == own.source.window.shard]
+    together = None
+    if same or found:
+        windows = [own.source.window, *(each.window for each in same)]
+        together = _checked(own.source.within(windows, found=found), [*own.left, *same], is_own=True)
+        if together:
+            yield together
+    if together is None or together.is_given_up:
+        yield own
+    others = sorted((each for each in rest if each not in same), key=lambda each: each.window.shard or "")
+    for _, of_shard in groupby(others, key=lambda each: each.window.shard):
+        left = list(of_shard)
+        source = own.source.within([each.window for each in left], besides=own.source)
+        if part := _checked(source, left):
+            yield part
+
+
+def unsettled_images(
+    source: ImageSource,
+    ledger: LeftBehind,
+    *,
+    only_redone: bool,
+    is_over: Callable[[], bool],
+    note: Callable[[Attempt], object],
+    unread: Callable[[int], object] = lambda _: None,
+) -> Iterator[Sequence[ListedImage]]:
+    """Look up the images that earlier runs could not settle, or that are asked for anew.
+
+    :param only_redone: only those that are asked for anew.
+    :param is_over: tells that no more are wanted.
+    :param note: is told of images that are no longer listed.
+    :param unread: is told how many images are not listed here, and may be elsewhere.
+    """
+    last: RowKey | None = None
+    while not is_over() and (keys := ledger.unsettled(last, _KEYS_AT_ONCE, only_redone=only_redone)):
+        last = keys[-1]
+        own = [key for key in keys if source.holds(key[0])]
+        found = source.find(own)
+        if source.finds_all:
+            listed = {each.row_key for each in found}
+            for key in own:
+                if key not in listed:
+                    note(Attempt(key, Status.GONE, counts=False))
+        else:
+            unread(len(own) - len(found))
+        yield found
+
+
+def _checked(source: ImageSource, left: Sequence[LeftRun], *, is_own: bool = False) -> Part | None:
+    try:
+        return Part(source, left, is_own=is_own, is_taken_up=True, listed=source.check())
+    except PermitOcrError as error:
+        if isinstance(error, UnreachableError):
+            raise
+        _warn(left, f"cannot be read, and stays left: {error}")
+        return None
+
+
+def _warn(left: Sequence[LeftRun], why: str) -> None:
+    names = f" ({', '.join(each.run[2] for each in left)})" if left else ""
+    _log.warning("What earlier runs%s have left %s", names, why)

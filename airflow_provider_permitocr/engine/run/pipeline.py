@@ -1,0 +1,172 @@
+"""The whole run on one page: image list, recognition, ledger, deliveries, summary."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+
+from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries, raise_first
+from airflow_provider_permitocr.engine.delivery.files_due import DueFiles
+from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
+from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, Grant
+from airflow_provider_permitocr.engine.ledger.exchanges import Exchanges
+from airflow_provider_permitocr.engine.ports import Ports
+from airflow_provider_permitocr.engine.run.drain import drain
+from airflow_provider_permitocr.engine.run.list_run import ListRun
+from airflow_provider_permitocr.engine.run.progress import Log
+from airflow_provider_permitocr.engine.run.summary import RunSummary
+from airflow_provider_permitocr.errors import CapReachedError, PermitOcrError, RunStoppedError
+from airflow_provider_permitocr.options.budget import AtCap
+from airflow_provider_permitocr.options.run import RunOptions
+from airflow_provider_permitocr.permit.columns import Column, result_columns
+
+
+class Pipeline:
+    """One run over one image list.
+
+    :param stop: set it to end the run early; calls in flight are closed first.
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        ports: Ports,
+        options: RunOptions,
+        *,
+        log: Log,
+        stop: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ports, self._options = ports, options
+        self._source, self._ledger = ports.source, ports.ledger
+        self._log, self._stop, self._clock = log, stop, clock
+        patience = options.batch.patience_seconds
+        self._calls = CallLedger(
+            Exchanges(ports.ledger, ports.journal, stop=stop, patience_seconds=patience, clock=clock)
+        )
+        self._deliveries = Deliveries(ports.ledger, ports.tables, options.batch, clock=clock)
+        self._rows = ListRun(ports, options, self._calls, self._deliveries, log=log, stop=stop, clock=clock)
+        self._listed = 0
+        self._is_drained = self._is_closed = False
+
+    @property
+    def so_far(self) -> str:
+        """What this run has done by now, in numbers: for the log of one that ends early."""
+        return (
+            f"{self._rows.recognizer.calls:,} calls, {self._rows.recognizer.billed:,} of them billed;"
+            f" {self._rows.tally.done:,} images done"
+        )
+
+    def run(self) -> RunSummary:
+        """Recognize every row that needs it, and deliver what the ledger then holds.
+
+        :raises SourceError, TargetError: before the first call.
+        :raises AccountError, ThrottledTooLongError, TooManyFailuresError, LedgerError, RunStoppedError: after
+            closing what was called for.
+        :raises UnreachableError: when a target cannot be filled now; all others are.
+        :raises CapReachedError: where no more calls are allowed and that is to be a failure.
+        """
+        self._started_at = self._clock()
+        self._listed = self._source.check()
+        columns = result_columns(self._source.carried())
+        try:
+            self._prepare(columns)
+        except BaseException:
+            self._deliveries.close()
+            raise
+        with ExitStack() as at_end:
+            # Twice: a task is interrupted anywhere, and more than once, so that one may be cut short.
+            at_end.push(self._drain)
+            at_end.push(self._drain)
+            self._calls.start()
+            self._deliveries.start()
+            self._rows.recognize(self._listed)
+            summary = self._finish(columns)
+        return summary
+
+    def _prepare(self, columns: Sequence[Column]) -> None:
+        """Make sure that everything works before the first call, and take what earlier runs have kept."""
+        self._ledger.prepare(self._source.key_type(), self._listed)
+        journal = self._ports.journal
+        journal.use(self._ledger.ledger_id)
+        for name, closed in journal.pending():
+            # Calls that were not made, and that the ledger has never heard of, are nothing to wait for.
+            left = [each for each in self._ledger.hand_in(closed) if each.code != NOT_SENT]
+            self._log.info(f"Handed in {len(closed) - len(left):,} of {len(closed):,} calls kept in {name}")
+            if not left:
+                journal.remove(name)
+        for file in self._ports.files:
+            file.prepare()
+        self._deliveries.prepare(columns)
+        if self._options.redo:
+            marked = self._ledger.mark_redone(self._options.redo)
+            self._log.info(f"{marked:,} images are to be recognized again, as redo says")
+
+    def _drain(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        if error is not None and not self._is_drained:
+            self._stop.set()
+            drain(self._rows.under_way, self._calls, self._deliveries, error)
+            if not self._is_closed:
+                with suppress(PermitOcrError):  # the next run then waits until this one is taken for dead
+                    self._close(f"ended early, by {type(error).__name__}", is_whole=False)
+            self._is_drained = True
+
+    def _finish(self, columns: Sequence[Column]) -> RunSummary:
+        """Fill every target that can be filled, write down how the run ended, then say what failed."""
+        if self._stop.is_set():
+            raise RunStoppedError(
+                "Run stopped early (worker shutdown, or the task was marked). Every answer so far is in the"
+                " ledger; the next run continues."
+            )
+        left = self._left()
+        failures: list[PermitOcrError] = []
+        try:
+            self._deliveries.finish(self._options.batch.patience_seconds, stop=self._stop)
+        except RunStoppedError:
+            raise
+        except PermitOcrError as error:
+            failures.append(error)
+        files = DueFiles(self._ports, columns, stop=self._stop)
+        for part in self._rows.whole_parts:
+            files.write_left(part)
+        is_whole = files.write_own(is_whole=self._rows.is_own_whole)
+        failures += files.failures
+        summary = self._close(left, is_whole=is_whole)
+        if left and self._options.spending.at_cap is AtCap.FAIL:
+            failures.append(CapReachedError(left))
+        raise_first(failures)
+        if kept := self._calls.end():
+            self._log.info(kept)
+        return summary
+
+    def _close(self, left: str | None, *, is_whole: bool) -> RunSummary:
+        rows = self._rows
+        summary = RunSummary(
+            listed=self._listed,
+            skipped=rows.skipped,
+            statuses=dict(rows.tally.statuses.most_common()),
+            error_codes=dict(rows.tally.error_codes.most_common()),
+            calls=rows.recognizer.calls,
+            throttled=rows.recognizer.throttled,
+            elapsed_seconds=self._clock() - self._started_at,
+            reused=rows.tally.reused,
+            elsewhere=rows.settled_elsewhere + self._calls.settled_elsewhere,
+            billed=rows.recognizer.billed,
+            cost=self._options.spending.cost(rows.recognizer.billed),
+            left=left,
+            taken_up=rows.taken_up,
+            unread=rows.unread,
+            refused=self._deliveries.refused,
+        )
+        self._ledger.close_run(summary, whole=is_whole, left=rows.rows_left)
+        self._is_closed = True
+        return summary
+
+    def _left(self) -> str | None:
+        """Say what is left where no more calls are allowed."""
+        if not self._calls.cap:
+            return None
+        words = self._options.spending.cap_words(is_of_day=self._calls.cap is Grant.DAY_CAPPED)
+        return f"stopped at a cap: {words}; up to {self._rows.rows_left:,} images are left for a later run"

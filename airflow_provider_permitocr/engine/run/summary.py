@@ -1,0 +1,85 @@
+"""What a run did, in numbers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run did, in numbers alone: this is what XCom and logs may see.
+
+    :param listed: rows of the image list.
+    :param skipped: rows that an earlier run had settled.
+    :param statuses: rows written by this run, by status.
+    :param error_codes: rows written by this run without fields, by error code.
+    :param calls: requests sent, retries and throttled ones included.
+    :param throttled: calls that the service refused for their rate.
+    :param reused: rows that took the answer of the same picture, without a call.
+    :param elsewhere: rows that another run has dealt with meanwhile.
+    :param billed: calls that are paid for, as far as is known.
+    :param cost: their price in words; None where no price is known.
+    :param left: why rows were left for a later run; None: none was.
+    :param taken_up: images of earlier runs that these had left, and this run has dealt with.
+    :param unread: images of earlier runs that cannot be listed again.
+    :param refused: rows that a result table does not take, of this run and earlier ones.
+    """
+
+    listed: int
+    skipped: int
+    statuses: Mapping[str, int]
+    error_codes: Mapping[str, int]
+    calls: int
+    throttled: int
+    elapsed_seconds: float
+    reused: int = 0
+    elsewhere: int = 0
+    billed: int = 0
+    cost: str | None = None
+    left: str | None = None
+    taken_up: int = 0
+    unread: int = 0
+    refused: int = 0
+
+    @property
+    def calls_per_second(self) -> float:
+        """The rate reached over the whole run; 0 for a run that took no time."""
+        return self.calls / self.elapsed_seconds if self.elapsed_seconds > 0 else 0.0
+
+    def __str__(self) -> str:
+        statuses = ", ".join(f"{count:,} {status}" for status, count in self.statuses.items())
+        return (
+            f"{self.listed:,} listed, {self.skipped:,} settled before; {statuses or 'no new rows'};"
+            f" {self.calls:,} calls in {self.elapsed_seconds:.1f} s ({self.calls_per_second:.1f}/s),"
+            f" {self.throttled:,} throttled, {self.billed:,} billed"
+            + (f" ({self.cost})" if self.cost else "")
+            + (f"; {self.reused:,} took the answer of the same picture" if self.reused else "")
+            + (f"; {self.elsewhere:,} done by another run meanwhile" if self.elsewhere else "")
+            + (f"; {self.taken_up:,} of earlier runs among them" if self.taken_up else "")
+            + (f"; {self.refused:,} rows refused by a result table" if self.refused else "")
+            + (f"; {self.unread:,} of earlier runs cannot be listed again" if self.unread else "")
+            + (f"; {self.left}" if self.left else "")
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, fit for XCom."""
+        return {
+            "listed": self.listed,
+            "skipped": self.skipped,
+            "statuses": dict(self.statuses),
+            "error_codes": dict(self.error_codes),
+            "calls": self.calls,
+            "throttled": self.throttled,
+            "elapsed_seconds": round(self.elapsed_seconds, 3),
+            "calls_per_second": round(self.calls_per_second, 2),
+            "reused": self.reused,
+            "elsewhere": self.elsewhere,
+            "billed": self.billed,
+            "cost": self.cost,
+            "left": self.left,
+            "taken_up": self.taken_up,
+            "unread": self.unread,
+            "refused": self.refused,
+        }

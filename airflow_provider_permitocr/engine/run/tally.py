@@ -1,0 +1,45 @@
+"""What a run has done so far, in numbers; counted by many threads."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+from airflow_provider_permitocr.engine.ledger.calls import Attempt
+from airflow_provider_permitocr.permit.status import Status
+
+
+class Tally:
+    """Counts images that have come to an end in this run."""
+
+    def __init__(self) -> None:
+        self._state = threading.Lock()
+        self.statuses: Counter[str] = Counter()
+        self.error_codes: Counter[str] = Counter()
+        self.reused = 0
+
+    def add(self, attempt: Attempt) -> None:
+        """Count one image."""
+        with self._state:
+            self.statuses[attempt.status.value] += 1
+            if attempt.status is not Status.RECOGNIZED and attempt.error_code:
+                self.error_codes[attempt.error_code] += 1
+            self.reused += attempt.reused_from is not None
+
+    def reject(self, code: str) -> None:
+        """Count one image that is refused for its key alone."""
+        with self._state:
+            self.statuses[Status.REJECTED.value] += 1
+            self.error_codes[code] += 1
+
+    @property
+    def done(self) -> int:
+        """How many images have come to an end."""
+        with self._state:
+            return self.statuses.total()
+
+    @property
+    def failed(self) -> int:
+        """How many of them have no fields."""
+        with self._state:
+            return self.error_codes.total()

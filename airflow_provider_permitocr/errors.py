@@ -1,0 +1,205 @@
+"""The package's error tree. Each says what happened, to which key, and what to do about it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_permitocr.sentences import sentences
+
+if TYPE_CHECKING:
+    from airflow_provider_permitocr.engine.models import ImageFacts
+
+
+class PermitOcrError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+    def also(self, words: str) -> None:
+        """Say what else went wrong because of it."""
+        self.args = (f"{self}. {words}",)
+
+
+class ConfigurationError(PermitOcrError):
+    """A table, column, connection or option is wrong; trying again changes nothing."""
+
+
+class SourceError(ConfigurationError):
+    """The image list cannot be read as described."""
+
+
+class TargetError(ConfigurationError):
+    """The result table cannot be used as described."""
+
+
+class RowsRefusedError(TargetError):
+    """The result table takes some rows in no form."""
+
+
+class RowLeftError(PermitOcrError):
+    """A row was not tried; no result row is written for it, so that a later run takes it."""
+
+
+class RunStoppedError(RowLeftError):
+    """The run was asked to stop; what was not tried is left for the next run."""
+
+
+class CapReachedError(RowLeftError):
+    """No more calls are allowed; what was not tried is left for the next run."""
+
+
+class CalledElsewhereError(RowLeftError):
+    """Another run is calling for this row at the moment, or has just done so."""
+
+
+class TooManyFailuresError(PermitOcrError):
+    """So many images fail that going on makes no sense; the rest is left for the next run."""
+
+
+class ImageError(PermitOcrError):
+    """One image cannot be sent. No call was made.
+
+    :param code: short name for the ``error_code`` column.
+    :param facts: what was learnt of the image until then.
+    """
+
+    def __init__(self, code: str, message: str, facts: ImageFacts | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.facts = facts
+
+
+class ImageRejectedError(ImageError):
+    """The API would refuse this image; it stays rejected until it changes."""
+
+
+class ImageUnavailableError(ImageError):
+    """The image could not be read now. The next run tries again.
+
+    :param is_outage: whether what leads to the image is at fault, such as its host, its store, the network or
+        a setting, and not the image itself. Such a run is not counted among the image's tries.
+    """
+
+    def __init__(
+        self, code: str, message: str, facts: ImageFacts | None = None, *, is_outage: bool = False
+    ) -> None:
+        super().__init__(code, message, facts)
+        self.is_outage = is_outage
+
+
+class OutcomeUnknownError(ImageError):
+    """A call for this image was under way when its worker died, and is not to be made again."""
+
+
+class Decision(StrEnum):
+    """What an unsuccessful call means for its image and for the run."""
+
+    THROTTLE = "throttle"  #: slow down, try again, use up no retry
+    RETRY = "retry"  #: a transient error; once the calls are used up, the next run tries again
+    UNCLEAR = (
+        "unclear"  #: as RETRY, but fewer calls: nothing says that it is transient, and they may be billed
+    )
+    LATER = "later"  #: nothing more in this run; what the API fetched is no image, and may be one later
+    UNREACHABLE = "unreachable"  #: nobody could be sent anything: all calls wait, then the run stops
+    IMAGE = "image"  #: this image will never be recognized
+    ACCOUNT = "account"  #: every call would get this answer: stop the run
+    REPAIR = "repair"  #: sign again and try once more, then as ACCOUNT
+
+
+#: Faults of the account, its keys or its settings.
+OF_ACCOUNT: Final = frozenset({Decision.ACCOUNT, Decision.REPAIR})
+#: Faults that every call meets, and that have no part in the image that meets them.
+OF_ALL: Final = OF_ACCOUNT | {Decision.UNREACHABLE}
+
+
+class CallError(PermitOcrError):
+    """A call that brought no fields.
+
+    :param code: the API's error code, or ``Client…`` for faults on the way.
+    :param decision: what follows from it.
+    :param request_id: the service's ``RequestId``; '' where no answer arrived.
+    :param billed: whether the call is paid for; None where it is unknown.
+    :param was_sent: False where nothing of the request left the worker, or keys to sign it could not be had:
+        that says nothing of the image, so the run is not counted among its tries.
+    :param retry_after: seconds to wait before another call, where the answer asked for that.
+    :param advice: how to fix it; '' where nothing helps.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        decision: Decision,
+        request_id: str = "",
+        *,
+        billed: bool | None = None,
+        was_sent: bool = True,
+        retry_after: float | None = None,
+        advice: str = "",
+    ) -> None:
+        super().__init__(f"{code}: {message} (RequestId {request_id or 'none'})")
+        self.code = code
+        self.message = message
+        self.decision = decision
+        self.request_id = request_id
+        self.billed = billed
+        self.was_sent = was_sent
+        self.retry_after = retry_after
+        self.advice = advice
+
+    def bare(self) -> CallError:
+        """Return an equal error without a traceback, which would keep the call's image in memory."""
+        return CallError(
+            self.code,
+            self.message,
+            self.decision,
+            self.request_id,
+            billed=self.billed,
+            was_sent=self.was_sent,
+            retry_after=self.retry_after,
+            advice=self.advice,
+        )
+
+
+class AccountError(PermitOcrError):
+    """The account, its credentials or its settings make every call fail, so the run has stopped.
+
+    :param code: the API's error code.
+    """
+
+    def __init__(self, call_error: CallError, advice: str) -> None:
+        super().__init__(sentences(str(call_error), advice))
+        self.code = call_error.code
+        self.request_id = call_error.request_id
+
+
+class ApiUnreachableError(PermitOcrError):
+    """The API could not be reached for a while; the images are left for the next run."""
+
+
+class ThrottledTooLongError(PermitOcrError):
+    """The service kept refusing calls for their rate; the images are left for the next run."""
+
+
+class UnreachableError(PermitOcrError):
+    """A database cannot be used at the moment: it restarts, is locked or cannot be connected to."""
+
+
+class LedgerError(PermitOcrError):
+    """The ledger's database refuses what is written into it; no call is made that is not written there."""
+
+
+class LedgerUnreachableError(LedgerError, UnreachableError):
+    """The ledger cannot be used at the moment; it may be tried again."""
+
+
+class FencedError(RowLeftError):
+    """A newer try of this task has begun, so that this one makes no more calls."""
+
+
+class SettledElsewhereError(RowLeftError):
+    """Another run has dealt with this row since it was looked up."""
+
+
+class JournalError(PermitOcrError):
+    """The journal cannot be written."""

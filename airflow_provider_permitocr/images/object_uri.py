@@ -1,0 +1,52 @@
+"""The URL of an object in a store, as Airflow's users write it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from airflow_provider_permitocr.errors import ImageRejectedError
+
+#: Azure's own form has the container where others have a connection: abfss://container@account.host/path.
+_AZURE: Final = ("abfs", "abfss")
+#: Tencent's Hadoop file system has a name of its own for COS.
+_OTHER_NAMES: Final = {"cosn": "cos"}
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectUri:
+    """An object's place: ``scheme://conn_id@bucket/key``, as ``ObjectStoragePath`` of Airflow reads it.
+
+    Nothing is decoded: a key is in such a URL as it is in the store, with its spaces, ``?`` and ``#``.
+
+    :param conn_id: the Airflow connection that the URL names, if any.
+    """
+
+    scheme: str
+    bucket: str = field(repr=False)
+    key: str = field(repr=False)
+    conn_id: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def parse(cls, uri: str) -> ObjectUri:
+        """Read a URL.
+
+        :raises ImageRejectedError: when it could never lead to an object.
+        """
+        scheme, _, rest = uri.partition("://")
+        scheme = scheme.lower()
+        scheme = _OTHER_NAMES.get(scheme, scheme)
+        place, _, key = rest.partition("/")
+        conn_id, _, bucket = place.rpartition("@")
+        if scheme in _AZURE and "." in bucket:
+            conn_id, bucket = "", place
+        if not bucket or not key.strip("/"):
+            raise ImageRejectedError(
+                "ImageReferenceUnknown", "an object's URL must be of the form scheme://bucket/key"
+            )
+        return cls(scheme, bucket, key, conn_id or None)
+
+    @property
+    def url(self) -> str:
+        """The URL without the connection, as file systems want it."""
+        return f"{self.scheme}://{self.bucket}/{self.key}"

@@ -1,0 +1,161 @@
+"""From a row's image value to a request that the API would not refuse, at no cost."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+from airflow_provider_permitocr.engine.models import ImageFacts, ImageRow, PermitRequest
+from airflow_provider_permitocr.errors import ImageError, ImageRejectedError, ImageUnavailableError
+from airflow_provider_permitocr.extras import install
+from airflow_provider_permitocr.images.file import read_file
+from airflow_provider_permitocr.images.formats.inspection import InspectedImage, inspect_image
+from airflow_provider_permitocr.images.reference import ImageUrl, InlineImage, StoredImage, read_reference
+
+#: What is read where an image should be, while it is written or its server is in trouble.
+_MAY_BE_WHOLE_LATER: Final = frozenset({"ImageEmpty", "ImageTruncated", "ImageWrongContent"})
+#: Reads what a URL or path leads to: no more than one byte above the given number, which tells that there
+#: are more. Raises ``ImageError``. Called from several threads at once.
+ReadImage: TypeAlias = Callable[[str, int], bytes]
+#: Turns an image that the API would refuse, for its format, its size or its missing end, into one that it
+#: reads, of so many bytes at most, and says what was done. Raises ``ImageError``. Called from several threads
+#: at once.
+ConvertImage: TypeAlias = Callable[[bytes, InspectedImage, int], tuple[bytes, str]]
+
+
+class PermitRequestBuilder:
+    """Loads and checks images, from any number of threads.
+
+    :param max_base64_bytes: the site's limit for an image after base64 encoding.
+    :param ret_profile: ask for the portrait (``RetProfile``).
+    :param download: reads http(s) URLs; None: they are passed to the API, which fetches them itself.
+    :param pass_on: brings an http(s) URL of the list into the form that the API is given. Raises
+        ``ImageRejectedError``.
+    :param read_stored: reads files and objects.
+    :param presign: turns an object's URL into an http(s) one that is passed to the API; None where it cannot.
+    :param convert: for formats that the API does not read, and JPEGs without their end; None: they are
+        rejected.
+    :param shrink: for images over the site's limit; None: they are rejected.
+    :param max_original_bytes: largest image that is read at all, to be converted or shrunk.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_base64_bytes: int,
+        ret_profile: bool = False,
+        download: ReadImage | None = None,
+        pass_on: Callable[[str], str] = str,
+        read_stored: ReadImage = read_file,
+        presign: Callable[[str], str | None] = lambda _uri: None,
+        convert: ConvertImage | None = None,
+        shrink: ConvertImage | None = None,
+        max_original_bytes: int = 64 * 1024 * 1024,
+    ) -> None:
+        self._ret_profile = ret_profile
+        self._download, self._pass_on = download, pass_on
+        self._read_stored, self._presign = read_stored, presign
+        self._convert, self._shrink = convert, shrink
+        self._max_bytes = max_base64_bytes // 4 * 3
+        self._max_read = max(self._max_bytes, max_original_bytes) if convert or shrink else self._max_bytes
+
+    def build(self, row: ImageRow) -> PermitRequest:
+        """Load and check one row's image.
+
+        :raises ImageRejectedError: the API would refuse it.
+        :raises ImageUnavailableError: it cannot be read at the moment, or what is there is no image or
+            breaks off, unless the row holds the image itself.
+        """
+        if row.fault is not None:
+            raise ImageRejectedError(row.fault.code, row.fault.message)
+        reference = read_reference(row.image, row.kind)
+        if url := self._passed_on(reference):
+            return PermitRequest(row.card_side, self._ret_profile, image_url=url)
+        content = self._read(reference)
+        try:
+            image, facts = self._prepare(content)
+        except ImageRejectedError as error:
+            if isinstance(reference, InlineImage) or error.code not in _MAY_BE_WHOLE_LATER:
+                raise
+            raise ImageUnavailableError(error.code, error.message, error.facts) from None
+        return PermitRequest(row.card_side, self._ret_profile, image=image, facts=facts)
+
+    def _passed_on(self, reference: InlineImage | ImageUrl | StoredImage) -> str | None:
+        if isinstance(reference, ImageUrl) and self._download is None:
+            return self._pass_on(reference.url)
+        return self._presign(reference.uri) if isinstance(reference, StoredImage) else None
+
+    def _read(self, reference: InlineImage | ImageUrl | StoredImage) -> bytes:
+        match reference:
+            case InlineImage(content):
+                return content
+            case StoredImage(uri):
+                return self._read_stored(uri, self._max_read)
+            case ImageUrl(url):
+                assert self._download
+                return self._download(url, self._max_read)
+
+    def _prepare(self, image: bytes) -> tuple[bytes, ImageFacts]:
+        if not image:
+            raise ImageRejectedError("ImageEmpty", "the image has no content", ImageFacts(size=0))
+        if len(image) > self._max_read:
+            raise self._too_large(None)
+        facts = ImageFacts(size=len(image), digest=hashlib.sha256(image).hexdigest())
+        try:
+            inspected = inspect_image(image)
+            facts = replace(facts, image_format=inspected.image_format)
+            prepare = self._needed(inspected, len(image))
+            if prepare is None:
+                return image, facts
+            image, prepared = prepare(image, inspected, self._max_bytes)
+        except ImageError as error:
+            error.facts = replace(error.facts or facts, digest=facts.digest)
+            raise
+        return image, replace(facts, prepared=prepared)
+
+    def _needed(self, inspected: InspectedImage, size: int) -> ConvertImage | None:
+        """Return what makes the image fit to be sent; None where it is already."""
+        if not inspected.is_accepted:
+            if self._convert is None or not inspected.is_convertible:
+                raise _unsupported(inspected)
+            return self._convert
+        if size > self._max_bytes:
+            if self._shrink is None:
+                raise self._too_large(size)
+            return self._shrink
+        if not inspected.is_ended:
+            if self._convert is None:
+                raise _cut_off(size)
+            return self._convert
+        return None
+
+    def _too_large(self, size: int | None) -> ImageRejectedError:
+        found = f"{size:,} bytes" if size else f"more than {self._max_read:,} bytes"
+        shrink = "; Images(shrink_oversized=True) makes it fit" if size else ""
+        return ImageRejectedError(
+            "ImageTooLarge",
+            f"the image has {found}; the site takes {self._max_bytes:,} (before base64) at most{shrink}",
+        )
+
+
+def _unsupported(inspected: InspectedImage) -> ImageRejectedError:
+    if inspected.is_wrong_content:
+        return ImageRejectedError(
+            "ImageWrongContent",
+            f"the content is {inspected.image_format} and no image; it may be an error or a login page, or a"
+            " file that is still to be written",
+        )
+    message = f"the image is {inspected.image_format}; the API reads PNG and JPEG only"
+    if inspected.is_convertible:
+        message += f"; it is converted once you install what that takes: {install('images')}"
+    return ImageRejectedError("ImageFormatUnsupported", message)
+
+
+def _cut_off(size: int) -> ImageRejectedError:
+    return ImageRejectedError(
+        "ImageTruncated",
+        f"the JPEG breaks off: its {size:,} bytes lack its end marker; one that lacks nothing"
+        f" else is completed once you install what that takes: {install('images')}",
+    )

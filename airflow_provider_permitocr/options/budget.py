@@ -1,0 +1,179 @@
+"""What calls cost, and how many may be made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import ClassVar, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from airflow_provider_permitocr.options.readable import Readable, is_template
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a billed call costs.
+
+    :param per_call: exact, as ten thousand calls at 0.0015 are to be 15 and no fraction beside it.
+    :param currency: such as ``USD``; None where nobody said.
+    """
+
+    per_call: Decimal
+    currency: str | None = None
+
+    def __str__(self) -> str:
+        return self.of(1)
+
+    def of(self, calls: int) -> str:
+        """Return the price of so many billed calls, with its currency."""
+        amount = calls * self.per_call
+        # In full: quantize() refuses more digits than the context has.
+        shown = f"{amount:,f}" if amount.as_tuple().exponent < -2 else f"{amount:,.2f}"  # type: ignore[operator]
+        whole, _, fraction = shown.partition(".")
+        return f"{whole}.{fraction.rstrip('0'):0<2}" + (f" {self.currency}" if self.currency else "")
+
+
+class AtCap(StrEnum):
+    """How a task ends that may make no more calls."""
+
+    SUCCEED = "succeed"  #: the rest is left for the next run
+    FAIL = "fail"  #: likewise, but somebody should look; Airflow does not retry
+
+
+_CAPS = ("max_calls", "max_calls_per_day")
+
+
+@dataclass(frozen=True, repr=False)
+class Spending(Readable):
+    """What calls cost, and how many may be made. Caps need a ``Ledger`` given by name, which counts them.
+
+    Every call that was sent counts, those that are not billed too, such as a throttled one.
+
+    All but the last two may be templates; one that renders to nothing is refused, and is no missing cap.
+
+    :param price_per_call: of a billed call; None: the connection's, if it has one.
+    :param currency: of the price, such as ``USD``; None: the connection's, if it has one.
+    :param max_calls: most calls of one run: of all its shards and all its tries together.
+    :param max_calls_per_day: most calls of the account in one day, of all runs with the same ledger.
+    :param at_cap: ``succeed`` or ``fail``: how the task ends that may make no more calls.
+    :param timezone: whose midnight a day begins at, such as ``Asia/Shanghai``.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("price_per_call", "currency", *_CAPS)
+
+    price_per_call: float | Decimal | str | None = None
+    currency: str | None = None
+    max_calls: int | str | None = None
+    max_calls_per_day: int | str | None = None
+    at_cap: AtCap | str = AtCap.SUCCEED
+    timezone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        if self.price_per_call is not None and not is_template(self.price_per_call):
+            exact_price(self.price_per_call)
+        if self.currency is not None and not isinstance(self.currency, str):
+            raise ValueError(f"currency must be a text such as 'USD', not {self.currency!r}")
+        for name in _CAPS:
+            cap = getattr(self, name)
+            if cap is not None and not is_template(cap):
+                object.__setattr__(self, name, _whole_number(name, cap))
+        try:
+            object.__setattr__(self, "at_cap", AtCap(self.at_cap))
+        except ValueError:
+            raise ValueError(f"at_cap must be succeed or fail, not {self.at_cap!r}") from None
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"there is no timezone {self.timezone!r}") from None
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether there is any cap."""
+        return self.max_calls is not None or self.max_calls_per_day is not None
+
+    def calls_left(self, *, day: int, run: int) -> int | None:
+        """Return how many more calls the caps allow; None where there is no cap.
+
+        :param day: calls of the account today.
+        :param run: calls of the run.
+        """
+        used = ((self.cap_of_day, day), (self.cap_of_run, run))
+        return min((max(0, cap - calls) for cap, calls in used if cap is not None), default=None)
+
+    @property
+    def cap_of_run(self) -> int | None:
+        """``max_calls`` once it is rendered."""
+        return None if self.max_calls is None else int(self.max_calls)
+
+    @property
+    def cap_of_day(self) -> int | None:
+        """``max_calls_per_day`` once it is rendered."""
+        return None if self.max_calls_per_day is None else int(self.max_calls_per_day)
+
+    def cap_words(self, *, is_of_day: bool) -> str:
+        """Say which cap is reached, whose calls count towards it, and until when.
+
+        :param is_of_day: the day's, rather than the run's.
+        """
+        if is_of_day:
+            return (
+                f"all runs that share the ledger have made today's {self.cap_of_day:,} calls"
+                f" (max_calls_per_day); more are allowed from midnight on, {self.timezone}"
+            )
+        return (
+            f"this run has made its {self.cap_of_run:,} calls, with all its shards and tries (max_calls); the"
+            " next run has its own"
+        )
+
+    @property
+    def price(self) -> Price | None:
+        """What a billed call costs; None where no price is known."""
+        if self.price_per_call is None:
+            return None
+        return Price(exact_price(self.price_per_call), self.currency)
+
+    def cost(self, calls: int) -> str | None:
+        """Return the price of billed calls, with its currency; None where no price is known."""
+        return self.price.of(calls) if self.price else None
+
+    def priced(self, price_per_call: float | Decimal | str | None, currency: str | None) -> Self:
+        """Return this with a price and a currency, each where it has none of its own.
+
+        :raises ValueError: naming what is wrong.
+        """
+        given = None if price_per_call is None else exact_price(price_per_call)
+        own = self.price_per_call
+        return replace(
+            self,
+            price_per_call=given if own is None else own,
+            currency=self.currency or currency,
+        )
+
+
+def _whole_number(name: str, given: object) -> int:
+    """Read a cap, which is a text where a template was rendered.
+
+    :raises ValueError: when it is no whole number of 0 or more.
+    """
+    if isinstance(given, str) and given.strip().isdecimal():
+        return int(given)
+    if not isinstance(given, int) or isinstance(given, bool) or given < 0:
+        raise ValueError(f"{name} must be a whole number, 0 or more, not {given!r}")
+    return given
+
+
+def exact_price(given: object) -> Decimal:
+    """Read a price as it was written: 0.1 is a tenth, and not the binary fraction next to it.
+
+    :raises ValueError: when it is no number of 0 or more.
+    """
+    try:
+        if isinstance(given, bool):
+            raise InvalidOperation
+        price = Decimal(str(given))
+    except InvalidOperation:
+        raise ValueError(f"price_per_call must be a number, not {given!r}") from None
+    if not (price.is_finite() and price >= 0):
+        raise ValueError(f"price_per_call must be 0 or more, not {given!r}")
+    return price

@@ -1,0 +1,57 @@
+"""The ledger, as a DAG author writes it down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar, Final
+
+from airflow_provider_permitocr.options.readable import Readable
+from airflow_provider_permitocr.options.tables import ResultTable, check_table, split_schema
+
+#: What the names of a ledger's tables begin with.
+DEFAULT_NAME: Final = "permit_ocr"
+
+
+class UnknownCalls(StrEnum):
+    """What to do about a call that was under way when its worker died: it may have been paid for."""
+
+    REPEAT = "repeat"  #: make it again
+    KEEP = "keep"  #: leave it; its image fails with CallOutcomeUnknown
+
+
+@dataclass(frozen=True, repr=False)
+class Ledger(Readable):
+    """Where runs remember lists, calls, answers and images: nine tables in one database.
+
+    PostgreSQL, MySQL, MariaDB or, on one machine, SQLite.
+
+    :param name: what the names of its tables begin with, with or without ``schema.`` in front; tables that
+        are missing are created.
+    :param conn_id: Airflow connection of the database.
+    :param unknown_calls: ``repeat`` or ``keep``: what to do about an image whose call was under way when its
+        worker died.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("name", "conn_id")
+
+    name: str = DEFAULT_NAME
+    conn_id: str = field(kw_only=True)
+    unknown_calls: UnknownCalls | str = field(default=UnknownCalls.REPEAT, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not self.conn_id:
+            raise ValueError("Ledger: conn_id is empty")
+        check_table("Ledger", self.name)
+        try:
+            object.__setattr__(self, "unknown_calls", UnknownCalls(self.unknown_calls))
+        except ValueError:
+            raise ValueError(
+                f"Ledger: unknown_calls must be repeat or keep, not {self.unknown_calls!r}"
+            ) from None
+
+
+def beside(target: ResultTable) -> Ledger:
+    """Return the ledger that an operator without ``ledger=`` keeps: in the schema of its result table."""
+    schema, _ = split_schema(target.table)
+    return Ledger(f"{schema}.{DEFAULT_NAME}" if schema else DEFAULT_NAME, conn_id=target.conn_id)

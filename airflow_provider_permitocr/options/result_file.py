@@ -1,0 +1,112 @@
+"""The file that a result goes to, as a DAG author writes it down.
+
+A plain value, checked when the DAG is parsed; nothing here opens a file or imports what reads one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import ClassVar, Final, Self
+
+from airflow_provider_permitocr.options.readable import Readable, is_template
+from airflow_provider_permitocr.options.shard import Shard
+
+#: Stands in a path for the shard that writes it.
+SHARD_PLACE: Final = "{shard}"
+#: Mode of a file that its owner alone may read.
+PRIVATE: Final = 0o600
+
+
+class FileFormat(StrEnum):
+    """How rows are kept in a file; each is also the suffix that stands for it."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    CSV_GZ = "csv.gz"
+
+
+@dataclass(frozen=True, repr=False)
+class ResultFile(Readable):
+    """A file with one row per image and side, on a disk or in an object store.
+
+    :param path: an absolute path, or a URL such as ``s3://bucket/permits/{{ ds }}.parquet``. In a sharded
+        task each shard writes a file of its own, named by ``{shard}`` in the path: 2/4 writes ``2-of-4``.
+    :param conn_id: Airflow connection of the store; by default the store's own, or the one that the URL
+        names: ``s3://conn_id@bucket/key``.
+    :param file_format: ``parquet``, ``csv`` or ``csv.gz``, where the path's suffix does not say.
+    :param parts: written as well while images of its run's window are left, with what there is; otherwise
+        by the run that deals with the last of them.
+    :param file_mode: who may read and write the file on a disk; by default its owner alone. ``0o640`` lets
+        its group read it. A store has rights of its own.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("path", "conn_id")
+
+    path: str
+    conn_id: str | None = field(default=None, kw_only=True)
+    file_format: FileFormat | str | None = field(default=None, kw_only=True)
+    parts: bool = field(default=False, kw_only=True)
+    file_mode: int = field(default=PRIVATE, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.file_mode, int) and 0o600 <= self.file_mode <= 0o777):
+            raise ValueError(
+                f"ResultFile: file_mode must be from 0o600 to 0o777, such as 0o640, not {self.file_mode!r}"
+            )
+        if self.file_format is not None:
+            try:
+                object.__setattr__(self, "file_format", FileFormat(self.file_format))
+            except ValueError:
+                raise ValueError(
+                    f"ResultFile: file_format must be one of {_FORMATS}, not {self.file_format!r}"
+                ) from None
+        if not self.path or "\x00" in self.path or self.path.endswith("/"):
+            raise ValueError(f"ResultFile: path must name a file, not {self.path!r}")
+        if is_template(self.path):
+            return
+        if not self.path.startswith("/") and "://" not in self.path:
+            raise ValueError(
+                f"ResultFile: path must be absolute or a URL, not {self.path!r}: where a relative one leads"
+                " depends on the worker"
+            )
+        _ = self.format
+
+    @property
+    def format(self) -> FileFormat:
+        """The format, as it was given or by the suffix.
+
+        :raises ValueError: when neither says; until it is rendered, a template need not.
+        """
+        if self.file_format is not None:
+            return FileFormat(self.file_format)
+        for each in sorted(FileFormat, key=len, reverse=True):
+            if self.path.lower().endswith(f".{each.value}"):
+                return each
+        raise ValueError(
+            f"ResultFile: the suffix of {self.path!r} names no format; end it with one of {_FORMATS}, or give"
+            " file_format"
+        )
+
+    def of_shard(self, shard: Shard | None) -> Self:
+        """Return the file that a shard writes.
+
+        :raises ValueError: when the shards of a list would all write the same file, or there are none.
+        """
+        self.require_shard_place(sharded=shard is not None)
+        return self if shard is None else replace(self, path=self.path.replace(SHARD_PLACE, shard.in_a_path))
+
+    def require_shard_place(self, *, sharded: bool) -> None:
+        """Refuse a file that several shards would overwrite, and one that waits for a shard in vain.
+
+        :raises ValueError: saying what to write instead.
+        """
+        if sharded and SHARD_PLACE not in self.path:
+            raise ValueError(
+                f"each shard writes a file of its own: put {SHARD_PLACE} into the path {self.path!r}"
+            )
+        if not sharded and SHARD_PLACE in self.path:
+            raise ValueError(f"the path {self.path!r} names a file per shard, but the task has no shard")
+
+
+_FORMATS: Final = ", ".join(f".{each.value}" for each in FileFormat)

@@ -1,0 +1,297 @@
+"""Where the image list comes from and where the result goes, as a DAG author writes it down.
+
+Plain values, checked when the DAG is parsed; nothing here imports SQLAlchemy or opens a connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from airflow_provider_permitocr.options.readable import NAMES_ONLY, Readable
+from airflow_provider_permitocr.options.run import in_order
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.columns import COLUMNS, ColumnKind
+
+
+class ImageKind(StrEnum):
+    """What an image list's image column holds."""
+
+    AUTO = "auto"
+    URL = "url"
+    PATH = "path"
+    BASE64 = "base64"
+    DATA_URI = "data_uri"
+    BYTES = "bytes"
+
+
+@dataclass(frozen=True, repr=False)
+class Carry(Readable):
+    """A column of the image list that goes along into the result.
+
+    :param column: its name in the list.
+    :param name: its name in the result, where that should be another; the result's own are taken.
+    :param kind: what it holds, as ``permit/columns.py`` has it: text, integer, float, date, boolean or
+        timestamp. By default what the list's database says, and text where it does not say.
+    """
+
+    column: str
+    name: str | None = None
+    kind: ColumnKind | str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind is not None:
+            try:
+                object.__setattr__(self, "kind", ColumnKind(self.kind))
+            except ValueError:
+                kinds = ", ".join(kind.value for kind in ColumnKind)
+                raise ValueError(f"Carry: kind must be one of {kinds}, not {self.kind!r}") from None
+
+    @property
+    def result_name(self) -> str:
+        """Its name in the result."""
+        return self.name or self.column
+
+
+class NullKeys(StrEnum):
+    """What rows of an image list without a key mean."""
+
+    REFUSE = "refuse"  #: the list is refused before its first call
+    SKIP = "skip"  #: they are left out, and the log counts them
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class _ImageColumns(Readable):
+    """What every image list says: which column holds what.
+
+    :param conn_id: Airflow connection of the database, of any kind that speaks SQL.
+    :param key: column that identifies the image; neither NULL nor twice (per card side).
+    :param null_keys: ``refuse`` a list that has rows without a key, or ``skip`` these rows, and warn of them.
+    :param image: column with the image: http(s) URL, file path or URL, URL of an object store
+        (``s3://bucket/key``), base64, data: URI, or bytes.
+    :param image_kind: which of these it holds, where the value itself should not be trusted to tell.
+    :param card_side: column that holds FRONT or BACK; NULL there means ``default_side``.
+    :param updated_at: column that tells when the image last changed; a later time than at the last
+        recognition means that it is recognized anew.
+    :param default_side: the side of images that no column tells the side of.
+    :param back_image: column with the back of the document whose front is in ``image``; NULL in either of
+        them means that there is no such image.
+    :param carry_columns: further columns that go along into the result, by name or as a ``Carry``.
+    :param order_by: column to go through the list by; with a minus sign in front the largest first, so that
+        ``-uploaded_at`` takes the newest images first. By default the key.
+    :param timezone: zone of the list's times that have none, such as ``Asia/Hong_Kong`` (a name of the IANA
+        time zone database); by default UTC. Columns that keep moments, such as PostgreSQL's ``timestamptz``
+        and MySQL's ``TIMESTAMP``, have no use for it.
+    """
+
+    conn_id: str
+    key: str
+    image: str
+    card_side: str | None = None
+    updated_at: str | None = None
+    default_side: CardSide | str = CardSide.FRONT
+    image_kind: ImageKind | str = ImageKind.AUTO
+    back_image: str | None = None
+    carry_columns: Sequence[str | Carry] = ()
+    order_by: str | None = None
+    timezone: str = "UTC"
+    null_keys: NullKeys | str = NullKeys.REFUSE
+
+    def __post_init__(self) -> None:
+        for name in ("conn_id", "key", "image"):
+            if not getattr(self, name):
+                raise ValueError(f"{type(self).__name__}: {name} is empty")
+        try:
+            object.__setattr__(self, "default_side", CardSide(self.default_side))
+        except ValueError:
+            raise ValueError(
+                f"{type(self).__name__}: default_side must be FRONT or BACK, not {self.default_side!r};"
+                " a column that tells the side goes into card_side"
+            ) from None
+        try:
+            object.__setattr__(self, "image_kind", ImageKind(self.image_kind))
+        except ValueError:
+            kinds = ", ".join(kind.value for kind in ImageKind)
+            raise ValueError(
+                f"{type(self).__name__}: image_kind must be one of {kinds}, not {self.image_kind!r}"
+            ) from None
+        try:
+            object.__setattr__(self, "null_keys", NullKeys(self.null_keys))
+        except ValueError:
+            raise ValueError(
+                f"{type(self).__name__}: null_keys must be refuse or skip, not {self.null_keys!r}"
+            ) from None
+        carried = in_order(f"{type(self).__name__}: carry_columns", self.carry_columns, "columns")
+        object.__setattr__(self, "carry_columns", carried)
+        self._check_columns()
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+            raise ValueError(
+                f"{type(self).__name__}: timezone must be a name such as Asia/Hong_Kong or UTC, not"
+                f" {self.timezone!r}"
+            ) from None
+
+    def _check_columns(self) -> None:
+        owner = type(self).__name__
+        for name in ("key", "image", "back_image", "card_side", "updated_at", "order_by"):
+            if not isinstance(getattr(self, name), str | None):
+                raise ValueError(
+                    f"{owner}: {name} must be the name of one column, not {getattr(self, name)!r}"
+                )
+        for each in self.carry_columns:
+            if not isinstance(each, str | Carry) or not each:
+                raise ValueError(f"{owner}: carry_columns must hold names or Carry(...), not {each!r}")
+        if unwritable := [each.result_name for each in self.carried if "%(" in each.result_name]:
+            # SQLAlchemy takes it for a parameter on some databases.
+            raise ValueError(
+                f"{owner}: no column of the result can have %( in its name, as {unwritable[0]!r} does; give"
+                f" it another name there: Carry({unwritable[0]!r}, name=...)"
+            )
+        purposes = (self.key, self.image, self.back_image, self.card_side, self.updated_at)
+        columns = [column for column in purposes if column is not None]
+        if len(set(columns)) < len(columns):
+            raise ValueError(f"{owner}: the same column is given for two purposes: {columns}")
+        if self.back_image is not None and self.card_side is not None:
+            raise ValueError(
+                f"{owner}: with back_image, image is the front and the sides are known; leave out card_side"
+            )
+        if self.order_by is not None and not self.order_by.removeprefix("-"):
+            raise ValueError(f"{owner}: order_by names no column")
+        names = [column.name for column in COLUMNS] + [carry.result_name for carry in self.carried]
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(
+                f"{owner}: the result would have two columns {', '.join(doubled)}; give what is carried along"
+                f" another name there: Carry({doubled[0]!r}, name=...)"
+            )
+
+    @property
+    def carried(self) -> tuple[Carry, ...]:
+        """The columns to carry along."""
+        return tuple(each if isinstance(each, Carry) else Carry(each) for each in self.carry_columns)
+
+    @property
+    def purposes(self) -> Iterator[tuple[str, str]]:
+        """Every column that is asked for, with the parameter that names it; a column may come twice."""
+        for purpose in ("key", "image", "back_image", "card_side", "updated_at"):
+            if (column := getattr(self, purpose)) is not None:
+                yield column, purpose
+        if self.order_by is not None:
+            yield self.order_by.removeprefix("-"), "order_by"
+        for carry in self.carried:
+            yield carry.column, "carry_columns"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ImageTable(_ImageColumns):
+    """A table or view of images.
+
+    :param table: its name, with or without ``schema.`` in front.
+    :param since: only images changed at this time or later (needs ``updated_at``); ISO 8601 or a template
+        such as ``{{ data_interval_start }}``, which is empty where a run has no interval.
+    :param until: only images changed before this time; likewise. Where both are templates that render to
+        one moment, as for a schedule such as ``@daily``, the whole list is looked through.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("table", "conn_id", "since", "until")
+
+    table: str = field(kw_only=False)
+    since: str | datetime | None = None
+    until: str | datetime | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_table("ImageTable", self.table)
+        if (self.since or self.until) and not self.updated_at:
+            raise ValueError("ImageTable: since and until select by updated_at; say which column that is")
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ImageQuery(_ImageColumns):
+    """A SELECT that lists images.
+
+    :param sql: the statement, or the name of a ``.sql`` file; values go into ``:name`` parameters.
+    :param parameters: values for them, bound by the driver and never pasted into the statement. A list stands
+        for several values: ``WHERE branch IN :branches``. Neither a log nor the UI shows the values.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("sql", "conn_id", "parameters")
+
+    sql: str = field(kw_only=False)
+    parameters: Mapping[str, Any] = field(default_factory=dict, metadata=NAMES_ONLY)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.sql.strip():
+            raise ValueError("ImageQuery: sql is empty")
+
+
+class WriteMode(StrEnum):
+    """What a result table keeps of an image that is recognized more than once."""
+
+    UPSERT = "upsert"  #: the last recognition, in one row per image and side
+    APPEND = "append"  #: every recognition, in a row each, with its run
+
+
+class SchemaContract(StrEnum):
+    """What may happen to a result table that lacks columns."""
+
+    EVOLVE = "evolve"  #: they are added; none is ever dropped or given another type
+    FREEZE = "freeze"  #: the run is refused before its first call
+
+
+@dataclass(frozen=True, repr=False)
+class ResultTable(Readable):
+    """The table that gets one row per image and side; created where it is missing.
+
+    :param table: its name, with or without ``schema.`` in front.
+    :param conn_id: Airflow connection of the database.
+    :param mode: ``upsert`` keeps one row per image and side, ``append`` a row per recognition.
+    :param schema_contract: ``evolve`` adds columns that an existing table lacks, ``freeze`` refuses it.
+    :param documents_view: name of a view to create beside the table, with one row per key that holds the
+        fields of both sides; None: no view.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("table", "conn_id", "documents_view")
+
+    table: str
+    conn_id: str
+    mode: WriteMode | str = field(default=WriteMode.UPSERT, kw_only=True)
+    schema_contract: SchemaContract | str = field(default=SchemaContract.EVOLVE, kw_only=True)
+    documents_view: str | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not self.conn_id:
+            raise ValueError("ResultTable: conn_id is empty")
+        check_table("ResultTable", self.table)
+        if self.documents_view is not None:
+            check_table("ResultTable", self.documents_view)
+            if self.documents_view == self.table:
+                raise ValueError("ResultTable: documents_view must have another name than the table")
+        for name, values in (("mode", WriteMode), ("schema_contract", SchemaContract)):
+            given = getattr(self, name)
+            try:
+                object.__setattr__(self, name, values(given))
+            except ValueError:
+                allowed = " or ".join(value.value for value in values)
+                raise ValueError(f"ResultTable: {name} must be {allowed}, not {given!r}") from None
+
+
+def split_schema(table: str) -> tuple[str | None, str]:
+    """Split ``schema.table``; the schema is None where there is none."""
+    schema, _, name = table.rpartition(".")
+    return schema or None, name
+
+
+def check_table(owner: str, table: str) -> None:
+    """Make sure that a table's name is one.
+
+    :param owner: what the name belongs to, for the message.
+    :raises ValueError: when it is not.
+    """
+    if not all(table.split(".")) or "\x00" in table:
+        raise ValueError(f"{owner}: table must be a name or schema.name, not {table!r}")

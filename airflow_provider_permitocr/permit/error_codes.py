@@ -1,0 +1,220 @@
+"""Every error code that the service can answer: what follows from it, and whether the call is paid for.
+
+Sources of the codes: the API page of MainlandPermitOCR, chapter 6; the codes that all APIs share
+(tencentcloud.com/document/product/1005/34684); the SDK's ``ocr`` error codes, which hold those of other
+documents as well. Codes for faults on the way are in ``wire_codes.py``. Which decision a code gets is a
+judgment: whatever a state outside of the image can cause, and which may pass, is ``_RETRY``, as an image that
+is wrongly given up stays so, and one that is wrongly tried again is given up after some runs.
+
+Source of what is paid for: cloud.tencent.com/document/product/866/45470. Since 2020-07-06 most failures are
+free, and the page names those that are not. ``_FREE`` are those that it names as free, and those that are
+refused before anything could be recognized; what it was not found to name is ``_UNKNOWN``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from airflow_provider_permitocr.errors import OF_ALL, Decision
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """What is known of a code.
+
+    :param billed: whether such a call is paid for; None where it is unknown.
+    :param reason: what has happened.
+    :param advice: how to fix it; '' where nothing needs to be done, or where it is the image that is wrong.
+    :raises ValueError: for a fault that stops a run, without advice: the run has to say what to do.
+    """
+
+    code: str
+    decision: Decision
+    billed: bool | None
+    reason: str
+    advice: str = ""
+
+    def __post_init__(self) -> None:
+        if self.decision in OF_ALL and not self.advice:
+            raise ValueError(f"{self.code} stops a run, so it needs advice")
+
+
+_FREE: Final = False
+_PAID: Final = True
+_UNKNOWN: Final = None
+
+_THROTTLE: Final = Decision.THROTTLE
+_RETRY: Final = Decision.RETRY
+_PERHAPS: Final = Decision.UNCLEAR
+_IMAGE: Final = Decision.IMAGE
+_ACCOUNT: Final = Decision.ACCOUNT
+_REPAIR: Final = Decision.REPAIR
+
+_ACTIVATE: Final = "Activate Optical Character Recognition (OCR) in the console, on the site of these keys"
+_ADDRESS: Final = "Permit the worker's public address where the console (CAM) restricts it"
+_CLOCK: Final = "Set the worker's clock right; it may be five minutes off at most"
+_KEYS: Final = (
+    "Compare SecretId, SecretKey and site of the connection with the console's API Keys page (CAM): keys of"
+    " one site are unknown to the other"
+)
+_PACKAGE: Final = "Buy a package for this API or change to pay-as-you-go, on the console's OCR pages"
+_POLICY: Final = "Give this user or role a policy that allows ocr:MainlandPermitOCR, in the console's CAM"
+_QUOTA: Final = "Wait for the quota's next period, or ask Tencent Cloud for a higher one by a ticket"
+_RECHARGE: Final = "Recharge the account in the console's Billing Center"
+_REQUEST: Final = (
+    "Check the connection's host and site, and any proxy in between; if they are right, the API has changed,"
+    " and a newer version of this provider is needed"
+)
+
+_OF_THE_API_PAGE: Final = (
+    ErrorCode("FailedOperation.DownLoadError", _RETRY, _FREE, "the image's URL could not be downloaded"),
+    ErrorCode("FailedOperation.ImageDecodeFailed", _IMAGE, _FREE, "the image cannot be decoded"),
+    ErrorCode("FailedOperation.ImageNoSpecifiedCard", _IMAGE, _UNKNOWN, "the image shows no such document"),
+    ErrorCode("FailedOperation.OcrFailed", _RETRY, _FREE, "recognition failed, perhaps for the moment"),
+    ErrorCode("FailedOperation.UnKnowError", _RETRY, _FREE, "the service does not know why"),
+    ErrorCode("FailedOperation.UnOpenError", _ACCOUNT, _FREE, "OCR has not been activated", _ACTIVATE),
+    ErrorCode("InvalidParameterValue.InvalidParameterValueLimit", _IMAGE, _FREE, "a value is not allowed"),
+    ErrorCode("LimitExceeded.TooLargeFileError", _IMAGE, _FREE, "the image is too large"),
+    ErrorCode("ResourceUnavailable.InArrears", _ACCOUNT, _FREE, "the account has no money left", _RECHARGE),
+    ErrorCode(
+        "ResourcesSoldOut.ChargeStatusException",
+        _ACCOUNT,
+        _FREE,
+        "the account's billing status is abnormal",
+        "Look for unpaid bills in the console's Billing Center, and at the billing mode on its OCR pages",
+    ),
+)
+
+_OF_ALL_APIS: Final = (
+    ErrorCode("ActionOffline", _ACCOUNT, _FREE, "the API is no longer offered", _REQUEST),
+    ErrorCode("AuthFailure", _ACCOUNT, _FREE, "the keys or the signature were refused", _KEYS),
+    ErrorCode("AuthFailure.InvalidAuthorization", _ACCOUNT, _FREE, "the signature's form is wrong", _REQUEST),
+    ErrorCode("AuthFailure.InvalidSecretId", _ACCOUNT, _FREE, "SecretId is of no API key", _KEYS),
+    ErrorCode(
+        "AuthFailure.MFAFailure",
+        _ACCOUNT,
+        _FREE,
+        "this user has to prove itself by a second factor",
+        "Use keys of a user or role that needs no multi-factor authentication (MFA), from the console's CAM",
+    ),
+    ErrorCode("AuthFailure.SecretIdNotFound", _ACCOUNT, _FREE, "SecretId is unknown or disabled", _KEYS),
+    ErrorCode("AuthFailure.SignatureExpire", _REPAIR, _FREE, "the signature is too old, or too new", _CLOCK),
+    ErrorCode("AuthFailure.SignatureFailure", _ACCOUNT, _FREE, "SecretKey does not fit SecretId", _KEYS),
+    ErrorCode(
+        "AuthFailure.TokenFailure",
+        _REPAIR,
+        _FREE,
+        "the temporary credentials have ended",
+        "Renew SecretId, SecretKey and token of the connection together",
+    ),
+    ErrorCode("AuthFailure.UnauthorizedOperation", _ACCOUNT, _FREE, "the keys may not call this", _POLICY),
+    ErrorCode("DryRunOperation", _ACCOUNT, _FREE, "the call was taken for a trial", _REQUEST),
+    ErrorCode("FailedOperation", _RETRY, _UNKNOWN, "the operation failed"),
+    ErrorCode("InternalError", _RETRY, _FREE, "the service failed"),
+    ErrorCode("InvalidAction", _ACCOUNT, _FREE, "this host does not know the API", _REQUEST),
+    ErrorCode("InvalidParameter", _IMAGE, _FREE, "a parameter is malformed"),
+    ErrorCode("InvalidParameterValue", _IMAGE, _FREE, "a parameter's value is wrong"),
+    ErrorCode("InvalidRequest", _ACCOUNT, _FREE, "the request's form is wrong", _REQUEST),
+    ErrorCode("IpInBlacklist", _ACCOUNT, _FREE, "the worker's address is blocked", _ADDRESS),
+    ErrorCode("IpNotInWhitelist", _ACCOUNT, _FREE, "the worker's address is not permitted", _ADDRESS),
+    ErrorCode("LimitExceeded", _ACCOUNT, _FREE, "the account's quota is used up", _QUOTA),
+    ErrorCode("MissingParameter", _ACCOUNT, _FREE, "a parameter is missing", _REQUEST),
+    ErrorCode("NoSuchProduct", _ACCOUNT, _FREE, "this host does not know the product", _REQUEST),
+    ErrorCode("NoSuchVersion", _ACCOUNT, _FREE, "this host does not know the API's version", _REQUEST),
+    ErrorCode("RequestLimitExceeded", _THROTTLE, _FREE, "more calls in a second than the quota"),
+    ErrorCode(
+        "RequestLimitExceeded.GlobalRegionUinLimitExceeded",
+        _THROTTLE,
+        _FREE,
+        "more calls of the account in a second than its quota over all regions",
+    ),
+    ErrorCode("RequestLimitExceeded.IPLimitExceeded", _THROTTLE, _FREE, "too many calls from this address"),
+    ErrorCode("RequestLimitExceeded.UinLimitExceeded", _THROTTLE, _FREE, "too many calls of the account"),
+    ErrorCode("RequestSizeLimitExceeded", _IMAGE, _FREE, "the request is larger than the gateway takes"),
+    ErrorCode("ResourceInUse", _RETRY, _FREE, "what the call needs is in use"),
+    ErrorCode("ResourceInsufficient", _RETRY, _FREE, "the service has not enough resources"),
+    ErrorCode("ResourceNotFound", _ACCOUNT, _FREE, "what the call needs does not exist", _ACTIVATE),
+    ErrorCode("ResourceUnavailable", _RETRY, _FREE, "what the call needs is not available"),
+    ErrorCode("ResourcesSoldOut", _ACCOUNT, _FREE, "what the account has bought is used up", _PACKAGE),
+    ErrorCode("ResponseSizeLimitExceeded", _IMAGE, _UNKNOWN, "the answer is larger than the gateway takes"),
+    ErrorCode("ServiceUnavailable", _RETRY, _FREE, "the service is not available for the moment"),
+    ErrorCode("UnauthorizedOperation", _ACCOUNT, _FREE, "the keys may not call this", _POLICY),
+    ErrorCode("UnknownParameter", _ACCOUNT, _FREE, "the API does not know a parameter", _REQUEST),
+    ErrorCode("UnsupportedOperation", _ACCOUNT, _FREE, "the operation is not supported", _REQUEST),
+    ErrorCode("UnsupportedProtocol", _ACCOUNT, _FREE, "the request was not understood", _REQUEST),
+    ErrorCode(
+        "UnsupportedRegion",
+        _ACCOUNT,
+        _FREE,
+        "the API is not offered in this region",
+        "Leave the connection's region empty; this API needs none",
+    ),
+)
+
+_OF_OCR: Final = (
+    ErrorCode("FailedOperation.ArrearsError", _ACCOUNT, _FREE, "the account has no money left", _RECHARGE),
+    ErrorCode("FailedOperation.CardSideError", _IMAGE, _UNKNOWN, "the image shows the other side"),
+    ErrorCode("FailedOperation.CountLimitError", _ACCOUNT, _FREE, "the day's calls are used up", _QUOTA),
+    ErrorCode("FailedOperation.EmptyImageError", _IMAGE, _PAID, "the image is empty"),
+    ErrorCode("FailedOperation.EngineRecognizeTimeout", _RETRY, _FREE, "recognition took too long"),
+    ErrorCode("FailedOperation.ImageBlur", _IMAGE, _FREE, "the image is blurred"),
+    ErrorCode("FailedOperation.ImageNoText", _IMAGE, _FREE, "the image shows no text"),
+    ErrorCode("FailedOperation.ImageSizeTooLarge", _IMAGE, _FREE, "the image is too large"),
+    ErrorCode("FailedOperation.MultiCardError", _IMAGE, _FREE, "the image shows several documents"),
+    ErrorCode("FailedOperation.ResponseParseFailed", _RETRY, _UNKNOWN, "the result could not be read"),
+    ErrorCode("FailedOperation.WarningServiceFailed", _RETRY, _UNKNOWN, "the warnings' service failed"),
+    ErrorCode("InvalidParameter.EngineImageDecodeFailed", _IMAGE, _FREE, "the image cannot be decoded"),
+    ErrorCode("ResourceUnavailable.ImageDownloadError", _RETRY, _FREE, "the URL could not be downloaded"),
+    ErrorCode(
+        "ResourceUnavailable.ResourcePackageRunOut", _ACCOUNT, _FREE, "the package is used up", _PACKAGE
+    ),
+)
+
+_ANOTHER_DOCUMENT: Final = "the service looked for another document than a permit"
+#: This API is not known to answer these.
+_OF_OTHER_DOCUMENTS: Final = (
+    *(
+        ErrorCode(f"FailedOperation.{name}", _IMAGE, _UNKNOWN, _ANOTHER_DOCUMENT)
+        for name in (
+            *("FileDecodeFailed", "IdCardInfoIllegal", "IdCardTooSmall", "IllegalBankCardError"),
+            *(
+                "ImageNoHandWrite",
+                "ImageNoIdCard",
+                "InconsistencyBetweenMRZAndVRZ",
+                "InvalidPostalCodeLength",
+            ),
+            *("LanguageNotSupport", "LicenseCardSideError", "LicenseMultiCardError", "NoBankCardError"),
+            *("NoBizLicense", "NoDriverLicenseError", "NoHKIDCard", "NoMASIDCard", "NoPassport"),
+            *("NoStoreLabel", "NoVehicleLicenseError", "NotAppointCard", "PDFParseFailed"),
+            "UnKnowFileTypeError",
+        )
+    ),
+    ErrorCode("FailedOperation.ImageNoBusinessCard", _IMAGE, _PAID, _ANOTHER_DOCUMENT),
+    ErrorCode("FailedOperation.InvoiceMismatch", _IMAGE, _PAID, _ANOTHER_DOCUMENT),
+    ErrorCode("ResourceNotFound.NoInvoice", _IMAGE, _PAID, _ANOTHER_DOCUMENT),
+    *(
+        ErrorCode(code, _IMAGE, _FREE, _ANOTHER_DOCUMENT)
+        for code in (
+            "InvalidParameter.ConfigFormatError",
+            "InvalidParameterValue.PriceOrVerificationParameterValueLimit",
+            "InvalidParameterValue.TicketCodeParameterValueLimit",
+            "InvalidParameterValue.TicketDateParameterValueLimit",
+            "InvalidParameterValue.TicketSnParameterValueLimit",
+            "ResourceNotFound.NoAreaCode",
+        )
+    ),
+    *(
+        ErrorCode(code, _PERHAPS, _UNKNOWN, _ANOTHER_DOCUMENT)
+        for code in (
+            "FailedOperation.ClassifyStoreFailed",
+            "FailedOperation.DetectFailed",
+            "FailedOperation.FieldException",
+            "ResourceNotFound.NotSupportCurrentInvoiceQuery",
+        )
+    ),
+    ErrorCode("ResourceUnavailable.TaxNetworkError", _RETRY, _UNKNOWN, _ANOTHER_DOCUMENT),
+)
+
+#: What the service answers, in the order of the sources.
+SERVICE_CODES: Final = _OF_THE_API_PAGE + _OF_ALL_APIS + _OF_OCR + _OF_OTHER_DOCUMENTS

@@ -1,0 +1,185 @@
+"""A database that is reached through its own connector: what a target asks of it, in its own SQL."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.permit.columns import Column
+from airflow_provider_permitocr.sql.dialects.database import Connector, Database
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import sqlalchemy as sa
+
+#: A connection of the connector's own, as Airflow's hook opens it.
+Connection: TypeAlias = Any
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a table or view is, by the names that its database keeps.
+
+    :param database, schema, name: as its catalog has them.
+    """
+
+    database: str
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.database}.{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True)
+class StoredColumn:
+    """A column as the database has it.
+
+    :param name: as the database keeps it.
+    :param type: as the database calls it, e.g. ``VARCHAR(20)``.
+    :param is_filled: whether a row that does not name it is taken.
+    """
+
+    name: str
+    type: str
+    is_filled: bool
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What a name stands for.
+
+    :param columns: by the name that a result has them under, or their own in small letters.
+    :param declared_key: names of the columns of the primary key that is declared, likewise; empty: none is.
+    :param definition: of a view, its SELECT as the database keeps it; None: it may not be seen.
+    """
+
+    is_view: bool
+    columns: Mapping[str, StoredColumn]
+    declared_key: frozenset[str] = frozenset()
+    definition: str | None = None
+
+
+@dataclass(frozen=True)
+class Merging:
+    """How rows go into the place of those with the same key.
+
+    :param key: names of the columns by which rows are the same.
+    :param replaced: names of the columns that a row which is there gets; none: it stays as it is.
+    :param guard: a column by which a row is replaced by none that has less there; NULL is less than all.
+    """
+
+    key: Sequence[str]
+    replaced: Sequence[str]
+    guard: str
+
+
+class ConnectorDatabase(Database, ABC):
+    """Facts of a database that is loaded in bulk through its own connector, without SQLAlchemy.
+
+    The ``get_conn()`` of an Airflow hook opens a connection of that connector. No list is read from such a
+    database, and no ledger is kept in it.
+
+    :cvar dialects: none.
+    """
+
+    dialects = ()
+    takes_small_batches = False
+
+    def connector(self, hook: Any) -> Connector:
+        """Refuse a list or a ledger.
+
+        :raises ConfigurationError: always.
+        """
+        from airflow_provider_permitocr.sql.dialects.known import ledger_titles
+
+        raise ConfigurationError(
+            f"{self.title} can have result tables, and neither a ledger nor an image list. Keep the ledger in"
+            f' one of these, ledger=Ledger("permit_ocr", conn_id="..."): {ledger_titles()}; and copy a list'
+            " there, for example by GenericTransfer in the task before"
+        )
+
+    @abstractmethod
+    def begin_session(self, connection: Connection) -> None:
+        """Set what a session may have set otherwise, and what would change names, values or transactions."""
+
+    @abstractmethod
+    def locate(self, connection: Connection, table: str) -> Place:
+        """Find where a table is, or would be made.
+
+        :param table: ``name``, ``schema.name`` or ``database.schema.name``.
+        :raises TargetError: when a part is missing that the connection does not name either.
+        """
+
+    @abstractmethod
+    def is_named(self, known: str, table: str) -> bool:
+        """Tell whether a place, as text, may be that of a table in another spelling, its database unasked."""
+
+    @abstractmethod
+    def find(self, connection: Connection, place: Place, columns: Collection[str]) -> Relation | None:
+        """Look what is at a place; None: nothing.
+
+        :param columns: names that a result has; what is stored under one in another case is that column.
+        """
+
+    @abstractmethod
+    def type_of(self, column: Column) -> str:
+        """Name the type of a column that is made for a result."""
+
+    @abstractmethod
+    def misfit(self, column: Column, stored: StoredColumn) -> str | None:
+        """Say why a stored column cannot hold a result's as it is; None where it can."""
+
+    @abstractmethod
+    def create_table(
+        self,
+        connection: Connection,
+        place: Place,
+        columns: Sequence[Column],
+        key: Sequence[str],
+        comment: str,
+    ) -> None:
+        """Create a table, unless it is there."""
+
+    @abstractmethod
+    def add_columns(self, connection: Connection, place: Place, columns: Sequence[Column]) -> None:
+        """Add columns to a table, but those that it has by now."""
+
+    @abstractmethod
+    def try_rights(self, connection: Connection, place: Place, columns: Sequence[StoredColumn]) -> None:
+        """Read, insert and update no row, which fails where the right to do so is missing."""
+
+    @abstractmethod
+    def create_view(self, connection: Connection, place: Place, select: str) -> None:
+        """Create or replace a view, so that nobody finds it missing in between."""
+
+    @abstractmethod
+    def count_and_highest(
+        self, connection: Connection, place: Place, version: StoredColumn
+    ) -> tuple[int, int | None]:
+        """Count a table's rows, and return the highest value of a column."""
+
+    @abstractmethod
+    def is_empty(self, connection: Connection, place: Place) -> bool:
+        """Tell whether a table has no row."""
+
+    @abstractmethod
+    def load(
+        self,
+        connection: Connection,
+        place: Place,
+        frame: pd.DataFrame,
+        columns: Mapping[Column, StoredColumn],
+        merging: Merging,
+    ) -> None:
+        """Put rows into a table in bulk and at once: all or none.
+
+        :param frame: with a column for each of ``columns``; no key twice.
+        """
+
+    @abstractmethod
+    def dialect(self) -> sa.Dialect:
+        """Return a dialect that writes a SELECT as this database reads it."""

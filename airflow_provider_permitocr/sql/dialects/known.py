@@ -1,0 +1,79 @@
+"""The databases that are known: the only list of them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.sql.dialects.connector_database import ConnectorDatabase
+from airflow_provider_permitocr.sql.dialects.database import Database
+from airflow_provider_permitocr.sql.dialects.duckdb import DuckDb
+from airflow_provider_permitocr.sql.dialects.mysql import MySql
+from airflow_provider_permitocr.sql.dialects.postgresql import PostgreSql
+from airflow_provider_permitocr.sql.dialects.snowflake import Snowflake
+from airflow_provider_permitocr.sql.dialects.sqlite import Sqlite
+
+DATABASES: Final[tuple[Database, ...]] = (PostgreSql(), MySql(), Sqlite(), DuckDb(), Snowflake())
+_BY_DIALECT: Final = {dialect: database for database in DATABASES for dialect in database.dialects}
+_BY_DRIVER: Final = {driver: database for database in DATABASES for driver in database.drivers}
+_BY_CONN_TYPE: Final = {conn_type: database for database in DATABASES for conn_type in database.conn_types}
+
+
+def database_of(known_by: sa.Engine | sa.Connection | sa.Dialect) -> Database:
+    """Return what is known of the database of an engine, a connection or a dialect.
+
+    :raises ConfigurationError: when it is none of those that are supported.
+    """
+    dialect = known_by if isinstance(known_by, sa.Dialect) else known_by.dialect
+    database = _BY_DIALECT.get(dialect.name)
+    if database is None:
+        raise ConfigurationError(f"{dialect.name} is not supported; {target_titles()} are")
+    return database
+
+
+def database_of_hook(hook: Any) -> Database:
+    """Return what is known of the database of an Airflow hook.
+
+    :raises ConfigurationError: when it is none of those that are supported.
+    """
+    # A hook that somebody has made of one of Airflow's has a type of its own.
+    for each in type(hook).__mro__:
+        if database := _BY_CONN_TYPE.get(str(vars(each).get("conn_type"))):
+            return database
+    raise ConfigurationError(
+        f"it is of type {getattr(hook, 'conn_type', None)!r}, which is not supported; {target_titles()} are."
+        " For other warehouses, deliver a Parquet ResultFile to an object store, and load it with Airflow's"
+        " own operators, such as S3ToRedshiftOperator or GCSToBigQueryOperator"
+    )
+
+
+def connector_database_of(conn_type: str) -> ConnectorDatabase | None:
+    """Return what is known of a database that is reached through its own connector.
+
+    :param conn_type: of an Airflow connection.
+    :return: None where it is of another type.
+    """
+    database = _BY_CONN_TYPE.get(conn_type)
+    return database if isinstance(database, ConnectorDatabase) else None
+
+
+def target_titles() -> str:
+    """Name the databases that can have result tables."""
+    return ", ".join(each.title for each in DATABASES)
+
+
+def ledger_titles() -> str:
+    """Name the databases that ledgers can be kept in."""
+    return ", ".join(each.title for each in DATABASES if each.clock is not None)
+
+
+def source_titles() -> str:
+    """Name the databases that lists can be read from."""
+    return ", ".join(each.title for each in DATABASES if each.dialects)
+
+
+def database_of_error(error: BaseException) -> Database | None:
+    """Return what is known of the database whose driver has raised an error; None: no driver has."""
+    return _BY_DRIVER.get(type(error).__module__.partition(".")[0])

@@ -1,0 +1,772 @@
+"""What is known of MySQL and MariaDB."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any, ClassVar, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.compiler import compiles
+
+from airflow_provider_permitocr.errors import ConfigurationError, SourceError
+from airflow_provider_permitocr.permit.columns import ColumnKind
+from airflow_provider_permitocr.sql.dialects.comparing import Typed
+from airflow_provider_permitocr.sql.dialects.database import (
+    LOCK_SECONDS,
+    Comparison,
+    Connector,
+    Database,
+    Failure,
+    Form,
+    OversizedRowError,
+    as_it_is,
+    bound_keys,
+    first_line,
+)
+from airflow_provider_permitocr.sql.dialects.families import Family
+from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn
+from airflow_provider_permitocr.sql.dialects.replacing import STATEMENTS_KEPT, Replacing, Row, key_names
+
+# Numbers: https://dev.mysql.com/doc/mysql-errors/en/server-error-reference.html and, from 4000 on,
+# https://mariadb.com/kb/en/mariadb-error-code-reference/; of clients, from 2000 on,
+# https://dev.mysql.com/doc/mysql-errors/en/client-error-reference.html.
+
+#: Changed since it was read; too many connections (of all, of one user); shutdown; connections broken off;
+#: lock wait timeout; deadlock; a table changed within the transaction; a statement to prepare again; too many
+#: transactions; a lock given up for a change of the table; a connection killed or idle for too long; those
+#: that cannot be made, were lost or killed.
+_TRANSIENT: Final = frozenset(
+    {
+        *(1020, 1040, 1047, 1053, 1077, 1079, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1412, 1615, 1637),
+        *(1689, 1927, 4031, 2002, 2003, 2006, 2013, 2055),
+    }
+)
+#: NULL, doubled, out of range, no such date, text of another encoding, a trigger's SIGNAL, too long, too
+#: long a row or packet, foreign keys, CHECK, no partition for it.
+_OF_ROWS: Final = frozenset(
+    {
+        *(1048, 1062, 1118, 1153, 1216, 1264, 1265, 1292, 1300, 1366, 1406, 1411, 1441, 1452, 1526, 1586),
+        *(1644, 1690, 1761, 1762, 2020, 3819, 3854, 3988, 4025),
+    }
+)
+_NO_TABLE: Final = 1146
+_LOCKED: Final = 1205
+#: A table or view, a column, an index; a table that another session changes at this moment.
+_MADE_ALREADY: Final = frozenset({1050, 1060, 1061, 1684})
+#: Rights to a database, no database, rights to a table, a column, a routine; a view whose tables, columns or
+#: rights are gone, and one whose definer is.
+_DENIED: Final = frozenset({1044, 1046, 1142, 1143, 1227, 1356, 1370, 1449})
+#: Drivers say so of a connection that is closed, in place of a number.
+_CLOSED: Final = 0
+#: About the connection, rights, names, resources and the server's state; a syntax error quotes the statement,
+#: with values.
+_WITHOUT_VALUES: Final = frozenset(
+    {
+        *(1005, 1021, 1030, 1036, 1040, 1044, 1045, 1046, 1049, 1050, 1051, 1053, 1054, 1060, 1114, 1118),
+        *(1129, 1130, 1142, 1143, 1146, 1153, 1203, 1205, 1213, 1226, 1227, 1290, 1298, 1364, 1698, 1792),
+        *(1356, 1449, 1836, 1927, 2002, 2003, 2005, 2006, 2013, 2026, 2055, 2059),
+    }
+)
+#: In characters: index entries hold 3,072 bytes, of which a character takes four.
+_LONGEST_KEY: Final = 512
+_SCHEMA: Final = sa.text("SELECT database(), @@lower_case_table_names")
+_ENGINE_WITHOUT_TRANSACTIONS: Final = sa.text(
+    "SELECT t.engine FROM information_schema.tables t"
+    " JOIN information_schema.engines e ON e.engine = t.engine"
+    " WHERE t.table_schema = coalesce(:schema, database()) AND t.table_name = :name"
+    " AND e.transactions <> 'YES'"
+)
+# Numbers of types in the protocol: of integers, of texts and bytes, of days and times.
+_INTEGERS: Final = frozenset({1, 2, 3, 8, 9})
+_TEXTS: Final = frozenset({15, 252, 253, 254})
+_MOMENTS: Final = frozenset({7, 10, 12})
+
+
+_MYSQLCLIENT, _PYMYSQL = "mysqlclient", "pymysql"
+#: Holds each character that the API may answer with; their "utf8" lacks those beyond the BMP.
+_CHARSET: Final = "utf8mb4"
+_UTC: Final = "+00:00"
+#: Otherwise a value that does not fit is stored cut, and a table made by an engine without transactions.
+#: https://dev.mysql.com/doc/refman/8.4/en/sql-mode.html
+_MODES_NEEDED: Final = ("STRICT_TRANS_TABLES", "STRICT_ALL_TABLES", "NO_ENGINE_SUBSTITUTION")
+#: These read and write other values than there are: keys with blanks behind, NULL for '', times for days.
+#: https://mariadb.com/kb/en/sql-mode/
+_MODES_HARMFUL: Final = ("PAD_CHAR_TO_FULL_LENGTH", "EMPTY_STRING_IS_NULL", "ORACLE")
+#: Of a statement, beside the values of its row, at most; of a character; characters that drivers escape.
+_WITHOUT_VALUES_BYTES: Final = 16_384
+_BYTES_OF_A_CHARACTER: Final = 4
+_ESCAPED: Final = (b"\0", b"\n", b"\r", b"\x1a", b"'", b'"', b"\\")
+#: Under which a connection keeps the most bytes that its server takes in one statement, or answers in a row.
+_PACKET: Final = "longest_packet"
+_SESSION: Final = (
+    "SELECT @@max_allowed_packet, @@session.time_zone, @@session.sql_mode, @@session.sql_select_limit,"
+    " @@character_set_client, @@character_set_connection, @@character_set_results"
+)
+#: Any smaller one leaves rows of a list out, and says nothing. It is the server's own default.
+_ALL_ROWS: Final = 2**64 - 1
+
+#: MariaDB ends a transaction that says nothing for this long; MySQL only a session.
+_IDLE_SECONDS: Final = 30
+_LOCK_WAIT_SECONDS: Final = 45
+_LIMITS_OF_MARIADB: Final = (
+    f"SET SESSION idle_transaction_timeout = {_IDLE_SECONDS}, innodb_lock_wait_timeout = {_LOCK_WAIT_SECONDS}"
+)
+_LIMITS_OF_MYSQL: Final = (
+    f"SET SESSION wait_timeout = {_IDLE_SECONDS}, innodb_lock_wait_timeout = {_LOCK_WAIT_SECONDS}"
+)
+
+#: What a connection's extra may hold for TLS beside ``ssl`` itself, as SQLAlchemy's URLs know it.
+_TLS_EXTRAS: Final = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_capath", "ssl_cipher", "ssl_check_hostname")
+#: PyMySQL's arguments for each ``ssl_mode``: https://dev.mysql.com/doc/refman/8.4/en/connection-options.html
+_TLS_OF_MODE: Final[Mapping[str, Mapping[str, Any]]] = {
+    "PREFERRED": {},
+    "REQUIRED": {"verify_mode": "none", "check_hostname": False},
+    "VERIFY_CA": {"verify_mode": "required", "check_hostname": False},
+    "VERIFY_IDENTITY": {"verify_mode": "required", "check_hostname": True},
+}
+#: What else an extra may hold for it, which the hook's URI hands on; of a URI, they are text.
+_PYMYSQL_EXTRAS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    **dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), int),
+    **dict.fromkeys(("init_command", "program_name", "bind_address"), str),
+    "autocommit": sa.util.asbool,
+}
+_VERIFYING: Final = ("VERIFY_CA", "VERIFY_IDENTITY")
+
+#: By the server's and the client's numbers: https://dev.mysql.com/doc/mysql-errors/en/
+_LOGIN: Final = "correct login and password of the connection, or let the server take them"
+_TLS: Final = "correct ssl and ssl_mode in the connection's extra, or the server's TLS"
+_REMEDIES: Final[Mapping[int, str]] = {
+    **dict.fromkeys((1044, 1045, 1130, 1251, 1698, 2059, 2061), _LOGIN),
+    1049: "correct the connection's schema, which is its database, or create it",
+    1115: "let the server know utf8mb4",
+    **dict.fromkeys((2026, 3159), _TLS),
+}
+#: PyMySQL says this as it says that nobody answers.
+_BAD_CERTIFICATE: Final = "certificate verify failed"
+_OPTION_PREVENTS, _TABLE_READ_ONLY = 1290, 1036
+_READ_ONLY: Final = (1792, 1836, 1874, _TABLE_READ_ONLY)
+_TEXT_COLUMNS: Final = sa.text(
+    "SELECT column_name, character_set_name, collation_name, character_octet_length"
+    " FROM information_schema.columns"
+    " WHERE table_schema = coalesce(:schema, database()) AND table_name = :name"
+    " AND collation_name IS NOT NULL"
+)
+#: The character sets of which each holds all Chinese characters:
+#: https://dev.mysql.com/doc/refman/8.4/en/charset-unicode.html
+_WIDE: Final = ("utf8mb4", "utf16", "utf16le", "utf32", "gb18030")
+_DIGITS: Final = 6
+#: What binary collations are called that tell trailing blanks apart, of MariaDB and of MySQL:
+#: https://dev.mysql.com/doc/refman/8.4/en/charset-binary-collations.html
+_WITHOUT_PADDING: Final = ("_nopad_bin", "_0900_bin")
+
+#: About a statement, in its author's own words: ambiguous columns, doubled ones, a derived table or function
+#: that is not there, a wrong number of columns, syntax, arguments of functions.
+_OF_STATEMENT: Final = frozenset({1052, 1060, 1064, 1222, 1248, 1305, 1582, 1630})
+
+# Numbers of types: https://dev.mysql.com/doc/dev/mysql-server/latest/field__types_8h.html
+
+_FLOAT, _TIMESTAMP, _BIT = 4, 7, 16
+_KINDS: Final[dict[Any, ColumnKind]] = {
+    **dict.fromkeys((1, 2, 3, 8, 9), ColumnKind.INTEGER),
+    **dict.fromkeys((_FLOAT, 5), ColumnKind.FLOAT),
+    10: ColumnKind.DATE,
+    **dict.fromkeys((_TIMESTAMP, 12), ColumnKind.TIMESTAMP),
+}
+
+#: Characters of keys that are asked for at once without a look at the server's limit, which is 1 MB or more.
+_SURELY_TAKEN: Final = 100_000
+_KEYS_TWICE: Final = 2
+_REST_OF_STATEMENT: Final = 20_000
+
+
+class MySql(Database):
+    """MySQL and MariaDB, by PyMySQL or mysqlclient."""
+
+    title = "MySQL or MariaDB"
+    dialects = ("mysql", "mariadb")
+    conn_types = ("mysql",)
+    drivers = ("pymysql", "MySQLdb")
+    driver_packages: ClassVar[Mapping[str, str]] = {"MySQLdb": "mysqlclient", "pymysql": "pymysql"}
+    #: ``NOW()`` is in the session's time zone.
+    clock = "UTC_TIMESTAMP(6)"
+    #: The server's default may be an engine without transactions.
+    table_options: ClassVar[Mapping[str, str]] = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
+    changes_in_transactions = False
+    folds_columns = True
+    replaces_by_any_key = True
+    casts_compare_alike = False
+    quoted = (
+        r"'(?:[^'\\]|\\.|'')*'"
+        r'|"(?:[^"\\]|\\.|"")*"'
+        r"|`[^`]*`"
+        r"|--\s[^\n]*"
+        r"|#[^\n]*"
+        r"|/\*.*?\*/"
+    )
+
+    # Its errors
+
+    def failure(self, error: BaseException) -> Failure | None:
+        """Tell what an error of its driver means."""
+        number = _number(error)
+        if number in _TRANSIENT or (number == _CLOSED and type(error).__name__ == "InterfaceError"):
+            return Failure.TRANSIENT
+        if number in _OF_ROWS:
+            return Failure.ROW
+        if number in _READ_ONLY or (number == _OPTION_PREVENTS and "read" in str(error).lower()):
+            return Failure.READ_ONLY
+        return Failure.NO_TABLE if number == _NO_TABLE else None
+
+    def describe(self, error: BaseException) -> str:
+        """Describe an error of its driver without any value of a row."""
+        name, number = type(error).__name__, _number(error)
+        if number is None:
+            return name
+        return _in_words(error) if number in _WITHOUT_VALUES else f"{name} (error {number})"
+
+    def describe_statement(self, error: BaseException) -> str:
+        """Describe an error about a statement of the DAG's author, whose own words are no row's."""
+        return _in_words(error) if _number(error) in _OF_STATEMENT else self.describe(error)
+
+    def denies(self, error: BaseException) -> bool:
+        """Tell whether a right is missing, or a view's table: what only a change in the database fixes."""
+        return _number(error) in _DENIED
+
+    def is_locked(self, error: BaseException) -> bool:
+        """Tell whether another session holds a lock that was not to be had in time."""
+        return _number(error) == _LOCKED
+
+    def is_made_already(self, error: BaseException) -> bool:
+        """Tell whether a change was refused because another session has just made the same."""
+        return _number(error) in _MADE_ALREADY
+
+    # The connection
+
+    def connector(self, hook: Any) -> Connector:
+        """Return how Airflow's ``MySqlHook`` leads to its database, through mysqlclient or PyMySQL.
+
+        :raises ConfigurationError: when its extra names another client.
+        """
+        connection = hook.connection
+        client = connection.extra_dejson.get("client", _MYSQLCLIENT)
+        if client not in (_MYSQLCLIENT, _PYMYSQL):
+            raise ConfigurationError(
+                f"its extra names the client {client!r}, which is not supported; name"
+                f' {{"client": "{_MYSQLCLIENT}"}} or {{"client": "{_PYMYSQL}"}}'
+            )
+        mode = _adjust(connection)
+        if client == _PYMYSQL:
+            return Connector("mysql+pymysql", _connecting_by_pymysql(hook, mode))
+        return Connector("mysql+mysqldb", _connecting_by_mysqlclient(hook))
+
+    def set_up(self, engine: sa.Engine) -> None:
+        """Have each session run in UTC, be strict, and speak utf8mb4; otherwise the connection is refused."""
+
+        @sa.event.listens_for(engine, "connect")
+        def _set_up(connection: Any, record: Any) -> None:
+            try:
+                record.info[_PACKET] = _set_session(connection)
+            except BaseException:
+                connection.close()
+                raise
+
+        @sa.event.listens_for(engine, "before_cursor_execute")
+        def _keep_to_packets(connection: Any, cursor: Any, _: str, sent: Any, *_more: Any) -> None:
+            longest = connection.info[_PACKET]
+            # Of rows that drivers make one statement of.
+            cursor.max_stmt_length = min(cursor.max_stmt_length, longest // 2)
+            for row in sent if isinstance(sent, list) else [sent]:
+                _require_packet(row, longest)
+
+    def set_up_for_ledger(self, engine: sa.Engine) -> None:
+        """Limit how long a session may hold a transaction open, and how long one waits for a lock."""
+
+        @sa.event.listens_for(engine, "connect")
+        def _limit(connection: Any, _record: Any) -> None:
+            ((version,),) = _asked(connection, "SELECT VERSION()")
+            _tell(connection, _LIMITS_OF_MARIADB if "MariaDB" in str(version) else _LIMITS_OF_MYSQL)
+
+    def connection_remedy(self, error: BaseException) -> str | None:
+        """Say what to change, by the number of the error."""
+        if _BAD_CERTIFICATE in str(error):
+            return _TLS
+        return _REMEDIES.get(_number(error) or 0)
+
+    # What it has
+
+    def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
+        """Ask the server, whose system decides on case."""
+        schema, lower_case = connection.execute(_SCHEMA).one()
+        return schema, bool(int(lower_case))
+
+    def columns(
+        self, connection: sa.Connection, name: str, schema: str | None = None
+    ) -> list[FoundColumn] | None:
+        """Return the columns of a table or view in their order; None where there is neither."""
+        found = super().columns(connection, name, schema)
+        if found is None:
+            return None
+        rows = connection.execute(_TEXT_COLUMNS, {"name": name, "schema": schema})
+        texts = {row[0].lower(): row for row in rows}
+        # SQLAlchemy reads the server's own statement, and leaves the quotes within names doubled.
+        unquoted = (replace(each, name=each.name.replace("``", "`")) for each in found)
+        return [_described(each, texts.get(each.name.lower())) for each in unquoted]
+
+    def engine_without_transactions(self, connection: sa.Connection, table: sa.Table) -> str | None:
+        """Name the storage engine of a table that keeps to no transactions, such as MyISAM."""
+        named = {"schema": table.schema, "name": table.name}
+        engine = connection.execute(_ENGINE_WITHOUT_TRANSACTIONS, named).scalar()
+        return None if engine is None else str(engine)
+
+    # Its types
+
+    def family(self, kind: sa.types.TypeEngine[Any]) -> Family:
+        """Return the family of a type that it has: BOOLEAN is TINYINT."""
+        if isinstance(kind, mysql.TINYINT):
+            return Family.BOOLEAN
+        # A TIMESTAMP ends in 2038, shows each session another time, and may be filled in place of NULL.
+        is_other = isinstance(kind, mysql.SET | mysql.TIMESTAMP | mysql.FLOAT)
+        return Family.OTHER if is_other else super().family(kind)
+
+    def exact_text_type(self, dialect: sa.Dialect, length: int | None) -> sa.types.TypeEngine[Any]:
+        """Return the type of keys: no text without a length can be in an index."""
+        collation = _exact_collation(dialect)
+        return mysql.VARCHAR(length or _LONGEST_KEY, charset="utf8mb4", collation=collation)
+
+    def text(self) -> sa.types.TypeEngine[Any]:
+        """Return the type of texts without a limit that anybody would notice."""
+        # No VARCHAR: their lengths add up to what a row may hold, and what is too long would be refused.
+        return mysql.TEXT(charset="utf8mb4")
+
+    def long_text(self) -> sa.types.TypeEngine[Any]:
+        """Return the type of texts of megabytes."""
+        return mysql.LONGTEXT(charset="utf8mb4")
+
+    def zoned_time(self) -> sa.types.TypeEngine[Any] | None:
+        """Return the type of times that keeps their zone: a TIMESTAMP has that of the session."""
+        return None
+
+    def zoneless_time(self) -> sa.types.TypeEngine[Any]:
+        """Return the type of times without a zone, with six digits of a second's fractions."""
+        # Without fractions, an image changed within the second would look changed for ever.
+        return mysql.DATETIME(fsp=_DIGITS)
+
+    # Changes of tables, indexes and views
+
+    @contextmanager
+    def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """Change tables or views, each change by itself, behind those who have them open for a moment only.
+
+        By default such a lock is waited for up to a day (MariaDB) or a year (MySQL):
+        https://dev.mysql.com/doc/refman/en/server-system-variables.html#sysvar_lock_wait_timeout
+        """
+        with engine.connect() as connection:
+            waits = int(connection.exec_driver_sql("SELECT @@SESSION.lock_wait_timeout").scalar_one())
+            _set_lock_wait(connection, min(waits, LOCK_SECONDS))
+            try:
+                yield connection
+                connection.commit()
+            finally:
+                try:
+                    connection.rollback()
+                    _set_lock_wait(connection, waits)
+                except SQLAlchemyError:  # a session that was lost takes its settings along
+                    connection.invalidate()
+
+    def finding_holders(self, table: str) -> str:
+        """Say how to find who holds a lock on a table or view."""
+        return "find it with SELECT trx_mysql_thread_id, trx_started FROM information_schema.innodb_trx"
+
+    # Rows
+
+    def upsert(
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
+    ) -> None:
+        """Write rows, replacing those with the same primary key."""
+        connection.execute(_insert_on_duplicate_key(table, rule), rows)
+
+    # What its driver reads
+
+    def kind_of(self, driver_type: Any) -> ColumnKind | None:
+        """Return the kind of what a column of this driver's type holds; None where it does not tell."""
+        return _KINDS.get(driver_type)
+
+    def is_boolean(self, type_: sa.types.TypeEngine[Any]) -> bool:
+        """Tell whether a table's column of this type is known to hold truth values."""
+        is_bool = isinstance(type_, mysql.TINYINT) and type_.display_width == 1
+        is_bool = is_bool or (isinstance(type_, mysql.BIT) and (type_.length or 1) == 1)
+        return is_bool or super().is_boolean(type_)
+
+    def is_instant(self, driver_type: Any) -> bool:
+        """Tell whether a column of this driver's type holds moments, and not local times of some place.
+
+        A TIMESTAMP is read in the session's zone, which is UTC.
+        """
+        return bool(driver_type == _TIMESTAMP)
+
+    def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
+        """Tell of a value that is not NULL whether every driver can read it; None: of any.
+
+        Not 0000-00-00 and days that no month has, which PyMySQL reads as text, and mysqlclient as NULL.
+        """
+        if driver_type not in _MOMENTS:
+            return None
+        # NULL of a day that there is none of.
+        return column + sa.text("INTERVAL 0 DAY") >= sa.literal_column(f"'{date.min.isoformat()}'")
+
+    # How its values compare
+
+    def exact_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return text in a form that tells all texts apart: collations take a for A or Ä.
+
+        Binary collations are not enough, as most ignore blanks at the end. It is text in the character set
+        that holds all, whatever its column's is, as bytes, compared with text as the driver gives it.
+        """
+        return sa.type_coerce(sa.cast(_in_utf8(column), sa.BINARY), sa.types.NULLTYPE)
+
+    def compared_form(
+        self, connection: sa.Connection, listed: sa.Select[Any], driver_type: Any, *, is_unique: bool
+    ) -> Form:
+        """Return the form in which a column sorts and compares alike, and which tells all its texts apart.
+
+        :raises SourceError: for a FLOAT and a BIT, which have none.
+        """
+        (column,) = listed.selected_columns
+        if driver_type == _BIT:
+            raise SourceError(
+                f"the column {str(column.name)!r} is of type BIT, which does not equal what is read of it, so"
+                " that its rows would not be found again; select it + 0 in an ImageQuery, or take another"
+                " column"
+            )
+        if driver_type == _FLOAT:
+            raise SourceError(
+                f"the column {str(column.name)!r} is of type FLOAT, which seldom equals what is read of it,"
+                " so that its rows could not be told apart; make it DOUBLE or DECIMAL, or take another column"
+            )
+        # An enum is sorted by its place in the type, but compared as text.
+        if is_unique and not isinstance(column.type, sa.Enum):
+            return as_it_is
+        character_set = sa.func.charset(listed.limit(1).scalar_subquery())
+        is_text = connection.execute(sa.select(character_set)).scalar_one() != "binary"
+        return self.exact_text if is_text else as_it_is
+
+    def example_of(self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any]) -> Any:
+        """Return one key as it reads: the form in which keys compare is bytes, which are no example."""
+        return sa.func.min(key)
+
+    def is_among(
+        self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any], values: Sequence[Any]
+    ) -> sa.ColumnElement[bool]:
+        """Tell whether a row has one of these keys, as the driver read them."""
+        bound = bound_keys(values, sa.types.NULLTYPE)  # SQLAlchemy makes a moment of a TIME
+        if compared_key is key:
+            return key.in_(bound)
+        # The first is for an index, which gives a few rows too many.
+        return sa.and_(key.in_(bound), compared_key.in_(bound))
+
+    def compare_time(
+        self, column: sa.ColumnElement[Any], compares: Comparison, moment: datetime, local: datetime
+    ) -> sa.ColumnElement[bool]:
+        """Compare a column of times with a moment.
+
+        :raises SourceError: when it is of another type: texts and numbers would be compared as such.
+        """
+        if not isinstance(column.type, sa.Date | sa.DateTime):
+            raise SourceError(
+                f"the updated_at column {str(column.key)!r} is of type {column.type}, and since and until"
+                " only compare with DATE, DATETIME and TIMESTAMP; make it one of these, or compare in an"
+                " ImageQuery"
+            )
+        return super().compare_time(column, compares, moment, local)
+
+    def why_too_long(self, connection: sa.Connection, keys: Sequence[Any]) -> str | None:
+        """Say why a statement that asks for these keys is longer than the server takes; None: it is not.
+
+        The server cuts off the connection, which reads as one that was lost and may be had again.
+        """
+        texts = [each for each in keys if isinstance(each, str | bytes)]
+        if sum(map(len, texts)) < _SURELY_TAKEN:
+            return None
+        size = _KEYS_TWICE * sum(map(_size_in_statement, texts)) + _REST_OF_STATEMENT
+        limit = connection.execute(sa.text("SELECT @@max_allowed_packet")).scalar_one()
+        if size < limit:
+            return None
+        return f"its key makes a statement of more than {limit:,} bytes, the server's max_allowed_packet"
+
+    # A ledger in it
+
+    def key_fault(self, image_key: str) -> str | None:
+        """Say why no index of a ledger can hold a key."""
+        if len(image_key) <= _LONGEST_KEY:
+            return None
+        return f"it has {len(image_key):,} characters, and an index of MySQL holds {_LONGEST_KEY}"
+
+    def same_text(
+        self, connection: sa.Connection, kept: Typed, listed: Typed
+    ) -> list[sa.ColumnElement[bool]] | None:
+        """Compare by the ledger's collation, for its index, and by bytes.
+
+        Binary collations, too, ignore blanks at the end.
+        """
+        one = sa.select(kept.column).limit(1).scalar_subquery()
+        collation = connection.execute(sa.select(sa.func.collation(one))).scalar_one()
+        if not re.fullmatch("utf8mb4_.*bin", collation):
+            return None  # no index of the ledger would find a key exactly as it is
+        text: sa.ColumnElement[Any]
+        if listed.type in _INTEGERS:
+            text = sa.cast(listed.column + 0, sa.CHAR)  # without the zeros of ZEROFILL
+        elif listed.type in _TEXTS:
+            text = listed.column
+        else:
+            return None
+        return [
+            sa.func.charset(text) != "binary",
+            kept.column == sa.collate(_in_utf8(text), collation),
+            self.exact_text(kept.column) == self.exact_text(text),
+        ]
+
+    def is_seen(
+        self, listed_at: Typed, updated_at: Typed, attempted_at: Typed
+    ) -> sa.ColumnElement[bool] | None:
+        """Compare times, which are in UTC in our sessions."""
+        if not {listed_at.type, updated_at.type, attempted_at.type} <= _MOMENTS:
+            return None
+        seen_at = sa.func.coalesce(updated_at.column, attempted_at.column)
+        return sa.or_(listed_at.column.is_(None), seen_at >= listed_at.column)
+
+
+@lru_cache(STATEMENTS_KEPT)
+def _insert_on_duplicate_key(table: sa.Table, rule: Replacing) -> mysql.Insert:
+    # PyMySQL makes one statement of many rows only where no parameter follows VALUES.
+    insert = mysql.insert(table)
+    new = {column.name: _Inserted(column.name, column.type) for column in table.columns}
+    is_replaced = rule.applies(table.c, new)
+    if not (replaced := rule.replaced(table)):
+        # Not IGNORE, which takes what a column cannot hold for a warning.
+        key = key_names(table)[0]
+        return insert.on_duplicate_key_update([(key, table.c[key])])
+    return insert.on_duplicate_key_update(
+        [
+            (
+                name,
+                new[name] if is_replaced is None else sa.case((is_replaced, new[name]), else_=table.c[name]),
+            )
+            for name in replaced
+        ]
+    )
+
+
+class _Inserted(sa.ColumnClause[Any]):
+    """A column of the row to write: that of ``insert.inserted`` doubles a ``%`` in its name twice."""
+
+    inherit_cache = True
+
+
+@compiles(_Inserted)
+def _inserted(element: _Inserted, compiler: Any, **_: Any) -> str:
+    name = compiler.preparer.quote(element.name)
+    if not compiler.dialect._requires_alias_for_on_duplicate_key:
+        return f"VALUES({name})"
+    return f"{'new_1' if compiler.current_executable.table.name.lower() == 'new' else 'new'}.{name}"
+
+
+def _size_in_statement(text: str | bytes) -> int:
+    """Return the bytes of a value between quotes."""
+    in_bytes = text.encode(errors="replace") if isinstance(text, str) else text
+    return len(in_bytes) + sum(in_bytes.count(each) for each in _ESCAPED)
+
+
+def _in_utf8(text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Return text in the character set that holds all, whatever its column's is."""
+    return sa.func.convert(text.op("USING")(sa.literal_column("utf8mb4")))
+
+
+def _set_lock_wait(connection: sa.Connection, seconds: int) -> None:
+    connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {seconds}")
+
+
+def _described(column: FoundColumn, text: Any) -> FoundColumn:
+    """Add to a column what the server says of its texts.
+
+    :param text: the server's row about it; None where it is none of text.
+    """
+    if isinstance(column.type, mysql.DATETIME | mysql.TIMESTAMP):
+        digits = column.type.fsp or 0
+        return replace(column, length=None, digits=digits if digits < _DIGITS else None)
+    if text is None:
+        return replace(column, length=None)
+    _, characters, collation, size = text
+    is_long = isinstance(column.type, sa.Text | mysql.TINYTEXT | mysql.MEDIUMTEXT | mysql.LONGTEXT)
+    is_binary = collation.endswith("_bin")
+    is_padded = is_binary and not collation.endswith(_WITHOUT_PADDING)
+    return replace(
+        column,
+        length=None if is_long else column.length,
+        size=size if is_long else None,
+        characters=None if characters in _WIDE else characters,
+        merging=None if is_binary else collation,
+        padding=collation if is_padded else None,
+        alteration="takes trailing blanks off" if isinstance(column.type, sa.CHAR) else None,
+    )
+
+
+def _exact_collation(dialect: Any) -> str:
+    """Name the collation that compares all of a text: each kind of server has another."""
+    version = getattr(dialect, "server_version_info", None)
+    if getattr(dialect, "is_mariadb", False):
+        return "utf8mb4_nopad_bin"
+    # Before MySQL 8 none tells trailing blanks apart.
+    return "utf8mb4_0900_bin" if version and version >= (8, 0, 17) else "utf8mb4_bin"
+
+
+def _in_words(error: BaseException) -> str:
+    words = error.args[1] if len(error.args) > 1 else error
+    return f"{type(error).__name__} ({_number(error)}): {first_line(words)}"
+
+
+def _number(error: BaseException) -> int | None:
+    number = next(iter(error.args), None)
+    return number if isinstance(number, int) else None
+
+
+def _adjust(connection: Any) -> str | None:
+    """Leave out what would change the rows that are read; take TLS under all names that it has.
+
+    :return: the extra's ``ssl_mode``.
+    """
+    extra = dict(connection.extra_dejson)
+    tls = extra.get("ssl") or {}
+    if isinstance(tls, str):
+        tls = json.loads(tls)
+    tls = {name.removeprefix("ssl_"): extra[name] for name in _TLS_EXTRAS if extra.get(name)} | tls
+    extra |= {"charset": _CHARSET, "ssl": tls}
+    extra.pop("cursor", None)
+    connection.extra = json.dumps(extra)
+    mode = str(extra.get("ssl_mode") or "").upper()
+    return mode or None
+
+
+def _connecting_by_mysqlclient(hook: Any) -> Callable[[], Any]:
+    from MySQLdb.constants import CLIENT
+
+    # SQLAlchemy's counts of changed rows rely on this flag, which can only be set when a connection begins.
+    arguments = hook._get_conn_config_mysql_client
+    hook._get_conn_config_mysql_client = lambda connection: (
+        arguments(connection) | {"client_flag": CLIENT.FOUND_ROWS}
+    )
+    connect: Callable[[], Any] = hook.get_conn
+    return connect
+
+
+def _connecting_by_pymysql(hook: Any, mode: str | None) -> Callable[[], Any]:
+    """Connect as ``get_conn`` does with its default client; with this one, it only knows the URI."""
+    import pymysql
+    from pymysql.constants import CLIENT
+
+    extra = hook.connection.extra_dejson
+    further = {name: read(extra[name]) for name, read in _PYMYSQL_EXTRAS.items() if extra.get(name)}
+    tls = _tls_of_mode(mode, extra["ssl"])
+
+    def connect() -> Any:
+        arguments = dict(hook._get_conn_config_mysql_client(hook.connection))
+        for left_out in ("ssl", "ssl_mode", "read_default_group"):
+            arguments.pop(left_out, None)
+        return pymysql.connect(
+            password=arguments.pop("passwd"),
+            database=arguments.pop("db") or None,
+            client_flag=CLIENT.FOUND_ROWS,
+            **arguments,
+            **further,
+            **tls,
+        )
+
+    return connect
+
+
+def _tls_of_mode(mode: str | None, tls: Mapping[str, Any]) -> dict[str, Any]:
+    if mode == "DISABLED":
+        return {"ssl_disabled": True}
+    if mode is not None and mode not in _TLS_OF_MODE:
+        raise ConfigurationError(
+            f"its extra says ssl_mode {mode!r}; it is one of DISABLED, {', '.join(_TLS_OF_MODE)}"
+        )
+    if mode in _VERIFYING and not (tls.get("ca") or tls.get("capath")):
+        raise ConfigurationError(f'its extra says ssl_mode {mode}; add the authority: "ssl": {{"ca": "..."}}')
+    given = {**(_TLS_OF_MODE[mode] if mode else {}), **tls}
+    return {"ssl": given} if given else {}
+
+
+def _set_session(connection: Any) -> int:
+    """Set a session up; return the longest packet that its server takes."""
+    ((longest, _, modes, *_),) = _asked(connection, _SESSION)
+    mode = ",".join(_wanted_modes(_names(modes)))
+    _tell(
+        connection,
+        f"SET SESSION time_zone = '{_UTC}', sql_mode = '{mode}', sql_select_limit = {_ALL_ROWS},"
+        " sql_safe_updates = 0",
+    )
+    ((_, zone, modes, limit, *charsets),) = _asked(connection, _SESSION)
+    found = _names(modes)
+    faults = [f"time_zone is {zone}, not {_UTC}"] if zone != _UTC else []
+    faults += [f"sql_select_limit is {limit}"] if int(limit) != _ALL_ROWS else []
+    faults += [f"sql_mode lacks {name}" for name in _MODES_NEEDED if name not in found]
+    faults += [f"sql_mode has {name}" for name in _MODES_HARMFUL if name in found]
+    if any(charset != _CHARSET for charset in charsets):
+        faults.append(f"its character sets are {', '.join(map(str, charsets))}, not {_CHARSET}")
+    if faults:
+        raise ConfigurationError(
+            f"a session of MySQL does not keep what was set for it ({'; '.join(faults)}), so that values"
+            " would be stored or read changed; let the proxy or init_connect in between keep SET SESSION, or"
+            " name the server itself in the connection"
+        )
+    return int(longest)
+
+
+def _require_packet(row: Any, longest: int) -> None:
+    """Refuse a row that its server would answer by closing the connection, as if it had gone away.
+
+    https://dev.mysql.com/doc/refman/8.4/en/packet-too-large.html
+    """
+    values = row.values() if isinstance(row, dict) else row or ()
+    texts = [each for each in values if isinstance(each, str)]
+    left = longest - _WITHOUT_VALUES_BYTES
+    if _BYTES_OF_A_CHARACTER * sum(map(len, texts)) < left:
+        return
+    size = sum(map(_size_in_statement, texts))
+    if size >= left:
+        raise OversizedRowError(
+            f"it has {size:,} bytes, and the server takes {longest:,} in one statement (max_allowed_packet)"
+        )
+
+
+def _names(modes: Any) -> list[str]:
+    return [name for name in str(modes).split(",") if name]
+
+
+def _wanted_modes(present: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys((*(name for name in present if name not in _MODES_HARMFUL), *_MODES_NEEDED)))
+
+
+def _asked(connection: Any, statement: str) -> Any:
+    cursor = connection.cursor()
+    try:
+        cursor.execute(statement)
+        return cursor.fetchall()
+    finally:
+        cursor.close()
+
+
+def _tell(connection: Any, statement: str) -> None:
+    cursor = connection.cursor()
+    try:
+        cursor.execute(statement)
+    finally:
+        cursor.close()

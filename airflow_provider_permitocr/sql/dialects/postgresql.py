@@ -1,0 +1,585 @@
+"""What is known of PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any, ClassVar, Final
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, DropIndex
+
+from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.permit.columns import ColumnKind
+from airflow_provider_permitocr.sql.dialects import reflection
+from airflow_provider_permitocr.sql.dialects.comparing import Typed
+from airflow_provider_permitocr.sql.dialects.concurrent_index import (
+    create_concurrently,
+    is_large,
+    unusable_indexes,
+)
+from airflow_provider_permitocr.sql.dialects.database import (
+    LOCK_SECONDS,
+    NO_CHANGES,
+    Connector,
+    Database,
+    Failure,
+    bound_keys,
+    first_line,
+)
+from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn
+from airflow_provider_permitocr.sql.dialects.replacing import STATEMENTS_KEPT, Replacing, Row, on_conflict
+
+# SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html
+
+#: Connection, transaction rollback (serialization, deadlock), too many connections, a lock that is not to be
+#: had, a server that shuts down, crashed or starts.
+_TRANSIENT: Final = ("08", "40001", "40003", "40P01", "53300", "55P03", "57P01", "57P02", "57P03")
+#: A trigger's or function's refusal, more rows than one, data, constraints, a view's condition, a value over
+#: a limit of the server such as that of an index.
+_OF_ROWS: Final = ("09", "21", "22", "23", "27", "38", "39", "44", "54000", "P0")
+_NO_TABLE: Final = "42P01"
+_READ_ONLY: Final = "25006"
+_LOCKED: Final = "55P03"
+_NO_RIGHT: Final = "42501"
+#: A table, column or type; an entry in a catalog, or one that was changed at the same moment; a view that got
+#: further columns, which a replacement may not drop.
+_MADE_ALREADY: Final = frozenset({"42P07", "42701", "42710", "23505", "XX000", "42P16"})
+#: About the connection, rights, names and syntax, resources, or the server's own state. All others are about
+#: rows, or are raised by the user's own triggers in words of any kind.
+_WITHOUT_VALUES: Final = ("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58")
+#: A worker whose machine dies leaves its connection to the server's keepalive, which takes two hours, and the
+#: others wait for the row that it has locked. Said before the lock is taken, and for one transaction alone:
+#: behind a proxy a session's settings would meet strangers. One statement, as several cannot be prepared.
+_LIMITS: Final = (
+    "SELECT set_config('idle_in_transaction_session_timeout', '30s', true),"
+    " set_config('lock_timeout', '45s', true)"
+)
+#: PgBouncer's words where pool_mode is statement: https://www.pgbouncer.org/config.html#pool_mode
+_STATEMENT_POOLING: Final = "statement pooling mode"
+#: A policy's refusal has the SQLSTATE of a missing right.
+_ROW_SECURITY: Final = "row-level security policy"
+#: Index entries have a third of a page at most, 2,704 bytes; list and side take some.
+_LONGEST_KEY_IN_BYTES: Final = 2_600
+#: A table that is there already may be further along the search path than where a new one is made.
+_SCHEMA: Final = sa.text(
+    "SELECT coalesce((SELECT n.nspname FROM pg_catalog.pg_class c"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE c.relname = :name AND pg_catalog.pg_table_is_visible(c.oid)), current_schema())"
+)
+#: Numbers of types, which the driver tells for a table and for any SELECT alike: text and varchar.
+_TEXT: Final = frozenset({25, 1043})
+#: Those that read the same as text in the database and in Python: bigint, smallint, integer, uuid.
+_KEYS: Final = _TEXT | {20, 21, 23, 2950}
+_TIMESTAMPTZ: Final = 1184
+#: With date and timestamp, which are in UTC here, whatever the session's time zone is.
+_MOMENTS: Final = frozenset({_TIMESTAMPTZ, 1082, 1114})
+
+
+_PSYCOPG, _PSYCOPG2 = "psycopg", "psycopg2"
+#: Holds each character that the API may answer with; libpq sends it with the connection's start.
+_ENCODING: Final = "UTF8"
+_REDSHIFT: Final = ("redshift", "redshift-serverless")
+#: A server's refusal comes without its SQLSTATE when a connection begins, so its words have to do; those of a
+#: server that speaks another language are taken for a fault that may pass. The first that is found counts.
+_REMEDIES: Final[Mapping[str, str]] = {
+    "unsupported startup parameter": (
+        "the pooler takes no such parameter: take it out of the connection's extra, or name it in PgBouncer's"
+        " ignore_startup_parameters"
+    ),
+    "does not support SSL|SSL error:|certificate verify|certificate file|private key file|SSL required": (
+        "correct sslmode, sslrootcert, sslcert and sslkey in the connection's extra, or the server's TLS"
+    ),
+    "authentication failed|no password supplied|no such user|no pg_hba.conf entry|not permitted to log in": (
+        "correct login and password of the connection, or let the server take them"
+    ),
+    'role ".*" does not exist': "correct the connection's login, or create the role",
+    'database ".*" does not exist|no such database': (
+        "correct the connection's schema, which is its database, or create it"
+    ),
+    "(bad|invalid .*) value|invalid (connection option|dsn|port)|unrecognized configuration": (
+        "correct the connection's extra"
+    ),
+}
+#: A table without a schema is the one that is found by the session's search path.
+_TABLE: Final = """
+    (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = :name
+    AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) ELSE nspname = :schema END)
+"""
+#: Nondeterministic collations, since PostgreSQL 12, and what SQLAlchemy does not say of a domain: its
+#: length, and whether it keeps a time's zone.
+#: https://www.postgresql.org/docs/current/collation.html#COLLATION-NONDETERMINISTIC
+_COLUMNS: Final = """
+    SELECT attname AS name,
+        CASE to_jsonb(pg_collation) ->> 'collisdeterministic' WHEN 'false' THEN collname END AS merging,
+        CASE typtype WHEN 'd' THEN typtypmod ELSE -1 END AS modifier,
+        format_type(typbasetype, -1) LIKE '%with time zone' AS has_zone
+    FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+    LEFT JOIN pg_collation ON pg_collation.oid = attcollation
+    WHERE attnum > 0 AND NOT attisdropped AND attrelid = {table}
+""".replace("{table}", _TABLE)
+#: Indexes that could not be finished, for instance as what they index is not unique (SQLAlchemy says so
+#: itself from 2.1 on only), and those of constraints that are DEFERRABLE, which ON CONFLICT does not go by.
+_NOT_IN_FORCE: Final = """
+    SELECT relname FROM pg_index JOIN pg_class made ON made.oid = indexrelid
+    WHERE NOT (indisvalid AND indimmediate) AND indrelid = {table}
+""".replace("{table}", _TABLE)
+_RIGHT_TO_CREATE: Final = """
+    SELECT has_schema_privilege(oid, 'CREATE'), current_setting('transaction_read_only') = 'on'
+    FROM pg_namespace WHERE nspname = coalesce(CAST(:schema AS name), current_schema())
+"""
+_SERVER_ENCODING: Final = "SELECT current_setting('server_encoding')"
+_DIGITS: Final = 6
+#: A type modifier of texts counts the four bytes that say how long each is.
+_LENGTH_BEFORE: Final = 4
+
+# Numbers of types: https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat
+
+_DATE: Final = 1082
+_TIMES: Final = frozenset({1083, 1266})
+_TIMESTAMPS: Final = frozenset({1114, _TIMESTAMPTZ})
+_KINDS: Final[dict[Any, ColumnKind]] = {
+    16: ColumnKind.BOOLEAN,
+    **dict.fromkeys((20, 21, 23), ColumnKind.INTEGER),
+    **dict.fromkeys((700, 701), ColumnKind.FLOAT),
+    _DATE: ColumnKind.DATE,
+    **dict.fromkeys(_TIMESTAMPS, ColumnKind.TIMESTAMP),
+}
+
+
+class PostgreSql(Database):
+    """PostgreSQL, by psycopg or psycopg2."""
+
+    title = "PostgreSQL"
+    dialects = ("postgresql",)
+    conn_types = ("postgres",)
+    drivers = (_PSYCOPG, _PSYCOPG2)
+    driver_packages: ClassVar[Mapping[str, str]] = {_PSYCOPG: "psycopg[binary]", _PSYCOPG2: "psycopg2-binary"}
+    #: ``now()`` is the begin of the transaction.
+    clock = "clock_timestamp()"
+    #: They are one parameter.
+    keys_at_once = 10_000
+    key_remark = " that is not DEFERRABLE"
+    #: https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
+    longest_name = 63
+
+    # Its errors
+
+    def failure(self, error: BaseException) -> Failure | None:
+        """Tell what an error of its driver means."""
+        state = _state(error)
+        if state is None:
+            # No server has answered in a session: it restarts, or moves to another host.
+            return Failure.TRANSIENT if _is_of_connection(error) else None
+        if self.is_final(error):
+            return Failure.REFUSAL
+        if state.startswith(_TRANSIENT):
+            return Failure.TRANSIENT
+        if state.startswith(_OF_ROWS) or _ROW_SECURITY in str(error):
+            return Failure.ROW
+        return {_NO_TABLE: Failure.NO_TABLE, _READ_ONLY: Failure.READ_ONLY}.get(state, Failure.REFUSAL)
+
+    def describe(self, error: BaseException) -> str:
+        """Describe an error of its driver without any value of a row."""
+        name, state = type(error).__name__, _state(error)
+        if state is None:
+            # A server gives a state to all that it says.
+            return f"{name}: {first_line(error)}" if _is_of_connection(error) else name
+        if state.startswith(_WITHOUT_VALUES):
+            return f"{name}: {first_line(error)}"
+        return f"{name} (SQLSTATE {state})"
+
+    def denies(self, error: BaseException) -> bool:
+        """Tell whether a right is missing: what only a change in the database fixes."""
+        return _state(error) == _NO_RIGHT
+
+    def is_final(self, error: BaseException) -> bool:
+        """Tell whether PgBouncer takes no transactions: its pool_mode has to be transaction, or session."""
+        return _STATEMENT_POOLING in str(error)
+
+    def is_locked(self, error: BaseException) -> bool:
+        """Tell whether another session holds a lock that was not to be had in time."""
+        return _state(error) == _LOCKED
+
+    def is_made_already(self, error: BaseException) -> bool:
+        """Tell whether a change was refused because another session has just made the same."""
+        return _state(error) in _MADE_ALREADY
+
+    # The connection
+
+    def connector(self, hook: Any) -> Connector:
+        """Return how Airflow's ``PostgresHook`` leads to its database, through psycopg or psycopg2.
+
+        Nothing is set for a session: behind PgBouncer it would hit strangers, to whom the session goes next.
+        For the same reason psycopg prepares no statements, unless the extra names ``prepare_threshold``.
+        https://www.pgbouncer.org/features.html
+
+        :raises ConfigurationError: when it leads to Redshift, or names another driver.
+        """
+        extra = hook.connection.extra_dejson
+        if any(extra.get(name) for name in _REDSHIFT):
+            raise ConfigurationError(
+                "it leads to Amazon Redshift, which is not supported; deliver a Parquet ResultFile to S3, and"
+                " load it with Airflow's S3ToRedshiftOperator"
+            )
+        driver = _driver_of(hook)
+        _adjust(hook.connection, extra)
+        connect = _connecting(hook, driver)
+
+        def connect_unprepared() -> Any:
+            connection = connect()
+            connection.prepare_threshold = hook.connection.extra_dejson.get("prepare_threshold")
+            _require_iso_dates(connection)
+            return connection
+
+        return Connector(
+            f"postgresql+{driver}",
+            connect_unprepared if driver == _PSYCOPG else connect,
+            # Its adapters would be those of some connections only; SQLAlchemy reads the text.
+            options={"use_native_hstore": False},
+        )
+
+    def connection_remedy(self, error: BaseException) -> str | None:
+        """Say what to change, by the server's or the driver's words."""
+        words = str(error)
+        for known, remedy in _REMEDIES.items():
+            if re.search(known, words):
+                return remedy
+        return None
+
+    # What it has
+
+    def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
+        """Look along the search path."""
+        return connection.execute(_SCHEMA, {"name": name}).scalar(), False
+
+    def columns(
+        self, connection: sa.Connection, name: str, schema: str | None = None
+    ) -> list[FoundColumn] | None:
+        """Return the columns of a table or view in their order; None where there is neither."""
+        found = super().columns(connection, name, schema)
+        if found is None:
+            return None
+        rows = connection.execute(sa.text(_COLUMNS), {"name": name, "schema": schema})
+        known = {row.name: row for row in rows}
+        return [_described(each, known[each.name]) for each in found if each.name in known]
+
+    def unique_keys(
+        self, connection: sa.Connection, name: str, schema: str | None = None
+    ) -> set[frozenset[str]]:
+        """Return the sets of columns that are unique over all rows: keys, constraints and indexes."""
+        rows = connection.execute(sa.text(_NOT_IN_FORCE), {"name": name, "schema": schema})
+        return reflection.unique_keys(connection, name, schema, without=rows.scalars().all())
+
+    def narrow_encoding(self, connection: sa.Connection) -> str | None:
+        """Name the database's encoding, unless it is the only one of a server's that has all characters.
+
+        SQL_ASCII takes any bytes and checks none.
+        https://www.postgresql.org/docs/current/multibyte.html
+        """
+        encoding = connection.execute(sa.text(_SERVER_ENCODING)).scalar_one()
+        return None if encoding == "UTF8" else str(encoding)
+
+    def why_not_creatable(self, connection: sa.Connection, schema: str | None) -> str | None:
+        """Say why no table can be created in a schema; None where one can."""
+        found = connection.execute(sa.text(_RIGHT_TO_CREATE), {"schema": schema}).one_or_none()
+        if found is None:
+            return f"there is no schema {schema!r}" if schema else "no schema is current"
+        is_granted, is_read_only = found
+        if is_read_only:
+            return NO_CHANGES
+        return None if is_granted else "the connection's user may not create tables in its schema"
+
+    # Changes of tables, indexes and views
+
+    @contextmanager
+    def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """Begin a transaction that changes tables or views, and commit it.
+
+        The limit is the transaction's: a session may be a stranger's next, behind a proxy.
+        https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT
+        """
+        with engine.connect() as connection:
+            # Where the user's connection commits each statement by itself, there is no transaction otherwise.
+            connection.execution_options(isolation_level="READ COMMITTED")
+            try:
+                with connection.begin():
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+                    yield connection
+            finally:
+                connection.invalidate()  # others are to get one as the user's hook makes it
+
+    def create_index(self, engine: sa.Engine, index: sa.Index) -> None:
+        """Create an index of a table that may be in use, without waiting for long.
+
+        Readers are not in its way, and never wait for it. A table that is large stays open for writers, too.
+        """
+        with self.changing(engine) as connection:
+            assert index.table is not None
+            if index.name in unusable_indexes(connection, index.table.schema):
+                connection.execute(DropIndex(index))
+            if not is_large(connection, index.table):
+                connection.execute(CreateIndex(index))
+                return
+        create_concurrently(engine, index)
+
+    def unusable_indexes(self, connection: sa.Connection, schema: str | None) -> Set[str]:
+        """Return the names of indexes that a build which was broken off has left, and nobody is making."""
+        return unusable_indexes(connection, schema)
+
+    def finding_holders(self, table: str) -> str:
+        """Say how to find who holds a lock on a table or view."""
+        quoted = table.replace("'", "''")
+        return (
+            "find it with SELECT pid, usename, state, xact_start FROM pg_stat_activity WHERE pid IN"  # noqa: S608
+            f" (SELECT pid FROM pg_locks WHERE relation = '{quoted}'::regclass)"
+        )
+
+    # Rows
+
+    def upsert(
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
+    ) -> None:
+        """Send all rows as one text: one statement and one parameter, with any driver.
+
+        psycopg2 would send a statement per row, and for both drivers SQLAlchemy would handle each value.
+        """
+        connection.execute(_insert_from_json(table, rule), {"rows": msgspec.json.encode(rows).decode()})
+
+    def upsert_of_nothing(self, table: sa.Table) -> sa.Executable | None:
+        """Return an ``upsert`` of no row: a table with rules refuses even that."""
+        insert = postgresql.insert(table).from_select(
+            list(table.columns), sa.select(*table.c).where(sa.false())
+        )
+        upsert: sa.Executable = on_conflict(insert, table, Replacing(None, frozenset()))
+        return upsert
+
+    # What its driver reads
+
+    def kind_of(self, driver_type: Any) -> ColumnKind | None:
+        """Return the kind of what a column of this driver's type holds; None where it does not tell."""
+        return _KINDS.get(driver_type)
+
+    def is_instant(self, driver_type: Any) -> bool:
+        """Tell whether a column of this driver's type holds moments, and not local times of some place."""
+        return bool(driver_type == _TIMESTAMPTZ)
+
+    def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
+        """Tell of a value that is not NULL whether every driver can read it; None: of any.
+
+        Not infinity, years that Python does not have, and the hour 24.
+        """
+        if driver_type == _DATE:
+            return column.between(sa.literal(date.min, sa.Date), sa.literal(date.max, sa.Date))
+        if driver_type in _TIMESTAMPS:
+            # Drivers read a moment as the session's local time, and so does a cast.
+            local = sa.cast(column, sa.DateTime)
+            first, last = (sa.literal(each, sa.DateTime) for each in (datetime.min, datetime.max))
+            return local.between(first, last)
+        if driver_type in _TIMES:
+            return sa.cast(column, sa.Time) < sa.cast(sa.literal_column("'24:00:00'"), sa.Time)
+        return None
+
+    # How its values compare
+
+    def bound(self, value: Any) -> sa.ColumnElement[Any]:
+        """Give a value that the driver read to be compared with the column that it was read of."""
+        return sa.literal(_untyped(value), sa.types.NULLTYPE)
+
+    def is_among(
+        self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any], values: Sequence[Any]
+    ) -> sa.ColumnElement[bool]:
+        """Tell whether a row has one of these keys, as the driver read them."""
+        return compared_key.in_(bound_keys([_untyped(each) for each in values], sa.types.NULLTYPE))
+
+    # A ledger in it
+
+    def key_fault(self, image_key: str) -> str | None:
+        """Say why no index of a ledger can hold a key."""
+        size = len(image_key.encode())
+        if size <= _LONGEST_KEY_IN_BYTES:
+            return None
+        return f"it has {size:,} bytes, and an index of PostgreSQL holds {_LONGEST_KEY_IN_BYTES:,}"
+
+    def before_lock(self, connection: sa.Connection) -> None:
+        """Bound how long this transaction may wait for a ledger's lock, and keep it."""
+        connection.exec_driver_sql(_LIMITS)
+
+    def is_any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
+        """Take one parameter in place of a thousand."""
+        return column == sa.any_(sa.literal(list(values), sa.ARRAY(sa.Text)))
+
+    def in_utc(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Give a time without a zone one: of two times, that one would be taken to be in the session's."""
+        return sa.func.timezone("UTC", column, type_=sa.DateTime(timezone=True))
+
+    def before_reading_unsettled(self, connection: sa.Connection) -> None:
+        """Keep a plan from being chosen that compares each row of a list with each of a ledger.
+
+        As long as statistics know nothing of a list in the ledger, it is taken for one row there, which is
+        kept at hand. For a million of them that does not come to an end.
+        """
+        connection.exec_driver_sql("SET LOCAL enable_material = off")
+
+    def same_text(
+        self, connection: sa.Connection, kept: Typed, listed: Typed
+    ) -> list[sa.ColumnElement[bool]] | None:
+        """Compare by the database's own collation, which tells all texts apart, and indexes a ledger's keys.
+
+        Said explicitly, columns of other collations can be compared with each other.
+        """
+        if listed.type not in _KEYS or kept.type not in _TEXT:
+            return None
+        return [kept.column == sa.collate(sa.cast(listed.column, sa.Text), "default")]
+
+    def is_seen(
+        self, listed_at: Typed, updated_at: Typed, attempted_at: Typed
+    ) -> sa.ColumnElement[bool] | None:
+        """Compare times with zones."""
+        if not {listed_at.type, updated_at.type, attempted_at.type} <= _MOMENTS:
+            return None
+        seen_at = sa.func.coalesce(_moment(updated_at), _moment(attempted_at))
+        return sa.or_(listed_at.column.is_(None), seen_at >= _moment(listed_at))
+
+
+@lru_cache(STATEMENTS_KEPT)
+def _insert_from_json(table: sa.Table, rule: Replacing) -> Any:
+    rows = sa.cast(sa.bindparam("rows", type_=sa.Text), postgresql.JSON)
+    columns = [sa.column(column.name, column.type) for column in table.columns]
+    new = sa.func.json_to_recordset(rows).table_valued(*columns, name="new").render_derived(with_types=True)
+    insert = postgresql.insert(table).from_select(list(table.columns), sa.select(*new.c))
+    return on_conflict(insert, table, rule)
+
+
+def _moment(time: Typed) -> sa.ColumnElement[Any]:
+    if time.type == _TIMESTAMPTZ:
+        return time.column
+    return sa.func.timezone("UTC", sa.cast(time.column, sa.DateTime()))
+
+
+def _described(column: FoundColumn, known: Any) -> FoundColumn:
+    """Add to a column what its type does to texts and times.
+
+    :param known: the row of the server's about it.
+    """
+    kind = column.type
+    if isinstance(kind, postgresql.DOMAIN):
+        is_time = isinstance(kind.data_type, sa.DateTime)
+        kind = postgresql.TIMESTAMP(timezone=known.has_zone) if is_time else kind.data_type
+    is_time, is_limited = isinstance(kind, sa.DateTime), known.modifier >= 0
+    length = known.modifier - _LENGTH_BEFORE if is_limited else getattr(kind, "length", None)
+    digits = known.modifier if is_limited else getattr(kind, "precision", None)
+    return replace(
+        column,
+        type=kind,
+        length=None if is_time else length,
+        merging="citext" if isinstance(kind, postgresql.CITEXT) else known.merging,
+        alteration=_alteration(kind),
+        digits=digits if is_time and digits is not None and digits < _DIGITS else None,
+    )
+
+
+def _alteration(kind: sa.types.TypeEngine[Any]) -> str | None:
+    if isinstance(kind, sa.CHAR):
+        return "fills texts up with blanks"
+    # SQLAlchemy has a class of its own for all texts but "name", of 63 bytes, and "char", of one.
+    return "cuts texts off" if type(kind) is sa.String else None
+
+
+def _untyped(value: Any) -> Any:
+    """Give a value as text without a type, which PostgreSQL reads as the type of what it is compared with.
+
+    Given as text with a type, a CHAR(n) is compared without its padding, and an enum not at all; a number,
+    a REAL never equals what was read of it.
+    """
+    return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else str(value)
+
+
+def _state(error: Any) -> str | None:
+    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    return state if isinstance(state, str) else None
+
+
+def _is_of_connection(error: BaseException) -> bool:
+    """Tell by the driver's class, whose subclasses have states."""
+    return type(error).__name__ in ("OperationalError", "InterfaceError", "ConnectionTimeout")
+
+
+def _driver_of(hook: Any) -> str:
+    """Return the driver that the connection names in ``sqlalchemy_scheme``, else that of ``get_conn``."""
+    scheme = str(hook.connection.extra_dejson.get("sqlalchemy_scheme") or "")
+    named = scheme.partition("+")[2]
+    if named and named not in (_PSYCOPG, _PSYCOPG2):
+        raise ConfigurationError(
+            f"its extra names {scheme!r} as sqlalchemy_scheme; postgresql+psycopg and postgresql+psycopg2 are"
+            " supported"
+        )
+    own = _own_driver(hook)
+    if named == _PSYCOPG and own != _PSYCOPG:
+        raise ConfigurationError(
+            f"its extra names {scheme!r} as sqlalchemy_scheme, but Airflow's hook connects through {own}"
+            " here; install psycopg[binary] and apache-airflow-providers-postgres 6.4 or newer, or leave"
+            " it out"
+        )
+    return named or own
+
+
+def _own_driver(hook: Any) -> str:
+    modules = (sys.modules.get(each.__module__) for each in type(hook).__mro__)
+    return _PSYCOPG if any(getattr(module, "USE_PSYCOPG3", False) for module in modules) else _PSYCOPG2
+
+
+def _require_iso_dates(connection: Any) -> None:
+    """Refuse sessions whose times psycopg does not read.
+
+    :raises ConfigurationError: naming the setting.
+    """
+    style = str(connection.info.parameter_status("DateStyle") or "ISO")
+    if not style.startswith("ISO"):
+        connection.close()
+        raise ConfigurationError(
+            f"its sessions have DateStyle {style!r}, in which psycopg reads no times; give the connection the"
+            ' extra "options": "-c datestyle=iso", or ALTER ROLE ... SET datestyle = iso'
+        )
+
+
+def _adjust(connection: Any, extra: Mapping[str, Any]) -> None:
+    """Leave out what would change the rows that are read, and add what SQLAlchemy alone was to get."""
+    adjusted = {**(extra.get("sqlalchemy_query") or {}), **extra, "client_encoding": _ENCODING}
+    for changing_rows in ("cursor", "row_factory", "cursor_factory"):
+        adjusted.pop(changing_rows, None)
+    if (threshold := adjusted.get("prepare_threshold")) is not None:
+        adjusted["prepare_threshold"] = _threshold(threshold)
+    connection.extra = json.dumps(adjusted)
+
+
+def _threshold(said: Any) -> int | None:
+    """Read a number as the form of Airflow's connections has it: as text, which may be empty."""
+    if said == "":
+        return None
+    try:
+        return int(said)
+    except (TypeError, ValueError):
+        raise ConfigurationError(
+            f"its extra says {said!r} as prepare_threshold, which is a number of executions"
+        ) from None
+
+
+def _connecting(hook: Any, driver: str) -> Callable[[], Any]:
+    if driver == _own_driver(hook):
+        connect: Callable[[], Any] = hook.get_conn
+        return connect
+    import psycopg2
+
+    # The hook goes all its way (tokens, options, extra), up to the driver that opens the connection.
+    hook._create_connection = lambda arguments: psycopg2.connect(**arguments)
+    own: Callable[[], Any] = hook.get_conn
+    return own

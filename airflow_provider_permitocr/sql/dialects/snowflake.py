@@ -1,0 +1,456 @@
+"""What is known of Snowflake, which is reached through snowflake-connector-python alone.
+
+Its SQLAlchemy dialect lags behind SQLAlchemy, and would send a parameter for each value. Rows are put into a
+temporary table instead, by the connector's own bulk load, and merged from there.
+"""
+
+# ruff: noqa: S608 - names are quoted, and no statement holds a value of a row
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.permit.columns import KEY_COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.sql.dialects.connector_database import (
+    Connection,
+    ConnectorDatabase,
+    Merging,
+    Place,
+    Relation,
+    StoredColumn,
+)
+from airflow_provider_permitocr.sql.dialects.database import Failure
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import sqlalchemy as sa
+
+#: https://docs.snowflake.com/en/sql-reference/identifiers-syntax: what needs no quotes is kept in capitals.
+_UNQUOTED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
+#: Lengths and scales are Snowflake's largest by default. Microseconds are all that a result has.
+_TYPES: Final[dict[ColumnKind, str]] = {
+    ColumnKind.KEY: "VARCHAR",
+    ColumnKind.TEXT: "VARCHAR",
+    ColumnKind.LONG_TEXT: "VARCHAR",
+    ColumnKind.DATE: "DATE",
+    ColumnKind.BOOLEAN: "BOOLEAN",
+    ColumnKind.INTEGER: "NUMBER(38,0)",
+    ColumnKind.FLOAT: "FLOAT",
+    ColumnKind.TIMESTAMP: "TIMESTAMP_TZ(6)",
+}
+#: Days and times are loaded as text and read by a format that is given: neither the session's time zone nor
+#: its TIMESTAMP_TYPE_MAPPING and formats have a say then, and Parquet's types of time none either.
+_STAGED_AS_TEXT: Final = (ColumnKind.DATE, ColumnKind.TIMESTAMP)
+_DAY: Final = "YYYY-MM-DD"
+_TIME: Final = "YYYY-MM-DD HH24:MI:SS.FF6"
+_TYPE: Final = re.compile(r"(\w+)(?:\((\d+)(?:,\s*(\d+))?\))?(?:\s+COLLATE\s+'([^']*)')?", re.IGNORECASE)
+_TEXTS: Final = ("VARCHAR", "TEXT", "STRING", "CHAR", "CHARACTER", "NVARCHAR")
+_FITTING: Final[dict[ColumnKind, tuple[str, ...]]] = {
+    ColumnKind.KEY: _TEXTS,
+    ColumnKind.TEXT: _TEXTS,
+    ColumnKind.LONG_TEXT: _TEXTS,
+    ColumnKind.DATE: ("DATE",),
+    ColumnKind.BOOLEAN: ("BOOLEAN",),
+    ColumnKind.INTEGER: ("NUMBER",),
+    # Not NUMBER, which rounds to its scale and says nothing.
+    ColumnKind.FLOAT: ("FLOAT", "DOUBLE", "REAL"),
+    ColumnKind.TIMESTAMP: ("TIMESTAMP_TZ", "TIMESTAMP_LTZ", "TIMESTAMP_NTZ"),
+}
+#: Compare texts by their code points, as without a collation.
+_EXACT_COLLATIONS: Final = ("", "utf8", "bin")
+_MICROSECONDS: Final = 6
+
+#: https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-api and the connector's
+#: errorcode.py: connections that cannot be made, are closed or time out, a session that has ended, a server
+#: that answers nothing or that it is busy, and files that cannot be uploaded.
+_PASSING: Final = frozenset(
+    {
+        *(250002, 250003, 250005, 251011, 251012, 251016, 252007, 252010, 253003),
+        *(390111, 390112, 390114, 390195, 604, 625, 630, 300002, 300005, 370001),
+    }
+)
+#: Errors of HTTP that are worth another try have these and their status.
+_HTTP: Final = 290000
+_PASSING_STATUSES: Final = (403, 408, 429, 500, 502, 503, 504)
+_CANNOT_CONNECT: Final = 250001
+#: Classes whose errors may pass whatever their number; they mostly have none.
+_PASSING_CLASSES: Final = frozenset(
+    {
+        *("InterfaceError", "InternalError", "InternalServerError", "ServiceUnavailableError"),
+        *("GatewayTimeoutError", "RequestTimeoutError", "BadGatewayError", "TooManyRequests"),
+        *("RequestExceedMaxRetryError", "OtherHTTPRetryableError", "TokenExpiredError", "RefreshTokenError"),
+        *("PresignedUrlExpiredError", "BindUploadError"),
+    }
+)
+#: The cancellation of a statement, by its timeout or for a lock, and errors within the server.
+_PASSING_STATES: Final = ("57014", "XX000")
+#: Besides those about data and constraints: NULL in a column that takes none.
+_ROW_STATES: Final = ("22", "23")
+#: A server's limit of credits, and a warehouse that cannot start, are told in the class of data as well.
+_NO_ROW: Final = frozenset({90073, 90082})
+_ROW_CLASSES: Final = ("IntegrityError", "DataError")
+_UPLOADED_WITH: Final = ("requests", "urllib3", "botocore")
+_MISSING: Final = frozenset({2003, 2043})
+#: About the connection, names, rights, syntax and resources: none quotes a value, as no statement holds one.
+_STATES_WITHOUT_VALUES: Final = ("02", "08", "0A", "28", "3D", "3F", "42", "53", "57")
+#: Thousands of the numbers that the connector gives to errors of the network and of HTTP.
+_NETWORK: Final = (250, 251, 290)
+_LONGEST_WORDS: Final = 300
+
+
+class Snowflake(ConnectorDatabase):
+    """Snowflake."""
+
+    title = "Snowflake"
+    drivers = ("snowflake",)
+    conn_types = ("snowflake",)
+
+    # Names
+
+    def locate(self, connection: Connection, table: str) -> Place:
+        """Find where a table is, or would be made; the connection's database and schema are the default."""
+        *given, name = table.split(".")
+        if len(given) > 2:
+            raise TargetError(
+                f"{table!r} has too many parts; name it as name, schema.name or database.schema.name"
+            )
+        parts = [None] * (2 - len(given)) + [_folded(each) for each in given]
+        if None in parts:
+            found = _rows(connection, "SELECT CURRENT_DATABASE() AS D, CURRENT_SCHEMA() AS S")[0]
+            parts = [part or found[key] for part, key in zip(parts, ("d", "s"), strict=True)]
+        database, schema = parts
+        if not database or not schema:
+            lacking = "schema" if database else "database"
+            raise TargetError(
+                f"nothing says in which {lacking} the table {table!r} is; set the connection's {lacking},"
+                " or name the table as database.schema.name"
+            )
+        return Place(database, schema, _folded(name))
+
+    def is_named(self, known: str, table: str) -> bool:
+        """Tell whether a place, as text, may be that of a table: it ends with the table's parts."""
+        return f".{known}".endswith("." + ".".join(map(_folded, table.split("."))))
+
+    # Sessions
+
+    def begin_session(self, connection: Connection) -> None:
+        """Have each statement commit by itself, and names in quotes mean what they say.
+
+        Nothing is set of times: their formats and zones are given with each value.
+        """
+        _execute(connection, "ALTER SESSION SET AUTOCOMMIT = TRUE")
+        _execute(connection, "ALTER SESSION SET QUOTED_IDENTIFIERS_IGNORE_CASE = FALSE")
+
+    # Tables
+
+    def find(self, connection: Connection, place: Place, columns: Collection[str]) -> Relation | None:
+        """Look what is at a place, by statements that need no warehouse."""
+        schema = f"{_quoted(place.database)}.{_quoted(place.schema)}"
+        # LIKE matches more than the name: any case, and any character for an underscore.
+        found = _rows(connection, f"SHOW TERSE OBJECTS LIKE {_text(place.name)} IN SCHEMA {schema}")
+        kinds = [row["kind"] for row in found if row["name"] == place.name]
+        if not kinds:
+            return None
+        is_view = "VIEW" in str(kinds[0]).upper()
+        described = _rows(connection, f"DESCRIBE {'VIEW' if is_view else 'TABLE'} {_at(place)}")
+        stored = [
+            StoredColumn(row["name"], str(row["type"]), row["null?"] == "Y" or row["default"] is not None)
+            for row in described
+            if row["kind"] == "COLUMN"
+        ]
+        named = {_name_in_result(each.name, stored, columns): each for each in stored}
+        if is_view:
+            return Relation(True, named, definition=_definition(connection, place))
+        keys = _rows(connection, f"SHOW PRIMARY KEYS IN TABLE {_at(place)}")
+        declared = {row["column_name"] for row in keys}
+        return Relation(
+            False, named, frozenset(name for name, each in named.items() if each.name in declared)
+        )
+
+    def type_of(self, column: Column) -> str:
+        """Name the type of a column that is made for a result."""
+        return _TYPES[column.kind]
+
+    def misfit(self, column: Column, stored: StoredColumn) -> str | None:
+        """Say why a stored column cannot hold a result's as it is; None where it can."""
+        name, size, scale, collation = _parts(stored.type)
+        is_rounded = column.kind is ColumnKind.INTEGER and scale != 0
+        is_cut = column.kind is ColumnKind.TIMESTAMP and size is not None and size < _MICROSECONDS
+        if name not in _FITTING[column.kind] or is_rounded or is_cut:
+            return f"{column.name} is {stored.type} instead of {_TYPES[column.kind]}"
+        if column.name in KEY_COLUMNS and collation not in _EXACT_COLLATIONS:
+            return f"{column.name} is compared by {collation!r}, which takes different keys as one"
+        return None
+
+    def create_table(
+        self,
+        connection: Connection,
+        place: Place,
+        columns: Sequence[Column],
+        key: Sequence[str],
+        comment: str,
+    ) -> None:
+        """Create a table, unless it is there. Its key is declared; Snowflake keeps none."""
+        made = [_made(column, "NOT NULL " if column.name in (*key, "status") else "") for column in columns]
+        made.append(f"PRIMARY KEY ({', '.join(_column(name) for name in key)})")
+        _execute(
+            connection,
+            f"CREATE TABLE IF NOT EXISTS {_at(place)} ({', '.join(made)}) COMMENT = {_text(comment)}",
+        )
+
+    def add_columns(self, connection: Connection, place: Place, columns: Sequence[Column]) -> None:
+        """Add columns to a table, but those that it has by now."""
+        for column in columns:
+            _execute(connection, f"ALTER TABLE {_at(place)} ADD COLUMN IF NOT EXISTS {_made(column)}")
+
+    def try_rights(self, connection: Connection, place: Place, columns: Sequence[StoredColumn]) -> None:
+        """Insert and update no row, and read none."""
+        names = [_quoted(column.name) for column in columns]
+        none = f"SELECT {', '.join(names)} FROM {_at(place)} WHERE FALSE"
+        _execute(connection, f"INSERT INTO {_at(place)} ({', '.join(names)}) {none}")
+        _execute(connection, f"UPDATE {_at(place)} SET {names[-1]} = {names[-1]} WHERE FALSE")
+
+    def create_view(self, connection: Connection, place: Place, select: str) -> None:
+        """Create or replace a view in one statement; those who may read it still may."""
+        _execute(connection, f"CREATE OR REPLACE VIEW {_at(place)} COPY GRANTS AS {select}")
+
+    def count_and_highest(
+        self, connection: Connection, place: Place, version: StoredColumn
+    ) -> tuple[int, int | None]:
+        """Count a table's rows, and return the highest value of a column, from its metadata."""
+        asked = f"SELECT COUNT(*) AS N, MAX({_quoted(version.name)}) AS H FROM {_at(place)}"
+        found = _rows(connection, asked)[0]
+        return int(found["n"]), None if found["h"] is None else int(found["h"])
+
+    def is_empty(self, connection: Connection, place: Place) -> bool:
+        """Tell whether a table has no row."""
+        return not _rows(connection, f"SELECT 1 AS ONE FROM {_at(place)} LIMIT 1")
+
+    # Rows
+
+    def load(
+        self,
+        connection: Connection,
+        place: Place,
+        frame: pd.DataFrame,
+        columns: Mapping[Column, StoredColumn],
+        merging: Merging,
+    ) -> None:
+        """Load rows into a temporary table, by the connector's Parquet files, and merge them from there."""
+        from snowflake.connector.pandas_tools import write_pandas
+
+        staged = f"PERMITOCR_{secrets.token_hex(8)}".upper()
+        # Names of temporary tables and of the connector's stage are looked up in the current schema, where
+        # nobody needs the right to create tables for them.
+        _execute(connection, f"USE SCHEMA {_quoted(place.database)}.{_quoted(place.schema)}")
+        made = ", ".join(f"C{number} {_staged_type(column)}" for number, column in enumerate(columns))
+        _execute(connection, f"CREATE TEMPORARY TABLE {staged} ({made})")
+        try:
+            write_pandas(connection, _staged_frame(frame, list(columns)), staged, quote_identifiers=False)
+            _execute(connection, _merge(place, staged, columns, merging))
+        finally:
+            if not connection.is_closed():
+                _execute(connection, f"DROP TABLE IF EXISTS {staged}")
+
+    def dialect(self) -> sa.Dialect:
+        """Return a dialect that quotes names as Snowflake keeps them."""
+        from sqlalchemy.engine.default import DefaultDialect
+        from sqlalchemy.sql.compiler import IdentifierPreparer
+
+        class Preparer(IdentifierPreparer):
+            def quote(self, ident: str, force: Any = None) -> str:
+                return _column(ident)
+
+            def quote_schema(self, schema: str, force: Any = None) -> str:
+                return ".".join(map(_column, schema.split(".")))
+
+        class Dialect(DefaultDialect):
+            supports_native_boolean = True
+            preparer = Preparer
+
+        return Dialect()
+
+    # Errors
+
+    def failure(self, error: BaseException) -> Failure | None:
+        """Tell what an error means of the connector, of its uploads, or of what Parquet cannot hold."""
+        library = type(error).__module__.partition(".")[0]
+        if library in _UPLOADED_WITH or isinstance(error, ConnectionError | TimeoutError):
+            return Failure.TRANSIENT
+        if library not in self.drivers:
+            return Failure.ROW if isinstance(error, ValueError | OverflowError) else None
+        if _is_passing(error):
+            return Failure.TRANSIENT
+        number, state = _number(error), _state(error)
+        if number in _MISSING:
+            return Failure.NO_TABLE
+        is_of_row = bool(state and state.startswith(_ROW_STATES)) and number not in _NO_ROW
+        return Failure.ROW if is_of_row or type(error).__name__ in _ROW_CLASSES else Failure.REFUSAL
+
+    def describe(self, error: BaseException) -> str:
+        """Describe an error without any value of a row: in its own words where these hold none."""
+        name, number, state = type(error).__name__, _number(error), _state(error)
+        shown = name if number is None else f"{name} ({number:06})"
+        is_of_network = number is not None and number // 1_000 in _NETWORK
+        if not is_of_network and not (number and state and state.startswith(_STATES_WITHOUT_VALUES)):
+            return f"{shown} (SQLSTATE {state})" if state else shown
+        words = " ".join(str(getattr(error, "raw_msg", None) or error).split())
+        return f"{shown}: {words[:_LONGEST_WORDS]}"
+
+
+def _folded(name: str) -> str:
+    """Give a name as Snowflake keeps it: in capitals where it could be written without quotes."""
+    return name.upper() if _UNQUOTED.fullmatch(name) else name
+
+
+def _quoted(name: str) -> str:
+    """Quote a name that is as Snowflake keeps it. In quotes, capitals are the same name as without."""
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
+
+
+def _column(name: str) -> str:
+    return _quoted(_folded(name))
+
+
+def _at(place: Place) -> str:
+    return ".".join(map(_quoted, (place.database, place.schema, place.name)))
+
+
+def _text(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"
+
+
+def _name_in_result(stored: str, all_stored: Sequence[StoredColumn], columns: Collection[str]) -> str:
+    """Tell which column of a result a stored one is: it would be made as that, or is it in another case."""
+    for name in columns:
+        if stored == _folded(name):
+            return name
+    for name in columns:
+        if stored.lower() == name.lower() and not any(each.name == _folded(name) for each in all_stored):
+            return name
+    return stored.lower() if _UNQUOTED.fullmatch(stored) and stored.isupper() else stored
+
+
+def _made(column: Column, null: str = "") -> str:
+    return f"{_column(column.name)} {_TYPES[column.kind]} {null}COMMENT {_text(column.comment)}"
+
+
+def _parts(kind: str) -> tuple[str, int | None, int | None, str]:
+    """Read a type: its name, its length or precision, its scale, its collation."""
+    read = _TYPE.match(kind)
+    if read is None:
+        return kind, None, None, ""
+    name, size, scale, collation = read.groups()
+    return name.upper(), int(size) if size else None, int(scale) if scale else None, collation or ""
+
+
+def _definition(connection: Connection, place: Place) -> str | None:
+    asked = (
+        f"SELECT VIEW_DEFINITION AS D FROM {_quoted(place.database)}.INFORMATION_SCHEMA.VIEWS"
+        f" WHERE TABLE_SCHEMA = {_text(place.schema)} AND TABLE_NAME = {_text(place.name)}"
+    )
+    found = _rows(connection, asked)
+    return found[0]["d"] if found else None
+
+
+def _staged_type(column: Column) -> str:
+    return "VARCHAR" if column.kind in _STAGED_AS_TEXT else _TYPES[column.kind]
+
+
+def _staged_frame(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
+    import pandas as pd
+
+    from airflow_provider_permitocr.engine.delivery.frame import plain_values
+
+    staged: dict[str, Any] = {}
+    for number, column in enumerate(columns):
+        series = frame[column.name]
+        staged[f"C{number}"] = (
+            pd.array(_as_text(plain_values(series, column.kind)), dtype="string[python]")
+            if column.kind in _STAGED_AS_TEXT
+            else series.array
+        )
+    return pd.DataFrame(staged)
+
+
+def _as_text(values: Sequence[date | None]) -> list[str | None]:
+    return [
+        value.replace(tzinfo=None).isoformat(" ", "microseconds")
+        if isinstance(value, datetime)
+        else (None if value is None else value.isoformat())
+        for value in values
+    ]
+
+
+def _value(number: int, column: Column, stored: StoredColumn) -> str:
+    """Write how a staged value becomes one of the table's column."""
+    staged = f"C{number}"
+    if column.kind is ColumnKind.DATE:
+        return f"TO_DATE({staged}, '{_DAY}')"
+    if column.kind is ColumnKind.TIMESTAMP:
+        if _parts(stored.type)[0] == "TIMESTAMP_NTZ":
+            return f"TO_TIMESTAMP_NTZ({staged}, '{_TIME}')"
+        return f"TO_TIMESTAMP_TZ({staged} || ' +00:00', '{_TIME} TZH:TZM')"
+    return staged
+
+
+def _merge(place: Place, staged: str, columns: Mapping[Column, StoredColumn], merging: Merging) -> str:
+    """Write the statement: https://docs.snowflake.com/en/sql-reference/sql/merge."""
+    numbers = {column.name: f"NEW_ROWS.C{number}" for number, column in enumerate(columns)}
+    names = {column.name: _quoted(stored.name) for column, stored in columns.items()}
+    values = ", ".join(
+        f"{_value(number, column, stored)} AS C{number}"
+        for number, (column, stored) in enumerate(columns.items())
+    )
+    same = " AND ".join(f"OLD_ROWS.{names[key]} = {numbers[key]}" for key in merging.key)
+    before = f"OLD_ROWS.{names[merging.guard]}"
+    replaced = ", ".join(f"{names[name]} = {numbers[name]}" for name in merging.replaced)
+    replacing = (
+        f" WHEN MATCHED AND ({before} IS NULL OR {before} <= {numbers[merging.guard]})"
+        f" THEN UPDATE SET {replaced}"
+        if replaced
+        else ""
+    )
+    return (
+        f"MERGE INTO {_at(place)} AS OLD_ROWS USING (SELECT {values} FROM {staged}) AS NEW_ROWS"
+        f" ON {same}{replacing}"
+        f" WHEN NOT MATCHED THEN INSERT ({', '.join(names.values())}) VALUES ({', '.join(numbers.values())})"
+    )
+
+
+def _execute(connection: Connection, statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def _rows(connection: Connection, statement: str) -> list[dict[str, Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        names = [column[0].lower() for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _is_passing(error: BaseException) -> bool:
+    number, state, name = _number(error), _state(error), type(error).__name__
+    if name in _PASSING_CLASSES or number in _PASSING:
+        return True
+    if number is None or number == _CANNOT_CONNECT:
+        return name == "OperationalError"  # a wrong password is another one
+    return number - _HTTP in _PASSING_STATUSES or bool(state and state.startswith(_PASSING_STATES))
+
+
+def _number(error: BaseException) -> int | None:
+    number = getattr(error, "errno", None)
+    return number if isinstance(number, int) and number > 0 else None
+
+
+def _state(error: BaseException) -> str | None:
+    state = getattr(error, "sqlstate", None)
+    return state if isinstance(state, str) and state != "n/a" else None

@@ -1,0 +1,356 @@
+"""What is known of SQLite."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, ClassVar, Final
+from urllib.parse import parse_qs, unquote
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+
+from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.permit.columns import ColumnKind
+from airflow_provider_permitocr.sql.dialects.comparing import Typed
+from airflow_provider_permitocr.sql.dialects.database import (
+    LOCK_SECONDS,
+    Comparison,
+    Connector,
+    Database,
+    Failure,
+    Form,
+    as_it_is,
+    first_line,
+)
+from airflow_provider_permitocr.sql.dialects.families import HOLDING, Family
+from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn
+from airflow_provider_permitocr.sql.dialects.replacing import STATEMENTS_KEPT, Replacing, Row, on_conflict
+
+# Result codes: https://www.sqlite.org/rescode.html
+
+#: BUSY, LOCKED, PROTOCOL (a race for the file), SCHEMA (changed while a statement was prepared).
+_TRANSIENT: Final = frozenset({5, 6, 15, 17})
+#: TOOBIG, CONSTRAINT, MISMATCH.
+_OF_ROWS: Final = frozenset({18, 19, 20})
+_READ_ONLY: Final = 8
+_MAIN_SCHEMA: Final = "main"
+_DAY: Final = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
+_TIME: Final = "[0-9][0-9]:[0-9][0-9]:[0-9][0-9]"
+_SECOND: Final = f"{_DAY}[ T]{_TIME}"
+#: A ledger's own times.
+_AS_WRITTEN: Final = f"{_DAY} {_TIME}.[0-9][0-9][0-9][0-9][0-9][0-9]"
+
+
+_SCHEME: Final = "sqlite:///"
+_URI: Final = "file:"
+_IN_MEMORY: Final = ("", ":memory:")
+#: The whole file is locked, for as long as one exchange takes.
+_BUSY_MILLISECONDS: Final = 45_000
+_LOCKED: Final = frozenset({5, 6})
+_MADE_ALREADY: Final = ("already exists", "duplicate column name")
+#: It keeps days and times as text and booleans as numbers, whatever a column is declared as, and its
+#: CREATE TABLE AS declares them so. A number's column would take the leading zeros from a text:
+#: https://www.sqlite.org/datatype3.html#type_affinity
+_HOLDING: Final[Mapping[ColumnKind, frozenset[Family]]] = {
+    **HOLDING,
+    ColumnKind.DATE: frozenset({Family.DATE, Family.TEXT, Family.NUMBER}),
+    ColumnKind.TIMESTAMP: frozenset({Family.TIMESTAMP, Family.TEXT, Family.NUMBER}),
+    ColumnKind.BOOLEAN: frozenset({Family.BOOLEAN, Family.INTEGER, Family.NUMBER}),
+    ColumnKind.INTEGER: frozenset({Family.INTEGER, Family.NUMBER}),
+}
+#: By what its unique indexes compare; a column's own is kept nowhere else but in CREATE TABLE.
+_COLLATIONS: Final = """
+    SELECT compared.name, compared.coll
+    FROM pragma_index_list(:name, :schema) AS known, pragma_index_xinfo(known.name, :schema) AS compared
+    WHERE known."unique" AND compared.key AND upper(compared.coll) <> 'BINARY'
+"""
+#: Of the driver alone, without a code: a text is not UTF-8.
+_UNREADABLE: Final = "Could not decode"
+#: Of this package, beside SQLite's own functions.
+_IS_UTF8: Final = "permitocr_is_utf8"
+_PLAIN_TIME: Final = "permitocr_plain_time"
+#: Times are text in any of several forms; they only compare in one form, in UTC.
+_TIME_FORM: Final = "%Y-%m-%d %H:%M:%f"
+_DOUBLED: Final = re.compile(r":\d+$")
+_ZONES: Final = ("*[Zz]", "*[+-][0-9][0-9]:[0-9][0-9]")
+
+
+class Sqlite(Database):
+    """SQLite, a file on one machine."""
+
+    title = "SQLite"
+    dialects = ("sqlite",)
+    conn_types = ("sqlite",)
+    drivers = ("sqlite3",)
+    clock = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
+    read_only_remedy = (
+        "take mode=ro and immutable out of the connection's extra, or let this user write the file"
+    )
+    is_file = True
+    replaces_views = False
+    folds_columns = True
+    folds_tables = True
+    holding: ClassVar[Mapping[ColumnKind, frozenset[Family]]] = _HOLDING
+    is_lenient = True
+    quoted = rf"{Database.quoted}|`[^`]*`"
+
+    # Its errors
+
+    def failure(self, error: BaseException) -> Failure | None:
+        """Tell what an error of its driver means."""
+        code = _code(error)
+        if code in _TRANSIENT:
+            return Failure.TRANSIENT
+        if code in _OF_ROWS:
+            return Failure.ROW
+        if code == _READ_ONLY:
+            return Failure.READ_ONLY
+        if code is None and str(error).startswith(_UNREADABLE):
+            return Failure.ROW
+        return Failure.NO_TABLE if str(error).startswith("no such table") else None
+
+    def describe(self, error: BaseException) -> str:
+        """Describe an error of its driver without any value of a row."""
+        name, code = type(error).__name__, _code(error)
+        # The driver's own, without a code, quote values; so do triggers, which are constraints.
+        is_of_database = code is not None and code not in _OF_ROWS and name == "OperationalError"
+        return f"{name}: {first_line(error)}" if is_of_database else name
+
+    def is_locked(self, error: BaseException) -> bool:
+        """Tell whether another session holds a lock that was not to be had in time."""
+        return _code(error) in _LOCKED
+
+    def is_made_already(self, error: BaseException) -> bool:
+        """Tell whether a change was refused because another session has just made the same."""
+        return any(words in str(error) for words in _MADE_ALREADY)
+
+    # The connection
+
+    def connector(self, hook: Any) -> Connector:
+        """Return how Airflow's ``SqliteHook`` leads to a file, with the parameters of its extra.
+
+        ``get_conn`` opens the same URI; its connections cannot be used by another thread than the one that
+        has opened them. Parameters: https://www.sqlite.org/uri.html
+
+        :raises ConfigurationError: when it leads to memory.
+        """
+        import sqlite3
+
+        uri = str(hook.get_uri()).replace(_SCHEME, _URI)
+        path, _, query = uri.removeprefix(_URI).partition("?")
+        file = unquote(path.partition("#")[0])
+        if file in _IN_MEMORY or "memory" in parse_qs(query).get("mode", ()):
+            raise ConfigurationError(
+                "it leads to a database in memory, which is gone with its connection; name a file in its host"
+            )
+        return Connector("sqlite", lambda: sqlite3.connect(uri, uri=True, check_same_thread=False), file=file)
+
+    def set_up_for_ledger(self, engine: sa.Engine) -> None:
+        """Have each session wait for others' exchanges."""
+
+        @sa.event.listens_for(engine, "connect")
+        def _wait_for_others(connection: Any, _record: Any) -> None:
+            connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+
+    def connection_remedy(self, error: BaseException) -> str | None:
+        """Say what to change: nobody else can be in the way of opening a file."""
+        return "correct the path in the connection's host, or the parameters in its extra"
+
+    # The file
+
+    def file_of(self, engine: sa.Engine) -> str | None:
+        """Return the path of the file; None: in memory."""
+        file = super().file_of(engine)
+        return None if not file or file in _IN_MEMORY or file.startswith(_URI) else file
+
+    # What it has
+
+    def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
+        """A file has one schema."""
+        return _MAIN_SCHEMA, True
+
+    def columns(
+        self, connection: sa.Connection, name: str, schema: str | None = None
+    ) -> list[FoundColumn] | None:
+        """Return the columns of a table or view in their order; None where there is neither."""
+        found = super().columns(connection, name, schema)
+        if found is None:
+            return None
+        rows = connection.execute(sa.text(_COLLATIONS), {"name": name, "schema": schema or "main"})
+        merging = {column.lower(): collation for column, collation in rows if column}
+        return [replace(each, length=None, merging=merging.get(each.name.lower())) for each in found]
+
+    # Its types
+
+    def family(self, kind: sa.types.TypeEngine[Any]) -> Family:
+        """Return the family of a type that it has: its floats have 8 bytes, and no number is rounded."""
+        if isinstance(kind, sa.Float):
+            return Family.FLOAT
+        return Family.NUMBER if isinstance(kind, sa.Numeric) else super().family(kind)
+
+    def is_without_zone(self, kind: sa.types.TypeEngine[Any]) -> bool:
+        """Tell whether a column of such a type holds times without a time zone."""
+        return False  # SQLAlchemy writes and reads texts
+
+    # Changes of tables, indexes and views
+
+    @contextmanager
+    def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """Begin a transaction that changes tables or views, and commit it.
+
+        While it waits for readers to end, no other begins to read: https://www.sqlite.org/lockingv3.html
+        """
+        with engine.connect() as connection:
+            waits = int(connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one())
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {min(waits, LOCK_SECONDS * 1000)}")
+            try:
+                session: Any = connection.connection.driver_connection
+                if not session.in_transaction:  # the driver itself begins none before such statements
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                yield connection
+                connection.commit()
+            finally:
+                connection.rollback()
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {waits}")
+
+    # Rows
+
+    def upsert(
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
+    ) -> None:
+        """Write rows, replacing those with the same primary key."""
+        connection.execute(_insert_on_conflict(table, rule), rows)
+
+    # What its driver reads
+
+    def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
+        """Tell of a value that is not NULL whether its driver can read it: text in UTF-8, and all else."""
+        in_bytes = sa.cast(column, sa.LargeBinary)
+        text, yes = sa.literal_column("'text'", sa.Text), sa.literal_column("1", sa.Integer)
+        return sa.or_(sa.func.typeof(column) != text, sa.Function(_IS_UTF8, in_bytes) == yes)
+
+    def before_reading(self, connection: sa.Connection) -> None:
+        """Give a connection the functions that ``is_readable`` and ``compare_time`` ask."""
+        made: Any = connection.connection.dbapi_connection
+        made.create_function(_IS_UTF8, 1, _is_utf8, deterministic=True)
+        made.create_function(_PLAIN_TIME, 1, _in_plain_form, deterministic=True)
+
+    def selected_names(
+        self, connection: sa.Connection, statement: sa.TextClause, wrapped: sa.Select[Any]
+    ) -> list[str]:
+        """Name the columns that a SELECT gives; of a subquery, the second ``id`` is called ``id:1``."""
+        names = super().selected_names(connection, statement, wrapped)
+        known = set(names)
+        return [first if (first := _DOUBLED.sub("", name)) in known else name for name in names]
+
+    # How its values compare
+
+    def exact_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return text in a form that tells all texts apart: COLLATE NOCASE takes a for A."""
+        return sa.collate(column, "BINARY")
+
+    def compared_form(
+        self, connection: sa.Connection, listed: sa.Select[Any], driver_type: Any, *, is_unique: bool
+    ) -> Form:
+        """Return the form in which a column sorts and compares alike, and which tells all its texts apart."""
+        return as_it_is if is_unique else self.exact_text
+
+    def compare_time(
+        self, column: sa.ColumnElement[Any], compares: Comparison, moment: datetime, local: datetime
+    ) -> sa.ColumnElement[bool]:
+        """Compare a column of times with a moment: others than those that name a zone as local.
+
+        Python reads more forms of a time than SQLite does. What neither reads is in any interval: the list's
+        reader then says which row it is, where nobody would miss an image that is in none.
+        """
+        listed = sa.type_coerce(column, sa.Text)
+        is_known = sa.func.strftime(_TIME_FORM, listed).is_not(None)
+        in_bytes = sa.cast(listed, sa.LargeBinary)
+        text = sa.case((is_known, listed), else_=sa.Function(_PLAIN_TIME, in_bytes, type_=sa.Text))
+        has_zone = sa.or_(*(text.op("GLOB", is_comparison=True)(each) for each in _ZONES))
+        in_one_form = sa.func.strftime(_TIME_FORM, text)
+        compared = sa.case((has_zone, _in_form(moment)), else_=_in_form(local))
+        bound = _in_form(local) if moment.replace(tzinfo=None) == local else compared
+        yes = sa.literal_column("1", sa.Integer)
+        is_no_time = sa.and_(
+            listed.is_not(None), in_one_form.is_(None), sa.Function(_IS_UTF8, in_bytes) == yes
+        )
+        return sa.or_(compares(in_one_form, bound), is_no_time)
+
+    # A ledger in it
+
+    def same_text(
+        self, connection: sa.Connection, kept: Typed, listed: Typed
+    ) -> list[sa.ColumnElement[bool]] | None:
+        """Compare texts by their bytes, and integers as text: a column may hold any type in each row."""
+        return [
+            sa.func.typeof(listed.column).in_(("integer", "text")),
+            sa.func.typeof(kept.column) == "text",
+            kept.column == sa.collate(sa.cast(listed.column, sa.Text), "BINARY"),
+        ]
+
+    def is_seen(
+        self, listed_at: Typed, updated_at: Typed, attempted_at: Typed
+    ) -> sa.ColumnElement[bool] | None:
+        """Compare times as text, those that are plainly in UTC."""
+        changed, is_changed_plain = _plain_time(listed_at.column)
+        seen = sa.type_coerce(sa.func.coalesce(updated_at.column, attempted_at.column), sa.Text)
+        not_changed = sa.and_(_globs(seen, _AS_WRITTEN), is_changed_plain, seen >= changed)
+        return sa.or_(listed_at.column.is_(None), not_changed)
+
+
+@lru_cache(STATEMENTS_KEPT)
+def _insert_on_conflict(table: sa.Table, rule: Replacing) -> Any:
+    return on_conflict(sqlite.insert(table), table, rule)
+
+
+def _plain_time(column: sa.ColumnElement[Any]) -> tuple[sa.ColumnElement[str], sa.ColumnElement[bool]]:
+    """Give a time that is kept as text in a form that sorts as time does, and tell whether it has one.
+
+    What is missing at its end is zeros, and a text sorts after its own beginning, as it should.
+    """
+    text = sa.type_coerce(column, sa.Text)
+    in_utc = sa.func.replace(sa.func.replace(text, "+00:00", ""), "Z", "")
+    fraction = sa.func.substr(in_utc, 21)
+    is_plain = sa.or_(
+        _globs(text, _SECOND),  # mostly, and found soonest
+        _globs(in_utc, _DAY),
+        _globs(in_utc, _SECOND),
+        sa.and_(_globs(in_utc, f"{_SECOND}.*"), sa.not_(_globs(fraction, "*[^0-9]*"))),
+    )
+    return sa.func.substr(in_utc, 1, 10).concat(" ").concat(sa.func.substr(in_utc, 12)), is_plain
+
+
+def _globs(text: sa.ColumnElement[Any], pattern: str) -> sa.ColumnElement[bool]:
+    return text.op("GLOB", is_comparison=True)(pattern)
+
+
+def _in_form(moment: datetime) -> str:
+    return moment.replace(tzinfo=None).isoformat(" ", "milliseconds")
+
+
+def _is_utf8(text: bytes | None) -> bool:
+    try:
+        (text or b"").decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _in_plain_form(text: bytes | None) -> str | None:
+    """Return a time in a form that SQLite reads, too; None for what is none."""
+    try:
+        return datetime.fromisoformat((text or b"").decode()).isoformat(" ")
+    except ValueError:
+        return None
+
+
+def _code(error: BaseException) -> int | None:
+    """Return the primary result code; None for what is the driver's own."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF

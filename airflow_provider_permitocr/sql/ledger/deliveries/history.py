@@ -1,0 +1,81 @@
+"""Every recognition of a list, for targets that keep a history: closed calls, and what came without one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.engine.ledger.ports import Delivered
+from airflow_provider_permitocr.engine.models import RowKey
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.sql.ledger.exchange.attempts import standing_of
+from airflow_provider_permitocr.sql.ledger.standing import standings
+from airflow_provider_permitocr.sql.ledger.standing.answers import read_answer
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
+
+
+def changes(
+    connection: sa.Connection, tables: LedgerTables, list_id: int, after: int, most: int
+) -> list[Delivered]:
+    """Return recognitions that were made or changed after a version, by version: all that share one.
+
+    :param most: about how many.
+    """
+    images = standings.changes(connection, tables, list_id, after, most)
+    version = tables.calls.c.version
+    calls = _calls(tables, list_id).where(version > after).order_by(version)
+    rows: Sequence[Any] = connection.execute(calls.limit(most)).mappings().all()
+    # Only up to where both are known whole.
+    ends = [images[-1].version] if images else []
+    ends += [rows[-1]["version"]] if len(rows) >= most else []
+    if ends:
+        images = [each for each in images if each.version <= min(ends)]
+        rows = connection.execute(calls.where(version <= min(ends))).mappings().all()
+    return _merged(images, [_recognition(row) for row in rows])
+
+
+def delivered(
+    connection: sa.Connection, tables: LedgerTables, list_id: int, row_keys: Sequence[RowKey]
+) -> list[Delivered]:
+    """Return all recognitions of images."""
+    images = standings.delivered(connection, tables, list_id, row_keys)
+    found = []
+    for asked_for in standings.by_key(connection, tables.calls, _calls(tables, list_id), row_keys):
+        found += [_recognition(row) for row in connection.execute(asked_for).mappings()]
+    wanted = set(row_keys)
+    return _merged(list(images.values()), [each for each in found if each.row_key in wanted])
+
+
+def _calls(tables: LedgerTables, list_id: int) -> sa.Select[Any]:
+    """Select calls that have said something of their images for good, beside their answers."""
+    calls, answers, images = tables.calls, tables.answers, tables.images
+    is_of_image = sa.and_(
+        images.c.list_id == calls.c.list_id,
+        images.c.image_key == calls.c.image_key,
+        images.c.card_side == calls.c.card_side,
+    )
+    return (
+        sa.select(calls, answers.c.form, answers.c.answer, images.c.carried)
+        .select_from(
+            calls.outerjoin(answers, answers.c.call_id == calls.c.call_id).outerjoin(images, is_of_image)
+        )
+        .where(calls.c.list_id == list_id, calls.c.attempt.is_not(None))
+    )
+
+
+def _recognition(row: Mapping[Any, Any]) -> Delivered:
+    carried = json.loads(row["carried"]) if row["carried"] else {}
+    fields = None if row["answer"] is None else read_answer(row["form"], row["answer"])
+    row_key = row["image_key"], CardSide(row["card_side"])
+    version = row["version"] or 0
+    return Delivered(row_key, standing_of(row, carried), version, fields, first_version=version)
+
+
+def _merged(images: Sequence[Delivered], calls: Sequence[Delivered]) -> list[Delivered]:
+    """Leave out calls that an image says more of: what is in force, with the attempts since."""
+    known = {(each.row_key, each.standing.processed_at) for each in images}
+    further = [each for each in calls if (each.row_key, each.standing.processed_at) not in known]
+    return sorted([*images, *further], key=lambda each: each.version)

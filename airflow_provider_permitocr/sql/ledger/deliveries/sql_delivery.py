@@ -1,0 +1,150 @@
+"""What a ledger knows of one target: what ``engine/ports.py`` asks of a delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.engine.ledger.ports import Delivered, DeliveryState, Refusal
+from airflow_provider_permitocr.engine.models import RowKey
+from airflow_provider_permitocr.sql.database.failures import database_errors
+from airflow_provider_permitocr.sql.ledger.deliveries import deliveries, history, refusals
+from airflow_provider_permitocr.sql.ledger.standing import standings
+from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
+
+T = TypeVar("T")
+
+
+class SqlDelivery:
+    """One target of a list, as the process sees it that delivers.
+
+    What fails is tried again by the thread that delivers, so there is no patience here.
+
+    :param opened: tells the tables and the list, once the ledger is prepared.
+    :param began_at: tells when this run began, by the ledger's clock.
+    :param keeps_history: the target has a row for each recognition.
+    :param with_portrait: this run asks for portraits.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        opened: Callable[[], tuple[LedgerTables, int]],
+        began_at: Callable[[], datetime],
+        *,
+        target: str,
+        session_id: str,
+        keeps_history: bool = False,
+        with_portrait: bool = False,
+    ) -> None:
+        self._engine, self._opened, self._began_at = engine, opened, began_at
+        self._target, self._session_id = target, session_id
+        self._keeps_history, self._with_portrait = keeps_history, with_portrait
+        self._number: int | None = None
+
+    @property
+    def target(self) -> str:
+        """What the target is called."""
+        return self._target
+
+    def claim(self) -> DeliveryState | None:
+        """Become the one that delivers to the target, or stay so, for the next minute."""
+        return self._write(lambda connection, tables: deliveries.claim(connection, tables, self._deliverer))
+
+    def note(
+        self, state: DeliveryState, *, refused: Sequence[Refusal] = (), taken: Sequence[RowKey] = ()
+    ) -> bool:
+        """Write down how far the target has been filled; return whether it is written."""
+
+        def note(connection: sa.Connection, tables: LedgerTables) -> bool:
+            # Another process that delivers meanwhile has notes of its own.
+            is_written = deliveries.note(connection, tables, self._deliverer, state)
+            if is_written and (refused or taken):
+                number = self._delivery_id(connection, tables)
+                refusals.drop_refusals(connection, tables, number, taken)
+                refusals.add_refusals(connection, tables, number, refused)
+            return is_written
+
+        return self._write(note)
+
+    def release(self) -> None:
+        """Let another run deliver."""
+        self._write(lambda connection, tables: deliveries.release(connection, tables, self._deliverer))
+
+    def changes(self, after: int, most: int) -> Sequence[Delivered]:
+        """Return images of the list that have changed after a version, by version."""
+        read = history.changes if self._keeps_history else standings.changes
+        return self._fit(
+            self._read(lambda connection, tables, list_id: read(connection, tables, list_id, after, most))
+        )
+
+    def rows_of(self, row_keys: Sequence[RowKey]) -> Sequence[Delivered]:
+        """Return images by key; of a history, all their recognitions."""
+
+        def read(connection: sa.Connection, tables: LedgerTables, list_id: int) -> list[Delivered]:
+            if self._keeps_history:
+                return history.delivered(connection, tables, list_id, row_keys)
+            return list(standings.delivered(connection, tables, list_id, row_keys).values())
+
+        return self._fit(self._read(read))
+
+    def rows_until(self, version: int) -> int:
+        """Count the images that stand since this version or an earlier one, and have a row."""
+
+        def count(connection: sa.Connection, tables: LedgerTables, list_id: int) -> int:
+            number = self._delivery_id(connection, tables)
+            return standings.count_until(connection, tables, list_id, version) - refusals.count_rowless(
+                connection, tables, number, list_id, version
+            )
+
+        return self._read(count)
+
+    def refusals(self, most: int) -> Sequence[Refusal]:
+        """Return rows that the target has refused before this run, tried longest ago first."""
+        before = self._began_at()
+        return self._read(
+            lambda connection, tables, _: refusals.oldest_refusals(
+                connection, tables, self._delivery_id(connection, tables), before, most
+            )
+        )
+
+    def count_refusals(self) -> int:
+        """Count the rows that the target has refused."""
+        return self._read(
+            lambda connection, tables, _: refusals.count_refusals(
+                connection, tables, self._delivery_id(connection, tables)
+            )
+        )
+
+    @property
+    def _deliverer(self) -> deliveries.Deliverer:
+        return deliveries.Deliverer(self._opened()[1], self._target, self._session_id)
+
+    def _delivery_id(self, connection: sa.Connection, tables: LedgerTables) -> int:
+        if self._number is None:
+            self._number = deliveries.delivery_id(connection, tables, self._deliverer)
+        assert self._number is not None, "a run's targets are written down when it begins"
+        return self._number
+
+    def _fit(self, delivered: Sequence[Delivered]) -> list[Delivered]:
+        return [without_another_portrait(each, with_portrait=self._with_portrait) for each in delivered]
+
+    def _write(self, do: Callable[[sa.Connection, LedgerTables], T]) -> T:
+        with database_errors(f"noting a delivery to {self._target!r}"), self._engine.begin() as connection:
+            return do(connection, self._opened()[0])
+
+    def _read(self, do: Callable[[sa.Connection, LedgerTables, int], T]) -> T:
+        with database_errors("reading the ledger"), self._engine.connect() as connection:
+            return do(connection, *self._opened())
+
+
+def without_another_portrait(delivered: Delivered, *, with_portrait: bool) -> Delivered:
+    """Leave out the portrait that came with another image's answer, where this run asks for none."""
+    if with_portrait or delivered.standing.reused_from is None or delivered.fields is None:
+        return delivered
+    return replace(delivered, fields=delivered.fields | {PORTRAIT: None})

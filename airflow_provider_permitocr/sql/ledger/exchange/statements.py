@@ -1,0 +1,134 @@
+"""The statements of an exchange: each is one, however many rows it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.engine.ledger.calls import ClosedCall
+from airflow_provider_permitocr.engine.models import RowKey
+from airflow_provider_permitocr.permit.flatten import clean_text
+from airflow_provider_permitocr.sql.database.upsert import upsert
+from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.ledger.exchange.attempts import write_attempt
+from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller, is_run
+from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, to_json
+from airflow_provider_permitocr.sql.ledger.tables.clock import clock
+from airflow_provider_permitocr.sql.ledger.tables.schema import AS_ANSWERED, LedgerTables
+
+_LONGEST_CODE: Final = 250
+
+
+def lock(connection: sa.Connection, tables: LedgerTables) -> None:
+    """Wait until nobody else writes into the ledger, and take the next version.
+
+    Nobody else will write until the transaction ends. What is read afterwards is what all others have left:
+    on MySQL, this is then the first statement that reads.
+    """
+    database_of(connection).before_lock(connection)
+    state = tables.state
+    connection.execute(sa.update(state).where(state.c.id == 1).values(version=state.c.version + 1))
+
+
+def read_under_lock(
+    connection: sa.Connection,
+    tables: LedgerTables,
+    caller: Caller,
+    keys: Collection[RowKey],
+    periods: Collection[str],
+) -> Sequence[Any]:
+    """Read the state of the ledger, beside it the images; one row at least, where there is a state."""
+    state, images, runs, counters = tables.state.c, tables.images, tables.runs, tables.counters.c
+    image_keys = sorted({image_key for image_key, _ in keys})
+    task_try = sa.select(runs.c.task_try).where(is_run(runs, caller.run_columns)).scalar_subquery()
+    counted = [
+        sa.select(counters.calls)
+        .where(counters.account == caller.account, counters.period == period)
+        .scalar_subquery()
+        .label(f"counted_{number}")
+        for number, period in enumerate(sorted(periods))
+    ]
+    statement = (
+        sa.select(
+            state.version.label("state_version"),
+            clock(connection).label("clock"),
+            *(state.exchanged_at, state.outage_from, state.outage_until),
+            task_try.label("task_try"),
+            *counted,
+            *(column for column in images.c if column.name != "list_id"),
+        )
+        .select_from(
+            tables.state.outerjoin(
+                images, sa.and_(images.c.list_id == caller.list_id, images.c.image_key.in_(image_keys))
+            )
+        )
+        .where(state.id == 1)
+    )
+    return connection.execute(statement).mappings().all()
+
+
+def count_calls(
+    connection: sa.Connection, tables: LedgerTables, account: str, periods: Collection[str]
+) -> dict[str, int]:
+    """Return how many calls each period has."""
+    counters = tables.counters.c
+    statement = sa.select(counters.period, counters.calls).where(
+        counters.account == account, counters.period.in_(sorted(periods))
+    )
+    found = {row.period: row.calls for row in connection.execute(statement)}
+    return {period: found.get(period, 0) for period in periods}
+
+
+def write_answers(connection: sa.Connection, tables: LedgerTables, closed: Sequence[ClosedCall]) -> None:
+    """Write the answers of calls, each as the API gave it."""
+    rows = [
+        {"call_id": each.call_id, "form": AS_ANSWERED, "answer": to_json(each.answer)}
+        for each in closed
+        if each.answer is not None
+    ]
+    if rows:
+        upsert(connection, tables.answers, rows)
+
+
+def write_calls(connection: sa.Connection, tables: LedgerTables, rows: Sequence[dict[str, Any]]) -> None:
+    """Write whole rows of calls."""
+    if rows:
+        upsert(connection, tables.calls, rows)
+
+
+def write_images(
+    connection: sa.Connection, tables: LedgerTables, list_id: int, images: Sequence[LedgerImage]
+) -> None:
+    """Write whole rows of images."""
+    if images:
+        upsert(connection, tables.images, [image.row(list_id) for image in images])
+
+
+def write_counters(
+    connection: sa.Connection, tables: LedgerTables, account: str, counted: Mapping[str, int]
+) -> None:
+    """Write how many calls periods have, as read under the same lock."""
+    rows = [{"account": account, "period": period, "calls": calls} for period, calls in counted.items()]
+    if rows:
+        upsert(connection, tables.counters, rows)
+
+
+def closing_columns(closed: ClosedCall, now: datetime, version: int) -> dict[str, Any]:
+    """Return the columns that close a call."""
+    return {
+        "code": _storable(closed.code),
+        "billed": None if closed.billed is None else int(closed.billed),
+        "request_id": closed.request_id and _storable(closed.request_id),
+        "answered_at": now,
+        "reason": closed.reason and _storable(closed.reason),
+        "attempt": closed.attempt and write_attempt(closed.attempt),
+        "version": version,
+    }
+
+
+def _storable(text: str) -> str:
+    """Take out of a service's text what some databases refuse: one of them must not cost the other rows."""
+    return clean_text(text)[:_LONGEST_CODE]

@@ -1,0 +1,192 @@
+"""What runs have left: unfinished windows, which the next run takes over, and images to try again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.engine.models import RowKey
+from airflow_provider_permitocr.engine.run.window import DueFile, Leftovers, LeftRun, Window
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.ledger.exchange.caller import RUN_COLUMNS, Caller, is_run
+from airflow_provider_permitocr.sql.ledger.tables.clock import read_moment
+from airflow_provider_permitocr.sql.ledger.tables.now import now
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
+
+
+def find_leftovers(
+    connection: sa.Connection,
+    tables: LedgerTables,
+    list_id: int,
+    run: dict[str, Any],
+    shard: str | None,
+    *,
+    is_query: bool = False,
+) -> Leftovers:
+    """Return what earlier runs of a list have left that no living run holds. Changes nothing.
+
+    :param run: columns of the run that asks; its own window is not among them.
+    :param shard: that it reads. Of the parts of a list, each shard takes what the same shard has left, and
+        the first of them what others have.
+    :param is_query: it reads a query, whose text nobody knows: other tasks may read other rows of the list.
+    """
+    runs = tables.runs.c
+    holder = tables.runs.alias("holder")
+    is_held = sa.exists(
+        sa.select(sa.literal_column("1"))
+        .select_from(holder)
+        .where(
+            holder.c.session_id == runs.session_id,
+            holder.c.ended_at.is_(None),
+            holder.c.alive_until > now(connection),
+            # It may ask twice, as after an error of whose commit nothing was heard.
+            sa.not_(is_run(holder, run)),
+        )
+    )
+    statement = (
+        sa.select(
+            *(runs[name] for name in RUN_COLUMNS),
+            *(runs.since, runs.until, runs.shard, runs.is_repeatable, runs.files),
+            *(runs.listed, runs.left_images),
+        )
+        .where(
+            runs.list_id == list_id,
+            sa.or_(runs.is_whole.is_(None), runs.is_whole == 0),
+            sa.not_(is_run(tables.runs, run)),
+            sa.not_(is_held),
+        )
+        # Where databases put NULL differs: a window without an end is the newest.
+        .order_by(runs.until.is_(None), runs.until, runs.since.is_not(None), runs.since)
+        .order_by(runs.started_at, runs.run_id, runs.map_index)
+    )
+    if is_query:
+        statement = statement.where(_is_same_query(tables, run))
+    rows = [row for row in connection.execute(statement).mappings() if _falls_to(shard, row["shard"])]
+    left = [_left_run(row) for row in rows]
+    unread = [row for row in rows if row["is_repeatable"] == 0]
+    counts = (row["listed"] if row["left_images"] is None else row["left_images"] for row in unread)
+    return Leftovers(
+        runs=tuple(each for each in left if each.window.is_repeatable),
+        unread=sum(count or 0 for count in counts),
+        unread_runs=tuple(row["run_id"] for row in unread),
+    )
+
+
+def take_leftovers(
+    connection: sa.Connection,
+    tables: LedgerTables,
+    caller: Caller,
+    shard: str | None,
+    *,
+    is_query: bool = False,
+) -> Leftovers:
+    """Find them, and keep other runs from taking them as long as this one lives.
+
+    :param connection: its transaction holds the ledger's lock.
+    """
+    found = find_leftovers(connection, tables, caller.list_id, caller.run_columns, shard, is_query=is_query)
+    for left in found.runs:
+        connection.execute(
+            sa.update(tables.runs)
+            .where(is_run(tables.runs, _columns_of(left)))
+            .values(session_id=caller.session_id)
+        )
+    return found
+
+
+def close_left(connection: sa.Connection, tables: LedgerTables, caller: Caller, left: LeftRun) -> None:
+    """Write down that a window that was taken over is whole, unless its own run has begun anew."""
+    runs = tables.runs.c
+    moment = sa.literal(now(connection), runs.ended_at.type)
+    connection.execute(
+        sa.update(tables.runs)
+        .where(is_run(tables.runs, _columns_of(left)), runs.session_id == caller.session_id)
+        .values(is_whole=1, left_images=0, ended_at=sa.func.coalesce(runs.ended_at, moment))
+    )
+
+
+def whole_runs(
+    connection: sa.Connection, tables: LedgerTables, list_id: int, *, is_query: bool = False
+) -> list[LeftRun]:
+    """Return runs whose window is whole and was written to files, the oldest first.
+
+    :param is_query: nobody knows whether these runs have read the same query, so theirs cannot be read again.
+    """
+    runs = tables.runs.c
+    statement = (
+        sa.select(*(runs[name] for name in RUN_COLUMNS), runs.since, runs.until, runs.shard)
+        .add_columns(runs.is_repeatable, runs.files)
+        .where(runs.list_id == list_id, runs.is_whole == 1, runs.files.is_not(None))
+        .order_by(runs.started_at)
+    )
+    found = [_left_run(row) for row in connection.execute(statement).mappings()]
+    if is_query:
+        return [replace(each, window=replace(each.window, is_repeatable=False)) for each in found]
+    return found
+
+
+def unsettled(
+    connection: sa.Connection,
+    tables: LedgerTables,
+    list_id: int,
+    *,
+    before: datetime,
+    after: RowKey | None,
+    most: int,
+    only_redone: bool,
+) -> list[RowKey]:
+    """Return images to try again or to redo, by key.
+
+    :param before: those alone that were tried before this, the begin of the run that asks.
+    :param after: the last that were returned before.
+    :param only_redone: those to redo alone.
+    """
+    images = tables.images.c
+    statuses = (Status.REDO,) if only_redone else (Status.RETRY, Status.REDO)
+    statement = sa.select(images.image_key, images.card_side).where(
+        images.list_id == list_id,
+        images.attempt_status.in_([status.value for status in statuses]),
+        images.attempted_at < before,
+    )
+    if after is not None:
+        key, side = after
+        is_after = sa.or_(images.image_key > key, images.card_side > side.value)
+        statement = statement.where(images.image_key >= key, is_after)
+    statement = statement.order_by(images.image_key, images.card_side).limit(most)
+    return [(key, CardSide(side)) for key, side in connection.execute(statement)]
+
+
+def _falls_to(shard: str | None, other: str | None) -> bool:
+    """Tell whether a run takes what a shard has left: each such shard falls to one of the runs at once."""
+    if shard is None or shard == other:
+        return True
+    is_first = shard.startswith("1/")
+    is_same_split = other is not None and other.partition("/")[2] == shard.partition("/")[2]
+    return is_first and not is_same_split
+
+
+def _is_same_query(tables: LedgerTables, run: dict[str, Any]) -> sa.ColumnElement[bool]:
+    """Tell which runs were of the same task, and of the same part of it where it is mapped over queries."""
+    runs = tables.runs.c
+    is_of_task = sa.and_(runs.dag_id == run["dag_id"], runs.task_id == run["task_id"])
+    return sa.and_(is_of_task, sa.or_(runs.map_index == run["map_index"], runs.shard.is_not(None)))
+
+
+def _left_run(row: Any) -> LeftRun:
+    window = Window(
+        read_moment(row["since"]),
+        read_moment(row["until"]),
+        row["shard"],
+        is_repeatable=row["is_repeatable"] != 0,
+    )
+    files = tuple(DueFile(**each) for each in json.loads(row["files"] or "[]"))
+    return LeftRun(tuple(row[name] for name in RUN_COLUMNS), window, files)
+
+
+def _columns_of(left: LeftRun) -> dict[str, Any]:
+    return dict(zip(RUN_COLUMNS, left.run, strict=True))

@@ -1,0 +1,165 @@
+"""Rows of the ledger's images, as standings and back."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from airflow_provider_permitocr.engine.ledger.calls import Attempt
+from airflow_provider_permitocr.engine.ledger.standing import Standing
+from airflow_provider_permitocr.engine.models import ImageFacts, RowKey
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.flatten import clean_text
+from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.ledger.tables.clock import read_moment
+
+#: What every database can hold.
+_FIRST: Final = datetime(1000, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass
+class LedgerImage:
+    """One row of the images, while an exchange changes it.
+
+    :param held_by: the call that is under way for it.
+    :param version: of the exchange that has changed its standing last; None where none has.
+    :param first_version: of the exchange that made it stand anywhere.
+    """
+
+    row_key: RowKey
+    standing: Standing = field(default_factory=Standing)
+    held_by: str | None = None
+    held_session: str | None = None
+    held_until: datetime | None = None
+    version: int | None = None
+    first_version: int | None = None
+
+    def change(self, attempt: Attempt, *, order: int, now: datetime, run: str | None, version: int) -> None:
+        """Take note of an attempt, as ``Standing.after`` does.
+
+        :param version: of the exchange.
+        """
+        self.put(self.standing.after(attempt, order=order, now=now, run=run), version)
+
+    def put(self, standing: Standing, version: int) -> None:
+        """Have it stand where it is said to."""
+        self.standing, self.version = standing, version
+        if self.first_version is None and standing.status is not None:
+            self.first_version = version
+
+    def hold(self, call_id: str, session_id: str, until: datetime) -> None:
+        """Keep other runs from calling for it."""
+        self.held_by, self.held_session, self.held_until = call_id, session_id, until
+
+    def release(self, call_id: str) -> None:
+        """End the hold of a call, unless another has taken its place."""
+        if self.held_by == call_id:
+            self.held_by = self.held_session = self.held_until = None
+
+    def row(self, list_id: int) -> dict[str, Any]:
+        """Return the row to write."""
+        standing = self.standing
+        return {
+            "list_id": list_id,
+            "image_key": self.row_key[0],
+            "card_side": self.row_key[1].value,
+            "status": standing.status and standing.status.value,
+            "error_code": _clean(standing.error_code),
+            "error_message": _clean(standing.error_message),
+            "request_id": _clean(standing.request_id),
+            "answer_id": standing.answer_id,
+            "answer_order": standing.answer_order,
+            "reused_from": _clean(standing.reused_from),
+            "image_format": standing.facts.image_format,
+            "image_bytes": standing.facts.size,
+            "image_prepared": standing.facts.prepared,
+            "image_digest": standing.facts.digest,
+            "updated_at": _in_utc(standing.updated_at),
+            "processed_at": _in_utc(standing.processed_at),
+            "run": _clean(standing.run),
+            "attempt_status": standing.attempt_status and standing.attempt_status.value,
+            "attempt_code": _clean(standing.attempt_code),
+            "attempted_at": _in_utc(standing.attempted_at),
+            "attempt_updated_at": _in_utc(standing.attempt_updated_at),
+            "attempt_run": _clean(standing.attempt_run),
+            "tries": standing.tries,
+            "carried": to_json(standing.carried) if standing.carried else None,
+            "held_by": self.held_by,
+            "held_session": self.held_session,
+            "held_until": _in_utc(self.held_until),
+            "version": self.version,
+            "first_version": self.first_version,
+        }
+
+
+def read_image(row: Mapping[str, Any]) -> LedgerImage:
+    """Read one row of the images."""
+    return LedgerImage(
+        (row["image_key"], CardSide(row["card_side"])),
+        read_standing(row),
+        row["held_by"],
+        row["held_session"],
+        read_moment(row["held_until"]),
+        row["version"],
+        row["first_version"],
+    )
+
+
+def read_standing(row: Mapping[str, Any]) -> Standing:
+    """Read where an image stands."""
+    return Standing(
+        status=row["status"] and Status(row["status"]),
+        error_code=row["error_code"],
+        error_message=row["error_message"],
+        request_id=row["request_id"],
+        answer_id=row["answer_id"],
+        answer_order=row["answer_order"],
+        reused_from=row["reused_from"],
+        facts=ImageFacts(row["image_format"], row["image_bytes"], row["image_prepared"], row["image_digest"]),
+        updated_at=read_moment(row["updated_at"]),
+        processed_at=read_moment(row["processed_at"]),
+        run=row["run"],
+        attempt_status=row["attempt_status"] and Status(row["attempt_status"]),
+        attempt_code=row["attempt_code"],
+        attempted_at=read_moment(row["attempted_at"]),
+        attempt_updated_at=read_moment(row["attempt_updated_at"]),
+        attempt_run=row["attempt_run"],
+        tries=row["tries"],
+        carried=json.loads(row["carried"]) if row["carried"] else {},
+    )
+
+
+def to_json(values: Mapping[str, Any]) -> str:
+    """Write values as JSON in ASCII, which every database keeps as it is, whatever its encoding.
+
+    Days and times are in ISO form; numbers that JSON does not know are missing.
+    """
+    return json.dumps({name: _finite(value) for name, value in values.items()}, default=_iso)
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _iso(value: Any) -> str:
+    if isinstance(value, date):  # a datetime, too
+        return value.isoformat()
+    return str(value)
+
+
+def _clean(text: str | None) -> str | None:
+    return None if text is None else clean_text(text)
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    try:
+        return min(max(moment.astimezone(UTC), _FIRST), _LAST)
+    except OverflowError:
+        return _FIRST if moment.year == 1 else _LAST

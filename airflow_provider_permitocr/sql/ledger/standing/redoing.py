@@ -1,0 +1,91 @@
+"""Marks images to be recognized anew, though they are settled: the next run of their list takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT
+from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
+
+_KEYS_AT_ONCE: Final = 500
+_UNSETTLED: Final = (Status.RETRY.value, Status.REDO.value)
+
+
+def count_redone(
+    connection: sa.Connection, tables: LedgerTables, list_id: int, redo: Redo, before: datetime
+) -> int:
+    """Count the images that a ``Redo`` means.
+
+    :param before: images whose last call came before this alone, as did that whose answer they have taken.
+    """
+    images = tables.images
+    count = sa.select(sa.func.count()).select_from(images)
+    return sum(
+        connection.execute(count.where(condition)).scalar_one()
+        for condition in _conditions(tables, list_id, redo, before)
+    )
+
+
+def mark_redone(
+    connection: sa.Connection, tables: LedgerTables, list_id: int, redo: Redo, before: datetime
+) -> int:
+    """Mark them; the runs that have tried them are counted anew. Their answers stay in force.
+
+    :param connection: its transaction holds the ledger's lock.
+    :return: how many.
+    """
+    values = {"attempt_status": Status.REDO.value, "tries": 0, "attempt_run": None}
+    marked = 0
+    for condition in _conditions(tables, list_id, redo, before):
+        done: Any = connection.execute(sa.update(tables.images).where(condition).values(values))
+        marked += int(done.rowcount)
+    return marked
+
+
+def _conditions(
+    tables: LedgerTables, list_id: int, redo: Redo, before: datetime
+) -> Sequence[sa.ColumnElement[bool]]:
+    """Return what tells the images: a condition for each part of the keys; none is met by two of them."""
+    if redo.is_met_by_none:
+        return []
+    images, calls = tables.images.c, tables.calls.c
+    since: sa.Select[Any] = (
+        sa.select(sa.literal_column("1"))
+        .select_from(tables.calls)
+        .where(calls.intended_at >= before, sa.or_(calls.code.is_(None), calls.code != NOT_SENT))
+    )
+    called_since = sa.exists(
+        since.where(
+            calls.list_id == images.list_id,
+            calls.image_key == images.image_key,
+            calls.card_side == images.card_side,
+        )
+    )
+    # By an identical image, perhaps.
+    answered_since = sa.exists(since.where(calls.call_id == images.answer_id))
+    met: list[sa.ColumnElement[bool]] = [
+        images.list_id == list_id,
+        images.status.is_not(None),
+        images.attempt_status.not_in(_UNSETTLED),
+        sa.not_(called_since),
+        # What was never called for costs nothing, but is not to be tried again by each shard and try.
+        sa.or_(images.answer_id.is_not(None), images.request_id.is_not(None), images.attempted_at < before),
+        sa.not_(answered_since),
+    ]
+    if redo.wanted_statuses is not None:
+        met.append(images.status.in_(redo.wanted_statuses))
+    if redo.wanted_codes is not None:
+        met.append(images.error_code.in_(redo.wanted_codes))
+    if redo.wanted_keys is None:
+        return [sa.and_(*met)]
+    keys = sorted(set(redo.wanted_keys))
+    return [
+        sa.and_(*met, images.image_key.in_(keys[start : start + _KEYS_AT_ONCE]))
+        for start in range(0, len(keys), _KEYS_AT_ONCE)
+    ]

@@ -1,0 +1,248 @@
+"""Reads what a ledger knows: of images by key, of changes by version, of answers by picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NoReturn
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.engine.ledger.ports import Delivered, KeptAnswers
+from airflow_provider_permitocr.engine.models import Answer, Previous, RowKey
+from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.database.types import UtcTime
+from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, has_portrait, read_answer
+from airflow_provider_permitocr.sql.ledger.standing.images import read_standing
+from airflow_provider_permitocr.sql.ledger.tables.schema import AS_ANSWERED, FLATTENED, LedgerTables
+from airflow_provider_permitocr.sql.source.times import as_utc
+
+#: As many as a page of the list has.
+_KEYS_AT_ONCE: Final = 10_000
+#: An answer may be fifty times as long as the rest of its row.
+_DELIVERED_AT_ONCE: Final = 500
+#: About the call that is under way, which concerns nobody who reads.
+_UNREAD: Final = frozenset({"list_id", "held_by", "held_session", "held_until"})
+_SIDES: Final = {side.value: side for side in CardSide}
+_STATUSES: Final = {status.value: status for status in Status}
+#: By the form of an answer; None: it is gone.
+_KINDS_KEPT: Final = {AS_ANSWERED: "readable", FLATTENED: "adopted", None: "erased"}
+
+
+def previous(
+    connection: sa.Connection,
+    tables: LedgerTables,
+    list_id: int,
+    run_name: str | None,
+    row_keys: Sequence[RowKey],
+) -> dict[RowKey, Previous]:
+    """Return what selection asks about images, as ``Standing.previous`` does, but for a million rows.
+
+    :param run_name: the DAG run of the task that asks: it does not count as an earlier one.
+    :raises TargetError: when a status or side was changed by hand to one that there is none of.
+    """
+    images = tables.images.c
+    statement = sa.select(
+        images.image_key,
+        images.card_side,
+        images.attempt_status,
+        images.tries,
+        _seen_at(connection, tables),
+        _is_of_run(connection, tables, run_name),
+    ).where(images.list_id == list_id, images.attempt_status.is_not(None))
+    known: dict[RowKey, Previous] = {}
+    for asked_for in by_key(connection, tables.images, statement, row_keys, _KEYS_AT_ONCE):
+        # At once, as SQLAlchemy otherwise takes its time over each row.
+        for image_key, side, status, tries, seen_at, is_of_run in connection.execute(asked_for).all():
+            earlier = max(0, tries - 1) if is_of_run else tries
+            if seen_at is not None and seen_at.tzinfo is None:
+                seen_at = as_utc(seen_at)  # noqa: PLW2901
+            try:
+                known[image_key, _SIDES[side]] = Previous(_STATUSES[status], earlier, seen_at)
+            except KeyError:
+                _refuse(tables, side)
+    return known
+
+
+def changes(
+    connection: sa.Connection, tables: LedgerTables, list_id: int, after: int, most: int
+) -> list[Delivered]:
+    """Return images that have changed after a version, by version: all of those that share one.
+
+    :param most: how many, unless more of them share the first version.
+    """
+    version = tables.images.c.version
+    changed = _standing(tables, list_id).order_by(version)
+    rows = _with_answers(connection, tables, changed.where(version > after).limit(most + 1))
+    if len(rows) > most:
+        cut = rows[-1]["version"]
+        rows = [row for row in rows if row["version"] < cut]
+        if not rows:
+            rows = _with_answers(connection, tables, changed.where(version == cut))
+    return [_delivered(tables, row) for row in rows]
+
+
+def delivered(
+    connection: sa.Connection, tables: LedgerTables, list_id: int, row_keys: Sequence[RowKey]
+) -> dict[RowKey, Delivered]:
+    """Return images by key, those that stand anywhere."""
+    wanted = set(row_keys)
+    found: dict[RowKey, Delivered] = {}
+    standing = _standing(tables, list_id)
+    for asked_for in by_key(connection, tables.images, standing, row_keys):
+        for row in _with_answers(connection, tables, asked_for):
+            if (row["image_key"], row["card_side"]) in wanted:
+                each = _delivered(tables, row)
+                found[each.row_key] = each
+    return found
+
+
+def count_until(connection: sa.Connection, tables: LedgerTables, list_id: int, version: int) -> int:
+    """Count the images that stand since a version or an earlier one."""
+    images = tables.images.c
+    statement = sa.select(sa.func.count()).where(images.list_id == list_id, images.first_version <= version)
+    return int(connection.execute(statement).scalar_one())
+
+
+def count_answers(connection: sa.Connection, tables: LedgerTables, list_id: int) -> KeptAnswers:
+    """Count the images that stand anywhere, by what is left of their answers."""
+    images, answers = tables.images, tables.answers
+    statement = (
+        sa.select(images.c.status, answers.c.form, sa.func.count())
+        .join_from(images, answers, answers.c.call_id == images.c.answer_id, isouter=True)
+        .where(images.c.list_id == list_id, images.c.status.is_not(None))
+        .group_by(images.c.status, answers.c.form)
+    )
+    counts: dict[str, int] = {}
+    for status, form, count in connection.execute(statement):
+        kind = _KINDS_KEPT[form] if status == Status.RECOGNIZED.value else "others"
+        counts[kind] = counts.get(kind, 0) + count
+    return KeptAnswers(**counts)
+
+
+def find_answer(
+    connection: sa.Connection,
+    tables: LedgerTables,
+    list_id: int,
+    digest: str,
+    side: CardSide,
+    with_portrait: bool,
+) -> Answer | None:
+    """Return the last answer that an image of this list has got, asked for the same side.
+
+    :param digest: of the image.
+    :param with_portrait: of fronts, only an answer with a portrait will do; otherwise none is taken along.
+    """
+    images, answers = tables.images.c, tables.answers.c
+    statement = (
+        sa.select(
+            *(images.image_key, images.reused_from, images.request_id, images.answer_id),
+            *(answers.form, answers.answer),
+        )
+        .join_from(tables.images, tables.answers, answers.call_id == images.answer_id)
+        .where(
+            images.list_id == list_id,
+            images.image_digest == digest,
+            images.card_side == side.value,
+            images.status == Status.RECOGNIZED.value,
+        )
+        .order_by(images.answer_order.desc(), images.processed_at.desc())
+    )
+    if with_portrait and side is CardSide.FRONT:
+        statement = statement.where(has_portrait(tables))
+    row = connection.execute(statement.limit(1)).mappings().first()
+    fields = read_answer(row["form"], row["answer"]) if row else None
+    if row is None or fields is None:
+        return None
+    if not with_portrait:
+        del fields[PORTRAIT]
+    # The image that was paid for, whoever took its answer last.
+    image_key = row["image_key"] if row["reused_from"] is None else row["reused_from"]
+    return Answer(image_key, fields, row["request_id"], row["answer_id"])
+
+
+def _standing(tables: LedgerTables, list_id: int) -> sa.Select[Any]:
+    """Select images that stand anywhere."""
+    images = tables.images.c
+    return sa.select(*(column for column in images if column.name not in _UNREAD)).where(
+        images.list_id == list_id, images.status.is_not(None)
+    )
+
+
+def _with_answers(
+    connection: sa.Connection, tables: LedgerTables, standing: sa.Select[Any]
+) -> list[dict[str, Any]]:
+    """Read images, in their order, beside their answers.
+
+    They are selected first: a database without statistics otherwise goes through all answers for each few.
+    """
+    some, answers = standing.subquery("some_images"), tables.answers
+    statement = (
+        sa.select(*some.c, answers.c.form, answers.c.answer)
+        .join_from(some, answers, answers.c.call_id == some.c.answer_id, isouter=True)
+        .order_by(some.c.version)
+    )
+    return as_dicts(connection.execute(statement))
+
+
+def _delivered(tables: LedgerTables, row: Mapping[Any, Any]) -> Delivered:
+    try:
+        standing = read_standing(row)
+        row_key = row["image_key"], CardSide(row["card_side"])
+    except ValueError:
+        _refuse(tables, row["card_side"])
+    fields = None if row["answer"] is None else read_answer(row["form"], row["answer"])
+    return Delivered(row_key, standing, row["version"] or 0, fields, row["first_version"] or 0)
+
+
+def as_dicts(result: sa.Result[Any]) -> list[dict[str, Any]]:
+    """Return rows as plain dictionaries: each look into SQLAlchemy's own takes ten times as long."""
+    names = list(result.keys())
+    return [dict(zip(names, row, strict=True)) for row in result.all()]
+
+
+def by_key(
+    connection: sa.Connection,
+    table: sa.Table,
+    statement: sa.Select[Any],
+    row_keys: Sequence[RowKey],
+    at_once: int = _DELIVERED_AT_ONCE,
+) -> Iterator[sa.Select[Any]]:
+    """Ask for rows of a table with these keys, each key once, in as many statements as it takes."""
+    image_key = table.c.image_key
+    image_keys = list(dict.fromkeys(key for key, _ in row_keys))
+    database = database_of(connection)
+    at_once = min(at_once, database.keys_at_once)
+    for start in range(0, len(image_keys), at_once):
+        some = image_keys[start : start + at_once]
+        yield statement.where(database.is_any_of(image_key, some))
+
+
+def _seen_at(connection: sa.Connection, tables: LedgerTables) -> sa.ColumnElement[Any]:
+    """Return the change time of the image that was tried, or else the time of the try."""
+    images = tables.images.c
+    times: list[sa.ColumnElement[Any]] = [images.attempt_updated_at, images.attempted_at]
+    in_utc = database_of(connection).in_utc
+    return sa.func.coalesce(*(in_utc(time) if isinstance(time.type, UtcTime) else time for time in times))
+
+
+def _is_of_run(
+    connection: sa.Connection, tables: LedgerTables, run_name: str | None
+) -> sa.ColumnElement[Any]:
+    """Tell whether a run has counted the last try; told here, as names of runs are longer than the rest."""
+    run = tables.images.c.attempt_run
+    if run_name is None:
+        return sa.literal_column("0")
+    exact_text = database_of(connection).exact_text
+    return exact_text(run) == exact_text(sa.literal(run_name))
+
+
+def _refuse(tables: LedgerTables, side: object) -> NoReturn:
+    # Without the key, which may be long, or a link that opens the image.
+    what = "a status" if side in _SIDES else "a card_side"
+    raise TargetError(
+        f"the table {tables.named}_images holds {what} that this package does not know;"
+        " correct or delete that row"
+    )

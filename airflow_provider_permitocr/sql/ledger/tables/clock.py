@@ -1,0 +1,30 @@
+"""The time by the ledger database's clock, which decides on holds, days and order."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.source.times import as_utc, read_time
+
+
+def clock(connection: sa.Connection) -> sa.ColumnElement[Any]:
+    """Return the time as something to select."""
+    clock = database_of(connection).clock
+    assert clock is not None, "a ledger is prepared in such a database alone"
+    return sa.literal_column(clock)
+
+
+def read_clock(value: Any) -> datetime:
+    """Read what was selected, in UTC."""
+    moment = read_time(value)
+    assert moment is not None
+    return moment.astimezone(UTC)
+
+
+def read_moment(value: Any) -> datetime | None:
+    """Read a time that the ledger holds, in UTC."""
+    return None if value is None else as_utc(value).astimezone(UTC)

@@ -1,0 +1,19 @@
+"""Which keys of images a ledger can hold."""
+
+from __future__ import annotations
+
+from airflow_provider_permitocr.sql.dialects.database import Database
+
+
+def key_fault(database: Database, image_key: str) -> str | None:
+    """Say why a ledger cannot hold a key, without quoting it; None where it can.
+
+    :param database: that the ledger is kept in.
+    """
+    try:
+        image_key.encode()
+    except UnicodeEncodeError:
+        return "it holds characters that are no text"
+    if "\x00" in image_key:
+        return "it holds a NUL character"
+    return database.key_fault(image_key)

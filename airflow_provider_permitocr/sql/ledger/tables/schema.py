@@ -1,0 +1,336 @@
+"""The tables of a ledger.
+
+Times are UTC, by the ledger database's clock, but for ``updated_at`` and ``attempt_updated_at``, which are
+the image list's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, fields
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.options.tables import split_schema
+from airflow_provider_permitocr.permit.columns import Column, ColumnKind
+from airflow_provider_permitocr.sql.database.types import ExactText, UtcTime
+from airflow_provider_permitocr.sql.targets.result_schema import TABLE_OPTIONS, sql_type
+
+#: Which tables these are: raised with every change that an older version of this package could not use.
+SHAPE: Final = 2
+#: How answers are kept, in ``permit_ocr_answers.form``.
+FLATTENED, AS_ANSWERED = 0, 1
+#: In characters; MySQL's index entries hold 3,072 bytes.
+LONGEST_NAME: Final = 250
+LONGEST_KEY: Final = 512
+
+_KEY, _TEXT, _LONG, _INTEGER, _TIME = (
+    ColumnKind.KEY,
+    ColumnKind.TEXT,
+    ColumnKind.LONG_TEXT,
+    ColumnKind.INTEGER,
+    ColumnKind.TIMESTAMP,
+)
+
+
+class Shape(NamedTuple):
+    """One table.
+
+    :param name: what is added to the ledger's name.
+    :param indexes: columns of each index, by what is added to the table's name.
+    :param needed: columns that are never NULL, besides those of the key.
+    """
+
+    name: str
+    comment: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    needed: frozenset[str] = frozenset()
+    indexes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+_IMAGE: Final = (
+    Column("list_id", _INTEGER, "List that the image is of"),
+    Column("image_key", _KEY, "Key of the image in the image list"),
+    Column("card_side", _KEY, "Side that is asked for: FRONT or BACK"),
+)
+_RUN_KEY: Final = (
+    Column("dag_id", _KEY, "DAG"),
+    Column("task_id", _KEY, "Task"),
+    Column("run_id", _KEY, "DAG run"),
+    Column("map_index", _INTEGER, "Of a mapped task; -1 otherwise"),
+)
+
+STATE: Final = Shape(
+    "state",
+    "One row, which every exchange with the ledger locks",
+    (
+        Column("id", _INTEGER, "1"),
+        Column("ledger_id", _KEY, "A random name, which journals know this ledger by"),
+        Column("shape", _INTEGER, "Which tables these are"),
+        Column("version", _INTEGER, "Counts exchanges; what an exchange changes is stamped with it"),
+        Column("timezone", _KEY, "Whose midnight a day begins at, for max_calls_per_day"),
+        Column(
+            "examined", _LONG, "Columns of times without a time zone, as found when all tables were examined"
+        ),
+        Column("exchanged_at", _TIME, "When the last exchange was"),
+        Column(
+            "outage_from", _TIME, "When the last exchange before the last outage was; NULL: none is known"
+        ),
+        Column("outage_until", _TIME, "Until when holds that ran out during that outage stay in force"),
+    ),
+    ("id",),
+    frozenset({"ledger_id", "shape", "version"}),
+)
+COUNTERS: Final = Shape(
+    "counters",
+    "How many calls each day and each run has made, those under way included",
+    (
+        Column("account", _KEY, "Account whose calls these are"),
+        Column("period", _KEY, "day YYYY-MM-DD, or run dag/task/run"),
+        Column("calls", _INTEGER, "How many"),
+    ),
+    ("account", "period"),
+    frozenset({"calls"}),
+)
+LISTS: Final = Shape(
+    "lists",
+    "Image lists that this ledger knows",
+    (
+        Column("list_id", _INTEGER, "The list"),
+        Column("name", _KEY, "Its name: list= of the operator, or by default its target"),
+        Column("source_conn_id", _KEY, "Connection of the image list"),
+        Column("source_table", _KEY, "Its table; NULL: a query, whose text is not kept"),
+        Column("key_column", _KEY, "Its key column"),
+        Column("key_type", _KEY, "Type of its keys; NULL: it has been empty so far"),
+        Column("created_at", _TIME, "When it was first read"),
+    ),
+    ("list_id",),
+    frozenset({"name", "source_conn_id", "key_column"}),
+    (("by_name", ("name",)),),
+)
+RUNS: Final = Shape(
+    "runs",
+    "DAG runs of tasks, one row for each shard",
+    (
+        *_RUN_KEY,
+        Column("list_id", _INTEGER, "List that it reads"),
+        Column("since", _TIME, "Begin of its window; NULL: none"),
+        Column("until", _TIME, "End of its window; NULL: none"),
+        Column("shard", _KEY, "Its part of the list, such as 2/4; NULL: all of it"),
+        Column("is_repeatable", _INTEGER, "1: a later run can read its window; 0: a query with templates"),
+        Column("files", _LONG, "Files that its window is written to, as JSON; NULL: none"),
+        Column("task_try", _INTEGER, "Newest try; older ones make no more calls"),
+        Column("session_id", _KEY, "Process that holds it, by a random name: of that try, or of a later run"),
+        Column("started_at", _TIME, "When its first try began"),
+        Column("alive_until", _TIME, "Until when the process of that try is taken to be alive"),
+        Column("ended_at", _TIME, "When its newest try ended; NULL: it is under way, or died"),
+        Column(
+            "is_whole", _INTEGER, "1: every image of its window was dealt with, and its files are written"
+        ),
+        Column("listed", _INTEGER, "Images listed"),
+        Column("left_images", _INTEGER, "Of these, images left for a later run, at most; NULL: it died"),
+        Column("calls", _INTEGER, "Calls made by its newest try"),
+        Column("billed", _INTEGER, "Of these, calls known to be billed"),
+        Column("cost", _TEXT, "Their price, with currency"),
+        Column("calls_per_second", ColumnKind.FLOAT, "Rate over the whole run"),
+        Column("outcome", _TEXT, "How it ended, in words"),
+    ),
+    ("dag_id", "task_id", "run_id", "map_index"),
+    frozenset({"list_id", "task_try", "session_id"}),
+    (("by_list", ("list_id", "is_whole")),),
+)
+CALLS: Final = Shape(
+    "calls",
+    "Calls of MainlandPermitOCR, one row each, written before the call is made",
+    (
+        Column("call_id", _KEY, "The call; sent as X-TC-TraceId"),
+        *_IMAGE,
+        Column("image_digest", _KEY, "SHA-256 of the image; NULL: only the API saw it"),
+        Column("account", _KEY, "Account whose call it is"),
+        *_RUN_KEY,
+        Column("task_try", _INTEGER, "Which try of the task made it, from 1"),
+        Column("session_id", _KEY, "Process that made it, by a random name"),
+        Column("intended_at", _TIME, "When this row was made, before the call"),
+        Column("held_until", _TIME, "Until when it holds the image against other runs, unless closed sooner"),
+        Column("place", _INTEGER, "Version of the exchange that wrote it: its place among all intents"),
+        Column("answered_at", _TIME, "When its outcome was written; NULL: it is not known"),
+        Column("code", _TEXT, "OK, NotSent or the error's code; NULL: open, or its worker died"),
+        Column("billed", _INTEGER, "1: paid for; 0: not; NULL: unknown"),
+        Column("unit_price", _TEXT, "Price of one billed call when it was made; NULL: not known"),
+        Column("currency", _TEXT, "Currency of that price"),
+        Column("request_id", _TEXT, "RequestId of the answer, for Tencent Cloud's support"),
+        Column(
+            "reason", _TEXT, "Why its answer is not in the table of answers; NULL: it is, or there is none"
+        ),
+        Column("attempt", _LONG, "What it said of its image for good, as JSON; NULL: nothing"),
+        Column("version", _INTEGER, "Version of the exchange that closed it"),
+    ),
+    ("call_id",),
+    frozenset(
+        {"list_id", "image_key", "card_side", "account", "dag_id", "task_id", "run_id", "map_index"}
+        | {"task_try", "session_id", "intended_at", "held_until", "place"}
+    ),
+    (
+        ("by_image", ("list_id", "image_key", "card_side")),
+        ("by_time", ("intended_at",)),
+        ("by_version", ("list_id", "version")),
+    ),
+)
+ANSWERS: Final = Shape(
+    "answers",
+    "What the API answered; may be erased row by row",
+    (
+        Column("call_id", _KEY, "Call that was answered"),
+        Column("form", _INTEGER, "1: the API's output fields; 0: columns of a result table that was adopted"),
+        Column("answer", _LONG, "The answer as JSON, in ASCII"),
+    ),
+    ("call_id",),
+    frozenset({"form", "answer"}),
+)
+IMAGES: Final = Shape(
+    "images",
+    "Where each image of each list stands",
+    (
+        *_IMAGE,
+        Column("status", _KEY, "What is in force: recognized, rejected, failed or retry; NULL: nothing yet"),
+        Column("error_code", _TEXT, "Why there is no answer"),
+        Column("error_message", _LONG, "The same in words"),
+        Column("request_id", _TEXT, "RequestId of the answer in force"),
+        Column("answer_id", _KEY, "Call whose answer is in force"),
+        Column("answer_order", _INTEGER, "Place of that call among all intents"),
+        Column("reused_from", _TEXT, "Key of the identical image whose answer this is; NULL: its own"),
+        Column("image_format", _TEXT, "Format of the image, by its content; NULL: only the API saw it"),
+        Column("image_bytes", _INTEGER, "Its size in bytes, before anything was done to it"),
+        Column("image_prepared", _TEXT, "What was done to it before the call"),
+        Column("image_digest", _KEY, "Its SHA-256 before that; NULL: only the API saw it"),
+        Column("updated_at", _TIME, "When the image had last changed, as of what is in force"),
+        Column("processed_at", _TIME, "When that came about"),
+        Column("run", _TEXT, "DAG run of the task that it came about in"),
+        Column("attempt_status", _KEY, "How the last attempt ended; selection goes by it"),
+        Column("attempt_code", _TEXT, "Its error code"),
+        Column("attempted_at", _TIME, "When it was"),
+        Column("attempt_updated_at", _TIME, "When the image had last changed, as of that attempt"),
+        Column("attempt_run", _TEXT, "DAG run of the task that tries has counted last"),
+        Column("tries", _INTEGER, "Runs that have tried this version of the image"),
+        Column("carried", _LONG, "Columns copied from the list, as of the last attempt, as JSON in ASCII"),
+        Column("held_by", _KEY, "Call that is under way for the image; NULL: none"),
+        Column("held_session", _KEY, "Process that makes it"),
+        Column("held_until", _TIME, "Until when it holds the image against other runs"),
+        Column("version", _INTEGER, "Version of the exchange that changed what is in force or was tried"),
+        Column("first_version", _INTEGER, "Version of the exchange that made it stand anywhere"),
+    ),
+    ("list_id", "image_key", "card_side"),
+    frozenset({"answer_order", "tries"}),
+    (
+        ("by_version", ("list_id", "version")),
+        ("by_digest", ("list_id", "image_digest")),
+        ("by_attempt", ("list_id", "attempt_status")),
+    ),
+)
+DELIVERIES: Final = Shape(
+    "deliveries",
+    "Targets of lists, and how far each has been filled",
+    (
+        Column("list_id", _INTEGER, "List that is delivered"),
+        Column("target", _KEY, "Connection and table"),
+        Column("delivery_id", _INTEGER, "Number of this row"),
+        Column("version", _INTEGER, "Everything up to this version is delivered, but for refused rows"),
+        Column("row_count", _INTEGER, "Rows that the target then had; of a history it is not known"),
+        Column("highest", _INTEGER, "Highest version among them"),
+        Column("session_id", _KEY, "Process that delivers; NULL: none"),
+        Column("session_until", _TIME, "Until when it does so, unless it says more"),
+    ),
+    ("list_id", "target"),
+    frozenset({"delivery_id", "version"}),
+)
+REFUSED: Final = Shape(
+    "refused",
+    "Rows that a target does not take, tried again once a run",
+    (
+        Column("delivery_id", _INTEGER, "Target that refuses it, and its list"),
+        *_IMAGE[1:],
+        Column("reason", _LONG, "Why, without values"),
+        Column("has_row", _INTEGER, "1: a row without its fields, or an older one, is there in its place"),
+        Column("refused_at", _TIME, "When it was tried last"),
+    ),
+    ("delivery_id", "image_key", "card_side"),
+    frozenset({"has_row", "refused_at"}),
+    (("by_time", ("delivery_id", "refused_at")),),
+)
+SHAPES: Final = (STATE, COUNTERS, LISTS, RUNS, CALLS, ANSWERS, IMAGES, DELIVERIES, REFUSED)
+
+_LENGTHS: Final = {
+    **{"call_id": 32, "answer_id": 32, "held_by": 32, "session_id": 32, "held_session": 32, "ledger_id": 32},
+    **{"card_side": 8, "image_digest": 64, "account": 128, "status": 16, "attempt_status": 16},
+    **{"image_key": LONGEST_KEY, "name": LONGEST_NAME, "period": LONGEST_NAME, "target": LONGEST_NAME},
+    **{"timezone": 64, "shard": 16, "key_type": 32},
+    **{"dag_id": LONGEST_NAME, "task_id": LONGEST_NAME, "run_id": LONGEST_NAME},
+    **{"source_conn_id": LONGEST_NAME, "source_table": LONGEST_NAME, "key_column": LONGEST_NAME},
+}
+
+
+@dataclass(frozen=True, eq=False)
+class LedgerTables:
+    """The tables of one ledger, as SQLAlchemy describes them.
+
+    :param named: what their names begin with, schema included.
+    """
+
+    named: str
+    state: sa.Table
+    counters: sa.Table
+    lists: sa.Table
+    runs: sa.Table
+    calls: sa.Table
+    answers: sa.Table
+    images: sa.Table
+    deliveries: sa.Table
+    refused: sa.Table
+
+    def __iter__(self) -> Iterator[sa.Table]:
+        return (getattr(self, each.name) for each in fields(self) if each.name != "named")
+
+
+def ledger_tables(name: str, *, without_zone: Collection[tuple[str, str]] = ()) -> LedgerTables:
+    """Describe the tables of a ledger.
+
+    :param name: what their names begin with, with or without ``schema.`` in front.
+    :param without_zone: columns of times that the database keeps without a time zone, as the user made them,
+        each after the name of its shape.
+    """
+    metadata = sa.MetaData()
+    described = {shape.name: _describe(name, shape, metadata, without_zone) for shape in SHAPES}
+    return LedgerTables(name, **described)
+
+
+def _describe(
+    name: str, shape: Shape, metadata: sa.MetaData, without_zone: Collection[tuple[str, str]]
+) -> sa.Table:
+    schema, prefix = split_schema(name)
+    table = sa.Table(
+        f"{prefix}_{shape.name}",
+        metadata,
+        *(
+            sa.Column(
+                column.name,
+                UtcTime() if (shape.name, column.name) in without_zone else _type_of(column),
+                primary_key=column.name in shape.key,
+                nullable=column.name not in shape.key and column.name not in shape.needed,
+                autoincrement=False,
+                comment=column.comment,
+            )
+            for column in shape.columns
+        ),
+        schema=schema,
+        comment=shape.comment,
+        **TABLE_OPTIONS,
+    )
+    for suffix, columns in shape.indexes:
+        sa.Index(f"{table.name}_{suffix}"[-60:], *(table.c[column] for column in columns))
+    return table
+
+
+def _type_of(column: Column) -> sa.types.TypeEngine[Any]:
+    return ExactText(_LENGTHS[column.name]) if column.name in _LENGTHS else sql_type(column)

@@ -1,0 +1,92 @@
+"""``cos://`` images as presigned URLs, which the API downloads itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from airflow_provider_permitocr.errors import (
+    ConfigurationError,
+    ImageRejectedError,
+    ImageUnavailableError,
+)
+from airflow_provider_permitocr.extras import install
+from airflow_provider_permitocr.images.object_uri import ObjectUri
+from airflow_provider_permitocr.options.run import Images
+from airflow_provider_permitocr.tencent.cos import cos_client, presigned_url
+from airflow_provider_permitocr.wiring.connections.tencentcloud import LOOKUP, cos_connection
+
+if TYPE_CHECKING:
+    from qcloud_cos import CosS3Client
+
+
+class CosPresigner:
+    """Signs URLs, from any number of threads; nothing is asked over the network.
+
+    :param conn_id: connection of type ``tencentcloud``, for URLs that name none.
+    :param seconds: how long a URL is good for.
+    :raises ConfigurationError: when the connection is wrong, or the extra ``cos`` is not installed.
+    """
+
+    def __init__(self, conn_id: str, seconds: int) -> None:
+        self._seconds = seconds
+        self._clients: dict[str | None, CosS3Client | None] = {None: _client(conn_id)}
+
+    def presign(self, uri: str) -> str | None:
+        """Return an https URL for a ``cos://`` one, None for others.
+
+        :raises ImageRejectedError: when there can be no such object.
+        :raises ImageUnavailableError: when the URL names a connection that cannot be used.
+        """
+        if uri.partition("://")[0].lower() not in ("cos", "cosn"):
+            return None
+        place = ObjectUri.parse(uri)
+        try:
+            return presigned_url(self._client(place.conn_id), place.bucket, place.key, self._seconds)
+        except ValueError:
+            raise ImageRejectedError(
+                "ImageReferenceUnknown",
+                "a bucket's name has letters, digits and - alone: name-appid",
+            ) from None
+
+    def _client(self, conn_id: str | None) -> CosS3Client:
+        with LOOKUP:
+            if conn_id not in self._clients:
+                self._clients[conn_id] = _client_or_none(conn_id or "")
+            client = self._clients[conn_id]
+        if client is None:
+            # Not which: that is the row's own, and might be a key by mistake.
+            raise ImageUnavailableError(
+                "ImageStoreMissing",
+                "the connection that the image's URL names is missing, wrong or not of type tencentcloud;"
+                " correct it, or the URL",
+                is_outage=True,
+            )
+        return client
+
+
+def presign_with(images: Images, tencentcloud_conn_id: str) -> Callable[[str], str | None]:
+    """Return what presigns URLs as ``images`` tell, or does nothing if they tell so.
+
+    :param tencentcloud_conn_id: connection for URLs that name none, without ``storage_conn_id``.
+    :raises ConfigurationError: see ``CosPresigner``.
+    """
+    if not images.presign_cos:
+        return lambda _uri: None
+    conn_id = images.storage_conn_id or tencentcloud_conn_id
+    return CosPresigner(conn_id, images.presign_seconds).presign
+
+
+def _client_or_none(conn_id: str) -> CosS3Client | None:
+    try:
+        return _client(conn_id)
+    except ConfigurationError:
+        return None
+
+
+def _client(conn_id: str) -> CosS3Client:
+    options, endpoint = cos_connection(conn_id)
+    try:
+        return cos_client(options, endpoint)
+    except ImportError:
+        raise ConfigurationError(f"presign_cos needs cos-python-sdk-v5: {install('cos')}") from None

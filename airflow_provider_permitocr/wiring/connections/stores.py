@@ -1,0 +1,47 @@
+"""What is known of object stores by the scheme of their URLs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from airflow_provider_permitocr.extras import install
+from airflow_provider_permitocr.wiring.connections.tencentcloud import DEFAULT_CONN_ID, LOOKUP
+
+
+@dataclass(frozen=True)
+class KnownStore:
+    """A store whose file system comes with a package.
+
+    :param install: the command that brings it.
+    :param default_conn_id: the connection that the store's own hook takes by default. Its file system takes
+        none.
+    """
+
+    install: str
+    default_conn_id: str
+
+
+_AMAZON: Final = KnownStore(install("s3"), "aws_default")
+_GOOGLE: Final = KnownStore("pip install apache-airflow-providers-google", "google_cloud_default")
+_AZURE: Final = KnownStore("pip install apache-airflow-providers-microsoft-azure", "wasb_default")
+
+KNOWN_STORES: Final = {
+    **dict.fromkeys(("s3", "s3a", "s3n"), _AMAZON),
+    **dict.fromkeys(("gs", "gcs"), _GOOGLE),
+    **dict.fromkeys(("abfs", "abfss", "adl"), _AZURE),
+    "cos": KnownStore(install("cos"), DEFAULT_CONN_ID),
+}
+
+
+def connection_exists(conn_id: str) -> bool:
+    """Tell whether Airflow has a connection of this id; from any thread."""
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        with LOOKUP:
+            Connection.get(conn_id)
+    except AirflowNotFoundException:
+        return False
+    return True

@@ -1,0 +1,180 @@
+"""An Airflow connection of type ``tencentcloud`` as the client's options."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.permit.api import SITES
+from airflow_provider_permitocr.tencent.options import ClientOptions, Keys, Role
+
+CONNECTION_TYPE: Final = "tencentcloud"
+DEFAULT_CONN_ID: Final = "tencentcloud_default"
+#: Held by whoever looks a connection up, as Airflow 3.2 mixes up the answers to two threads of a task.
+LOOKUP: Final = threading.RLock()
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+    from airflow_provider_permitocr.tencent.credentials import KeySource
+
+
+def find_connection(conn_id: str) -> Connection:
+    """Look up a connection of type ``tencentcloud``.
+
+    :raises ConfigurationError: when there is none of this id, or it is of another type.
+    """
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        with LOOKUP:
+            connection: Connection = Connection.get(conn_id)
+    except AirflowNotFoundException:
+        raise ConfigurationError(
+            f"there is no connection {conn_id!r}; add it under Admin > Connections, type Tencent Cloud,"
+            " or correct tencentcloud_conn_id"
+        ) from None
+    if connection.conn_type != CONNECTION_TYPE:
+        raise _wrong(connection, f"it is of type {connection.conn_type!r}, not {CONNECTION_TYPE!r}")
+    return connection
+
+
+def client_options(connection: Connection) -> ClientOptions:
+    """Read the fields of a connection; extras are read by name, others are left alone.
+
+    :raises ConfigurationError: naming the field to change.
+    """
+    extra = connection.extra_dejson
+    site = (connection.schema or "intl").strip()
+    if site not in SITES:
+        raise _wrong(connection, f"Site (schema) must be one of {', '.join(SITES)}, not {site!r}")
+    if extra.get("site"):
+        raise _wrong(connection, "the site belongs into the field Site (schema), not into the extra")
+    protocol, endpoint = _endpoint(connection)
+    try:
+        return ClientOptions(
+            secret_id=connection.login or "",
+            secret_key=connection.password or "",
+            token=extra.get("token") or None,
+            site=SITES[site],
+            endpoint=endpoint,
+            protocol=protocol,
+            region=extra.get("region") or "",
+            connect_timeout=_number(extra, "connect_timeout", 5.0),
+            read_timeout=_number(extra, "read_timeout", 60.0),
+            call_timeout=_number(extra, "call_timeout", 120.0),
+            proxy=extra.get("proxy") or None,
+            ca_bundle=extra.get("ca_bundle") or None,
+            role=_role(extra),
+            allow_http=_flag(extra, "allow_http"),
+        )
+    except ValueError as error:
+        raise _wrong(connection, str(error)) from None
+
+
+def connection_keys(conn_id: str, options: ClientOptions) -> KeySource:
+    """Return where calls get their keys; they are looked up anew once the service refuses them.
+
+    :param options: what the connection was read as.
+    """
+    from airflow_provider_permitocr.tencent.sts import key_source
+
+    def look_up() -> Keys:
+        return client_options(find_connection(conn_id)).keys
+
+    return key_source(options, look_up, tell=_keep_out_of_logs)
+
+
+def given_account(connection: Connection) -> str | None:
+    """Return the account's id, if the connection tells it."""
+    return str(connection.extra_dejson.get("account") or "").strip() or None
+
+
+def cos_connection(conn_id: str) -> tuple[ClientOptions, str | None]:
+    """Look up the connection of an object store (COS).
+
+    :return: the account, with the ``region`` of its buckets, and the endpoint in its place, if any.
+    :raises ConfigurationError: naming the connection, and the field to change.
+    """
+    from airflow_provider_permitocr.tencent.cos import check_cos_place
+
+    connection = find_connection(conn_id)
+    options = client_options(connection)
+    if options.role:
+        raise _wrong(
+            connection,
+            "keys of a role_arn are for calls of the API alone; name a connection without one for cos://"
+            " images, Images(storage_conn_id=...)",
+        )
+    endpoint = connection.extra_dejson.get("cos_endpoint") or None
+    try:
+        check_cos_place(options, endpoint)
+    except ValueError as error:
+        raise _wrong(connection, str(error)) from None
+    return options, endpoint
+
+
+def requests_per_slot(connection: Connection) -> float:
+    """Return how many requests per second one pool slot stands for.
+
+    :raises ConfigurationError: when it is not above 0.
+    """
+    try:
+        per_slot = _number(connection.extra_dejson, "requests_per_slot", 1.0)
+    except ValueError as error:
+        raise _wrong(connection, str(error)) from None
+    if not per_slot > 0:
+        raise _wrong(connection, f"requests_per_slot must be above 0, not {per_slot!r}")
+    return per_slot
+
+
+def _endpoint(connection: Connection) -> tuple[str, str | None]:
+    """Return the protocol and the host of a connection, which may be written ``http://host:port``."""
+    before, separator, after = (connection.host or "").strip().rpartition("://")
+    endpoint = after.removesuffix("/") or None
+    if endpoint and connection.port and ":" not in endpoint:
+        endpoint = f"{endpoint}:{connection.port}"
+    return before.lower() if separator else "https", endpoint
+
+
+def _role(extra: Mapping[str, Any]) -> Role | None:
+    if not (arn := extra.get("role_arn")):
+        return None
+    seconds = _number(extra, "role_seconds", float(Role.seconds))
+    if not seconds.is_integer():
+        raise ValueError(f"role_seconds must be a whole number, not {seconds!r}")
+    return Role(str(arn), str(extra.get("role_session_name") or Role.session_name), int(seconds))
+
+
+def _keep_out_of_logs(keys: Keys) -> None:
+    from airflow.sdk.log import mask_secret
+
+    with LOOKUP:  # it tells the supervisor too, over the same line
+        mask_secret(keys.secret_key)
+        mask_secret(keys.token)
+
+
+def _number(extra: Mapping[str, Any], name: str, default: float) -> float:
+    value = extra.get(name)
+    if value in (None, ""):
+        return default
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a number, not {value!r}") from None
+
+
+def _flag(extra: Mapping[str, Any], name: str) -> bool:
+    value = extra.get(name)
+    if value in (None, "", "false", False):
+        return False
+    if value in ("true", True):
+        return True
+    raise ValueError(f"{name} must be true or false, not {value!r}")
+
+
+def _wrong(connection: Connection, message: str) -> ConfigurationError:
+    return ConfigurationError(f"connection {connection.conn_id!r}: {message}")

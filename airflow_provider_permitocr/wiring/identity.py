@@ -1,0 +1,132 @@
+"""What an operator's run, list and targets are called, in the ledger and in their databases."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
+from airflow_provider_permitocr.engine.run.window import Window
+from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.options.ledger import Ledger, beside
+from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.tables import ImageTable, ResultTable
+from airflow_provider_permitocr.sql.database.failures import DatabaseUnreachableError
+from airflow_provider_permitocr.sql.database.patience import Patience
+from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity, target_name
+from airflow_provider_permitocr.sql.ledger.tables.schema import LONGEST_NAME, ledger_tables
+from airflow_provider_permitocr.sql.source.times import read_time
+from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
+from airflow_provider_permitocr.wiring.result_table import known_table_name, result_table_name
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
+
+
+def run_identity(context: Context) -> RunIdentity:
+    """Tell whose calls these are."""
+    run_id = str(context.get("run_id", ""))
+    instance = context.get("ti")
+    if instance is None:
+        return RunIdentity(run_id=run_id)
+    return RunIdentity(
+        dag_id=str(instance.dag_id),
+        task_id=str(instance.task_id),
+        run_id=run_id,
+        map_index=-1 if instance.map_index is None else int(instance.map_index),
+        try_number=int(instance.try_number),
+    )
+
+
+def window_of(operator: MainlandPermitOcrOperator) -> Window:
+    """Return which part of its list a rendered operator reads."""
+    source, shard = operator.source, rendered_shard(operator)
+    part = str(shard) if shard else None
+    if isinstance(source, ImageTable):
+        return Window(_moment(source.since), _moment(source.until), part)
+    return Window(shard=part, is_repeatable=operator.is_same_list)
+
+
+def ledger_of(operator: MainlandPermitOcrOperator) -> Ledger:
+    """Return the ledger that an operator was given, or the one beside its result tables."""
+    if operator.ledger is not None:
+        return operator.ledger
+    assert operator.tables, "a file is given a ledger"
+    return beside(operator.tables[0])
+
+
+def resolved_targets(
+    operator: MainlandPermitOcrOperator, engines: SqlEngines, patience: Patience = Patience(0)
+) -> tuple[str, ...]:
+    """Return which tables their databases find by the names of a rendered operator's targets.
+
+    A database that is down is not asked where the ledger knows its table: calls go on without it.
+
+    :raises ConfigurationError: when a connection is missing, or is of no SQL database.
+    :raises DatabaseError: when a database cannot be reached, and the ledger does not know its table.
+    """
+    return tuple(_resolved(operator, table, engines, patience.at_first()) for table in operator.tables)
+
+
+def _resolved(
+    operator: MainlandPermitOcrOperator, table: ResultTable, engines: SqlEngines, patience: Patience
+) -> str:
+    try:
+        return result_table_name(table, engines, patience)
+    except DatabaseUnreachableError as error:
+        described = ledger_of(operator)
+        if described.conn_id == table.conn_id:
+            raise
+        ledger = engines.of_ledger(described.conn_id)
+        known = known_table_name(table, ledger, ledger_tables(described.name))
+        if known is None:
+            raise
+        operator.log.warning(f"{error}. The ledger knows the table as {known!r}; calls go on without it")
+        return known
+
+
+def list_identity(operator: MainlandPermitOcrOperator, resolved: Sequence[str] | None = None) -> ListIdentity:
+    """Return what the ledger knows an operator's list by.
+
+    :param resolved: as ``resolved_targets`` names its tables; None: as they are written, which a run is not
+        to be told apart by.
+    """
+    source = operator.source
+    written = tuple(target_name(table) for table in operator.tables)
+    default = operator.file_list or "".join(written[:1])
+    return ListIdentity(
+        name=_short(operator.list or default),
+        is_default_name=operator.list is None,
+        source_conn_id=source.conn_id,
+        source_table=source.table if isinstance(source, ImageTable) else None,
+        key_column=source.key,
+        targets=written if resolved is None else tuple(resolved),
+    )
+
+
+def rendered_shard(operator: MainlandPermitOcrOperator) -> Shard | None:
+    """Return the shard of a rendered operator, if it has one.
+
+    :raises ConfigurationError: when it is none.
+    """
+    try:
+        return Shard.parse(operator.shard) if operator.shard else None
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def _short(name: str) -> str:
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[: LONGEST_NAME - 65]} {hashlib.sha256(name.encode()).hexdigest()}"
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        return read_time(value)
+    except ValueError:
+        return None
