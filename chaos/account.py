@@ -29,7 +29,7 @@ def account(stage: Stage) -> list[Figure]:
     first = stage.sizes.fault_at
     rule = {"match": {"action": ACTION, "calls": [f"{first}-999999999"]}, "effect": {"error": _CODE}}
     with Scene(stage, "account", Setting(stage.sizes.images, faults=[rule])) as scene:
-        end = scene.start(max_at_once=_AT_ONCE).end()
+        end = scene.start(max_in_flight=_AT_ONCE).end()
         evidence = scene.evidence()
     refused = sum(call.code == _CODE for call in evidence.calls)
     return [
@@ -52,7 +52,7 @@ def bad_node(stage: Stage) -> list[Figure]:
     numbers = list(range(_EVERY, 2 * images, _EVERY))
     rule = {"match": {"action": ACTION, "calls": numbers}, "effect": {"error": _CODE}}
     with Scene(stage, "bad_node", Setting(images, faults=[rule])) as scene:
-        end = scene.start(max_at_once=_AT_ONCE).end()
+        end = scene.start(max_in_flight=_AT_ONCE).end()
         evidence = scene.evidence()
     return [
         succeeded("the run", end),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.shard import shards
 from chaos.evidence import counted_calls
 from chaos.scene import RATE, WAREHOUSE, Scene, Setting, Stage
@@ -25,8 +25,8 @@ def cap(stage: Stage) -> list[Figure]:
 
     of_run = stage.sizes.cap
     of_day = of_run + of_run // 5
-    spending = Spending(max_calls=of_run, max_calls_per_day=of_day, timezone=zone_at_noon(datetime.now(UTC)))
-    capped: dict[str, Any] = {"spending": spending, "ledger": Ledger("permit_ocr", conn_id=WAREHOUSE)}
+    budget = Budget(max_calls=of_run, max_calls_per_day=of_day, timezone=zone_at_noon(datetime.now(UTC)))
+    capped: dict[str, Any] = {"budget": budget, "ledger": Ledger("permit_ocr", conn_id=WAREHOUSE)}
     with Scene(stage, "cap", Setting(stage.sizes.images)) as scene:
         tasks = [_start(scene, capped, number) for number in range(_SHARDS)]
         killed = 0

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Final
 
 from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.shard import shards
 from chaos.databases import Database, mariadb_database, postgres_database
 from chaos.evidence import counted_calls
@@ -50,10 +50,10 @@ def cap_drivers(stage: Stage) -> list[Figure]:
 
 def _play(stage: Stage, driver: str, ledger: Database) -> list[Figure]:
     cap = stage.sizes.drivers_cap
-    spending = Spending(max_calls=cap)
+    budget = Budget(max_calls=cap)
     with Scene(stage, f"cap_{driver}", Setting(int(_LISTED * cap), ledger=ledger)) as scene:
         tasks = [
-            scene.start(map_index=number, shard=shard, spending=spending, max_per_second=RATE / _PROCESSES)
+            scene.start(map_index=number, shard=shard, budget=budget, max_per_second=RATE / _PROCESSES)
             for number, shard in enumerate(shards(_PROCESSES))
         ]
         ends = [task.end() for task in tasks]
@@ -74,6 +74,6 @@ def _refused(stage: Stage, ledger: Database) -> list[Figure]:
     setting = Setting(stage.sizes.identity_images, ledger=ledger)
     with Scene(stage, "cap_autocommit", setting) as scene:
         scene.connect(LEDGER, ledger.airflow_connection(autocommit=True))
-        end = scene.start(spending=Spending(max_calls=1)).end()
+        end = scene.start(budget=Budget(max_calls=1)).end()
         calls = len(scene.calls())
     return [failed_for_good("the run", end, "commit"), none_of("calls", calls)]

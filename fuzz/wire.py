@@ -16,7 +16,7 @@ from typing import Final
 from airflow_provider_permitocr.engine.models import PermitRequest
 from airflow_provider_permitocr.errors import CallError, ImageError
 from airflow_provider_permitocr.images.download import Downloader
-from airflow_provider_permitocr.options.run import Images
+from airflow_provider_permitocr.options.run import ImageAccess
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.options import ClientOptions, Role
@@ -75,7 +75,7 @@ def fuzz(number: int, *, seed: str = "wire") -> Figures:
 def _uses(options: ClientOptions, endpoint: str) -> list[tuple[str, Callable[[], str]]]:
     client = MainlandPermitClient(options)
     request = PermitRequest(CardSide.FRONT, image=b"image")
-    downloader = Downloader(Images(fetch_images=True, fetch_hosts=("127.0.0.1",), fetch_seconds=TIMEOUT))
+    downloader = Downloader(ImageAccess(fetch_images=True, fetch_hosts=("127.0.0.1",), fetch_seconds=TIMEOUT))
     uses: dict[str, Callable[[], object]] = {
         "call": lambda: client.recognize(request),
         "role": lambda: assume_role(options, _ROLE, options.keys),

@@ -60,7 +60,7 @@ def adopt_list(operator: MainlandPermitOcrOperator) -> Adoption:
     with SqlEngines() as engines:
         engine = engines.of_ledger(described.conn_id)
         with database_errors(f"preparing the ledger {described.name!r}"):
-            tables = prepare_tables(engine, described, operator.spending.timezone)
+            tables = prepare_tables(engine, described, operator.budget.timezone)
         names = resolved_targets(operator, engines)
         carried = [each.result_name for each in operator.source.carried]
         rows = {

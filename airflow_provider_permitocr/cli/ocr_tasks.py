@@ -20,7 +20,7 @@ from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     ResultTable,
 )
 from airflow_provider_permitocr.options.readable import is_template
-from airflow_provider_permitocr.options.run import Images
+from airflow_provider_permitocr.options.run import ImageAccess
 from airflow_provider_permitocr.options.tables import ImageKind
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ def instances(task: Any) -> list[MainlandPermitOcrOperator]:
         if arguments.at_run_time or arguments.all_at_run_time:
             names = ", ".join(sorted(arguments.at_run_time)) or "what it is mapped over"
             raise ConfigurationError(
-                f"{names}: known only at run time, as an upstream task gives it; dry_run=True plans it there"
+                f"{names}: known only at run time, as an upstream task gives it; plan_only=True plans it"
+                " there"
             )
         try:
             made.append(task.unmap(arguments.known))
@@ -194,14 +195,14 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
 
 def _of_copies(values: Mapping[str, Any]) -> list[Finding]:
     """Find copies that no run can know of, as the API alone sees the images."""
-    source, images = values.get("source"), values.get("images", Images())
+    source, images = values.get("source"), values.get("images", ImageAccess())
     may_be_urls = isinstance(source, ImageTable | ImageQuery) and source.image_kind in _MAYBE_URLS
-    if not values.get("reuse_same_image") or not isinstance(images, Images):
+    if not values.get("reuse_identical") or not isinstance(images, ImageAccess):
         return []
     if images.fetch_images or not may_be_urls:
         return []
-    message = "reuse_same_image saves nothing for images that are URLs: only the API sees them"
-    remedy = "have the worker fetch them: images=Images(fetch_images=True)"
+    message = "reuse_identical saves nothing for images that are URLs: only the API sees them"
+    remedy = "have the worker fetch them: images=ImageAccess(fetch_images=True)"
     return [Finding(Verdict.NOTE, "images", message, remedy)]
 
 

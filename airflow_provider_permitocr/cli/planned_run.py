@@ -58,7 +58,8 @@ def rendered(dag: DAG, task: MainlandPermitOcrOperator, run: PlannedRun) -> Main
         task.render_template_fields(_context(dag, task, run), task.get_template_env(dag))
     except TemplateError as error:
         raise ConfigurationError(
-            f"a template cannot be rendered before a run: {type(error).__name__}: {error}; dry_run=True plans"
+            f"a template cannot be rendered before a run: {type(error).__name__}: {error}; plan_only=True"
+            " plans"
             " it in a run"
         ) from None
     except ValueError as error:
@@ -66,7 +67,8 @@ def rendered(dag: DAG, task: MainlandPermitOcrOperator, run: PlannedRun) -> Main
     except Exception as error:  # noqa: BLE001  variables, macros and plugins fail in ways of their own
         # Not in its own words: they may hold what a variable or a connection does.
         raise ConfigurationError(
-            f"a template cannot be rendered before a run ({type(error).__name__}); dry_run=True plans it in a"
+            f"a template cannot be rendered before a run ({type(error).__name__}); plan_only=True plans it"
+            " in a"
             " run"
         ) from None
     return task

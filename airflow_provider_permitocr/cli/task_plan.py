@@ -74,5 +74,5 @@ def _plan(operator: MainlandPermitOcrOperator, *, is_quick: bool, log: Log) -> P
 
 
 def _have_all_in_common(made: Sequence[MainlandPermitOcrOperator]) -> bool:
-    shared = {(each.tencentcloud_conn_id, repr(each.ledger), repr(each.spending)) for each in made}
+    shared = {(each.tencentcloud_conn_id, repr(each.ledger), repr(each.budget)) for each in made}
     return len(shared) == 1

@@ -30,7 +30,7 @@ class Question:
     """What a call asks, apart from the image."""
 
     card_side: CardSide
-    ret_profile: bool
+    with_portrait: bool
     image_url: str | None
 
 
@@ -76,7 +76,7 @@ class Recognition:
     def _recognize(self, question: Question, image: bytes) -> dict[str, Any]:
         check_image(image, self._site)
         try:
-            fields = self._engine.read(image, question.card_side, question.ret_profile)
+            fields = self._engine.read(image, question.card_side, question.with_portrait)
         except ApiError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever an engine raises is InternalError

@@ -110,7 +110,7 @@ class PermitRequest:
     """
 
     card_side: CardSide
-    ret_profile: bool = False
+    with_portrait: bool = False
     image_url: str | None = field(default=None, repr=False)
     image: bytes | None = field(default=None, repr=False)
     facts: ImageFacts = ImageFacts()

@@ -17,8 +17,8 @@ from airflow_provider_permitocr.engine.call.recognize import Recognizer
 from airflow_provider_permitocr.engine.delivery.record import outcome_record
 from airflow_provider_permitocr.engine.models import ImageRow, ImageValue, Outcome
 from airflow_provider_permitocr.engine.run.stream import completed
-from airflow_provider_permitocr.options.budget import Spending
-from airflow_provider_permitocr.options.run import CallRetry, Images, Pace, RunOptions
+from airflow_provider_permitocr.options.budget import Budget
+from airflow_provider_permitocr.options.run import CallRetry, ImageAccess, Pace, RunOptions
 from airflow_provider_permitocr.options.tables import ImageKind
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record
@@ -57,10 +57,10 @@ class MainlandPermitOcrHook(BaseHook):
     requests per second; elsewhere to ``requests_per_slot``, 1 by default.
 
     :param tencentcloud_conn_id: connection of type ``tencentcloud``.
-    :param ret_profile: ask for the portrait, as base64 in the column ``profile``.
+    :param with_portrait: ask for the portrait, as base64 in the column ``profile``.
     :param images: how images are reached, and made fit for the API.
     :param max_per_second: requests per second, in place of the share.
-    :param max_at_once: requests in flight.
+    :param max_in_flight: requests in flight.
     :param call_retry: how often a call that met a passing fault is repeated.
     """
 
@@ -73,19 +73,19 @@ class MainlandPermitOcrHook(BaseHook):
         self,
         tencentcloud_conn_id: str = default_conn_name,
         *,
-        ret_profile: bool = False,
-        images: Images = Images(),
+        with_portrait: bool = False,
+        images: ImageAccess = ImageAccess(),
         max_per_second: float | None = None,
-        max_at_once: int | None = None,
+        max_in_flight: int | None = None,
         call_retry: CallRetry = CallRetry(),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.tencentcloud_conn_id = tencentcloud_conn_id
-        self._ret_profile = ret_profile
+        self._with_portrait = with_portrait
         self._images = images
         self._max_per_second = max_per_second
-        self._max_at_once = max_at_once
+        self._max_in_flight = max_in_flight
         self._call_retry = call_retry
         #: What a ``recognize_frame`` that was interrupted had answered, as it would have returned it.
         self.answered: pd.DataFrame | None = None
@@ -132,12 +132,12 @@ class MainlandPermitOcrHook(BaseHook):
         """
         return caller_identity(self.client_options, self._keys)
 
-    def priced(self, spending: Spending) -> Spending:
-        """Return a spending with the connection's price, where it has none of its own.
+    def priced(self, budget: Budget) -> Budget:
+        """Return a budget with the connection's price, where it has none of its own.
 
         :raises ConfigurationError: naming the field of the connection to change.
         """
-        return priced(spending, self._connection)
+        return priced(budget, self._connection)
 
     def request_builder(self) -> PermitRequestBuilder:
         """Return what loads and checks images.
@@ -152,7 +152,7 @@ class MainlandPermitOcrHook(BaseHook):
             self._images,
             self.client_options.site,
             tencentcloud_conn_id=self.tencentcloud_conn_id,
-            ret_profile=self._ret_profile,
+            with_portrait=self._with_portrait,
             download=self._downloader.read if self._images.fetch_images else None,
             converter=self._converter,
         )
@@ -166,7 +166,7 @@ class MainlandPermitOcrHook(BaseHook):
         """
         share = pool_share(self._connection, pool_slots)
         rate = share if self._max_per_second is None else self._max_per_second
-        return RunOptions(pace=Pace(rate, self._max_at_once, phase), call_retry=self._call_retry)
+        return RunOptions(pace=Pace(rate, self._max_in_flight, phase), call_retry=self._call_retry)
 
     def recognize(self, image: ImageValue, card_side: CardSide | str = CardSide.FRONT) -> Record:
         """Recognize one image.
@@ -180,14 +180,14 @@ class MainlandPermitOcrHook(BaseHook):
         rows = [ImageRow("", image, CardSide(card_side))]
         return next(iter(self.recognize_rows(rows)))
 
-    def recognize_rows(self, rows: Iterable[ImageRow], *, reuse_same_image: bool = False) -> Iterator[Record]:
+    def recognize_rows(self, rows: Iterable[ImageRow], *, reuse_identical: bool = False) -> Iterator[Record]:
         """Recognize a stream of rows, several at once; records come in the order of the answers.
 
-        :param reuse_same_image: a picture that comes again takes its first answer, without a call; of the
+        :param reuse_identical: a picture that comes again takes its first answer, without a call; of the
             last 5,000 pictures.
         :raises AccountError, ThrottledTooLongError: after yielding what had been answered.
         """
-        for outcome in self._outcomes(rows, reuse_same_image=reuse_same_image):
+        for outcome in self._outcomes(rows, reuse_identical=reuse_identical):
             yield outcome_record(outcome, processed_at=datetime.now(UTC))
 
     def recognize_frame(
@@ -200,7 +200,7 @@ class MainlandPermitOcrHook(BaseHook):
         default_side: CardSide | str = CardSide.FRONT,
         image_kind: ImageKind | str = ImageKind.AUTO,
         carry_columns: Sequence[str] = (),
-        reuse_same_image: bool = False,
+        reuse_identical: bool = False,
     ) -> pd.DataFrame:
         """Recognize a frame of image references.
 
@@ -211,7 +211,7 @@ class MainlandPermitOcrHook(BaseHook):
         :param image_kind: what the images are, such as ``url`` or ``base64``, where the values themselves
             should not be trusted to tell.
         :param carry_columns: columns of ``frame`` that go along into the answer as they are, after its own.
-        :param reuse_same_image: see ``recognize_rows``; ``reused_from`` has the key of the first.
+        :param reuse_identical: see ``recognize_rows``; ``reused_from`` has the key of the first.
         :return: one row per row of ``frame``, in its order and with its index; the columns of the result
             table, with fixed dtypes also where there is no row or none was recognized. If it is interrupted
             or raises, ``answered`` has the rows that were answered until then.
@@ -247,7 +247,7 @@ class MainlandPermitOcrHook(BaseHook):
 
         self.answered = None
         try:
-            for _ in self._outcomes(rows, reuse_same_image=reuse_same_image, keep=keep):
+            for _ in self._outcomes(rows, reuse_identical=reuse_identical, keep=keep):
                 pass
         except BaseException:
             self.answered = answered()
@@ -269,11 +269,11 @@ class MainlandPermitOcrHook(BaseHook):
         self,
         rows: Iterable[ImageRow],
         *,
-        reuse_same_image: bool,
+        reuse_identical: bool,
         keep: Callable[[Outcome], object] = lambda _outcome: None,
     ) -> Iterator[Outcome]:
         stop = threading.Event()
-        options = replace(self.run_options(), reuse_same_image=reuse_same_image)
+        options = replace(self.run_options(), reuse_identical=reuse_identical)
         recognizer = Recognizer(self._kept_builder, self._kept_client, options, stop, limiter=self._limiter)
 
         def recognize(row: ImageRow) -> Outcome:
@@ -282,7 +282,7 @@ class MainlandPermitOcrHook(BaseHook):
             keep(outcome)
             return outcome
 
-        stream = completed(recognize, rows, max_at_once=lambda: recognizer.rows_wanted, stop=stop)
+        stream = completed(recognize, rows, max_in_flight=lambda: recognizer.rows_wanted, stop=stop)
         with closing(stream):
             for outcomes in stream:
                 yield from outcomes

@@ -22,7 +22,7 @@ from airflow_provider_permitocr.net.connection_pool import (
 from airflow_provider_permitocr.net.guarded_connection import AddressRefusedError, bounded, guarded
 from airflow_provider_permitocr.net.network_faults import NetworkError, NetworkFault, network_errors
 from airflow_provider_permitocr.net.timed_connection import TimeLimits, seconds_left, within
-from airflow_provider_permitocr.options.run import Images
+from airflow_provider_permitocr.options.run import ImageAccess
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -62,7 +62,7 @@ class Downloader:
     :raises ConfigurationError: when the certificate authorities cannot be read.
     """
 
-    def __init__(self, options: Images) -> None:
+    def __init__(self, options: ImageAccess) -> None:
         self._rules = HostRules(options.fetch_hosts)
         self._limits = TimeLimits(options.fetch_seconds, options.fetch_seconds)
         self._tls = tls_context(proxy_and_authorities("https://any.host/")[1])
@@ -87,7 +87,11 @@ class Downloader:
         except AddressRefusedError:
             raise _refused() from None
         except NetworkError as error:
-            hint = "; Images(fetch_seconds=...) allows more" if error.fault is NetworkFault.TIMED_OUT else ""
+            hint = (
+                "; ImageAccess(fetch_seconds=...) allows more"
+                if error.fault is NetworkFault.TIMED_OUT
+                else ""
+            )
             raise _failed(
                 f"no whole answer from its server: {error}{hint}", is_outage=error.fault not in _BAD_ANSWERS
             ) from None
@@ -185,7 +189,8 @@ def _refused() -> ImageUnavailableError:
     return ImageUnavailableError(
         "ImageHostRefused",
         "the URL, or one that it redirects to, is of a host that images are not downloaded from; hosts within"
-        " your network, and all where there is a list of them, have to be named in Images(fetch_hosts=...)",
+        " your network, and all where there is a list of them, have to be named in"
+        " ImageAccess(fetch_hosts=...)",
         is_outage=True,
     )
 

@@ -13,7 +13,7 @@ _INNER: Final = ("localhost", "local", "home.arpa", "internal")
 
 
 class HostRules:
-    """What ``Images(fetch_hosts=...)`` permits.
+    """What ``ImageAccess(fetch_hosts=...)`` permits.
 
     :param named: the only hosts, a leading dot for all below a domain; None: all public ones.
     :raises ConfigurationError: for what could be no host.
@@ -46,4 +46,6 @@ def _comparable(named: str) -> str:
     try:
         return read_url(f"http://{host}/").host
     except ValueError:
-        raise ConfigurationError(f"Images(fetch_hosts=...) names {named!r}, which could be no host") from None
+        raise ConfigurationError(
+            f"ImageAccess(fetch_hosts=...) names {named!r}, which could be no host"
+        ) from None

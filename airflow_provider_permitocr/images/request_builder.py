@@ -29,7 +29,7 @@ class PermitRequestBuilder:
     """Loads and checks images, from any number of threads.
 
     :param max_base64_bytes: the site's limit for an image after base64 encoding.
-    :param ret_profile: ask for the portrait (``RetProfile``).
+    :param with_portrait: ask for the portrait (``RetProfile``).
     :param download: reads http(s) URLs; None: they are passed to the API, which fetches them itself.
     :param pass_on: brings an http(s) URL of the list into the form that the API is given. Raises
         ``ImageRejectedError``.
@@ -45,7 +45,7 @@ class PermitRequestBuilder:
         self,
         *,
         max_base64_bytes: int,
-        ret_profile: bool = False,
+        with_portrait: bool = False,
         download: ReadImage | None = None,
         pass_on: Callable[[str], str] = str,
         read_stored: ReadImage = read_file,
@@ -54,7 +54,7 @@ class PermitRequestBuilder:
         shrink: ConvertImage | None = None,
         max_original_bytes: int = 64 * 1024 * 1024,
     ) -> None:
-        self._ret_profile = ret_profile
+        self._with_portrait = with_portrait
         self._download, self._pass_on = download, pass_on
         self._read_stored, self._presign = read_stored, presign
         self._convert, self._shrink = convert, shrink
@@ -72,7 +72,7 @@ class PermitRequestBuilder:
             raise ImageRejectedError(row.fault.code, row.fault.message)
         reference = read_reference(row.image, row.kind)
         if url := self._passed_on(reference):
-            return PermitRequest(row.card_side, self._ret_profile, image_url=url)
+            return PermitRequest(row.card_side, self._with_portrait, image_url=url)
         content = self._read(reference)
         try:
             image, facts = self._prepare(content)
@@ -80,7 +80,7 @@ class PermitRequestBuilder:
             if isinstance(reference, InlineImage) or error.code not in _MAY_BE_WHOLE_LATER:
                 raise
             raise ImageUnavailableError(error.code, error.message, error.facts) from None
-        return PermitRequest(row.card_side, self._ret_profile, image=image, facts=facts)
+        return PermitRequest(row.card_side, self._with_portrait, image=image, facts=facts)
 
     def _passed_on(self, reference: InlineImage | ImageUrl | StoredImage) -> str | None:
         if isinstance(reference, ImageUrl) and self._download is None:
@@ -133,7 +133,7 @@ class PermitRequestBuilder:
 
     def _too_large(self, size: int | None) -> ImageRejectedError:
         found = f"{size:,} bytes" if size else f"more than {self._max_read:,} bytes"
-        shrink = "; Images(shrink_oversized=True) makes it fit" if size else ""
+        shrink = "; ImageAccess(shrink_oversized=True) makes it fit" if size else ""
         return ImageRejectedError(
             "ImageTooLarge",
             f"the image has {found}; the site takes {self._max_bytes:,} (before base64) at most{shrink}",

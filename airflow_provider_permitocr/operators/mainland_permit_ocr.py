@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airflow_provider_permitocr.engine.plan.plan import DryRun
+from airflow_provider_permitocr.engine.plan.plan import PlanMode
 from airflow_provider_permitocr.errors import (
     AccountError,
     CapReachedError,
     ConfigurationError,
     PermitOcrError,
 )
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger, beside
 from airflow_provider_permitocr.options.readable import is_template
 from airflow_provider_permitocr.options.redo import Redo
@@ -27,7 +27,7 @@ from airflow_provider_permitocr.options.run import (
     Batch,
     CallRetry,
     FailureLimits,
-    Images,
+    ImageAccess,
     Pace,
     RunOptions,
 )
@@ -41,18 +41,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Batch",
+    "Budget",
     "CallRetry",
     "Carry",
     "FailureLimits",
+    "ImageAccess",
     "ImageQuery",
     "ImageTable",
-    "Images",
     "Ledger",
     "MainlandPermitOcrOperator",
     "Redo",
     "ResultFile",
     "ResultTable",
-    "Spending",
     "shards",
 ]
 
@@ -67,7 +67,7 @@ Target: TypeAlias = ResultTable | ResultFile
 
 _DEFAULT_POOL: Final = "default_pool"
 _LEDGER: Final = 'ledger=Ledger("permit_ocr", conn_id="...")'
-_RENDERED_INSIDE: Final = (ImageTable, ImageQuery, ResultTable, ResultFile, Images, Ledger, Redo, Spending)
+_RENDERED_INSIDE: Final = (ImageTable, ImageQuery, ResultTable, ResultFile, ImageAccess, Ledger, Redo, Budget)
 
 
 class MainlandPermitOcrOperator(BaseOperator):
@@ -87,10 +87,10 @@ class MainlandPermitOcrOperator(BaseOperator):
         splits one list over four mapped tasks; give each a fourth of the slots. Templated.
     :param tencentcloud_conn_id: connection of type ``tencentcloud``. Templated.
     :param images: how images are reached, and made fit for the API. Templated inside.
-    :param ret_profile: ask for the portrait too, and keep it as base64 in ``profile``.
+    :param with_portrait: ask for the portrait too, and keep it as base64 in ``profile``.
     :param max_per_second: requests per second; by default ``pool_slots`` times the connection's
         ``requests_per_slot``.
-    :param max_at_once: requests in flight; by default what that rate needs.
+    :param max_in_flight: requests in flight; by default what that rate needs.
     :param batch: how often answers are committed.
     :param call_retry: how often a call that met a passing fault is repeated.
     :param max_runs_per_image: DAG runs that try an image before a transient error counts as failed.
@@ -105,11 +105,11 @@ class MainlandPermitOcrOperator(BaseOperator):
     :param redo: images to recognize again, though they are settled. Templated inside.
     :param rebuild: fill all targets again from the answers that the ledger has kept, and make no call.
         Templated: ``true``, ``1`` and ``yes`` mean so.
-    :param spending: what calls cost, and how many may be made. Templated inside.
+    :param budget: what calls cost, and how many may be made. Templated inside.
     :param failure_limits: when so many images fail that going on makes no sense.
-    :param reuse_same_image: a picture that was recognized before in this list takes that
+    :param reuse_identical: a picture that was recognized before in this list takes that
         answer without a call; its row says from which key.
-    :param dry_run: make no call and write nothing; return what the run would do, and what it would cost.
+    :param plan_only: make no call and write nothing; return what the run would do, and what it would cost.
         ``quick`` does so without looking at the images.
     :param journal: folder for answers that are paid for while the ledger cannot be reached; the next run that
         finds it hands them in. By default ``permitocr_journal`` in ``AIRFLOW_HOME`` on the worker; name one
@@ -126,7 +126,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         "list",
         "redo",
         "rebuild",
-        "spending",
+        "budget",
         "journal",
     )
     template_ext: Sequence[str] = (".sql",)
@@ -139,10 +139,10 @@ class MainlandPermitOcrOperator(BaseOperator):
         target: Target | Sequence[Target],
         shard: str | None = None,
         tencentcloud_conn_id: str = "tencentcloud_default",
-        images: Images = Images(),
-        ret_profile: bool = False,
+        images: ImageAccess = ImageAccess(),
+        with_portrait: bool = False,
         max_per_second: float | None = None,
-        max_at_once: int | None = None,
+        max_in_flight: int | None = None,
         batch: Batch = Batch(),
         call_retry: CallRetry = CallRetry(),
         max_runs_per_image: int = 3,
@@ -151,18 +151,18 @@ class MainlandPermitOcrOperator(BaseOperator):
         leftovers: bool = True,
         redo: Redo | None = None,
         rebuild: bool | str = False,
-        spending: Spending = Spending(),
+        budget: Budget = Budget(),
         failure_limits: FailureLimits = FailureLimits(),
-        reuse_same_image: bool = False,
-        dry_run: bool | DryRun | str = False,
+        reuse_identical: bool = False,
+        plan_only: bool | PlanMode | str = False,
         journal: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         _require_type("source", source, (ImageTable, ImageQuery))
         targets = _required_targets(target, is_named=list is not None)
-        _require_type("images", images, (Images,))
-        _require_type("spending", spending, (Spending,))
+        _require_type("images", images, (ImageAccess,))
+        _require_type("budget", budget, (Budget,))
         _require_type("failure_limits", failure_limits, (FailureLimits,))
         if redo is not None:
             _require_type("redo", redo, (Redo,))
@@ -176,7 +176,7 @@ class MainlandPermitOcrOperator(BaseOperator):
             raise ValueError(
                 f"The result tables are in more than one schema. Say where the ledger is to be: {_LEDGER}"
             )
-        elif spending.is_capped:
+        elif budget.is_capped:
             raise ValueError(
                 f"max_calls and max_calls_per_day are counted in a ledger that is given by name: {_LEDGER}"
             )
@@ -188,16 +188,16 @@ class MainlandPermitOcrOperator(BaseOperator):
             if isinstance(file, ResultFile):
                 file.require_shard_place(sharded=shard is not None)
         # What the connection adds is not known before execution; all the rest is checked here.
-        pace = Pace(1 if max_per_second is None else max_per_second, max_at_once)
+        pace = Pace(1 if max_per_second is None else max_per_second, max_in_flight)
         RunOptions(pace, max_runs_per_image=max_runs_per_image)
         self.source = source
         self.target = target
         self.shard = shard
         self.tencentcloud_conn_id = tencentcloud_conn_id
         self.images = images
-        self.ret_profile = ret_profile
+        self.with_portrait = with_portrait
         self.max_per_second = max_per_second
-        self.max_at_once = max_at_once
+        self.max_in_flight = max_in_flight
         self.batch = batch
         self.call_retry = call_retry
         self.max_runs_per_image = max_runs_per_image
@@ -211,11 +211,11 @@ class MainlandPermitOcrOperator(BaseOperator):
         self.leftovers = leftovers
         self.redo = redo
         self.rebuild = rebuild
-        self.spending = spending
+        self.budget = budget
         self.failure_limits = failure_limits
-        self.reuse_same_image = reuse_same_image
+        self.reuse_identical = reuse_identical
         # Every operator has a method of the other name.
-        self.plan_only = _how_dry(dry_run)
+        self.plan_only = _plan_mode(plan_only)
         self.journal = journal
         self._stop: threading.Event | None = None
         self._killed = False
@@ -262,7 +262,7 @@ class MainlandPermitOcrOperator(BaseOperator):
             )
             for name in content.template_fields
         }
-        if isinstance(content, Redo | Spending):
+        if isinstance(content, Redo | Budget):
             # What was given and renders to nothing is met by no image, and is no cap; None would be met by
             # all, and would be no cap at all.
             given = {name for name in content.template_fields if getattr(content, name) is not None}
@@ -318,7 +318,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         from airflow_provider_permitocr.wiring.plan import open_planner
 
         assert self._stop
-        is_quick = self.plan_only is DryRun.QUICK
+        is_quick = self.plan_only is PlanMode.QUICK
         with open_planner(
             self, run_identity(context), self._stop, is_quick=is_quick, log=self.log
         ) as planner:
@@ -401,13 +401,13 @@ def _is_same_list(source: ImageTable | ImageQuery) -> bool:
     return not (is_file or is_template(source.sql) or is_template(repr(source.parameters)))
 
 
-def _how_dry(given: bool | DryRun | str) -> DryRun | None:
+def _plan_mode(given: bool | PlanMode | str) -> PlanMode | None:
     if isinstance(given, bool):
-        return DryRun.LOOK if given else None
+        return PlanMode.LOOK if given else None
     try:
-        return DryRun(given)
+        return PlanMode(given)
     except ValueError:
-        raise ValueError(f"dry_run must be True, False or 'quick', not {given!r}") from None
+        raise ValueError(f"plan_only must be True, False or 'quick', not {given!r}") from None
 
 
 def _require_type(name: str, value: object, types: tuple[type, ...]) -> None:

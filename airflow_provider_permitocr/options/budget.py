@@ -34,7 +34,7 @@ class Price:
         return f"{whole}.{fraction.rstrip('0'):0<2}" + (f" {self.currency}" if self.currency else "")
 
 
-class AtCap(StrEnum):
+class OnExhausted(StrEnum):
     """How a task ends that may make no more calls."""
 
     SUCCEED = "succeed"  #: the rest is left for the next run
@@ -45,7 +45,7 @@ _CAPS = ("max_calls", "max_calls_per_day")
 
 
 @dataclass(frozen=True, repr=False)
-class Spending(Readable):
+class Budget(Readable):
     """What calls cost, and how many may be made. Caps need a ``Ledger`` given by name, which counts them.
 
     Every call that was sent counts, those that are not billed too, such as a throttled one.
@@ -56,7 +56,7 @@ class Spending(Readable):
     :param currency: of the price, such as ``USD``; None: the connection's, if it has one.
     :param max_calls: most calls of one run: of all its shards and all its tries together.
     :param max_calls_per_day: most calls of the account in one day, of all runs with the same ledger.
-    :param at_cap: ``succeed`` or ``fail``: how the task ends that may make no more calls.
+    :param on_exhausted: ``succeed`` or ``fail``: how the task ends that may make no more calls.
     :param timezone: whose midnight a day begins at, such as ``Asia/Shanghai``.
     """
 
@@ -66,7 +66,7 @@ class Spending(Readable):
     currency: str | None = None
     max_calls: int | str | None = None
     max_calls_per_day: int | str | None = None
-    at_cap: AtCap | str = AtCap.SUCCEED
+    on_exhausted: OnExhausted | str = OnExhausted.SUCCEED
     timezone: str = "UTC"
 
     def __post_init__(self) -> None:
@@ -79,9 +79,9 @@ class Spending(Readable):
             if cap is not None and not is_template(cap):
                 object.__setattr__(self, name, _whole_number(name, cap))
         try:
-            object.__setattr__(self, "at_cap", AtCap(self.at_cap))
+            object.__setattr__(self, "on_exhausted", OnExhausted(self.on_exhausted))
         except ValueError:
-            raise ValueError(f"at_cap must be succeed or fail, not {self.at_cap!r}") from None
+            raise ValueError(f"on_exhausted must be succeed or fail, not {self.on_exhausted!r}") from None
         try:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Final, TypeVar
 
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.readable import Readable
 from airflow_provider_permitocr.options.redo import Redo
 
@@ -39,22 +39,25 @@ class Pace:
     """How fast to call.
 
     :param max_per_second: requests per second, evenly spaced; may be a fraction.
-    :param max_at_once: most requests in flight. There are as many as the rate needs at the latency seen, rate
-        times latency; by default that may be up to three seconds a call, and 128 at most.
+    :param max_in_flight: most requests in flight. There are as many as the rate needs at the latency seen,
+        rate times latency; by default that may be up to three seconds a call, and 128 at most.
     :param phase: where between two turns those of this task come, from 0 to 1, to keep out of step with the
         tasks of other shards; None: from the first call on.
     """
 
     max_per_second: float
-    max_at_once: int | None = None
+    max_in_flight: int | None = None
     phase: float | None = None
 
     def __post_init__(self) -> None:
         if not (self.max_per_second > 0 and math.isfinite(self.max_per_second)):
             raise ValueError(f"max_per_second must be above 0, not {self.max_per_second!r}")
-        if self.max_at_once is not None and not (isinstance(self.max_at_once, int) and self.max_at_once > 0):
+        if self.max_in_flight is not None and not (
+            isinstance(self.max_in_flight, int) and self.max_in_flight > 0
+        ):
             raise ValueError(
-                f"max_at_once must be a whole number from 1, not {self.max_at_once!r}; leave it out for the"
+                f"max_in_flight must be a whole number from 1, not {self.max_in_flight!r}; leave it out"
+                " for the"
                 " default"
             )
         if self.phase is not None and not 0 <= self.phase < 1:
@@ -64,7 +67,7 @@ class Pace:
     def at_once(self) -> int:
         """Most requests in flight, chosen or by default."""
         needed = math.ceil(self.max_per_second * _SLOW_CALL_SECONDS)
-        return self.max_at_once or min(_MOST_AT_ONCE, max(_FEWEST_AT_ONCE, needed))
+        return self.max_in_flight or min(_MOST_AT_ONCE, max(_FEWEST_AT_ONCE, needed))
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ class FailureLimits:
 
 
 @dataclass(frozen=True, repr=False)
-class Images(Readable):
+class ImageAccess(Readable):
     """How images are reached, and made fit for the API.
 
     :param fetch_images: the worker downloads http(s) URLs, for networks that the API cannot see into;
@@ -205,7 +208,7 @@ class RunOptions:
     """Everything that the pipeline needs to know besides its source, image loader, client and target.
 
     :param max_runs_per_image: DAG runs that try an image before a transient error counts as failed.
-    :param reuse_same_image: a picture that was recognized before takes that answer, without a call.
+    :param reuse_identical: a picture that was recognized before takes that answer, without a call.
     :param leftovers: take up what earlier runs of the list have left.
     :param redo: images to recognize anew, though they are settled.
     """
@@ -215,8 +218,8 @@ class RunOptions:
     batch: Batch = Batch()
     max_runs_per_image: int = 3
     failure_limits: FailureLimits = FailureLimits()
-    spending: Spending = Spending()
-    reuse_same_image: bool = False
+    budget: Budget = Budget()
+    reuse_identical: bool = False
     leftovers: bool = True
     redo: Redo | None = None
 

@@ -14,7 +14,7 @@ _CAUSES: Final = {
     "FailedOperation.CardSideError": _SIDES,
     "FailedOperation.DownLoadError": (
         "Most likely the API cannot reach the host of the images, or their URLs have expired: check one from"
-        " outside your network, or set Images(fetch_images=True, fetch_hosts=[...])"
+        " outside your network, or set ImageAccess(fetch_images=True, fetch_hosts=[...])"
     ),
     "ImageNotFound": (
         "Most likely the paths are of another machine or mount than this worker's, or the bucket is another"
@@ -22,7 +22,7 @@ _CAUSES: Final = {
     "ImageAccessDenied": (
         "Most likely the connection's user may not read this store, or the URLs have expired"
     ),
-    "ImageHostRefused": "Name the hosts in Images(fetch_hosts=[...])",
+    "ImageHostRefused": "Name the hosts in ImageAccess(fetch_hosts=[...])",
     "ImageStoreMissing": _STORE,
 }
 

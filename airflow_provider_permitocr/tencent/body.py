@@ -21,7 +21,7 @@ def request_body(request: PermitRequest) -> bytearray:
     all the rest of a call.
     """
     parameters: dict[str, Any] = {"CardSide": request.card_side.value}
-    if request.ret_profile:
+    if request.with_portrait:
         parameters["RetProfile"] = True
     if request.image is None:
         return bytearray(json.dumps(parameters | {"ImageUrl": request.image_url}).encode())

@@ -56,7 +56,7 @@ def open_planner(
             identity=list_identity(operator, resolved_targets(operator, engines, patience)),
             run=identity,
             shard=window_of(operator).shard,
-            with_portrait=operator.ret_profile,
+            with_portrait=operator.with_portrait,
             patience=patience,
         )
         yield Planner(
@@ -75,6 +75,6 @@ def open_planner(
 def _calls_left(
     operator: MainlandPermitOcrOperator, hook: MainlandPermitOcrHook, ledger: SqlLedgerView
 ) -> int | None:
-    if not operator.spending.is_capped:
+    if not operator.budget.is_capped:
         return None
-    return ledger.calls_left(operator.spending, hook.account())
+    return ledger.calls_left(operator.budget, hook.account())

@@ -5,18 +5,18 @@ from __future__ import annotations
 from airflow_provider_permitocr.images.conversion.convert import ImageConverter
 from airflow_provider_permitocr.images.http_url import read_listed_url
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder, ReadImage
-from airflow_provider_permitocr.options.run import Images
+from airflow_provider_permitocr.options.run import ImageAccess
 from airflow_provider_permitocr.permit.api import Site
 from airflow_provider_permitocr.wiring.connections.object_storage import ObjectStorage
 from airflow_provider_permitocr.wiring.connections.presigned_cos import presign_with
 
 
 def request_builder(
-    images: Images,
+    images: ImageAccess,
     site: Site,
     *,
     tencentcloud_conn_id: str,
-    ret_profile: bool,
+    with_portrait: bool,
     download: ReadImage | None,
     converter: ImageConverter | None,
 ) -> PermitRequestBuilder:
@@ -30,7 +30,7 @@ def request_builder(
     """
     return PermitRequestBuilder(
         max_base64_bytes=site.max_base64_bytes,
-        ret_profile=ret_profile,
+        with_portrait=with_portrait,
         download=download,
         pass_on=lambda url: read_listed_url(url).whole,
         read_stored=ObjectStorage(images.storage_conn_id, cos_conn_id=tencentcloud_conn_id).read,

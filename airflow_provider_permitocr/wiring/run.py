@@ -81,10 +81,10 @@ def _ports(
             account=_account(operator, hook),
             run=identity,
             window=window_of(operator),
-            spending=hook.priced(operator.spending),
+            budget=hook.priced(operator.budget),
             files=tuple(file.due for file in files),
             call_seconds=hook.client_options.call_timeout,
-            with_portrait=operator.ret_profile,
+            with_portrait=operator.with_portrait,
             session_id=session_id,
         ),
         patience=patience,
@@ -156,10 +156,10 @@ def ocr_hook(operator: MainlandPermitOcrOperator) -> MainlandPermitOcrHook:
     """Return the hook of a rendered operator; nothing is looked up yet."""
     return MainlandPermitOcrHook(
         operator.tencentcloud_conn_id,
-        ret_profile=operator.ret_profile,
+        with_portrait=operator.with_portrait,
         images=operator.images,
         max_per_second=operator.max_per_second,
-        max_at_once=operator.max_at_once,
+        max_in_flight=operator.max_in_flight,
         call_retry=operator.call_retry,
     )
 
@@ -175,15 +175,15 @@ def run_options(operator: MainlandPermitOcrOperator, hook: MainlandPermitOcrHook
         batch=operator.batch,
         max_runs_per_image=operator.max_runs_per_image,
         failure_limits=operator.failure_limits,
-        spending=hook.priced(operator.spending),
-        reuse_same_image=operator.reuse_same_image,
+        budget=hook.priced(operator.budget),
+        reuse_identical=operator.reuse_identical,
         leftovers=operator.leftovers,
         redo=operator.redo,
     )
 
 
 def _account(operator: MainlandPermitOcrOperator, hook: MainlandPermitOcrHook) -> str:
-    if operator.spending.is_capped:
+    if operator.budget.is_capped:
         return hook.account()  # calls are counted for each account
     try:
         return hook.account()

@@ -78,9 +78,9 @@ def price_of(operator: MainlandPermitOcrOperator) -> Price | None:
     """Return the price of a call, the connection's where it has one; None where none is known."""
     try:
         with closing(ocr_hook(operator)) as hook:
-            return hook.priced(operator.spending).price
+            return hook.priced(operator.budget).price
     except ConfigurationError:  # only a run needs the connection
-        return operator.spending.price
+        return operator.budget.price
 
 
 def _ledger(
@@ -92,8 +92,8 @@ def _ledger(
         account="",
         run=_NOBODY,
         window=window_of(operator),
-        spending=operator.spending,
-        with_portrait=operator.ret_profile,
+        budget=operator.budget,
+        with_portrait=operator.with_portrait,
         makes_calls=False,
     )
     return SqlLedger(engines.of_ledger(described.conn_id), described, run, patience=patience)

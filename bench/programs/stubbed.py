@@ -22,7 +22,7 @@ from airflow_provider_permitocr.engine.run.pipeline import Pipeline
 from airflow_provider_permitocr.engine.run.summary import RunSummary
 from airflow_provider_permitocr.engine.run.window import Window
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger, beside
 from airflow_provider_permitocr.options.run import Pace, RunOptions
 from airflow_provider_permitocr.options.tables import ImageTable, ResultTable
@@ -87,7 +87,7 @@ def open_ledger(database: sa.Engine, described: Ledger = BESIDE, *, makes_calls:
         account="bench",
         run=RunIdentity("bench", "recognize", f"run {uuid.uuid4().hex}"),
         window=Window(),
-        spending=Spending(),
+        budget=Budget(),
         makes_calls=makes_calls,
     )
     return SqlLedger(database, described, run)

@@ -5,12 +5,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from chaos.cap import zone_at_noon
 
 
 @pytest.mark.parametrize("hour", range(24))
 def test_no_day_of_a_cap_ends_within_hours_whenever_it_is_tried(hour: int) -> None:
     now = datetime(2026, 11, 23, hour, 59, tzinfo=UTC)
-    spending = Spending(max_calls_per_day=1, timezone=zone_at_noon(now))
-    assert now.astimezone(ZoneInfo(spending.timezone)).hour == 12
+    budget = Budget(max_calls_per_day=1, timezone=zone_at_noon(now))
+    assert now.astimezone(ZoneInfo(budget.timezone)).hour == 12

@@ -19,7 +19,7 @@ HEAD = """
 from airflow.sdk import DAG, task, task_group
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     ImageQuery, ImageTable, Ledger, MainlandPermitOcrOperator, ResultFile, ResultTable,
-    Spending, shards,
+    Budget, shards,
 )
 
 class Nightly(MainlandPermitOcrOperator):

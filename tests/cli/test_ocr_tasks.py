@@ -204,18 +204,18 @@ def test_a_statements_file_that_cannot_be_used_is_told(
 @pytest.mark.parametrize(
     ("arguments", "is_told"),
     [
-        ("reuse_same_image=True", True),
-        ("reuse_same_image=False", False),
-        ("reuse_same_image=True, images=Images(fetch_images=True)", False),
+        ("reuse_identical=True", True),
+        ("reuse_identical=False", False),
+        ("reuse_identical=True, images=ImageAccess(fetch_images=True)", False),
     ],
 )
 def test_copies_that_only_the_api_sees_are_told(
     read: Callable[..., OcrTask], arguments: str, is_told: bool
 ) -> None:
     task = read(
-        "from airflow_provider_permitocr.operators.mainland_permit_ocr import Images",
+        "from airflow_provider_permitocr.operators.mainland_permit_ocr import ImageAccess",
         f"MainlandPermitOcrOperator(task_id='a', **TABLES, {arguments})",
     )
     told = [each for each in task.findings if each.subject == "images"]
     assert bool(told) is is_told
-    assert all("Images(fetch_images=True)" in each.remedy for each in told)
+    assert all("ImageAccess(fetch_images=True)" in each.remedy for each in told)

@@ -162,9 +162,9 @@ def test_the_shards_of_a_mapped_task_are_told_each_and_together(plan: Plan, writ
 @pytest.mark.usefixtures("pictures", "connected")
 def test_parts_without_common_caps_are_not_added_up(plan: Plan, write_dag: WriteDag) -> None:
     write_dag(
-        "from airflow_provider_permitocr.operators.mainland_permit_ocr import Spending",
+        "from airflow_provider_permitocr.operators.mainland_permit_ocr import Budget",
         "MainlandPermitOcrOperator.partial(task_id='a', **TABLES)"
-        ".expand(spending=[Spending(1, 'USD'), Spending(1, 'CNY')])",
+        ".expand(budget=[Budget(1, 'USD'), Budget(1, 'CNY')])",
     )
     assert told(plan)["tasks"][0]["plan"] is None
     assert "no sum: the parts have different accounts, prices or caps" in plan("permits")[1]
@@ -187,7 +187,7 @@ def test_a_quick_plan_looks_at_no_image(plan: Plan, write_dag: WriteDag) -> None
                 "lists = task(lambda: [], task_id='lists')()",
                 "MainlandPermitOcrOperator.partial(task_id='a', target=RESULT).expand(source=lists)",
             ],
-            "source: known only at run time, as an upstream task gives it; dry_run=True plans it there",
+            "source: known only at run time, as an upstream task gives it; plan_only=True plans it there",
         ),
         (
             ["MainlandPermitOcrOperator(task_id='a', **TABLES, shard='{{ ti.map_index }}/2')"],

@@ -15,8 +15,8 @@ from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tab
 WriteDag = Callable[..., None]
 Command = Callable[..., tuple[int, str]]
 
-PRICE = "Spending(price_per_call=0.02, currency='USD')"
-TASK = f"MainlandPermitOcrOperator(task_id='a', spending={PRICE}, **TABLES)"
+PRICE = "Budget(price_per_call=0.02, currency='USD')"
+TASK = f"MainlandPermitOcrOperator(task_id='a', budget={PRICE}, **TABLES)"
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 
 

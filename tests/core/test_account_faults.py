@@ -166,10 +166,10 @@ class ByImage:
         return ANSWER
 
 
-def recognize_all(client: ByImage, rows: list[ImageRow], max_at_once: int) -> list[Outcome | Exception]:
+def recognize_all(client: ByImage, rows: list[ImageRow], max_in_flight: int) -> list[Outcome | Exception]:
     """Recognize rows from several threads, and return how each ended, as far as any was begun."""
     stop = threading.Event()
-    options = RunOptions(Pace(100_000, max_at_once), call_retry=CallRetry(attempts=2, base_seconds=0))
+    options = RunOptions(Pace(100_000, max_in_flight), call_retry=CallRetry(attempts=2, base_seconds=0))
     recognizer = Recognizer(PermitRequestBuilder(max_base64_bytes=1000), client, options, stop)
 
     def recognize(row: ImageRow) -> Outcome | Exception:
@@ -178,7 +178,7 @@ def recognize_all(client: ByImage, rows: list[ImageRow], max_at_once: int) -> li
         except PermitOcrError as error:
             return error
 
-    with ThreadPoolExecutor(max_at_once) as pool:
+    with ThreadPoolExecutor(max_in_flight) as pool:
         return list(pool.map(recognize, rows))
 
 
@@ -186,7 +186,7 @@ def test_while_it_is_confirmed_no_other_image_is_called_for() -> None:
     """At the moment of the fault up to four calls are in flight; the row that confirms is one of them."""
     rows = [ImageRow(str(key), f"https://x/{key}") for key in range(500)]
     client = ByImage({str(row.image) for row in rows[20:]})
-    ends = recognize_all(client, rows, max_at_once=4)
+    ends = recognize_all(client, rows, max_in_flight=4)
     (confirmed,) = [end for end in ends if isinstance(end, AccountError)]
     assert re.search(r"InArrears.*Recharge in the Billing Center", str(confirmed))
     assert {end.status for end in ends if isinstance(end, Outcome)} == {Status.RECOGNIZED}
@@ -202,7 +202,7 @@ def test_while_it_is_confirmed_no_other_image_is_called_for() -> None:
 def test_one_bad_node_ends_no_run() -> None:
     rows = [ImageRow(str(key), f"https://x/{key}") for key in range(100)]
     client = ByImage({str(row.image) for row in rows[::25]}, mended=True)
-    ends = recognize_all(client, rows, max_at_once=4)
+    ends = recognize_all(client, rows, max_in_flight=4)
     assert {end.status for end in ends if isinstance(end, Outcome)} == {Status.RECOGNIZED}
     assert len([end for end in ends if isinstance(end, Outcome)]) == 100
     assert client.asked.total() == 100 + 4

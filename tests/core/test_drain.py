@@ -85,7 +85,7 @@ def test_a_slow_call_does_not_keep_others_from_the_ledger_when_the_run_fails(
 
     client = new_client({bench.url(4): ARREARS}, before=answer)
     with pytest.raises(AccountError):
-        bench.run(bench.images(5), client, max_at_once=8)
+        bench.run(bench.images(5), client, max_in_flight=8)
     assert set(bench.ledger.statuses) == {"0", "1", "2", "3"}
 
 
@@ -98,7 +98,7 @@ def test_a_ledger_that_is_down_does_not_hide_what_has_ended_the_run(
 
     client = new_client({bench.url(4): NO_CARD}, before=take_down)
     with pytest.raises(TooManyFailuresError, match=r"could not be written into the ledger.*/journal/1"):
-        bench.run(bench.images(5), client, max_at_once=1, failure_limits=FailureLimits(stop_after=1))
+        bench.run(bench.images(5), client, max_in_flight=1, failure_limits=FailureLimits(stop_after=1))
     assert kept(bench) == answered(client) - {"4"}
 
 
@@ -197,7 +197,7 @@ def test_an_interruption_at_any_line_loses_no_answer(
 
         client = new_client(before=take_down)
         try:
-            bench.run(bench.images(12), client, max_at_once=3, batch=Batch(rows=4, patience_seconds=0.1))
+            bench.run(bench.images(12), client, max_in_flight=3, batch=Batch(rows=4, patience_seconds=0.1))
         except (TimedOutError, LedgerUnreachableError) as error:
             interrupted += isinstance(error, TimedOutError)
         finally:

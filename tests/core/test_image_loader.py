@@ -149,8 +149,8 @@ def test_a_url_is_left_to_the_api_unread() -> None:
 
 def test_side_and_portrait_are_passed_on() -> None:
     row = ImageRow("k", PNG, CardSide.BACK)
-    request = PermitRequestBuilder(max_base64_bytes=MEGABYTE, ret_profile=True).build(row)
-    assert (request.card_side, request.ret_profile) == (CardSide.BACK, True)
+    request = PermitRequestBuilder(max_base64_bytes=MEGABYTE, with_portrait=True).build(row)
+    assert (request.card_side, request.with_portrait) == (CardSide.BACK, True)
 
 
 @pytest.mark.parametrize("name", ["permit.png", "a permit 100%.png", "通行证.png"])
@@ -252,7 +252,7 @@ def test_only_where_it_is_asked_for_an_oversized_image_is_shrunk(tmp_path: Path)
     file.write_bytes(PNG.ljust(3001, b"\x00"))
     convert = Converter()
     row = ImageRow("k", str(file))
-    with pytest.raises(ImageRejectedError, match=r"has 3,001 bytes.*Images\(shrink_oversized=True\)"):
+    with pytest.raises(ImageRejectedError, match=r"has 3,001 bytes.*ImageAccess\(shrink_oversized=True\)"):
         PermitRequestBuilder(max_base64_bytes=4000, convert=convert).build(row)
     request = PermitRequestBuilder(max_base64_bytes=4000, shrink=convert).build(row)
     assert request.facts == ImageFacts("PNG", 3001, "made anew", digest(file.read_bytes()))

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.engine.run.window import DueFile, LeftRun, Window
 from airflow_provider_permitocr.errors import CallError, Decision, SourceError
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.redo import Redo
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def test_own_images_come_first_and_then_the_oldest_window(
 ) -> None:
     client = new_client()
     bench.ledger.left = [left(0), left(1)]
-    summary = bench.run(wednesday, client, max_at_once=1)
+    summary = bench.run(wednesday, client, max_in_flight=1)
     assert days(client) == "wmmt"
     assert (summary.listed, summary.taken_up, summary.calls) == (1, 3, 4)
     assert [each.run[2] for each in bench.ledger.whole] == ["day 0", "day 1"]
@@ -65,7 +65,7 @@ def test_own_images_come_first_and_then_the_oldest_window(
 
 def test_a_window_that_a_cap_cuts_off_stays_left(bench: Bench, wednesday: FakeSource) -> None:
     bench.ledger.left, bench.ledger.cap = [left(0), left(1)], 3
-    summary = bench.run(wednesday, max_at_once=1, spending=Spending(max_calls=3))
+    summary = bench.run(wednesday, max_in_flight=1, budget=Budget(max_calls=3))
     assert [each.run[2] for each in bench.ledger.left] == ["day 1"]
     assert [whole for _, whole in bench.ledger.ended] == [True]
     assert summary.left is not None
@@ -173,6 +173,6 @@ def test_with_an_order_all_are_read_together(
     source = new_source([ALL[3]], all_rows=newest_first, window=day(2), is_ordered=True)
     client = new_client()
     bench.ledger.left = [left(0), left(1)]
-    bench.run(source, client, max_at_once=1)
+    bench.run(source, client, max_in_flight=1)
     assert (set(days(client)[:2]), days(client)[2:]) == ({"w", "t"}, "mm")
     assert bench.ledger.left == []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.options.run import Batch, CallRetry, Images, Pace, RunOptions
+from airflow_provider_permitocr.options.run import Batch, CallRetry, ImageAccess, Pace, RunOptions
 
 NAN, INFINITE = math.nan, math.inf
 
@@ -17,7 +17,7 @@ NAN, INFINITE = math.nan, math.inf
     ("option", "values", "named"),
     [
         *((Pace, {"max_per_second": value}, "max_per_second") for value in (0, -1, NAN, INFINITE)),
-        *((Pace, {"max_per_second": 1, "max_at_once": value}, "max_at_once") for value in (0, -1, 1.5)),
+        *((Pace, {"max_per_second": 1, "max_in_flight": value}, "max_in_flight") for value in (0, -1, 1.5)),
         *((Pace, {"max_per_second": 1, "phase": value}, "phase") for value in (-0.1, 1.0, NAN)),
         *((CallRetry, {"attempts": value}, "attempts") for value in (0, -1)),
         *((CallRetry, {"base_seconds": value}, "base_seconds") for value in (-0.1, NAN)),
@@ -41,7 +41,7 @@ def test_an_impossible_option_is_refused_by_its_name_and_value(
         option(**values)
 
 
-@pytest.mark.parametrize("option", [Pace(1), CallRetry(), Batch(), RunOptions(Pace(1)), Images()])
+@pytest.mark.parametrize("option", [Pace(1), CallRetry(), Batch(), RunOptions(Pace(1)), ImageAccess()])
 def test_options_cannot_be_changed(option: Any) -> None:
     name = dataclasses.fields(option)[0].name
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -65,7 +65,7 @@ def test_by_default_the_number_in_flight_is_bounded(max_per_second: float) -> No
 
 
 def test_the_number_in_flight_can_be_chosen() -> None:
-    assert Pace(20, max_at_once=3).at_once == 3
+    assert Pace(20, max_in_flight=3).at_once == 3
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_the_number_in_flight_can_be_chosen() -> None:
 )
 def test_what_is_no_bare_host_is_refused_before_it_could_settle_a_list(host: Any) -> None:
     with pytest.raises(ValueError, match=r"fetch_hosts must hold hosts such as"):
-        Images(fetch_hosts=("images.example.com", host))
+        ImageAccess(fetch_hosts=("images.example.com", host))
 
 
 def test_hosts_are_a_list_that_is_not_empty() -> None:
@@ -90,20 +90,20 @@ def test_hosts_are_a_list_that_is_not_empty() -> None:
         "bücher.example",
         "intranet",
     ]
-    assert Images(fetch_hosts=hosts).fetch_hosts == tuple(hosts)  # type: ignore[arg-type]
+    assert ImageAccess(fetch_hosts=hosts).fetch_hosts == tuple(hosts)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="names no host"):
-        Images(fetch_hosts=())
+        ImageAccess(fetch_hosts=())
     with pytest.raises(ValueError, match="not one text"):
-        Images(fetch_hosts="images.example.com")  # type: ignore[arg-type]
+        ImageAccess(fetch_hosts="images.example.com")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("given", [{"a.example", "b.example"}, frozenset("a"), {"a": 1}, iter(["a"]), 7])
 def test_hosts_without_an_order_are_refused(given: Any) -> None:
     with pytest.raises(ValueError, match="fetch_hosts must be a list of hosts, not a"):
-        Images(fetch_hosts=given)
+        ImageAccess(fetch_hosts=given)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, NAN, INFINITE, 86_401])
 def test_time_for_a_download_is_more_than_nothing_and_no_more_than_a_day(seconds: float) -> None:
     with pytest.raises(ValueError, match="fetch_seconds must be"):
-        Images(fetch_seconds=seconds)
+        ImageAccess(fetch_seconds=seconds)

@@ -34,7 +34,7 @@ def test_every_row_ends_as_exactly_one_record(
     new_client: type[FakeClient],
     new_source: type[FakeSource],
     endings: list[str],
-    max_at_once: int,
+    max_in_flight: int,
     rows_per_batch: int,
 ) -> None:
     bench = new_bench()
@@ -46,7 +46,7 @@ def test_every_row_ends_as_exactly_one_record(
     summary = bench.run(
         new_source(rows, page_rows=4),
         new_client(answers),
-        max_at_once=max_at_once,
+        max_in_flight=max_in_flight,
         batch=Batch(rows=rows_per_batch),
     )
     assert bench.statuses == {str(key): ending for key, ending in enumerate(endings)}
@@ -175,7 +175,7 @@ def test_a_file_holds_the_whole_list_in_its_order_and_comes_from_the_ledger(
 
 
 def test_answers_are_delivered_by_rows(bench: Bench) -> None:
-    bench.run(bench.images(100), max_at_once=1, batch=Batch(rows=7, seconds=3600))
+    bench.run(bench.images(100), max_in_flight=1, batch=Batch(rows=7, seconds=3600))
     assert sum(map(len, bench.target.batches)) == 100
     assert len(bench.target.batches) > 1
     assert [row["version"] for batch in bench.target.batches for row in batch] == sorted(
@@ -192,7 +192,9 @@ def test_throttled_calls_are_repeated_and_counted(
         if asked == bench.url(1) and next(throttles) <= 2:
             raise THROTTLED
 
-    summary = bench.run(bench.images(3), new_client(before=throttle_twice), max_at_once=1, clock=racing_clock)
+    summary = bench.run(
+        bench.images(3), new_client(before=throttle_twice), max_in_flight=1, clock=racing_clock
+    )
     assert (summary.calls, summary.throttled, summary.statuses) == (5, 2, {"recognized": 3})
 
 
@@ -202,7 +204,7 @@ def test_images_are_read_no_further_ahead_than_for_the_next_second(
     source = new_source(bench.images(600), page_rows=10)
     ahead = []
     client = new_client(before=lambda asked: ahead.append(source.fetched - len(client.asked)))
-    bench.run(source, client, max_at_once=5, max_per_second=20_000)
+    bench.run(source, client, max_in_flight=5, max_per_second=20_000)
     assert source.fetched == 600
     assert max(ahead) <= 5 + 64
 

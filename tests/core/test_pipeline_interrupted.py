@@ -40,7 +40,7 @@ def test_a_fault_of_the_account_stops_the_run_and_blames_no_image(
     monkeypatch.setattr(breaker, "_ACCOUNT_WAITS", (0.0, 0.0))
     client = new_client({bench.url(20): ARREARS})
     with pytest.raises(AccountError, match="InArrears"):
-        bench.run(bench.images(500), client, max_at_once=4)
+        bench.run(bench.images(500), client, max_in_flight=4)
     assert set(bench.ledger.statuses.values()) == {"recognized"}
     assert set(bench.ledger.statuses) == answered(client) - {"20"}
     assert len(bench.ledger.statuses) < 100
@@ -98,7 +98,7 @@ def test_calls_go_on_while_the_result_table_is_down_and_it_is_filled_later(
 
     bench.target.before_write = down
     client = new_client(before=back_at_the_last)
-    bench.run(bench.images(100), client, max_at_once=1, batch=Batch(rows=1))
+    bench.run(bench.images(100), client, max_in_flight=1, batch=Batch(rows=1))
     assert len(client.asked) == 100
     assert set(bench.statuses.values()) == {"recognized"}
     assert len(bench.statuses) == 100

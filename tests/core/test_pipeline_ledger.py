@@ -19,7 +19,7 @@ from airflow_provider_permitocr.errors import (
     LedgerError,
     RunStoppedError,
 )
-from airflow_provider_permitocr.options.budget import AtCap, Spending
+from airflow_provider_permitocr.options.budget import Budget, OnExhausted
 from airflow_provider_permitocr.permit.api import CardSide
 
 if TYPE_CHECKING:
@@ -72,15 +72,15 @@ def test_at_the_cap_the_task_succeeds_and_the_rest_is_left(
     ledger.cap = 50
     bench.file = new_file()
     client = new_client()
-    spending = Spending(price_per_call=0.02, currency="USD", max_calls=50)
-    summary = bench.run(bench.images(500), client, spending=spending)
+    budget = Budget(price_per_call=0.02, currency="USD", max_calls=50)
+    summary = bench.run(bench.images(500), client, budget=budget)
     assert len(client.asked) == len(bench.statuses) == summary.calls == 50
     assert summary.left is not None
     assert "450 images are left" in summary.left
     assert summary.cost == "1.00 USD"
     assert bench.file.rows is None
     ledger.cap = 1000
-    assert bench.run(bench.images(500), client, spending=spending).left is None
+    assert bench.run(bench.images(500), client, budget=budget).left is None
     assert len(client.asked) == len(set(client.asked)) == 500
     assert [whole for _, whole in ledger.ended] == [False, True]
     assert bench.file.rows is not None
@@ -92,20 +92,20 @@ def test_at_the_cap_few_images_more_are_loaded(
 ) -> None:
     ledger.cap = 10
     source = new_source(bench.images(5000))
-    bench.run(source, spending=Spending(max_calls=10))
+    bench.run(source, budget=Budget(max_calls=10))
     assert source.fetched < 500
 
 
 def test_at_the_cap_the_task_fails_where_that_is_asked_for(bench: Bench, ledger: FakeLedger) -> None:
     ledger.cap = 5
     with pytest.raises(CapReachedError, match="15 images are left"):
-        bench.run(bench.images(20), spending=Spending(max_calls=5, at_cap=AtCap.FAIL))
+        bench.run(bench.images(20), budget=Budget(max_calls=5, on_exhausted=OnExhausted.FAIL))
     assert len(bench.statuses) == 5
 
 
 def test_a_cap_that_is_just_enough_leaves_nothing(bench: Bench, ledger: FakeLedger) -> None:
     ledger.cap = 20
-    summary = bench.run(bench.images(20), spending=Spending(max_calls=20, at_cap=AtCap.FAIL))
+    summary = bench.run(bench.images(20), budget=Budget(max_calls=20, on_exhausted=OnExhausted.FAIL))
     assert (summary.left, len(bench.statuses)) == (None, 20)
 
 
@@ -223,7 +223,7 @@ def test_a_newer_try_of_the_task_fences_this_one_and_its_answers_are_taken(
 
     client = new_client(before=begin_a_newer_try)
     with pytest.raises(FencedError, match="A newer try of this task has begun, so this one has stopped"):
-        bench.run(bench.images(500), client, max_at_once=1)
+        bench.run(bench.images(500), client, max_in_flight=1)
     assert set(ledger.statuses) == answered(client)
     assert len(client.asked) < 200
     assert bench.journal.files == {}

@@ -104,7 +104,7 @@ def test_a_ledger_that_is_down_or_refuses_answers_makes_nobody_read_them_in_the_
             bench.ledger.failing = LedgerUnreachableError("The ledger 'l' is down")
 
     with pytest.raises(LedgerUnreachableError) as caught:
-        bench.run(rows, new_client(answers, before=fail), max_at_once=1, batch=Batch(patience_seconds=0.1))
+        bench.run(rows, new_client(answers, before=fail), max_in_flight=1, batch=Batch(patience_seconds=0.1))
     assert "kept in /journal/1" in str(caught.value)
     bench.ledger.failing = None
     bench.run(rows, new_client(answers))

@@ -24,7 +24,7 @@ from airflow_provider_permitocr.errors import (
     RunStoppedError,
 )
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.run import CallRetry, FailureLimits, Pace, RunOptions
 from airflow_provider_permitocr.permit.api import CardSide
 
@@ -97,15 +97,15 @@ def make_plan(
     bench: Bench,
     rows: list[ImageRow] | FakeSource,
     pace: Pace = PACE,
-    spending: Spending = Spending(),
-    reuse_same_image: bool = False,
+    budget: Budget = Budget(),
+    reuse_identical: bool = False,
     **arguments: Any,
 ) -> Plan:
     planner = Planner(
         new_source(rows) if isinstance(rows, list) else rows,
         bench.request_builder,
         bench.ledger,
-        RunOptions(pace, spending=spending, reuse_same_image=reuse_same_image),
+        RunOptions(pace, budget=budget, reuse_identical=reuse_identical),
         targets=[bench.target],
         log=bench.lines,
         stop=bench.stop,
@@ -135,18 +135,18 @@ def test_a_plan_calls_for_as_many_images_as_the_run_then_does(
     ]
     rows = list({row.row_key: row for row in rows}.values())
     first: Any = Client(fails=True)
-    bench.run(rows[:done_before], first, reuse_same_image=reuse, **RUN)
+    bench.run(rows[:done_before], first, reuse_identical=reuse, **RUN)
     rows = [
         ImageRow(row.image_key, row.image, row.card_side, NOW if is_changed else None)
         for row, is_changed in zip(rows, changed, strict=False)
     ]
     written = dict(bench.ledger.standings)
 
-    plan = make_plan(new_source, bench, new_source(rows, page_rows=4), reuse_same_image=reuse)
+    plan = make_plan(new_source, bench, new_source(rows, page_rows=4), reuse_identical=reuse)
 
     assert bench.ledger.standings == written
     then: Any = Client(fails=False)
-    summary = bench.run(rows, then, reuse_same_image=reuse, **RUN)
+    summary = bench.run(rows, then, reuse_identical=reuse, **RUN)
     assert plan.to_call == summary.calls
     assert (plan.listed, plan.settled) == (summary.listed, summary.skipped)
     assert plan.same_picture == summary.reused
@@ -156,7 +156,7 @@ def test_a_plan_calls_for_as_many_images_as_the_run_then_does(
 
 
 def test_a_plan_tells_time_and_cost_at_the_pace_of_the_run(bench: Bench, plan: Callable[..., Plan]) -> None:
-    told = plan(bench, bench.images(980), Pace(10), Spending(0.0015, "USD"))
+    told = plan(bench, bench.images(980), Pace(10), Budget(0.0015, "USD"))
     assert (told.to_call, told.cost) == (980, "1.47 USD")
     assert told.seconds == pytest.approx(100)
     assert (told.calls_left, told.allowed, told.allowed_cost) == (None, 980, "1.47 USD")
@@ -166,7 +166,7 @@ def test_what_the_caps_leave_is_asked_once_the_list_has_been_looked_at(
     bench: Bench, plan: Callable[..., Plan], new_source: type[FakeSource]
 ) -> None:
     source = new_source(bench.images(100))
-    told = plan(bench, source, Pace(10), Spending(1), calls_left=lambda: 40 if source.read == 100 else 0)
+    told = plan(bench, source, Pace(10), Budget(1), calls_left=lambda: 40 if source.read == 100 else 0)
     assert (told.calls_left, told.allowed, told.allowed_cost) == (40, 40, "40.00")
     assert told.allowed_seconds == pytest.approx(40 / 9.8)
 
@@ -253,5 +253,5 @@ def test_an_error_of_the_list_ends_the_plan(
 
 
 def test_an_empty_list_costs_nothing(bench: Bench, plan: Callable[..., Plan]) -> None:
-    told = plan(bench, [], spending=Spending(1, "USD"))
+    told = plan(bench, [], budget=Budget(1, "USD"))
     assert (told.listed, told.to_call, told.seconds, told.cost) == (0, 0, 0.0, "0.00 USD")

@@ -86,7 +86,7 @@ def test_an_answered_image_is_recognized(clock: FakeClock) -> None:
 
 def test_side_and_portrait_reach_the_request(clock: FakeClock) -> None:
     client = OneAnswer(PermitResponse({}, "r-1"))
-    builder = PermitRequestBuilder(max_base64_bytes=100, ret_profile=True)
+    builder = PermitRequestBuilder(max_base64_bytes=100, with_portrait=True)
     recognizer(client, clock, builder=builder).recognize(ImageRow("k", "https://x/1", CardSide.BACK))
     (sent,) = client.requests
     assert replace(sent, call_id="") == PermitRequest(CardSide.BACK, True, image_url="https://x/1")

@@ -56,7 +56,7 @@ class HeldCall:
 
 def test_images_are_loaded_only_when_their_turn_is_near(clock: FakeClock) -> None:
     client = HeldClient()
-    pace = Pace(10, max_at_once=3)
+    pace = Pace(10, max_in_flight=3)
     limiter = RateLimiter(pace, clock=clock, sleep=clock.sleep)
     # To its own clock, loading takes no time, so two are enough to have ready.
     paced = PacedCaller(

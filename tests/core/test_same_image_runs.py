@@ -101,11 +101,13 @@ def _run(
     client: Client,
     ledger: Committed | None = None,
     *,
-    max_at_once: int = 4,
+    max_in_flight: int = 4,
     reuse: bool = True,
 ) -> list[Outcome]:
     """Recognize rows from several threads, and keep what they end with in the ledger."""
-    options = RunOptions(Pace(100_000, max_at_once), call_retry=CallRetry(attempts=1), reuse_same_image=reuse)
+    options = RunOptions(
+        Pace(100_000, max_in_flight), call_retry=CallRetry(attempts=1), reuse_identical=reuse
+    )
     recognizer = Recognizer(Pictures(), client, options, threading.Event(), answers=ledger)
 
     def recognize(row: ImageRow) -> Outcome:
@@ -114,7 +116,7 @@ def _run(
             ledger.keep(outcome)
         return outcome
 
-    with ThreadPoolExecutor(max_at_once) as pool:
+    with ThreadPoolExecutor(max_in_flight) as pool:
         return list(pool.map(recognize, rows))
 
 
@@ -123,18 +125,18 @@ def _run(
     scripts=st.dictionaries(
         st.sampled_from("abcd"), st.lists(st.sampled_from(["passing", "final"]), max_size=4)
     ),
-    max_at_once=st.sampled_from([1, 4, 32]),
+    max_in_flight=st.sampled_from([1, 4, 32]),
     with_ledger=st.booleans(),
 )
 def test_each_picture_costs_no_more_calls_than_it_fails_and_one(
     pictures: list[tuple[str, CardSide]],
     scripts: dict[str, list[str]],
-    max_at_once: int,
+    max_in_flight: int,
     with_ledger: bool,
 ) -> None:
     rows = [_row(f"k{number}", picture, side) for number, (picture, side) in enumerate(pictures)]
     client = Client(**scripts)
-    outcomes = _run(rows, client, Committed() if with_ledger else None, max_at_once=max_at_once)
+    outcomes = _run(rows, client, Committed() if with_ledger else None, max_in_flight=max_in_flight)
 
     for (picture, side), listed in Counter(pictures).items():
         calls = client.calls[picture, side.value]
@@ -160,7 +162,7 @@ def test_each_picture_costs_no_more_calls_than_it_fails_and_one(
 def test_a_picture_that_comes_back_much_later_is_still_known(with_ledger: bool, pictures: int) -> None:
     rows = [_row(f"k{number}", f"p{number % pictures}") for number in range(2 * pictures)]
     client = Client()
-    outcomes = _run(rows, client, Committed() if with_ledger else None, max_at_once=32)
+    outcomes = _run(rows, client, Committed() if with_ledger else None, max_in_flight=32)
     assert sum(each.reused_from is not None for each in outcomes) == pictures
     assert set(client.calls.values()) == {1}
 
@@ -175,7 +177,7 @@ def test_a_second_list_of_the_same_pictures_makes_no_call() -> None:
 
 def test_a_row_of_the_same_picture_keeps_what_is_its_own() -> None:
     first, second = _row("a", "p"), ImageRow("b", "p/b", tries=1, carried={"city": "x"})
-    a, b = _run([first, second], Client(), max_at_once=1)
+    a, b = _run([first, second], Client(), max_in_flight=1)
     assert (b.row, b.reused_from, b.counts, b.is_verdict) == (second, "a", True, True)
     assert (b.fields, b.request_id, b.answer_id, b.facts) == (a.fields, a.request_id, a.answer_id, a.facts)
 
@@ -205,7 +207,7 @@ def test_rows_that_wait_take_no_place_in_flight_and_hold_no_image() -> None:
 
     in_memory: weakref.WeakSet[Image] = weakref.WeakSet()
     begun, go = threading.Semaphore(0), threading.Event()
-    options = RunOptions(Pace(1_000, max_at_once=2), reuse_same_image=True)
+    options = RunOptions(Pace(1_000, max_in_flight=2), reuse_identical=True)
     recognizer = Recognizer(Loader(), Held(), options, threading.Event())
     wanted = recognizer.rows_wanted
     outcomes: list[Any] = []

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.options.budget import AtCap, Spending
+from airflow_provider_permitocr.options.budget import Budget, OnExhausted
 
 
 @pytest.mark.parametrize(
@@ -26,21 +26,21 @@ from airflow_provider_permitocr.options.budget import AtCap, Spending
     ],
 )
 def test_a_cost_is_exact_and_written_as_money(price: float | Decimal, calls: int, cost: str) -> None:
-    assert Spending(price).cost(calls) == cost
-    assert Spending(price, "USD").cost(calls) == f"{cost} USD"
+    assert Budget(price).cost(calls) == cost
+    assert Budget(price, "USD").cost(calls) == f"{cost} USD"
 
 
 @given(st.decimals(0, 10_000, places=6), st.integers(0, 10**9))
 def test_a_cost_loses_nothing(price: Decimal, calls: int) -> None:
-    cost = Spending(price).cost(calls)
+    cost = Budget(price).cost(calls)
     assert cost is not None
     assert Decimal(cost.replace(",", "")) == price * calls
     assert len(cost.partition(".")[2]) >= 2
 
 
 def test_without_a_price_there_is_no_cost() -> None:
-    assert Spending().price is None
-    assert Spending(currency="USD").cost(5) is None
+    assert Budget().price is None
+    assert Budget(currency="USD").cost(5) is None
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,9 @@ def test_without_a_price_there_is_no_cost() -> None:
 )
 def test_a_price_that_is_none_is_refused_by_its_name(price: Any) -> None:
     with pytest.raises(ValueError, match=r"^price_per_call must be "):
-        Spending(price)
+        Budget(price)
     with pytest.raises(ValueError, match=r"^price_per_call must be "):
-        Spending(1).priced(price, None)
+        Budget(1).priced(price, None)
 
 
 @pytest.mark.parametrize(
@@ -60,21 +60,23 @@ def test_a_price_that_is_none_is_refused_by_its_name(price: Any) -> None:
         ({"max_calls": -1}, "max_calls must be a whole number, 0 or more"),
         ({"max_calls": True}, "max_calls must be a whole number, 0 or more"),
         ({"max_calls_per_day": 1.5}, "max_calls_per_day must be a whole number, 0 or more"),
-        ({"at_cap": "stop"}, "at_cap must be succeed or fail"),
+        ({"on_exhausted": "stop"}, "on_exhausted must be succeed or fail"),
         ({"timezone": "Middle/Earth"}, "there is no timezone 'Middle/Earth'"),
     ],
 )
 def test_what_is_wrong_is_told_by_its_name(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Spending(**wrong)
+        Budget(**wrong)
 
 
 def test_an_own_price_and_an_own_currency_go_before_those_of_the_connection() -> None:
-    assert Spending().priced("0.2", "CNY").cost(1) == "0.20 CNY"
-    assert Spending(0.1).priced("0.2", "CNY").cost(1) == "0.10 CNY"
-    assert Spending(currency="USD").priced(0.2, "CNY").cost(1) == "0.20 USD"
-    assert Spending(0, "USD").priced(0.2, "CNY").cost(1) == "0.00 USD"
-    assert Spending(max_calls=3, at_cap="fail").priced(None, None) == Spending(max_calls=3, at_cap=AtCap.FAIL)
+    assert Budget().priced("0.2", "CNY").cost(1) == "0.20 CNY"
+    assert Budget(0.1).priced("0.2", "CNY").cost(1) == "0.10 CNY"
+    assert Budget(currency="USD").priced(0.2, "CNY").cost(1) == "0.20 USD"
+    assert Budget(0, "USD").priced(0.2, "CNY").cost(1) == "0.00 USD"
+    assert Budget(max_calls=3, on_exhausted="fail").priced(None, None) == Budget(
+        max_calls=3, on_exhausted=OnExhausted.FAIL
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,4 +92,4 @@ def test_an_own_price_and_an_own_currency_go_before_those_of_the_connection() ->
     ],
 )
 def test_the_caps_leave_what_the_narrower_one_leaves(caps: dict[str, Any], left: int | None) -> None:
-    assert Spending(**caps).calls_left(day=7, run=4) == left
+    assert Budget(**caps).calls_left(day=7, run=4) == left

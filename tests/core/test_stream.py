@@ -51,27 +51,29 @@ def held_until(stop: threading.Event) -> Callable[[int], int]:
 
 @settings(max_examples=40)
 @given(st.lists(st.integers(), max_size=40), st.integers(1, 8))
-def test_every_item_has_its_result_exactly_once(items: list[int], max_at_once: int) -> None:
-    stream = completed(lambda item: item * 2, items, max_at_once=lambda: max_at_once, stop=threading.Event())
+def test_every_item_has_its_result_exactly_once(items: list[int], max_in_flight: int) -> None:
+    stream = completed(
+        lambda item: item * 2, items, max_in_flight=lambda: max_in_flight, stop=threading.Event()
+    )
     results = [result for some in stream for result in some]
     assert Counter(results) == Counter(item * 2 for item in items)
 
 
 @settings(max_examples=40)
 @given(st.lists(st.booleans(), max_size=30), st.integers(1, 6))
-def test_items_given_up_yield_nothing_and_lose_no_other(kept: list[bool], max_at_once: int) -> None:
+def test_items_given_up_yield_nothing_and_lose_no_other(kept: list[bool], max_in_flight: int) -> None:
     def work(number: int) -> int:
         if not kept[number]:
             raise RunStoppedError
         return number
 
-    stream = completed(work, range(len(kept)), max_at_once=lambda: max_at_once, stop=threading.Event())
+    stream = completed(work, range(len(kept)), max_in_flight=lambda: max_in_flight, stop=threading.Event())
     results = sorted(result for some in stream for result in some)
     assert results == [number for number, keep in enumerate(kept) if keep]
 
 
 def test_an_empty_source_yields_nothing(stop: threading.Event) -> None:
-    assert list(completed(str, [], max_at_once=lambda: 3, stop=stop)) == []
+    assert list(completed(str, [], max_in_flight=lambda: 3, stop=stop)) == []
     assert not stop.is_set()
 
 
@@ -90,7 +92,7 @@ def test_as_many_as_allowed_are_in_flight_and_never_more(stop: threading.Event) 
         return item
 
     results = [
-        result for some in completed(work, range(40), max_at_once=lambda: 4, stop=stop) for result in some
+        result for some in completed(work, range(40), max_in_flight=lambda: 4, stop=stop) for result in some
     ]
     assert sorted(results) == list(range(40))
     assert most == 4
@@ -106,14 +108,16 @@ def test_the_source_is_read_no_further_ahead_than_what_is_in_flight(stop: thread
             assert read - yielded <= 5
             yield item
 
-    for some in completed(lambda item: item, items(), max_at_once=lambda: 5, stop=stop):
+    for some in completed(lambda item: item, items(), max_in_flight=lambda: 5, stop=stop):
         yielded += len(some)
     assert yielded == 500
 
 
 def test_a_list_without_results_comes_while_nothing_arrives(stop: threading.Event) -> None:
     work = threading.Event()
-    stream = completed(lambda item: work.wait(SOON), [1], max_at_once=lambda: 1, stop=stop, tick_seconds=0.01)
+    stream = completed(
+        lambda item: work.wait(SOON), [1], max_in_flight=lambda: 1, stop=stop, tick_seconds=0.01
+    )
     assert next(stream) == []
     work.set()
     assert [result for some in stream for result in some] == [True]
@@ -134,7 +138,7 @@ def test_results_that_have_arrived_are_yielded_before_a_slow_source_is_read_on(s
         return item
 
     results = []
-    for some in completed(work, items(), max_at_once=lambda: 3, stop=stop):
+    for some in completed(work, items(), max_in_flight=lambda: 3, stop=stop):
         results += some
         yielded = bool(results)
     assert results == [1, 2]
@@ -148,7 +152,7 @@ def test_an_error_in_work_stops_the_stream_and_keeps_what_was_in_flight(stop: th
             raise LookupError
         return hold(item)
 
-    stream = completed(work, count(), max_at_once=lambda: 5, stop=stop)
+    stream = completed(work, count(), max_in_flight=lambda: 5, stop=stop)
     assert sorted(drain(stream, LookupError)) == [0, 1, 3, 4]
     assert stop.is_set()
 
@@ -164,7 +168,7 @@ def test_a_second_error_in_flight_hides_neither_the_first_nor_the_results(stop: 
             raise ArithmeticError
         return item
 
-    assert drain(completed(work, count(), max_at_once=lambda: 3, stop=stop), LookupError) == [2]
+    assert drain(completed(work, count(), max_in_flight=lambda: 3, stop=stop), LookupError) == [2]
 
 
 def test_an_error_in_the_source_keeps_what_was_in_flight(stop: threading.Event) -> None:
@@ -173,7 +177,7 @@ def test_an_error_in_the_source_keeps_what_was_in_flight(stop: threading.Event) 
         raise LookupError
 
     assert sorted(
-        drain(completed(held_until(stop), items(), max_at_once=lambda: 5, stop=stop), LookupError)
+        drain(completed(held_until(stop), items(), max_in_flight=lambda: 5, stop=stop), LookupError)
     ) == [
         1,
         2,
@@ -195,7 +199,7 @@ def test_a_signal_in_the_waiting_thread_keeps_what_was_in_flight(stop: threading
     hold = held_until(stop)
     before = signal.signal(signal.SIGUSR1, time_out)
     try:
-        results = drain(completed(work, range(3), max_at_once=lambda: 3, stop=stop), TimedOutError)
+        results = drain(completed(work, range(3), max_in_flight=lambda: 3, stop=stop), TimedOutError)
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert sorted(results) == [0, 1, 2]
@@ -204,7 +208,7 @@ def test_a_signal_in_the_waiting_thread_keeps_what_was_in_flight(stop: threading
 def test_an_error_thrown_in_after_results_were_yielded_doubles_none(stop: threading.Event) -> None:
     hold = held_until(stop)
     stream = completed(
-        lambda item: item if item == 0 else hold(item), range(3), max_at_once=lambda: 3, stop=stop
+        lambda item: item if item == 0 else hold(item), range(3), max_in_flight=lambda: 3, stop=stop
     )
     first = next(stream)
     rest = list(stream.throw(TimedOutError()))
@@ -222,7 +226,7 @@ def test_closing_early_stops_and_waits_for_what_is_in_flight(stop: threading.Eve
         finished.append(item)
         return item
 
-    stream = completed(work, count(), max_at_once=lambda: 3, stop=stop)
+    stream = completed(work, count(), max_in_flight=lambda: 3, stop=stop)
     assert next(stream) == [0]
     stream.close()
     assert stop.is_set()
@@ -232,12 +236,12 @@ def test_closing_early_stops_and_waits_for_what_is_in_flight(stop: threading.Eve
 def test_once_stopped_from_outside_nothing_new_is_started(stop: threading.Event) -> None:
     read = count()
     results: list[int] = []
-    for some in completed(lambda item: item, read, max_at_once=lambda: 3, stop=stop):
+    for some in completed(lambda item: item, read, max_in_flight=lambda: 3, stop=stop):
         results += some
         stop.set()
     assert sorted(results) == list(range(next(read)))
 
 
 def test_no_thread_is_left_behind(stop: threading.Event) -> None:
-    list(completed(str, range(20), max_at_once=lambda: 4, stop=stop))
+    list(completed(str, range(20), max_in_flight=lambda: 4, stop=stop))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("permitocr")]

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.operators.mainland_permit_ocr import Spending
+from airflow_provider_permitocr.operators.mainland_permit_ocr import Budget
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
@@ -69,7 +69,7 @@ def test_what_a_cap_leaves_of_an_interval_is_recognized_by_the_next_runs(
 ) -> None:
     connect_emulator(emulator)
     task = dags.dags[DAG_ID].get_task("recognize_permits")
-    monkeypatch.setattr(task, "spending", Spending(max_calls=1))
+    monkeypatch.setattr(task, "budget", Budget(max_calls=1))
 
     recognized = []
     for day in range(2, 7):  # the runs of five days, whose intervals are of 1 to 5 May

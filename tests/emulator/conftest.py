@@ -40,8 +40,8 @@ class FakeEngine:
     error: Exception | None = None
     asked: list[tuple[bytes, CardSide, bool]] = field(default_factory=list)
 
-    def read(self, image: bytes, card_side: CardSide, ret_profile: bool) -> dict[str, Any]:
-        self.asked.append((image, card_side, ret_profile))
+    def read(self, image: bytes, card_side: CardSide, with_portrait: bool) -> dict[str, Any]:
+        self.asked.append((image, card_side, with_portrait))
         if self.error:
             raise self.error
         return dict(self.fields)

@@ -75,7 +75,7 @@ def test_as_many_images_are_read_at_once_as_there_are_threads(
 ) -> None:
     both = threading.Barrier(2)
 
-    def read(image: bytes, card_side: CardSide, ret_profile: bool) -> dict[str, str]:
+    def read(image: bytes, card_side: CardSide, with_portrait: bool) -> dict[str, str]:
         both.wait(10)
         return {"Name": "together"}
 

@@ -14,7 +14,7 @@ from airflow_provider_permitocr.emulator.images import check_image
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import ConfigurationError, ImageRejectedError
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
-from airflow_provider_permitocr.options.run import Images
+from airflow_provider_permitocr.options.run import ImageAccess
 
 SetConnection = Callable[..., None]
 
@@ -54,7 +54,7 @@ def test_oversized_images_are_rejected_unless_shrinking_is_asked_for(oversized: 
 
 
 def test_oversized_images_are_shrunk_where_that_is_asked_for(oversized: bytes) -> None:
-    hook = MainlandPermitOcrHook(images=Images(shrink_oversized=True))
+    hook = MainlandPermitOcrHook(images=ImageAccess(shrink_oversized=True))
     request = hook.request_builder().build(ImageRow("k", oversized))
     assert request.image
     check_image(request.image, "intl")
@@ -63,7 +63,7 @@ def test_oversized_images_are_shrunk_where_that_is_asked_for(oversized: bytes) -
 
 def test_shrinking_without_the_extra_stops_before_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
-    hook = MainlandPermitOcrHook(images=Images(shrink_oversized=True))
+    hook = MainlandPermitOcrHook(images=ImageAccess(shrink_oversized=True))
     with pytest.raises(ConfigurationError, match="pip install pillow pi-heif pypdfium2"):
         hook.request_builder()
     assert MainlandPermitOcrHook().request_builder()

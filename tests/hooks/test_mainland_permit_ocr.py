@@ -64,7 +64,7 @@ def test_the_portrait_comes_where_it_was_asked_for(
     emulator: RunningEmulator, connect_emulator: Connect, front: Specimen
 ) -> None:
     connect_emulator(emulator)
-    assert MainlandPermitOcrHook(ret_profile=True).recognize(front.image)["profile"]
+    assert MainlandPermitOcrHook(with_portrait=True).recognize(front.image)["profile"]
     assert MainlandPermitOcrHook().recognize(front.image)["profile"] is None
 
 
@@ -152,7 +152,7 @@ def test_a_picture_that_a_frame_holds_again_takes_its_first_answer(
         index=list("abcde"),
     )
 
-    answer = hook.recognize_frame(frame, card_side="side", reuse_same_image=True)
+    answer = hook.recognize_frame(frame, card_side="side", reuse_identical=True)
 
     assert emulator.stats()["calls"] == 3
     taken = answer["reused_from"].dropna()
@@ -168,7 +168,7 @@ def test_a_stream_calls_for_each_row_unless_told_otherwise(
 ) -> None:
     rows = [ImageRow(key, front.image) for key in "abc"]
     assert {record["reused_from"] for record in hook.recognize_rows(rows)} == {None}
-    assert len(list(hook.recognize_rows(rows, reuse_same_image=True))) == 3
+    assert len(list(hook.recognize_rows(rows, reuse_identical=True))) == 3
     assert emulator.stats()["calls"] == 3 + 1
 
 

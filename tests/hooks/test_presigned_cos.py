@@ -14,7 +14,7 @@ from airflow_provider_permitocr.errors import (
     ImageUnavailableError,
 )
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
-from airflow_provider_permitocr.options.run import Images
+from airflow_provider_permitocr.options.run import ImageAccess
 from airflow_provider_permitocr.wiring.connections.presigned_cos import CosPresigner, presign_with
 from tests.cos_stand_in import CosStandIn, Keys
 
@@ -128,7 +128,7 @@ def test_a_connection_that_a_row_names_goes_before_and_stops_no_run(
 def test_a_wrong_connection_stops_the_run_before_it_starts(set_connection: SetConnection) -> None:
     set_connection("tencent", conn_type="tencentcloud", login="AKIDcos", password="cos-key")
     with pytest.raises(ConfigurationError, match="region of the bucket"):
-        MainlandPermitOcrHook("tencent", images=Images(presign_cos=True)).request_builder()
+        MainlandPermitOcrHook("tencent", images=ImageAccess(presign_cos=True)).request_builder()
 
 
 def test_without_the_sdk_the_extra_is_named(
@@ -142,13 +142,13 @@ def test_without_the_sdk_the_extra_is_named(
 
 def test_nothing_is_presigned_unless_asked_for(connect: Callable[..., None]) -> None:
     connect()
-    assert presign_with(Images(), "tencent")(f"cos://{BUCKET}/a.jpg") is None
-    assert presign_with(Images(presign_cos=True), "tencent")(f"cos://{BUCKET}/a.jpg")
+    assert presign_with(ImageAccess(), "tencent")(f"cos://{BUCKET}/a.jpg") is None
+    assert presign_with(ImageAccess(presign_cos=True), "tencent")(f"cos://{BUCKET}/a.jpg")
 
 
 def test_a_signed_url_shows_up_nowhere(connect: Callable[..., None], all_logged: Callable[[], str]) -> None:
     connect()
-    builder = MainlandPermitOcrHook("tencent", images=Images(presign_cos=True)).request_builder()
+    builder = MainlandPermitOcrHook("tencent", images=ImageAccess(presign_cos=True)).request_builder()
     request = builder.build(ImageRow("k", f"cos://{BUCKET}/private.jpg"))
     assert "q-signature=" in (request.image_url or "")
     shown = f"{request!r} {all_logged()}"

@@ -53,7 +53,7 @@ def check_read_right(image: bytes, specimen: Specimen, engine: RapidOcrEngine, p
     check_image(request.image, "intl")
     assert (request.facts.prepared or "").startswith(prepared)
     assert read_label(request.image) is None
-    assert engine.read(request.image, specimen.side, ret_profile=False) == specimen.fields
+    assert engine.read(request.image, specimen.side, with_portrait=False) == specimen.fields
 
 
 @pytest.mark.parametrize(

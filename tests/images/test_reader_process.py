@@ -55,7 +55,7 @@ def _leave_those_of_other_tests_alone() -> None:
 
 @pytest.fixture
 def converter() -> Iterator[ImageConverter]:
-    converter = ImageConverter(max_at_once=1)
+    converter = ImageConverter(max_in_flight=1)
     yield converter
     converter.close()
 
@@ -191,7 +191,7 @@ def test_one_reader_serves_image_after_image(converter: ImageConverter) -> None:
 
 
 def test_no_more_readers_work_than_pictures_may_be_in_work_at_once() -> None:
-    converter = ImageConverter(max_at_once=2)
+    converter = ImageConverter(max_in_flight=2)
     image = bmp()
     threads = [threading.Thread(target=convert, args=(converter, image)) for _ in range(8)]
     for thread in threads:

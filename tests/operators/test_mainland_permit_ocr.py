@@ -13,12 +13,12 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     Batch,
+    Budget,
     ImageQuery,
     ImageTable,
     Ledger,
     MainlandPermitOcrOperator,
     ResultTable,
-    Spending,
 )
 
 ImageList = Callable[..., list[Specimen]]
@@ -148,7 +148,7 @@ def test_the_portrait_is_kept_only_where_it_was_asked_for(
     execute()
     assert permits()["k000", "FRONT"]["profile"] is None
     with_portrait = ResultTable("permits_with_portrait", conn_id="warehouse")
-    execute(ret_profile=True, target=with_portrait, list="with portrait")
+    execute(with_portrait=True, target=with_portrait, list="with portrait")
 
     assert connected.stats()["calls"] == 2
 
@@ -203,20 +203,20 @@ def test_templates_are_rendered_into_copies(
 
 
 def test_caps_and_price_are_templates_and_are_shown_as_rendered(operator: NewOperator) -> None:
-    given = Spending(
+    given = Budget(
         price_per_call="{{ params.price }}", currency="USD", max_calls="{{ params.cap }}", max_calls_per_day=9
     )
-    task = operator(spending=given, ledger=Ledger("ocr", conn_id="lake"))
+    task = operator(budget=given, ledger=Ledger("ocr", conn_id="lake"))
     task.render_template_fields({"params": {"price": 0.0015, "cap": " 500 "}})
-    assert task.spending == Spending("0.0015", "USD", 500, 9)
-    assert task.spending.cost(2) == "0.003 USD"
-    shown = serialize_template_field(task.spending, "spending")
+    assert task.budget == Budget("0.0015", "USD", 500, 9)
+    assert task.budget.cost(2) == "0.003 USD"
+    shown = serialize_template_field(task.budget, "budget")
     assert shown == {"price_per_call": "0.0015", "currency": "USD", "max_calls": 500, "max_calls_per_day": 9}
 
 
 @pytest.mark.parametrize("rendered", [None, "", "many", "-1"])
 def test_a_cap_that_renders_to_none_is_refused(operator: NewOperator, rendered: str | None) -> None:
-    task = operator(spending=Spending(max_calls="{{ params.cap }}"), ledger=Ledger("ocr", conn_id="lake"))
+    task = operator(budget=Budget(max_calls="{{ params.cap }}"), ledger=Ledger("ocr", conn_id="lake"))
     with pytest.raises(ValueError, match="max_calls must be a whole number"):
         task.render_template_fields({"params": {"cap": rendered}})
 

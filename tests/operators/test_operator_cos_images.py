@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.options.run import Images
+from airflow_provider_permitocr.options.run import ImageAccess
 from tests.cos_stand_in import CosStandIn
 
 BUCKET = "permits-1250000000"
@@ -45,7 +45,7 @@ def listed_in_cos(
 def test_presigned_images_are_fetched_by_the_api_and_never_by_the_worker(
     listed_in_cos: CosStandIn, execute: Execute, permits: Permits, front: Specimen
 ) -> None:
-    execute(images=Images(storage_conn_id="cos", presign_cos=True))
+    execute(images=ImageAccess(storage_conn_id="cos", presign_cos=True))
 
     rows = permits()
     there, gone = rows["there", "FRONT"], rows["gone", "FRONT"]
@@ -60,7 +60,7 @@ def test_presigned_images_are_fetched_by_the_api_and_never_by_the_worker(
 def test_otherwise_the_worker_reads_them(
     listed_in_cos: CosStandIn, execute: Execute, permits: Permits, front: Specimen
 ) -> None:
-    execute(images=Images(storage_conn_id="cos"))
+    execute(images=ImageAccess(storage_conn_id="cos"))
 
     rows = permits()
     there, gone = rows["there", "FRONT"], rows["gone", "FRONT"]

@@ -10,10 +10,10 @@ import pytest
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
-from airflow_provider_permitocr.options.run import Images
+from airflow_provider_permitocr.options.run import ImageAccess
 
 Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]
-FROM_HERE = Images(fetch_images=True, fetch_hosts=("127.0.0.1",))
+FROM_HERE = ImageAccess(fetch_images=True, fetch_hosts=("127.0.0.1",))
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +73,7 @@ def test_without_fetch_images_the_api_is_given_the_url(
     assert downloaded["image_bytes"] == len(front.image)
 
 
-@pytest.mark.parametrize("images", [Images(), FROM_HERE], ids=["by the API", "by the worker"])
+@pytest.mark.parametrize("images", [ImageAccess(), FROM_HERE], ids=["by the API", "by the worker"])
 @pytest.mark.parametrize(
     "behind", ["?名=正面 1.jpg", "?name=%E6%AD%A3%e9%9d%a2+%20", "?x=100%", " ", "\r\n", "#正面"]
 )
@@ -81,7 +81,7 @@ def test_url_with_chinese_characters_and_blanks_leads_to_its_image(
     connected: RunningEmulator,
     serve_image: Callable[[bytes], str],
     front: Specimen,
-    images: Images,
+    images: ImageAccess,
     behind: str,
 ) -> None:
     record = MainlandPermitOcrHook(images=images).recognize(serve_image(front.image) + behind)

@@ -53,7 +53,7 @@ def test_an_account_fault_stops_the_run_and_fails_no_image(
     image_list(12)
 
     with pytest.raises(AirflowFailException, match=r"ArrearsError.*correct the account"):
-        execute(max_at_once=2)
+        execute(max_in_flight=2)
 
     assert [row["status"] for row in permits().values()] == ["recognized"] * 4
     in_flight, confirming = 2, 3
@@ -87,7 +87,7 @@ def test_a_killed_task_keeps_what_was_answered_and_leaves_the_rest(
     standings: Permits,
 ) -> None:
     image_list(40)
-    task = operator(max_per_second=50, max_at_once=1)
+    task = operator(max_per_second=50, max_in_flight=1)
 
     def kill_midway() -> None:
         _when(lambda: connected.stats()["calls"] >= 3)

@@ -18,12 +18,12 @@ from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.files.local_store import LocalStore
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     Batch,
+    Budget,
     ImageQuery,
     Ledger,
     MainlandPermitOcrOperator,
     ResultFile,
     ResultTable,
-    Spending,
     shards,
 )
 from airflow_provider_permitocr.options.shard import Shard
@@ -178,7 +178,7 @@ def test_a_run_that_a_cap_ends_leaves_the_file_as_it_was(
     file.write_text("the file of yesterday")
     arguments = target_of(as_what, ResultFile(str(file)))
 
-    capped = execute_as("run-1", **arguments, spending=Spending(max_calls=2))
+    capped = execute_as("run-1", **arguments, budget=Budget(max_calls=2))
     meanwhile = file.read_text()
     execute_as("run-2", **arguments)
 

@@ -15,15 +15,15 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+    Budget,
     Carry,
     FailureLimits,
+    ImageAccess,
     ImageQuery,
-    Images,
     ImageTable,
     Ledger,
     ResultFile,
     ResultTable,
-    Spending,
 )
 
 ImageList = Callable[..., list[Specimen]]
@@ -73,7 +73,7 @@ def run_of(try_task: TryTask) -> Callable[..., dict[str, Any]]:
     def run(day: int, cap: int | None = None, **arguments: Any) -> dict[str, Any]:
         defaults: dict[str, Any] = {"source": images_of(day), "target": TABLE, "ledger": LEDGER}
         if cap is not None:
-            defaults["spending"] = Spending(max_calls=cap)
+            defaults["budget"] = Budget(max_calls=cap)
         return try_task(f"day {day}", **(defaults | arguments))
 
     return run
@@ -198,7 +198,7 @@ def test_what_a_query_with_templates_has_left_is_counted_and_cannot_be_read(
 
     def run(day: int, cap: int | None = None) -> dict[str, Any]:
         task = operator(
-            source=as_rendered, ledger=LEDGER, **({"spending": Spending(max_calls=cap)} if cap else {})
+            source=as_rendered, ledger=LEDGER, **({"budget": Budget(max_calls=cap)} if cap else {})
         )
         task.source = images(day)
         done: dict[str, Any] = task.execute({"run_id": f"day {day}"})
@@ -337,9 +337,9 @@ def test_images_that_fail_in_every_run_keep_no_later_run_from_its_own(
             day,
             target=ResultFile(f"{tmp_path}/{day}.csv"),
             list="permits",
-            images=Images(fetch_images=True),
+            images=ImageAccess(fetch_images=True),
             failure_limits=FailureLimits(stop_after=3),
-            max_at_once=1,
+            max_in_flight=1,
         )
 
     with pytest.raises(Exception, match="3 images one after the other failed"):

@@ -54,7 +54,7 @@ operator = MainlandPermitOcrOperator(
     source=ImageTable("permit_images", conn_id="warehouse", key="image_id", image="image"),
     target=ResultTable("permits", conn_id="warehouse"),
     max_per_second=int(sys.argv[2]),
-    max_at_once=4,
+    max_in_flight=4,
     batch=Batch(rows=5, seconds=0.2),
 )
 signal.signal(signal.SIGTERM, lambda *_: operator.on_kill())

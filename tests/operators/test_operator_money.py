@@ -16,11 +16,11 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+    Budget,
     CallRetry,
     FailureLimits,
     Ledger,
     MainlandPermitOcrOperator,
-    Spending,
 )
 from airflow_provider_permitocr.permit.api import ACTION
 
@@ -79,7 +79,7 @@ def test_a_cap_ends_the_task_as_a_success_that_says_what_is_left(
 ) -> None:
     image_list(12)
 
-    summary = try_task(spending=Spending(max_calls=5))
+    summary = try_task(budget=Budget(max_calls=5))
 
     assert connected.stats()["calls"] == len(permits()) == 5
     assert "7 images are left" in summary["left"]
@@ -91,7 +91,7 @@ def test_a_cap_that_is_a_failure_is_not_retried_by_airflow(
     image_list(12)
 
     with pytest.raises(AirflowFailException, match="stopped at a cap"):
-        try_task(spending=Spending(max_calls=5, at_cap="fail"))
+        try_task(budget=Budget(max_calls=5, on_exhausted="fail"))
 
     assert connected.stats()["calls"] == len(permits()) == 5
 
@@ -100,11 +100,11 @@ def test_a_cap_of_a_run_holds_for_its_shards_and_tries_together(
     try_task: Try, connected: RunningEmulator, image_list: ImageList
 ) -> None:
     image_list(12)
-    spending = Spending(max_calls=5)
+    budget = Budget(max_calls=5)
 
-    try_task(shard="1/2", map_index=0, spending=spending)
-    try_task(shard="2/2", map_index=1, spending=spending)
-    try_task(shard="2/2", map_index=1, try_number=2, spending=spending)
+    try_task(shard="1/2", map_index=0, budget=budget)
+    try_task(shard="2/2", map_index=1, budget=budget)
+    try_task(shard="2/2", map_index=1, try_number=2, budget=budget)
 
     assert connected.stats()["calls"] == 5
 
@@ -113,10 +113,10 @@ def test_a_cap_of_a_run_lets_the_next_run_go_on_where_it_ended(
     try_task: Try, connected: RunningEmulator, image_list: ImageList, permits: Permits
 ) -> None:
     image_list(12)
-    spending = Spending(max_calls=8)
+    budget = Budget(max_calls=8)
 
-    assert try_task("run-1", spending=spending)["left"]
-    assert not try_task("run-2", spending=spending)["left"]
+    assert try_task("run-1", budget=budget)["left"]
+    assert not try_task("run-2", budget=budget)["left"]
 
     assert connected.stats()["calls"] == len(permits()) == 12
 
@@ -125,10 +125,10 @@ def test_a_cap_of_a_day_holds_for_all_runs(
     try_task: Try, connected: RunningEmulator, image_list: ImageList
 ) -> None:
     image_list(12)
-    spending = Spending(max_calls_per_day=8)
+    budget = Budget(max_calls_per_day=8)
 
-    try_task("run-1", spending=spending)
-    try_task("run-2", spending=spending)
+    try_task("run-1", budget=budget)
+    try_task("run-2", budget=budget)
 
     assert connected.stats()["calls"] == 8
 
@@ -138,7 +138,7 @@ def test_a_cap_of_no_calls_makes_none(
 ) -> None:
     image_list(3)
 
-    assert "3 images are left" in try_task(spending=Spending(max_calls=0))["left"]
+    assert "3 images are left" in try_task(budget=Budget(max_calls=0))["left"]
 
     assert connected.stats()["calls"] == 0
 
@@ -147,7 +147,7 @@ def test_a_cap_without_a_ledger_is_refused_when_the_dag_is_parsed(
     operator: Callable[..., MainlandPermitOcrOperator],
 ) -> None:
     with pytest.raises(ValueError, match=r'ledger=Ledger\("permit_ocr"'):
-        operator(spending=Spending(max_calls=5))
+        operator(budget=Budget(max_calls=5))
 
 
 def test_a_summary_tells_what_was_billed_and_what_it_costs(
@@ -155,7 +155,7 @@ def test_a_summary_tells_what_was_billed_and_what_it_costs(
 ) -> None:
     image_list(3)
 
-    summary = try_task(spending=Spending(price_per_call=0.15, currency="CNY"))
+    summary = try_task(budget=Budget(price_per_call=0.15, currency="CNY"))
 
     assert (summary["billed"], summary["cost"]) == (3, "0.45 CNY")
 
@@ -199,7 +199,7 @@ def test_an_account_fault_is_not_retried_by_airflow_and_says_what_to_do(
     image_list(12)
 
     with pytest.raises(AirflowFailException, match=r"ArrearsError.*Billing Center.*run again"):
-        try_task(max_at_once=2)
+        try_task(max_in_flight=2)
 
     assert {row["status"] for row in permits().values()} == {"recognized"}
     assert sum(row["billed"] for row in ledger()) == len(permits()) == 4
@@ -216,7 +216,7 @@ def test_a_task_goes_on_once_the_account_is_mended(
     connect_faulty("5-99", "FailedOperation.ArrearsError")
     image_list(12)
     with pytest.raises(AirflowFailException):
-        try_task(max_at_once=2)
+        try_task(max_in_flight=2)
 
     mended = start_label_emulator()
     connect_emulator(mended)
@@ -233,7 +233,7 @@ def test_images_that_fail_alike_stop_the_run_and_may_be_retried(
     image_list(30)
 
     with pytest.raises(AirflowException, match=r"5 images one after the other.*ImageDecodeFailed") as raised:
-        try_task(max_at_once=1, failure_limits=FailureLimits(stop_after=5), call_retry=ONE_ATTEMPT)
+        try_task(max_in_flight=1, failure_limits=FailureLimits(stop_after=5), call_retry=ONE_ATTEMPT)
 
     assert not isinstance(raised.value, AirflowFailException)
     assert 7 <= len(permits()) == emulator.stats()["calls"] < 30
@@ -247,7 +247,7 @@ def test_a_ratio_of_failures_stops_the_run_once_enough_images_are_done(
     limits = FailureLimits(stop_after=None, max_failed_ratio=0.5, min_images=10)
 
     with pytest.raises(AirflowException, match=r"max_failed_ratio 0\.5"):
-        try_task(max_at_once=1, failure_limits=limits, call_retry=ONE_ATTEMPT)
+        try_task(max_in_flight=1, failure_limits=limits, call_retry=ONE_ATTEMPT)
 
     assert 10 <= len(permits()) < 30
 
@@ -263,7 +263,7 @@ def test_bad_images_here_and_there_stop_nothing(
     connect_faulty("3-5", "FailedOperation.ImageDecodeFailed")
     image_list(12)
 
-    try_task(max_at_once=1, failure_limits=limits, call_retry=ONE_ATTEMPT)
+    try_task(max_in_flight=1, failure_limits=limits, call_retry=ONE_ATTEMPT)
 
     statuses = [row["status"] for row in permits().values()]
     assert (statuses.count("failed"), statuses.count("recognized")) == (3, 9)

@@ -146,7 +146,7 @@ def test_server_that_is_down_for_some_seconds_again_and_again_costs_no_call(
             server.start()
 
     with meanwhile(stop_and_start):
-        summary = execute(batch=Batch(rows=5), max_at_once=8, journal=str(journal))
+        summary = execute(batch=Batch(rows=5), max_in_flight=8, journal=str(journal))
     assert summary["statuses"] == {"recognized": IMAGES}
     require_all_once(connected, permits())
     assert not list(journal.glob("*"))
@@ -173,7 +173,7 @@ def test_sessions_that_are_ended_again_and_again_cost_no_call(
 
     with meanwhile(end_sessions):
         try:
-            execute(batch=Batch(rows=5), max_at_once=8, journal=str(journal))
+            execute(batch=Batch(rows=5), max_in_flight=8, journal=str(journal))
         finally:
             over.set()
     assert ended
@@ -195,7 +195,7 @@ def fail_while_the_ledger_is_down(
         server.stop()
 
     with meanwhile(stop), pytest.raises(AirflowException) as raised:
-        execute(batch=Batch(rows=5, patience_seconds=2), max_at_once=4, journal=str(journal))
+        execute(batch=Batch(rows=5, patience_seconds=2), max_in_flight=4, journal=str(journal))
     return str(raised.value)
 
 
@@ -263,7 +263,7 @@ def test_result_table_that_is_gone_stops_no_call_and_is_filled_by_the_next_run(
             connection.execute(sa.text(statement))
 
     with meanwhile(take_away), pytest.raises(AirflowException, match="Nothing is lost") as raised:
-        execute(batch=Batch(rows=5, patience_seconds=2), max_at_once=4, journal=str(journal))
+        execute(batch=Batch(rows=5, patience_seconds=2), max_in_flight=4, journal=str(journal))
     assert "permits" in str(raised.value)
     assert "without a call" in str(raised.value)
     assert [row["status"] for row in standings().values()] == ["recognized"] * IMAGES
@@ -295,7 +295,7 @@ def test_result_table_that_is_locked_stops_no_call_and_is_filled_by_the_next_run
     with meanwhile(lock):
         try:
             with pytest.raises(AirflowException, match=r"locked.*Nothing is lost.*without a call"):
-                execute(batch=Batch(rows=5, patience_seconds=2), max_at_once=4)
+                execute(batch=Batch(rows=5, patience_seconds=2), max_in_flight=4)
         finally:
             over.set()
     assert [row["status"] for row in standings().values()] == ["recognized"] * IMAGES
@@ -324,7 +324,7 @@ def test_database_whose_disk_is_full_leaves_answers_to_the_next_run(
             connection.execute(sa.text(DISK_FULL.format(table=table)))
 
     with meanwhile(fill), pytest.raises(AirflowException, match="No space left on device") as raised:
-        execute(batch=Batch(rows=5), max_at_once=4, journal=str(journal))
+        execute(batch=Batch(rows=5), max_in_flight=4, journal=str(journal))
     assert len(standings()) > 0
     said = str(raised.value) + caplog.text
     assert not [each for each in specimens if each.fields["Number"] in said or each.fields["Name"] in said]
@@ -347,7 +347,7 @@ operator = MainlandPermitOcrOperator(
     source=ImageTable("permit_images", conn_id="warehouse", key="image_id", image="image"),
     target=ResultTable("permits", conn_id="warehouse"),
     max_per_second=200,
-    max_at_once=30,
+    max_in_flight=30,
     batch=Batch(rows=1000, seconds=3600),
 )
 signal.signal(signal.SIGTERM, lambda *_: operator.on_kill())

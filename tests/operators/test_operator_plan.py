@@ -1,4 +1,4 @@
-"""``dry_run=True`` on real databases: what it tells is what the run then does, and nothing is changed."""
+"""``plan_only=True`` on real databases: what it tells is what the run then does, and nothing is changed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+    Budget,
     ImageTable,
     Ledger,
     MainlandPermitOcrOperator,
     ResultFile,
     ResultTable,
-    Spending,
     shards,
 )
 from tests.operators.conftest import ImageList, NewOperator
@@ -68,11 +68,11 @@ def test_a_plan_tells_what_the_run_then_does_and_changes_nothing(
     execute: Execute, connected: RunningEmulator, catalog: Callable[[], list[Any]]
 ) -> None:
     before = catalog()
-    plan = execute(dry_run=True, spending=Spending(0.1, "USD"))
+    plan = execute(plan_only=True, budget=Budget(0.1, "USD"))
     assert catalog() == before
     assert connected.stats()["calls"] == 0
 
-    summary = execute(spending=Spending(0.1, "USD"))
+    summary = execute(budget=Budget(0.1, "USD"))
 
     assert plan["to_call"] == summary["calls"] == 9
     assert (plan["listed"], plan["settled"]) == (12, 0)
@@ -80,7 +80,7 @@ def test_a_plan_tells_what_the_run_then_does_and_changes_nothing(
         code: count for code, count in summary["error_codes"].items() if code.startswith("Image")
     }
     assert plan["cost"] == "0.90 USD"
-    again = execute(dry_run=True)
+    again = execute(plan_only=True)
     assert (again["settled"], again["to_call"]) == (9, 0)
     assert again["unavailable"] == {"ImageNotFound": 1, "ImageEmpty": 1, "ImageTruncated": 1}
     assert again["cost"] is None
@@ -88,9 +88,9 @@ def test_a_plan_tells_what_the_run_then_does_and_changes_nothing(
 
 @pytest.mark.usefixtures("mixed_list")
 def test_the_same_picture_is_planned_once_per_side(execute: Execute, connected: RunningEmulator) -> None:
-    plan = execute(dry_run=True, reuse_same_image=True)
+    plan = execute(plan_only=True, reuse_identical=True)
     assert (plan["same_picture"], plan["to_call"]) == (2, 7)
-    summary = execute(reuse_same_image=True)
+    summary = execute(reuse_identical=True)
     assert summary["calls"] == plan["to_call"]
 
 
@@ -100,20 +100,20 @@ def test_pictures_that_the_table_holds_already_need_no_call(
     image_list(2)
     execute()
     image_list(0, further=[{"image_id": "new", "image": str(tmp_path / "1.jpg")}])
-    plan = execute(dry_run=True, reuse_same_image=True)
+    plan = execute(plan_only=True, reuse_identical=True)
     assert (plan["settled"], plan["same_picture"], plan["to_call"]) == (2, 1, 0)
-    assert execute(dry_run=True)["to_call"] == 1
+    assert execute(plan_only=True)["to_call"] == 1
 
 
 @pytest.mark.usefixtures("mixed_list", "connected")
 def test_a_quick_plan_leaves_the_images_where_they_are(execute: Execute) -> None:
-    plan = execute(dry_run="quick")
+    plan = execute(plan_only="quick")
     assert (plan["to_call"], plan["is_quick"], plan["rejected"], plan["unavailable"]) == (12, True, {}, {})
 
 
 @pytest.mark.usefixtures("mixed_list", "connected")
 def test_shards_plan_a_part_each(execute: Execute) -> None:
-    plans = [execute(dry_run=True, shard=shard) for shard in shards(3)]
+    plans = [execute(plan_only=True, shard=shard) for shard in shards(3)]
     assert sum(plan["to_call"] for plan in plans) == 9
     assert sum(plan["listed"] for plan in plans) == 12
 
@@ -129,7 +129,7 @@ def test_every_recognition_of_a_history_is_planned_as_the_run_makes_it(
         connection.execute(
             sa.text("UPDATE permit_images SET uploaded_at = now() + interval '1 day' WHERE image_id = 'k001'")
         )
-    assert execute(target=target, dry_run=True)["to_call"] == 1
+    assert execute(target=target, plan_only=True)["to_call"] == 1
     assert execute(target=target)["calls"] == 1
 
 
@@ -141,11 +141,11 @@ def test_a_result_file_is_read_and_not_touched(
     folder = tmp_path / "results"
     folder.mkdir()
     target = ResultFile(str(folder / "permits.csv"))
-    assert execute(target=target, ledger=LEDGER, dry_run=True)["to_call"] == 3
+    assert execute(target=target, ledger=LEDGER, plan_only=True)["to_call"] == 3
     assert list(folder.iterdir()) == []
     execute(target=target, ledger=LEDGER)
     written = {file: file.read_bytes() for file in folder.iterdir()}
-    assert execute(target=target, ledger=LEDGER, dry_run=True)["settled"] == 3
+    assert execute(target=target, ledger=LEDGER, plan_only=True)["settled"] == 3
     assert {file: file.read_bytes() for file in folder.iterdir()} == written
 
 
@@ -157,11 +157,11 @@ def test_a_database_file_that_is_missing_is_not_made(
     file = tmp_path / "new.db"
     set_connection("new", conn_type="sqlite", host=str(file))
     plan = execute(
-        dry_run=True,
-        reuse_same_image=True,
+        plan_only=True,
+        reuse_identical=True,
         target=ResultTable("permits", conn_id="new"),
         ledger=Ledger("permit_ocr", conn_id="new"),
-        spending=Spending(max_calls=1),
+        budget=Budget(max_calls=1),
     )
     assert (plan["to_call"], plan["calls_left"], plan["allowed"]) == (2, 1, 1)
     assert not file.exists()
@@ -171,14 +171,14 @@ def test_what_the_caps_leave_is_told(
     execute: Execute, connected: RunningEmulator, image_list: ImageList, catalog: Callable[[], list[Any]]
 ) -> None:
     image_list(8)
-    spending = Spending(0.5, "CNY", max_calls=4, max_calls_per_day=6)
-    capped: dict[str, Any] = {"ledger": LEDGER, "spending": spending}
-    fresh = execute(dry_run=True, **capped)
+    budget = Budget(0.5, "CNY", max_calls=4, max_calls_per_day=6)
+    capped: dict[str, Any] = {"ledger": LEDGER, "budget": budget}
+    fresh = execute(plan_only=True, **capped)
     assert (fresh["calls_left"], fresh["allowed"], fresh["allowed_cost"]) == (4, 4, "2.00 CNY")
     assert not any(relation[0].startswith("permit_ocr_") for relation in catalog())
 
     assert execute(**capped)["calls"] == 4
-    same_run = execute(dry_run=True, **capped)
+    same_run = execute(plan_only=True, **capped)
     assert (same_run["to_call"], same_run["calls_left"]) == (4, 0)
     next_run = MainlandPermitOcrOperator(**_arguments(capped)).execute({"run_id": "run-2"})
     assert (next_run["to_call"], next_run["calls_left"], next_run["allowed"]) == (4, 2, 2)
@@ -194,14 +194,14 @@ def _arguments(capped: dict[str, Any]) -> dict[str, Any]:
         updated_at="uploaded_at",
     )
     target = ResultTable("permits", conn_id="warehouse")
-    return {"task_id": "recognize", "source": source, "target": target, "dry_run": True} | capped
+    return {"task_id": "recognize", "source": source, "target": target, "plan_only": True} | capped
 
 
 def test_the_log_says_it_in_words(
     execute: Execute, connected: RunningEmulator, image_list: ImageList, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image_list(3)
-    execute(dry_run=True, spending=Spending(0.0015, "USD"))
+    execute(plan_only=True, budget=Budget(0.0015, "USD"))
     said = capsys.readouterr().out
     assert "no call was made, and nothing was written" in said
     assert "to call: 3" in said
@@ -227,9 +227,9 @@ def test_a_wrong_price_of_the_connection_is_told_by_its_field(
 ) -> None:
     connect_emulator(emulator, extra=extra)
     image_list(1)
-    for dry_run in (True, False):
+    for plan_only in (True, False):
         with pytest.raises(AirflowFailException, match=f"connection 'tencentcloud_default': {field}"):
-            execute(dry_run=dry_run)
+            execute(plan_only=plan_only)
     assert emulator.stats()["calls"] == 0
 
 
@@ -238,15 +238,15 @@ def test_the_price_of_the_operator_goes_before_that_of_the_connection(
 ) -> None:
     connect_emulator(emulator, extra={"price_per_call": "0.0015", "currency": "CNY"})
     image_list(2)
-    assert execute(dry_run=True)["cost"] == "0.003 CNY"
-    assert execute(dry_run=True, spending=Spending(0.1, "USD"))["cost"] == "0.20 USD"
+    assert execute(plan_only=True)["cost"] == "0.003 CNY"
+    assert execute(plan_only=True, budget=Budget(0.1, "USD"))["cost"] == "0.20 USD"
     assert execute()["cost"] == "0.003 CNY"
 
 
 @pytest.mark.usefixtures("connected", "warehouse")
 def test_a_list_that_is_not_there_fails_as_the_run_would(execute: Execute) -> None:
     with pytest.raises(AirflowFailException, match="no table 'permit_images'"):
-        execute(dry_run=True)
+        execute(plan_only=True)
 
 
 @pytest.mark.usefixtures("connected")
@@ -254,7 +254,7 @@ def test_a_plan_that_is_stopped_says_so(
     operator: NewOperator, image_list: ImageList, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image_list(2)
-    task = operator(dry_run=True)
+    task = operator(plan_only=True)
     log = task.log.info
 
     def stop_at(line: str) -> None:
@@ -268,7 +268,7 @@ def test_a_plan_that_is_stopped_says_so(
 
 def test_a_plan_is_plain_json(execute: Execute, connected: RunningEmulator, image_list: ImageList) -> None:
     image_list(1)
-    plan = execute(dry_run=True, spending=Spending(0.1))
+    plan = execute(plan_only=True, budget=Budget(0.1))
     assert json.loads(json.dumps(plan)) == plan
 
 
@@ -276,5 +276,5 @@ def test_a_plan_is_plain_json(execute: Execute, connected: RunningEmulator, imag
 def test_what_is_neither_dry_nor_not_is_refused_where_the_dag_is_written(
     operator: NewOperator, value: object
 ) -> None:
-    with pytest.raises(ValueError, match="dry_run must be True, False or 'quick'"):
-        operator(dry_run=value)
+    with pytest.raises(ValueError, match="plan_only must be True, False or 'quick'"):
+        operator(plan_only=value)

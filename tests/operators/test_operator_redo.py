@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.operators.mainland_permit_ocr import Ledger, Redo, Spending
+from airflow_provider_permitocr.operators.mainland_permit_ocr import Budget, Ledger, Redo
 
 ImageList = Callable[..., list[Specimen]]
 TryTask = Callable[..., dict[str, Any]]
@@ -91,9 +91,9 @@ def test_a_copy_that_is_redone_takes_no_answer_of_the_same_picture(
     try_task: TryTask, image_list: ImageList, connected: RunningEmulator, permits: Permits, tmp_path: Any
 ) -> None:
     image_list(1, [{"image_id": "copy", "image": str(tmp_path / "0.jpg")}])
-    assert try_task("run-1", reuse_same_image=True, max_at_once=1)["calls"] == 1
+    assert try_task("run-1", reuse_identical=True, max_in_flight=1)["calls"] == 1
     copy = next(key for key, row in permits().items() if row["reused_from"])
-    assert try_task("run-2", reuse_same_image=True, redo=Redo(keys=[copy[0]]))["calls"] == 1
+    assert try_task("run-2", reuse_identical=True, redo=Redo(keys=[copy[0]]))["calls"] == 1
     assert permits()[copy]["reused_from"] is None
 
 
@@ -103,7 +103,7 @@ def test_what_is_redone_counts_in_the_caps_and_the_rest_is_redone_by_the_next_ru
     image_list(4)
     try_task("run-1", ledger=LEDGER)
     redo = Redo(statuses=["recognized"])
-    capped = try_task("run-2", redo=redo, ledger=LEDGER, spending=Spending(max_calls=3))
+    capped = try_task("run-2", redo=redo, ledger=LEDGER, budget=Budget(max_calls=3))
     assert (capped["calls"], try_task("run-3", ledger=LEDGER)["calls"]) == (3, 1)
 
 

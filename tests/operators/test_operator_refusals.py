@@ -77,7 +77,7 @@ def test_a_result_table_in_a_database_that_is_not_promised_is_refused_with_the_w
     image_list(1)
     set_connection("elsewhere", conn_type=conn_type, host="db.example.com")
     ledger = Ledger("permit_ocr", conn_id="warehouse")
-    options: dict[str, Any] = {"run": {}, "plan": {"dry_run": True}, "rebuild": {"rebuild": True}}[how]
+    options: dict[str, Any] = {"run": {}, "plan": {"plan_only": True}, "rebuild": {"rebuild": True}}[how]
 
     with pytest.raises(AirflowFailException) as raised:
         execute(target=ResultTable("permits", conn_id="elsewhere"), ledger=ledger, **options)
@@ -106,7 +106,7 @@ def test_a_list_in_a_database_that_is_not_promised_is_refused_with_the_way_out_o
     source = ImageTable("permit_images", conn_id="elsewhere", key="image_id", image="image")
 
     with pytest.raises(AirflowFailException) as raised:
-        execute(source=source, dry_run=how == "plan")
+        execute(source=source, plan_only=how == "plan")
 
     words = str(raised.value)
     assert f"an image list cannot be read from {title}, but from PostgreSQL" in words
@@ -145,7 +145,7 @@ def test_a_list_that_cannot_be_keyed_is_refused_before_the_first_call(
         ({"target": "permits"}, TypeError, "target must be ResultTable"),
         ({"max_per_second": 0}, ValueError, "max_per_second"),
         ({"max_per_second": -1}, ValueError, "max_per_second"),
-        ({"max_at_once": 0}, ValueError, "max_at_once"),
+        ({"max_in_flight": 0}, ValueError, "max_in_flight"),
         ({"max_runs_per_image": 0}, ValueError, "max_runs_per_image"),
     ],
 )

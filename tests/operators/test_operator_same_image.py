@@ -62,7 +62,7 @@ def test_a_list_with_doubles_costs_a_call_for_each_picture_and_side(
     backs = copies([(f"back {number}", back.image) for number in range(4)], card_side="BACK")
     image_list(5, [*copies(again), *backs])
 
-    summary = execute(reuse_same_image=True)
+    summary = execute(reuse_identical=True)
 
     rows = permits()
     assert (len(rows), summary["statuses"]) == (49, {"recognized": 49})
@@ -98,7 +98,7 @@ def test_a_list_that_was_uploaded_again_under_other_keys_makes_no_call(
         connection.execute(sa.text("DELETE FROM permit_images"))
     image_list(0, copies((f"new {seed}", each.image) for seed, each in enumerate(specimens)))
 
-    summary = execute(reuse_same_image=True)
+    summary = execute(reuse_identical=True)
 
     assert (summary["calls"], summary["reused"], connected.stats()["calls"]) == (0, 4, 4)
     rows = permits()
@@ -116,18 +116,18 @@ def test_an_image_that_changed_to_the_same_bytes_takes_its_own_answer(
     warehouse: sa.Engine,
 ) -> None:
     image_list(2)
-    execute(reuse_same_image=True)
+    execute(reuse_identical=True)
     with warehouse.begin() as connection:
         connection.execute(sa.text("UPDATE permit_images SET uploaded_at = now() + interval '1 day'"))
 
-    summary = execute(reuse_same_image=True)
+    summary = execute(reuse_identical=True)
 
     assert (summary["calls"], summary["reused"], connected.stats()["calls"]) == (0, 2, 2)
     assert {key: row["reused_from"] for (key, _), row in permits().items()} == {
         "k000": "k000",
         "k001": "k001",
     }
-    assert execute(reuse_same_image=True)["skipped"] == 2
+    assert execute(reuse_identical=True)["skipped"] == 2
 
 
 def test_a_picture_that_failed_is_called_for_each_time(
@@ -142,8 +142,8 @@ def test_a_picture_that_failed_is_called_for_each_time(
     blank = (tmp_path / "blank.jpg").read_bytes()
     image_list(0, copies((key, blank) for key in "abc"))
 
-    first = execute(reuse_same_image=True)
-    again = execute(reuse_same_image=True)
+    first = execute(reuse_identical=True)
+    again = execute(reuse_identical=True)
 
     assert {row["status"] for row in permits().values()} == {"failed"}
     assert {row["reused_from"] for row in permits().values()} == {None}
@@ -155,13 +155,13 @@ def test_an_answer_without_the_portrait_is_none_for_who_asks_for_it(
     execute: Execute, connected: RunningEmulator, image_list: ImageList, copies: Copies, permits: Permits
 ) -> None:
     (specimen,) = image_list(1)
-    execute(reuse_same_image=True)
+    execute(reuse_identical=True)
     image_list(0, copies([("with", specimen.image)]))
-    with_portrait = execute(reuse_same_image=True, ret_profile=True)
+    with_portrait = execute(reuse_identical=True, with_portrait=True)
     image_list(0, copies([("with too", specimen.image)]))
-    with_too = execute(reuse_same_image=True, ret_profile=True)
+    with_too = execute(reuse_identical=True, with_portrait=True)
     image_list(0, copies([("without", specimen.image)]))
-    without = execute(reuse_same_image=True)
+    without = execute(reuse_identical=True)
 
     assert [each["calls"] for each in (with_portrait, with_too, without)] == [1, 0, 0]
     rows = {key: row for (key, _), row in permits().items()}
@@ -186,7 +186,7 @@ def test_what_the_api_fetches_itself_has_no_digest_and_is_called_for(
     url = serve_image(front.image)
     image_list(0, [{"image_id": key, "image": url} for key in "ab"])
 
-    summary = execute(reuse_same_image=True)
+    summary = execute(reuse_identical=True)
 
     assert (summary["calls"], summary["reused"]) == (2, 0)
     assert {row["image_digest"] for row in permits().values()} == {None}
@@ -212,7 +212,7 @@ def test_carried_columns_are_the_rows_own(
         "permit_images", conn_id="warehouse", key="image_id", image="image", carry_columns=["branch"]
     )
 
-    summary = execute(source=source, reuse_same_image=True)
+    summary = execute(source=source, reuse_identical=True)
 
     rows = permits()
     assert summary["calls"] == 1
@@ -225,12 +225,12 @@ def test_a_history_keeps_a_row_for_each_answer_that_was_taken(
 ) -> None:
     (specimen,) = image_list(1)
     target = ResultTable("permits", conn_id="warehouse", mode="append")
-    execute(target=target, reuse_same_image=True)
+    execute(target=target, reuse_identical=True)
     image_list(0, copies([("again", specimen.image)]))
     with warehouse.begin() as connection:
         connection.execute(sa.text("UPDATE permit_images SET uploaded_at = now() + interval '1 day'"))
 
-    summary = execute(target=target, reuse_same_image=True)
+    summary = execute(target=target, reuse_identical=True)
 
     assert (summary["calls"], summary["reused"]) == (0, 2)
     with warehouse.connect() as connection:
@@ -255,7 +255,7 @@ def test_a_file_shares_the_answers_of_one_run(
     summary = execute(
         target=ResultFile(f"{tmp_path}/permits.{suffix}"),
         ledger=Ledger("permit_ocr", conn_id="warehouse"),
-        reuse_same_image=True,
+        reuse_identical=True,
     )
 
     assert (summary["calls"], summary["reused"], connected.stats()["calls"]) == (1, 3, 1)

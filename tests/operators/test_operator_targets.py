@@ -202,7 +202,7 @@ def test_a_check_that_refuses_every_row_stops_calls_within_the_first_rows(
     execute("empty", source=operator_source_of_nothing())
     change(warehouse, "ALTER TABLE permits ADD CONSTRAINT nobody CHECK (number IS NULL)")
     with pytest.raises(AirflowFailException, match=r"refuses all rows.*clear the task"):
-        execute(batch=Batch(rows=rows), max_per_second=20, max_at_once=5)
+        execute(batch=Batch(rows=rows), max_per_second=20, max_in_flight=5)
     called = connected.stats()["calls"]
     assert called < 20 + 5 + 20
     change(warehouse, "ALTER TABLE permits DROP CONSTRAINT nobody")

@@ -24,7 +24,7 @@ from airflow_provider_permitocr.engine.ledger.calls import (
 )
 from airflow_provider_permitocr.engine.run.window import Window
 from airflow_provider_permitocr.errors import PermitOcrError
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable, ResultTable
 from airflow_provider_permitocr.permit.api import CardSide
@@ -254,7 +254,7 @@ def test_answer_that_the_ledger_refuses_is_not_quoted(
 
 def _prepared_ledger(engine: sa.Engine) -> SqlLedger:
     identity = ListIdentity("people", False, "lake", "permit_images", "image_id", None, ())
-    run = LedgerRun(identity, "100", RunIdentity("permits", "recognize", "monday"), Window(), Spending())
+    run = LedgerRun(identity, "100", RunIdentity("permits", "recognize", "monday"), Window(), Budget())
     ledger = SqlLedger(engine, Ledger("permit_ocr", conn_id="lake"), run)
     ledger.prepare("text")
     return ledger

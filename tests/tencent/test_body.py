@@ -37,7 +37,7 @@ def test_any_url_is_read_back_from_the_json(url: str) -> None:
 
 def test_the_portrait_is_asked_for_beside_either_image() -> None:
     for request in (
-        PermitRequest(CardSide.FRONT, ret_profile=True, image=b"x"),
-        PermitRequest(CardSide.FRONT, ret_profile=True, image_url="https://x/"),
+        PermitRequest(CardSide.FRONT, with_portrait=True, image=b"x"),
+        PermitRequest(CardSide.FRONT, with_portrait=True, image_url="https://x/"),
     ):
         assert json.loads(request_body(request))["RetProfile"] is True

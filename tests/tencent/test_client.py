@@ -51,7 +51,7 @@ class _FixedEngine:
     def __init__(self, fields: dict[str, Any]) -> None:
         self._fields = fields
 
-    def read(self, image: bytes, card_side: CardSide, ret_profile: bool) -> dict[str, Any]:
+    def read(self, image: bytes, card_side: CardSide, with_portrait: bool) -> dict[str, Any]:
         return dict(self._fields)
 
 
@@ -88,7 +88,7 @@ def test_image_url_is_fetched_by_the_service(
 
 def test_portrait_comes_only_when_asked_for(client: MainlandPermitClient, front: Specimen) -> None:
     without = client.recognize(PermitRequest(CardSide.FRONT, image=front.image))
-    asked = client.recognize(PermitRequest(CardSide.FRONT, ret_profile=True, image=front.image))
+    asked = client.recognize(PermitRequest(CardSide.FRONT, with_portrait=True, image=front.image))
     assert without.fields["Profile"] == ""
     assert asked.fields["Profile"].startswith("/9j/")
 

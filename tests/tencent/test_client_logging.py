@@ -28,7 +28,7 @@ def test_call_at_debug_level_prints_no_image_field_or_signature(
     front: Specimen,
     private_values: Callable[[Specimen], set[str]],
 ) -> None:
-    client.recognize(PermitRequest(CardSide.FRONT, ret_profile=True, image=front.image))
+    client.recognize(PermitRequest(CardSide.FRONT, with_portrait=True, image=front.image))
     _assert_silent(all_logged(), private_values(front) | {DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY, "/9j/"})
 
 

@@ -20,7 +20,7 @@ from airflow_provider_permitocr.emulator.options import EmulatorOptions
 from airflow_provider_permitocr.emulator.running import start_emulator
 from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     CallRetry,
-    Images,
+    ImageAccess,
     ImageTable,
     Ledger,
     MainlandPermitOcrOperator,
@@ -34,9 +34,9 @@ from tests.warehouses.mixed_images import MixedImages, mix_images, values_to_com
 Row = dict[str, Any]
 
 LISTS = {
-    "references": Images(),
-    "blobs": Images(shrink_oversized=True),
-    "downloads": Images(fetch_images=True, fetch_hosts=("127.0.0.1",)),
+    "references": ImageAccess(),
+    "blobs": ImageAccess(shrink_oversized=True),
+    "downloads": ImageAccess(fetch_images=True, fetch_hosts=("127.0.0.1",)),
 }
 
 
@@ -50,12 +50,12 @@ class LabelElsePixels:
         self._label, self._pixels = LabelEngine(), RapidOcrEngine()
         self._known: dict[bytes, dict[str, Any]] = {}
 
-    def read(self, image: bytes, card_side: CardSide, ret_profile: bool) -> dict[str, Any]:
+    def read(self, image: bytes, card_side: CardSide, with_portrait: bool) -> dict[str, Any]:
         try:
-            return self._label.read(image, card_side, ret_profile)
+            return self._label.read(image, card_side, with_portrait)
         except ApiError:
             if image not in self._known:
-                self._known[image] = self._pixels.read(image, card_side, ret_profile)
+                self._known[image] = self._pixels.read(image, card_side, with_portrait)
             return dict(self._known[image])
 
 
@@ -96,7 +96,7 @@ def fill(mixed: MixedImages) -> None:
     engine.dispose()
 
 
-def run(source: str, images: Images, ledger: Ledger | None) -> dict[str, Any]:
+def run(source: str, images: ImageAccess, ledger: Ledger | None) -> dict[str, Any]:
     operator = MainlandPermitOcrOperator(
         task_id="recognize",
         source=ImageTable(source, conn_id="warehouse", key="key", image="image", carry_columns=CARRIED),

@@ -24,7 +24,7 @@ class LabelEngine:
         Image.new("RGB", (80, 100), (208, 224, 238)).save(buffer, "JPEG")
         self._portrait = base64.b64encode(buffer.getvalue()).decode()
 
-    def read(self, image: bytes, card_side: CardSide, ret_profile: bool) -> dict[str, Any]:
+    def read(self, image: bytes, card_side: CardSide, with_portrait: bool) -> dict[str, Any]:
         """Answer what the label says; see :class:`~..engines.Engine` for the parameters.
 
         :raises ApiError: ``FailedOperation.ImageNoSpecifiedCard`` for a file without a label, and for
@@ -34,5 +34,5 @@ class LabelEngine:
         if label is None:
             raise no_specified_card()
         check_side(card_side, label.side, PermitType(label.fields["Type"]))
-        front = ret_profile and card_side is CardSide.FRONT
+        front = with_portrait and card_side is CardSide.FRONT
         return {**label.fields, "Profile": self._portrait if front else ""}

@@ -39,7 +39,7 @@ class RapidOcrEngine:
     def __init__(self, threads: int | None = None) -> None:
         self._reader = TextReader(threads)
 
-    def read(self, image: bytes, card_side: CardSide, ret_profile: bool) -> dict[str, Any]:
+    def read(self, image: bytes, card_side: CardSide, with_portrait: bool) -> dict[str, Any]:
         """Read one image; see :class:`~..engines.Engine` for the parameters.
 
         ``WarnCardInfos`` has -9102 for a picture without color; other warnings are not judged.
@@ -54,7 +54,7 @@ class RapidOcrEngine:
         reading = card.reading
         check_side(card_side, reading.side, reading.permit_type)
         texts = dict(reading.texts)
-        if ret_profile and card_side is CardSide.FRONT:
+        if with_portrait and card_side is CardSide.FRONT:
             texts["Profile"] = cut_portrait(card.pixels, card.text)
         warnings = [int(CardWarning.PHOTOCOPY)] if looks_photocopied(picture) else []
         return answer(reading.permit_type, texts, reading.back, warnings)

@@ -98,7 +98,7 @@ def measure(
     for specimen in specimens:
         started = clock()
         try:
-            answer = engine.read(specimen.image, specimen.side, ret_profile=False)
+            answer = engine.read(specimen.image, specimen.side, with_portrait=False)
         except ApiError:
             answer = {}
         report.seconds.append(clock() - started)

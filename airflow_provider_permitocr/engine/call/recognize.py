@@ -36,7 +36,7 @@ class Recognizer:
 
     :param stop: once set, rows that have not been sent are given up with ``RunStoppedError``.
     :param ledger: where each call is written down before it is made; None: nowhere.
-    :param answers: those that the ledger holds already; asked with ``reuse_same_image`` alone.
+    :param answers: those that the ledger holds already; asked with ``reuse_identical`` alone.
     :param limiter: keeps one pace over several recognizers; by default this one has its own.
     """
 
@@ -65,7 +65,7 @@ class Recognizer:
             sleep=sleep,
             clock=clock,
         )
-        self._answers = SameImageAnswers(stop, answers=answers) if options.reuse_same_image else None
+        self._answers = SameImageAnswers(stop, answers=answers) if options.reuse_identical else None
 
     @property
     def rows_wanted(self) -> int:

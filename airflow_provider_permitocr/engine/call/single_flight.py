@@ -122,7 +122,7 @@ class SameImageAnswers:
             self._has_told = True
         _log.warning(
             "Copies of some images are not known, as the API fetches these itself, so each is called for."
-            " Images(fetch_images=True) has the worker fetch them"
+            " ImageAccess(fetch_images=True) has the worker fetch them"
         )
 
     def _begin(self, picture: Picture, facts: ImageFacts) -> _Lead:

@@ -12,7 +12,7 @@ from typing import Any
 from airflow_provider_permitocr.options.budget import Price
 
 
-class DryRun(StrEnum):
+class PlanMode(StrEnum):
     """How much of a list is looked at to plan a run."""
 
     LOOK = "look"  #: images are loaded and checked, as a run does
@@ -29,7 +29,7 @@ class Plan:
     :param unavailable: images that cannot be read now, and are left to a later run, by error code.
     :param same_picture: images that would take the answer of the same picture.
     :param unseen: images that the API fetches itself, so that nobody knows their copies; with
-        ``reuse_same_image`` alone.
+        ``reuse_identical`` alone.
     :param to_call: images that a call would be made for.
     :param seconds: the shortest time for that many calls, at the run's pace.
     :param left_over: rows of earlier runs that these have left, counted in all numbers but ``listed``.
@@ -99,7 +99,8 @@ class Plan:
             if self.unseen:
                 yield (
                     "  copies unknown",
-                    f"{self.unseen:,}: the API fetches them; Images(fetch_images=True) has the worker do it",
+                    f"{self.unseen:,}: the API fetches them; ImageAccess(fetch_images=True) has the worker"
+                    " do it",
                 )
             yield "  to call", f"{self.to_call:,}"
         if self.to_call:

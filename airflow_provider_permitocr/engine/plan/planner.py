@@ -58,7 +58,7 @@ class _Seen:
 class Planner:
     """Looks at a list as a run would, and makes no call and writes nothing.
 
-    With ``reuse_same_image`` some 100 bytes of memory are taken for each different picture.
+    With ``reuse_identical`` some 100 bytes of memory are taken for each different picture.
 
     :param targets: the result tables; none where the result is a file.
     :param calls_left: tells how many calls the caps allow now; None where there is no cap.
@@ -127,7 +127,7 @@ class Planner:
             seconds=self._to_call / (self._options.pace.max_per_second * SPACING),
             is_quick=self._is_quick,
             calls_left=self._calls_left(),
-            price=self._options.spending.price,
+            price=self._options.budget.price,
         )
 
     def _look_through(self, part: Part) -> None:
@@ -174,7 +174,7 @@ class Planner:
         )
 
     def _look_at_rows(self, rows: Iterator[ImageRow | None]) -> None:
-        stream = completed(self._look_at, rows, max_at_once=lambda: _AT_ONCE, stop=self._stop)
+        stream = completed(self._look_at, rows, max_in_flight=lambda: _AT_ONCE, stop=self._stop)
         with closing(stream):
             for seen in stream:
                 for each in seen:
@@ -192,7 +192,7 @@ class Planner:
             return _Seen(Status.REJECTED, error.code)
         except ImageUnavailableError as error:
             return _Seen(Status.RETRY, error.code)
-        if row.is_redone or not self._options.reuse_same_image:
+        if row.is_redone or not self._options.reuse_identical:
             return _Seen()
         if digest is None:
             return _Seen(is_unseen=True)

@@ -232,7 +232,7 @@ class ListRun:
 
     def _stream(self, rows: Iterator[ImageRow | None], part: Part | None = None) -> None:
         stream = completed(
-            self.under_way, rows, max_at_once=lambda: self.recognizer.rows_wanted, stop=self._stop
+            self.under_way, rows, max_in_flight=lambda: self.recognizer.rows_wanted, stop=self._stop
         )
         try:
             for outcomes in stream:

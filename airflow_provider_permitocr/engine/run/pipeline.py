@@ -18,7 +18,7 @@ from airflow_provider_permitocr.engine.run.list_run import ListRun
 from airflow_provider_permitocr.engine.run.progress import Log
 from airflow_provider_permitocr.engine.run.summary import RunSummary
 from airflow_provider_permitocr.errors import CapReachedError, PermitOcrError, RunStoppedError
-from airflow_provider_permitocr.options.budget import AtCap
+from airflow_provider_permitocr.options.budget import OnExhausted
 from airflow_provider_permitocr.options.run import RunOptions
 from airflow_provider_permitocr.permit.columns import Column, result_columns
 
@@ -134,7 +134,7 @@ class Pipeline:
         is_whole = files.write_own(is_whole=self._rows.is_own_whole)
         failures += files.failures
         summary = self._close(left, is_whole=is_whole)
-        if left and self._options.spending.at_cap is AtCap.FAIL:
+        if left and self._options.budget.on_exhausted is OnExhausted.FAIL:
             failures.append(CapReachedError(left))
         raise_first(failures)
         if kept := self._calls.end():
@@ -154,7 +154,7 @@ class Pipeline:
             reused=rows.tally.reused,
             elsewhere=rows.settled_elsewhere + self._calls.settled_elsewhere,
             billed=rows.recognizer.billed,
-            cost=self._options.spending.cost(rows.recognizer.billed),
+            cost=self._options.budget.cost(rows.recognizer.billed),
             left=left,
             taken_up=rows.taken_up,
             unread=rows.unread,
@@ -168,5 +168,5 @@ class Pipeline:
         """Say what is left where no more calls are allowed."""
         if not self._calls.cap:
             return None
-        words = self._options.spending.cap_words(is_of_day=self._calls.cap is Grant.DAY_CAPPED)
+        words = self._options.budget.cap_words(is_of_day=self._calls.cap is Grant.DAY_CAPPED)
         return f"stopped at a cap: {words}; up to {self._rows.rows_left:,} images are left for a later run"

@@ -11,7 +11,7 @@ from airflow_provider_permitocr.errors import RowLeftError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-#: An item more than these waits for a thread, whatever ``max_at_once`` says.
+#: An item more than these waits for a thread, whatever ``max_in_flight`` says.
 _MOST_THREADS: Final = 256
 _END: Final = object()
 
@@ -20,13 +20,13 @@ def completed(
     work: Callable[[Item], Result],
     items: Iterable[Item | None],
     *,
-    max_at_once: Callable[[], int],
+    max_in_flight: Callable[[], int],
     stop: threading.Event,
     tick_seconds: float = 0.1,
 ) -> Generator[list[Result], None, None]:
     """Yield results as they arrive, in lists; an empty list where nothing arrived for ``tick_seconds``.
 
-    :param max_at_once: how many items may be under way; asked anew before each.
+    :param max_in_flight: how many items may be under way; asked anew before each.
 
     An item that is None is no work: it says that the next item may take a while, so that what has arrived
     is yielded first.
@@ -43,7 +43,7 @@ def completed(
             while True:
                 item: object = _END
                 # One by one, so that nothing submitted is forgotten when the source raises midway.
-                while not stop.is_set() and len(flying) < max_at_once():
+                while not stop.is_set() and len(flying) < max_in_flight():
                     item = next(source, _END)
                     if item is _END or item is None:
                         break

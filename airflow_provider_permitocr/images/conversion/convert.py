@@ -31,11 +31,11 @@ class ImageConverter:
 
     Files are decoded in processes of their own (``reader.py``), which are started as they are needed.
 
-    :param max_at_once: pictures in work, in as many processes; other threads wait.
+    :param max_in_flight: pictures in work, in as many processes; other threads wait.
     """
 
-    def __init__(self, max_at_once: int = 2) -> None:
-        self._turns = threading.BoundedSemaphore(max_at_once)
+    def __init__(self, max_in_flight: int = 2) -> None:
+        self._turns = threading.BoundedSemaphore(max_in_flight)
         self._idle: list[ReaderProcess] = []
 
     def convert(self, image: bytes, inspected: InspectedImage, max_bytes: int) -> tuple[bytes, str]:
@@ -123,7 +123,7 @@ def find_converter(*, required: bool = False) -> ImageConverter | None:
     if importlib.util.find_spec("PIL"):
         return ImageConverter()
     if required:
-        raise ConfigurationError(f"Images(shrink_oversized=True) needs Pillow: {install('images')}")
+        raise ConfigurationError(f"ImageAccess(shrink_oversized=True) needs Pillow: {install('images')}")
     return None
 
 

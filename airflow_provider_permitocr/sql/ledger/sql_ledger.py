@@ -31,7 +31,7 @@ from airflow_provider_permitocr.errors import (
     LedgerUnreachableError,
     TargetError,
 )
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger, UnknownCalls
 from airflow_provider_permitocr.options.redo import Redo
 from airflow_provider_permitocr.sql.database.failures import (
@@ -80,7 +80,7 @@ class LedgerRun:
     account: str
     run: RunIdentity
     window: Window
-    spending: Spending
+    budget: Budget
     files: tuple[DueFile, ...] = ()
     call_seconds: float = 120.0
     with_portrait: bool = False
@@ -120,7 +120,7 @@ class SqlLedger(LedgerReader):
         self._open_calls: dict[str, OpenCall] = {}
         self._is_unclear = False
         self._day = datetime.now(UTC)
-        self._timezone = run.spending.timezone
+        self._timezone = run.budget.timezone
         self._one_at_a_time = threading.Lock()
 
     @property
@@ -164,7 +164,7 @@ class SqlLedger(LedgerReader):
                 account=run.account,
                 run=run.run,
                 session_id=self._session_id,
-                spending=run.spending,
+                budget=run.budget,
                 timezone=timezone or self._timezone,
                 hold=timedelta(
                     seconds=run.call_seconds + self._patience.seconds + _HOLD_SECONDS,
@@ -178,11 +178,11 @@ class SqlLedger(LedgerReader):
         self._opened = Opened(tables, list_id, caller.run_name)
 
     def _require_timezone(self, timezone: str | None) -> None:
-        spending = self._run.spending
-        if timezone and spending.max_calls_per_day is not None and timezone != spending.timezone:
+        budget = self._run.budget
+        if timezone and budget.max_calls_per_day is not None and timezone != budget.timezone:
             raise ConfigurationError(
-                f"The ledger {self._described.name!r} counts days in {timezone}, and Spending(timezone=...)"
-                f" says {spending.timezone}. Give all tasks of a ledger the same timezone."
+                f"The ledger {self._described.name!r} counts days in {timezone}, and Budget(timezone=...)"
+                f" says {budget.timezone}. Give all tasks of a ledger the same timezone."
             )
 
     def exchange(

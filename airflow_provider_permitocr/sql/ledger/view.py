@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.engine.run.window import Leftovers
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.redo import Redo
 from airflow_provider_permitocr.sql.database.failures import database_errors
@@ -96,17 +96,17 @@ class SqlLedgerView(LedgerReader):
             lambda connection, of: count_redone(connection, of.tables, of.list_id, redo, moment), 0
         )
 
-    def calls_left(self, spending: Spending, account: str) -> int | None:
+    def calls_left(self, budget: Budget, account: str) -> int | None:
         """Return how many calls the caps allow now; None where there is no cap."""
-        if not spending.is_capped:
+        if not budget.is_capped:
             return None
         if self._opened is None:
-            return spending.calls_left(day=0, run=0)
+            return budget.calls_left(day=0, run=0)
         tables = self._opened.tables
         with (
             database_errors(f"reading what {self._described.name!r} counts"),
             self._engine.connect() as connection,
         ):
-            day, run = day_period(now(connection), spending.timezone), run_period(self._run)
+            day, run = day_period(now(connection), budget.timezone), run_period(self._run)
             counted = count_calls(connection, tables, account, {day, run})
-        return spending.calls_left(day=counted[day], run=counted[run])
+        return budget.calls_left(day=counted[day], run=counted[run])

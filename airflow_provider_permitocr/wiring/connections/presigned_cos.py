@@ -12,7 +12,7 @@ from airflow_provider_permitocr.errors import (
 )
 from airflow_provider_permitocr.extras import install
 from airflow_provider_permitocr.images.object_uri import ObjectUri
-from airflow_provider_permitocr.options.run import Images
+from airflow_provider_permitocr.options.run import ImageAccess
 from airflow_provider_permitocr.tencent.cos import cos_client, presigned_url
 from airflow_provider_permitocr.wiring.connections.tencentcloud import LOOKUP, cos_connection
 
@@ -65,7 +65,7 @@ class CosPresigner:
         return client
 
 
-def presign_with(images: Images, tencentcloud_conn_id: str) -> Callable[[str], str | None]:
+def presign_with(images: ImageAccess, tencentcloud_conn_id: str) -> Callable[[str], str | None]:
     """Return what presigns URLs as ``images`` tell, or does nothing if they tell so.
 
     :param tencentcloud_conn_id: connection for URLs that name none, without ``storage_conn_id``.

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_permitocr.errors import ConfigurationError
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 
-def priced(spending: Spending, connection: Connection) -> Spending:
-    """Return a spending with the connection's price and currency, each where it has none of its own.
+def priced(budget: Budget, connection: Connection) -> Budget:
+    """Return a budget with the connection's price and currency, each where it has none of its own.
 
     :raises ConfigurationError: when a field of the connection is wrong.
     """
     price, currency = (connection.extra_dejson.get(name) for name in ("price_per_call", "currency"))
     try:
-        return spending.priced(None if price in (None, "") else price, currency or None)
+        return budget.priced(None if price in (None, "") else price, currency or None)
     except ValueError as error:
         raise ConfigurationError(f"connection {connection.conn_id!r}: {error}") from None

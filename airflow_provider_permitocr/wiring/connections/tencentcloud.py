@@ -107,7 +107,7 @@ def cos_connection(conn_id: str) -> tuple[ClientOptions, str | None]:
         raise _wrong(
             connection,
             "keys of a role_arn are for calls of the API alone; name a connection without one for cos://"
-            " images, Images(storage_conn_id=...)",
+            " images, ImageAccess(storage_conn_id=...)",
         )
     endpoint = connection.extra_dejson.get("cos_endpoint") or None
     try:

@@ -24,19 +24,19 @@ ENGINE = LabelEngine()
 @pytest.mark.parametrize(("kind", "side"), DRAWABLE)
 def test_every_specimen_is_answered_with_its_truth(kind: PermitKind, side: CardSide) -> None:
     specimen = draw_specimen(kind, side, width=480)
-    assert ENGINE.read(specimen.image, side, ret_profile=False) == specimen.fields
+    assert ENGINE.read(specimen.image, side, with_portrait=False) == specimen.fields
 
 
 @pytest.mark.parametrize("image_format", ImageFormat)
 def test_pixels_are_not_decoded(image_format: ImageFormat) -> None:
     specimen = draw_specimen(PermitKind.TAIWAN, width=480, image_format=image_format)
     without_pixels = specimen.image[: len(specimen.image) // 2]
-    assert ENGINE.read(without_pixels, CardSide.FRONT, ret_profile=False) == specimen.fields
+    assert ENGINE.read(without_pixels, CardSide.FRONT, with_portrait=False) == specimen.fields
 
 
 def test_a_picture_without_label_is_no_card() -> None:
     with pytest.raises(ApiError) as refused:
-        ENGINE.read(draw_scenery(width=480), CardSide.FRONT, ret_profile=False)
+        ENGINE.read(draw_scenery(width=480), CardSide.FRONT, with_portrait=False)
     assert refused.value.code == "FailedOperation.ImageNoSpecifiedCard"
 
 
@@ -50,7 +50,7 @@ def test_a_picture_without_label_is_no_card() -> None:
 )
 def test_the_wrong_side_is_refused(kind: PermitKind, shown: CardSide, asked: CardSide) -> None:
     with pytest.raises(ApiError) as refused:
-        ENGINE.read(draw_specimen(kind, shown, width=480).image, asked, ret_profile=False)
+        ENGINE.read(draw_specimen(kind, shown, width=480).image, asked, with_portrait=False)
     assert refused.value.code == "FailedOperation.ImageNoSpecifiedCard"
 
 
@@ -60,14 +60,14 @@ def test_a_label_that_claims_the_back_of_a_taiwan_permit_is_refused() -> None:
     assert label is not None
     claimed = write_label(specimen.image, dataclasses.replace(label, side=CardSide.BACK))
     with pytest.raises(ApiError):
-        ENGINE.read(claimed, CardSide.BACK, ret_profile=False)
+        ENGINE.read(claimed, CardSide.BACK, with_portrait=False)
 
 
 def test_the_portrait_is_a_jpeg_and_comes_only_when_asked_for() -> None:
     image = draw_specimen(PermitKind.TAIWAN, width=480).image
-    profile = ENGINE.read(image, CardSide.FRONT, ret_profile=True)["Profile"]
+    profile = ENGINE.read(image, CardSide.FRONT, with_portrait=True)["Profile"]
     assert base64.b64decode(profile, validate=True).startswith(b"\xff\xd8")
-    assert ENGINE.read(image, CardSide.FRONT, ret_profile=False)["Profile"] == ""
+    assert ENGINE.read(image, CardSide.FRONT, with_portrait=False)["Profile"] == ""
 
 
 def test_engines_load_by_name_and_an_unknown_name_lists_them() -> None:

@@ -43,7 +43,7 @@ def test_clean_specimens_of_every_kind_and_side_are_read(engine: RapidOcrEngine)
 @pytest.mark.parametrize("effects", [{Effect.SKEWED, Effect.NOISY}, {Effect.PHOTOCOPIED, Effect.BLURRED}])
 def test_poor_pictures_are_read(engine: RapidOcrEngine, effects: set[Effect]) -> None:
     specimen = draw_specimen(PermitKind.HONG_KONG_MACAO, seed=103, effects=frozenset(effects))
-    assert engine.read(specimen.image, CardSide.FRONT, ret_profile=False) == specimen.fields
+    assert engine.read(specimen.image, CardSide.FRONT, with_portrait=False) == specimen.fields
 
 
 def test_without_its_label_a_specimen_reads_the_same(engine: RapidOcrEngine) -> None:
@@ -52,7 +52,7 @@ def test_without_its_label_a_specimen_reads_the_same(engine: RapidOcrEngine) -> 
     picture.info.clear()
     bare = encode(picture, specimen.image_format)
     assert read_label(bare) is None
-    assert engine.read(bare, CardSide.BACK, ret_profile=False) == specimen.fields
+    assert engine.read(bare, CardSide.BACK, with_portrait=False) == specimen.fields
 
 
 @pytest.mark.parametrize("degrees", [90, 180])
@@ -60,18 +60,18 @@ def test_cards_lying_the_wrong_way_up_are_read(engine: RapidOcrEngine, degrees: 
     specimen = draw_specimen(PermitKind.TAIWAN, seed=105)
     picture = Image.open(BytesIO(specimen.image)).convert("RGB").rotate(degrees, expand=True)
     turned = encode(picture, specimen.image_format)
-    assert engine.read(turned, CardSide.FRONT, ret_profile=False) == specimen.fields
+    assert engine.read(turned, CardSide.FRONT, with_portrait=False) == specimen.fields
 
 
 @pytest.mark.parametrize("width", [640, 2400])
 def test_small_and_large_pictures_are_read(engine: RapidOcrEngine, width: int) -> None:
     specimen = draw_specimen(PermitKind.EXIT_ENTRY, seed=106, width=width)
-    assert engine.read(specimen.image, CardSide.FRONT, ret_profile=False) == specimen.fields
+    assert engine.read(specimen.image, CardSide.FRONT, with_portrait=False) == specimen.fields
 
 
 def test_the_portrait_is_cut_out_when_asked_for(engine: RapidOcrEngine) -> None:
     specimen = draw_specimen(PermitKind.TAIWAN, seed=107, effects=frozenset({Effect.SKEWED}))
-    profile = engine.read(specimen.image, CardSide.FRONT, ret_profile=True)["Profile"]
+    profile = engine.read(specimen.image, CardSide.FRONT, with_portrait=True)["Profile"]
     portrait = Image.open(BytesIO(base64.b64decode(profile, validate=True)))
     assert portrait.format == "JPEG"
     assert portrait.width / portrait.height == pytest.approx(252 / 315, rel=0.1)
@@ -89,26 +89,26 @@ def test_the_wrong_side_is_no_specified_card(
     engine: RapidOcrEngine, kind: PermitKind, shown: CardSide, asked: CardSide
 ) -> None:
     with pytest.raises(ApiError) as refused:
-        engine.read(draw_specimen(kind, shown).image, asked, ret_profile=False)
+        engine.read(draw_specimen(kind, shown).image, asked, with_portrait=False)
     assert refused.value.code == "FailedOperation.ImageNoSpecifiedCard"
 
 
 def test_scenery_is_no_specified_card(engine: RapidOcrEngine) -> None:
     with pytest.raises(ApiError) as refused:
-        engine.read(draw_scenery(1), CardSide.FRONT, ret_profile=False)
+        engine.read(draw_scenery(1), CardSide.FRONT, with_portrait=False)
     assert refused.value.code == "FailedOperation.ImageNoSpecifiedCard"
 
 
 def test_a_truncated_file_cannot_be_decoded(engine: RapidOcrEngine) -> None:
     with pytest.raises(ApiError) as refused:
-        engine.read(draw_specimen(PermitKind.TAIWAN).image[:20_000], CardSide.FRONT, ret_profile=False)
+        engine.read(draw_specimen(PermitKind.TAIWAN).image[:20_000], CardSide.FRONT, with_portrait=False)
     assert refused.value.code == "FailedOperation.ImageDecodeFailed"
 
 
 def test_threads_share_an_engine_without_mixing_their_answers(engine: RapidOcrEngine) -> None:
     specimens = [draw_specimen(kind, seed=108, width=900) for kind in PermitKind]
     with ThreadPoolExecutor(len(specimens)) as pool:
-        answers = pool.map(lambda one: engine.read(one.image, CardSide.FRONT, ret_profile=False), specimens)
+        answers = pool.map(lambda one: engine.read(one.image, CardSide.FRONT, with_portrait=False), specimens)
         assert [answer["Number"] for answer in answers] == [one.fields["Number"] for one in specimens]
 
 
@@ -120,7 +120,7 @@ def test_a_new_engine_loads_and_reads_without_a_network(monkeypatch: pytest.Monk
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     specimen = draw_specimen(PermitKind.HONG_KONG_MACAO, CardSide.BACK, seed=109, width=900)
     engine = load_engine("rapidocr")
-    assert engine.read(specimen.image, CardSide.BACK, ret_profile=False) == specimen.fields
+    assert engine.read(specimen.image, CardSide.BACK, with_portrait=False) == specimen.fields
 
 
 def test_the_engine_knows_nothing_of_labels_or_drawing() -> None:

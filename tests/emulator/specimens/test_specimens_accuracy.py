@@ -17,12 +17,12 @@ class ChangedAnswer:
     def __init__(self, **changes: Any) -> None:
         self._changes = changes
 
-    def read(self, image: bytes, card_side: CardSide, ret_profile: bool) -> dict[str, Any]:
+    def read(self, image: bytes, card_side: CardSide, with_portrait: bool) -> dict[str, Any]:
         return {**SPECIMEN.fields, **self._changes}
 
 
 class Refusal:
-    def read(self, image: bytes, card_side: CardSide, ret_profile: bool) -> dict[str, Any]:
+    def read(self, image: bytes, card_side: CardSide, with_portrait: bool) -> dict[str, Any]:
         raise ApiError("FailedOperation.OcrFailed", "OCR recognition failed.")
 
 

@@ -20,7 +20,7 @@ def test_each_is_a_valid_file_that_the_label_engine_reads_as_its_own_person(
     for stand_in in drawn:
         assert len(stand_in.image) >= 100_000
         assert check_image(stand_in.image, "intl") is image_format
-        assert LabelEngine().read(stand_in.image, stand_in.side, ret_profile=False) == {
+        assert LabelEngine().read(stand_in.image, stand_in.side, with_portrait=False) == {
             **stand_in.fields,
             "Profile": "",
         }

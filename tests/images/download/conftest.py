@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_permitocr.emulator.tls import server_context
 from airflow_provider_permitocr.images.download import Downloader
-from airflow_provider_permitocr.options.run import Images
+from airflow_provider_permitocr.options.run import ImageAccess
 from tests.net.internet import Internet
 from tests.net.raw_server import Connection, RawServer
 
@@ -30,7 +30,7 @@ def downloader() -> Iterator[Callable[..., Downloader]]:
 
         def make(fetch_hosts: tuple[str, ...] | None = ("127.0.0.1",), **options: Any) -> Downloader:
             defaults: dict[str, Any] = {"fetch_images": True, "fetch_seconds": 10.0}
-            images = Images(fetch_hosts=fetch_hosts, **(defaults | options))
+            images = ImageAccess(fetch_hosts=fetch_hosts, **(defaults | options))
             return stack.enter_context(closing(Downloader(images)))
 
         yield make

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
@@ -53,7 +53,7 @@ def caller(session_id: str = "session-1", *, list_id: int = 1, **run: Any) -> Ca
         account="100",
         run=RunIdentity(**(described | run)),
         session_id=session_id,
-        spending=Spending(),
+        budget=Budget(),
         timezone="UTC",
         hold=timedelta(minutes=5),
     )

@@ -24,7 +24,7 @@ from airflow_provider_permitocr.engine.ledger.calls import (
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.engine.run.summary import RunSummary
 from airflow_provider_permitocr.engine.run.window import Window
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
@@ -82,7 +82,7 @@ class Process:
 
     engine: sa.Engine
     run: RunIdentity = field(default_factory=lambda: a_run(f"run {next(_numbers)}"))
-    spending: Spending = field(default_factory=Spending)
+    budget: Budget = field(default_factory=Budget)
     account: str = "100"
     name: str = "permit_ocr"
     patience_seconds: float = 10.0
@@ -100,7 +100,7 @@ class Process:
                 identity=identity(**self.list_options),
                 account=self.account,
                 run=self.run,
-                spending=self.spending,
+                budget=self.budget,
                 call_seconds=self.call_seconds,
                 **({"window": Window()} | self.run_options),
             ),

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import Grant, RunIdentity
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from tests.sql.ledger.processes import Process, answered
 
@@ -25,7 +25,7 @@ def main(
     engine = sa.create_engine(url, pool_pre_ping=True)
     database_of(engine).set_up_for_ledger(engine)
     process = Process(
-        engine, RunIdentity("dag", "task", run_id, map_index), Spending(max_calls_per_day=max_calls)
+        engine, RunIdentity("dag", "task", run_id, map_index), Budget(max_calls_per_day=max_calls)
     )
     closed: list[Any] = []
     for start in range(0, len(keys), at_once):

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_permitocr.engine.ledger.calls import CallIntent, Grant, RunIdentity
 from airflow_provider_permitocr.errors import ConfigurationError
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.sql.ledger.exchange.caps import Allowance
 from airflow_provider_permitocr.sql.ledger.view import SqlLedgerView
 from tests.sql.ledger.ground import EACH_LEDGER, LEDGER, execute, identity
@@ -29,7 +29,7 @@ GRANTED, CAPPED, DAY_CAPPED = Grant.GRANTED, Grant.CAPPED, Grant.DAY_CAPPED
 
 
 def test_as_many_are_granted_as_the_cap_leaves(database: sa.Engine) -> None:
-    process = Process(database, spending=Spending(max_calls=3))
+    process = Process(database, budget=Budget(max_calls=3))
     assert process.ask("a", "b") == [GRANTED, GRANTED]
     assert process.ask("c", "d", "e") == [GRANTED, CAPPED, CAPPED]
     assert process.ask("f") == [CAPPED]
@@ -37,21 +37,21 @@ def test_as_many_are_granted_as_the_cap_leaves(database: sa.Engine) -> None:
 
 
 def test_cap_of_a_run_is_shared_by_its_shards_and_tries(database: sa.Engine) -> None:
-    spending = Spending(max_calls=3)
+    budget = Budget(max_calls=3)
     runs = [a_run("run 1", 0), a_run("run 1", 1), a_run("run 1", 0, 2), a_run("run 1", 3)]
-    shards = [Process(database, run, spending) for run in runs[:2]]
+    shards = [Process(database, run, budget) for run in runs[:2]]
     granted = [shard.ask(f"{place}") for place, shard in enumerate(shards)]
-    later = [Process(database, run, spending) for run in runs[2:]]
+    later = [Process(database, run, budget) for run in runs[2:]]
     granted += [shard.ask(f"later {place}") for place, shard in enumerate(later)]
     assert granted == [[GRANTED]] * 3 + [[CAPPED]]
-    assert Process(database, a_run("run 2", 0), spending).ask("z") == [GRANTED]
+    assert Process(database, a_run("run 2", 0), budget).ask("z") == [GRANTED]
 
 
 def test_cap_of_a_day_is_shared_by_all_runs_of_an_account(database: sa.Engine, time: LedgerTime) -> None:
-    spending = Spending(max_calls_per_day=2)
-    assert Process(database, spending=Spending()).ask("uncapped") == [GRANTED]
-    assert Process(database, spending=spending).ask("a", "b") == [GRANTED, DAY_CAPPED]
-    assert Process(database, spending=spending, account="200").ask("c", "d", "e") == [
+    budget = Budget(max_calls_per_day=2)
+    assert Process(database, budget=Budget()).ask("uncapped") == [GRANTED]
+    assert Process(database, budget=budget).ask("a", "b") == [GRANTED, DAY_CAPPED]
+    assert Process(database, budget=budget, account="200").ask("c", "d", "e") == [
         GRANTED,
         GRANTED,
         DAY_CAPPED,
@@ -60,7 +60,7 @@ def test_cap_of_a_day_is_shared_by_all_runs_of_an_account(database: sa.Engine, t
 
 def test_next_day_by_the_ledgers_clock_has_its_own(database: sa.Engine, time: LedgerTime) -> None:
     time.set(datetime.fromisoformat("2026-01-31T15:59:59Z"))
-    process = Process(database, spending=Spending(max_calls_per_day=1, timezone="Asia/Shanghai"))
+    process = Process(database, budget=Budget(max_calls_per_day=1, timezone="Asia/Shanghai"))
     assert process.ask("a", "b") == [GRANTED, DAY_CAPPED]
     time.pass_seconds(1)
     assert process.ask("c", "d") == [GRANTED, DAY_CAPPED]
@@ -68,19 +68,19 @@ def test_next_day_by_the_ledgers_clock_has_its_own(database: sa.Engine, time: Le
 
 
 def test_days_of_a_ledger_have_one_timezone(database: sa.Engine) -> None:
-    Process(database, spending=Spending(max_calls_per_day=1, timezone="Asia/Shanghai"))
-    Process(database, spending=Spending(timezone="Europe/Berlin"))
+    Process(database, budget=Budget(max_calls_per_day=1, timezone="Asia/Shanghai"))
+    Process(database, budget=Budget(timezone="Europe/Berlin"))
     with pytest.raises(ConfigurationError, match="counts days in Asia/Shanghai"):
-        Process(database, spending=Spending(max_calls_per_day=1, timezone="UTC"))
+        Process(database, budget=Budget(max_calls_per_day=1, timezone="UTC"))
 
 
 def test_cap_of_zero_grants_nothing(database: sa.Engine) -> None:
-    assert Process(database, spending=Spending(max_calls=0)).ask("a") == [CAPPED]
+    assert Process(database, budget=Budget(max_calls=0)).ask("a") == [CAPPED]
     assert calls_of(database) == []
 
 
 def test_call_that_was_not_sent_is_given_back_once(database: sa.Engine) -> None:
-    process = Process(database, spending=Spending(max_calls=2, max_calls_per_day=2))
+    process = Process(database, budget=Budget(max_calls=2, max_calls_per_day=2))
     first = process.intent("a")
     process.open(first, process.intent("b"))
     for _ in range(3):
@@ -94,20 +94,20 @@ def test_call_that_was_not_sent_is_given_back_once(database: sa.Engine) -> None:
 
 
 def test_call_that_a_journal_says_was_not_sent_is_given_back_once(database: sa.Engine) -> None:
-    dead = Process(database, a_run(), spending=Spending(max_calls=1))
+    dead = Process(database, a_run(), budget=Budget(max_calls=1))
     intent = dead.intent("a")
     dead.open(intent)
-    process = Process(database, a_run(try_number=2), spending=Spending(max_calls=1))
+    process = Process(database, a_run(try_number=2), budget=Budget(max_calls=1))
     for _ in range(2):
         assert list(process.ledger.hand_in(unsent(intent))) == []
     assert process.ask("b", "c") == [GRANTED, CAPPED]
 
 
 def test_call_given_back_by_a_journal_and_by_its_own_process_is_given_back_once(database: sa.Engine) -> None:
-    slow = Process(database, a_run("run 1", 0), spending=Spending(max_calls=4))
+    slow = Process(database, a_run("run 1", 0), budget=Budget(max_calls=4))
     intents = [slow.intent(key) for key in "abcd"]
     slow.open(*intents)
-    other = Process(database, a_run("run 1", 1), spending=Spending(max_calls=4))
+    other = Process(database, a_run("run 1", 1), budget=Budget(max_calls=4))
     assert list(other.ledger.hand_in(unsent(*intents[:3]))) == []
     slow.close(*unsent(*intents[:3]))
     assert counted(database, "run") == {"dag/task/run 1": 1}
@@ -115,7 +115,7 @@ def test_call_given_back_by_a_journal_and_by_its_own_process_is_given_back_once(
 
 
 def test_what_is_given_back_is_granted_in_the_same_exchange(database: sa.Engine) -> None:
-    process = Process(database, spending=Spending(max_calls=1))
+    process = Process(database, budget=Budget(max_calls=1))
     first = process.intent("a")
     process.open(first)
     exchanged = process.ledger.exchange([process.intent("b"), process.intent("c")], unsent(first), [])
@@ -133,7 +133,7 @@ def test_call_is_given_back_to_the_day_that_it_was_counted_on(database: sa.Engin
 
 
 def test_failed_and_throttled_calls_count(database: sa.Engine) -> None:
-    process = Process(database, spending=Spending(max_calls=2))
+    process = Process(database, budget=Budget(max_calls=2))
     assert process.call("a", "RequestLimitExceeded", billed=False) is GRANTED
     assert process.call("a", "InternalError", billed=False) is GRANTED
     assert process.call("a") is CAPPED
@@ -141,25 +141,25 @@ def test_failed_and_throttled_calls_count(database: sa.Engine) -> None:
 
 def test_image_that_is_held_uses_up_nothing(database: sa.Engine) -> None:
     Process(database).ask("a")
-    process = Process(database, spending=Spending(max_calls=1))
+    process = Process(database, budget=Budget(max_calls=1))
     assert process.ask("a", "b", "c") == [Grant.HELD, GRANTED, CAPPED]
 
 
 def test_runs_without_a_name_have_a_cap_each(database: sa.Engine) -> None:
-    spending = Spending(max_calls=1)
+    budget = Budget(max_calls=1)
     for key in "ab":
-        assert Process(database, RunIdentity(), spending).ask(key, f"{key} again") == [GRANTED, CAPPED]
+        assert Process(database, RunIdentity(), budget).ask(key, f"{key} again") == [GRANTED, CAPPED]
 
 
 def test_runs_with_long_names_are_told_apart(database: sa.Engine) -> None:
-    spending = Spending(max_calls=1)
+    budget = Budget(max_calls=1)
     for key, run_id in (("a", "r" * 240 + "1"), ("b", "r" * 240 + "2")):
         run = RunIdentity("d" * 200, "t" * 200, run_id)
-        assert Process(database, run, spending).ask(key, f"{key} again") == [GRANTED, CAPPED]
+        assert Process(database, run, budget).ask(key, f"{key} again") == [GRANTED, CAPPED]
 
 
 def test_deleting_the_counters_starts_them_again(database: sa.Engine) -> None:
-    process = Process(database, spending=Spending(max_calls=1))
+    process = Process(database, budget=Budget(max_calls=1))
     process.ask("a")
     execute(database, "DELETE FROM permit_ocr_counters")
     assert process.ask("b", "c") == [GRANTED, CAPPED]
@@ -169,13 +169,13 @@ def test_deleting_the_counters_starts_them_again(database: sa.Engine) -> None:
 def test_a_plan_sees_what_the_caps_leave_without_changing_anything(
     database: sa.Engine, time: LedgerTime
 ) -> None:
-    def left(spending: Spending) -> int | None:
+    def left(budget: Budget) -> int | None:
         view = SqlLedgerView(database, LEDGER, identity=identity(), run=a_run("run 1", 5))
         view.look("text")
-        return view.calls_left(spending, "100")
+        return view.calls_left(budget, "100")
 
-    day, run = Spending(max_calls_per_day=10), Spending(max_calls=10)
-    assert (left(day), left(run), left(Spending())) == (10, 10, None)
+    day, run = Budget(max_calls_per_day=10), Budget(max_calls=10)
+    assert (left(day), left(run), left(Budget())) == (10, 10, None)
     assert not sa.inspect(database).get_table_names()
     Process(database, a_run("run 1", 0)).ask("a", "b")
     Process(database, a_run("run 2", 0)).ask("c")
@@ -224,11 +224,11 @@ def test_any_sequence_of_exchanges_is_granted_exactly_what_is_left(
 ) -> None:
     engine = new_sqlite()
     model = _Model(day_cap, run_cap)
-    spending = Spending(max_calls_per_day=day_cap, max_calls=run_cap)
+    budget = Budget(max_calls_per_day=day_cap, max_calls=run_cap)
     runs = [a_run("run 1", 0), a_run("run 1", 1), a_run("run 2", 0), a_run("run 2", 3)]
     with pytest.MonkeyPatch.context() as monkeypatch:
         time = LedgerTime(monkeypatch)
-        processes = [Process(engine, run, spending) for run in runs]
+        processes = [Process(engine, run, budget) for run in runs]
         opened: list[list[CallIntent]] = [[], [], [], []]
         keys = (f"image {number}" for number in itertools.count())
         for place, asked, not_sent, seconds in steps:
@@ -261,8 +261,8 @@ def test_runs_that_ask_at_the_same_moment_keep_to_the_cap_and_to_one_call_per_im
     database: sa.Engine, time: LedgerTime
 ) -> None:
     rounds = 8
-    spending = Spending(max_calls_per_day=rounds * 4 - 3)
-    processes = [Process(database, spending=spending) for _ in range(4)]
+    budget = Budget(max_calls_per_day=rounds * 4 - 3)
+    processes = [Process(database, budget=budget) for _ in range(4)]
     barrier = threading.Barrier(len(processes))
 
     def ask(process: Process) -> list[str]:
@@ -282,6 +282,6 @@ def test_runs_that_ask_at_the_same_moment_keep_to_the_cap_and_to_one_call_per_im
 
 
 def test_allowance_says_only_what_has_changed() -> None:
-    allowance = Allowance(Spending(), "run r", {"run r": 3, "day a": 5, "day b": 7})
+    allowance = Allowance(Budget(), "run r", {"run r": 3, "day a": 5, "day b": 7})
     assert allowance.take("day a")
     assert allowance.counted == {"day a": 6, "run r": 4}

@@ -19,7 +19,7 @@ from airflow_provider_permitocr.engine.ledger.calls import (
 )
 from airflow_provider_permitocr.engine.models import ImageFacts
 from airflow_provider_permitocr.errors import LedgerError
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.source.times import as_utc
@@ -44,7 +44,7 @@ def test_call_is_in_the_ledger_before_it_is_made_and_its_answer_after(
     database: sa.Engine, time: LedgerTime
 ) -> None:
     run = RunIdentity("permits", "recognize", "scheduled__2026-01-31", 3, 2)
-    process = Process(database, run, Spending(price_per_call=0.02, currency="USD"), account="100012345")
+    process = Process(database, run, Budget(price_per_call=0.02, currency="USD"), account="100012345")
     intent = CallIntent("a" * 32, ("image 1", CardSide.BACK), None, "d" * 64)
     assert process.open(intent) == [Grant.GRANTED]
     (row,) = calls_of(database)
@@ -114,7 +114,7 @@ def test_closed_calls_attempts_and_intents_share_an_exchange(database: sa.Engine
 
 
 def test_statements_under_the_lock_are_four_at_most(database: sa.Engine) -> None:
-    process = Process(database, spending=Spending(max_calls=1000))
+    process = Process(database, budget=Budget(max_calls=1000))
     first = [process.intent(f"a{number}") for number in range(5)]
     process.open(*first)
     seen: list[str] = []

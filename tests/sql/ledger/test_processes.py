@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, OK, Grant
 from airflow_provider_permitocr.errors import LedgerUnreachableError
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
 from tests.sql.ledger.processes import TABLES, Process, a_run, calls_of, counted, unsent
@@ -107,7 +107,7 @@ def _end_session(engine: sa.Engine, pid: int) -> None:
 def test_connection_lost_before_any_statement_counts_nothing_twice(
     database: sa.Engine, postgres_engine: sa.Engine, statement: int
 ) -> None:
-    process = Process(database, spending=Spending(max_calls=3))
+    process = Process(database, budget=Budget(max_calls=3))
     first = process.intent("a")
     process.open(first, process.intent("b"))
     intents = [process.intent(key) for key in "cde"]
@@ -139,7 +139,7 @@ def test_connection_lost_before_any_statement_counts_nothing_twice(
 def test_commit_of_which_nothing_is_heard_counts_nothing_twice(
     database: sa.Engine, postgres_engine: sa.Engine, is_committed: bool
 ) -> None:
-    process = Process(database, spending=Spending(max_calls=3))
+    process = Process(database, budget=Budget(max_calls=3))
     first = process.intent("a")
     process.open(first, process.intent("b"))
     intents = [process.intent(key) for key in "cde"]

@@ -18,7 +18,7 @@ from airflow_provider_permitocr.engine.ledger.calls import (
     new_call_id,
 )
 from airflow_provider_permitocr.engine.run.window import Window
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.run import Batch
 from airflow_provider_permitocr.options.tables import ResultTable
@@ -88,7 +88,7 @@ def ledger(tmp_path: Path, new_engine: Callable[..., sa.Engine]) -> SqlLedger:
         "100",
         RunIdentity("dag", "task", "run-1"),
         Window(),
-        Spending(),
+        Budget(),
     )
     engine = new_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
     made = SqlLedger(engine, Ledger("permit_ocr", conn_id="ledger"), run)

@@ -28,7 +28,7 @@ from airflow_provider_permitocr.engine.run.summary import RunSummary
 from airflow_provider_permitocr.engine.run.window import Window
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.run import Batch, Pace, RunOptions
 from airflow_provider_permitocr.options.tables import ResultTable
@@ -42,7 +42,7 @@ POISON = "李优图"
 FINE = [f"{number:03}" for number in range(40)]
 
 
-class Images:
+class ImageAccess:
     """An image list in memory, with carried columns."""
 
     def __init__(self, rows: Sequence[ImageRow]) -> None:
@@ -71,7 +71,7 @@ class Images:
     def find(self, row_keys: Sequence[RowKey]) -> Sequence[ListedImage]:
         return [listed for page in self.pages() for listed in page if listed.row_key in row_keys]
 
-    def within(self, windows: Sequence[Window], **_: Any) -> Images:
+    def within(self, windows: Sequence[Window], **_: Any) -> ImageAccess:
         return self
 
     def images(self, listed: Sequence[ListedImage]) -> Iterator[ImageRow]:
@@ -96,7 +96,7 @@ def ledger_engine(tmp_path: Path, new_engine: Callable[..., sa.Engine]) -> sa.En
 @pytest.fixture
 def run(database: sa.Engine, ledger_engine: sa.Engine, tmp_path: Path) -> Callable[..., RunSummary]:
     """Run over some images into `permits`, made with a CHECK where one is given."""
-    table = result_table("permits", result_columns(Images([]).carried()))
+    table = result_table("permits", result_columns(ImageAccess([]).carried()))
     numbers = count(1)
 
     def make(rows: Sequence[ImageRow], check: str | None = None) -> RunSummary:
@@ -110,10 +110,10 @@ def run(database: sa.Engine, ledger_engine: sa.Engine, tmp_path: Path) -> Callab
             "100",
             RunIdentity("permits", "recognize", run_id),
             Window(),
-            Spending(),
+            Budget(),
         )
         ports = Ports(
-            source=Images(rows),
+            source=ImageAccess(rows),
             request_builder=PermitRequestBuilder(max_base64_bytes=1000),
             client=Answers(),
             ledger=SqlLedger(ledger_engine, Ledger("permit_ocr", conn_id="ledger"), ledger_run),
@@ -186,7 +186,7 @@ def test_rows_are_delivered_without_a_call_once_the_constraint_is_mended(
     images = [*map(image, FINE), *(image(f"poison {number}") for number in range(5))]
     run(images, f"name <> '{POISON}'")
     assert list(statuses(database).values()).count("failed") == 5
-    table = result_table("permits", result_columns(Images([]).carried()))
+    table = result_table("permits", result_columns(ImageAccess([]).carried()))
     with database.begin() as connection:
         rows = [dict(row) for row in connection.execute(sa.select(table)).mappings()]
         connection.execute(sa.text("DROP TABLE permits"))

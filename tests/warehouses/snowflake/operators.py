@@ -70,7 +70,9 @@ def runs(servers: Snow, list_name: str) -> Any:
     ]
     source = ImageTable("permits", conn_id=CONN_ID, key="key", image="image")
     told["list"] = [[str(found.verdict), found.message] for found in check_image_list(source)]
-    told["plan"] = operator(list_name, ["day"], max_per_second=50, dry_run=True).execute({"run_id": "run 3"})
+    told["plan"] = operator(list_name, ["day"], max_per_second=50, plan_only=True).execute(
+        {"run_id": "run 3"}
+    )
     told["ledger"] = _refusal(
         lambda: operator(list_name, ["day"], ledger=None, max_per_second=50).execute({"run_id": "run 4"})
     )

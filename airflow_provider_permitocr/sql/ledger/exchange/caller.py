@@ -10,7 +10,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import UnknownCalls
 from airflow_provider_permitocr.sql.ledger.exchange.caps import run_period
 
@@ -47,7 +47,7 @@ class Caller:
     account: str
     run: RunIdentity
     session_id: str
-    spending: Spending
+    budget: Budget
     timezone: str
     hold: timedelta
     unknown_calls: UnknownCalls = UnknownCalls.REPEAT

@@ -9,7 +9,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from airflow_provider_permitocr.engine.ledger.calls import Grant, RunIdentity
-from airflow_provider_permitocr.options.budget import Spending
+from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.sql.ledger.tables.schema import LONGEST_NAME
 
 
@@ -39,8 +39,8 @@ class Allowance:
     :param used: calls so far by period.
     """
 
-    def __init__(self, spending: Spending, run: str, used: Mapping[str, int]) -> None:
-        self._spending, self._run = spending, run
+    def __init__(self, budget: Budget, run: str, used: Mapping[str, int]) -> None:
+        self._budget, self._run = budget, run
         self._used = Counter(used)
         self._changed: set[str] = set()
 
@@ -52,8 +52,8 @@ class Allowance:
     def take(self, day: str) -> Grant:
         """Count a call, if day and run each allow one more; tell which of them does not."""
         for period, cap, refusal in (
-            (self._run, self._spending.cap_of_run, Grant.CAPPED),
-            (day, self._spending.cap_of_day, Grant.DAY_CAPPED),
+            (self._run, self._budget.cap_of_run, Grant.CAPPED),
+            (day, self._budget.cap_of_day, Grant.DAY_CAPPED),
         ):
             if cap is not None and self._used[period] >= cap:
                 return refusal

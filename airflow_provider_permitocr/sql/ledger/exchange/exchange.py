@@ -169,7 +169,7 @@ class Exchange:
         days = {day_period(call.day, self._caller.timezone) for call in unsent}
         state = self._read(keys, days)
         self.now = state.now
-        allowance = Allowance(self._caller.spending, self._caller.run_period, state.counted)
+        allowance = Allowance(self._caller.budget, self._caller.run_period, state.counted)
         calls, changed = self._close(state, closed, written)
         for call in unsent:
             if written.get(call.row["call_id"]) is None:
@@ -285,7 +285,7 @@ class Exchange:
     def _open(self, state: _State, intent: CallIntent) -> None:
         caller = self._caller
         held_until = state.now + caller.hold
-        price = caller.spending.price
+        price = caller.budget.price
         row = {
             "call_id": intent.call_id,
             "list_id": caller.list_id,
