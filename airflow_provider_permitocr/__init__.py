@@ -1,3 +1,69 @@
-"""Airflow provider for Tencent Cloud's MainlandPermitOCR."""
+"""Airflow provider for Tencent Cloud's MainlandPermitOCR: what a DAG file imports, it imports from here.
+
+Nothing is loaded before it is asked for: a DAG file is parsed again and again.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+    from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
+    from airflow_provider_permitocr.options.budget import Budget
+    from airflow_provider_permitocr.options.image_access import ImageAccess
+    from airflow_provider_permitocr.options.image_list import Carry, ImageQuery, ImageTable
+    from airflow_provider_permitocr.options.ledger import Ledger
+    from airflow_provider_permitocr.options.redo import Redo
+    from airflow_provider_permitocr.options.result_file import ResultFile
+    from airflow_provider_permitocr.options.result_table import ResultTable
+    from airflow_provider_permitocr.options.run import Batch, CallRetry, FailureLimits
+    from airflow_provider_permitocr.options.shard import shards
 
 __version__ = "0.4.0"
+__all__ = [
+    "Batch",
+    "Budget",
+    "CallRetry",
+    "Carry",
+    "FailureLimits",
+    "ImageAccess",
+    "ImageQuery",
+    "ImageTable",
+    "Ledger",
+    "MainlandPermitOcrHook",
+    "MainlandPermitOcrOperator",
+    "Redo",
+    "ResultFile",
+    "ResultTable",
+    "shards",
+]
+
+_HOMES = {
+    "Batch": "options.run",
+    "Budget": "options.budget",
+    "CallRetry": "options.run",
+    "Carry": "options.image_list",
+    "FailureLimits": "options.run",
+    "ImageAccess": "options.image_access",
+    "ImageQuery": "options.image_list",
+    "ImageTable": "options.image_list",
+    "Ledger": "options.ledger",
+    "MainlandPermitOcrHook": "hooks.mainland_permit_ocr",
+    "MainlandPermitOcrOperator": "operators.mainland_permit_ocr",
+    "Redo": "options.redo",
+    "ResultFile": "options.result_file",
+    "ResultTable": "options.result_table",
+    "shards": "options.shard",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -21,7 +21,7 @@ _KILLS: Final = ((0, 0.3), (2, 0.7))
 
 def cap(stage: Stage) -> list[Figure]:
     """Let four shards share a cap, kill two of them, and resume all; then let another run use up the day."""
-    from airflow_provider_permitocr.operators.mainland_permit_ocr import Ledger
+    from airflow_provider_permitocr import Ledger
 
     of_run = stage.sizes.cap
     of_day = of_run + of_run // 5

@@ -226,7 +226,7 @@ class Scene:
         return self.emulator.airflow_connection | {"extra": json.dumps(extra)}
 
     def _arguments(self) -> dict[str, Any]:
-        from airflow_provider_permitocr.operators.mainland_permit_ocr import Ledger
+        from airflow_provider_permitocr import Ledger
 
         ledger = {"ledger": Ledger("permit_ocr", conn_id=LEDGER)} if self._setting.ledger else {}
         return {
@@ -243,7 +243,7 @@ def arguments_of(listing: Listing, conn_id: str = WAREHOUSE) -> dict[str, Any]:
 
     :param conn_id: connection of both.
     """
-    from airflow_provider_permitocr.operators.mainland_permit_ocr import ImageTable, ResultTable
+    from airflow_provider_permitocr import ImageTable, ResultTable
 
     return {
         "source": ImageTable(

@@ -12,7 +12,7 @@ import logging
 import pendulum
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     ImageTable,
     Ledger,
     MainlandPermitOcrOperator,

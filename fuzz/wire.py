@@ -16,7 +16,7 @@ from typing import Final
 from airflow_provider_permitocr.engine.models import PermitRequest
 from airflow_provider_permitocr.errors import CallError, ImageError
 from airflow_provider_permitocr.images.download import Downloader
-from airflow_provider_permitocr.options.run import ImageAccess
+from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.options import ClientOptions, Role

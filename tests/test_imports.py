@@ -121,12 +121,45 @@ def test_the_emulator_knows_nothing_of_the_package_but_the_facts_of_the_api() ->
     assert found == set()
 
 
+def test_all_that_a_dag_file_needs_is_imported_from_the_package() -> None:
+    for name in airflow_provider_permitocr.__all__:
+        assert getattr(airflow_provider_permitocr, name).__name__ == name
+    assert set(airflow_provider_permitocr.__all__) <= set(dir(airflow_provider_permitocr))
+
+
+def test_a_name_that_the_package_does_not_have_is_refused_by_its_name() -> None:
+    with pytest.raises(AttributeError, match="'Images'"):
+        _ = airflow_provider_permitocr.Images
+
+
+def test_what_users_import_has_its_types(tmp_path: Path) -> None:
+    program = (
+        f"import {NAME} as permitocr\n"
+        "reveal_type(permitocr.MainlandPermitOcrOperator)\n"
+        "permitocr.Budget(max_calls_per_day=[1])\n"
+        "permitocr.ImageTable('images', conn_id='lake', key='id', image='url', nothing=1)\n"
+    )
+    (tmp_path / "dag.py").write_text(program)
+    command = [sys.executable, "-m", "mypy", "--config-file=", "--ignore-missing-imports", "dag.py"]
+    outcome = subprocess.run(
+        command,
+        env=dict(os.environ) | {"MYPYPATH": str(PACKAGE.parent)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "MainlandPermitOcrOperator" in outcome.stdout.splitlines()[0]
+    assert 'Argument "max_calls_per_day" to "Budget" has incompatible type' in outcome.stdout
+    assert 'Unexpected keyword argument "nothing" for "ImageTable"' in outcome.stdout
+
+
 def test_importing_the_operator_in_a_dag_file_loads_nothing_heavy() -> None:
     program = (
         "import sys\n"
         "from airflow.sdk import BaseOperator\n"
         "before = set(sys.modules)\n"
-        "import airflow_provider_permitocr.operators.mainland_permit_ocr\n"
+        f"from {NAME} import {', '.join(sorted(airflow_provider_permitocr.__all__))}\n"
         "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))\n"
     )
     outcome = run_python(program)

@@ -54,20 +54,20 @@ def adopt_list(operator: MainlandPermitOcrOperator) -> Adoption:
     from airflow_provider_permitocr.wiring.identity import ledger_of, list_identity, resolved_targets
     from airflow_provider_permitocr.wiring.result_table import require_adoptable
 
-    described = ledger_of(operator)
-    for table in operator.tables:
+    described = ledger_of(operator.options)
+    for table in operator.options.tables:
         require_adoptable(table)
     with SqlEngines() as engines:
         engine = engines.of_ledger(described.conn_id)
         with database_errors(f"preparing the ledger {described.name!r}"):
             tables = prepare_tables(engine, described, operator.budget.timezone)
-        names = resolved_targets(operator, engines)
+        names = resolved_targets(operator.options, engines)
         carried = [each.result_name for each in operator.source.carried]
         rows = {
             name: AdoptedRows(engines.of(table.conn_id), table, carried)
-            for name, table in zip(names, operator.tables, strict=True)
+            for name, table in zip(names, operator.options.tables, strict=True)
         }
-        return adoption.adopt(engine, tables, list_identity(operator, names), rows)
+        return adoption.adopt(engine, tables, list_identity(operator.options, names), rows)
 
 
 def _tell(named: str, operator: MainlandPermitOcrOperator, done: Adoption) -> None:
@@ -76,8 +76,8 @@ def _tell(named: str, operator: MainlandPermitOcrOperator, done: Adoption) -> No
         said.append(f"was {done.known_as!r} so far")
     if done.read_from is not None:
         said.append(f"was read from {done.read_from}")
-    if operator.tables:
-        named = ", ".join(table.table for table in operator.tables)
+    if operator.options.tables:
+        named = ", ".join(table.table for table in operator.options.tables)
         said.append(f"{done.taken:,} images taken over from {named}")
         said.append(f"{done.recognized:,} of them with their answer")
         said.append(f"{done.known:,} known before")

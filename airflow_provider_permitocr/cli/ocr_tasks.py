@@ -7,21 +7,14 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_permitocr import ImageQuery, ImageTable, Ledger, Redo, ResultFile, ResultTable
 from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, OcrTask, Variant, Verdict
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
-    ImageQuery,
-    ImageTable,
-    Ledger,
-    MainlandPermitOcrOperator,
-    Redo,
-    ResultFile,
-    ResultTable,
-)
+from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
+from airflow_provider_permitocr.options.image_access import ImageAccess
+from airflow_provider_permitocr.options.image_list import ImageKind
 from airflow_provider_permitocr.options.readable import is_template
-from airflow_provider_permitocr.options.run import ImageAccess
-from airflow_provider_permitocr.options.tables import ImageKind
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -128,7 +121,7 @@ def _of_instance(operator: MainlandPermitOcrOperator, findings: list[Finding]) -
 
     variant = _variant(vars(operator), findings)
     is_named = operator.list is None or isinstance(operator.list, str)  # and not by an upstream task
-    return replace(variant, identity=list_identity(operator) if is_named else None)
+    return replace(variant, identity=list_identity(operator.options) if is_named else None)
 
 
 def _known_before_a_run(task: Any, arguments: _Arguments, findings: list[Finding]) -> Variant:

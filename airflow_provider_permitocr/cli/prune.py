@@ -51,7 +51,7 @@ def _ledgers(dag: DAG, task_id: str) -> dict[str, tuple[Ledger, str]]:
     from airflow_provider_permitocr.wiring.identity import ledger_of
 
     made = rendered_instances(dag, task_id)
-    described = [(ledger_of(operator), operator.budget.timezone) for operator in made]
+    described = [(ledger_of(operator.options), operator.budget.timezone) for operator in made]
     return {repr((ledger.name, ledger.conn_id)): (ledger, timezone) for ledger, timezone in described}
 
 

@@ -45,7 +45,7 @@ def _rebuild_task(dag: DAG, task_id: str) -> bool:
 def _fill(operator: MainlandPermitOcrOperator) -> Rebuilt:
     from airflow_provider_permitocr.wiring.without_calls import open_rebuild
 
-    with open_rebuild(operator, threading.Event(), is_of_run=False) as rebuild:
+    with open_rebuild(operator.options, threading.Event(), is_of_run=False, log=operator.log) as rebuild:
         return rebuild.run()
 
 

@@ -30,7 +30,12 @@ def redo(arguments: argparse.Namespace) -> None:
         task that is not there, and where it is not said which images.
     """
     try:
-        wanted = Redo(arguments.status, arguments.error_code, arguments.key, arguments.before)
+        wanted = Redo(
+            statuses=arguments.status,
+            error_codes=arguments.error_code,
+            keys=arguments.key,
+            before=arguments.before,
+        )
     except ValueError:
         end(2, "Say which images: --status, --error-code, --key or --before\n")
     dag, task_ids = chosen_tasks(arguments.dag_id, arguments.task_id)
@@ -49,8 +54,8 @@ def _redo_task(dag: DAG, task_id: str, wanted: Redo, *, asks: bool) -> bool:
 def _redo_list(named: str, operator: MainlandPermitOcrOperator, wanted: Redo, *, asks: bool) -> bool:
     from airflow_provider_permitocr.wiring.without_calls import open_list, price_of
 
-    price = price_of(operator)
-    with open_list(operator) as ledger:
+    price = price_of(operator.options)
+    with open_list(operator.options) as ledger:
         number = ledger.count_redone(wanted)
         if not number:
             sys.stderr.write(f"{named}: no settled image of the list is meant; nothing was marked\n")

@@ -69,7 +69,9 @@ def _plan(operator: MainlandPermitOcrOperator, *, is_quick: bool, log: Log) -> P
     from airflow_provider_permitocr.wiring.plan import open_planner
 
     # A run that has not begun has made no calls.
-    with open_planner(operator, RunIdentity(), threading.Event(), is_quick=is_quick, log=log) as planner:
+    with open_planner(
+        operator.options, RunIdentity(), threading.Event(), is_quick=is_quick, log=log
+    ) as planner:
         return planner.plan()
 
 

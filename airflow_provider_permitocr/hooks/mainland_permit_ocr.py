@@ -18,8 +18,9 @@ from airflow_provider_permitocr.engine.delivery.record import outcome_record
 from airflow_provider_permitocr.engine.models import ImageRow, ImageValue, Outcome
 from airflow_provider_permitocr.engine.run.stream import completed
 from airflow_provider_permitocr.options.budget import Budget
-from airflow_provider_permitocr.options.run import CallRetry, ImageAccess, Pace, RunOptions
-from airflow_provider_permitocr.options.tables import ImageKind
+from airflow_provider_permitocr.options.image_access import ImageAccess
+from airflow_provider_permitocr.options.image_list import ImageKind
+from airflow_provider_permitocr.options.run import CallRetry, Pace, RunOptions
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record
 from airflow_provider_permitocr.tencent.sts import Identity, caller_identity

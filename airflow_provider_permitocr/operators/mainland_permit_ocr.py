@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -19,42 +19,20 @@ from airflow_provider_permitocr.errors import (
     PermitOcrError,
 )
 from airflow_provider_permitocr.options.budget import Budget
-from airflow_provider_permitocr.options.ledger import Ledger, beside
+from airflow_provider_permitocr.options.image_access import ImageAccess
+from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.readable import is_template
 from airflow_provider_permitocr.options.redo import Redo
 from airflow_provider_permitocr.options.result_file import ResultFile
-from airflow_provider_permitocr.options.run import (
-    Batch,
-    CallRetry,
-    FailureLimits,
-    ImageAccess,
-    Pace,
-    RunOptions,
-)
-from airflow_provider_permitocr.options.shard import Shard, shards
-from airflow_provider_permitocr.options.tables import Carry, ImageQuery, ImageTable, ResultTable
+from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.run import Batch, CallRetry, FailureLimits
+from airflow_provider_permitocr.options.task import Target, TaskOptions
 from airflow_provider_permitocr.wiring.data_interval import whole_if_empty, with_interval
 
 if TYPE_CHECKING:
     import jinja2
     from airflow.sdk import Context
-
-__all__ = [
-    "Batch",
-    "Budget",
-    "CallRetry",
-    "Carry",
-    "FailureLimits",
-    "ImageAccess",
-    "ImageQuery",
-    "ImageTable",
-    "Ledger",
-    "MainlandPermitOcrOperator",
-    "Redo",
-    "ResultFile",
-    "ResultTable",
-    "shards",
-]
 
 #: What gives other rows at another time, by itself.
 _CHANGING: Final = re.compile(
@@ -62,8 +40,6 @@ _CHANGING: Final = re.compile(
     r"|curtime|utc_date|utc_timestamp|unix_timestamp|today|random|rand|limit|top)\b|'now'",
     re.IGNORECASE,
 )
-
-Target: TypeAlias = ResultTable | ResultFile
 
 _DEFAULT_POOL: Final = "default_pool"
 _LEDGER: Final = 'ledger=Ledger("permit_ocr", conn_id="...")'
@@ -159,37 +135,6 @@ class MainlandPermitOcrOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        _require_type("source", source, (ImageTable, ImageQuery))
-        targets = _required_targets(target, is_named=list is not None)
-        _require_type("images", images, (ImageAccess,))
-        _require_type("budget", budget, (Budget,))
-        _require_type("failure_limits", failure_limits, (FailureLimits,))
-        if redo is not None:
-            _require_type("redo", redo, (Redo,))
-        if ledger is not None:
-            _require_type("ledger", ledger, (Ledger,))
-        elif (places := {repr(beside(each)) for each in targets if isinstance(each, ResultTable)}) == set():
-            raise ValueError(
-                f"A file cannot hold the ledger of its runs. Name a database that can: {_LEDGER}"
-            )
-        elif len(places) > 1:
-            raise ValueError(
-                f"The result tables are in more than one schema. Say where the ledger is to be: {_LEDGER}"
-            )
-        elif budget.is_capped:
-            raise ValueError(
-                f"max_calls and max_calls_per_day are counted in a ledger that is given by name: {_LEDGER}"
-            )
-        if shard is not None and "{{" not in shard:
-            Shard.parse(shard)
-        if journal is not None and not journal.startswith(("/", "{")):
-            raise ValueError(f"journal must be an absolute path, not {journal!r}")
-        for file in targets:
-            if isinstance(file, ResultFile):
-                file.require_shard_place(sharded=shard is not None)
-        # What the connection adds is not known before execution; all the rest is checked here.
-        pace = Pace(1 if max_per_second is None else max_per_second, max_in_flight)
-        RunOptions(pace, max_runs_per_image=max_runs_per_image)
         self.source = source
         self.target = target
         self.shard = shard
@@ -203,8 +148,8 @@ class MainlandPermitOcrOperator(BaseOperator):
         self.max_runs_per_image = max_runs_per_image
         self.ledger = ledger
         self.list = list
+        first = self.targets[0] if self.targets else None
         # Rendered, each run would be a list of its own.
-        first = targets[0]
         self.file_list = f"file {first.path}" if isinstance(first, ResultFile) else None
         #: Whether each run lists the same rows, and those that are new.
         self.is_same_list = _is_same_list(source)
@@ -219,21 +164,42 @@ class MainlandPermitOcrOperator(BaseOperator):
         self.journal = journal
         self._stop: threading.Event | None = None
         self._killed = False
+        self.options.check()
 
     @property
     def targets(self) -> tuple[Target, ...]:
         """All targets, in the order in which they are given."""
-        return (self.target,) if isinstance(self.target, ResultTable | ResultFile) else tuple(self.target)
+        if isinstance(self.target, ResultTable | ResultFile):
+            return (self.target,)
+        return tuple(self.target) if isinstance(self.target, list | tuple) else (cast("Target", self.target),)
 
     @property
-    def tables(self) -> tuple[ResultTable, ...]:
-        """The targets that are tables."""
-        return tuple(each for each in self.targets if isinstance(each, ResultTable))
-
-    @property
-    def files(self) -> tuple[ResultFile, ...]:
-        """The targets that are files."""
-        return tuple(each for each in self.targets if isinstance(each, ResultFile))
+    def options(self) -> TaskOptions:
+        """All that was given, as it is rendered by now."""
+        return TaskOptions(
+            source=self.source,
+            targets=self.targets,
+            shard=self.shard,
+            tencentcloud_conn_id=self.tencentcloud_conn_id,
+            images=self.images,
+            with_portrait=self.with_portrait,
+            max_per_second=self.max_per_second,
+            max_in_flight=self.max_in_flight,
+            pool_slots=self.pool_slots,
+            batch=self.batch,
+            call_retry=self.call_retry,
+            max_runs_per_image=self.max_runs_per_image,
+            ledger=self.ledger,
+            list=self.list,
+            file_list=self.file_list,
+            is_same_list=self.is_same_list,
+            leftovers=self.leftovers,
+            redo=self.redo,
+            budget=self.budget,
+            failure_limits=self.failure_limits,
+            reuse_identical=self.reuse_identical,
+            journal=self.journal,
+        )
 
     @property
     def is_rebuild(self) -> bool:
@@ -297,7 +263,7 @@ class MainlandPermitOcrOperator(BaseOperator):
                 return self._plan(context)
             if self.is_rebuild:
                 return self._rebuild()
-            with open_pipeline(self, run_identity(context), self._stop) as pipeline:
+            with open_pipeline(self.options, run_identity(context), self._stop, log=self.log) as pipeline:
                 try:
                     summary = pipeline.run()
                 except BaseException:  # a timeout, too
@@ -320,7 +286,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         assert self._stop
         is_quick = self.plan_only is PlanMode.QUICK
         with open_planner(
-            self, run_identity(context), self._stop, is_quick=is_quick, log=self.log
+            self.options, run_identity(context), self._stop, is_quick=is_quick, log=self.log
         ) as planner:
             plan = planner.plan()
         self.log.info("A dry run: no call was made, and nothing was written. A run would do this:")
@@ -332,7 +298,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         from airflow_provider_permitocr.wiring.without_calls import open_rebuild
 
         assert self._stop
-        with open_rebuild(self, self._stop, is_of_run=True) as rebuild:
+        with open_rebuild(self.options, self._stop, is_of_run=True, log=self.log) as rebuild:
             done = rebuild.run()
         self.log.info(f"Rebuilt, without a call: {done}")
         return done.as_dict()
@@ -372,28 +338,8 @@ class MainlandPermitOcrOperator(BaseOperator):
             )
 
 
-def _required_targets(target: Target | Sequence[Target], *, is_named: bool) -> tuple[Target, ...]:
-    targets = (target,) if isinstance(target, ResultTable | ResultFile) else target
-    if not isinstance(targets, tuple | list) or not targets:
-        _require_type("target", targets, (ResultTable, ResultFile))
-    for each in targets:
-        _require_type("each target", each, (ResultTable, ResultFile))
-    places = [_place(each) for each in targets]
-    if doubled := next((place for place in places if places.count(place) > 1), None):
-        raise ValueError(f"the target {doubled[1]!r} is named twice; name it once")
-    if len(targets) > 1 and not is_named:
-        raise ValueError(
-            "a list with several targets needs a name, as none of them alone can name it: list='permits'"
-        )
-    return tuple(targets)
-
-
-def _place(target: Target) -> tuple[str | None, str]:
-    return target.conn_id, target.table if isinstance(target, ResultTable) else target.path
-
-
 def _is_same_list(source: ImageTable | ImageQuery) -> bool:
-    if isinstance(source, ImageTable):
+    if not isinstance(source, ImageQuery):
         return True
     if _CHANGING.search(source.sql):
         return False
@@ -408,9 +354,3 @@ def _plan_mode(given: bool | PlanMode | str) -> PlanMode | None:
         return PlanMode(given)
     except ValueError:
         raise ValueError(f"plan_only must be True, False or 'quick', not {given!r}") from None
-
-
-def _require_type(name: str, value: object, types: tuple[type, ...]) -> None:
-    if not isinstance(value, types):
-        expected = " or ".join(each.__name__ for each in types)
-        raise TypeError(f"{name} must be {expected}, not {type(value).__name__}")

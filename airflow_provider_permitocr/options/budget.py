@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import ClassVar, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from airflow_provider_permitocr.options.readable import Readable, is_template
+from airflow_provider_permitocr.options.readable import Readable
+from airflow_provider_permitocr.options.validation import Rule, check, choice, optional, text, time_zone
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class OnExhausted(StrEnum):
 _CAPS = ("max_calls", "max_calls_per_day")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Budget(Readable):
     """What calls cost, and how many may be made. Caps need a ``Ledger`` given by name, which counts them.
 
@@ -70,22 +70,16 @@ class Budget(Readable):
     timezone: str = "UTC"
 
     def __post_init__(self) -> None:
-        if self.price_per_call is not None and not is_template(self.price_per_call):
-            exact_price(self.price_per_call)
-        if self.currency is not None and not isinstance(self.currency, str):
-            raise ValueError(f"currency must be a text such as 'USD', not {self.currency!r}")
-        for name in _CAPS:
-            cap = getattr(self, name)
-            if cap is not None and not is_template(cap):
-                object.__setattr__(self, name, _whole_number(name, cap))
-        try:
-            object.__setattr__(self, "on_exhausted", OnExhausted(self.on_exhausted))
-        except ValueError:
-            raise ValueError(f"on_exhausted must be succeed or fail, not {self.on_exhausted!r}") from None
-        try:
-            ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"there is no timezone {self.timezone!r}") from None
+        cap = Rule("a whole number, 0 or more", _whole_number)
+        check(
+            self,
+            price_per_call=optional(Rule("a number, 0 or more", _price_as_given)),
+            currency=optional(text("a text such as 'USD'")),
+            max_calls=optional(cap),
+            max_calls_per_day=optional(cap),
+            on_exhausted=choice(OnExhausted),
+            timezone=time_zone(),
+        )
 
     @property
     def is_capped(self) -> bool:
@@ -151,15 +145,17 @@ class Budget(Readable):
         )
 
 
-def _whole_number(name: str, given: object) -> int:
-    """Read a cap, which is a text where a template was rendered.
-
-    :raises ValueError: when it is no whole number of 0 or more.
-    """
+def _whole_number(given: object) -> int:
+    """Read a cap, which is a text where a template was rendered."""
     if isinstance(given, str) and given.strip().isdecimal():
         return int(given)
     if not isinstance(given, int) or isinstance(given, bool) or given < 0:
-        raise ValueError(f"{name} must be a whole number, 0 or more, not {given!r}")
+        raise ValueError
+    return given
+
+
+def _price_as_given(given: object) -> object:
+    exact_price(given)
     return given
 
 

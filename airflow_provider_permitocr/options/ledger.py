@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import ClassVar, Final
 
 from airflow_provider_permitocr.options.readable import Readable
-from airflow_provider_permitocr.options.tables import ResultTable, check_table, split_schema
+from airflow_provider_permitocr.options.result_table import ResultTable, split_schema
+from airflow_provider_permitocr.options.validation import check, choice, table_name, text
 
 #: What the names of a ledger's tables begin with.
 DEFAULT_NAME: Final = "permit_ocr"
@@ -40,15 +41,7 @@ class Ledger(Readable):
     unknown_calls: UnknownCalls | str = field(default=UnknownCalls.REPEAT, kw_only=True)
 
     def __post_init__(self) -> None:
-        if not self.conn_id:
-            raise ValueError("Ledger: conn_id is empty")
-        check_table("Ledger", self.name)
-        try:
-            object.__setattr__(self, "unknown_calls", UnknownCalls(self.unknown_calls))
-        except ValueError:
-            raise ValueError(
-                f"Ledger: unknown_calls must be repeat or keep, not {self.unknown_calls!r}"
-            ) from None
+        check(self, name=table_name(), conn_id=text(), unknown_calls=choice(UnknownCalls))
 
 
 def beside(target: ResultTable) -> Ledger:

@@ -35,4 +35,6 @@ class Readable:
 
 def is_template(value: object) -> bool:
     """Tell whether Airflow renders this value, so that it is known only in a run."""
+    if hasattr(value, "iter_references"):  # what an upstream task returns, or a group is mapped over
+        return True
     return isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))

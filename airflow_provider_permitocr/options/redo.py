@@ -14,7 +14,7 @@ _CRITERIA: Final = ("statuses", "error_codes", "keys")
 _STATUSES: Final = tuple(status.value for status in (Status.RECOGNIZED, Status.REJECTED, Status.FAILED))
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Redo(Readable):
     """Images to recognize again, at the price of a call each.
 

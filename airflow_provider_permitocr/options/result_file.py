@@ -11,6 +11,7 @@ from typing import ClassVar, Final, Self
 
 from airflow_provider_permitocr.options.readable import Readable, is_template
 from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.validation import Rule, check, choice, flag, optional, text, whole
 
 #: Stands in a path for the shard that writes it.
 SHARD_PLACE: Final = "{shard}"
@@ -50,19 +51,14 @@ class ResultFile(Readable):
     file_mode: int = field(default=PRIVATE, kw_only=True)
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.file_mode, int) and 0o600 <= self.file_mode <= 0o777):
-            raise ValueError(
-                f"ResultFile: file_mode must be from 0o600 to 0o777, such as 0o640, not {self.file_mode!r}"
-            )
-        if self.file_format is not None:
-            try:
-                object.__setattr__(self, "file_format", FileFormat(self.file_format))
-            except ValueError:
-                raise ValueError(
-                    f"ResultFile: file_format must be one of {_FORMATS}, not {self.file_format!r}"
-                ) from None
-        if not self.path or "\x00" in self.path or self.path.endswith("/"):
-            raise ValueError(f"ResultFile: path must name a file, not {self.path!r}")
+        check(
+            self,
+            path=_file_path(),
+            conn_id=optional(text()),
+            file_format=optional(choice(FileFormat)),
+            parts=flag(),
+            file_mode=_rights(),
+        )
         if is_template(self.path):
             return
         if not self.path.startswith("/") and "://" not in self.path:
@@ -107,6 +103,20 @@ class ResultFile(Readable):
             )
         if not sharded and SHARD_PLACE in self.path:
             raise ValueError(f"the path {self.path!r} names a file per shard, but the task has no shard")
+
+
+def _file_path() -> Rule:
+    def read(given: str) -> str:
+        if not given or "\x00" in given or given.endswith("/"):
+            raise ValueError
+        return given
+
+    return Rule("the path of a file", read)
+
+
+def _rights() -> Rule:
+    rights = whole(PRIVATE, 0o777)
+    return Rule("from 0o600 to 0o777, such as 0o640", rights.read)
 
 
 _FORMATS: Final = ", ".join(f".{each.value}" for each in FileFormat)

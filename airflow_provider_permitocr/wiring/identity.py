@@ -1,8 +1,9 @@
-"""What an operator's run, list and targets are called, in the ledger and in their databases."""
+"""What a task's run, list and targets are called, in the ledger and in their databases."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.engine.run.window import Window
 from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.options.image_list import ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger, beside
+from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.options.shard import Shard
-from airflow_provider_permitocr.options.tables import ImageTable, ResultTable
+from airflow_provider_permitocr.options.task import TaskOptions
 from airflow_provider_permitocr.sql.database.failures import DatabaseUnreachableError
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity, target_name
@@ -24,7 +27,7 @@ from airflow_provider_permitocr.wiring.result_table import known_table_name, res
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
+_log = logging.getLogger(__name__)
 
 
 def run_identity(context: Context) -> RunIdentity:
@@ -42,65 +45,63 @@ def run_identity(context: Context) -> RunIdentity:
     )
 
 
-def window_of(operator: MainlandPermitOcrOperator) -> Window:
-    """Return which part of its list a rendered operator reads."""
-    source, shard = operator.source, rendered_shard(operator)
+def window_of(task: TaskOptions) -> Window:
+    """Return which part of its list a task reads."""
+    source, shard = task.source, rendered_shard(task)
     part = str(shard) if shard else None
     if isinstance(source, ImageTable):
         return Window(_moment(source.since), _moment(source.until), part)
-    return Window(shard=part, is_repeatable=operator.is_same_list)
+    return Window(shard=part, is_repeatable=task.is_same_list)
 
 
-def ledger_of(operator: MainlandPermitOcrOperator) -> Ledger:
-    """Return the ledger that an operator was given, or the one beside its result tables."""
-    if operator.ledger is not None:
-        return operator.ledger
-    assert operator.tables, "a file is given a ledger"
-    return beside(operator.tables[0])
+def ledger_of(task: TaskOptions) -> Ledger:
+    """Return the ledger that a task was given, or the one beside its result tables."""
+    if task.ledger is not None:
+        return task.ledger
+    assert task.tables, "a file is given a ledger"
+    return beside(task.tables[0])
 
 
 def resolved_targets(
-    operator: MainlandPermitOcrOperator, engines: SqlEngines, patience: Patience = Patience(0)
+    task: TaskOptions, engines: SqlEngines, patience: Patience = Patience(0)
 ) -> tuple[str, ...]:
-    """Return which tables their databases find by the names of a rendered operator's targets.
+    """Return which tables their databases find by the names of a task's targets.
 
     A database that is down is not asked where the ledger knows its table: calls go on without it.
 
     :raises ConfigurationError: when a connection is missing, or is of no SQL database.
     :raises DatabaseError: when a database cannot be reached, and the ledger does not know its table.
     """
-    return tuple(_resolved(operator, table, engines, patience.at_first()) for table in operator.tables)
+    return tuple(_resolved(task, table, engines, patience.at_first()) for table in task.tables)
 
 
-def _resolved(
-    operator: MainlandPermitOcrOperator, table: ResultTable, engines: SqlEngines, patience: Patience
-) -> str:
+def _resolved(task: TaskOptions, table: ResultTable, engines: SqlEngines, patience: Patience) -> str:
     try:
         return result_table_name(table, engines, patience)
     except DatabaseUnreachableError as error:
-        described = ledger_of(operator)
+        described = ledger_of(task)
         if described.conn_id == table.conn_id:
             raise
         ledger = engines.of_ledger(described.conn_id)
         known = known_table_name(table, ledger, ledger_tables(described.name))
         if known is None:
             raise
-        operator.log.warning(f"{error}. The ledger knows the table as {known!r}; calls go on without it")
+        _log.warning("%s. The ledger knows the table as %r; calls go on without it", error, known)
         return known
 
 
-def list_identity(operator: MainlandPermitOcrOperator, resolved: Sequence[str] | None = None) -> ListIdentity:
-    """Return what the ledger knows an operator's list by.
+def list_identity(task: TaskOptions, resolved: Sequence[str] | None = None) -> ListIdentity:
+    """Return what the ledger knows a task's list by.
 
     :param resolved: as ``resolved_targets`` names its tables; None: as they are written, which a run is not
         to be told apart by.
     """
-    source = operator.source
-    written = tuple(target_name(table) for table in operator.tables)
-    default = operator.file_list or "".join(written[:1])
+    source = task.source
+    written = tuple(target_name(table) for table in task.tables)
+    default = task.file_list or "".join(written[:1])
     return ListIdentity(
-        name=_short(operator.list or default),
-        is_default_name=operator.list is None,
+        name=_short(task.list or default),
+        is_default_name=task.list is None,
         source_conn_id=source.conn_id,
         source_table=source.table if isinstance(source, ImageTable) else None,
         key_column=source.key,
@@ -108,13 +109,13 @@ def list_identity(operator: MainlandPermitOcrOperator, resolved: Sequence[str] |
     )
 
 
-def rendered_shard(operator: MainlandPermitOcrOperator) -> Shard | None:
-    """Return the shard of a rendered operator, if it has one.
+def rendered_shard(task: TaskOptions) -> Shard | None:
+    """Return the shard of a rendered task, if it has one.
 
     :raises ConfigurationError: when it is none.
     """
     try:
-        return Shard.parse(operator.shard) if operator.shard else None
+        return Shard.parse(task.shard) if task.shard else None
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow_provider_permitocr.images.conversion.convert import ImageConverter
 from airflow_provider_permitocr.images.http_url import read_listed_url
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder, ReadImage
-from airflow_provider_permitocr.options.run import ImageAccess
+from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.permit.api import Site
 from airflow_provider_permitocr.wiring.connections.object_storage import ObjectStorage
 from airflow_provider_permitocr.wiring.connections.presigned_cos import presign_with

@@ -1,4 +1,4 @@
-"""Opens what the ledger has kept of an operator's list, without a run: no call is made, none is paid for."""
+"""Opens what the ledger has kept of a task's list, without a run: no call is made, none is paid for."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from airflow_provider_permitocr.engine.delivery.rebuild import Rebuild
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.engine.ports import TargetPorts
 from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.options.task import TaskOptions
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
@@ -31,69 +32,65 @@ from airflow_provider_permitocr.wiring.run import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
+    from airflow_provider_permitocr.engine.run.progress import Log
     from airflow_provider_permitocr.options.budget import Price
 
 _NOBODY: Final = RunIdentity()
 
 
 @contextmanager
-def open_rebuild(
-    operator: MainlandPermitOcrOperator, stop: threading.Event, *, is_of_run: bool
-) -> Iterator[Rebuild]:
-    """Open what fills the targets of a rendered operator again; the end of the ``with`` closes it.
+def open_rebuild(task: TaskOptions, stop: threading.Event, *, is_of_run: bool, log: Log) -> Iterator[Rebuild]:
+    """Open what fills the targets of a task again; the end of the ``with`` closes it.
 
-    :param is_of_run: the operator is rendered for a DAG run, whose own files are written as well.
+    :param is_of_run: they are rendered for a DAG run, whose own files are written as well.
     :raises ConfigurationError: naming what to change.
     """
-    patience = Patience(operator.batch.patience_seconds, stop)
+    patience = Patience(task.batch.patience_seconds, stop)
     with SqlEngines() as engines:
-        names = resolved_targets(operator, engines, patience)
-        ledger = _ledger(operator, engines, names, patience)
+        names = resolved_targets(task, engines, patience)
+        ledger = _ledger(task, engines, names, patience)
         ports = TargetPorts(
-            source=image_source(operator, engines, patience, ledger),
+            source=image_source(task, engines, patience, ledger),
             ledger=ledger,
-            tables=result_targets(operator, engines, names, stop),
-            files=rows_files(operator) if is_of_run else (),
+            tables=result_targets(task, engines, names, stop),
+            files=rows_files(task) if is_of_run else (),
             open_file=open_due_file,
         )
-        yield Rebuild(ports, operator.batch, log=operator.log, stop=stop)
+        yield Rebuild(ports, task.batch, log=log, stop=stop)
 
 
 @contextmanager
-def open_list(operator: MainlandPermitOcrOperator) -> Iterator[SqlLedger]:
-    """Open the ledger of a rendered operator's list; the end of the ``with`` closes it.
+def open_list(task: TaskOptions) -> Iterator[SqlLedger]:
+    """Open the ledger of a task's list; the end of the ``with`` closes it.
 
     :raises ConfigurationError: naming what to change.
     :raises TargetError: when the ledger does not know the list.
     """
-    patience = Patience(operator.batch.patience_seconds)
+    patience = Patience(task.batch.patience_seconds)
     with SqlEngines() as engines:
-        ledger = _ledger(operator, engines, resolved_targets(operator, engines, patience), patience)
+        ledger = _ledger(task, engines, resolved_targets(task, engines, patience), patience)
         ledger.prepare(None)
         yield ledger
 
 
-def price_of(operator: MainlandPermitOcrOperator) -> Price | None:
+def price_of(task: TaskOptions) -> Price | None:
     """Return the price of a call, the connection's where it has one; None where none is known."""
     try:
-        with closing(ocr_hook(operator)) as hook:
-            return hook.priced(operator.budget).price
+        with closing(ocr_hook(task)) as hook:
+            return hook.priced(task.budget).price
     except ConfigurationError:  # only a run needs the connection
-        return operator.budget.price
+        return task.budget.price
 
 
-def _ledger(
-    operator: MainlandPermitOcrOperator, engines: SqlEngines, targets: Sequence[str], patience: Patience
-) -> SqlLedger:
-    described = ledger_of(operator)
+def _ledger(task: TaskOptions, engines: SqlEngines, targets: Sequence[str], patience: Patience) -> SqlLedger:
+    described = ledger_of(task)
     run = LedgerRun(
-        identity=list_identity(operator, targets),
+        identity=list_identity(task, targets),
         account="",
         run=_NOBODY,
-        window=window_of(operator),
-        budget=operator.budget,
-        with_portrait=operator.with_portrait,
+        window=window_of(task),
+        budget=task.budget,
+        with_portrait=task.with_portrait,
         makes_calls=False,
     )
     return SqlLedger(engines.of_ledger(described.conn_id), described, run, patience=patience)

@@ -25,7 +25,7 @@ def main(dsn: str, endpoint: str) -> None:
     import sqlalchemy  # noqa: F401
     from airflow.providers.postgres.hooks.postgres import PostgresHook  # noqa: F401
 
-    from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+    from airflow_provider_permitocr import (
         ImageTable,
         MainlandPermitOcrOperator,
         ResultTable,

@@ -87,7 +87,7 @@ def _write(target: SqlResultTarget, frames: Sequence[pd.DataFrame]) -> None:
 
 
 def _deliver(ledger: SqlLedger, target: SqlResultTarget, size: int) -> None:
-    deliveries = Deliveries(ledger, {target_name(TARGET): target}, Batch(size))
+    deliveries = Deliveries(ledger, {target_name(TARGET): target}, Batch(rows=size))
     deliveries.prepare(COLUMNS)
     deliveries.finish(_PATIENCE_SECONDS)
 

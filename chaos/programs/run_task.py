@@ -17,9 +17,9 @@ from typing import Final
 
 from airflow.sdk.exceptions import AirflowException
 
+from airflow_provider_permitocr import MainlandPermitOcrOperator
 from airflow_provider_permitocr.cli.adopt import adopt_list
 from airflow_provider_permitocr.errors import PermitOcrError
-from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
 from chaos.task import Task, TaskEnd
 
 _TASK_ID: Final = "recognize_permits"

@@ -13,7 +13,7 @@ with DAG("frame_to_file", schedule=None, params={"list": "", "result": ""}):
 
         import pandas as pd
 
-        from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+        from airflow_provider_permitocr import MainlandPermitOcrHook
 
         images = pd.read_csv(io.BytesIO(ObjectStoragePath(listed).read_bytes()), dtype=str)
         permits = MainlandPermitOcrHook().recognize_frame(images, key="image_id", carry_columns=["branch"])

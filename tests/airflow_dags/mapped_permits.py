@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     ImageQuery,
     MainlandPermitOcrOperator,
     ResultTable,

@@ -11,13 +11,14 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.cli.checks.findings import OcrTask, Variant
-from airflow_provider_permitocr.options.tables import ImageTable, ResultTable
+from airflow_provider_permitocr.options.image_list import ImageTable
+from airflow_provider_permitocr.options.result_table import ResultTable
 
 SetConnection = Callable[..., None]
 
 HEAD = """
 from airflow.sdk import DAG, task, task_group
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     ImageQuery, ImageTable, Ledger, MainlandPermitOcrOperator, ResultFile, ResultTable,
     Budget, shards,
 )

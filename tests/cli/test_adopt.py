@@ -61,7 +61,9 @@ def test_a_renamed_table_keeps_its_list(command: Command, write_dag: WriteDag, l
     command("adopt", "permits")
     with lake.begin() as connection:
         connection.execute(sa.text("ALTER TABLE permits RENAME TO permits_2"))
-    write_dag("MainlandPermitOcrOperator(task_id='a', source=LIST, target=ResultTable('permits_2', 'lake'))")
+    write_dag(
+        "MainlandPermitOcrOperator(task_id='a', source=LIST, target=ResultTable('permits_2', conn_id='lake'))"
+    )
 
     status, said = command("adopt", "permits")
 
@@ -94,9 +96,9 @@ def test_what_stands_in_the_way_is_said_and_the_other_tasks_go_on(
         connection.execute(sa.text("CREATE TABLE other (day date)"))
     write_dag(
         TASK,
-        "MainlandPermitOcrOperator(task_id='b', source=LIST, target=ResultTable('other', 'lake'),"
+        "MainlandPermitOcrOperator(task_id='b', source=LIST, target=ResultTable('other', conn_id='lake'),"
         " list='other')",
-        "MainlandPermitOcrOperator(task_id='c', source=LIST, target=ResultTable('x', 'nowhere'))",
+        "MainlandPermitOcrOperator(task_id='c', source=LIST, target=ResultTable('x', conn_id='nowhere'))",
     )
     status, said = command("adopt", "permits")
     assert status == 1

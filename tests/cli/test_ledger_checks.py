@@ -11,7 +11,7 @@ from airflow_provider_permitocr.cli.checks.findings import Finding, Variant, Ver
 from airflow_provider_permitocr.cli.checks.ledger_checks import check_ledger
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.result_file import ResultFile
-from airflow_provider_permitocr.options.tables import ResultTable
+from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity, register_list
 from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tables
@@ -66,7 +66,9 @@ def test_a_missing_ledger_is_told_and_not_created(lake: sa.Engine) -> None:
 def test_by_default_the_ledger_is_beside_the_result_table(lake: sa.Engine) -> None:
     with_list(lake, identity())
     before = sa.inspect(lake).get_table_names()
-    assert said(check_ledger(Variant(targets=(ResultTable("permits", "lake"),), identity=identity()))) == [
+    assert said(
+        check_ledger(Variant(targets=(ResultTable("permits", conn_id="lake"),), identity=identity()))
+    ) == [
         (Verdict.OK, "ledger", "permit_ocr on lake can be written"),
         (Verdict.OK, "list", "'lake:permits' is known in permit_ocr on lake"),
     ]
@@ -83,7 +85,7 @@ def test_a_list_that_the_next_run_would_be_refused_for_is_wrong(lake: sa.Engine)
 
 def test_another_list_in_the_table_is_wrong_however_the_table_is_spelled(lake: sa.Engine) -> None:
     with_list(lake, identity(source_table="other_images", targets=("lake:main.permits",)))
-    target = ResultTable("main.Permits", "lake")
+    target = ResultTable("main.Permits", conn_id="lake")
     respelled = identity(name="lake:main.Permits", targets=("lake:main.Permits",))
     _, of_list = check_ledger(Variant(ledger=LEDGER, targets=(target,), identity=respelled))
     assert of_list.verdict is Verdict.WRONG
@@ -114,7 +116,7 @@ def test_sqlite_is_noted_where_tasks_run_on_several_machines(
 
 def test_postgresql_is_fit_for_every_executor(warehouse: sa.Engine, executor: Callable[[str], None]) -> None:
     executor("CeleryExecutor")
-    (finding,) = check_ledger(Variant(targets=(ResultTable("permits", "warehouse"),)))
+    (finding,) = check_ledger(Variant(targets=(ResultTable("permits", conn_id="warehouse"),)))
     assert finding.verdict is Verdict.OK
 
 
@@ -124,7 +126,7 @@ def test_a_warehouse_that_cannot_hold_a_ledger_is_wrong_with_the_line_to_paste(
     monkeypatch.setattr(
         "airflow_provider_permitocr.wiring.connections.sql_engine.sql_engine", lambda _: duckdb_engine
     )
-    (finding,) = check_ledger(Variant(targets=(ResultTable("permits", "duck"),), identity=identity()))
+    (finding,) = check_ledger(Variant(targets=(ResultTable("permits", conn_id="duck"),), identity=identity()))
     assert finding.verdict is Verdict.WRONG
     assert "a ledger cannot be kept in DuckDB" in finding.message
     assert PASTE in finding.message

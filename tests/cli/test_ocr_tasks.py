@@ -7,8 +7,8 @@ import pytest
 
 from airflow_provider_permitocr.cli.checks.findings import OcrTask, Verdict
 from airflow_provider_permitocr.cli.dags import read_dags
+from airflow_provider_permitocr.options.image_list import ImageQuery
 from airflow_provider_permitocr.options.ledger import Ledger
-from airflow_provider_permitocr.options.tables import ImageQuery
 
 WriteDag = Callable[..., None]
 
@@ -87,7 +87,7 @@ def test_a_task_in_a_group_and_of_a_subclass_is_found(read: Callable[..., OcrTas
 
 def test_a_mapped_task_has_a_variant_for_every_combination(read: Callable[..., OcrTask]) -> None:
     task = read(
-        "targets = [ResultTable(f'permits_{n}', 'lake') for n in range(3)]",
+        "targets = [ResultTable(f'permits_{n}', conn_id='lake') for n in range(3)]",
         "Nightly.partial(task_id='a', source=LIST, pool='p', pool_slots=2, max_active_tis_per_dagrun=4)"
         ".expand(shard=shards(2), target=targets)",
     )
@@ -213,7 +213,7 @@ def test_copies_that_only_the_api_sees_are_told(
     read: Callable[..., OcrTask], arguments: str, is_told: bool
 ) -> None:
     task = read(
-        "from airflow_provider_permitocr.operators.mainland_permit_ocr import ImageAccess",
+        "from airflow_provider_permitocr import ImageAccess",
         f"MainlandPermitOcrOperator(task_id='a', **TABLES, {arguments})",
     )
     told = [each for each in task.findings if each.subject == "images"]

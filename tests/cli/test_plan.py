@@ -162,9 +162,9 @@ def test_the_shards_of_a_mapped_task_are_told_each_and_together(plan: Plan, writ
 @pytest.mark.usefixtures("pictures", "connected")
 def test_parts_without_common_caps_are_not_added_up(plan: Plan, write_dag: WriteDag) -> None:
     write_dag(
-        "from airflow_provider_permitocr.operators.mainland_permit_ocr import Budget",
+        "from airflow_provider_permitocr import Budget",
         "MainlandPermitOcrOperator.partial(task_id='a', **TABLES)"
-        ".expand(budget=[Budget(1, 'USD'), Budget(1, 'CNY')])",
+        ".expand(budget=[Budget(price_per_call=1, currency=each) for each in ('USD', 'CNY')])",
     )
     assert told(plan)["tasks"][0]["plan"] is None
     assert "no sum: the parts have different accounts, prices or caps" in plan("permits")[1]

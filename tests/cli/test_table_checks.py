@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, Verdict
 from airflow_provider_permitocr.cli.checks.table_checks import check_image_list, check_result_table
-from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable, ResultTable
+from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.result_table import ResultTable
 
 SetConnection = Callable[..., None]
 SELECT = "SELECT image_id, image FROM permit_images"
@@ -95,13 +96,14 @@ def test_a_templated_list_is_not_read_but_its_database_is_reached(
 
 
 def test_a_templated_connection_leaves_nothing_to_check() -> None:
-    source, target = table(conn_id="{{ var.value.lake }}"), ResultTable("permits", "{{ var.value.lake }}")
+    source = table(conn_id="{{ var.value.lake }}")
+    target = ResultTable("permits", conn_id="{{ var.value.lake }}")
     for findings in (check_image_list(source), check_result_table(target)):
         assert said(findings) == [(Verdict.UNCHECKED, "conn_id: templated, so known only in a run")]
 
 
 def test_a_missing_result_table_is_told_and_not_created(lake: sa.Engine) -> None:
-    findings = check_result_table(ResultTable("permits", "lake"))
+    findings = check_result_table(ResultTable("permits", conn_id="lake"))
     assert said(findings) == [
         (Verdict.OK, "permits on lake is not there yet; the first run creates it"),
     ]
@@ -109,19 +111,19 @@ def test_a_missing_result_table_is_told_and_not_created(lake: sa.Engine) -> None
 
 
 def test_a_table_of_somebody_else_is_wrong(lake: sa.Engine) -> None:
-    (finding,) = check_result_table(ResultTable("permit_images", "lake"))
+    (finding,) = check_result_table(ResultTable("permit_images", conn_id="lake"))
     assert finding.verdict is Verdict.WRONG
     assert "exists already and cannot hold the result: it lacks" in finding.message
 
 
 def test_a_templated_result_table_is_not_looked_for(lake: sa.Engine) -> None:
-    right, unchecked = check_result_table(ResultTable("permits_{{ ti.map_index }}", "lake"))
+    right, unchecked = check_result_table(ResultTable("permits_{{ ti.map_index }}", conn_id="lake"))
     assert (right.message, right.verdict) == ("connection lake answers", Verdict.OK)
     assert unchecked.message.startswith("table: templated")
 
 
 def test_a_result_table_where_no_table_may_be_created_is_wrong(warehouse: sa.Engine) -> None:
-    (finding,) = check_result_table(ResultTable("mart.permits", "warehouse"))
+    (finding,) = check_result_table(ResultTable("mart.permits", conn_id="warehouse"))
     assert finding.verdict is Verdict.WRONG
     assert "there is no schema 'mart'" in finding.message
 
@@ -131,7 +133,7 @@ def test_a_sqlite_file_that_is_not_there_is_not_made(tmp_path: Path, set_connect
     set_connection("lake", conn_type="sqlite", host=str(file))
 
     (source,) = check_image_list(table())
-    (target,) = check_result_table(ResultTable("permits", "lake"))
+    (target,) = check_result_table(ResultTable("permits", conn_id="lake"))
 
     assert source.verdict is Verdict.WRONG
     assert f"{file}, which does not exist" in source.message
@@ -143,7 +145,7 @@ def test_a_sqlite_file_that_is_not_there_is_not_made(tmp_path: Path, set_connect
 @pytest.mark.usefixtures("impatient")
 def test_a_database_that_cannot_be_reached_shows_no_password(set_connection: SetConnection) -> None:
     set_connection("lake", conn_type="postgres", host="127.0.0.1", port=1, login="a", password="secret-word")
-    for finding in (*check_image_list(table()), *check_result_table(ResultTable("permits", "lake"))):
+    for finding in (*check_image_list(table()), *check_result_table(ResultTable("permits", conn_id="lake"))):
         assert finding.verdict is Verdict.WRONG
         assert "refused" in finding.message
         assert "secret-word" not in f"{finding}"

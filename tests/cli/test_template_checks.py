@@ -4,7 +4,7 @@ import pytest
 
 from airflow_provider_permitocr.cli.checks.findings import ImageList, Verdict
 from airflow_provider_permitocr.cli.checks.template_checks import check_templates
-from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 
 
 def table(since: str | None = None, until: str | None = None) -> ImageTable:

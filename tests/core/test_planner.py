@@ -49,7 +49,7 @@ class Loader(PermitRequestBuilder):
         self._inside = 0
         self.loaded = self.most_inside = 0
 
-    def request(self, row: ImageRow) -> PermitRequest:
+    def build(self, row: ImageRow) -> PermitRequest:
         with self._lock:
             self.loaded += 1
             self._inside += 1
@@ -156,7 +156,7 @@ def test_a_plan_calls_for_as_many_images_as_the_run_then_does(
 
 
 def test_a_plan_tells_time_and_cost_at_the_pace_of_the_run(bench: Bench, plan: Callable[..., Plan]) -> None:
-    told = plan(bench, bench.images(980), Pace(10), Budget(0.0015, "USD"))
+    told = plan(bench, bench.images(980), Pace(10), Budget(price_per_call=0.0015, currency="USD"))
     assert (told.to_call, told.cost) == (980, "1.47 USD")
     assert told.seconds == pytest.approx(100)
     assert (told.calls_left, told.allowed, told.allowed_cost) == (None, 980, "1.47 USD")
@@ -166,7 +166,8 @@ def test_what_the_caps_leave_is_asked_once_the_list_has_been_looked_at(
     bench: Bench, plan: Callable[..., Plan], new_source: type[FakeSource]
 ) -> None:
     source = new_source(bench.images(100))
-    told = plan(bench, source, Pace(10), Budget(1), calls_left=lambda: 40 if source.read == 100 else 0)
+    left = lambda: 40 if source.read == 100 else 0  # noqa: E731
+    told = plan(bench, source, Pace(10), Budget(price_per_call=1), calls_left=left)
     assert (told.calls_left, told.allowed, told.allowed_cost) == (40, 40, "40.00")
     assert told.allowed_seconds == pytest.approx(40 / 9.8)
 
@@ -253,5 +254,5 @@ def test_an_error_of_the_list_ends_the_plan(
 
 
 def test_an_empty_list_costs_nothing(bench: Bench, plan: Callable[..., Plan]) -> None:
-    told = plan(bench, [], budget=Budget(1, "USD"))
+    told = plan(bench, [], budget=Budget(price_per_call=1, currency="USD"))
     assert (told.listed, told.to_call, told.seconds, told.cost) == (0, 0, 0.0, "0.00 USD")

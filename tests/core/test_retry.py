@@ -267,7 +267,7 @@ def test_whatever_the_order_of_faults_an_image_gets_no_more_calls_than_the_polic
     clock = new_clock()
     client = ScriptedClient(*[None] * has_worked, *script, Decision.RETRY)
     limiter = RateLimiter(PACE, clock=clock, sleep=clock.sleep)
-    policy = CallRetry(attempts, base_seconds=30, max_seconds=60)
+    policy = CallRetry(attempts=attempts, base_seconds=30, max_seconds=60)
     stop = threading.Event()
     paced = PacedCaller(client, limiter, PACE, policy, stop, sleep=clock.sleep, clock=clock)
     if has_worked:
@@ -366,7 +366,7 @@ def test_no_wait_leaves_its_bounds(
 ) -> None:
     clock, waits = new_clock(), Waits(share)
     limiter = RateLimiter(PACE, clock=clock, sleep=clock.sleep)
-    policy = CallRetry(attempts, base_seconds=base, max_wait_seconds=longest)
+    policy = CallRetry(attempts=attempts, base_seconds=base, max_wait_seconds=longest)
     paced = PacedCaller(
         ScriptedClient(Decision.RETRY),
         limiter,

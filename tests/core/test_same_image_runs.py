@@ -45,7 +45,7 @@ class Pictures(PermitRequestBuilder):
     def __init__(self) -> None:
         super().__init__(max_base64_bytes=1000)
 
-    def request(self, row: ImageRow) -> PermitRequest:
+    def build(self, row: ImageRow) -> PermitRequest:
         url = str(row.image)
         return PermitRequest(row.card_side, image_url=url, facts=ImageFacts("JPEG", 9, digest=_picture(url)))
 
@@ -194,7 +194,7 @@ def test_rows_that_wait_take_no_place_in_flight_and_hold_no_image() -> None:
         __slots__ = ("__weakref__",)
 
     class Loader(Pictures):
-        def request(self, row: ImageRow) -> PermitRequest:
+        def build(self, row: ImageRow) -> PermitRequest:
             image = Image(row.image)
             in_memory.add(image)
             return PermitRequest(row.card_side, image_url=image, facts=ImageFacts(digest=_picture(image)))

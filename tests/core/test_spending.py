@@ -26,13 +26,13 @@ from airflow_provider_permitocr.options.budget import Budget, OnExhausted
     ],
 )
 def test_a_cost_is_exact_and_written_as_money(price: float | Decimal, calls: int, cost: str) -> None:
-    assert Budget(price).cost(calls) == cost
-    assert Budget(price, "USD").cost(calls) == f"{cost} USD"
+    assert Budget(price_per_call=price).cost(calls) == cost
+    assert Budget(price_per_call=price, currency="USD").cost(calls) == f"{cost} USD"
 
 
 @given(st.decimals(0, 10_000, places=6), st.integers(0, 10**9))
 def test_a_cost_loses_nothing(price: Decimal, calls: int) -> None:
-    cost = Budget(price).cost(calls)
+    cost = Budget(price_per_call=price).cost(calls)
     assert cost is not None
     assert Decimal(cost.replace(",", "")) == price * calls
     assert len(cost.partition(".")[2]) >= 2
@@ -47,10 +47,10 @@ def test_without_a_price_there_is_no_cost() -> None:
     "price", [-1, -0.0001, float("nan"), float("inf"), Decimal("sNaN"), "a cent", True, [1]]
 )
 def test_a_price_that_is_none_is_refused_by_its_name(price: Any) -> None:
+    with pytest.raises(ValueError, match=r"^Budget: price_per_call must be "):
+        Budget(price_per_call=price)
     with pytest.raises(ValueError, match=r"^price_per_call must be "):
-        Budget(price)
-    with pytest.raises(ValueError, match=r"^price_per_call must be "):
-        Budget(1).priced(price, None)
+        Budget(price_per_call=1).priced(price, None)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_price_that_is_none_is_refused_by_its_name(price: Any) -> None:
         ({"max_calls": True}, "max_calls must be a whole number, 0 or more"),
         ({"max_calls_per_day": 1.5}, "max_calls_per_day must be a whole number, 0 or more"),
         ({"on_exhausted": "stop"}, "on_exhausted must be succeed or fail"),
-        ({"timezone": "Middle/Earth"}, "there is no timezone 'Middle/Earth'"),
+        ({"timezone": "Middle/Earth"}, "timezone must be a name such as .*, not 'Middle/Earth'"),
     ],
 )
 def test_what_is_wrong_is_told_by_its_name(wrong: dict[str, Any], message: str) -> None:
@@ -71,9 +71,9 @@ def test_what_is_wrong_is_told_by_its_name(wrong: dict[str, Any], message: str) 
 
 def test_an_own_price_and_an_own_currency_go_before_those_of_the_connection() -> None:
     assert Budget().priced("0.2", "CNY").cost(1) == "0.20 CNY"
-    assert Budget(0.1).priced("0.2", "CNY").cost(1) == "0.10 CNY"
+    assert Budget(price_per_call=0.1).priced("0.2", "CNY").cost(1) == "0.10 CNY"
     assert Budget(currency="USD").priced(0.2, "CNY").cost(1) == "0.20 USD"
-    assert Budget(0, "USD").priced(0.2, "CNY").cost(1) == "0.00 USD"
+    assert Budget(price_per_call=0, currency="USD").priced(0.2, "CNY").cost(1) == "0.00 USD"
     assert Budget(max_calls=3, on_exhausted="fail").priced(None, None) == Budget(
         max_calls=3, on_exhausted=OnExhausted.FAIL
     )

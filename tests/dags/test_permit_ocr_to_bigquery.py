@@ -15,9 +15,9 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk import BaseOperator
 
+from airflow_provider_permitocr import ResultFile
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.operators.mainland_permit_ocr import ResultFile
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG

@@ -30,16 +30,16 @@ def test_a_declared_format_goes_before_the_suffix() -> None:
 @pytest.mark.parametrize(
     ("path", "special", "says"),
     [
-        ("", {}, "path must name a file"),
-        ("/data/", {}, "path must name a file"),
-        ("/data/a\x00.csv", {}, "path must name a file"),
+        ("", {}, "path must be the path of a file"),
+        ("/data/", {}, "path must be the path of a file"),
+        ("/data/a\x00.csv", {}, "path must be the path of a file"),
         ("permits.csv", {}, "must be absolute or a URL"),
         ("/data/permits", {}, "names no format; end it with one of .parquet, .csv, .csv.gz"),
         ("/data/permits.xlsx", {}, "names no format"),
         ("/data/permits.csv", {"file_mode": 640}, "file_mode must be from 0o600 to 0o777, such as 0o640"),
         ("/data/permits.csv", {"file_mode": "640"}, "file_mode must be from 0o600 to 0o777, such as 0o640"),
         ("/data/permits.csv", {"file_mode": 0o044}, "file_mode must be from 0o600 to 0o777, such as 0o640"),
-        ("/data/permits.csv", {"file_format": "xlsx"}, "file_format must be one of .parquet, .csv, .csv.gz"),
+        ("/data/permits.csv", {"file_format": "xlsx"}, "file_format must be one of parquet, csv, csv.gz"),
     ],
 )
 def test_what_cannot_work_is_refused_at_construction(path: str, special: dict[str, Any], says: str) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
+from airflow_provider_permitocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.emulator.options import DEFAULT_ACCOUNT
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.errors import AccountError, PermitOcrError
-from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 
 Connect = Callable[..., None]
 

@@ -10,11 +10,11 @@ import psutil
 import pytest
 from PIL import Image
 
+from airflow_provider_permitocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.emulator.images import check_image
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import ConfigurationError, ImageRejectedError
-from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
-from airflow_provider_permitocr.options.run import ImageAccess
+from airflow_provider_permitocr.options.image_access import ImageAccess
 
 SetConnection = Callable[..., None]
 

@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from airflow_provider_permitocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen, draw_specimen
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import AccountError, ConfigurationError
-from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient

@@ -7,14 +7,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from airflow_provider_permitocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import (
     ConfigurationError,
     ImageRejectedError,
     ImageUnavailableError,
 )
-from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
-from airflow_provider_permitocr.options.run import ImageAccess
+from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.wiring.connections.presigned_cos import CosPresigner, presign_with
 from tests.cos_stand_in import CosStandIn, Keys
 

@@ -7,12 +7,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from airflow_provider_permitocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.engine.call.recognize import Recognizer
 from airflow_provider_permitocr.engine.delivery.frame import DTYPES
 from airflow_provider_permitocr.engine.models import ImageRow, Outcome
-from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.permit.columns import COLUMNS
 
 

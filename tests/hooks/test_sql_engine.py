@@ -16,14 +16,14 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.errors import ConfigurationError
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     ImageTable,
     Ledger,
     MainlandPermitOcrOperator,
 )
-from airflow_provider_permitocr.options.tables import ResultTable
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind, Record, result_columns
 from airflow_provider_permitocr.sql.database.failures import DatabaseError
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget

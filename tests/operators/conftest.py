@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     ImageTable,
     MainlandPermitOcrOperator,
     ResultTable,
 )
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
 
 NewOperator = Callable[..., MainlandPermitOcrOperator]
 ImageList = Callable[..., list[Specimen]]

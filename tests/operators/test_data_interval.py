@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG
 
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     ImageTable,
     MainlandPermitOcrOperator,
     ResultTable,

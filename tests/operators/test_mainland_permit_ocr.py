@@ -9,9 +9,7 @@ import pytest
 import sqlalchemy as sa
 from airflow.serialization.helpers import serialize_template_field
 
-from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     Batch,
     Budget,
     ImageQuery,
@@ -20,6 +18,8 @@ from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     MainlandPermitOcrOperator,
     ResultTable,
 )
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
 
 ImageList = Callable[..., list[Specimen]]
 Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]
@@ -208,7 +208,7 @@ def test_caps_and_price_are_templates_and_are_shown_as_rendered(operator: NewOpe
     )
     task = operator(budget=given, ledger=Ledger("ocr", conn_id="lake"))
     task.render_template_fields({"params": {"price": 0.0015, "cap": " 500 "}})
-    assert task.budget == Budget("0.0015", "USD", 500, 9)
+    assert task.budget == Budget(price_per_call="0.0015", currency="USD", max_calls=500, max_calls_per_day=9)
     assert task.budget.cost(2) == "0.003 USD"
     shown = serialize_template_field(task.budget, "budget")
     assert shown == {"price_per_call": "0.0015", "currency": "USD", "max_calls": 500, "max_calls_per_day": 9}

@@ -9,14 +9,14 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_permitocr.cli.adopt import adopt_list
-from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     ImageTable,
     MainlandPermitOcrOperator,
     ResultTable,
 )
+from airflow_provider_permitocr.cli.adopt import adopt_list
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 
 NewOperator = Callable[..., MainlandPermitOcrOperator]

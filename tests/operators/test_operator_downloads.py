@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_permitocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
-from airflow_provider_permitocr.options.run import ImageAccess
+from airflow_provider_permitocr.options.image_access import ImageAccess
 
 Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]
 FROM_HERE = ImageAccess(fetch_images=True, fetch_hosts=("127.0.0.1",))

@@ -13,10 +13,7 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.files.local_store import LocalStore
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     Batch,
     Budget,
     ImageQuery,
@@ -26,6 +23,9 @@ from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     ResultTable,
     shards,
 )
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.files.local_store import LocalStore
 from airflow_provider_permitocr.options.shard import Shard
 
 ImageList = Callable[..., list[Specimen]]
@@ -35,7 +35,7 @@ Execute = Callable[..., dict[str, Any]]
 LEDGER = Ledger("permit_ocr", conn_id="warehouse")
 
 
-TABLE = ResultTable("permits", "warehouse")
+TABLE = ResultTable("permits", conn_id="warehouse")
 
 
 def target_of(as_what: str, file: ResultFile) -> dict[str, Any]:
@@ -228,7 +228,7 @@ def test_a_file_beside_a_table_in_another_database(
     image_list(2)
     set_connection("lake", conn_type="sqlite", host=str(tmp_path / "lake.db"))
     file = ResultFile(f"{tmp_path}/permits.csv.gz")
-    execute(target=[ResultTable("permits", "lake"), file], list="permits")
+    execute(target=[ResultTable("permits", conn_id="lake"), file], list="permits")
     assert list(pd.read_csv(tmp_path / "permits.csv.gz")["image_key"]) == ["k000", "k001"]
 
 
@@ -263,7 +263,10 @@ def test_each_shard_writes_a_file_of_its_own(
         ),
         ({"target": [TABLE, ResultFile("/d/a.csv")]}, ValueError, "list='permits'"),
         (
-            {"target": [TABLE, ResultTable("permits", "warehouse", mode="append")], "list": "permits"},
+            {
+                "target": [TABLE, ResultTable("permits", conn_id="warehouse", mode="append")],
+                "list": "permits",
+            },
             ValueError,
             "'permits' is named twice",
         ),
@@ -273,7 +276,7 @@ def test_each_shard_writes_a_file_of_its_own(
             "'/d/a.csv' is named twice",
         ),
         (
-            {"target": [TABLE, ResultTable("other.permits", "warehouse")], "list": "permits"},
+            {"target": [TABLE, ResultTable("other.permits", conn_id="warehouse")], "list": "permits"},
             ValueError,
             "in more than one schema",
         ),

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_permitocr import CallRetry
 from airflow_provider_permitocr.emulator.options import (
     DEFAULT_ACCOUNT,
     DEFAULT_SECRET_ID,
@@ -21,7 +22,6 @@ from airflow_provider_permitocr.emulator.options import (
 )
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.operators.mainland_permit_ocr import CallRetry
 from airflow_provider_permitocr.wiring.connections import tencentcloud as hook_connection
 
 ImageList = Callable[..., list[Specimen]]

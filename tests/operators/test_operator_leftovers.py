@@ -12,9 +12,7 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     Budget,
     Carry,
     FailureLimits,
@@ -25,6 +23,8 @@ from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     ResultFile,
     ResultTable,
 )
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
 
 ImageList = Callable[..., list[Specimen]]
 TryTask = Callable[..., dict[str, Any]]

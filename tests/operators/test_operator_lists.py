@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_permitocr import ImageTable, Ledger, ResultTable
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.operators.mainland_permit_ocr import ImageTable, Ledger, ResultTable
 from demo.postgres import EmbeddedPostgres
 from tests.operators.conftest import ImageList
 

@@ -44,7 +44,7 @@ import signal
 import sys
 
 from airflow_provider_permitocr.engine.delivery import delivery
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     Batch, ImageTable, MainlandPermitOcrOperator, ResultTable,
 )
 

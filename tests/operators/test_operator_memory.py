@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowException
 
+from airflow_provider_permitocr import CallRetry, Ledger, ResultFile
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.engine.call import breaker
-from airflow_provider_permitocr.operators.mainland_permit_ocr import CallRetry, Ledger, ResultFile
 from tests.operators.conftest import ImageList
 
 Rows = Callable[[], dict[tuple[str, str], dict[str, Any]]]

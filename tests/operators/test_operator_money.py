@@ -13,15 +13,15 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     Budget,
     CallRetry,
     FailureLimits,
     Ledger,
     MainlandPermitOcrOperator,
 )
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.permit.api import ACTION
 
 ImageList = Callable[..., list[Specimen]]

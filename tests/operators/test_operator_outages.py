@@ -20,12 +20,12 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowException
 
+from airflow_provider_permitocr import Batch
 from airflow_provider_permitocr.emulator.faults.latency import Latency
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.engine.delivery import delivery
 from airflow_provider_permitocr.engine.run import drain
-from airflow_provider_permitocr.operators.mainland_permit_ocr import Batch
 from airflow_provider_permitocr.permit.api import ACTION
 from demo.postgres import EmbeddedPostgres, temporary_postgres
 
@@ -338,7 +338,7 @@ def test_database_whose_disk_is_full_leaves_answers_to_the_next_run(
 RUN = """
 import signal
 
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     Batch, ImageTable, MainlandPermitOcrOperator, ResultTable,
 )
 

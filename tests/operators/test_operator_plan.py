@@ -11,8 +11,7 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     Budget,
     ImageTable,
     Ledger,
@@ -21,6 +20,7 @@ from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     ResultTable,
     shards,
 )
+from airflow_provider_permitocr.emulator.running import RunningEmulator
 from tests.operators.conftest import ImageList, NewOperator
 
 Execute = Callable[..., dict[str, Any]]
@@ -68,11 +68,11 @@ def test_a_plan_tells_what_the_run_then_does_and_changes_nothing(
     execute: Execute, connected: RunningEmulator, catalog: Callable[[], list[Any]]
 ) -> None:
     before = catalog()
-    plan = execute(plan_only=True, budget=Budget(0.1, "USD"))
+    plan = execute(plan_only=True, budget=Budget(price_per_call=0.1, currency="USD"))
     assert catalog() == before
     assert connected.stats()["calls"] == 0
 
-    summary = execute(budget=Budget(0.1, "USD"))
+    summary = execute(budget=Budget(price_per_call=0.1, currency="USD"))
 
     assert plan["to_call"] == summary["calls"] == 9
     assert (plan["listed"], plan["settled"]) == (12, 0)
@@ -171,7 +171,7 @@ def test_what_the_caps_leave_is_told(
     execute: Execute, connected: RunningEmulator, image_list: ImageList, catalog: Callable[[], list[Any]]
 ) -> None:
     image_list(8)
-    budget = Budget(0.5, "CNY", max_calls=4, max_calls_per_day=6)
+    budget = Budget(price_per_call=0.5, currency="CNY", max_calls=4, max_calls_per_day=6)
     capped: dict[str, Any] = {"ledger": LEDGER, "budget": budget}
     fresh = execute(plan_only=True, **capped)
     assert (fresh["calls_left"], fresh["allowed"], fresh["allowed_cost"]) == (4, 4, "2.00 CNY")
@@ -201,7 +201,7 @@ def test_the_log_says_it_in_words(
     execute: Execute, connected: RunningEmulator, image_list: ImageList, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image_list(3)
-    execute(plan_only=True, budget=Budget(0.0015, "USD"))
+    execute(plan_only=True, budget=Budget(price_per_call=0.0015, currency="USD"))
     said = capsys.readouterr().out
     assert "no call was made, and nothing was written" in said
     assert "to call: 3" in said
@@ -239,7 +239,7 @@ def test_the_price_of_the_operator_goes_before_that_of_the_connection(
     connect_emulator(emulator, extra={"price_per_call": "0.0015", "currency": "CNY"})
     image_list(2)
     assert execute(plan_only=True)["cost"] == "0.003 CNY"
-    assert execute(plan_only=True, budget=Budget(0.1, "USD"))["cost"] == "0.20 USD"
+    assert execute(plan_only=True, budget=Budget(price_per_call=0.1, currency="USD"))["cost"] == "0.20 USD"
     assert execute()["cost"] == "0.003 CNY"
 
 
@@ -268,7 +268,7 @@ def test_a_plan_that_is_stopped_says_so(
 
 def test_a_plan_is_plain_json(execute: Execute, connected: RunningEmulator, image_list: ImageList) -> None:
     image_list(1)
-    plan = execute(plan_only=True, budget=Budget(0.1))
+    plan = execute(plan_only=True, budget=Budget(price_per_call=0.1))
     assert json.loads(json.dumps(plan)) == plan
 
 

@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_permitocr import ResultFile, ResultTable
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.operators.mainland_permit_ocr import ResultFile, ResultTable
 from airflow_provider_permitocr.permit import flatten
 
 ImageList = Callable[..., list[Specimen]]

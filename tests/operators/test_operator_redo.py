@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_permitocr import Budget, Ledger, Redo
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.operators.mainland_permit_ocr import Budget, Ledger, Redo
 
 ImageList = Callable[..., list[Specimen]]
 TryTask = Callable[..., dict[str, Any]]

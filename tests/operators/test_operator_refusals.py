@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     ImageTable,
     Ledger,
     MainlandPermitOcrOperator,
     ResultTable,
 )
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
 
 ImageList = Callable[..., list[Specimen]]
 Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]

@@ -11,14 +11,14 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
-from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     ImageTable,
     Ledger,
     ResultFile,
     ResultTable,
 )
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS
 
 ImageList = Callable[..., list[Specimen]]

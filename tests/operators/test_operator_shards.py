@@ -7,9 +7,9 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_permitocr import MainlandPermitOcrOperator, shards
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator, shards
 from airflow_provider_permitocr.options.shard import Shard
 
 ImageList = Callable[..., list[Specimen]]

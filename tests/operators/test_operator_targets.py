@@ -11,15 +11,15 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.engine.delivery import delivery
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     Batch,
     Ledger,
     ResultFile,
     ResultTable,
 )
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.engine.delivery import delivery
 from airflow_provider_permitocr.sql.database import patience
 from demo.postgres import EmbeddedPostgres, temporary_postgres
 
@@ -60,7 +60,7 @@ def test_tables_in_two_databases_and_a_file_get_the_same_rows(
 ) -> None:
     image_list(4)
     set_connection("lake", conn_type="sqlite", host=str(tmp_path / "lake.db"))
-    target = [TABLE, ResultTable("permits", "lake"), ResultFile(f"{tmp_path}/permits.parquet")]
+    target = [TABLE, ResultTable("permits", conn_id="lake"), ResultFile(f"{tmp_path}/permits.parquet")]
 
     summary = execute(target=target, list="permits", ledger=LEDGER)
 
@@ -125,7 +125,7 @@ def test_a_target_whose_database_is_down_for_the_whole_run_is_filled_by_the_next
     monkeypatch.setattr(patience, "_AT_FIRST_SECONDS", 0.5)
     set_connection("mart", **mart.airflow_connection("own"))
     arguments: dict[str, Any] = {
-        "target": [ResultTable("permits", "mart"), TABLE],
+        "target": [ResultTable("permits", conn_id="mart"), TABLE],
         "list": "permits",
         "ledger": LEDGER,
         "batch": Batch(patience_seconds=1),
@@ -211,7 +211,7 @@ def test_a_check_that_refuses_every_row_stops_calls_within_the_first_rows(
 
 
 def operator_source_of_nothing() -> Any:
-    from airflow_provider_permitocr.operators.mainland_permit_ocr import ImageTable
+    from airflow_provider_permitocr import ImageTable
 
     return ImageTable(
         "permit_images",

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from airflow_provider_permitocr import ImageTable, Ledger, ResultTable
 from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.operators.mainland_permit_ocr import ImageTable, Ledger, ResultTable
 from tests.operators.conftest import ImageList
 
 Rows = Callable[[], dict[tuple[str, str], dict[str, Any]]]

@@ -64,7 +64,7 @@ def test_a_clean_environment_has_the_connection_type_and_runs_without_extras(cle
         "from airflow.providers_manager import ProvidersManager\n"
         "print(ProvidersManager().hooks['tencentcloud'].hook_name)\n"
         "import airflow_provider_permitocr.operators.mainland_permit_ocr\n"
-        "from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook\n"
+        "from airflow_provider_permitocr import MainlandPermitOcrHook\n"
         "print(MainlandPermitOcrHook('nobody').test_connection())\n"
     )
     said = run(clean / "venv/bin/python", "-c", script, home=clean, cwd=clean)

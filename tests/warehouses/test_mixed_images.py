@@ -13,12 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from airflow_provider_permitocr.emulator.engines.label import LabelEngine
-from airflow_provider_permitocr.emulator.engines.rapidocr import RapidOcrEngine
-from airflow_provider_permitocr.emulator.errors import ApiError
-from airflow_provider_permitocr.emulator.options import EmulatorOptions
-from airflow_provider_permitocr.emulator.running import start_emulator
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     CallRetry,
     ImageAccess,
     ImageTable,
@@ -26,6 +21,11 @@ from airflow_provider_permitocr.operators.mainland_permit_ocr import (
     MainlandPermitOcrOperator,
     ResultTable,
 )
+from airflow_provider_permitocr.emulator.engines.label import LabelEngine
+from airflow_provider_permitocr.emulator.engines.rapidocr import RapidOcrEngine
+from airflow_provider_permitocr.emulator.errors import ApiError
+from airflow_provider_permitocr.emulator.options import EmulatorOptions
+from airflow_provider_permitocr.emulator.running import start_emulator
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
 from tests.warehouses.conftest import warehouses_here

@@ -10,13 +10,13 @@ from typing import Any, Final
 
 import pytest
 
-from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     ImageTable,
     MainlandPermitOcrOperator,
     ResultTable,
 )
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
 from tests.mariadb import OwnMariaDb
 
 _ZONES: Final = ("-05:00", "+00:00", "+08:00")

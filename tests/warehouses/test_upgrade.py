@@ -13,15 +13,15 @@ import pytest
 import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowException
 
-from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.engine.delivery import delivery
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     Batch,
     ImageTable,
     MainlandPermitOcrOperator,
     ResultTable,
 )
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.engine.delivery import delivery
 from airflow_provider_permitocr.sql.database import patience
 from airflow_provider_permitocr.sql.dialects import mysql, postgresql
 from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine

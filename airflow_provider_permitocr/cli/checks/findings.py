@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
+from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.readable import is_template
 from airflow_provider_permitocr.options.result_file import ResultFile
-from airflow_provider_permitocr.options.tables import ImageQuery, ImageTable, ResultTable
+from airflow_provider_permitocr.options.result_table import ResultTable
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity

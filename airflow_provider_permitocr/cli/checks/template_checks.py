@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, Verdict
+from airflow_provider_permitocr.options.image_list import ImageTable
 from airflow_provider_permitocr.options.readable import is_template
-from airflow_provider_permitocr.options.tables import ImageTable
 from airflow_provider_permitocr.sql.source.times import read_time
 from airflow_provider_permitocr.wiring.data_interval import INTERVAL
 

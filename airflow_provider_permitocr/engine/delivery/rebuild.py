@@ -74,7 +74,11 @@ class Rebuild:
         self._deliveries = Deliveries(
             ports.ledger,
             ports.tables,
-            Batch(max(batch.rows, _ROWS_AT_ONCE), batch.seconds, batch.patience_seconds),
+            Batch(
+                rows=max(batch.rows, _ROWS_AT_ONCE),
+                seconds=batch.seconds,
+                patience_seconds=batch.patience_seconds,
+            ),
             is_rebuilt=True,
             clock=clock,
         )

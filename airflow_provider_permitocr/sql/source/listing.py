@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.options.tables import ImageKind, ImageQuery, ImageTable, split_schema
+from airflow_provider_permitocr.options.image_list import ImageKind, ImageQuery, ImageTable
+from airflow_provider_permitocr.options.result_table import split_schema
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.database.inspection import unique_keys
 from airflow_provider_permitocr.sql.dialects.database import Database, Form

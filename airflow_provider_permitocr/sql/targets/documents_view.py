@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.errors import TargetError
-from airflow_provider_permitocr.options.tables import ResultTable, WriteMode, split_schema
+from airflow_provider_permitocr.options.result_table import ResultTable, WriteMode, split_schema
 from airflow_provider_permitocr.permit.columns import BACK_COLUMNS, COLUMNS, FRONT_COLUMNS, Column
 from airflow_provider_permitocr.sql.database.changes import Change, CreateView, carry_out, replace_view
 from airflow_provider_permitocr.sql.database.failures import describe, is_locked

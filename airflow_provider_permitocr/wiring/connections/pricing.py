@@ -20,4 +20,5 @@ def priced(budget: Budget, connection: Connection) -> Budget:
     try:
         return budget.priced(None if price in (None, "") else price, currency or None)
     except ValueError as error:
-        raise ConfigurationError(f"connection {connection.conn_id!r}: {error}") from None
+        message = str(error).removeprefix(f"{Budget.__name__}: ")
+        raise ConfigurationError(f"connection {connection.conn_id!r}: {message}") from None

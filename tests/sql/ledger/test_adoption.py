@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.ledger.ports import Delivered, DeliveryState
 from airflow_provider_permitocr.engine.ledger.standing import Standing
 from airflow_provider_permitocr.errors import TargetError
-from airflow_provider_permitocr.options.tables import ResultTable, WriteMode
+from airflow_provider_permitocr.options.result_table import ResultTable, WriteMode
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import COLUMNS, Column
 from airflow_provider_permitocr.permit.status import Status
@@ -62,7 +62,7 @@ class House:
         **special: Any,
     ) -> Adoption:
         described = identity(**special)
-        rows = AdoptedRows(engine or self.engine, ResultTable("permits", "lake", mode=mode), carried)
+        rows = AdoptedRows(engine or self.engine, ResultTable("permits", conn_id="lake", mode=mode), carried)
         return adopt(self.engine, self.tables, described, {described.targets[0]: rows})
 
     def register(self, **special: Any) -> int:

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.errors import TargetError
-from airflow_provider_permitocr.options.tables import ResultTable
+from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity, register_list, target_name
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
@@ -168,4 +168,4 @@ def test_what_the_ledger_cannot_hold_is_refused(sqlite_engine: sa.Engine, specia
 
 
 def test_a_target_is_named_by_connection_schema_and_table() -> None:
-    assert target_name(ResultTable("mart.permits", "lake")) == "lake:mart.permits"
+    assert target_name(ResultTable("mart.permits", conn_id="lake")) == "lake:mart.permits"

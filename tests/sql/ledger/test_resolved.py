@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.options.tables import ResultTable
+from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.sql.ledger.lists.resolved import resolved_name
 from tests.sql.ledger.ground import EACH_LEDGER, execute
 
 
 def name_of(engine: sa.Engine, table: str) -> str:
-    return resolved_name(engine, ResultTable(table, "lake"))
+    return resolved_name(engine, ResultTable(table, conn_id="lake"))
 
 
 @EACH_LEDGER

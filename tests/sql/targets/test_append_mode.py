@@ -20,8 +20,8 @@ from airflow_provider_permitocr.engine.ledger.calls import (
 from airflow_provider_permitocr.engine.run.window import Window
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.options.run import Batch
-from airflow_provider_permitocr.options.tables import ResultTable
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.permit.status import Status

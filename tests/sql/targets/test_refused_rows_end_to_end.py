@@ -30,8 +30,8 @@ from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.options.run import Batch, Pace, RunOptions
-from airflow_provider_permitocr.options.tables import ResultTable
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind, Record, result_columns
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
@@ -42,7 +42,7 @@ POISON = "李优图"
 FINE = [f"{number:03}" for number in range(40)]
 
 
-class ImageAccess:
+class Rows:
     """An image list in memory, with carried columns."""
 
     def __init__(self, rows: Sequence[ImageRow]) -> None:
@@ -71,7 +71,7 @@ class ImageAccess:
     def find(self, row_keys: Sequence[RowKey]) -> Sequence[ListedImage]:
         return [listed for page in self.pages() for listed in page if listed.row_key in row_keys]
 
-    def within(self, windows: Sequence[Window], **_: Any) -> ImageAccess:
+    def within(self, windows: Sequence[Window], **_: Any) -> Rows:
         return self
 
     def images(self, listed: Sequence[ListedImage]) -> Iterator[ImageRow]:
@@ -96,7 +96,7 @@ def ledger_engine(tmp_path: Path, new_engine: Callable[..., sa.Engine]) -> sa.En
 @pytest.fixture
 def run(database: sa.Engine, ledger_engine: sa.Engine, tmp_path: Path) -> Callable[..., RunSummary]:
     """Run over some images into `permits`, made with a CHECK where one is given."""
-    table = result_table("permits", result_columns(ImageAccess([]).carried()))
+    table = result_table("permits", result_columns(Rows([]).carried()))
     numbers = count(1)
 
     def make(rows: Sequence[ImageRow], check: str | None = None) -> RunSummary:
@@ -113,7 +113,7 @@ def run(database: sa.Engine, ledger_engine: sa.Engine, tmp_path: Path) -> Callab
             Budget(),
         )
         ports = Ports(
-            source=ImageAccess(rows),
+            source=Rows(rows),
             request_builder=PermitRequestBuilder(max_base64_bytes=1000),
             client=Answers(),
             ledger=SqlLedger(ledger_engine, Ledger("permit_ocr", conn_id="ledger"), ledger_run),
@@ -186,7 +186,7 @@ def test_rows_are_delivered_without_a_call_once_the_constraint_is_mended(
     images = [*map(image, FINE), *(image(f"poison {number}") for number in range(5))]
     run(images, f"name <> '{POISON}'")
     assert list(statuses(database).values()).count("failed") == 5
-    table = result_table("permits", result_columns(ImageAccess([]).carried()))
+    table = result_table("permits", result_columns(Rows([]).carried()))
     with database.begin() as connection:
         rows = [dict(row) for row in connection.execute(sa.select(table)).mappings()]
         connection.execute(sa.text("DROP TABLE permits"))

@@ -12,15 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_permitocr.cli.adopt import adopt_list
-from airflow_provider_permitocr.cli.checks.table_checks import check_image_list, check_result_table
-from airflow_provider_permitocr.errors import PermitOcrError
-from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+from airflow_provider_permitocr import (
     ImageTable,
     Ledger,
     MainlandPermitOcrOperator,
     ResultTable,
 )
+from airflow_provider_permitocr.cli.adopt import adopt_list
+from airflow_provider_permitocr.cli.checks.table_checks import check_image_list, check_result_table
+from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.wiring.without_calls import open_rebuild
 from tests.warehouses.snowflake.stand_in import CONN_ID, Snow, snow
 
@@ -42,7 +42,9 @@ def filled(servers: Snow, lists: list[str], carried: list[str]) -> Any:
     for source in lists:
         number = len(servers.statements)
         described = operator(source, carried, list=f"warehouse:permits_of_{source}", max_per_second=1)
-        with open_rebuild(described, threading.Event(), is_of_run=False) as rebuild:
+        with open_rebuild(
+            described.options, threading.Event(), is_of_run=False, log=described.log
+        ) as rebuild:
             rebuild.run()
         told[source] = {
             "merges": servers.since(number).count("MERGE"),

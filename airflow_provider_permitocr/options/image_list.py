@@ -1,4 +1,4 @@
-"""Where the image list comes from and where the result goes, as a DAG author writes it down.
+"""Where the image list comes from, as a DAG author writes it down.
 
 Plain values, checked when the DAG is parsed; nothing here imports SQLAlchemy or opens a connection.
 """
@@ -10,10 +10,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_provider_permitocr.options.readable import NAMES_ONLY, Readable
-from airflow_provider_permitocr.options.run import in_order
+from airflow_provider_permitocr.options.validation import (
+    check,
+    choice,
+    instance_of,
+    listed,
+    optional,
+    table_name,
+    text,
+    time_zone,
+)
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import COLUMNS, ColumnKind
 
@@ -29,7 +37,7 @@ class ImageKind(StrEnum):
     BYTES = "bytes"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Carry(Readable):
     """A column of the image list that goes along into the result.
 
@@ -39,17 +47,12 @@ class Carry(Readable):
         timestamp. By default what the list's database says, and text where it does not say.
     """
 
-    column: str
+    column: str = field(kw_only=False)
     name: str | None = None
     kind: ColumnKind | str | None = None
 
     def __post_init__(self) -> None:
-        if self.kind is not None:
-            try:
-                object.__setattr__(self, "kind", ColumnKind(self.kind))
-            except ValueError:
-                kinds = ", ".join(kind.value for kind in ColumnKind)
-                raise ValueError(f"Carry: kind must be one of {kinds}, not {self.kind!r}") from None
+        check(self, column=text(), name=optional(text()), kind=optional(choice(ColumnKind)))
 
     @property
     def result_name(self) -> str:
@@ -102,47 +105,26 @@ class _ImageColumns(Readable):
     null_keys: NullKeys | str = NullKeys.REFUSE
 
     def __post_init__(self) -> None:
-        for name in ("conn_id", "key", "image"):
-            if not getattr(self, name):
-                raise ValueError(f"{type(self).__name__}: {name} is empty")
-        try:
-            object.__setattr__(self, "default_side", CardSide(self.default_side))
-        except ValueError:
-            raise ValueError(
-                f"{type(self).__name__}: default_side must be FRONT or BACK, not {self.default_side!r};"
-                " a column that tells the side goes into card_side"
-            ) from None
-        try:
-            object.__setattr__(self, "image_kind", ImageKind(self.image_kind))
-        except ValueError:
-            kinds = ", ".join(kind.value for kind in ImageKind)
-            raise ValueError(
-                f"{type(self).__name__}: image_kind must be one of {kinds}, not {self.image_kind!r}"
-            ) from None
-        try:
-            object.__setattr__(self, "null_keys", NullKeys(self.null_keys))
-        except ValueError:
-            raise ValueError(
-                f"{type(self).__name__}: null_keys must be refuse or skip, not {self.null_keys!r}"
-            ) from None
-        carried = in_order(f"{type(self).__name__}: carry_columns", self.carry_columns, "columns")
-        object.__setattr__(self, "carry_columns", carried)
+        column = text("the name of one column")
+        check(
+            self,
+            conn_id=text(),
+            key=column,
+            image=column,
+            back_image=optional(column),
+            card_side=optional(column),
+            updated_at=optional(column),
+            order_by=optional(column),
+            default_side=choice(CardSide, "a column that tells the side goes into card_side"),
+            image_kind=choice(ImageKind),
+            null_keys=choice(NullKeys),
+            carry_columns=listed("columns"),
+            timezone=time_zone(),
+        )
         self._check_columns()
-        try:
-            ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-            raise ValueError(
-                f"{type(self).__name__}: timezone must be a name such as Asia/Hong_Kong or UTC, not"
-                f" {self.timezone!r}"
-            ) from None
 
     def _check_columns(self) -> None:
         owner = type(self).__name__
-        for name in ("key", "image", "back_image", "card_side", "updated_at", "order_by"):
-            if not isinstance(getattr(self, name), str | None):
-                raise ValueError(
-                    f"{owner}: {name} must be the name of one column, not {getattr(self, name)!r}"
-                )
         for each in self.carry_columns:
             if not isinstance(each, str | Carry) or not each:
                 raise ValueError(f"{owner}: carry_columns must hold names or Carry(...), not {each!r}")
@@ -205,7 +187,7 @@ class ImageTable(_ImageColumns):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_table("ImageTable", self.table)
+        check(self, table=table_name())
         if (self.since or self.until) and not self.updated_at:
             raise ValueError("ImageTable: since and until select by updated_at; say which column that is")
 
@@ -226,72 +208,4 @@ class ImageQuery(_ImageColumns):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.sql.strip():
-            raise ValueError("ImageQuery: sql is empty")
-
-
-class WriteMode(StrEnum):
-    """What a result table keeps of an image that is recognized more than once."""
-
-    UPSERT = "upsert"  #: the last recognition, in one row per image and side
-    APPEND = "append"  #: every recognition, in a row each, with its run
-
-
-class SchemaContract(StrEnum):
-    """What may happen to a result table that lacks columns."""
-
-    EVOLVE = "evolve"  #: they are added; none is ever dropped or given another type
-    FREEZE = "freeze"  #: the run is refused before its first call
-
-
-@dataclass(frozen=True, repr=False)
-class ResultTable(Readable):
-    """The table that gets one row per image and side; created where it is missing.
-
-    :param table: its name, with or without ``schema.`` in front.
-    :param conn_id: Airflow connection of the database.
-    :param mode: ``upsert`` keeps one row per image and side, ``append`` a row per recognition.
-    :param schema_contract: ``evolve`` adds columns that an existing table lacks, ``freeze`` refuses it.
-    :param documents_view: name of a view to create beside the table, with one row per key that holds the
-        fields of both sides; None: no view.
-    """
-
-    template_fields: ClassVar[tuple[str, ...]] = ("table", "conn_id", "documents_view")
-
-    table: str
-    conn_id: str
-    mode: WriteMode | str = field(default=WriteMode.UPSERT, kw_only=True)
-    schema_contract: SchemaContract | str = field(default=SchemaContract.EVOLVE, kw_only=True)
-    documents_view: str | None = field(default=None, kw_only=True)
-
-    def __post_init__(self) -> None:
-        if not self.conn_id:
-            raise ValueError("ResultTable: conn_id is empty")
-        check_table("ResultTable", self.table)
-        if self.documents_view is not None:
-            check_table("ResultTable", self.documents_view)
-            if self.documents_view == self.table:
-                raise ValueError("ResultTable: documents_view must have another name than the table")
-        for name, values in (("mode", WriteMode), ("schema_contract", SchemaContract)):
-            given = getattr(self, name)
-            try:
-                object.__setattr__(self, name, values(given))
-            except ValueError:
-                allowed = " or ".join(value.value for value in values)
-                raise ValueError(f"ResultTable: {name} must be {allowed}, not {given!r}") from None
-
-
-def split_schema(table: str) -> tuple[str | None, str]:
-    """Split ``schema.table``; the schema is None where there is none."""
-    schema, _, name = table.rpartition(".")
-    return schema or None, name
-
-
-def check_table(owner: str, table: str) -> None:
-    """Make sure that a table's name is one.
-
-    :param owner: what the name belongs to, for the message.
-    :raises ValueError: when it is not.
-    """
-    if not all(table.split(".")) or "\x00" in table:
-        raise ValueError(f"{owner}: table must be a name or schema.name, not {table!r}")
+        check(self, sql=text("a SELECT, or the name of a .sql file"), parameters=instance_of(Mapping, str))

@@ -1,0 +1,74 @@
+"""How images are reached, and made fit for the API."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from airflow_provider_permitocr.options.readable import Readable
+from airflow_provider_permitocr.options.validation import check, flag, listed, number, optional, text, whole
+
+#: What is much longer, or infinite, overflows in the operating system's timers.
+DAY_SECONDS: Final = 86_400
+_HOST: Final = re.compile(r"[^\s/\\@?#%*,]+")
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ImageAccess(Readable):
+    """How images are reached, and made fit for the API.
+
+    :param fetch_images: the worker downloads http(s) URLs, for networks that the API cannot see into;
+        otherwise the API is given the URL.
+    :param fetch_hosts: the only hosts to download from, redirects included: names or addresses, with a
+        leading dot all below a domain, but not the domain itself; only those named may have private
+        addresses. None: any public host.
+    :param fetch_seconds: longest time for one download, redirects included; a day at most.
+    :param storage_conn_id: Airflow connection for files and objects; by default the store's own, such as
+        ``aws_default``. A URL that names a connection, as ``s3://conn_id@bucket/key``, goes before it.
+    :param presign_cos: the API is given a presigned URL for ``cos://`` images, so that no image bytes pass
+        through the worker.
+    :param presign_seconds: how long such a URL is good for.
+    :param shrink_oversized: images over the site's limit are encoded anew until they fit (extra ``images``);
+        otherwise they are rejected.
+    :param max_original_bytes: largest image that is read at all, to be converted or shrunk.
+    :raises ValueError: naming the option.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("storage_conn_id",)
+
+    fetch_images: bool = False
+    fetch_hosts: tuple[str, ...] | None = None
+    fetch_seconds: float = 30.0
+    storage_conn_id: str | None = None
+    presign_cos: bool = False
+    presign_seconds: int = 300
+    shrink_oversized: bool = False
+    max_original_bytes: int = 64 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        check(
+            self,
+            fetch_images=flag(),
+            fetch_hosts=optional(listed("hosts")),
+            fetch_seconds=number(above=0, most=DAY_SECONDS, unit="seconds"),
+            storage_conn_id=optional(text()),
+            presign_cos=flag(),
+            presign_seconds=whole(1),
+            shrink_oversized=flag(),
+            max_original_bytes=whole(1),
+        )
+        if self.fetch_hosts is not None:
+            _check_hosts(self.fetch_hosts)
+
+
+def _check_hosts(hosts: tuple[str, ...]) -> None:
+    if not hosts:
+        raise ValueError("ImageAccess: fetch_hosts names no host; leave it out for any public one")
+    for each in hosts:
+        # One colon is a port's, more are an IPv6 address's.
+        if not isinstance(each, str) or not _HOST.fullmatch(each) or each.count(":") == 1 or "]:" in each:
+            raise ValueError(
+                "ImageAccess: fetch_hosts must hold hosts such as 'images.example.com', '.example.com' or"
+                f" '10.0.0.7', without scheme, port, path or wildcards, not {each!r}"
+            )

@@ -1,0 +1,148 @@
+"""All that a task was given, rendered: what runs, plans and rebuilds are put together from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Final, TypeAlias
+
+from airflow_provider_permitocr.options.budget import Budget
+from airflow_provider_permitocr.options.image_access import ImageAccess
+from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.ledger import Ledger, beside
+from airflow_provider_permitocr.options.readable import is_template
+from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.options.result_file import ResultFile
+from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.run import Batch, CallRetry, FailureLimits
+from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.validation import (
+    Rule,
+    check,
+    flag,
+    instance_of,
+    number,
+    optional,
+    text,
+    whole,
+)
+
+Target: TypeAlias = ResultTable | ResultFile
+_LEDGER: Final = 'ledger=Ledger("permit_ocr", conn_id="...")'
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskOptions:
+    """What an operator was given; its docstring says what each of them means.
+
+    :param file_list: name of the list where its only target is a file, from before rendering.
+    :param is_same_list: whether each run lists the same rows, and those that are new.
+    """
+
+    #: The operator, whose arguments they are, is known from the DAG's line.
+    said_by: ClassVar[str] = ""
+    template_fields: ClassVar[tuple[str, ...]] = ("shard", "tencentcloud_conn_id", "list", "journal")
+
+    source: ImageTable | ImageQuery
+    targets: tuple[Target, ...]
+    shard: str | None
+    tencentcloud_conn_id: str
+    images: ImageAccess
+    with_portrait: bool
+    max_per_second: float | None
+    max_in_flight: int | None
+    pool_slots: int
+    batch: Batch
+    call_retry: CallRetry
+    max_runs_per_image: int
+    ledger: Ledger | None
+    list: str | None
+    file_list: str | None
+    is_same_list: bool
+    leftovers: bool
+    redo: Redo | None
+    budget: Budget
+    failure_limits: FailureLimits
+    reuse_identical: bool
+    journal: str | None
+
+    @property
+    def tables(self) -> tuple[ResultTable, ...]:
+        """The targets that are tables."""
+        return tuple(each for each in self.targets if isinstance(each, ResultTable))
+
+    @property
+    def files(self) -> tuple[ResultFile, ...]:
+        """The targets that are files."""
+        return tuple(each for each in self.targets if isinstance(each, ResultFile))
+
+    def check(self) -> None:
+        """Refuse what cannot work, before anything is rendered.
+
+        :raises ValueError, TypeError: naming the argument.
+        """
+        check(
+            self,
+            source=instance_of(ImageTable, ImageQuery),
+            tencentcloud_conn_id=text(),
+            images=instance_of(ImageAccess),
+            with_portrait=flag(),
+            max_per_second=optional(number(above=0)),
+            max_in_flight=optional(whole(1)),
+            batch=instance_of(Batch),
+            call_retry=instance_of(CallRetry),
+            max_runs_per_image=whole(1),
+            ledger=optional(instance_of(Ledger)),
+            list=optional(text()),
+            leftovers=flag(),
+            redo=optional(instance_of(Redo)),
+            budget=instance_of(Budget),
+            failure_limits=instance_of(FailureLimits),
+            reuse_identical=flag(),
+            journal=optional(Rule("an absolute path", _absolute)),
+        )
+        if self.shard is not None and not is_template(self.shard):
+            Shard.parse(self.shard)
+        self._check_targets()
+        self._check_ledger()
+
+    def _check_targets(self) -> None:
+        if not self.targets:
+            raise TypeError("target must be ResultTable or ResultFile, and at least one of them")
+        for each in self.targets:
+            if not isinstance(each, ResultTable | ResultFile):
+                raise TypeError(f"target must be ResultTable or ResultFile, not {type(each).__name__}")
+            if isinstance(each, ResultFile):
+                each.require_shard_place(sharded=self.shard is not None)
+        places = [(each.conn_id, _place(each)) for each in self.targets]
+        if doubled := next((place for place in places if places.count(place) > 1), None):
+            raise ValueError(f"the target {doubled[1]!r} is named twice; name it once")
+        if len(self.targets) > 1 and self.list is None:
+            raise ValueError(
+                "a list with several targets needs a name, as none of them alone can name it: list='permits'"
+            )
+
+    def _check_ledger(self) -> None:
+        if self.ledger is not None:
+            return
+        if not self.tables:
+            raise ValueError(
+                f"A file cannot hold the ledger of its runs. Name a database that can: {_LEDGER}"
+            )
+        if len({repr(beside(each)) for each in self.tables}) > 1:
+            raise ValueError(
+                f"The result tables are in more than one schema. Say where the ledger is to be: {_LEDGER}"
+            )
+        if self.budget.is_capped:
+            raise ValueError(
+                f"max_calls and max_calls_per_day are counted in a ledger that is given by name: {_LEDGER}"
+            )
+
+
+def _place(target: Target) -> str:
+    return target.table if isinstance(target, ResultTable) else target.path
+
+
+def _absolute(given: str) -> str:
+    if not given.startswith("/"):
+        raise ValueError
+    return given

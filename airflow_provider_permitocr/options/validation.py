@@ -1,0 +1,164 @@
+"""Checks of what a DAG author writes: each option names its rule, and is refused where it breaks it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow_provider_permitocr.options.readable import is_template
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What an option must be.
+
+    :param words: completes the sentence "it must be ...".
+    :param read: returns the value to keep; raises ``TypeError`` or ``ValueError`` for any other.
+    :param hint: what else to say where it is broken.
+    :param error: what is raised there.
+    """
+
+    words: str
+    read: Callable[[Any], Any]
+    hint: str = ""
+    error: type[Exception] = ValueError
+
+
+def check(options: object, **rules: Rule) -> None:
+    """Hold the fields of a frozen dataclass to their rules, and keep what these return.
+
+    Fields in ``template_fields`` that hold a template are held to them once they are rendered.
+
+    :raises ValueError, TypeError: naming the class, the option, what it must be and what it is.
+    """
+    templated = getattr(options, "template_fields", ())
+    owner = getattr(options, "said_by", f"{type(options).__name__}: ")
+    for name, rule in rules.items():
+        given = getattr(options, name)
+        if name in templated and is_template(given):
+            continue
+        try:
+            kept = rule.read(given)
+        except (TypeError, ValueError, OSError, ArithmeticError):
+            shown = type(given).__name__ if rule.error is TypeError else repr(given)
+            hint = f"; {rule.hint}" if rule.hint else ""
+            raise rule.error(f"{owner}{name} must be {rule.words}, not {shown}{hint}") from None
+        if kept is not given:
+            object.__setattr__(options, name, kept)
+
+
+def optional(rule: Rule) -> Rule:
+    """Return the same rule for an option that may be None."""
+    return replace(
+        rule, words=f"{rule.words}, or None", read=lambda given: None if given is None else rule.read(given)
+    )
+
+
+def text(words: str = "a text that is not empty") -> Rule:
+    """A text with something in it."""
+    return Rule(words, lambda given: _require(given, isinstance(given, str) and bool(given.strip())))
+
+
+def flag() -> Rule:
+    """True or False."""
+    return Rule("True or False", lambda given: _require(given, isinstance(given, bool)))
+
+
+def whole(least: int, most: int | None = None) -> Rule:
+    """A whole number within bounds; both belong to them."""
+
+    def read(given: Any) -> Any:
+        is_number = isinstance(given, int) and not isinstance(given, bool)
+        return _require(given, is_number and given >= least and (most is None or given <= most))
+
+    return Rule(f"a whole number of {_bounds(least, most)}", read)
+
+
+def number(
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    below: float | None = None,
+    most: float | None = None,
+    unit: str = "",
+) -> Rule:
+    """A finite number within bounds.
+
+    :param unit: for the message, such as ``seconds``.
+    """
+
+    def read(given: Any) -> Any:
+        is_number = isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
+        return _require(
+            given,
+            is_number
+            and (above is None or given > above)
+            and (least is None or given >= least)
+            and (below is None or given < below)
+            and (most is None or given <= most),
+        )
+
+    lower = f"above {above:g}" if above is not None else f"{least:g} or more" if least is not None else ""
+    upper = f"below {below:g}" if below is not None else f"{most:g} at most" if most is not None else ""
+    bounds = " and ".join(each for each in (lower, upper) if each)
+    return Rule(f"a number of {unit or 'its own'}, {bounds}" if unit else f"a number, {bounds}", read)
+
+
+def choice(values: type[StrEnum], hint: str = "") -> Rule:
+    """One of an enumeration's values, or its text; kept as the enumeration's."""
+    names = [value.value for value in values]
+    words = " or ".join(names) if len(names) == 2 else f"one of {', '.join(names)}"
+    return Rule(words, values, hint)
+
+
+def time_zone() -> Rule:
+    """A name of the IANA time zone database."""
+
+    def read(given: Any) -> Any:
+        ZoneInfo(given)  # ZoneInfoNotFoundError is a KeyError
+        return given
+
+    def found(given: Any) -> Any:
+        try:
+            return read(given)
+        except KeyError:
+            raise ValueError from None
+
+    return Rule("a name such as Asia/Hong_Kong or UTC", found)
+
+
+def table_name() -> Rule:
+    """A table's name, with or without its schema in front."""
+
+    def read(given: Any) -> Any:
+        return _require(given, isinstance(given, str) and all(given.split(".")) and "\x00" not in given)
+
+    return Rule("a name or schema.name", read)
+
+
+def instance_of(*types: type) -> Rule:
+    """A value of one of these types."""
+    names = " or ".join(each.__name__ for each in types)
+    return Rule(names, lambda given: _require(given, isinstance(given, types)), error=TypeError)
+
+
+def listed(what: str) -> Rule:
+    """A list or tuple, kept as a tuple; for a set, each parse of a DAG would find another order.
+
+    :param what: it holds, for the message.
+    """
+    return Rule(f"a list of {what}", lambda given: tuple(_require(given, isinstance(given, list | tuple))))
+
+
+def _require(given: Any, is_right: bool) -> Any:
+    if not is_right:
+        raise ValueError
+    return given
+
+
+def _bounds(least: int, most: int | None) -> str:
+    return f"{least} or more" if most is None else f"{least} to {most}"
