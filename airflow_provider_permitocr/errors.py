@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from airflow_provider_permitocr.sentences import sentences
-
-if TYPE_CHECKING:
-    from airflow_provider_permitocr.engine.models import ImageFacts
 
 
 class PermitOcrError(Exception):
@@ -35,20 +32,12 @@ class RowsRefusedError(TargetError):
     """The result table takes some rows in no form."""
 
 
-class RowLeftError(PermitOcrError):
-    """A row was not tried; no result row is written for it, so that a later run takes it."""
-
-
-class RunStoppedError(RowLeftError):
+class RunStoppedError(PermitOcrError):
     """The run was asked to stop; what was not tried is left for the next run."""
 
 
-class CapReachedError(RowLeftError):
+class CapReachedError(PermitOcrError):
     """No more calls are allowed; what was not tried is left for the next run."""
-
-
-class CalledElsewhereError(RowLeftError):
-    """Another run is calling for this row at the moment, or has just done so."""
 
 
 class TooManyFailuresError(PermitOcrError):
@@ -59,14 +48,12 @@ class ImageError(PermitOcrError):
     """One image cannot be sent. No call was made.
 
     :param code: short name for the ``error_code`` column.
-    :param facts: what was learnt of the image until then.
     """
 
-    def __init__(self, code: str, message: str, facts: ImageFacts | None = None) -> None:
+    def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
-        self.facts = facts
 
 
 class ImageRejectedError(ImageError):
@@ -80,15 +67,9 @@ class ImageUnavailableError(ImageError):
         a setting, and not the image itself. Such a run is not counted among the image's tries.
     """
 
-    def __init__(
-        self, code: str, message: str, facts: ImageFacts | None = None, *, is_outage: bool = False
-    ) -> None:
-        super().__init__(code, message, facts)
+    def __init__(self, code: str, message: str, *, is_outage: bool = False) -> None:
+        super().__init__(code, message)
         self.is_outage = is_outage
-
-
-class OutcomeUnknownError(ImageError):
-    """A call for this image was under way when its worker died, and is not to be made again."""
 
 
 class Decision(StrEnum):
@@ -193,12 +174,8 @@ class LedgerUnreachableError(LedgerError, UnreachableError):
     """The ledger cannot be used at the moment; it may be tried again."""
 
 
-class FencedError(RowLeftError):
+class FencedError(PermitOcrError):
     """A newer try of this task has begun, so that this one makes no more calls."""
-
-
-class SettledElsewhereError(RowLeftError):
-    """Another run has dealt with this row since it was looked up."""
 
 
 class JournalError(PermitOcrError):

@@ -14,8 +14,7 @@ from typing import Final
 import pillow_heif
 from PIL import Image, ImageDraw
 
-from airflow_provider_permitocr.engine.models import ImageRow
-from airflow_provider_permitocr.errors import ImageError
+from airflow_provider_permitocr.engine.models import ImageRow, UnfitImage
 from airflow_provider_permitocr.images.conversion.convert import ImageConverter
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
 from fuzz.figures import Figures
@@ -87,7 +86,5 @@ def _builder() -> Iterator[PermitRequestBuilder]:
 
 
 def _end(builder: PermitRequestBuilder, image: bytes | str) -> str:
-    try:
-        return builder.build(ImageRow("k", image)).facts.prepared or "sent as it is"
-    except ImageError as error:
-        return error.code
+    found = builder.build(ImageRow("k", image))
+    return found.code if isinstance(found, UnfitImage) else found.facts.prepared or "sent as it is"

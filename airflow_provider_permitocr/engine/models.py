@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from os import PathLike
 from typing import Any, TypeAlias
 
@@ -124,6 +125,23 @@ class PermitRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class UnfitImage:
+    """An image that cannot be sent, so that no call is made for it.
+
+    :param status: ``rejected``, as the API would refuse it until it changes, or ``retry``.
+    :param code: short name for the ``error_code`` column.
+    :param counts: whether this run counts among the image's tries: not where what leads to the image is at
+        fault, such as its host, and not the image itself.
+    """
+
+    status: Status
+    code: str
+    message: str
+    facts: ImageFacts = ImageFacts()
+    counts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class PermitResponse:
     """A successful answer: the API's output fields under the API's names.
 
@@ -137,7 +155,7 @@ class PermitResponse:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one row.
+    """What became of one image.
 
     :param fields: the flattened columns; empty unless recognized.
     :param facts: what was learnt of the image on the way.
@@ -188,3 +206,12 @@ class Previous:
     status: Status
     tries: int
     seen_at: datetime | None
+
+
+class Left(StrEnum):
+    """Why an image was not dealt with: nothing is noted of it, so that a later run takes it."""
+
+    STOPPED = "stopped"  #: the run was asked to stop, or its ledger cannot be written
+    CAPPED = "capped"  #: no more calls are allowed
+    HELD = "held"  #: another run is calling for it
+    SETTLED = "settled"  #: another run has dealt with it since it was looked up

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from airflow_provider_permitocr.engine.models import UnfitImage
+
 if TYPE_CHECKING:
     from airflow_provider_permitocr.engine.delivery.ports import ResultTarget, RowsFile
     from airflow_provider_permitocr.engine.ledger.ports import Journal, Ledger
@@ -104,11 +106,8 @@ class ImageSource(Protocol):
 class RequestBuilder(Protocol):
     """Opens and checks images. Called from several threads at once."""
 
-    def build(self, row: ImageRow) -> PermitRequest:
-        """Return a request that the API would not refuse, image included.
-
-        :raises ImageRejectedError, ImageUnavailableError: when there is none.
-        """
+    def build(self, row: ImageRow) -> PermitRequest | UnfitImage:
+        """Return a request that the API would not refuse, image included, or why there is none."""
         ...
 
 

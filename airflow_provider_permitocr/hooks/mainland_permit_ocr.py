@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from airflow_provider_permitocr.engine.call.rate_limit import RateLimiter
-from airflow_provider_permitocr.engine.call.recognize import Recognizer
+from airflow_provider_permitocr.engine.call.row import Recognizer
 from airflow_provider_permitocr.engine.delivery.record import outcome_record
-from airflow_provider_permitocr.engine.models import ImageRow, ImageValue, Outcome
+from airflow_provider_permitocr.engine.models import ImageRow, ImageValue, Left, Outcome
 from airflow_provider_permitocr.engine.run.stream import completed
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.image_access import ImageAccess
@@ -277,8 +277,10 @@ class MainlandPermitOcrHook(BaseHook):
         options = replace(self.run_options(), reuse_identical=reuse_identical)
         recognizer = Recognizer(self._kept_builder, self._kept_client, options, stop, limiter=self._limiter)
 
-        def recognize(row: ImageRow) -> Outcome:
+        def recognize(row: ImageRow) -> Outcome | None:
             outcome = recognizer.recognize(row)
+            if isinstance(outcome, Left):
+                return None
             # In its own thread: whatever interrupts the one that waits, what is paid for is kept.
             keep(outcome)
             return outcome

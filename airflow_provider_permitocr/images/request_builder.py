@@ -7,12 +7,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from airflow_provider_permitocr.engine.models import ImageFacts, ImageRow, PermitRequest
+from airflow_provider_permitocr.engine.models import ImageFacts, ImageRow, PermitRequest, UnfitImage
 from airflow_provider_permitocr.errors import ImageError, ImageRejectedError, ImageUnavailableError
 from airflow_provider_permitocr.extras import install
 from airflow_provider_permitocr.images.file import read_file
-from airflow_provider_permitocr.images.formats.inspection import InspectedImage, inspect_image
-from airflow_provider_permitocr.images.reference import ImageUrl, InlineImage, StoredImage, read_reference
+from airflow_provider_permitocr.images.formats.inspection import InspectedImage, find_format, inspect_image
+from airflow_provider_permitocr.images.reference import (
+    ImageUrl,
+    InlineImage,
+    Reference,
+    StoredImage,
+    read_reference,
+)
+from airflow_provider_permitocr.permit.status import Status
 
 #: What is read where an image should be, while it is written or its server is in trouble.
 _MAY_BE_WHOLE_LATER: Final = frozenset({"ImageEmpty", "ImageTruncated", "ImageWrongContent"})
@@ -61,33 +68,44 @@ class PermitRequestBuilder:
         self._max_bytes = max_base64_bytes // 4 * 3
         self._max_read = max(self._max_bytes, max_original_bytes) if convert or shrink else self._max_bytes
 
-    def build(self, row: ImageRow) -> PermitRequest:
+    def build(self, row: ImageRow) -> PermitRequest | UnfitImage:
         """Load and check one row's image.
 
-        :raises ImageRejectedError: the API would refuse it.
-        :raises ImageUnavailableError: it cannot be read at the moment, or what is there is no image or
-            breaks off, unless the row holds the image itself.
+        :return: why it cannot be sent, where the API would refuse it, where it cannot be read at the moment,
+            and where what is there is no image or breaks off.
         """
-        if row.fault is not None:
-            raise ImageRejectedError(row.fault.code, row.fault.message)
-        reference = read_reference(row.image, row.kind)
-        if url := self._passed_on(reference):
-            return PermitRequest(row.card_side, self._with_portrait, image_url=url)
-        content = self._read(reference)
+        facts = ImageFacts()
+        reference: Reference | None = None
         try:
-            image, facts = self._prepare(content)
-        except ImageRejectedError as error:
-            if isinstance(reference, InlineImage) or error.code not in _MAY_BE_WHOLE_LATER:
-                raise
-            raise ImageUnavailableError(error.code, error.message, error.facts) from None
+            if row.fault is not None:
+                raise ImageRejectedError(row.fault.code, row.fault.message)
+            reference = read_reference(row.image, row.kind)
+            if url := self._passed_on(reference):
+                return PermitRequest(row.card_side, self._with_portrait, image_url=url)
+            image = self._read(reference)
+            if len(image) > self._max_read:
+                raise self._too_large(None)
+            facts = ImageFacts(size=len(image))
+            if not image:
+                raise ImageRejectedError("ImageEmpty", "the image has no content")
+            facts = replace(facts, digest=hashlib.sha256(image).hexdigest())
+            facts = replace(facts, image_format=find_format(image))
+            image, prepared = self._prepare(image)
+        except ImageUnavailableError as error:
+            return UnfitImage(Status.RETRY, error.code, error.message, facts, counts=not error.is_outage)
+        except ImageError as error:
+            may_change = error.code in _MAY_BE_WHOLE_LATER and not isinstance(reference, InlineImage)
+            status = Status.RETRY if may_change else Status.REJECTED
+            return UnfitImage(status, error.code, error.message, facts)
+        facts = replace(facts, prepared=prepared)
         return PermitRequest(row.card_side, self._with_portrait, image=image, facts=facts)
 
-    def _passed_on(self, reference: InlineImage | ImageUrl | StoredImage) -> str | None:
+    def _passed_on(self, reference: Reference) -> str | None:
         if isinstance(reference, ImageUrl) and self._download is None:
             return self._pass_on(reference.url)
         return self._presign(reference.uri) if isinstance(reference, StoredImage) else None
 
-    def _read(self, reference: InlineImage | ImageUrl | StoredImage) -> bytes:
+    def _read(self, reference: Reference) -> bytes:
         match reference:
             case InlineImage(content):
                 return content
@@ -97,23 +115,11 @@ class PermitRequestBuilder:
                 assert self._download
                 return self._download(url, self._max_read)
 
-    def _prepare(self, image: bytes) -> tuple[bytes, ImageFacts]:
-        if not image:
-            raise ImageRejectedError("ImageEmpty", "the image has no content", ImageFacts(size=0))
-        if len(image) > self._max_read:
-            raise self._too_large(None)
-        facts = ImageFacts(size=len(image), digest=hashlib.sha256(image).hexdigest())
-        try:
-            inspected = inspect_image(image)
-            facts = replace(facts, image_format=inspected.image_format)
-            prepare = self._needed(inspected, len(image))
-            if prepare is None:
-                return image, facts
-            image, prepared = prepare(image, inspected, self._max_bytes)
-        except ImageError as error:
-            error.facts = replace(error.facts or facts, digest=facts.digest)
-            raise
-        return image, replace(facts, prepared=prepared)
+    def _prepare(self, image: bytes) -> tuple[bytes, str | None]:
+        """Return an image that is fit to be sent, and what was done to it."""
+        inspected = inspect_image(image)
+        prepare = self._needed(inspected, len(image))
+        return prepare(image, inspected, self._max_bytes) if prepare else (image, None)
 
     def _needed(self, inspected: InspectedImage, size: int) -> ConvertImage | None:
         """Return what makes the image fit to be sent; None where it is already."""

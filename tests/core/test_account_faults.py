@@ -7,17 +7,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
-from unittest.mock import ANY
 
 import pytest
 
 from airflow_provider_permitocr.engine.call.rate_limit import RateLimiter
-from airflow_provider_permitocr.engine.call.recognize import Recognizer
-from airflow_provider_permitocr.engine.call.retry import PacedCaller
-from airflow_provider_permitocr.engine.models import ImageRow, Outcome, PermitRequest, PermitResponse
+from airflow_provider_permitocr.engine.call.row import Recognizer
+from airflow_provider_permitocr.engine.models import ImageRow, Left, Outcome, PermitRequest, PermitResponse
 from airflow_provider_permitocr.engine.ports import Call
 from airflow_provider_permitocr.errors import (
     AccountError,
@@ -25,12 +22,12 @@ from airflow_provider_permitocr.errors import (
     CallError,
     Decision,
     PermitOcrError,
-    RunStoppedError,
 )
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
 from airflow_provider_permitocr.options.run import CallRetry, Pace, RunOptions
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
+from tests.core.row_calls import RowCalls, is_answered, unanswered
 
 if TYPE_CHECKING:
     from tests.core.conftest import FakeClock
@@ -60,7 +57,7 @@ class Scripted:
         raise CallError("Some.Code", "said no", decision)
 
 
-NewCaller = Callable[[Scripted], PacedCaller]
+NewCaller = Callable[[Scripted], RowCalls]
 
 
 @pytest.fixture
@@ -70,9 +67,9 @@ def stop() -> threading.Event:
 
 @pytest.fixture
 def caller(clock: FakeClock, stop: threading.Event) -> NewCaller:
-    def make(client: Scripted) -> PacedCaller:
+    def make(client: Scripted) -> RowCalls:
         limiter = RateLimiter(PACE, clock=clock, sleep=clock.sleep)
-        return PacedCaller(client, limiter, PACE, CallRetry(attempts=1), stop, sleep=clock.sleep, clock=clock)
+        return RowCalls(client, limiter, PACE, CallRetry(attempts=1), stop, sleep=clock.sleep, clock=clock)
 
     return make
 
@@ -85,8 +82,7 @@ def test_keys_that_never_worked_are_asked_once_more_and_stop_all(
     with pytest.raises(AccountError, match=r"Some\.Code.*No image was marked failed"):
         paced.call(ROW, lambda: REQUEST)
     assert (paced.calls, stop.is_set()) == (calls, True)
-    with pytest.raises(RunStoppedError):
-        paced.call(ROW, lambda: REQUEST)
+    assert paced.call(ROW, lambda: REQUEST) is Left.STOPPED
     assert paced.calls == calls
 
 
@@ -110,7 +106,7 @@ def test_a_fault_that_goes_again_stops_nothing_and_uses_up_no_attempt(
 ) -> None:
     paced = caller(Scripted(None, *[decision] * faults, None))
     for _ in range(2):
-        assert paced.call(ROW, lambda: REQUEST) == ANSWER
+        assert is_answered(paced.call(ROW, lambda: REQUEST), ANSWER)
     assert (paced.calls, stop.is_set()) == (faults + 2, False)
 
 
@@ -119,9 +115,8 @@ def test_another_fault_while_it_is_confirmed_counts_as_an_answer(
 ) -> None:
     paced = caller(Scripted(None, Decision.ACCOUNT, Decision.IMAGE))
     paced.call(ROW, lambda: REQUEST)
-    with pytest.raises(CallError) as caught:
-        paced.call(ROW, lambda: REQUEST)
-    assert (caught.value.decision, stop.is_set()) == (Decision.IMAGE, False)
+    outcome = unanswered(paced.call(ROW, lambda: REQUEST))
+    assert (outcome.status, stop.is_set()) == (Status.FAILED, False)
 
 
 def test_a_second_fault_of_the_account_after_one_that_went_again_is_not_confirmed_by_the_same_image(
@@ -130,9 +125,8 @@ def test_a_second_fault_of_the_account_after_one_that_went_again_is_not_confirme
     client = Scripted(None, Decision.ACCOUNT, Decision.THROTTLE, Decision.ACCOUNT, None)
     paced = caller(client)
     paced.call(ROW, lambda: REQUEST)
-    with pytest.raises(CallError) as caught:
-        paced.call(ROW, lambda: REQUEST)
-    assert (caught.value.decision, paced.calls, stop.is_set()) == (Decision.ACCOUNT, 4, False)
+    outcome = unanswered(paced.call(ROW, lambda: REQUEST))
+    assert (outcome.status, outcome.counts, paced.calls, stop.is_set()) == (Status.RETRY, False, 4, False)
 
 
 ARREARS = CallError(
@@ -166,13 +160,15 @@ class ByImage:
         return ANSWER
 
 
-def recognize_all(client: ByImage, rows: list[ImageRow], max_in_flight: int) -> list[Outcome | Exception]:
+def recognize_all(
+    client: ByImage, rows: list[ImageRow], max_in_flight: int
+) -> list[Outcome | Left | Exception]:
     """Recognize rows from several threads, and return how each ended, as far as any was begun."""
     stop = threading.Event()
     options = RunOptions(Pace(100_000, max_in_flight), call_retry=CallRetry(attempts=2, base_seconds=0))
     recognizer = Recognizer(PermitRequestBuilder(max_base64_bytes=1000), client, options, stop)
 
-    def recognize(row: ImageRow) -> Outcome | Exception:
+    def recognize(row: ImageRow) -> Outcome | Left | Exception:
         try:
             return recognizer.recognize(row)
         except PermitOcrError as error:
@@ -194,8 +190,8 @@ def test_while_it_is_confirmed_no_other_image_is_called_for() -> None:
     assert (
         len([end for end in called if isinstance(end, Outcome)]) >= 20 - 4
     )  # each thread may be late by one
-    assert {type(end) for end in ends[:20]} <= {Outcome, RunStoppedError}
-    assert {type(end) for end in ends[20:]} == {AccountError, RunStoppedError}
+    assert {type(end) for end in ends[:20]} <= {Outcome, Left}
+    assert {type(end) for end in ends[20:]} == {AccountError, Left}
     assert sum(client.asked[url] for url in client.refused) <= 4 + 4 + 3
 
 
@@ -241,27 +237,26 @@ def test_an_api_that_cannot_be_reached_is_waited_for_and_then_stops_the_run_with
 
 def test_an_api_that_is_back_in_between_goes_on(caller: NewCaller) -> None:
     client = Unreachable(*[Decision.UNREACHABLE] * 5, None)
-    assert caller(client).call(ROW, lambda: REQUEST) == replace(ANSWER, call_id=ANY)
+    assert is_answered(caller(client).call(ROW, lambda: REQUEST), ANSWER)
 
 
 def test_many_rows_that_meet_an_unreachable_api_make_few_calls(stop: threading.Event) -> None:
     client = Unreachable(Decision.UNREACHABLE)
     pace = Pace(1000)
-    caller = PacedCaller(
+    caller = RowCalls(
         client, RateLimiter(pace), pace, CallRetry(), stop, sleep=lambda seconds: stop.wait(seconds / 100)
     )
 
-    def call(number: int) -> type[BaseException] | None:
+    def call(number: int) -> object:
         try:
-            caller.call(ImageRow(f"k{number}", "https://x/1.png"), lambda: REQUEST)
+            return caller.call(ImageRow(f"k{number}", "https://x/1.png"), lambda: REQUEST)
         except PermitOcrError as error:
             return type(error)
-        return None
 
     with ThreadPoolExecutor(16) as pool:
         ends = Counter(pool.map(call, range(100)))
     assert ends[ApiUnreachableError] == 1
-    assert ends[ApiUnreachableError] + ends[RunStoppedError] == 100
+    assert ends[ApiUnreachableError] + ends[Left.STOPPED] == 100
     # Those that were in flight already, and those that find out.
     assert client.calls <= 16 + 7
 

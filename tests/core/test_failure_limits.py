@@ -98,11 +98,11 @@ def test_without_limits_nothing_stops() -> None:
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"stop_after": 0}, "stop_after must be at least 1"),
-        ({"max_failed_ratio": 1.1}, "max_failed_ratio must be from 0 to 1"),
-        ({"max_failed_ratio": -0.1}, "max_failed_ratio must be from 0 to 1"),
-        ({"max_failed_ratio": float("nan")}, "max_failed_ratio must be from 0 to 1"),
-        ({"min_images": 0}, "min_images must be at least 1"),
+        ({"stop_after": 0}, "stop_after must be a whole number of 1 or more"),
+        ({"max_failed_ratio": 1.1}, "max_failed_ratio must be a number, 0 or more and 1 at most"),
+        ({"max_failed_ratio": -0.1}, "max_failed_ratio must be a number, 0 or more and 1 at most"),
+        ({"max_failed_ratio": float("nan")}, "max_failed_ratio must be a number, 0 or more and 1 at most"),
+        ({"min_images": 0}, "min_images must be a whole number of 1 or more"),
     ],
 )
 def test_nonsense_is_refused(limits: dict[str, float], message: str) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from contextlib import suppress
+import re
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from airflow_provider_permitocr.engine.models import ImageFacts, ImageRow, PermitRequest
-from airflow_provider_permitocr.errors import ImageError, ImageRejectedError, ImageUnavailableError
+from airflow_provider_permitocr.engine.models import ImageFacts, ImageRow, PermitRequest, UnfitImage
 from airflow_provider_permitocr.images.formats.inspection import InspectedImage
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
 from airflow_provider_permitocr.permit.api import SITES, CardSide, Site
+from airflow_provider_permitocr.permit.status import Status
+from tests.core.row_calls import request_of, unfit
 
 MEGABYTE = 1024 * 1024
 
@@ -39,13 +40,12 @@ sites = pytest.mark.parametrize("site", SITES.values(), ids=SITES)
 
 
 def request_for(image: Any, max_base64_bytes: int = MEGABYTE, **options: Any) -> PermitRequest:
-    return PermitRequestBuilder(max_base64_bytes=max_base64_bytes).build(ImageRow("k", image, **options))
+    builder = PermitRequestBuilder(max_base64_bytes=max_base64_bytes)
+    return request_of(builder, ImageRow("k", image, **options))
 
 
-def refusal(image: Any, max_base64_bytes: int = MEGABYTE) -> ImageError:
-    with pytest.raises(ImageError) as caught:
-        request_for(image, max_base64_bytes)
-    return caught.value
+def refusal(image: Any, max_base64_bytes: int = MEGABYTE) -> UnfitImage:
+    return unfit(PermitRequestBuilder(max_base64_bytes=max_base64_bytes), ImageRow("k", image))
 
 
 def largest(site: Site) -> int:
@@ -74,7 +74,7 @@ def test_one_byte_more_is_too_large(site: Site, tmp_path: Path) -> None:
     file.write_bytes(image)
     for value in (image, str(file)):
         error = refusal(value, site.max_base64_bytes)
-        assert isinstance(error, ImageRejectedError)
+        assert error.status is Status.REJECTED
         assert error.code == "ImageTooLarge"
         assert f"more than {largest(site):,} bytes" in error.message
 
@@ -91,7 +91,7 @@ def test_the_limit_counts_bytes_after_base64(max_base64_bytes: int, padding: int
 @pytest.mark.parametrize("image", [None, "", b""])
 def test_a_row_without_image_is_rejected(image: str | bytes | None) -> None:
     error = refusal(image)
-    assert isinstance(error, ImageRejectedError)
+    assert error.status is Status.REJECTED
     assert error.code == "ImageMissing"
 
 
@@ -119,17 +119,15 @@ def test_what_is_no_whole_image_yet_is_tried_again(content: bytes, code: str, tm
     file.write_bytes(content)
     builder = PermitRequestBuilder(max_base64_bytes=MEGABYTE, download=lambda _url, _most: content)
     for reference in (str(file), "https://scans.example.com/permit.png"):
-        with pytest.raises(ImageUnavailableError) as caught:
-            builder.build(ImageRow("k", reference))
-        assert (caught.value.code, caught.value.is_outage) == (code, False)
-        assert caught.value.facts
-        assert caught.value.facts.size == len(content)
+        found = unfit(builder, ImageRow("k", reference))
+        assert (found.status, found.code, found.counts) == (Status.RETRY, code, True)
+        assert found.facts.size == len(content)
 
 
 @pytest.mark.parametrize(("content", "code"), list(NOT_YET.values())[1:], ids=list(NOT_YET)[1:])
 def test_the_same_in_the_list_itself_is_rejected(content: bytes, code: str) -> None:
     error = refusal(content)
-    assert isinstance(error, ImageRejectedError)
+    assert error.status is Status.REJECTED
     assert error.code == code
 
 
@@ -138,7 +136,7 @@ def test_a_file_of_another_kind_is_rejected(content: bytes, tmp_path: Path) -> N
     file = tmp_path / "permit.png"
     file.write_bytes(content)
     error = refusal(str(file))
-    assert isinstance(error, ImageRejectedError)
+    assert error.status is Status.REJECTED
     assert error.code == "ImageFormatUnsupported"
 
 
@@ -149,7 +147,7 @@ def test_a_url_is_left_to_the_api_unread() -> None:
 
 def test_side_and_portrait_are_passed_on() -> None:
     row = ImageRow("k", PNG, CardSide.BACK)
-    request = PermitRequestBuilder(max_base64_bytes=MEGABYTE, with_portrait=True).build(row)
+    request = request_of(PermitRequestBuilder(max_base64_bytes=MEGABYTE, with_portrait=True), row)
     assert (request.card_side, request.with_portrait) == (CardSide.BACK, True)
 
 
@@ -164,7 +162,7 @@ def test_a_file_is_found_by_path_and_by_url(name: str, tmp_path: Path) -> None:
 
 def test_a_missing_file_is_tried_again_by_the_next_run(tmp_path: Path) -> None:
     error = refusal(str(tmp_path / "permit.png"))
-    assert isinstance(error, ImageUnavailableError)
+    assert error.status is Status.RETRY
     assert error.code == "ImageNotFound"
 
 
@@ -173,7 +171,7 @@ def test_a_missing_file_is_tried_again_by_the_next_run(tmp_path: Path) -> None:
 )
 def test_a_path_that_cannot_be_read_is_tried_again_by_the_next_run(name: str, tmp_path: Path) -> None:
     error = refusal(f"{tmp_path}/{name}")
-    assert isinstance(error, ImageUnavailableError)
+    assert error.status is Status.RETRY
     assert error.code == "ImageUnreadable"
 
 
@@ -191,7 +189,7 @@ def test_what_is_no_file_is_not_even_opened(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("named", ["GIF", "BMP", "TIFF", "WEBP", "PDF"])
 def test_without_a_converter_a_foreign_format_is_rejected_with_what_would_help(named: str) -> None:
     error = refusal(drawn(named))
-    assert isinstance(error, ImageRejectedError)
+    assert error.status is Status.REJECTED
     assert error.code == "ImageFormatUnsupported"
     assert error.message == (
         f"the image is {named}; the API reads PNG and JPEG only; it is converted once you install what that"
@@ -227,7 +225,7 @@ def test_what_the_api_would_refuse_is_converted_where_that_is_possible(
 ) -> None:
     convert = Converter()
     builder = PermitRequestBuilder(max_base64_bytes=4000, convert=convert)
-    request = builder.build(ImageRow("k", image))
+    request = request_of(builder, ImageRow("k", image))
     assert (request.image, request.facts) == (
         JPEG,
         ImageFacts(image_format, len(image), "made anew", digest(image)),
@@ -239,7 +237,7 @@ def test_an_image_that_the_api_takes_is_sent_as_it_is() -> None:
     convert = Converter()
     builder = PermitRequestBuilder(max_base64_bytes=4000, convert=convert, shrink=convert)
     for image, image_format in ((PNG, "PNG"), (JPEG, "JPEG")):
-        request = builder.build(ImageRow("k", image))
+        request = request_of(builder, ImageRow("k", image))
         assert (request.image, request.facts) == (
             image,
             ImageFacts(image_format, len(image), digest=digest(image)),
@@ -252,9 +250,10 @@ def test_only_where_it_is_asked_for_an_oversized_image_is_shrunk(tmp_path: Path)
     file.write_bytes(PNG.ljust(3001, b"\x00"))
     convert = Converter()
     row = ImageRow("k", str(file))
-    with pytest.raises(ImageRejectedError, match=r"has 3,001 bytes.*ImageAccess\(shrink_oversized=True\)"):
-        PermitRequestBuilder(max_base64_bytes=4000, convert=convert).build(row)
-    request = PermitRequestBuilder(max_base64_bytes=4000, shrink=convert).build(row)
+    found = unfit(PermitRequestBuilder(max_base64_bytes=4000, convert=convert), row)
+    assert re.search(r"has 3,001 bytes.*ImageAccess\(shrink_oversized=True\)", found.message)
+    assert found.status is Status.REJECTED
+    request = request_of(PermitRequestBuilder(max_base64_bytes=4000, shrink=convert), row)
     assert request.facts == ImageFacts("PNG", 3001, "made anew", digest(file.read_bytes()))
     assert convert.asked == [("PNG", 3000)]
 
@@ -263,9 +262,9 @@ def test_an_original_is_read_up_to_its_own_limit(tmp_path: Path) -> None:
     file = tmp_path / "permit.png"
     file.write_bytes(PNG.ljust(5001, b"\x00"))
     builder = PermitRequestBuilder(max_base64_bytes=4000, shrink=Converter(), max_original_bytes=5000)
-    with pytest.raises(ImageRejectedError, match="more than 5,000 bytes") as caught:
-        builder.build(ImageRow("k", str(file)))
-    assert caught.value.code == "ImageTooLarge"
+    found = unfit(builder, ImageRow("k", str(file)))
+    assert "more than 5,000 bytes" in found.message
+    assert (found.status, found.code) == (Status.REJECTED, "ImageTooLarge")
 
 
 @pytest.mark.parametrize(
@@ -280,12 +279,12 @@ def test_a_refusal_says_what_was_learnt_of_the_image(image: bytes, image_format:
     st.none() | st.text() | st.binary() | st.text().map("file://{}".format) | st.text().map("data:{}".format)
 )
 def test_whatever_a_row_holds_it_is_a_request_or_a_refusal(image: str | bytes | None) -> None:
-    with suppress(ImageError):
-        request_for(image)
+    builder = PermitRequestBuilder(max_base64_bytes=MEGABYTE)
+    assert isinstance(builder.build(ImageRow("k", image)), PermitRequest | UnfitImage)
 
 
 @given(st.text("secretSECRET0123456789", min_size=12))
 def test_a_refusal_repeats_nothing_of_the_reference(reference: str) -> None:
     for value in (reference, f"/nowhere/{reference}", f"file://{reference}/x", f"data:{reference}"):
-        assert reference not in str(refusal(value))
+        assert reference not in refusal(value).message
         assert reference not in repr(ImageRow("k", value))

@@ -19,8 +19,7 @@ from PIL import Image
 
 from airflow_provider_permitocr.emulator.errors import ApiError
 from airflow_provider_permitocr.emulator.images import check_image
-from airflow_provider_permitocr.engine.models import ImageRow
-from airflow_provider_permitocr.errors import ImageRejectedError
+from airflow_provider_permitocr.engine.models import ImageRow, PermitRequest
 from airflow_provider_permitocr.images.conversion.convert import ImageConverter
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
 from airflow_provider_permitocr.permit.api import SITES
@@ -49,13 +48,10 @@ def accepted(image: bytes) -> bool:
 
 
 def passed(image: bytes) -> bool:
-    try:
-        request = PermitRequestBuilder(max_base64_bytes=INTL, convert=CONVERTER.convert).build(
-            ImageRow("k", image)
-        )
-    except ImageRejectedError:
-        return False
-    return request.facts.prepared in (None, "end marker added")
+    request = PermitRequestBuilder(max_base64_bytes=INTL, convert=CONVERTER.convert).build(
+        ImageRow("k", image)
+    )
+    return isinstance(request, PermitRequest) and request.facts.prepared in (None, "end marker added")
 
 
 def drawn(image_format: str, mode: str = "RGB", size: tuple[int, int] = (97, 61), **options: Any) -> bytes:

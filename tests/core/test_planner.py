@@ -13,20 +13,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.engine.models import ImageFacts, ImageRow, PermitRequest, PermitResponse
+from airflow_provider_permitocr.engine.models import (
+    ImageFacts,
+    ImageRow,
+    PermitRequest,
+    PermitResponse,
+    UnfitImage,
+)
 from airflow_provider_permitocr.engine.plan.plan import Plan
 from airflow_provider_permitocr.engine.plan.planner import Planner
 from airflow_provider_permitocr.errors import (
     CallError,
     Decision,
-    ImageRejectedError,
-    ImageUnavailableError,
     RunStoppedError,
 )
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.run import CallRetry, FailureLimits, Pace, RunOptions
 from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.engine.ports import Call
@@ -49,7 +54,7 @@ class Loader(PermitRequestBuilder):
         self._inside = 0
         self.loaded = self.most_inside = 0
 
-    def build(self, row: ImageRow) -> PermitRequest:
+    def build(self, row: ImageRow) -> PermitRequest | UnfitImage:
         with self._lock:
             self.loaded += 1
             self._inside += 1
@@ -60,11 +65,11 @@ class Loader(PermitRequestBuilder):
             with self._lock:
                 self._inside -= 1
 
-    def _request(self, row: ImageRow, image: str) -> PermitRequest:
+    def _request(self, row: ImageRow, image: str) -> PermitRequest | UnfitImage:
         if image.startswith("rejected"):
-            raise ImageRejectedError("ImageEmpty", "the image has no content")
+            return UnfitImage(Status.REJECTED, "ImageEmpty", "the image has no content")
         if image.startswith("unavailable"):
-            raise ImageUnavailableError("ImageNotFound", "there is no such file")
+            return UnfitImage(Status.RETRY, "ImageNotFound", "there is no such file")
         digest = hashlib.sha256(image.encode()).hexdigest()
         return PermitRequest(row.card_side, image_url=image, facts=ImageFacts(digest=digest))
 
@@ -215,7 +220,7 @@ def test_few_images_are_in_memory_at_a_time(
     ahead = []
 
     class Slow(Loader):
-        def _request(self, row: ImageRow, image: str) -> PermitRequest:
+        def _request(self, row: ImageRow, image: str) -> PermitRequest | UnfitImage:
             ahead.append(source.fetched - self.loaded)
             return super()._request(row, image)
 

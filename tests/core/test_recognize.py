@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_permitocr.engine.call.recognize import Recognizer
-from airflow_provider_permitocr.engine.models import ImageRow, Outcome, PermitRequest, PermitResponse
+from airflow_provider_permitocr.engine.call.row import Recognizer
+from airflow_provider_permitocr.engine.models import ImageRow, Left, Outcome, PermitRequest, PermitResponse
 from airflow_provider_permitocr.engine.ports import Call, PermitClient
 from airflow_provider_permitocr.errors import (
     AccountError,
     CallError,
     Decision,
     ImageUnavailableError,
-    RunStoppedError,
     ThrottledTooLongError,
 )
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
 from airflow_provider_permitocr.options.run import CallRetry, Pace, RunOptions
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
+from tests.core.row_calls import outcome_of
 
 if TYPE_CHECKING:
     from tests.core.conftest import FakeClock
@@ -77,7 +77,7 @@ def recognizer(
 
 def test_an_answered_image_is_recognized(clock: FakeClock) -> None:
     client = OneAnswer(PermitResponse({"Number": "08320271"}, "r-1"))
-    outcome = recognizer(client, clock).recognize(ROW)
+    outcome = outcome_of(recognizer(client, clock), ROW)
     assert (outcome.row, outcome.status, outcome.request_id) == (ROW, Status.RECOGNIZED, "r-1")
     assert outcome.fields["number"] == "08320271"
     assert outcome.error_code is None
@@ -94,7 +94,7 @@ def test_side_and_portrait_reach_the_request(clock: FakeClock) -> None:
 
 def test_each_call_is_told_from_all_others(clock: FakeClock) -> None:
     client = OneAnswer(CallError("Some.Code", "said no", Decision.RETRY))
-    recognizer(client, clock).recognize(ROW)
+    outcome_of(recognizer(client, clock), ROW)
     assert len({request.call_id for request in client.requests}) == len(client.requests) == 2
     assert all(re.fullmatch("[0-9a-f]{32}", request.call_id) for request in client.requests)
 
@@ -113,7 +113,7 @@ def test_an_image_that_cannot_be_sent_costs_no_call_and_no_turn(
 ) -> None:
     client = OneAnswer(PermitResponse({}, "r-1"))
     one = recognizer(client, clock)
-    outcomes = [one.recognize(ImageRow("k", image)) for _ in range(3)]
+    outcomes = [outcome_of(one, ImageRow("k", image)) for _ in range(3)]
     assert [(outcome.status, outcome.error_code) for outcome in outcomes] == [(status, code)] * 3
     assert (one.calls, client.requests, clock.sleeps) == (0, [], [])
 
@@ -131,7 +131,7 @@ def test_a_refused_image_has_its_reason(
     clock: FakeClock, decision: Decision, status: Status, calls: int
 ) -> None:
     one = recognizer(refused(decision), clock)
-    assert one.recognize(ROW) == Outcome(
+    assert outcome_of(one, ROW) == Outcome(
         ROW,
         status,
         {},
@@ -145,14 +145,14 @@ def test_a_refused_image_has_its_reason(
 
 def test_what_something_on_the_way_says_of_an_image_is_no_verdict_of_the_api(clock: FakeClock) -> None:
     too_large = CallError("ServerNetworkError.TooLarge", "HTTP status 413", Decision.IMAGE)
-    outcome = recognizer(OneAnswer(too_large), clock).recognize(ROW)
+    outcome = outcome_of(recognizer(OneAnswer(too_large), clock), ROW)
     assert (outcome.status, outcome.is_verdict) == (Status.FAILED, False)
 
 
 @pytest.mark.parametrize("was_sent", [True, False])
 def test_a_run_of_which_nothing_left_the_worker_does_not_count(clock: FakeClock, was_sent: bool) -> None:
     down = CallError("ClientNetworkError", "not connected", Decision.RETRY, was_sent=was_sent)
-    outcome = recognizer(OneAnswer(down), clock).recognize(ROW)
+    outcome = outcome_of(recognizer(OneAnswer(down), clock), ROW)
     assert (outcome.status, outcome.counts) == (Status.RETRY, was_sent)
 
 
@@ -163,7 +163,7 @@ def test_a_run_in_which_the_images_host_is_down_does_not_count(clock: FakeClock,
 
     client = OneAnswer(PermitResponse({}, "r-1"))
     builder = PermitRequestBuilder(max_base64_bytes=100, download=download)
-    outcome = recognizer(client, clock, builder=builder).recognize(ROW)
+    outcome = outcome_of(recognizer(client, clock, builder=builder), ROW)
     assert (outcome.status, outcome.counts, client.requests) == (Status.RETRY, not is_outage, [])
 
 
@@ -171,7 +171,7 @@ def test_an_account_fault_that_comes_and_goes_leaves_the_image_to_a_later_run(cl
     account = CallError("Some.Code", "no", Decision.ACCOUNT, "r-9")
     passing = CallError("Other.Code", "no", Decision.RETRY, "r-9")
     client = Alternating(account, passing)
-    outcome = recognizer(client, clock).recognize(ROW)
+    outcome = outcome_of(recognizer(client, clock), ROW)
     assert (outcome.status, outcome.error_code) == (Status.RETRY, "Some.Code")
     assert (outcome.counts, outcome.is_verdict, client.calls) == (False, False, 3)
 
@@ -180,14 +180,14 @@ def test_an_account_fault_that_comes_and_goes_leaves_the_image_to_a_later_run(cl
 def test_a_fault_of_the_account_is_no_images_fault(clock: FakeClock, decision: Decision, calls: int) -> None:
     one = recognizer(refused(decision), clock)
     with pytest.raises(AccountError, match=r"Some\.Code.*r-9.*No image was marked failed") as caught:
-        one.recognize(ROW)
+        outcome_of(one, ROW)
     assert (caught.value.code, caught.value.request_id, one.calls) == ("Some.Code", "r-9", calls)
 
 
 def test_throttling_without_end_is_no_images_fault(clock: FakeClock) -> None:
     one = recognizer(refused(Decision.THROTTLE), clock)
     with pytest.raises(ThrottledTooLongError):
-        one.recognize(ROW)
+        outcome_of(one, ROW)
     assert one.throttled == one.calls
 
 
@@ -195,6 +195,5 @@ def test_once_stopped_no_call_is_made(clock: FakeClock) -> None:
     client, stop = OneAnswer(PermitResponse({}, "r-1")), threading.Event()
     stop.set()
     one = Recognizer(LOADER, client, RunOptions(Pace(20)), stop, clock=clock, sleep=clock.sleep)
-    with pytest.raises(RunStoppedError):
-        one.recognize(ROW)
+    assert one.recognize(ROW) is Left.STOPPED
     assert client.requests == []

@@ -6,28 +6,31 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_provider_permitocr.engine.call.rate_limit import RateLimiter
-from airflow_provider_permitocr.engine.call.retry import PacedCaller
-from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, OK, Attempt, CallIntent
-from airflow_provider_permitocr.engine.models import ImageFacts, ImageRow, PermitRequest, PermitResponse
+from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, OK, Attempt, CallIntent, Grant
+from airflow_provider_permitocr.engine.models import (
+    ImageFacts,
+    ImageRow,
+    Left,
+    Outcome,
+    PermitRequest,
+    PermitResponse,
+)
 from airflow_provider_permitocr.engine.ports import Call
 from airflow_provider_permitocr.errors import (
-    CalledElsewhereError,
     CallError,
-    CapReachedError,
     Decision,
-    RunStoppedError,
 )
 from airflow_provider_permitocr.options.run import CallRetry, Pace
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
+from tests.core.row_calls import RowCalls, is_answered, unanswered
 
 if TYPE_CHECKING:
-    from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
     from tests.core.conftest import FakeClock
 
 ANSWER = PermitResponse({"Number": "1"}, "r-1")
@@ -48,29 +51,22 @@ class Closed:
 
 @dataclass
 class FakeLedger:
-    """Grants every call, or raises what it is told to; ``await_reachable`` does what it is told to."""
+    """Grants every call, or says what it is told to; ``await_reachable`` does what it is told to."""
 
-    refusal: Exception | None = None
+    grant: Grant = Grant.GRANTED
     await_reachable: Callable[[], object] = lambda: None
-    is_capped: bool = False
+    cap: Grant | None = None
     intents: list[CallIntent] = field(default_factory=list)
     closed: dict[str, Closed] = field(default_factory=dict)
 
-    def open(self, intent: CallIntent) -> None:
-        if self.refusal:
-            raise self.refusal
-        self.intents.append(intent)
-
-    def raise_if_capped(self) -> None:
-        if self.is_capped:
-            raise CapReachedError("no more")
+    def open(self, intent: CallIntent) -> Grant:
+        if self.grant is Grant.GRANTED:
+            self.intents.append(intent)
+        return self.grant
 
     def close(self, call_id: str, code: str, **closed: Any) -> None:
         assert call_id not in self.closed
         self.closed[call_id] = Closed(code, **closed)
-
-    def close_unsent(self, call_id: str) -> None:
-        self.close(call_id, NOT_SENT, billed=False)
 
     @property
     def codes(self) -> list[str]:
@@ -108,15 +104,15 @@ def caller(
     clock: FakeClock,
     per_second: float = 10,
     stop: threading.Event | None = None,
-) -> PacedCaller:
+) -> RowCalls:
     pace = Pace(per_second)
-    return PacedCaller(
+    return RowCalls(
         client,
         RateLimiter(pace, clock=clock, sleep=clock.sleep),
         pace,
         CallRetry(base_seconds=0),
         stop or threading.Event(),
-        ledger=cast("CallLedger", ledger),
+        ledger=ledger,
         clock=clock,
         sleep=clock.sleep,
     )
@@ -127,7 +123,8 @@ def test_an_answer_is_closed_together_with_what_it_means_for_its_image(
 ) -> None:
     answer = caller(Client(clock), ledger, clock).call(ROW, lambda: REQUEST)
     (intent,) = ledger.intents
-    assert answer.call_id == intent.call_id
+    assert isinstance(answer, Outcome)
+    assert answer.answer_id == intent.call_id
     assert intent == CallIntent(intent.call_id, ROW.row_key, ROW.updated_at, "d")
     attempt = Attempt(
         ROW.row_key, Status.RECOGNIZED, tries=3, is_verdict=True, updated_at=ROW.updated_at, facts=FACTS
@@ -140,8 +137,9 @@ def test_a_refusal_of_the_image_is_closed_together_with_what_it_means_for_it(
 ) -> None:
     """It may be billed, and is then not to be paid for again, whatever becomes of this process."""
     empty = CallError("FailedOperation.EmptyImageError", "nothing on it", Decision.IMAGE, "r-2", billed=True)
-    with pytest.raises(CallError, match="EmptyImageError"):
-        caller(Client(clock, empty), ledger, clock).call(ROW, lambda: REQUEST)
+    assert "EmptyImageError" in (
+        unanswered(caller(Client(clock, empty), ledger, clock).call(ROW, lambda: REQUEST)).error_code or ""
+    )
     (closed,) = ledger.closed.values()
     assert (closed.code, closed.billed) == ("FailedOperation.EmptyImageError", True)
     assert closed.attempt == Attempt(
@@ -166,10 +164,9 @@ def test_a_call_without_an_answer_is_closed_and_says_nothing_yet_of_its_image(
 
 
 def test_what_the_ledger_does_not_grant_is_not_sent(clock: FakeClock, ledger: FakeLedger) -> None:
-    ledger.refusal = CalledElsewhereError("another run is calling for it")
+    ledger.grant = Grant.HELD
     client = Client(clock)
-    with pytest.raises(CalledElsewhereError):
-        caller(client, ledger, clock).call(ROW, lambda: REQUEST)
+    assert caller(client, ledger, clock).call(ROW, lambda: REQUEST) is Left.HELD
     assert (client.sent, ledger.closed) == ([], {})
 
 
@@ -177,9 +174,8 @@ def test_once_capped_no_image_is_loaded(clock: FakeClock, ledger: FakeLedger) ->
     def load() -> PermitRequest:
         raise AssertionError("loaded")
 
-    ledger.is_capped = True
-    with pytest.raises(CapReachedError):
-        caller(Client(clock), ledger, clock).call(ROW, load)
+    ledger.cap = Grant.CAPPED
+    assert caller(Client(clock), ledger, clock).call(ROW, load) is Left.CAPPED
 
 
 @pytest.mark.parametrize(("per_second", "intents"), [(0.06, 1), (0.04, 2)])
@@ -190,7 +186,7 @@ def test_intent_is_written_again_after_a_long_wait_and_its_turn_is_used(
     paced = caller(client, ledger, clock, per_second)
     paced.call(ROW, lambda: REQUEST)
     started_at = clock()
-    assert paced.call(ROW, lambda: REQUEST) == ANSWER
+    assert is_answered(paced.call(ROW, lambda: REQUEST), ANSWER)
     assert client.sent == [ledger.intents[0].call_id, ledger.intents[-1].call_id]
     assert ledger.codes == [OK, *[NOT_SENT] * (intents - 1), OK]
     assert clock() - started_at < 1.1 / (per_second * 0.98)
@@ -203,7 +199,7 @@ def test_while_the_ledger_cannot_be_reached_what_it_has_granted_is_not_sent(
     ends_at = clock() + outage_seconds
     ledger.await_reachable = lambda: clock.sleep(max(0.0, ends_at - clock()))
     client = Client(clock)
-    assert caller(client, ledger, clock).call(ROW, lambda: REQUEST) == ANSWER
+    assert is_answered(caller(client, ledger, clock).call(ROW, lambda: REQUEST), ANSWER)
     assert client.sent_at[0] >= ends_at
     assert (client.sent, ledger.codes) == ([ledger.intents[-1].call_id], codes)
 
@@ -235,13 +231,10 @@ def test_after_an_outage_calls_are_spaced_as_ever(clock: FakeClock, ledger: Fake
 def test_a_run_that_is_stopped_while_the_ledger_cannot_be_reached_sends_nothing(
     clock: FakeClock, ledger: FakeLedger
 ) -> None:
-    def stopped() -> None:
-        raise RunStoppedError("asked to stop")
-
-    ledger.await_reachable = stopped
+    stop = threading.Event()
+    ledger.await_reachable = stop.set
     client = Client(clock)
-    with pytest.raises(RunStoppedError):
-        caller(client, ledger, clock).call(ROW, lambda: REQUEST)
+    assert caller(client, ledger, clock, stop=stop).call(ROW, lambda: REQUEST) is Left.STOPPED
     assert (client.sent, ledger.codes) == ([], [NOT_SENT])
 
 
@@ -251,6 +244,5 @@ def test_an_image_whose_time_is_up_before_its_turn_leaves_no_intent_open(
     client = Client(clock, BUSY)
     outages = iter([0.0, 400.0])
     ledger.await_reachable = lambda: clock.sleep(next(outages, 0.0))
-    with pytest.raises(CallError, match="Busy"):
-        caller(client, ledger, clock).call(ROW, lambda: REQUEST)
+    assert "Busy" in (unanswered(caller(client, ledger, clock).call(ROW, lambda: REQUEST)).error_code or "")
     assert ledger.codes == ["Busy", NOT_SENT]

@@ -2,35 +2,44 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_permitocr.engine.call.single_flight import SameImageAnswers
-from airflow_provider_permitocr.engine.models import Answer, ImageFacts, ImageRow, Outcome, PermitRequest
-from airflow_provider_permitocr.errors import (
-    CapReachedError,
-    ImageUnavailableError,
-    RunStoppedError,
+from airflow_provider_permitocr.engine.call.row import Recognizer
+from airflow_provider_permitocr.engine.models import (
+    Answer,
+    ImageFacts,
+    ImageRow,
+    Left,
+    Outcome,
+    PermitRequest,
+    PermitResponse,
+    UnfitImage,
 )
+from airflow_provider_permitocr.errors import CallError, Decision
+from airflow_provider_permitocr.options.run import CallRetry, Pace, RunOptions
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 
 if TYPE_CHECKING:
-    from airflow_provider_permitocr.engine.call.single_flight import LoadImage
     from airflow_provider_permitocr.engine.ledger.ports import Answers
+    from airflow_provider_permitocr.engine.ports import Call
 
 SOON = 30
 FACTS = ImageFacts("JPEG", 100, digest="d")
 Result = Status | BaseException
+FAULTS = {Status.FAILED: Decision.IMAGE, Status.RETRY: Decision.LATER}
+Load = Callable[[ImageRow], "PermitRequest | UnfitImage"]
 
 
 def load(row: ImageRow) -> PermitRequest:
     """Take the image for its own digest."""
     digest = str(row.image) if row.image else None
-    return PermitRequest(row.card_side, image_url="https://x", facts=ImageFacts("JPEG", 100, digest=digest))
+    return PermitRequest(row.card_side, image_url=row.image_key, facts=ImageFacts("JPEG", 100, digest=digest))
 
 
 def row(key: str, image: str | None = "d", side: CardSide = CardSide.FRONT) -> ImageRow:
@@ -52,24 +61,21 @@ class Asking:
         self.begun = threading.Semaphore(0)
         self.asked: list[str] = []
 
-    def __call__(self, row: ImageRow, load: LoadImage) -> Outcome:
-        facts = load(row).facts
+    def prepare(self, request: PermitRequest) -> Call:
+        return partial(self._answer, f"{request.image_url}")
+
+    def _answer(self, key: str) -> PermitResponse:
+        key = key.removeprefix("https://x/")
         with self._lock:
-            self.asked.append(row.image_key)
+            self.asked.append(key)
             result = self._results.pop(0) if self._results else Status.RECOGNIZED
         self.begun.release()
         assert self.go.wait(SOON)
         if isinstance(result, BaseException):
             raise result
-        number = f"of {row.image_key}" if result is Status.RECOGNIZED else None
-        return Outcome(
-            row,
-            result,
-            fields={"number": number},
-            request_id=f"r-{row.image_key}",
-            facts=facts,
-            answer_id=f"c-{row.image_key}" if number else None,
-        )
+        if result is not Status.RECOGNIZED:
+            raise CallError("Some.Code", "said no", FAULTS[result], f"r-{key}")
+        return PermitResponse({"Number": f"of {key}"}, f"r-{key}")
 
 
 class Known:
@@ -84,8 +90,43 @@ class Known:
         return self.answers.get(f"{image_digest}_{card_side}")
 
 
-def answers(known: Answers | None = None) -> SameImageAnswers:
-    return SameImageAnswers(threading.Event(), answers=known)
+class Shared:
+    """Rows that share answers; each brings along what loads it, and what is called."""
+
+    def __init__(self, known: Answers | None = None, stop: threading.Event | None = None) -> None:
+        self._loads: dict[str, Load] = {}
+        self._clients: dict[str, Asking] = {}
+        options = RunOptions(
+            Pace(100_000, max_in_flight=300),
+            call_retry=CallRetry(attempts=3, base_seconds=0),
+            reuse_identical=True,
+        )
+        self._rows = Recognizer(self, self, options, stop or threading.Event(), answers=known)
+        self._asking: Asking | None = None
+
+    @property
+    def rows_waiting(self) -> int:
+        return self._rows.flights.rows_waiting
+
+    def build(self, row: ImageRow) -> PermitRequest | UnfitImage:
+        return self._loads[row.image_key](row)
+
+    def prepare(self, request: PermitRequest) -> Call:
+        assert self._asking
+        return self._asking.prepare(request)
+
+    def recognize(self, row: ImageRow, load: Load, ask: Asking) -> Outcome:
+        outcome = self.end_of(row, load, ask)
+        assert isinstance(outcome, Outcome)
+        return outcome
+
+    def end_of(self, row: ImageRow, load: Load, ask: Asking) -> Outcome | Left:
+        self._loads[row.image_key], self._asking = load, ask
+        return self._rows.recognize(row)
+
+
+def answers(known: Answers | None = None) -> Shared:
+    return Shared(known)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -108,7 +149,7 @@ def test_the_same_picture_is_called_for_once_and_says_from_which_key() -> None:
     ]
     for each in outcomes:
         assert (each.status, each.fields["number"], each.request_id) == (Status.RECOGNIZED, "of a", "r-a")
-        assert each.answer_id == "c-a"
+        assert each.answer_id == outcomes[0].answer_id
         assert each.facts == FACTS
 
 
@@ -227,7 +268,7 @@ def test_a_failed_picture_that_is_recognized_after_all_is_shared_from_then_on() 
     assert (outcomes[2].reused_from, ask.asked) == ("b", ["a", "b"])
 
 
-@pytest.mark.parametrize("error", [CapReachedError("no more"), KeyboardInterrupt(), OSError("broken")])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError("broken")])
 def test_a_row_whose_call_breaks_off_leaves_nobody_waiting(error: BaseException) -> None:
     shared, ask = answers(), Asking(error)
     with pytest.raises(type(error)):
@@ -237,46 +278,39 @@ def test_a_row_whose_call_breaks_off_leaves_nobody_waiting(error: BaseException)
 
 def test_once_stopped_nobody_waits_for_an_answer_that_may_take_long() -> None:
     stop, ask = threading.Event(), Asking(held=True)
-    shared = SameImageAnswers(stop, answers=None)
+    shared = Shared(stop=stop)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(shared.recognize, row("a"), load, ask)
         assert ask.begun.acquire(timeout=SOON)
-        second = pool.submit(shared.recognize, row("b"), load, ask)
+        second = pool.submit(shared.end_of, row("b"), load, ask)
         until(lambda: shared.rows_waiting == 1)
         stop.set()
-        with pytest.raises(RunStoppedError):
-            second.result(SOON)
+        assert second.result(SOON) is Left.STOPPED
         assert not first.done()
         ask.go.set()
         assert first.result(SOON).status is Status.RECOGNIZED
 
 
 def test_an_image_that_changes_between_two_tries_is_answered_as_what_was_sent_last() -> None:
-    shared, plain = answers(), Asking()
+    busy = CallError("Busy", "later", Decision.RETRY)
+    shared, ask = answers(), Asking(busy)
     images = iter(["before", "after"])
 
     def change(row: ImageRow) -> PermitRequest:
         return load(ImageRow(row.image_key, next(images)))
 
-    def ask_twice(row: ImageRow, load: LoadImage) -> Outcome:
-        load(row)
-        return plain(row, load)
-
-    assert shared.recognize(row("a"), change, ask_twice).reused_from is None
-    assert shared.recognize(row("b", "after"), load, plain).reused_from == "a"
-    assert shared.recognize(row("c", "before"), load, plain).reused_from is None
+    assert shared.recognize(row("a"), change, ask).reused_from is None
+    assert shared.recognize(row("b", "after"), load, ask).reused_from == "a"
+    assert shared.recognize(row("c", "before"), load, ask).reused_from is None
 
 
 def test_an_image_that_is_gone_at_the_second_try_leaves_nobody_waiting() -> None:
-    shared, plain = answers(), Asking()
-
-    def ask_twice(row: ImageRow, load: LoadImage) -> Outcome:
-        load(row)
-        raise ImageUnavailableError("ImageNotFound", "there is no such file")
-
-    with pytest.raises(ImageUnavailableError):
-        shared.recognize(row("a"), load, ask_twice)
-    assert shared.recognize(row("b"), load, plain).status is Status.RECOGNIZED
+    busy = CallError("Busy", "later", Decision.RETRY)
+    shared, ask = answers(), Asking(busy)
+    gone = UnfitImage(Status.RETRY, "ImageNotFound", "there is no such file")
+    found: Iterator[PermitRequest | UnfitImage] = iter([load(row("a")), gone])
+    assert shared.recognize(row("a"), lambda _row: next(found), ask).error_code == "ImageNotFound"
+    assert shared.recognize(row("b"), load, ask).status is Status.RECOGNIZED
 
 
 def test_an_image_is_let_go_of_while_its_row_waits() -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.engine.call.recognize import Recognizer
+from airflow_provider_permitocr.engine.call.row import Recognizer
 from airflow_provider_permitocr.engine.models import (
     Answer,
     ImageFacts,
@@ -28,6 +28,7 @@ from airflow_provider_permitocr.images.request_builder import PermitRequestBuild
 from airflow_provider_permitocr.options.run import CallRetry, Pace, RunOptions
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
+from tests.core.row_calls import outcome_of
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.engine.ports import Call
@@ -111,7 +112,7 @@ def _run(
     recognizer = Recognizer(Pictures(), client, options, threading.Event(), answers=ledger)
 
     def recognize(row: ImageRow) -> Outcome:
-        outcome = recognizer.recognize(row)
+        outcome = outcome_of(recognizer, row)
         if ledger:
             ledger.keep(outcome)
         return outcome

@@ -35,7 +35,7 @@ def test_without_it_sts_tells_the_account(
 def test_an_sts_that_cannot_be_asked_may_be_asked_later(
     emulator: RunningEmulator, connect_emulator: Connect
 ) -> None:
-    connect_emulator(emulator, port=1)
+    connect_emulator(emulator, host="http://127.0.0.1:1")
     with pytest.raises(PermitOcrError, match=r"'tencentcloud_default'.*field account") as caught:
         MainlandPermitOcrHook().account()
     assert not isinstance(caught.value, AccountError)

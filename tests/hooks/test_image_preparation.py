@@ -13,8 +13,10 @@ from PIL import Image
 from airflow_provider_permitocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.emulator.images import check_image
 from airflow_provider_permitocr.engine.models import ImageRow
-from airflow_provider_permitocr.errors import ConfigurationError, ImageRejectedError
+from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.image_access import ImageAccess
+from airflow_provider_permitocr.permit.status import Status
+from tests.core.row_calls import request_of, unfit
 
 SetConnection = Callable[..., None]
 
@@ -37,25 +39,22 @@ def oversized() -> bytes:
 
 
 def test_with_the_extra_installed_foreign_formats_are_converted_unasked() -> None:
-    request = (
-        MainlandPermitOcrHook()
-        .request_builder()
-        .build(ImageRow("k", saved(Image.new("L", (64, 48)), "WEBP")))
-    )
+    builder = MainlandPermitOcrHook().request_builder()
+    request = request_of(builder, ImageRow("k", saved(Image.new("L", (64, 48)), "WEBP")))
     assert request.image
     check_image(request.image, "intl")
     assert (request.facts.image_format, request.facts.prepared) == ("WEBP", "converted from WEBP")
 
 
 def test_oversized_images_are_rejected_unless_shrinking_is_asked_for(oversized: bytes) -> None:
-    with pytest.raises(ImageRejectedError, match="shrink_oversized=True") as caught:
-        MainlandPermitOcrHook().request_builder().build(ImageRow("k", oversized))
-    assert caught.value.code == "ImageTooLarge"
+    found = unfit(MainlandPermitOcrHook().request_builder(), ImageRow("k", oversized))
+    assert "shrink_oversized=True" in found.message
+    assert (found.status, found.code) == (Status.REJECTED, "ImageTooLarge")
 
 
 def test_oversized_images_are_shrunk_where_that_is_asked_for(oversized: bytes) -> None:
     hook = MainlandPermitOcrHook(images=ImageAccess(shrink_oversized=True))
-    request = hook.request_builder().build(ImageRow("k", oversized))
+    request = request_of(hook.request_builder(), ImageRow("k", oversized))
     assert request.image
     check_image(request.image, "intl")
     assert (request.facts.prepared or "").startswith("shrunk from 2000x1400, 8,40")

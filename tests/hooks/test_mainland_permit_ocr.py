@@ -17,6 +17,7 @@ from airflow_provider_permitocr.errors import AccountError, ConfigurationError
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
+from tests.core.row_calls import request_of
 
 Connect = Callable[..., None]
 
@@ -268,4 +269,4 @@ def test_the_site_decides_how_large_an_image_may_be(
 ) -> None:
     connect_emulator(emulator, schema="mainland")
     image = draw_specimen(PermitKind.TAIWAN, width=480).image.ljust(7_000_000, b"\x00")
-    assert MainlandPermitOcrHook().request_builder().build(ImageRow("k", image)).image == image
+    assert request_of(MainlandPermitOcrHook().request_builder(), ImageRow("k", image)).image == image

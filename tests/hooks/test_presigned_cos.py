@@ -16,6 +16,7 @@ from airflow_provider_permitocr.errors import (
 )
 from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.wiring.connections.presigned_cos import CosPresigner, presign_with
+from tests.core.row_calls import request_of
 from tests.cos_stand_in import CosStandIn, Keys
 
 BUCKET = "permits-1250000000"
@@ -149,7 +150,7 @@ def test_nothing_is_presigned_unless_asked_for(connect: Callable[..., None]) -> 
 def test_a_signed_url_shows_up_nowhere(connect: Callable[..., None], all_logged: Callable[[], str]) -> None:
     connect()
     builder = MainlandPermitOcrHook("tencent", images=ImageAccess(presign_cos=True)).request_builder()
-    request = builder.build(ImageRow("k", f"cos://{BUCKET}/private.jpg"))
+    request = request_of(builder, ImageRow("k", f"cos://{BUCKET}/private.jpg"))
     assert "q-signature=" in (request.image_url or "")
     shown = f"{request!r} {all_logged()}"
     assert "q-signature" not in shown

@@ -10,9 +10,9 @@ import pytest
 from airflow_provider_permitocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.engine.call.recognize import Recognizer
+from airflow_provider_permitocr.engine.call.row import Recognizer
 from airflow_provider_permitocr.engine.delivery.frame import DTYPES
-from airflow_provider_permitocr.engine.models import ImageRow, Outcome
+from airflow_provider_permitocr.engine.models import ImageRow, Left, Outcome
 from airflow_provider_permitocr.permit.columns import COLUMNS
 
 
@@ -96,7 +96,7 @@ def test_answers_that_were_paid_for_survive_an_interruption(
     frame = pd.DataFrame({"image": images, "branch": list("abcd")}, index=[7, 7, 8, 9])
     recognize = Recognizer.recognize
 
-    def interrupted(self: Recognizer, row: ImageRow) -> Outcome:
+    def interrupted(self: Recognizer, row: ImageRow) -> Outcome | Left:
         if row.image == images[3]:
             raise KeyboardInterrupt
         return recognize(self, row)

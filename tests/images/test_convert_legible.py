@@ -16,6 +16,7 @@ from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.images.conversion.convert import ImageConverter
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
 from airflow_provider_permitocr.permit.api import SITES
+from tests.core.row_calls import request_of
 
 pillow_heif.register_heif_opener()
 
@@ -48,7 +49,7 @@ def saved(picture: Image.Image, image_format: str, **options: Any) -> bytes:
 def check_read_right(image: bytes, specimen: Specimen, engine: RapidOcrEngine, prepared: str) -> None:
     converter = ImageConverter()
     builder = PermitRequestBuilder(max_base64_bytes=INTL, convert=converter.convert, shrink=converter.shrink)
-    request = builder.build(ImageRow("k", image, specimen.side))
+    request = request_of(builder, ImageRow("k", image, specimen.side))
     assert request.image
     check_image(request.image, "intl")
     assert (request.facts.prepared or "").startswith(prepared)

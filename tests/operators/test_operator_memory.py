@@ -108,7 +108,7 @@ def test_a_network_that_is_down_for_all_tries_of_a_run_settles_no_image(
 ) -> None:
     monkeypatch.setattr(breaker, "_UNREACHABLE_WAITS", (0.0, 0.0))
     image_list(5)
-    connect_emulator(emulator, host="127.0.0.1", port=1)
+    connect_emulator(emulator, host="http://127.0.0.1:1")
     for try_number in (1, 2, 3):
         with pytest.raises(AirflowException, match=r"could not be reached.*name server and firewall"):
             try_task("run-1", try_number, call_retry=ONE_ATTEMPT)

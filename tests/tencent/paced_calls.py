@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from airflow_provider_permitocr.engine.call.rate_limit import RateLimiter
-from airflow_provider_permitocr.engine.call.retry import PacedCaller
-from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, CallIntent, ClosedCall
+from airflow_provider_permitocr.engine.ledger.calls import CallIntent, ClosedCall, Grant
 from airflow_provider_permitocr.options.run import CallRetry, Pace
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
-
-if TYPE_CHECKING:
-    from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
+from tests.core.row_calls import RowCalls
 
 
 class Clock:
@@ -42,20 +39,16 @@ class GrantingLedger:
     def __init__(self) -> None:
         self.closed: list[ClosedCall] = []
 
-    def open(self, intent: CallIntent) -> None:
-        """Grant it."""
+    cap: Grant | None = None
 
-    def raise_if_capped(self) -> None:
-        """There is no cap."""
+    def open(self, intent: CallIntent) -> Grant:
+        return Grant.GRANTED
 
     def await_reachable(self) -> None:
         """It is always there."""
 
     def close(self, call_id: str, code: str, *, request_id: str | None = None, **closed: Any) -> None:
         self.closed.append(ClosedCall(call_id, code, request_id=request_id or None, **closed))
-
-    def close_unsent(self, call_id: str) -> None:
-        self.close(call_id, NOT_SENT, billed=False)
 
 
 class PacedCalls:
@@ -65,13 +58,13 @@ class PacedCalls:
         self.clock = Clock()
         self._ledger = GrantingLedger()
         pace = Pace(20)
-        self.caller = PacedCaller(
+        self.caller = RowCalls(
             client,
             RateLimiter(pace, clock=self.clock, sleep=self.clock.sleep),
             pace,
             policy,
             threading.Event(),
-            ledger=cast("CallLedger", self._ledger),
+            ledger=self._ledger,
             sleep=self.clock.wait,
             clock=self.clock,
             uniform=lambda low, _high: low,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tencentcloud.ocr.v20181119 import errorcodes
 
-from airflow_provider_permitocr.engine.call.recognize import Recognizer
+from airflow_provider_permitocr.engine.call.row import Recognizer
 from airflow_provider_permitocr.engine.models import ImageRow, Outcome
 from airflow_provider_permitocr.errors import CallError, Decision
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
@@ -18,6 +18,7 @@ from airflow_provider_permitocr.permit.error_codes import SERVICE_CODES, ErrorCo
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.tencent.decisions import ERROR_CODES, call_error, look_up, of_fetched
 from airflow_provider_permitocr.tencent.wire_codes import WIRE_CODES
+from tests.core.row_calls import outcome_of
 
 # The API page of MainlandPermitOCR, chapter 6.
 _API_PAGE = {
@@ -246,9 +247,10 @@ def _recognized(error: CallError) -> Outcome:
     client.prepare.return_value.side_effect = error
     options = RunOptions(Pace(1000), call_retry=CallRetry(attempts=2, base_seconds=0))
     row = ImageRow("k", "https://images.example/1.png")
-    return Recognizer(
+    recognizer = Recognizer(
         PermitRequestBuilder(max_base64_bytes=1000), client, options, threading.Event(), sleep=lambda _: None
-    ).recognize(row)
+    )
+    return outcome_of(recognizer, row)
 
 
 @pytest.mark.parametrize("code", _NAMED_AS_FREE)

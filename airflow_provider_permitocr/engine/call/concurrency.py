@@ -1,26 +1,28 @@
-"""How many threads may be at the same place, and how many a rate needs there."""
+"""How many threads may be at one place, and how many a rate needs there."""
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 #: Weight of the newest time in the running mean.
 _NEWEST: Final = 0.1
+_MOST_READY: Final = 32
 
 
-class Gate:
+class AdaptiveSemaphore:
     """Lets so many threads in at once; the others wait.
 
     :param most: how many; asked anew whenever a thread has left.
+    :param changed: held for moments; two semaphores may share it.
     """
 
-    def __init__(self, most: Callable[[], int]) -> None:
+    def __init__(self, most: Callable[[], int], changed: threading.Condition | None = None) -> None:
         self._most = most
-        self._changed = threading.Condition()
+        self._changed = changed or threading.Condition()
         self._inside = 0
 
     @property
@@ -28,21 +30,21 @@ class Gate:
         """How many are in at the moment."""
         return self._inside
 
-    def __enter__(self) -> None:
+    def enter(self) -> None:
+        """Wait for a place, and take it."""
         with self._changed:
             while self._inside >= self._most():
                 self._changed.wait()
             self._inside += 1
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def leave(self) -> None:
+        """Give it back."""
         with self._changed:
             self._inside -= 1
             self._changed.notify_all()
 
 
-class Staffing:
+class ConcurrencyTarget:
     """How many have to be at a step of the work, so that the next one is ready when its turn comes.
 
     Rate times time (Little's law) is the mean; about twice its root more cover the spread.
@@ -56,21 +58,89 @@ class Staffing:
         self._most = most
         self._mean_seconds = 0.0
         self._in_vain_seconds = 0.0
-        self._noting = threading.Lock()
 
     def took(self, seconds: float) -> None:
         """Note how long the step took for one."""
-        with self._noting:
-            seconds += self._in_vain_seconds
-            self._in_vain_seconds = 0.0
-            self._mean_seconds += (seconds - self._mean_seconds) * _NEWEST
+        seconds += self._in_vain_seconds
+        self._in_vain_seconds = 0.0
+        self._mean_seconds += (seconds - self._mean_seconds) * _NEWEST
 
     def took_in_vain(self, seconds: float) -> None:
         """Note how long it took for one that goes no further; the next that does makes up for it."""
-        with self._noting:
-            self._in_vain_seconds += seconds
+        self._in_vain_seconds += seconds
 
     def needed(self) -> int:
         """Return how many, at the times seen lately; one at least is always ready and one under way."""
         load = self._per_second * self._mean_seconds
         return min(self._most, 2 + math.ceil(load + 2 * math.sqrt(load)))
+
+
+class Place:
+    """Where one row is: among those that prepare a call, then among those in flight.
+
+    :param is_free: it stands in nobody's way, as others wait for it.
+    """
+
+    def __init__(self, places: Places, *, is_free: bool) -> None:
+        self._places, self._is_free = places, is_free
+        self._is_ready = self._is_flying = False
+
+    def prepare(self) -> None:
+        """Wait until another call is to be prepared."""
+        if not self._is_free:
+            self._places.ready.enter()
+            self._is_ready = True
+
+    def board(self) -> None:
+        """Wait until another call may be in flight."""
+        if not self._is_free:
+            self._places.in_flight.enter()
+            self._is_flying = True
+
+    def make_room(self) -> None:
+        """Let the next prepare its call."""
+        if self._is_ready:
+            self._is_ready = False
+            self._places.ready.leave()
+
+    def leave(self) -> None:
+        """Leave it all."""
+        self.make_room()
+        if self._is_flying:
+            self._is_flying = False
+            self._places.in_flight.leave()
+
+
+class Places:
+    """How many rows prepare a call at once, and how many calls are in flight.
+
+    :param per_second: the rate to keep.
+    :param at_once: most calls in flight.
+    """
+
+    def __init__(self, per_second: float, at_once: int) -> None:
+        self._changed = threading.Condition()
+        self._preparing = ConcurrencyTarget(per_second, most=_MOST_READY)
+        self.ready = AdaptiveSemaphore(self._preparing.needed, self._changed)
+        self.in_flight = AdaptiveSemaphore(lambda: at_once, self._changed)
+
+    @contextmanager
+    def one(self, *, is_free: bool) -> Iterator[Place]:
+        """Take a place among those that prepare a call; the end of the ``with`` leaves it."""
+        place = Place(self, is_free=is_free)
+        try:
+            place.prepare()
+            yield place
+        finally:
+            place.leave()
+
+    def prepared(self, seconds: float, *, in_vain: bool = False) -> None:
+        """Note how long a call took to prepare.
+
+        :param in_vain: it is not made.
+        """
+        with self._changed:
+            if in_vain:
+                self._preparing.took_in_vain(seconds)
+            else:
+                self._preparing.took(seconds)

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from airflow_provider_permitocr.errors import RunStoppedError
 from airflow_provider_permitocr.options.run import Pace
 
 #: Share of the rate that turns are spaced for. The gateway counts whole seconds by arrival
@@ -74,11 +73,11 @@ class RateLimiter:
         part = growth * (self._clock() - self._refused_at - back_after) ** 3 + ceiling
         return self._full * min(1.0, max(_SLOWEST, part))
 
-    def acquire(self, stop: threading.Event) -> None:
+    def acquire(self, stop: threading.Event) -> bool:
         """Wait for the next turn.
 
         :param stop: set it to end the waiting.
-        :raises RunStoppedError: when it is set.
+        :return: whether there is one; not where ``stop`` is set.
         """
         sleep = self._sleep or stop.wait
         asked_at = self._clock()
@@ -87,7 +86,8 @@ class RateLimiter:
             # arrives meanwhile moves that turn, and everyone behind it.
             while (wait := self._turn_at() - self._clock()) > 0 and not stop.is_set():
                 sleep(wait)
-            raise_if_stopped(stop)
+            if stop.is_set():
+                return False
             with self._state:
                 self._look()
                 now = self._clock()
@@ -96,6 +96,7 @@ class RateLimiter:
                 # in time, not at all. So there is no burst, after a pause either.
                 self._next = max(self._next, asked_at, now - interval) + interval
                 self._released.append(now)
+        return True
 
     def throttled(self) -> float:
         """Slow down, as the service refused a call for its rate.
@@ -119,12 +120,3 @@ class RateLimiter:
         if self.per_second < self._full / 2:
             self._held_back_seconds += now - self._looked_at
         self._looked_at = now
-
-
-def raise_if_stopped(stop: threading.Event) -> None:
-    """Give up what would get no turn any more.
-
-    :raises RunStoppedError: when the run was asked to stop.
-    """
-    if stop.is_set():
-        raise RunStoppedError("the run was asked to stop")

@@ -1,15 +1,13 @@
-"""The same picture once: a row whose image was recognized before takes that answer, without a call."""
+"""Single flight: of images that are the same, one is called for, and the others take its answer."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
-from airflow_provider_permitocr.engine.call.rate_limit import raise_if_stopped
-from airflow_provider_permitocr.engine.models import Answer, ImageFacts, ImageRow, Outcome, PermitRequest
+from airflow_provider_permitocr.engine.models import Answer, ImageFacts, ImageRow, Left, Outcome
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 
@@ -20,7 +18,6 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 #: Digest and side: images that agree in both get the same answer.
 Picture: TypeAlias = "tuple[str, CardSide]"
-LoadImage: TypeAlias = "Callable[[ImageRow], PermitRequest]"
 
 #: More than there are calls in flight, whose answers are in the ledger within a second: while it cannot be
 #: reached, no others are sent.
@@ -33,8 +30,22 @@ _MOST_WAITING: Final = 128
 _LOOK_SECONDS: Final = 0.25
 
 
-class SameImageAnswers:
-    """Answers of a run by picture, for many threads at once.
+class Flight:
+    """One picture on its way to an answer.
+
+    :param leader: the row that is called for; others with the same picture wait for it.
+    :param picture: None where it is nobody else's, or nobody knows.
+    """
+
+    def __init__(self, leader: ImageRow, picture: Picture | None = None) -> None:
+        self.leader, self.picture = leader, picture
+        #: There, if at all, once it has landed.
+        self.answer: Answer | None = None
+        self.has_landed = False
+
+
+class SingleFlight:
+    """The flights of a run, for many threads at once.
 
     The first row of a picture leads: it looks into the ledger, or else calls. Rows of the same picture that
     come meanwhile wait for its answer, without their image. Only an answer with fields is shared. Where the
@@ -45,16 +56,17 @@ class SameImageAnswers:
 
     :param stop: once set, rows that wait are given up.
     :param answers: those that the ledger holds already; None where there is no ledger.
+    :param is_on: otherwise every row is called for.
     """
 
-    def __init__(self, stop: threading.Event, *, answers: Answers | None) -> None:
-        self._stop, self._known = stop, answers
-        self._state = threading.Lock()
+    def __init__(self, stop: threading.Event, *, answers: Answers | None, is_on: bool = True) -> None:
+        self._stop, self._known, self._is_on = stop, answers, is_on
+        self._state = threading.Condition()
         self._has_told = False
         kept = _KEPT if answers else _KEPT_WITHOUT_LEDGER
         self._answers: _Latest[Answer] = _Latest(kept)
         self._failed: _Latest[bool] = _Latest(kept)
-        self._leads: dict[Picture, _Lead] = {}
+        self._flights: dict[Picture, Flight] = {}
         self._waiting = 0
 
     @property
@@ -62,58 +74,78 @@ class SameImageAnswers:
         """How many rows wait for the answer of another, as far as others should be under way for them."""
         return min(self._waiting, _MOST_WAITING)
 
-    def recognize(
-        self, row: ImageRow, load: LoadImage, ask: Callable[[ImageRow, LoadImage], Outcome]
-    ) -> Outcome:
-        """Take a row to the answer of its picture, by a call of its own if need be.
+    def board(self, row: ImageRow, facts: ImageFacts, led: Flight) -> tuple[Flight, Flight]:
+        """Find the flight of a row's picture.
 
-        :param load: makes the row's request, image included.
-        :param ask: takes the row to its outcome by calls, making the request by what it is given.
-        :raises RunStoppedError: when the run was asked to stop while the row was waiting.
+        :param led: what this row has led until now; meanwhile there may be another image at its place.
+        :return: the flight that this row leads, and the one that it is on: the same, unless another row is
+            called for that has the same picture, or was.
         """
-        while True:
-            try:
-                return self._lead(row, load, ask)
-            except _LedError as led:
-                lead, facts = led.lead, led.facts
-            self._wait(lead)  # out here, as the error's traceback keeps the image
-            if answer := lead.answer:
-                return Outcome(
-                    row,
-                    Status.RECOGNIZED,
-                    fields=answer.fields,
-                    request_id=answer.request_id,
-                    facts=facts,
-                    reused_from=answer.image_key,
-                    is_verdict=True,
-                    answer_id=answer.answer_id or None,
-                )
+        if not self._is_on or row.is_redone:
+            return led, led
+        picture = (facts.digest, row.card_side) if facts.digest else None
+        if picture is None:
+            self._tell_of_unseen()
+        if picture == led.picture:
+            return led, led
+        self.land(led)
+        own = Flight(row, picture)
+        joined = own if picture is None else self._joined(own, picture)
+        return (own, own) if joined is own and not own.has_landed else (Flight(row), joined)
 
-    def _lead(self, row: ImageRow, load: LoadImage, ask: Callable[[ImageRow, LoadImage], Outcome]) -> Outcome:
-        lead: _Lead | None = None
-        answer, failed = None, False
-
-        def load_unless_answered(row: ImageRow) -> PermitRequest:
-            nonlocal lead
-            request = load(row)
-            picture = request.facts.digest and (request.facts.digest, row.card_side)
-            if not picture:
-                self._tell_of_unseen()
-            # Asked before each try of a call: meanwhile there may be another image at the same place.
-            if not lead or lead.picture != picture:
-                self._end(lead)
-                lead = None
-                lead = self._begin(picture, request.facts) if picture else None
-            return request
-
+    def _joined(self, own: Flight, picture: Picture) -> Flight:
+        with self._state:
+            if answer := self._answers.get(picture):
+                own.answer, own.has_landed = answer, True
+                return own
+            # An image that has failed may yet be answered, but its rows do not wait for one another.
+            if not self._failed.get(picture):
+                first = self._flights.setdefault(picture, own)
+                if first is not own:
+                    return first
         try:
-            outcome = ask(row, load_unless_answered)
-            failed = outcome.status is Status.FAILED
-            if outcome.status is Status.RECOGNIZED:
-                answer = Answer(row.image_key, outcome.fields, outcome.request_id, outcome.answer_id or "")
-            return outcome
-        finally:
-            self._end(lead, answer, failed=failed)
+            found = self._known.find(*picture) if self._known else None
+        except BaseException:
+            self.land(own)
+            raise
+        if found:
+            self.land(own, answer=found)
+        return own
+
+    def land(self, flight: Flight, *, answer: Answer | None = None, has_failed: bool = False) -> None:
+        """End a flight, and let those go on that wait for it.
+
+        :param answer: what they may take.
+        :param has_failed: the image itself has.
+        """
+        if flight.picture is None or flight.has_landed:
+            return
+        with self._state:
+            flight.answer, flight.has_landed = answer, True
+            if answer:
+                self._answers.put(flight.picture, answer)
+            elif has_failed:
+                self._failed.put(flight.picture, True)
+            if self._flights.get(flight.picture) is flight:
+                del self._flights[flight.picture]
+            self._state.notify_all()
+
+    def land_with(self, flight: Flight, outcome: Outcome | Left | None) -> None:
+        """End the flight of a row that has come to its outcome; None where it ended with an error."""
+        if not isinstance(outcome, Outcome) or outcome.status is not Status.RECOGNIZED:
+            has_failed = isinstance(outcome, Outcome) and outcome.status is Status.FAILED
+            self.land(flight, has_failed=has_failed)
+            return
+        answer = Answer(outcome.row.image_key, outcome.fields, outcome.request_id, outcome.answer_id or "")
+        self.land(flight, answer=answer)
+
+    def wait(self, flight: Flight) -> None:
+        """Wait until another row's flight has landed, or the run was asked to stop."""
+        with self._state:
+            self._waiting += 1
+            while not flight.has_landed and not self._stop.is_set():
+                self._state.wait(_LOOK_SECONDS)
+            self._waiting -= 1
 
     def _tell_of_unseen(self) -> None:
         with self._state:
@@ -124,72 +156,6 @@ class SameImageAnswers:
             "Copies of some images are not known, as the API fetches these itself, so each is called for."
             " ImageAccess(fetch_images=True) has the worker fetch them"
         )
-
-    def _begin(self, picture: Picture, facts: ImageFacts) -> _Lead:
-        """Lead, unless the picture's answer is there or under way.
-
-        :raises _LedError: when it is.
-        """
-        lead = _Lead(picture)
-        with self._state:
-            lead.answer = self._answers.get(picture)
-            if lead.answer:
-                lead.ended.set()
-                raise _LedError(lead, facts)
-            # An image that has failed may yet be answered, but its rows do not wait for one another.
-            if not self._failed.get(picture):
-                first = self._leads.setdefault(picture, lead)
-                if first is not lead:
-                    raise _LedError(first, facts)
-        try:
-            found = self._known.find(*picture) if self._known else None
-        except BaseException:
-            self._end(lead)
-            raise
-        if found:
-            self._end(lead, found)
-            raise _LedError(lead, facts)
-        return lead
-
-    def _end(self, lead: _Lead | None, answer: Answer | None = None, *, failed: bool = False) -> None:
-        if not lead:
-            return
-        lead.answer = answer
-        with self._state:
-            if answer:
-                self._answers.put(lead.picture, answer)
-            elif failed:
-                self._failed.put(lead.picture, True)
-            if self._leads.get(lead.picture) is lead:
-                del self._leads[lead.picture]
-        lead.ended.set()
-
-    def _wait(self, lead: _Lead) -> None:
-        with self._state:
-            self._waiting += 1
-        try:
-            while not lead.ended.wait(_LOOK_SECONDS):
-                raise_if_stopped(self._stop)
-        finally:
-            with self._state:
-                self._waiting -= 1
-
-
-class _Lead:
-    """The row that a picture is called for; ``answer`` is there, if at all, once it has ended."""
-
-    def __init__(self, picture: Picture) -> None:
-        self.picture = picture
-        self.answer: Answer | None = None
-        self.ended = threading.Event()
-
-
-class _LedError(Exception):
-    """Another row is called for that has the same picture, or was."""
-
-    def __init__(self, lead: _Lead, facts: ImageFacts) -> None:
-        super().__init__()
-        self.lead, self.facts = lead, facts
 
 
 class _Latest(Generic[T]):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from airflow_provider_permitocr.engine.call.single_flight import Flight
 from airflow_provider_permitocr.errors import CallError, Decision
 from airflow_provider_permitocr.options.run import CallRetry
 
@@ -17,6 +18,7 @@ _UNCLEAR_ATTEMPTS: Final = 3
 class Tries:
     """The calls for one image in one run.
 
+    :param flight: of its picture, as far as this row leads it.
     :param fault: what the last call ended with.
     :param counted: calls that have used up one of ``CallRetry.attempts``.
     :param throttled_seconds: how long answers have asked this image to wait for the rate's sake.
@@ -28,6 +30,7 @@ class Tries:
     """
 
     policy: CallRetry
+    flight: Flight
     fault: CallError | None = None
     counted: int = 0
     throttled_seconds: float = 0.0
@@ -64,20 +67,19 @@ class Tries:
         self.probed.add(kind)
         self.probe_waits = list(waits)
 
-    def wait_seconds(self, fault: CallError, now: float, uniform: Callable[[float, float], float]) -> float:
-        """Count a call, and return how long to wait before the next.
+    def wait_seconds(
+        self, fault: CallError, now: float, uniform: Callable[[float, float], float]
+    ) -> float | None:
+        """Count a call, and return how long to wait before the next; None where none is left or would help.
 
         :param uniform: draws from an interval.
-        :raises CallError: ``fault``, when no calls are left or none would help.
         """
         self.counted += 1
         most = self.policy.attempts
         if fault.decision is Decision.UNCLEAR:
             most = min(most, _UNCLEAR_ATTEMPTS)
         if fault.decision in (Decision.IMAGE, Decision.LATER) or self.counted >= most:
-            raise fault
+            return None
         ceiling = min(self.policy.max_wait_seconds, self.policy.base_seconds * 2 ** (self.counted - 1))
         seconds = max(uniform(0, ceiling), fault.retry_after or 0.0)
-        if self.is_late(now + seconds):
-            raise fault
-        return seconds
+        return None if self.is_late(now + seconds) else seconds

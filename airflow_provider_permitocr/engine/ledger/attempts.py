@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from airflow_provider_permitocr.engine.ledger.calls import Attempt
 from airflow_provider_permitocr.engine.models import ImageFacts, ImageRow, Outcome
 from airflow_provider_permitocr.errors import CallError, Decision
 from airflow_provider_permitocr.permit.status import Status
 
 
-def to_attempt(outcome: Outcome, *, max_runs: int) -> Attempt:
+def to_attempt(outcome: Outcome, *, max_runs: int | None = None) -> Attempt:
     """Return what is noted about an image.
 
     :param max_runs: this many runs, this one included, try an image before it counts as failed. That is
-        giving up, and no verdict.
+        giving up, and no verdict. None: none does.
     """
     row = outcome.row
     tries = row.tries + outcome.counts
-    is_given_up = outcome.status is Status.RETRY and outcome.counts and tries >= max_runs
+    is_given_up = (
+        max_runs is not None and tries >= max_runs and outcome.status is Status.RETRY and outcome.counts
+    )
     return Attempt(
         row.row_key,
         Status.FAILED if is_given_up else outcome.status,
@@ -32,6 +36,11 @@ def to_attempt(outcome: Outcome, *, max_runs: int) -> Attempt:
         answer_id=outcome.answer_id,
         reused_from=outcome.reused_from,
     )
+
+
+def own_answer(outcome: Outcome) -> Attempt:
+    """Return what is noted together with a call's answer, which says the rest itself."""
+    return replace(to_attempt(outcome), answer_id=None, request_id=None)
 
 
 def verdict(row: ImageRow, error: CallError, facts: ImageFacts) -> Attempt | None:

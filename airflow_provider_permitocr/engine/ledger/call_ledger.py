@@ -6,10 +6,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, Attempt, CallIntent, ClosedCall, Grant
+from airflow_provider_permitocr.engine.ledger.calls import Attempt, CallIntent, ClosedCall, Grant
 from airflow_provider_permitocr.engine.ledger.exchanges import Exchanges
-from airflow_provider_permitocr.engine.ledger.grants import raise_unless_granted
-from airflow_provider_permitocr.errors import RunStoppedError
 
 
 class CallLedger:
@@ -29,21 +27,18 @@ class CallLedger:
         """Begin to exchange."""
         self._exchanges.start()
 
-    def open(self, intent: CallIntent) -> None:
+    def open(self, intent: CallIntent) -> Grant | None:
         """Wait until the intent to make a call is written.
 
-        :raises RowLeftError, ImageError: when the ledger does not grant it, as ``raise_unless_granted``.
-        :raises RunStoppedError: when the ledger could not be written; ``raise_if_failed`` says why.
+        :return: what the ledger says to it; None where it could not be written, ``raise_if_failed`` says why.
         """
         grant = self._exchanges.ask(intent)
-        if grant is None:
-            raise RunStoppedError("The call was not made, as the ledger could not be written.")
         if grant in (Grant.CAPPED, Grant.DAY_CAPPED):
             self.cap = grant
         elif grant is Grant.SETTLED:
             with self._count:
                 self.settled_elsewhere += 1
-        raise_unless_granted(grant)
+        return grant
 
     def close(
         self,
@@ -58,26 +53,14 @@ class CallLedger:
         """Note what became of a call. Where the ledger cannot be written, it is on the disk on return."""
         self._exchanges.add_closed(ClosedCall(call_id, code, billed, request_id or None, answer, attempt))
 
-    def close_unsent(self, call_id: str) -> None:
-        """Note that a call was not made after all."""
-        self.close(call_id, NOT_SENT, billed=False)
-
     def note(self, attempt: Attempt) -> None:
         """Note what was found out about an image without an answer of its own."""
         self._exchanges.add_attempt(attempt)
 
-    def raise_if_capped(self) -> None:
-        """Give up what would be granted no call any more, before its image is loaded.
-
-        :raises CapReachedError: when no more calls are allowed.
-        """
-        if self.cap:
-            raise_unless_granted(self.cap)
-
     def await_reachable(self) -> None:
         """Wait while the last exchange has failed: what was granted before is not sent either.
 
-        :raises RunStoppedError: when the run was asked to stop, or the ledger could not be written.
+        Where the ledger can no longer be written, the run is asked to stop.
         """
         self._exchanges.await_reachable()
 

@@ -20,6 +20,10 @@ OK: Final = "OK"
 NOT_SENT: Final = "NotSent"
 #: Answer code of an image whose last call died with its worker and is not repeated.
 OUTCOME_UNKNOWN: Final = "CallOutcomeUnknown"
+#: Answer code of an image whose key the ledger cannot hold: nothing about it can be written there.
+LEDGER_REFUSES_KEY: Final = "LedgerRefusesKey"
+#: Answer code of an image whose answer the ledger's database does not take: it waits in a journal.
+LEDGER_REFUSES_ANSWER: Final = "LedgerRefusesAnswer"
 
 
 def new_call_id(now: float | None = None) -> str:

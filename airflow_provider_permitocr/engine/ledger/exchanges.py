@@ -9,8 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, Attempt, CallIntent, ClosedCall, Grant
-from airflow_provider_permitocr.engine.ledger.grants import LEDGER_REFUSES_ANSWER
+from airflow_provider_permitocr.engine.ledger.calls import (
+    LEDGER_REFUSES_ANSWER,
+    NOT_SENT,
+    Attempt,
+    CallIntent,
+    ClosedCall,
+    Grant,
+)
 from airflow_provider_permitocr.engine.ledger.ports import Journal, Ledger
 from airflow_provider_permitocr.engine.ledger.unwritten import UnwrittenCalls
 from airflow_provider_permitocr.errors import (
@@ -18,7 +24,6 @@ from airflow_provider_permitocr.errors import (
     LedgerError,
     LedgerUnreachableError,
     PermitOcrError,
-    RunStoppedError,
 )
 from airflow_provider_permitocr.permit.status import Status
 
@@ -154,13 +159,13 @@ class Exchanges:
     def await_reachable(self) -> None:
         """Wait while the last exchange has failed.
 
-        :raises RunStoppedError: when the run was asked to stop, or the ledger could not be written.
+        Where the ledger can no longer be written, the run is asked to stop.
         """
         with self._state:
             while self._unreachable and not self._failure and not self._stop.is_set():
                 self._state.wait(_LOOK_SECONDS)
             if self._unreachable or self._failure:
-                raise RunStoppedError("The call was not made, as the ledger cannot be written.")
+                self._stop.set()
 
     def raise_if_failed(self) -> None:
         """Raise why nothing more can be written, if so.

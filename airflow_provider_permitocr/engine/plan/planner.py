@@ -12,9 +12,9 @@ from typing import Final
 
 from airflow_provider_permitocr.engine.call.rate_limit import SPACING
 from airflow_provider_permitocr.engine.delivery.ports import TargetView
-from airflow_provider_permitocr.engine.ledger.grants import LEDGER_REFUSES_KEY
+from airflow_provider_permitocr.engine.ledger.calls import LEDGER_REFUSES_KEY
 from airflow_provider_permitocr.engine.ledger.ports import LedgerView
-from airflow_provider_permitocr.engine.models import ImageRow, ListedImage
+from airflow_provider_permitocr.engine.models import ImageRow, ListedImage, UnfitImage
 from airflow_provider_permitocr.engine.plan.plan import Plan
 from airflow_provider_permitocr.engine.ports import ImageSource, RequestBuilder
 from airflow_provider_permitocr.engine.run.parts import Part, left_parts, own_part, unsettled_images
@@ -28,7 +28,7 @@ from airflow_provider_permitocr.engine.run.selection import (
 )
 from airflow_provider_permitocr.engine.run.stream import completed
 from airflow_provider_permitocr.engine.run.window import Leftovers, Window
-from airflow_provider_permitocr.errors import ImageRejectedError, ImageUnavailableError, RunStoppedError
+from airflow_provider_permitocr.errors import RunStoppedError
 from airflow_provider_permitocr.options.run import RunOptions
 from airflow_provider_permitocr.options.shard import Shard
 from airflow_provider_permitocr.permit.columns import result_columns
@@ -186,12 +186,10 @@ class Planner:
         self._progress.expect(rows)
 
     def _look_at(self, row: ImageRow) -> _Seen:
-        try:
-            digest = self._request_builder.build(row).facts.digest
-        except ImageRejectedError as error:
-            return _Seen(Status.REJECTED, error.code)
-        except ImageUnavailableError as error:
-            return _Seen(Status.RETRY, error.code)
+        request = self._request_builder.build(row)
+        if isinstance(request, UnfitImage):
+            return _Seen(request.status, request.code)
+        digest = request.facts.digest
         if row.is_redone or not self._options.reuse_identical:
             return _Seen()
         if digest is None:

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from airflow_provider_permitocr.engine.call.recognize import Recognizer
+from airflow_provider_permitocr.engine.call.row import Recognizer
 from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries
 from airflow_provider_permitocr.engine.ledger.attempts import to_attempt
 from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
-from airflow_provider_permitocr.engine.ledger.grants import LEDGER_REFUSES_KEY
-from airflow_provider_permitocr.engine.models import ImageRow, ListedImage, Outcome
+from airflow_provider_permitocr.engine.ledger.calls import LEDGER_REFUSES_KEY
+from airflow_provider_permitocr.engine.models import ImageRow, Left, ListedImage, Outcome
 from airflow_provider_permitocr.engine.ports import ImageSource, Ports
 from airflow_provider_permitocr.engine.run.failure_breaker import FailureWatch
 from airflow_provider_permitocr.engine.run.parts import (
@@ -28,7 +28,7 @@ from airflow_provider_permitocr.engine.run.stream import UnderWay, completed
 from airflow_provider_permitocr.engine.run.tally import Tally
 from airflow_provider_permitocr.engine.run.window import Leftovers
 from airflow_provider_permitocr.engine.shown_key import shown_key
-from airflow_provider_permitocr.errors import CalledElsewhereError, TooManyFailuresError
+from airflow_provider_permitocr.errors import TooManyFailuresError
 from airflow_provider_permitocr.options.run import RunOptions
 from airflow_provider_permitocr.permit.status import Status
 
@@ -257,12 +257,12 @@ class ListRun:
                 f"stays left, as too many of its images fail, the last with {outcomes[-1].error_code}"
             )
 
-    def _recognize_row(self, row: ImageRow) -> Outcome:
-        try:
-            outcome = self.recognizer.recognize(row)
-        except CalledElsewhereError:
-            self._held.append((self._reading, row.listed))
-            raise
+    def _recognize_row(self, row: ImageRow) -> Outcome | None:
+        outcome = self.recognizer.recognize(row)
+        if isinstance(outcome, Left):
+            if outcome is Left.HELD:
+                self._held.append((self._reading, row.listed))
+            return None
         attempt = to_attempt(outcome, max_runs=self._options.max_runs_per_image)
         self.tally.add(attempt)
         has_own_answer = outcome.status is Status.RECOGNIZED and outcome.reused_from is None

@@ -7,8 +7,6 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Final, Generic, TypeVar, cast
 
-from airflow_provider_permitocr.errors import RowLeftError
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 #: An item more than these waits for a thread, whatever ``max_in_flight`` says.
@@ -17,7 +15,7 @@ _END: Final = object()
 
 
 def completed(
-    work: Callable[[Item], Result],
+    work: Callable[[Item], Result | None],
     items: Iterable[Item | None],
     *,
     max_in_flight: Callable[[], int],
@@ -32,13 +30,13 @@ def completed(
     is yielded first.
 
     The first error, of ``work``, of ``items`` or of the waiting thread itself (a timeout, a signal), sets
-    ``stop``, and is raised when all that is in flight has been yielded as it arrived. Items that ``work``
-    gives up with ``RowLeftError`` yield nothing.
+    ``stop``, and is raised when all that is in flight has been yielded as it arrived. Items of which ``work``
+    returns None yield nothing.
     """
     source = iter(items)
     with ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="permitocr") as pool:
-        flying: set[Future[Result]] = set()
-        done: set[Future[Result]] = set()
+        flying: set[Future[Result | None]] = set()
+        done: set[Future[Result | None]] = set()
         try:
             while True:
                 item: object = _END
@@ -95,12 +93,13 @@ class UnderWay(Generic[Item, Result]):
             return self._number > 0
 
 
-def _raise_first_error(futures: Iterable[Future[Result]]) -> None:
+def _raise_first_error(futures: Iterable[Future[Result | None]]) -> None:
     for future in futures:
-        error = future.exception()
-        if error and not isinstance(error, RowLeftError):
+        if error := future.exception():
             raise error
 
 
-def _results(futures: Iterable[Future[Result]]) -> list[Result]:
-    return [future.result() for future in futures if future.exception() is None]
+def _results(futures: Iterable[Future[Result | None]]) -> list[Result]:
+    return [
+        result for future in futures if not future.exception() and (result := future.result()) is not None
+    ]

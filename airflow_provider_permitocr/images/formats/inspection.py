@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from airflow_provider_permitocr.engine.models import ImageFacts
 from airflow_provider_permitocr.errors import ImageRejectedError
 from airflow_provider_permitocr.images.formats.jpeg_structure import read_jpeg
 from airflow_provider_permitocr.images.formats.png_structure import SIGNATURE, png_size
@@ -90,19 +89,15 @@ def inspect_image(image: bytes) -> InspectedImage:
     :raises ImageRejectedError: of no known format (ImageFormatUnsupported); cut off (ImageTruncated); damaged
         or without pixels (ImageBroken); more pixels than decoders take (ImageSizeTooLarge).
     """
-    image_format = _format(image)
-    try:
-        if image_format == ImageFormat.PNG:
-            width, height = png_size(image)
-            check_dimensions(width, height)
-            return InspectedImage(image_format, width, height)
-        if image_format == ImageFormat.JPEG:
-            jpeg = read_jpeg(image)
-            check_dimensions(jpeg.width, jpeg.height)
-            return InspectedImage(image_format, jpeg.width, jpeg.height, jpeg.is_ended)
-    except ImageRejectedError as error:
-        error.facts = ImageFacts(image_format, len(image))
-        raise
+    image_format = find_format(image)
+    if image_format == ImageFormat.PNG:
+        width, height = png_size(image)
+        check_dimensions(width, height)
+        return InspectedImage(image_format, width, height)
+    if image_format == ImageFormat.JPEG:
+        jpeg = read_jpeg(image)
+        check_dimensions(jpeg.width, jpeg.height)
+        return InspectedImage(image_format, jpeg.width, jpeg.height, jpeg.is_ended)
     return InspectedImage(image_format)
 
 
@@ -120,7 +115,11 @@ def check_dimensions(width: int, height: int, max_pixels: int = MAX_PIXELS) -> N
         )
 
 
-def _format(image: bytes) -> str:
+def find_format(image: bytes) -> str:
+    """Tell an image's format by its content.
+
+    :raises ImageRejectedError: ImageTruncated or ImageFormatUnsupported where it is of none that is known.
+    """
     if image[4:8] == b"ftyp":
         return _media_format(image)
     start = image[:_LOOKED_AT]

@@ -11,10 +11,12 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.models import ImageRow
-from airflow_provider_permitocr.errors import ImageRejectedError, SourceError
+from airflow_provider_permitocr.errors import SourceError
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
 from airflow_provider_permitocr.options.image_list import Carry, ImageQuery, ImageTable
+from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
+from tests.core.row_calls import unfit
 
 VALUES = {
     "psycopg": ["infinity", "-infinity", "10000-01-01", "0044-03-15 BC"],
@@ -226,9 +228,9 @@ def test_text_of_sqlite_that_is_not_utf8_concerns_its_row_alone_and_is_never_quo
     rows = {row.image_key: row for row in _rows(sqlite_engine, described)}
     assert list(rows) == (["a", "c"] if place == 0 else ["a", "b", "c"])
     if place == 1:
-        with pytest.raises(ImageRejectedError, match="image column 'url'") as caught:
-            PermitRequestBuilder(max_base64_bytes=4_000_000).build(rows["b"])
-        assert caught.value.code == "ImageValueUnreadable"
+        found = unfit(PermitRequestBuilder(max_base64_bytes=4_000_000), rows["b"])
+        assert "image column 'url'" in found.message
+        assert (found.status, found.code) == (Status.REJECTED, "ImageValueUnreadable")
     if place == 2:
         assert rows["b"].updated_at is None
     if place == 3:

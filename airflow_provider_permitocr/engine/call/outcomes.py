@@ -1,0 +1,126 @@
+"""What a request, a grant, an answer or a fault means for its image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from airflow_provider_permitocr.engine.call.single_flight import Flight
+from airflow_provider_permitocr.engine.ledger.calls import LEDGER_REFUSES_KEY, OUTCOME_UNKNOWN, Grant
+from airflow_provider_permitocr.engine.models import (
+    ImageFacts,
+    ImageRow,
+    Left,
+    Outcome,
+    PermitResponse,
+    UnfitImage,
+)
+from airflow_provider_permitocr.errors import OF_ACCOUNT, OF_ALL, CallError, Decision
+from airflow_provider_permitocr.permit.flatten import flatten
+from airflow_provider_permitocr.permit.status import Status
+
+#: Faults that are not of the image for good.
+_PASSING: Final = OF_ALL | {Decision.RETRY, Decision.UNCLEAR, Decision.LATER}
+_LEFT: Final = {
+    Grant.CAPPED: Left.CAPPED,
+    Grant.DAY_CAPPED: Left.CAPPED,
+    Grant.HELD: Left.HELD,
+    Grant.SETTLED: Left.SETTLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCall:
+    """A call that brought no fields.
+
+    :param facts: what is known of its image.
+    """
+
+    fault: CallError
+    facts: ImageFacts
+
+
+def of_unfit_image(row: ImageRow, unfit: UnfitImage) -> Outcome:
+    """Return the outcome of an image that cannot be sent."""
+    return Outcome(
+        row,
+        unfit.status,
+        error_code=unfit.code,
+        error_message=unfit.message,
+        facts=unfit.facts,
+        counts=unfit.counts,
+    )
+
+
+def of_grant(row: ImageRow, grant: Grant | None, facts: ImageFacts) -> Outcome | Left | None:
+    """Return what a ledger's word means for an image; None where its call is to be made.
+
+    :param grant: None where the ledger cannot be written.
+    """
+    if grant is Grant.GRANTED:
+        return None
+    if grant is Grant.UNKNOWN:
+        return Outcome(
+            row,
+            Status.FAILED,
+            error_code=OUTCOME_UNKNOWN,
+            error_message="A call for this image was under way when its worker died, and may have been"
+            " paid for. Ledger(unknown_calls='repeat') makes it again.",
+            facts=facts,
+        )
+    if grant is Grant.REFUSED:
+        return Outcome(
+            row,
+            Status.REJECTED,
+            error_code=LEDGER_REFUSES_KEY,
+            error_message="The ledger's database does not take this image's key, so no call is made.",
+        )
+    return _LEFT.get(grant, Left.STOPPED) if grant else Left.STOPPED
+
+
+def of_answer(row: ImageRow, response: PermitResponse, facts: ImageFacts, call_id: str) -> Outcome:
+    """Return the outcome of an image that was answered with fields."""
+    return Outcome(
+        row,
+        Status.RECOGNIZED,
+        fields=flatten(response.fields),
+        request_id=response.request_id,
+        facts=facts,
+        is_verdict=True,
+        answer_id=call_id,
+    )
+
+
+def of_flight(row: ImageRow, flight: Flight, facts: ImageFacts) -> Outcome | None:
+    """Return the outcome of an image that takes another's answer; None where there is none."""
+    if (answer := flight.answer) is None:
+        return None
+    return Outcome(
+        row,
+        Status.RECOGNIZED,
+        fields=answer.fields,
+        request_id=answer.request_id,
+        facts=facts,
+        reused_from=answer.image_key,
+        is_verdict=True,
+        answer_id=answer.answer_id or None,
+    )
+
+
+def of_failed_call(row: ImageRow, failed: FailedCall) -> Outcome:
+    """Return the outcome of an image whose last call has failed.
+
+    One of the account is unconfirmed here: it comes and goes.
+    """
+    fault = failed.fault
+    return Outcome(
+        row,
+        Status.RETRY if fault.decision in _PASSING else Status.FAILED,
+        error_code=fault.code,
+        error_message=fault.message,
+        request_id=fault.request_id,
+        facts=failed.facts,
+        counts=fault.was_sent and fault.decision not in OF_ACCOUNT,
+        # Without a RequestId it was something on the way that refused the call.
+        is_verdict=fault.decision is Decision.IMAGE and bool(fault.request_id),
+    )

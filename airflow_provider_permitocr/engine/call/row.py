@@ -1,0 +1,285 @@
+"""One image, from its list to its outcome: what every face of the package shares, on one page."""
+
+from __future__ import annotations
+
+import math
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_permitocr.engine.call.breaker import Breaker
+from airflow_provider_permitocr.engine.call.concurrency import Place, Places
+from airflow_provider_permitocr.engine.call.outcomes import (
+    FailedCall,
+    of_answer,
+    of_failed_call,
+    of_flight,
+    of_grant,
+    of_unfit_image,
+)
+from airflow_provider_permitocr.engine.call.rate_limit import RateLimiter
+from airflow_provider_permitocr.engine.call.single_flight import Flight, SingleFlight
+from airflow_provider_permitocr.engine.call.tries import Tries
+from airflow_provider_permitocr.engine.ledger.attempts import own_answer, verdict
+from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, OK, CallIntent, new_call_id
+from airflow_provider_permitocr.engine.models import (
+    ImageFacts,
+    ImageRow,
+    Left,
+    Outcome,
+    PermitRequest,
+    UnfitImage,
+)
+from airflow_provider_permitocr.engine.ports import Call, PermitClient, RequestBuilder
+from airflow_provider_permitocr.errors import OF_ALL, CallError, Decision, ThrottledTooLongError
+from airflow_provider_permitocr.options.run import RunOptions
+
+if TYPE_CHECKING:
+    from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
+    from airflow_provider_permitocr.engine.ledger.ports import Answers
+
+#: An intent that waited for its turn for longer is written again: it holds for the length of a call, and for
+#: half a minute in all before and after.
+_INTENT_SECONDS: Final = 20.0
+#: After an outage of the ledger all calls whose turn came meanwhile would be sent at once, so a turn that is
+#: later than this is waited for again.
+_LATE_SECONDS: Final = 1.0
+#: Rows that wait for their turn are enough for this long, so that a write of a batch holds nothing up.
+_AHEAD_SECONDS: Final = 1.0
+_MOST_AHEAD: Final = 64
+
+
+@dataclass(frozen=True)
+class ReadyCall:
+    """A call that is written down, and ready to be sent."""
+
+    call_id: str
+    send: Call
+    facts: ImageFacts
+    intended_at: float
+
+
+class Recognizer:
+    """Recognizes rows one at a time, from any number of threads, at one common pace.
+
+    An image is in memory from shortly before its turn until its answer, and no longer: what waits for another
+    try, or for another row's answer, has let go of it.
+
+    :param stop: once set, rows that have not been sent are left.
+    :param ledger: where each call is written down before it is made; None: nowhere.
+    :param answers: those that the ledger holds already; asked with ``reuse_identical`` alone.
+    :param limiter: keeps one pace over several recognizers; by default this one has its own.
+    :param sleep: how to wait, in seconds; by default until then or until ``stop`` is set.
+    :param uniform: draws from an interval; jitter keeps tasks from repeating in step.
+    """
+
+    def __init__(
+        self,
+        builder: RequestBuilder,
+        client: PermitClient,
+        options: RunOptions,
+        stop: threading.Event,
+        *,
+        ledger: CallLedger | None = None,
+        answers: Answers | None = None,
+        limiter: RateLimiter | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] | None = None,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        pace = options.pace
+        self._builder, self._client, self._policy = builder, client, options.call_retry
+        self._stop, self._ledger = stop, ledger
+        self._limiter = limiter or RateLimiter(pace, clock=clock, sleep=sleep)
+        self._clock, self._sleep, self._uniform = clock, sleep or stop.wait, uniform
+        self._places = Places(pace.max_per_second, pace.at_once)
+        self.flights = SingleFlight(stop, answers=answers, is_on=options.reuse_identical)
+        self._breaker = Breaker(stop)
+        self._ahead = min(_MOST_AHEAD, math.ceil(pace.max_per_second * _AHEAD_SECONDS) + 1)
+        self._count = threading.Lock()
+        #: Requests sent so far, retries and throttled ones included; how many of them are paid for, as far as
+        #: is known; and how many the service refused for their rate.
+        self.calls = self.billed = self.throttled = 0
+
+    @property
+    def rows_wanted(self) -> int:
+        """How many rows should be under way, so that no turn is missed: those in flight, and the next few."""
+        return self._places.in_flight.inside + self._ahead + self.flights.rows_waiting
+
+    def recognize(self, row: ImageRow) -> Outcome | Left:
+        """Take one row from its image to its outcome, by calls as far as its error and the policy allow.
+
+        :return: its outcome; or why it is left to a later run, or to another that has it.
+        :raises AccountError, ApiUnreachableError: when every call would end so; ``stop`` is then set.
+        :raises ThrottledTooLongError: when the service has held the run back for longer than allowed.
+        """
+        tries = Tries(self._policy, Flight(row))
+        outcome: Outcome | Left | None = None
+        try:
+            while outcome is None:
+                # While it is probing, others stand in the places, and wait for it.
+                with self._places.one(is_free=tries.is_probing) as place:
+                    step = self._try(row, tries, place)
+                outcome = self._next(row, step, tries) if isinstance(step, FailedCall) else step
+            return outcome
+        finally:
+            self._breaker.end(tries)
+            self.flights.land_with(tries.flight, outcome)
+
+    def _try(self, row: ImageRow, tries: Tries, place: Place) -> Outcome | Left | FailedCall | None:
+        """Make one call, where the image needs one: image, single flight, intent, turn, send, close.
+
+        :return: None where another row's answer was waited for in vain, so that this one takes its turn.
+        """
+        if left := self._left():
+            return left
+        began_at = self._clock()
+        request = self._builder.build(row)
+        if isinstance(request, UnfitImage):
+            self._places.prepared(self._clock() - began_at, in_vain=True)
+            return of_unfit_image(row, request)
+        facts = request.facts
+        tries.flight, flight = self.flights.board(row, facts, tries.flight)
+        if flight is not tries.flight:
+            del request
+            self._places.prepared(self._clock() - began_at, in_vain=True)
+            return self._share(row, flight, facts, place)
+        call = self._write_intent(row, request)
+        del request  # the call has the image, as it is sent
+        if isinstance(call, ReadyCall):
+            self._places.prepared(self._clock() - began_at)
+            call = self._await_turn(row, call, tries, place)
+        if not isinstance(call, ReadyCall):
+            return call
+        place.make_room()
+        return self._send(row, call, tries)
+
+    def _left(self) -> Left | None:
+        if self._stop.is_set():
+            return Left.STOPPED
+        return Left.CAPPED if self._ledger and self._ledger.cap else None
+
+    def _share(self, row: ImageRow, flight: Flight, facts: ImageFacts, place: Place) -> Outcome | Left | None:
+        place.leave()
+        self.flights.wait(flight)
+        return of_flight(row, flight, facts) or (Left.STOPPED if self._stop.is_set() else None)
+
+    def _write_intent(self, row: ImageRow, request: PermitRequest) -> ReadyCall | Outcome | Left:
+        call_id = new_call_id()
+        send = self._client.prepare(replace(request, call_id=call_id))
+        if self._ledger:
+            intent = CallIntent(call_id, row.row_key, row.updated_at, request.facts.digest)
+            if refused := of_grant(row, self._ledger.open(intent), request.facts):
+                return refused
+        return ReadyCall(call_id, send, request.facts, self._clock())
+
+    def _await_turn(
+        self, row: ImageRow, call: ReadyCall, tries: Tries, place: Place
+    ) -> ReadyCall | Outcome | Left:
+        """Wait until the call may be sent; what is not sent after all is closed."""
+        place.board()
+        has_turn = self._limiter.acquire(self._stop)
+        while has_turn and self._was_held_up(tries):
+            has_turn = self._limiter.acquire(self._stop)
+        if not has_turn or self._stop.is_set():
+            self._close_unsent(call)
+            return Left.STOPPED
+        if tries.fault and tries.is_late(self._clock()):
+            self._close_unsent(call)
+            return of_failed_call(row, FailedCall(tries.fault, call.facts))
+        if self._ledger and self._clock() - call.intended_at > _INTENT_SECONDS:
+            # Others may soon take it for that of a dead worker.
+            self._close_unsent(call)
+            request = self._builder.build(row)
+            if isinstance(request, UnfitImage):
+                return of_unfit_image(row, request)
+            return self._write_intent(row, request)
+        return call
+
+    def _was_held_up(self, tries: Tries) -> bool:
+        """Wait while no call may be sent, and tell whether its turn is gone by then."""
+        if not tries.is_probing and self._breaker.is_probing:
+            self._breaker.wait()
+            return True
+        if not self._ledger:
+            return False
+        began_at = self._clock()
+        self._ledger.await_reachable()
+        return self._clock() - began_at > _LATE_SECONDS
+
+    def _send(self, row: ImageRow, call: ReadyCall, tries: Tries) -> Outcome | FailedCall:
+        with self._count:
+            self.calls += 1
+        tries.sent(self._clock())
+        try:
+            response = call.send()
+        except CallError as error:
+            with self._count:
+                self.billed += error.billed is True
+            if self._ledger:
+                # It may be billed: should this process end now, it is not to be paid for again.
+                self._ledger.close(
+                    call.call_id,
+                    error.code,
+                    billed=error.billed,
+                    request_id=error.request_id,
+                    attempt=verdict(row, error, call.facts),
+                )
+            return FailedCall(error.bare(), call.facts)
+        self._breaker.has_worked = True
+        with self._count:
+            self.billed += 1
+        outcome = of_answer(row, response, call.facts, call.call_id)
+        if self._ledger:
+            self._ledger.close(
+                call.call_id,
+                OK,
+                billed=True,
+                request_id=response.request_id,
+                answer=response.fields,
+                attempt=own_answer(outcome),
+            )
+        return outcome
+
+    def _close_unsent(self, call: ReadyCall) -> None:
+        if self._ledger:
+            self._ledger.close(call.call_id, NOT_SENT, billed=False)
+
+    def _next(self, row: ImageRow, failed: FailedCall, tries: Tries) -> Outcome | None:
+        """Wait until the next call; return the image's outcome where there is none."""
+        tries.fault = failed.fault
+        seconds = self._seconds_until_next(failed.fault, tries)
+        if seconds is None:
+            return of_failed_call(row, failed)
+        if seconds:
+            self._sleep(seconds)
+        return None
+
+    def _seconds_until_next(self, fault: CallError, tries: Tries) -> float | None:
+        if fault.decision in OF_ALL:
+            seconds = self._breaker.wait_seconds(fault, tries)
+            if seconds is not None:
+                return seconds
+        else:
+            self._breaker.end(tries)
+        if fault.decision is Decision.THROTTLE:
+            return self._slow_down(fault, tries)
+        return tries.wait_seconds(fault, self._clock(), self._uniform)
+
+    def _slow_down(self, fault: CallError, tries: Tries) -> float:
+        with self._count:
+            self.throttled += 1
+        # The pace recovers while a call waits as long as its answer asked for.
+        seconds = max(self._limiter.throttled(), tries.throttled_seconds)
+        if seconds > self._policy.max_throttled_seconds:
+            raise ThrottledTooLongError(
+                f"The service has held this run below half of its pace for {seconds:.0f} s in all, refusing"
+                f" calls for their rate ({fault.code}). Something else is using up the account's quota, or"
+                " the slots of all pools add up to more than it. Lower the slots (airflow permitocr check"
+                " shows which) and run again; what was not tried is left for that run."
+            )
+        tries.throttled_seconds += fault.retry_after or 0.0
+        return fault.retry_after or 0.0
