@@ -30,6 +30,7 @@ from airflow_provider_permitocr.sql.database import patience
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from demo.postgres import EmbeddedPostgres
 from tests.cos_stand_in import DOMAIN, CosStandIn, Keys
+from tests.kept_ledger import KeptLedgers
 from tests.mariadb import OwnMariaDb, find_mariadb, running_mariadb
 from tests.pgbouncer import PgBouncer, find_pgbouncer, running_pgbouncer
 from tests.tls_files import TlsFiles, make_tls_files
@@ -134,12 +135,34 @@ def _reused_database(new_database: Callable[[], str]) -> str:
     return new_database()
 
 
+@pytest.fixture(scope="session")
+def session_ledgers(tmp_path_factory: pytest.TempPathFactory) -> KeptLedgers:
+    """Ledgers that are prepared once in this test session, for `kept_ledgers`."""
+    return KeptLedgers(tmp_path_factory.mktemp("ledgers"))
+
+
 @pytest.fixture
-def postgres_database(postgres: EmbeddedPostgres, _reused_database: str) -> str:
+def kept_ledgers() -> KeptLedgers | None:
+    """Databases that already hold the tables of the ledger `permit_ocr`; None: they are empty."""
+    return None
+
+
+@pytest.fixture
+def postgres_database(
+    postgres: EmbeddedPostgres, _reused_database: str, kept_ledgers: KeptLedgers | None, new_engine: NewEngine
+) -> str:
     """Name of a PostgreSQL database, emptied for this test; see `postgres` for ways to reach it."""
     with psycopg.connect(postgres.dsn(_reused_database), autocommit=True) as connection:
         connection.execute(_END_OTHER_SESSIONS)
-        connection.execute(_EMPTY_DATABASE)
+
+        def empty() -> None:
+            connection.execute(_EMPTY_DATABASE)
+
+        if kept_ledgers is None:
+            empty()
+        else:
+            engine = new_engine(postgres.dsn(_reused_database, "psycopg"))
+            kept_ledgers.restore_postgres(engine, connection, empty)
     return _reused_database
 
 
@@ -176,9 +199,12 @@ def postgres_engine(postgres: EmbeddedPostgres, postgres_database: str, new_engi
 
 
 @pytest.fixture
-def sqlite_engine(tmp_path: Path, new_engine: NewEngine) -> sa.Engine:
+def sqlite_engine(tmp_path: Path, new_engine: NewEngine, kept_ledgers: KeptLedgers | None) -> sa.Engine:
     """An engine on an empty SQLite file of this test."""
-    return new_engine(f"sqlite:///{tmp_path / 'warehouse.db'}")
+    engine = new_engine(f"sqlite:///{tmp_path / 'warehouse.db'}")
+    if kept_ledgers is not None:
+        kept_ledgers.copy_sqlite(engine)
+    return engine
 
 
 @pytest.fixture
@@ -194,12 +220,16 @@ _OTHER_MARIADB_SESSIONS = """
 _MARIADB_DATABASES = "SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE :databases"
 
 
-def _drop_mariadb_databases(connection: sa.Connection, name: str) -> None:
-    """Drop a test session's database, and those whose names begin with its own, with all that is in them."""
+def _end_mariadb_sessions(connection: sa.Connection, name: str) -> None:
     databases = {"databases": f"{name}%"}
     for session in connection.execute(sa.text(_OTHER_MARIADB_SESSIONS), databases).scalars():
         with suppress(sa.exc.OperationalError):  # it ended by itself
             connection.execute(sa.text(f"KILL {session:d}"))
+
+
+def _drop_mariadb_databases(connection: sa.Connection, name: str) -> None:
+    """Drop a test session's database, and those whose names begin with its own, with all that is in them."""
+    databases = {"databases": f"{name}%"}
     for database in connection.execute(sa.text(_MARIADB_DATABASES), databases).scalars():
         connection.execute(sa.schema.DropSchema(database))
 
@@ -222,6 +252,7 @@ def mariadb_url() -> Iterator[sa.URL]:
         yield server.set(database=name)
     finally:
         with engine.connect() as connection:
+            _end_mariadb_sessions(connection, name)
             _drop_mariadb_databases(connection, name)
         engine.dispose()
 
@@ -254,15 +285,37 @@ def mysql_client(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def _mariadb_server(mariadb_url: sa.URL) -> Iterator[sa.Engine]:
+    """Kept for all tests: a session with the server takes longer to open than to use."""
+    url = mariadb_url.set(database="information_schema")
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+    yield engine
+    engine.dispose()
+
+
 @pytest.fixture
-def mariadb_engine(mariadb_url: sa.URL, new_engine: NewEngine) -> sa.Engine:
+def mariadb_engine(
+    mariadb_url: sa.URL,
+    _mariadb_server: sa.Engine,
+    new_engine: NewEngine,
+    kept_ledgers: KeptLedgers | None,
+) -> sa.Engine:
     """An engine on this session's MariaDB database, emptied for this test."""
     name = str(mariadb_url.database)
-    server = new_engine(mariadb_url.set(database="information_schema"), isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        _drop_mariadb_databases(connection, name)
-        connection.execute(sa.text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
-    return new_engine(mariadb_url)
+    engine = new_engine(mariadb_url)
+    with _mariadb_server.connect() as connection:
+        _end_mariadb_sessions(connection, name)
+
+        def empty() -> None:
+            _drop_mariadb_databases(connection, name)
+            connection.execute(sa.text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
+
+        if kept_ledgers is None:
+            empty()
+        else:
+            kept_ledgers.restore_mysql(engine, connection, empty)
+    return engine
 
 
 @pytest.fixture(params=["psycopg", "psycopg2", "sqlite", "mariadb", "duckdb"])

@@ -5,12 +5,21 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
+from tests.kept_ledger import KeptLedgers
+from tests.sql.ledger.ground import prepare_once
 from tests.sql.ledger.processes import LedgerTime
 
 
+@pytest.fixture
+def kept_ledgers(session_ledgers: KeptLedgers, monkeypatch: pytest.MonkeyPatch) -> KeptLedgers | None:
+    """Each test's database holds the tables of a ledger; tests of preparing override this."""
+    prepare_once(session_ledgers, monkeypatch)
+    return session_ledgers
+
+
 @pytest.fixture(params=["psycopg", "psycopg2", "sqlite", "mariadb"])
-def database(request: pytest.FixtureRequest) -> sa.Engine:
-    """An empty database; the test runs on PostgreSQL through both drivers, SQLite and MariaDB."""
+def database(request: pytest.FixtureRequest, kept_ledgers: KeptLedgers | None) -> sa.Engine:
+    """A database; the test runs on PostgreSQL through both drivers, SQLite and MariaDB."""
     if request.param in ("sqlite", "mariadb"):
         engine: sa.Engine = request.getfixturevalue(f"{request.param}_engine")
         return engine

@@ -11,10 +11,12 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.sql.ledger import sql_ledger
 from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tables
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
+from tests.kept_ledger import KeptLedgers
 
 LEDGER = Ledger("permit_ocr", conn_id="lake")
 TARGET = "lake:permits"
@@ -24,11 +26,20 @@ EVERY_LEDGER = pytest.mark.parametrize(
 )
 #: Once each, where the driver does not matter.
 EACH_LEDGER = pytest.mark.parametrize("database", ["psycopg", "mariadb", "sqlite"], indirect=True)
+#: The database is empty.
+NOT_PREPARED = pytest.mark.parametrize("kept_ledgers", [None], ids=["empty"])
 
 
 def prepared(engine: sa.Engine, described: Ledger = LEDGER) -> LedgerTables:
     """Prepare a ledger."""
     return prepare_tables(engine, described, "UTC")
+
+
+def prepare_once(ledgers: KeptLedgers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have ledgers that are prepared already, and not changed since, taken as they are."""
+    ledgers.begin()
+    monkeypatch.setattr(sql_ledger, "prepare_tables", ledgers.prepare)
+    monkeypatch.setitem(globals(), "prepare_tables", ledgers.prepare)
 
 
 def identity(**special: Any) -> ListIdentity:

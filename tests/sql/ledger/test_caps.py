@@ -22,7 +22,8 @@ from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.sql.ledger.exchange.caps import Allowance
 from airflow_provider_permitocr.sql.ledger.view import SqlLedgerView
-from tests.sql.ledger.ground import EACH_LEDGER, LEDGER, execute, identity
+from tests.kept_ledger import KeptLedgers
+from tests.sql.ledger.ground import EACH_LEDGER, LEDGER, NOT_PREPARED, execute, identity, prepare_once
 from tests.sql.ledger.processes import NOON, LedgerTime, Process, a_run, calls_of, counted, unsent
 
 GRANTED, CAPPED, DAY_CAPPED = Grant.GRANTED, Grant.CAPPED, Grant.DAY_CAPPED
@@ -165,6 +166,7 @@ def test_deleting_the_counters_starts_them_again(database: sa.Engine) -> None:
     assert process.ask("b", "c") == [GRANTED, CAPPED]
 
 
+@NOT_PREPARED
 @EACH_LEDGER
 def test_a_plan_sees_what_the_caps_leave_without_changing_anything(
     database: sa.Engine, time: LedgerTime
@@ -220,7 +222,11 @@ def new_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], sa.Engi
 @settings(deadline=None, max_examples=30)
 @given(day_cap=_caps, run_cap=_caps, steps=_steps)
 def test_any_sequence_of_exchanges_is_granted_exactly_what_is_left(
-    new_sqlite: Callable[[], sa.Engine], day_cap: int | None, run_cap: int | None, steps: list[Any]
+    new_sqlite: Callable[[], sa.Engine],
+    session_ledgers: KeptLedgers,
+    day_cap: int | None,
+    run_cap: int | None,
+    steps: list[Any],
 ) -> None:
     engine = new_sqlite()
     model = _Model(day_cap, run_cap)
@@ -228,6 +234,8 @@ def test_any_sequence_of_exchanges_is_granted_exactly_what_is_left(
     runs = [a_run("run 1", 0), a_run("run 1", 1), a_run("run 2", 0), a_run("run 2", 3)]
     with pytest.MonkeyPatch.context() as monkeypatch:
         time = LedgerTime(monkeypatch)
+        prepare_once(session_ledgers, monkeypatch)
+        session_ledgers.copy_sqlite(engine)
         processes = [Process(engine, run, budget) for run in runs]
         opened: list[list[CallIntent]] = [[], [], [], []]
         keys = (f"image {number}" for number in itertools.count())

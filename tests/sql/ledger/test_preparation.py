@@ -24,6 +24,11 @@ NewEngine = Callable[..., sa.Engine]
 TABLES = ledger_tables("permit_ocr")
 
 
+@pytest.fixture
+def kept_ledgers() -> None:
+    """Databases are empty."""
+
+
 def refusal(engine: sa.Engine, described: Ledger = LEDGER) -> str:
     with pytest.raises(TargetError) as raised:
         prepared(engine, described)

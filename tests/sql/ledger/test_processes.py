@@ -17,6 +17,7 @@ from airflow_provider_permitocr.errors import LedgerUnreachableError
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
+from tests.sql.ledger.ground import NOT_PREPARED
 from tests.sql.ledger.processes import TABLES, Process, a_run, calls_of, counted, unsent
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -51,6 +52,7 @@ def _granted(*processes: subprocess.Popen[str]) -> list[str]:
     return [key for line in lines for key, _, grant in json.loads(line) if grant == Grant.GRANTED]
 
 
+@NOT_PREPARED
 @_on_servers
 def test_four_processes_keep_to_one_cap_exactly(start: Start, database: sa.Engine) -> None:
     processes = [
@@ -67,6 +69,7 @@ def test_four_processes_keep_to_one_cap_exactly(start: Start, database: sa.Engin
     assert list(counted(database, "day").values()) == [151]
 
 
+@NOT_PREPARED
 @_on_servers
 def test_runs_of_one_list_at_once_call_for_each_image_once(start: Start, database: sa.Engine) -> None:
     keys = [f"{number:06}" for number in range(60)]

@@ -16,6 +16,11 @@ NewEngine = Callable[..., sa.Engine]
 NO_TRANSACTIONS = "connection 'lake' commits each statement by itself: take autocommit out of its extra"
 
 
+@pytest.fixture
+def kept_ledgers() -> None:
+    """Databases are empty."""
+
+
 def refusal(engine: sa.Engine) -> str:
     with pytest.raises(TargetError) as raised:
         prepared(engine)
