@@ -37,6 +37,10 @@ for _folder in ("dags", "tests/airflow_dags"):
     for _file in (_ROOT / _folder).glob("*.py"):
         (_DAGS / _file.name).symlink_to(_file)
 
+# Where no bytecode is written, every process that a test starts would compile Airflow again, for seconds.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(_HOME / "bytecode"))
+
 # Nothing of the user's own Airflow may reach the tests.
 for _name in [name for name in os.environ if name.startswith("AIRFLOW")]:
     del os.environ[_name]
