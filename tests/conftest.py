@@ -178,12 +178,19 @@ def pgbouncer(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFacto
         yield bouncer
 
 
+def _without_tls(url: sa.URL) -> dict[str, Any]:
+    """PyMySQL reads the system's certificates for each session, which takes longer than most tests."""
+    asks_for_tls = any(name.startswith("ssl") for name in url.query)
+    return {"ssl_disabled": True} if url.drivername == "mysql+pymysql" and not asks_for_tls else {}
+
+
 @pytest.fixture
 def new_engine() -> Iterator[NewEngine]:
     """Make SQLAlchemy engines set up as the provider's are; they are closed after the test."""
     with ExitStack() as stack:
 
         def make(url: str, **options: Any) -> sa.Engine:
+            options["connect_args"] = _without_tls(sa.make_url(url)) | options.get("connect_args", {})
             engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, **options)
             database_of(engine).set_up(engine)
             stack.callback(engine.dispose)
@@ -239,7 +246,7 @@ def mariadb_url() -> Iterator[sa.URL]:
     """A database of this test session on the MariaDB or MySQL server that answers, if any."""
     server = sa.make_url(os.environ.get("PERMITOCR_TEST_MARIADB", _LOCAL_MARIADB))
     name = f"permitocr_test_{os.getpid()}s"  # no other begins with it
-    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT", connect_args=_without_tls(server))
     try:
         with engine.connect() as connection:
             connection.execute(sa.text("SELECT 1"))
@@ -289,7 +296,9 @@ def mysql_client(request: pytest.FixtureRequest) -> str:
 def _mariadb_server(mariadb_url: sa.URL) -> Iterator[sa.Engine]:
     """Kept for all tests: a session with the server takes longer to open than to use."""
     url = mariadb_url.set(database="information_schema")
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+    engine = sa.create_engine(
+        url, isolation_level="AUTOCOMMIT", pool_pre_ping=True, connect_args=_without_tls(url)
+    )
     yield engine
     engine.dispose()
 
