@@ -99,7 +99,7 @@ class KeptLedgers:
         self._is_defined_otherwise = False
 
     def restore_postgres(
-        self, engine: sa.Engine, connection: psycopg.Connection, empty: Callable[[], None]
+        self, engine: sa.Engine, connection: psycopg.Connection, empty: Callable[[], object]
     ) -> None:
         """Empty the tables of the ledger; prepare it again where anything else has changed.
 
@@ -120,7 +120,7 @@ class KeptLedgers:
         connection.execute(_EMPTY_TABLES)
         self._keep(engine)
 
-    def restore_mysql(self, engine: sa.Engine, server: sa.Connection, empty: Callable[[], None]) -> None:
+    def restore_mysql(self, engine: sa.Engine, server: sa.Connection, empty: Callable[[], object]) -> None:
         """Empty the tables of the ledger; prepare it again where anything else has changed.
 
         :param server: commits by itself.
