@@ -12,9 +12,9 @@ from typing import Any, Final
 import psycopg
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.sql.ledger.options import Ledger
-from airflow_provider_permitocr.sql.ledger.preparation import _require_state, prepare_tables
-from airflow_provider_permitocr.sql.ledger.schema import LedgerTables, ledger_tables
+from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.sql.ledger.tables.preparation import _require_state, prepare_tables
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables, ledger_tables
 
 _LEDGER: Final = Ledger("permit_ocr", conn_id="lake")
 _TABLES: Final = [table.name for table in ledger_tables(_LEDGER.name)]

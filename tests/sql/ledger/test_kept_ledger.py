@@ -9,7 +9,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.sql.ledger.schema import SHAPE, ledger_tables
+from airflow_provider_permitocr.sql.ledger.tables.schema import SHAPE, ledger_tables
 from tests.kept_ledger import KeptLedgers
 from tests.sql.ledger.ground import EACH_LEDGER, execute, prepared, rows_of
 

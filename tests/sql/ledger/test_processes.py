@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from airflow_provider_permitocr.sql.ledger.exchange.exchange.statements import lock
 
 from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, OK, Grant
 from airflow_provider_permitocr.errors import LedgerUnreachableError
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.sql.dialects.known import database_of
-from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
 from tests.sql.ledger.ground import NOT_PREPARED
 from tests.sql.ledger.processes import TABLES, Process, a_run, calls_of, counted, unsent
 
@@ -186,7 +186,7 @@ def test_mariadb_ends_the_transaction_of_a_worker_that_is_frozen(mariadb_engine:
     with mariadb_engine.connect() as connection:
         lock(connection, TABLES)
         names = ("idle_transaction_timeout", "innodb_lock_wait_timeout")
-        limits = [connection.exec_driver_sql(f"SELECT @@{name}").scalar_one() for name in names]
+        limits = [connection.exec_driver_sql(f"SELECT {name}").scalar_one() for name in names]
         assert limits == [30, 45]
         # Not waited for here; the server does what the first of these says.
         connection.exec_driver_sql("SET SESSION idle_transaction_timeout = 1")
