@@ -73,7 +73,6 @@ class Inspection:
             yield self._once(conn_id, lambda: check_connection(conn_id, ask=self._ask))
         if (source := variant.source) is not None:
             yield from self._once(repr(source), lambda: check_image_list(source))
-            yield from check_templates(source)
         for table in variant.tables:
             yield from self._once(repr(table), partial(check_result_table, table))
         known = (variant.ledger, variant.targets, variant.identity)
@@ -83,6 +82,9 @@ class Inspection:
                 yield from self._once(
                     repr((file, variant.shard)), partial(check_result_file, file, variant.shard)
                 )
+        for described in (source, *variant.targets, variant.ledger):
+            if described is not None:
+                yield from check_templates(described)
 
     def _pool_uses(self, tasks: Iterable[OcrTask]) -> Iterator[PoolUse]:
         for task in tasks:
