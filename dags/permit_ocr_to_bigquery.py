@@ -29,12 +29,15 @@ except ImportError:
     GCSToBigQueryOperator = None
 
 BUCKET = "permits-lake"
-FILE = "permits/{{ ds }}.parquet"
+# The day that list, file and partition are of: that of the run's data interval. A run that is triggered
+# without a logical date, or by an asset, has none, and takes the day before.
+DAY = "(data_interval_start | default('') or dag_run.run_after - macros.timedelta(days=1))"
+FILE = f"permits/{{{{ {DAY} | ds }}}}.parquet"
 
 if GCSToBigQueryOperator is not None:
     with DAG(
         dag_id="permit_ocr_to_bigquery",
-        schedule=CronDataIntervalTimetable("0 2 * * *", timezone="UTC"),
+        schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
         start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
         catchup=False,
         max_active_runs=1,
@@ -51,8 +54,8 @@ if GCSToBigQueryOperator is not None:
                 image="image",
                 card_side="card_side",
                 updated_at="uploaded_at",
-                since="{{ data_interval_start }}",
-                until="{{ data_interval_end }}",
+                since=f"{{{{ {DAY} | ds }}}}",
+                until=f"{{{{ ({DAY} + macros.timedelta(days=1)) | ds }}}}",
             ),
             target=ResultFile(f"gs://{BUCKET}/{FILE}", conn_id="google_cloud_default"),
             # A file cannot hold what runs remember.
@@ -67,7 +70,7 @@ if GCSToBigQueryOperator is not None:
             source_objects=[FILE],
             source_format="PARQUET",
             # Each day replaces its own partition, however often it is cleared.
-            destination_project_dataset_table="mart.permits${{ ds_nodash }}",
+            destination_project_dataset_table=f"mart.permits${{{{ {DAY} | ds_nodash }}}}",
             time_partitioning={"type": "DAY"},
             write_disposition="WRITE_TRUNCATE",
             gcp_conn_id="google_cloud_default",

@@ -5,19 +5,23 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 from airflow.sdk import BaseOperator
+from airflow.sdk.execution_time import macros
 
 from airflow_provider_permitocr import ResultFile
+from airflow_provider_permitocr.cli.checks.template_checks import check_templates
+from airflow_provider_permitocr.cli.planned_run import planned_run, rendered
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.wiring.identity import window_of
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -79,8 +83,9 @@ def dag(airflow_metadata: None, google_provider: None, tmp_path: Path) -> Any:
     """The DAG, whose file goes to the disk."""
     dag: Any = parsed()[DAG_ID]
     task: Any = dag.get_task("recognize_permits")
-    assert task.target.path == "gs://permits-lake/permits/{{ ds }}.parquet"
-    task.target = ResultFile(str(tmp_path / "lake" / "permits" / "{{ ds }}.parquet"))
+    bucket = "gs://permits-lake/"
+    assert task.target.path.startswith(bucket)
+    task.target = ResultFile(f"{tmp_path}/lake/{task.target.path.removeprefix(bucket)}")
     LOADED.clear()
     return dag
 
@@ -96,7 +101,7 @@ def test_the_days_rows_are_written_as_parquet_and_that_file_is_loaded_into_the_d
     connect_emulator(emulator)
     (tmp_path / "lake" / "permits").mkdir(parents=True)
 
-    done = dag.test(logical_date=datetime(2026, 5, 2, 2, tzinfo=UTC))
+    done = dag.test(logical_date=SCHEDULED + timedelta(hours=9))
 
     assert (done.state, emulator.stats()["calls"]) == ("success", 3)
     (file,) = (tmp_path / "lake" / "permits").iterdir()
@@ -114,6 +119,54 @@ def test_the_days_rows_are_written_as_parquet_and_that_file_is_loaded_into_the_d
         "write_disposition": "WRITE_TRUNCATE",
         "time_partitioning": {"type": "DAY"},
     }
+
+
+SCHEDULED = datetime(2026, 5, 2, tzinfo=UTC)
+RUNS: dict[str, dict[str, Any]] = {
+    "scheduled": {
+        "logical_date": SCHEDULED - timedelta(days=1),
+        "data_interval_start": SCHEDULED - timedelta(days=1),
+        "data_interval_end": SCHEDULED,
+    },
+    # Airflow gives it the last interval that is over; its ``ds`` is the day on which it is triggered.
+    "by-hand": {
+        "logical_date": SCHEDULED + timedelta(hours=9),
+        "data_interval_start": SCHEDULED - timedelta(days=1),
+        "data_interval_end": SCHEDULED,
+    },
+    "without-a-logical-date": {},
+    "by-an-asset": {"data_interval_start": None, "data_interval_end": None},
+}
+
+
+@pytest.mark.parametrize("trigger", RUNS)
+def test_list_file_and_partition_are_of_one_day_however_the_run_is_triggered(
+    dag: DAG, trigger: str, tmp_path: Path
+) -> None:
+    run_after = SCHEDULED + timedelta(hours=0 if trigger == "scheduled" else 9)
+    context: Any = {"dag_run": SimpleNamespace(run_after=run_after), "macros": macros, **RUNS[trigger]}
+
+    recognize: Any = dag.get_task("recognize_permits").prepare_for_execution()
+    recognize.render_template_fields(context, dag.get_template_env())
+    load: Any = dag.get_task("load_permits").prepare_for_execution()
+    load.render_template_fields(context, dag.get_template_env())
+
+    window = window_of(recognize)
+    assert (window.since, window.until) == (SCHEDULED - timedelta(days=1), SCHEDULED)
+    assert recognize.target.path == f"{tmp_path}/lake/permits/2026-05-01.parquet"
+    assert load.source_objects == ["permits/2026-05-01.parquet"]
+    assert load.destination_project_dataset_table == "mart.permits$20260501"
+
+
+def test_the_command_line_can_render_it_before_a_run(dag: DAG, tmp_path: Path) -> None:
+    task: Any = dag.get_task("recognize_permits")
+    run = planned_run(dag, SCHEDULED + timedelta(hours=9), None, None)
+    assert rendered(dag, task, run).files[0].path == f"{tmp_path}/lake/permits/2026-05-01.parquet"
+
+
+def test_the_check_finds_nothing_in_it_that_fails_in_some_runs(dag: DAG) -> None:
+    task: Any = dag.get_task("recognize_permits")
+    assert [found for each in (task.source, task.target) for found in check_templates(each)] == []
 
 
 def test_without_googles_provider_there_is_no_dag_and_no_import_error_but_a_line_in_the_log(
