@@ -1,0 +1,209 @@
+"""Commands are read by what would run them, and what can run here does."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Callable
+from configparser import ConfigParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+import requests
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.cli.definition import get_permitocr_cli_commands
+from airflow_provider_permitocr.emulator.__main__ import options_from, parser
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+from tests.documentation.blocks import PAGES, ROOT, SPANS, Shown, blocks
+
+if TYPE_CHECKING:
+    from airflow.cli.cli_config import ActionCommand
+
+_EMULATOR: Final = "airflow_provider_permitocr.emulator"
+_EMULATORS_PAGE: Final = "docs/emulator.md"
+_TCCLI: Final = ROOT / ".venv-tccli" / "bin"
+#: Commands of the shell and of others, which a test below runs as they stand.
+_RUN_HERE: Final = {"curl", "mkdir", "echo", "export", "tccli"}
+
+
+def commands() -> list[Shown]:
+    """Read the lines that blocks show after a prompt; all others are what the commands say."""
+    found = []
+    for block in blocks("console"):
+        for each in re.finditer(r"^\$ ((?:.*\\\n)*.*)$", block.text, re.M):
+            line = block.line + block.text.count("\n", 0, each.start())
+            found.append(Shown(block.page, line, each[1].replace("\\\n", " ")))
+    return found
+
+
+def command_spans() -> list[Shown]:
+    """Read the commands that stand in sentences, but for those that are only named: ``airflow permitocr``."""
+    spans = [span for span in SPANS if re.match(r"(make|pip install|python -m|airflow \w+) ", span.text)]
+    return [span for span in spans if "…" not in span.text]
+
+
+def permitocr_commands() -> dict[str, ActionCommand]:
+    from airflow.cli.cli_config import ActionCommand, GroupCommand
+
+    (group,) = get_permitocr_cli_commands()
+    assert isinstance(group, GroupCommand)
+    return {each.name: each for each in group.subcommands if isinstance(each, ActionCommand)}
+
+
+def extras() -> set[str]:
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    return set(setup["options.extras_require"])
+
+
+def read_make(words: list[str]) -> None:
+    done = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    variables = [word.partition("=")[0] for word in words if "=" in word]
+    assert [each for each in variables if f"$({each})" not in (ROOT / "Makefile").read_text()] == []
+
+
+def read_airflow(words: list[str]) -> None:
+    from airflow.cli.cli_parser import get_parser
+
+    if words[:1] == ["permitocr"] and len(words) == 2:  # named in a sentence
+        assert words[1] in permitocr_commands()
+        return
+    assert callable(get_parser().parse_args(words).func)
+
+
+def read_pip(words: list[str]) -> None:
+    (requirement,) = [word for word in words[1:] if not word.startswith("-")]
+    asked = re.fullmatch(r"\.(?:\[(.+)\])?", requirement)
+    assert asked
+    assert set((asked[1] or "").split(",")) - {""} <= extras()
+
+
+def read_python(words: list[str]) -> None:
+    option, module, *arguments = words
+    assert (option, module.partition(".")[0]) == ("-m", "airflow_provider_permitocr")
+    if module == _EMULATOR:
+        options_from(parser().parse_args(arguments))
+    else:
+        assert (ROOT.joinpath(*module.split(".")) / "__main__.py").exists()
+        assert not arguments
+
+
+_READERS: Final[dict[str, Callable[[list[str]], None]]] = {
+    "make": read_make,
+    "airflow": read_airflow,
+    "pip": read_pip,
+    "python": read_python,
+}
+
+
+@pytest.mark.parametrize("shown", [*commands(), *command_spans()], ids=str)
+def test_a_command_is_taken_by_what_runs_it(shown: Shown) -> None:
+    program, *words = shlex.split(shown.text, comments=True)
+    if program not in _RUN_HERE and "=" not in program:
+        try:
+            _READERS[program](words)
+        except SystemExit:
+            pytest.fail(f"{shown}: {program} does not take {words}")
+
+
+def test_every_extra_that_a_page_names_is_there() -> None:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    named = re.findall(r"airflow_provider_permitocr\[(.+?)\]", text)
+    named += re.findall(r"`\[([a-z]\w+)\]`", text) + re.findall(r"\((?:the )?extra `(\w+)`", text)
+    words = {
+        name
+        for each in named
+        for part in ([each] if isinstance(each, str) else each)
+        for name in part.split(",")
+    }
+    assert len(words) > 5
+    assert words - {""} <= extras()
+
+
+def known_options(page: str) -> set[str]:
+    if page == _EMULATORS_PAGE:
+        return {flag for action in parser()._actions for flag in action.option_strings}
+    arguments = [argument for command in permitocr_commands().values() for argument in command.args]
+    return {flag for argument in arguments for flag in argument.flags}
+
+
+@pytest.mark.parametrize("page", sorted({span.page for span in SPANS if span.text.startswith("--")}))
+def test_every_option_in_a_sentence_is_there(page: str) -> None:
+    known = known_options(page)
+    shown = [span for span in SPANS if span.page == page and re.match(r"--(?!conn-)\w", span.text)]
+    assert [f"{span}: {span.text}" for span in shown if span.text.split()[0] not in known] == []
+
+
+def test_the_emulators_page_names_all_of_its_options() -> None:
+    named = {span.text for span in SPANS if span.page == _EMULATORS_PAGE}
+    assert known_options(_EMULATORS_PAGE) - {"-h", "--help"} <= named
+
+
+def test_a_connection_that_a_page_adds_is_read_by_the_hook_and_leads_to_the_emulator(
+    airflow_metadata: None, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.cli.cli_parser import get_parser
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+
+    shown = [each for each in commands() if each.text.startswith("airflow connections add")]
+    assert {each.page for each in shown} == {"README.md", _EMULATORS_PAGE}
+    for each in shown:
+        words = shlex.split(each.text.replace("8520", str(emulator.port)))
+        conn_id = words[3]
+        add: argparse.Namespace = get_parser().parse_args(words[1:])
+        add.func(add)
+        with create_session() as session:
+            added = session.scalars(sa.select(Connection).filter_by(conn_id=conn_id)).one()
+            # Tasks ask Airflow's API for it, and there is none here.
+            monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", added.as_json())
+            session.delete(added)
+        hook = MainlandPermitOcrHook(conn_id)
+        assert hook.client_options.site
+        if each.page == _EMULATORS_PAGE:
+            assert hook.test_connection()[0]
+
+
+def test_the_shells_commands_of_the_emulators_page_reach_it_over_tls(
+    start_label_emulator: Callable[..., RunningEmulator],
+    tmp_path: Path,
+    front: Specimen,
+    serve_image: Callable[[bytes], str],
+) -> None:
+    assert (_TCCLI / "tccli").exists(), (
+        "tccli is missing: `make tccli` installs it in an environment of its own"
+    )
+    emulator = start_label_emulator(tls=tmp_path / "DIR")
+    lines = []
+    for shown in commands():
+        if shlex.split(shown.text, comments=True)[0] in _RUN_HERE or "tccli" in shown.text:
+            line = shown.text.replace("http://127.0.0.1:9000/permit.jpg", serve_image(front.image))
+            lines.append(line.replace("127.0.0.1:8520", emulator.endpoint))
+    curls = [shlex.split(line) for line in lines if line.startswith("curl ")]
+    assert curls
+    for _, option, authority, url in curls:  # not every machine has curl
+        assert option == "--cacert"
+        assert requests.get(url, verify=str(tmp_path / authority), timeout=10).status_code == 200
+
+    script = "\n".join(["set -e", *(line for line in lines if not line.startswith("curl "))])
+    environment = {"PATH": f"{_TCCLI}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert front.fields["Number"] in done.stdout
