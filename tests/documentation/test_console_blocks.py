@@ -172,6 +172,18 @@ def test_a_connection_that_a_page_adds_is_read_by_the_hook_and_leads_to_the_emul
             assert hook.test_connection()[0]
 
 
+def test_a_connection_that_a_page_sets_in_the_environment_is_read_by_the_hook(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = [each.text for each in commands() if each.text.startswith("export AIRFLOW_CONN_")]
+    assert shown
+    for text in shown:
+        name, _, value = shlex.split(text)[1].partition("=")
+        monkeypatch.setenv(name, value)
+        conn_id = name.removeprefix("AIRFLOW_CONN_").lower()
+        assert MainlandPermitOcrHook(conn_id).client_options.secret_id
+
+
 def test_the_shells_commands_of_the_emulators_page_reach_it_over_tls(
     start_label_emulator: Callable[..., RunningEmulator],
     tmp_path: Path,
@@ -184,7 +196,8 @@ def test_the_shells_commands_of_the_emulators_page_reach_it_over_tls(
     emulator = start_label_emulator(tls=tmp_path / "DIR")
     lines = []
     for shown in commands():
-        if shlex.split(shown.text, comments=True)[0] in _RUN_HERE or "tccli" in shown.text:
+        is_run = shlex.split(shown.text, comments=True)[0] in _RUN_HERE or "tccli" in shown.text
+        if is_run and shown.page == _EMULATORS_PAGE:
             line = shown.text.replace("http://127.0.0.1:9000/permit.jpg", serve_image(front.image))
             lines.append(line.replace("127.0.0.1:8520", emulator.endpoint))
     curls = [shlex.split(line) for line in lines if line.startswith("curl ")]

@@ -119,3 +119,13 @@ def test_a_connection_of_another_type_is_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("AIRFLOW_CONN_LAKE", '{"conn_type": "postgres"}')
     with pytest.raises(ConfigurationError, match="of type 'postgres', not 'tencentcloud'"):
         find_connection("lake")
+
+
+def test_a_missing_connection_says_where_a_notebook_takes_it_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        find_connection("nowhere")
+    assert "there is no connection 'nowhere'" in str(refused.value)
+    variable = str(refused.value).partition("set ")[2].split()[0]
+
+    monkeypatch.setenv(variable, json.dumps({"conn_type": "tencentcloud", "login": "AKIDx"}))
+    assert find_connection("nowhere").login == "AKIDx"

@@ -35,7 +35,8 @@ def find_connection(conn_id: str) -> Connection:
     except AirflowNotFoundException:
         raise ConfigurationError(
             f"there is no connection {conn_id!r}; add it under Admin > Connections, type Tencent Cloud,"
-            " or correct tencentcloud_conn_id"
+            " or correct tencentcloud_conn_id. Notebooks and scripts do not see those: set"
+            f" AIRFLOW_CONN_{conn_id.upper()} for them"
         ) from None
     if connection.conn_type != CONNECTION_TYPE:
         raise _wrong(connection, f"it is of type {connection.conn_type!r}, not {CONNECTION_TYPE!r}")
