@@ -161,7 +161,7 @@ def test_list_file_and_partition_are_of_one_day_however_the_run_is_triggered(
 def test_the_command_line_can_render_it_before_a_run(dag: DAG, tmp_path: Path) -> None:
     task: Any = dag.get_task("recognize_permits")
     run = planned_run(dag, SCHEDULED + timedelta(hours=9), None, None)
-    assert rendered(dag, task, run).files[0].path == f"{tmp_path}/lake/permits/2026-05-01.parquet"
+    assert rendered(dag, task, run).options.files[0].path == f"{tmp_path}/lake/permits/2026-05-01.parquet"
 
 
 def test_the_check_finds_nothing_in_it_that_fails_in_some_runs(dag: DAG) -> None:

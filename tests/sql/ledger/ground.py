@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from airflow_provider_permitocr.sql.ledger.exchange.exchange.caller import Caller
-from airflow_provider_permitocr.sql.ledger.lists.lists.lists import ListIdentity
+from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller
+from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
 
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.options.budget import Budget

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from airflow_provider_permitocr.sql.ledger.exchange.exchange.caps import Allowance
+from airflow_provider_permitocr.sql.ledger.exchange.caps import Allowance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

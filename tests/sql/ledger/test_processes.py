@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from airflow_provider_permitocr.sql.ledger.exchange.exchange.statements import lock
+from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
 
 from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, OK, Grant
 from airflow_provider_permitocr.errors import LedgerUnreachableError
