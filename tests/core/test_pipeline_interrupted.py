@@ -6,9 +6,11 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 from airflow_provider_permitocr.engine.call import breaker
 from airflow_provider_permitocr.engine.models import ImageRow
@@ -20,6 +22,7 @@ from airflow_provider_permitocr.errors import (
     ThrottledTooLongError,
     UnreachableError,
 )
+from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
 from airflow_provider_permitocr.options.run import Batch, CallRetry
 
 if TYPE_CHECKING:
@@ -73,6 +76,39 @@ def test_stopped_midway_every_answer_is_in_the_ledger_and_the_next_run_goes_on(
     bench.run(bench.images(500), rest)
     assert not answered(rest) & answered(client)
     assert len(bench.target.rows) == 500
+
+
+def test_a_stopped_run_does_not_wait_for_images_that_are_still_being_read(
+    bench: Bench, new_client: type[FakeClient]
+) -> None:
+    png = BytesIO()
+    Image.new("L", (8, 8)).save(png, "PNG")
+    reading, is_over = threading.Event(), threading.Event()
+    read: list[str] = []
+
+    def read_all_but_the_first_slowly(url: str, _max_bytes: int) -> bytes:
+        if url != bench.url(0):
+            reading.set()
+            is_over.wait(SOON)
+            read.append(url)
+        return png.getvalue()
+
+    def stop_while_others_are_read(_asked: str) -> None:
+        assert reading.wait(SOON)
+        bench.stop.set()
+
+    bench.request_builder = PermitRequestBuilder(
+        max_base64_bytes=1000, download=read_all_but_the_first_slowly
+    )
+    client = new_client(before=stop_while_others_are_read)
+    try:
+        with pytest.raises(RunStoppedError):
+            bench.run(bench.images(10), client)
+        assert read == []
+    finally:
+        is_over.set()
+    assert bench.ledger.statuses == {"0": "recognized"}
+    assert [whole for _, whole in bench.ledger.ended] == [False]
 
 
 def test_stopping_ends_a_search_through_what_is_settled_too(
