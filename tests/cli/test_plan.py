@@ -115,6 +115,15 @@ def test_templates_are_rendered_with_the_interval_that_is_asked_for(plan: Plan, 
 
 
 @pytest.mark.usefixtures("pictures", "connected")
+@pytest.mark.parametrize("schedule", ["'@daily'", "None"])
+def test_without_an_interval_of_some_length_the_whole_list_is_planned(
+    plan: Plan, write_dag: WriteDag, schedule: str
+) -> None:
+    write_dag(DAILY, OVER_DAILY, arguments=f"schedule={schedule}")
+    assert told(plan)["tasks"][0]["plan"]["listed"] == 9
+
+
+@pytest.mark.usefixtures("pictures", "connected")
 def test_what_a_run_triggered_by_hand_would_have_is_the_default(plan: Plan, write_dag: WriteDag) -> None:
     write_dag(
         DAILY,

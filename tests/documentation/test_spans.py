@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG, BaseOperator
 
+import airflow_provider_permitocr
 from airflow_provider_permitocr.emulator.options import EmulatorOptions
 from airflow_provider_permitocr.emulator.running import start_emulator
 from airflow_provider_permitocr.emulator.specimens import draw_specimen, draw_stand_ins
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
-from airflow_provider_permitocr.operators import mainland_permit_ocr
 from tests.documentation.blocks import SPANS, Shown
 
 _OURS: dict[str, Callable[..., Any]] = {
-    **{name: getattr(mainland_permit_ocr, name) for name in mainland_permit_ocr.__all__},
+    **{name: getattr(airflow_provider_permitocr, name) for name in airflow_provider_permitocr.__all__},
     **{
         name: getattr(MainlandPermitOcrHook, name)
         for name in ("recognize", "recognize_rows", "recognize_frame")

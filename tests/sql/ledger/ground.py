@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller
-from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
 
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.sql.ledger import sql_ledger
+from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller
+from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tables
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 from tests.kept_ledger import KeptLedgers

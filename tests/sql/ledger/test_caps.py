@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from airflow_provider_permitocr.sql.ledger.exchange.caps import Allowance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_permitocr.engine.ledger.calls import CallIntent, Grant, RunIdentity
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.budget import Budget
+from airflow_provider_permitocr.sql.ledger.exchange.caps import Allowance
 from airflow_provider_permitocr.sql.ledger.view import SqlLedgerView
 from tests.kept_ledger import KeptLedgers
 from tests.sql.ledger.ground import EACH_LEDGER, LEDGER, NOT_PREPARED, execute, identity, prepare_once

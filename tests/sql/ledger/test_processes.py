@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
 
 from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, OK, Grant
 from airflow_provider_permitocr.errors import LedgerUnreachableError
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
 from tests.sql.ledger.ground import NOT_PREPARED
 from tests.sql.ledger.processes import TABLES, Process, a_run, calls_of, counted, unsent
 
