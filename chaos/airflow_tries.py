@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import signal
-import time
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from chaos.airflow_scene import AirflowScene
 from chaos.verdict import (
-    at_most,
     every_image_once,
     ledger_equals_journal,
     none_of,
@@ -19,8 +19,10 @@ from chaos.verdict import (
 from demo.airflow_api import TaskState
 from distributed.verdict import Figure
 
-#: What Airflow gives a task between SIGTERM and SIGKILL.
-_GRACE_SECONDS: Final = 5
+#: What a task logs once its calls are closed and its run is.
+_STOPPED: Final = "Run stopped early"
+#: What Airflow logs of a process that a signal has ended, such as SIGKILL.
+_KILLED: Final = "Process terminated by signal"
 
 
 def task_killed(scene: AirflowScene) -> list[Figure]:
@@ -45,15 +47,13 @@ def worker_stopped(scene: AirflowScene) -> list[Figure]:
     process = scene.process(run_id)
     supervisor = process.parent()
     assert supervisor is not None
-    asked_at = time.monotonic()
     supervisor.send_signal(signal.SIGTERM)
-    process.wait()
-    seconds = time.monotonic() - asked_at
+    process.wait()  # longer than it runs: its supervisor looks after it every five seconds at worst
     left = len(scene.images) - len(scene.recognized())
     last = scene.wait_for_end(run_id)
     evidence = scene.evidence()
     return [
-        at_most("seconds until it had ended", round(seconds), _GRACE_SECONDS),
+        ended_by_itself(scene.log(run_id, replace(last, try_number=1))),
         some("images left by then", left),
         _succeeded_at_try(last, 2),
         *every_image_once(evidence),
@@ -79,6 +79,7 @@ def marked_failed(scene: AirflowScene) -> list[Figure]:
     evidence = scene.evidence()
     return [
         Figure("the task, once marked", str(marked.state), "failed", marked.state == "failed"),
+        ended_by_itself(scene.log(run_id, marked)),
         none_of("answers not kept", answered - kept),
         some("images left by then", len(scene.images) - kept),
         _succeeded_at_try(last, 2),
@@ -133,6 +134,16 @@ def account_fault(scene: AirflowScene, code: str) -> list[Figure]:
         none_of("answers paid for again", paid_twice(evidence)),
         *ledger_equals_journal(evidence),
     ]
+
+
+def ended_by_itself(log: Sequence[str]) -> Figure:
+    """A stopped try closed its calls and ended, and nobody killed it before.
+
+    :param log: its lines.
+    """
+    is_killed, is_stopped = (any(words in line for line in log) for words in (_KILLED, _STOPPED))
+    measured = "by a signal" if is_killed else "by itself" if is_stopped else "without a word"
+    return Figure("how its process ended", measured, "by itself", measured == "by itself")
 
 
 def _succeeded_at_try(task: TaskState, number: int) -> Figure:
