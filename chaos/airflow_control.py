@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -13,12 +14,44 @@ from demo.airflow_api import AirflowApi, TaskState
 _TITLE: Final = "airflow worker -- "
 
 
+@dataclass(frozen=True)
+class RunStart:
+    """How a run came to be.
+
+    :param triggered_by: as Airflow has it, such as ``timetable``.
+    :param interval: its data interval; None: it has none.
+    """
+
+    triggered_by: str
+    interval: tuple[datetime, datetime] | None
+
+
 class AirflowControl(AirflowApi):
     """A client that can also do what disturbs runs."""
 
     def unpause(self, dag_id: str) -> None:
         """Switch a DAG on."""
         self._call("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
+
+    def pause(self, dag_id: str) -> None:
+        """Switch a DAG off."""
+        self._call("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": True})
+
+    def trigger_undated(self, dag_id: str) -> None:
+        """Start a run without a logical date."""
+        self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})
+
+    def update_asset(self, name: str) -> None:
+        """Say that an asset was updated, which starts the runs that wait for it."""
+        assets = self._call("GET", "/api/v2/assets", params={"name_pattern": name})["assets"]
+        (asset_id,) = [asset["id"] for asset in assets if asset["name"] == name]
+        self._call("POST", "/api/v2/assets/events", json={"asset_id": asset_id})
+
+    def run_start(self, dag_id: str, run_id: str) -> RunStart:
+        """Return how a run came to be."""
+        run = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")
+        begin, end = (_moment(run[f"data_interval_{name}"]) for name in ("start", "end"))
+        return RunStart(run["triggered_by"], (begin, end) if begin and end else None)
 
     def run_ids(self, dag_id: str) -> list[str]:
         """Return the ids of a DAG's runs, whatever started them, the oldest first."""
@@ -62,3 +95,7 @@ class AirflowControl(AirflowApi):
             "reprocess_behavior": "completed",
         }
         self._call("POST", "/api/v2/backfills", json=wanted)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

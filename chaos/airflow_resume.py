@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from chaos.airflow_control import AirflowControl
 from chaos.airflow_runs import backfilled, scheduled, two_at_once
 from chaos.airflow_scene import AirflowScene, AirflowSceneError
 from chaos.airflow_tries import account_fault, marked_failed, out_of_time, task_killed, worker_stopped
+from chaos.airflow_triggers import TRIGGERS, triggered
 from chaos.scene import Stage
 from demo.airflow_api import AirflowApiError
 from demo.airflow_services import AirflowOptions, AirflowServices
@@ -40,6 +42,7 @@ SITUATIONS: Final[dict[str, Callable[[AirflowScene], list[Figure]]]] = {
     "worker_stopped": worker_stopped,
     "backfilled": backfilled,
     "two_at_once": two_at_once,
+    **{name: partial(triggered, trigger=trigger) for name, trigger in TRIGGERS.items()},
 }
 _POOL: Final = "tencent_permit_ocr"
 #: All tasks at once, with 20 slots each.
@@ -76,7 +79,9 @@ def airflow(stage: Stage) -> list[Figure]:
                 raise AirflowSceneError("interrupted")
             services.check()
 
-        scenes = _scenes(stage, AirflowScene("", (), api, healthy, faulty, stage.postgres, check, state))
+        execute = airflow_services.execute
+        common = AirflowScene("", (), api, healthy, faulty, stage.postgres, execute, check, state)
+        scenes = _scenes(stage, common)
         return [figure for figures in threads.map(partial(_play, stage), scenes) for figure in figures]
 
 
@@ -108,12 +113,13 @@ def _start(services: Services, faulty: EmulatorService) -> None:
 
 
 def _scenes(stage: Stage, common: AirflowScene) -> list[AirflowScene]:
-    number = stage.sizes.airflow_images
-    chosen = stage.sizes.airflow_only or tuple(SITUATIONS)
-    images = draw_images(number * len(chosen), stage.state / "airflow-images")
+    sizes = stage.sizes
+    chosen = sizes.airflow_only or tuple(SITUATIONS)
+    numbers = [sizes.trigger_images if name in TRIGGERS else sizes.airflow_images for name in chosen]
+    images = iter(draw_images(sum(numbers), stage.state / "airflow-images"))
     return [
-        replace(common, dag_id=dag_id, images=images[place * number : (place + 1) * number], runs=[])
-        for place, dag_id in enumerate(chosen)
+        replace(common, dag_id=dag_id, images=list(islice(images, number)), runs=[])
+        for dag_id, number in zip(chosen, numbers, strict=True)
     ]
 
 

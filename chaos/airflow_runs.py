@@ -19,7 +19,7 @@ def scheduled(scene: AirflowScene) -> list[Figure]:
     """Let the scheduler start a run; clear it once it is done, and run a backfill over its interval."""
     scene.warehouse.execute(_UPLOADED)
     scene.api.unpause(scene.dag_id)
-    (run_id,) = _started(scene, 1)
+    (run_id,) = scene.started(1)
     tasks = [scene.wait_for_end(run_id)]
     calls = [len(scene.calls())]
     scene.api.clear(scene.dag_id, run_id)
@@ -43,17 +43,12 @@ def backfilled(scene: AirflowScene) -> list[Figure]:
     """Let a backfill start two runs over one list at the same moment."""
     scene.api.unpause(scene.dag_id)
     scene.api.backfill(scene.dag_id, _DAY, _DAY + timedelta(days=1))
-    return _both(scene, _started(scene, 2))
+    return _both(scene, scene.started(2))
 
 
 def two_at_once(scene: AirflowScene) -> list[Figure]:
     """Start two runs over one list by hand at the same moment."""
     return _both(scene, [scene.trigger(), scene.trigger()])
-
-
-def _started(scene: AirflowScene, number: int) -> list[str]:
-    scene.wait_until(lambda: len(scene.api.run_ids(scene.dag_id)) >= number, f"{number} runs")
-    return [scene.follow(run_id) for run_id in scene.api.run_ids(scene.dag_id)]
 
 
 def _both(scene: AirflowScene, run_ids: list[str]) -> list[Figure]:

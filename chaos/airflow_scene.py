@@ -42,6 +42,7 @@ class AirflowScene:
     :param images: its list.
     :param emulator: its account.
     :param faulty: an account that runs out of money after half a list.
+    :param execute: executes a command of Airflow's, such as ``dags trigger``, and waits for its end.
     :param check: raises if a process that all need has ended.
     :param logs: directory that takes the tasks' logs.
     """
@@ -52,6 +53,7 @@ class AirflowScene:
     emulator: EmulatorService
     faulty: EmulatorService
     postgres: EmbeddedPostgres
+    execute: Callable[..., None]
     check: Callable[[], None]
     logs: Path
     runs: list[str] = field(default_factory=list)
@@ -91,6 +93,11 @@ class AirflowScene:
         """Take note of a run, and return its id."""
         self.runs.append(run_id)
         return run_id
+
+    def started(self, number: int) -> list[str]:
+        """Wait until so many runs were started, by whatever it is, and return their ids, the oldest first."""
+        self.wait_until(lambda: len(self.api.run_ids(self.dag_id)) >= number, f"{number} runs")
+        return [self.follow(run_id) for run_id in self.api.run_ids(self.dag_id)[:number]]
 
     def task(self, run_id: str) -> TaskState:
         """Return the one task of a run."""

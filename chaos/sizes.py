@@ -22,6 +22,7 @@ class Sizes:
     :param fault_at: number of the call from which on the account is at fault.
     :param cap: most calls of a run.
     :param airflow_images: in each list that runs under Airflow; it can be disturbed in its middle.
+    :param trigger_images: in the list of each kind of trigger; four days share it.
     :param airflow_only: what happens under Airflow; all of it if empty.
     :param role_seconds: lifetime of temporary keys.
     """
@@ -38,6 +39,7 @@ class Sizes:
     fault_at: int = 500
     cap: int = 500
     airflow_images: int = 500
+    trigger_images: int = 40
     airflow_only: tuple[str, ...] = ()
     role_seconds: int = 30
 
@@ -61,6 +63,11 @@ SHORT: Final = Sizes(
     fault_at=100,
     cap=100,
     airflow_images=120,
-    airflow_only=("account_fault", "task_killed", "worker_stopped", "two_at_once"),
+    trigger_images=12,
+    airflow_only=(
+        *("account_fault", "task_killed", "worker_stopped", "two_at_once"),
+        *("trigger_daily", "trigger_interval", "trigger_cli"),
+        *("trigger_rest", "trigger_asset", "trigger_backfill"),
+    ),
     role_seconds=3,
 )

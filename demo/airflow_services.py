@@ -136,6 +136,14 @@ class AirflowServices:
             *("--concurrency", str(concurrency), "--pid", str(self.options.home / f"{name}.pid")),
         )
 
+    def execute(self, *command: str) -> None:
+        """Execute a command of Airflow's, such as ``dags trigger permits``, and wait for its end.
+
+        :raises ServiceError: it failed.
+        """
+        # Not one of the services: they are not to end.
+        self._spawn(f"airflow {' '.join(command)}", *command).wait()
+
     def kill(self, service: Service) -> None:
         """End one of the processes with all that it runs as a power cut would: by SIGKILL, at once."""
         self._services.remove(service)
@@ -163,14 +171,15 @@ class AirflowServices:
         self._services.clear()
 
     def _start(self, name: str, *arguments: str) -> Service:
+        service = self._spawn(name, *arguments)
+        self._services.append(service)
+        return service
+
+    def _spawn(self, name: str, *arguments: str) -> Service:
         log = self.options.home / f"{name.replace(' ', '-')}.log"
         log.unlink(missing_ok=True)
         command = [sys.executable, "-m", "airflow", *arguments]
-        service = Service(
-            name, log, spawn(command, log=log, env=self._environment, death_signal=signal.SIGTERM)
-        )
-        self._services.append(service)
-        return service
+        return Service(name, log, spawn(command, log=log, env=self._environment, death_signal=signal.SIGTERM))
 
 
 def environment(options: AirflowOptions, database: str) -> dict[str, str]:

@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import pytest
 
-from chaos.airflow_control import AirflowControl
+from chaos.airflow_control import AirflowControl, RunStart
 
 _RUN = "/api/v2/dags/permits/dagRuns/run-1"
+_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 _INSTANCE = {
     "id": "01a2-03b4",
     "task_id": "recognize_permits",
@@ -63,6 +65,32 @@ def test_a_backfill_takes_intervals_that_were_run_before() -> None:
     sent = airflow.sent["POST /api/v2/backfills"]
     assert sent["reprocess_behavior"] == "completed"
     assert (sent["from_date"], sent["to_date"]) == ("2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00")
+
+
+def test_a_run_can_be_triggered_without_a_logical_date() -> None:
+    airflow = _Airflow({})
+    airflow.control.trigger_undated("permits")
+    assert airflow.sent == {"POST /api/v2/dags/permits/dagRuns": {"logical_date": None}}
+
+
+def test_an_asset_is_updated_by_its_whole_name() -> None:
+    airflow = _Airflow({"assets": [{"id": 1, "name": "scans_old"}, {"id": 2, "name": "scans"}]})
+    airflow.control.update_asset("scans")
+    assert airflow.sent["POST /api/v2/assets/events"] == {"asset_id": 2}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "interval"),
+    [
+        ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", (_DAY, datetime(2026, 1, 2, tzinfo=UTC))),
+        (None, None, None),
+    ],
+)
+def test_what_started_a_run_and_its_interval_are_read(
+    start: str | None, end: str | None, interval: tuple[datetime, datetime] | None
+) -> None:
+    answer = {"triggered_by": "cli", "data_interval_start": start, "data_interval_end": end}
+    assert _Airflow(answer).control.run_start("permits", "run-1") == RunStart("cli", interval)
 
 
 def test_the_process_of_a_task_is_known_by_its_title() -> None:

@@ -8,10 +8,12 @@ from typing import cast
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
+from airflow_provider_permitocr import ImageTable, MainlandPermitOcrOperator
 from bench.images import BenchImage
 from chaos.airflow_control import AirflowControl
 from chaos.airflow_resume import SITUATIONS
 from chaos.airflow_scene import AirflowScene, AirflowSceneError
+from chaos.airflow_triggers import TRIGGERS
 from chaos.sizes import SHORT, Sizes
 from demo.airflow_api import TaskState
 from demo.command import ROOT
@@ -63,6 +65,7 @@ def scene(tmp_path: Path) -> AirflowScene:
         _emulator(tmp_path, "healthy", "a"),
         _emulator(tmp_path, "faulty", "b"),
         EmbeddedPostgres(tmp_path / "postgres"),
+        execute=lambda *command: None,
         check=lambda: None,
         logs=tmp_path,
     )
@@ -73,6 +76,20 @@ def test_there_is_a_dag_for_each_situation(monkeypatch: pytest.MonkeyPatch, tmp_
     bag = DagBag(ROOT / "chaos" / "dags")
     assert bag.import_errors == {}
     assert set(bag.dags) == set(SITUATIONS)
+
+
+def test_each_kind_of_trigger_is_played_with_the_data_interval_that_the_documentation_shows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    bag = DagBag(ROOT / "chaos" / "dags")
+    documentation = (ROOT / "docs" / "images.md").read_text()
+    for dag_id in TRIGGERS:
+        task = bag.dags[dag_id].get_task("recognize_permits")
+        assert isinstance(task, MainlandPermitOcrOperator)
+        source = task.source
+        assert isinstance(source, ImageTable)
+        assert f'since="{source.since}", until="{source.until}"' in documentation
 
 
 def test_the_short_form_plays_some_of_the_situations_and_the_full_form_all() -> None:
