@@ -16,7 +16,7 @@ from airflow_provider_permitocr.engine.call.rate_limit import RateLimiter
 from airflow_provider_permitocr.engine.call.row import Recognizer
 from airflow_provider_permitocr.engine.delivery.record import outcome_record
 from airflow_provider_permitocr.engine.models import ImageRow, ImageValue, Left, Outcome
-from airflow_provider_permitocr.engine.run.stream import completed
+from airflow_provider_permitocr.engine.run.hand_over import completed
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.options.image_list import ImageKind

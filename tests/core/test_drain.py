@@ -124,8 +124,10 @@ class Interrupter:
     Not where a ``with`` or ``try`` begins or ends: no signal is heard between the block and what guards it.
     """
 
-    NAMES = ("pipeline", "stream", "drain", "call_ledger", "exchanges", "unwritten")
-    FILES = tuple(f"core/{name}.py" for name in NAMES)
+    FILES = (
+        *("engine/run/pipeline.py", "engine/run/hand_over.py", "engine/run/drain.py"),
+        *("engine/ledger/call_ledger.py", "engine/ledger/exchanges.py", "engine/ledger/unwritten.py"),
+    )
 
     def __init__(self, *at: int) -> None:
         self._at, self.lines, self.raised = at, 0, 0

@@ -121,6 +121,8 @@ class Places:
     def __init__(self, per_second: float, at_once: int) -> None:
         self._changed = threading.Condition()
         self._preparing = ConcurrencyTarget(per_second, most=_MOST_READY)
+        #: How many rows are at their image: nothing is paid for these yet.
+        self.reading = 0
         self.ready = AdaptiveSemaphore(self._preparing.needed, self._changed)
         self.in_flight = AdaptiveSemaphore(lambda: at_once, self._changed)
 
@@ -133,6 +135,17 @@ class Places:
             yield place
         finally:
             place.leave()
+
+    @contextmanager
+    def at_image(self) -> Iterator[None]:
+        """Count a row that opens its image."""
+        with self._changed:
+            self.reading += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self.reading -= 1
 
     def prepared(self, seconds: float, *, in_vain: bool = False) -> None:
         """Note how long a call took to prepare.

@@ -109,6 +109,11 @@ class Recognizer:
         """How many rows should be under way, so that no turn is missed: those in flight, and the next few."""
         return self._places.in_flight.inside + self._ahead + self.flights.rows_waiting
 
+    @property
+    def reading(self) -> int:
+        """How many rows are at their image: once stopped, nobody has to wait for these."""
+        return self._places.reading
+
     def recognize(self, row: ImageRow) -> Outcome | Left:
         """Take one row from its image to its outcome, by calls as far as its error and the policy allow.
 
@@ -137,7 +142,10 @@ class Recognizer:
         if left := self._left():
             return left
         began_at = self._clock()
-        request = self._builder.build(row)
+        with self._places.at_image():
+            request = self._builder.build(row)
+        if left := self._left():  # a run that was asked to stop meanwhile has not waited for this row
+            return left
         if isinstance(request, UnfitImage):
             self._places.prepared(self._clock() - began_at, in_vain=True)
             return of_unfit_image(row, request)

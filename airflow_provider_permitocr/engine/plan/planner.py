@@ -17,6 +17,7 @@ from airflow_provider_permitocr.engine.ledger.ports import LedgerView
 from airflow_provider_permitocr.engine.models import ImageRow, ListedImage, UnfitImage
 from airflow_provider_permitocr.engine.plan.plan import Plan
 from airflow_provider_permitocr.engine.ports import ImageSource, RequestBuilder
+from airflow_provider_permitocr.engine.run.hand_over import completed
 from airflow_provider_permitocr.engine.run.parts import Part, left_parts, own_part, unsettled_images
 from airflow_provider_permitocr.engine.run.progress import Log, LookingProgress
 from airflow_provider_permitocr.engine.run.selection import (
@@ -26,7 +27,6 @@ from airflow_provider_permitocr.engine.run.selection import (
     wanted_pages,
     wanted_rows,
 )
-from airflow_provider_permitocr.engine.run.stream import completed
 from airflow_provider_permitocr.engine.run.window import Leftovers, Window
 from airflow_provider_permitocr.errors import RunStoppedError
 from airflow_provider_permitocr.options.run import RunOptions

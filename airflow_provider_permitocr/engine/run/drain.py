@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries
 from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
-from airflow_provider_permitocr.engine.run.stream import UnderWay
+from airflow_provider_permitocr.engine.run.hand_over import HandOver
 from airflow_provider_permitocr.errors import FencedError, PermitOcrError, RunStoppedError
 
 _LOOK_SECONDS: Final = 0.5
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 def drain(
-    under_way: UnderWay[Any, Any], calls: CallLedger, deliveries: Deliveries, error: BaseException
+    hand_over: HandOver[Any, Any], calls: CallLedger, deliveries: Deliveries, error: BaseException
 ) -> None:
     """Wait until no call is in flight and every one is closed, in the ledger or in the journal.
 
@@ -33,13 +33,14 @@ def drain(
     kept: str | None = None
     for _ in range(_INTERRUPTIONS):
         try:
-            while under_way.wait(_LOOK_SECONDS):
+            while hand_over.wait(_LOOK_SECONDS):
                 pass  # each answer is closed as it arrives, by the thread that exchanges with the ledger
             kept = calls.end()
             _deliver(deliveries, error)
             break
         except BaseException:  # noqa: BLE001, S112  what is in flight is still to be waited for
             continue
+    hand_over.close()
     if kept:
         _log.error("%s", kept)
         if isinstance(error, PermitOcrError):

@@ -15,6 +15,7 @@ from airflow_provider_permitocr.engine.ledger.calls import LEDGER_REFUSES_KEY
 from airflow_provider_permitocr.engine.models import ImageRow, Left, ListedImage, Outcome
 from airflow_provider_permitocr.engine.ports import ImageSource, Ports
 from airflow_provider_permitocr.engine.run.failure_breaker import FailureWatch
+from airflow_provider_permitocr.engine.run.hand_over import HandOver
 from airflow_provider_permitocr.engine.run.parts import (
     Part,
     left_parts,
@@ -24,7 +25,6 @@ from airflow_provider_permitocr.engine.run.parts import (
 )
 from airflow_provider_permitocr.engine.run.progress import Log, Progress
 from airflow_provider_permitocr.engine.run.selection import fetched_rows, still_wanted, wanted_rows
-from airflow_provider_permitocr.engine.run.stream import UnderWay, completed
 from airflow_provider_permitocr.engine.run.tally import Tally
 from airflow_provider_permitocr.engine.run.window import Leftovers
 from airflow_provider_permitocr.engine.shown_key import shown_key
@@ -68,8 +68,10 @@ class ListRun:
             answers=ports.ledger,
             clock=clock,
         )
-        self.tally = Tally()
-        self.under_way = UnderWay(self._recognize_row)
+        self.hand_over: HandOver[ImageRow, Outcome] = HandOver(
+            self._recognize_row, left_behind=lambda: self.recognizer.reading
+        )
+        self.tally = Tally(self.hand_over.lock)
         self.parts: list[Part] = []
         self.leftovers = Leftovers()
         self.skipped = self.settled_elsewhere = self.taken_up = 0
@@ -231,8 +233,8 @@ class ListRun:
         return fetched_rows(source, free, is_over=self._is_over, skip=self._skip)
 
     def _stream(self, rows: Iterator[ImageRow | None], part: Part | None = None) -> None:
-        stream = completed(
-            self.under_way, rows, max_in_flight=lambda: self.recognizer.rows_wanted, stop=self._stop
+        stream = self.hand_over.results(
+            rows, max_in_flight=lambda: self.recognizer.rows_wanted, stop=self._stop
         )
         try:
             for outcomes in stream:

@@ -83,6 +83,7 @@ class Pipeline:
             self._calls.start()
             self._deliveries.start()
             self._rows.recognize(self._listed)
+            self._rows.hand_over.close()
             summary = self._finish(columns)
         return summary
 
@@ -107,7 +108,7 @@ class Pipeline:
     def _drain(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         if error is not None and not self._is_drained:
             self._stop.set()
-            drain(self._rows.under_way, self._calls, self._deliveries, error)
+            drain(self._rows.hand_over, self._calls, self._deliveries, error)
             if not self._is_closed:
                 with suppress(PermitOcrError):  # the next run then waits until this one is taken for dead
                     self._close(f"ended early, by {type(error).__name__}", is_whole=False)

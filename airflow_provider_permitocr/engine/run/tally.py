@@ -10,10 +10,13 @@ from airflow_provider_permitocr.permit.status import Status
 
 
 class Tally:
-    """Counts images that have come to an end in this run."""
+    """Counts images that have come to an end in this run.
 
-    def __init__(self) -> None:
-        self._state = threading.Lock()
+    :param lock: held for moments.
+    """
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._state = lock
         self.statuses: Counter[str] = Counter()
         self.error_codes: Counter[str] = Counter()
         self.reused = 0

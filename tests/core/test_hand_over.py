@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.engine.run.stream import completed
+from airflow_provider_permitocr.engine.run.hand_over import HandOver, completed
 
 SOON = 30  # seconds until a test that hangs is given up
 
@@ -142,9 +142,10 @@ def test_results_that_have_arrived_are_yielded_before_a_slow_source_is_read_on(s
 
 
 def test_an_error_in_work_stops_the_stream_and_keeps_what_was_in_flight(stop: threading.Event) -> None:
-    hold = held_until(stop)
+    hold, all_begun = held_until(stop), threading.Barrier(5, timeout=SOON)
 
     def work(item: int) -> int:
+        all_begun.wait()
         if item == 2:
             raise LookupError
         return hold(item)
@@ -155,9 +156,10 @@ def test_an_error_in_work_stops_the_stream_and_keeps_what_was_in_flight(stop: th
 
 
 def test_a_second_error_in_flight_hides_neither_the_first_nor_the_results(stop: threading.Event) -> None:
-    hold = held_until(stop)
+    hold, all_begun = held_until(stop), threading.Barrier(3, timeout=SOON)
 
     def work(item: int) -> int:
+        all_begun.wait()
         if item == 0:
             raise LookupError
         hold(item)
@@ -237,6 +239,35 @@ def test_once_stopped_from_outside_nothing_new_is_started(stop: threading.Event)
         results += some
         stop.set()
     assert sorted(results) == list(range(next(read)))
+
+
+def test_what_may_be_left_behind_is_not_waited_for_once_stopped(stop: threading.Event) -> None:
+    reading = threading.Event()
+
+    def work(item: int) -> int:
+        if item:
+            assert reading.wait(SOON)
+        return item
+
+    hand_over: HandOver[int, int] = HandOver(work, left_behind=lambda: 2)
+    stream = hand_over.results(range(3), max_in_flight=lambda: 3, stop=stop)
+    assert next(stream) == [0]
+    stop.set()
+    assert list(chain.from_iterable(stream)) == []
+    hand_over.close()
+    reading.set()
+
+
+def test_until_then_all_that_is_under_way_is_waited_for(stop: threading.Event) -> None:
+    def work(item: int) -> int:
+        stop.wait(0.2)
+        return item
+
+    hand_over: HandOver[int, int] = HandOver(work, left_behind=lambda: 9)
+    assert sorted(chain.from_iterable(hand_over.results(range(5), max_in_flight=lambda: 5, stop=stop))) == [
+        *range(5)
+    ]
+    hand_over.close()
 
 
 def test_no_thread_is_left_behind(stop: threading.Event) -> None:
