@@ -246,7 +246,6 @@ def test_an_intent_that_is_not_granted_says_why(
     assert meant is means or (isinstance(meant, Outcome) and meant.status is means)
     assert says in str(meant)
     assert bench.ledger.cap == (grant if means is Left.CAPPED else None)
-    assert bench.ledger.settled_elsewhere == (grant is Grant.SETTLED)
     if grant is Grant.FENCED:
         assert bench.ask("b") is None
         with pytest.raises(FencedError, match="this one has stopped"):

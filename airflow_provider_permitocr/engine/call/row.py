@@ -72,11 +72,12 @@ class Recognizer:
     :param ledger: where each call is written down before it is made; None: nowhere.
     :param answers: those that the ledger holds already; asked with ``reuse_identical`` alone.
     :param limiter: keeps one pace over several recognizers; by default this one has its own.
+    :param lock: held for moments, to count calls; by default one of its own.
     :param sleep: how to wait, in seconds; by default until then or until ``stop`` is set.
     :param uniform: draws from an interval; jitter keeps tasks from repeating in step.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  a run hands it all of its parts, by name
         self,
         builder: RequestBuilder,
         client: PermitClient,
@@ -86,6 +87,7 @@ class Recognizer:
         ledger: CallLedger | None = None,
         answers: Answers | None = None,
         limiter: RateLimiter | None = None,
+        lock: threading.Lock | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
         uniform: Callable[[float, float], float] = random.uniform,
@@ -99,7 +101,7 @@ class Recognizer:
         self.flights = SingleFlight(stop, answers=answers, is_on=options.reuse_identical)
         self._breaker = Breaker(stop)
         self._ahead = min(_MOST_AHEAD, math.ceil(pace.max_per_second * _AHEAD_SECONDS) + 1)
-        self._count = threading.Lock()
+        self._lock = lock or threading.Lock()
         #: Requests sent so far, retries and throttled ones included; how many of them are paid for, as far as
         #: is known; and how many the service refused for their rate.
         self.calls = self.billed = self.throttled = 0
@@ -219,13 +221,13 @@ class Recognizer:
         return self._clock() - began_at > _LATE_SECONDS
 
     def _send(self, row: ImageRow, call: ReadyCall, tries: Tries) -> Outcome | FailedCall:
-        with self._count:
+        with self._lock:
             self.calls += 1
         tries.sent(self._clock())
         try:
             response = call.send()
         except CallError as error:
-            with self._count:
+            with self._lock:
                 self.billed += error.billed is True
             if self._ledger:
                 # It may be billed: should this process end now, it is not to be paid for again.
@@ -238,7 +240,7 @@ class Recognizer:
                 )
             return FailedCall(error.bare(), call.facts)
         self._breaker.has_worked = True
-        with self._count:
+        with self._lock:
             self.billed += 1
         outcome = of_answer(row, response, call.facts, call.call_id)
         if self._ledger:
@@ -278,7 +280,7 @@ class Recognizer:
         return tries.wait_seconds(fault, self._clock(), self._uniform)
 
     def _slow_down(self, fault: CallError, tries: Tries) -> float:
-        with self._count:
+        with self._lock:
             self.throttled += 1
         # The pace recovers while a call waits as long as its answer asked for.
         seconds = max(self._limiter.throttled(), tries.throttled_seconds)

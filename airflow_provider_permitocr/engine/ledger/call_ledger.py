@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,10 +17,8 @@ class CallLedger:
 
     def __init__(self, exchanges: Exchanges) -> None:
         self._exchanges = exchanges
-        self._count = threading.Lock()
         #: Which cap has refused a call, once one has.
         self.cap: Grant | None = None
-        self.settled_elsewhere = 0
 
     def start(self) -> None:
         """Begin to exchange."""
@@ -35,9 +32,6 @@ class CallLedger:
         grant = self._exchanges.ask(intent)
         if grant in (Grant.CAPPED, Grant.DAY_CAPPED):
             self.cap = grant
-        elif grant is Grant.SETTLED:
-            with self._count:
-                self.settled_elsewhere += 1
         return grant
 
     def close(

@@ -57,7 +57,7 @@ class Waiting:
 
     intent: CallIntent
     grant: Grant | None = None
-    is_over: threading.Event = field(default_factory=threading.Event)
+    is_over: bool = False
 
 
 @dataclass
@@ -98,7 +98,10 @@ class Exchanges:
         self._gather_seconds = _GATHER_SECONDS if gather_seconds is None else gather_seconds
         self._unwritten = UnwrittenCalls(journal)
         #: Held for moments, over what follows.
-        self._state = threading.Condition()
+        lock = threading.RLock()
+        self._state = threading.Condition(lock)
+        #: Of the same lock: an exchange wakes those alone that wait for its grants.
+        self._granted = threading.Condition(lock)
         self._gathered = Batch()
         self._is_ending = self._is_over = False
         self._writing: Batch | None = None
@@ -130,8 +133,9 @@ class Exchanges:
                 self._gathered.waiting.append(waiting)
                 self._state.notify_all()
             else:
-                waiting.is_over.set()
-        waiting.is_over.wait()
+                waiting.is_over = True
+            while not waiting.is_over:
+                self._granted.wait()
         return waiting.grant
 
     def add_closed(self, closed: ClosedCall) -> None:
@@ -339,8 +343,7 @@ class Exchanges:
         try:
             self._unwritten.keep()
         finally:
-            for each in waiting:
-                each.is_over.set()
+            self._wake(waiting)
 
     def _tell(self, waiting: list[Waiting], grants: tuple[Grant, ...]) -> None:
         for each, grant in zip(waiting, grants, strict=True):
@@ -361,5 +364,10 @@ class Exchanges:
                 " it, so the run has stopped; no call was made for them. Look for a trigger or constraint on"
                 " its tables, correct it and run again."
             )
-        for each in waiting:
-            each.is_over.set()
+        self._wake(waiting)
+
+    def _wake(self, waiting: Sequence[Waiting]) -> None:
+        with self._state:
+            for each in waiting:
+                each.is_over = True
+            self._granted.notify_all()

@@ -59,6 +59,9 @@ class ListRun:
         self._source, self._ledger, self._options = ports.source, ports.ledger, options
         self._calls, self._deliveries = calls, deliveries
         self._log, self._stop, self._clock = log, stop, clock
+        self.hand_over: HandOver[ImageRow, Outcome] = HandOver(
+            self._recognize_row, left_behind=lambda: self.recognizer.reading
+        )
         self.recognizer = Recognizer(
             ports.request_builder,
             ports.client,
@@ -66,10 +69,8 @@ class ListRun:
             stop,
             ledger=calls,
             answers=ports.ledger,
+            lock=self.hand_over.lock,
             clock=clock,
-        )
-        self.hand_over: HandOver[ImageRow, Outcome] = HandOver(
-            self._recognize_row, left_behind=lambda: self.recognizer.reading
         )
         self.tally = Tally(self.hand_over.lock)
         self.parts: list[Part] = []
@@ -264,6 +265,8 @@ class ListRun:
         if isinstance(outcome, Left):
             if outcome is Left.HELD:
                 self._held.append((self._reading, row.listed))
+            with self.hand_over.lock:
+                self.settled_elsewhere += outcome is Left.SETTLED
             return None
         attempt = to_attempt(outcome, max_runs=self._options.max_runs_per_image)
         self.tally.add(attempt)

@@ -153,7 +153,7 @@ class Pipeline:
             throttled=rows.recognizer.throttled,
             elapsed_seconds=self._clock() - self._started_at,
             reused=rows.tally.reused,
-            elsewhere=rows.settled_elsewhere + self._calls.settled_elsewhere,
+            elsewhere=rows.settled_elsewhere,
             billed=rows.recognizer.billed,
             cost=self._options.budget.cost(rows.recognizer.billed),
             left=left,
