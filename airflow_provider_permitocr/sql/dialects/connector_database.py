@@ -84,9 +84,11 @@ class ConnectorDatabase(Database, ABC):
     database, and no ledger is kept in it.
 
     :cvar dialects: none.
+    :ivar ledger_titles: the databases that ledgers can be kept in, once all are known.
     """
 
     dialects = ()
+    ledger_titles = ""
     takes_small_batches = False
 
     def connector(self, hook: Any) -> Connector:
@@ -94,11 +96,9 @@ class ConnectorDatabase(Database, ABC):
 
         :raises ConfigurationError: always.
         """
-        from airflow_provider_permitocr.sql.dialects.known import ledger_titles
-
         raise ConfigurationError(
             f"{self.title} can have result tables, and neither a ledger nor an image list. Keep the ledger in"
-            f' one of these, ledger=Ledger("permit_ocr", conn_id="..."): {ledger_titles()}; and copy a list'
+            f' one of these, ledger=Ledger("permit_ocr", conn_id="..."): {self.ledger_titles}; and copy a list'
             " there, for example by GenericTransfer in the task before"
         )
 

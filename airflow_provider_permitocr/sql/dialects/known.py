@@ -77,3 +77,8 @@ def source_titles() -> str:
 def database_of_error(error: BaseException) -> Database | None:
     """Return what is known of the database whose driver has raised an error; None: no driver has."""
     return _BY_DRIVER.get(type(error).__module__.partition(".")[0])
+
+
+for _each in DATABASES:
+    if isinstance(_each, ConnectorDatabase):
+        _each.ledger_titles = ledger_titles()
