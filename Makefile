@@ -23,16 +23,16 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 demo: $(STAMP) ## Run the main job for real: PostgreSQL, Airflow's scheduler, an emulator that reads pixels
-	@$(BIN)/python -m demo
+	@$(BIN)/python -m labs.demo
 
 demo-ui: $(STAMP) ## The same, and leave Airflow's UI up until Ctrl-C
-	@$(BIN)/python -m demo --ui
+	@$(BIN)/python -m labs.demo --ui
 
 test: lint .venv/.mysqlclient tccli snowflake sdk-packages ## Set up, check types and style, run all tests
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-distributed: .venv/.distributed ## Prove quota and recovery on Celery: two DAGs, two workers, one of them killed
-	$(BIN)/python -m distributed --images $(IMAGES)
+	$(BIN)/python -m labs.distributed --images $(IMAGES)
 
 # How many: 4,000 take six minutes.
 IMAGES ?= 4000
@@ -42,18 +42,18 @@ IMAGES ?= 4000
 	@touch $@
 
 chaos: $(STAMP) ## Kill runs, stop databases, break calls; prove that no image is lost and none paid twice
-	@$(BIN)/python -m chaos $(CHAOS)
+	@$(BIN)/python -m labs.chaos $(CHAOS)
 
 # --short takes two minutes in place of ten; --only kill,cap plays these alone.
 CHAOS ?=
 
 fuzz: $(STAMP) ## Read 30,000 mutated files and 68 bombs, and 10,000 answers of hostile servers; bounded in time and memory
-	@$(BIN)/python -m fuzz bombs
-	@$(BIN)/python -m fuzz images 30000
-	@$(BIN)/python -m fuzz wire 10000
+	@$(BIN)/python -m labs.fuzz bombs
+	@$(BIN)/python -m labs.fuzz images 30000
+	@$(BIN)/python -m labs.fuzz wire 10000
 
 bench: $(STAMP) ## Measure quota, clients, memory, targets and start in half an hour; write docs/benchmarks
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m labs.bench
 
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from airflow_provider_permitocr.emulator.running import RunningEmulator
-    from demo.postgres import EmbeddedPostgres
+    from labs.ground.servers.postgres import EmbeddedPostgres
 
 pytest_plugins = ["tests.net.fixtures"]
 

@@ -28,7 +28,7 @@ from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen, 
 from airflow_provider_permitocr.permit.api import CardSide, ImageFormat
 from airflow_provider_permitocr.sql.database import patience
 from airflow_provider_permitocr.sql.dialects.known import database_of
-from demo.postgres import EmbeddedPostgres
+from labs.ground.servers.postgres import EmbeddedPostgres
 from tests.cos_stand_in import DOMAIN, CosStandIn, Keys
 from tests.kept_ledger import KeptLedgers
 from tests.mariadb import OwnMariaDb, find_mariadb, running_mariadb

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Final
 
-from demo.ports import HOST
+from labs.ground.servers.ports import HOST
 
 _SET: Final = b"SET SESSION"
 

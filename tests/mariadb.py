@@ -17,8 +17,8 @@ import psutil
 import pymysql
 import sqlalchemy as sa
 
-from demo.ports import HOST, free_port
-from demo.processes import end, identity, spawn, tail
+from labs.ground.servers.ports import HOST, free_port
+from labs.ground.servers.processes import end, identity, spawn, tail
 from tests.tls_files import TlsFiles
 
 _UNPRIVILEGED: Final = "nobody"

@@ -16,10 +16,10 @@ from typing import Final
 import psutil
 import psycopg
 
-from demo.ports import HOST, free_port
-from demo.postgres import EmbeddedPostgres
-from demo.postgres_cluster import SUPERUSER, let_others_pass
-from demo.processes import end, spawn, tail
+from labs.ground.servers.ports import HOST, free_port
+from labs.ground.servers.postgres import EmbeddedPostgres
+from labs.ground.servers.postgres_cluster import SUPERUSER, let_others_pass
+from labs.ground.servers.processes import end, spawn, tail
 
 #: It refuses to run as root; this user exists everywhere and owns nothing.
 _UNPRIVILEGED: Final = "nobody"

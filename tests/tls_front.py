@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any, Final
 
-from demo.ports import HOST
+from labs.ground.servers.ports import HOST
 from tests.tls_files import TlsFiles
 
 _SSL_REQUEST: Final = 80877103

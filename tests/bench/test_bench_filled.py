@@ -8,10 +8,10 @@ import psycopg
 import pytest
 
 from airflow_provider_permitocr.options.ledger import Ledger
-from bench.programs import exchanges, finish_list, finished_list, write_batches
-from bench.programs.filled import fill_ledger
-from bench.programs.stubbed import engine, open_ledger, run_stubbed
-from demo.postgres import EmbeddedPostgres
+from labs.bench.programs import exchanges, finish_list, finished_list, write_batches
+from labs.bench.programs.filled import fill_ledger
+from labs.bench.programs.stubbed import engine, open_ledger, run_stubbed
+from labs.ground.servers.postgres import EmbeddedPostgres
 
 ROWS = 120
 

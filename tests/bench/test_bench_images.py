@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from airflow_provider_permitocr.emulator.specimens.label import read_label
-from bench.images import draw_images, draw_large_images, draw_strangers_image, large_list
+from labs.ground.images import draw_images, draw_large_images, draw_strangers_image, large_list
 
 
 def test_no_two_images_are_alike_and_each_has_a_number(tmp_path: Path) -> None:

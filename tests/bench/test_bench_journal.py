@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.journal import (
+from labs.bench.measures.journal import (
     Window,
     answered_per_second,
     by_second,
@@ -16,7 +16,7 @@ from bench.journal import (
     throttled_share,
     without,
 )
-from demo.emulator_calls import Call
+from labs.ground.emulator_calls import Call
 
 
 def call(arrived: float, image: str | None = "a", *, seconds: float = 0.5) -> Call:

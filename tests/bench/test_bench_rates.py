@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bench.journal import Window
-from bench.rates import OtherWay, PacedRun, other_facts, quota_facts
-from demo.emulator_calls import Call
+from labs.bench.measures.journal import Window
+from labs.bench.measures.rates import OtherWay, PacedRun, other_facts, quota_facts
+from labs.ground.emulator_calls import Call
 
 
 def calls(number: int, per_second: float) -> list[Call]:

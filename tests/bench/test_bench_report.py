@@ -10,19 +10,19 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from bench.client import CLIENTS, ClientCost, Clients, LargeImages
-from bench.exchange import Exchanges
-from bench.figures import Figure, Part
-from bench.journal import Window
-from bench.length import APART, BESIDE, SQLITE, FinishedRun, Lengths, ListRun
-from bench.measure import Sizes
-from bench.quota import Rates
-from bench.rates import OtherWay, PacedRun
-from bench.report import Results, machine, show, write
-from bench.start import Starts
-from bench.targets import RebuiltTable, RefusedRun, Targets, Took, WrittenFile
-from bench.writing import Writes, Written
-from demo.emulator_calls import Call
+from labs.bench.figures import Figure, Part
+from labs.bench.measure import Sizes
+from labs.bench.measures.client import CLIENTS, ClientCost, Clients, LargeImages
+from labs.bench.measures.exchange import Exchanges
+from labs.bench.measures.journal import Window
+from labs.bench.measures.length import APART, BESIDE, SQLITE, FinishedRun, Lengths, ListRun
+from labs.bench.measures.quota import Rates
+from labs.bench.measures.rates import OtherWay, PacedRun
+from labs.bench.measures.start import Starts
+from labs.bench.measures.targets import RebuiltTable, RefusedRun, Targets, Took, WrittenFile
+from labs.bench.measures.writing import Writes, Written
+from labs.bench.report import Results, machine, show, write
+from labs.ground.emulator_calls import Call
 
 SIZES = (100_000, 1_000_000, 5_000_000)
 

@@ -13,10 +13,10 @@ from airflow_provider_permitocr.options.run import Batch
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.sql.ledger.lists.lists import target_name
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
-from bench.programs import rebuild_table, refused_rows, write_object
-from bench.programs.filled import deliver_all, fill_ledger, refuse_odd_rows
-from bench.programs.stubbed import TARGET, engine
-from demo.postgres import EmbeddedPostgres
+from labs.bench.programs import rebuild_table, refused_rows, write_object
+from labs.bench.programs.filled import deliver_all, fill_ledger, refuse_odd_rows
+from labs.bench.programs.stubbed import TARGET, engine
+from labs.ground.servers.postgres import EmbeddedPostgres
 
 ROWS = 120
 _TABLES = (

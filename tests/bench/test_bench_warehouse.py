@@ -7,10 +7,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from bench.images import BenchImage
-from bench.programs.official_sdk import insert
-from bench.warehouse import BenchWarehouse
-from demo.postgres import EmbeddedPostgres
+from labs.bench.programs.official_sdk import insert
+from labs.ground.images import BenchImage
+from labs.ground.servers.postgres import EmbeddedPostgres
+from labs.ground.warehouse import BenchWarehouse
 
 
 @pytest.fixture

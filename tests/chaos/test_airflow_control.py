@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chaos.airflow_control import AirflowControl, RunStart
+from labs.chaos.airflow.control import AirflowControl, RunStart
 
 _RUN = "/api/v2/dags/permits/dagRuns/run-1"
 _DAY = datetime(2026, 1, 1, tzinfo=UTC)

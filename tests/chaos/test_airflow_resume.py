@@ -9,16 +9,16 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 
 from airflow_provider_permitocr import ImageTable, MainlandPermitOcrOperator
-from bench.images import BenchImage
-from chaos.airflow_control import AirflowControl
-from chaos.airflow_resume import SITUATIONS
-from chaos.airflow_scene import AirflowScene, AirflowSceneError
-from chaos.airflow_triggers import TRIGGERS
-from chaos.sizes import SHORT, Sizes
-from demo.airflow_api import TaskState
-from demo.command import ROOT
-from demo.emulator_service import EmulatorService
-from demo.postgres import EmbeddedPostgres
+from labs.chaos.airflow.control import AirflowControl
+from labs.chaos.airflow.resume import SITUATIONS
+from labs.chaos.airflow.scene import AirflowScene, AirflowSceneError
+from labs.chaos.airflow.triggers import TRIGGERS
+from labs.chaos.sizes import SHORT, Sizes
+from labs.ground.command import ROOT
+from labs.ground.images import BenchImage
+from labs.ground.servers.airflow_api import TaskState
+from labs.ground.servers.emulator_service import EmulatorService
+from labs.ground.servers.postgres import EmbeddedPostgres
 
 
 class _Api:
@@ -73,7 +73,7 @@ def scene(tmp_path: Path) -> AirflowScene:
 
 def test_there_is_a_dag_for_each_situation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
-    bag = DagBag(ROOT / "chaos" / "dags")
+    bag = DagBag(ROOT / "labs" / "chaos" / "dags")
     assert bag.import_errors == {}
     assert set(bag.dags) == set(SITUATIONS)
 
@@ -82,7 +82,7 @@ def test_each_kind_of_trigger_is_played_with_the_data_interval_that_the_document
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
-    bag = DagBag(ROOT / "chaos" / "dags")
+    bag = DagBag(ROOT / "labs" / "chaos" / "dags")
     documentation = (ROOT / "docs" / "images.md").read_text()
     for dag_id in TRIGGERS:
         task = bag.dags[dag_id].get_task("recognize_permits")
@@ -105,7 +105,7 @@ def test_calls_of_both_accounts_count_and_those_for_other_lists_do_not(scene: Ai
 def test_what_does_not_come_is_named_with_the_end_of_the_logs(
     scene: AirflowScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chaos.airflow_scene._LIMIT_SECONDS", 0.0)
+    monkeypatch.setattr("labs.chaos.airflow.scene._LIMIT_SECONDS", 0.0)
     scene.follow("run-1")
     with pytest.raises(AirflowSceneError, match=r"(?s)permits: waited for rows.*The end of the log of run-1"):
         scene.wait_until(lambda: False, "rows")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaos.airflow_tries import ended_by_itself
+from labs.chaos.airflow.tries import ended_by_itself
 
 STOPPED = "RunStoppedError: Run stopped early (worker shutdown, or the task was marked)."
 

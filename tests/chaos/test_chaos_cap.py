@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from airflow_provider_permitocr.options.budget import Budget
-from chaos.cap import zone_at_noon
+from labs.chaos.situations.cap import zone_at_noon
 
 
 @pytest.mark.parametrize("hour", range(24))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from airflow_provider_permitocr.engine.ledger.calls import new_call_id
 from airflow_provider_permitocr.sql.ledger import sql_ledger
-from chaos.programs.run_task_at import set_clock, shift_datetimes
+from labs.chaos.programs.run_task_at import set_clock, shift_datetimes
 
 began = time.time()
 set_clock(600)

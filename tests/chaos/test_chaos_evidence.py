@@ -5,10 +5,10 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
-from chaos import databases
-from chaos.databases import Database
-from chaos.evidence import Entry, Row, counted_calls, entries, other_sessions, recognized, results
-from demo.postgres import EmbeddedPostgres
+from labs.chaos import databases
+from labs.chaos.databases import Database
+from labs.chaos.evidence import Entry, Row, counted_calls, entries, other_sessions, recognized, results
+from labs.ground.servers.postgres import EmbeddedPostgres
 
 
 @pytest.fixture

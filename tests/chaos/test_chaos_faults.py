@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_permitocr.emulator.faults.faults import Faults
 from airflow_provider_permitocr.emulator.faults.faults_file import load_rules
-from chaos.faults import rules
+from labs.chaos.situations.faults import rules
 
 
 def test_each_fault_strikes_five_percent_of_the_calls(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from chaos.run import SCENARIOS, ChaosOptions, show
-from distributed.verdict import Figure
+from labs.chaos.run import SCENARIOS, ChaosOptions, show
+from labs.ground.figures import Figure
 
 
 def test_an_unknown_scenario_is_named_with_those_that_there_are(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chaos.slow_line import SlowLine
+from labs.chaos.situations.slow_line import SlowLine
 
 LINE_SECONDS = 0.05
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from chaos.evidence import Entry, Evidence, Row
-from chaos.task import TaskEnd
-from chaos.verdict import (
+from labs.chaos.evidence import Entry, Evidence, Row
+from labs.chaos.task import TaskEnd
+from labs.chaos.verdict import (
     Lost,
     at_most,
     every_image_once,
@@ -17,8 +17,8 @@ from chaos.verdict import (
     repeated_for_kills_alone,
     succeeded,
 )
-from demo.emulator_calls import Call
-from distributed.verdict import Figure
+from labs.ground.emulator_calls import Call
+from labs.ground.figures import Figure
 
 KEYS = {f"digest {number}": f"key {number}" for number in range(4)}
 

@@ -289,7 +289,11 @@ def test_an_answer_that_comes_while_the_ledger_is_down_is_in_the_journal_when_cl
     for call_id in (second, "e" * 32):
         bench.ledger.close(call_id, OK, billed=True)
         assert call_id in {each.call_id for each in bench.journal.files["/journal/1"]}
-    assert [each.call_id for each in bench.journal.files["/journal/1"]] == [first, second, "e" * 32]
+    assert [each.call_id for each in bench.journal.files["/journal/1"]] == [
+        first,
+        second,
+        "e" * 32,
+    ]
     bench.table.failing = None
     bench.ledger.flush()
     assert set(bench.table.closed) == {first, second, "e" * 32}

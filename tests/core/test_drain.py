@@ -199,7 +199,12 @@ def test_an_interruption_at_any_line_loses_no_answer(
 
         client = new_client(before=take_down)
         try:
-            bench.run(bench.images(12), client, max_in_flight=3, batch=Batch(rows=4, patience_seconds=0.1))
+            bench.run(
+                bench.images(12),
+                client,
+                max_in_flight=3,
+                batch=Batch(rows=4, patience_seconds=0.1),
+            )
         except (TimedOutError, LedgerUnreachableError) as error:
             interrupted += isinstance(error, TimedOutError)
         finally:

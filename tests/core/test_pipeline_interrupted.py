@@ -166,7 +166,9 @@ def test_an_answer_is_delivered_in_time_while_settled_rows_are_read(
             assert delivered.wait(SOON)
 
     source = new_source(
-        [ImageRow("new", bench.url("new")), *bench.images(400)], page_rows=5, before_page=read_slowly
+        [ImageRow("new", bench.url("new")), *bench.images(400)],
+        page_rows=5,
+        before_page=read_slowly,
     )
     bench.target.before_write = delivered.set
     bench.run(source, new_client(before=lambda asked: called.set()), batch=Batch(rows=1000, seconds=0.05))

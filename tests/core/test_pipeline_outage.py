@@ -151,7 +151,11 @@ def test_a_late_answer_of_a_journal_does_not_replace_a_later_one(
         ledger.failing = DOWN
 
     with pytest.raises(LedgerUnreachableError):
-        bench.run(bench.images(1), new_client({bench.url(0): {"Number": "old"}}, take_down), batch=IMPATIENT)
+        bench.run(
+            bench.images(1),
+            new_client({bench.url(0): {"Number": "old"}}, take_down),
+            batch=IMPATIENT,
+        )
     ledger.failing = None
     left, bench.journal.files = bench.journal.files, {}
     bench.run(bench.images(1), new_client({bench.url(0): {"Number": "new"}}))

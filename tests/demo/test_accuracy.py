@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_permitocr.permit.api import BACK_FIELD, BACK_FIELDS, TEXT_FIELDS
-from demo.accuracy import ComparedField, compare, without_reason
-from demo.image_list import DrawnImage
+from labs.ground.accuracy import ComparedField, compare, without_reason
+from labs.ground.image_list import DrawnImage
 
 
 def _drawn(kind: str = "clean", **fields: str) -> DrawnImage:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from demo.airflow_api import AirflowApi, AirflowApiError, TaskState
+from labs.ground.servers.airflow_api import AirflowApi, AirflowApiError, TaskState
 
 _STARTED = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 

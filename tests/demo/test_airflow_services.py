@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.airflow_services import AirflowOptions, environment
+from labs.ground.servers.airflow_services import AirflowOptions, environment
 
 
 def _options(tmp_path: Path) -> AirflowOptions:

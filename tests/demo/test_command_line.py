@@ -10,7 +10,7 @@ _ROOT = Path(__file__).parents[2]
 
 def _run(*arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "demo", *arguments],
+        [sys.executable, "-m", "labs.demo", *arguments],
         cwd=directory,
         env={**os.environ, "PYTHONPATH": str(_ROOT)},
         capture_output=True,

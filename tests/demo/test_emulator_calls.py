@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from airflow_provider_permitocr.permit.api import ACTION
-from demo.emulator_calls import Call, most_in_one_second, read_calls
+from labs.ground.emulator_calls import Call, most_in_one_second, read_calls
 
 
 def test_journal_is_read_without_the_calls_of_other_services(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from demo.follow import Pace, Watched, follow
+from labs.demo.follow import Pace, Watched, follow
 
 
 class _Run:

@@ -14,7 +14,7 @@ import pytest
 #: A demo with a grandchild whose parent is gone, in a session of its own: hard to find again.
 _DEMO = """
     import os, subprocess, sys, time
-    from demo.guard import split_off_guard
+    from labs.demo.guard import split_off_guard
     status = split_off_guard()
     if status is None:
         orphan = "import os, time; os.setsid(); print(os.getpid(), flush=True); time.sleep(60)"

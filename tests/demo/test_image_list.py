@@ -7,7 +7,7 @@ import pytest
 
 from airflow_provider_permitocr.emulator.specimens import DRAWABLE
 from airflow_provider_permitocr.permit.api import SITES
-from demo.image_list import DrawnImage, draw_image_list, read_image_list
+from labs.ground.image_list import DrawnImage, draw_image_list, read_image_list
 
 
 @pytest.fixture(scope="module")

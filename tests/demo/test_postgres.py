@@ -13,8 +13,8 @@ import psutil
 import psycopg
 import pytest
 
-from demo.postgres import EmbeddedPostgres, temporary_postgres
-from demo.postgres_cluster import PostgresError
+from labs.ground.servers.postgres import EmbeddedPostgres, temporary_postgres
+from labs.ground.servers.postgres_cluster import PostgresError
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_path_longer_than_a_unix_socket_allows(directory: Path) -> None:
 def test_killing_the_owner_ends_the_server(cluster: Path) -> None:
     script = f"""
         import pathlib, sys, time
-        from demo.postgres import EmbeddedPostgres
+        from labs.ground.servers.postgres import EmbeddedPostgres
         EmbeddedPostgres(pathlib.Path({str(cluster)!r})).start()
         print("started", flush=True)
         time.sleep(60)

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from demo.processes import Service, ServiceError, end, spawn
+from labs.ground.servers.processes import Service, ServiceError, end, spawn
 
 _SLEEPS = "import time; time.sleep(60)"
 _DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); {_SLEEPS}"

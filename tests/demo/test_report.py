@@ -10,9 +10,9 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from airflow_provider_permitocr.permit.columns import COLUMNS
-from demo.accuracy import Accuracy, ComparedField
-from demo.report import show_accuracy, show_results, show_summary
-from demo.warehouse import LedgerSums
+from labs.demo.report import show_accuracy, show_results, show_summary
+from labs.demo.warehouse import LedgerSums
+from labs.ground.accuracy import Accuracy, ComparedField
 
 _COLUMNS = [column.name for column in COLUMNS]
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from demo.turn import turn
+from labs.demo.turn import turn
 
 ROOT = Path(__file__).parents[2]
 HOLDER = (
     "import sys\n"
     "from pathlib import Path\n"
     "from rich.console import Console\n"
-    "from demo.turn import turn\n"
+    "from labs.demo.turn import turn\n"
     "with turn(Path(sys.argv[1]), Console()):\n"
     "    print('held', flush=True)\n"
     "    sys.stdin.readline()\n"

@@ -7,8 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from demo.postgres import EmbeddedPostgres, temporary_postgres
-from demo.warehouse import LedgerSums, ListedImage, Warehouse
+from labs.demo.warehouse import LedgerSums, ListedImage, Warehouse
+from labs.ground.servers.postgres import EmbeddedPostgres, temporary_postgres
 
 _NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 _IMAGES = [ListedImage("a", "/old/a.png", "FRONT"), ListedImage("b", "/old/b.png", "BACK")]

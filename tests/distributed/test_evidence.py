@@ -6,9 +6,7 @@ import pytest
 
 from airflow_provider_permitocr.permit.api import BACK_FIELD
 from airflow_provider_permitocr.permit.columns import BACK_TEXT_COLUMNS, FRONT_TEXT_COLUMNS
-from demo.emulator_calls import Call, most_in_one_second
-from demo.image_list import DrawnImage
-from distributed.evidence import (
+from labs.distributed.evidence import (
     Loss,
     all_calling_since,
     answered_per_second,
@@ -18,7 +16,9 @@ from distributed.evidence import (
     open_when_killed,
     repeated,
 )
-from distributed.image_lists import ImageList
+from labs.distributed.image_lists import ImageList
+from labs.ground.emulator_calls import Call, most_in_one_second
+from labs.ground.image_list import DrawnImage
 
 KEYS = {"digest-a": "a", "digest-b": "b", "digest-c": "c"}
 

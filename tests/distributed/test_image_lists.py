@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from distributed.image_lists import draw_lists
+from labs.distributed.image_lists import draw_lists
 
 
 def test_lists_have_their_sizes_and_no_two_images_are_the_same(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from demo.postgres import EmbeddedPostgres
-from distributed.postgres import VARIABLE, SharedPostgres, postgres_server
+from labs.distributed.postgres import VARIABLE, SharedPostgres, postgres_server
+from labs.ground.servers.postgres import EmbeddedPostgres
 
 
 def databases(postgres: EmbeddedPostgres) -> set[str]:

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from demo.emulator_calls import Call
-from distributed.evidence import Loss
-from distributed.verdict import Evidence, judge, show
+from labs.distributed.evidence import Loss
+from labs.distributed.verdict import Evidence, judge
+from labs.ground.emulator_calls import Call
+from labs.ground.figures import show
 
 QUOTA = 20
 KILLED_AT, RESTARTED_AT, END = 1010.0, 1020.0, 1030.0

@@ -17,7 +17,7 @@ from airflow_provider_permitocr.emulator.journal import CallRecord
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
-from demo.postgres import EmbeddedPostgres
+from labs.ground.servers.postgres import EmbeddedPostgres
 from tests.documentation.blocks import SPANS, Shown, blocks
 
 #: Which keys each kind of object has: at least one, and no others than its reader knows.

@@ -111,7 +111,7 @@ def test_the_check_looks_as_it_is_shown(
 @cache
 def said_by_the_package() -> str:
     """Return all texts of the package, those of an f-string between its values."""
-    files = [*_PACKAGE.rglob("*.py"), *(ROOT / "demo").glob("*.py")]
+    files = [*_PACKAGE.rglob("*.py"), *(ROOT / "labs").rglob("*.py")]
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
     constants = (node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
     return "\n".join(value for value in constants if isinstance(value, str))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuzz import images, wire
+from labs.fuzz import images, wire
 
 
 def test_mutated_files_are_read_or_refused_within_bounds_of_memory() -> None:

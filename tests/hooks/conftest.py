@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from demo.postgres import EmbeddedPostgres
+from labs.ground.servers.postgres import EmbeddedPostgres
 from tests.tls_files import TlsFiles
 from tests.tls_front import TlsFront, tls_in_front
 

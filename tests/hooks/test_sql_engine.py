@@ -28,7 +28,7 @@ from airflow_provider_permitocr.permit.columns import Column, ColumnKind, Record
 from airflow_provider_permitocr.sql.database.failures import DatabaseError
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
-from demo.postgres import EmbeddedPostgres
+from labs.ground.servers.postgres import EmbeddedPostgres
 
 SetConnection = Callable[..., None]
 _RESULTS = ResultTable("permits", conn_id="lake", documents_view="documents")

@@ -19,7 +19,7 @@ from airflow.sdk import BaseHook
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
-from demo.postgres import EmbeddedPostgres
+from labs.ground.servers.postgres import EmbeddedPostgres
 from tests.tls_files import TlsFiles
 from tests.tls_front import TlsFront
 

@@ -20,7 +20,7 @@ from airflow_provider_permitocr.errors import ImageError, ImageRejectedError, Im
 from airflow_provider_permitocr.images.conversion import reader_process
 from airflow_provider_permitocr.images.conversion.convert import ImageConverter
 from airflow_provider_permitocr.images.formats.inspection import inspect_image
-from fuzz.bombs import nested_forms
+from labs.fuzz.bombs import nested_forms
 
 ROOM = 5_500_000
 STARTED_BEFORE: list[psutil.Process] = []

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_provider_permitocr import ImageTable, Ledger, ResultTable
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from demo.postgres import EmbeddedPostgres
+from labs.ground.servers.postgres import EmbeddedPostgres
 from tests.operators.conftest import ImageList
 
 Try = Callable[..., dict[str, Any]]

@@ -27,7 +27,7 @@ from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.engine.delivery import delivery
 from airflow_provider_permitocr.engine.run import drain
 from airflow_provider_permitocr.permit.api import ACTION
-from demo.postgres import EmbeddedPostgres, temporary_postgres
+from labs.ground.servers.postgres import EmbeddedPostgres, temporary_postgres
 
 ImageList = Callable[..., list[Specimen]]
 Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]

@@ -21,7 +21,7 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.engine.delivery import delivery
 from airflow_provider_permitocr.sql.database import patience
-from demo.postgres import EmbeddedPostgres, temporary_postgres
+from labs.ground.servers.postgres import EmbeddedPostgres, temporary_postgres
 
 ImageList = Callable[..., list[Specimen]]
 Execute = Callable[..., dict[str, Any]]

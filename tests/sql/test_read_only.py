@@ -16,7 +16,7 @@ from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tables
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
-from demo.postgres import EmbeddedPostgres
+from labs.ground.servers.postgres import EmbeddedPostgres
 from tests.mariadb import OwnMariaDb
 
 ReadOnly = Callable[[], Any]

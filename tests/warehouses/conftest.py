@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from demo.postgres import EmbeddedPostgres
+from labs.ground.servers.postgres import EmbeddedPostgres
 from tests.cos_stand_in import CosStandIn
 from tests.mariadb import OwnMariaDb
 from tests.pgbouncer import PgBouncer, find_pgbouncer

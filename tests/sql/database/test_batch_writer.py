@@ -15,7 +15,7 @@ from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.sql.database.batch_writer import write_batch
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
-from demo.postgres import EmbeddedPostgres, temporary_postgres
+from labs.ground.servers.postgres import EmbeddedPostgres, temporary_postgres
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 TEXT_COLUMNS = [column.name for column in COLUMNS if "text" in column.kind.value]

@@ -16,7 +16,7 @@ from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.dialects.database import NO_CHANGES
 from airflow_provider_permitocr.sql.ledger.tables.preparation import check_tables, prepare_tables
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
-from demo.postgres import EmbeddedPostgres
+from labs.ground.servers.postgres import EmbeddedPostgres
 
 NewEngine = Callable[..., sa.Engine]
 LEDGER = Ledger("permit_ocr", conn_id="warehouse")

@@ -17,7 +17,7 @@ from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.sql.database.inspection import columns
 from airflow_provider_permitocr.sql.ledger.tables.preparation import check_tables, prepare_tables, read_state
 from airflow_provider_permitocr.sql.ledger.tables.schema import SHAPE, ledger_tables
-from demo.postgres import EmbeddedPostgres
+from labs.ground.servers.postgres import EmbeddedPostgres
 from tests.sql.ledger.ground import EACH_LEDGER, EVERY_LEDGER, LEDGER, execute, prepared, rows_of
 
 NewEngine = Callable[..., sa.Engine]

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.errors import TargetError
-from demo.postgres import EmbeddedPostgres
+from labs.ground.servers.postgres import EmbeddedPostgres
 from tests.sql.ledger.ground import EACH_LEDGER, execute, prepared, rows_of
 
 NewEngine = Callable[..., sa.Engine]

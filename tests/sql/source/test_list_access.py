@@ -13,7 +13,7 @@ from airflow_provider_permitocr.errors import SourceError
 from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from demo.postgres import EmbeddedPostgres
+from labs.ground.servers.postgres import EmbeddedPostgres
 
 NewEngine = Callable[..., sa.Engine]
 NAMES: dict[str, Any] = {

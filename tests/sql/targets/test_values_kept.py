@@ -18,7 +18,7 @@ from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKin
 from airflow_provider_permitocr.sql.ledger.tables.preparation import check_tables, prepare_tables
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
-from demo.postgres import EmbeddedPostgres
+from labs.ground.servers.postgres import EmbeddedPostgres
 
 FrameOf = Callable[..., pd.DataFrame]
 NewEngine = Callable[..., sa.Engine]

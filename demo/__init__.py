@@ -1,1 +1,0 @@
-"""Run the provider's main job for real on one machine: ``python -m demo``."""

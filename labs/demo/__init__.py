@@ -1,0 +1,1 @@
+"""Run the provider's main job for real on one machine: ``python -m labs.demo``."""

@@ -1,0 +1,186 @@
+"""The demo from its first process to its last line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from labs.demo.follow import Watched, follow
+from labs.demo.report import show_accuracy, show_results, show_summary
+from labs.demo.turn import turn
+from labs.demo.warehouse import LedgerSums, ListedImage, Warehouse
+from labs.ground.accuracy import Accuracy, compare, without_reason
+from labs.ground.image_list import DrawnImage, read_image_list
+from labs.ground.phases import phase
+from labs.ground.servers.airflow_api import AirflowApi
+from labs.ground.servers.airflow_services import AirflowOptions, AirflowServices
+from labs.ground.servers.emulator_service import QUOTA, EmulatorService
+from labs.ground.servers.ports import free_port
+from labs.ground.servers.postgres import EmbeddedPostgres
+from labs.ground.servers.processes import Service, spawn
+from labs.ground.servers.services import Services
+
+DAG_ID: Final = "permit_ocr_daily"
+POOL: Final = "tencent_permit_ocr"
+WAREHOUSE_DATABASE: Final = "warehouse"
+#: Of the fields of clean specimens; ``make demo`` fails below.
+PROMISED_PERCENT: Final = 98
+#: In UTC, by the DAG's timetable.
+_DUE_HOUR: Final = 2
+_UI_PORT: Final = 8080
+#: Invented, so that the summary tells a cost.
+_PRICE: Final = {"price_per_call": 0.02, "currency": "USD"}
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """Where the demo finds and keeps things.
+
+    :param state: directory for everything it makes; kept for the next run.
+    :param dags: folder with the DAG files.
+    :param keep_running: leave the UI up until interrupted.
+    """
+
+    state: Path
+    dags: Path
+    keep_running: bool = False
+
+
+class RunFailedError(RuntimeError):
+    """The DAG run failed, or did not do what it should; the message tells how."""
+
+
+def run_demo(options: DemoOptions, console: Console) -> None:
+    """Run the main job and show what came of it.
+
+    :raises RunFailedError: the DAG run failed, or its result is not what the demo promises.
+    :raises RuntimeError: something could not be started; the message says what to do.
+    """
+    began = time.monotonic()
+    with contextlib.ExitStack() as ending:
+        ending.enter_context(turn(options.state, console))
+        postgres = EmbeddedPostgres(options.state / "postgres")
+        with phase("Starting PostgreSQL", "PostgreSQL is up", console):
+            ending.enter_context(postgres)
+            postgres.create_database(WAREHOUSE_DATABASE)
+        emulator = ending.enter_context(EmulatorService(options.state))
+        airflow_options = AirflowOptions(options.state / "airflow", options.dags, free_port(_UI_PORT))
+        airflow = ending.enter_context(AirflowServices(airflow_options, postgres))
+        services = Services(airflow, AirflowApi(airflow_options.url), emulator)
+        ending.callback(console.print, "Ending everything that was started …")
+        drawn = _draw_while_airflow_starts(options.state, services, console)
+        warehouse = Warehouse(postgres.dsn(WAREHOUSE_DATABASE))
+        _list_images(drawn, options.state / "images", warehouse)
+        _set_up_airflow(services, postgres.airflow_connection(WAREHOUSE_DATABASE), console)
+        run_id, summary = _run_dag(services, warehouse, len(drawn), console)
+        results = warehouse.results()
+        clean = _report(drawn, results, console)
+        stats, ledger = emulator.stats(), warehouse.ledger_sums(run_id)
+        show_summary(summary, int(stats["calls"]), ledger, console)
+        console.print(f"\n[dim]All this took {time.monotonic() - began:.0f} s.[/dim]", highlight=False)
+        if options.keep_running:
+            _keep_running(airflow_options.url, services, console)
+            return
+        _require(clean, without_reason(drawn, results))
+        _require_same_count(stats, ledger)
+        console.print("Next: [bold]make demo-ui[/bold] leaves Airflow's UI up to click through;")
+        console.print("docs/architecture.md tells how it works and where to change what.", highlight=False)
+
+
+def _draw_while_airflow_starts(state: Path, services: Services, console: Console) -> list[DrawnImage]:
+    log = state / "drawing.log"
+    doing = "Drawing images, making Airflow's database, loading the emulator's models"
+    with phase(doing, "Images are drawn, Airflow has its database, the emulator reads", console):
+        migration = services.airflow.begin_migration()
+        command = [sys.executable, "-m", "labs.ground.image_list", str(state)]
+        drawing = Service("Drawing the images", log, spawn(command, log=log))
+        services.airflow.finish_migration(migration)
+        services.airflow.start()
+        drawing.wait()
+        services.emulator.wait_until_ready()
+    return read_image_list(state / "truth.jsonl")
+
+
+def _list_images(drawn: list[DrawnImage], directory: Path, warehouse: Warehouse) -> None:
+    rows = [ListedImage(image.image_id, str(directory / image.file), image.card_side) for image in drawn]
+    warehouse.list_images(rows, _end_of_last_interval(datetime.now(UTC)) - timedelta(minutes=1))
+
+
+def _end_of_last_interval(now: datetime) -> datetime:
+    """Return the last time that the DAG was due: the UI's Trigger button takes the day before it."""
+    today = now.replace(hour=_DUE_HOUR, minute=0, second=0, microsecond=0)
+    return today if today <= now else today - timedelta(days=1)
+
+
+def _set_up_airflow(
+    services: Services, warehouse_connection: Mapping[str, str | int], console: Console
+) -> None:
+    api = services.api
+    parts = "API server, scheduler, DAG processor"
+    with phase(f"Starting Airflow: {parts}", f"Airflow is up: {parts}", console):
+        services.wait_until(api.is_ready, "Airflow is not healthy")
+        api.log_in()
+        api.set_pool(POOL, QUOTA, "One slot is one request per second of the account's quota")
+        api.set_connection("warehouse", "The demo's image list and result table", warehouse_connection)
+        account = services.emulator.airflow_connection | {"extra": json.dumps(_PRICE)}
+        api.set_connection("tencentcloud_default", "The emulator, in place of the API", account)
+        services.wait_until(lambda: api.dag_is_parsed(DAG_ID, services.airflow.started), f"No DAG {DAG_ID}")
+        api.abandon_unfinished_runs(DAG_ID)
+
+
+def _run_dag(services: Services, warehouse: Warehouse, total: int, console: Console) -> tuple[str, Any]:
+    api = services.api
+    with phase(None, f"DAG {DAG_ID} has run in pool {POOL}", console):
+        start, end = warehouse.upload_interval()
+        run_id = api.trigger(DAG_ID, datetime.now(UTC), start, end)
+        watched = Watched(
+            lambda: api.run_state(DAG_ID, run_id), warehouse.count_results, total, services.check
+        )
+        if follow(watched, console) != "success":
+            raise RunFailedError(api.why_failed(DAG_ID, run_id))
+    results = [api.result(DAG_ID, run_id, task.task_id) for task in api.tasks(DAG_ID, run_id)]
+    return run_id, next((result for result in results if isinstance(result, Mapping)), None)
+
+
+def _report(drawn: list[DrawnImage], results: Sequence[Mapping[str, Any]], console: Console) -> Accuracy:
+    clean = compare(drawn, results, "clean")
+    show_results(results, console)
+    show_accuracy(clean, compare(drawn, results, "effect"), console)
+    return clean
+
+
+def _require(clean: Accuracy, untold: list[str]) -> None:
+    if clean.percent < PROMISED_PERCENT:
+        raise RunFailedError(f"Less than {PROMISED_PERCENT} % of the clean fields were read as drawn.")
+    if untold:
+        raise RunFailedError(f"The result table does not say what is wrong with {', '.join(untold)}.")
+
+
+def _require_same_count(stats: Mapping[str, Any], ledger: LedgerSums) -> None:
+    if (ledger.calls, ledger.billed) != (stats["calls"], stats["billed"]):
+        raise RunFailedError(
+            f"The ledger says {ledger.calls} calls, {ledger.billed} of them billed; the emulator counted"
+            f" {stats['calls']}, {stats['billed']} of them billed."
+        )
+
+
+def _keep_running(url: str, services: Services, console: Console) -> None:
+    console.print(f"\nAirflow's UI: [bold]{url}/dags/{DAG_ID}[/bold] (no login). End it with Ctrl-C.")
+    console.print("Nothing runs by schedule here; press Trigger for a run over the last interval.")
+    try:
+        while True:
+            services.check()
+            time.sleep(1)
+    except SystemExit as interrupted:
+        if interrupted.code != 128 + signal.SIGINT:
+            raise  # a Ctrl-C is how this is meant to end
