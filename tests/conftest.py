@@ -29,11 +29,11 @@ from airflow_provider_permitocr.permit.api import CardSide, ImageFormat
 from airflow_provider_permitocr.sql.database import patience
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from labs.ground.servers.postgres import EmbeddedPostgres
-from tests.cos_stand_in import DOMAIN, CosStandIn, Keys
-from tests.kept_ledger import KeptLedgers
-from tests.mariadb import OwnMariaDb, find_mariadb, running_mariadb
-from tests.pgbouncer import PgBouncer, find_pgbouncer, running_pgbouncer
-from tests.tls_files import TlsFiles, make_tls_files
+from tests.support.cos_stand_in import DOMAIN, CosStandIn, Keys
+from tests.support.kept_ledger import KeptLedgers
+from tests.support.mariadb import OwnMariaDb, find_mariadb, running_mariadb
+from tests.support.pgbouncer import PgBouncer, find_pgbouncer, running_pgbouncer
+from tests.support.tls_files import TlsFiles, make_tls_files
 
 #: What Debian's package sets up: root without a password.
 _LOCAL_MARIADB = "mysql+pymysql://root@127.0.0.1:3306/?charset=utf8mb4"

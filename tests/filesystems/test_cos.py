@@ -11,7 +11,7 @@ from airflow.sdk.io import store as airflow_stores
 
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.filesystems.cos import get_fs
-from tests.cos_stand_in import CosStandIn, Keys
+from tests.support.cos_stand_in import CosStandIn, Keys
 
 BUCKET = "permits-1250000000"
 

@@ -16,7 +16,7 @@ from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.permit.status import Status
-from tests.core.row_calls import request_of, unfit
+from tests.support.row_calls import request_of, unfit
 
 SetConnection = Callable[..., None]
 

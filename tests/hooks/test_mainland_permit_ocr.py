@@ -17,7 +17,7 @@ from airflow_provider_permitocr.errors import AccountError, ConfigurationError
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
-from tests.core.row_calls import request_of
+from tests.support.row_calls import request_of
 
 Connect = Callable[..., None]
 

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.options.image_access import ImageAccess
-from tests.cos_stand_in import CosStandIn
+from tests.support.cos_stand_in import CosStandIn
 
 BUCKET = "permits-1250000000"
 

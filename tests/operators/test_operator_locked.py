@@ -18,7 +18,7 @@ from airflow_provider_permitocr.emulator.faults.latency import Latency
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.permit.api import ACTION
-from tests.mariadb import OwnMariaDb
+from tests.support.mariadb import OwnMariaDb
 
 IMAGES: Final = 30
 SOON: Final = 60

@@ -15,7 +15,7 @@ from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.shard import Shard
 from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
-from tests.pgbouncer import PgBouncer
+from tests.support.pgbouncer import PgBouncer
 
 ImageList = Callable[..., list[Specimen]]
 Execute = Callable[..., dict[str, Any]]

@@ -17,7 +17,7 @@ from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tab
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
 from labs.ground.servers.postgres import EmbeddedPostgres
-from tests.mariadb import OwnMariaDb
+from tests.support.mariadb import OwnMariaDb
 
 ReadOnly = Callable[[], Any]
 

@@ -9,7 +9,7 @@ from airflow_provider_permitocr.engine.call.rate_limit import RateLimiter
 from airflow_provider_permitocr.engine.ledger.calls import CallIntent, ClosedCall, Grant
 from airflow_provider_permitocr.options.run import CallRetry, Pace
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
-from tests.core.row_calls import RowCalls
+from tests.support.row_calls import RowCalls
 
 
 class Clock:

@@ -18,7 +18,7 @@ from airflow_provider_permitocr.permit.error_codes import SERVICE_CODES, ErrorCo
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.tencent.decisions import ERROR_CODES, call_error, look_up, of_fetched
 from airflow_provider_permitocr.tencent.wire_codes import WIRE_CODES
-from tests.core.row_calls import outcome_of
+from tests.support.row_calls import outcome_of
 
 # The API page of MainlandPermitOCR, chapter 6.
 _API_PAGE = {

@@ -14,9 +14,9 @@ from typing import Any, Final
 import pytest
 
 from labs.ground.servers.postgres import EmbeddedPostgres
-from tests.cos_stand_in import CosStandIn
-from tests.mariadb import OwnMariaDb
-from tests.pgbouncer import PgBouncer, find_pgbouncer
+from tests.support.cos_stand_in import CosStandIn
+from tests.support.mariadb import OwnMariaDb
+from tests.support.pgbouncer import PgBouncer, find_pgbouncer
 
 SetConnection = Callable[..., None]
 

@@ -17,7 +17,7 @@ from airflow_provider_permitocr import (
 )
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from tests.mariadb import OwnMariaDb
+from tests.support.mariadb import OwnMariaDb
 
 _ZONES: Final = ("-05:00", "+00:00", "+08:00")
 _DAY: Final = datetime(2026, 5, 1, tzinfo=UTC)

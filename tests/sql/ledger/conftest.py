@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from tests.kept_ledger import KeptLedgers
 from tests.sql.ledger.ground import prepare_once
 from tests.sql.ledger.processes import LedgerTime
+from tests.support.kept_ledger import KeptLedgers
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tables
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
-from tests.kept_ledger import KeptLedgers
+from tests.support.kept_ledger import KeptLedgers
 
 LEDGER = Ledger("permit_ocr", conn_id="lake")
 TARGET = "lake:permits"

@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.sql.ledger.tables.schema import SHAPE, ledger_tables
-from tests.kept_ledger import KeptLedgers
 from tests.sql.ledger.ground import EACH_LEDGER, execute, prepared, rows_of
+from tests.support.kept_ledger import KeptLedgers
 
 TABLES = ledger_tables("permit_ocr")
 CHANGES = {

@@ -12,7 +12,7 @@ from airflow_provider_permitocr.options.image_list import ImageTable
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from tests.mariadb import OwnMariaDb
+from tests.support.mariadb import OwnMariaDb
 
 LISTED = ImageTable("images", conn_id="lake", key="id", image="image", carry_columns=["note"])
 LIMIT = 1024 * 1024

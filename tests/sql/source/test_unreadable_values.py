@@ -16,7 +16,7 @@ from airflow_provider_permitocr.images.request_builder import PermitRequestBuild
 from airflow_provider_permitocr.options.image_list import Carry, ImageQuery, ImageTable
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from tests.core.row_calls import unfit
+from tests.support.row_calls import unfit
 
 VALUES = {
     "psycopg": ["infinity", "-infinity", "10000-01-01", "0044-03-15 BC"],

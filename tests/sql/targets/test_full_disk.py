@@ -13,7 +13,7 @@ from airflow_provider_permitocr.options.run import Batch
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.sql.database.failures import DatabaseError
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
-from tests.core.delivery_fakes import FakeDelivery, image
+from tests.support.delivery_fakes import FakeDelivery, image
 
 
 def test_full_sqlite_file_gets_all_rows_once_there_is_room(sqlite_engine: sa.Engine) -> None:

@@ -12,7 +12,7 @@ from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
-from tests.mariadb import OwnMariaDb
+from tests.support.mariadb import OwnMariaDb
 
 LIMIT = 1024 * 1024
 
