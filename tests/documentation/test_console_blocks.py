@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _EMULATOR: Final = "airflow_provider_permitocr.emulator"
 _EMULATORS_PAGE: Final = "docs/emulator.md"
 _TCCLI: Final = ROOT / ".venv-tccli" / "bin"
+_NAMED: Final = re.compile(r"airflow (?!permitocr)(\w+) (\w+)( --[\w-]+)?")
 #: Commands of the shell and of others, which a test below runs as they stand.
 _RUN_HERE: Final = {"curl", "mkdir", "echo", "export", "tccli"}
 
@@ -46,7 +47,12 @@ def commands() -> list[Shown]:
 def command_spans() -> list[Shown]:
     """Read the commands that stand in sentences, but for those that are only named: ``airflow permitocr``."""
     spans = [span for span in SPANS if re.match(r"(make|pip install|python -m|airflow \w+) ", span.text)]
-    return [span for span in spans if "…" not in span.text]
+    return [span for span in spans if "…" not in span.text and not _NAMED.fullmatch(span.text)]
+
+
+def named_commands() -> list[Shown]:
+    """Read Airflow's own commands that a sentence names, with an option at most."""
+    return [span for span in SPANS if _NAMED.fullmatch(span.text)]
 
 
 def permitocr_commands() -> dict[str, ActionCommand]:
@@ -102,6 +108,17 @@ _READERS: Final[dict[str, Callable[[list[str]], None]]] = {
     "pip": read_pip,
     "python": read_python,
 }
+
+
+@pytest.mark.parametrize("shown", named_commands(), ids=str)
+def test_a_command_that_is_named_is_one_of_airflows(shown: Shown, capsys: pytest.CaptureFixture[str]) -> None:
+    from airflow.cli.cli_parser import get_parser
+
+    _, group, command, *options = shown.text.split()
+    with pytest.raises(SystemExit) as ended:
+        get_parser().parse_args([group, command, "--help"])
+    assert ended.value.code == 0
+    assert all(option in capsys.readouterr().out for option in options)
 
 
 @pytest.mark.parametrize("shown", [*commands(), *command_spans()], ids=str)

@@ -400,5 +400,5 @@ def test_worker_that_is_shut_down_keeps_what_arrives_until_it_is_killed(
 def test_relative_folder_for_journals_is_refused_as_it_leads_elsewhere_on_each_worker(
     operator: Callable[..., Any],
 ) -> None:
-    with pytest.raises(ValueError, match="journal must be an absolute path, not 'journal'"):
+    with pytest.raises(ValueError, match="journal must be an absolute path, or None, not 'journal'"):
         operator(journal="journal")
