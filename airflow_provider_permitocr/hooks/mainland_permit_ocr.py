@@ -53,8 +53,8 @@ class MainlandPermitOcrHook(BaseHook):
     """Recognizes mainland travel permits with Tencent Cloud's MainlandPermitOCR.
 
     It keeps no ledger: what is recognized twice is paid for twice, and answers are lost with their
-    process. Use the operator for image lists. It keeps its connections from call to call; ``close``, or the end
-    of a ``with``, closes them.
+    process. Use the operator for image lists. Connections are kept from call to call; ``close``, or the
+    end of a ``with``, closes them.
 
     In a task it keeps to the task's share of the pool, ``pool_slots`` times ``requests_per_slot``
     requests per second; elsewhere to ``requests_per_slot``, 1 by default.
