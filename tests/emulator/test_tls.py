@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def handshake(caller: Caller, name: str, ca_file: Path) -> str | None:
     context = ssl.create_default_context(cafile=str(ca_file))
+    context.verify_flags |= ssl.VERIFY_X509_STRICT  # the default from Python 3.13 on
     address = (caller.emulator.host, caller.emulator.port)
     plain = socket.create_connection(address, timeout=10)
     with plain, context.wrap_socket(plain, server_hostname=name) as secure:
