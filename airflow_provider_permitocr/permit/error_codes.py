@@ -6,6 +6,9 @@ documents as well. Codes for faults on the way are in ``wire_codes.py``. Which d
 judgment: whatever a state outside of the image can cause, and which may pass, is ``_RETRY``, as an image that
 is wrongly given up stays so, and one that is wrongly tried again is given up after some runs.
 
+A code is added here and nowhere else, with all that other modules need to know of it. One without a row is
+judged by its prefix, or is unknown (``tencent/decisions.py``); a row that would say no more is left out.
+
 Source of what is paid for: cloud.tencent.com/document/product/866/45470. Since 2020-07-06 most failures are
 free, and the page names those that are not. ``_FREE`` are those that it names as free, and those that are
 refused before anything could be recognized; what it was not found to name is ``_UNKNOWN``.
@@ -26,6 +29,8 @@ class ErrorCode:
     :param billed: whether such a call is paid for; None where it is unknown.
     :param reason: what has happened.
     :param advice: how to fix it; '' where nothing needs to be done, or where it is the image that is wrong.
+    :param is_of_content: whether it says that the content is no image.
+    :param is_prefix: whether its sub-codes say the same, so that its row is also for those without one.
     :raises ValueError: for a fault that stops a run, without advice: the run has to say what to do.
     """
 
@@ -34,6 +39,8 @@ class ErrorCode:
     billed: bool | None
     reason: str
     advice: str = ""
+    is_of_content: bool = False
+    is_prefix: bool = True
 
     def __post_init__(self) -> None:
         if self.decision in OF_ALL and not self.advice:
@@ -69,7 +76,9 @@ _REQUEST: Final = (
 
 _OF_THE_API_PAGE: Final = (
     ErrorCode("FailedOperation.DownLoadError", _RETRY, _FREE, "the image's URL could not be downloaded"),
-    ErrorCode("FailedOperation.ImageDecodeFailed", _IMAGE, _FREE, "the image cannot be decoded"),
+    ErrorCode(
+        "FailedOperation.ImageDecodeFailed", _IMAGE, _FREE, "the image cannot be decoded", is_of_content=True
+    ),
     ErrorCode("FailedOperation.ImageNoSpecifiedCard", _IMAGE, _UNKNOWN, "the image shows no such document"),
     ErrorCode("FailedOperation.OcrFailed", _RETRY, _FREE, "recognition failed, perhaps for the moment"),
     ErrorCode("FailedOperation.UnKnowError", _RETRY, _FREE, "the service does not know why"),
@@ -110,7 +119,7 @@ _OF_ALL_APIS: Final = (
     ),
     ErrorCode("AuthFailure.UnauthorizedOperation", _ACCOUNT, _FREE, "the keys may not call this", _POLICY),
     ErrorCode("DryRunOperation", _ACCOUNT, _FREE, "the call was taken for a trial", _REQUEST),
-    ErrorCode("FailedOperation", _RETRY, _UNKNOWN, "the operation failed"),
+    ErrorCode("FailedOperation", _RETRY, _UNKNOWN, "the operation failed", is_prefix=False),
     ErrorCode("InternalError", _RETRY, _FREE, "the service failed"),
     ErrorCode("InvalidAction", _ACCOUNT, _FREE, "this host does not know the API", _REQUEST),
     ErrorCode("InvalidParameter", _IMAGE, _FREE, "a parameter is malformed"),
@@ -118,7 +127,7 @@ _OF_ALL_APIS: Final = (
     ErrorCode("InvalidRequest", _ACCOUNT, _FREE, "the request's form is wrong", _REQUEST),
     ErrorCode("IpInBlacklist", _ACCOUNT, _FREE, "the worker's address is blocked", _ADDRESS),
     ErrorCode("IpNotInWhitelist", _ACCOUNT, _FREE, "the worker's address is not permitted", _ADDRESS),
-    ErrorCode("LimitExceeded", _ACCOUNT, _FREE, "the account's quota is used up", _QUOTA),
+    ErrorCode("LimitExceeded", _ACCOUNT, _FREE, "the account's quota is used up", _QUOTA, is_prefix=False),
     ErrorCode("MissingParameter", _ACCOUNT, _FREE, "a parameter is missing", _REQUEST),
     ErrorCode("NoSuchProduct", _ACCOUNT, _FREE, "this host does not know the product", _REQUEST),
     ErrorCode("NoSuchVersion", _ACCOUNT, _FREE, "this host does not know the API's version", _REQUEST),
@@ -135,7 +144,7 @@ _OF_ALL_APIS: Final = (
     ErrorCode("ResourceInUse", _RETRY, _FREE, "what the call needs is in use"),
     ErrorCode("ResourceInsufficient", _RETRY, _FREE, "the service has not enough resources"),
     ErrorCode("ResourceNotFound", _ACCOUNT, _FREE, "what the call needs does not exist", _ACTIVATE),
-    ErrorCode("ResourceUnavailable", _RETRY, _FREE, "what the call needs is not available"),
+    ErrorCode("ResourceUnavailable", _RETRY, _FREE, "what the call needs is not available", is_prefix=False),
     ErrorCode("ResourcesSoldOut", _ACCOUNT, _FREE, "what the account has bought is used up", _PACKAGE),
     ErrorCode("ResponseSizeLimitExceeded", _IMAGE, _UNKNOWN, "the answer is larger than the gateway takes"),
     ErrorCode("ServiceUnavailable", _RETRY, _FREE, "the service is not available for the moment"),
@@ -156,7 +165,7 @@ _OF_OCR: Final = (
     ErrorCode("FailedOperation.ArrearsError", _ACCOUNT, _FREE, "the account has no money left", _RECHARGE),
     ErrorCode("FailedOperation.CardSideError", _IMAGE, _UNKNOWN, "the image shows the other side"),
     ErrorCode("FailedOperation.CountLimitError", _ACCOUNT, _FREE, "the day's calls are used up", _QUOTA),
-    ErrorCode("FailedOperation.EmptyImageError", _IMAGE, _PAID, "the image is empty"),
+    ErrorCode("FailedOperation.EmptyImageError", _IMAGE, _PAID, "the image is empty", is_of_content=True),
     ErrorCode("FailedOperation.EngineRecognizeTimeout", _RETRY, _FREE, "recognition took too long"),
     ErrorCode("FailedOperation.ImageBlur", _IMAGE, _FREE, "the image is blurred"),
     ErrorCode("FailedOperation.ImageNoText", _IMAGE, _FREE, "the image shows no text"),
@@ -164,7 +173,13 @@ _OF_OCR: Final = (
     ErrorCode("FailedOperation.MultiCardError", _IMAGE, _FREE, "the image shows several documents"),
     ErrorCode("FailedOperation.ResponseParseFailed", _RETRY, _UNKNOWN, "the result could not be read"),
     ErrorCode("FailedOperation.WarningServiceFailed", _RETRY, _UNKNOWN, "the warnings' service failed"),
-    ErrorCode("InvalidParameter.EngineImageDecodeFailed", _IMAGE, _FREE, "the image cannot be decoded"),
+    ErrorCode(
+        "InvalidParameter.EngineImageDecodeFailed",
+        _IMAGE,
+        _FREE,
+        "the image cannot be decoded",
+        is_of_content=True,
+    ),
     ErrorCode("ResourceUnavailable.ImageDownloadError", _RETRY, _FREE, "the URL could not be downloaded"),
     ErrorCode(
         "ResourceUnavailable.ResourcePackageRunOut", _ACCOUNT, _FREE, "the package is used up", _PACKAGE
@@ -177,42 +192,22 @@ _OF_OTHER_DOCUMENTS: Final = (
     *(
         ErrorCode(f"FailedOperation.{name}", _IMAGE, _UNKNOWN, _ANOTHER_DOCUMENT)
         for name in (
-            *("FileDecodeFailed", "IdCardInfoIllegal", "IdCardTooSmall", "IllegalBankCardError"),
-            *(
-                "ImageNoHandWrite",
-                "ImageNoIdCard",
-                "InconsistencyBetweenMRZAndVRZ",
-                "InvalidPostalCodeLength",
-            ),
+            *("IdCardInfoIllegal", "IdCardTooSmall", "IllegalBankCardError", "ImageNoHandWrite"),
+            *("ImageNoIdCard", "InconsistencyBetweenMRZAndVRZ", "InvalidPostalCodeLength"),
             *("LanguageNotSupport", "LicenseCardSideError", "LicenseMultiCardError", "NoBankCardError"),
             *("NoBizLicense", "NoDriverLicenseError", "NoHKIDCard", "NoMASIDCard", "NoPassport"),
             *("NoStoreLabel", "NoVehicleLicenseError", "NotAppointCard", "PDFParseFailed"),
-            "UnKnowFileTypeError",
         )
+    ),
+    *(
+        ErrorCode(f"FailedOperation.{name}", _IMAGE, _UNKNOWN, _ANOTHER_DOCUMENT, is_of_content=True)
+        for name in ("FileDecodeFailed", "UnKnowFileTypeError")
     ),
     ErrorCode("FailedOperation.ImageNoBusinessCard", _IMAGE, _PAID, _ANOTHER_DOCUMENT),
     ErrorCode("FailedOperation.InvoiceMismatch", _IMAGE, _PAID, _ANOTHER_DOCUMENT),
+    ErrorCode("ResourceNotFound.NoAreaCode", _IMAGE, _FREE, _ANOTHER_DOCUMENT),
     ErrorCode("ResourceNotFound.NoInvoice", _IMAGE, _PAID, _ANOTHER_DOCUMENT),
-    *(
-        ErrorCode(code, _IMAGE, _FREE, _ANOTHER_DOCUMENT)
-        for code in (
-            "InvalidParameter.ConfigFormatError",
-            "InvalidParameterValue.PriceOrVerificationParameterValueLimit",
-            "InvalidParameterValue.TicketCodeParameterValueLimit",
-            "InvalidParameterValue.TicketDateParameterValueLimit",
-            "InvalidParameterValue.TicketSnParameterValueLimit",
-            "ResourceNotFound.NoAreaCode",
-        )
-    ),
-    *(
-        ErrorCode(code, _PERHAPS, _UNKNOWN, _ANOTHER_DOCUMENT)
-        for code in (
-            "FailedOperation.ClassifyStoreFailed",
-            "FailedOperation.DetectFailed",
-            "FailedOperation.FieldException",
-            "ResourceNotFound.NotSupportCurrentInvoiceQuery",
-        )
-    ),
+    ErrorCode("ResourceNotFound.NotSupportCurrentInvoiceQuery", _PERHAPS, _UNKNOWN, _ANOTHER_DOCUMENT),
     ErrorCode("ResourceUnavailable.TaxNetworkError", _RETRY, _UNKNOWN, _ANOTHER_DOCUMENT),
 )
 

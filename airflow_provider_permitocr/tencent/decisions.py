@@ -10,8 +10,6 @@ from airflow_provider_permitocr.permit.error_codes import SERVICE_CODES, ErrorCo
 from airflow_provider_permitocr.tencent.wire_codes import WIRE_CODES
 
 ERROR_CODES: Final = {each.code: each for each in SERVICE_CODES + WIRE_CODES}
-#: Their bare code says something else than their sub-codes do, so it is no prefix.
-_NOT_A_PREFIX: Final = {"FailedOperation", "LimitExceeded", "ResourceUnavailable"}
 _UNKNOWN_CODE: Final = ErrorCode(
     "",
     Decision.UNCLEAR,
@@ -20,24 +18,12 @@ _UNKNOWN_CODE: Final = ErrorCode(
 )
 
 
-#: What the API says of a page in the place of an image, when it has fetched that itself.
-_OF_CONTENT: Final = frozenset(
-    {
-        "FailedOperation.EmptyImageError",
-        "FailedOperation.FileDecodeFailed",
-        "FailedOperation.ImageDecodeFailed",
-        "FailedOperation.UnKnowFileTypeError",
-        "InvalidParameter.EngineImageDecodeFailed",
-    }
-)
-
-
 def of_fetched(error: CallError) -> CallError:
     """Return what an error means for an image that the API has fetched by its URL.
 
     Nobody here has seen what was there: it may have been an error or a login page, or half of a file.
     """
-    if error.code in _OF_CONTENT:
+    if look_up(error.code).is_of_content:
         error.decision = Decision.LATER
     return error
 
@@ -51,8 +37,8 @@ def look_up(code: str) -> ErrorCode:
         return ERROR_CODES[code]
     prefix = code.rpartition(".")[0]
     while prefix:
-        if prefix in ERROR_CODES and prefix not in _NOT_A_PREFIX:
-            return replace(ERROR_CODES[prefix], code=code)
+        if (known := ERROR_CODES.get(prefix)) and known.is_prefix:
+            return replace(known, code=code)
         prefix = prefix.rpartition(".")[0]
     return replace(_UNKNOWN_CODE, code=code)
 
