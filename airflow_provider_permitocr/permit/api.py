@@ -1,4 +1,4 @@
-"""Facts of the API that several parts share: names, sites, limits, fields and warning codes.
+"""Facts of the API that several parts share: names, sites, limits and warning codes; fields: ``columns.py``.
 
 Source, unless a line says otherwise: the API page of MainlandPermitOCR, version 2018-11-19
 (tencentcloud.com/document/product/1005, "MainlandPermitOCR").
@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final, NoReturn
+
+from airflow_provider_permitocr.permit.columns import BACK_TEXT_COLUMNS, FRONT_TEXT_COLUMNS
 
 SERVICE: Final = "ocr"
 ACTION: Final = "MainlandPermitOCR"
@@ -63,23 +65,9 @@ SITES: Final[dict[str, Site]] = {
 }
 
 #: Output fields that are plain text, absent as ''.
-TEXT_FIELDS: Final = (
-    "Name",
-    "EnglishName",
-    "Sex",
-    "Birthday",
-    "IssueAuthority",
-    "ValidDate",
-    "Number",
-    "IssueAddress",
-    "IssueNumber",
-    "Type",
-    "Profile",
-    "Nationality",
-)
+TEXT_FIELDS: Final = tuple(FRONT_TEXT_COLUMNS.values())
 BACK_FIELD: Final = "MainlandTravelPermitBackInfos"
-#: ``Name`` and ``Type`` are not on the API page, but the service's full sample carries them.
-BACK_FIELDS: Final = ("Type", "Name", "IDNumber", "HistoryNumber")
+BACK_FIELDS: Final = tuple(BACK_TEXT_COLUMNS.values())
 WARNINGS_FIELD: Final = "WarnCardInfos"
 OUTPUT_FIELDS: Final = frozenset((*TEXT_FIELDS, BACK_FIELD, WARNINGS_FIELD))
 

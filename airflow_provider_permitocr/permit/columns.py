@@ -1,4 +1,8 @@
-"""The result table's columns, declared once: the DataFrame, the SQL table and the docs follow from here."""
+"""The result table's columns, and with them the API's fields that they hold, declared once.
+
+DataFrame, SQL table and files, the view of documents, what is read of an answer and what the emulator answers
+follow from here. A new field that is plain text is a line here and nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ Record: TypeAlias = "dict[str, Value]"
 
 
 class ColumnKind(StrEnum):
-    """What a column holds; ``frame.py`` and ``sql/result_schema.py`` each map it to their own types."""
+    """What a column holds; ``frame.py`` and ``sql/database/types.py`` each map it to their own types."""
 
     KEY = "key"
     TEXT = "text"
@@ -91,6 +95,7 @@ _FRONT: Final = (
         longest=_PORTRAIT,
     ),
 )
+#: ``Name`` and ``Type`` are not on the API page, but the service's full sample carries them.
 _BACK: Final = (
     Column("back_type", ColumnKind.TEXT, "Document type, from the back", "Type", longest=64),
     Column("back_name", ColumnKind.TEXT, "Name, from the back", "Name", longest=40),
