@@ -15,6 +15,7 @@ import aiohttp
 from aiohttp import web
 
 from airflow_provider_permitocr.emulator import tls
+from airflow_provider_permitocr.emulator.billing import is_billed
 from airflow_provider_permitocr.emulator.engines import Engine
 from airflow_provider_permitocr.emulator.errors import ApiError
 from airflow_provider_permitocr.emulator.faults.answers import Answer, error_fields, send
@@ -134,7 +135,7 @@ async def _work(prepared: Prepared, effect: Effect | None, record: CallRecord) -
 def _is_billed(record: CallRecord) -> bool:
     """Tell what the real service would, before a fault hides the answer."""
     has_fields = record.answered and record.code == "OK"
-    return record.action == api.ACTION and (has_fields or record.code in api.BILLED_ERROR_CODES)
+    return record.action == api.ACTION and is_billed(record.code, has_fields=has_fields)
 
 
 async def _health(http: web.Request) -> web.Response:  # noqa: ARG001 - aiohttp passes it

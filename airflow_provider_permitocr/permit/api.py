@@ -71,17 +71,6 @@ BACK_FIELDS: Final = tuple(BACK_TEXT_COLUMNS.values())
 WARNINGS_FIELD: Final = "WarnCardInfos"
 OUTPUT_FIELDS: Final = frozenset((*TEXT_FIELDS, BACK_FIELD, WARNINGS_FIELD))
 
-#: Failures that are paid for (cloud.tencent.com/document/product/866/45470; most others are free since
-#: 2020-07-06). Of these, MainlandPermitOCR is known to answer the first alone.
-BILLED_ERROR_CODES: Final = frozenset(
-    {
-        "FailedOperation.EmptyImageError",
-        "FailedOperation.ImageNoBusinessCard",
-        "FailedOperation.InvoiceMismatch",
-        "ResourceNotFound.NoInvoice",
-    }
-)
-
 
 class CardWarning(IntEnum):
     """``WarnCardInfos`` codes by name; only the international site sends them."""

@@ -53,11 +53,11 @@ def most_admitted_in_a_second(calls: Iterable[Call]) -> int:
 
 
 def repeated(calls: Iterable[Call], keys: Mapping[str, str]) -> dict[str, int]:
-    """Return how often images were recognized once more than needed, by their keys.
+    """Return how often images were paid for once more than needed, by their keys.
 
     :param keys: keys of the images by the SHA-256 of their files.
     """
-    counts = Counter(keys[call.image] for call in calls if call.answered and call.image)
+    counts = Counter(keys[call.image] for call in calls if call.billed and call.image)
     return {key: count - 1 for key, count in counts.items() if count > 1}
 
 

@@ -23,7 +23,8 @@ class Call:
     :param finished: Unix time of its answer.
     :param image: SHA-256 of the image file; None if the gateway refused the call.
     :param throttled: whether it was refused for its rate.
-    :param answered: whether the image was recognized, which the real service would bill.
+    :param answered: whether the image was recognized.
+    :param billed: whether the real service would bill the call, by the emulator's own table.
     :param code: ``OK`` or the answer's error code; None if no answer of the API was sent.
     :param trace_id: what the caller calls this call; None if it has not said.
     """
@@ -34,6 +35,7 @@ class Call:
     image: str | None
     throttled: bool
     answered: bool
+    billed: bool
     code: str | None = None
     trace_id: str | None = None
 
@@ -49,6 +51,7 @@ def read_calls(journal: Path) -> list[Call]:
             line["image"],
             line["code"] == _THROTTLED,
             line["answered"],
+            line["billed"],
             line["code"],
             line.get("trace_id"),
         )

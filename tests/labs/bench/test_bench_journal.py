@@ -20,7 +20,9 @@ from labs.ground.emulator_calls import Call
 
 
 def call(arrived: float, image: str | None = "a", *, seconds: float = 0.5) -> Call:
-    return Call(arrived, arrived + seconds, f"id {arrived}", image, throttled=False, answered=True)
+    return Call(
+        arrived, arrived + seconds, f"id {arrived}", image, throttled=False, answered=True, billed=True
+    )
 
 
 def refused(arrived: float) -> Call:

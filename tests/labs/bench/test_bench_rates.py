@@ -11,7 +11,10 @@ from labs.ground.emulator_calls import Call
 
 def calls(number: int, per_second: float) -> list[Call]:
     times = [1000 + each / per_second for each in range(number)]
-    return [Call(time, time + 0.5, str(time), str(time), throttled=False, answered=True) for time in times]
+    return [
+        Call(time, time + 0.5, str(time), str(time), throttled=False, answered=True, billed=True)
+        for time in times
+    ]
 
 
 def paced(per_second: float, *, available: int = 20, right: int = 400) -> PacedRun:

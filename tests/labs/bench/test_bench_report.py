@@ -29,7 +29,10 @@ SIZES = (100_000, 1_000_000, 5_000_000)
 
 def calls(number: int, per_second: float) -> list[Call]:
     times = [1000 + each / per_second for each in range(number)]
-    return [Call(time, time + 0.5, str(time), str(time), throttled=False, answered=True) for time in times]
+    return [
+        Call(time, time + 0.5, str(time), str(time), throttled=False, answered=True, billed=True)
+        for time in times
+    ]
 
 
 def paced(title: str, per_second: float, available: int) -> PacedRun:

@@ -31,6 +31,7 @@ def call(number: int, arrived: float = 1.0, *, answered: bool = True, name: str 
         f"digest {number}",
         throttled=False,
         answered=answered,
+        billed=answered,
         code="OK" if answered else "InternalError",
         trace_id=name or f"call {number}",
     )
@@ -132,7 +133,7 @@ def test_a_call_that_the_ledger_does_not_know_fails(evidence: Evidence) -> None:
 
 
 def test_a_call_without_a_name_is_not_in_the_ledger(evidence: Evidence) -> None:
-    nameless = replace(call(0), trace_id=None, answered=False)
+    nameless = replace(call(0), trace_id=None, answered=False, billed=False)
     figures = ledger_equals_journal(replace(evidence, calls=[*evidence.calls, nameless]))
     assert broken(figures) == {"calls not in ledger": "1"}
 
@@ -145,6 +146,18 @@ def test_a_ledger_row_against_the_journal_fails(evidence: Evidence, *, answered:
     entries = [entry(0, billed), *evidence.entries[1:]]
     figures = ledger_equals_journal(replace(evidence, calls=calls, entries=entries))
     assert broken(figures)["ledger against journal"] == "1"
+
+
+def test_a_failure_that_is_billed_without_work_and_one_that_is_free_after_it_are_as_the_journal_says(
+    evidence: Evidence,
+) -> None:
+    calls = [
+        replace(call(0, answered=False), billed=True, code="FailedOperation.EmptyImageError"),
+        replace(call(1), billed=False, code="InternalError"),
+        *evidence.calls[2:],
+    ]
+    entries = [entry(0), entry(1, 0), *evidence.entries[2:]]
+    assert broken(ledger_equals_journal(replace(evidence, calls=calls, entries=entries))) == {}
 
 
 def test_an_entry_as_paid_for_a_call_that_never_arrived_fails(evidence: Evidence) -> None:

@@ -24,7 +24,9 @@ KEYS = {"digest-a": "a", "digest-b": "b", "digest-c": "c"}
 
 
 def call(arrived: float, image: str | None = None, *, throttled: bool = False, took: float = 0.4) -> Call:
-    return Call(arrived, arrived + took, f"id {arrived}", image, throttled, image is not None)
+    return Call(
+        arrived, arrived + took, f"id {arrived}", image, throttled, image is not None, image is not None
+    )
 
 
 def fields(name: str) -> dict[str, Any]:

@@ -17,7 +17,9 @@ KILLED_AT, RESTARTED_AT, END = 1010.0, 1020.0, 1030.0
 
 def paced(per_second: int, start: float, end: float) -> list[Call]:
     times = [start + number / per_second for number in range(int((end - start) * per_second))]
-    return [Call(at, at, f"id {at}", f"digest-{at}", throttled=False, answered=True) for at in times]
+    return [
+        Call(at, at, f"id {at}", f"digest-{at}", throttled=False, answered=True, billed=True) for at in times
+    ]
 
 
 @pytest.fixture
@@ -52,12 +54,12 @@ def test_low_rate_before_the_kill_fails(evidence: Evidence) -> None:
 
 
 def test_more_calls_than_the_quota_in_a_second_fail(evidence: Evidence) -> None:
-    one_more = Call(1025.5, 1025.9, "id", None, throttled=False, answered=False)
+    one_more = Call(1025.5, 1025.9, "id", None, throttled=False, answered=False, billed=False)
     assert broken(replace(evidence, calls=[*evidence.calls, one_more])) == ["most let through in a second"]
 
 
 def test_throttled_calls_fail_above_two_percent(evidence: Evidence) -> None:
-    throttled = [Call(1025.5, 1025.5, "id", None, throttled=True, answered=False)]
+    throttled = [Call(1025.5, 1025.5, "id", None, throttled=True, answered=False, billed=False)]
     assert broken(replace(evidence, calls=[*evidence.calls, *throttled * 10])) == []
     assert broken(replace(evidence, calls=[*evidence.calls, *throttled * 11])) == ["throttled calls"]
 

@@ -15,19 +15,21 @@ def test_journal_is_read_without_the_calls_of_other_services(tmp_path: Path) -> 
         "image": "digest-a",
         "code": "OK",
         "answered": True,
+        "billed": True,
     }
-    refused = {**line, "image": None, "code": "RequestLimitExceeded", "answered": False, "action": ACTION}
+    refusal = {"image": None, "code": "RequestLimitExceeded", "answered": False, "billed": False}
+    refused = {**line, **refusal, "action": ACTION}
     lines = [{**line, "action": ACTION, "trace_id": "call-1"}, refused, {**line, "action": "AssumeRole"}]
     file = tmp_path / "journal.jsonl"
     file.write_text("".join(json.dumps(each) + "\n" for each in lines))
     assert read_calls(file) == [
-        Call(10.0, 10.5, "x", "digest-a", throttled=False, answered=True, code="OK", trace_id="call-1"),
-        Call(10.0, 10.5, "x", None, throttled=True, answered=False, code="RequestLimitExceeded"),
+        Call(10.0, 10.5, "x", "digest-a", False, True, True, code="OK", trace_id="call-1"),
+        Call(10.0, 10.5, "x", None, True, False, False, code="RequestLimitExceeded"),
     ]
 
 
 def test_reads_the_calls_of_the_api_in_the_order_of_arrival(tmp_path: Path) -> None:
-    line = {"request_id": "x", "image": "a", "code": "OK", "answered": True, "seconds": 0.25}
+    line = {"request_id": "x", "image": "a", "code": "OK", "answered": True, "billed": True, "seconds": 0.25}
     lines = [
         line | {"action": "MainlandPermitOCR", "time": 12.0},
         line | {"action": "GetCallerIdentity", "time": 11.0},
@@ -46,5 +48,5 @@ def test_reads_the_calls_of_the_api_in_the_order_of_arrival(tmp_path: Path) -> N
 def test_the_most_arrivals_are_counted_in_whole_seconds_of_the_clock() -> None:
     times = (10.9, 11.0, 11.5, 11.99, 12.0)
     # One of them refused: that counts as well.
-    calls = [Call(at, at, "x", None, throttled=at == 11.5, answered=at != 11.5) for at in times]
+    calls = [Call(at, at, "x", None, at == 11.5, at != 11.5, at != 11.5) for at in times]
     assert most_in_one_second(calls) == 3
