@@ -172,7 +172,7 @@ def test_a_connection_that_a_page_adds_is_read_by_the_hook_and_leads_to_the_emul
     from airflow.utils.session import create_session
 
     shown = [each for each in commands() if each.text.startswith("airflow connections add")]
-    assert {each.page for each in shown} == {"README.md", _EMULATORS_PAGE}
+    assert {each.page for each in shown} == {"docs/setup.md", _EMULATORS_PAGE}
     for each in shown:
         words = shlex.split(each.text.replace("8520", str(emulator.port)))
         conn_id = words[3]

@@ -59,6 +59,30 @@ def test_every_link_to_a_heading_finds_it(page: Path) -> None:
     assert missing == []
 
 
+def test_the_readme_is_short_and_has_one_picture() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 120
+    assert len(re.findall(r"^!\[", text, re.M)) == 1
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    linked = re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    pages = {page.relative_to(ROOT).as_posix() for page in PAGES} - {"README.md"}
+    assert pages - set(linked) == set()
+
+
+def test_every_fact_about_the_real_service_says_how_sure_it_is() -> None:
+    page = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
+    grades = page.partition("| how sure | means |\n|---|---|\n")[2].partition("\n\n")[0]
+    known = {line.split(" | ")[0].removeprefix("| ") for line in grades.splitlines()}
+    table = page.partition("| fact | source | how sure |\n|---|---|---|\n")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+    facts = [row for row in rows if not row[0].startswith("**")]
+    assert len(facts) > 30
+    assert [fact for fact, _, how_sure in facts if how_sure not in known] == []
+    assert [fact for fact, source, how_sure in facts if how_sure != "assumed" and not source] == []
+
+
 def test_every_path_that_the_map_names_is_there() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     package = ROOT / "airflow_provider_permitocr"
