@@ -1,11 +1,47 @@
-"""The package's error tree. Each says what happened, to which key, and what to do about it."""
+"""The package's errors. Each says what happened, to which key, and what to do about it.
+
+::
+
+    PermitOcrError
+    ├── ConfigurationError            a table, column, connection or option is wrong; retrying changes nothing
+    │   ├── SourceError               the image list
+    │   └── TargetError               the result table
+    │       └── RowsRefusedError      it takes some rows in no form
+    ├── CallError                     one call brought no fields; its decision says what follows
+    ├── ImageError                    one image can't be sent; no call is made
+    │   ├── ImageRejectedError        until it changes
+    │   └── ImageUnavailableError     for now
+    │
+    │   These end a run; what was not tried is left for the next:
+    ├── AccountError                  the account, its keys or its settings make every call fail
+    ├── ApiUnreachableError           nothing could be sent for a while
+    ├── ThrottledTooLongError         the service kept refusing calls for their rate
+    ├── TooManyFailuresError          so many images fail that continuing makes no sense
+    ├── CapReachedError               no more calls are allowed
+    ├── RunStoppedError               the run was asked to stop
+    ├── FencedError                   a newer try of the task has begun
+    ├── UnreachableError              a database can't be used at the moment
+    ├── LedgerError                   the ledger's database refuses what is written into it
+    │   └── LedgerUnreachableError    (also an UnreachableError) it may be tried again
+    └── JournalError                  the journal can't be written
+
+A failed call or an unfit image never ends a run; only the operator turns these into Airflow's errors.
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import Final
 
-from airflow_provider_permitocr.sentences import sentences
+
+_ENDS: Final = (".", "!", "?", "…", "。")
+
+
+def sentences(*parts: str) -> str:
+    """Join parts as sentences: each but the last ends with one full stop, and empty ones are left out."""
+    given = [part.strip() for part in parts if part.strip()]
+    ended = [part if part.endswith(_ENDS) else f"{part}." for part in given[:-1]]
+    return " ".join([*ended, *given[-1:]])
 
 
 class PermitOcrError(Exception):

@@ -13,8 +13,8 @@ from airflow_provider_permitocr.errors import (
     CallError,
     Decision,
     PermitOcrError,
+    sentences,
 )
-from airflow_provider_permitocr.sentences import sentences
 
 _log = logging.getLogger(__name__)
 

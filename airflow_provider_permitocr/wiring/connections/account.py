@@ -10,8 +10,8 @@ from airflow_provider_permitocr.errors import (
     ConfigurationError,
     Decision,
     PermitOcrError,
+    sentences,
 )
-from airflow_provider_permitocr.sentences import sentences
 from airflow_provider_permitocr.tencent.sts import Identity
 
 

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_permitocr.errors import CallError, Decision
-from airflow_provider_permitocr.sentences import sentences
+from airflow_provider_permitocr.errors import CallError, Decision, sentences
 from airflow_provider_permitocr.tencent.sts import Identity
 from airflow_provider_permitocr.wiring.connections.account import try_keys
 
