@@ -33,7 +33,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-
 _ENDS: Final = (".", "!", "?", "…", "。")
 
 
