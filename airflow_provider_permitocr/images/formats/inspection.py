@@ -1,4 +1,8 @@
-"""The check before paying: what an image is by its content, and whether the API would read it."""
+"""The check before paying: what an image is by its content, how large, and whether its file is whole.
+
+A damaged file is refused where walking it shows that. More is not looked for: the API refuses what it cannot
+decode free of charge.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +88,7 @@ class InspectedImage:
 def inspect_image(image: bytes) -> InspectedImage:
     """Tell what an image is, whatever its name says, and that nothing of its file is missing.
 
-    Pixels are not decoded: a JPEG whose pixels are damaged in the middle passes.
+    Pixels are not decoded, nor the tables before them: a JPEG that is damaged but whole passes.
 
     :raises ImageRejectedError: of no known format (ImageFormatUnsupported); cut off (ImageTruncated); damaged
         or without pixels (ImageBroken); more pixels than decoders take (ImageSizeTooLarge).

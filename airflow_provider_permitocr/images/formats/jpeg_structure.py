@@ -1,7 +1,7 @@
 """The segments of a JPEG file before its pixels, and whether it has an end (ITU-T T.81, annex B).
 
-What libjpeg refuses of a header is refused here; what it reads with a warning is not. Broken pixels cannot be
-told without decoding them, and then libjpeg reads on, mostly.
+They are walked to find its size, and whether the file breaks off. Neither what they hold nor the pixels are
+checked: the API refuses a JPEG that it cannot decode free of charge.
 """
 
 from __future__ import annotations
@@ -11,17 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from airflow_provider_permitocr.errors import ImageRejectedError
-from airflow_provider_permitocr.images.formats.jpeg_tables import (
-    Frame,
-    Tables,
-    broken,
-    check_scan,
-    read_frame,
-)
 
 _SOS: Final = 0xDA
-_DQT: Final = 0xDB
-_DHT: Final = 0xC4
 _END_OF_IMAGE: Final = b"\xff\xd9"
 #: Baseline, extended and progressive, with Huffman or arithmetic coding: what libjpeg decodes.
 _FRAMES: Final = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])
@@ -32,7 +23,9 @@ _MARKER: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _MOST_SEGMENTS: Final = 10_000
 #: Markers with a length that say nothing about the frame: DAC, DNL, DRI, APPn, COM.
 _SKIPPED: Final = frozenset([0xCC, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE])
-_KNOWN: Final = _FRAMES | _SKIPPED | {_SOS, _DQT, _DHT}
+#: Tables: DHT, DQT.
+_TABLES: Final = frozenset([0xC4, 0xDB])
+_KNOWN: Final = _FRAMES | _SKIPPED | _TABLES | {_SOS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +49,11 @@ def read_jpeg(image: bytes) -> JpegStructure:
 
     :raises ImageRejectedError: ImageTruncated where the file ends before the pixels; ImageBroken.
     """
-    frame: Frame | None = None
-    tables = Tables()
+    size: tuple[int, int] | None = None
     position = 2
     for _ in range(_MOST_SEGMENTS):
         marker, position = _next_marker(image, position)
-        if marker == _EOI and frame is None:
+        if marker == _EOI and size is None:
             position = _next_image(image, position)
             continue
         segment = _segment(image, marker, position)
@@ -69,19 +61,14 @@ def read_jpeg(image: bytes) -> JpegStructure:
         if marker == _SOS:
             break
         if marker in _FRAMES:
-            if frame:
-                raise broken("it has two frames")
-            frame = read_frame(marker, segment)
-        elif marker == _DQT:
-            tables.add_quantization(segment)
-        elif marker == _DHT:
-            tables.add_huffman(segment)
+            if size or len(segment) < 6:
+                raise _broken("it has two frames, or one that is too short")
+            size = int.from_bytes(segment[3:5]), int.from_bytes(segment[1:3])
     else:
-        raise broken(f"it has more than {_MOST_SEGMENTS:,} segments")
-    if frame is None:
-        raise broken("its pixels come before its size")
-    check_scan(segment, frame, tables)
-    return JpegStructure(frame.width, frame.height, image.rfind(_END_OF_IMAGE, position) >= 0)
+        raise _broken(f"it has more than {_MOST_SEGMENTS:,} segments")
+    if size is None:
+        raise _broken("its pixels come before its size")
+    return JpegStructure(*size, image.rfind(_END_OF_IMAGE, position) >= 0)
 
 
 def _next_marker(image: bytes, position: int) -> tuple[int, int]:
@@ -96,20 +83,20 @@ def _next_image(image: bytes, position: int) -> int:
     """Skip to the next image of the file: decoders look on in there, where damage has hidden the first."""
     start = image.find(b"\xff\xd8\xff", position)
     if start < 0:
-        raise broken("it ends before its pixels")
+        raise _broken("it ends before its pixels")
     return start + 2
 
 
 def _segment(image: bytes, marker: int, position: int) -> bytes:
     if marker not in _KNOWN:
-        raise broken(f"its marker {marker:#04x} at byte {position - 2:,} is of no JPEG that decoders read")
+        raise _broken(f"its marker {marker:#04x} at byte {position - 2:,} is of no JPEG that decoders read")
     if position + 2 > len(image):
         raise _truncated(image)
     length = int.from_bytes(image[position : position + 2])
     if length < 2 and marker in _SKIPPED:
         return b""  # decoders skip nothing then
     if length < 2:
-        raise broken(f"its segment at byte {position:,} has no length")
+        raise _broken(f"its segment at byte {position:,} has no length")
     if position + length > len(image):
         raise _truncated(image)
     return image[position + 2 : position + length]
@@ -119,3 +106,7 @@ def _truncated(image: bytes) -> ImageRejectedError:
     return ImageRejectedError(
         "ImageTruncated", f"the JPEG breaks off: its {len(image):,} bytes end before its pixels"
     )
+
+
+def _broken(reason: str) -> ImageRejectedError:
+    return ImageRejectedError("ImageBroken", f"the JPEG is damaged: {reason}")

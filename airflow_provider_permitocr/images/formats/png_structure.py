@@ -13,20 +13,12 @@ from airflow_provider_permitocr.errors import ImageRejectedError
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _CHUNK_START: Final = struct.Struct(">I4s")
 _CHECKSUM: Final = struct.Struct(">I")
-_HEADER: Final = struct.Struct(">IIBBBBB")
+_SIZE: Final = struct.Struct(">II")
 _CHUNK_TYPE: Final = re.compile(rb"\w{4}")
 #: In a chunk's type, the case of the first letter (W3C, PNG specification, 5.4).
 _ANCILLARY: Final = 0x20
 #: An image of the largest size, in pieces of 4 kB, has 16,000 chunks. Each takes a microsecond to look at.
 _MOST_CHUNKS: Final = 100_000
-#: (bit depth, color type) that exist; table 11.1 of the specification.
-_PIXEL_TYPES: Final = frozenset(
-    [
-        *((depth, 0) for depth in (1, 2, 4, 8, 16)),
-        *((depth, 3) for depth in (1, 2, 4, 8)),
-        *((depth, color) for depth in (8, 16) for color in (2, 4, 6)),
-    ]
-)
 
 
 class _Chunk(NamedTuple):
@@ -60,7 +52,7 @@ def png_size(image: bytes) -> tuple[int, int]:
         if chunk.kind == b"IDAT":
             has_pixels = True
         elif chunk.kind == b"IHDR" and not has_pixels:
-            size = _read_header(view[chunk.start + 8 : chunk.end - 4])
+            size = _size(view[chunk.start + 8 : chunk.end - 4])
     if size is None or not has_pixels:
         raise _broken("it has no header or no pixels")
     return size
@@ -108,12 +100,10 @@ def _chunk(view: memoryview, position: int) -> _Chunk:
     return _Chunk(kind, position, checked + 4, is_intact)
 
 
-def _read_header(content: memoryview) -> tuple[int, int]:
-    if len(content) < _HEADER.size:
+def _size(header: memoryview) -> tuple[int, int]:
+    if len(header) < _SIZE.size:
         raise _broken("its header is too short")
-    width, height, depth, color, _compression, filters, _interlaced = _HEADER.unpack_from(content)
-    if (depth, color) not in _PIXEL_TYPES or filters:
-        raise _broken("its header names a type of pixels that does not exist")
+    width, height = _SIZE.unpack_from(header)
     return width, height
 
 
