@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -25,8 +24,6 @@ def chosen_tasks(dag_id: str, task_id: str | None) -> tuple[DAG, list[str]]:
     :param task_id: None: all of them.
     :raises SystemExit: 2 when there is no such DAG or task.
     """
-    # As Airflow's own commands about connections do: else those in its database are not seen.
-    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     files = read_dags()
     dag = next((each for each in files.dags if each.dag_id == dag_id), None)
     if dag is None:

@@ -1,9 +1,11 @@
-"""Reads DAG files and pools as the scheduler knows them."""
+"""Reads DAG files as the scheduler knows them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_permitocr.cli.checks.findings import Finding, OcrTask, Verdict
 from airflow_provider_permitocr.cli.ocr_tasks import is_ocr_task, read_task
@@ -35,39 +37,34 @@ class DagFiles:
 
 def read_dags() -> DagFiles:
     """Parse the DAG files of every bundle, without writing to Airflow's database."""
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.sdk import conf
 
     dags: list[DAG] = []
     findings: list[Finding] = []
-    manager = DagBundlesManager()  # type: ignore[no-untyped-call]
-    # A bundle that cannot be made is left out by Airflow, with no more than a line in the log.
-    unread = dict.fromkeys(manager.get_all_bundle_names(), "its configuration does not work")
-    for bundle in manager.get_all_dag_bundles():
+    configured: Any = conf.getjson("dag_processor", "dag_bundle_config_list")
+    for described in configured:
         try:
-            bag = _parse(bundle)
+            bag = _parse(_bundle(described))
         except Exception as error:  # noqa: BLE001  each kind of bundle fails in ways of its own
-            unread[bundle.name] = f"{type(error).__name__}: {error}"
+            reason = f"{type(error).__name__}: {error}"
+            findings.append(_wrong(f"bundle {_name(described)} cannot be read: {reason}"))
             continue
-        del unread[bundle.name]
         dags += bag.dags.values()
         findings += (_import_error(file, trace) for file, trace in bag.import_errors.items())
-    findings += (_wrong(f"bundle {name} cannot be read: {reason}") for name, reason in unread.items())
     tasks = [read_task(dag, task) for dag in dags for task in dag.tasks if is_ocr_task(task)]
     return DagFiles(tuple(dags), tuple(tasks), tuple(findings))
 
 
-def read_pools() -> dict[str, int]:
-    """Return the slots of every pool.
+def _bundle(described: Any) -> BaseDagBundle:
+    """Make a bundle as ``[dag_processor] dag_bundle_config_list`` describes it."""
+    kind: type[BaseDagBundle] = resolve_name(described["classpath"])
+    return kind(name=described["name"], **described.get("kwargs", {}))
 
-    :raises SQLAlchemyError: when Airflow's database cannot be read.
-    """
-    from airflow.models.pool import Pool
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
 
-    with create_session() as session:
-        rows = session.execute(select(Pool.pool, Pool.slots))
-        return {str(name): int(slots) for name, slots in rows}
+def _name(described: Any) -> str:
+    return (
+        str(described["name"]) if isinstance(described, Mapping) and "name" in described else "without name"
+    )
 
 
 def _parse(bundle: BaseDagBundle) -> DagBag:

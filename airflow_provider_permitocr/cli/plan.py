@@ -6,9 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from airflow.utils.cli import suppress_logs_and_warning
-from airflow.utils.providers_configuration_loader import providers_configuration_loaded
-
+from airflow_provider_permitocr.cli.airflow_internals import airflow_command
 from airflow_provider_permitocr.cli.choice import chosen_tasks, end
 from airflow_provider_permitocr.cli.plan_report import plan_block
 from airflow_provider_permitocr.cli.planned_run import planned_run
@@ -32,8 +30,7 @@ class _ToStderr:
         sys.stderr.flush()
 
 
-@suppress_logs_and_warning
-@providers_configuration_loaded
+@airflow_command
 def plan(arguments: argparse.Namespace) -> None:
     """Run the command, and end the process with its status.
 

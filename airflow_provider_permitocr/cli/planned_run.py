@@ -1,11 +1,17 @@
-"""A run that there may never be: its dates, and what its templates are rendered with."""
+"""A run that there may never be: its dates, and what its templates are rendered with.
+
+Airflow makes that context for a running task alone, so it is built here of what its reference of templates
+documents.
+"""
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_permitocr.cli.airflow_internals import macros, manual_interval
 from airflow_provider_permitocr.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -34,7 +40,6 @@ def planned_run(
     :raises ConfigurationError: when one end of the interval is missing, or it ends before it starts.
     """
     from airflow.sdk import timezone
-    from airflow.serialization.encoders import coerce_to_core_timetable
 
     if (start is None) != (end is None):
         raise ConfigurationError("give both --interval-start and --interval-end, or neither")
@@ -43,7 +48,7 @@ def planned_run(
             raise ConfigurationError("--interval-end is before --interval-start")
         return PlannedRun(logical_date or start, start, end)
     at = timezone.coerce_datetime(logical_date or timezone.utcnow())
-    interval = coerce_to_core_timetable(dag.timetable).infer_manual_data_interval(run_after=at)
+    interval = manual_interval(dag, at)
     return PlannedRun(at, interval and interval.start, interval and interval.end)
 
 
@@ -59,8 +64,7 @@ def rendered(dag: DAG, task: MainlandPermitOcrOperator, run: PlannedRun) -> Main
     except TemplateError as error:
         raise ConfigurationError(
             f"a template cannot be rendered before a run: {type(error).__name__}: {error}; plan_only=True"
-            " plans"
-            " it in a run"
+            " plans it in a run"
         ) from None
     except ValueError as error:
         raise ConfigurationError(f"the rendered task is wrong: {error}") from None
@@ -68,8 +72,7 @@ def rendered(dag: DAG, task: MainlandPermitOcrOperator, run: PlannedRun) -> Main
         # Not in its own words: they may hold what a variable or a connection does.
         raise ConfigurationError(
             f"a template cannot be rendered before a run ({type(error).__name__}); plan_only=True plans it"
-            " in a"
-            " run"
+            " in a run"
         ) from None
     return task
 
@@ -77,24 +80,22 @@ def rendered(dag: DAG, task: MainlandPermitOcrOperator, run: PlannedRun) -> Main
 def _context(dag: DAG, task: MainlandPermitOcrOperator, run: PlannedRun) -> Any:
     """Return what Airflow gives to templates, as far as there is such before a run."""
     from airflow.sdk import timezone
-    from airflow.sdk.definitions.param import process_params
-    from airflow.sdk.execution_time.context import ConnectionAccessor, MacrosAccessor, VariableAccessor
-    from airflow.sdk.plugins_manager import integrate_macros_plugins
 
-    integrate_macros_plugins()
+    params = copy(dag.params)
+    params.update(task.params)
     at = timezone.coerce_datetime(run.logical_date)
     ts = at.isoformat()
     return {
         "dag": dag,
         "task": task,
         "run_id": f"manual__{ts}",
-        "params": process_params(dag, task, None, suppress_exception=False),
-        "macros": MacrosAccessor(),
+        "params": params.validate(),
+        "macros": macros(),
         "var": {
-            "json": VariableAccessor(deserialize_json=True),
-            "value": VariableAccessor(deserialize_json=False),
+            "json": _Variables(is_json=True),
+            "value": _Variables(is_json=False),
         },
-        "conn": ConnectionAccessor(),
+        "conn": _Connections(),
         "logical_date": at,
         "ds": at.strftime("%Y-%m-%d"),
         "ds_nodash": at.strftime("%Y%m%d"),
@@ -104,3 +105,42 @@ def _context(dag: DAG, task: MainlandPermitOcrOperator, run: PlannedRun) -> Any:
         "data_interval_start": timezone.coerce_datetime(run.interval_start),
         "data_interval_end": timezone.coerce_datetime(run.interval_end),
     }
+
+
+class _Variables:
+    """``var.value`` and ``var.json``: ``var.value.name``, ``var.value.get("name", default)``."""
+
+    def __init__(self, *, is_json: bool) -> None:
+        self._is_json = is_json
+
+    def __getattr__(self, key: str) -> Any:
+        return self.get(key)
+
+    def get(self, key: str, *default: Any) -> Any:
+        """Return a variable, or the default where there is none.
+
+        :raises AirflowException: when there is neither.
+        """
+        from airflow.sdk import Variable
+
+        given = {"default": default[0]} if default else {}
+        return Variable.get(key, deserialize_json=self._is_json, **given)
+
+
+class _Connections:
+    """``conn``: ``conn.name.host``, ``conn.get("name", default).host``."""
+
+    def __getattr__(self, conn_id: str) -> Any:
+        from airflow.sdk import Connection
+
+        return Connection.get(conn_id)
+
+    def get(self, conn_id: str, default_conn: Any = None) -> Any:
+        """Return a connection, or the default where there is none."""
+        from airflow.sdk import Connection
+        from airflow.sdk.exceptions import AirflowNotFoundException
+
+        try:
+            return Connection.get(conn_id)
+        except AirflowNotFoundException:
+            return default_conn

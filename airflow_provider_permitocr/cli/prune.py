@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from airflow.utils.cli import suppress_logs_and_warning
-from airflow.utils.providers_configuration_loader import providers_configuration_loaded
-
+from airflow_provider_permitocr.cli.airflow_internals import airflow_command
 from airflow_provider_permitocr.cli.choice import chosen_tasks, is_confirmed, rendered_instances
 from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
 from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
@@ -20,8 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.options.ledger import Ledger
 
 
-@suppress_logs_and_warning
-@providers_configuration_loaded
+@airflow_command
 def prune(arguments: argparse.Namespace) -> None:
     """Run the command, and end the process with its status.
 

@@ -6,9 +6,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from airflow.utils.cli import suppress_logs_and_warning
-from airflow.utils.providers_configuration_loader import providers_configuration_loaded
-
+from airflow_provider_permitocr.cli.airflow_internals import airflow_command
 from airflow_provider_permitocr.cli.choice import chosen_tasks, rendered_lists
 from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
 
@@ -21,8 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
 
 
-@suppress_logs_and_warning
-@providers_configuration_loaded
+@airflow_command
 def rebuild(arguments: argparse.Namespace) -> None:
     """Run the command, and end the process with its status.
 

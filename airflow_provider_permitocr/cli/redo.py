@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from airflow.utils.cli import suppress_logs_and_warning
-from airflow.utils.providers_configuration_loader import providers_configuration_loaded
-
+from airflow_provider_permitocr.cli.airflow_internals import airflow_command
 from airflow_provider_permitocr.cli.choice import chosen_tasks, end, is_confirmed, rendered_lists
 from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
 from airflow_provider_permitocr.options.redo import Redo
@@ -20,8 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
 
 
-@suppress_logs_and_warning
-@providers_configuration_loaded
+@airflow_command
 def redo(arguments: argparse.Namespace) -> None:
     """Run the command, and end the process with its status.
 

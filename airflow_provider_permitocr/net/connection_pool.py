@@ -77,7 +77,7 @@ def tls_context(authorities: str) -> ssl.SSLContext:
     :param authorities: path of a file or a directory.
     :raises ConfigurationError: when they cannot be read.
     """
-    from urllib3.util.ssl_ import create_urllib3_context
+    from urllib3.util import create_urllib3_context
 
     context = create_urllib3_context()
     path = Path(authorities)

@@ -78,27 +78,26 @@ class _GuardedConnection:
 
     def _looked_up(self) -> list[Address]:
         from urllib3.exceptions import NameResolutionError
-        from urllib3.util.connection import allowed_gai_family
 
         try:
-            found = socket.getaddrinfo(self.host, self.port, allowed_gai_family(), socket.SOCK_STREAM)
+            found = socket.getaddrinfo(self.host, self.port, socket.AF_UNSPEC, socket.SOCK_STREAM)
         except socket.gaierror as error:
             raise NameResolutionError("", self, error) from error  # type: ignore[arg-type]
         return [ip_address(each[4][0]) for each in found]
 
     def _connected(self, addresses: list[Address]) -> socket.socket:
         from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
-        from urllib3.util.connection import create_connection
 
         for number, address in enumerate(addresses, start=1):
             seconds = min(seconds_left(), _CONNECT_SECONDS)
             try:
-                return create_connection(
-                    (str(address), self.port), seconds, socket_options=self.socket_options
-                )
+                sock = socket.create_connection((str(address), self.port), seconds)
             except OSError as error:
                 if number < len(addresses):
                     continue
                 kind = ConnectTimeoutError if isinstance(error, TimeoutError) else NewConnectionError
                 raise kind(self, error) from error  # type: ignore[arg-type]
+            for option in self.socket_options or ():
+                sock.setsockopt(*option)
+            return sock
         raise AssertionError("there is at least one address")

@@ -82,15 +82,15 @@ def check_cos_place(options: ClientOptions, endpoint: str | None) -> tuple[str, 
     return parts[1] or "https", parts[2]
 
 
-def presigned_url(client: CosS3Client, bucket: str, key: str, seconds: int) -> str:
+def presigned_url(client: CosS3Client, token: str | None, bucket: str, key: str, seconds: int) -> str:
     """Sign a URL that anyone can download the object with. Asks nobody, so the object may not be there.
 
+    :param token: of temporary credentials, those of the client.
     :param seconds: how long it is good for; with temporary credentials not longer than they are.
     :raises ValueError: when there can be no such bucket or key.
     """
     from qcloud_cos import CosClientError
 
-    token = client.get_conf()._token
     # The client adds the token to its own calls only.
     params = {"x-cos-security-token": token} if token else {}
     try:

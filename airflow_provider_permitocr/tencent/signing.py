@@ -75,7 +75,7 @@ class Signer:
     ) -> None:
         # Here and not by the first calls: importing the SDK takes longer than the turns between calls, so
         # they would all go out at once afterwards.
-        import tencentcloud.common.sign  # noqa: F401
+        from tencentcloud.common.sign import Sign  # noqa: F401
 
         self._host = options.host
         self._service = operation.service

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from airflow.utils.cli import suppress_logs_and_warning
-from airflow.utils.providers_configuration_loader import providers_configuration_loaded
-
+from airflow_provider_permitocr.cli.airflow_internals import airflow_command, pool_slots
 from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
 from airflow_provider_permitocr.cli.checks.inspection import Inspection
 from airflow_provider_permitocr.cli.checks.report import WIDEST, findings_block, summary, task_block, unknown
-from airflow_provider_permitocr.cli.dags import DagFiles, read_dags, read_pools
+from airflow_provider_permitocr.cli.dags import DagFiles, read_dags
 from airflow_provider_permitocr.sql.database.failures import DatabaseError, database_errors
 
 if TYPE_CHECKING:
     import argparse
 
 
-@suppress_logs_and_warning
-@providers_configuration_loaded
+@airflow_command
 def check(arguments: argparse.Namespace) -> None:
     """Run the command, and end the process with its status.
 
     :param arguments: as ``cli/definition.py`` describes them.
     :raises SystemExit: 0 when nothing is wrong, 1 when something is, 2 for a DAG that is not there.
     """
-    # As Airflow's own commands about connections do: else those in its database are not seen.
-    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     files = read_dags()
     if arguments.dag_id is not None and arguments.dag_id not in files.dag_ids:
         said = unknown("DAG", arguments.dag_id, files.dag_ids)
@@ -46,7 +40,7 @@ def _check(files: DagFiles, arguments: argparse.Namespace) -> int:
     pools: dict[str, int] | None = None
     try:
         with database_errors("reading the pools"):
-            pools = read_pools()
+            pools = pool_slots()
     except DatabaseError as error:
         general.append(_metadata_unreadable(error))
     inspection = Inspection(files.tasks, pools, arguments.quota, ask=not arguments.offline)

@@ -126,7 +126,7 @@ def _resolved(identity: ListIdentity, tables: Sequence[ResultTable]) -> ListIden
 
 def _other_executor() -> str | None:
     """Name an executor that runs tasks on other machines, if there is one."""
-    from airflow.configuration import conf
+    from airflow.sdk import conf
 
     configured = str(conf.get("core", "executor")).replace(";", ",").split(",")
     # Each may have a team and an alias, and be named by its class.

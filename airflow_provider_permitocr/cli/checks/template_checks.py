@@ -81,13 +81,13 @@ def _values(described: Described) -> dict[str, Any]:
 
 def _in_every_run() -> dict[str, Any]:
     """Return what templates can take in every run, as far as an example of it can be given."""
-    from airflow.sdk.execution_time.context import MacrosAccessor
+    from airflow.sdk import macros
 
     run_id = "manual__2026-01-01T00:00:00+00:00"
     return {
         "run_id": run_id,
         "dag_run": SimpleNamespace(run_id=run_id, run_after=_DAY[1]),
-        "macros": MacrosAccessor(),
+        "macros": macros,
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql import visitors
 
 from airflow_provider_permitocr.permit.columns import ColumnKind
 from airflow_provider_permitocr.sql.dialects.database import (
@@ -259,7 +260,8 @@ class DuckDb(Database):
     ) -> list[str]:
         """Name the columns that a SELECT gives; of a subquery, the second ``id`` is called ``id_1``."""
         super().selected_names(connection, statement, wrapped)
-        described = sa.text(f"DESCRIBE {statement.text}").bindparams(*statement._bindparams.values())
+        given = (each for each in visitors.iterate(statement) if isinstance(each, sa.BindParameter))
+        described = sa.text(f"DESCRIBE {statement.text}").bindparams(*given)
         return list(connection.execute(described).scalars())
 
     # How its values compare

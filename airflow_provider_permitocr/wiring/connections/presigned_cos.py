@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TypeAlias
 
 from airflow_provider_permitocr.errors import (
     ConfigurationError,
@@ -16,8 +17,8 @@ from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.tencent.cos import cos_client, presigned_url
 from airflow_provider_permitocr.wiring.connections.tencentcloud import LOOKUP, cos_connection
 
-if TYPE_CHECKING:
-    from qcloud_cos import CosS3Client
+#: Signs a URL of a bucket's object, good for so many seconds.
+Sign: TypeAlias = Callable[[str, str, int], str]
 
 
 class CosPresigner:
@@ -30,7 +31,7 @@ class CosPresigner:
 
     def __init__(self, conn_id: str, seconds: int) -> None:
         self._seconds = seconds
-        self._clients: dict[str | None, CosS3Client | None] = {None: _client(conn_id)}
+        self._signing: dict[str | None, Sign | None] = {None: _signing(conn_id)}
 
     def presign(self, uri: str) -> str | None:
         """Return an https URL for a ``cos://`` one, None for others.
@@ -42,19 +43,19 @@ class CosPresigner:
             return None
         place = ObjectUri.parse(uri)
         try:
-            return presigned_url(self._client(place.conn_id), place.bucket, place.key, self._seconds)
+            return self._sign(place.conn_id)(place.bucket, place.key, self._seconds)
         except ValueError:
             raise ImageRejectedError(
                 "ImageReferenceUnknown",
                 "a bucket's name has letters, digits and - alone: name-appid",
             ) from None
 
-    def _client(self, conn_id: str | None) -> CosS3Client:
+    def _sign(self, conn_id: str | None) -> Sign:
         with LOOKUP:
-            if conn_id not in self._clients:
-                self._clients[conn_id] = _client_or_none(conn_id or "")
-            client = self._clients[conn_id]
-        if client is None:
+            if conn_id not in self._signing:
+                self._signing[conn_id] = _signing_or_none(conn_id or "")
+            sign = self._signing[conn_id]
+        if sign is None:
             # Not which: that is the row's own, and might be a key by mistake.
             raise ImageUnavailableError(
                 "ImageStoreMissing",
@@ -62,7 +63,7 @@ class CosPresigner:
                 " correct it, or the URL",
                 is_outage=True,
             )
-        return client
+        return sign
 
 
 def presign_with(images: ImageAccess, tencentcloud_conn_id: str) -> Callable[[str], str | None]:
@@ -77,16 +78,16 @@ def presign_with(images: ImageAccess, tencentcloud_conn_id: str) -> Callable[[st
     return CosPresigner(conn_id, images.presign_seconds).presign
 
 
-def _client_or_none(conn_id: str) -> CosS3Client | None:
+def _signing_or_none(conn_id: str) -> Sign | None:
     try:
-        return _client(conn_id)
+        return _signing(conn_id)
     except ConfigurationError:
         return None
 
 
-def _client(conn_id: str) -> CosS3Client:
+def _signing(conn_id: str) -> Sign:
     options, endpoint = cos_connection(conn_id)
     try:
-        return cos_client(options, endpoint)
+        return partial(presigned_url, cos_client(options, endpoint), options.token)
     except ImportError:
         raise ConfigurationError(f"presign_cos needs cos-python-sdk-v5: {install('cos')}") from None

@@ -196,7 +196,8 @@ def test_a_bundle_that_is_configured_wrongly_is_wrong(check: Check, monkeypatch:
     monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps(bundles))
     status, said = check()
     assert status == 1
-    assert "bundle tests cannot be read: its configuration does not work" in said
+    assert "bundle tests cannot be read: TypeError: " in said
+    assert "'no_such_argument'" in said
 
 
 @pytest.mark.usefixtures("account", "lake")
@@ -223,7 +224,7 @@ def test_airflows_database_that_cannot_be_read_is_told(
         raise sa.exc.OperationalError("SELECT", {}, Exception("no such table: slot_pool"))
 
     write_dag(GOOD)
-    monkeypatch.setattr("airflow_provider_permitocr.cli.checks.check.read_pools", refuse)
+    monkeypatch.setattr("airflow_provider_permitocr.cli.checks.check.pool_slots", refuse)
 
     status, said = check("--offline")
 
