@@ -26,6 +26,7 @@ INTERNALS: Final = "cli/airflow_internals.py"
 PRIVATE: Final = {
     "airflow.utils.cli.suppress_logs_and_warning": (INTERNALS, "no log between the lines of a command"),
     "_AIRFLOW_PROCESS_CONTEXT": (INTERNALS, "connections of Airflow's database, in commands"),
+    "airflow.cli.simple_table.AirflowConsole": (INTERNALS, "--output as every airflow command has it"),
     "airflow.models.pool.Pool": (INTERNALS, "pools are documented for the CLI and the REST API alone"),
     "airflow.serialization.encoders.coerce_to_core_timetable": (
         INTERNALS,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from datetime import datetime
 
+    from airflow.cli.simple_table import AirflowConsole
     from airflow.sdk import DAG
     from airflow.timetables.base import DataInterval
 
@@ -32,6 +33,13 @@ def airflow_command(function: Command) -> Command:
         suppress_logs_and_warning(function)(arguments)
 
     return run
+
+
+def console() -> AirflowConsole:
+    """Return what prints tables, JSON and YAML as every ``airflow`` command does."""
+    from airflow.cli.simple_table import AirflowConsole
+
+    return AirflowConsole()
 
 
 def pool_slots() -> dict[str, int]:

@@ -86,7 +86,7 @@ def _check() -> ActionCommand:
         help="Tell what keeps permit recognition from running, and how to mend it",
         description=_CHECK,
         func=lazy_load_command("airflow_provider_permitocr.cli.checks.check.check"),
-        args=(dag_id, quota, offline, ARG_VERBOSE),
+        args=(dag_id, quota, offline, _output(), ARG_VERBOSE),
     )
 
 
@@ -109,7 +109,7 @@ def _plan() -> ActionCommand:
         _argument(
             "--quick", action="store_true", help="Count what is not settled, without looking at images"
         ),
-        _argument("--output", choices=("text", "json"), default="text", help="text, or json for programs"),
+        _output(),
     )
     return ActionCommand(
         name="plan",
@@ -195,8 +195,18 @@ def _tasks() -> tuple[Arg, Arg]:
     )
 
 
-def _argument(name: str, **described: Any) -> Arg:
-    return Arg((name,), **described)  # type: ignore[no-untyped-call]
+def _output() -> Arg:
+    return _argument(
+        "-o",
+        "--output",
+        choices=("text", "table", "plain", "json", "yaml"),
+        default="text",
+        help="text to read (the default), or a format as of other airflow commands",
+    )
+
+
+def _argument(*names: str, **described: Any) -> Arg:
+    return Arg(names, **described)  # type: ignore[no-untyped-call]
 
 
 def _requests_per_second(text: str) -> float:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_permitocr.cli.airflow_internals import airflow_command
 from airflow_provider_permitocr.cli.choice import chosen_tasks, end
-from airflow_provider_permitocr.cli.plan_report import plan_block
+from airflow_provider_permitocr.cli.output import print_rows
+from airflow_provider_permitocr.cli.plan_report import plan_block, plan_rows
 from airflow_provider_permitocr.cli.planned_run import planned_run
 from airflow_provider_permitocr.cli.task_plan import plan_task
 from airflow_provider_permitocr.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from airflow.sdk import DAG
 
     from airflow_provider_permitocr.cli.planned_run import PlannedRun
+    from airflow_provider_permitocr.cli.task_plan import TaskPlan
 
 
 class _ToStderr:
@@ -51,15 +53,19 @@ def _plan(dag: DAG, run: PlannedRun, task_ids: list[str], arguments: argparse.Na
         plan_task(dag, dag.get_task(task_id), run, is_quick=arguments.quick, log=_ToStderr())
         for task_id in task_ids
     ]
-    if arguments.output == "json":
-        told = {
-            "dag_id": dag.dag_id,
-            "logical_date": run.logical_date.isoformat(),
-            "data_interval_start": run.interval_start and run.interval_start.isoformat(),
-            "data_interval_end": run.interval_end and run.interval_end.isoformat(),
-            "tasks": [each.as_dict() for each in plans],
-        }
-        sys.stdout.write(json.dumps(told, indent=2) + "\n")
-    else:
+    if arguments.output == "text":
         sys.stdout.write("\n".join(plan_block(dag.dag_id, run, each) for each in plans))
+    else:
+        rows = [row for each in plans for row in plan_rows(each)]
+        print_rows(rows, arguments.output, _document(dag, run, plans))
     return int(any(each.error for each in plans))
+
+
+def _document(dag: DAG, run: PlannedRun, plans: Sequence[TaskPlan]) -> dict[str, Any]:
+    return {
+        "dag_id": dag.dag_id,
+        "logical_date": run.logical_date.isoformat(),
+        "data_interval_start": run.interval_start and run.interval_start.isoformat(),
+        "data_interval_end": run.interval_end and run.interval_end.isoformat(),
+        "tasks": [each.as_dict() for each in plans],
+    }

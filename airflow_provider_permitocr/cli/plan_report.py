@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_permitocr.engine.plan.plan import Plan
 
@@ -33,6 +33,19 @@ def plan_block(dag_id: str, run: PlannedRun, planned: TaskPlan) -> str:
     return "\n".join(lines) + "\n"
 
 
+def plan_rows(planned: TaskPlan) -> list[dict[str, Any]]:
+    """Return a row for each part, and one for the whole task, or for why it cannot be planned."""
+    rows = [_row(planned.task_id, name, plan) for name, plan in planned.parts]
+    if planned.plan or not planned.parts:
+        rows.append(_row(planned.task_id, "all", planned.plan) | {"error": planned.error or None})
+    return rows
+
+
+def _row(task_id: str, part: str, plan: Plan | None) -> dict[str, Any]:
+    numbers = dict.fromkeys(_PART_HEADS[1:]) if plan is None else _numbers(plan)
+    return {"task": task_id, "part": part, **numbers, "error": None}
+
+
 def _when(run: PlannedRun) -> str:
     if run.interval_start is None or run.interval_end is None or run.interval_start == run.interval_end:
         return f"a run of {_minute(run.logical_date)}"
@@ -50,11 +63,16 @@ def _aligned(lines: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _part(name: str, plan: Plan) -> Sequence[str]:
+    numbers = _numbers(plan).values()
+    return (name, *(f"{each:,}" if isinstance(each, int) else each for each in numbers))
+
+
+def _numbers(plan: Plan) -> dict[str, Any]:
     counts = (
         *(plan.listed, plan.settled, sum(plan.rejected.values()), sum(plan.unavailable.values())),
         *(plan.same_picture, plan.to_call),
     )
-    return (name, *(f"{count:,}" for count in counts), plan.cost or "unknown", plan.duration)
+    return dict(zip(_PART_HEADS[1:], (*counts, plan.cost or "unknown", plan.duration), strict=True))
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from airflow.utils import yaml
 
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
@@ -19,6 +20,7 @@ from airflow_provider_permitocr.emulator.specimens import Specimen
 WriteDag = Callable[..., None]
 Plan = Callable[..., tuple[int, str, str]]
 
+FORMATS: dict[str, Callable[[str], Any]] = {"json": json.loads, "yaml": yaml.safe_load}
 TASK = "MainlandPermitOcrOperator(task_id='a', **TABLES, pool='tencent_permit_ocr', pool_slots=20)"
 DAILY = (
     "daily = ImageTable('permit_images', conn_id='lake', key='image_id', image='image', updated_at='at',"
@@ -169,6 +171,27 @@ def test_the_shards_of_a_mapped_task_are_told_each_and_together(plan: Plan, writ
 
 
 @pytest.mark.usefixtures("pictures", "connected")
+def test_a_plan_is_printed_as_other_commands_print(plan: Plan, write_dag: WriteDag) -> None:
+    write_dag(
+        "MainlandPermitOcrOperator.partial(task_id='a', **TABLES, pool_slots=5).expand(shard=shards(3))",
+        "MainlandPermitOcrOperator(task_id='b', **TABLES, tencentcloud_conn_id='nobody')",
+    )
+    words = ("permits", "--logical-date", "2026-05-03T09:00")
+    documents = [read(plan(*words, "-o", name)[1]) for name, read in FORMATS.items()]
+    assert documents[0] == documents[1]
+    assert [task["task_id"] for task in documents[0]["tasks"]] == ["a", "b"]
+
+    for name in ("table", "plain"):
+        status, out, _ = plan("permits", "-o", name)
+        assert status == 1
+        heads, *rows = [line.replace("|", " ").split() for line in out.splitlines() if "=" not in line]
+        assert heads[:3] == ["task", "part", "listed"]
+        assert [row[:2] for row in rows[:4]] == [["a", "1/3"], ["a", "2/3"], ["a", "3/3"], ["a", "all"]]
+        assert sum(int(row[2]) for row in rows[:3]) == int(rows[3][2]) == 9
+        assert "there is no connection 'nobody'" in " ".join(word for row in rows for word in row)
+
+
+@pytest.mark.usefixtures("pictures", "connected")
 def test_parts_without_common_caps_are_not_added_up(plan: Plan, write_dag: WriteDag) -> None:
     write_dag(
         "from airflow_provider_permitocr import Budget",
@@ -282,5 +305,5 @@ def test_connections_of_airflows_database_are_seen_by_the_installed_command(
 
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     # Airflow 3.2 warns of other providers on the same stream.
-    planned = done.stdout[done.stdout.index("{\n") :]
+    planned = done.stdout[done.stdout.index("{") :]
     assert json.loads(planned)["tasks"][0]["plan"]["to_call"] == 7

@@ -16,6 +16,7 @@ from typing import Final
 import pytest
 import sqlalchemy as sa
 
+from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
 from airflow_provider_permitocr.cli.plan_report import plan_block
 from airflow_provider_permitocr.cli.planned_run import PlannedRun
 from airflow_provider_permitocr.cli.task_plan import TaskPlan
@@ -106,6 +107,13 @@ def test_the_check_looks_as_it_is_shown(
 
     assert ended.value.code == 1
     assert "\n".join(output_of("airflow permitocr check")) in capsys.readouterr().out
+
+
+def test_the_fields_and_verdicts_of_the_check_for_programs_are_named() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    paragraph = page.partition("`--output table`, ")[2].partition("\n\n")[0]
+    named = [*Finding(Verdict.OK, "", "").as_row(None), *(each.lower() for each in Verdict)]
+    assert [name for name in named if f"`{name}`" not in paragraph] == []
 
 
 @cache

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import shutil
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from airflow_provider_permitocr.cli.airflow_internals import airflow_command, pool_slots
 from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
 from airflow_provider_permitocr.cli.checks.inspection import Inspection
 from airflow_provider_permitocr.cli.checks.report import WIDEST, findings_block, summary, task_block, unknown
 from airflow_provider_permitocr.cli.dags import DagFiles, read_dags
+from airflow_provider_permitocr.cli.output import print_rows
 from airflow_provider_permitocr.sql.database.failures import DatabaseError, database_errors
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
+
+    from airflow_provider_permitocr.cli.checks.findings import OcrTask
+
+LookedAt: TypeAlias = "tuple[OcrTask, list[Finding]]"
 
 
 @airflow_command
@@ -44,16 +50,31 @@ def _check(files: DagFiles, arguments: argparse.Namespace) -> int:
     except DatabaseError as error:
         general.append(_metadata_unreadable(error))
     inspection = Inspection(files.tasks, pools, arguments.quota, ask=not arguments.offline)
+    looked_at = ((task, inspection.findings(task)) for task in chosen)
+    found = (_tell if arguments.output == "text" else _print_rows)(general, looked_at, arguments.output)
+    return int(any(finding.verdict is Verdict.WRONG for finding in found))
+
+
+def _tell(general: list[Finding], looked_at: Iterable[LookedAt], _output: str) -> list[Finding]:
+    """Print a report, each task as soon as it is looked at, and return all findings."""
     width = min(shutil.get_terminal_size((WIDEST, 0)).columns, WIDEST)
-    found = list(general)
+    found, tasks = list(general), []
     if general:
         _print(findings_block(general, width))
-    for task in chosen:
-        findings = inspection.findings(task)
+    for task, findings in looked_at:
         found += findings
+        tasks.append(task)
         _print(task_block(task, findings, width))
-    _print(summary(found, chosen))
-    return int(any(finding.verdict is Verdict.WRONG for finding in found))
+    _print(summary(found, tasks))
+    return found
+
+
+def _print_rows(general: list[Finding], looked_at: Iterable[LookedAt], output: str) -> list[Finding]:
+    """Print a row per finding, and return all findings."""
+    about: list[tuple[OcrTask | None, Finding]] = [(None, finding) for finding in general]
+    about += [(task, finding) for task, findings in looked_at for finding in findings]
+    print_rows([finding.as_row(task) for task, finding in about], output)
+    return [finding for _, finding in about]
 
 
 def _without_tasks(files: DagFiles, dag_id: str | None) -> Finding:

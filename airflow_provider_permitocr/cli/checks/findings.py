@@ -43,6 +43,18 @@ class Finding:
     remedy: str = ""
     command: str = ""
 
+    def as_row(self, task: OcrTask | None) -> dict[str, str | None]:
+        """Return plain values, with the task that it is about; None: all of Airflow."""
+        return {
+            "dag_id": task.dag_id if task else None,
+            "task_id": task.task_id if task else None,
+            "verdict": self.verdict.lower(),
+            "subject": self.subject,
+            "message": self.message,
+            "remedy": self.remedy or None,
+            "command": self.command or None,
+        }
+
 
 @dataclass(frozen=True)
 class Variant:

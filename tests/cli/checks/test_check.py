@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from airflow.utils import yaml
 
+from airflow_provider_permitocr.cli.output import print_rows
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 
 WriteDag = Callable[..., None]
@@ -19,6 +21,8 @@ SetPool = Callable[[str, int], None]
 SetConnection = Callable[..., None]
 Check = Callable[..., tuple[int, str]]
 
+#: Programs rely on these.
+FIELDS = ["dag_id", "task_id", "verdict", "subject", "message", "remedy", "command"]
 GOOD = "MainlandPermitOcrOperator(task_id='a', **TABLES, pool='tencent_permit_ocr', pool_slots=20)"
 
 
@@ -105,6 +109,57 @@ def test_everything_wrong_is_told_and_ends_with_status_1(
     assert "exists already and cannot hold the result: it lacks" in words
     assert "3/4, 4/4 of the list are left out" in words
     assert "4 tasks in 1 DAG looked at" in words
+
+
+@pytest.mark.usefixtures("account", "lake")
+def test_findings_are_printed_as_rows_for_programs(
+    check: Check, write_dag: WriteDag, dag_folder: Path, set_pool: SetPool
+) -> None:
+    set_pool("tencent_permit_ocr", 10)
+    write_dag(GOOD)
+    (dag_folder / "broken.py").write_text("from airflow.sdk import DAG\n1 / 0\n", encoding="utf-8")
+
+    status, said = check("--offline", "--output", "json")
+
+    general, pool, *others = json.loads(said)
+    assert status == 1
+    assert list(general) == list(pool) == FIELDS
+    assert (general["dag_id"], general["task_id"], general["command"]) == (None, None, None)
+    assert "broken.py cannot be imported" in general["message"]
+    assert (pool["dag_id"], pool["task_id"], pool["verdict"], pool["subject"]) == (
+        *("permits", "a"),
+        *("wrong", "pool"),
+    )
+    assert pool["remedy"].startswith("give it pool_slots=10 or fewer")
+    assert (
+        pool["command"] == 'airflow pools set tencent_permit_ocr 20 "MainlandPermitOCR, requests per second"'
+    )
+    assert {each["verdict"] for each in others} <= {"ok", "note", "unchecked"}
+    assert yaml.safe_load(check("--offline", "-o", "yaml")[1]) == [general, pool, *others]
+    assert json.loads(check("permits", "--offline", "-o", "json")[1]) == [pool, *others]
+
+
+@pytest.mark.usefixtures("account", "lake")
+@pytest.mark.parametrize("output", ["table", "plain"])
+def test_findings_are_printed_as_a_table(
+    check: Check, write_dag: WriteDag, set_pool: SetPool, output: str
+) -> None:
+    set_pool("tencent_permit_ocr", 10)
+    write_dag(GOOD)
+
+    status, said = check("--offline", "--output", output)
+
+    heads, *rows = [line.replace("|", " ").split() for line in said.splitlines()]
+    assert status == 1
+    assert heads == FIELDS
+    assert "looked at" not in said
+    assert ["permits", "a", "wrong", "pool"] in [row[:4] for row in rows]
+
+
+def test_a_table_shows_brackets_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    for output in ("table", "plain"):
+        print_rows([{"command": "pip install airflow-provider-permitocr[cos]"}], output)
+        assert "airflow-provider-permitocr[cos]" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("account")
