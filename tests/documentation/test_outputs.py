@@ -110,8 +110,8 @@ def test_the_check_looks_as_it_is_shown(
 
 
 def test_the_fields_and_verdicts_of_the_check_for_programs_are_named() -> None:
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
-    paragraph = page.partition("`--output table`, ")[2].partition("\n\n")[0]
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    paragraph = page.partition("A row has the fields ")[2].partition("\n\n")[0]
     named = [*Finding(Verdict.OK, "", "").as_row(None), *(each.lower() for each in Verdict)]
     assert [name for name in named if f"`{name}`" not in paragraph] == []
 
