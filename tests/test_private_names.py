@@ -34,7 +34,6 @@ PRIVATE: Final = {
     ),
     "airflow.sdk.plugins_manager.integrate_macros_plugins": (INTERNALS, "macros of plugins, in commands"),
     "_new_conn": ("net/guarded_connection.py", "urllib3 looks up and connects in no other place"),
-    "_tunnel": ("net/guarded_connection.py", "what follows a proxy's answer is within the time of the call"),
     "_create_connection": ("sql/dialects/postgresql.py", "Airflow's hook takes the newest psycopg alone"),
     "_get_conn_config_mysql_client": (
         "sql/dialects/mysql.py",

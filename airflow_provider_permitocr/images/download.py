@@ -19,9 +19,9 @@ from airflow_provider_permitocr.net.connection_pool import (
     proxy_and_authorities,
     tls_context,
 )
-from airflow_provider_permitocr.net.guarded_connection import AddressRefusedError, bounded, guarded
+from airflow_provider_permitocr.net.guarded_connection import AddressRefusedError, BoundedTlsSocket, guarded
 from airflow_provider_permitocr.net.network_faults import NetworkError, NetworkFault, network_errors
-from airflow_provider_permitocr.net.timed_connection import TimeLimits, seconds_left, within
+from airflow_provider_permitocr.net.timed_connection import TimeLimits, seconds_left, timed, within
 from airflow_provider_permitocr.options.image_access import ImageAccess
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Downloader:
         self._rules = HostRules(options.fetch_hosts)
         self._limits = TimeLimits(options.fetch_seconds, options.fetch_seconds)
         self._tls = tls_context(proxy_and_authorities("https://any.host/")[1])
+        self._tls.sslsocket_class = BoundedTlsSocket
         self._managers: dict[str, PoolManager] = {}
         self._lock = threading.Lock()
 
@@ -158,7 +159,7 @@ class Downloader:
                     hosts=_HOSTS_KEPT,
                     kept=_CONNECTIONS_KEPT,
                     # Through a proxy the peer is the proxy.
-                    derive=bounded if proxy else guarded(self._rules.permits_address),
+                    derive=timed if proxy else guarded(self._rules.permits_address),
                 )
             return self._managers[proxy]
 

@@ -9,6 +9,7 @@ differently a moment later (DNS rebinding) gains nothing. Names of hosts appear 
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any, Final
@@ -27,35 +28,23 @@ class AddressRefusedError(Exception):
     """
 
 
-def bounded(connection_class: type[Any]) -> type[Any]:
-    """Derive a class of urllib3's timed connections whose connecting keeps to ``within`` too.
+class BoundedTlsSocket(ssl.SSLSocket):
+    """Has the time that is left of ``within`` for its handshake; for ``SSLContext.sslsocket_class``."""
 
-    A proxy is taken at its word: each of its answers to a wish for a tunnel has the time that is left.
-    """
-    return type("BoundedConnection", (_BoundedConnection, timed(connection_class)), {})
+    def do_handshake(self, block: bool = False) -> None:
+        """Do it, or raise ``TimeoutError``."""
+        self.settimeout(seconds_left())
+        super().do_handshake(block)
 
 
 def guarded(permits: Callable[[Address], bool]) -> Callable[[type[Any]], type[Any]]:
-    """Return what derives a class of bounded connections to permitted addresses alone."""
+    """Return what derives a class of timed connections to permitted addresses alone."""
 
     def derive(connection_class: type[Any]) -> type[Any]:
         members = {"permits": staticmethod(permits)}
-        return type("GuardedConnection", (_GuardedConnection, bounded(connection_class)), members)
+        return type("GuardedConnection", (_GuardedConnection, timed(connection_class)), members)
 
     return derive
-
-
-class _BoundedConnection:
-    sock: Any
-
-    def _new_conn(self) -> socket.socket:
-        sock: socket.socket = super()._new_conn()  # type: ignore[misc]
-        sock.settimeout(seconds_left())
-        return sock
-
-    def _tunnel(self) -> None:
-        super()._tunnel()  # type: ignore[misc]
-        self.sock.settimeout(seconds_left())
 
 
 class _GuardedConnection:
