@@ -12,7 +12,9 @@ from airflow_provider_permitocr.tencent.options import ClientOptions, Keys, Role
 
 CONNECTION_TYPE: Final = "tencentcloud"
 DEFAULT_CONN_ID: Final = "tencentcloud_default"
-#: Held by whoever looks a connection up, as Airflow 3.2 mixes up the answers to two threads of a task.
+#: Held while a connection is looked up: Airflow 3.2.0 reads answers outside of its lock, and so mixes up
+#: those of two threads of a task (apache/airflow #64894). It goes once setup.cfg asks for Airflow 3.2.1;
+#: the caches of clients that hold it as well then need a lock of their own.
 LOOKUP: Final = threading.RLock()
 
 if TYPE_CHECKING:

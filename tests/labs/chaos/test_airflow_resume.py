@@ -48,6 +48,7 @@ def _emulator(directory: Path, name: str, image: str) -> EmulatorService:
         "seconds": 0.1,
         "code": "OK",
         "answered": True,
+        "billed": True,
         "trace_id": "",
     }
     lines = [json.dumps(line | {"image": digest}) for digest in (image, "of another list")]
