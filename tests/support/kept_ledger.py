@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -164,7 +163,7 @@ class KeptLedgers:
         """Do what `prepare_tables` does, without looking again at tables that are as it left them."""
         if self._is_defined_otherwise or described.name != _LEDGER.name or _place(engine) not in self._places:
             return prepare_tables(engine, described, timezone)
-        tables = _described()
+        tables = ledger_tables(described.name)
         _require_state(engine, described, tables, timezone, ())
         return tables
 
@@ -175,11 +174,6 @@ class KeptLedgers:
     def _watch(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
         if _DEFINITION.search(statement):
             self._is_defined_otherwise = True
-
-
-@cache
-def _described() -> LedgerTables:
-    return ledger_tables(_LEDGER.name)
 
 
 def _place(engine: sa.Engine) -> tuple[Any, ...]:

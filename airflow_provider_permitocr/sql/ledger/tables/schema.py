@@ -6,8 +6,9 @@ the image list's own.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
@@ -293,8 +294,9 @@ class LedgerTables:
         return (getattr(self, each.name) for each in fields(self) if each.name != "named")
 
 
-def ledger_tables(name: str, *, without_zone: Collection[tuple[str, str]] = ()) -> LedgerTables:
-    """Describe the tables of a ledger.
+@cache
+def ledger_tables(name: str, *, without_zone: frozenset[tuple[str, str]] = frozenset()) -> LedgerTables:
+    """Describe the tables of a ledger, once for each name: all who ask share them and leave them unchanged.
 
     :param name: what their names begin with, with or without ``schema.`` in front.
     :param without_zone: columns of times that the database keeps without a time zone, as the user made them,
@@ -306,7 +308,7 @@ def ledger_tables(name: str, *, without_zone: Collection[tuple[str, str]] = ()) 
 
 
 def _describe(
-    name: str, shape: Shape, metadata: sa.MetaData, without_zone: Collection[tuple[str, str]]
+    name: str, shape: Shape, metadata: sa.MetaData, without_zone: frozenset[tuple[str, str]]
 ) -> sa.Table:
     schema, prefix = split_schema(name)
     table = sa.Table(

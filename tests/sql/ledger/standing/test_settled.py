@@ -343,7 +343,7 @@ def test_ledgers_times_without_zone_are_utc_whatever_the_session_is_in(
         )
         connection.exec_driver_sql(f"ALTER DATABASE \"{name}\" SET TIME ZONE '{zone}'")
     database.dispose()
-    described = ledger_tables("permit_ocr", without_zone=[("images", column)])
+    described = ledger_tables("permit_ocr", without_zone=frozenset({("images", column)}))
     try:
         source = SqlImageSource(database, LISTED, settled_in=lambda: (described, 1))
         assert source.settled() == 2
