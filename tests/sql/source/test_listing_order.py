@@ -54,6 +54,7 @@ def emptied(database: sa.Engine, fill: Fill) -> Callable[[], sa.Table]:
     return empty
 
 
+@pytest.mark.parametrize("database", ["psycopg", "sqlite", "mariadb", "duckdb"], indirect=True)
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     listed=st.dictionaries(

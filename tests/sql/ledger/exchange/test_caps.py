@@ -29,6 +29,7 @@ from tests.support.kept_ledger import KeptLedgers
 GRANTED, CAPPED, DAY_CAPPED = Grant.GRANTED, Grant.CAPPED, Grant.DAY_CAPPED
 
 
+@EACH_LEDGER
 def test_as_many_are_granted_as_the_cap_leaves(database: sa.Engine) -> None:
     process = Process(database, budget=Budget(max_calls=3))
     assert process.ask("a", "b") == [GRANTED, GRANTED]
@@ -37,6 +38,7 @@ def test_as_many_are_granted_as_the_cap_leaves(database: sa.Engine) -> None:
     assert len(calls_of(database)) == 3
 
 
+@EACH_LEDGER
 def test_cap_of_a_run_is_shared_by_its_shards_and_tries(database: sa.Engine) -> None:
     budget = Budget(max_calls=3)
     runs = [a_run("run 1", 0), a_run("run 1", 1), a_run("run 1", 0, 2), a_run("run 1", 3)]
@@ -48,6 +50,7 @@ def test_cap_of_a_run_is_shared_by_its_shards_and_tries(database: sa.Engine) -> 
     assert Process(database, a_run("run 2", 0), budget).ask("z") == [GRANTED]
 
 
+@EACH_LEDGER
 def test_cap_of_a_day_is_shared_by_all_runs_of_an_account(database: sa.Engine, time: LedgerTime) -> None:
     budget = Budget(max_calls_per_day=2)
     assert Process(database, budget=Budget()).ask("uncapped") == [GRANTED]
@@ -59,6 +62,7 @@ def test_cap_of_a_day_is_shared_by_all_runs_of_an_account(database: sa.Engine, t
     ]
 
 
+@EACH_LEDGER
 def test_next_day_by_the_ledgers_clock_has_its_own(database: sa.Engine, time: LedgerTime) -> None:
     time.set(datetime.fromisoformat("2026-01-31T15:59:59Z"))
     process = Process(database, budget=Budget(max_calls_per_day=1, timezone="Asia/Shanghai"))
@@ -75,6 +79,7 @@ def test_days_of_a_ledger_have_one_timezone(database: sa.Engine) -> None:
         Process(database, budget=Budget(max_calls_per_day=1, timezone="UTC"))
 
 
+@EACH_LEDGER
 def test_cap_of_zero_grants_nothing(database: sa.Engine) -> None:
     assert Process(database, budget=Budget(max_calls=0)).ask("a") == [CAPPED]
     assert calls_of(database) == []
@@ -104,6 +109,7 @@ def test_call_that_a_journal_says_was_not_sent_is_given_back_once(database: sa.E
     assert process.ask("b", "c") == [GRANTED, CAPPED]
 
 
+@EACH_LEDGER
 def test_call_given_back_by_a_journal_and_by_its_own_process_is_given_back_once(database: sa.Engine) -> None:
     slow = Process(database, a_run("run 1", 0), budget=Budget(max_calls=4))
     intents = [slow.intent(key) for key in "abcd"]
@@ -115,6 +121,7 @@ def test_call_given_back_by_a_journal_and_by_its_own_process_is_given_back_once(
     assert other.ask("e", "f", "g", "h") == [GRANTED, GRANTED, GRANTED, CAPPED]
 
 
+@EACH_LEDGER
 def test_what_is_given_back_is_granted_in_the_same_exchange(database: sa.Engine) -> None:
     process = Process(database, budget=Budget(max_calls=1))
     first = process.intent("a")
@@ -123,6 +130,7 @@ def test_what_is_given_back_is_granted_in_the_same_exchange(database: sa.Engine)
     assert exchanged.grants == (GRANTED, CAPPED)
 
 
+@EACH_LEDGER
 def test_call_is_given_back_to_the_day_that_it_was_counted_on(database: sa.Engine, time: LedgerTime) -> None:
     time.set(datetime.fromisoformat("2026-01-31T23:59:59Z"))
     process = Process(database)
@@ -133,6 +141,7 @@ def test_call_is_given_back_to_the_day_that_it_was_counted_on(database: sa.Engin
     assert counted(database, "day") == {"2026-01-31": 0, "2026-02-01": 1}
 
 
+@EACH_LEDGER
 def test_failed_and_throttled_calls_count(database: sa.Engine) -> None:
     process = Process(database, budget=Budget(max_calls=2))
     assert process.call("a", "RequestLimitExceeded", billed=False) is GRANTED
@@ -140,12 +149,14 @@ def test_failed_and_throttled_calls_count(database: sa.Engine) -> None:
     assert process.call("a") is CAPPED
 
 
+@EACH_LEDGER
 def test_image_that_is_held_uses_up_nothing(database: sa.Engine) -> None:
     Process(database).ask("a")
     process = Process(database, budget=Budget(max_calls=1))
     assert process.ask("a", "b", "c") == [Grant.HELD, GRANTED, CAPPED]
 
 
+@EACH_LEDGER
 def test_runs_without_a_name_have_a_cap_each(database: sa.Engine) -> None:
     budget = Budget(max_calls=1)
     for key in "ab":
@@ -159,6 +170,7 @@ def test_runs_with_long_names_are_told_apart(database: sa.Engine) -> None:
         assert Process(database, run, budget).ask(key, f"{key} again") == [GRANTED, CAPPED]
 
 
+@EACH_LEDGER
 def test_deleting_the_counters_starts_them_again(database: sa.Engine) -> None:
     process = Process(database, budget=Budget(max_calls=1))
     process.ask("a")

@@ -30,6 +30,7 @@ GRANTED, HELD, SETTLED, UNKNOWN = Grant.GRANTED, Grant.HELD, Grant.SETTLED, Gran
 KEEP = {"unknown_calls": "keep"}
 
 
+@EACH_LEDGER
 @pytest.mark.parametrize(
     "other",
     [
@@ -107,6 +108,7 @@ def test_a_run_that_was_made_again_fences_what_is_alive_of_the_one_before(
     assert again.ask("a", "b") == [SETTLED, GRANTED]
 
 
+@EACH_LEDGER
 def test_other_shards_and_runs_are_not_fenced(database: sa.Engine) -> None:
     first = Process(database, a_run(map_index=0))
     Process(database, a_run(map_index=1, try_number=2))
@@ -114,6 +116,7 @@ def test_other_shards_and_runs_are_not_fenced(database: sa.Engine) -> None:
     assert first.ask("a") == [GRANTED]
 
 
+@EACH_LEDGER
 def test_own_calls_hold_nothing(database: sa.Engine) -> None:
     process = Process(database, ledger_options=KEEP)
     process.ask("a")
@@ -133,12 +136,14 @@ def test_image_that_has_changed_since_its_answer_is_called_for(database: sa.Engi
     assert second.ask("a", updated_at=NOON + timedelta(seconds=1)) == [GRANTED]
 
 
+@EACH_LEDGER
 def test_image_that_was_given_up_for_now_is_called_for(database: sa.Engine) -> None:
     first = Process(database)
     first.ledger.exchange([], [], [attempt("a", Status.RETRY), attempt("b", Status.FAILED)])
     assert Process(database).ask("a", "b") == [GRANTED, SETTLED]
 
 
+@EACH_LEDGER
 @pytest.mark.parametrize("billed", [False, None, True])
 def test_call_of_another_that_brought_no_answer_holds_nothing(
     database: sa.Engine, billed: bool | None
@@ -147,6 +152,7 @@ def test_call_of_another_that_brought_no_answer_holds_nothing(
     assert Process(database).ask("a") == [GRANTED]
 
 
+@EACH_LEDGER
 def test_call_that_was_not_sent_holds_nothing(database: sa.Engine) -> None:
     first = Process(database)
     intent = first.intent("a")
@@ -189,11 +195,13 @@ def test_open_call_of_a_dead_worker_can_be_kept_from_being_made_again(
     Process(database).ask("a")
     second = Process(database, ledger_options=KEEP)
     assert second.ask("a") == [HELD]
+    assert second.ledger.held([("a", CardSide.FRONT)]) == {("a", CardSide.FRONT)}
     pass_the_hold(second, time)
     assert second.ask("a", "b") == [UNKNOWN, GRANTED]
     assert [row.image_key for row in calls_of(database) if row.code is None and row.image_key == "a"] == ["a"]
 
 
+@EACH_LEDGER
 def test_kept_call_was_for_an_earlier_picture(database: sa.Engine, time: LedgerTime) -> None:
     Process(database).ask("a", digest="1" * 64)
     second = Process(database, ledger_options=KEEP)
@@ -202,6 +210,7 @@ def test_kept_call_was_for_an_earlier_picture(database: sa.Engine, time: LedgerT
     assert second.ask("a", digest="2" * 64) == [GRANTED]
 
 
+@EACH_LEDGER
 def test_call_that_was_made_again_is_unknown_no_longer(database: sa.Engine, time: LedgerTime) -> None:
     Process(database).ask("a")
     second = Process(database)
@@ -210,6 +219,7 @@ def test_call_that_was_made_again_is_unknown_no_longer(database: sa.Engine, time
     assert Process(database, ledger_options=KEEP).ask("a") == [GRANTED]
 
 
+@EACH_LEDGER
 def test_dead_call_of_one_list_concerns_no_other(database: sa.Engine, time: LedgerTime) -> None:
     Process(database).ask("1")
     other = Process(
@@ -222,6 +232,7 @@ def test_dead_call_of_one_list_concerns_no_other(database: sa.Engine, time: Ledg
     assert other.ask("2") == [GRANTED]
 
 
+@EACH_LEDGER
 @pytest.mark.parametrize("minutes", [-10, 10])
 def test_clocks_of_workers_decide_nothing(
     database: sa.Engine, monkeypatch: pytest.MonkeyPatch, minutes: int

@@ -14,6 +14,7 @@ from airflow_provider_permitocr.permit.status import UNSETTLED, Status
 from airflow_provider_permitocr.sql.ledger.standing.standings import previous
 from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
+from tests.sql.ledger.ground import EACH_LEDGER
 
 CountLeftOut = Callable[..., int]
 Fill = Callable[..., sa.Table]
@@ -36,6 +37,7 @@ on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 on_postgresql = pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
 
 
+@EACH_LEDGER
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize("through_query", [False, True], ids=["table", "query"])
 def test_settled_rows_are_left_out(
@@ -55,6 +57,7 @@ def test_settled_rows_are_left_out(
     assert count_left_out(database, described) == (1 if status in UNSETTLED else 2)
 
 
+@EACH_LEDGER
 @pytest.mark.parametrize("seen_in", ["attempt_updated_at", "attempted_at"])
 @pytest.mark.parametrize(("later", "left_out"), [(-TICK, 1), (0 * TICK, 1), (TICK, 0)])
 def test_row_that_changed_since_is_not_left_out(

@@ -15,6 +15,7 @@ from airflow_provider_permitocr.options.shard import Shard
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import UNSETTLED, Status
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
+from tests.sql.ledger.ground import EACH_LEDGER
 
 CountLeftOut = Callable[..., int]
 ImageList = Callable[..., None]
@@ -56,6 +57,7 @@ def cleared(database: sa.Engine, image_list: ImageList, known: Callable[..., Non
     return clear
 
 
+@EACH_LEDGER
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(listed=_LISTS, tried=_KNOWN, of=st.integers(1, 4), times=st.booleans(), rows=st.integers(1, 5))
 def test_a_run_wants_the_same_rows_whether_the_database_leaves_some_out_or_not(

@@ -21,6 +21,7 @@ from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.standing import standings
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, to_json
 from airflow_provider_permitocr.sql.ledger.tables.schema import AS_ANSWERED, FLATTENED, ledger_tables
+from tests.sql.ledger.ground import EACH_LEDGER
 
 LEDGER, LIST_ID = ledger_tables("permit_ocr"), 1
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -116,6 +117,7 @@ def _find(
         return standings.find_answer(connection, LEDGER, LIST_ID, digest, side, with_portrait)
 
 
+@EACH_LEDGER
 @pytest.mark.parametrize(
     "standing",
     [
@@ -218,6 +220,7 @@ def test_changes_come_by_version_as_many_as_asked_for(database: sa.Engine, put: 
     assert _changes(database, 5, 2) == []
 
 
+@EACH_LEDGER
 @pytest.mark.parametrize("most", range(1, 9))
 def test_no_version_is_ever_cut_in_two(database: sa.Engine, put: Put, most: int) -> None:
     versions = {"a": 1, "b": 1, "c": 1, "d": 2, "e": 3, "f": 3}
