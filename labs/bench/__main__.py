@@ -18,7 +18,12 @@ def main(arguments: list[str] | None = None) -> int:
 
     :return: the exit status: 0, 1 if something is broken, 128 and the signal's number after an interruption.
     """
-    parser = argparse.ArgumentParser(prog="python -m labs.bench", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m labs.bench",
+        description=__doc__,
+        epilog="Beside each figure that is measured more than once is its spread: the lowest and the highest"
+        " number of the repetitions in this run. A figure without one is measured once.",
+    )
     parser.add_argument(
         "--only",
         default="",

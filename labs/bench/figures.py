@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -16,6 +17,7 @@ class Figure:
     :param unit: shown behind both numbers.
     :param digits: shown after the decimal point.
     :param must: whether missing the target means that something is broken, and not just slow.
+    :param repeated: the same number by each repetition alone; empty where it is measured once.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Figure:
     unit: str = ""
     digits: int = 2
     must: bool = False
+    repeated: Sequence[float] = ()
 
     @property
     def reached(self) -> bool:
@@ -40,6 +43,13 @@ class Figure:
     def to_reach(self) -> str:
         """The target as shown."""
         return f"{'≥' if self.at_least else '≤'} {self._shown(self.target)}"
+
+    @property
+    def spread(self) -> str:
+        """The lowest and the highest number of the repetitions; empty where there is only one."""
+        if len(self.repeated) < 2:
+            return ""
+        return f"{min(self.repeated):,.{self.digits}f} to {self._shown(max(self.repeated))}"
 
     def _shown(self, number: float) -> str:
         return f"{number:,.{self.digits}f}{' ' if self.unit else ''}{self.unit}"

@@ -42,18 +42,18 @@ class Sizes:
     :param starts: interpreters that import the operator.
     """
 
-    images: int = 2000
+    images: int = 1200
     loop_seconds: int = 60
-    per_image_seconds: int = 120
-    repeats: int = 5
-    client_calls: tuple[tuple[int, int], ...] = ((100_000, 400), (1_000_000, 150), (5_000_000, 30))
+    per_image_seconds: int = 60
+    repeats: int = 3
+    client_calls: tuple[tuple[int, int], ...] = ((100_000, 300), (1_000_000, 100), (5_000_000, 20))
     large_images: int = 600
     ledger_rows: int = 1_000_000
-    exchanges: int = 500
+    exchanges: int = 300
     rows: tuple[int, int] = (10_000, 100_000)
     finished_rows: tuple[int, int] = (10_000, 1_000_000)
     repeated_runs: int = 3
-    written_rows: int = 100_000
+    written_rows: int = 50_000
     rebuilt_rows: tuple[int, int] = (20_000, 100_000)
     file_rows: tuple[int, int] = (200_000, 1_000_000)
     refused_rows: int = 10_000

@@ -47,10 +47,10 @@ class Results:
 def show(parts: Iterable[Part], console: Console) -> None:
     """Print the figures beside their targets, then all else that was seen."""
     parts = list(parts)
-    table = Table("figure", "measured", "to reach", "", title="Figures", title_justify="left")
+    table = Table("figure", "measured", "to reach", "", "spread", title="Figures", title_justify="left")
     for figure in (figure for part in parts for figure in part.figures):
         verdict = "[green]reached[/green]" if figure.reached else "[bold red]missed[/bold red]"
-        table.add_row(figure.name, figure.measured, figure.to_reach, verdict)
+        table.add_row(figure.name, figure.measured, figure.to_reach, verdict, figure.spread)
     console.print(table)
     for facts in (facts for part in parts for facts in part.facts):
         more = Table(*facts.header, title=facts.title, title_justify="left")
@@ -126,10 +126,11 @@ def _figures_table(figures: Iterable[Figure]) -> str:
             f"**{figure.measured}**",
             figure.to_reach,
             "reached" if figure.reached else "**missed**",
+            figure.spread,
         )
         for figure in figures
     )
-    return _table(Facts("", ("figure", "measured", "to reach", ""), rows))
+    return _table(Facts("", ("figure", "measured", "to reach", "", "spread"), rows))
 
 
 def _table(facts: Facts) -> str:

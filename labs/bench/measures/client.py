@@ -35,12 +35,14 @@ class ClientCost:
     :param size: of the image, in bytes.
     :param cpu_ms: milliseconds of CPU per image, user and system.
     :param per_second: images per second.
+    :param cpu_runs_ms: the same CPU, by each of the runs.
     """
 
     client: str
     size: int
     cpu_ms: float
     per_second: float
+    cpu_runs_ms: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,12 @@ class Clients:
                 f"CPU per image against the SDK, {named(size)}",
                 self.cost(OURS, size).cpu_ms / self.cost(SDK, size).cpu_ms,
                 _CPU_RATIO,
+                repeated=[
+                    ours / sdk
+                    for ours, sdk in zip(
+                        self.cost(OURS, size).cpu_runs_ms, self.cost(SDK, size).cpu_runs_ms, strict=True
+                    )
+                ],
             )
             for size in self.sizes[1:]
         ]
@@ -148,6 +156,7 @@ def _costs(bench: Bench) -> list[ClientCost]:
             size,
             median(run["cpu_seconds"] / run["calls"] for run in runs) * 1000,
             median(run["calls"] / run["seconds"] for run in runs),
+            tuple(run["cpu_seconds"] / run["calls"] * 1000 for run in runs),
         )
         for (client, size), runs in seen.items()
     ]

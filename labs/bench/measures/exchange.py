@@ -11,6 +11,8 @@ from labs.bench.measure import Bench, run_program
 
 _DATABASE: Final = "exchange"
 _TIMES_EMPTY: Final = 1.2
+#: Their medians show how far the figure moves within a run.
+_SPANS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,10 @@ class Exchanges:
             median(self.full) / median(self.empty),
             _TIMES_EMPTY,
             unit="x",
+            repeated=[
+                median(full) / median(empty)
+                for full, empty in zip(_spans(self.full), _spans(self.empty), strict=True)
+            ],
         )
         rows = tuple(
             (name, f"{1000 * median(seconds):.2f} ms", f"{1000 * quantiles(seconds, n=20)[-1]:.2f} ms")
@@ -38,6 +44,11 @@ class Exchanges:
         )
         title = f"{len(self.full):,} exchanges of 5 intents and 5 answers"
         return Part("exchange", (ratio,), (Facts(title, ("ledger", "median", "95 of 100 within"), rows),))
+
+
+def _spans(seconds: list[float]) -> list[list[float]]:
+    size = len(seconds) // _SPANS
+    return [seconds[at : at + size] for at in range(0, size * _SPANS, size)] if size else []
 
 
 def measure_exchanges(bench: Bench) -> Exchanges:

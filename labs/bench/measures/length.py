@@ -53,10 +53,12 @@ class FinishedRun:
 
     :param seconds: median.
     :param peak_mb: highest memory of a process, over a short list and over the long one.
+    :param repeated: seconds of each run.
     """
 
     seconds: float
     peak_mb: tuple[float, float]
+    repeated: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Lengths:
 
     :param finished_rows: of the short and the long list whose rows are done.
     :param bare_seconds: the SQL alone that finds nothing to do in the long one; median.
+    :param bare_repeated: the same, each time.
     :param finished: by where the list is.
     """
 
@@ -73,6 +76,7 @@ class Lengths:
     finished_rows: tuple[int, int]
     bare_seconds: float
     finished: Mapping[str, FinishedRun]
+    bare_repeated: tuple[float, ...] = ()
 
     def part(self) -> Part:
         """Return the figures and tables."""
@@ -91,11 +95,21 @@ class Lengths:
                 seconds[BESIDE] / self.bare_seconds,
                 _TIMES_BARE_SQL,
                 unit="x",
+                repeated=[
+                    run / bare
+                    for run, bare in zip(self.finished[BESIDE].repeated, self.bare_repeated, strict=True)
+                ],
             ),
-            Figure(
-                f"the same, list in another database, {many:,} rows", seconds[APART], _APART_SECONDS, unit="s"
+            *(
+                Figure(
+                    f"the same, list in {place}, {many:,} rows",
+                    seconds[where],
+                    _APART_SECONDS,
+                    unit="s",
+                    repeated=self.finished[where].repeated,
+                )
+                for where, place in ((APART, "another database"), (SQLITE, "SQLite"))
             ),
-            Figure(f"the same, list in SQLite, {many:,} rows", seconds[SQLITE], _APART_SECONDS, unit="s"),
             Figure(f"peak memory, {many:,} finished rows over {few:,}", more, _MORE_MB, unit="MB"),
         )
         new = tuple(
@@ -132,12 +146,14 @@ def measure_lengths(bench: Bench) -> Lengths:
     once, several = _finished_rows(bench, few, 1), _finished_rows(bench, many, bench.sizes.repeated_runs)
     finished = {
         where: FinishedRun(
-            median(each["seconds"] for each in several[where]), (_peak(once[where]), _peak(several[where]))
+            median(each["seconds"] for each in several[where]),
+            (_peak(once[where]), _peak(several[where])),
+            tuple(each["seconds"] for each in several[where]),
         )
         for where in _RUNS
     }
-    bare = median(each["seconds"] for each in several[BARE])
-    return Lengths(short, long, (few, many), bare, finished)
+    bare = tuple(each["seconds"] for each in several[BARE])
+    return Lengths(short, long, (few, many), median(bare), finished, bare)
 
 
 def _new_rows(bench: Bench, rows: int) -> ListRun:

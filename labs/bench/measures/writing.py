@@ -23,6 +23,8 @@ class Written:
     :param bare_seconds: an upsert by the driver's executemany and a commit for each batch.
     :param write_seconds: DataFrames into the result table.
     :param delivery_seconds: all of a delivery, from the ledger on.
+    :param write_times_bare: frames against the driver's executemany, by each repetition.
+    :param delivery_times_bare: a delivery against the same, by each repetition.
     """
 
     driver: str
@@ -30,6 +32,8 @@ class Written:
     bare_seconds: float
     write_seconds: float
     delivery_seconds: float
+    write_times_bare: tuple[float, ...] = ()
+    delivery_times_bare: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,12 +46,21 @@ class Writes:
         """Return the figures and the table."""
         figures = tuple(
             Figure(
-                f"{what} against bare executemany, {each.driver}", seconds / each.bare_seconds, most, unit="x"
+                f"{what} against bare executemany, {each.driver}",
+                seconds / each.bare_seconds,
+                most,
+                unit="x",
+                repeated=repeated,
             )
             for each in self.written
-            for what, seconds, most in (
-                ("writing frames", each.write_seconds, _WRITE_TIMES_BARE),
-                ("delivery from the ledger", each.delivery_seconds, _DELIVERY_TIMES_BARE),
+            for what, seconds, most, repeated in (
+                ("writing frames", each.write_seconds, _WRITE_TIMES_BARE, each.write_times_bare),
+                (
+                    "delivery from the ledger",
+                    each.delivery_seconds,
+                    _DELIVERY_TIMES_BARE,
+                    each.delivery_times_bare,
+                ),
             )
         )
         rows = tuple(
@@ -80,4 +93,5 @@ def _written(bench: Bench, driver: str) -> Written:
     dsn = bench.postgres.dsn(_DATABASE)
     seen = run_program("write_batches", dsn, driver, str(rows), str(repeats), str(Batch().rows))
     bare, write, deliver = (median(each[way] for each in seen) for way in ("bare", "write", "deliver"))
-    return Written(driver, rows, bare, write, deliver)
+    times_bare = (tuple(each[way] / each["bare"] for each in seen) for way in ("write", "deliver"))
+    return Written(driver, rows, bare, write, deliver, *times_bare)

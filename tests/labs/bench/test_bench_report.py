@@ -178,3 +178,18 @@ def test_the_machine_is_told_of_without_its_name() -> None:
 )
 def test_a_figure_at_its_target_reaches_it(value: float, at_least: bool, reached: bool) -> None:
     assert Figure("x", value, 0.40, at_least=at_least).reached is reached
+
+
+def test_the_spread_of_a_figure_is_of_its_repetitions() -> None:
+    assert Figure("x", 2, 3, unit="s", repeated=[2, 1.5, 2.25]).spread == "1.50 to 2.25 s"
+
+
+def test_a_figure_that_is_measured_once_has_no_spread() -> None:
+    assert Figure("x", 2, 3).spread == Figure("x", 2, 3, repeated=[2]).spread == ""
+
+
+def test_the_page_shows_spreads(results: Results, parts: list[Part], tmp_path: Path) -> None:
+    write(results, parts, Sizes(), datetime(2026, 11, 22, tzinfo=UTC), tmp_path)
+    page = (tmp_path / "README.md").read_text("utf-8")
+    imported = "import of the operator over airflow.sdk"
+    assert f"| {imported} | **12.00 ms** | ≤ 60.00 ms | reached | 10.00 to 30.00 ms |" in page
