@@ -17,7 +17,7 @@ OLDEST_MYSQL_PROVIDER := apache-airflow-providers-mysql==6.4.2
 # A file of tests stays together, as its tests share servers.
 SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo demo-ui test test-distributed chaos fuzz bench lint format accuracy test-floors install constraints tccli snowflake sdk-packages wheel clean
+.PHONY: help demo demo-ui test quick test-distributed chaos fuzz bench lint format accuracy test-floors install constraints tccli snowflake sdk-packages wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ demo-ui: $(STAMP) ## The same, and leave Airflow's UI up until Ctrl-C
 
 test: lint .venv/.mysqlclient tccli snowflake sdk-packages ## Set up, check types and style, run all tests
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+quick: $(STAMP) ## Run fast tests only: none marked slow, one driver, no database that another stands for
+	$(BIN)/python -m pytest --quick $(SIDE_BY_SIDE)
 
 test-distributed: .venv/.distributed ## Prove quota and recovery on Celery: two DAGs, two workers, one of them killed
 	$(BIN)/python -m labs.distributed --images $(IMAGES)
@@ -52,7 +55,7 @@ fuzz: $(STAMP) ## Read 30,000 mutated files and 68 bombs, and 10,000 answers of 
 	@$(BIN)/python -m labs.fuzz images 30000
 	@$(BIN)/python -m labs.fuzz wire 10000
 
-bench: $(STAMP) ## Measure quota, clients, memory, targets and start in half an hour; write docs/benchmarks
+bench: $(STAMP) ## Measure quota, clients, memory, targets and start in 15 minutes; write docs/benchmarks
 	@$(BIN)/python -m labs.bench
 
 lint: $(STAMP) ## Check style and types

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.quick import COLLECTED, quick_selection
+
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
@@ -53,8 +55,22 @@ os.environ |= {
 }
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let what takes longest go first: otherwise one worker is at it while the others have ended."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer a run that is over soon."""
+    parser.addoption(
+        "--quick",
+        action="store_true",
+        help="leave out tests marked slow, and databases and drivers that another stands for",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Select what `--quick` asks for; what takes longest goes first, lest one worker is left with it."""
+    config.stash[COLLECTED] = tuple(items)
+    if config.getoption("quick"):
+        selected, left_out = quick_selection(items)
+        items[:] = selected
+        config.hook.pytest_deselected(items=left_out)
     items.sort(key=lambda item: item.path.name not in _LONGEST)
 
 

@@ -132,6 +132,7 @@ def test_a_name_that_the_package_does_not_have_is_refused_by_its_name() -> None:
         _ = airflow_provider_permitocr.Images
 
 
+@pytest.mark.slow
 def test_what_users_import_has_its_types(tmp_path: Path) -> None:
     program = (
         f"import {NAME} as permitocr\n"
@@ -154,6 +155,7 @@ def test_what_users_import_has_its_types(tmp_path: Path) -> None:
     assert 'Unexpected keyword argument "nothing" for "ImageTable"' in outcome.stdout
 
 
+@pytest.mark.slow
 def test_importing_the_operator_in_a_dag_file_loads_nothing_heavy() -> None:
     program = (
         "import sys\n"
@@ -179,6 +181,7 @@ def test_the_rules_of_the_check_need_no_airflow() -> None:
     assert (outcome.returncode, outcome.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_what_every_airflow_command_imports_for_its_parser_is_light() -> None:
     program = (
         "import sys, airflow.cli.cli_config\n"

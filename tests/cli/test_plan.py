@@ -84,6 +84,7 @@ def told(plan: Plan, *words: str) -> dict[str, Any]:
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("pictures")
 def test_a_plan_is_told_in_words_and_changes_nothing(
     plan: Plan, write_dag: WriteDag, lake: sa.Engine, connected: RunningEmulator
@@ -210,6 +211,7 @@ def test_a_quick_plan_looks_at_no_image(plan: Plan, write_dag: WriteDag) -> None
     assert "9 at most, as the images were not looked at" in plan("permits", "--quick")[1]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("pictures", "connected")
 @pytest.mark.parametrize(
     ("lines", "reason"),
@@ -285,6 +287,7 @@ def test_a_wrong_call_ends_with_status_2(
     assert message in said
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("pictures")
 def test_connections_of_airflows_database_are_seen_by_the_installed_command(
     write_dag: WriteDag, airflow_metadata: None

@@ -164,6 +164,7 @@ def test_the_emulators_page_names_all_of_its_options() -> None:
     assert known_options(_EMULATORS_PAGE) - {"-h", "--help"} <= named
 
 
+@pytest.mark.slow
 def test_a_connection_that_a_page_adds_is_read_by_the_hook_and_leads_to_the_emulator(
     airflow_metadata: None, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

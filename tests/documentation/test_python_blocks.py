@@ -115,6 +115,7 @@ def parsed(tmp_path: Path) -> Callable[[Shown], DAG]:
     return parse
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", TASKS, ids=str)
 def test_a_task_is_parsed_and_its_templates_are_rendered(
     block: Shown, parsed: Callable[[Shown], DAG]
@@ -133,6 +134,7 @@ def test_a_task_is_parsed_and_its_templates_are_rendered(
         ready.render_template_fields(context | interval, ready.get_template_env(dag))
 
 
+@pytest.mark.slow
 def test_the_readmes_dag_has_ten_lines_and_recognizes_a_list(
     parsed: Callable[[Shown], DAG],
     airflow_metadata: None,
@@ -172,6 +174,7 @@ def test_the_readmes_dag_has_ten_lines_and_recognizes_a_list(
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", PROGRAMS, ids=str)
 def test_a_program_runs(
     block: Shown,

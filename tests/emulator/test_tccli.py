@@ -12,6 +12,8 @@ import pytest
 from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY
 from airflow_provider_permitocr.permit.api import CardSide
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from tests.emulator.conftest import Caller, FakeEngine, ImageServer
 

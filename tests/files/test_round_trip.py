@@ -139,6 +139,7 @@ def read_text(text: str, kind: ColumnKind) -> Any:
     return readers.get(kind, str)(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "row_format", [ParquetFormat(), CsvFormat(compressed=False)], ids=lambda each: type(each).__name__
 )
@@ -173,6 +174,7 @@ def test_a_portrait_comes_through_csv_whole(new_row: Callable[..., Record]) -> N
     assert pd.read_csv(io.BytesIO(content))["profile"].str.len().tolist() == [300_000]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "value"),
     [
@@ -203,6 +205,7 @@ def test_the_same_rows_make_the_same_compressed_file(odd_rows: list[Record]) -> 
     assert gzip.decompress(compressed[0]) == write(CsvFormat(compressed=False), odd_rows)
 
 
+@pytest.mark.slow
 def test_row_groups_are_bounded_by_rows_and_by_bytes(new_row: Callable[..., Record]) -> None:
     def groups(rows: list[Record], times: int) -> list[int]:
         stream = io.BytesIO()

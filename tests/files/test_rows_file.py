@@ -24,6 +24,7 @@ ReadBack = Callable[[bytes, str], pd.DataFrame]
 FORMATS = ["permits.parquet", "permits.csv", "permits.csv.gz"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_all_rows_are_in_one_file_in_their_order(
     place: Place, new_row: NewRow, read_back: ReadBack, name: str
@@ -45,6 +46,7 @@ def test_all_rows_are_in_one_file_in_their_order(
     assert read["number"][0] == "08320271"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("before", [b"", b"PAR1 something else", b"a,b\n1,2\n"])
 def test_it_replaces_whatever_is_there(
@@ -72,6 +74,7 @@ def test_a_list_without_rows_makes_an_empty_file_with_all_columns(
     assert (len(read), list(read.columns)) == (0, [column.name for column in COLUMNS])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
     [RunStoppedError("stopped"), LedgerUnreachableError("gone"), KeyboardInterrupt()],

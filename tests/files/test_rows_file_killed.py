@@ -15,6 +15,8 @@ import pytest
 
 from airflow_provider_permitocr.permit.columns import COLUMNS
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from tests.files.conftest import Place
 

@@ -108,6 +108,7 @@ def test_calls_in_a_loop_keep_one_pace_and_one_client(
     assert len(made) == 1
 
 
+@pytest.mark.slow
 def test_after_an_account_fault_the_next_call_is_made(
     emulator: RunningEmulator, connect_emulator: Connect, front: Specimen
 ) -> None:

@@ -151,6 +151,7 @@ def test_whatever_was_encoded_comes_back(content: bytes, encode: Any) -> None:
     assert read_reference(f"data:,{quote(content)}") == InlineImage(content)
 
 
+@pytest.mark.slow
 @given(st.none() | st.text() | st.binary() | st.text().map("data:{}".format), st.sampled_from(ImageKind))
 def test_whatever_a_row_holds_it_is_a_reference_or_a_refusal(
     value: str | bytes | None, kind: ImageKind

@@ -19,6 +19,8 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 
+pytestmark = pytest.mark.slow
+
 NewOperator = Callable[..., MainlandPermitOcrOperator]
 ImageList = Callable[..., list[Specimen]]
 Execute = Callable[..., dict[str, Any]]

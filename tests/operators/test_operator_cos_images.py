@@ -12,6 +12,8 @@ from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.options.image_access import ImageAccess
 from tests.support.cos_stand_in import CosStandIn
 
+pytestmark = pytest.mark.slow
+
 BUCKET = "permits-1250000000"
 
 Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]

@@ -12,6 +12,8 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.options.image_access import ImageAccess
 
+pytestmark = pytest.mark.slow
+
 Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]
 FROM_HERE = ImageAccess(fetch_images=True, fetch_hosts=("127.0.0.1",))
 

@@ -19,6 +19,8 @@ from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.wiring import run as assembly
 
+pytestmark = pytest.mark.slow
+
 ImageList = Callable[..., list[Specimen]]
 Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]
 NewOperator = Callable[..., MainlandPermitOcrOperator]

@@ -81,6 +81,7 @@ def change_image(warehouse: sa.Engine) -> Callable[[str, str], None]:
     return change
 
 
+@pytest.mark.slow
 def test_a_file_takes_the_place_of_the_table(
     execute_as: Execute,
     image_list: ImageList,
@@ -105,6 +106,7 @@ def test_a_file_takes_the_place_of_the_table(
     assert {each for each in tables if not each.startswith("permit_ocr_")} == {"permit_images"}
 
 
+@pytest.mark.slow
 def test_a_file_that_somebody_removed_is_written_again_without_a_call(
     execute_as: Execute, image_list: ImageList, connected: RunningEmulator, tmp_path: Path
 ) -> None:
@@ -121,6 +123,7 @@ def test_a_file_that_somebody_removed_is_written_again_without_a_call(
     assert file.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_an_answer_stays_in_the_file_when_its_changed_image_is_not_there(
     execute_as: Execute,
     image_list: ImageList,
@@ -140,6 +143,7 @@ def test_an_answer_stays_in_the_file_when_its_changed_image_is_not_there(
     assert row["attempt_status"] == "retry"
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_writes_no_file_and_the_next_one_writes_the_whole(
     operator: NewOperator,
     execute_as: Execute,
@@ -169,6 +173,7 @@ def test_a_run_that_is_stopped_writes_no_file_and_the_next_one_writes_the_whole(
     assert len(pd.read_csv(tmp_path / "permits.csv", dtype=str)) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_what", ["alone", "beside a table"])
 def test_a_run_that_a_cap_ends_leaves_the_file_as_it_was(
     execute_as: Execute, image_list: ImageList, connected: RunningEmulator, tmp_path: Path, as_what: str
@@ -187,6 +192,7 @@ def test_a_run_that_a_cap_ends_leaves_the_file_as_it_was(
     assert connected.stats()["calls"] == 5
 
 
+@pytest.mark.slow
 def test_beside_a_table_the_file_gets_all_rows_of_the_list_in_its_order(
     execute: Execute, image_list: ImageList, connected: RunningEmulator, tmp_path: Path
 ) -> None:
@@ -203,6 +209,7 @@ def test_beside_a_table_the_file_gets_all_rows_of_the_list_in_its_order(
     assert str(read["birthday"][1]) == specimens[0].fields["Birthday"].replace(".", "-")
 
 
+@pytest.mark.slow
 def test_a_file_holds_the_rows_of_its_run_alone(
     execute: Execute, image_list: ImageList, connected: RunningEmulator, tmp_path: Path
 ) -> None:
@@ -218,6 +225,7 @@ def test_a_file_holds_the_rows_of_its_run_alone(
     assert len(pd.read_csv(tmp_path / "permits.csv")) == 0
 
 
+@pytest.mark.slow
 def test_a_file_beside_a_table_in_another_database(
     execute: Execute,
     image_list: ImageList,
@@ -232,6 +240,7 @@ def test_a_file_beside_a_table_in_another_database(
     assert list(pd.read_csv(tmp_path / "permits.csv.gz")["image_key"]) == ["k000", "k001"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_what", ["alone", "beside a table"])
 def test_each_shard_writes_a_file_of_its_own(
     execute: Execute, image_list: ImageList, connected: RunningEmulator, tmp_path: Path, as_what: str
@@ -292,6 +301,7 @@ def test_what_cannot_work_is_refused_when_the_dag_is_parsed(
     assert says in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_what", ["alone", "beside a table"])
 def test_a_place_that_is_not_there_fails_the_task_before_the_first_call(
     execute: Execute, image_list: ImageList, connected: RunningEmulator, tmp_path: Path, as_what: str
@@ -310,6 +320,7 @@ def test_a_path_is_rendered_into_a_copy(operator: NewOperator) -> None:
     assert target.conn_id == "{{ params.conn }}"
 
 
+@pytest.mark.slow
 def test_no_value_of_a_document_is_in_the_log_of_a_run_to_a_file(
     execute: Execute,
     image_list: ImageList,
@@ -327,6 +338,7 @@ def test_no_value_of_a_document_is_in_the_log_of_a_run_to_a_file(
         assert specimen.fields["Name"] not in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_what", ["alone", "beside a table"])
 def test_a_disk_that_is_full_at_the_end_costs_no_call(
     execute: Execute,

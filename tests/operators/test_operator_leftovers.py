@@ -79,6 +79,7 @@ def run_of(try_task: TryTask) -> Callable[..., dict[str, Any]]:
     return run
 
 
+@pytest.mark.slow
 def test_images_that_a_cap_leaves_of_three_intervals_are_recognized_by_the_fifth_day(
     spread: Callable[..., list[Specimen]],
     run_of: Callable[..., dict[str, Any]],
@@ -96,6 +97,7 @@ def test_images_that_a_cap_leaves_of_three_intervals_are_recognized_by_the_fifth
     }
 
 
+@pytest.mark.slow
 def test_a_file_that_a_cap_leaves_is_written_whole_by_the_next_run_and_each_has_its_own_rows(
     spread: Callable[..., list[Specimen]],
     run_of: Callable[..., dict[str, Any]],
@@ -117,6 +119,7 @@ def test_a_file_that_a_cap_leaves_is_written_whole_by_the_next_run_and_each_has_
     assert (tmp_path / "0.csv").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_parts_are_published_where_that_is_asked_for_and_the_whole_later(
     spread: Callable[..., list[Specimen]],
     run_of: Callable[..., dict[str, Any]],
@@ -130,6 +133,7 @@ def test_parts_are_published_where_that_is_asked_for_and_the_whole_later(
     assert len(pd.read_csv(tmp_path / "0.csv")) == 5
 
 
+@pytest.mark.slow
 def test_an_image_that_could_not_be_read_is_tried_by_the_next_interval(
     spread: Callable[..., list[Specimen]],
     run_of: Callable[..., dict[str, Any]],
@@ -145,6 +149,7 @@ def test_an_image_that_could_not_be_read_is_tried_by_the_next_interval(
     assert permits()["k000", "FRONT"]["status"] == "recognized"
 
 
+@pytest.mark.slow
 def test_an_image_to_retry_that_is_no_longer_listed_is_marked_gone(
     spread: Callable[..., list[Specimen]],
     run_of: Callable[..., dict[str, Any]],
@@ -163,6 +168,7 @@ def test_an_image_to_retry_that_is_no_longer_listed_is_marked_gone(
     assert (row["status"], row["attempt_status"]) == ("gone", "gone")
 
 
+@pytest.mark.slow
 def test_without_leftovers_a_run_keeps_to_its_own_interval(
     spread: Callable[..., list[Specimen]],
     run_of: Callable[..., dict[str, Any]],
@@ -176,6 +182,7 @@ def test_without_leftovers_a_run_keeps_to_its_own_interval(
     assert run_of(2)["taken_up"] == 2  # and one that is not there
 
 
+@pytest.mark.slow
 def test_what_a_query_with_templates_has_left_is_counted_and_cannot_be_read(
     spread: Callable[..., list[Specimen]],
     run_of: Callable[..., dict[str, Any]],
@@ -211,6 +218,7 @@ def test_what_a_query_with_templates_has_left_is_counted_and_cannot_be_read(
     assert run(1)["unread"] == 0
 
 
+@pytest.mark.slow
 def test_a_query_that_lists_the_same_rows_each_time_takes_up_what_is_left(
     spread: Callable[..., list[Specimen]], run_of: Callable[..., dict[str, Any]], connected: RunningEmulator
 ) -> None:
@@ -220,6 +228,7 @@ def test_a_query_that_lists_the_same_rows_each_time_takes_up_what_is_left(
     assert (run_of(1, source=source)["calls"], run_of(2, source=source)["unread"]) == (3, 0)
 
 
+@pytest.mark.slow
 def test_an_image_to_retry_that_another_days_query_does_not_list_is_counted(
     spread: Callable[..., list[Specimen]],
     run_of: Callable[..., dict[str, Any]],
@@ -275,6 +284,7 @@ def pages(warehouse: sa.Engine) -> Callable[[str, str], None]:
     return say
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order_by", [None, "-uploaded_at"])
 def test_a_bad_value_that_fails_mondays_run_keeps_no_later_run_from_its_file(
     spread: Callable[..., list[Specimen]],

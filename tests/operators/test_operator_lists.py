@@ -47,6 +47,7 @@ def two_lists(
     return lists
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unknown_calls", ["repeat", "keep"])
 def test_two_lists_with_the_same_keys_share_a_ledger_and_never_touch(
     try_task: Try,
@@ -83,6 +84,7 @@ def test_two_lists_with_the_same_keys_share_a_ledger_and_never_touch(
             assert found == {str(key): each.fields["Number"] for key, each in enumerate(specimens)}
 
 
+@pytest.mark.slow
 def test_a_full_table_and_an_empty_ledger_are_refused_before_the_first_call(
     try_task: Try, connected: RunningEmulator, image_list: ImageList, warehouse: sa.Engine
 ) -> None:

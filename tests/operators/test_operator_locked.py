@@ -20,6 +20,8 @@ from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.permit.api import ACTION
 from tests.support.mariadb import OwnMariaDb
 
+pytestmark = pytest.mark.slow
+
 IMAGES: Final = 30
 SOON: Final = 60
 LOCK: Final = {

@@ -17,6 +17,8 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.engine.call import breaker
 from tests.operators.conftest import ImageList
 
+pytestmark = pytest.mark.slow
+
 Rows = Callable[[], dict[tuple[str, str], dict[str, Any]]]
 Try = Callable[..., dict[str, Any]]
 Execute = Callable[..., dict[str, Any]]

@@ -29,6 +29,8 @@ from airflow_provider_permitocr.engine.run import drain
 from airflow_provider_permitocr.permit.api import ACTION
 from labs.ground.servers.postgres import EmbeddedPostgres, temporary_postgres
 
+pytestmark = pytest.mark.slow
+
 ImageList = Callable[..., list[Specimen]]
 Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]
 Execute = Callable[..., dict[str, Any]]

@@ -17,6 +17,8 @@ from airflow_provider_permitocr.options.shard import Shard
 from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
 from tests.support.pgbouncer import PgBouncer
 
+pytestmark = pytest.mark.slow
+
 ImageList = Callable[..., list[Specimen]]
 Execute = Callable[..., dict[str, Any]]
 

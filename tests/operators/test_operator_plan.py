@@ -63,6 +63,7 @@ def mixed_list(image_list: ImageList, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mixed_list")
 def test_a_plan_tells_what_the_run_then_does_and_changes_nothing(
     execute: Execute, connected: RunningEmulator, catalog: Callable[[], list[Any]]
@@ -86,6 +87,7 @@ def test_a_plan_tells_what_the_run_then_does_and_changes_nothing(
     assert again["cost"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mixed_list")
 def test_the_same_picture_is_planned_once_per_side(execute: Execute, connected: RunningEmulator) -> None:
     plan = execute(plan_only=True, reuse_identical=True)
@@ -94,6 +96,7 @@ def test_the_same_picture_is_planned_once_per_side(execute: Execute, connected: 
     assert summary["calls"] == plan["to_call"]
 
 
+@pytest.mark.slow
 def test_pictures_that_the_table_holds_already_need_no_call(
     execute: Execute, connected: RunningEmulator, image_list: ImageList, tmp_path: Path
 ) -> None:
@@ -105,12 +108,14 @@ def test_pictures_that_the_table_holds_already_need_no_call(
     assert execute(plan_only=True)["to_call"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mixed_list", "connected")
 def test_a_quick_plan_leaves_the_images_where_they_are(execute: Execute) -> None:
     plan = execute(plan_only="quick")
     assert (plan["to_call"], plan["is_quick"], plan["rejected"], plan["unavailable"]) == (12, True, {}, {})
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mixed_list", "connected")
 def test_shards_plan_a_part_each(execute: Execute) -> None:
     plans = [execute(plan_only=True, shard=shard) for shard in shards(3)]
@@ -118,6 +123,7 @@ def test_shards_plan_a_part_each(execute: Execute) -> None:
     assert sum(plan["listed"] for plan in plans) == 12
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("connected")
 def test_every_recognition_of_a_history_is_planned_as_the_run_makes_it(
     execute: Execute, warehouse: sa.Engine, image_list: ImageList
@@ -133,6 +139,7 @@ def test_every_recognition_of_a_history_is_planned_as_the_run_makes_it(
     assert execute(target=target)["calls"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("connected")
 def test_a_result_file_is_read_and_not_touched(
     execute: Execute, image_list: ImageList, tmp_path: Path
@@ -167,6 +174,7 @@ def test_a_database_file_that_is_missing_is_not_made(
     assert not file.exists()
 
 
+@pytest.mark.slow
 def test_what_the_caps_leave_is_told(
     execute: Execute, connected: RunningEmulator, image_list: ImageList, catalog: Callable[[], list[Any]]
 ) -> None:
@@ -208,6 +216,7 @@ def test_the_log_says_it_in_words(
     assert "cost: 0.0045 USD at 0.0015 USD a call" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("extra", "field"),
     [
@@ -233,6 +242,7 @@ def test_a_wrong_price_of_the_connection_is_told_by_its_field(
     assert emulator.stats()["calls"] == 0
 
 
+@pytest.mark.slow
 def test_the_price_of_the_operator_goes_before_that_of_the_connection(
     execute: Execute, emulator: RunningEmulator, connect_emulator: ConnectEmulator, image_list: ImageList
 ) -> None:
@@ -249,6 +259,7 @@ def test_a_list_that_is_not_there_fails_as_the_run_would(execute: Execute) -> No
         execute(plan_only=True)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("connected")
 def test_a_plan_that_is_stopped_says_so(
     operator: NewOperator, image_list: ImageList, monkeypatch: pytest.MonkeyPatch
@@ -266,6 +277,7 @@ def test_a_plan_that_is_stopped_says_so(
         task.execute({"run_id": "run-1"})
 
 
+@pytest.mark.slow
 def test_a_plan_is_plain_json(execute: Execute, connected: RunningEmulator, image_list: ImageList) -> None:
     image_list(1)
     plan = execute(plan_only=True, budget=Budget(price_per_call=0.1))

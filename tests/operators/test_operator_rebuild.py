@@ -16,6 +16,8 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.permit import flatten
 
+pytestmark = pytest.mark.slow
+
 ImageList = Callable[..., list[Specimen]]
 Execute = Callable[..., dict[str, Any]]
 Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]

@@ -22,6 +22,7 @@ Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]
 LEDGER = Ledger("permit_ocr", conn_id="warehouse")
 
 
+@pytest.mark.slow
 def test_images_are_redone_once_for_all_tries_of_a_dag_run(
     try_task: TryTask, image_list: ImageList, connected: RunningEmulator, permits: Permits
 ) -> None:
@@ -38,6 +39,7 @@ def test_images_are_redone_once_for_all_tries_of_a_dag_run(
     assert changed == ["k001"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("redo", "calls"),
     [

@@ -21,6 +21,7 @@ NewOperator = Callable[..., MainlandPermitOcrOperator]
 Execute = Callable[..., dict[str, Any]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

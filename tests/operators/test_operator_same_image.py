@@ -21,6 +21,8 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS
 
+pytestmark = pytest.mark.slow
+
 ImageList = Callable[..., list[Specimen]]
 Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]
 Execute = Callable[..., dict[str, Any]]

@@ -23,6 +23,8 @@ from airflow_provider_permitocr.engine.delivery import delivery
 from airflow_provider_permitocr.sql.database import patience
 from labs.ground.servers.postgres import EmbeddedPostgres, temporary_postgres
 
+pytestmark = pytest.mark.slow
+
 ImageList = Callable[..., list[Specimen]]
 Execute = Callable[..., dict[str, Any]]
 Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]

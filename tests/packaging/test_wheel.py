@@ -13,6 +13,8 @@ import pytest
 
 from airflow_provider_permitocr import __version__
 
+pytestmark = pytest.mark.slow
+
 _ROOT = Path(__file__).parents[2]
 
 

@@ -87,6 +87,7 @@ def test_key_longer_than_an_index_takes_is_refused_without_the_row(
     _assert_private(_told_by_refused_write(target, frame_of(key, **_PRIVATE)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["image_key", "name", "error_message"])
 @pytest.mark.parametrize("character", ["\x00", "\ud800"], ids=["NUL", "lone surrogate"])
 @pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
@@ -98,6 +99,7 @@ def test_text_that_postgresql_refuses_is_not_quoted(
     _assert_private(_told_by_refused_write(target, frame))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
 @pytest.mark.parametrize(
     "obstacle",
@@ -134,6 +136,7 @@ def test_row_that_the_table_refuses_is_not_quoted(
     _assert_private(_told_by_refused_write(target, frame))
 
 
+@pytest.mark.slow
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     name=st.text(min_size=6), number=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=6)
@@ -193,6 +196,7 @@ def test_log_of_everything_shows_no_parameter_of_a_query(
     _assert_private(all_logged())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
 @pytest.mark.parametrize("severity", ["NOTICE", "WARNING", "INFO", "DEBUG"])
 def test_what_a_trigger_reports_of_a_row_is_not_logged(
@@ -219,6 +223,7 @@ def test_what_a_trigger_reports_of_a_row_is_not_logged(
     _assert_private(all_logged())
 
 
+@pytest.mark.slow
 @_LEDGERS
 def test_log_of_everything_shows_no_answer_of_a_ledger(
     all_logged: Callable[[], str], database: sa.Engine

@@ -309,6 +309,7 @@ def test_fault_of_the_account_needs_advice() -> None:
         ErrorCode("NoMoney", Decision.ACCOUNT, billed=False, reason="no money")
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_any_text_has_a_decision(code: str) -> None:
     assert isinstance(look_up(code).decision, Decision)

@@ -120,6 +120,7 @@ def test_an_answer_that_would_take_much_memory_takes_little(body: bytes, code: s
 ANYTHING = st.recursive(st.none() | st.text() | st.floats() | st.integers(), st.lists)
 
 
+@pytest.mark.slow
 @given(st.binary() | ANYTHING.map(json.dumps).map(str.encode))
 def test_whatever_comes_is_an_answer_or_a_fault_that_may_pass(body: bytes) -> None:
     for wrapped in (body, b'{"Response": %b}' % body, b'{"Response": {"Error": %b}}' % body):

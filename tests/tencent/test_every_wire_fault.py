@@ -51,6 +51,7 @@ def world(
         yield World(raw_server, emulator, tls_emulator, options_for, proxy, stack, front.image)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "faulty", "code", "billed"), FAULTS, ids=[each[0] for each in FAULTS])
 def test_fault_has_its_code_is_repeated_as_that_says_and_billed_only_if_it_may_be(
     world: World,

@@ -13,6 +13,8 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.permit.api import SITES
 
+pytestmark = pytest.mark.slow
+
 _SCRIPT = Path(__file__).with_name("sdk_package_check.py")
 _COMBINATIONS = Path(__file__).parents[2] / ".cache" / "sdk"
 

@@ -31,6 +31,8 @@ from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
 from tests.warehouses.conftest import warehouses_here
 from tests.warehouses.mixed_images import MixedImages, mix_images, values_to_compare
 
+pytestmark = pytest.mark.slow
+
 Row = dict[str, Any]
 
 LISTS = {

@@ -19,6 +19,8 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from tests.support.mariadb import OwnMariaDb
 
+pytestmark = pytest.mark.slow
+
 _ZONES: Final = ("-05:00", "+00:00", "+08:00")
 _DAY: Final = datetime(2026, 5, 1, tzinfo=UTC)
 #: Around both midnights, where a zone that is mistaken moves an image to another day.

@@ -70,6 +70,7 @@ def test_many_missing_shards_are_not_all_named() -> None:
     assert "2/100, 3/100, 4/100, 5/100, 6/100 and 94 more of the list" in finding.message
 
 
+@pytest.mark.slow
 @given(of=st.integers(2, 40), left_out=st.data())
 def test_leaving_out_any_shard_is_noticed(of: int, left_out: st.DataObject) -> None:
     texts = shards(of)

@@ -59,6 +59,7 @@ def test_a_picture_of_absurd_size_cannot_be_decoded() -> None:
         decode(claimed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", PermitKind)
 @pytest.mark.parametrize(
     "others", [frozenset[Effect](), frozenset({Effect.NOISY, Effect.BLURRED, Effect.SKEWED})]

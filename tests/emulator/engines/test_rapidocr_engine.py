@@ -32,6 +32,7 @@ def engine() -> RapidOcrEngine:
     return RapidOcrEngine()
 
 
+@pytest.mark.slow
 def test_clean_specimens_of_every_kind_and_side_are_read(engine: RapidOcrEngine) -> None:
     specimens = [draw_specimen(kind, side, seed) for kind, side in DRAWABLE for seed in (101, 102)]
     score = measure(engine, specimens).score()
@@ -40,12 +41,14 @@ def test_clean_specimens_of_every_kind_and_side_are_read(engine: RapidOcrEngine)
     assert score.invented == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effects", [{Effect.SKEWED, Effect.NOISY}, {Effect.PHOTOCOPIED, Effect.BLURRED}])
 def test_poor_pictures_are_read(engine: RapidOcrEngine, effects: set[Effect]) -> None:
     specimen = draw_specimen(PermitKind.HONG_KONG_MACAO, seed=103, effects=frozenset(effects))
     assert engine.read(specimen.image, CardSide.FRONT, with_portrait=False) == specimen.fields
 
 
+@pytest.mark.slow
 def test_without_its_label_a_specimen_reads_the_same(engine: RapidOcrEngine) -> None:
     specimen = draw_specimen(PermitKind.NON_CHINESE, CardSide.BACK, seed=104)
     picture = Image.open(BytesIO(specimen.image)).convert("RGB")
@@ -55,6 +58,7 @@ def test_without_its_label_a_specimen_reads_the_same(engine: RapidOcrEngine) -> 
     assert engine.read(bare, CardSide.BACK, with_portrait=False) == specimen.fields
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degrees", [90, 180])
 def test_cards_lying_the_wrong_way_up_are_read(engine: RapidOcrEngine, degrees: int) -> None:
     specimen = draw_specimen(PermitKind.TAIWAN, seed=105)
@@ -63,12 +67,14 @@ def test_cards_lying_the_wrong_way_up_are_read(engine: RapidOcrEngine, degrees: 
     assert engine.read(turned, CardSide.FRONT, with_portrait=False) == specimen.fields
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [640, 2400])
 def test_small_and_large_pictures_are_read(engine: RapidOcrEngine, width: int) -> None:
     specimen = draw_specimen(PermitKind.EXIT_ENTRY, seed=106, width=width)
     assert engine.read(specimen.image, CardSide.FRONT, with_portrait=False) == specimen.fields
 
 
+@pytest.mark.slow
 def test_the_portrait_is_cut_out_when_asked_for(engine: RapidOcrEngine) -> None:
     specimen = draw_specimen(PermitKind.TAIWAN, seed=107, effects=frozenset({Effect.SKEWED}))
     profile = engine.read(specimen.image, CardSide.FRONT, with_portrait=True)["Profile"]

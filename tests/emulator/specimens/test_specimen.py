@@ -31,6 +31,7 @@ def small(
     return draw_specimen(kind, side, width=480, effects=effects)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "side"), DRAWABLE)
 def test_every_kind_and_side_is_drawn_and_labelled_with_its_truth(kind: PermitKind, side: CardSide) -> None:
     specimen = small(kind, side)
@@ -52,6 +53,7 @@ def test_a_back_that_the_api_does_not_read_is_refused_with_advice(kind: PermitKi
         draw_specimen(kind, CardSide.BACK)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("image_format", ImageFormat)
 def test_the_same_arguments_give_the_same_bytes(image_format: ImageFormat) -> None:
     def draw(seed: int) -> bytes:
@@ -79,6 +81,7 @@ def test_files_take_the_format_and_grow_to_the_size_asked_for(image_format: Imag
     assert (picture.format, picture.width) == (image_format, 640)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effect", Effect)
 def test_each_effect_changes_the_picture_and_not_the_fields(effect: Effect) -> None:
     plain, changed = small(), small(effects=frozenset({effect}))

@@ -178,6 +178,7 @@ def recognize_all(
         return list(pool.map(recognize, rows))
 
 
+@pytest.mark.slow
 def test_while_it_is_confirmed_no_other_image_is_called_for() -> None:
     """At the moment of the fault up to four calls are in flight; the row that confirms is one of them."""
     rows = [ImageRow(str(key), f"https://x/{key}") for key in range(500)]

@@ -72,6 +72,7 @@ def test_there_is_no_burst_when_the_first_call_comes_late(clock: FakeClock) -> N
     assert gaps(turns(pacer, clock, 40)) == pytest.approx([EVEN_GAP] * 39)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("late_seconds", "share"), [(0.01, 1), (0.04, 0.98)])
 def test_late_waking_costs_next_to_no_rate_and_no_second_has_a_turn_too_many(
     clock: FakeClock, late_seconds: float, share: float

@@ -48,6 +48,7 @@ def dtypes(frame: pd.DataFrame) -> dict[str, str]:
     return {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(records)
 def test_records_come_back_from_the_frame_as_they_went_in(records: list[dict[str, Any]]) -> None:

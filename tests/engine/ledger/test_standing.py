@@ -154,6 +154,7 @@ def _is_about_a_changed_image(tried: Attempt) -> bool:
     return tried.is_verdict and tried.updated_at is not None and tried.updated_at > UPLOADED
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(

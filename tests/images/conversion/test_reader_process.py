@@ -78,6 +78,7 @@ def use_reader(monkeypatch: pytest.MonkeyPatch, folder: Path, program: str) -> N
     monkeypatch.setattr(sys, "executable", str(path))
 
 
+@pytest.mark.slow
 def test_a_small_pdf_that_takes_all_memory_is_rejected_and_the_next_image_is_read(
     converter: ImageConverter,
 ) -> None:
@@ -90,6 +91,7 @@ def test_a_small_pdf_that_takes_all_memory_is_rejected_and_the_next_image_is_rea
     assert convert(converter, bmp()) == "converted from BMP"
 
 
+@pytest.mark.slow
 def test_a_picture_that_does_not_fit_into_memory_is_rejected(converter: ImageConverter) -> None:
     file = BytesIO()
     Image.new("RGBA", (8000, 7999)).save(file, "TIFF", compression="tiff_lzw")
@@ -203,6 +205,7 @@ def test_no_more_readers_work_than_pictures_may_be_in_work_at_once() -> None:
     assert not readers()
 
 
+@pytest.mark.slow
 def test_no_reader_outlives_its_converter() -> None:
     converter = ImageConverter()
     convert(converter, bmp())
@@ -212,6 +215,7 @@ def test_no_reader_outlives_its_converter() -> None:
     assert not readers()
 
 
+@pytest.mark.slow
 def test_no_reader_outlives_a_worker_that_is_killed() -> None:
     program = (
         "import os, signal\n"

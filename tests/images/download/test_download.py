@@ -145,6 +145,7 @@ def test_status_of_a_server_that_is_down_or_busy_says_nothing_of_the_image(
     assert error.is_outage
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize(
     "location",

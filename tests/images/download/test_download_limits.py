@@ -15,6 +15,7 @@ NewDownloader = Callable[..., Downloader]
 Serve = Callable[..., Any]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "start",
     [
@@ -169,6 +170,7 @@ def test_broken_answer_is_a_passing_fault(
     assert not error.is_outage
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", MALFORMED.values(), ids=MALFORMED)
 def test_what_is_no_http_is_tried_again_by_the_next_run(
     downloader: NewDownloader, raw_server: Serve, content: bytes

@@ -51,6 +51,7 @@ def test_other_programs_lines_of_urllib3_are_still_logged(
     assert "/others" in all_logged()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sent",
     [
@@ -83,6 +84,7 @@ def test_fault_tells_nothing_of_the_url_or_the_answer(
     _assert_silent(all_logged())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "url",
     [

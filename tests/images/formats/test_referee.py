@@ -123,6 +123,7 @@ def test_around_the_limit_both_agree_to_the_byte(image: bytes) -> None:
         assert passed(padded) == accepted(padded) == (size <= RAW_LIMIT)
 
 
+@pytest.mark.slow
 def test_cut_at_any_place_both_agree() -> None:
     drawing = random.Random("cuts")
     for image in corpus():
@@ -132,6 +133,7 @@ def test_cut_at_any_place_both_agree() -> None:
             assert passed(image[:place]) == accepted(image[:place])
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=600, deadline=None)
 def test_with_a_byte_changed_none_that_is_accepted_is_rejected(data: st.DataObject) -> None:
@@ -143,6 +145,7 @@ def test_with_a_byte_changed_none_that_is_accepted_is_rejected(data: st.DataObje
         assert passed(broken)
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=300), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"]))
 @settings(max_examples=300, deadline=None)
 def test_of_noise_nothing_is_accepted_or_passes(noise: bytes, start: bytes) -> None:

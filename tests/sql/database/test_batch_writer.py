@@ -80,6 +80,7 @@ def test_rows_refused_by_a_check_leave_the_earlier_rows_of_their_keys(
         assert list(found) == ["again", None, "again"]
 
 
+@pytest.mark.slow
 def test_rows_are_tried_no_more_once_so_many_are_refused(database: sa.Engine, table: sa.Table) -> None:
     checked = sa.Table("permits", sa.MetaData(), *(c._copy() for c in table.columns))
     checked.append_constraint(sa.CheckConstraint("number <> '08320271'"))
@@ -232,6 +233,7 @@ def own_postgres() -> Iterator[EmbeddedPostgres]:
         yield server
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
 def test_server_that_restarts_between_and_during_writes_loses_nothing(
     own_postgres: EmbeddedPostgres, new_engine: Callable[..., sa.Engine], driver: str
@@ -261,6 +263,7 @@ def test_server_that_restarts_between_and_during_writes_loses_nothing(
     assert len(keys_in(engine, table)) == 50
 
 
+@pytest.mark.slow
 def test_server_that_stays_away_is_waited_for_as_long_as_asked_for(
     own_postgres: EmbeddedPostgres, new_engine: Callable[..., sa.Engine], waits: list[float]
 ) -> None:

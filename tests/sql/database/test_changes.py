@@ -109,6 +109,7 @@ def count(engine: sa.Engine, table: str) -> int:
         return found
 
 
+@pytest.mark.slow
 @LOCKING
 def test_readers_pass_while_a_column_waits_for_an_open_transaction(
     database: sa.Engine, other: sa.Engine, analyst: Callable[..., sa.Connection]
@@ -128,6 +129,7 @@ def test_readers_pass_while_a_column_waits_for_an_open_transaction(
     assert names(database)[-1] == "branch"
 
 
+@pytest.mark.slow
 @LOCKING
 def test_column_that_waits_in_vain_says_who_is_in_the_way_and_is_added_later(
     database: sa.Engine, analyst: Callable[..., sa.Connection]
@@ -147,6 +149,7 @@ def test_column_that_waits_in_vain_says_who_is_in_the_way_and_is_added_later(
     assert names(database)[-1] == "branch"
 
 
+@pytest.mark.slow
 @LOCKING
 def test_view_that_is_being_read_is_left_to_the_next_run_and_rows_are_taken(
     database: sa.Engine,
@@ -167,6 +170,7 @@ def test_view_that_is_being_read_is_left_to_the_next_run_and_rows_are_taken(
     assert names(database, "documents")[-1] == "branch"
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_nothing_is_executed_where_nothing_is_to_change(database: sa.Engine, statements: list[str]) -> None:
     for _ in range(2):
@@ -199,6 +203,7 @@ def test_settings_of_the_session_are_afterwards_as_they_were(database: sa.Engine
     assert setting() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
 def test_lock_is_given_up_where_the_connection_commits_each_statement_by_itself(
     postgres_engine: sa.Engine, new_engine: NewEngine, driver: str
@@ -215,6 +220,7 @@ def test_lock_is_given_up_where_the_connection_commits_each_statement_by_itself(
         assert connection.exec_driver_sql("SHOW lock_timeout").scalar_one() == "0"
 
 
+@pytest.mark.slow
 def test_readers_of_sqlite_are_waited_for_shortly(sqlite_engine: sa.Engine, new_engine: NewEngine) -> None:
     target(sqlite_engine).prepare()
     with new_engine(sqlite_engine.url).connect() as reader:
@@ -287,6 +293,7 @@ def _is_valid(engine: sa.Engine) -> bool | None:
         return connection.exec_driver_sql(statement).scalar_one_or_none()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["psycopg"], indirect=True)
 def test_an_index_is_made_behind_an_open_transaction(
     database: sa.Engine, analyst: Callable[..., sa.Connection]
@@ -298,6 +305,7 @@ def test_an_index_is_made_behind_an_open_transaction(
     assert _is_valid(database)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["mariadb"], indirect=True)
 def test_an_index_that_must_wait_is_left_to_the_next_run_with_a_warning(
     database: sa.Engine, analyst: Callable[..., sa.Connection], caplog: pytest.LogCaptureFixture
@@ -314,6 +322,7 @@ def test_an_index_that_must_wait_is_left_to_the_next_run_with_a_warning(
     assert BY_VERSION in {each["name"] for each in sa.inspect(database).get_indexes("permit_ocr_images")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
 def test_an_index_of_a_large_table_is_given_up_behind_an_open_transaction_and_made_by_the_next_run(
     database: sa.Engine,
@@ -333,6 +342,7 @@ def test_an_index_of_a_large_table_is_given_up_behind_an_open_transaction_and_ma
     assert _is_valid(database)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["psycopg"], indirect=True)
 def test_writers_are_not_held_up_by_an_index_of_a_large_table(
     database: sa.Engine,

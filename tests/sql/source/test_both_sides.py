@@ -58,6 +58,7 @@ def documents(database: sa.Engine, fill: Fill) -> Callable[..., None]:
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("through_query", [False, True], ids=["table", "query"])
 @pytest.mark.parametrize("rows_a_page", [1, 2, 3, 10])
 def test_each_image_of_a_row_is_a_row_and_null_is_none(

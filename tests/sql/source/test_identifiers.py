@@ -46,6 +46,7 @@ def _not_of_the_database(name: str) -> bool:
     return not name.lower().startswith("sqlite_")
 
 
+@pytest.mark.slow
 @_quickly
 @given(table=_NAMES.filter(_not_of_the_database))
 def test_result_table_of_any_name_is_made_written_and_read(
@@ -54,6 +55,7 @@ def test_result_table_of_any_name_is_made_written_and_read(
     _write_and_read_back(database, table, frame_of)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", _AWKWARD)
 def test_result_table_of_an_awkward_name_is_made_written_and_read(
     database: sa.Engine, frame_of: FrameOf, table: str
@@ -61,6 +63,7 @@ def test_result_table_of_an_awkward_name_is_made_written_and_read(
     _write_and_read_back(database, table, frame_of)
 
 
+@pytest.mark.slow
 @_quickly
 @given(schema=_NAMES.filter(lambda name: not name.startswith("pg_")), table=_NAMES)
 @example(schema="Mart; DROP", table='a"b')
@@ -73,6 +76,7 @@ def test_result_table_in_a_schema_of_any_name_is_made_written_and_read(
     _write_and_read_back(database, f"{schema}.{table}", frame_of)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", ["mart", "Mart; DROP", "a`b", "表", "select", "50%"])
 def test_result_table_in_another_database_of_mariadb_is_made_written_and_read(
     mariadb_engine: sa.Engine, frame_of: FrameOf, schema: str
@@ -97,6 +101,7 @@ def _write_and_read_back(engine: sa.Engine, table: str, frame_of: FrameOf) -> No
         assert sorted(keys) == ["a", "b"]
 
 
+@pytest.mark.slow
 @_quickly
 @given(names=st.lists(_NAMES, min_size=4, max_size=4))
 def test_image_list_with_columns_of_any_name_is_read(
@@ -106,6 +111,7 @@ def test_image_list_with_columns_of_any_name_is_read(
     _fill_and_read_back(database, fill, read, *names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _AWKWARD)
 def test_image_list_with_an_awkward_column_is_read(
     database: sa.Engine, fill: Fill, read: Read, name: str

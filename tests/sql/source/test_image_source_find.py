@@ -36,6 +36,7 @@ def described(*, through_query: bool) -> ImageTable | ImageQuery:
     )
 
 
+@pytest.mark.slow
 @through_both
 @pytest.mark.parametrize(
     ("key_type", "keys"),

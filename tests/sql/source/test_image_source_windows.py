@@ -76,6 +76,7 @@ def week(image_list: ImageList) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("week")
 @pytest.mark.parametrize(
     ("windows", "expected"),
@@ -105,6 +106,7 @@ def test_the_order_of_the_list_is_kept_over_all_windows(database: sa.Engine) -> 
     assert read(source.within([]))[-2:] == ["day 1", "unknown"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("week")
 @pytest.mark.parametrize(
     ("own", "window", "expected"),
@@ -161,6 +163,7 @@ def test_a_list_without_change_times_is_read_whole_and_has_no_windows(database: 
     assert len(read(source.within([Window()], settled_too=True))) == 9
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("week")
 @pytest.mark.parametrize("through_query", [False, True], ids=["table", "query"])
 def test_rows_of_another_shard_are_not_left_out(database: sa.Engine, through_query: bool) -> None:

@@ -116,6 +116,7 @@ def test_unique_index_that_could_not_be_finished_tells_nothing(database: sa.Engi
         SqlImageSource(database, ONE_SIDE).check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 2, 3])
 @pytest.mark.parametrize(
     ("row", "says"),

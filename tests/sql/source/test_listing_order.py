@@ -54,6 +54,7 @@ def emptied(database: sa.Engine, fill: Fill) -> Callable[[], sa.Table]:
     return empty
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["psycopg", "sqlite", "mariadb", "duckdb"], indirect=True)
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
@@ -86,6 +87,7 @@ def test_every_row_comes_once_and_in_order_whatever_is_equal_or_missing(
     assert times == sorted(known, reverse=described is NEWEST_FIRST) + [None] * (len(times) - len(known))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "values"),
     [

@@ -102,6 +102,7 @@ def test_change_time_that_no_driver_reads_counts_as_unknown(
     assert value not in caplog.text
 
 
+@pytest.mark.slow
 @each_value_and_kind
 def test_row_whose_key_no_driver_reads_is_left_out_and_reported(
     database: sa.Engine, value: str, kind: str, caplog: pytest.LogCaptureFixture

@@ -48,6 +48,7 @@ def _runs(engine: sa.Engine) -> list[Any]:
         return list(connection.execute(sa.text("SELECT run_id FROM permits ORDER BY run_id")).scalars())
 
 
+@pytest.mark.slow
 def test_every_recognition_is_kept_with_its_run(database: sa.Engine, frame_of: FrameOf) -> None:
     target = _target(database)
     for hour in (1, 2, 3):
@@ -55,6 +56,7 @@ def test_every_recognition_is_kept_with_its_run(database: sa.Engine, frame_of: F
     assert _runs(database) == ["run-1", "run-2", "run-3"]
 
 
+@pytest.mark.slow
 def test_batch_that_is_written_again_doubles_nothing(database: sa.Engine, frame_of: FrameOf) -> None:
     frame = frame_of("a", "b", run_id="run-1", processed_at=_at(1))
     _target(database).write(frame)
@@ -62,6 +64,7 @@ def test_batch_that_is_written_again_doubles_nothing(database: sa.Engine, frame_
     assert _runs(database) == ["run-1", "run-1"]
 
 
+@pytest.mark.slow
 def test_attempt_on_the_same_recognition_adds_no_row(database: sa.Engine, frame_of: FrameOf) -> None:
     target = _target(database)
     target.write(frame_of("a", version=1, processed_at=_at(1)))
@@ -125,6 +128,7 @@ def _numbers(engine: sa.Engine) -> list[Any]:
         return [tuple(row) for row in rows]
 
 
+@pytest.mark.slow
 def test_recognitions_while_the_table_is_away_are_rows_of_their_own(
     database: sa.Engine, ledger: SqlLedger
 ) -> None:
@@ -146,6 +150,7 @@ def test_recognitions_while_the_table_is_away_are_rows_of_their_own(
     assert _deliver(ledger, database) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["rebuilt", "emptied", "dropped", "an attempt"])
 def test_a_history_that_is_delivered_again_has_the_same_rows(
     database: sa.Engine, ledger: SqlLedger, how: str

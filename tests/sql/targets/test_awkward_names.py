@@ -20,6 +20,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("mode", list(WriteMode))
 def test_a_copied_column_of_an_awkward_name_is_written(

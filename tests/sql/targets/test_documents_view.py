@@ -86,6 +86,7 @@ def test_fields_of_both_sides_stand_in_one_row(database: sa.Engine) -> None:
     assert hours == [2, 3, 1]
 
 
+@pytest.mark.slow
 def test_warning_of_either_side_is_shown(database: sa.Engine) -> None:
     target = _target(database)
     _write(
@@ -136,6 +137,7 @@ def test_largest_version_of_each_side_counts_before_its_time(database: sa.Engine
     assert _documents(database)["a"]["number"] == "new"
 
 
+@pytest.mark.slow
 def test_view_gets_the_columns_that_the_table_got(database: sa.Engine) -> None:
     _target(database)
     before = _shown(database)
@@ -147,6 +149,7 @@ def test_view_gets_the_columns_that_the_table_got(database: sa.Engine) -> None:
     assert _documents(database)["a"]["branch"] is None
 
 
+@pytest.mark.slow
 def test_view_follows_when_it_is_asked_for_another_table(database: sa.Engine) -> None:
     _write(_target(database), _row("a", "FRONT"))
     _write(_target(database, table="others"), _row("b", "FRONT"))
@@ -184,6 +187,7 @@ def test_carried_column_that_the_view_has_already_is_refused(sqlite_engine: sa.E
         _target(sqlite_engine, Column("front_status", ColumnKind.TEXT, "Carried along"))
 
 
+@pytest.mark.slow
 def test_tasks_that_prepare_the_view_at_the_same_moment_all_succeed(database: sa.Engine) -> None:
     together = threading.Barrier(4)
 
@@ -197,6 +201,7 @@ def test_tasks_that_prepare_the_view_at_the_same_moment_all_succeed(database: sa
     assert "branch" in _shown(database)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["select", "a b", 'a"b', "a'b", "a;b--", "a%b", ":a", "表", "a`b"])
 def test_view_of_an_awkward_name_is_made_and_read(database: sa.Engine, name: str) -> None:
     carried = Column(f"{name} of", ColumnKind.TEXT, f"Carried along; 100% {name}")

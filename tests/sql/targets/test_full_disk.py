@@ -15,6 +15,8 @@ from airflow_provider_permitocr.sql.database.failures import DatabaseError
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from tests.support.delivery_fakes import FakeDelivery, image
 
+pytestmark = pytest.mark.slow
+
 
 def test_full_sqlite_file_gets_all_rows_once_there_is_room(sqlite_engine: sa.Engine) -> None:
     pages = [40]

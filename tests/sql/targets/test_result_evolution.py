@@ -168,6 +168,7 @@ def test_checking_adds_nothing(database: sa.Engine) -> None:
     assert len(_names(database)) == len(COLUMNS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("session", ["Asia/Shanghai", "America/New_York"])
 def test_times_in_columns_without_a_zone_are_in_utc(
     database: sa.Engine, frame_of: FrameOf, new_engine: Callable[..., sa.Engine], session: str

@@ -53,6 +53,7 @@ def test_further_unique_key_is_refused_on_mariadb(mariadb_engine: sa.Engine) -> 
     assert "further unique key on (request_id)" in _told(mariadb_engine)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
 @pytest.mark.parametrize(
     "change",
@@ -105,6 +106,7 @@ def test_unique_index_over_an_expression_is_no_key_and_no_fault(
     target.write(frame_of("key"))
 
 
+@pytest.mark.slow
 @_not_sqlite
 @pytest.mark.parametrize(
     ("column", "kind", "wanted"),
@@ -151,6 +153,7 @@ def test_strict_table_of_sqlite_will_do(sqlite_engine: sa.Engine, frame_of: Fram
     assert tuple(row) == (1, "1990-01-02", "08320271")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "kind"),
     [("name", "varchar(400)"), ("tries", "integer"), ("tries", "smallint"), ("status", "varchar(20)")],

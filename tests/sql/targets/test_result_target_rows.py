@@ -108,6 +108,7 @@ def test_change_time_keeps_its_moment_whatever_its_zone(
     assert as_utc(row["image_updated_at"]) == moment
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after", "kept"),
     [(7, 8, "after"), (7, 7, "after"), (8, 7, "before"), (None, 7, "after"), (8, None, "before")],
@@ -153,6 +154,7 @@ def test_answer_columns_stay_out_of_reach_of_a_smaller_version(
     assert (row["run_id"], row["name"], row["version"]) == ("newer", "李优图", 7)
 
 
+@pytest.mark.slow
 def test_table_that_disappears_is_said_to_be_missing(
     target: SqlResultTarget, database: sa.Engine, frame_of: FrameOf
 ) -> None:

@@ -64,6 +64,7 @@ def test_table_is_made_with_real_types_and_comments(database: sa.Engine) -> None
     ]
 
 
+@pytest.mark.slow
 def test_key_is_image_and_side(database: sa.Engine) -> None:
     _target(database).prepare()
     with database.connect() as connection:
@@ -152,6 +153,7 @@ def test_table_of_somebody_else_is_refused_and_left_alone(database: sa.Engine) -
         assert set(columns(connection, "permits") or ()) == {"image_key", "status"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "index",
     [
@@ -175,6 +177,7 @@ def test_table_whose_unique_key_leaves_rows_out_is_refused(database: sa.Engine) 
     assert "no primary key or unique constraint on (image_key, card_side)" in _refusal(database, "copied")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["image_key, card_side", "card_side, image_key"])
 def test_unique_index_in_place_of_a_primary_key_will_do(
     database: sa.Engine, frame_of: FrameOf, key: str

@@ -316,6 +316,7 @@ def test_collations_that_take_two_keys_for_one_are_refused_on_duckdb(
     assert f"image_key is compared by {collation.lower()}, which takes different keys as one" in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("database", "column", "kind", "shown"),
     [

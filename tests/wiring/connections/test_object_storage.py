@@ -84,6 +84,7 @@ def refusal(storage: ObjectStorage, uri: str, kind: type[ImageError] = ImageUnav
     return caught.value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["a.jpg", "通行证/a b+c%20&=?#.jpg"])
 def test_an_object_is_read_through_the_stores_default_connection(storage: ObjectStorage, key: str) -> None:
     assert storage.read(f"s3://permits/{key}", LIMIT) == IMAGE

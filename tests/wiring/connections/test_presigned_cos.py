@@ -103,6 +103,7 @@ def test_other_images_are_left_to_the_worker(connect: Callable[..., None], uri: 
     assert CosPresigner("tencent", 300).presign(uri) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["", "permits", f"{BUCKET}/", "per_mits/a.jpg", "通行证-125/a.jpg"])
 def test_what_can_be_no_object_is_rejected(connect: Callable[..., None], place: str) -> None:
     connect()

@@ -58,6 +58,7 @@ def _tls(files: TlsFiles) -> dict[str, str]:
     return {"ca": files.ca, "cert": files.client[0], "key": files.client[1]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrapped", [dict, json.dumps], ids=["dictionary", "text"])
 def test_tls_that_the_extra_asks_for_is_had(connect: Connect, tls_files: TlsFiles, wrapped: Any) -> None:
     connect(ssl=wrapped(_tls(tls_files)))
@@ -113,6 +114,7 @@ def test_a_socket_takes_precedence_over_host_and_port(connect: Connect, own_mari
     engine.dispose()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "extra",
     [

@@ -115,6 +115,7 @@ def _through_hook(conn_id: str = "lake") -> dict[str, Any]:
         connection.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", [None, PSYCOPG, PSYCOPG2])
 @pytest.mark.parametrize("extra", [each for extras in DOCUMENTED.values() for each in extras], ids=json.dumps)
 def test_engine_connects_as_the_hook_does(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import Attempt, CallIntent, ClosedCall
@@ -71,6 +72,7 @@ def refuse(
     return verdict
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_two_recognitions_while_the_target_was_away_are_two_rows(
     database: sa.Engine, time: LedgerTime
@@ -92,6 +94,7 @@ def test_two_recognitions_while_the_target_was_away_are_two_rows(
     assert current == replace(second, first_version=current.first_version)
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_a_recognition_says_as_much_once_there_is_a_newer_one(database: sa.Engine, time: LedgerTime) -> None:
     process = Process(database)
@@ -122,6 +125,7 @@ def test_verdicts_are_rows_and_so_is_what_came_without_a_call(database: sa.Engin
     ]
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_a_verdict_stays_a_row_where_it_does_not_replace_the_answer(
     database: sa.Engine, time: LedgerTime
@@ -145,6 +149,7 @@ def test_a_verdict_stays_a_row_where_it_does_not_replace_the_answer(
     assert (refused.facts, refused.attempt_status) == (replace(FACTS, digest=None), Status.FAILED)
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_repeated_delivery_brings_the_same_rows(database: sa.Engine, time: LedgerTime) -> None:
     process = Process(database)
@@ -160,6 +165,7 @@ def test_repeated_delivery_brings_the_same_rows(database: sa.Engine, time: Ledge
     assert rows_of(history(process).rows_of(keys)) == rows_of(all_at_once)
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_a_chunk_is_as_large_as_asked_for_however_much_there_is(
     database: sa.Engine, time: LedgerTime
@@ -173,6 +179,7 @@ def test_a_chunk_is_as_large_as_asked_for_however_much_there_is(
     assert len(in_chunks(history(process), 2)) == 5
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_rows_of_an_image_are_all_its_recognitions_and_no_others(
     database: sa.Engine, time: LedgerTime
@@ -190,6 +197,7 @@ def test_rows_of_an_image_are_all_its_recognitions_and_no_others(
     assert len(in_chunks(history(process))) == 6
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_answers_that_a_journal_hands_in_together_are_of_different_times(
     database: sa.Engine, time: LedgerTime
@@ -208,6 +216,7 @@ def test_answers_that_a_journal_hands_in_together_are_of_different_times(
     assert in_chunks(history(process)) == found
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_copied_columns_are_those_of_the_last_attempt(database: sa.Engine, time: LedgerTime) -> None:
     process = Process(database)
@@ -219,6 +228,7 @@ def test_copied_columns_are_those_of_the_last_attempt(database: sa.Engine, time:
     assert carried == [{"branch": "west", "weight": 0.5}] * 2
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_an_answer_that_was_erased_leaves_its_row(database: sa.Engine, time: LedgerTime) -> None:
     process = Process(database)

@@ -17,6 +17,8 @@ from airflow_provider_permitocr.permit.status import Status
 from tests.sql.ledger.histories import day, history, in_chunks, rows_of
 from tests.sql.ledger.processes import TABLES, LedgerTime, Process, answered, attempt
 
+pytestmark = pytest.mark.slow
+
 #: What becomes of an image in an exchange; a late call is closed in the next one.
 _WITH_CALL = ["answer", "verdict", "verdict noted", "verdict noted at once"]
 _WITHOUT_CALL = {"rejection": Status.REJECTED, "retry": Status.RETRY}

@@ -45,6 +45,7 @@ def keys_of(refusals: Sequence[Refusal]) -> list[str]:
     return [each.row_key[0] for each in refusals]
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_refused_rows_come_back_to_the_next_run_and_not_to_this_one(
     database: sa.Engine, time: LedgerTime
@@ -72,6 +73,7 @@ def test_rows_that_were_tried_longest_ago_come_first(database: sa.Engine, time: 
     assert keys_of(following.refusals(10)) == ["c", "a", "b"]
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_each_run_tries_each_row_once(database: sa.Engine, time: LedgerTime) -> None:
     refuse(delivering(Process(database)), *(f"{number:02}" for number in range(25)))
@@ -163,6 +165,7 @@ def test_rows_until_a_version_are_those_that_a_target_has(database: sa.Engine, t
     assert delivery.rows_until(third) == 3
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 @pytest.mark.parametrize("reason", ["", "x" * 5_000, "中" * 100], ids=["none", "long", "chinese"])
 def test_any_reason_is_kept(database: sa.Engine, time: LedgerTime, reason: str) -> None:

@@ -178,6 +178,7 @@ def test_deleting_the_counters_starts_them_again(database: sa.Engine) -> None:
     assert process.ask("b", "c") == [GRANTED, CAPPED]
 
 
+@pytest.mark.slow
 @NOT_PREPARED
 @EACH_LEDGER
 def test_a_plan_sees_what_the_caps_leave_without_changing_anything(
@@ -231,6 +232,7 @@ def new_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], sa.Engi
     return lambda: sa.create_engine(f"sqlite:///{Path(folder) / f'{next(numbers)}.db'}")
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(day_cap=_caps, run_cap=_caps, steps=_steps)
 def test_any_sequence_of_exchanges_is_granted_exactly_what_is_left(
@@ -277,6 +279,7 @@ def test_any_sequence_of_exchanges_is_granted_exactly_what_is_left(
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_runs_that_ask_at_the_same_moment_keep_to_the_cap_and_to_one_call_per_image(
     database: sa.Engine, time: LedgerTime
 ) -> None:

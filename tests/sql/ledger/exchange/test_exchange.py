@@ -70,6 +70,7 @@ def test_call_is_in_the_ledger_before_it_is_made_and_its_answer_after(
     assert (image.status, image.answer_id, image.held_by) == ("recognized", "a" * 32, None)
 
 
+@pytest.mark.slow
 def test_answer_reads_back_as_it_came_whatever_the_encoding(database: sa.Engine) -> None:
     process = Process(database)
     intent = process.intent("a")
@@ -214,6 +215,7 @@ def test_ledger_that_refuses_everything_says_so(database: sa.Engine) -> None:
         process.close(answered(intent))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("database", "key"),
     [

@@ -30,6 +30,7 @@ GRANTED, HELD, SETTLED, UNKNOWN = Grant.GRANTED, Grant.HELD, Grant.SETTLED, Gran
 KEEP = {"unknown_calls": "keep"}
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 @pytest.mark.parametrize(
     "other",

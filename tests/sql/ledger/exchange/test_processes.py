@@ -20,6 +20,8 @@ from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
 from tests.sql.ledger.ground import NOT_PREPARED
 from tests.sql.ledger.processes import TABLES, Process, a_run, calls_of, counted, unsent
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[..., "subprocess.Popen[str]"]
 _on_servers = pytest.mark.parametrize("database", ["psycopg", "mariadb"], indirect=True)
 _on_postgres = pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)

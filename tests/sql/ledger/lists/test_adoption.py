@@ -154,6 +154,7 @@ def test_rows_of_an_earlier_version_are_taken_over_with_their_answers(house: Hou
     assert (given_up.standing.attempt_status, given_up.standing.tries) == (Status.RETRY, 2)
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_what_was_taken_over_is_selected_as_if_this_ledger_had_always_kept_it(house: House) -> None:
     house.fill(
@@ -258,6 +259,7 @@ def test_a_restored_ledger_gets_back_what_its_table_has(house: House) -> None:
     assert house.version() > 90
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 @pytest.mark.parametrize("delivered", [5, 0], ids=["old one noted", "nothing noted"])
 @pytest.mark.parametrize("with_change_times", [True, False])

@@ -120,6 +120,7 @@ def test_a_run_that_asks_twice_is_told_nothing_new_the_second_time(database: sa.
     assert taker.ledger.leftovers() == taker.ledger.leftovers()
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 @pytest.mark.parametrize(
     ("asks", "left", "takes"),

@@ -69,6 +69,7 @@ def only_run(engine: sa.Engine, tables: LedgerTables) -> Any:
     return row
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_a_run_is_kept_with_its_window_and_its_figures(database: sa.Engine) -> None:
     tables = prepared(database)
@@ -113,6 +114,7 @@ def test_an_older_try_is_fenced_and_ends_nothing(database: sa.Engine) -> None:
     assert (only_run(database, tables).session_id, only_run(database, tables).ended_at) == ("second", None)
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 @pytest.mark.parametrize("left", ["ended", "nothing", "a hold that ran out", "another's hold"])
 def test_the_first_try_of_a_run_that_was_made_again_takes_it_over(database: sa.Engine, left: str) -> None:

@@ -72,6 +72,7 @@ def known(database: sa.Engine, time: LedgerTime) -> Process:
     return Process(database)
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 @pytest.mark.parametrize(
     ("criteria", "expected"),
@@ -115,6 +116,7 @@ def test_both_sides_of_a_key_are_marked(database: sa.Engine, time: LedgerTime) -
     assert redo(Process(database), keys=["a"]) == 2
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 @pytest.mark.parametrize(
     ("before", "expected"),

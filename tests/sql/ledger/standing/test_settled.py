@@ -37,6 +37,7 @@ on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 on_postgresql = pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize("through_query", [False, True], ids=["table", "query"])
@@ -190,6 +191,7 @@ def test_times_without_zone_are_utc_whatever_the_session_is_in(
             connection.execute(sa.text(f'ALTER DATABASE "{name}" RESET TIME ZONE'))
 
 
+@pytest.mark.slow
 @on_postgresql
 @pytest.mark.parametrize(
     ("kind", "key", "is_exact"),

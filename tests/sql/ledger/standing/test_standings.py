@@ -117,6 +117,7 @@ def _find(
         return standings.find_answer(connection, LEDGER, LIST_ID, digest, side, with_portrait)
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 @pytest.mark.parametrize(
     "standing",

@@ -39,6 +39,7 @@ def keys_of(process: Process, *, only_redone: bool = False) -> list[str]:
     return [key for key, _ in process.ledger.unsettled(None, 100, only_redone=only_redone)]
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 @pytest.mark.parametrize("most", [1, 2, 3, 100])
 def test_each_image_comes_once_and_in_order_whatever_the_page(

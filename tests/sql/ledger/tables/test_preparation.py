@@ -121,6 +121,7 @@ def test_a_column_too_short_for_keys_is_refused(database: sa.Engine) -> None:
     assert "image_key holds 64 characters instead of 512" in refusal(database)
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_a_column_that_no_ledger_fills_is_refused(database: sa.Engine) -> None:
     make(database, TABLES.calls, extra=sa.Column("invoice", sa.Integer, nullable=False))
@@ -265,6 +266,7 @@ def test_without_the_right_to_create_in_mariadb_the_statements_work_too(
         execute(mariadb_engine, "DROP USER permitocr_reader@'%%'")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("right", ["INSERT", "UPDATE", "SELECT"])
 def test_a_missing_right_is_named(postgres_engine: sa.Engine, reader: sa.Engine, right: str) -> None:
     prepared(postgres_engine)
