@@ -55,7 +55,7 @@ fuzz: $(STAMP) ## Read 30,000 mutated files and 68 bombs, and 10,000 answers of 
 	@$(BIN)/python -m labs.fuzz images 30000
 	@$(BIN)/python -m labs.fuzz wire 10000
 
-bench: $(STAMP) ## Measure quota, clients, memory, targets and start in 15 minutes; write docs/benchmarks
+bench: $(STAMP) ## Measure quota, clients, memory, targets and start; write docs/benchmarks
 	@$(BIN)/python -m labs.bench
 
 lint: $(STAMP) ## Check style and types
