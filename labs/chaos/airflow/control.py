@@ -83,7 +83,7 @@ class AirflowControl(AirflowApi):
 
     def clear(self, dag_id: str, run_id: str) -> None:
         """Clear the tasks of a run, whatever became of them, so that they run again."""
-        choice = {"dag_run_id": run_id, "plan_only": False, "only_failed": False, "reset_dag_runs": True}
+        choice = {"dag_run_id": run_id, "dry_run": False, "only_failed": False, "reset_dag_runs": True}
         self._call("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", json=choice)
 
     def backfill(self, dag_id: str, first: datetime, last: datetime) -> None:

@@ -50,7 +50,7 @@ def test_clearing_takes_tasks_that_succeeded_too() -> None:
     airflow = _Airflow({})
     airflow.control.clear("permits", "run-1")
     sent = airflow.sent["POST /api/v2/dags/permits/clearTaskInstances"]
-    assert (sent["dag_run_id"], sent["only_failed"], sent["plan_only"]) == ("run-1", False, False)
+    assert (sent["dag_run_id"], sent["only_failed"], sent["dry_run"]) == ("run-1", False, False)
 
 
 def test_marking_names_the_task_alone() -> None:
