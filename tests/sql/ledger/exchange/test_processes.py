@@ -188,7 +188,7 @@ def test_mariadb_ends_the_transaction_of_a_worker_that_is_frozen(mariadb_engine:
     with mariadb_engine.connect() as connection:
         lock(connection, TABLES)
         names = ("idle_transaction_timeout", "innodb_lock_wait_timeout")
-        limits = [connection.exec_driver_sql(f"SELECT {name}").scalar_one() for name in names]
+        limits = [connection.exec_driver_sql(f"SELECT @@{name}").scalar_one() for name in names]
         assert limits == [30, 45]
         # Not waited for here; the server does what the first of these says.
         connection.exec_driver_sql("SET SESSION idle_transaction_timeout = 1")
