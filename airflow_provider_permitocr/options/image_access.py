@@ -1,4 +1,4 @@
-"""How images are reached, and made fit for the API."""
+"""How images are fetched and converted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HOST: Final = re.compile(r"[^\s/\\@?#%*,]+")
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ImageAccess(Readable):
-    """How images are reached, and made fit for the API.
+    """How images are fetched and converted.
 
     :param fetch_images: the worker downloads http(s) URLs, for networks that the API cannot see into;
         otherwise the API is given the URL.
@@ -25,11 +25,11 @@ class ImageAccess(Readable):
         addresses. None: any public host.
     :param fetch_seconds: longest time for one download, redirects included; a day at most.
     :param storage_conn_id: Airflow connection for files and objects; by default the store's own, such as
-        ``aws_default``. A URL that names a connection, as ``s3://conn_id@bucket/key``, goes before it.
+        ``aws_default``. A connection in a URL, as in ``s3://conn_id@bucket/key``, takes precedence.
     :param presign_cos: the API is given a presigned URL for ``cos://`` images, so that no image bytes pass
         through the worker.
     :param presign_seconds: how long such a URL is good for.
-    :param shrink_oversized: images over the site's limit are encoded anew until they fit (extra ``images``);
+    :param shrink_oversized: images over the site's limit are re-encoded until they fit (extra ``images``);
         otherwise they are rejected.
     :param max_original_bytes: largest image that is read at all, to be converted or shrunk.
     :raises ValueError: naming the option.

@@ -137,7 +137,7 @@ class RunOptions:
     :param max_runs_per_image: DAG runs that try an image before a transient error counts as failed.
     :param reuse_identical: a picture that was recognized before takes that answer, without a call.
     :param leftovers: take up what earlier runs of the list have left.
-    :param redo: images to recognize anew, though they are settled.
+    :param redo: settled images to recognize again.
     :raises ValueError: naming the option.
     """
 

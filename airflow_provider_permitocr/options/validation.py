@@ -17,7 +17,7 @@ class Rule:
     """What an option must be.
 
     :param words: completes the sentence "it must be ...".
-    :param read: returns the value to keep; raises ``TypeError`` or ``ValueError`` for any other.
+    :param read: returns the value to keep; for any other it raises what ``check`` catches.
     :param hint: what else to say where it is broken.
     :param error: what is raised there.
     """
@@ -43,7 +43,7 @@ def check(options: object, **rules: Rule) -> None:
             continue
         try:
             kept = rule.read(given)
-        except (TypeError, ValueError, OSError, ArithmeticError):
+        except (TypeError, ValueError, LookupError, OSError, ArithmeticError):
             shown = type(given).__name__ if rule.error is TypeError else repr(given)
             hint = f"; {rule.hint}" if rule.hint else ""
             raise rule.error(f"{owner}{name} must be {rule.words}, not {shown}{hint}") from None
@@ -105,7 +105,7 @@ def number(
     lower = f"above {above:g}" if above is not None else f"{least:g} or more" if least is not None else ""
     upper = f"below {below:g}" if below is not None else f"{most:g} at most" if most is not None else ""
     bounds = " and ".join(each for each in (lower, upper) if each)
-    return Rule(f"a number of {unit or 'its own'}, {bounds}" if unit else f"a number, {bounds}", read)
+    return Rule(f"a number{f' of {unit}' if unit else ''}, {bounds}", read)
 
 
 def choice(values: type[StrEnum], hint: str = "") -> Rule:
@@ -119,16 +119,10 @@ def time_zone() -> Rule:
     """A name of the IANA time zone database."""
 
     def read(given: Any) -> Any:
-        ZoneInfo(given)  # ZoneInfoNotFoundError is a KeyError
+        ZoneInfo(given)
         return given
 
-    def found(given: Any) -> Any:
-        try:
-            return read(given)
-        except KeyError:
-            raise ValueError from None
-
-    return Rule("a name such as Asia/Hong_Kong or UTC", found)
+    return Rule("a name such as Asia/Hong_Kong or UTC", read)
 
 
 def table_name() -> Rule:

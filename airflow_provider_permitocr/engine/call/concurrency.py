@@ -16,7 +16,7 @@ _MOST_READY: Final = 32
 class AdaptiveSemaphore:
     """Lets so many threads in at once; the others wait.
 
-    :param most: how many; asked anew whenever a thread has left.
+    :param most: how many; asked again whenever a thread leaves.
     :param changed: held for moments; two semaphores may share it.
     """
 

@@ -123,7 +123,7 @@ class Recognizer:
         :raises AccountError, ApiUnreachableError: when every call would end so; ``stop`` is then set.
         :raises ThrottledTooLongError: when the service has held the run back for longer than allowed.
         """
-        tries = Tries(self._policy, Flight(row))
+        tries = Tries(self._policy, Flight())
         outcome: Outcome | Left | None = None
         try:
             while outcome is None:

@@ -31,14 +31,13 @@ _LOOK_SECONDS: Final = 0.25
 
 
 class Flight:
-    """One picture on its way to an answer.
+    """One picture on its way to an answer; rows with the same picture wait for the row that leads it.
 
-    :param leader: the row that is called for; others with the same picture wait for it.
-    :param picture: None where it is nobody else's, or nobody knows.
+    :param picture: None where no other row can have it, or nobody knows.
     """
 
-    def __init__(self, leader: ImageRow, picture: Picture | None = None) -> None:
-        self.leader, self.picture = leader, picture
+    def __init__(self, picture: Picture | None = None) -> None:
+        self.picture = picture
         #: There, if at all, once it has landed.
         self.answer: Answer | None = None
         self.has_landed = False
@@ -89,9 +88,9 @@ class SingleFlight:
         if picture == led.picture:
             return led, led
         self.land(led)
-        own = Flight(row, picture)
+        own = Flight(picture)
         joined = own if picture is None else self._joined(own, picture)
-        return (own, own) if joined is own and not own.has_landed else (Flight(row), joined)
+        return (own, own) if joined is own and not own.has_landed else (Flight(), joined)
 
     def _joined(self, own: Flight, picture: Picture) -> Flight:
         with self._state:

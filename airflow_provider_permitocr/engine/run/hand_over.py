@@ -38,7 +38,7 @@ class HandOver(Generic[Item, Result]):
 
     @property
     def _under_way(self) -> int:
-        # No count of its own: whoever gives may be interrupted between any two lines.
+        # Derived, not counted: a signal may interrupt `give` between any two lines.
         return len(self._items) + self._working
 
     def give(self, item: Item) -> None:
@@ -104,7 +104,7 @@ class HandOver(Generic[Item, Result]):
     ) -> Generator[list[Result], None, None]:
         """Yield results as they arrive, in lists; an empty list where nothing arrived for ``tick_seconds``.
 
-        :param max_in_flight: how many items may be under way; asked anew before each.
+        :param max_in_flight: how many items may be under way; asked again before each.
 
         An item that is None is no work: it says that the next item may take a while, so that what has arrived
         is yielded first.
@@ -127,7 +127,7 @@ class HandOver(Generic[Item, Result]):
                 results = self.take(0 if item is None or is_last else tick_seconds)
                 if is_last and not results:
                     return
-                # Once yielded they are the caller's: an error raised from here on must not yield them anew.
+                # Once yielded they are the caller's: an error raised from here on must not yield them again.
                 given, results = results, []
                 yield given
         except GeneratorExit:
@@ -151,7 +151,7 @@ class HandOver(Generic[Item, Result]):
             with self.lock:
                 self._idle += 1
                 while not self._items and not self._is_closed:
-                    self._given.wait(_LOOK_SECONDS)  # whoever gives may be interrupted before it says so
+                    self._given.wait(_LOOK_SECONDS)  # a signal may interrupt `give` before it notifies
                 self._idle -= 1
                 if not self._items:
                     return
