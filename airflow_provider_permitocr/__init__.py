@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.options.image_access import ImageAccess
     from airflow_provider_permitocr.options.image_list import Carry, ImageQuery, ImageTable
     from airflow_provider_permitocr.options.ledger import Ledger
+    from airflow_provider_permitocr.options.privacy import Privacy
     from airflow_provider_permitocr.options.redo import Redo
     from airflow_provider_permitocr.options.result_file import ResultFile
     from airflow_provider_permitocr.options.result_table import ResultTable
     from airflow_provider_permitocr.options.run import Batch, CallRetry, FailureLimits
     from airflow_provider_permitocr.options.shard import shards
+    from airflow_provider_permitocr.permit.privacy import decrypt, pseudonym
 
 __version__ = "0.4.0"
 __all__ = [
@@ -34,9 +36,12 @@ __all__ = [
     "Ledger",
     "MainlandPermitOcrHook",
     "MainlandPermitOcrOperator",
+    "Privacy",
     "Redo",
     "ResultFile",
     "ResultTable",
+    "decrypt",
+    "pseudonym",
     "shards",
 ]
 
@@ -52,9 +57,12 @@ _HOMES = {
     "Ledger": "options.ledger",
     "MainlandPermitOcrHook": "hooks.mainland_permit_ocr",
     "MainlandPermitOcrOperator": "operators.mainland_permit_ocr",
+    "Privacy": "options.privacy",
     "Redo": "options.redo",
     "ResultFile": "options.result_file",
     "ResultTable": "options.result_table",
+    "decrypt": "permit.privacy",
+    "pseudonym": "permit.privacy",
     "shards": "options.shard",
 }
 

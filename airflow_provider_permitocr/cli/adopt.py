@@ -49,6 +49,7 @@ def adopt_list(operator: MainlandPermitOcrOperator) -> Adoption:
     from airflow_provider_permitocr.sql.ledger.lists.adopted_rows import AdoptedRows
     from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tables
     from airflow_provider_permitocr.wiring.identity import ledger_of, list_identity, resolved_targets
+    from airflow_provider_permitocr.wiring.privacy import protection_of
     from airflow_provider_permitocr.wiring.result_table import require_adoptable
 
     described = ledger_of(operator.options)
@@ -64,7 +65,13 @@ def adopt_list(operator: MainlandPermitOcrOperator) -> Adoption:
             name: AdoptedRows(engines.of(table.conn_id), table, carried)
             for name, table in zip(names, operator.options.tables, strict=True)
         }
-        return adoption.adopt(engine, tables, list_identity(operator.options, names), rows)
+        return adoption.adopt(
+            engine,
+            tables,
+            list_identity(operator.options, names),
+            rows,
+            protection_of(operator.options.privacy),
+        )
 
 
 def _tell(named: str, operator: MainlandPermitOcrOperator, done: Adoption) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from airflow_provider_permitocr.engine.models import UnfitImage
+from airflow_provider_permitocr.permit.privacy import Protection
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.engine.delivery.ports import ResultTarget, RowsFile
@@ -126,6 +127,7 @@ class TargetPorts:
     :param tables: result tables, by the names that the ledger knows them by.
     :param files: get the rows of the run's window once it is whole.
     :param open_file: opens a file that an earlier run has left unwritten.
+    :param protection: what becomes of answers before anything else sees them.
     """
 
     source: ImageSource
@@ -133,6 +135,7 @@ class TargetPorts:
     tables: Mapping[str, ResultTarget] = field(default_factory=dict)
     files: Sequence[RowsFile] = ()
     open_file: Callable[[DueFile], RowsFile] | None = None
+    protection: Protection = Protection()
 
     def files_of(self, left: LeftRun) -> list[RowsFile]:
         """Open the files of an earlier run, but for those that this run replaces."""

@@ -21,6 +21,7 @@ from airflow_provider_permitocr.engine.run.hand_over import completed
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.options.image_list import ImageKind
+from airflow_provider_permitocr.options.privacy import Privacy, policy_of
 from airflow_provider_permitocr.options.run import CallRetry, Pace, RunOptions
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.images.conversion.convert import ImageConverter
     from airflow_provider_permitocr.images.download import Downloader
     from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
+    from airflow_provider_permitocr.permit.privacy import Protection
     from airflow_provider_permitocr.tencent.client import MainlandPermitClient
     from airflow_provider_permitocr.tencent.credentials import KeySource
     from airflow_provider_permitocr.tencent.options import ClientOptions
@@ -61,6 +63,8 @@ class MainlandPermitOcrHook(BaseHook):
 
     :param tencentcloud_conn_id: connection of type ``tencentcloud``.
     :param with_portrait: ask for the portrait, as base64 in the column ``profile``.
+    :param privacy: what becomes of each value: a ``Privacy``, ``analytics`` or ``pseudonymous``; None: all
+        are kept.
     :param images: how images are reached, and made fit for the API.
     :param max_per_second: requests per second, in place of the share.
     :param max_in_flight: requests in flight.
@@ -77,6 +81,7 @@ class MainlandPermitOcrHook(BaseHook):
         tencentcloud_conn_id: str = default_conn_name,
         *,
         with_portrait: bool = False,
+        privacy: Privacy | str | None = None,
         images: ImageAccess = ImageAccess(),
         max_per_second: float | None = None,
         max_in_flight: int | None = None,
@@ -86,6 +91,7 @@ class MainlandPermitOcrHook(BaseHook):
         super().__init__(**kwargs)
         self.tencentcloud_conn_id = tencentcloud_conn_id
         self._with_portrait = with_portrait
+        self._policy = policy_of(privacy)
         self._images = images
         self._max_per_second = max_per_second
         self._max_in_flight = max_in_flight
@@ -199,7 +205,7 @@ class MainlandPermitOcrHook(BaseHook):
         :raises AccountError, ThrottledTooLongError: after yielding what had been answered.
         """
         for outcome in self._outcomes(rows, reuse_identical=reuse_identical):
-            yield outcome_record(outcome, processed_at=datetime.now(UTC))
+            yield self._record(outcome, datetime.now(UTC))
 
     def recognize_frame(
         self,
@@ -248,7 +254,7 @@ class MainlandPermitOcrHook(BaseHook):
         records: list[Record] = [{} for _ in rows]
 
         def keep(outcome: Outcome) -> None:
-            records[place[id(outcome.row)]] = outcome_record(outcome, processed_at=now)
+            records[place[id(outcome.row)]] = self._record(outcome, now)
 
         def answered() -> pd.DataFrame:
             # Side by side by place: an index may hold a label twice.
@@ -285,7 +291,14 @@ class MainlandPermitOcrHook(BaseHook):
     ) -> Iterator[Outcome]:
         stop = threading.Event()
         options = replace(self.run_options(), reuse_identical=reuse_identical)
-        recognizer = Recognizer(self._kept_builder, self._kept_client, options, stop, limiter=self._limiter)
+        recognizer = Recognizer(
+            self._kept_builder,
+            self._kept_client,
+            options,
+            stop,
+            protection=self._protection,
+            limiter=self._limiter,
+        )
 
         def recognize(row: ImageRow) -> Outcome | None:
             outcome = recognizer.recognize(row)
@@ -300,11 +313,21 @@ class MainlandPermitOcrHook(BaseHook):
             for outcomes in stream:
                 yield from outcomes
 
+    def _record(self, outcome: Outcome, processed_at: datetime) -> Record:
+        record = outcome_record(outcome, processed_at=processed_at)
+        return record | {"image_digest": self._protection.digest(outcome.facts.digest)}
+
     # All are kept from call to call: with ones of its own for each, a loop would send as fast as it can, and
     # connect anew each time.
     @cached_property
     def _keys(self) -> KeySource:
         return connection_keys(self.tencentcloud_conn_id, self.client_options)
+
+    @cached_property
+    def _protection(self) -> Protection:
+        from airflow_provider_permitocr.wiring.privacy import protection_of
+
+        return protection_of(self._policy)
 
     @cached_property
     def _limiter(self) -> RateLimiter:

@@ -22,6 +22,7 @@ from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.privacy import Privacy, policy_of
 from airflow_provider_permitocr.options.readable import is_template
 from airflow_provider_permitocr.options.redo import Redo
 from airflow_provider_permitocr.options.result_file import ResultFile
@@ -43,7 +44,17 @@ _CHANGING: Final = re.compile(
 
 _DEFAULT_POOL: Final = "default_pool"
 _LEDGER: Final = 'ledger=Ledger("permit_ocr", conn_id="...")'
-_RENDERED_INSIDE: Final = (ImageTable, ImageQuery, ResultTable, ResultFile, ImageAccess, Ledger, Redo, Budget)
+_RENDERED_INSIDE: Final = (
+    ImageTable,
+    ImageQuery,
+    ResultTable,
+    ResultFile,
+    ImageAccess,
+    Ledger,
+    Redo,
+    Budget,
+    Privacy,
+)
 
 
 class MainlandPermitOcrOperator(BaseOperator):
@@ -64,6 +75,8 @@ class MainlandPermitOcrOperator(BaseOperator):
     :param tencentcloud_conn_id: connection of type ``tencentcloud``. Templated.
     :param images: how images are reached, and made fit for the API. Templated inside.
     :param with_portrait: ask for the portrait too, and keep it as base64 in ``profile``.
+    :param privacy: what becomes of each value before anything is stored: a ``Privacy``, ``analytics`` or
+        ``pseudonymous``; None: all are kept. Templated inside.
     :param max_per_second: requests per second; by default ``pool_slots`` times the connection's
         ``requests_per_slot``.
     :param max_in_flight: requests in flight; by default what that rate needs.
@@ -96,6 +109,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         "source",
         "target",
         "images",
+        "privacy",
         "shard",
         "tencentcloud_conn_id",
         "ledger",
@@ -117,6 +131,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         tencentcloud_conn_id: str = "tencentcloud_default",
         images: ImageAccess = ImageAccess(),
         with_portrait: bool = False,
+        privacy: Privacy | str | None = None,
         max_per_second: float | None = None,
         max_in_flight: int | None = None,
         batch: Batch = Batch(),
@@ -141,6 +156,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         self.tencentcloud_conn_id = tencentcloud_conn_id
         self.images = images
         self.with_portrait = with_portrait
+        self.privacy = policy_of(privacy)
         self.max_per_second = max_per_second
         self.max_in_flight = max_in_flight
         self.batch = batch
@@ -183,6 +199,7 @@ class MainlandPermitOcrOperator(BaseOperator):
             tencentcloud_conn_id=self.tencentcloud_conn_id,
             images=self.images,
             with_portrait=self.with_portrait,
+            privacy=self.privacy,
             max_per_second=self.max_per_second,
             max_in_flight=self.max_in_flight,
             pool_slots=self.pool_slots,

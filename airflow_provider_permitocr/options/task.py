@@ -9,6 +9,7 @@ from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger, beside
+from airflow_provider_permitocr.options.privacy import Privacy
 from airflow_provider_permitocr.options.readable import is_template
 from airflow_provider_permitocr.options.redo import Redo
 from airflow_provider_permitocr.options.result_file import ResultFile
@@ -48,6 +49,7 @@ class TaskOptions:
     tencentcloud_conn_id: str
     images: ImageAccess
     with_portrait: bool
+    privacy: Privacy | None
     max_per_second: float | None
     max_in_flight: int | None
     pool_slots: int
@@ -86,6 +88,7 @@ class TaskOptions:
             tencentcloud_conn_id=text(),
             images=instance_of(ImageAccess),
             with_portrait=flag(),
+            privacy=optional(instance_of(Privacy)),
             max_per_second=optional(number(above=0)),
             max_in_flight=optional(whole(1)),
             batch=instance_of(Batch),
@@ -102,6 +105,8 @@ class TaskOptions:
         )
         if self.shard is not None and not is_template(self.shard):
             Shard.parse(self.shard)
+        if self.privacy is not None:
+            self.privacy.require_carried([each.result_name for each in self.source.carried])
         self._check_targets()
         self._check_ledger()
 

@@ -19,6 +19,7 @@ from airflow_provider_permitocr.wiring.identity import (
     resolved_targets,
     window_of,
 )
+from airflow_provider_permitocr.wiring.privacy import protection_of
 from airflow_provider_permitocr.wiring.result_table import open_result_table, require_image_list
 from airflow_provider_permitocr.wiring.run import image_source, ocr_hook, run_options
 
@@ -67,6 +68,7 @@ def open_planner(
             targets=[open_result_table(table, engines, patience) for table in task.tables],
             calls_left=lambda: _calls_left(task, hook, ledger),
             is_quick=is_quick,
+            protection=protection_of(task.privacy),
             log=log,
             stop=stop,
         )

@@ -17,6 +17,7 @@ from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.options.run import RunOptions
 from airflow_provider_permitocr.options.task import TaskOptions
+from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger.reading import LedgerReader
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
@@ -30,6 +31,7 @@ from airflow_provider_permitocr.wiring.identity import (
     resolved_targets,
     window_of,
 )
+from airflow_provider_permitocr.wiring.privacy import protection_of
 from airflow_provider_permitocr.wiring.result_file import open_due_file, open_result_file
 from airflow_provider_permitocr.wiring.result_table import (
     ResultTarget,
@@ -76,6 +78,7 @@ def _ports(
     session_id = uuid.uuid4().hex
     names = resolved_targets(task, engines, patience)
     files = rows_files(task)
+    protection = protection_of(task.privacy)
     described = ledger_of(task)
     ledger = SqlLedger(
         engines.of_ledger(described.conn_id),
@@ -89,12 +92,13 @@ def _ports(
             files=tuple(file.due for file in files),
             call_seconds=hook.client_options.call_timeout,
             with_portrait=task.with_portrait,
+            protection=protection,
             session_id=session_id,
         ),
         patience=patience,
     )
     return Ports(
-        source=image_source(task, engines, patience, ledger),
+        source=image_source(task, engines, patience, ledger, protection=protection),
         request_builder=hook.request_builder(),
         client=client,
         ledger=ledger,
@@ -102,6 +106,7 @@ def _ports(
         tables=result_targets(task, engines, names, stop),
         files=files,
         open_file=open_due_file,
+        protection=protection,
     )
 
 
@@ -110,10 +115,13 @@ def image_source(
     engines: SqlEngines,
     patience: Patience,
     ledger: LedgerReader | None = None,
+    *,
+    protection: Protection = Protection(),
 ) -> SqlImageSource:
     """Return the list of a rendered task.
 
     :param ledger: what it says is settled is left out where it is in the list's database; None: nothing is.
+    :param protection: what becomes of the columns that go along.
     :raises ConfigurationError: when its connection is missing, or is of no SQL database.
     """
     conn_id = task.source.conn_id
@@ -126,6 +134,7 @@ def image_source(
         settled_in=ledger.where if ledger is not None and is_beside else None,
         window=window_of(task),
         patience=patience,
+        protection=protection,
     )
 
 

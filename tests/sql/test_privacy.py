@@ -28,6 +28,7 @@ from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.permit.answers import KeptAnswer
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
@@ -271,7 +272,7 @@ def _answered(ledger: SqlLedger) -> Exchanged:
     assert ledger.exchange([intent], [], []).grants == (Grant.GRANTED,)
     answer = {"Name": _PRIVATE["name"], "EnglishName": _PRIVATE["english_name"], "Number": _PRIVATE["number"]}
     attempt = Attempt(_ROW_KEY, Status.RECOGNIZED, is_verdict=True)
-    closed = ClosedCall(intent.call_id, OK, billed=True, answer=answer, attempt=attempt)
+    closed = ClosedCall(intent.call_id, OK, billed=True, answer=KeptAnswer(answer), attempt=attempt)
     return ledger.exchange([], [closed], [])
 
 

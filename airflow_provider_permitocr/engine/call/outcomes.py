@@ -16,7 +16,7 @@ from airflow_provider_permitocr.engine.models import (
     UnfitImage,
 )
 from airflow_provider_permitocr.errors import OF_ACCOUNT, OF_ALL, CallError, Decision
-from airflow_provider_permitocr.permit.flatten import flatten
+from airflow_provider_permitocr.permit.columns import Record
 from airflow_provider_permitocr.permit.status import Status
 
 #: Faults that are not of the image for good.
@@ -78,12 +78,17 @@ def of_grant(row: ImageRow, grant: Grant | None, facts: ImageFacts) -> Outcome |
     return _LEFT.get(grant, Left.STOPPED) if grant else Left.STOPPED
 
 
-def of_answer(row: ImageRow, response: PermitResponse, facts: ImageFacts, call_id: str) -> Outcome:
-    """Return the outcome of an image that was answered with fields."""
+def of_answer(
+    row: ImageRow, response: PermitResponse, facts: ImageFacts, call_id: str, fields: Record
+) -> Outcome:
+    """Return the outcome of an image that was answered.
+
+    :param fields: the columns of the answer, as the privacy policy has them.
+    """
     return Outcome(
         row,
         Status.RECOGNIZED,
-        fields=flatten(response.fields),
+        fields=fields,
         request_id=response.request_id,
         facts=facts,
         is_verdict=True,

@@ -36,6 +36,8 @@ from airflow_provider_permitocr.engine.models import (
 from airflow_provider_permitocr.engine.ports import Call, PermitClient, RequestBuilder
 from airflow_provider_permitocr.errors import OF_ALL, CallError, Decision, ThrottledTooLongError
 from airflow_provider_permitocr.options.run import RunOptions
+from airflow_provider_permitocr.permit.answers import KeptAnswer
+from airflow_provider_permitocr.permit.privacy import Protection
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
@@ -71,6 +73,7 @@ class Recognizer:
     :param stop: once set, rows that have not been sent are left.
     :param ledger: where each call is written down before it is made; None: nowhere.
     :param answers: those that the ledger holds already; asked with ``reuse_identical`` alone.
+    :param protection: what becomes of an answer before anything else sees it.
     :param limiter: keeps one pace over several recognizers; by default this one has its own.
     :param lock: held for moments, to count calls; by default one of its own.
     :param sleep: how to wait, in seconds; by default until then or until ``stop`` is set.
@@ -86,6 +89,7 @@ class Recognizer:
         *,
         ledger: CallLedger | None = None,
         answers: Answers | None = None,
+        protection: Protection = Protection(),
         limiter: RateLimiter | None = None,
         lock: threading.Lock | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -94,7 +98,7 @@ class Recognizer:
     ) -> None:
         pace = options.pace
         self._builder, self._client, self._policy = builder, client, options.call_retry
-        self._stop, self._ledger = stop, ledger
+        self._stop, self._ledger, self._protection = stop, ledger, protection
         self._limiter = limiter or RateLimiter(pace, clock=clock, sleep=sleep)
         self._clock, self._sleep, self._uniform = clock, sleep or stop.wait, uniform
         self._places = Places(pace.max_per_second, pace.at_once)
@@ -242,14 +246,16 @@ class Recognizer:
         self._breaker.has_worked = True
         with self._lock:
             self.billed += 1
-        outcome = of_answer(row, response, call.facts, call.call_id)
+        answer = KeptAnswer(response.fields).protected(self._protection)
+        fields = answer.record(self._protection)
+        outcome = of_answer(row, response, call.facts, call.call_id, fields)
         if self._ledger:
             self._ledger.close(
                 call.call_id,
                 OK,
                 billed=True,
                 request_id=response.request_id,
-                answer=response.fields,
+                answer=answer,
                 attempt=own_answer(outcome),
             )
         return outcome

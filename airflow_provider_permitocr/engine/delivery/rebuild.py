@@ -46,6 +46,7 @@ class Rebuilt:
             "images": self.kept.images,
             "erased": self.kept.erased,
             "adopted": self.kept.adopted,
+            "protected": self.kept.protected,
             "written": self.written,
             "refused": self.refused,
             "files": self.files,
@@ -102,7 +103,7 @@ class Rebuild:
         self._log.info(f"{kept.images:,} images are written again from the ledger, without a call")
         for line in _unread(kept):
             self._log.info(line)
-        columns = result_columns(everywhere.carried())
+        columns = self._ports.protection.columns(result_columns(everywhere.carried()))
         try:
             self._deliveries.prepare(columns)
             failures, files = self._fill(columns, source, ledger)
@@ -148,5 +149,10 @@ def _unread(kept: KeptAnswers) -> list[str]:
         said.append(
             f"of {kept.adopted:,} images the answer was taken over from a result table, so these columns stay"
             f" as they were there: {columns}"
+        )
+    if kept.protected:
+        said.append(
+            f"of {kept.protected:,} images the answer was kept under a privacy policy, so what it hid is not"
+            " there, nor is what a newer version would read of it"
         )
     return said

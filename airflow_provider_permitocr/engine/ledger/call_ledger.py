@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from airflow_provider_permitocr.engine.ledger.calls import Attempt, CallIntent, ClosedCall, Grant
 from airflow_provider_permitocr.engine.ledger.exchanges import Exchanges
+from airflow_provider_permitocr.permit.answers import KeptAnswer
 
 
 class CallLedger:
@@ -41,7 +39,7 @@ class CallLedger:
         *,
         billed: bool | None,
         request_id: str | None = None,
-        answer: Mapping[str, Any] | None = None,
+        answer: KeptAnswer | None = None,
         attempt: Attempt | None = None,
     ) -> None:
         """Note what became of a call. Where the ledger cannot be written, it is on the disk on return."""

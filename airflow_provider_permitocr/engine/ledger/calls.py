@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from airflow_provider_permitocr.engine.models import ImageFacts, RowKey
+from airflow_provider_permitocr.permit.answers import KeptAnswer
 from airflow_provider_permitocr.permit.columns import Record
 from airflow_provider_permitocr.permit.status import Status
 
@@ -105,7 +105,7 @@ class ClosedCall:
 
     :param code: ``OK``, ``NotSent``, or the code of its error.
     :param billed: whether it is paid for; None where nobody can tell.
-    :param answer: the API's output fields, under the API's names, where it answered with fields.
+    :param answer: as it is to be kept, where it answered with fields.
     :param attempt: what that means for its image; there wherever there is an answer.
     :param reason: why the database does not take its answer, where it does not.
     """
@@ -114,7 +114,7 @@ class ClosedCall:
     code: str
     billed: bool | None
     request_id: str | None = None
-    answer: Mapping[str, Any] | None = field(default=None, repr=False)
+    answer: KeptAnswer | None = field(default=None, repr=False)
     attempt: Attempt | None = field(default=None, repr=False)
     reason: str | None = None
 

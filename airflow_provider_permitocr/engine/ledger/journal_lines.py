@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from airflow_provider_permitocr.engine.ledger.calls import Attempt, ClosedCall
 from airflow_provider_permitocr.engine.models import ImageFacts
+from airflow_provider_permitocr.permit.answers import AnswerForm, KeptAnswer
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 
@@ -45,8 +46,12 @@ def from_line(line: bytes) -> ClosedCall | None:
         known = {name: values.get(name) for name in _TYPES}
         if not all(isinstance(known[name], kind) for name, kind in _TYPES.items()):
             raise UnknownLineError
-        attempt = values.get("attempt")
-        return ClosedCall(**known, attempt=attempt and _attempt(attempt))
+        answer, attempt = known.pop("answer"), values.get("attempt")
+        return ClosedCall(
+            **known,
+            answer=answer and KeptAnswer(answer["values"], AnswerForm(answer["form"])),
+            attempt=attempt and _attempt(attempt),
+        )
     except (ValueError, TypeError, KeyError, AttributeError):
         raise UnknownLineError from None
 

@@ -79,18 +79,20 @@ class KeptAnswers:
     :param readable: as the API gave them: read again, whatever this version knows.
     :param erased: whose row is gone; the target keeps the columns that it has.
     :param adopted: taken over from a result table, as its columns were then.
+    :param protected: as columns, under a privacy policy.
     :param others: images that have no answer.
     """
 
     readable: int = 0
     erased: int = 0
     adopted: int = 0
+    protected: int = 0
     others: int = 0
 
     @property
     def images(self) -> int:
         """All images that stand anywhere."""
-        return self.readable + self.erased + self.adopted + self.others
+        return self.readable + self.erased + self.adopted + self.protected + self.others
 
 
 class Ledger(KnownImages, Answers, LeftBehind, Protocol):

@@ -32,6 +32,7 @@ from airflow_provider_permitocr.errors import RunStoppedError
 from airflow_provider_permitocr.options.run import RunOptions
 from airflow_provider_permitocr.options.shard import Shard
 from airflow_provider_permitocr.permit.columns import result_columns
+from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.permit.status import Status
 
 #: Images that are looked at, and in memory, at a time.
@@ -63,11 +64,12 @@ class Planner:
     :param targets: the result tables; none where the result is a file.
     :param calls_left: tells how many calls the caps allow now; None where there is no cap.
     :param is_quick: leave the images where they are: whatever is not settled counts as to be called for.
+    :param protection: what would become of answers.
     :param stop: set it to end the planning early.
     :param clock: monotonic seconds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  it gets what a run gets
         self,
         source: ImageSource,
         request_builder: RequestBuilder,
@@ -77,6 +79,7 @@ class Planner:
         targets: Sequence[TargetView] = (),
         calls_left: Callable[[], int | None] = lambda: None,
         is_quick: bool = False,
+        protection: Protection = Protection(),
         log: Log,
         stop: threading.Event,
         clock: Callable[[], float] = time.monotonic,
@@ -84,6 +87,7 @@ class Planner:
         self._source, self._request_builder, self._ledger = source, request_builder, ledger
         self._options, self._targets = options, targets
         self._calls_left, self._is_quick = calls_left, is_quick
+        self._protection = protection
         self._log, self._stop, self._clock = log, stop, clock
         self._settled = self._to_call = self._same_picture = self._unseen = 0
         self._listed = self._left_over = 0
@@ -99,7 +103,7 @@ class Planner:
         """
         listed = self._source.check()
         self._ledger.look(self._source.key_type())
-        columns = result_columns(self._source.carried())
+        columns = self._protection.columns(result_columns(self._source.carried()))
         for target in self._targets:
             target.look(columns)
         self._progress = LookingProgress(self._log, clock=self._clock)

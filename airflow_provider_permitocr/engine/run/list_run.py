@@ -69,6 +69,7 @@ class ListRun:
             stop,
             ledger=calls,
             answers=ports.ledger,
+            protection=ports.protection,
             lock=self.hand_over.lock,
             clock=clock,
         )

@@ -14,13 +14,14 @@ from airflow_provider_permitocr.engine.models import Answer, Previous, RowKey
 from airflow_provider_permitocr.log_privacy import keep_data_out_of_logs
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.dialects.known import database_of
-from airflow_provider_permitocr.sql.ledger.deliveries.sql_delivery import without_another_portrait
 from airflow_provider_permitocr.sql.ledger.exchange.holds import held
 from airflow_provider_permitocr.sql.ledger.runs.leftovers import unsettled
 from airflow_provider_permitocr.sql.ledger.standing import standings
+from airflow_provider_permitocr.sql.ledger.standing.answers import fit
 from airflow_provider_permitocr.sql.ledger.tables.keys import key_fault
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
@@ -44,6 +45,7 @@ class LedgerReader:
 
     :param session_id: this process.
     :param with_portrait: identical images take only answers with a portrait, where there is one.
+    :param protection: what becomes of answers on their way out.
     :param patience: how long reading waits for the database.
     """
 
@@ -54,11 +56,13 @@ class LedgerReader:
         *,
         session_id: str = "",
         with_portrait: bool = False,
+        protection: Protection = Protection(),
         patience: Patience = Patience(),
     ) -> None:
         keep_data_out_of_logs()
         self._engine, self._described, self._patience = engine, described, patience
         self._session_id, self._with_portrait = session_id, with_portrait
+        self._protection = protection
         self._opened: Opened | None = None
 
     def where(self) -> tuple[LedgerTables, int] | None:
@@ -95,6 +99,7 @@ class LedgerReader:
                 image_digest,
                 card_side,
                 with_portrait=self._with_portrait,
+                protection=self._protection,
             ),
             None,
         )
@@ -102,10 +107,13 @@ class LedgerReader:
     def delivered(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Delivered]:
         """Return images by key, those that stand anywhere."""
         found: dict[RowKey, Delivered] = self._read(
-            lambda connection, of: standings.delivered(connection, of.tables, of.list_id, row_keys), {}
+            lambda connection, of: standings.delivered(
+                connection, of.tables, of.list_id, row_keys, self._protection
+            ),
+            {},
         )
         return {
-            key: without_another_portrait(each, with_portrait=self._with_portrait)
+            key: fit(each, with_portrait=self._with_portrait, protection=self._protection)
             for key, each in found.items()
         }
 

@@ -34,6 +34,7 @@ from airflow_provider_permitocr.errors import (
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger, UnknownCalls
 from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.sql.database.failures import (
     blames_a_row,
     database_errors,
@@ -73,6 +74,7 @@ class LedgerRun:
     :param files: what its window is written to.
     :param call_seconds: the longest that a call takes.
     :param with_portrait: identical images take only answers with a portrait, where there is one.
+    :param protection: what becomes of answers on their way out.
     :param makes_calls: otherwise targets are filled from what there is, and no run is written down.
     """
 
@@ -84,6 +86,7 @@ class LedgerRun:
     files: tuple[DueFile, ...] = ()
     call_seconds: float = 120.0
     with_portrait: bool = False
+    protection: Protection = Protection()
     session_id: str = ""
     makes_calls: bool = True
 
@@ -109,6 +112,7 @@ class SqlLedger(LedgerReader):
             described,
             session_id=session_id,
             with_portrait=run.with_portrait,
+            protection=run.protection,
             patience=patience,
         )
         # Outside of Airflow a process is a run of its own, and nothing fences it.
@@ -261,6 +265,7 @@ class SqlLedger(LedgerReader):
             session_id=self._session_id,
             keeps_history=keeps_history,
             with_portrait=self._with_portrait,
+            protection=self._protection,
         )
 
     def leftovers(self) -> Leftovers:

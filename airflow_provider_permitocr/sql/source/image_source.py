@@ -26,6 +26,7 @@ from airflow_provider_permitocr.log_privacy import keep_data_out_of_logs
 from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.shard import Shard
 from airflow_provider_permitocr.permit.columns import Column
+from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.sql.database.failures import (
     database_errors,
     describe,
@@ -65,6 +66,7 @@ class SqlImageSource:
         rows that are surely settled there are then not even read. Asked once, when that first matters.
     :param window: what ``described`` says of its window, for other runs to read it again.
     :param patience: how long to wait for the database; a read that was cut off is repeated whole.
+    :param protection: what becomes of the columns that go along.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class SqlImageSource:
         settled_in: SettledIn | None = None,
         window: Window = _ALL,
         patience: Patience = Patience(),
+        protection: Protection = Protection(),
         _scope: Scope | None = None,
     ) -> None:
         keep_data_out_of_logs()
@@ -86,6 +89,7 @@ class SqlImageSource:
         self._shard = shard
         self._settled_in = settled_in
         self._window, self._scope = window, _scope
+        self._protection = protection
         self._listed: int | None = None
         self._left: int | None = None
 
@@ -165,7 +169,10 @@ class SqlImageSource:
 
         Rows that are no longer in the list are left out.
         """
-        return fetch_images(self._read, self._listing, listed)
+        rows = fetch_images(self._read, self._listing, listed)
+        if not self._protection.carried:
+            return rows
+        return (replace(row, carried=self._protection.protect_carried(row.carried)) for row in rows)
 
     @property
     def window(self) -> Window:
@@ -212,6 +219,7 @@ class SqlImageSource:
             settled_in=None if settled_too else self._settled_in,
             window=windows[0] if len(windows) == 1 else replace(Window(), shard=shard),
             patience=self._patience_later,
+            protection=self._protection,
             _scope=Scope(tuple(windows), other, tuple(each.source_key for each in found)),
         )
 

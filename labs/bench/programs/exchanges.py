@@ -19,6 +19,7 @@ from airflow_provider_permitocr.engine.ledger.calls import (
 )
 from airflow_provider_permitocr.engine.models import ImageFacts
 from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.permit.answers import KeptAnswer
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.sql_ledger import SqlLedger
@@ -79,7 +80,9 @@ def _closed(intent: CallIntent) -> ClosedCall:
     facts = ImageFacts("JPEG", 200_000, None, intent.image_digest)
     attempt = Attempt(intent.row_key, Status.RECOGNIZED, is_verdict=True, facts=facts)
     request_id = str(uuid.uuid4())
-    return ClosedCall(intent.call_id, OK, billed=True, request_id=request_id, answer=ANSWER, attempt=attempt)
+    return ClosedCall(
+        intent.call_id, OK, billed=True, request_id=request_id, answer=KeptAnswer(ANSWER), attempt=attempt
+    )
 
 
 if __name__ == "__main__":

@@ -12,11 +12,12 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.run.summary import RunSummary
 from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.permit.answers import AnswerForm
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS
 from airflow_provider_permitocr.permit.flatten import flatten
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.sql_ledger import SqlLedger
-from airflow_provider_permitocr.sql.ledger.tables.schema import AS_ANSWERED, LedgerTables
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from labs.bench.programs.stubbed import ANSWER, BESIDE, TARGET, open_ledger
@@ -63,7 +64,7 @@ def fill_ledger(database: sa.Engine, rows: int, described: Ledger = BESIDE) -> S
     with database.begin() as connection:
         _insert(connection, tables.calls, rows, answered | _call_columns())
         _insert(connection, tables.images, rows, answered | _image_columns())
-        answer = {"call_id": _CALL_ID, "form": AS_ANSWERED, "answer": json.dumps(ANSWER)}
+        answer = {"call_id": _CALL_ID, "form": AnswerForm.AS_ANSWERED.value, "answer": json.dumps(ANSWER)}
         _insert(connection, tables.answers, rows, answer)
         connection.execute(sa.update(tables.state).values(version=_last_version(rows)))
     ledger.close_run(RunSummary(rows, 0, {"recognized": rows}, {}, rows, 0, rows / 20), whole=True)

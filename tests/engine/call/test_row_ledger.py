@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from airflow_provider_permitocr.errors import (
     Decision,
 )
 from airflow_provider_permitocr.options.run import CallRetry, Pace
+from airflow_provider_permitocr.permit.answers import KeptAnswer
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 from tests.support.row_calls import RowCalls, is_answered, unanswered
@@ -45,7 +46,7 @@ class Closed:
     code: str
     billed: bool | None
     request_id: str | None = None
-    answer: Mapping[str, Any] | None = None
+    answer: KeptAnswer | None = None
     attempt: Attempt | None = None
 
 
@@ -129,7 +130,7 @@ def test_an_answer_is_closed_together_with_what_it_means_for_its_image(
     attempt = Attempt(
         ROW.row_key, Status.RECOGNIZED, tries=3, is_verdict=True, updated_at=ROW.updated_at, facts=FACTS
     )
-    assert ledger.closed == {intent.call_id: Closed(OK, True, "r-1", ANSWER.fields, attempt)}
+    assert ledger.closed == {intent.call_id: Closed(OK, True, "r-1", KeptAnswer(ANSWER.fields), attempt)}
 
 
 def test_a_refusal_of_the_image_is_closed_together_with_what_it_means_for_it(

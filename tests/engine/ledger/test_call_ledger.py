@@ -29,6 +29,7 @@ from airflow_provider_permitocr.errors import (
     LedgerError,
     LedgerUnreachableError,
 )
+from airflow_provider_permitocr.permit.answers import KeptAnswer
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 from tests.support.fake_ledger import FakeJournal, FakeLedger
@@ -207,11 +208,15 @@ def test_very_many_attempts_are_written_in_several_exchanges(bench: Bench) -> No
 def test_a_close_is_written_without_any_intent_and_once(bench: Bench) -> None:
     bench.begin()
     call_id = bench.open("a")
-    bench.ledger.close(call_id, OK, billed=True, request_id="r", answer={"Number": "1"}, attempt=attempt("a"))
+    bench.ledger.close(
+        call_id, OK, billed=True, request_id="r", answer=KeptAnswer({"Number": "1"}), attempt=attempt("a")
+    )
     bench.ledger.flush()
     bench.ledger.flush()
     assert bench.table.written == [(["a"], [], []), ([], [call_id], [])]
-    assert bench.table.closed[call_id] == ClosedCall(call_id, OK, True, "r", {"Number": "1"}, attempt("a"))
+    assert bench.table.closed[call_id] == ClosedCall(
+        call_id, OK, True, "r", KeptAnswer({"Number": "1"}), attempt("a")
+    )
     assert bench.journal.files == {}
 
 
@@ -284,7 +289,7 @@ def test_an_answer_that_comes_while_the_ledger_is_down_is_in_the_journal_when_cl
     bench.begin()
     first, second = bench.open("a"), bench.open("b")
     bench.table.failing = DOWN
-    bench.ledger.close(first, OK, billed=True, answer={"Number": "1"}, attempt=attempt("a"))
+    bench.ledger.close(first, OK, billed=True, answer=KeptAnswer({"Number": "1"}), attempt=attempt("a"))
     assert comes_true(lambda: bench.journal.files)
     for call_id in (second, "e" * 32):
         bench.ledger.close(call_id, OK, billed=True)

@@ -21,6 +21,7 @@ from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, OK, Attempt
 from airflow_provider_permitocr.engine.ledger.journal import FileJournal
 from airflow_provider_permitocr.engine.models import ImageFacts
 from airflow_provider_permitocr.errors import JournalError
+from airflow_provider_permitocr.permit.answers import KeptAnswer
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 
@@ -39,7 +40,8 @@ def journal(folder: Path, session_id: str, ledger_id: str = LEDGER) -> FileJourn
 
 
 def closed(number: int) -> ClosedCall:
-    return ClosedCall(f"{number:032x}", OK, True, f"r-{number}", {"Name": "李优图", "Number": f"{number}"})
+    answer = KeptAnswer({"Name": "李优图", "Number": f"{number}"})
+    return ClosedCall(f"{number:032x}", OK, True, f"r-{number}", answer)
 
 
 def pending(folder: Path, session_id: str = "reader") -> dict[str, list[ClosedCall]]:
@@ -59,7 +61,9 @@ def test_calls_are_read_by_another_process_as_they_were(tmp_path: Path) -> None:
         reused_from="other",
     )
     calls = [
-        ClosedCall("1" * 32, OK, True, "r-1", {"Name": "李\ud800", "Back": {"Type": "x"}}, attempt),
+        ClosedCall(
+            "1" * 32, OK, True, "r-1", KeptAnswer({"Name": "李\ud800", "Back": {"Type": "x"}}), attempt
+        ),
         ClosedCall("2" * 32, NOT_SENT, billed=False),
         ClosedCall("3" * 32, "InternalError", billed=None, request_id="r-3", reason="too long"),
     ]

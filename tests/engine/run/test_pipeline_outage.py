@@ -11,6 +11,7 @@ from airflow_provider_permitocr.engine.ledger import exchanges
 from airflow_provider_permitocr.engine.ledger.calls import ClosedCall
 from airflow_provider_permitocr.errors import JournalError, LedgerUnreachableError
 from airflow_provider_permitocr.options.run import Batch
+from airflow_provider_permitocr.permit.answers import KeptAnswer
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 
@@ -125,7 +126,7 @@ def test_an_answer_that_the_database_refuses_is_kept_paid_once_and_tried_again_b
     (refused,) = [each for each in ledger.closed.values() if each.reason]
     assert (refused.code, refused.billed, refused.answer, refused.reason) == ("OK", True, None, "too long")
     (kept,) = bench.journal.files["/journal/1-refused"]
-    assert (kept.call_id, kept.answer) == (refused.call_id, {"Number": "3"})
+    assert (kept.call_id, kept.answer) == (refused.call_id, KeptAnswer({"Number": "3"}))
     row = bench.target.rows["3", "FRONT"]
     assert (row["status"], row["error_code"]) == ("failed", "LedgerRefusesAnswer")
     assert sum(status == "recognized" for status in bench.statuses.values()) == 9

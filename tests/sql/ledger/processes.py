@@ -26,6 +26,7 @@ from airflow_provider_permitocr.engine.run.summary import RunSummary
 from airflow_provider_permitocr.engine.run.window import Window
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.permit.answers import KeptAnswer
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.database.patience import Patience
@@ -146,7 +147,7 @@ def answered(
     attempt = Attempt(
         intent.row_key, Status.RECOGNIZED, is_verdict=True, updated_at=intent.updated_at, **special
     )
-    return ClosedCall(intent.call_id, OK, billed, "request-1", {"Number": number}, attempt)
+    return ClosedCall(intent.call_id, OK, billed, "request-1", KeptAnswer({"Number": number}), attempt)
 
 
 def unsent(*intents: CallIntent) -> list[ClosedCall]:

@@ -22,6 +22,7 @@ from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.options.run import Batch
+from airflow_provider_permitocr.permit.answers import KeptAnswer
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.permit.status import Status
@@ -118,7 +119,7 @@ def _recognize(ledger: SqlLedger, key: str, number: str) -> None:
     intent = CallIntent(new_call_id(), (key, CardSide.FRONT), updated_at=datetime.now(UTC))
     assert ledger.exchange([intent], [], []).grants == ("granted",)
     attempt = Attempt(intent.row_key, Status.RECOGNIZED, is_verdict=True, updated_at=intent.updated_at)
-    answer = {"Number": number}
+    answer = KeptAnswer({"Number": number})
     ledger.exchange([], [ClosedCall(intent.call_id, "OK", True, "request-1", answer, attempt)], [])
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.ledger.ports import Delivered
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.sql.ledger.exchange.attempts import standing_of
 from airflow_provider_permitocr.sql.ledger.standing import standings
 from airflow_provider_permitocr.sql.ledger.standing.answers import read_answer
@@ -18,13 +19,18 @@ from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 
 def changes(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, after: int, most: int
+    connection: sa.Connection,
+    tables: LedgerTables,
+    list_id: int,
+    after: int,
+    most: int,
+    protection: Protection = Protection(),
 ) -> list[Delivered]:
     """Return recognitions that were made or changed after a version, by version: all that share one.
 
     :param most: about how many.
     """
-    images = standings.changes(connection, tables, list_id, after, most)
+    images = standings.changes(connection, tables, list_id, after, most, protection)
     version = tables.calls.c.version
     calls = _calls(tables, list_id).where(version > after).order_by(version)
     rows: Sequence[Any] = connection.execute(calls.limit(most)).mappings().all()
@@ -34,17 +40,21 @@ def changes(
     if ends:
         images = [each for each in images if each.version <= min(ends)]
         rows = connection.execute(calls.where(version <= min(ends))).mappings().all()
-    return _merged(images, [_recognition(row) for row in rows])
+    return _merged(images, [_recognition(row, protection) for row in rows])
 
 
 def delivered(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, row_keys: Sequence[RowKey]
+    connection: sa.Connection,
+    tables: LedgerTables,
+    list_id: int,
+    row_keys: Sequence[RowKey],
+    protection: Protection = Protection(),
 ) -> list[Delivered]:
     """Return all recognitions of images."""
-    images = standings.delivered(connection, tables, list_id, row_keys)
+    images = standings.delivered(connection, tables, list_id, row_keys, protection)
     found = []
     for asked_for in standings.by_key(connection, tables.calls, _calls(tables, list_id), row_keys):
-        found += [_recognition(row) for row in connection.execute(asked_for).mappings()]
+        found += [_recognition(row, protection) for row in connection.execute(asked_for).mappings()]
     wanted = set(row_keys)
     return _merged(list(images.values()), [each for each in found if each.row_key in wanted])
 
@@ -66,9 +76,10 @@ def _calls(tables: LedgerTables, list_id: int) -> sa.Select[Any]:
     )
 
 
-def _recognition(row: Mapping[Any, Any]) -> Delivered:
+def _recognition(row: Mapping[Any, Any], protection: Protection) -> Delivered:
     carried = json.loads(row["carried"]) if row["carried"] else {}
-    fields = None if row["answer"] is None else read_answer(row["form"], row["answer"])
+    answer = read_answer(row["form"], row["answer"])
+    fields = None if answer is None else answer.record(protection)
     row_key = row["image_key"], CardSide(row["card_side"])
     version = row["version"] or 0
     return Delivered(row_key, standing_of(row, carried), version, fields, first_version=version)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -11,10 +10,11 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.ports import Delivered, DeliveryState, Refusal
 from airflow_provider_permitocr.engine.models import RowKey
+from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.ledger.deliveries import deliveries, history, refusals
 from airflow_provider_permitocr.sql.ledger.standing import standings
-from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT
+from airflow_provider_permitocr.sql.ledger.standing.answers import fit
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 T = TypeVar("T")
@@ -29,6 +29,7 @@ class SqlDelivery:
     :param began_at: tells when this run began, by the ledger's clock.
     :param keeps_history: the target has a row for each recognition.
     :param with_portrait: this run asks for portraits.
+    :param protection: what becomes of answers on their way out.
     """
 
     def __init__(
@@ -41,10 +42,12 @@ class SqlDelivery:
         session_id: str,
         keeps_history: bool = False,
         with_portrait: bool = False,
+        protection: Protection = Protection(),
     ) -> None:
         self._engine, self._opened, self._began_at = engine, opened, began_at
         self._target, self._session_id = target, session_id
         self._keeps_history, self._with_portrait = keeps_history, with_portrait
+        self._protection = protection
         self._number: int | None = None
 
     @property
@@ -80,7 +83,11 @@ class SqlDelivery:
         """Return images of the list that have changed after a version, by version."""
         read = history.changes if self._keeps_history else standings.changes
         return self._fit(
-            self._read(lambda connection, tables, list_id: read(connection, tables, list_id, after, most))
+            self._read(
+                lambda connection, tables, list_id: read(
+                    connection, tables, list_id, after, most, self._protection
+                )
+            )
         )
 
     def rows_of(self, row_keys: Sequence[RowKey]) -> Sequence[Delivered]:
@@ -88,8 +95,8 @@ class SqlDelivery:
 
         def read(connection: sa.Connection, tables: LedgerTables, list_id: int) -> list[Delivered]:
             if self._keeps_history:
-                return history.delivered(connection, tables, list_id, row_keys)
-            return list(standings.delivered(connection, tables, list_id, row_keys).values())
+                return history.delivered(connection, tables, list_id, row_keys, self._protection)
+            return list(standings.delivered(connection, tables, list_id, row_keys, self._protection).values())
 
         return self._fit(self._read(read))
 
@@ -132,7 +139,9 @@ class SqlDelivery:
         return self._number
 
     def _fit(self, delivered: Sequence[Delivered]) -> list[Delivered]:
-        return [without_another_portrait(each, with_portrait=self._with_portrait) for each in delivered]
+        return [
+            fit(each, with_portrait=self._with_portrait, protection=self._protection) for each in delivered
+        ]
 
     def _write(self, do: Callable[[sa.Connection, LedgerTables], T]) -> T:
         with database_errors(f"noting a delivery to {self._target!r}"), self._engine.begin() as connection:
@@ -141,10 +150,3 @@ class SqlDelivery:
     def _read(self, do: Callable[[sa.Connection, LedgerTables, int], T]) -> T:
         with database_errors("reading the ledger"), self._engine.connect() as connection:
             return do(connection, *self._opened())
-
-
-def without_another_portrait(delivered: Delivered, *, with_portrait: bool) -> Delivered:
-    """Leave out the portrait that came with another image's answer, where this run asks for none."""
-    if with_portrait or delivered.standing.reused_from is None or delivered.fields is None:
-        return delivered
-    return replace(delivered, fields=delivered.fields | {PORTRAIT: None})

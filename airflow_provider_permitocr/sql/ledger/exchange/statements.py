@@ -17,7 +17,7 @@ from airflow_provider_permitocr.sql.ledger.exchange.attempts import write_attemp
 from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller, is_run
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, to_json
 from airflow_provider_permitocr.sql.ledger.tables.clock import clock
-from airflow_provider_permitocr.sql.ledger.tables.schema import AS_ANSWERED, LedgerTables
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 _LONGEST_CODE: Final = 250
 
@@ -83,9 +83,9 @@ def count_calls(
 
 
 def write_answers(connection: sa.Connection, tables: LedgerTables, closed: Sequence[ClosedCall]) -> None:
-    """Write the answers of calls, each as the API gave it."""
+    """Write the answers of calls."""
     rows = [
-        {"call_id": each.call_id, "form": AS_ANSWERED, "answer": to_json(each.answer)}
+        {"call_id": each.call_id, "form": each.answer.form.value, "answer": to_json(each.answer.values)}
         for each in closed
         if each.answer is not None
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,7 +17,9 @@ from airflow_provider_permitocr.engine.ledger.ports import DeliveryState
 from airflow_provider_permitocr.engine.ledger.standing import Standing, has_changed
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.permit.answers import AnswerForm, KeptAnswer
 from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.database.upsert import upsert
@@ -34,7 +37,7 @@ from airflow_provider_permitocr.sql.ledger.lists.renaming import take_list
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, read_image, to_json
 from airflow_provider_permitocr.sql.ledger.standing.standings import count_until
 from airflow_provider_permitocr.sql.ledger.tables.keys import key_fault
-from airflow_provider_permitocr.sql.ledger.tables.schema import FLATTENED, LedgerTables
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,11 @@ class Adoption:
 
 
 def adopt(
-    engine: sa.Engine, tables: LedgerTables, identity: ListIdentity, rows: Mapping[str, AdoptedRows]
+    engine: sa.Engine,
+    tables: LedgerTables,
+    identity: ListIdentity,
+    rows: Mapping[str, AdoptedRows],
+    protection: Protection = Protection(),
 ) -> Adoption:
     """Take over a list, and the rows of its result tables, one after the other.
 
@@ -69,6 +76,7 @@ def adopt(
     :param engine: of the ledger, which is prepared.
     :param identity: the list as it is described now.
     :param rows: of its result tables, by their names as targets.
+    :param protection: what becomes of their values in the ledger.
     :raises TargetError: naming what stands in the way.
     :raises DatabaseError: when a database cannot be reached.
     """
@@ -85,15 +93,19 @@ def adopt(
             )
         adoption = Adoption(identity.name, taken.known_as, taken.read_from)
         for target, each in rows.items():
-            adoption = _Adopter(engine, tables, taken.list_id, target).take(each, adoption, highest)
+            adoption = _Adopter(engine, tables, taken.list_id, target, protection).take(
+                each, adoption, highest
+            )
         return adoption
 
 
 class _Adopter:
     """Takes over the rows of one table, as the process that delivers to it."""
 
-    def __init__(self, engine: sa.Engine, tables: LedgerTables, list_id: int, target: str) -> None:
-        self._engine, self._tables = engine, tables
+    def __init__(
+        self, engine: sa.Engine, tables: LedgerTables, list_id: int, target: str, protection: Protection
+    ) -> None:
+        self._engine, self._tables, self._protection = engine, tables, protection
         self._list_id, self._target = list_id, target
         self._session_id = uuid.uuid4().hex
         self._versions: list[int] = []
@@ -135,7 +147,7 @@ class _Adopter:
             wanted = [row for row in found if _is_wanted(row, known.get(row.row_key))]
             images = [_taken(row, known.get(row.row_key), version) for row in wanted]
             answers = [
-                {"call_id": image.standing.answer_id, "form": FLATTENED, "answer": to_json(row.fields)}
+                _answer_row(image, KeptAnswer(row.fields, AnswerForm.ADOPTED).protected(self._protection))
                 for image, row in zip(images, wanted, strict=True)
                 if row.fields is not None
             ]
@@ -227,6 +239,14 @@ def _taken(row: AdoptedRow, known: LedgerImage | None, version: int) -> LedgerIm
     )
     image.put(standing, version)
     return image
+
+
+def _answer_row(image: LedgerImage, answer: KeptAnswer) -> dict[str, Any]:
+    return {
+        "call_id": image.standing.answer_id,
+        "form": answer.form.value,
+        "answer": to_json(answer.values),
+    }
 
 
 def _is_wanted(row: AdoptedRow, known: LedgerImage | None) -> bool:

@@ -10,13 +10,15 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.ledger.ports import Delivered, KeptAnswers
 from airflow_provider_permitocr.engine.models import Answer, Previous, RowKey
 from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.permit.answers import AnswerForm
 from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.database.types import UtcTime
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, has_portrait, read_answer
 from airflow_provider_permitocr.sql.ledger.standing.images import read_standing
-from airflow_provider_permitocr.sql.ledger.tables.schema import AS_ANSWERED, FLATTENED, LedgerTables
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 from airflow_provider_permitocr.sql.source.times import as_utc
 
 #: As many as a page of the list has.
@@ -28,7 +30,12 @@ _UNREAD: Final = frozenset({"list_id", "held_by", "held_session", "held_until"})
 _SIDES: Final = {side.value: side for side in CardSide}
 _STATUSES: Final = {status.value: status for status in Status}
 #: By the form of an answer; None: it is gone.
-_KINDS_KEPT: Final = {AS_ANSWERED: "readable", FLATTENED: "adopted", None: "erased"}
+_KINDS_KEPT: Final = {
+    AnswerForm.AS_ANSWERED.value: "readable",
+    AnswerForm.ADOPTED.value: "adopted",
+    AnswerForm.PROTECTED.value: "protected",
+    None: "erased",
+}
 
 
 def previous(
@@ -67,7 +74,12 @@ def previous(
 
 
 def changes(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, after: int, most: int
+    connection: sa.Connection,
+    tables: LedgerTables,
+    list_id: int,
+    after: int,
+    most: int,
+    protection: Protection = Protection(),
 ) -> list[Delivered]:
     """Return images that have changed after a version, by version: all of those that share one.
 
@@ -81,11 +93,15 @@ def changes(
         rows = [row for row in rows if row["version"] < cut]
         if not rows:
             rows = _with_answers(connection, tables, changed.where(version == cut))
-    return [_delivered(tables, row) for row in rows]
+    return [_delivered(tables, row, protection) for row in rows]
 
 
 def delivered(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, row_keys: Sequence[RowKey]
+    connection: sa.Connection,
+    tables: LedgerTables,
+    list_id: int,
+    row_keys: Sequence[RowKey],
+    protection: Protection = Protection(),
 ) -> dict[RowKey, Delivered]:
     """Return images by key, those that stand anywhere."""
     wanted = set(row_keys)
@@ -94,7 +110,7 @@ def delivered(
     for asked_for in by_key(connection, tables.images, standing, row_keys):
         for row in _with_answers(connection, tables, asked_for):
             if (row["image_key"], row["card_side"]) in wanted:
-                each = _delivered(tables, row)
+                each = _delivered(tables, row, protection)
                 found[each.row_key] = each
     return found
 
@@ -129,6 +145,7 @@ def find_answer(
     digest: str,
     side: CardSide,
     with_portrait: bool,
+    protection: Protection = Protection(),
 ) -> Answer | None:
     """Return the last answer that an image of this list has got, asked for the same side.
 
@@ -153,9 +170,10 @@ def find_answer(
     if with_portrait and side is CardSide.FRONT:
         statement = statement.where(has_portrait(tables))
     row = connection.execute(statement.limit(1)).mappings().first()
-    fields = read_answer(row["form"], row["answer"]) if row else None
-    if row is None or fields is None:
+    answer = read_answer(row["form"], row["answer"]) if row else None
+    if row is None or answer is None:
         return None
+    fields = answer.record(protection)
     if not with_portrait:
         del fields[PORTRAIT]
     # The image that was paid for, whoever took its answer last.
@@ -187,13 +205,14 @@ def _with_answers(
     return as_dicts(connection.execute(statement))
 
 
-def _delivered(tables: LedgerTables, row: Mapping[Any, Any]) -> Delivered:
+def _delivered(tables: LedgerTables, row: Mapping[Any, Any], protection: Protection) -> Delivered:
     try:
         standing = read_standing(row)
         row_key = row["image_key"], CardSide(row["card_side"])
     except ValueError:
         _refuse(tables, row["card_side"])
-    fields = None if row["answer"] is None else read_answer(row["form"], row["answer"])
+    answer = read_answer(row["form"], row["answer"])
+    fields = None if answer is None else answer.record(protection)
     return Delivered(row_key, standing, row["version"] or 0, fields, row["first_version"] or 0)
 
 

@@ -20,8 +20,6 @@ from airflow_provider_permitocr.sql.targets.result_schema import TABLE_OPTIONS, 
 
 #: Which tables these are: raised with every change that an older version of this package could not use.
 SHAPE: Final = 2
-#: How answers are kept, in ``permit_ocr_answers.form``.
-FLATTENED, AS_ANSWERED = 0, 1
 #: In characters; MySQL's index entries hold 3,072 bytes.
 LONGEST_NAME: Final = 250
 LONGEST_KEY: Final = 512
@@ -184,7 +182,11 @@ ANSWERS: Final = Shape(
     "What the API answered; may be erased row by row",
     (
         Column("call_id", _KEY, "Call that was answered"),
-        Column("form", _INTEGER, "1: the API's output fields; 0: columns of a result table that was adopted"),
+        Column(
+            "form",
+            _INTEGER,
+            "1: the API's output fields; 2: columns as a privacy policy has them; 0: of an adopted table",
+        ),
         Column("answer", _LONG, "The answer as JSON, in ASCII"),
     ),
     ("call_id",),

@@ -20,6 +20,7 @@ from airflow_provider_permitocr.engine.ledger.calls import (
 from airflow_provider_permitocr.engine.models import ImageFacts
 from airflow_provider_permitocr.errors import LedgerError
 from airflow_provider_permitocr.options.budget import Budget
+from airflow_provider_permitocr.permit.answers import KeptAnswer
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.source.times import as_utc
@@ -78,7 +79,7 @@ def test_answer_reads_back_as_it_came_whatever_the_encoding(database: sa.Engine)
     facts = ImageFacts("JPEG", 12345, "converted from HEIC", "d" * 64)
     given = {"Name": "李\U00020bb7\x00", "EnglishName": "O'NEIL, \\\"", "MainlandTravelPermitBackInfos": None}
     made = Attempt(intent.row_key, Status.RECOGNIZED, facts=facts, carried={"note": "ß\ud800", "n": 1.5})
-    process.close(ClosedCall(intent.call_id, OK, True, "r", given, made))
+    process.close(ClosedCall(intent.call_id, OK, True, "r", KeptAnswer(given), made))
     (delivered,) = process.ledger.delivery("lake:permits").changes(0, 500)
     assert delivered.fields is not None
     assert delivered.fields["name"] == "李\U00020bb7�"
@@ -182,7 +183,7 @@ def test_answer_that_the_database_refuses_closes_its_call_and_holds_nobody_up(da
     numbers = ["H1", "H" * 200, "H3"]
     closed = [answered(each, number=number) for each, number in zip(intents, numbers, strict=True)]
     (refused,) = process.close(*closed)
-    assert (refused.call_id, refused.answer) == (intents[1].call_id, {"Number": "H" * 200})
+    assert (refused.call_id, refused.answer) == (intents[1].call_id, KeptAnswer({"Number": "H" * 200}))
     assert [(row.image_key, row.code, row.billed, row.reason is None) for row in calls_of(database)] == [
         *(("a", "OK", 1, True), ("b", "OK", 1, False), ("c", "OK", 1, True)),
     ]

@@ -14,13 +14,14 @@ from airflow_provider_permitocr.engine.ledger.ports import Delivered
 from airflow_provider_permitocr.engine.ledger.standing import Standing
 from airflow_provider_permitocr.engine.models import Answer, ImageFacts, Previous
 from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.permit.answers import AnswerForm
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, Record
 from airflow_provider_permitocr.permit.flatten import flatten
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.standing import standings
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, to_json
-from airflow_provider_permitocr.sql.ledger.tables.schema import AS_ANSWERED, FLATTENED, ledger_tables
+from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 from tests.sql.ledger.ground import EACH_LEDGER
 
 LEDGER, LIST_ID = ledger_tables("permit_ocr"), 1
@@ -78,10 +79,12 @@ def put(database: sa.Engine) -> Put:
 def answer(database: sa.Engine) -> Put:
     """Write an answer into the ledger."""
 
-    def write(call_id: str, fields: Any, form: int = AS_ANSWERED) -> None:
+    def write(call_id: str, fields: Any, form: int = AnswerForm.AS_ANSWERED) -> None:
         text = fields if isinstance(fields, str) else to_json(fields)
         with database.begin() as connection:
-            connection.execute(sa.insert(LEDGER.answers), {"call_id": call_id, "form": form, "answer": text})
+            connection.execute(
+                sa.insert(LEDGER.answers), {"call_id": call_id, "form": int(form), "answer": text}
+            )
 
     return write
 
@@ -208,7 +211,7 @@ def test_an_adopted_answer_has_the_columns_and_kinds_of_any_other(
     fields: Record = dict.fromkeys(ANSWER_COLUMNS)
     fields |= {"name": "李优图", "birthday": date(1958, 8, 12), "warn_photocopy": True, "number": "0832"}
     put("a", **_in_force())
-    answer("call-1", {name: value for name, value in fields.items() if value is not None}, FLATTENED)
+    answer("call-1", {name: value for name, value in fields.items() if value is not None}, AnswerForm.ADOPTED)
     assert _delivered(database, ("a", FRONT))["a", FRONT].fields == fields
 
 
@@ -274,12 +277,12 @@ def test_only_an_answer_that_is_in_force_is_taken(
     assert _find(database) is None
 
 
-@pytest.mark.parametrize("form", [AS_ANSWERED, FLATTENED])
+@pytest.mark.parametrize("form", [AnswerForm.AS_ANSWERED, AnswerForm.ADOPTED])
 def test_who_asks_for_the_portrait_takes_the_last_answer_with_one(
     database: sa.Engine, put: Put, answer: Put, form: int
 ) -> None:
-    portrait = {"Profile": "cG9ydHJhaXQ="} if form == AS_ANSWERED else {"profile": "cG9ydHJhaXQ="}
-    empty = {"Profile": ""} if form == AS_ANSWERED else {"profile": None}
+    portrait = {"Profile": "cG9ydHJhaXQ="} if form == AnswerForm.AS_ANSWERED else {"profile": "cG9ydHJhaXQ="}
+    empty = {"Profile": ""} if form == AnswerForm.AS_ANSWERED else {"profile": None}
     quoting = json.dumps({"Profile": "x", "profile": "x"})
     for order, fields in enumerate((portrait, empty, {}, {"Name": quoting, "name": quoting})):
         put(str(order), **_in_force(answer_id=f"call-{order}", answer_order=order))

@@ -1,0 +1,299 @@
+"""What becomes of each value of a document before it leaves memory: it is kept, dropped, masked or replaced.
+
+A pseudonym is HMAC-SHA256 (RFC 2104) over the value's normal form, in 64 hexadecimal digits. ``pseudonym``
+makes the same one elsewhere, so that tables can be joined. An encrypted value is a Fernet token
+(github.com/fernet/spec), which ``decrypt`` reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_permitocr.permit.columns import Column, ColumnKind, Record, Value
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
+
+
+class Method(StrEnum):
+    """What becomes of a value."""
+
+    KEEP = "keep"  #: it stays
+    DROP = "drop"  #: NULL
+    MASK = "mask"  #: letters and digits become ``*``, but for the first, and the last two of a number
+    YEAR = "year"  #: of a date its year; as a DATE, the first of January
+    HMAC = "hmac"  #: a pseudonym, equal wherever value and key are
+    ENCRYPT = "encrypt"  #: a Fernet token; whoever has the key reads it
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One fact of a document, and the columns that tell it.
+
+    :param text: column that has it as printed; a pseudonym, a token or a masked value takes its place.
+    :param dates: columns with the dates that are read of it; NULL where the text is replaced.
+    :param methods: what can become of it.
+    :param is_number: a masked value keeps the last two characters, too.
+    """
+
+    text: str
+    dates: tuple[str, ...] = ()
+    methods: frozenset[Method] = frozenset(set(Method) - {Method.YEAR})
+    is_number: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that tell it."""
+        return (self.text, *self.dates)
+
+
+_STAYS_OR_GOES: Final = frozenset({Method.KEEP, Method.DROP})
+_OF_DATES: Final = frozenset(set(Method) - {Method.MASK})
+#: By their names in a policy: those of their columns, and one for each date and what it is read of.
+FACTS: Final[Mapping[str, Fact]] = {
+    "type": Fact("type"),
+    "name": Fact("name"),
+    "english_name": Fact("english_name"),
+    "sex": Fact("sex"),
+    "birthday": Fact("birthday_raw", ("birthday",), _OF_DATES),
+    "number": Fact("number", is_number=True),
+    "validity": Fact("valid_date", ("valid_from", "valid_until"), _OF_DATES),
+    "issue_authority": Fact("issue_authority"),
+    "issue_address": Fact("issue_address"),
+    "issue_number": Fact("issue_number"),
+    "nationality": Fact("nationality"),
+    "profile": Fact("profile", methods=_STAYS_OR_GOES),
+    "back_type": Fact("back_type"),
+    "back_name": Fact("back_name"),
+    "back_id_number": Fact("back_id_number", is_number=True),
+    "back_history_number": Fact("back_history_number", is_number=True),
+    "image_digest": Fact("image_digest", methods=_STAYS_OR_GOES),
+}
+#: How many characters a Fernet token has for so many bytes: a version, a time, a vector, whole blocks and a
+#: signature, in base64.
+_BLOCK, _TOKEN_OVERHEAD, _BYTES_A_CHARACTER = 16, 57, 4
+_DIGEST_CHARACTERS: Final = 64
+#: How values look that were replaced before; no document prints such a text.
+_IS_REPLACED: Final[Mapping[Method, Callable[[str], object]]] = {
+    Method.MASK: lambda _value: False,
+    Method.HMAC: re.compile(r"[0-9a-f]{64}").fullmatch,
+    Method.ENCRYPT: re.compile(r"gAAAAA[\w-]{90,}={0,2}", re.ASCII).fullmatch,
+}
+#: What a copied column holds once its values are replaced by text.
+_AS_TEXT: Final = frozenset({Method.MASK, Method.HMAC, Method.ENCRYPT})
+_DAYS: Final = frozenset({ColumnKind.DATE, ColumnKind.TIMESTAMP})
+_SAID: Final[Mapping[Method, str]] = {
+    Method.DROP: "not kept, as its privacy policy says",
+    Method.MASK: "masked",
+    Method.YEAR: "its year alone",
+    Method.HMAC: "as a pseudonym, HMAC-SHA256",
+    Method.ENCRYPT: "encrypted, a Fernet token",
+}
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What pseudonyms and tokens are made with.
+
+    :param hmac: any bytes; None where nothing becomes a pseudonym.
+    :param fernet: the first encrypts, all decrypt; as ``Fernet.generate_key`` makes them.
+    """
+
+    hmac: bytes | None = field(default=None, repr=False)
+    fernet: tuple[str, ...] = field(default=(), repr=False)
+
+    @cached_property
+    def cipher(self) -> MultiFernet:
+        """What encrypts with the first key and decrypts with any.
+
+        :raises ValueError: for a Fernet key that is none.
+        """
+        return _cipher(self.fernet)
+
+
+def pseudonym(value: str, *, key: bytes) -> str:
+    """Return the pseudonym of a value, as columns with the method ``hmac`` have it.
+
+    Its normal form is that of NFKC, in upper case, without white space; a date's is ``1986-03-02``. So
+    ``H 1234 5678`` and ``h12345678`` have one pseudonym.
+
+    :return: 64 hexadecimal digits.
+    """
+    normal = "".join(unicodedata.normalize("NFKC", value).upper().split())
+    return hmac.new(key, normal.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+
+def decrypt(token: str | None, *keys: str) -> str | None:
+    """Read a value that was encrypted.
+
+    :param token: as the table has it; None stays None.
+    :param keys: Fernet keys, in any order; one of them must be that which it was encrypted with.
+    :raises ValueError: when it is no token, or of another key.
+    """
+    from cryptography.fernet import InvalidToken
+
+    if token is None:
+        return None
+    try:
+        return _cipher(keys).decrypt(token.encode("ascii", "replace")).decode()
+    except InvalidToken:
+        raise ValueError("this value was not encrypted with one of these keys") from None
+
+
+def masked(value: str, *, is_number: bool = False) -> str:
+    """Replace letters and digits by ``*``, but for the first, and the last two of a number."""
+    places = [place for place, character in enumerate(value) if character.isalnum()]
+    shown = {*places[:1], *(places[-2:] if is_number and len(places) > 4 else ())}
+    hidden = set(places) - shown
+    return "".join("*" if place in hidden else character for place, character in enumerate(value))
+
+
+@dataclass(frozen=True)
+class Protection:
+    """A policy with its keys; without methods, everything stays as it is.
+
+    :param methods: what becomes of each fact, by its name in ``FACTS``; facts that are not named stay.
+    :param carried: what becomes of each column that is copied from the image list.
+    """
+
+    methods: Mapping[str, Method] = field(default_factory=dict)
+    carried: Mapping[str, Method] = field(default_factory=dict)
+    keys: Keys = Keys()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is to become of values."""
+        return bool(self.methods or self.carried)
+
+    def protect(self, record: Record, done: Mapping[str, str] | None = None) -> Record:
+        """Return the columns of an answer as the policy has them.
+
+        :param record: the columns of an answer.
+        :param done: what has become of its facts before, by name. What can't be made of that is dropped: a
+            masked name has no pseudonym.
+        """
+        protected = dict(record)
+        for name, fact in FACTS.items():
+            if fact.text in record:
+                before = Method((done or {}).get(name, Method.KEEP))
+                protected |= self._become(fact, record, before, self.method(name))
+        return protected
+
+    def method(self, fact: str) -> Method:
+        """Return what becomes of a fact."""
+        return self.methods.get(fact, Method.KEEP)
+
+    def applied(self, done: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return what has become of facts once they are protected; those that stay are not named."""
+        applied = {}
+        for name in FACTS:
+            before, wanted = Method((done or {}).get(name, Method.KEEP)), self.method(name)
+            method = before if wanted is Method.KEEP else wanted
+            if method is not Method.KEEP:
+                applied[name] = method.value
+        return applied
+
+    def protect_carried(self, carried: Record) -> Record:
+        """Return copied columns as the policy has them."""
+        return {name: self._carried(value, self._of_carried(name)) for name, value in carried.items()}
+
+    def columns(self, columns: Sequence[Column]) -> tuple[Column, ...]:
+        """Return the result's columns as the policy has them: how long they get, and what they then hold."""
+        said = {name: (fact, self.method(of)) for of, fact in FACTS.items() for name in fact.columns}
+        return tuple(
+            _described(column, *said[column.name]) if column.name in said else self._described_carried(column)
+            for column in columns
+        )
+
+    def digest(self, digest: str | None) -> str | None:
+        """Return an image's digest as the result has it."""
+        return digest if self.method("image_digest") is Method.KEEP else None
+
+    def _become(self, fact: Fact, record: Record, before: Method, wanted: Method) -> Record:
+        if wanted in (Method.KEEP, before):
+            return {}
+        dropped: Record = dict.fromkeys(name for name in fact.columns if name in record)
+        if wanted is Method.DROP or before is not Method.KEEP:
+            return dropped
+        days = [value for name in fact.dates if isinstance(value := record.get(name), date)]
+        text = record[fact.text]
+        if wanted is Method.YEAR:
+            return dropped | _years(fact, record)
+        printed = text if isinstance(text, str) else None
+        # However it is printed, a day has one pseudonym.
+        said = days[0].isoformat() if len(fact.dates) == 1 and days and wanted is Method.HMAC else printed
+        return dropped | {fact.text: said and self._replaced(said, wanted, is_number=fact.is_number)}
+
+    def _replaced(self, value: str, method: Method, *, is_number: bool = False) -> str:
+        if _IS_REPLACED[method](value):  # as in a table that another ledger has filled
+            return value
+        if method is Method.MASK:
+            return masked(value, is_number=is_number)
+        if method is Method.HMAC:
+            assert self.keys.hmac is not None
+            return pseudonym(value, key=self.keys.hmac)
+        return self.keys.cipher.encrypt(value.encode("utf-8", "replace")).decode("ascii")
+
+    def _of_carried(self, name: str) -> Method:
+        return self.carried.get(name, Method.KEEP)
+
+    def _carried(self, value: Value, method: Method) -> Value:
+        if method is Method.KEEP or value is None:
+            return value
+        if method is Method.DROP:
+            return None
+        if method is Method.YEAR:
+            return date(value.year, 1, 1) if isinstance(value, date) else None
+        return self._replaced(value.isoformat() if isinstance(value, date) else str(value), method)
+
+    def _described_carried(self, column: Column) -> Column:
+        method = self._of_carried(column.name)
+        if method is Method.KEEP:
+            return column
+        if method in _AS_TEXT:
+            column = replace(column, kind=ColumnKind.LONG_TEXT)
+        elif method is Method.YEAR and column.kind in _DAYS:
+            column = replace(column, kind=ColumnKind.DATE)
+        return replace(column, comment=f"{column.comment}; {_SAID[method]}")
+
+
+def _years(fact: Fact, record: Record) -> Record:
+    years: Record = {}
+    for name in fact.dates:
+        if isinstance(day := record.get(name), date):
+            years[name] = date(day.year, 1, 1)
+    first_and_last = [str(day.year) for name in fact.dates if isinstance(day := record.get(name), date)]
+    return years | {fact.text: "-".join(first_and_last) or None}
+
+
+def _described(column: Column, fact: Fact, method: Method) -> Column:
+    if method is Method.KEEP:
+        return column
+    longest = column.longest
+    if column.name == fact.text and longest is not None:
+        longest = _longest(longest, method)
+    return replace(column, longest=longest, comment=f"{column.comment}; {_SAID[method]}")
+
+
+def _longest(characters: int, method: Method) -> int:
+    if method is Method.HMAC:
+        return _DIGEST_CHARACTERS
+    if method is not Method.ENCRYPT:
+        return characters
+    blocks = characters * _BYTES_A_CHARACTER // _BLOCK + 1
+    return -(-(_TOKEN_OVERHEAD + blocks * _BLOCK) // 3) * 4
+
+
+def _cipher(keys: Sequence[str]) -> MultiFernet:
+    from cryptography.fernet import Fernet, MultiFernet
+
+    return MultiFernet([Fernet(key) for key in keys])

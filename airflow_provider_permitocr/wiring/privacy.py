@@ -1,0 +1,71 @@
+"""A privacy policy with its keys, which Airflow connections hold."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.options.privacy import Privacy
+from airflow_provider_permitocr.permit.privacy import Keys, Method, Protection
+from airflow_provider_permitocr.wiring.connections.tencentcloud import LOOKUP
+
+_SHORTEST_HMAC_KEY: Final = 16
+
+
+def protection_of(policy: Privacy | None) -> Protection:
+    """Return what a policy does to values; without one, nothing.
+
+    :raises ConfigurationError: naming the connection whose key is missing or none.
+    """
+    if policy is None:
+        return Protection()
+    keys = Keys(
+        hmac=_hmac_key(policy.hmac_conn_id) if Method.HMAC in policy.used else None,
+        fernet=_fernet_keys(policy.fernet_conn_id) if Method.ENCRYPT in policy.used else (),
+    )
+    carried = {name: Method(method) for name, method in policy.carried.items()}
+    return Protection(policy.methods, carried, keys)
+
+
+def _hmac_key(conn_id: str) -> bytes:
+    key = _password(conn_id)
+    if len(key) < _SHORTEST_HMAC_KEY:
+        raise ConfigurationError(
+            f"connection {conn_id!r}: the password is the key of pseudonyms, and must have"
+            f" {_SHORTEST_HMAC_KEY} characters or more; make one with: openssl rand -hex 32"
+        )
+    return key.encode()
+
+
+def _fernet_keys(conn_id: str) -> tuple[str, ...]:
+    from airflow.sdk.log import mask_secret
+
+    keys = tuple(each.strip() for each in _password(conn_id).split(",") if each.strip())
+    for key in keys:
+        mask_secret(key)
+    try:
+        Keys(fernet=keys).cipher  # noqa: B018  made once, to find out
+    except ValueError:
+        keys = ()
+    if not keys:
+        raise ConfigurationError(
+            f"connection {conn_id!r}: the password must be a Fernet key, or several with commas between them;"
+            ' make one with: python -c "from cryptography.fernet import Fernet;'
+            ' print(Fernet.generate_key().decode())"'
+        )
+    return keys
+
+
+def _password(conn_id: str) -> str:
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        with LOOKUP:
+            password: str | None = Connection.get(conn_id).password
+    except AirflowNotFoundException:
+        raise ConfigurationError(
+            f"there is no connection {conn_id!r}, whose password the privacy policy needs as a key; add it,"
+            " of any type, or name another one: Privacy(hmac_conn_id=..., fernet_conn_id=...)"
+        ) from None
+    return password or ""
