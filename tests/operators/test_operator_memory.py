@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowException
 
 from airflow_provider_permitocr import CallRetry, Ledger, ResultFile
 from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.engine.call import breaker
+from airflow_provider_permitocr.engine.call import retries
 from tests.operators.conftest import ImageList
 
 pytestmark = pytest.mark.slow
@@ -108,7 +108,7 @@ def test_a_network_that_is_down_for_all_tries_of_a_run_settles_no_image(
     permits: Rows,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(breaker, "_UNREACHABLE_WAITS", (0.0, 0.0))
+    monkeypatch.setattr(retries, "_UNREACHABLE_WAITS", (0.0, 0.0))
     image_list(5)
     connect_emulator(emulator, host="http://127.0.0.1:1")
     for try_number in (1, 2, 3):

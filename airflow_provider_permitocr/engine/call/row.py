@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_permitocr.engine.call.breaker import Breaker
 from airflow_provider_permitocr.engine.call.concurrency import Place, Places
 from airflow_provider_permitocr.engine.call.outcomes import (
     FailedCall,
@@ -21,8 +20,8 @@ from airflow_provider_permitocr.engine.call.outcomes import (
     of_unfit_image,
 )
 from airflow_provider_permitocr.engine.call.rate_limit import RateLimiter
+from airflow_provider_permitocr.engine.call.retries import Breaker, Tries
 from airflow_provider_permitocr.engine.call.single_flight import Flight, SingleFlight
-from airflow_provider_permitocr.engine.call.tries import Tries
 from airflow_provider_permitocr.engine.ledger.attempts import own_answer, verdict
 from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, OK, CallIntent, new_call_id
 from airflow_provider_permitocr.engine.models import (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_permitocr.engine.call import breaker
+from airflow_provider_permitocr.engine.call import retries
 from airflow_provider_permitocr.engine.ledger import exchanges
 from airflow_provider_permitocr.engine.ledger.calls import OK
 from airflow_provider_permitocr.engine.run.list_run import ListRun
@@ -56,7 +56,7 @@ def comes_true(condition: Callable[[], object]) -> bool:
 
 @pytest.fixture(autouse=True)
 def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(breaker, "_ACCOUNT_WAITS", (0.0, 0.0))
+    monkeypatch.setattr(retries, "_ACCOUNT_WAITS", (0.0, 0.0))
     monkeypatch.setattr(exchanges, "_FIRST_WAIT_SECONDS", 0.01)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from airflow_provider_permitocr.engine.call import breaker
+from airflow_provider_permitocr.engine.call import retries
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import (
     AccountError,
@@ -40,7 +40,7 @@ def answered(client: FakeClient) -> set[str]:
 def test_a_fault_of_the_account_stops_the_run_and_blames_no_image(
     bench: Bench, new_client: type[FakeClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(breaker, "_ACCOUNT_WAITS", (0.0, 0.0))
+    monkeypatch.setattr(retries, "_ACCOUNT_WAITS", (0.0, 0.0))
     client = new_client({bench.url(20): ARREARS})
     with pytest.raises(AccountError, match="InArrears"):
         bench.run(bench.images(500), client, max_in_flight=4)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_permitocr.engine.call import breaker
+from airflow_provider_permitocr.engine.call import retries
 from airflow_provider_permitocr.engine.models import ImageRow, Previous, RowKey
 from airflow_provider_permitocr.engine.run import list_run
 from airflow_provider_permitocr.errors import (
@@ -244,7 +244,7 @@ def test_calls_that_were_not_made_when_the_run_was_stopped_are_marked(
 def test_answers_are_in_the_ledger_when_the_account_fails(
     bench: Bench, ledger: FakeLedger, new_client: type[FakeClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(breaker, "_ACCOUNT_WAITS", (0.0, 0.0))
+    monkeypatch.setattr(retries, "_ACCOUNT_WAITS", (0.0, 0.0))
     arrears = CallError("FailedOperation.ArrearsError", "pay", Decision.ACCOUNT, billed=False)
     client = new_client({bench.url(key): arrears for key in range(20, 100)})
     with pytest.raises(AccountError):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.engine.call import breaker
+from airflow_provider_permitocr.engine.call import retries
 from airflow_provider_permitocr.engine.ledger import exchanges
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import (
@@ -79,7 +79,7 @@ def test_an_error_of_the_run_holds_no_value_of_any_document_or_image(
     rows = [ImageRow(f"key-{number}", f"https://x/{secret}/{number}") for number in range(9)]
     answers: dict[str, Any] = {f"https://x/{secret}/{number}": answer for number in range(8)}
     answers[f"https://x/{secret}/8"] = CallError("AuthFailure", "not signed in", decision)
-    with patch.object(breaker, "_ACCOUNT_WAITS", (0.0, 0.0)), pytest.raises(PermitOcrError) as caught:
+    with patch.object(retries, "_ACCOUNT_WAITS", (0.0, 0.0)), pytest.raises(PermitOcrError) as caught:
         bench.run(rows, new_client(answers))
     said = "".join(traceback.format_exception(caught.value))
     for value in (secret, "key-", *values_in(answer)):

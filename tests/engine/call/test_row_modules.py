@@ -1,0 +1,109 @@
+"""Which modules of the package one image passes, from the thread that calls to the ledger and back.
+
+Whoever wants to know what happens to an image reads these. They are followed for a file and for an image that
+the list itself holds, with the real client against the emulator and a ledger in a database; without the
+delivery to targets, and without what connects all this to Airflow.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+import pytest
+import sqlalchemy as sa
+
+import airflow_provider_permitocr
+from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY
+from airflow_provider_permitocr.emulator.running import RunningEmulator
+from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.engine.call.row import Recognizer
+from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
+from airflow_provider_permitocr.engine.ledger.exchanges import Exchanges
+from airflow_provider_permitocr.engine.ledger.journal import FileJournal
+from airflow_provider_permitocr.engine.models import ImageRow, Outcome
+from airflow_provider_permitocr.engine.ports import PermitClient
+from airflow_provider_permitocr.engine.run.hand_over import completed
+from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
+from airflow_provider_permitocr.options.run import Pace, RunOptions
+from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.ledger.sql_ledger import SqlLedger
+from airflow_provider_permitocr.tencent.client import MainlandPermitClient
+from airflow_provider_permitocr.tencent.options import ClientOptions
+from tests.sql.ledger.processes import Process
+
+NAME: Final = airflow_provider_permitocr.__name__
+
+
+@contextmanager
+def modules_run() -> Iterator[set[str]]:
+    """Collect the modules of the package in which code runs, in threads that are started in here."""
+    passed: set[str] = set()
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        module = str(frame.f_globals.get("__name__", ""))  # of what dataclasses write, too
+        if event == "call" and module.startswith(f"{NAME}.") and "emulator" not in module:
+            passed.add(module.removeprefix(f"{NAME}."))
+
+    threading.setprofile(note)
+    try:
+        yield passed
+    finally:
+        threading.setprofile(None)
+
+
+def recognized(row: ImageRow, client: PermitClient, ledger: SqlLedger, journal: Path) -> Outcome:
+    """Take a row to its outcome in a thread of its own, as a run does."""
+    stop = threading.Event()
+    kept = FileJournal(journal, session_id="session")
+    calls = CallLedger(Exchanges(ledger, kept, stop=stop, patience_seconds=10))
+    recognizer = Recognizer(
+        PermitRequestBuilder(max_base64_bytes=7_000_000),
+        client,
+        RunOptions(Pace(20)),
+        stop,
+        ledger=calls,
+        answers=ledger,
+    )
+    calls.start()
+    [outcome] = [
+        outcome
+        for outcomes in completed(recognizer.recognize, [row], max_in_flight=lambda: 1, stop=stop)
+        for outcome in outcomes
+    ]
+    assert calls.end() is None
+    assert isinstance(outcome, Outcome)
+    return outcome
+
+
+@pytest.mark.parametrize("is_inline", [False, True], ids=["file", "inline"])
+def test_one_image_passes_few_modules(
+    is_inline: bool,
+    emulator: RunningEmulator,
+    draw: Callable[..., Specimen],
+    sqlite_engine: sa.Engine,
+    tmp_path: Path,
+) -> None:
+    options = ClientOptions(
+        DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY, endpoint=emulator.endpoint, protocol="http"
+    )
+
+    def recognize(seed: int) -> Outcome:
+        image = draw(seed=seed).image
+        file = tmp_path / f"{seed}.jpg"
+        file.write_bytes(image)
+        row = ImageRow(f"k{seed}", image if is_inline else str(file))
+        with MainlandPermitClient(options) as client:
+            return recognized(row, client, Process(sqlite_engine).ledger, tmp_path)
+
+    recognize(0)  # imports what is imported late
+    with modules_run() as passed:
+        outcome = recognize(1)
+    assert outcome.status is Status.RECOGNIZED
+    assert outcome.reused_from is None
+    print(len(passed), *sorted(passed), sep="\n")
+    assert not passed
