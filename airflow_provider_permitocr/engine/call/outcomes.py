@@ -1,12 +1,17 @@
-"""What a request, a grant, an answer or a fault means for its image."""
+"""What a request, a grant, an answer or a fault means for its image, and what the ledger is told of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from airflow_provider_permitocr.engine.call.single_flight import Flight
-from airflow_provider_permitocr.engine.ledger.calls import LEDGER_REFUSES_KEY, OUTCOME_UNKNOWN, Grant
+from airflow_provider_permitocr.engine.ledger.calls import (
+    LEDGER_REFUSES_KEY,
+    OUTCOME_UNKNOWN,
+    Attempt,
+    Grant,
+)
 from airflow_provider_permitocr.engine.models import (
     ImageFacts,
     ImageRow,
@@ -129,3 +134,43 @@ def of_failed_call(row: ImageRow, failed: FailedCall) -> Outcome:
         # Without a RequestId it was something on the way that refused the call.
         is_verdict=fault.decision is Decision.IMAGE and bool(fault.request_id),
     )
+
+
+def to_attempt(outcome: Outcome, *, max_runs: int | None = None) -> Attempt:
+    """Return what is noted about an image.
+
+    :param max_runs: this many runs, this one included, try an image before it counts as failed. That is
+        giving up, and no verdict. None: none does.
+    """
+    row = outcome.row
+    tries = row.tries + outcome.counts
+    is_given_up = (
+        max_runs is not None and tries >= max_runs and outcome.status is Status.RETRY and outcome.counts
+    )
+    return Attempt(
+        row.row_key,
+        Status.FAILED if is_given_up else outcome.status,
+        tries=tries,
+        counts=outcome.counts,
+        is_verdict=outcome.is_verdict,
+        updated_at=row.updated_at,
+        error_code=outcome.error_code,
+        error_message=outcome.error_message,
+        request_id=outcome.request_id,
+        facts=outcome.facts,
+        carried=row.carried,
+        answer_id=outcome.answer_id,
+        reused_from=outcome.reused_from,
+    )
+
+
+def own_answer(outcome: Outcome) -> Attempt:
+    """Return what is noted together with a call's answer, which says the rest itself."""
+    return replace(to_attempt(outcome), answer_id=None, request_id=None)
+
+
+def verdict(row: ImageRow, failed: FailedCall) -> Attempt | None:
+    """Return what a call that failed says of its image for good; None where it says nothing for good."""
+    if failed.fault.decision is not Decision.IMAGE:
+        return None
+    return to_attempt(of_failed_call(row, failed))

@@ -18,11 +18,12 @@ from airflow_provider_permitocr.engine.call.outcomes import (
     of_flight,
     of_grant,
     of_unfit_image,
+    own_answer,
+    verdict,
 )
 from airflow_provider_permitocr.engine.call.rate_limit import RateLimiter
 from airflow_provider_permitocr.engine.call.retries import Breaker, Tries
 from airflow_provider_permitocr.engine.call.single_flight import Flight, SingleFlight
-from airflow_provider_permitocr.engine.ledger.attempts import own_answer, verdict
 from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, OK, CallIntent, new_call_id
 from airflow_provider_permitocr.engine.models import (
     ImageFacts,
@@ -230,6 +231,7 @@ class Recognizer:
         try:
             response = call.send()
         except CallError as error:
+            failed = FailedCall(error.bare(), call.facts)
             with self._lock:
                 self.billed += error.billed is True
             if self._ledger:
@@ -239,9 +241,9 @@ class Recognizer:
                     error.code,
                     billed=error.billed,
                     request_id=error.request_id,
-                    attempt=verdict(row, error, call.facts),
+                    attempt=verdict(row, failed),
                 )
-            return FailedCall(error.bare(), call.facts)
+            return failed
         self._breaker.has_worked = True
         with self._lock:
             self.billed += 1

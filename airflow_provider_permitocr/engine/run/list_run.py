@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from airflow_provider_permitocr.engine.call.outcomes import to_attempt
 from airflow_provider_permitocr.engine.call.row import Recognizer
 from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries
-from airflow_provider_permitocr.engine.ledger.attempts import to_attempt
 from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
 from airflow_provider_permitocr.engine.ledger.calls import LEDGER_REFUSES_KEY
 from airflow_provider_permitocr.engine.models import ImageRow, Left, ListedImage, Outcome

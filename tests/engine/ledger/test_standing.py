@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.engine.ledger.attempts import to_attempt
+from airflow_provider_permitocr.engine.call.outcomes import to_attempt
 from airflow_provider_permitocr.engine.ledger.calls import Attempt
 from airflow_provider_permitocr.engine.ledger.standing import Standing
 from airflow_provider_permitocr.engine.models import ImageFacts, ImageRow, Outcome, Previous

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_provider_permitocr.engine.ledger.attempts import to_attempt
+from airflow_provider_permitocr.engine.call.outcomes import to_attempt
 from airflow_provider_permitocr.engine.ledger.calls import Attempt
 from airflow_provider_permitocr.engine.models import ImageFacts, ImageRow, Outcome
 from airflow_provider_permitocr.permit.status import Status
