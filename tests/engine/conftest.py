@@ -16,7 +16,7 @@ from hypothesis import settings
 
 from airflow_provider_permitocr.engine.delivery.frame import to_rows
 from airflow_provider_permitocr.engine.delivery.ports import Held
-from airflow_provider_permitocr.engine.ledger import exchanges
+from airflow_provider_permitocr.engine.ledger import call_ledger
 from airflow_provider_permitocr.engine.models import (
     ImageRow,
     ListedImage,
@@ -45,7 +45,7 @@ settings.load_profile("core")
 def _quick_exchanges() -> Iterator[None]:
     """Exchanges with the ledger wait for others for a moment alone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exchanges, "_GATHER_SECONDS", 0.005)
+        patch.setattr(call_ledger, "_GATHER_SECONDS", 0.005)
         yield
 
 

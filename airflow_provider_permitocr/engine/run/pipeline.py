@@ -11,7 +11,6 @@ from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries, ra
 from airflow_provider_permitocr.engine.delivery.files_due import DueFiles
 from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
 from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, Grant
-from airflow_provider_permitocr.engine.ledger.exchanges import Exchanges
 from airflow_provider_permitocr.engine.ports import Ports
 from airflow_provider_permitocr.engine.run.drain import drain
 from airflow_provider_permitocr.engine.run.list_run import ListRun
@@ -44,7 +43,7 @@ class Pipeline:
         self._log, self._stop, self._clock = log, stop, clock
         patience = options.batch.patience_seconds
         self._calls = CallLedger(
-            Exchanges(ports.ledger, ports.journal, stop=stop, patience_seconds=patience, clock=clock)
+            ports.ledger, ports.journal, stop=stop, patience_seconds=patience, clock=clock
         )
         self._deliveries = Deliveries(ports.ledger, ports.tables, options.batch, clock=clock)
         self._rows = ListRun(ports, options, self._calls, self._deliveries, log=log, stop=stop, clock=clock)

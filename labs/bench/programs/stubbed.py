@@ -13,7 +13,7 @@ from unittest import mock
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.engine.ledger import exchanges
+from airflow_provider_permitocr.engine.ledger import call_ledger
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.engine.ledger.journal import FileJournal
 from airflow_provider_permitocr.engine.models import PermitRequest, PermitResponse
@@ -104,7 +104,7 @@ def run_stubbed(dsn: str, *, source: sa.Engine | None = None) -> RunSummary:
         closing(Engines(dsn)) as engines,
         tempfile.TemporaryDirectory() as journal,
         # At 20 calls a second it gathers a few; here, what comes in the meantime is many.
-        mock.patch.object(exchanges, "_GATHER_SECONDS", 0.0),
+        mock.patch.object(call_ledger, "_GATHER_SECONDS", 0.0),
     ):
         ledger = open_ledger(engines.ledger)
         listed = (

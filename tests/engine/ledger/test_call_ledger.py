@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from airflow_provider_permitocr.engine.call.outcomes import of_grant
-from airflow_provider_permitocr.engine.ledger import exchanges
+from airflow_provider_permitocr.engine.ledger import call_ledger
 from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
 from airflow_provider_permitocr.engine.ledger.calls import (
     NOT_SENT,
@@ -74,13 +74,11 @@ class Bench:
 
     def new(self, *, patience_seconds: float = SOON, gather_seconds: float = 0.0) -> CallLedger:
         self.ledger = CallLedger(
-            exchanges.Exchanges(
-                self.table,
-                self.journal,
-                stop=self.stop,
-                patience_seconds=patience_seconds,
-                gather_seconds=gather_seconds,
-            )
+            self.table,
+            self.journal,
+            stop=self.stop,
+            patience_seconds=patience_seconds,
+            gather_seconds=gather_seconds,
         )
         return self.ledger
 
@@ -100,7 +98,7 @@ class Bench:
 
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setattr(exchanges, "_FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(call_ledger, "_FIRST_WAIT_SECONDS", 0.01)
     bench = Bench()
     yield bench
     bench.stop.set()
@@ -124,7 +122,7 @@ def attempt(key: str) -> Attempt:
 def gathered(bench: Bench, pool: ThreadPoolExecutor, *keys: str) -> list[Future[Grant | None]]:
     """Have threads open calls that are written in one exchange: the thread that writes begins only now."""
     opened = [pool.submit(bench.ask, key) for key in keys]
-    assert comes_true(lambda: bench.ledger._exchanges.gathered == len(keys))
+    assert comes_true(lambda: bench.ledger.gathered == len(keys))
     bench.begin()
     return opened
 
@@ -134,7 +132,7 @@ def test_what_comes_together_is_written_together(bench: Bench) -> None:
     bench.ledger.note(attempt("n"))
     with ThreadPoolExecutor(8) as pool:
         futures = [pool.submit(bench.open, key) for key in "abcdefgh"]
-        assert comes_true(lambda: bench.ledger._exchanges.gathered == 10)
+        assert comes_true(lambda: bench.ledger.gathered == 10)
         bench.begin()
         assert len({future.result(SOON) for future in futures}) == 8
     assert [(sorted(keys), *rest) for keys, *rest in bench.table.written] == [
@@ -155,7 +153,7 @@ def test_what_comes_while_others_are_written_is_written_next(bench: Bench) -> No
         assert writing.wait(SOON)
         second = pool.submit(bench.open, "b")
         bench.ledger.close("c" * 32, OK, billed=True)
-        assert comes_true(lambda: bench.ledger._exchanges.gathered == 2)
+        assert comes_true(lambda: bench.ledger.gathered == 2)
         may_write.set()
         first.result(SOON)
         second.result(SOON)
@@ -180,8 +178,8 @@ def test_an_answer_that_waits_for_a_slow_exchange_is_in_the_journal_meanwhile(be
 def test_a_ledger_that_goes_silent_is_given_up_after_patience_and_its_calls_are_in_the_journal(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchanges, "_SILENT_SECONDS", 0.1)
-    monkeypatch.setattr(exchanges, "_END_SECONDS", 0.1)
+    monkeypatch.setattr(call_ledger, "_SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(call_ledger, "_END_SECONDS", 0.1)
     bench.new(patience_seconds=0)
     bench.begin()
     granted = bench.open("a")
@@ -309,8 +307,8 @@ def test_an_answer_that_comes_while_the_ledger_is_down_is_in_the_journal_when_cl
 def test_an_answer_does_not_wait_for_an_exchange_that_hangs(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchanges, "_SLOW_SECONDS", 0.01)
-    monkeypatch.setattr(exchanges, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(call_ledger, "_SLOW_SECONDS", 0.01)
+    monkeypatch.setattr(call_ledger, "_LOOK_SECONDS", 0.01)
     may_write = threading.Event()
     bench.begin()
     call_id = bench.open("a")
@@ -363,7 +361,7 @@ def test_after_patience_intents_are_left_and_all_that_may_have_been_written_is_i
     bench.ledger.close("c" * 32, OK, billed=True)
     with ThreadPoolExecutor(2) as pool:
         futures = [pool.submit(bench.ask, key) for key in "ab"]
-        assert comes_true(lambda: bench.ledger._exchanges.gathered == 3)
+        assert comes_true(lambda: bench.ledger.gathered == 3)
         bench.begin()
         assert [each.result(SOON) for each in futures] == [None, None]
     with pytest.raises(LedgerUnreachableError, match="The ledger is down"):

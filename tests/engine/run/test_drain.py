@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_permitocr.engine.call import retries
-from airflow_provider_permitocr.engine.ledger import exchanges
+from airflow_provider_permitocr.engine.ledger import call_ledger
 from airflow_provider_permitocr.engine.ledger.calls import OK
 from airflow_provider_permitocr.engine.run.list_run import ListRun
 from airflow_provider_permitocr.errors import (
@@ -57,7 +57,7 @@ def comes_true(condition: Callable[[], object]) -> bool:
 @pytest.fixture(autouse=True)
 def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "_ACCOUNT_WAITS", (0.0, 0.0))
-    monkeypatch.setattr(exchanges, "_FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(call_ledger, "_FIRST_WAIT_SECONDS", 0.01)
 
 
 def test_once_stopped_each_answer_is_closed_as_it_comes(bench: Bench, new_client: type[FakeClient]) -> None:
@@ -126,7 +126,7 @@ class Interrupter:
 
     FILES = (
         *("engine/run/pipeline.py", "engine/run/hand_over.py", "engine/run/drain.py"),
-        *("engine/ledger/call_ledger.py", "engine/ledger/exchanges.py", "engine/ledger/unwritten.py"),
+        *("engine/ledger/call_ledger.py", "engine/ledger/unwritten.py"),
     )
 
     def __init__(self, *at: int) -> None:

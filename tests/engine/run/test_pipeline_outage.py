@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_permitocr.engine.ledger import exchanges
+from airflow_provider_permitocr.engine.ledger import call_ledger
 from airflow_provider_permitocr.engine.ledger.calls import ClosedCall
 from airflow_provider_permitocr.errors import JournalError, LedgerUnreachableError
 from airflow_provider_permitocr.options.run import Batch
@@ -25,7 +25,7 @@ IMPATIENT = Batch(patience_seconds=0.1)
 
 @pytest.fixture
 def ledger(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> FakeLedger:
-    monkeypatch.setattr(exchanges, "_FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(call_ledger, "_FIRST_WAIT_SECONDS", 0.01)
     return bench.ledger
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_permitocr.engine.call import retries
-from airflow_provider_permitocr.engine.ledger import exchanges
+from airflow_provider_permitocr.engine.ledger import call_ledger
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import (
     CallError,
@@ -92,7 +92,7 @@ def test_a_ledger_that_is_down_or_refuses_answers_makes_nobody_read_them_in_the_
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(exchanges, "_FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(call_ledger, "_FIRST_WAIT_SECONDS", 0.01)
     caplog.set_level(logging.DEBUG)
     secret = "v李优图李优图v"
     rows = [ImageRow(f"key-{number}", f"https://x/{secret}/{number}") for number in range(9)]
