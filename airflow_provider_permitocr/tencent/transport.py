@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, cast
 
 from airflow_provider_permitocr.errors import CallError
@@ -12,7 +17,6 @@ from airflow_provider_permitocr.net.network_faults import NetworkError, network_
 from airflow_provider_permitocr.net.timed_connection import TimeLimits, sent_bytes, within
 from airflow_provider_permitocr.tencent.decisions import call_error
 from airflow_provider_permitocr.tencent.options import ClientOptions
-from airflow_provider_permitocr.tencent.retry_after import retry_after
 from airflow_provider_permitocr.tencent.wire_codes import TOO_LONG, network_code, status_code
 
 if TYPE_CHECKING:
@@ -21,6 +25,12 @@ if TYPE_CHECKING:
 #: A portrait is cut from an image of 7 MB at most, nearly always of a tenth of that; the other fields are
 #: short.
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
+#: Longer waits are cut to this: a wrong clock or a typing error should not hold a run for a day. What is not
+#: recognized by then is left to the next run.
+MAX_RETRY_AFTER_SECONDS: Final = 300.0
+#: Of a header that makes sense.
+_LONGEST_HEADER: Final = 64
+_SECONDS: Final = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +120,31 @@ class Transport:
             is_whole=sent >= len(body),
             was_sent=sent > 0,
         )
+
+
+def retry_after(headers: Mapping[str, str], *, now: Callable[[], float] = time.time) -> float | None:
+    """Return how many seconds an answer asks to wait before another call (RFC 9110, 10.2.3), 300 at most.
+
+    :param headers: of the answer; where it has a ``Date``, a time to wait for is compared with that, so that
+        this machine's clock need not be right.
+    :param now: Unix time in seconds.
+    :return: None where the answer does not say, or not clearly.
+    """
+    said = headers.get("Retry-After", "").strip()[:_LONGEST_HEADER]
+    if _SECONDS.fullmatch(said):
+        return min(float(said), MAX_RETRY_AFTER_SECONDS)
+    until = _unix_time(said)
+    if until is None:
+        return None
+    sent_at = _unix_time(headers.get("Date", "")[:_LONGEST_HEADER])
+    seconds = until - (now() if sent_at is None else sent_at)
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def _unix_time(text: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(text)
+        # Without a zone it is GMT, which HTTP has no other than.
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None

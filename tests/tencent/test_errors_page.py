@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_permitocr.errors import Decision
 from airflow_provider_permitocr.permit.error_codes import SERVICE_CODES, ErrorCode
-from airflow_provider_permitocr.tencent.retry_after import MAX_RETRY_AFTER_SECONDS
+from airflow_provider_permitocr.tencent.transport import MAX_RETRY_AFTER_SECONDS
 from airflow_provider_permitocr.tencent.wire_codes import WIRE_CODES
 from tests.support.reference_pages import code_rows, errors_page, rows_missing_on_errors_page
 

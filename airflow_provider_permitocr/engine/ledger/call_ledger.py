@@ -79,7 +79,8 @@ class Batch:
 class CallLedger:
     """Writes calls down before they are made, and closes them with their answers.
 
-    What comes within a moment is written in one exchange, patiently. While the ledger cannot be reached, or takes its time, closed calls go into the journal.
+    What comes within a moment is written in one exchange, patiently. While the ledger cannot be reached, or
+    takes its time, closed calls go into the journal.
 
     :param stop: once set, an exchange that fails is tried once more and not waited for.
     :param patience_seconds: how long to wait for a ledger that cannot be reached.

@@ -86,7 +86,7 @@ def _aiohttp(endpoint: str, image: bytes, warm_up: int, calls: int) -> dict[str,
 
     import aiohttp
 
-    from airflow_provider_permitocr.tencent.body import request_body
+    from airflow_provider_permitocr.tencent.client import request_body
     from airflow_provider_permitocr.tencent.signing import Signer
 
     body = bytes(request_body(PermitRequest(CardSide.FRONT, image=image)))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_permitocr.engine.models import PermitRequest
 from airflow_provider_permitocr.permit.api import CardSide
-from airflow_provider_permitocr.tencent.body import request_body
+from airflow_provider_permitocr.tencent.client import request_body
 
 _ONCE = 48 * 1024
 

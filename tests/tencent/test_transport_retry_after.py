@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.tencent.retry_after import MAX_RETRY_AFTER_SECONDS, retry_after
+from airflow_provider_permitocr.tencent.transport import MAX_RETRY_AFTER_SECONDS, retry_after
 
 _NOW = 1_750_000_000.0
 
