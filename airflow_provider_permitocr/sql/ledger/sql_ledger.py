@@ -43,8 +43,7 @@ from airflow_provider_permitocr.sql.database.failures import (
 )
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger.deliveries.sql_delivery import SqlDelivery
-from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller
-from airflow_provider_permitocr.sql.ledger.exchange.caps import day_period
+from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller, day_period
 from airflow_provider_permitocr.sql.ledger.exchange.exchange import Exchange, LedgerEmptiedError, OpenCall
 from airflow_provider_permitocr.sql.ledger.exchange.halving import RowRefusedError, exchange_or_halve
 from airflow_provider_permitocr.sql.ledger.exchange.hand_in import hand_in
@@ -55,7 +54,7 @@ from airflow_provider_permitocr.sql.ledger.runs.leftovers import close_left, tak
 from airflow_provider_permitocr.sql.ledger.runs.runs import begin_run, end_run, first_start, say_alive
 from airflow_provider_permitocr.sql.ledger.standing import standings
 from airflow_provider_permitocr.sql.ledger.standing.redoing import count_redone, mark_redone
-from airflow_provider_permitocr.sql.ledger.tables.now import now
+from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tables
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 

@@ -17,14 +17,13 @@ from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.redo import Redo
 from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.dialects.known import database_of
-from airflow_provider_permitocr.sql.ledger.exchange.caller import run_columns
-from airflow_provider_permitocr.sql.ledger.exchange.caps import day_period, run_period
+from airflow_provider_permitocr.sql.ledger.exchange.caller import day_period, run_columns, run_period
 from airflow_provider_permitocr.sql.ledger.exchange.statements import count_calls, lock
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity, register_list
 from airflow_provider_permitocr.sql.ledger.reading import LedgerReader, Opened
 from airflow_provider_permitocr.sql.ledger.runs.leftovers import find_leftovers
 from airflow_provider_permitocr.sql.ledger.standing.redoing import count_redone
-from airflow_provider_permitocr.sql.ledger.tables.now import now
+from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from airflow_provider_permitocr.sql.ledger.tables.preparation import check_tables
 from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 

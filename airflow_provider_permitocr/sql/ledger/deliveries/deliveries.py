@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.ports import DeliveryState
-from airflow_provider_permitocr.sql.ledger.tables.now import now
+from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 #: How long a process that says nothing more is taken to be delivering.

@@ -12,9 +12,9 @@ from airflow_provider_permitocr.engine.ledger.ports import Delivered
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.privacy import Protection
-from airflow_provider_permitocr.sql.ledger.exchange.attempts import standing_of
 from airflow_provider_permitocr.sql.ledger.standing import standings
 from airflow_provider_permitocr.sql.ledger.standing.answers import read_answer
+from airflow_provider_permitocr.sql.ledger.standing.images import standing_of
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 

@@ -12,7 +12,7 @@ from airflow_provider_permitocr.engine.ledger.ports import Refusal
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.database.upsert import upsert
-from airflow_provider_permitocr.sql.ledger.tables.now import now
+from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 #: Drivers take a few thousand parameters in one statement.

@@ -1,18 +1,21 @@
-"""Whose exchanges with a ledger these are."""
+"""Whose exchanges with a ledger these are, and what the caps of their calls still allow."""
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
+from airflow_provider_permitocr.engine.ledger.calls import Grant, RunIdentity
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import UnknownCalls
-from airflow_provider_permitocr.sql.ledger.exchange.caps import run_period
+from airflow_provider_permitocr.sql.ledger.tables.schema import LONGEST_NAME
 
 #: What tells a run from others, as columns of the ledger.
 RUN_COLUMNS: Final = ("dag_id", "task_id", "run_id", "map_index")
@@ -66,3 +69,60 @@ class Caller:
     def run_columns(self) -> dict[str, Any]:
         """What the run is found by."""
         return run_columns(self.run)
+
+
+def day_period(moment: datetime, timezone: str) -> str:
+    """Name the day that a call counts for.
+
+    :param timezone: whose midnight it begins at.
+    """
+    return f"day {moment.astimezone(ZoneInfo(timezone)).date().isoformat()}"
+
+
+def run_period(run: RunIdentity, *, otherwise: str = "") -> str:
+    """Name the run that a call counts for: all shards and tries of a DAG run of a task.
+
+    :param otherwise: names a run outside of Airflow.
+    """
+    name = f"run {run.name or otherwise}"
+    if len(name) > LONGEST_NAME:
+        return f"run {hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return name
+
+
+class Allowance:
+    """What the caps still allow, counted down call by call.
+
+    :param run: period of the run; all others are days.
+    :param used: calls so far by period.
+    """
+
+    def __init__(self, budget: Budget, run: str, used: Mapping[str, int]) -> None:
+        self._budget, self._run = budget, run
+        self._used = Counter(used)
+        self._changed: set[str] = set()
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """Calls by period, of those that have changed."""
+        return {period: self._used[period] for period in sorted(self._changed)}
+
+    def take(self, day: str) -> Grant:
+        """Count a call, if day and run each allow one more; tell which of them does not."""
+        for period, cap, refusal in (
+            (self._run, self._budget.cap_of_run, Grant.CAPPED),
+            (day, self._budget.cap_of_day, Grant.DAY_CAPPED),
+        ):
+            if cap is not None and self._used[period] >= cap:
+                return refusal
+        self._add(day, 1)
+        return Grant.GRANTED
+
+    def give_back(self, day: str) -> None:
+        """Count a call no longer, as it was not made."""
+        self._add(day, -1)
+
+    def _add(self, day: str, calls: int) -> None:
+        for period in (day, self._run):
+            self._used[period] += calls
+            self._changed.add(period)

@@ -26,8 +26,7 @@ from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.engine.run.selection import is_wanted
 from airflow_provider_permitocr.options.ledger import UnknownCalls
 from airflow_provider_permitocr.permit.api import CardSide
-from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller
-from airflow_provider_permitocr.sql.ledger.exchange.caps import Allowance, day_period
+from airflow_provider_permitocr.sql.ledger.exchange.caller import Allowance, Caller, day_period
 from airflow_provider_permitocr.sql.ledger.exchange.statements import (
     closing_columns,
     count_calls,

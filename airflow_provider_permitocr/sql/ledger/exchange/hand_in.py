@@ -13,7 +13,7 @@ from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, ClosedCall,
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.database.failures import blames_a_row
-from airflow_provider_permitocr.sql.ledger.exchange.caps import day_period, run_period
+from airflow_provider_permitocr.sql.ledger.exchange.caller import day_period, run_period
 from airflow_provider_permitocr.sql.ledger.exchange.exchange import own_answer
 from airflow_provider_permitocr.sql.ledger.exchange.statements import (
     closing_columns,

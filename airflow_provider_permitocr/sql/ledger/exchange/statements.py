@@ -13,9 +13,8 @@ from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.flatten import clean_text
 from airflow_provider_permitocr.sql.database.upsert import upsert
 from airflow_provider_permitocr.sql.dialects.known import database_of
-from airflow_provider_permitocr.sql.ledger.exchange.attempts import write_attempt
 from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller, is_run
-from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, to_json
+from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, to_json, write_attempt
 from airflow_provider_permitocr.sql.ledger.tables.clock import clock
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 

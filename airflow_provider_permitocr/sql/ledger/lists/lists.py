@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.options.result_table import ResultTable
-from airflow_provider_permitocr.sql.ledger.tables.now import now
+from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from airflow_provider_permitocr.sql.ledger.tables.schema import LONGEST_NAME, LedgerTables
 
 _ADOPT: Final = "airflow permitocr adopt DAG TASK"

@@ -14,8 +14,7 @@ from airflow_provider_permitocr.engine.run.window import DueFile, Leftovers, Lef
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.exchange.caller import RUN_COLUMNS, Caller, is_run
-from airflow_provider_permitocr.sql.ledger.tables.clock import read_moment
-from airflow_provider_permitocr.sql.ledger.tables.now import now
+from airflow_provider_permitocr.sql.ledger.tables.clock import now, read_moment
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 

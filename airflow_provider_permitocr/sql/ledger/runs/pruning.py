@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.database.rights import require_rights
-from airflow_provider_permitocr.sql.ledger.exchange.caps import run_period
+from airflow_provider_permitocr.sql.ledger.exchange.caller import run_period
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
-from airflow_provider_permitocr.sql.ledger.tables.now import now
+from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 #: The ledger is locked for as long as so many rows take.

@@ -14,8 +14,7 @@ from airflow_provider_permitocr.engine.run.summary import RunSummary
 from airflow_provider_permitocr.engine.run.window import DueFile, Window
 from airflow_provider_permitocr.errors import FencedError
 from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller, is_run
-from airflow_provider_permitocr.sql.ledger.tables.clock import read_moment
-from airflow_provider_permitocr.sql.ledger.tables.now import now
+from airflow_provider_permitocr.sql.ledger.tables.clock import now, read_moment
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 #: How long a process that says nothing more is taken to be alive; it says so every 20 seconds.

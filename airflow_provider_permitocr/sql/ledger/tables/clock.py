@@ -28,3 +28,8 @@ def read_clock(value: Any) -> datetime:
 def read_moment(value: Any) -> datetime | None:
     """Read a time that the ledger holds, in UTC."""
     return None if value is None else as_utc(value).astimezone(UTC)
+
+
+def now(connection: sa.Connection) -> datetime:
+    """Return the time by the database's clock, in UTC."""
+    return read_clock(connection.execute(sa.select(clock(connection))).scalar())

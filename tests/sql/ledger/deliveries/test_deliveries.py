@@ -14,7 +14,7 @@ from airflow_provider_permitocr.sql.ledger.deliveries import deliveries
 from airflow_provider_permitocr.sql.ledger.deliveries.deliveries import Deliverer
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
 from airflow_provider_permitocr.sql.ledger.lists.lists import register_list
-from airflow_provider_permitocr.sql.ledger.tables.now import now
+from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from tests.sql.ledger.ground import EACH_LEDGER, TARGET, identity, prepared, rows_of
 
 

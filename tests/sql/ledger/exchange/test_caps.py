@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from airflow_provider_permitocr.engine.ledger.calls import CallIntent, Grant, RunIdentity
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.budget import Budget
-from airflow_provider_permitocr.sql.ledger.exchange.caps import Allowance
+from airflow_provider_permitocr.sql.ledger.exchange.caller import Allowance
 from airflow_provider_permitocr.sql.ledger.view import SqlLedgerView
 from tests.sql.ledger.ground import EACH_LEDGER, LEDGER, NOT_PREPARED, execute, identity, prepare_once
 from tests.sql.ledger.processes import NOON, LedgerTime, Process, a_run, calls_of, counted, unsent

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity, new_call_id
 from airflow_provider_permitocr.errors import TargetError
-from airflow_provider_permitocr.sql.ledger.exchange.caps import run_period
+from airflow_provider_permitocr.sql.ledger.exchange.caller import run_period
 from airflow_provider_permitocr.sql.ledger.runs import pruning
 from airflow_provider_permitocr.sql.ledger.runs.pruning import Pruned, prune
-from airflow_provider_permitocr.sql.ledger.tables.now import now
+from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from tests.sql.ledger.ground import EACH_LEDGER, execute, prepared, rows_of
 
 NOTHING = Pruned(calls=0, answers=0, runs=0, counters=0)

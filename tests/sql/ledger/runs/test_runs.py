@@ -17,8 +17,7 @@ from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock, write_images
 from airflow_provider_permitocr.sql.ledger.runs.runs import begin_run, end_run, first_start, say_alive
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage
-from airflow_provider_permitocr.sql.ledger.tables.clock import read_moment
-from airflow_provider_permitocr.sql.ledger.tables.now import now
+from airflow_provider_permitocr.sql.ledger.tables.clock import now, read_moment
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 from tests.sql.ledger.ground import EACH_LEDGER, caller, prepared, rows_of
 from tests.sql.ledger.processes import NOON, LedgerTime
