@@ -1,8 +1,8 @@
-"""Which modules of the package one image passes, from the thread that calls to the ledger and back.
+"""How many modules of the package one image passes: to know what happens to an image is to read these.
 
-Whoever wants to know what happens to an image reads these. They are followed for a file and for an image that
-the list itself holds, with the real client against the emulator and a ledger in a database; without the
-delivery to targets, and without what connects all this to Airflow.
+A file, and an image that the list itself holds, are followed from the hand-over to the outcome,
+with the real client against the emulator, and with a ledger in a database. What connects this to Airflow, and
+the delivery, are not on an image's way.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import pytest
 import sqlalchemy as sa
@@ -22,8 +22,8 @@ from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_ID, DEFAU
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.engine.call.row import Recognizer
+from airflow_provider_permitocr.engine.ledger import call_ledger
 from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
-from airflow_provider_permitocr.engine.ledger.exchanges import Exchanges
 from airflow_provider_permitocr.engine.ledger.journal import FileJournal
 from airflow_provider_permitocr.engine.models import ImageRow, Outcome
 from airflow_provider_permitocr.engine.ports import PermitClient
@@ -39,14 +39,21 @@ from tests.sql.ledger.processes import Process
 NAME: Final = airflow_provider_permitocr.__name__
 
 
+#: An exchange serves all rows that came in within a moment: what a database does for them is beyond the port
+#: ``Ledger.exchange``.
+BEYOND_THE_PORT: Final = ("sql.", "options.budget", "engine.ledger.standing", "engine.run.selection")
+MOST_OF_A_ROW: Final = 25
+MOST_OF_AN_EXCHANGE: Final = 16
+
+
 @contextmanager
-def modules_run() -> Iterator[set[str]]:
-    """Collect the modules of the package in which code runs, in threads that are started in here."""
+def modules_passed() -> Iterator[set[str]]:
+    """Collect the modules of the package in which threads that are started in here run code."""
     passed: set[str] = set()
 
-    def note(frame: FrameType, event: str, _: Any) -> None:
-        module = str(frame.f_globals.get("__name__", ""))  # of what dataclasses write, too
-        if event == "call" and module.startswith(f"{NAME}.") and "emulator" not in module:
+    def note(frame: FrameType, event: str, _: object) -> None:
+        module = str(frame.f_globals.get("__name__"))  # of what dataclasses write, too
+        if event == "call" and module.startswith(f"{NAME}.") and ".emulator." not in module:
             passed.add(module.removeprefix(f"{NAME}."))
 
     threading.setprofile(note)
@@ -60,7 +67,7 @@ def recognized(row: ImageRow, client: PermitClient, ledger: SqlLedger, journal: 
     """Take a row to its outcome in a thread of its own, as a run does."""
     stop = threading.Event()
     kept = FileJournal(journal, session_id="session")
-    calls = CallLedger(Exchanges(ledger, kept, stop=stop, patience_seconds=10))
+    calls = CallLedger(ledger, kept, stop=stop, patience_seconds=10)
     recognizer = Recognizer(
         PermitRequestBuilder(max_base64_bytes=7_000_000),
         client,
@@ -86,8 +93,10 @@ def test_one_image_passes_few_modules(
     emulator: RunningEmulator,
     draw: Callable[..., Specimen],
     sqlite_engine: sa.Engine,
+    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
+    monkeypatch.setattr(call_ledger, "_SLOW_SECONDS", 60.0)  # on a busy machine, the journal would join in
     options = ClientOptions(
         DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY, endpoint=emulator.endpoint, protocol="http"
     )
@@ -101,9 +110,12 @@ def test_one_image_passes_few_modules(
             return recognized(row, client, Process(sqlite_engine).ledger, tmp_path)
 
     recognize(0)  # imports what is imported late
-    with modules_run() as passed:
+    with modules_passed() as passed:
         outcome = recognize(1)
     assert outcome.status is Status.RECOGNIZED
     assert outcome.reused_from is None
-    print(len(passed), *sorted(passed), sep="\n")
-    assert not passed
+    beyond = {module for module in passed if module.startswith(BEYOND_THE_PORT)}
+    assert len(passed - beyond) <= MOST_OF_A_ROW, sorted(passed - beyond)
+    assert len(beyond) <= MOST_OF_AN_EXCHANGE, sorted(beyond)
+    assert {"engine.call.row", "images.request_builder", "tencent.client"} <= passed
+    assert "sql.ledger.exchange.exchange" in beyond
