@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from airflow_provider_permitocr.cli.checks.report import WIDEST, findings_block, unknown
 from airflow_provider_permitocr.cli.dags import read_dags
 from airflow_provider_permitocr.cli.ocr_tasks import instances, is_ocr_task
-from airflow_provider_permitocr.cli.planned_run import planned_run, rendered
+from airflow_provider_permitocr.cli.plans.planned_run import planned_run, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

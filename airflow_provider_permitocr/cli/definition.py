@@ -115,7 +115,7 @@ def _plan() -> ActionCommand:
         name="plan",
         help="Tell what a run would do and cost, without making a call",
         description=_PLAN,
-        func=lazy_load_command("airflow_provider_permitocr.cli.plan.plan"),
+        func=lazy_load_command("airflow_provider_permitocr.cli.plans.plan.plan"),
         args=(*arguments, ARG_VERBOSE),
     )
 

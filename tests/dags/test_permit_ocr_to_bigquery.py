@@ -18,7 +18,7 @@ from airflow.sdk.execution_time import macros
 
 from airflow_provider_permitocr import ResultFile
 from airflow_provider_permitocr.cli.checks.template_checks import check_templates
-from airflow_provider_permitocr.cli.planned_run import planned_run, rendered
+from airflow_provider_permitocr.cli.plans.planned_run import planned_run, rendered
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.wiring.identity import window_of

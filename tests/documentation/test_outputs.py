@@ -17,9 +17,9 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
-from airflow_provider_permitocr.cli.plan_report import plan_block
-from airflow_provider_permitocr.cli.planned_run import PlannedRun
-from airflow_provider_permitocr.cli.task_plan import TaskPlan
+from airflow_provider_permitocr.cli.plans.planned_run import PlannedRun
+from airflow_provider_permitocr.cli.plans.report import plan_block
+from airflow_provider_permitocr.cli.plans.task_plan import TaskPlan
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.engine.plan.plan import Plan
 from airflow_provider_permitocr.options.budget import Price

@@ -24,7 +24,7 @@ with DAG(TASK_PER_IMAGE, schedule=None, max_active_tasks=32):
         from airflow.providers.postgres.hooks.postgres import PostgresHook
         from airflow.sdk import Connection
 
-        from labs.bench.programs.official_sdk import permit_row, typed_client
+        from labs.bench.programs.calls.official_sdk import permit_row, typed_client
 
         account = Connection.get(f"account_{TASK_PER_IMAGE}")
         row = permit_row(typed_client(f"{account.host}:{account.port}"), *image)

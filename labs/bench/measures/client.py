@@ -16,7 +16,7 @@ from labs.ground.warehouse import BenchWarehouse
 
 OURS: Final = "this client"
 SDK: Final = "SDK"
-#: By the names that ``labs.bench.programs.call_client`` knows them by.
+#: By the names that ``labs.bench.programs.calls.one_image`` knows them by.
 CLIENTS: Final = {"ours": OURS, "sdk": SDK, "sdk_async": "SDK, async", "aiohttp": "bare aiohttp"}
 _WARM_UP: Final = 3
 _DATABASE: Final = "large"
@@ -145,7 +145,7 @@ def _costs(bench: Bench) -> list[ClientCost]:
             for _ in range(bench.sizes.repeats):
                 for client in CLIENTS:
                     arguments = (client, emulator.endpoint, str(file), str(_WARM_UP), str(calls))
-                    seen.setdefault((client, size), []).append(run_program("call_client", *arguments))
+                    seen.setdefault((client, size), []).append(run_program("calls.one_image", *arguments))
                     made += _WARM_UP + calls
         answered = sum(call.answered for call in emulator.calls())
     if answered != made:

@@ -138,14 +138,16 @@ class _Scene:
         with self._account(_LOOP) as emulator:
             log = self._bench.state / f"{_LOOP}-program.log"
             seconds = str(self._bench.sizes.loop_seconds)
-            loop = start_program(_LOOP, self._warehouse.dsn, _LOOP, emulator.endpoint, seconds, log=log)
+            loop = start_program(
+                f"calls.{_LOOP}", self._warehouse.dsn, _LOOP, emulator.endpoint, seconds, log=log
+            )
             yield seen
             loop.wait()
         seen.append(self._other("a PythonOperator's loop over the SDK", _LOOP, emulator, None))
 
     def sdk_threads(self) -> OtherWay:
         with self._account(_THREADS) as emulator:
-            run_program(_THREADS, self._warehouse.dsn, _THREADS, emulator.endpoint)
+            run_program(f"calls.{_THREADS}", self._warehouse.dsn, _THREADS, emulator.endpoint)
         title = "32 threads around the SDK, without pacing"
         return self._other(title, _THREADS, emulator, len(self._images))
 
@@ -170,7 +172,7 @@ class _Scene:
     @contextlib.contextmanager
     def _stranger(self, case: Case, emulator: Emulator) -> Iterator[None]:
         stranger = start_program(
-            "stranger",
+            "calls.stranger",
             *(emulator.endpoint, STRANGERS_KEYS.secret_id, STRANGERS_KEYS.secret_key),
             *(str(case.strangers_rate), str(self._strangers_image)),
             str(self._bench.state / "stranger.txt"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from labs.bench.programs.official_sdk import insert
+from labs.bench.programs.calls.official_sdk import insert
 from labs.ground.images import BenchImage
 from labs.ground.servers.postgres import EmbeddedPostgres
 from labs.ground.warehouse import BenchWarehouse

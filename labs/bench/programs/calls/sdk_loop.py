@@ -7,7 +7,7 @@ import time
 
 import psycopg
 
-from labs.bench.programs.official_sdk import insert, permit_row, typed_client
+from labs.bench.programs.calls.official_sdk import insert, permit_row, typed_client
 
 
 def main(dsn: str, table: str, endpoint: str, seconds: str) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 import psycopg
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
-from labs.bench.programs.official_sdk import insert, permit_row, typed_client
+from labs.bench.programs.calls.official_sdk import insert, permit_row, typed_client
 
 _THREADS: Final = 32
 

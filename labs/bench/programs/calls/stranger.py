@@ -17,7 +17,7 @@ from typing import Final
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 from tencentcloud.ocr.v20181119.models import MainlandPermitOCRRequest
 
-from labs.bench.programs.official_sdk import typed_client
+from labs.bench.programs.calls.official_sdk import typed_client
 
 _THREADS: Final = 32
 

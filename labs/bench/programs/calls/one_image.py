@@ -45,7 +45,7 @@ def _ours(endpoint: str, image: bytes, warm_up: int, calls: int) -> dict[str, fl
 def _sdk(endpoint: str, image: bytes, warm_up: int, calls: int) -> dict[str, float]:
     from tencentcloud.ocr.v20181119.models import MainlandPermitOCRRequest
 
-    from labs.bench.programs.official_sdk import typed_client
+    from labs.bench.programs.calls.official_sdk import typed_client
 
     client = typed_client(endpoint)
 
@@ -63,7 +63,7 @@ def _sdk_async(endpoint: str, image: bytes, warm_up: int, calls: int) -> dict[st
     from tencentcloud.ocr.v20181119.models import MainlandPermitOCRRequest
     from tencentcloud.ocr.v20181119.ocr_client_async import OcrClient
 
-    from labs.bench.programs.official_sdk import profile
+    from labs.bench.programs.calls.official_sdk import profile
 
     async def run() -> dict[str, float]:
         credential = Credential(DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG, BaseOperator
 
-from airflow_provider_permitocr.cli.planned_run import PlannedRun, rendered
+from airflow_provider_permitocr.cli.plans.planned_run import PlannedRun, rendered
 from airflow_provider_permitocr.errors import ConfigurationError
 
 RUN = PlannedRun(*(datetime(2026, 5, day, 12, tzinfo=UTC) for day in (1, 1, 2)))

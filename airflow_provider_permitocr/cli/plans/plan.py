@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_permitocr.cli.airflow_internals import airflow_command
 from airflow_provider_permitocr.cli.choice import chosen_tasks, end
 from airflow_provider_permitocr.cli.output import print_rows
-from airflow_provider_permitocr.cli.plan_report import plan_block, plan_rows
-from airflow_provider_permitocr.cli.planned_run import planned_run
-from airflow_provider_permitocr.cli.task_plan import plan_task
+from airflow_provider_permitocr.cli.plans.planned_run import planned_run
+from airflow_provider_permitocr.cli.plans.report import plan_block, plan_rows
+from airflow_provider_permitocr.cli.plans.task_plan import plan_task
 from airflow_provider_permitocr.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import DAG
 
-    from airflow_provider_permitocr.cli.planned_run import PlannedRun
-    from airflow_provider_permitocr.cli.task_plan import TaskPlan
+    from airflow_provider_permitocr.cli.plans.planned_run import PlannedRun
+    from airflow_provider_permitocr.cli.plans.task_plan import TaskPlan
 
 
 class _ToStderr:

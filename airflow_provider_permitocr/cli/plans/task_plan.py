@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_permitocr.cli.ocr_tasks import instances
-from airflow_provider_permitocr.cli.planned_run import PlannedRun, rendered
+from airflow_provider_permitocr.cli.plans.planned_run import PlannedRun, rendered
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.engine.plan.plan import Plan, together
 from airflow_provider_permitocr.errors import PermitOcrError

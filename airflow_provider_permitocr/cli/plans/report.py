@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_permitocr.engine.plan.plan import Plan
 
 if TYPE_CHECKING:
-    from airflow_provider_permitocr.cli.planned_run import PlannedRun
-    from airflow_provider_permitocr.cli.task_plan import TaskPlan
+    from airflow_provider_permitocr.cli.plans.planned_run import PlannedRun
+    from airflow_provider_permitocr.cli.plans.task_plan import TaskPlan
 
 _PART_HEADS = ("part", "listed", "settled", "rejected", "unavailable", "same", "to call", "cost", "time")
 
