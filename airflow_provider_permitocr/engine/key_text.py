@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any, Final
 
-from airflow_provider_permitocr.permit.flatten import clean_text
+from airflow_provider_permitocr.permit.answers import clean_text
 
 #: No integer of a database is larger; such a float keeps its own form, 1e+300.
 _MOST: Final = 2.0**63

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.extras import install
+from airflow_provider_permitocr.permit.answers import clean_texts
 from airflow_provider_permitocr.permit.columns import KEY_COLUMNS, Column, ColumnKind
-from airflow_provider_permitocr.permit.flatten import clean_texts
 
 if TYPE_CHECKING:
     import pandas as pd

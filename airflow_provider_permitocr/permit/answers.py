@@ -1,20 +1,126 @@
-"""An answer of the API as the ledger keeps it, and as the columns of a result."""
+"""One answer of the API: nested and all text, as flat typed columns, and as the ledger keeps it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum
 from typing import Any, Final
 
-from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS, ColumnKind, Record, Value
-from airflow_provider_permitocr.permit.flatten import flatten
+from airflow_provider_permitocr.permit.api import BACK_FIELD, WARNINGS_FIELD, CardWarning
+from airflow_provider_permitocr.permit.columns import (
+    ANSWER_COLUMNS,
+    BACK_TEXT_COLUMNS,
+    COLUMNS,
+    FRONT_TEXT_COLUMNS,
+    ColumnKind,
+    Record,
+    Value,
+)
 from airflow_provider_permitocr.permit.privacy import Protection
 
+_EXAMINED = {
+    "warn_photocopy": CardWarning.PHOTOCOPY,
+    "warn_recapture": CardWarning.RECAPTURE,
+    "warn_photoshopped": CardWarning.PHOTOSHOPPED,
+}
+#: What is longer is no date, and would take long to compare with one.
+_LONGEST_DATE: Final = 100
+_DAY: Final = r"(\d{4})\s*(?:[./年-])\s*(\d{1,2})\s*(?:[./月-])\s*(\d{1,2})\s*日?"
+_ONE_DAY: Final = re.compile(rf"\s*{_DAY}\s*")
+_PERIOD: Final = re.compile(rf"\s*{_DAY}\s*(?:-|–|—|~|至)\s*(?:{_DAY}|长期)\s*")
 #: What a protected answer says of itself, beside its columns: what has become of each fact.
 _APPLIED: Final = "privacy"
 _KINDS: Final = {column.name: column.kind for column in COLUMNS}
+
+
+def flatten(fields: Mapping[str, Any]) -> Record:
+    """Flatten the API's output fields (``Response`` without its envelope).
+
+    Text that is absent or '' becomes None. A date that cannot be read is None beside its raw text.
+    Fields that this version does not know are left out.
+    """
+    back = fields.get(BACK_FIELD)
+    record: Record = {column: _text(fields.get(name)) for column, name in FRONT_TEXT_COLUMNS.items()}
+    record |= {
+        column: _text(back.get(name)) if isinstance(back, Mapping) else None
+        for column, name in BACK_TEXT_COLUMNS.items()
+    }
+    record["birthday"] = parse_date(_text(fields.get("Birthday")))
+    record["valid_from"], record["valid_until"] = parse_period(_text(fields.get("ValidDate")))
+    return record | _warnings(fields.get(WARNINGS_FIELD))
+
+
+def clean_text(text: str) -> str:
+    """Replace what databases refuse in text, NUL and lone surrogates, by U+FFFD."""
+    if text.isascii() and "\x00" not in text:
+        return text  # not a copy, as portraits are large
+    return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def clean_texts(texts: Sequence[str | None]) -> Sequence[str | None]:
+    """Clean each as ``clean_text`` does, in a fraction of the time where none needs it."""
+    together = "".join(filter(None, texts))
+    # Two halves of a pair that meet between texts change as well: they become one character.
+    if clean_text(together) == together:
+        return texts
+    return [text and clean_text(text) for text in texts]
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return clean_text(text.strip()) or None
+
+
+def _warnings(codes: Any) -> Record:
+    if not isinstance(codes, list):
+        return dict.fromkeys(("warn_card_infos", *_EXAMINED, "warn_not_enabled"))
+    not_enabled = CardWarning.NOT_ENABLED in codes
+    # Without the capability nobody looked at the card, so "no photocopy" would be a claim too much.
+    examined: Record = {name: None if not_enabled else code in codes for name, code in _EXAMINED.items()}
+    return {"warn_card_infos": json.dumps(codes), "warn_not_enabled": not_enabled, **examined}
+
+
+def parse_date(text: str | None) -> date | None:
+    """Read one date, such as ``1986.03.02``; None for anything that is no date.
+
+    The separators ``.``, ``-``, ``/`` and ``年月日`` are understood, full-width digits too.
+    """
+    match = _ONE_DAY.fullmatch(_plain(text))
+    return _date(*match.groups()) if match else None
+
+
+def parse_period(text: str | None) -> tuple[date | None, date | None]:
+    """Read a validity period, such as ``2016.02.03-2021.02.02`` or ``2016.02.03-长期`` (no end).
+
+    :return: first and last day; both None for anything else, also for a period that ends before it starts.
+    """
+    match = _PERIOD.fullmatch(_plain(text))
+    if not match:
+        return None, None
+    first = _date(*match.groups()[:3])
+    last = _date(*match.groups()[3:]) if match.group(4) else None
+    impossible = first is None or (match.group(4) and last is None) or (last is not None and last < first)
+    return (None, None) if impossible else (first, last)
+
+
+def _plain(text: str | None) -> str:
+    if len(text or "") > _LONGEST_DATE:
+        return ""
+    return unicodedata.normalize("NFKC", text or "")
+
+
+def _date(year: str, month: str, day: str) -> date | None:
+    try:
+        return date(int(year), int(month), int(day))
+    except ValueError:
+        return None
 
 
 class AnswerForm(IntEnum):
@@ -42,9 +148,10 @@ class KeptAnswer:
         What an earlier policy has dropped does not come back.
         """
         if self.form is AnswerForm.AS_ANSWERED:
-            return protection.protect(flatten(self.values))
-        columns = {name: _value(_KINDS[name], self.values.get(name)) for name in ANSWER_COLUMNS}
-        return protection.protect(columns, self._applied)
+            columns = flatten(self.values)
+        else:
+            columns = {name: _value(_KINDS[name], self.values.get(name)) for name in ANSWER_COLUMNS}
+        return protection.protect(columns, self._applied) if protection.methods else columns
 
     def protected(self, protection: Protection) -> KeptAnswer:
         """Return the answer as the policy has it kept; fields that this version does not know are dropped."""

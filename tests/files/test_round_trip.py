@@ -23,8 +23,8 @@ from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.files.csv_format import CsvFormat
 from airflow_provider_permitocr.files.parquet_format import ParquetFormat
 from airflow_provider_permitocr.files.row_format import RowFormat
+from airflow_provider_permitocr.permit.answers import clean_text
 from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind, Record
-from airflow_provider_permitocr.permit.flatten import clean_text
 
 if TYPE_CHECKING:
     from tests.files.conftest import Place

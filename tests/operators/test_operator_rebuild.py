@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_provider_permitocr import ResultFile, ResultTable
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.permit import flatten
+from airflow_provider_permitocr.permit import answers
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,7 @@ def test_a_field_that_a_newer_version_reads_otherwise_is_read_from_the_kept_answ
 ) -> None:
     image_list(3)
     with monkeypatch.context() as older:
-        older.setattr(flatten, "parse_date", lambda text: None)
+        older.setattr(answers, "parse_date", lambda text: None)
         execute()
     assert {row["birthday"] for row in permits().values()} == {None}
     assert execute("run-2", rebuild="True")["calls"] == 0

@@ -37,7 +37,7 @@ from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.permit.api import OUTPUT_FIELDS, PermitType
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS
 from airflow_provider_permitocr.permit.error_codes import SERVICE_CODES
-from airflow_provider_permitocr.permit.flatten import flatten
+from airflow_provider_permitocr.permit.answers import flatten
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 from airflow_provider_permitocr.tencent.decisions import call_error, of_fetched
 from tests.support.reference_pages import columns_missing_on_tables_page, rows_missing_on_errors_page

@@ -11,9 +11,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from airflow_provider_permitocr.options.privacy import Privacy
-from airflow_provider_permitocr.permit.answers import AnswerForm, KeptAnswer
+from airflow_provider_permitocr.permit.answers import AnswerForm, KeptAnswer, flatten
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS, Column, ColumnKind
-from airflow_provider_permitocr.permit.flatten import flatten
 from airflow_provider_permitocr.permit.privacy import (
     FACTS,
     Keys,

@@ -20,7 +20,7 @@ from airflow_provider_permitocr.engine.models import (
 )
 from airflow_provider_permitocr.engine.ports import PermitClient, RequestBuilder
 from airflow_provider_permitocr.options.run import CallRetry, Pace, RunOptions
-from airflow_provider_permitocr.permit.flatten import flatten
+from airflow_provider_permitocr.permit.answers import flatten
 from airflow_provider_permitocr.permit.status import Status
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.engine.models import ImageRow, Outcome, PermitRequest
 from airflow_provider_permitocr.errors import AccountError, CallError, Decision
 from airflow_provider_permitocr.options.run import CallRetry
+from airflow_provider_permitocr.permit.answers import flatten
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.error_codes import SERVICE_CODES
-from airflow_provider_permitocr.permit.flatten import flatten
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.decisions import look_up
 from airflow_provider_permitocr.tencent.options import ClientOptions

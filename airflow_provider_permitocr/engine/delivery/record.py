@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from airflow_provider_permitocr.engine.ledger.ports import Delivered
 from airflow_provider_permitocr.engine.models import ImageFacts, Outcome
+from airflow_provider_permitocr.permit.answers import clean_text
 from airflow_provider_permitocr.permit.columns import COLUMNS, KEY_COLUMNS, Column, ColumnKind, Record, Value
-from airflow_provider_permitocr.permit.flatten import clean_text
 from airflow_provider_permitocr.permit.status import Status
 
 _RUN: Final = (*KEY_COLUMNS, "tries", "processed_at", "run_id", "version")

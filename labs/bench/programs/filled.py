@@ -12,9 +12,8 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.run.summary import RunSummary
 from airflow_provider_permitocr.options.ledger import Ledger
-from airflow_provider_permitocr.permit.answers import AnswerForm
+from airflow_provider_permitocr.permit.answers import AnswerForm, flatten
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS
-from airflow_provider_permitocr.permit.flatten import flatten
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.sql_ledger import SqlLedger
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables

@@ -13,6 +13,7 @@ from airflow_provider_permitocr.engine.delivery.record import (
     to_record,
 )
 from airflow_provider_permitocr.engine.models import ImageFacts, ImageRow, Outcome
+from airflow_provider_permitocr.permit.answers import flatten
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import (
     COLUMNS,
@@ -22,7 +23,6 @@ from airflow_provider_permitocr.permit.columns import (
     Record,
     result_columns,
 )
-from airflow_provider_permitocr.permit.flatten import flatten
 from airflow_provider_permitocr.permit.status import Status
 from tests.support.delivery_fakes import answered, image
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import ClosedCall
 from airflow_provider_permitocr.engine.models import RowKey
-from airflow_provider_permitocr.permit.flatten import clean_text
+from airflow_provider_permitocr.permit.answers import clean_text
 from airflow_provider_permitocr.sql.database.upsert import upsert
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller, is_run

@@ -12,9 +12,9 @@ from typing import Any, Final
 from airflow_provider_permitocr.engine.ledger.calls import OK, Attempt
 from airflow_provider_permitocr.engine.ledger.standing import Standing
 from airflow_provider_permitocr.engine.models import ImageFacts, RowKey
+from airflow_provider_permitocr.permit.answers import clean_text
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record
-from airflow_provider_permitocr.permit.flatten import clean_text
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.tables.clock import read_moment
 

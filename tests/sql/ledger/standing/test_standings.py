@@ -14,10 +14,9 @@ from airflow_provider_permitocr.engine.ledger.ports import Delivered
 from airflow_provider_permitocr.engine.ledger.standing import Standing
 from airflow_provider_permitocr.engine.models import Answer, ImageFacts, Previous
 from airflow_provider_permitocr.errors import TargetError
-from airflow_provider_permitocr.permit.answers import AnswerForm
+from airflow_provider_permitocr.permit.answers import AnswerForm, flatten
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, Record
-from airflow_provider_permitocr.permit.flatten import flatten
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.standing import standings
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, to_json

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from airflow_provider_permitocr.permit.answers import clean_text, clean_texts, flatten
 from airflow_provider_permitocr.permit.api import BACK_FIELD, BACK_FIELDS, TEXT_FIELDS, WARNINGS_FIELD
 from airflow_provider_permitocr.permit.columns import (
     BACK_TEXT_COLUMNS,
@@ -16,7 +17,6 @@ from airflow_provider_permitocr.permit.columns import (
     FRONT_TEXT_COLUMNS,
     ColumnKind,
 )
-from airflow_provider_permitocr.permit.flatten import clean_text, clean_texts, flatten
 
 _WARNING_FLAGS = ("warn_photocopy", "warn_recapture", "warn_photoshopped", "warn_not_enabled")
 FLATTENED = {
