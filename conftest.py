@@ -9,6 +9,7 @@ import atexit
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -39,9 +40,10 @@ for _folder in ("dags", "tests/airflow_dags"):
     for _file in (_ROOT / _folder).glob("*.py"):
         (_DAGS / _file.name).symlink_to(_file)
 
-# Where no bytecode is written, every process that a test starts would compile Airflow again, for seconds.
+# Where no bytecode is written, each worker would compile tests and Airflow again, for a quarter of a minute.
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
-    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(_HOME / "bytecode"))
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(_ROOT / ".cache" / "bytecode"))
+    sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
 
 # Nothing of the user's own Airflow may reach the tests.
 for _name in [name for name in os.environ if name.startswith("AIRFLOW")]:
@@ -62,6 +64,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="leave out tests marked slow, and databases and drivers that another stands for",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have xdist keep the order of `pytest_collection_modifyitems`: it puts files of many tests first."""
+    config.option.loadscopereorder = False
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
