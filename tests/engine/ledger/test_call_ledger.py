@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -33,8 +33,8 @@ from airflow_provider_permitocr.permit.answers import KeptAnswer
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 from tests.support.fake_ledger import FakeJournal, FakeLedger
+from tests.support.waiting import SOON, comes_true
 
-SOON = 30
 DOWN = LedgerUnreachableError("The ledger is down.")
 
 
@@ -104,11 +104,6 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     bench.stop.set()
     if bench.is_begun:
         bench.ledger.end()
-
-
-def comes_true(condition: Callable[[], object]) -> bool:
-    waiting = threading.Event()
-    return any(condition() or waiting.wait(0.01) for _ in range(SOON * 100))
 
 
 def assert_set(event: threading.Event) -> None:

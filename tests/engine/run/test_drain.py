@@ -6,7 +6,6 @@ import itertools
 import linecache
 import sys
 import threading
-from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from airflow_provider_permitocr.errors import (
     TooManyFailuresError,
 )
 from airflow_provider_permitocr.options.run import Batch, FailureLimits
+from tests.support.waiting import comes_true
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Bench, FakeClient
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 ARREARS = CallError("ResourceUnavailable.InArrears", "pay first", Decision.ACCOUNT)
 NO_CARD = CallError("FailedOperation.ImageNoSpecifiedCard", "no card", Decision.IMAGE, "r-4")
 DOWN = LedgerUnreachableError("The ledger is down.")
-SOON = 30
 
 
 class TimedOutError(BaseException):
@@ -47,11 +46,6 @@ def kept(bench: Bench) -> set[str]:
     """Keys of the images whose answers are in the ledger or in the journal."""
     closed = [*bench.ledger.closed.values(), *itertools.chain(*bench.journal.files.values())]
     return {each.attempt.row_key[0] for each in closed if each.code == OK and each.attempt and each.answer}
-
-
-def comes_true(condition: Callable[[], object]) -> bool:
-    waiting = threading.Event()
-    return any(condition() or waiting.wait(0.01) for _ in range(SOON * 100))
 
 
 @pytest.fixture(autouse=True)
@@ -171,7 +165,9 @@ class TracedStop(threading.Event):
 
 
 @pytest.mark.parametrize("is_down", [False, True], ids=["ledger up", "ledger down"])
-@pytest.mark.parametrize("second_after", [None, 1, 3, 17, 40])
+@pytest.mark.parametrize(
+    "second_after", [None, 1, *(pytest.param(lines, marks=pytest.mark.slow) for lines in (3, 17, 40))]
+)
 def test_an_interruption_at_any_line_loses_no_answer(
     new_bench: type[Bench],
     new_client: type[FakeClient],

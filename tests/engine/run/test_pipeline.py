@@ -16,6 +16,7 @@ from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import CallError, Decision
 from airflow_provider_permitocr.options.run import Batch
 from airflow_provider_permitocr.permit.api import CardSide
+from tests.support.waiting import comes_true
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Bench, FakeClient, FakeFile, FakeSource
@@ -174,13 +175,20 @@ def test_a_file_holds_the_whole_list_in_its_order_and_comes_from_the_ledger(
     assert rows == [(str(key), "failed" if key == 6 else "recognized") for key in range(7, -1, -1)]
 
 
-def test_answers_are_delivered_by_rows(bench: Bench) -> None:
-    bench.run(bench.images(100), max_in_flight=1, batch=Batch(rows=7, seconds=3600))
+def test_answers_are_delivered_by_rows(bench: Bench, new_client: type[FakeClient]) -> None:
+    def answer(asked: str) -> None:
+        if asked == bench.url(99):
+            assert comes_true(lambda: bench.target.batches)
+
+    bench.run(
+        bench.images(100), new_client(before=answer), max_in_flight=1, batch=Batch(rows=7, seconds=3600)
+    )
     assert sum(map(len, bench.target.batches)) == 100
     assert len(bench.target.batches) > 1
-    assert [row["version"] for batch in bench.target.batches for row in batch] == sorted(
-        bench.ledger.versions.values()
-    )
+    # A batch of several versions is sorted by key.
+    assert [
+        version for batch in bench.target.batches for version in sorted(row["version"] for row in batch)
+    ] == sorted(bench.ledger.versions.values())
 
 
 def test_throttled_calls_are_repeated_and_counted(
