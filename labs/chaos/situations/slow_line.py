@@ -50,6 +50,8 @@ class SlowLine:
         for line in self._lines:
             line.cancel()
         await asyncio.gather(*self._lines, return_exceptions=True)
+        # What is under way arrives, the end of each connection last.
+        await asyncio.sleep(self._seconds)
 
     async def _connect(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         far, there = await asyncio.open_connection(HOST, self._to_port)
