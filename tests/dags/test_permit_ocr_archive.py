@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.emulator.running import RunningEmulator
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
 
+@pytest.mark.slow
 def test_four_shards_recognize_each_image_once_and_are_labelled(
     dags: DagBag,
     images: dict[str, Specimen],

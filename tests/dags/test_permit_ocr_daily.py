@@ -59,6 +59,7 @@ def test_the_daily_dag_recognizes_its_day_and_repeats_no_call(
         assert specimen.fields["Name"] not in said
 
 
+@pytest.mark.slow
 def test_what_a_cap_leaves_of_an_interval_is_recognized_by_the_next_runs(
     dags: DagBag,
     images: dict[str, Specimen],

@@ -90,6 +90,7 @@ def dag(airflow_metadata: None, google_provider: None, tmp_path: Path) -> Any:
     return dag
 
 
+@pytest.mark.slow
 def test_the_days_rows_are_written_as_parquet_and_that_file_is_loaded_into_the_days_partition(
     dag: Any,
     images: dict[str, Specimen],

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MB = 1024 * 1024
 
 
+@pytest.mark.slow
 def test_an_object_of_many_blocks_is_put_whole(bucket: Place, s3: S3) -> None:
     content = os.urandom(40 * MB)
     bucket.store.put(f"{bucket.directory}/large", lambda stream: stream.write(content))

@@ -44,6 +44,7 @@ def faults(folder: Path, *rules: dict[str, Any]) -> Path:
     return file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [2, 3])
 def test_a_run_that_outlives_the_keys_of_its_role_fails_no_image(
     execute: Execute,
@@ -67,6 +68,7 @@ def test_a_run_that_outlives_the_keys_of_its_role_fails_no_image(
     assert emulator.stats()["answered"] == 45
 
 
+@pytest.mark.slow
 def test_an_sts_that_is_away_for_a_moment_fails_no_image(
     execute: Execute,
     start_label_emulator: Start,
@@ -164,7 +166,7 @@ def test_keys_that_are_replaced_during_a_run_fail_no_image(
     refusals: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    image_list(45)
+    image_list(25)
     service = Expiring(start_label_emulator, token="token-1")
     connect_emulator(service.emulator, login="AKIDfirst", password=FIRST, extra={"token": "token-1"})
     lookups = count_lookups(monkeypatch)
@@ -178,7 +180,7 @@ def test_keys_that_are_replaced_during_a_run_fail_no_image(
     with meanwhile(*(late if refusals else in_time)):
         execute(max_per_second=15)
 
-    assert statuses(permits) == ["recognized"] * 45
+    assert statuses(permits) == ["recognized"] * 25
     assert service.refused >= max(1, refusals)
     # One at the start, and a few from the fault on, for all threads together.
     assert 2 <= len(lookups) <= 6
@@ -204,7 +206,7 @@ def test_keys_that_nobody_replaces_stop_the_run_and_fail_no_image(
     image_list: ImageList,
     permits: Permits,
 ) -> None:
-    image_list(45)
+    image_list(25)
     service = Expiring(start_label_emulator, token="token-1")
     connect_emulator(service.emulator, login="AKIDfirst", password=FIRST, extra={"token": "token-1"})
 
@@ -226,7 +228,7 @@ def test_permanent_keys_that_were_replaced_assume_the_role_as_well(
     image_list: ImageList,
     permits: Permits,
 ) -> None:
-    image_list(45)
+    image_list(30)
     service = Expiring(start_label_emulator)
     role = {"role_arn": ROLE, "role_seconds": 2}
     connect_emulator(service.emulator, login="AKIDfirst", password=FIRST, extra=role)
@@ -238,7 +240,7 @@ def test_permanent_keys_that_were_replaced_assume_the_role_as_well(
     with meanwhile((lambda: service.answered >= 5, replace)):
         execute(max_per_second=10)
 
-    assert statuses(permits) == ["recognized"] * 45
+    assert statuses(permits) == ["recognized"] * 30
 
 
 def test_no_secret_of_a_role_is_logged(

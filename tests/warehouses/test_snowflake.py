@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 
+pytestmark = pytest.mark.slow
+
 Seen = dict[str, Any]
 
 
@@ -23,7 +25,6 @@ def seen(in_snowflake: Callable[..., Any]) -> Seen:
     return dict(in_snowflake("tables"))
 
 
-@pytest.mark.slow
 def test_values_come_through_as_they_are(seen: Seen) -> None:
     empty, full = seen["values"]["rows"]
     expected = {
@@ -159,7 +160,6 @@ def test_what_an_error_means_is_known_and_no_value_is_told(
     assert "secret" not in described
 
 
-@pytest.mark.slow
 def test_the_operator_fills_a_table_by_one_merge_and_repeats_nothing(
     in_snowflake: Callable[..., Any],
     emulator: RunningEmulator,

@@ -28,7 +28,7 @@ from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
 
 SOON = 60
 BY_VERSION = "permit_ocr_images_by_version"
-EACH = pytest.mark.parametrize("kind", ["psycopg", "pymysql"])
+EACH = pytest.mark.parametrize("kind", ["psycopg", pytest.param("pymysql", marks=pytest.mark.slow)])
 #: A change of a table or view that waits for its lock.
 WAITING = {
     "postgresql": "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'",
@@ -154,6 +154,7 @@ def test_others_read_on_during_an_upgrade_and_all_rows_arrive_once_the_transacti
     assert emulator.stats()["calls"] == 5
 
 
+@pytest.mark.slow
 @EACH
 def test_rows_that_an_open_transaction_kept_out_are_in_the_ledger_and_delivered_by_the_next_run(
     engine: sa.Engine,

@@ -288,6 +288,7 @@ def test_airflows_database_that_cannot_be_read_is_told(
     assert "unchecked  pool" in said
 
 
+@pytest.mark.slow
 def test_connections_and_pools_of_airflows_database_are_seen_by_the_installed_command(
     write_dag: WriteDag, set_pool: SetPool, lake: sa.Engine
 ) -> None:

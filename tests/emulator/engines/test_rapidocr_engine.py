@@ -111,6 +111,7 @@ def test_a_truncated_file_cannot_be_decoded(engine: RapidOcrEngine) -> None:
     assert refused.value.code == "FailedOperation.ImageDecodeFailed"
 
 
+@pytest.mark.slow
 def test_threads_share_an_engine_without_mixing_their_answers(engine: RapidOcrEngine) -> None:
     specimens = [draw_specimen(kind, seed=108, width=900) for kind in PermitKind]
     with ThreadPoolExecutor(len(specimens)) as pool:

@@ -19,6 +19,7 @@ from airflow_provider_permitocr.permit.api import SITES
 from tests.support.row_calls import request_of
 
 pillow_heif.register_heif_opener()
+pytestmark = pytest.mark.slow
 
 INTL = SITES["intl"].max_base64_bytes
 

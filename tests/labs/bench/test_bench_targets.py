@@ -87,12 +87,14 @@ def test_a_table_is_rebuilt_empty_and_full(dsn: str, capsys: pytest.CaptureFixtu
     assert set(found["empty"]) == set(found["full"]) == {"seconds", "cpu_seconds"}
 
 
+@pytest.mark.slow
 def test_a_list_becomes_one_object(dsn: str, capsys: pytest.CaptureFixture[str]) -> None:
     write_object.main(dsn, str(ROWS))
     found = seen(capsys)
     assert (found["objects"], found["right"]) == (1, ROWS)
 
 
+@pytest.mark.slow
 def test_refused_rows_add_few_statements_to_a_run(dsn: str, capsys: pytest.CaptureFixture[str]) -> None:
     refused_rows.main(dsn, "100")
     found = seen(capsys)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from labs.fuzz import images, wire
 
 
@@ -13,6 +15,7 @@ def test_mutated_files_are_read_or_refused_within_bounds_of_memory() -> None:
     assert len([end for end in figures.ends if end.startswith("converted from")]) >= 6
 
 
+@pytest.mark.slow
 def test_mutated_answers_end_as_errors_that_are_known_within_bounds_of_memory() -> None:
     figures = wire.fuzz(400)
     assert (figures.inputs, figures.uncaught) == (400, {})

@@ -9,6 +9,8 @@ from airflow_provider_permitocr.emulator.specimens import DRAWABLE
 from airflow_provider_permitocr.permit.api import SITES
 from labs.ground.image_list import DrawnImage, draw_image_list, read_image_list
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:

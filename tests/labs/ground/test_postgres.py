@@ -106,12 +106,14 @@ def test_pid_file_of_a_crashed_run_is_cleared_even_if_its_id_belongs_to_a_strang
         assert _server_pid(cluster) != os.getpid()
 
 
+@pytest.mark.slow
 def test_path_longer_than_a_unix_socket_allows(directory: Path) -> None:
     deep = directory / ("directory-" * 12) / "postgres"
     with EmbeddedPostgres(deep) as server, psycopg.connect(server.dsn("postgres")) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
+@pytest.mark.slow
 def test_killing_the_owner_ends_the_server(cluster: Path) -> None:
     script = f"""
         import pathlib, sys, time
@@ -134,6 +136,7 @@ def test_killing_the_owner_ends_the_server(cluster: Path) -> None:
         assert _server_pid(cluster) != server.pid
 
 
+@pytest.mark.slow
 def test_temporary_server_takes_its_files_with_it() -> None:
     with temporary_postgres() as server:
         assert server.data_dir.exists()

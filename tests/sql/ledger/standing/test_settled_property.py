@@ -57,6 +57,7 @@ def cleared(database: sa.Engine, image_list: ImageList, known: Callable[..., Non
     return clear
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(listed=_LISTS, tried=_KNOWN, of=st.integers(1, 4), times=st.booleans(), rows=st.integers(1, 5))
