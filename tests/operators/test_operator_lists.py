@@ -121,8 +121,11 @@ def renamed_connection(
 
 @pytest.mark.parametrize(
     ("table", "conn_id"),
-    [("documents", "warehouse"), ("permits", "lake"), ("documents", "lake")],
-    ids=["table", "connection", "both"],
+    [
+        pytest.param("documents", "warehouse", id="table"),
+        pytest.param("permits", "lake", marks=pytest.mark.slow, id="connection"),
+        pytest.param("documents", "lake", marks=pytest.mark.slow, id="both"),
+    ],
 )
 @pytest.mark.usefixtures("renamed_connection")
 def test_a_target_under_a_new_name_is_refused_before_the_first_call(
@@ -171,7 +174,13 @@ def test_a_second_list_into_one_table_is_refused_before_the_first_call(
 
 
 @pytest.mark.usefixtures("two_lists")
-@pytest.mark.parametrize("named", [{}, {"list": "second"}], ids=["default name", "named"])
+@pytest.mark.parametrize(
+    "named",
+    [
+        pytest.param({}, id="default name"),
+        pytest.param({"list": "second"}, marks=pytest.mark.slow, id="named"),
+    ],
+)
 def test_a_second_list_into_one_table_under_another_spelling_is_refused_before_the_first_call(
     try_task: Try, connected: RunningEmulator, warehouse: sa.Engine, named: dict[str, str]
 ) -> None:
@@ -235,14 +244,20 @@ def test_a_ledger_that_is_older_than_its_target_is_refused_before_the_first_call
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("UPDATE permit_ocr_state SET shape = 99", "version"),
-        ("ALTER TABLE permit_ocr_calls DROP COLUMN code", "code"),
-        (
+        pytest.param("UPDATE permit_ocr_state SET shape = 99", "version", id="another version"),
+        pytest.param(
+            "ALTER TABLE permit_ocr_calls DROP COLUMN code",
+            "code",
+            marks=pytest.mark.slow,
+            id="another shape",
+        ),
+        pytest.param(
             "ALTER TABLE permit_images ALTER COLUMN image_id TYPE bigint USING substr(image_id, 2)::bigint",
             "type",
+            marks=pytest.mark.slow,
+            id="keys of another type",
         ),
     ],
-    ids=["another version", "another shape", "keys of another type"],
 )
 def test_a_ledger_that_is_none_of_this_list_is_refused_before_the_first_call(
     try_task: Try,

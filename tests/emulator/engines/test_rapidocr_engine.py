@@ -88,7 +88,7 @@ def test_the_portrait_is_cut_out_when_asked_for(engine: RapidOcrEngine) -> None:
     [
         (PermitKind.HONG_KONG_MACAO, CardSide.FRONT, CardSide.BACK),
         (PermitKind.HONG_KONG_MACAO, CardSide.BACK, CardSide.FRONT),
-        (PermitKind.TAIWAN, CardSide.FRONT, CardSide.BACK),
+        pytest.param(PermitKind.TAIWAN, CardSide.FRONT, CardSide.BACK, marks=pytest.mark.slow),
     ],
 )
 def test_the_wrong_side_is_no_specified_card(
@@ -119,6 +119,7 @@ def test_threads_share_an_engine_without_mixing_their_answers(engine: RapidOcrEn
         assert [answer["Number"] for answer in answers] == [one.fields["Number"] for one in specimens]
 
 
+@pytest.mark.slow
 def test_a_new_engine_loads_and_reads_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> NoReturn:
         raise AssertionError("the engine went to the network")
