@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.options.image_access import ImageAccess
     from airflow_provider_permitocr.options.image_list import Carry, ImageQuery, ImageTable
     from airflow_provider_permitocr.options.ledger import Ledger
+    from airflow_provider_permitocr.options.portraits import PortraitFolder
     from airflow_provider_permitocr.options.privacy import Privacy
     from airflow_provider_permitocr.options.redo import Redo
     from airflow_provider_permitocr.options.result_file import ResultFile
@@ -36,6 +37,7 @@ __all__ = [
     "Ledger",
     "MainlandPermitOcrHook",
     "MainlandPermitOcrOperator",
+    "PortraitFolder",
     "Privacy",
     "Redo",
     "ResultFile",
@@ -57,6 +59,7 @@ _HOMES = {
     "Ledger": "options.ledger",
     "MainlandPermitOcrHook": "hooks.mainland_permit_ocr",
     "MainlandPermitOcrOperator": "operators.mainland_permit_ocr",
+    "PortraitFolder": "options.portraits",
     "Privacy": "options.privacy",
     "Redo": "options.redo",
     "ResultFile": "options.result_file",

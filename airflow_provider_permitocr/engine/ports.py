@@ -11,7 +11,7 @@ from airflow_provider_permitocr.permit.privacy import Protection
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.engine.delivery.ports import ResultTarget, RowsFile
-    from airflow_provider_permitocr.engine.ledger.ports import Journal, Ledger
+    from airflow_provider_permitocr.engine.ledger.ports import Journal, Ledger, PortraitStore
     from airflow_provider_permitocr.engine.models import (
         ImageRow,
         ListedImage,
@@ -128,6 +128,7 @@ class TargetPorts:
     :param files: get the rows of the run's window once it is whole.
     :param open_file: opens a file that an earlier run has left unwritten.
     :param protection: what becomes of answers before anything else sees them.
+    :param portraits: where portraits are written to; None: they stay in the answers, or there are none.
     """
 
     source: ImageSource
@@ -136,6 +137,7 @@ class TargetPorts:
     files: Sequence[RowsFile] = ()
     open_file: Callable[[DueFile], RowsFile] | None = None
     protection: Protection = Protection()
+    portraits: PortraitStore | None = None
 
     def files_of(self, left: LeftRun) -> list[RowsFile]:
         """Open the files of an earlier run, but for those that this run replaces."""

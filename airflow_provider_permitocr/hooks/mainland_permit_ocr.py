@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -18,9 +20,11 @@ from airflow_provider_permitocr.engine.call.row import Recognizer
 from airflow_provider_permitocr.engine.delivery.record import outcome_record
 from airflow_provider_permitocr.engine.models import ImageRow, ImageValue, Left, Outcome
 from airflow_provider_permitocr.engine.run.hand_over import completed
+from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.options.image_list import ImageKind
+from airflow_provider_permitocr.options.portraits import Portraits, portraits_of
 from airflow_provider_permitocr.options.privacy import Privacy, policy_of
 from airflow_provider_permitocr.options.run import CallRetry, Pace, RunOptions
 from airflow_provider_permitocr.permit.api import CardSide
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
     from tencentcloud.ocr.v20181119.ocr_client import OcrClient
 
+    from airflow_provider_permitocr.files.portrait_files import PortraitFiles
     from airflow_provider_permitocr.images.conversion.convert import ImageConverter
     from airflow_provider_permitocr.images.download import Downloader
     from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
@@ -62,7 +67,8 @@ class MainlandPermitOcrHook(BaseHook):
     requests per second; elsewhere to ``requests_per_slot``, 1 by default.
 
     :param tencentcloud_conn_id: connection of type ``tencentcloud``.
-    :param with_portrait: ask for the portrait, as base64 in the column ``profile``.
+    :param portraits: ask for portraits, too: a ``PortraitFolder`` to write them to, whose paths ``profile``
+        then has; or ``column``, for base64 in ``profile`` itself.
     :param privacy: what becomes of each value: a ``Privacy``, ``analytics`` or ``pseudonymous``; None: all
         are kept.
     :param images: how images are reached, and made fit for the API.
@@ -80,7 +86,7 @@ class MainlandPermitOcrHook(BaseHook):
         self,
         tencentcloud_conn_id: str = default_conn_name,
         *,
-        with_portrait: bool = False,
+        portraits: Portraits | str | None = None,
         privacy: Privacy | str | None = None,
         images: ImageAccess = ImageAccess(),
         max_per_second: float | None = None,
@@ -90,8 +96,10 @@ class MainlandPermitOcrHook(BaseHook):
     ) -> None:
         super().__init__(**kwargs)
         self.tencentcloud_conn_id = tencentcloud_conn_id
-        self._with_portrait = with_portrait
+        self._portraits = portraits_of(portraits)
         self._policy = policy_of(privacy)
+        if self._policy is not None:
+            self._policy.require_portraits(wanted=self._portraits is not None)
         self._images = images
         self._max_per_second = max_per_second
         self._max_in_flight = max_in_flight
@@ -169,7 +177,7 @@ class MainlandPermitOcrHook(BaseHook):
             self._images,
             self.client_options.site,
             tencentcloud_conn_id=self.tencentcloud_conn_id,
-            with_portrait=self._with_portrait,
+            with_portrait=self._portraits is not None,
             download=self._downloader.read if self._images.fetch_images else None,
             converter=self._converter,
         )
@@ -315,7 +323,14 @@ class MainlandPermitOcrHook(BaseHook):
 
     def _record(self, outcome: Outcome, processed_at: datetime) -> Record:
         record = outcome_record(outcome, processed_at=processed_at)
-        return record | {"image_digest": self._protection.digest(outcome.facts.digest)}
+        record["image_digest"] = self._protection.digest(outcome.facts.digest)
+        if self._portrait_files and isinstance(portrait := record["profile"], str):
+            name = secrets.token_hex(20)
+            try:
+                record["profile"] = self._portrait_files.put({name: base64.b64decode(portrait)})[name]
+            except PermitOcrError as error:  # it is paid for, and this is the only place that has it
+                self.log.warning(f"A portrait stays in the column profile, as base64: {error}")
+        return record
 
     # All are kept from call to call: with ones of its own for each, a loop would send as fast as it can, and
     # connect anew each time.
@@ -328,6 +343,12 @@ class MainlandPermitOcrHook(BaseHook):
         from airflow_provider_permitocr.wiring.privacy import protection_of
 
         return protection_of(self._policy)
+
+    @cached_property
+    def _portrait_files(self) -> PortraitFiles | None:
+        from airflow_provider_permitocr.wiring.privacy import portrait_files
+
+        return portrait_files(self._portraits)
 
     @cached_property
     def _limiter(self) -> RateLimiter:

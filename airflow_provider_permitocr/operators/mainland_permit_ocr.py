@@ -22,6 +22,7 @@ from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.portraits import PortraitFolder, Portraits, portraits_of
 from airflow_provider_permitocr.options.privacy import Privacy, policy_of
 from airflow_provider_permitocr.options.readable import is_template
 from airflow_provider_permitocr.options.redo import Redo
@@ -54,6 +55,7 @@ _RENDERED_INSIDE: Final = (
     Redo,
     Budget,
     Privacy,
+    PortraitFolder,
 )
 
 
@@ -74,7 +76,8 @@ class MainlandPermitOcrOperator(BaseOperator):
         splits one list over four mapped tasks; give each a fourth of the slots. Templated.
     :param tencentcloud_conn_id: connection of type ``tencentcloud``. Templated.
     :param images: how images are reached, and made fit for the API. Templated inside.
-    :param with_portrait: ask for the portrait too, and keep it as base64 in ``profile``.
+    :param portraits: ask for portraits, too: a ``PortraitFolder`` to write them to, whose paths ``profile``
+        then has; or ``column``, for base64 in ``profile`` itself. Templated inside.
     :param privacy: what becomes of each value before anything is stored: a ``Privacy``, ``analytics`` or
         ``pseudonymous``; None: all are kept. Templated inside.
     :param max_per_second: requests per second; by default ``pool_slots`` times the connection's
@@ -110,6 +113,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         "target",
         "images",
         "privacy",
+        "portraits",
         "shard",
         "tencentcloud_conn_id",
         "ledger",
@@ -130,7 +134,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         shard: str | None = None,
         tencentcloud_conn_id: str = "tencentcloud_default",
         images: ImageAccess = ImageAccess(),
-        with_portrait: bool = False,
+        portraits: Portraits | str | None = None,
         privacy: Privacy | str | None = None,
         max_per_second: float | None = None,
         max_in_flight: int | None = None,
@@ -155,7 +159,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         self.shard = shard
         self.tencentcloud_conn_id = tencentcloud_conn_id
         self.images = images
-        self.with_portrait = with_portrait
+        self.portraits = portraits_of(portraits)
         self.privacy = policy_of(privacy)
         self.max_per_second = max_per_second
         self.max_in_flight = max_in_flight
@@ -198,7 +202,7 @@ class MainlandPermitOcrOperator(BaseOperator):
             shard=self.shard,
             tencentcloud_conn_id=self.tencentcloud_conn_id,
             images=self.images,
-            with_portrait=self.with_portrait,
+            portraits=self.portraits,
             privacy=self.privacy,
             max_per_second=self.max_per_second,
             max_in_flight=self.max_in_flight,

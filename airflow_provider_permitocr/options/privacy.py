@@ -107,6 +107,17 @@ class Privacy(Readable):
         """What becomes of anything."""
         return {*self.methods.values(), *(Method(each) for each in self.carried.values())}
 
+    def require_portraits(self, *, wanted: bool) -> None:
+        """Make sure that portraits that are asked for are not dropped.
+
+        :raises ValueError: saying what to change.
+        """
+        if wanted and self.methods["profile"] is Method.DROP:
+            raise ValueError(
+                "Privacy: portraits are asked for, and the policy drops them; leave portraits= out, or keep"
+                " them: profile='keep'"
+            )
+
     def require_carried(self, names: list[str]) -> None:
         """Make sure that it says what becomes of every copied column, and of no other.
 

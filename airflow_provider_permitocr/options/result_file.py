@@ -57,7 +57,7 @@ class ResultFile(Readable):
             conn_id=optional(text()),
             file_format=optional(choice(FileFormat)),
             parts=flag(),
-            file_mode=_rights(),
+            file_mode=mode_of_files(),
         )
         if is_template(self.path):
             return
@@ -114,7 +114,8 @@ def _file_path() -> Rule:
     return Rule("the path of a file", read)
 
 
-def _rights() -> Rule:
+def mode_of_files() -> Rule:
+    """The mode of a file that its owner may read and write."""
     rights = whole(PRIVATE, 0o777)
     return Rule("from 0o600 to 0o777, such as 0o640", rights.read)
 

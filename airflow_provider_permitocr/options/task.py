@@ -9,6 +9,7 @@ from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger, beside
+from airflow_provider_permitocr.options.portraits import PortraitColumn, PortraitFolder, Portraits
 from airflow_provider_permitocr.options.privacy import Privacy
 from airflow_provider_permitocr.options.readable import is_template
 from airflow_provider_permitocr.options.redo import Redo
@@ -48,7 +49,7 @@ class TaskOptions:
     shard: str | None
     tencentcloud_conn_id: str
     images: ImageAccess
-    with_portrait: bool
+    portraits: Portraits | None
     privacy: Privacy | None
     max_per_second: float | None
     max_in_flight: int | None
@@ -87,7 +88,7 @@ class TaskOptions:
             source=instance_of(ImageTable, ImageQuery),
             tencentcloud_conn_id=text(),
             images=instance_of(ImageAccess),
-            with_portrait=flag(),
+            portraits=optional(instance_of(PortraitFolder, PortraitColumn)),
             privacy=optional(instance_of(Privacy)),
             max_per_second=optional(number(above=0)),
             max_in_flight=optional(whole(1)),
@@ -107,6 +108,7 @@ class TaskOptions:
             Shard.parse(self.shard)
         if self.privacy is not None:
             self.privacy.require_carried([each.result_name for each in self.source.carried])
+            self.privacy.require_portraits(wanted=self.portraits is not None)
         self._check_targets()
         self._check_ledger()
 

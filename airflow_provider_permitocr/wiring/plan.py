@@ -19,7 +19,7 @@ from airflow_provider_permitocr.wiring.identity import (
     resolved_targets,
     window_of,
 )
-from airflow_provider_permitocr.wiring.privacy import protection_of
+from airflow_provider_permitocr.wiring.privacy import disclosure_of
 from airflow_provider_permitocr.wiring.result_table import open_result_table, require_image_list
 from airflow_provider_permitocr.wiring.run import image_source, ocr_hook, run_options
 
@@ -50,14 +50,14 @@ def open_planner(
         require_image_list(task.source.conn_id)
         listed_in = engines.of(task.source.conn_id)
         database_of(listed_in).require_file(listed_in, task.source.conn_id)
-        described = ledger_of(task)
+        described, disclosure = ledger_of(task), disclosure_of(task)
         ledger = SqlLedgerView(
             engines.of_ledger(described.conn_id),
             described,
             identity=list_identity(task, resolved_targets(task, engines, patience)),
             run=identity,
             shard=window_of(task).shard,
-            with_portrait=task.with_portrait,
+            disclosure=disclosure,
             patience=patience,
         )
         yield Planner(
@@ -68,7 +68,7 @@ def open_planner(
             targets=[open_result_table(table, engines, patience) for table in task.tables],
             calls_left=lambda: _calls_left(task, hook, ledger),
             is_quick=is_quick,
-            protection=protection_of(task.privacy),
+            protection=disclosure.protection,
             log=log,
             stop=stop,
         )

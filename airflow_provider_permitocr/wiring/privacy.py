@@ -1,13 +1,21 @@
-"""A privacy policy with its keys, which Airflow connections hold."""
+"""What of the answers a task shows, and where portraits go: its policy, with keys that connections hold."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.options.portraits import PortraitFolder, Portraits
 from airflow_provider_permitocr.options.privacy import Privacy
+from airflow_provider_permitocr.options.task import TaskOptions
 from airflow_provider_permitocr.permit.privacy import Keys, Method, Protection
+from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
 from airflow_provider_permitocr.wiring.connections.tencentcloud import LOOKUP
+from airflow_provider_permitocr.wiring.result_file import is_local, path_in_store, store_of
+
+if TYPE_CHECKING:
+    from airflow_provider_permitocr.files.portrait_files import PortraitFiles
 
 _SHORTEST_HMAC_KEY: Final = 16
 
@@ -25,6 +33,31 @@ def protection_of(policy: Privacy | None) -> Protection:
     )
     carried = {name: Method(method) for name, method in policy.carried.items()}
     return Protection(policy.methods, carried, keys)
+
+
+def disclosure_of(task: TaskOptions) -> Disclosure:
+    """Return what of the answers leaves a task's ledger.
+
+    :raises ConfigurationError: naming the connection whose key is missing or none.
+    """
+    return Disclosure(task.portraits is not None, protection_of(task.privacy), portrait_files(task.portraits))
+
+
+def portrait_files(portraits: Portraits | None) -> PortraitFiles | None:
+    """Return the folder that portraits are written to; None where they go into the result, or nowhere.
+
+    :raises ConfigurationError: when there is no such connection, or no file system for the URL.
+    """
+    if not isinstance(portraits, PortraitFolder):
+        return None
+    from airflow_provider_permitocr.files.portrait_files import PortraitFiles
+
+    folder = portraits.path.rstrip("/")
+    store = store_of(folder, portraits.conn_id, portraits.file_mode)
+    in_store = path_in_store(folder)
+    # Without the connection that a URL may name: whoever reads the table has one of his own.
+    shown = folder if is_local(folder) else f"{urlsplit(folder).scheme}://{in_store}"
+    return PortraitFiles(store, shown, in_store)
 
 
 def _hmac_key(conn_id: str) -> bytes:

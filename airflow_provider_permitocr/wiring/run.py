@@ -31,7 +31,7 @@ from airflow_provider_permitocr.wiring.identity import (
     resolved_targets,
     window_of,
 )
-from airflow_provider_permitocr.wiring.privacy import protection_of
+from airflow_provider_permitocr.wiring.privacy import disclosure_of
 from airflow_provider_permitocr.wiring.result_file import open_due_file, open_result_file
 from airflow_provider_permitocr.wiring.result_table import (
     ResultTarget,
@@ -78,7 +78,7 @@ def _ports(
     session_id = uuid.uuid4().hex
     names = resolved_targets(task, engines, patience)
     files = rows_files(task)
-    protection = protection_of(task.privacy)
+    disclosure = disclosure_of(task)
     described = ledger_of(task)
     ledger = SqlLedger(
         engines.of_ledger(described.conn_id),
@@ -91,14 +91,13 @@ def _ports(
             budget=hook.priced(task.budget),
             files=tuple(file.due for file in files),
             call_seconds=hook.client_options.call_timeout,
-            with_portrait=task.with_portrait,
-            protection=protection,
+            disclosure=disclosure,
             session_id=session_id,
         ),
         patience=patience,
     )
     return Ports(
-        source=image_source(task, engines, patience, ledger, protection=protection),
+        source=image_source(task, engines, patience, ledger, protection=disclosure.protection),
         request_builder=hook.request_builder(),
         client=client,
         ledger=ledger,
@@ -106,7 +105,8 @@ def _ports(
         tables=result_targets(task, engines, names, stop),
         files=files,
         open_file=open_due_file,
-        protection=protection,
+        protection=disclosure.protection,
+        portraits=disclosure.portraits,
     )
 
 
@@ -169,7 +169,7 @@ def ocr_hook(task: TaskOptions) -> MainlandPermitOcrHook:
     """Return the hook of a task; nothing is looked up yet."""
     return MainlandPermitOcrHook(
         task.tencentcloud_conn_id,
-        with_portrait=task.with_portrait,
+        portraits=task.portraits,
         images=task.images,
         max_per_second=task.max_per_second,
         max_in_flight=task.max_in_flight,

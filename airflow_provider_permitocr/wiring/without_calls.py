@@ -12,9 +12,9 @@ from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.engine.ports import TargetPorts
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.task import TaskOptions
-from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
+from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
 from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
 from airflow_provider_permitocr.wiring.identity import (
     ledger_of,
@@ -22,7 +22,7 @@ from airflow_provider_permitocr.wiring.identity import (
     resolved_targets,
     window_of,
 )
-from airflow_provider_permitocr.wiring.privacy import protection_of
+from airflow_provider_permitocr.wiring.privacy import disclosure_of
 from airflow_provider_permitocr.wiring.result_file import open_due_file
 from airflow_provider_permitocr.wiring.run import (
     image_source,
@@ -50,15 +50,16 @@ def open_rebuild(task: TaskOptions, stop: threading.Event, *, is_of_run: bool, l
     patience = Patience(task.batch.patience_seconds, stop)
     with SqlEngines() as engines:
         names = resolved_targets(task, engines, patience)
-        protection = protection_of(task.privacy)
-        ledger = _ledger(task, engines, names, patience, protection)
+        disclosure = disclosure_of(task)
+        ledger = _ledger(task, engines, names, patience, disclosure)
         ports = TargetPorts(
             source=image_source(task, engines, patience, ledger),
             ledger=ledger,
             tables=result_targets(task, engines, names, stop),
             files=rows_files(task) if is_of_run else (),
             open_file=open_due_file,
-            protection=protection,
+            protection=disclosure.protection,
+            portraits=disclosure.portraits,
         )
         yield Rebuild(ports, task.batch, log=log, stop=stop)
 
@@ -91,7 +92,7 @@ def _ledger(
     engines: SqlEngines,
     targets: Sequence[str],
     patience: Patience,
-    protection: Protection = Protection(),
+    disclosure: Disclosure = Disclosure(),
 ) -> SqlLedger:
     described = ledger_of(task)
     run = LedgerRun(
@@ -100,8 +101,7 @@ def _ledger(
         run=_NOBODY,
         window=window_of(task),
         budget=task.budget,
-        with_portrait=task.with_portrait,
-        protection=protection,
+        disclosure=disclosure,
         makes_calls=False,
     )
     return SqlLedger(engines.of_ledger(described.conn_id), described, run, patience=patience)

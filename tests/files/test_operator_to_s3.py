@@ -12,7 +12,9 @@ from airflow_provider_permitocr import (
     ImageTable,
     Ledger,
     MainlandPermitOcrOperator,
+    PortraitFolder,
     ResultFile,
+    ResultTable,
 )
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
@@ -51,3 +53,33 @@ def test_a_list_becomes_an_object_and_the_next_run_pays_for_nothing(
     assert s3.keys() == ["permits/2026-05-01.parquet"]
     content = s3.client.get_object(Bucket=s3.bucket, Key="permits/2026-05-01.parquet")["Body"].read()
     assert list(pd.read_parquet(io.BytesIO(content))["number"]) == [front.fields["Number"]]
+
+
+def test_portraits_become_objects_whose_urls_the_rows_have(
+    s3: S3,
+    sqlite_engine: sa.Engine,
+    set_connection: Callable[..., None],
+    emulator: RunningEmulator,
+    connect_emulator: Callable[..., None],
+    front: Specimen,
+    tmp_path: Path,
+) -> None:
+    connect_emulator(emulator)
+    set_connection("lake", conn_type="sqlite", host=sqlite_engine.url.database)
+    (tmp_path / "a.jpg").write_bytes(front.image)
+    with sqlite_engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE images (id text, image text)"))
+        connection.execute(sa.text("INSERT INTO images VALUES ('a', :image)"), {"image": f"{tmp_path}/a.jpg"})
+    MainlandPermitOcrOperator(
+        task_id="recognize",
+        source=ImageTable("images", conn_id="lake", key="id", image="image"),
+        target=ResultTable("permits", conn_id="lake"),
+        portraits=PortraitFolder(f"s3://{s3.conn_id}@{s3.bucket}/portraits"),
+    ).execute({"run_id": "run-1"})
+
+    (key,) = s3.keys()
+    content = s3.client.get_object(Bucket=s3.bucket, Key=key)["Body"].read()
+    assert content.startswith(b"\xff\xd8\xff")
+    with sqlite_engine.connect() as connection:
+        rows = connection.execute(sa.text("SELECT profile FROM permits")).scalars().all()
+    assert rows == [f"s3://{s3.bucket}/{key}"]

@@ -65,7 +65,7 @@ def test_the_portrait_comes_where_it_was_asked_for(
     emulator: RunningEmulator, connect_emulator: Connect, front: Specimen
 ) -> None:
     connect_emulator(emulator)
-    assert MainlandPermitOcrHook(with_portrait=True).recognize(front.image)["profile"]
+    assert MainlandPermitOcrHook(portraits="column").recognize(front.image)["profile"]
     assert MainlandPermitOcrHook().recognize(front.image)["profile"] is None
 
 

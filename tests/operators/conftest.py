@@ -18,7 +18,7 @@ from airflow_provider_permitocr import (
 )
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.engine.ledger import exchanges
+from airflow_provider_permitocr.engine.ledger import call_ledger
 
 NewOperator = Callable[..., MainlandPermitOcrOperator]
 ImageList = Callable[..., list[Specimen]]
@@ -30,7 +30,7 @@ UPLOADED_AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 def _quick_exchanges(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exchanges with the ledger wait for others for a moment alone; slow tests prove what real ones do."""
     if request.node.get_closest_marker("slow") is None:
-        monkeypatch.setattr(exchanges, "_GATHER_SECONDS", 0.02)
+        monkeypatch.setattr(call_ledger, "_GATHER_SECONDS", 0.02)
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ def test_the_portrait_is_kept_only_where_it_was_asked_for(
     execute()
     assert permits()["k000", "FRONT"]["profile"] is None
     with_portrait = ResultTable("permits_with_portrait", conn_id="warehouse")
-    execute(with_portrait=True, target=with_portrait, list="with portrait")
+    execute(portraits="column", target=with_portrait, list="with portrait")
 
     assert connected.stats()["calls"] == 2
 

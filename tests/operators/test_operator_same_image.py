@@ -159,9 +159,9 @@ def test_an_answer_without_the_portrait_is_none_for_who_asks_for_it(
     (specimen,) = image_list(1)
     execute(reuse_identical=True)
     image_list(0, copies([("with", specimen.image)]))
-    with_portrait = execute(reuse_identical=True, with_portrait=True)
+    with_portrait = execute(reuse_identical=True, portraits="column")
     image_list(0, copies([("with too", specimen.image)]))
-    with_too = execute(reuse_identical=True, with_portrait=True)
+    with_too = execute(reuse_identical=True, portraits="column")
     image_list(0, copies([("without", specimen.image)]))
     without = execute(reuse_identical=True)
 

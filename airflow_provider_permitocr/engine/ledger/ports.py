@@ -56,6 +56,28 @@ class LeftBehind(Protocol):
         ...
 
 
+class PortraitStore(Protocol):
+    """Where portraits are written to. Called from several threads at once."""
+
+    def prepare(self) -> None:
+        """Make sure that portraits can be written.
+
+        :raises TargetError: naming what to change.
+        :raises UnreachableError: when it cannot be reached.
+        """
+        ...
+
+    def put(self, portraits: Mapping[str, bytes]) -> Mapping[str, str]:
+        """Write portraits; it may be repeated after an error.
+
+        :param portraits: by name.
+        :return: the path or URL of each, by name.
+        :raises TargetError: naming what to change.
+        :raises UnreachableError: when it may be tried again.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Delivered:
     """One image as targets get it.

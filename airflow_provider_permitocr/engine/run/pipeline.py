@@ -99,6 +99,8 @@ class Pipeline:
                 journal.remove(name)
         for file in self._ports.files:
             file.prepare()
+        if self._ports.portraits:
+            self._ports.portraits.prepare()
         self._deliveries.prepare(columns)
         if self._options.redo:
             marked = self._ledger.mark_redone(self._options.redo)

@@ -14,14 +14,13 @@ from airflow_provider_permitocr.engine.models import Answer, Previous, RowKey
 from airflow_provider_permitocr.log_privacy import keep_data_out_of_logs
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.permit.api import CardSide
-from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.exchange.holds import held
 from airflow_provider_permitocr.sql.ledger.runs.leftovers import unsettled
 from airflow_provider_permitocr.sql.ledger.standing import standings
-from airflow_provider_permitocr.sql.ledger.standing.answers import fit
+from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
 from airflow_provider_permitocr.sql.ledger.tables.keys import key_fault
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
@@ -44,8 +43,7 @@ class LedgerReader:
     """The read side of a ledger; empty until it is opened.
 
     :param session_id: this process.
-    :param with_portrait: identical images take only answers with a portrait, where there is one.
-    :param protection: what becomes of answers on their way out.
+    :param disclosure: what of the answers leaves it.
     :param patience: how long reading waits for the database.
     """
 
@@ -55,14 +53,12 @@ class LedgerReader:
         described: Ledger,
         *,
         session_id: str = "",
-        with_portrait: bool = False,
-        protection: Protection = Protection(),
+        disclosure: Disclosure = Disclosure(),
         patience: Patience = Patience(),
     ) -> None:
         keep_data_out_of_logs()
         self._engine, self._described, self._patience = engine, described, patience
-        self._session_id, self._with_portrait = session_id, with_portrait
-        self._protection = protection
+        self._session_id, self._disclosure = session_id, disclosure
         self._opened: Opened | None = None
 
     def where(self) -> tuple[LedgerTables, int] | None:
@@ -98,8 +94,8 @@ class LedgerReader:
                 of.list_id,
                 image_digest,
                 card_side,
-                with_portrait=self._with_portrait,
-                protection=self._protection,
+                with_portrait=self._disclosure.with_portrait,
+                protection=self._disclosure.protection,
             ),
             None,
         )
@@ -108,14 +104,14 @@ class LedgerReader:
         """Return images by key, those that stand anywhere."""
         found: dict[RowKey, Delivered] = self._read(
             lambda connection, of: standings.delivered(
-                connection, of.tables, of.list_id, row_keys, self._protection
+                connection, of.tables, of.list_id, row_keys, self._disclosure.protection
             ),
             {},
         )
-        return {
-            key: fit(each, with_portrait=self._with_portrait, protection=self._protection)
-            for key, each in found.items()
-        }
+        if not (found and self._opened):
+            return found
+        shown = self._disclosure.of(self._engine, self._opened.tables, list(found.values()))
+        return {each.row_key: each for each in shown}
 
     def _unsettled(
         self, before: datetime, after: RowKey | None, most: int, *, only_redone: bool

@@ -34,7 +34,6 @@ from airflow_provider_permitocr.errors import (
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger, UnknownCalls
 from airflow_provider_permitocr.options.redo import Redo
-from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.sql.database.failures import (
     blames_a_row,
     database_errors,
@@ -53,6 +52,7 @@ from airflow_provider_permitocr.sql.ledger.reading import LedgerReader, Opened
 from airflow_provider_permitocr.sql.ledger.runs.leftovers import close_left, take_leftovers, whole_runs
 from airflow_provider_permitocr.sql.ledger.runs.runs import begin_run, end_run, first_start, say_alive
 from airflow_provider_permitocr.sql.ledger.standing import standings
+from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
 from airflow_provider_permitocr.sql.ledger.standing.redoing import count_redone, mark_redone
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tables
@@ -72,8 +72,7 @@ class LedgerRun:
     :param account: whose calls these are.
     :param files: what its window is written to.
     :param call_seconds: the longest that a call takes.
-    :param with_portrait: identical images take only answers with a portrait, where there is one.
-    :param protection: what becomes of answers on their way out.
+    :param disclosure: what of the answers leaves it.
     :param makes_calls: otherwise targets are filled from what there is, and no run is written down.
     """
 
@@ -84,8 +83,7 @@ class LedgerRun:
     budget: Budget
     files: tuple[DueFile, ...] = ()
     call_seconds: float = 120.0
-    with_portrait: bool = False
-    protection: Protection = Protection()
+    disclosure: Disclosure = Disclosure()
     session_id: str = ""
     makes_calls: bool = True
 
@@ -110,8 +108,7 @@ class SqlLedger(LedgerReader):
             engine,
             described,
             session_id=session_id,
-            with_portrait=run.with_portrait,
-            protection=run.protection,
+            disclosure=run.disclosure,
             patience=patience,
         )
         # Outside of Airflow a process is a run of its own, and nothing fences it.
@@ -263,8 +260,7 @@ class SqlLedger(LedgerReader):
             target=target,
             session_id=self._session_id,
             keeps_history=keeps_history,
-            with_portrait=self._with_portrait,
-            protection=self._protection,
+            disclosure=self._disclosure,
         )
 
     def leftovers(self) -> Leftovers:

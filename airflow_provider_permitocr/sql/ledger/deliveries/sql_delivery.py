@@ -10,11 +10,10 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.ports import Delivered, DeliveryState, Refusal
 from airflow_provider_permitocr.engine.models import RowKey
-from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.ledger.deliveries import deliveries, history, refusals
 from airflow_provider_permitocr.sql.ledger.standing import standings
-from airflow_provider_permitocr.sql.ledger.standing.answers import fit
+from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 T = TypeVar("T")
@@ -28,8 +27,7 @@ class SqlDelivery:
     :param opened: tells the tables and the list, once the ledger is prepared.
     :param began_at: tells when this run began, by the ledger's clock.
     :param keeps_history: the target has a row for each recognition.
-    :param with_portrait: this run asks for portraits.
-    :param protection: what becomes of answers on their way out.
+    :param disclosure: what of the answers leaves the ledger.
     """
 
     def __init__(
@@ -41,13 +39,11 @@ class SqlDelivery:
         target: str,
         session_id: str,
         keeps_history: bool = False,
-        with_portrait: bool = False,
-        protection: Protection = Protection(),
+        disclosure: Disclosure = Disclosure(),
     ) -> None:
         self._engine, self._opened, self._began_at = engine, opened, began_at
         self._target, self._session_id = target, session_id
-        self._keeps_history, self._with_portrait = keeps_history, with_portrait
-        self._protection = protection
+        self._keeps_history, self._disclosure = keeps_history, disclosure
         self._number: int | None = None
 
     @property
@@ -85,7 +81,7 @@ class SqlDelivery:
         return self._fit(
             self._read(
                 lambda connection, tables, list_id: read(
-                    connection, tables, list_id, after, most, self._protection
+                    connection, tables, list_id, after, most, self._disclosure.protection
                 )
             )
         )
@@ -95,8 +91,12 @@ class SqlDelivery:
 
         def read(connection: sa.Connection, tables: LedgerTables, list_id: int) -> list[Delivered]:
             if self._keeps_history:
-                return history.delivered(connection, tables, list_id, row_keys, self._protection)
-            return list(standings.delivered(connection, tables, list_id, row_keys, self._protection).values())
+                return history.delivered(connection, tables, list_id, row_keys, self._disclosure.protection)
+            return list(
+                standings.delivered(
+                    connection, tables, list_id, row_keys, self._disclosure.protection
+                ).values()
+            )
 
         return self._fit(self._read(read))
 
@@ -139,9 +139,7 @@ class SqlDelivery:
         return self._number
 
     def _fit(self, delivered: Sequence[Delivered]) -> list[Delivered]:
-        return [
-            fit(each, with_portrait=self._with_portrait, protection=self._protection) for each in delivered
-        ]
+        return self._disclosure.of(self._engine, self._opened()[0], delivered)
 
     def _write(self, do: Callable[[sa.Connection, LedgerTables], T]) -> T:
         with database_errors(f"noting a delivery to {self._target!r}"), self._engine.begin() as connection:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.engine.ledger.ports import Delivered
 from airflow_provider_permitocr.permit.answers import AnswerForm, KeptAnswer
-from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 #: The column that holds it.
@@ -37,25 +34,6 @@ def read_answer(form: int | None, answer: str | None) -> KeptAnswer | None:
     except ValueError:
         return None
     return KeptAnswer(values, AnswerForm(form)) if isinstance(values, dict) else None
-
-
-def fit(delivered: Delivered, *, with_portrait: bool, protection: Protection) -> Delivered:
-    """Leave out what the policy of now hides, though the ledger may have more of an earlier time.
-
-    :param with_portrait: otherwise a portrait that came with another image's answer is left out, too.
-    """
-    fields = delivered.fields
-    if fields and not with_portrait and delivered.standing.reused_from is not None:
-        fields = fields | {PORTRAIT: None}
-    if not protection.is_on:
-        return delivered if fields is delivered.fields else replace(delivered, fields=fields)
-    standing = delivered.standing
-    hidden = replace(
-        standing,
-        carried=protection.protect_carried(standing.carried),
-        facts=replace(standing.facts, digest=protection.digest(standing.facts.digest)),
-    )
-    return replace(delivered, fields=fields, standing=hidden)
 
 
 def has_portrait(tables: LedgerTables) -> sa.ColumnElement[bool]:

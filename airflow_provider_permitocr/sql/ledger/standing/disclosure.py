@@ -1,0 +1,117 @@
+"""What of the answers leaves a ledger: hidden as today's policy says, portraits as paths of their files."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.engine.ledger.ports import Delivered, PortraitStore
+from airflow_provider_permitocr.permit.answers import AnswerForm
+from airflow_provider_permitocr.permit.privacy import Protection
+from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, read_answer
+from airflow_provider_permitocr.sql.ledger.standing.images import to_json
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
+
+#: No base64 has it, and the name of each file does.
+_ONLY_IN_PATHS: Final = "."
+_ANSWERS_AT_ONCE: Final = 100
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """What of the answers leaves a ledger.
+
+    :param with_portrait: identical images take only answers with a portrait, where there is one; otherwise
+        none takes another's portrait.
+    :param protection: the policy of now; the ledger may have more, of an earlier time.
+    :param portraits: where portraits go before anything else gets them; None: they stay in the answers.
+    """
+
+    with_portrait: bool = False
+    protection: Protection = Protection()
+    portraits: PortraitStore | None = None
+
+    def of(self, engine: sa.Engine, tables: LedgerTables, delivered: Sequence[Delivered]) -> list[Delivered]:
+        """Return images as they leave the ledger.
+
+        :raises TargetError, UnreachableError: when portraits cannot be written.
+        """
+        shown = [self._shown(each) for each in delivered]
+        return shown if self.portraits is None else _moved(engine, tables, shown, self.portraits)
+
+    def _shown(self, delivered: Delivered) -> Delivered:
+        fields, standing = delivered.fields, delivered.standing
+        if fields and not self.with_portrait and standing.reused_from is not None:
+            fields = fields | {PORTRAIT: None}
+        if not self.protection.is_on:
+            return delivered if fields is delivered.fields else replace(delivered, fields=fields)
+        hidden = replace(
+            standing,
+            carried=self.protection.protect_carried(standing.carried),
+            facts=replace(standing.facts, digest=self.protection.digest(standing.facts.digest)),
+        )
+        return replace(delivered, fields=fields, standing=hidden)
+
+
+def _moved(
+    engine: sa.Engine, tables: LedgerTables, delivered: Sequence[Delivered], store: PortraitStore
+) -> list[Delivered]:
+    """Write portraits into their store, and have the ledger keep their paths.
+
+    It may be repeated after an error: a portrait has one name for good, which only the ledger can tell.
+    """
+    found = {
+        answer_id: content
+        for each in delivered
+        if (answer_id := each.standing.answer_id) and (content := _content(each)) is not None
+    }
+    if not found:
+        return list(delivered)
+    put = store.put({_name(answer_id): content for answer_id, content in found.items()})
+    paths = {answer_id: put[_name(answer_id)] for answer_id in found}
+    with engine.begin() as connection:
+        _keep_paths(connection, tables, paths)
+    return [_with_path(each, paths) for each in delivered]
+
+
+def _content(delivered: Delivered) -> bytes | None:
+    portrait = (delivered.fields or {}).get(PORTRAIT)
+    if not isinstance(portrait, str) or _ONLY_IN_PATHS in portrait:
+        return None
+    try:
+        return base64.b64decode(portrait, validate=True)
+    except binascii.Error:
+        return None
+
+
+def _name(answer_id: str) -> str:
+    # A call's ID has 80 random bits, and is in no table but the ledger's.
+    return hashlib.sha256(f"portrait of {answer_id}".encode()).hexdigest()[:40]
+
+
+def _keep_paths(connection: sa.Connection, tables: LedgerTables, paths: Mapping[str, str]) -> None:
+    answers = tables.answers
+    answer_ids = sorted(paths)
+    for start in range(0, len(answer_ids), _ANSWERS_AT_ONCE):
+        some = answers.c.call_id.in_(answer_ids[start : start + _ANSWERS_AT_ONCE])
+        for call_id, form, text in connection.execute(sa.select(answers).where(some)).all():
+            if (kept := read_answer(form, text)) is None:  # erased meanwhile
+                continue
+            field = "Profile" if kept.form is AnswerForm.AS_ANSWERED else PORTRAIT
+            values = {**kept.values, field: paths[call_id]}
+            connection.execute(
+                sa.update(answers).where(answers.c.call_id == call_id).values(answer=to_json(values))
+            )
+
+
+def _with_path(delivered: Delivered, paths: Mapping[str, str]) -> Delivered:
+    path = paths.get(delivered.standing.answer_id or "")
+    if path is None or not delivered.fields or not delivered.fields.get(PORTRAIT):
+        return delivered
+    return replace(delivered, fields=delivered.fields | {PORTRAIT: path})
