@@ -24,7 +24,6 @@ INTERNALS: Final = "cli/airflow_internals.py"
 #: Each with the one module that may use it, and what it is for. Add none without need: they change in any
 #: release of their library.
 PRIVATE: Final = {
-    "airflow.utils.cli.suppress_logs_and_warning": (INTERNALS, "no log between the lines of a command"),
     "_AIRFLOW_PROCESS_CONTEXT": (INTERNALS, "connections of Airflow's database, in commands"),
     "airflow.cli.simple_table.AirflowConsole": (INTERNALS, "--output as every airflow command has it"),
     "airflow.models.pool.Pool": (INTERNALS, "pools are documented for the CLI and the REST API alone"),
@@ -38,10 +37,6 @@ PRIVATE: Final = {
     "_get_conn_config_mysql_client": (
         "sql/dialects/mysql.py",
         "Airflow's hook has no client_flag: without FOUND_ROWS counts of rows are wrong",
-    ),
-    "_requires_alias_for_on_duplicate_key": (
-        "sql/dialects/mysql.py",
-        "SQLAlchemy's inserted doubles a % in a name",
     ),
     "_cos_client": ("filesystems/cos.py", "cosfs takes neither a client, nor a proxy, nor time limits"),
 }

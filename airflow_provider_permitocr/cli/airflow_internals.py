@@ -5,8 +5,11 @@ Tasks need none of it. ``tests/test_private_names.py`` lists each name with its 
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -26,13 +29,36 @@ def airflow_command(function: Command) -> Command:
 
     @wraps(function)
     def run(arguments: argparse.Namespace) -> None:
-        from airflow.utils.cli import suppress_logs_and_warning
-
         # As Airflow's own commands about connections do: else those in its database are not seen.
         os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
-        suppress_logs_and_warning(function)(arguments)
+        with nullcontext() if arguments.verbose else _no_logs():
+            function(arguments)
 
     return run
+
+
+@contextmanager
+def _no_logs() -> Iterator[None]:
+    """Keep logs and warnings of Airflow, of DAG files and of libraries from between a command's lines."""
+    import structlog
+
+    # Loggers that were used before have this very list; Airflow's own bypass what the standard library says.
+    processors = structlog.get_config()["processors"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.CRITICAL)
+        processors.insert(0, _drop)
+        try:
+            yield
+        finally:
+            processors.remove(_drop)
+            logging.disable(logging.NOTSET)
+
+
+def _drop(_logger: Any, _method: str, _event: Any) -> Any:
+    from structlog import DropEvent
+
+    raise DropEvent
 
 
 def console() -> AirflowConsole:

@@ -573,9 +573,15 @@ class _Inserted(sa.ColumnClause[Any]):
 @compiles(_Inserted)
 def _inserted(element: _Inserted, compiler: Any, **_: Any) -> str:
     name = compiler.preparer.quote(element.name)
-    if not compiler.dialect._requires_alias_for_on_duplicate_key:
+    if not _names_new_rows(compiler.dialect):
         return f"VALUES({name})"
     return f"{'new_1' if compiler.current_executable.table.name.lower() == 'new' else 'new'}.{name}"
+
+
+def _names_new_rows(dialect: Any) -> bool:
+    """Tell whether SQLAlchemy gives the rows to write a name, as VALUES() is deprecated from MySQL 8.0.20."""
+    version = getattr(dialect, "server_version_info", None)
+    return not dialect.is_mariadb and version is not None and version >= (8, 0, 20)
 
 
 def _size_in_statement(text: str | bytes) -> int:
