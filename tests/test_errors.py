@@ -4,7 +4,7 @@ import pytest
 
 from airflow_provider_permitocr.errors import CallError, Decision, sentences
 from airflow_provider_permitocr.tencent.sts import Identity
-from airflow_provider_permitocr.wiring.connections.account import try_keys
+from airflow_provider_permitocr.wiring.cloud import try_keys
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ NEVER: dict[str, set[str]] = {
     "tencent": {"airflow", "sqlalchemy"} | others("tencent", "engine", "options", "permit", "net"),
     "sql": {"airflow", "tencentcloud"} | others("sql", "engine", "options", "permit"),
     "files": OUTSIDE | others("files", "engine", "options", "permit"),
-    "wiring": {f"{NAME}.{part}" for part in ("operators", "plugins", "emulator", "cli")},
+    "wiring": {f"{NAME}.{part}" for part in ("hooks", "operators", "plugins", "emulator", "cli")},
     "hooks": {f"{NAME}.{part}" for part in ("operators", "plugins", "emulator", "cli")},
     "filesystems": {f"{NAME}.{part}" for part in ("operators", "plugins", "emulator", "cli", "sql")},
     "operators": {"tencentcloud", f"{NAME}.emulator", f"{NAME}.cli"},

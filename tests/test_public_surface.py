@@ -16,7 +16,9 @@ def surface() -> list[str]:
     """Return a line for each public name, and for each public method of the hook."""
     found = [f"{name}{inspect.signature(getattr(permitocr, name))}" for name in permitocr.__all__]
     hook = permitocr.MainlandPermitOcrHook
-    own = [name for name in vars(hook) if not name.startswith("_") and inspect.isfunction(vars(hook)[name])]
+    methods = inspect.getmembers(hook, inspect.isfunction)
+    own = [name for name, method in methods if method.__module__.startswith(permitocr.__name__)]
+    own = [name for name in own if not name.startswith("_")]
     return found + [f"{hook.__name__}.{name}{inspect.signature(getattr(hook, name))}" for name in sorted(own)]
 
 

@@ -21,42 +21,27 @@ from airflow_provider_permitocr.engine.delivery.record import outcome_record
 from airflow_provider_permitocr.engine.models import ImageRow, ImageValue, Left, Outcome
 from airflow_provider_permitocr.engine.run.hand_over import completed
 from airflow_provider_permitocr.errors import PermitOcrError
-from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.options.image_list import ImageKind
 from airflow_provider_permitocr.options.portraits import Portraits, portraits_of
 from airflow_provider_permitocr.options.privacy import Privacy, policy_of
-from airflow_provider_permitocr.options.run import CallRetry, Pace, RunOptions
+from airflow_provider_permitocr.options.run import CallRetry
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record
-from airflow_provider_permitocr.tencent.sts import Identity, caller_identity
-from airflow_provider_permitocr.wiring.connections.account import account_of, try_keys
-from airflow_provider_permitocr.wiring.connections.pricing import priced
-from airflow_provider_permitocr.wiring.connections.tencentcloud import (
-    CONNECTION_TYPE,
-    client_options,
-    connection_keys,
-    find_connection,
-    given_account,
-)
-from airflow_provider_permitocr.wiring.pool_share import pool_share
+from airflow_provider_permitocr.wiring.cloud import TencentCloud, try_keys
+from airflow_provider_permitocr.wiring.connections.tencentcloud import CONNECTION_TYPE, DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
     import pandas as pd
-    from airflow.sdk import Connection
     from tencentcloud.ocr.v20181119.ocr_client import OcrClient
 
     from airflow_provider_permitocr.files.portrait_files import PortraitFiles
-    from airflow_provider_permitocr.images.conversion.convert import ImageConverter
-    from airflow_provider_permitocr.images.download import Downloader
     from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
     from airflow_provider_permitocr.permit.privacy import Protection
     from airflow_provider_permitocr.tencent.client import MainlandPermitClient
-    from airflow_provider_permitocr.tencent.credentials import KeySource
-    from airflow_provider_permitocr.tencent.options import ClientOptions
 
 
-class MainlandPermitOcrHook(BaseHook):
+class MainlandPermitOcrHook(TencentCloud, BaseHook):
     """Recognizes mainland travel permits with Tencent Cloud's MainlandPermitOCR.
 
     It keeps no ledger: what is recognized twice is paid for twice, and answers are lost with their
@@ -78,7 +63,7 @@ class MainlandPermitOcrHook(BaseHook):
     """
 
     conn_name_attr = "tencentcloud_conn_id"
-    default_conn_name = "tencentcloud_default"
+    default_conn_name = DEFAULT_CONN_ID
     conn_type = CONNECTION_TYPE
     hook_name = "Tencent Cloud"
 
@@ -94,16 +79,20 @@ class MainlandPermitOcrHook(BaseHook):
         call_retry: CallRetry = CallRetry(),
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.tencentcloud_conn_id = tencentcloud_conn_id
         self._portraits = portraits_of(portraits)
         self._policy = policy_of(privacy)
         if self._policy is not None:
             self._policy.require_portraits(wanted=self._portraits is not None)
-        self._images = images
-        self._max_per_second = max_per_second
-        self._max_in_flight = max_in_flight
-        self._call_retry = call_retry
+        BaseHook.__init__(self, **kwargs)
+        TencentCloud.__init__(
+            self,
+            tencentcloud_conn_id,
+            with_portrait=self._portraits is not None,
+            images=images,
+            max_per_second=max_per_second,
+            max_in_flight=max_in_flight,
+            call_retry=call_retry,
+        )
         #: What a ``recognize_frame`` that was interrupted had answered, as it would have returned it.
         self.answered: pd.DataFrame | None = None
 
@@ -115,83 +104,11 @@ class MainlandPermitOcrHook(BaseHook):
     ) -> None:
         self.close()
 
-    @cached_property
-    def _connection(self) -> Connection:
-        return find_connection(self.tencentcloud_conn_id)
-
-    @cached_property
-    def client_options(self) -> ClientOptions:
-        """The connection as checked options; looked up at first use.
-
-        :raises ConfigurationError: naming the field to change.
-        """
-        return client_options(self._connection)
-
     def get_conn(self) -> OcrClient:
         """Return the official SDK's typed OCR client, signed in with this connection."""
         from airflow_provider_permitocr.tencent.sdk import ocr_client
 
         return ocr_client(self.client_options, self._keys)
-
-    def client(self) -> MainlandPermitClient:
-        """Return this package's own client, whose errors carry a decision. Close it, or use it in a ``with``.
-
-        :raises ConfigurationError: when a field of the connection, its proxy or its ca_bundle is wrong.
-        """
-        from airflow_provider_permitocr.tencent.client import MainlandPermitClient
-
-        return MainlandPermitClient(self.client_options, self._keys)
-
-    def account(self) -> str:
-        """Return the account's id: the connection's ``account``, or else asked of STS, free of charge.
-
-        :raises AccountError, PermitOcrError: when STS refuses, or cannot be asked at the moment.
-        """
-        return account_of(self.tencentcloud_conn_id, given_account(self._connection), self.identity)
-
-    def identity(self) -> Identity:
-        """Ask STS, free of charge, whose keys these are.
-
-        :raises ConfigurationError: naming the field of the connection to change.
-        :raises CallError: that may pass when STS cannot be asked; with advice when it refuses.
-        """
-        return caller_identity(self.client_options, self._keys)
-
-    def priced(self, budget: Budget) -> Budget:
-        """Return a budget with the connection's price, where it has none of its own.
-
-        :raises ConfigurationError: naming the field of the connection to change.
-        """
-        return priced(budget, self._connection)
-
-    def request_builder(self) -> PermitRequestBuilder:
-        """Return what loads and checks images.
-
-        It keeps connections to download over, and processes that convert images: ``close`` ends them.
-
-        :raises ConfigurationError: naming the field of the connection to change, or the extra to install.
-        """
-        from airflow_provider_permitocr.wiring.request_builder import request_builder
-
-        return request_builder(
-            self._images,
-            self.client_options.site,
-            tencentcloud_conn_id=self.tencentcloud_conn_id,
-            with_portrait=self._portraits is not None,
-            download=self._downloader.read if self._images.fetch_images else None,
-            converter=self._converter,
-        )
-
-    def run_options(self, pool_slots: int | None = None, *, phase: float | None = None) -> RunOptions:
-        """Return the options of a run, its pace above all.
-
-        :param pool_slots: slots of the task; by default those of the task that is running, if any.
-        :param phase: where between two turns its own come, see ``Pace``.
-        :raises ConfigurationError, ValueError: naming the option to change.
-        """
-        share = pool_share(self._connection, pool_slots)
-        rate = share if self._max_per_second is None else self._max_per_second
-        return RunOptions(pace=Pace(rate, self._max_in_flight, phase), call_retry=self._call_retry)
 
     def recognize(self, image: ImageValue, card_side: CardSide | str = CardSide.FRONT) -> Record:
         """Recognize one image.
@@ -286,9 +203,9 @@ class MainlandPermitOcrHook(BaseHook):
     def close(self) -> None:
         """Close its connections and end its processes; what is used after that opens new ones."""
         self.__dict__.pop("_kept_builder", None)
-        for name in ("_kept_client", "_downloader", "_converter"):
-            if (kept := self.__dict__.pop(name, None)) is not None:
-                kept.close()
+        if (client := self.__dict__.pop("_kept_client", None)) is not None:
+            client.close()
+        super().close()
 
     def _outcomes(
         self,
@@ -333,11 +250,7 @@ class MainlandPermitOcrHook(BaseHook):
         return record
 
     # All are kept from call to call: with ones of its own for each, a loop would send as fast as it can, and
-    # connect anew each time.
-    @cached_property
-    def _keys(self) -> KeySource:
-        return connection_keys(self.tencentcloud_conn_id, self.client_options)
-
+    # connect again each time.
     @cached_property
     def _protection(self) -> Protection:
         from airflow_provider_permitocr.wiring.privacy import protection_of
@@ -353,18 +266,6 @@ class MainlandPermitOcrHook(BaseHook):
     @cached_property
     def _limiter(self) -> RateLimiter:
         return RateLimiter(self.run_options().pace)
-
-    @cached_property
-    def _downloader(self) -> Downloader:
-        from airflow_provider_permitocr.images.download import Downloader
-
-        return Downloader(self._images)
-
-    @cached_property
-    def _converter(self) -> ImageConverter | None:
-        from airflow_provider_permitocr.images.conversion.convert import find_converter
-
-        return find_converter(required=self._images.shrink_oversized)
 
     @cached_property
     def _kept_builder(self) -> PermitRequestBuilder:

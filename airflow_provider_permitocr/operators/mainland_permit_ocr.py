@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -45,6 +45,8 @@ _CHANGING: Final = re.compile(
 
 _DEFAULT_POOL: Final = "default_pool"
 _LEDGER: Final = 'ledger=Ledger("permit_ocr", conn_id="...")'
+#: Name of a mapped task's instance in the UI.
+_SHARD: Final = "{{ 'shard ' ~ task.shard if task.shard else ti.map_index }}"
 _RENDERED_INSIDE: Final = (
     ImageTable,
     ImageQuery,
@@ -124,6 +126,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         "journal",
     )
     template_ext: Sequence[str] = (".sql",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"source.sql": "sql"}
     ui_color = "#e8f1fb"
 
     def __init__(  # noqa: PLR0913  an operator is configured by name
@@ -186,6 +189,11 @@ class MainlandPermitOcrOperator(BaseOperator):
         self._killed = False
         self.options.check()
 
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        """Prepare a mapped task, whose instances the UI names by their shards."""
+        return super().partial(**({"map_index_template": _SHARD} | kwargs))
+
     @property
     def targets(self) -> tuple[Target, ...]:
         """All targets, in the order in which they are given."""
@@ -238,7 +246,6 @@ class MainlandPermitOcrOperator(BaseOperator):
 
         Airflow would set them on the objects themselves, which the DAG holds and every run shares.
         """
-        self._label(context)
         if not isinstance(content, _RENDERED_INSIDE):
             return super().render_template(content, context, jinja_env, seen_oids)
         if isinstance(content, ImageTable):
@@ -342,12 +349,6 @@ class MainlandPermitOcrOperator(BaseOperator):
         self._killed = True
         if self._stop is not None:
             self._stop.set()
-
-    def _label(self, context: Context) -> None:
-        # The last place before Airflow labels a mapped task for the UI, which happens before ``execute``.
-        mapped = getattr(context.get("ti"), "map_index", -1) >= 0
-        if self.shard and mapped and not context.get("map_index_template"):
-            context["map_index_template"] = "shard {{ task.shard }}"
 
     def _warn_of_default_pool(self) -> None:
         if self.pool == _DEFAULT_POOL:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import ClassVar, Self
 
 from airflow_provider_permitocr.options.readable import Readable
-from airflow_provider_permitocr.options.validation import Rule, check, choice, optional, text, time_zone
+from airflow_provider_permitocr.options.validation import Rule, check, choice, held, optional, text, time_zone
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class OnExhausted(StrEnum):
 
 
 _CAPS = ("max_calls", "max_calls_per_day")
+_CURRENCY = optional(text("a text such as 'USD'"))
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -74,7 +75,7 @@ class Budget(Readable):
         check(
             self,
             price_per_call=optional(Rule("a number, 0 or more", _price_as_given)),
-            currency=optional(text("a text such as 'USD'")),
+            currency=_CURRENCY,
             max_calls=optional(cap),
             max_calls_per_day=optional(cap),
             on_exhausted=choice(OnExhausted),
@@ -134,14 +135,14 @@ class Budget(Readable):
     def priced(self, price_per_call: float | Decimal | str | None, currency: str | None) -> Self:
         """Return this with a price and a currency, each where it has none of its own.
 
-        :raises ValueError: naming what is wrong.
+        :raises ValueError: naming what is wrong, and not this class, which has no part in it.
         """
         given = None if price_per_call is None else exact_price(price_per_call)
         own = self.price_per_call
         return replace(
             self,
             price_per_call=given if own is None else own,
-            currency=self.currency or currency,
+            currency=self.currency or held("currency", currency, _CURRENCY),
         )
 
 

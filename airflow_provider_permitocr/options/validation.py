@@ -41,14 +41,22 @@ def check(options: object, **rules: Rule) -> None:
         given = getattr(options, name)
         if name in templated and is_template(given):
             continue
-        try:
-            kept = rule.read(given)
-        except (TypeError, ValueError, LookupError, OSError, ArithmeticError):
-            shown = type(given).__name__ if rule.error is TypeError else repr(given)
-            hint = f"; {rule.hint}" if rule.hint else ""
-            raise rule.error(f"{owner}{name} must be {rule.words}, not {shown}{hint}") from None
-        if kept is not given:
+        if (kept := held(f"{owner}{name}", given, rule)) is not given:
             object.__setattr__(options, name, kept)
+
+
+def held(name: str, given: Any, rule: Rule) -> Any:
+    """Hold one value to a rule, and return what that keeps.
+
+    :param name: of the value, for the message.
+    :raises ValueError, TypeError: as the rule says.
+    """
+    try:
+        return rule.read(given)
+    except (TypeError, ValueError, LookupError, OSError, ArithmeticError):
+        shown = type(given).__name__ if rule.error is TypeError else repr(given)
+        hint = f"; {rule.hint}" if rule.hint else ""
+        raise rule.error(f"{name} must be {rule.words}, not {shown}{hint}") from None
 
 
 def optional(rule: Rule) -> Rule:

@@ -21,12 +21,12 @@ from airflow_provider_permitocr.wiring.identity import (
 )
 from airflow_provider_permitocr.wiring.privacy import disclosure_of
 from airflow_provider_permitocr.wiring.result_table import open_result_table, require_image_list
-from airflow_provider_permitocr.wiring.run import image_source, ocr_hook, run_options
+from airflow_provider_permitocr.wiring.run import cloud_of, image_source, run_options
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
     from airflow_provider_permitocr.engine.run.progress import Log
-    from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+    from airflow_provider_permitocr.wiring.cloud import TencentCloud
 
 
 @contextmanager
@@ -44,9 +44,9 @@ def open_planner(
     :param is_quick: leave the images where they are.
     :raises ConfigurationError: naming what to change.
     """
-    hook = ocr_hook(task)
+    cloud = cloud_of(task)
     patience = Patience(task.batch.patience_seconds, stop)
-    with closing(hook), SqlEngines() as engines:
+    with closing(cloud), SqlEngines() as engines:
         require_image_list(task.source.conn_id)
         listed_in = engines.of(task.source.conn_id)
         database_of(listed_in).require_file(listed_in, task.source.conn_id)
@@ -62,11 +62,11 @@ def open_planner(
         )
         yield Planner(
             image_source(task, engines, patience, ledger),
-            hook.request_builder(),
+            cloud.request_builder(),
             ledger,
-            run_options(task, hook),
+            run_options(task, cloud),
             targets=[open_result_table(table, engines, patience) for table in task.tables],
-            calls_left=lambda: _calls_left(task, hook, ledger),
+            calls_left=lambda: _calls_left(task, cloud, ledger),
             is_quick=is_quick,
             protection=disclosure.protection,
             log=log,
@@ -74,7 +74,7 @@ def open_planner(
         )
 
 
-def _calls_left(task: TaskOptions, hook: MainlandPermitOcrHook, ledger: SqlLedgerView) -> int | None:
+def _calls_left(task: TaskOptions, cloud: TencentCloud, ledger: SqlLedgerView) -> int | None:
     if not task.budget.is_capped:
         return None
-    return ledger.calls_left(task.budget, hook.account())
+    return ledger.calls_left(task.budget, cloud.account())

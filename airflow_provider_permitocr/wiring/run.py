@@ -14,7 +14,6 @@ from airflow_provider_permitocr.engine.ledger.journal import FileJournal
 from airflow_provider_permitocr.engine.ports import Ports
 from airflow_provider_permitocr.engine.run.pipeline import Pipeline
 from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError
-from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.options.run import RunOptions
 from airflow_provider_permitocr.options.task import TaskOptions
 from airflow_provider_permitocr.permit.privacy import Protection
@@ -23,6 +22,7 @@ from airflow_provider_permitocr.sql.ledger.reading import LedgerReader
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.wiring.airflow_home import journal_folder
+from airflow_provider_permitocr.wiring.cloud import TencentCloud
 from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
 from airflow_provider_permitocr.wiring.identity import (
     ledger_of,
@@ -59,10 +59,10 @@ def open_pipeline(
 
     :raises ConfigurationError: naming what to change.
     """
-    hook = ocr_hook(task)
-    options = run_options(task, hook)
-    with closing(hook), hook.client() as client, SqlEngines() as engines:
-        ports = _ports(task, identity, engines, hook, client, stop)
+    cloud = cloud_of(task)
+    options = run_options(task, cloud)
+    with closing(cloud), cloud.client() as client, SqlEngines() as engines:
+        ports = _ports(task, identity, engines, cloud, client, stop)
         yield Pipeline(ports, options, log=log, stop=stop)
 
 
@@ -70,7 +70,7 @@ def _ports(
     task: TaskOptions,
     identity: RunIdentity,
     engines: SqlEngines,
-    hook: MainlandPermitOcrHook,
+    cloud: TencentCloud,
     client: PermitClient,
     stop: threading.Event,
 ) -> Ports:
@@ -85,12 +85,12 @@ def _ports(
         described,
         LedgerRun(
             identity=list_identity(task, names),
-            account=_account(task, hook),
+            account=_account(task, cloud),
             run=identity,
             window=window_of(task),
-            budget=hook.priced(task.budget),
+            budget=cloud.priced(task.budget),
             files=tuple(file.due for file in files),
-            call_seconds=hook.client_options.call_timeout,
+            call_seconds=cloud.client_options.call_timeout,
             disclosure=disclosure,
             session_id=session_id,
         ),
@@ -98,7 +98,7 @@ def _ports(
     )
     return Ports(
         source=image_source(task, engines, patience, ledger, protection=disclosure.protection),
-        request_builder=hook.request_builder(),
+        request_builder=cloud.request_builder(),
         client=client,
         ledger=ledger,
         journal=FileJournal(journal_folder(task.journal), session_id=session_id),
@@ -165,11 +165,11 @@ def rows_files(task: TaskOptions) -> list[StoredRowsFile]:
         raise ConfigurationError(str(error)) from None
 
 
-def ocr_hook(task: TaskOptions) -> MainlandPermitOcrHook:
-    """Return the hook of a task; nothing is looked up yet."""
-    return MainlandPermitOcrHook(
+def cloud_of(task: TaskOptions) -> TencentCloud:
+    """Return the account of a task; nothing is looked up yet."""
+    return TencentCloud(
         task.tencentcloud_conn_id,
-        portraits=task.portraits,
+        with_portrait=task.portraits is not None,
         images=task.images,
         max_per_second=task.max_per_second,
         max_in_flight=task.max_in_flight,
@@ -177,29 +177,29 @@ def ocr_hook(task: TaskOptions) -> MainlandPermitOcrHook:
     )
 
 
-def run_options(task: TaskOptions, hook: MainlandPermitOcrHook) -> RunOptions:
+def run_options(task: TaskOptions, cloud: TencentCloud) -> RunOptions:
     """Return the options of a task's run, with what its connection adds to them.
 
     :raises ConfigurationError: naming what to change.
     """
     shard = rendered_shard(task)
     return replace(
-        hook.run_options(task.pool_slots, phase=shard.phase if shard else None),
+        cloud.run_options(task.pool_slots, phase=shard.phase if shard else None),
         batch=task.batch,
         max_runs_per_image=task.max_runs_per_image,
         failure_limits=task.failure_limits,
-        budget=hook.priced(task.budget),
+        budget=cloud.priced(task.budget),
         reuse_identical=task.reuse_identical,
         leftovers=task.leftovers,
         redo=task.redo,
     )
 
 
-def _account(task: TaskOptions, hook: MainlandPermitOcrHook) -> str:
+def _account(task: TaskOptions, cloud: TencentCloud) -> str:
     if task.budget.is_capped:
-        return hook.account()  # calls are counted for each account
+        return cloud.account()  # calls are counted for each account
     try:
-        return hook.account()
+        return cloud.account()
     except PermitOcrError as error:
         _log.info("Calls are written down without their account: %s", error)
         return _UNKNOWN_ACCOUNT

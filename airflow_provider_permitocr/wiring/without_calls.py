@@ -25,8 +25,8 @@ from airflow_provider_permitocr.wiring.identity import (
 from airflow_provider_permitocr.wiring.privacy import disclosure_of
 from airflow_provider_permitocr.wiring.result_file import open_due_file
 from airflow_provider_permitocr.wiring.run import (
+    cloud_of,
     image_source,
-    ocr_hook,
     result_targets,
     rows_files,
 )
@@ -81,8 +81,8 @@ def open_list(task: TaskOptions) -> Iterator[SqlLedger]:
 def price_of(task: TaskOptions) -> Price | None:
     """Return the price of a call, the connection's where it has one; None where none is known."""
     try:
-        with closing(ocr_hook(task)) as hook:
-            return hook.priced(task.budget).price
+        with closing(cloud_of(task)) as cloud:
+            return cloud.priced(task.budget).price
     except ConfigurationError:  # only a run needs the connection
         return task.budget.price
 

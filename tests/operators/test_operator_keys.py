@@ -195,7 +195,7 @@ def count_lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return find(conn_id)
 
     monkeypatch.setattr(hook_connection, "find_connection", count)
-    monkeypatch.setattr("airflow_provider_permitocr.hooks.mainland_permit_ocr.find_connection", count)
+    monkeypatch.setattr("airflow_provider_permitocr.wiring.cloud.find_connection", count)
     return lookups
 
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
+import jinja2
 import pytest
 import sqlalchemy as sa
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_permitocr import MainlandPermitOcrOperator, shards
+from airflow_provider_permitocr import ImageTable, MainlandPermitOcrOperator, ResultTable, shards
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.options.shard import Shard
@@ -101,3 +104,23 @@ def test_a_rendered_shard_that_there_is_not_fails_the_task_at_once(
         task.execute({"run_id": "run-1"})
 
     assert connected.stats()["calls"] == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "shard", "name"),
+    [
+        ({}, "2/4", "shard 2/4"),
+        ({}, None, "3"),
+        ({"map_index_template": "part {{ ti.map_index }}"}, "2/4", "part 3"),
+    ],
+)
+def test_the_ui_names_mapped_tasks_by_their_shards_unless_told_otherwise(
+    given: dict[str, str], shard: str | None, name: str
+) -> None:
+    source = ImageTable("permit_images", conn_id="lake", key="image_id", image="image")
+    with DAG("permits"):
+        mapped = MainlandPermitOcrOperator.partial(
+            task_id="recognize", source=source, target=ResultTable("permits", conn_id="lake"), **given
+        ).expand(shard=shards(4))
+    context = {"task": SimpleNamespace(shard=shard), "ti": SimpleNamespace(map_index=3)}
+    assert jinja2.Template(mapped.map_index_template).render(context) == name

@@ -1,0 +1,201 @@
+"""An account of Tencent Cloud, as a connection of type ``tencentcloud`` leads to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from airflow_provider_permitocr.errors import (
+    AccountError,
+    CallError,
+    ConfigurationError,
+    Decision,
+    PermitOcrError,
+    sentences,
+)
+from airflow_provider_permitocr.options.budget import Budget
+from airflow_provider_permitocr.options.image_access import ImageAccess
+from airflow_provider_permitocr.options.run import CallRetry, Pace, RunOptions
+from airflow_provider_permitocr.tencent.sts import Identity, caller_identity
+from airflow_provider_permitocr.wiring.connections.tencentcloud import (
+    client_options,
+    connection_keys,
+    find_connection,
+    given_account,
+    requests_per_slot,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+    from airflow_provider_permitocr.images.conversion.convert import ImageConverter
+    from airflow_provider_permitocr.images.download import Downloader
+    from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
+    from airflow_provider_permitocr.tencent.client import MainlandPermitClient
+    from airflow_provider_permitocr.tencent.credentials import KeySource
+    from airflow_provider_permitocr.tencent.options import ClientOptions
+
+
+class TencentCloud:
+    """What calls are made with: the client, the images, the pace and the price. Nothing is looked up before
+    it is used; ``close`` ends what was opened.
+
+    :param tencentcloud_conn_id: connection of type ``tencentcloud``.
+    :param with_portrait: ask for the portrait.
+    :param images: how images are reached, and made fit for the API.
+    :param max_per_second: requests per second, in place of the share of the pool.
+    :param max_in_flight: requests in flight.
+    :param call_retry: how often a call that met a passing fault is repeated.
+    """
+
+    def __init__(
+        self,
+        tencentcloud_conn_id: str,
+        *,
+        with_portrait: bool,
+        images: ImageAccess,
+        max_per_second: float | None,
+        max_in_flight: int | None,
+        call_retry: CallRetry,
+    ) -> None:
+        self.tencentcloud_conn_id = tencentcloud_conn_id
+        self._with_portrait = with_portrait
+        self._images = images
+        self._max_per_second = max_per_second
+        self._max_in_flight = max_in_flight
+        self._call_retry = call_retry
+
+    @cached_property
+    def _connection(self) -> Connection:
+        return find_connection(self.tencentcloud_conn_id)
+
+    @cached_property
+    def client_options(self) -> ClientOptions:
+        """The connection as checked options; looked up at first use.
+
+        :raises ConfigurationError: naming the field to change.
+        """
+        return client_options(self._connection)
+
+    def client(self) -> MainlandPermitClient:
+        """Return this package's own client, whose errors carry a decision. Close it, or use it in a ``with``.
+
+        :raises ConfigurationError: when a field of the connection, its proxy or its ca_bundle is wrong.
+        """
+        from airflow_provider_permitocr.tencent.client import MainlandPermitClient
+
+        return MainlandPermitClient(self.client_options, self._keys)
+
+    def account(self) -> str:
+        """Return the account's id: the connection's ``account``, or else asked of STS, free of charge.
+
+        :raises AccountError, PermitOcrError: when STS refuses, or cannot be asked at the moment.
+        """
+        if given := given_account(self._connection):
+            return given
+        try:
+            return self.identity().account
+        except CallError as error:
+            if error.decision is Decision.ACCOUNT:
+                raise AccountError(
+                    error, sentences(error.advice, "No call was made, so nothing is paid for.")
+                ) from None
+            raise PermitOcrError(
+                f"connection {self.tencentcloud_conn_id!r}: whose account it is could not be found out"
+                f" ({error}); try again, or put the account's id into the connection's field account, which"
+                " spares the question"
+            ) from None
+
+    def identity(self) -> Identity:
+        """Ask STS, free of charge, whose keys these are.
+
+        :raises ConfigurationError: naming the field of the connection to change.
+        :raises CallError: that may pass when STS cannot be asked; with advice when it refuses.
+        """
+        return caller_identity(self.client_options, self._keys)
+
+    def priced(self, budget: Budget) -> Budget:
+        """Return a budget with the connection's price and currency, each where it has none of its own.
+
+        :raises ConfigurationError: naming the field of the connection to change.
+        """
+        extra = self._connection.extra_dejson
+        price = extra.get("price_per_call")
+        try:
+            return budget.priced(None if price in (None, "") else price, extra.get("currency") or None)
+        except ValueError as error:
+            raise ConfigurationError(f"connection {self.tencentcloud_conn_id!r}: {error}") from None
+
+    def request_builder(self) -> PermitRequestBuilder:
+        """Return what loads and checks images.
+
+        It keeps connections to download over, and processes that convert images: ``close`` ends them.
+
+        :raises ConfigurationError: naming the field of the connection to change, or the extra to install.
+        """
+        from airflow_provider_permitocr.wiring.request_builder import request_builder
+
+        return request_builder(
+            self._images,
+            self.client_options.site,
+            tencentcloud_conn_id=self.tencentcloud_conn_id,
+            with_portrait=self._with_portrait,
+            download=self._downloader.read if self._images.fetch_images else None,
+            converter=self._converter,
+        )
+
+    def run_options(self, pool_slots: int | None = None, *, phase: float | None = None) -> RunOptions:
+        """Return the options of a run, its pace above all.
+
+        :param pool_slots: slots of the task; by default those of the task that is running, if any.
+        :param phase: where between two turns its own come, see ``Pace``.
+        :raises ConfigurationError, ValueError: naming the option to change.
+        """
+        share = (pool_slots or _slots_of_running_task() or 1) * requests_per_slot(self._connection)
+        rate = share if self._max_per_second is None else self._max_per_second
+        return RunOptions(pace=Pace(rate, self._max_in_flight, phase), call_retry=self._call_retry)
+
+    def close(self) -> None:
+        """Close its connections and end its processes; what is used after that opens new ones."""
+        for name in ("_downloader", "_converter"):
+            if (kept := self.__dict__.pop(name, None)) is not None:
+                kept.close()
+
+    @cached_property
+    def _keys(self) -> KeySource:
+        return connection_keys(self.tencentcloud_conn_id, self.client_options)
+
+    @cached_property
+    def _downloader(self) -> Downloader:
+        from airflow_provider_permitocr.images.download import Downloader
+
+        return Downloader(self._images)
+
+    @cached_property
+    def _converter(self) -> ImageConverter | None:
+        from airflow_provider_permitocr.images.conversion.convert import find_converter
+
+        return find_converter(required=self._images.shrink_oversized)
+
+
+def try_keys(ask: Callable[[], Identity]) -> tuple[bool, str]:
+    """Tell whether the keys of a connection are valid, and whose they are, or what is wrong.
+
+    :param ask: reads the connection and asks STS.
+    """
+    try:
+        return True, f"The credentials are valid: {ask()}"
+    except CallError as error:
+        return False, sentences(f"{error.code}: {error.message}", error.advice)
+    except ConfigurationError as error:
+        return False, str(error)
+
+
+def _slots_of_running_task() -> int | None:
+    from airflow.sdk import get_current_context
+
+    try:
+        return int(get_current_context()["ti"].task.pool_slots)
+    except RuntimeError:
+        return None
