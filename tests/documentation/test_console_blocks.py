@@ -16,11 +16,13 @@ import pytest
 import requests
 import sqlalchemy as sa
 
+from airflow_provider_permitocr import Privacy, pseudonym
 from airflow_provider_permitocr.cli.definition import get_permitocr_cli_commands
 from airflow_provider_permitocr.emulator.__main__ import options_from, parser
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+from airflow_provider_permitocr.wiring.privacy import protection_of
 from tests.documentation.blocks import PAGES, ROOT, SPANS, Shown, blocks
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ _EMULATORS_PAGE: Final = "docs/emulator.md"
 _TCCLI: Final = ROOT / ".venv-tccli" / "bin"
 _NAMED: Final = re.compile(r"airflow (?!permitocr)(\w+) (\w+)( --[\w-]+)?")
 #: Commands of the shell and of others, which a test below runs as they stand.
-_RUN_HERE: Final = {"curl", "mkdir", "echo", "export", "tccli"}
+_RUN_HERE: Final = {"curl", "mkdir", "echo", "export", "printf", "tccli"}
+_PRIVACY_PAGE: Final = "docs/privacy.md"
 
 
 def commands() -> list[Shown]:
@@ -172,7 +175,8 @@ def test_a_connection_that_a_page_adds_is_read_by_the_hook_and_leads_to_the_emul
     from airflow.models.connection import Connection
     from airflow.utils.session import create_session
 
-    shown = [each for each in commands() if each.text.startswith("airflow connections add")]
+    added = [each for each in commands() if each.text.startswith("airflow connections add")]
+    shown = [each for each in added if "--conn-type tencentcloud" in each.text]
     assert {each.page for each in shown} == {"docs/setup.md", _EMULATORS_PAGE}
     for each in shown:
         words = shlex.split(each.text.replace("8520", str(emulator.port)))
@@ -238,3 +242,38 @@ def test_the_shells_commands_of_the_emulators_page_reach_it_over_tls(
 
     assert done.returncode == 0, done.stderr
     assert front.fields["Number"] in done.stdout
+
+
+def of_privacy(start: str) -> list[str]:
+    """Return the commands of the page on privacy that begin so."""
+    return [each.text for each in commands() if each.page == _PRIVACY_PAGE and each.text.startswith(start)]
+
+
+def output_of(command: str, **environment: str) -> str:
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_keys_that_the_page_on_privacy_makes_are_taken_by_a_policy(
+    set_connection: Callable[..., None],
+) -> None:
+    added = of_privacy("airflow connections add")
+    assert len(added) == 2
+    for command in added:
+        words = shlex.split(command)
+        password = output_of(f'printf %s "{words[words.index("--conn-password") + 1]}"')
+        set_connection(words[3], conn_type=words[words.index("--conn-type") + 1], password=password)
+    assert protection_of(Privacy(name="encrypt", number="hmac")).protect({"name": "x", "number": "1"})
+
+
+def test_the_shell_makes_the_pseudonym_that_the_package_makes() -> None:
+    (command,) = of_privacy("printf")
+    made = output_of(command, KEY="the key of the test").rpartition(" ")[2]
+    assert made == pseudonym("H12345678", key=b"the key of the test")

@@ -16,6 +16,7 @@ from airflow_provider_permitocr.emulator.faults.faults_file import load_rules
 from airflow_provider_permitocr.emulator.journal import CallRecord
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.options.budget import Budget
+from airflow_provider_permitocr.permit.api import ACTION, SERVICE
 from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
 from labs.ground.servers.postgres import EmbeddedPostgres
 from tests.documentation.blocks import SPANS, Shown, blocks
@@ -33,6 +34,7 @@ def json_spans() -> list[Shown]:
 def kind_of(read: dict[str, Any]) -> str:
     """Tell what an object is by its keys; one of no known kind fails the test."""
     kinds = {"faults": {"rules"}, "extra": EXTRA, "postgres extra": POSTGRES_EXTRA, "effect": EFFECT}
+    kinds["cam policy"] = {"version", "statement"}
     kinds["journal"] = {field.name for field in dataclasses.fields(CallRecord)}
     (kind,) = [kind for kind, keys in kinds.items() if read.keys() <= keys]
     return kind
@@ -66,5 +68,10 @@ def test_what_reads_it_takes_it(
         with engine.connect() as connection:
             assert connection.execute(sa.text("SELECT 1")).scalar() == 1
         engine.dispose()
+    elif kind == "cam policy":
+        (statement,) = read["statement"]
+        assert (statement["effect"], statement["resource"]) == ("allow", ["*"])
+        called = {f"{SERVICE}:{ACTION}", "sts:GetCallerIdentity"}
+        assert set(statement["action"]) == called
     else:
         assert list(read) == [field.name for field in dataclasses.fields(CallRecord)]
