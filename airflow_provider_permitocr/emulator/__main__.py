@@ -17,11 +17,13 @@ from airflow_provider_permitocr.emulator.options import (
     DEFAULT_SECRET_KEY,
     EmulatorOptions,
     KeyPair,
+    WebIdentity,
 )
 from airflow_provider_permitocr.emulator.server import serve
 from airflow_provider_permitocr.permit.api import DEFAULT_REQUESTS_PER_SECOND, SITES
 
 DEFAULT_PORT: Final = 8520
+_WEB_IDENTITY: Final = "a service account's token, for AssumeRoleWithWebIdentity; repeat for more"
 
 
 class _PairAction(argparse.Action):
@@ -65,6 +67,8 @@ def parser() -> argparse.ArgumentParser:
     add("--faults", type=Path, metavar="FILE", help="JSON file of scripted faults")
     add("--journal", type=Path, metavar="FILE", help="file that gets a JSON line per call")
     add("--site", default="intl", choices=list(SITES), help="which of Tencent Cloud's two sites to be")
+    add("--instance-role", metavar="NAME", help="role that the metadata service of CVM gives keys of")
+    add("--web-identity", nargs=2, action="append", metavar=("PROVIDER", "TOKEN"), help=_WEB_IDENTITY)
     add("--tls", type=Path, metavar="DIR", help="speak HTTPS; the CA to trust is written to DIR/ca.pem")
     return result
 
@@ -85,6 +89,8 @@ def options_from(arguments: argparse.Namespace) -> EmulatorOptions:
     :raises ValueError: naming what is wrong.
     """
     values = vars(arguments) | {"latency": Latency.parse(arguments.latency)}
+    identities = values.pop("web_identity", ())
+    values["web_identities"] = tuple(WebIdentity(*identity) for identity in identities)
     pairs = values.pop("pairs", None)
     if pairs is not None:
         values["keys"] = tuple(KeyPair(**{"secret_key": "", **pair}) for pair in pairs)

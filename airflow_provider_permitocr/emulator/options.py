@@ -52,6 +52,25 @@ class KeyPair:
 
 
 @dataclass(frozen=True)
+class WebIdentity:
+    """A service account of a cluster, whose token is good for keys of any role of its account.
+
+    :param provider_id: the cluster's identity provider.
+    :param token: left out of the repr.
+    :param account: number of the account (uin).
+    :raises ValueError: if one is empty.
+    """
+
+    provider_id: str
+    token: str = field(repr=False)
+    account: str = DEFAULT_ACCOUNT
+
+    def __post_init__(self) -> None:
+        if not (self.provider_id and self.token and self.account):
+            raise ValueError("a web identity needs a provider, a token and an account")
+
+
+@dataclass(frozen=True)
 class EmulatorOptions:
     """Everything that an emulator can be told.
 
@@ -68,6 +87,9 @@ class EmulatorOptions:
     :param site: ``intl`` or ``mainland``: image size, warnings and the default language.
     :param tls: directory that gets ``ca.pem``; given, the emulator speaks HTTPS only.
     :param download_seconds: how long the download of an ``ImageUrl`` may take.
+    :param instance_role: name of the role that the metadata service gives keys of; None: no role is bound.
+    :param instance_role_seconds: how long these keys are good for.
+    :param web_identities: the service accounts that may assume roles by their tokens.
     :raises ValueError: naming the option and what it may be.
     """
 
@@ -84,6 +106,9 @@ class EmulatorOptions:
     site: str = "intl"
     tls: Path | None = None
     download_seconds: float = MAX_DOWNLOAD_SECONDS
+    instance_role: str | None = None
+    instance_role_seconds: int = 21_600
+    web_identities: tuple[WebIdentity, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.host:
@@ -101,5 +126,7 @@ class EmulatorOptions:
             raise ValueError(f"engine_threads is {self.engine_threads}: give 1 or more")
         if self.site not in SITES:
             raise ValueError(f"site {self.site!r} is not one of {', '.join(SITES)}")
+        if self.instance_role_seconds < 1:
+            raise ValueError(f"instance_role_seconds is {self.instance_role_seconds}: give 1 or more")
         if self.download_seconds <= 0:
             raise ValueError(f"download_seconds is {self.download_seconds}: give more than 0")

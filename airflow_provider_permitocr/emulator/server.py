@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -26,7 +26,8 @@ from airflow_provider_permitocr.emulator.gateway import sts
 from airflow_provider_permitocr.emulator.gateway.gateway import MAX_LINE_BYTES, Clock, Gateway, read_body
 from airflow_provider_permitocr.emulator.gateway.keys import KeyRing
 from airflow_provider_permitocr.emulator.gateway.messages import message_for
-from airflow_provider_permitocr.emulator.gateway.operations import Body, Operations, Prepared
+from airflow_provider_permitocr.emulator.gateway.metadata import ROLES_PATH, Metadata
+from airflow_provider_permitocr.emulator.gateway.operations import Body, Operation, Operations, Prepared
 from airflow_provider_permitocr.emulator.gateway.quota import Quota
 from airflow_provider_permitocr.emulator.journal import CallRecord, Journal
 from airflow_provider_permitocr.emulator.options import EmulatorOptions
@@ -73,7 +74,7 @@ class Service:
         finally:
             record.seconds = round(time.monotonic() - started, 4)
             self.journal.add(record)
-        return await send(http, Answer(record.request_id, fields), effect)
+        return await send(http, Answer(record.request_id, fields, self.clock()), effect)
 
     async def _answer(
         self, http: web.Request, body: Body | None, record: CallRecord
@@ -164,7 +165,7 @@ async def serve(
         recognition = Recognition(engine, threads, session, options.site, options.download_seconds)
         service = Service(
             options.site,
-            Gateway(keys, quota, _operations(recognition, keys)),
+            Gateway(keys, quota, _operations(recognition, keys), _unsigned(options, keys)),
             quota,
             Faults(rules),
             options.latency.sampler(options.seed),
@@ -173,7 +174,7 @@ async def serve(
             sleep,
         )
         runner = web.AppRunner(
-            _application(service),
+            _application(service, _metadata(options, keys, clock)),
             access_log=None,
             shutdown_timeout=SHUTDOWN_SECONDS,
             max_line_size=MAX_LINE_BYTES,
@@ -194,8 +195,20 @@ def _operations(recognition: Recognition, keys: KeyRing) -> Operations:
     }
 
 
-def _application(service: Service) -> web.Application:
+def _unsigned(options: EmulatorOptions, keys: KeyRing) -> Mapping[str, Mapping[str, Operation]]:
+    action = sts.AssumeRoleWithWebIdentity(keys, options.web_identities)
+    return {sts.VERSION: {"AssumeRoleWithWebIdentity": action}}
+
+
+def _metadata(options: EmulatorOptions, keys: KeyRing, clock: Clock) -> Metadata:
+    seconds = options.instance_role_seconds
+    return Metadata(keys, options.instance_role, options.keys[0].account, seconds, clock)
+
+
+def _application(service: Service, metadata: Metadata) -> web.Application:
     application = web.Application()
+    application.router.add_get(ROLES_PATH, metadata.roles)
+    application.router.add_get(ROLES_PATH + "{role}", metadata.credentials)
     application.router.add_get("/_emulator/health", _health)
     application.router.add_get("/_emulator/stats", service.stats)
     application.router.add_route("*", "/", service.call)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -17,10 +18,19 @@ CONTENT_TYPE: Final = "application/json"
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer of the API: processed requests have HTTP status 200, refused ones too."""
+    """An answer of the API: processed requests have HTTP status 200, refused ones too.
+
+    :param time: Unix time in seconds.
+    """
 
     request_id: str
     fields: dict[str, Any]
+    time: float
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The ones of every answer, by the emulator's clock."""
+        return {"Content-Type": CONTENT_TYPE, "Date": formatdate(self.time, usegmt=True)}
 
     def body(self) -> bytes:
         """Return the JSON document."""
@@ -39,13 +49,13 @@ async def send(http: web.Request, answer: Answer, effect: Effect | None) -> web.
     :param effect: the fault to show, after any delay; None for none.
     """
     if effect is None:
-        return web.Response(body=answer.body(), headers={"Content-Type": CONTENT_TYPE})
+        return web.Response(body=answer.body(), headers=answer.headers)
     if effect.drop:
         return _dropped(http)
     if effect.http_status is not None:
         return _error_page(effect)
     body = answer.body()
-    headers = _headers(effect, CONTENT_TYPE)
+    headers = answer.headers | _headers(effect, CONTENT_TYPE)
     if effect.body == BodyFault.TRUNCATED:
         return await _truncated(http, body, headers)
     if effect.body == BodyFault.MALFORMED:

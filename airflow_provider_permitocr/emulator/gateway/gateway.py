@@ -7,7 +7,8 @@ and counts against an account's quota only what that account really signed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from aiohttp import web
@@ -26,6 +27,7 @@ from airflow_provider_permitocr.emulator.gateway.operations import (
 from airflow_provider_permitocr.emulator.gateway.parameters import missing
 from airflow_provider_permitocr.emulator.gateway.quota import Quota
 from airflow_provider_permitocr.emulator.journal import CallRecord
+from airflow_provider_permitocr.emulator.options import KeyPair
 
 Clock = Callable[[], float]
 
@@ -38,18 +40,30 @@ MAX_LINE_BYTES: Final = 8 * MAX_GET_BYTES
 MAX_DRAINED_BYTES: Final = 10 * MAX_REQUEST_BYTES
 
 
+#: Who makes calls that nobody signs.
+_NOBODY: Final = KeyPair("nobody", "no-key", account="nobody")
+
+
 class Gateway:
     """Let a call through, or refuse it.
 
     :param keys: the pairs that calls may be signed with.
     :param quota: counts the calls that were signed well.
     :param operations: what can be called.
+    :param unsigned: what is called without a signature: version → action → operation.
     """
 
-    def __init__(self, keys: KeyRing, quota: Quota, operations: Operations) -> None:
+    def __init__(
+        self,
+        keys: KeyRing,
+        quota: Quota,
+        operations: Operations,
+        unsigned: Mapping[str, Mapping[str, Operation]] = MappingProxyType({}),
+    ) -> None:
         self._keys = keys
         self._quota = quota
         self._operations = operations
+        self._unsigned = unsigned
 
     async def admit(
         self, http: web.Request, body: Body | None, record: CallRecord
@@ -63,6 +77,8 @@ class Gateway:
             raise ApiError(
                 "RequestSizeLimitExceeded", "The request is larger than 10 MB, or a GET than 32 KB."
             )
+        if http.headers.get("Authorization") == signature.SKIP:
+            return self._admit_unsigned(http, body, record)
         arrived = record.time
         action = _header(http, "X-TC-Action", "Action")
         version = _header(http, "X-TC-Version", "Version")
@@ -79,6 +95,15 @@ class Gateway:
         record.account = key.account
         self._quota.admit(action, key.account, arrived)
         return operation, Request(key, arrived, body, query)
+
+    def _admit_unsigned(self, http: web.Request, body: Body, record: CallRecord) -> tuple[Operation, Request]:
+        action = _header(http, "X-TC-Action", "Action")
+        version = _header(http, "X-TC-Version", "Version")
+        if action not in self._unsigned.get(version, {}):
+            raise ApiError("AuthFailure.InvalidAuthorization", "The action has to be signed.")
+        record.action = action
+        signature.check_timestamp(_header(http, "X-TC-Timestamp", "Timestamp"), record.time)
+        return self._unsigned[version][action], Request(_NOBODY, record.time, body, _query(http))
 
 
 async def read_body(http: web.Request) -> Body | None:

@@ -19,6 +19,8 @@ from airflow_provider_permitocr.emulator.errors import ApiError
 ALGORITHM: Final = "TC3-HMAC-SHA256"
 #: Seconds that a timestamp may be off, either way ("Signature v3").
 WINDOW_SECONDS: Final = 300
+#: In place of a signature, where an action asks for none (cloud.tencent.com/document/api/1312/73070).
+SKIP: Final = "SKIP"
 UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
 
 _AUTHORIZATION: Final = re.compile(

@@ -1,13 +1,15 @@
 """The service STS: who am I, and temporary keys, so that credentials can be tried for free.
 
-API pages: GetCallerIdentity (cloud.tencent.com/document/api/1312/66098) and AssumeRole
-(cloud.tencent.com/document/api/1312/48197), version 2018-08-13.
+API pages: GetCallerIdentity (cloud.tencent.com/document/api/1312/66098), AssumeRole
+(cloud.tencent.com/document/api/1312/48197) and AssumeRoleWithWebIdentity
+(cloud.tencent.com/document/api/1312/73070), version 2018-08-13.
 """
 
 from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -16,7 +18,7 @@ from airflow_provider_permitocr.emulator.errors import ApiError
 from airflow_provider_permitocr.emulator.gateway.keys import KeyRing
 from airflow_provider_permitocr.emulator.gateway.operations import Prepared, Request
 from airflow_provider_permitocr.emulator.gateway.parameters import require
-from airflow_provider_permitocr.emulator.options import KeyPair
+from airflow_provider_permitocr.emulator.options import KeyPair, WebIdentity
 
 SERVICE: Final = "sts"
 VERSION: Final = "2018-08-13"
@@ -73,28 +75,67 @@ class AssumeRole:
         """Check the role and the duration; policies and tags are taken, but mean nothing here."""
         parameters = request.parameters(self.SCHEMA)
         require(parameters, "RoleArn", "RoleSessionName")
-        if not _ROLE_ARN.fullmatch(parameters["RoleArn"]):
-            raise ApiError(
-                "InvalidParameter.ParamError",
-                "The parameter `RoleArn` is not of the form qcs::cam::uin/ACCOUNT:roleName/NAME.",
-            )
-        seconds = parameters.get("DurationSeconds", DEFAULT_SECONDS)
-        if not 1 <= seconds <= MAX_SECONDS:
-            raise ApiError(
-                "InvalidParameter.OverTimeError", f"`DurationSeconds` must be from 1 to {MAX_SECONDS}."
-            )
-        role_id = zlib.crc32(parameters["RoleArn"].encode())
-        role = f"{role_id}:{parameters['RoleSessionName']}"
-        return Prepared(partial(self._work, request.key.account, role, int(request.arrived) + seconds))
+        role, seconds = _role(parameters)
+        return Prepared(
+            partial(_issue, self._keys, request.key.account, role, int(request.arrived) + seconds)
+        )
 
-    async def _work(self, account: str, role: str, expires_at: int) -> dict[str, Any]:
-        pair = self._keys.issue(account, role, expires_at)
-        return {
-            "Credentials": {
-                "Token": pair.token,
-                "TmpSecretId": pair.secret_id,
-                "TmpSecretKey": pair.secret_key,
-            },
-            "ExpiredTime": expires_at,
-            "Expiration": datetime.fromtimestamp(expires_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        }
+
+class AssumeRoleWithWebIdentity:
+    """Issue a temporary pair of keys of a role to whoever has the token of its service account.
+
+    :param keys: where the pair is added.
+    :param identities: the service accounts that are known.
+    """
+
+    SCHEMA: Final = {
+        "ProviderId": str,
+        "WebIdentityToken": str,
+        "RoleArn": str,
+        "RoleSessionName": str,
+        "DurationSeconds": int,
+    }
+
+    def __init__(self, keys: KeyRing, identities: Iterable[WebIdentity]) -> None:
+        self._keys = keys
+        self._identities = tuple(identities)
+
+    async def prepare(self, request: Request) -> Prepared:
+        """Check the token, the role and the duration."""
+        parameters = request.parameters(self.SCHEMA)
+        require(parameters, "ProviderId", "WebIdentityToken", "RoleArn", "RoleSessionName")
+        role, seconds = _role(parameters)
+        given = (parameters["ProviderId"], parameters["WebIdentityToken"])
+        identity = next((each for each in self._identities if (each.provider_id, each.token) == given), None)
+        if identity is None:
+            raise ApiError("InvalidParameter.WebIdentityTokenError", "The token is not one of the provider.")
+        return Prepared(partial(_issue, self._keys, identity.account, role, int(request.arrived) + seconds))
+
+
+def _role(parameters: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the role and session that were asked for, and for how many seconds."""
+    if not _ROLE_ARN.fullmatch(parameters["RoleArn"]):
+        raise ApiError(
+            "InvalidParameter.ParamError",
+            "The parameter `RoleArn` is not of the form qcs::cam::uin/ACCOUNT:roleName/NAME.",
+        )
+    seconds = parameters.get("DurationSeconds", DEFAULT_SECONDS)
+    if not 1 <= seconds <= MAX_SECONDS:
+        raise ApiError(
+            "InvalidParameter.OverTimeError", f"`DurationSeconds` must be from 1 to {MAX_SECONDS}."
+        )
+    role_id = zlib.crc32(parameters["RoleArn"].encode())
+    return f"{role_id}:{parameters['RoleSessionName']}", seconds
+
+
+async def _issue(keys: KeyRing, account: str, role: str, expires_at: int) -> dict[str, Any]:
+    pair = keys.issue(account, role, expires_at)
+    return {
+        "Credentials": {
+            "Token": pair.token,
+            "TmpSecretId": pair.secret_id,
+            "TmpSecretKey": pair.secret_key,
+        },
+        "ExpiredTime": expires_at,
+        "Expiration": datetime.fromtimestamp(expires_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tencentcloud.common.common_client import CommonClient
-from tencentcloud.common.credential import STSAssumeRoleCredential
+from tencentcloud.common.credential import (
+    DefaultTkeOIDCRoleArnProvider,
+    OIDCRoleArnCredential,
+    STSAssumeRoleCredential,
+)
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
 from airflow_provider_permitocr.emulator.options import (
     DEFAULT_ACCOUNT,
     DEFAULT_SECRET_ID,
     DEFAULT_SECRET_KEY,
+    WebIdentity,
 )
 from airflow_provider_permitocr.permit.api import ACTION, SERVICE, VERSION
 
@@ -126,3 +131,72 @@ def test_credential_class_of_the_sdk_assumes_the_role_over_tls(
     client = CommonClient(SERVICE, VERSION, credential, "", caller.profile())
     answer = client.call_json(ACTION, {"ImageBase64": base64.b64encode(png).decode()})
     assert answer["Response"]["Name"] == "李优图"
+
+
+IDENTITY = WebIdentity("cls-1", "a.service.account", account="100000000002")
+
+
+def with_web_identity(caller: Caller, **changes: Any) -> dict[str, Any]:
+    client = CommonClient("sts", "2018-08-13", None, "ap-guangzhou", caller.profile())
+    given = ROLE | {"ProviderId": "cls-1", "WebIdentityToken": "a.service.account"} | changes
+    answer = client.call_json("AssumeRoleWithWebIdentity", given, options={"SkipSign": True})
+    response: dict[str, Any] = answer["Response"]
+    return response
+
+
+def test_token_of_a_service_account_is_good_for_keys_of_its_account(start: Callable[..., Caller]) -> None:
+    caller = start(web_identities=(IDENTITY,))
+    pair = with_web_identity(caller)["Credentials"]
+    client = sts(caller, pair["TmpSecretId"], pair["TmpSecretKey"], pair["Token"])
+    identity = client.call_json("GetCallerIdentity", {})["Response"]
+    assert (identity["AccountId"], identity["Type"]) == ("100000000002", "CAMRole")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"WebIdentityToken": "another"}, "InvalidParameter.WebIdentityTokenError"),
+        ({"ProviderId": "another"}, "InvalidParameter.WebIdentityTokenError"),
+        ({"ProviderId": ""}, "MissingParameter"),
+        ({"RoleArn": "reader"}, "InvalidParameter.ParamError"),
+        ({"DurationSeconds": 43201}, "InvalidParameter.OverTimeError"),
+    ],
+)
+def test_wrong_web_identity_is_refused(
+    start: Callable[..., Caller], changes: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(TencentCloudSDKException) as caught:
+        with_web_identity(start(web_identities=(IDENTITY,)), **changes)
+    assert caught.value.get_code() == code
+
+
+@pytest.mark.parametrize("action", ["AssumeRole", "GetCallerIdentity", ACTION])
+def test_other_actions_have_to_be_signed(start: Callable[..., Caller], action: str) -> None:
+    caller = start(web_identities=(IDENTITY,))
+    client = CommonClient("sts", "2018-08-13", None, "ap-guangzhou", caller.profile())
+    with pytest.raises(TencentCloudSDKException) as caught:
+        client.call_json(action, ROLE, options={"SkipSign": True})
+    assert caught.value.get_code() == "AuthFailure.InvalidAuthorization"
+
+
+def test_tke_provider_of_the_sdk_finds_keys_over_tls(
+    start: Callable[..., Caller], tmp_path: Path, png: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = start(tls=tmp_path, web_identities=(IDENTITY,))
+    monkeypatch.setattr("certifi.where", lambda: str(caller.emulator.ca_file))
+    monkeypatch.setattr(OIDCRoleArnCredential, "_endpoint", caller.emulator.endpoint)
+    token = tmp_path / "token"
+    token.write_text(IDENTITY.token)
+    variables = {
+        "TKE_REGION": "ap-guangzhou",
+        "TKE_PROVIDER_ID": IDENTITY.provider_id,
+        "TKE_WEB_IDENTITY_TOKEN_FILE": str(token),
+        "TKE_ROLE_ARN": ROLE["RoleArn"],
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    credential = DefaultTkeOIDCRoleArnProvider().get_credential()
+    client = CommonClient(SERVICE, VERSION, credential, "", caller.profile())
+    answer = client.call_json(ACTION, {"ImageBase64": base64.b64encode(png).decode()})
+    assert answer["Response"]["Name"] == "李优图"
+    assert caller.emulator.records()[-1].account == IDENTITY.account
