@@ -34,22 +34,56 @@ def get_provider_info() -> dict[str, Any]:
                         "host": "empty for the site's own; or http://127.0.0.1:8520 for an emulator",
                         "schema": "intl or mainland: where the account was opened; empty for intl",
                         # Without one, Airflow sends 0, and answers "Bad Request" (apache/airflow #73298).
-                        "port": "443; the test button needs a port",
+                        "port": "443, or 0; the test button needs a number",
                     },
                 },
                 "conn-fields": _CONNECTION_FIELDS,
             }
         ],
+        "config": {"permitocr": _CONFIGURATION},
         "filesystems": [f"{_PACKAGE}.filesystems.cos"],
         "cli": [f"{_PACKAGE}.cli.definition.get_permitocr_cli_commands"],
     }
 
 
+_CONFIGURATION: dict[str, Any] = {
+    "description": "MainlandPermitOCR of Tencent Cloud.",
+    "options": {
+        "allowed_endpoints": {
+            "description": (
+                "The only hosts besides Tencent Cloud's own that a connection may allow for images and"
+                " signatures, with commas in between; none: no other at all. Empty: each connection decides."
+            ),
+            "version_added": "0.5.0",
+            "type": "string",
+            "example": "https://ocr-gateway.example.com, http://10.0.0.5:8520",
+            "default": None,
+        }
+    },
+}
+
 _CONNECTION_FIELDS: dict[str, Any] = {
+    "credentials": {
+        "label": "Credentials",
+        "description": (
+            "Where the keys come from: keys (SecretId and SecretKey), environment (the SDK's variables or"
+            " profile), cvm_role (the CVM instance's role) or tke_oidc (the role of the pod in TKE)"
+        ),
+        "schema": {
+            "type": _TEXT,
+            "enum": ["keys", "environment", "cvm_role", "tke_oidc"],
+            "default": "keys",
+        },
+    },
     "token": {
         "label": "Token",
         "description": "Only with temporary keys of STS; all three may be replaced while tasks run",
         "schema": {"type": _TEXT, "format": "password"},
+    },
+    "cvm_role_name": {
+        "label": "CVM role",
+        "description": "Name of the instance's role, with cvm_role; empty to ask the instance",
+        "schema": {"type": _TEXT},
     },
     "role_arn": {
         "label": "Role to assume",
@@ -121,9 +155,12 @@ _CONNECTION_FIELDS: dict[str, Any] = {
         "description": "File or directory of CAs to trust, in place of the environment's or certifi's",
         "schema": {"type": _TEXT},
     },
-    "allow_http": {
-        "label": "Allow http",
-        "description": "Protocol http may leave the worker's machine: images and signatures in the clear",
-        "schema": {"type": ["boolean", "null"], "default": False},
+    "allow_endpoint": {
+        "label": "Allowed endpoints",
+        "description": (
+            "Hosts that are not Tencent Cloud's and may get images, such as https://gateway.example.com; each"
+            " run warns of them"
+        ),
+        "schema": {"type": _TEXT},
     },
 }

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_permitocr.errors import CallError, Decision, sentences
-from airflow_provider_permitocr.tencent.sts import Identity
-from airflow_provider_permitocr.wiring.cloud import try_keys
+from airflow_provider_permitocr.tencent.trial import Trial
+from airflow_provider_permitocr.wiring.cloud import try_connection
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_sentences_have_one_full_stop_each(parts: tuple[str, str], joined: str) 
 
 
 def test_advice_on_keys_follows_a_message_that_ends_with_a_full_stop() -> None:
-    def ask() -> Identity:
+    def attempt() -> Trial:
         raise CallError("AuthFailure", "the SecretId is correct.", Decision.ACCOUNT, advice="Correct it")
 
-    assert try_keys(ask) == (False, "AuthFailure: the SecretId is correct. Correct it")
+    assert try_connection(attempt) == (False, "AuthFailure: the SecretId is correct. Correct it")

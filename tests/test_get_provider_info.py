@@ -11,6 +11,7 @@ from airflow.providers_manager import ProvidersManager
 
 from airflow_provider_permitocr import __version__
 from airflow_provider_permitocr.get_provider_info import get_provider_info
+from airflow_provider_permitocr.wiring.connections.extras import KNOWN_EXTRAS
 from airflow_provider_permitocr.wiring.connections.tencentcloud import CONNECTION_TYPE
 
 if TYPE_CHECKING:
@@ -49,14 +50,7 @@ def test_the_connection_type_leads_to_the_hook() -> None:
 def test_the_form_shows_every_field_that_is_read(form: ConnectionHookMetaData) -> None:
     assert form.hook_name == "Tencent Cloud"
     assert form.extra_fields is not None
-    assert set(form.extra_fields) == {
-        *("token", "requests_per_slot", "region"),
-        *("role_arn", "role_session_name", "role_seconds", "account"),
-        *("price_per_call", "currency"),
-        "allow_http",
-        "cos_endpoint",
-        *("connect_timeout", "read_timeout", "call_timeout", "proxy", "ca_bundle"),
-    }
+    assert set(form.extra_fields) == KNOWN_EXTRAS
 
 
 def test_the_form_names_the_keys_as_the_console_does(form: ConnectionHookMetaData) -> None:

@@ -28,8 +28,13 @@ from airflow_provider_permitocr.options.privacy import Privacy, policy_of
 from airflow_provider_permitocr.options.run import CallRetry
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record
-from airflow_provider_permitocr.wiring.cloud import TencentCloud, try_keys
-from airflow_provider_permitocr.wiring.connections.tencentcloud import CONNECTION_TYPE, DEFAULT_CONN_ID
+from airflow_provider_permitocr.tencent.trial import try_account
+from airflow_provider_permitocr.wiring.cloud import TencentCloud, try_connection
+from airflow_provider_permitocr.wiring.connections.tencentcloud import (
+    CONNECTION_TYPE,
+    DEFAULT_CONN_ID,
+    warn_of_endpoint,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,6 +113,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         """Return the official SDK's typed OCR client, signed in with this connection."""
         from airflow_provider_permitocr.tencent.sdk import ocr_client
 
+        warn_of_endpoint(self.tencentcloud_conn_id, self.client_options.foreign_endpoint)
         return ocr_client(self.client_options, self._keys)
 
     def recognize(self, image: ImageValue, card_side: CardSide | str = CardSide.FRONT) -> Record:
@@ -197,8 +203,11 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         return answered()
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask STS whose credentials these are; costs nothing. Called by the UI's test button."""
-        return try_keys(self.identity)
+        """Ask STS whose credentials these are, and the API whether they may call it; costs nothing.
+
+        Called by the UI's test button.
+        """
+        return try_connection(lambda: try_account(self.client_options, self._keys))
 
     def close(self) -> None:
         """Close its connections and end its processes; what is used after that opens new ones."""

@@ -16,12 +16,13 @@ from pybase64 import b64encode
 from airflow_provider_permitocr.engine.models import PermitRequest, PermitResponse
 from airflow_provider_permitocr.errors import CallError
 from airflow_provider_permitocr.permit.api import OUTPUT_FIELDS
+from airflow_provider_permitocr.tencent.clock import clock_fault
 from airflow_provider_permitocr.tencent.credentials import KeySource, after_refusal
 from airflow_provider_permitocr.tencent.decisions import call_error, of_fetched
 from airflow_provider_permitocr.tencent.envelope import Refusal, malformed, open_envelope
+from airflow_provider_permitocr.tencent.key_source import key_source
 from airflow_provider_permitocr.tencent.options import ClientOptions, Keys
 from airflow_provider_permitocr.tencent.signing import Signer
-from airflow_provider_permitocr.tencent.sts import key_source
 from airflow_provider_permitocr.tencent.transport import HttpAnswer, Transport
 from airflow_provider_permitocr.tencent.wire_codes import NO_FIELDS
 
@@ -124,9 +125,11 @@ def _encoded_between(before: bytes, image: bytes, after: bytes) -> bytearray:
 
 
 def _response(answer: HttpAnswer, keys: Keys) -> PermitResponse:
-    opened = open_envelope(answer.body, keys)
+    opened = open_envelope(answer.body, keys.secrets)
     if isinstance(opened, Refusal):
-        raise call_error(opened.code, opened.message, opened.request_id, retry_after=answer.retry_after)
+        error = call_error(opened.code, opened.message, opened.request_id, retry_after=answer.retry_after)
+        error.advice = clock_fault(opened.code, answer.date, time.time()) or error.advice
+        raise error
     if OUTPUT_FIELDS.isdisjoint(opened.fields):
         raise malformed(NO_FIELDS, "no field of the document", opened.request_id)
     return PermitResponse(opened.fields, opened.request_id)

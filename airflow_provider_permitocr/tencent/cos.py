@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr.log_privacy import keep_data_out_of_logs, silenced
-from airflow_provider_permitocr.net.address_rules import is_this_machine
+from airflow_provider_permitocr.tencent.endpoints import is_trusted, origin
 from airflow_provider_permitocr.tencent.options import ClientOptions
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ def check_cos_place(options: ClientOptions, endpoint: str | None) -> tuple[str, 
     """Tell where the buckets are.
 
     :return: ``http`` or ``https``, and the host in place of the region's own.
-    :raises ValueError: when neither a region nor an endpoint is given, one is malformed, or objects
-        would come in the clear from another machine.
+    :raises ValueError: when neither a region nor an endpoint is given, one is malformed, or nobody
+        has allowed it.
     """
     if not endpoint:
         if not _REGION.fullmatch(options.region):
@@ -74,12 +74,17 @@ def check_cos_place(options: ClientOptions, endpoint: str | None) -> tuple[str, 
             "cos_endpoint must be a host such as cos.ap-guangzhou.myqcloud.com, with http:// or https:// and"
             " a port if need be"
         )
-    if parts[1] == "http" and not options.allow_http and not is_this_machine(parts[2]):
-        raise ValueError(
-            "cos_endpoint with http:// would send images and the signature in the clear; use https://, or set"
-            " allow_http to true in the extra if the way there is safe"
-        )
-    return parts[1] or "https", parts[2]
+    protocol, host = parts[1] or "https", parts[2]
+    options.allowed.check("cos_endpoint", protocol, host)
+    options.allowed.check_proxy(protocol, options.proxy)
+    return protocol, host
+
+
+def foreign_cos_endpoint(endpoint: str | None) -> str | None:
+    """Return an endpoint that ``check_cos_place`` has passed, if it needed permission."""
+    parts = _ENDPOINT.fullmatch(endpoint or "")
+    protocol, host = (parts[1] or "https", parts[2]) if parts else ("https", "")
+    return None if not host or is_trusted(protocol, host) else origin(protocol, host)
 
 
 def presigned_url(client: CosS3Client, token: str | None, bucket: str, key: str, seconds: int) -> str:

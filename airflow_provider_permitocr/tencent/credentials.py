@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from airflow_provider_permitocr.errors import CallError, ConfigurationError, Decision
+from airflow_provider_permitocr.errors import OF_ALL, CallError, ConfigurationError, Decision
 from airflow_provider_permitocr.tencent.options import Keys
 
 #: What the service answers where the keys, or what was signed with them, are not good any more: temporary
@@ -23,6 +23,8 @@ _REFUSED_KEYS: Final = frozenset(
         "AuthFailure.TokenFailure",
     }
 )
+#: Of calls that no keys could be had for.
+KEYS_UNAVAILABLE: Final = "ClientKeysUnavailable"
 #: Whoever needs keys within this many seconds after others could not be had is told so without asking again:
 #: many threads find out at once.
 _HOLD_OFF_SECONDS: Final = 0.5
@@ -51,7 +53,7 @@ class KeySource(Protocol):
 
 @dataclass(frozen=True)
 class IssuedKeys:
-    """Temporary keys, as STS issues them.
+    """Temporary keys, as STS or the instance's metadata service issues them.
 
     :param seconds: how long they are good for, from before they were asked for.
     """
@@ -116,15 +118,14 @@ class ConnectionKeys:
 
 
 def _looked_up(look_up: Callable[[], Keys]) -> Keys:
-    code = "ClientKeysUnavailable"
     try:
         return look_up()
     except ConfigurationError as error:
-        raise CallError(code, str(error), Decision.ACCOUNT, billed=False) from None
+        raise CallError(KEYS_UNAVAILABLE, str(error), Decision.ACCOUNT, billed=False) from None
     except Exception as error:  # noqa: BLE001  whatever the place that secrets are kept in raises
         # Its words may quote what it found.
         message = f"the service refused the keys, and looking them up anew failed ({type(error).__name__})"
-        raise CallError(code, message, Decision.RETRY, billed=False, was_sent=False) from None
+        raise CallError(KEYS_UNAVAILABLE, message, Decision.RETRY, billed=False, was_sent=False) from None
 
 
 @dataclass(frozen=True)
@@ -134,27 +135,24 @@ class _Held:
     ends_at: float
 
 
-class RoleKeys:
-    """Temporary keys of a role, renewed by one of the threads before they end.
+class TemporaryKeys:
+    """Keys that are issued for a while, renewed by one of the threads before they end.
 
     That one asks while the others go on with the old ones. Only where there are none any more, all wait.
 
-    :param base: the keys to assume the role with.
-    :param assume: asks for temporary keys; raises ``CallError``.
+    :param issue: asks for keys; raises ``CallError``.
     :param tell: gets new keys before they are used, to keep them out of logs.
     :param clock: seconds, of any beginning.
     """
 
     def __init__(
         self,
-        base: KeySource,
-        assume: Callable[[Keys], IssuedKeys],
+        issue: Callable[[], IssuedKeys],
         *,
         tell: Callable[[Keys], object] = lambda _keys: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._base = base
-        self._assume = assume
+        self._issue = issue
         self._tell = tell
         self._clock = clock
         self._held: _Held | None = None
@@ -197,7 +195,7 @@ class RoleKeys:
         if self._fault is not None and asked_at - self._fault_at < _HOLD_OFF_SECONDS:
             raise self._fault.bare()
         try:
-            issued = self._issued()
+            issued = self._issue()
         except CallError as error:
             self._fault, self._fault_at = error.bare(), self._clock()
             raise
@@ -210,11 +208,41 @@ class RoleKeys:
         )
         return issued.keys
 
-    def _issued(self) -> IssuedKeys:
-        base = self._base.current()
-        try:
-            return self._assume(base)
-        except CallError as error:
-            if after_refusal(error, self._base, base).decision is not Decision.REPAIR:
-                raise
-        return self._assume(self._base.current())
+
+def assumed(base: KeySource, assume: Callable[[Keys], IssuedKeys]) -> IssuedKeys:
+    """Ask for keys of a role, once more if the keys to ask with were replaced meanwhile.
+
+    :param base: the keys to assume the role with.
+    :param assume: asks for keys; raises ``CallError``.
+    :raises CallError: as ``assume``, or when there are no keys to ask with.
+    """
+    used = base.current()
+    try:
+        return assume(used)
+    except CallError as error:
+        if after_refusal(error, base, used).decision is not Decision.REPAIR:
+            raise
+    return assume(base.current())
+
+
+def unasked(error: CallError, who: str, advice: str = "") -> CallError:
+    """Return what a fault on the way to keys means: nothing of an image was sent.
+
+    :param who: was asked for keys.
+    :param advice: in place of the error's own.
+    """
+    return CallError(
+        error.code,
+        f"{who}: {error.message}",
+        error.decision if error.decision in OF_ALL else Decision.RETRY,
+        error.request_id,
+        billed=False,
+        was_sent=False,
+        retry_after=error.retry_after,
+        advice=advice or error.advice,
+    )
+
+
+def no_keys(message: str, advice: str) -> CallError:
+    """Return the error of keys that can't be had, and won't be unless somebody changes something."""
+    return CallError(KEYS_UNAVAILABLE, message, Decision.ACCOUNT, billed=False, was_sent=False, advice=advice)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from airflow_provider_permitocr.errors import CallError
 from airflow_provider_permitocr.tencent.decisions import call_error
-from airflow_provider_permitocr.tencent.options import Keys
 from airflow_provider_permitocr.tencent.wire_codes import NOT_JSON, TOO_LONG, WRONG_ENVELOPE
 
 #: The longest codes that are known have 66 characters.
@@ -50,10 +50,10 @@ class Refusal:
     request_id: str
 
 
-def open_envelope(body: bytes, keys: Keys) -> Answer | Refusal:
+def open_envelope(body: bytes, secrets: Iterable[str]) -> Answer | Refusal:
     """Read the body of an answer, whatever its status and its content type: errors come with a status of 200.
 
-    :param keys: what the call was signed with.
+    :param secrets: what the call was made with, and no message may quote.
     :raises CallError: ``ClientMalformedAnswer...`` for what is no such answer.
     """
     response = _response(body)
@@ -66,7 +66,7 @@ def open_envelope(body: bytes, keys: Keys) -> Answer | Refusal:
     code = refusal.get("Code")
     if not isinstance(code, str) or not _CODE.fullmatch(code):
         raise malformed(WRONG_ENVELOPE, "an Error without a Code", request_id)
-    return Refusal(code, _message(refusal.get("Message"), keys), request_id)
+    return Refusal(code, _message(refusal.get("Message"), secrets), request_id)
 
 
 def malformed(code: str, why: str, request_id: str = "") -> CallError:
@@ -99,9 +99,8 @@ def _is_deep(answer: Any) -> bool:
     return bool(level)
 
 
-def _message(said: Any, keys: Keys) -> str:
+def _message(said: Any, secrets: Iterable[str]) -> str:
     message = str(said)[:_LONGEST_MESSAGE]
-    for secret in (keys.secret_key, keys.token):
-        if secret:
-            message = message.replace(secret, "***")
+    for secret in secrets:
+        message = message.replace(secret, "***")
     return _SIGNATURE.sub("(signature)", _URL.sub("(URL)", message))

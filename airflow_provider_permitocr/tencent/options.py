@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
-from airflow_provider_permitocr.net.address_rules import is_this_machine
 from airflow_provider_permitocr.permit.api import SITES, Site
+from airflow_provider_permitocr.tencent.endpoints import AllowedEndpoints, is_trusted, origin
 
 #: These go into headers; what a copied key brings along unseen would only show as a fault of the network.
 _HEADER_VALUE = re.compile(r"[!-~]+")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?")
 #: By name or by number, of the account's own or of a service (cloud.tencent.com/document/api/1312/48197).
 _ROLE = re.compile(r"qcs::cam::uin/\d+:role(Name)?/[\w+=,.@/-]+", re.ASCII)
+#: Of a role, as the console takes it.
+ROLE_NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,128}", re.ASCII)
 #: The longest that STS issues keys for.
 _LONGEST_ROLE = 43_200
 #: A day. What is much longer, or infinite, overflows in the operating system's timers.
 _LONGEST_TIMEOUT = 86_400
+
+
+class CredentialKind(StrEnum):
+    """Where the keys come from that calls are signed with, or that a role is assumed with."""
+
+    KEYS = "keys"  #: the connection itself: SecretId, SecretKey and, if they are temporary, a token
+    ENVIRONMENT = "environment"  #: the variables and the file that the SDK and tccli read
+    CVM_ROLE = "cvm_role"  #: the role that is bound to the CVM instance
+    TKE_OIDC = "tke_oidc"  #: the role of the pod's service account in TKE
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,11 @@ class Keys:
             (self.secret_key, "SecretKey (password)"),
             (self.token, "token"),
         )
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no message may quote."""
+        return (self.secret_key, self.token) if self.token else (self.secret_key,)
 
 
 @dataclass(frozen=True)
@@ -81,12 +98,16 @@ class Role:
 class ClientOptions:
     """One account at one site.
 
+    :param secret_id: empty, as are the two below, unless ``credentials`` is ``keys``.
     :param token: of temporary credentials.
-    :param role: a role to assume with these keys, for calls to be made in.
+    :param credentials: where the keys come from.
+    :param role: a role to assume with these keys, for calls to be made in. With ``tke_oidc``, the role of
+        the service account.
+    :param cvm_role_name: of the role bound to the instance, with ``cvm_role``; by default, the instance is
+        asked for it.
     :param endpoint: host name, with a port if need be, in place of the site's own.
     :param protocol: ``https``, or ``http`` for an emulator on this machine.
-    :param allow_http: ``http`` may leave this machine, with the image, the signature and any token in the
-        clear.
+    :param allowed: other hosts that may get images and signatures, in the clear too.
     :param region: only sent where given; the API does not need one.
     :param connect_timeout: seconds until a connection has to be there.
     :param read_timeout: seconds between two bytes, of the request or of the answer.
@@ -96,8 +117,8 @@ class ClientOptions:
         ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE``, or else certifi's.
     """
 
-    secret_id: str
-    secret_key: str = field(repr=False)
+    secret_id: str = ""
+    secret_key: str = field(default="", repr=False)
     token: str | None = field(default=None, repr=False)
     site: Site = SITES["intl"]
     endpoint: str | None = None
@@ -109,10 +130,12 @@ class ClientOptions:
     proxy: str | None = field(default=None, repr=False)
     ca_bundle: str | None = None
     role: Role | None = None
-    allow_http: bool = False
+    credentials: CredentialKind = CredentialKind.KEYS
+    cvm_role_name: str | None = None
+    allowed: AllowedEndpoints = field(default_factory=AllowedEndpoints)
 
     def __post_init__(self) -> None:
-        _ = self.keys
+        self._check_credentials()
         _check_header_values((self.region or None, "region"))
         if self.protocol not in ("http", "https"):
             raise ValueError(f"the connection's host must be reached by https or http, not {self.protocol!r}")
@@ -121,11 +144,8 @@ class ClientOptions:
                 f"the connection's host must be a host name such as {self.site.endpoint}, with https:// or"
                 f" http:// before it and a port behind it if need be, not {self.endpoint!r}"
             )
-        if self.protocol == "http" and not self.allow_http and not is_this_machine(self.host):
-            raise ValueError(
-                f"the connection's host http://{self.host} would get images and signatures in the clear;"
-                " write https://, or set allow_http to true in the extra if the way there is safe"
-            )
+        self.allowed.check("host", self.protocol, self.host)
+        self.allowed.check_proxy(self.protocol, self.proxy)
         for name in ("connect_timeout", "read_timeout", "call_timeout"):
             if not 0 < getattr(self, name) <= _LONGEST_TIMEOUT:
                 raise ValueError(
@@ -145,6 +165,38 @@ class ClientOptions:
     def keys(self) -> Keys:
         """The keys of the connection itself: those to sign with, or to assume the role with."""
         return Keys(self.secret_id, self.secret_key, self.token)
+
+    @property
+    def foreign_endpoint(self) -> str | None:
+        """The host that calls go to, if it needed permission."""
+        return None if is_trusted(self.protocol, self.host) else origin(self.protocol, self.host)
+
+    def _check_credentials(self) -> None:
+        if self.credentials is CredentialKind.KEYS:
+            if not (self.secret_id or self.secret_key or self.token):
+                raise ValueError(
+                    "the connection's SecretId (login) and SecretKey (password) are empty; fill them in, or"
+                    " set credentials in the extra to where the keys come from: "
+                    + ", ".join(kind for kind in CredentialKind if kind is not CredentialKind.KEYS)
+                )
+            _ = self.keys
+        elif self.secret_id or self.secret_key or self.token:
+            raise ValueError(
+                f"the connection's credentials is {self.credentials}, and it has keys of its own; leave"
+                " SecretId (login), SecretKey (password) and token empty, or set credentials to keys"
+            )
+        if self.cvm_role_name is None:
+            return
+        if self.credentials is not CredentialKind.CVM_ROLE:
+            raise ValueError(
+                f"the connection has a cvm_role_name, and its credentials is {self.credentials}; set it to"
+                " cvm_role, or leave cvm_role_name empty"
+            )
+        if not ROLE_NAME.fullmatch(self.cvm_role_name):
+            raise ValueError(
+                "the connection's cvm_role_name must be a role's name as the console shows it, not"
+                f" {self.cvm_role_name!r}"
+            )
 
 
 def _check_header_values(*labelled: tuple[str | None, str]) -> None:

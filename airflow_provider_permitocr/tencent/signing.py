@@ -19,6 +19,8 @@ from airflow_provider_permitocr.tencent.options import ClientOptions, Keys
 _ALGORITHM: Final = "TC3-HMAC-SHA256"
 #: The service looks for errors in this one only; what follows a semicolon would be signed as well.
 _CONTENT_TYPE: Final = "application/json"
+#: In place of a signature (cloud.tencent.com/document/api/1312/73070).
+_UNSIGNED: Final = "SKIP"
 _SIGNED_HEADERS: Final = "content-type;host"
 
 
@@ -101,7 +103,14 @@ class Signer:
         signature = authorization(
             keys.secret_id, keys.secret_key, timestamp, payload_hash, host=self._host, service=self._service
         )
-        headers = self._fixed | {"X-TC-Timestamp": str(timestamp), "Authorization": signature}
+        headers = self._with(timestamp, signature)
         if trace_id:
             headers["X-TC-TraceId"] = trace_id
         return headers | {"X-TC-Token": keys.token} if keys.token else headers
+
+    def unsigned_headers(self) -> dict[str, str]:
+        """Return all headers of a request that is not signed, where the operation asks for no signature."""
+        return self._with(int(self._clock()), _UNSIGNED)
+
+    def _with(self, timestamp: int, authorization: str) -> dict[str, str]:
+        return self._fixed | {"X-TC-Timestamp": str(timestamp), "Authorization": authorization}

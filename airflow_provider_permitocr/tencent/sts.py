@@ -1,7 +1,8 @@
 """The service STS: whose keys these are, and temporary keys of a role. Neither costs anything.
 
-API pages: GetCallerIdentity (cloud.tencent.com/document/api/1312/66098) and AssumeRole
-(cloud.tencent.com/document/api/1312/48197), version 2018-08-13.
+API pages: GetCallerIdentity (cloud.tencent.com/document/api/1312/66098), AssumeRole
+(cloud.tencent.com/document/api/1312/48197) and AssumeRoleWithWebIdentity
+(cloud.tencent.com/document/api/1312/73070), version 2018-08-13.
 """
 
 from __future__ import annotations
@@ -9,27 +10,25 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Final
 
-from airflow_provider_permitocr.errors import OF_ALL, CallError, Decision
+from airflow_provider_permitocr.errors import CallError, Decision
 from airflow_provider_permitocr.permit.api import SERVICE
-from airflow_provider_permitocr.tencent.credentials import (
-    ConnectionKeys,
-    IssuedKeys,
-    KeySource,
-    RoleKeys,
-)
+from airflow_provider_permitocr.tencent.clock import clock_fault
+from airflow_provider_permitocr.tencent.credentials import IssuedKeys, KeySource, no_keys, unasked
 from airflow_provider_permitocr.tencent.decisions import look_up
+from airflow_provider_permitocr.tencent.endpoints import sts_host
 from airflow_provider_permitocr.tencent.envelope import Refusal, malformed, open_envelope
+from airflow_provider_permitocr.tencent.environment import WebIdentity
 from airflow_provider_permitocr.tencent.options import ClientOptions, Keys, Role
 from airflow_provider_permitocr.tencent.signing import Operation, Signer
 from airflow_provider_permitocr.tencent.transport import Transport
 from airflow_provider_permitocr.tencent.wire_codes import MALFORMED
 
+_NAME: Final = "STS"
 _VERSION: Final = "2018-08-13"
 #: STS wants to be told a region; which one makes no difference.
 _REGION: Final = "ap-guangzhou"
@@ -61,6 +60,21 @@ _ADVICE: Final = {
     "InvalidParameter": "Correct role_arn, role_session_name or role_seconds on the connection",
     "UnauthorizedOperation": _PERMIT,
 }
+_WEB_IDENTITY_ADVICE: Final = {
+    "InvalidParameter.WebIdentityTokenError": (
+        "TKE's token was refused: look at the identity provider in the console, under Access Management, and"
+        " at the cluster's issuer; restart the pod if its token has ended"
+    ),
+    "InvalidParameter.OverTimeError": _ADVICE["InvalidParameter.OverTimeError"],
+    "ResourceNotFound": (
+        "Correct role_arn on the connection, or the role that TKE binds to the pod's service account"
+    ),
+    "InvalidParameter": "Look at TKE_PROVIDER_ID, and at role_arn and role_session_name on the connection",
+    "UnauthorizedOperation": (
+        "In the console, under Access Management, name the cluster's identity provider as a carrier of the"
+        " role"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -78,21 +92,6 @@ class Identity:
         return f"account {self.account}, {self.arn}"
 
 
-def key_source(
-    options: ClientOptions,
-    look_up: Callable[[], Keys] | None = None,
-    *,
-    tell: Callable[[Keys], object] = lambda _keys: None,
-) -> KeySource:
-    """Return where calls get their keys: the connection's own, or a role's. Nothing is asked for yet.
-
-    :param look_up: reads the connection's keys anew, which may have been replaced; None: they are not.
-    :param tell: gets keys that STS issued before they are used.
-    """
-    base = ConnectionKeys(options.keys, look_up)
-    return RoleKeys(base, partial(assume_role, options, options.role), tell=tell) if options.role else base
-
-
 def assume_role(
     options: ClientOptions, role: Role, keys: Keys, *, now: Callable[[], float] = time.time
 ) -> IssuedKeys:
@@ -104,7 +103,53 @@ def assume_role(
     """
     asked_at = now()
     parameters = {"RoleArn": role.arn, "RoleSessionName": role.session_name, "DurationSeconds": role.seconds}
-    response = _ask(options, ConnectionKeys(keys), "AssumeRole", parameters)
+    return _issued(_ask(options, keys, "AssumeRole", parameters), role, asked_at)
+
+
+def assume_role_with_web_identity(
+    options: ClientOptions, role: Role, identity: WebIdentity, *, now: Callable[[], float] = time.time
+) -> IssuedKeys:
+    """Ask for temporary keys of a role with the token of a pod's service account, in place of keys.
+
+    :param identity: the pod's; its token is read for each question.
+    :param now: Unix time in seconds.
+    :raises CallError: that may pass when STS could not be asked, and for good, with advice, when it refused,
+        or the token can't be read.
+    """
+    asked_at = now()
+    try:
+        token = identity.token()
+    except OSError as error:
+        raise no_keys(
+            "the token of the pod's service account can't be read"
+            f" ({error.strerror or type(error).__name__})",
+            "Look at TKE_WEB_IDENTITY_TOKEN_FILE, and at the file that it names, where tasks run",
+        ) from None
+    parameters = {
+        "ProviderId": identity.provider_id,
+        "WebIdentityToken": token,
+        "RoleArn": role.arn,
+        "RoleSessionName": role.session_name,
+        "DurationSeconds": role.seconds,
+    }
+    options = replace(options, region=identity.region)
+    response = _ask(options, token, "AssumeRoleWithWebIdentity", parameters, advice=_WEB_IDENTITY_ADVICE)
+    return _issued(response, role, asked_at)
+
+
+def caller_identity(options: ClientOptions, keys: KeySource) -> Identity:
+    """Ask whose keys these are.
+
+    :raises CallError: that may pass when STS could not be asked, and for good, with advice, when it refused.
+    """
+    response = _ask(options, keys.current(), "GetCallerIdentity", {})
+    try:
+        return Identity(str(response["AccountId"]), str(response["Arn"]))
+    except KeyError as error:
+        raise _malformed(type(error).__name__) from None
+
+
+def _issued(response: dict[str, Any], role: Role, asked_at: float) -> IssuedKeys:
     try:
         issued = response["Credentials"]
         keys = Keys(issued["TmpSecretId"], issued["TmpSecretKey"], issued["Token"])
@@ -115,75 +160,63 @@ def assume_role(
     return IssuedKeys(keys, seconds if seconds > 0 else role.seconds)
 
 
-def caller_identity(options: ClientOptions, keys: KeySource | None = None) -> Identity:
-    """Ask whose keys these are.
+def _ask(
+    options: ClientOptions,
+    keys: Keys | str,
+    action: str,
+    parameters: dict[str, Any],
+    *,
+    advice: Mapping[str, str] = _ADVICE,
+) -> dict[str, Any]:
+    """Ask STS.
 
-    :param keys: by default those of ``options``.
-    :raises CallError: that may pass when STS could not be asked, and for good, with advice, when it refused.
+    :param keys: what to sign with, or a token among the parameters in place of a signature.
+    :param advice: by the beginning of the code.
     """
-    response = _ask(options, keys or key_source(options), "GetCallerIdentity", {})
-    try:
-        return Identity(str(response["AccountId"]), str(response["Arn"]))
-    except KeyError as error:
-        raise _malformed(type(error).__name__) from None
-
-
-def _ask(options: ClientOptions, keys: KeySource, action: str, parameters: dict[str, Any]) -> dict[str, Any]:
     options = _at_sts(options)
     body = json.dumps(parameters).encode()
     signer = Signer(options, clock=time.time, operation=Operation("sts", action, _VERSION))
-    used = keys.current()
-    headers = signer.headers(used, hashlib.sha256(body).hexdigest())
+    if isinstance(keys, Keys):
+        headers = signer.headers(keys, hashlib.sha256(body).hexdigest())
+        secrets = keys.secrets
+    else:
+        headers, secrets = signer.unsigned_headers(), (keys,)
     try:
         with closing(Transport(options)) as transport:
-            answer = open_envelope(transport.post(headers, body).body, used)
+            answer = transport.post(headers, body)
+        opened = open_envelope(answer.body, secrets)
     except CallError as error:
-        raise _unasked(error) from None
-    if isinstance(answer, Refusal):
-        raise _refused(answer)
-    return answer.fields
+        raise unasked(error, _NAME) from None
+    if isinstance(opened, Refusal):
+        raise _refused(opened, advice, clock_fault(opened.code, answer.date, time.time()))
+    return opened.fields
 
 
 def _at_sts(options: ClientOptions) -> ClientOptions:
     return replace(
         options,
-        # A replaced endpoint is an emulator or a gateway, and serves STS as well.
-        endpoint=options.endpoint or options.site.endpoint.replace(f"{SERVICE}.", "sts.", 1),
+        endpoint=sts_host(options.host, SERVICE),
         region=options.region or _REGION,
         read_timeout=min(options.read_timeout, _LONGEST_READ),
         call_timeout=min(options.call_timeout, _LONGEST_CALL),
     )
 
 
-def _unasked(error: CallError) -> CallError:
-    """Return what a fault on the way to STS means: nothing of an image was sent."""
-    return CallError(
-        error.code,
-        f"STS: {error.message}",
-        error.decision if error.decision in OF_ALL else Decision.RETRY,
-        error.request_id,
-        billed=False,
-        was_sent=False,
-        retry_after=error.retry_after,
-        advice=error.advice,
-    )
-
-
-def _refused(refusal: Refusal) -> CallError:
+def _refused(refusal: Refusal, advice: Mapping[str, str], clock: str) -> CallError:
     code = refusal.code
     if code == _TOO_MANY or look_up(code).decision in _PASSING:
-        return _unasked(CallError(code, refusal.message, Decision.RETRY, refusal.request_id))
-    advice = next((text for beginning, text in _ADVICE.items() if code.startswith(beginning)), "")
+        return unasked(CallError(code, refusal.message, Decision.RETRY, refusal.request_id), _NAME)
+    remedy = clock or next((text for beginning, text in advice.items() if code.startswith(beginning)), "")
     return CallError(
         code,
-        f"STS refused: {refusal.message}",
+        f"{_NAME} refused: {refusal.message}",
         Decision.ACCOUNT,
         refusal.request_id,
         billed=False,
         was_sent=False,
-        advice=advice,
+        advice=remedy,
     )
 
 
 def _malformed(reason: str) -> CallError:
-    return _unasked(malformed(MALFORMED, reason))
+    return unasked(malformed(MALFORMED, reason), _NAME)

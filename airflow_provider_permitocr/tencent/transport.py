@@ -6,8 +6,6 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, cast
 
 from airflow_provider_permitocr.errors import CallError
@@ -15,6 +13,7 @@ from airflow_provider_permitocr.net.body import read_body
 from airflow_provider_permitocr.net.connection_pool import open_pool
 from airflow_provider_permitocr.net.network_faults import NetworkError, network_errors
 from airflow_provider_permitocr.net.timed_connection import TimeLimits, sent_bytes, within
+from airflow_provider_permitocr.tencent.clock import http_time, server_time
 from airflow_provider_permitocr.tencent.decisions import call_error
 from airflow_provider_permitocr.tencent.options import ClientOptions
 from airflow_provider_permitocr.tencent.wire_codes import TOO_LONG, network_code, status_code
@@ -38,10 +37,12 @@ class HttpAnswer:
     """The body of an answer, decoded.
 
     :param retry_after: seconds to wait before another call, where the answer asks for that.
+    :param date: the server's clock as it answered, in Unix time; None where it does not say.
     """
 
     body: bytes = field(repr=False)
     retry_after: float | None = None
+    date: float | None = None
 
 
 class Transport:
@@ -109,7 +110,7 @@ class Transport:
         body = read_body(response, MAX_ANSWER_BYTES)
         if len(body) > MAX_ANSWER_BYTES:
             raise call_error(TOO_LONG, f"the answer of {self._host} is longer than {MAX_ANSWER_BYTES} bytes")
-        return HttpAnswer(body, wait_seconds)
+        return HttpAnswer(body, wait_seconds, server_time(response.headers))
 
     def _call_error(self, error: NetworkError, body: bytes | bytearray) -> CallError:
         sent = sent_bytes()
@@ -133,18 +134,9 @@ def retry_after(headers: Mapping[str, str], *, now: Callable[[], float] = time.t
     said = headers.get("Retry-After", "").strip()[:_LONGEST_HEADER]
     if _SECONDS.fullmatch(said):
         return min(float(said), MAX_RETRY_AFTER_SECONDS)
-    until = _unix_time(said)
+    until = http_time(said)
     if until is None:
         return None
-    sent_at = _unix_time(headers.get("Date", "")[:_LONGEST_HEADER])
+    sent_at = server_time(headers)
     seconds = until - (now() if sent_at is None else sent_at)
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
-
-
-def _unix_time(text: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(text)
-        # Without a zone it is GMT, which HTTP has no other than.
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError, TypeError, IndexError):
-        return None

@@ -18,12 +18,14 @@ from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.options.run import CallRetry, Pace, RunOptions
 from airflow_provider_permitocr.tencent.sts import Identity, caller_identity
+from airflow_provider_permitocr.tencent.trial import Trial, try_account
 from airflow_provider_permitocr.wiring.connections.tencentcloud import (
     client_options,
     connection_keys,
     find_connection,
     given_account,
     requests_per_slot,
+    warn_of_endpoint,
 )
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ class TencentCloud:
         """
         from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 
+        warn_of_endpoint(self.tencentcloud_conn_id, self.client_options.foreign_endpoint)
         return MainlandPermitClient(self.client_options, self._keys)
 
     def account(self) -> str:
@@ -179,17 +182,33 @@ class TencentCloud:
         return find_converter(required=self._images.shrink_oversized)
 
 
-def try_keys(ask: Callable[[], Identity]) -> tuple[bool, str]:
-    """Tell whether the keys of a connection are valid, and whose they are, or what is wrong.
+def trial_of(conn_id: str) -> Trial:
+    """Find out, free of charge, whose keys a connection has and whether they may call the API.
 
-    :param ask: reads the connection and asks STS.
+    :raises ConfigurationError: naming the field of the connection to change.
+    :raises CallError: with advice.
+    """
+    options = client_options(find_connection(conn_id))
+    return try_account(options, connection_keys(conn_id, options))
+
+
+def try_connection(attempt: Callable[[], Trial]) -> tuple[bool, str]:
+    """Say whether calls would work with a connection, and as whom, or what to fix.
+
+    :param attempt: reads the connection, and tries it free of charge.
     """
     try:
-        return True, f"The credentials are valid: {ask()}"
+        trial = attempt()
     except CallError as error:
         return False, sentences(f"{error.code}: {error.message}", error.advice)
     except ConfigurationError as error:
         return False, str(error)
+    said = [f"The credentials are valid: {trial.identity}"]
+    if trial.unknown:
+        said.append(f"Whether they may call the API is unknown ({trial.unknown})")
+    if trial.foreign_endpoint:
+        said.append(f"Images and signatures go to {trial.foreign_endpoint}, as allow_endpoint allows")
+    return True, sentences(*said)
 
 
 def _slots_of_running_task() -> int | None:

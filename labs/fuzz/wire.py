@@ -19,6 +19,7 @@ from airflow_provider_permitocr.images.download import Downloader
 from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
+from airflow_provider_permitocr.tencent.credentials import ConnectionKeys
 from airflow_provider_permitocr.tencent.options import ClientOptions, Role
 from airflow_provider_permitocr.tencent.sts import assume_role, caller_identity
 from labs.fuzz.answers import nearly_right
@@ -80,7 +81,7 @@ def _uses(options: ClientOptions, endpoint: str) -> list[tuple[str, Callable[[],
         "call": lambda: client.recognize(request),
         "role": lambda: assume_role(options, _ROLE, options.keys),
         "download": lambda: downloader.read(f"http://{endpoint}/image", _MOST_IMAGE),
-        "identity": lambda: caller_identity(options),
+        "identity": lambda: caller_identity(options, ConnectionKeys(options.keys)),
     }
     return [(name, _ended(name, use)) for name, use in uses.items()]
 

@@ -169,15 +169,18 @@ def test_the_emulators_page_names_all_of_its_options() -> None:
 
 @pytest.mark.slow
 def test_a_connection_that_a_page_adds_is_read_by_the_hook_and_leads_to_the_emulator(
-    airflow_metadata: None, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
+    airflow_metadata: None,
+    start_label_emulator: Callable[..., RunningEmulator],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from airflow.cli.cli_parser import get_parser
     from airflow.models.connection import Connection
     from airflow.utils.session import create_session
 
-    added = [each for each in commands() if each.text.startswith("airflow connections add")]
-    shown = [each for each in added if "--conn-type tencentcloud" in each.text]
-    assert {each.page for each in shown} == {"docs/setup.md", _EMULATORS_PAGE}
+    connections = [each for each in commands() if each.text.startswith("airflow connections add")]
+    shown = [each for each in connections if "--conn-type tencentcloud" in each.text]
+    assert {each.page for each in shown} == {"docs/setup.md", "docs/connection.md", _EMULATORS_PAGE}
+    emulator = start_label_emulator(instance_role="permit-reader")
     for each in shown:
         words = shlex.split(each.text.replace("8520", str(emulator.port)))
         conn_id = words[3]

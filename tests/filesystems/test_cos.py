@@ -32,7 +32,7 @@ def connect(
             conn_type="tencentcloud",
             login="AKIDcos",
             password=password,
-            extra={"cos_endpoint": cos_store.endpoint, "allow_http": True} | extra,
+            extra={"cos_endpoint": cos_store.endpoint, "allow_endpoint": cos_store.endpoint} | extra,
         )
 
     return define
@@ -117,7 +117,7 @@ def test_a_changed_connection_is_read_anew(cos_store: CosStandIn, connect: Conne
         ({"cos_endpoint": None, "region": "https://x"}, "region"),
         ({"cos_endpoint": "ftp://x"}, "cos_endpoint must be a host"),
         ({"cos_endpoint": "http://a/b"}, "cos_endpoint must be a host"),
-        ({"cos_endpoint": "http://a", "allow_http": "false"}, "in the clear; use https://"),
+        ({"cos_endpoint": "http://a", "allow_endpoint": "https://a"}, 'set "allow_endpoint": "http://a"'),
     ],
 )
 def test_a_wrong_field_is_named_with_the_connection(
@@ -137,7 +137,10 @@ def test_the_region_alone_tells_where_the_buckets_are(connect: Connect) -> None:
 def test_the_proxy_of_the_connection_is_used(connect: Connect, cos_store: CosStandIn) -> None:
     cos_store.objects[BUCKET, "a"] = b"image"
     # The stand-in itself, as it takes a proxy's request line too.
-    connect(cos_endpoint="http://nowhere.invalid", proxy=cos_store.endpoint.replace("//", "//proxy."))
+    proxy = cos_store.endpoint.replace("//", "//proxy.")
+    connect(
+        cos_endpoint="http://nowhere.invalid", proxy=proxy, allow_endpoint=f"http://nowhere.invalid {proxy}"
+    )
     with pytest.raises(FileNotFoundError):
         get_fs("cos_conn").cat_file(f"{BUCKET}/b")
     assert len(cos_store.seen) == 1

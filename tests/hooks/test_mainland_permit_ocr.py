@@ -223,7 +223,7 @@ def test_the_connection_test_is_free_and_tells_whose_credentials_these_are(
     works, message = hook.test_connection()
     assert works
     assert "qcs::cam::uin/" in message
-    assert emulator.stats()["calls"] == 0
+    assert emulator.stats()["billed"] == 0
 
 
 @pytest.mark.parametrize(
@@ -242,6 +242,36 @@ def test_the_connection_test_tells_what_is_wrong(
     works, said = MainlandPermitOcrHook().test_connection()
     assert not works
     assert message in said
+
+
+@pytest.mark.parametrize("port", [0, None, 443])
+def test_the_connection_test_works_with_whatever_port_airflows_form_sends(
+    emulator: RunningEmulator, connect_emulator: Connect, port: int | None
+) -> None:
+    connect_emulator(emulator, port=port)
+    works, message = MainlandPermitOcrHook().test_connection()
+    assert works, message
+
+
+def test_a_host_that_is_not_tencents_is_warned_of_by_each_client(
+    set_connection: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    extra = {"allow_endpoint": "gateway.test"}
+    fields = {"login": "AKIDx", "password": "k", "host": "gateway.test", "extra": extra}
+    set_connection("tencentcloud_default", conn_type="tencentcloud", **fields)
+    MainlandPermitOcrHook().client().close()
+    MainlandPermitOcrHook().get_conn()
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len([each for each in warned if "go to https://gateway.test, which is not" in each]) == 2
+
+
+def test_this_machine_and_tencents_hosts_are_not_warned_of(
+    hook: MainlandPermitOcrHook, set_connection: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    hook.client().close()
+    set_connection("other", conn_type="tencentcloud", login="AKIDx", password="k")
+    MainlandPermitOcrHook("other").client().close()
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
 
 
 def test_a_missing_connection_is_named() -> None:

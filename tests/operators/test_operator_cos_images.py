@@ -31,7 +31,7 @@ def listed_in_cos(
 ) -> CosStandIn:
     """A list of one image in COS, and one that is not there."""
     connect_emulator(emulator)
-    extra = {"cos_endpoint": cos_store.endpoint, "allow_http": True}
+    extra = {"cos_endpoint": cos_store.endpoint, "allow_endpoint": cos_store.endpoint}
     set_connection("cos", conn_type="tencentcloud", login="AKIDcos", password="cos-key", extra=extra)
     cos_store.objects[BUCKET, "2026/通行证 1.jpg"] = front.image
     image_list(

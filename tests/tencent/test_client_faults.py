@@ -14,6 +14,7 @@ from airflow_provider_permitocr.engine.models import PermitRequest
 from airflow_provider_permitocr.errors import CallError, Decision
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
+from airflow_provider_permitocr.tencent.endpoints import AllowedEndpoints
 from airflow_provider_permitocr.tencent.options import ClientOptions
 
 FaultyClient = Callable[..., MainlandPermitClient]
@@ -206,10 +207,9 @@ def test_service_that_cannot_be_reached_is_named(front: Specimen, endpoint: str,
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         host = endpoint.format(port=reserved.getsockname()[1])
-        error = _fault(
-            MainlandPermitClient(ClientOptions("id", "key", endpoint=host, protocol="http", allow_http=True)),
-            front,
-        )
+        allowed = AllowedEndpoints((f"http://{host}",))
+        options = ClientOptions("id", "key", endpoint=host, protocol="http", allowed=allowed)
+        error = _fault(MainlandPermitClient(options), front)
     assert (error.code, error.decision) == (f"ClientNetworkError.{fault_name}", Decision.UNREACHABLE)
     assert error.billed is False
     assert host in error.message

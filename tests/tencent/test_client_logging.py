@@ -11,9 +11,10 @@ from airflow_provider_permitocr.engine.models import PermitRequest
 from airflow_provider_permitocr.errors import CallError
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
+from airflow_provider_permitocr.tencent.key_source import key_source
 from airflow_provider_permitocr.tencent.options import ClientOptions
 from airflow_provider_permitocr.tencent.sdk import ocr_client
-from airflow_provider_permitocr.tencent.sts import caller_identity, key_source
+from airflow_provider_permitocr.tencent.sts import caller_identity
 
 
 def _assert_silent(logged: str, private: set[str]) -> None:
@@ -78,5 +79,5 @@ def test_typed_client_and_sts_are_as_silent(
     request.ImageUrl = serve_image(front.image)
     options = options_for(emulator)
     ocr_client(options, key_source(options)).MainlandPermitOCR(request)
-    caller_identity(options)
+    caller_identity(options, key_source(options))
     _assert_silent(all_logged(), private_values(front) | {DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY})

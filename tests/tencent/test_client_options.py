@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_permitocr.permit.api import SITES
+from airflow_provider_permitocr.tencent.endpoints import AllowedEndpoints
 from airflow_provider_permitocr.tencent.options import ClientOptions, Role
 
 
@@ -26,14 +27,14 @@ from airflow_provider_permitocr.tencent.options import ClientOptions, Role
         ({"protocol": "ftp"}, "https or http"),
         (
             {"protocol": "http"},
-            "http://ocr.intl.* in the clear; write https://, or set allow_http",
+            "http://ocr.intl.* in the clear; correct it, or, if that is meant, set .allow_endpoint",
         ),
         (
             {"protocol": "http", "endpoint": "10.0.0.5:8080"},
-            "http://10.0.0.5:8080 would get images .* in the clear",
+            "http://10.0.0.5:8080 would get images and signatures and is not Tencent Cloud's",
         ),
-        ({"protocol": "http", "endpoint": "localhost.example.com"}, "in the clear"),
-        ({"protocol": "http", "endpoint": "127.example.com"}, "in the clear"),
+        ({"protocol": "http", "endpoint": "localhost.example.com"}, "not Tencent"),
+        ({"protocol": "http", "endpoint": "127.example.com"}, "not Tencent"),
         ({"protocol": "HTTPS"}, "https or http"),
         ({"endpoint": "https://ocr.tencentcloudapi.com"}, "must be a host name"),
         ({"endpoint": "ocr.tencentcloudapi.com/"}, "must be a host name"),
@@ -64,8 +65,11 @@ def test_http_is_taken_to_this_machine(endpoint: str) -> None:
     assert ClientOptions("AKID", "key", endpoint=endpoint, protocol="http").host == endpoint.lower()
 
 
-def test_http_to_another_machine_is_taken_where_it_is_allowed_by_name() -> None:
-    assert ClientOptions("AKID", "key", endpoint="proxy.test", protocol="http", allow_http=True)
+@pytest.mark.parametrize("protocol", ["http", "https"])
+def test_another_host_is_taken_where_it_is_allowed_by_name(protocol: str) -> None:
+    allowed = AllowedEndpoints((f"{protocol}://gateway.test",))
+    options = ClientOptions("AKID", "key", endpoint="Gateway.test", protocol=protocol, allowed=allowed)
+    assert options.foreign_endpoint == f"{protocol}://gateway.test"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +105,9 @@ def test_a_wrong_role_is_refused_with_the_fields_name(changes: dict[str, Any], s
         Role(**({"arn": "qcs::cam::uin/1:roleName/r"} | changes))
 
 
-@pytest.mark.parametrize("endpoint", ["ocr.ap-singapore.tencentcloudapi.com", "127.0.0.1:8443", "gateway"])
+@pytest.mark.parametrize(
+    "endpoint", ["ocr.ap-singapore.tencentcloudapi.com", "127.0.0.1:8443", "ocr.tencentcloudapi.com:443"]
+)
 def test_host_with_or_without_port_is_taken(endpoint: str) -> None:
     assert ClientOptions("AKID", "key", endpoint=endpoint).host == endpoint
 

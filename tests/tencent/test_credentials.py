@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -10,8 +11,9 @@ from airflow_provider_permitocr.errors import CallError, ConfigurationError, Dec
 from airflow_provider_permitocr.tencent.credentials import (
     ConnectionKeys,
     IssuedKeys,
-    RoleKeys,
+    TemporaryKeys,
     after_refusal,
+    assumed,
 )
 from airflow_provider_permitocr.tencent.options import Keys
 
@@ -57,8 +59,8 @@ def sts() -> Sts:
 
 
 @pytest.fixture
-def role(sts: Sts, clock: Clock) -> RoleKeys:
-    return RoleKeys(ConnectionKeys(OLD), sts, clock=clock)
+def role(sts: Sts, clock: Clock) -> TemporaryKeys:
+    return TemporaryKeys(partial(assumed, ConnectionKeys(OLD), sts), clock=clock)
 
 
 def test_keys_of_a_connection_are_looked_up_only_once_they_are_refused(clock: Clock) -> None:
@@ -159,7 +161,7 @@ def test_other_faults_look_nothing_up(code: str) -> None:
 
 @pytest.mark.parametrize("seconds", [0.4, 2, 30, 7200, 43200])
 def test_keys_of_a_role_are_renewed_at_three_quarters_of_any_lifetime(
-    role: RoleKeys, sts: Sts, clock: Clock, seconds: float
+    role: TemporaryKeys, sts: Sts, clock: Clock, seconds: float
 ) -> None:
     sts.seconds = seconds
     first = role.current()
@@ -180,7 +182,7 @@ def test_others_go_on_with_the_old_keys_while_one_thread_asks(clock: Clock) -> N
             assert answer.wait(10)
         return sts(base)
 
-    role = RoleKeys(ConnectionKeys(OLD), slow, clock=clock)
+    role = TemporaryKeys(partial(assumed, ConnectionKeys(OLD), slow), clock=clock)
     first = role.current()
     clock.now += 80
     with ThreadPoolExecutor(1) as threads:
@@ -193,7 +195,7 @@ def test_others_go_on_with_the_old_keys_while_one_thread_asks(clock: Clock) -> N
 
 def test_all_wait_for_one_answer_where_there_are_no_keys(clock: Clock) -> None:
     sts = Sts()
-    role = RoleKeys(ConnectionKeys(OLD), sts, clock=clock)
+    role = TemporaryKeys(partial(assumed, ConnectionKeys(OLD), sts), clock=clock)
     all_there = threading.Barrier(16)
 
     def ask(_: int) -> str:
@@ -208,7 +210,7 @@ def test_all_wait_for_one_answer_where_there_are_no_keys(clock: Clock) -> None:
 
 
 def test_no_thread_ever_has_parts_of_two_issues() -> None:
-    role = RoleKeys(ConnectionKeys(OLD), Sts(seconds=0.002))
+    role = TemporaryKeys(partial(assumed, ConnectionKeys(OLD), Sts(seconds=0.002)))
     done = threading.Event()
 
     def look(_: int) -> set[Keys]:
@@ -228,7 +230,7 @@ def test_no_thread_ever_has_parts_of_two_issues() -> None:
     }
 
 
-def test_the_old_keys_serve_while_sts_is_away(role: RoleKeys, sts: Sts, clock: Clock) -> None:
+def test_the_old_keys_serve_while_sts_is_away(role: TemporaryKeys, sts: Sts, clock: Clock) -> None:
     first = role.current()
     sts.faults = [refusal("ClientNetworkError", Decision.RETRY)] * 2
     clock.now += 80
@@ -241,7 +243,7 @@ def test_the_old_keys_serve_while_sts_is_away(role: RoleKeys, sts: Sts, clock: C
     assert role.current().secret_id == "AKID4"
 
 
-def test_keys_that_have_ended_are_not_signed_with(role: RoleKeys, sts: Sts, clock: Clock) -> None:
+def test_keys_that_have_ended_are_not_signed_with(role: TemporaryKeys, sts: Sts, clock: Clock) -> None:
     role.current()
     clock.now += 100
     sts.faults = [refusal("ClientNetworkError", Decision.RETRY)]
@@ -252,7 +254,7 @@ def test_keys_that_have_ended_are_not_signed_with(role: RoleKeys, sts: Sts, cloc
     assert role.current().secret_id == "AKID3"
 
 
-def test_a_call_has_time_to_arrive_before_its_keys_end(role: RoleKeys, sts: Sts, clock: Clock) -> None:
+def test_a_call_has_time_to_arrive_before_its_keys_end(role: TemporaryKeys, sts: Sts, clock: Clock) -> None:
     role.current()
     sts.faults = [refusal("ClientNetworkError", Decision.RETRY)] * 9
     clock.now += 99
@@ -260,7 +262,9 @@ def test_a_call_has_time_to_arrive_before_its_keys_end(role: RoleKeys, sts: Sts,
         role.current()
 
 
-def test_many_threads_are_told_of_a_fault_without_asking_each(role: RoleKeys, sts: Sts, clock: Clock) -> None:
+def test_many_threads_are_told_of_a_fault_without_asking_each(
+    role: TemporaryKeys, sts: Sts, clock: Clock
+) -> None:
     advised = CallError("UnauthorizedOperation", "no", Decision.ACCOUNT, "r", billed=False, advice="Let it")
     sts.faults = [advised] * 2
     raised = []
@@ -279,7 +283,7 @@ def test_many_threads_are_told_of_a_fault_without_asking_each(role: RoleKeys, st
     assert len(sts.asked_with) == 2
 
 
-def test_refused_keys_of_a_role_are_renewed_at_once_and_once(role: RoleKeys, sts: Sts) -> None:
+def test_refused_keys_of_a_role_are_renewed_at_once_and_once(role: TemporaryKeys, sts: Sts) -> None:
     first = role.current()
     assert role.renew(first)
     second = role.current()
@@ -290,14 +294,14 @@ def test_refused_keys_of_a_role_are_renewed_at_once_and_once(role: RoleKeys, sts
 
 
 def test_keys_to_assume_the_role_with_may_be_replaced_too(sts: Sts, clock: Clock) -> None:
-    role = RoleKeys(ConnectionKeys(OLD, lambda: NEW, clock=clock), sts, clock=clock)
+    role = TemporaryKeys(partial(assumed, ConnectionKeys(OLD, lambda: NEW, clock=clock), sts), clock=clock)
     sts.faults = [refusal("AuthFailure.SecretIdNotFound", Decision.ACCOUNT)]
     assert role.current().secret_id == "AKID2"
     assert sts.asked_with == [OLD, NEW]
 
 
 def test_keys_that_may_not_assume_the_role_are_not_asked_with_twice(sts: Sts, clock: Clock) -> None:
-    role = RoleKeys(ConnectionKeys(OLD, lambda: OLD, clock=clock), sts, clock=clock)
+    role = TemporaryKeys(partial(assumed, ConnectionKeys(OLD, lambda: OLD, clock=clock), sts), clock=clock)
     sts.faults = [refusal("AuthFailure.SignatureFailure", Decision.ACCOUNT)]
     with pytest.raises(CallError, match="SignatureFailure"):
         role.current()
@@ -306,7 +310,7 @@ def test_keys_that_may_not_assume_the_role_are_not_asked_with_twice(sts: Sts, cl
 
 def test_new_keys_are_told_before_they_are_used(sts: Sts, clock: Clock) -> None:
     told: list[Keys] = []
-    role = RoleKeys(ConnectionKeys(OLD), sts, tell=told.append, clock=clock)
+    role = TemporaryKeys(partial(assumed, ConnectionKeys(OLD), sts), tell=told.append, clock=clock)
     issued = [role.current()]
     clock.now += 80
     issued.append(role.current())
@@ -314,8 +318,10 @@ def test_new_keys_are_told_before_they_are_used(sts: Sts, clock: Clock) -> None:
     assert issued[0] != issued[1]
 
 
-@pytest.mark.parametrize("make", [lambda: ConnectionKeys(OLD), lambda: RoleKeys(ConnectionKeys(OLD), Sts())])
-def test_the_repr_of_a_source_shows_no_secret(make: Callable[[], ConnectionKeys | RoleKeys]) -> None:
+@pytest.mark.parametrize(
+    "make", [lambda: ConnectionKeys(OLD), lambda: TemporaryKeys(partial(assumed, ConnectionKeys(OLD), Sts()))]
+)
+def test_the_repr_of_a_source_shows_no_secret(make: Callable[[], ConnectionKeys | TemporaryKeys]) -> None:
     source = make()
     source.current()
     assert not [each for each in ("old-key", "old-token", "key1", "token1") if each in repr(source)]

@@ -18,7 +18,7 @@ KEYS = Keys("AKID", "secret-word", "a-token")
 
 
 def opened(response: Any) -> Answer | Refusal:
-    return open_envelope(json.dumps({"Response": response}).encode(), KEYS)
+    return open_envelope(json.dumps({"Response": response}).encode(), KEYS.secrets)
 
 
 def refused(**error: Any) -> Refusal:
@@ -29,7 +29,7 @@ def refused(**error: Any) -> Refusal:
 
 def fault(body: bytes) -> CallError:
     with pytest.raises(CallError) as caught:
-        open_envelope(body, KEYS)
+        open_envelope(body, KEYS.secrets)
     assert caught.value.decision is Decision.RETRY
     return caught.value
 
@@ -76,7 +76,9 @@ def test_a_long_request_id_is_cut() -> None:
 
 def test_what_is_no_number_in_json_is_taken_for_nothing_and_the_rest_is_kept() -> None:
     body = b'{"Response": {"Name": "x", "WarnCardInfos": [NaN, -9102, Infinity]}}'
-    assert open_envelope(body, KEYS) == Answer({"Name": "x", "WarnCardInfos": [None, -9102, None]}, "")
+    assert open_envelope(body, KEYS.secrets) == Answer(
+        {"Name": "x", "WarnCardInfos": [None, -9102, None]}, ""
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,11 +127,11 @@ ANYTHING = st.recursive(st.none() | st.text() | st.floats() | st.integers(), st.
 def test_whatever_comes_is_an_answer_or_a_fault_that_may_pass(body: bytes) -> None:
     for wrapped in (body, b'{"Response": %b}' % body, b'{"Response": {"Error": %b}}' % body):
         with suppress(CallError):
-            open_envelope(wrapped, KEYS)
+            open_envelope(wrapped, KEYS.secrets)
 
 
 @pytest.mark.parametrize("levels", [100, 940, 989, 100_000])
 def test_an_answer_of_more_levels_than_can_be_stored_is_malformed(levels: int) -> None:
     body = b'{"Response": {"Name": %b%b}}' % (b"[" * levels, b"]" * levels)
     with pytest.raises(CallError, match="ClientMalformedAnswer"):
-        open_envelope(body, Keys("i", "k"))
+        open_envelope(body, ["k"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from tencentcloud.ocr.v20181119.models import MainlandPermitOCRRequest
@@ -8,10 +9,16 @@ from tencentcloud.ocr.v20181119.models import MainlandPermitOCRRequest
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.permit.api import SITES
-from airflow_provider_permitocr.tencent.credentials import ConnectionKeys, RoleKeys
-from airflow_provider_permitocr.tencent.options import ClientOptions, Role
+from airflow_provider_permitocr.tencent.credentials import (
+    ConnectionKeys,
+    IssuedKeys,
+    TemporaryKeys,
+    assumed,
+)
+from airflow_provider_permitocr.tencent.key_source import key_source
+from airflow_provider_permitocr.tencent.options import ClientOptions, Keys, Role
 from airflow_provider_permitocr.tencent.sdk import ocr_client
-from airflow_provider_permitocr.tencent.sts import assume_role, key_source
+from airflow_provider_permitocr.tencent.sts import assume_role
 
 OptionsFor = Callable[..., ClientOptions]
 
@@ -52,11 +59,12 @@ def test_typed_client_calls_in_a_role_and_goes_on_when_its_keys_have_ended(
     emulator = start_label_emulator(clock=lambda: now[0])
     role = Role("qcs::cam::uin/100000000001:roleName/reader", seconds=60)
     options = options_for(emulator)
-    keys = RoleKeys(
-        ConnectionKeys(options.keys),
-        lambda base: assume_role(options, role, base, now=lambda: now[0]),
-        clock=lambda: now[0],
-    )
+
+    def assume(base: Keys) -> IssuedKeys:
+        return assume_role(options, role, base, now=lambda: now[0])
+
+    base = ConnectionKeys(options.keys)
+    keys = TemporaryKeys(partial(assumed, base, assume), clock=lambda: now[0])
     client = ocr_client(options, keys)
     request = MainlandPermitOCRRequest()
     request.ImageUrl = serve_image(front.image)

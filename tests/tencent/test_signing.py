@@ -18,6 +18,7 @@ from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 
 from airflow_provider_permitocr.permit.api import ACTION, SERVICE, SITES, VERSION, Site
+from airflow_provider_permitocr.tencent.endpoints import AllowedEndpoints
 from airflow_provider_permitocr.tencent.options import ClientOptions, Keys
 from airflow_provider_permitocr.tencent.signing import Signer, authorization
 
@@ -64,7 +65,8 @@ def test_every_header_is_what_the_sdk_sends(
     parameters: dict[str, Any],
     timestamp: int,
 ) -> None:
-    options = ClientOptions(secret_id, secret_key, token, site, endpoint=host, region=region)
+    allowed = AllowedEndpoints((f"https://{host.lower().removesuffix(':443')}",))
+    options = ClientOptions(secret_id, secret_key, token, site, endpoint=host, region=region, allowed=allowed)
     body = json.dumps(parameters).encode()
 
     ours = _signer(options, timestamp + 0.9).headers(options.keys, hashlib.sha256(body).hexdigest())

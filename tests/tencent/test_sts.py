@@ -12,10 +12,13 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.errors import CallError, Decision
 from airflow_provider_permitocr.permit.api import SITES
 from airflow_provider_permitocr.tencent.credentials import ConnectionKeys, IssuedKeys
+from airflow_provider_permitocr.tencent.endpoints import AllowedEndpoints
+from airflow_provider_permitocr.tencent.key_source import key_source
 from airflow_provider_permitocr.tencent.options import ClientOptions, Keys, Role
-from airflow_provider_permitocr.tencent.sts import assume_role, caller_identity, key_source
+from airflow_provider_permitocr.tencent.sts import assume_role, caller_identity
 from airflow_provider_permitocr.tencent.transport import HttpAnswer, Transport
 from tests.net.raw_server import Connection, RawServer
+from tests.tencent.recognition import identity_of
 
 OptionsFor = Callable[..., ClientOptions]
 
@@ -34,14 +37,14 @@ def assumed(options: ClientOptions, **role: Any) -> IssuedKeys:
 def test_identity_is_the_account_that_owns_the_keys(
     emulator: RunningEmulator, options_for: OptionsFor
 ) -> None:
-    identity = caller_identity(options_for(emulator))
+    identity = identity_of(options_for(emulator))
     assert identity.account == DEFAULT_ACCOUNT
     assert f"{identity}" == f"account {DEFAULT_ACCOUNT}, {identity.arn}"
     assert "qcs::cam::uin/" in identity.arn
 
 
 def test_identity_costs_no_call_of_the_api(emulator: RunningEmulator, options_for: OptionsFor) -> None:
-    caller_identity(options_for(emulator, role=Role(ARN)))
+    identity_of(options_for(emulator, role=Role(ARN)))
     assert emulator.stats()["calls"] == 0
 
 
@@ -53,11 +56,11 @@ def test_identity_is_asked_for_with_the_authorities_of_the_environment(
 ) -> None:
     emulator = start_label_emulator(tls=tmp_path)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(emulator.ca_file))
-    assert caller_identity(options_for(emulator, protocol="https")).account == DEFAULT_ACCOUNT
+    assert identity_of(options_for(emulator, protocol="https")).account == DEFAULT_ACCOUNT
 
 
 def test_in_a_role_the_identity_is_the_roles(emulator: RunningEmulator, options_for: OptionsFor) -> None:
-    assert "assumed-role" in caller_identity(options_for(emulator, role=Role(ARN))).arn
+    assert "assumed-role" in identity_of(options_for(emulator, role=Role(ARN))).arn
 
 
 def test_keys_of_a_role_are_issued_for_as_long_as_was_asked_for(
@@ -83,7 +86,7 @@ def test_a_clock_that_is_off_does_not_keep_ended_keys(
 
 
 def emulator_time(emulator: RunningEmulator, options: ClientOptions) -> float:
-    caller_identity(options)
+    identity_of(options)
     return emulator.records()[-1].time
 
 
@@ -152,9 +155,10 @@ def test_an_sts_that_cannot_be_reached_is_to_be_tried_again() -> None:
 
 def test_the_password_of_a_proxy_is_left_out() -> None:
     proxy = "http://me:secret-word@127.0.0.1:1"
-    options = ClientOptions("AKID", "key", endpoint="sts.test", protocol="http", proxy=proxy, allow_http=True)
+    allowed = AllowedEndpoints(("http://sts.test",))
+    options = ClientOptions("AKID", "key", endpoint="sts.test", protocol="http", proxy=proxy, allowed=allowed)
     with pytest.raises(CallError) as caught:
-        caller_identity(options)
+        identity_of(options)
     assert "secret-word" not in str(caught.value)
 
 
@@ -202,7 +206,7 @@ def test_sts_is_asked_at_the_site_of_the_account(site: str, monkeypatch: pytest.
         return HttpAnswer(b'{"Response": {"AccountId": "1", "Arn": "a"}}')
 
     monkeypatch.setattr(Transport, "post", record)
-    caller_identity(ClientOptions("AKID", "key", site=SITES[site]))
+    identity_of(ClientOptions("AKID", "key", site=SITES[site]))
     domain = {"intl": "intl.tencentcloudapi.com", "mainland": "tencentcloudapi.com"}[site]
     # The API pages call the region required, for all that it makes no difference.
     assert asked == [(f"sts.{domain}", "ap-guangzhou")]
@@ -303,7 +307,7 @@ def test_a_certificate_that_is_not_trusted_stops_with_what_to_do(
     tls_emulator: RunningEmulator, options_for: OptionsFor
 ) -> None:
     with pytest.raises(CallError) as caught:
-        caller_identity(options_for(tls_emulator, protocol="https"))
+        identity_of(options_for(tls_emulator, protocol="https"))
     assert (caught.value.decision, "ca_bundle" in caught.value.advice) == (Decision.ACCOUNT, True)
 
 

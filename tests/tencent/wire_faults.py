@@ -11,6 +11,7 @@ from typing import Any
 
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
+from airflow_provider_permitocr.tencent.endpoints import AllowedEndpoints
 from airflow_provider_permitocr.tencent.options import ClientOptions
 from airflow_provider_permitocr.tencent.transport import MAX_ANSWER_BYTES
 from tests.net.proxy import Proxy
@@ -155,7 +156,9 @@ NEVER_SENT = {
 FAULTS: list[tuple[str, FaultyClient, str, bool | None]] = [
     (
         "no such name",
-        lambda world: world.client("permitocr.invalid", allow_http=True),
+        lambda world: world.client(
+            "permitocr.invalid", allowed=AllowedEndpoints(("http://permitocr.invalid",))
+        ),
         "ClientNetworkError.NameNotResolved",
         _NO,
     ),

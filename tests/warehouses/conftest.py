@@ -109,7 +109,7 @@ def object_stores(
         conn_type="tencentcloud",
         login="AKIDcos",
         password="cos-key",
-        extra={"cos_endpoint": cos_store.endpoint, "allow_http": True},
+        extra={"cos_endpoint": cos_store.endpoint, "allow_endpoint": cos_store.endpoint},
     )
     s3_client.create_bucket(Bucket="scans")
     numbers = count()

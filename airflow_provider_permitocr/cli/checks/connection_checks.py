@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 
 from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
 from airflow_provider_permitocr.errors import CallError, ConfigurationError
-from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+from airflow_provider_permitocr.wiring.cloud import trial_of
+from airflow_provider_permitocr.wiring.connections.extras import unknown_extras
 from airflow_provider_permitocr.wiring.connections.tencentcloud import (
     client_options,
     find_connection,
+    foreign_hosts,
+    foreign_words,
     given_account,
     requests_per_slot,
 )
@@ -40,7 +43,8 @@ def read_account(conn_id: str) -> Account:
     """
     connection = find_connection(conn_id)
     options = client_options(connection)
-    owner = options.role.account if options.role else options.secret_id
+    # Without keys of its own, connections of one kind have the same ones on one machine.
+    owner = options.role.account if options.role else options.secret_id or options.credentials
     return Account(given_account(connection) or owner, requests_per_slot(connection))
 
 
@@ -59,14 +63,30 @@ def check_connection(conn_id: str, *, ask: bool) -> Finding:
     return Finding(Verdict.OK, _SUBJECT, message)
 
 
+def note_connection(conn_id: str) -> list[Finding]:
+    """Say what should be seen of a connection that works: who else gets images, and what nothing reads."""
+    try:
+        connection = find_connection(conn_id)
+        options = client_options(connection)
+    except ConfigurationError:
+        return []  # which is a finding of check_connection
+    notes = [foreign_words(conn_id, host) for host in foreign_hosts(connection, options)]
+    if unknown := unknown_extras(connection.extra_dejson):
+        notes.append(f"{conn_id}: its extra has {', '.join(map(repr, unknown))}, which nothing reads")
+    return [Finding(Verdict.NOTE, _SUBJECT, note) for note in notes]
+
+
 def _credentials(conn_id: str) -> Finding:
     try:
-        identity = MainlandPermitOcrHook(conn_id).identity()
+        trial = trial_of(conn_id)
     except ConfigurationError as error:
         return Finding(Verdict.WRONG, _SUBJECT, str(error))
     except CallError as error:
         return _refusal(conn_id, error)
-    return Finding(Verdict.OK, _SUBJECT, f"{conn_id}: the credentials are valid: {identity}")
+    message = f"{conn_id}: the credentials are valid: {trial.identity}"
+    if trial.unknown:
+        message += f"; whether the API may be called is unknown ({trial.unknown})"
+    return Finding(Verdict.OK, _SUBJECT, message)
 
 
 def _refusal(conn_id: str, error: CallError) -> Finding:

@@ -6,7 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
-from airflow_provider_permitocr.cli.checks.connection_checks import Account, check_connection, read_account
+from airflow_provider_permitocr.cli.checks.connection_checks import (
+    Account,
+    check_connection,
+    note_connection,
+    read_account,
+)
 from airflow_provider_permitocr.cli.checks.file_checks import check_result_file
 from airflow_provider_permitocr.cli.checks.findings import Finding, OcrTask, Variant, Verdict
 from airflow_provider_permitocr.cli.checks.ledger_checks import check_ledger
@@ -71,6 +76,7 @@ class Inspection:
             yield Finding(Verdict.UNCHECKED, "connection", message)
         elif conn_id is not None:
             yield self._once(conn_id, lambda: check_connection(conn_id, ask=self._ask))
+            yield from self._once(f"notes on {conn_id}", lambda: note_connection(conn_id))
         if (source := variant.source) is not None:
             yield from self._once(repr(source), lambda: check_image_list(source))
         for table in variant.tables:

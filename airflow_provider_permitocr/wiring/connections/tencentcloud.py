@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.permit.api import SITES
-from airflow_provider_permitocr.tencent.options import ClientOptions, Keys, Role
+from airflow_provider_permitocr.tencent.cos import check_cos_place, foreign_cos_endpoint
+from airflow_provider_permitocr.tencent.endpoints import AllowedEndpoints
+from airflow_provider_permitocr.tencent.environment import tke_role_arn
+from airflow_provider_permitocr.tencent.options import ClientOptions, CredentialKind, Keys, Role
+from airflow_provider_permitocr.wiring.connections.extras import check_names, number, text
 
 CONNECTION_TYPE: Final = "tencentcloud"
 DEFAULT_CONN_ID: Final = "tencentcloud_default"
@@ -16,6 +21,7 @@ DEFAULT_CONN_ID: Final = "tencentcloud_default"
 #: those of two threads of a task (apache/airflow #64894). It goes once setup.cfg asks for Airflow 3.2.1;
 #: the caches of clients that hold it as well then need a lock of their own.
 LOOKUP: Final = threading.RLock()
+_log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -46,7 +52,7 @@ def find_connection(conn_id: str) -> Connection:
 
 
 def client_options(connection: Connection) -> ClientOptions:
-    """Read the fields of a connection; extras are read by name, others are left alone.
+    """Read the fields of a connection.
 
     :raises ConfigurationError: naming the field to change.
     """
@@ -58,7 +64,9 @@ def client_options(connection: Connection) -> ClientOptions:
         raise _wrong(connection, "the site belongs into the field Site (schema), not into the extra")
     protocol, endpoint = _endpoint(connection)
     try:
-        return ClientOptions(
+        check_names(extra)
+        kind = _credentials(extra)
+        options = ClientOptions(
             secret_id=connection.login or "",
             secret_key=connection.password or "",
             token=extra.get("token") or None,
@@ -66,14 +74,19 @@ def client_options(connection: Connection) -> ClientOptions:
             endpoint=endpoint,
             protocol=protocol,
             region=extra.get("region") or "",
-            connect_timeout=_number(extra, "connect_timeout", 5.0),
-            read_timeout=_number(extra, "read_timeout", 60.0),
-            call_timeout=_number(extra, "call_timeout", 120.0),
+            connect_timeout=number(extra, "connect_timeout", 5.0),
+            read_timeout=number(extra, "read_timeout", 60.0),
+            call_timeout=number(extra, "call_timeout", 120.0),
             proxy=extra.get("proxy") or None,
             ca_bundle=extra.get("ca_bundle") or None,
-            role=_role(extra),
-            allow_http=_flag(extra, "allow_http"),
+            role=_role(extra, kind),
+            credentials=kind,
+            cvm_role_name=text(extra, "cvm_role_name") or None,
+            allowed=AllowedEndpoints.read(text(extra, "allow_endpoint"), _listed_endpoints()),
         )
+        if store := extra.get("cos_endpoint"):
+            check_cos_place(options, store)
+        return options
     except ValueError as error:
         raise _wrong(connection, str(error)) from None
 
@@ -82,13 +95,17 @@ def connection_keys(conn_id: str, options: ClientOptions) -> KeySource:
     """Return where calls get their keys; they are looked up anew once the service refuses them.
 
     :param options: what the connection was read as.
+    :raises ConfigurationError: when the environment lacks what the connection wants of it.
     """
-    from airflow_provider_permitocr.tencent.sts import key_source
+    from airflow_provider_permitocr.tencent.key_source import key_source
 
     def look_up() -> Keys:
         return client_options(find_connection(conn_id)).keys
 
-    return key_source(options, look_up, tell=_keep_out_of_logs)
+    try:
+        return key_source(options, look_up, tell=_keep_out_of_logs)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"connection {conn_id!r}: {error}") from None
 
 
 def given_account(connection: Connection) -> str | None:
@@ -102,22 +119,41 @@ def cos_connection(conn_id: str) -> tuple[ClientOptions, str | None]:
     :return: the account, with the ``region`` of its buckets, and the endpoint in its place, if any.
     :raises ConfigurationError: naming the connection, and the field to change.
     """
-    from airflow_provider_permitocr.tencent.cos import check_cos_place
-
     connection = find_connection(conn_id)
     options = client_options(connection)
-    if options.role:
+    if options.role or options.credentials is not CredentialKind.KEYS:
         raise _wrong(
             connection,
-            "keys of a role_arn are for calls of the API alone; name a connection without one for cos://"
-            " images, ImageAccess(storage_conn_id=...)",
+            "its keys are temporary ones, which are for calls of the API alone; for cos:// images name a"
+            " connection that has a SecretId and no role_arn, ImageAccess(storage_conn_id=...)",
         )
     endpoint = connection.extra_dejson.get("cos_endpoint") or None
     try:
         check_cos_place(options, endpoint)
     except ValueError as error:
         raise _wrong(connection, str(error)) from None
+    warn_of_endpoint(conn_id, foreign_cos_endpoint(endpoint))
     return options, endpoint
+
+
+def foreign_hosts(connection: Connection, options: ClientOptions) -> list[str]:
+    """Return where a connection sends images, besides to Tencent Cloud and to this machine."""
+    hosts = (options.foreign_endpoint, foreign_cos_endpoint(connection.extra_dejson.get("cos_endpoint")))
+    return [host for host in hosts if host]
+
+
+def warn_of_endpoint(conn_id: str, endpoint: str | None) -> None:
+    """Log where images go, unless that is Tencent Cloud or this machine."""
+    if endpoint:
+        _log.warning("%s", foreign_words(conn_id, endpoint))
+
+
+def foreign_words(conn_id: str, endpoint: str) -> str:
+    """Say that a connection sends images to a host that is not Tencent Cloud's."""
+    return (
+        f"connection {conn_id!r}: images and signatures go to {endpoint}, which is not Tencent Cloud's TLS"
+        " endpoint; the connection's allow_endpoint allows that"
+    )
 
 
 def requests_per_slot(connection: Connection) -> float:
@@ -126,7 +162,7 @@ def requests_per_slot(connection: Connection) -> float:
     :raises ConfigurationError: when it is not above 0.
     """
     try:
-        per_slot = _number(connection.extra_dejson, "requests_per_slot", 1.0)
+        per_slot = number(connection.extra_dejson, "requests_per_slot", 1.0)
     except ValueError as error:
         raise _wrong(connection, str(error)) from None
     if not per_slot > 0:
@@ -143,13 +179,35 @@ def _endpoint(connection: Connection) -> tuple[str, str | None]:
     return before.lower() if separator else "https", endpoint
 
 
-def _role(extra: Mapping[str, Any]) -> Role | None:
-    if not (arn := extra.get("role_arn")):
+def _credentials(extra: Mapping[str, Any]) -> CredentialKind:
+    said = text(extra, "credentials") or CredentialKind.KEYS
+    try:
+        return CredentialKind(said)
+    except ValueError:
+        raise ValueError(f"credentials must be one of {', '.join(CredentialKind)}, not {said!r}") from None
+
+
+def _role(extra: Mapping[str, Any], kind: CredentialKind) -> Role | None:
+    arn = text(extra, "role_arn")
+    if kind is CredentialKind.TKE_OIDC:
+        arn = arn or tke_role_arn()
+    elif not arn:
+        for name in ("role_session_name", "role_seconds"):
+            if extra.get(name):
+                raise ValueError(f"{name} is of a role; fill in role_arn, or leave it empty")
+    if not arn:
         return None
-    seconds = _number(extra, "role_seconds", float(Role.seconds))
+    seconds = number(extra, "role_seconds", float(Role.seconds))
     if not seconds.is_integer():
         raise ValueError(f"role_seconds must be a whole number, not {seconds!r}")
-    return Role(str(arn), str(extra.get("role_session_name") or Role.session_name), int(seconds))
+    return Role(arn, text(extra, "role_session_name") or Role.session_name, int(seconds))
+
+
+def _listed_endpoints() -> str | None:
+    from airflow.sdk import conf
+
+    listed: str | None = conf.get("permitocr", "allowed_endpoints", fallback=None)
+    return listed
 
 
 def _keep_out_of_logs(keys: Keys) -> None:
@@ -158,25 +216,6 @@ def _keep_out_of_logs(keys: Keys) -> None:
     with LOOKUP:  # it tells the supervisor too, over the same line
         mask_secret(keys.secret_key)
         mask_secret(keys.token)
-
-
-def _number(extra: Mapping[str, Any], name: str, default: float) -> float:
-    value = extra.get(name)
-    if value in (None, ""):
-        return default
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a number, not {value!r}") from None
-
-
-def _flag(extra: Mapping[str, Any], name: str) -> bool:
-    value = extra.get(name)
-    if value in (None, "", "false", False):
-        return False
-    if value in ("true", True):
-        return True
-    raise ValueError(f"{name} must be true or false, not {value!r}")
 
 
 def _wrong(connection: Connection, message: str) -> ConfigurationError:

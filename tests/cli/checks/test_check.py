@@ -82,7 +82,7 @@ def test_a_task_that_will_run_ends_with_status_0(
     assert "'lake:permits' is new in permit_ocr on lake" in said
     assert "1 task in 1 DAG looked at: nothing wrong." in said
     assert sa.inspect(lake).get_table_names() == ["permit_images"]
-    assert emulator.stats()["calls"] == 0
+    assert emulator.stats()["billed"] == 0
 
 
 def test_everything_wrong_is_told_and_ends_with_status_1(

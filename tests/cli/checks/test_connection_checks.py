@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_permitocr.cli.checks.connection_checks import check_connection, read_account
+from airflow_provider_permitocr.cli.checks.connection_checks import (
+    check_connection,
+    note_connection,
+    read_account,
+)
 from airflow_provider_permitocr.cli.checks.findings import Verdict
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.tencent.transport import HttpAnswer, Transport
@@ -15,14 +19,14 @@ SetConnection = Callable[..., None]
 Connect = Callable[..., None]
 
 
-def test_valid_credentials_are_fine_and_cost_no_call(
+def test_valid_credentials_are_fine_and_cost_nothing(
     emulator: RunningEmulator, connect_emulator: Connect
 ) -> None:
     connect_emulator(emulator)
     finding = check_connection("tencentcloud_default", ask=True)
     assert finding.verdict is Verdict.OK
     assert "credentials are valid" in finding.message
-    assert emulator.stats()["calls"] == 0
+    assert emulator.stats()["billed"] == 0
 
 
 def test_wrong_credentials_are_told_with_the_fields_to_correct(
@@ -161,3 +165,59 @@ def test_a_role_that_may_not_be_assumed_is_told_with_what_to_do(
     assert finding.verdict is Verdict.WRONG
     assert "UnauthorizedOperation" in finding.message
     assert "sts:AssumeRole" in finding.remedy
+
+
+def test_a_host_that_is_not_tencents_is_noted(set_connection: SetConnection) -> None:
+    extra = {"allow_endpoint": "gateway.test http://store.test", "cos_endpoint": "http://store.test"}
+    fields = {"login": "AKIDx", "password": "k", "host": "gateway.test", "extra": extra}
+    set_connection("tc", conn_type="tencentcloud", **fields)
+    assert check_connection("tc", ask=False).verdict is Verdict.OK
+    notes = note_connection("tc")
+    assert [each.verdict for each in notes] == [Verdict.NOTE] * 2
+    assert "images and signatures go to https://gateway.test" in notes[0].message
+    assert "http://store.test" in notes[1].message
+
+
+def test_a_host_that_nobody_has_allowed_is_wrong_and_not_asked(set_connection: SetConnection) -> None:
+    set_connection("tc", conn_type="tencentcloud", login="AKIDx", password="k", host="gateway.test")
+    finding = check_connection("tc", ask=True)
+    assert finding.verdict is Verdict.WRONG
+    assert '"allow_endpoint": "https://gateway.test"' in finding.message
+    assert note_connection("tc") == []
+
+
+def test_an_extra_that_nothing_reads_is_noted(set_connection: SetConnection) -> None:
+    set_connection("tc", conn_type="tencentcloud", login="AKIDx", password="k", extra={"owner": "me"})
+    (note,) = note_connection("tc")
+    assert note.message == "tc: its extra has 'owner', which nothing reads"
+
+
+def test_an_account_that_lacks_the_service_is_told(
+    start_label_emulator: Callable[..., RunningEmulator], connect_emulator: Connect, tmp_path: Path
+) -> None:
+    faults = tmp_path / "faults.json"
+    rule = {"match": {"action": "MainlandPermitOCR"}, "effect": {"error": "FailedOperation.UnOpenError"}}
+    faults.write_text(json.dumps({"rules": [rule]}))
+    connect_emulator(start_label_emulator(faults=faults))
+    finding = check_connection("tencentcloud_default", ask=True)
+    assert finding.verdict is Verdict.WRONG
+    assert "activate Optical Character Recognition" in finding.remedy
+
+
+@pytest.mark.parametrize("credentials", ["cvm_role", "environment", "tke_oidc"])
+def test_connections_without_keys_of_their_own_are_taken_for_one_account(
+    set_connection: SetConnection, credentials: str
+) -> None:
+    set_connection("tc", conn_type="tencentcloud", extra={"credentials": credentials})
+    set_connection("other", conn_type="tencentcloud", extra={"credentials": credentials})
+    assert read_account("tc").payer == read_account("other").payer != ""
+
+
+def test_what_the_environment_lacks_is_told(
+    set_connection: SetConnection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    set_connection("tc", conn_type="tencentcloud", extra={"credentials": "environment"})
+    finding = check_connection("tc", ask=True)
+    assert finding.verdict is Verdict.WRONG
+    assert finding.message.startswith("connection 'tc': credentials is environment, but neither")

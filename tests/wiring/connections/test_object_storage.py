@@ -297,7 +297,7 @@ def test_files_are_read_without_any_connection(tmp_path: Path) -> None:
 def cos(cos_store: CosStandIn, set_connection: SetConnection) -> CosStandIn:
     """COS with an image, behind the connection ``tencent``."""
     cos_store.objects[COS_BUCKET, "a.jpg"] = IMAGE
-    extra = {"cos_endpoint": cos_store.endpoint, "allow_http": True}
+    extra = {"cos_endpoint": cos_store.endpoint, "allow_endpoint": cos_store.endpoint}
     set_connection("tencent", conn_type="tencentcloud", login="AKIDcos", password="cos-key", extra=extra)
     return cos_store
 

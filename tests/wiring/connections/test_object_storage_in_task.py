@@ -49,7 +49,7 @@ class Supervisor:
             **{"host": None, "schema": None, "port": None},
             "login": "AKIDcos",
             "password": "cos-key",
-            "extra": f'{{"cos_endpoint": "{self._endpoint}", "allow_http": true}}',
+            "extra": f'{{"cos_endpoint": "{self._endpoint}", "allow_endpoint": "{self._endpoint}"}}',
         }, None
 
 

@@ -30,7 +30,7 @@ def connect(cos_store: CosStandIn, set_connection: SetConnection) -> Callable[..
     """Define the connection ``tencent``, which leads to the stand-in."""
 
     def define(password: str = "cos-key", **extra: object) -> None:
-        extra = {"cos_endpoint": cos_store.endpoint, "allow_http": True} | extra
+        extra = {"cos_endpoint": cos_store.endpoint, "allow_endpoint": cos_store.endpoint} | extra
         set_connection("tencent", conn_type="tencentcloud", login="AKIDcos", password=password, extra=extra)
 
     return define
@@ -117,7 +117,7 @@ def test_a_connection_that_a_row_names_goes_before_and_stops_no_run(
 ) -> None:
     connect()
     cos_store.objects[BUCKET, "a.jpg"] = IMAGE
-    wrong = {"cos_endpoint": cos_store.endpoint, "allow_http": True}
+    wrong = {"cos_endpoint": cos_store.endpoint, "allow_endpoint": cos_store.endpoint}
     set_connection("other", conn_type="tencentcloud", login="AKIDcos", password="wrong", extra=wrong)
     presigner = CosPresigner("other", 300)
     assert status(presigner.presign(f"cos://tencent@{BUCKET}/a.jpg")) == 200

@@ -12,6 +12,7 @@ from airflow_provider_permitocr.wiring.connections.tencentcloud import (
     client_options,
     cos_connection,
     find_connection,
+    foreign_hosts,
     requests_per_slot,
 )
 
@@ -33,7 +34,8 @@ def test_every_field_of_the_form_is_read() -> None:
             host="http://127.0.0.1:8080",
             schema="mainland",
             extra='{"token": "t", "region": "ap-guangzhou", "connect_timeout": 1,'
-            ' "read_timeout": "2.5", "call_timeout": 9, "proxy": "http://proxy:1"}',
+            ' "read_timeout": "2.5", "call_timeout": 9, "proxy": "http://proxy:1",'
+            ' "allow_endpoint": "http://proxy:1"}',
         )
     )
     assert (options.host, options.protocol, options.site.name) == ("127.0.0.1:8080", "http", "mainland")
@@ -44,14 +46,18 @@ def test_every_field_of_the_form_is_read() -> None:
 @pytest.mark.parametrize(
     ("fields", "protocol", "host"),
     [
-        ({"host": "proxy.test"}, "https", "proxy.test"),
-        ({"host": "https://proxy.test/"}, "https", "proxy.test"),
-        ({"host": "HTTPS://proxy.test", "port": 8443}, "https", "proxy.test:8443"),
-        ({"host": "https://proxy.test:8443", "port": 443}, "https", "proxy.test:8443"),
+        ({"host": "ocr.tencentcloudapi.com"}, "https", "ocr.tencentcloudapi.com"),
+        ({"host": "https://ocr.tencentcloudapi.com/"}, "https", "ocr.tencentcloudapi.com"),
+        ({"host": "HTTPS://127.0.0.1", "port": 8443}, "https", "127.0.0.1:8443"),
+        ({"host": "https://127.0.0.1:8443", "port": 443}, "https", "127.0.0.1:8443"),
         ({"host": "127.0.0.1", "port": 8520}, "https", "127.0.0.1:8520"),
         ({"host": " http://127.0.0.1:8520 "}, "http", "127.0.0.1:8520"),
         # What Airflow's test button needs leaves the site's own endpoint as it is.
         ({"port": 443}, "https", "ocr.intl.tencentcloudapi.com"),
+        ({"port": 0}, "https", "ocr.intl.tencentcloudapi.com"),
+        ({"host": "http://127.0.0.1:8520", "port": 0}, "http", "127.0.0.1:8520"),
+        ({"host": "127.0.0.1", "port": 0}, "https", "127.0.0.1"),
+        ({"host": "127.0.0.1", "port": None}, "https", "127.0.0.1"),
     ],
 )
 def test_host_takes_a_protocol_and_a_port(fields: dict[str, Any], protocol: str, host: str) -> None:
@@ -129,3 +135,92 @@ def test_a_missing_connection_says_where_a_notebook_takes_it_from(monkeypatch: p
 
     monkeypatch.setenv(variable, json.dumps({"conn_type": "tencentcloud", "login": "AKIDx"}))
     assert find_connection("nowhere").login == "AKIDx"
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"host": "ocr.example.com"}, "host https://ocr.example.com would get images"),
+        ({"host": "https://ocr.tencentcloudapi.com.example.com"}, "is not Tencent Cloud's"),
+        ({"host": "http://ocr.tencentcloudapi.com"}, "in the clear"),
+        ({"host": "ocr.example.com", "extra": '{"allow_endpoint": "ocr.example.org"}'}, "allow_endpoint"),
+        ({"extra": '{"cos_endpoint": "cos.example.com"}'}, "cos_endpoint https://cos.example.com would get"),
+        ({"extra": '{"cos_endpoint": "http://cos.ap-guangzhou.myqcloud.com"}'}, "in the clear"),
+        (
+            {"host": "http://127.0.0.1:1", "extra": '{"proxy": "http://me:word@a.test:1"}'},
+            "proxy http://a.test",
+        ),
+        ({"extra": '{"allow_endpoint": ["a.test"]}'}, "allow_endpoint must be a text"),
+        ({"extra": '{"allow_endpoint": "*"}'}, "allow_endpoint must be hosts"),
+    ],
+)
+def test_images_go_to_no_host_that_is_not_named(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"'tc': .*{says}") as refused:
+        client_options(connection(**fields))
+    assert "word" not in str(refused.value)
+
+
+def test_a_host_that_is_named_is_shown_as_foreign() -> None:
+    extra = {"allow_endpoint": "gateway.test, http://store.test", "cos_endpoint": "http://store.test"}
+    named = connection(host="gateway.test", extra=json.dumps(extra))
+    assert foreign_hosts(named, client_options(named)) == ["https://gateway.test", "http://store.test"]
+    own = connection(extra='{"cos_endpoint": "cos.ap-guangzhou.myqcloud.com"}')
+    assert foreign_hosts(own, client_options(own)) == []
+
+
+@pytest.mark.parametrize("listed", ["none", "https://other.test", "http://gateway.test"])
+def test_an_editor_of_connections_cannot_go_beyond_airflows_configuration(
+    monkeypatch: pytest.MonkeyPatch, listed: str
+) -> None:
+    named = connection(host="gateway.test", extra='{"allow_endpoint": "gateway.test"}')
+    assert client_options(named).host == "gateway.test"
+    monkeypatch.setenv("AIRFLOW__PERMITOCR__ALLOWED_ENDPOINTS", listed)
+    with pytest.raises(ConfigurationError, match=r"'tc': .*\[permitocr\] allowed_endpoints"):
+        client_options(named)
+    monkeypatch.setenv(
+        "AIRFLOW__PERMITOCR__ALLOWED_ENDPOINTS", f"{listed}, gateway.test".removeprefix("none, ")
+    )
+    assert client_options(named).host == "gateway.test"
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        (
+            {"extra": '{"credentials": "cvm"}'},
+            "credentials must be one of keys, environment, cvm_role, tke_oidc",
+        ),
+        ({"extra": '{"credentials": "cvm_role"}'}, "it has keys of its own; leave SecretId"),
+        ({"extra": '{"credentials": true}'}, "credentials must be a text"),
+        ({"extra": '{"role_session_name": "nightly"}'}, "fill in role_arn"),
+        ({"extra": '{"role_seconds": 900}'}, "fill in role_arn"),
+        ({"extra": '{"cvm_role_name": "r"}'}, "set it to cvm_role"),
+        ({"login": "", "password": ""}, "set credentials in the extra"),
+    ],
+)
+def test_credentials_that_contradict_themselves_are_refused(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"'tc': .*{says}"):
+        client_options(connection(**fields))
+
+
+def test_the_role_of_a_pod_is_tkes_unless_the_connection_names_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arn = "qcs::cam::uin/1:roleName/"
+    monkeypatch.setenv("TKE_ROLE_ARN", f"{arn}pod")
+    extra = {"credentials": "tke_oidc", "role_session_name": "nightly"}
+    pod = connection(login="", password="", extra=json.dumps(extra))
+    assert client_options(pod).role == Role(f"{arn}pod", "nightly")
+    pod = connection(login="", password="", extra=json.dumps(extra | {"role_arn": f"{arn}other"}))
+    assert client_options(pod).role == Role(f"{arn}other", "nightly")
+    assert client_options(connection()).role is None
+
+
+@pytest.mark.parametrize("credentials", ["environment", "cvm_role", "tke_oidc"])
+def test_buckets_are_read_with_keys_of_the_connection_alone(
+    monkeypatch: pytest.MonkeyPatch, credentials: str
+) -> None:
+    extra = {"credentials": credentials, "region": "ap-guangzhou"}
+    monkeypatch.setenv("AIRFLOW_CONN_TC", json.dumps({"conn_type": "tencentcloud", "extra": extra}))
+    with pytest.raises(ConfigurationError, match=r"'tc': .*storage_conn_id"):
+        cos_connection("tc")

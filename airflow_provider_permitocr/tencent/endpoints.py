@@ -1,0 +1,115 @@
+"""Which hosts may get images and signatures: Tencent Cloud's own, this machine, and those that are named."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from airflow_provider_permitocr.net.address_rules import is_this_machine
+
+#: Of a service, with or without its region and its network: ``ocr.ap-singapore.tencentcloudapi.com``,
+#: ``ocr.intl.tencentcloudapi.com``, ``sts.internal.tencentcloudapi.com``.
+_API: Final = re.compile(r"([a-z0-9-]+\.)+tencentcloudapi\.com(:443)?")
+#: Of a region, its internal network or the accelerated domain (cloud.tencent.com/document/product/436/6224).
+#: Not of a bucket: anybody can have one.
+_STORE: Final = re.compile(r"cos(-internal)?\.[a-z0-9-]+\.(myqcloud\.com|tencentcos\.cn)(:443)?")
+#: Hosts, with a protocol and a port if need be.
+_NAMED: Final = re.compile(
+    r"(?:([a-z][a-z0-9]*)://)?([a-z0-9.-]+(?::\d{1,5})?|\[[0-9a-f:.]+\](?::\d{1,5})?)/?"
+)
+_SEPARATORS: Final = re.compile(r"[\s,]+")
+_USUAL_PORTS: Final = {"https": ":443", "http": ":80"}
+#: In the deployment's list: no other host at all.
+_NOTHING: Final = "none"
+
+SETTING: Final = "[permitocr] allowed_endpoints"
+
+
+@dataclass(frozen=True)
+class AllowedEndpoints:
+    """Hosts that are neither Tencent Cloud's nor this machine, and may get images and signatures too.
+
+    :param named: by the connection.
+    :param listed: by Airflow's configuration, which most editors of connections can't change; None: it
+        leaves that to the connections.
+    """
+
+    named: tuple[str, ...] = ()
+    listed: tuple[str, ...] | None = None
+
+    @classmethod
+    def read(cls, named: str, listed: str | None) -> AllowedEndpoints:
+        """Read both lists, of hosts or URLs with commas or blanks in between.
+
+        :raises ValueError: for what is no host.
+        """
+        limit = _read(listed, SETTING) if listed and listed.strip() else None
+        return cls(_read(named, "the connection's allow_endpoint"), limit)
+
+    def check(self, field: str, protocol: str, host: str) -> None:
+        """Refuse a host that nobody has allowed.
+
+        :param field: of the connection, which names the host.
+        :raises ValueError: saying what to do.
+        """
+        if is_trusted(protocol, host):
+            return
+        place = origin(protocol, host)
+        if place not in self.named:
+            where = "in the clear" if _is_tencents(host) else "and is not Tencent Cloud's"
+            raise ValueError(
+                f"the connection's {field} {place} would get images and signatures {where}; correct it, or,"
+                f' if that is meant, set "allow_endpoint": "{place}" in the extra'
+            )
+        if self.listed is not None and place not in self.listed:
+            raise ValueError(
+                f"the connection's {field} {place} is not in {SETTING} of Airflow's configuration"
+                " (AIRFLOW__PERMITOCR__ALLOWED_ENDPOINTS); correct it, or have Airflow's administrator add it"
+            )
+
+    def check_proxy(self, protocol: str, proxy: str | None) -> None:
+        """Refuse a proxy that nobody has allowed, where it would read what passes. TLS keeps it from that.
+
+        :param protocol: of the requests that pass it.
+        :raises ValueError: saying what to do; it holds neither user nor password.
+        """
+        if protocol != "http" or not proxy:
+            return
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        self.check("proxy", parts.scheme, parts.netloc.rpartition("@")[2].lower())
+
+
+def is_trusted(protocol: str, host: str) -> bool:
+    """Tell whether a host needs nobody's permission."""
+    return is_this_machine(host) or (protocol == "https" and _is_tencents(host))
+
+
+def origin(protocol: str, host: str) -> str:
+    """Write a protocol and a host in the one form in which they are compared."""
+    return f"{protocol}://{host.lower().removesuffix(_USUAL_PORTS.get(protocol, ' '))}"
+
+
+def sts_host(host: str, service: str) -> str:
+    """Return where STS answers for the host of a service.
+
+    A host that is not Tencent Cloud's is an emulator or a gateway, and serves STS as well.
+    """
+    if _API.fullmatch(host) and host.startswith(f"{service}."):
+        return host.replace(f"{service}.", "sts.", 1)
+    return host
+
+
+def _is_tencents(host: str) -> bool:
+    return any(pattern.fullmatch(host.lower()) for pattern in (_API, _STORE))
+
+
+def _read(text: str, owner: str) -> tuple[str, ...]:
+    entries = [entry for entry in _SEPARATORS.split(text.strip().lower()) if entry]
+    if entries == [_NOTHING]:
+        return ()
+    found = [_NAMED.fullmatch(entry) for entry in entries]
+    if not all(found):
+        raise ValueError(f"{owner} must be hosts such as https://ocr-gateway.example.com, not {text!r}")
+    return tuple(origin(each[1] or "https", each[2]) for each in found if each)

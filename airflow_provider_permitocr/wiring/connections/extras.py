@@ -1,0 +1,67 @@
+"""The extra of a connection of type ``tencentcloud``: its names, and how values are read."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, Final
+
+#: All that are read. Those of the form (``get_provider_info``) are the same, as a test says.
+KNOWN_EXTRAS: Final = frozenset(
+    {
+        *(
+            "credentials",
+            "token",
+            "cvm_role_name",
+            "role_arn",
+            "role_session_name",
+            "role_seconds",
+            "account",
+        ),
+        *("requests_per_slot", "price_per_call", "currency", "region", "cos_endpoint"),
+        *("connect_timeout", "read_timeout", "call_timeout", "proxy", "ca_bundle", "allow_endpoint"),
+    }
+)
+
+
+def check_names(extra: Mapping[str, Any]) -> None:
+    """Refuse a name that is nearly one of ours: what it says would be left out without a word.
+
+    :raises ValueError: naming both.
+    """
+    for name in unknown_extras(extra):
+        close = difflib.get_close_matches(name.lower(), sorted(KNOWN_EXTRAS), n=1, cutoff=0.75)
+        if close:
+            raise ValueError(f"its extra has {name!r}, which there is not; did you mean {close[0]!r}?")
+
+
+def unknown_extras(extra: Mapping[str, Any]) -> list[str]:
+    """Return the names that nothing reads."""
+    return sorted(name for name in extra if name not in KNOWN_EXTRAS)
+
+
+def text(extra: Mapping[str, Any], name: str) -> str:
+    """Read a text; '' where it is left out.
+
+    :raises ValueError: naming it, when it is a list or an object. Its value may be a secret, and isn't shown.
+    """
+    value = extra.get(name)
+    if value is None:
+        return ""
+    if isinstance(value, bool | list | dict):
+        raise ValueError(f"{name} must be a text, not a {type(value).__name__}")
+    return str(value).strip()
+
+
+def number(extra: Mapping[str, Any], name: str, default: float) -> float:
+    """Read a number.
+
+    :raises ValueError: naming it, when it is none.
+    """
+    value = extra.get(name)
+    if value in (None, ""):
+        return default
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a number, not {value!r}") from None
