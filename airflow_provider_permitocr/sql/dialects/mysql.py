@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -649,15 +649,25 @@ def _adjust(connection: Any) -> str | None:
     :return: the extra's ``ssl_mode``.
     """
     extra = dict(connection.extra_dejson)
-    tls = extra.get("ssl") or {}
-    if isinstance(tls, str):
-        tls = json.loads(tls)
+    tls = _tls_files(extra.get("ssl") or {})
     tls = {name.removeprefix("ssl_"): extra[name] for name in _TLS_EXTRAS if extra.get(name)} | tls
     extra |= {"charset": _CHARSET, "ssl": tls}
     extra.pop("cursor", None)
     connection.extra = json.dumps(extra)
     mode = str(extra.get("ssl_mode") or "").upper()
     return mode or None
+
+
+def _tls_files(given: Any) -> dict[str, Any]:
+    if isinstance(given, str):
+        with suppress(ValueError):
+            given = json.loads(given)
+    if not isinstance(given, dict):
+        raise ConfigurationError(
+            'its "ssl" must be an object with the names of files, such as {"ca": "/etc/ssl/ca.pem"}; to ask'
+            ' for TLS alone, say "ssl_mode": "REQUIRED"'
+        )
+    return given
 
 
 def _connecting_by_mysqlclient(hook: Any) -> Callable[[], Any]:

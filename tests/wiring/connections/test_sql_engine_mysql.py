@@ -274,7 +274,11 @@ def test_a_connection_that_is_wrong_is_refused_naming_what_to_change(
         ({"client": "mysql-connector-python"}, '"client": "mysqlclient".*"client": "pymysql"'),
         ({"client": "pymysql", "ssl_mode": "SOMETIMES"}, "DISABLED, PREFERRED"),
         ({"client": "pymysql", "ssl_mode": "VERIFY_CA"}, 'add the authority: "ssl"'),
-        ({"client": "pymysql", "ssl": "on"}, "failed with JSONDecodeError"),
+        ({"client": "pymysql", "ssl": "on"}, 'its "ssl" must be an object.*"ssl_mode": "REQUIRED"'),
+        ({"client": "pymysql", "ssl": "true"}, 'its "ssl" must be an object.*"ssl_mode": "REQUIRED"'),
+        ({"client": "pymysql", "ssl": True}, 'its "ssl" must be an object.*"ssl_mode": "REQUIRED"'),
+        ({"client": "mysqlclient", "ssl": "true"}, 'its "ssl" must be an object'),
+        ({"ssl": ["/ca.pem"]}, 'its "ssl" must be an object'),
     ],
 )
 def test_an_extra_that_cannot_be_honored_is_refused(
