@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_permitocr import Budget, Ledger, ResultTable
 from airflow_provider_permitocr.emulator.options import KeyPair
@@ -80,6 +81,19 @@ def test_tasks_side_by_side_call_and_count_each_in_their_own_account(
     # A cap is of one account: four calls each, though both tasks count in one ledger.
     assert called(emulator) == dict.fromkeys(ACCOUNTS.values(), 4)
     assert calls_by_account(warehouse) == dict.fromkeys(ACCOUNTS.values(), 4)
+
+
+def test_a_second_account_needs_a_list_of_its_own_to_pay_again(
+    emulator: RunningEmulator, run: Run, image_list: ImageList
+) -> None:
+    image_list(3)
+    run("first")
+    other = ResultTable("permits_second", conn_id="warehouse")
+    with pytest.raises(AirflowFailException, match="give another list= to start a second list"):
+        run("second", target=other)
+    assert called(emulator) == {ACCOUNTS["first"]: 3}
+    run("second", list="second", target=other)
+    assert called(emulator) == dict.fromkeys(ACCOUNTS.values(), 3)
 
 
 def test_a_list_that_two_accounts_read_is_paid_for_once(

@@ -24,12 +24,25 @@ KNOWN_EXTRAS: Final = frozenset(
 )
 
 
+#: What has a field of its own, by the names that other tools give it.
+_FIELDS: Final = {
+    "site": "Site (schema)",
+    "endpoint": "Endpoint (host)",
+    "host": "Endpoint (host)",
+    "protocol": "Endpoint (host), as in http://127.0.0.1:8520",
+    "secret_id": "SecretId (login)",
+    "secret_key": "SecretKey (password)",
+}
+
+
 def check_names(extra: Mapping[str, Any]) -> None:
     """Refuse a name that is nearly one of ours: what it says would be left out without a word.
 
     :raises ValueError: naming both.
     """
     for name in unknown_extras(extra):
+        if field := _FIELDS.get(name.lower()):
+            raise ValueError(f"its {name} belongs into the field {field}, not into the extra")
         close = difflib.get_close_matches(name.lower(), sorted(KNOWN_EXTRAS), n=1, cutoff=0.75)
         if close:
             raise ValueError(f"its extra has {name!r}, which there is not; did you mean {close[0]!r}?")

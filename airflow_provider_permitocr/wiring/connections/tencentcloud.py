@@ -60,8 +60,6 @@ def client_options(connection: Connection) -> ClientOptions:
     site = (connection.schema or "intl").strip()
     if site not in SITES:
         raise _wrong(connection, f"Site (schema) must be one of {', '.join(SITES)}, not {site!r}")
-    if extra.get("site"):
-        raise _wrong(connection, "the site belongs into the field Site (schema), not into the extra")
     protocol, endpoint = _endpoint(connection)
     try:
         check_names(extra)

@@ -35,6 +35,16 @@ def test_a_misspelled_extra_is_refused_with_the_name_that_was_meant(wrong: str, 
         client_options(connection(**{wrong: "secret-word"}))
 
 
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [("endpoint", "Endpoint"), ("secret_key", "SecretKey"), ("Secret_Id", "SecretId"), ("site", "Site")],
+)
+def test_what_has_a_field_of_its_own_is_sent_there_and_not_quoted(name: str, field: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"its {name} belongs into the field {field}") as refused:
+        client_options(connection(**{name: "secret-word"}))
+    assert "secret-word" not in str(refused.value)
+
+
 def test_what_is_of_somebody_else_is_left_alone() -> None:
     extra = {"owner": "data-platform", "notes": "x", "token": "t"}
     check_names(extra)

@@ -7,7 +7,7 @@ import pytest
 from airflow.sdk import Connection
 
 from airflow_provider_permitocr.errors import ConfigurationError
-from airflow_provider_permitocr.tencent.options import Role
+from airflow_provider_permitocr.tencent.options import Keys, Role
 from airflow_provider_permitocr.wiring.connections.tencentcloud import (
     client_options,
     cos_connection,
@@ -224,3 +224,34 @@ def test_buckets_are_read_with_keys_of_the_connection_alone(
     monkeypatch.setenv("AIRFLOW_CONN_TC", json.dumps({"conn_type": "tencentcloud", "extra": extra}))
     with pytest.raises(ConfigurationError, match=r"'tc': .*storage_conn_id"):
         cos_connection("tc")
+
+
+@pytest.mark.parametrize("port", [0, None, 443])
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        (None, ("https", "ocr.tencentcloudapi.com")),
+        ("", ("https", "ocr.tencentcloudapi.com")),
+        ("http://127.0.0.1:8520", ("http", "127.0.0.1:8520")),
+        ("https://ocr.ap-guangzhou.tencentcloudapi.com", ("https", "ocr.ap-guangzhou.tencentcloudapi.com")),
+    ],
+)
+def test_what_airflows_test_button_makes_of_a_connection_is_read(
+    monkeypatch: pytest.MonkeyPatch, host: str | None, expected: tuple[str, str], port: int | None
+) -> None:
+    from airflow.models.connection import Connection as StoredConnection
+
+    stored = StoredConnection(
+        conn_id="tc",
+        conn_type="tencentcloud",
+        host=host,
+        login="AKIDx",
+        password="secret",
+        schema="mainland",
+        port=port,
+        extra='{"credentials": "keys", "requests_per_slot": 1, "allow_endpoint": ""}',
+    )
+    monkeypatch.setenv("AIRFLOW_CONN_TC", stored.get_uri())
+    options = client_options(find_connection("tc"))
+    assert (options.protocol, options.host.removesuffix(":443")) == expected
+    assert (options.site.name, options.keys) == ("mainland", Keys("AKIDx", "secret"))
