@@ -10,17 +10,10 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind
-from airflow_provider_permitocr.sql.database.inspection import (
-    FoundColumn,
-    RelationKind,
-    folded,
-    found_columns,
-    relation_kind,
-    unique_keys,
-)
 from airflow_provider_permitocr.sql.dialects.database import Database
 from airflow_provider_permitocr.sql.dialects.families import Family
 from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn, RelationKind
 
 _EXAMPLES: Final = 5
 #: The widest encodings have four bytes for a character.
@@ -94,29 +87,28 @@ def examine_table(connection: sa.Connection, wanted: Wanted) -> Fit | None:
     :raises TargetError: naming all that is to be changed.
     """
     table = wanted.table
-    _require_names(wanted, database_of(connection))
-    kind = relation_kind(connection, table.name, table.schema)
+    database, dialect = database_of(connection), connection.dialect
+    _require_names(wanted, database)
+    kind = database.relation_kind(connection, table.name, table.schema)
     if kind is None:
         return None
     require_table(wanted, is_view=kind is RelationKind.VIEW)
-    dialect = connection.dialect
-    found = {
-        folded(dialect, each.name): each for each in found_columns(connection, table.name, table.schema) or ()
-    }
+    columns = database.columns(connection, table.name, table.schema) or ()
+    found = {database.folded(each.name): each for each in columns}
     present = {
-        column: found[name] for column in wanted.columns if (name := folded(dialect, column.name)) in found
+        column: found[name] for column in wanted.columns if (name := database.folded(column.name)) in found
     }
     missing = tuple(column for column in wanted.columns if column not in present)
     unique = {
-        frozenset(folded(dialect, each) for each in key)
-        for key in unique_keys(connection, table.name, table.schema)
+        frozenset(map(database.folded, key))
+        for key in database.unique_keys(connection, table.name, table.schema)
     }
-    own = {folded(dialect, column.name) for column in wanted.columns}
+    own = {database.folded(column.name) for column in wanted.columns}
     require_fit(
         wanted,
         missing,
         {name: each for name, each in found.items() if name not in own},
-        [*_misfits(wanted, present, dialect), *_key_faults(wanted, unique, database_of(dialect))],
+        [*_misfits(wanted, present, dialect), *_key_faults(wanted, unique, database)],
     )
     return Fit(
         missing,

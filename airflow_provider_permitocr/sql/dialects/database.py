@@ -236,6 +236,10 @@ class Database:
         """Return the schema that a table's name without one is in, and whether case tells no tables apart."""
         return connection.dialect.default_schema_name, False
 
+    def folded(self, name: str) -> str:
+        """Give a column's name in the form in which columns are told apart."""
+        return name.lower() if self.folds_columns else name
+
     def columns(
         self, connection: sa.Connection, name: str, schema: str | None = None
     ) -> list[FoundColumn] | None:

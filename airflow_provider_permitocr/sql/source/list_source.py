@@ -14,7 +14,6 @@ from airflow_provider_permitocr.errors import SourceError
 from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.result_table import split_schema
 from airflow_provider_permitocr.sql.database.failures import describe_statement, is_transient
-from airflow_provider_permitocr.sql.database.inspection import columns, relations
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.source.query_text import query_text
 
@@ -31,13 +30,15 @@ def find_source(connection: sa.Connection, described: ImageTable | ImageQuery) -
 
 def _table(connection: sa.Connection, described: ImageTable) -> sa.FromClause:
     schema, name = split_schema(described.table)
-    found = columns(connection, name, schema)
-    if found is None:
+    database = database_of(connection)
+    columns = database.columns(connection, name, schema)
+    if columns is None:
         given = described.table.removesuffix(name)
-        hint = _hint(described.table, [f"{given}{each}" for each in relations(connection, schema)])
+        hint = _hint(described.table, [f"{given}{each}" for each in database.relations(connection, schema)])
         raise SourceError(f"connection {described.conn_id!r} has no table {described.table!r}{hint}")
+    found = {each.name: each.type for each in columns}
     _require_columns(described, found)
-    quote = database_of(connection).quotes_names
+    quote = database.quotes_names
     asked_for = dict(described.purposes)
     return sa.table(
         quoted_name(name, quote),

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.options.image_list import ImageKind, ImageQuery, ImageTable
 from airflow_provider_permitocr.options.result_table import split_schema
 from airflow_provider_permitocr.permit.api import CardSide
-from airflow_provider_permitocr.sql.database.inspection import unique_keys
 from airflow_provider_permitocr.sql.dialects.database import Database, Form
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.source.carried import CarriedColumn, carried_column
@@ -327,7 +326,7 @@ def _unique_columns(connection: sa.Connection, described: ImageTable | ImageQuer
     if isinstance(described, ImageQuery):
         return set()
     schema, name = split_schema(described.table)
-    return unique_keys(connection, name, schema)
+    return database_of(connection).unique_keys(connection, name, schema)
 
 
 def _sort(found: _Found, order_by: str | None) -> _Sort | None:

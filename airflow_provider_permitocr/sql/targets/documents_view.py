@@ -16,15 +16,10 @@ from airflow_provider_permitocr.options.result_table import ResultTable, WriteMo
 from airflow_provider_permitocr.permit.columns import BACK_COLUMNS, COLUMNS, FRONT_COLUMNS, Column
 from airflow_provider_permitocr.sql.database.changes import Change, CreateView, carry_out, replace_view
 from airflow_provider_permitocr.sql.database.failures import describe, is_locked
-from airflow_provider_permitocr.sql.database.inspection import (
-    RelationKind,
-    columns,
-    relation_kind,
-    view_definition,
-)
 from airflow_provider_permitocr.sql.database.patience import BRIEFLY, Patience
 from airflow_provider_permitocr.sql.database.rights import raise_refusal
 from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.dialects.reflection import RelationKind
 
 #: Databases keep the names within a view's SELECT, if not its text. By this one a view is known as ours, and
 #: by its digits as up to date.
@@ -113,23 +108,24 @@ class DocumentsView:
 
     def _columns_of_table(self, connection: sa.Connection) -> set[str]:
         schema, name = split_schema(self._described.table)
-        return set(columns(connection, name, schema) or ())
+        return {each.name for each in database_of(connection).columns(connection, name, schema) or ()}
 
     def _present(self, connection: sa.Connection) -> tuple[list[str], str | None]:
         """Return the view's columns and digest, none where it is not there yet."""
-        kind = relation_kind(connection, self._view, self._schema)
+        database = database_of(connection)
+        kind = database.relation_kind(connection, self._view, self._schema)
         if kind is None:
             return [], None
         if kind is RelationKind.TABLE:
             raise self._taken("is a table")
         try:
-            definition = view_definition(connection, self._view, self._schema)
-            found = columns(connection, self._view, self._schema) or {}
+            definition = database.view_definition(connection, self._view, self._schema)
+            found = database.columns(connection, self._view, self._schema) or ()
         except SQLAlchemyError as error:
             raise self._taken(f"is a view that cannot be looked at ({describe(error)})") from None
         if not (marked := _MARKED.search(definition or "")):
             raise self._taken("is a view that was not made here, or whose definition may not be seen")
-        return list(found), marked[1]
+        return [each.name for each in found], marked[1]
 
     def _taken(self, reason: str) -> TargetError:
         return TargetError(f"{self._name!r} {reason}; give documents_view another name, or drop what has it")

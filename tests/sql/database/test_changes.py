@@ -18,12 +18,12 @@ from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKin
 from airflow_provider_permitocr.sql.database import patience
 from airflow_provider_permitocr.sql.database.changes import Change, carry_out
 from airflow_provider_permitocr.sql.database.failures import DatabaseUnreachableError
-from airflow_provider_permitocr.sql.database.inspection import columns
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.dialects import concurrent_index, mysql, postgresql, sqlite
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from tests.sql.ledger.ground import EACH_LEDGER, execute, prepared
+from tests.support.found_columns import columns
 
 NewEngine = Callable[..., sa.Engine]
 BRANCH = Column("branch", ColumnKind.TEXT, "Carried along")

@@ -26,7 +26,7 @@ from airflow_provider_permitocr.permit.answers import KeptAnswer
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.permit.status import Status
-from airflow_provider_permitocr.sql.database.inspection import found_columns, unique_keys
+from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
@@ -79,8 +79,14 @@ def test_attempt_on_the_same_recognition_adds_no_row(database: sa.Engine, frame_
 def test_key_is_image_side_and_time(database: sa.Engine) -> None:
     _target(database)
     with database.connect() as connection:
-        assert unique_keys(connection, "permits") == {frozenset({"image_key", "card_side", "processed_at"})}
-        needed = [each.name for each in found_columns(connection, "permits") or () if not each.is_filled]
+        assert database_of(connection).unique_keys(connection, "permits") == {
+            frozenset({"image_key", "card_side", "processed_at"})
+        }
+        needed = [
+            each.name
+            for each in database_of(connection).columns(connection, "permits") or ()
+            if not each.is_filled
+        ]
     assert needed == ["image_key", "card_side", "status", "processed_at"]
 
 

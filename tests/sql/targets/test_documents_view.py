@@ -13,14 +13,11 @@ from airflow_provider_permitocr.engine.delivery.frame import to_frame
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind, result_columns
-from airflow_provider_permitocr.sql.database.inspection import (
-    RelationKind,
-    columns,
-    relation_kind,
-    view_definition,
-)
+from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.dialects.reflection import RelationKind
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
+from tests.support.found_columns import columns
 
 NewEngine = Callable[..., sa.Engine]
 _BRANCH = Column("branch", ColumnKind.TEXT, "Carried along")
@@ -177,9 +174,9 @@ def test_table_or_view_of_somebody_else_is_never_replaced(database: sa.Engine) -
         with pytest.raises(TargetError, match=f"'{name}' {reason}.*give documents_view another name"):
             _target(database, documents_view=name)
     with database.connect() as connection:
-        assert relation_kind(connection, "permits") is None
-        assert relation_kind(connection, "taken") is RelationKind.TABLE
-        assert "taken" in (view_definition(connection, "seen") or "")
+        assert database_of(connection).relation_kind(connection, "permits") is None
+        assert database_of(connection).relation_kind(connection, "taken") is RelationKind.TABLE
+        assert "taken" in (database_of(connection).view_definition(connection, "seen") or "")
 
 
 def test_carried_column_that_the_view_has_already_is_refused(sqlite_engine: sa.Engine) -> None:

@@ -14,8 +14,9 @@ from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.sql.database.failures import DatabaseError, DatabaseUnreachableError
-from airflow_provider_permitocr.sql.database.inspection import columns, unique_keys
+from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
+from tests.support.found_columns import columns
 
 FrameOf = Callable[..., pd.DataFrame]
 on_postgresql = pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
@@ -68,7 +69,9 @@ def test_table_is_made_with_real_types_and_comments(database: sa.Engine) -> None
 def test_key_is_image_and_side(database: sa.Engine) -> None:
     _target(database).prepare()
     with database.connect() as connection:
-        assert unique_keys(connection, "permits") == {frozenset(("image_key", "card_side"))}
+        assert database_of(connection).unique_keys(connection, "permits") == {
+            frozenset(("image_key", "card_side"))
+        }
 
 
 def test_preparing_again_keeps_the_rows(database: sa.Engine, frame_of: FrameOf) -> None:

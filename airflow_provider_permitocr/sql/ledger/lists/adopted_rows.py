@@ -17,8 +17,8 @@ from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS, KEY_COLUMNS, Record
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.database.fit import is_without_zone, misfit
-from airflow_provider_permitocr.sql.database.inspection import FoundColumn, folded, found_columns
 from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn
 from airflow_provider_permitocr.sql.ledger.tables.clock import read_moment
 from airflow_provider_permitocr.sql.targets.result_schema import result_table, sql_type
 
@@ -61,7 +61,7 @@ class AdoptedRows:
             return False
         schema, name = split_schema(self._described.table)
         with self._engine.connect() as connection:
-            found = found_columns(connection, name, schema)
+            found = database_of(connection).columns(connection, name, schema)
         if found is None:
             return False
         self._table = self._describe(found)
@@ -88,7 +88,8 @@ class AdoptedRows:
 
     def _describe(self, found: Sequence[FoundColumn]) -> sa.Table:
         dialect = self._engine.dialect
-        by_name = {folded(dialect, each.name): each for each in found}
+        folded = database_of(dialect).folded
+        by_name = {folded(each.name): each for each in found}
         present = [column for column in COLUMNS if column.name in by_name]
         needed = [*_NEEDED, *([_LATEST] if self._described.mode is WriteMode.APPEND else [])]
         wrong = [f"it lacks {name}" for name in needed if name not in by_name]
@@ -110,7 +111,7 @@ class AdoptedRows:
             ],
         )
         for name in sorted(self._carried):
-            if (has := by_name.get(folded(dialect, name))) and name not in table.c:
+            if (has := by_name.get(folded(name))) and name not in table.c:
                 table.append_column(sa.Column(has.name, has.type, key=name))
         return table
 

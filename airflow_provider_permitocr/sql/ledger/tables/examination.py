@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind
 from airflow_provider_permitocr.sql.database.fit import Wanted, examine_table, require_encoding
-from airflow_provider_permitocr.sql.database.inspection import folded
 from airflow_provider_permitocr.sql.database.rights import require_rights
 from airflow_provider_permitocr.sql.database.types import ExactText
 from airflow_provider_permitocr.sql.dialects.known import database_of
@@ -59,13 +58,14 @@ def _require_rights(connection: sa.Connection, table: sa.Table) -> None:
 def lacking_indexes(connection: sa.Connection, tables: LedgerTables) -> list[sa.Index]:
     """Return the indexes that the tables of a ledger have under no name, or have unusable ones for."""
     inspector = sa.inspect(connection)
-    unusable = database_of(connection).unusable_indexes(connection, tables.state.schema)
+    database = database_of(connection)
+    unusable = database.unusable_indexes(connection, tables.state.schema)
     lacking: list[sa.Index] = []
     for table in tables:
         if not table.indexes:
             continue
         found = [
-            [folded(connection, name) for name in each["column_names"] if name]
+            [database.folded(name) for name in each["column_names"] if name]
             for each in inspector.get_indexes(table.name, table.schema)
             if each["name"] not in unusable
         ]

@@ -14,11 +14,11 @@ from sqlalchemy.dialects import mysql
 
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.options.ledger import Ledger
-from airflow_provider_permitocr.sql.database.inspection import columns
 from airflow_provider_permitocr.sql.ledger.tables.preparation import check_tables, prepare_tables, read_state
 from airflow_provider_permitocr.sql.ledger.tables.schema import SHAPE, ledger_tables
 from labs.ground.servers.postgres import EmbeddedPostgres
 from tests.sql.ledger.ground import EACH_LEDGER, EVERY_LEDGER, LEDGER, execute, prepared, rows_of
+from tests.support.found_columns import columns
 
 NewEngine = Callable[..., sa.Engine]
 TABLES = ledger_tables("permit_ocr")

@@ -3,15 +3,9 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.sql.database.inspection import (
-    RelationKind,
-    columns,
-    found_columns,
-    relation_kind,
-    relations,
-    unique_keys,
-    view_definition,
-)
+from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.dialects.reflection import RelationKind
+from tests.support.found_columns import columns
 
 
 @pytest.fixture
@@ -54,22 +48,26 @@ def test_columns_come_in_their_order_with_their_types(connection: sa.Connection)
 
 
 def test_columns_that_a_row_must_name_are_known(connection: sa.Connection) -> None:
-    needed = [each.name for each in found_columns(connection, "lake images") or () if not each.is_filled]
+    needed = [
+        each.name
+        for each in database_of(connection).columns(connection, "lake images") or ()
+        if not each.is_filled
+    ]
     assert needed == ["image id", "price"]
     connection.close()
 
 
 def test_tables_and_views_are_told_apart(connection: sa.Connection) -> None:
-    assert relation_kind(connection, "lake images") is RelationKind.TABLE
-    assert relation_kind(connection, "listed") is RelationKind.VIEW
-    assert relation_kind(connection, "nowhere") is None
-    assert sorted(relations(connection)) == ["lake images", "listed"]
-    assert "size" in (view_definition(connection, "listed") or "")
+    assert database_of(connection).relation_kind(connection, "lake images") is RelationKind.TABLE
+    assert database_of(connection).relation_kind(connection, "listed") is RelationKind.VIEW
+    assert database_of(connection).relation_kind(connection, "nowhere") is None
+    assert sorted(database_of(connection).relations(connection)) == ["lake images", "listed"]
+    assert "size" in (database_of(connection).view_definition(connection, "listed") or "")
     connection.close()
 
 
 def test_unique_keys_are_those_of_constraints_and_of_unique_indexes(connection: sa.Connection) -> None:
-    assert unique_keys(connection, "lake images") == {
+    assert database_of(connection).unique_keys(connection, "lake images") == {
         frozenset({"image id"}),
         frozenset({'si"de', "size"}),
     }
@@ -83,7 +81,7 @@ def test_other_schemas_are_looked_at_only_where_they_are_named(database: sa.Engi
         connection.exec_driver_sql("CREATE TABLE mart.images (id int PRIMARY KEY)")
     with database.connect() as connection:
         assert columns(connection, "images") is None
-        assert relations(connection) == []
+        assert database_of(connection).relations(connection) == []
         assert list(columns(connection, "images", "mart") or ()) == ["id"]
-        assert relation_kind(connection, "images", "mart") is RelationKind.TABLE
-        assert unique_keys(connection, "images", "mart") == {frozenset({"id"})}
+        assert database_of(connection).relation_kind(connection, "images", "mart") is RelationKind.TABLE
+        assert database_of(connection).unique_keys(connection, "images", "mart") == {frozenset({"id"})}
