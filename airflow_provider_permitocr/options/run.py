@@ -130,6 +130,19 @@ class FailureLimits:
         )
 
 
+#: What an operator takes for its run as it is.
+RUN_RULES: Final = {
+    "call_retry": instance_of(CallRetry),
+    "batch": instance_of(Batch),
+    "max_runs_per_image": whole(1),
+    "failure_limits": instance_of(FailureLimits),
+    "budget": instance_of(Budget),
+    "reuse_identical": flag(),
+    "leftovers": flag(),
+    "redo": optional(instance_of(Redo)),
+}
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """Everything that a run needs to know besides its source, images, client and targets.
@@ -152,15 +165,4 @@ class RunOptions:
     redo: Redo | None = None
 
     def __post_init__(self) -> None:
-        check(
-            self,
-            pace=instance_of(Pace),
-            call_retry=instance_of(CallRetry),
-            batch=instance_of(Batch),
-            max_runs_per_image=whole(1),
-            failure_limits=instance_of(FailureLimits),
-            budget=instance_of(Budget),
-            reuse_identical=flag(),
-            leftovers=flag(),
-            redo=optional(instance_of(Redo)),
-        )
+        check(self, pace=instance_of(Pace), **RUN_RULES)

@@ -15,7 +15,7 @@ from airflow_provider_permitocr.options.readable import is_template
 from airflow_provider_permitocr.options.redo import Redo
 from airflow_provider_permitocr.options.result_file import ResultFile
 from airflow_provider_permitocr.options.result_table import ResultTable
-from airflow_provider_permitocr.options.run import Batch, CallRetry, FailureLimits
+from airflow_provider_permitocr.options.run import RUN_RULES, Batch, CallRetry, FailureLimits
 from airflow_provider_permitocr.options.shard import Shard
 from airflow_provider_permitocr.options.validation import (
     Rule,
@@ -92,17 +92,10 @@ class TaskOptions:
             privacy=optional(instance_of(Privacy)),
             max_per_second=optional(number(above=0)),
             max_in_flight=optional(whole(1)),
-            batch=instance_of(Batch),
-            call_retry=instance_of(CallRetry),
-            max_runs_per_image=whole(1),
             ledger=optional(instance_of(Ledger)),
             list=optional(text()),
-            leftovers=flag(),
-            redo=optional(instance_of(Redo)),
-            budget=instance_of(Budget),
-            failure_limits=instance_of(FailureLimits),
-            reuse_identical=flag(),
             journal=optional(Rule("an absolute path", _absolute)),
+            **RUN_RULES,
         )
         if self.shard is not None and not is_template(self.shard):
             Shard.parse(self.shard)
