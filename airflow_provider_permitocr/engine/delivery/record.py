@@ -24,17 +24,11 @@ _FROM_ISO: Final[dict[ColumnKind, Callable[[str], date | datetime]]] = {
 }
 
 
-def to_record(delivered: Delivered, columns: Sequence[Column] = COLUMNS) -> Record:
-    """Put an image, as the ledger has it, into the result's columns; every column is there.
+def to_records(delivered: Sequence[Delivered], columns: Sequence[Column] = COLUMNS) -> list[Record]:
+    """Put images, as the ledger has them, into the result's columns; every column is there.
 
     :param columns: of the result; copied ones that are not among them are left out.
     """
-    (record,) = to_records([delivered], columns)
-    return record
-
-
-def to_records(delivered: Sequence[Delivered], columns: Sequence[Column] = COLUMNS) -> list[Record]:
-    """Do the same for many images."""
     empty: Record = dict.fromkeys(column.name for column in columns)
     kinds = {column.name: column.kind for column in columns}
     return [_record(each, empty, kinds) for each in delivered]

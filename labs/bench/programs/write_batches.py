@@ -13,7 +13,7 @@ import pandas as pd
 
 from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries
 from airflow_provider_permitocr.engine.delivery.frame import to_frame
-from airflow_provider_permitocr.engine.delivery.record import to_record
+from airflow_provider_permitocr.engine.delivery.record import to_records
 from airflow_provider_permitocr.options.run import Batch
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import COLUMNS, Record
@@ -70,7 +70,7 @@ def main(dsn: str, driver: str, rows: str, repeats: str, size: str) -> None:
 def _batches(ledger: SqlLedger, rows: int, size: int) -> list[list[Record]]:
     keys = [(f"permit-{number:09}", CardSide.FRONT) for number in range(1, rows + 1)]
     batches = (keys[at : at + size] for at in range(0, rows, size))
-    return [[to_record(each) for each in ledger.delivered(batch).values()] for batch in batches]
+    return [to_records(list(ledger.delivered(batch).values())) for batch in batches]
 
 
 def _write_bare(connection: Any, batches: Sequence[Sequence[tuple[Any, ...]]]) -> None:

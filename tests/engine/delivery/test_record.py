@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
@@ -10,8 +11,9 @@ from airflow_provider_permitocr.engine.delivery.record import (
     lacks_answer,
     outcome_record,
     refused_record,
-    to_record,
+    to_records,
 )
+from airflow_provider_permitocr.engine.ledger.ports import Delivered
 from airflow_provider_permitocr.engine.models import ImageFacts, ImageRow, Outcome
 from airflow_provider_permitocr.permit.answers import flatten
 from airflow_provider_permitocr.permit.api import CardSide
@@ -37,6 +39,11 @@ COPIED = result_columns(
         Column("weight", ColumnKind.FLOAT, "copied"),
     ]
 )
+
+
+def to_record(delivered: Delivered, columns: Sequence[Column] = COLUMNS) -> Record:
+    (record,) = to_records([delivered], columns)
+    return record
 
 
 def filled(record: Record) -> Record:
