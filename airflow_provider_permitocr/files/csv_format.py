@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, cast
 
 from airflow_provider_permitocr.permit.answers import clean_texts
+from airflow_provider_permitocr.files.spreadsheet import escaped
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind
 
 if TYPE_CHECKING:
@@ -30,26 +31,46 @@ class CsvFormat:
     """CSV: a header, CRLF, ISO dates and times with their zone, ``true`` and ``false``, nothing for NULL.
 
     :param compressed: by gzip.
+    :param escape_formulas: texts that a spreadsheet would take for formulas get an apostrophe in front.
+    :param byte_order_mark: begin with one, by which Excel knows UTF-8.
     """
 
-    def __init__(self, *, compressed: bool) -> None:
-        self._compressed = compressed
+    def __init__(
+        self, *, compressed: bool, escape_formulas: bool = False, byte_order_mark: bool = False
+    ) -> None:
+        self._compressed, self._escape = compressed, escape_formulas
+        self._encoding = "utf-8-sig" if byte_order_mark else "utf-8"
 
     def check(self) -> None:
         """Need nothing but the standard library."""
 
     def writer(self, stream: BinaryIO, columns: Sequence[Column]) -> CsvRowWriter:
         """Write a file with these columns."""
-        return CsvRowWriter(stream, columns, compressed=self._compressed)
+        return CsvRowWriter(
+            stream,
+            columns,
+            compressed=self._compressed,
+            escape_formulas=self._escape,
+            encoding=self._encoding,
+        )
 
 
 class CsvRowWriter:
     """Writes one CSV file."""
 
-    def __init__(self, stream: BinaryIO, columns: Sequence[Column], *, compressed: bool) -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        columns: Sequence[Column],
+        *,
+        compressed: bool,
+        escape_formulas: bool,
+        encoding: str,
+    ) -> None:
         self._compressed = compressed
+        self._clean = _escaped if escape_formulas else clean_texts
         self._bytes = _compressing(stream) if compressed else stream
-        self._text = io.TextIOWrapper(self._bytes, encoding="utf-8", newline="", write_through=False)
+        self._text = io.TextIOWrapper(self._bytes, encoding=encoding, newline="", write_through=False)
         self._columns = columns
         # With its own line ends, CRLF, it quotes texts that hold either of these two characters.
         self._writer = csv.writer(self._text)
@@ -69,8 +90,17 @@ class CsvRowWriter:
     def write(self, frame: pd.DataFrame) -> None:
         """Write the rows of a frame."""
         series = dict(frame.items())
-        texts = [_texts(series[column.name], column.kind) for column in self._columns]
+        texts = [self._texts(series[column.name], column.kind) for column in self._columns]
         self._writer.writerows(zip(*texts, strict=True))
+
+    def _texts(self, series: pd.Series[Any], kind: ColumnKind) -> Sequence[str | None]:
+        from airflow_provider_permitocr.engine.delivery.frame import plain_values
+
+        values = plain_values(series, kind)
+        if kind not in _AS_TEXT:
+            return self._clean(values)
+        as_text = _AS_TEXT[kind]
+        return [None if value is None else as_text(value) for value in values]
 
 
 def _compressing(stream: BinaryIO) -> BinaryIO:
@@ -78,11 +108,5 @@ def _compressing(stream: BinaryIO) -> BinaryIO:
     return cast(BinaryIO, gzip.GzipFile("", "wb", fileobj=stream, mtime=0))
 
 
-def _texts(series: pd.Series[Any], kind: ColumnKind) -> Sequence[str | None]:
-    from airflow_provider_permitocr.engine.delivery.frame import plain_values
-
-    values = plain_values(series, kind)
-    if kind not in _AS_TEXT:
-        return clean_texts(values)
-    as_text = _AS_TEXT[kind]
-    return [None if value is None else as_text(value) for value in values]
+def _escaped(values: Sequence[str | None]) -> Sequence[str | None]:
+    return [None if value is None else escaped(value) for value in clean_texts(values)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
 
-from airflow_provider_permitocr.options.result_file import FileFormat
+from airflow_provider_permitocr.options.result_file import FileFormat, ResultFile
 from airflow_provider_permitocr.permit.columns import Column
 
 if TYPE_CHECKING:
@@ -45,12 +45,19 @@ class RowFormat(Protocol):
         ...
 
 
-def row_format(named: FileFormat) -> RowFormat:
-    """Return a format by its name."""
-    if named is FileFormat.PARQUET:
+def row_format(described: ResultFile) -> RowFormat:
+    """Return the format of a file.
+
+    :raises ValueError: when neither its options nor its suffix name one.
+    """
+    if described.format is FileFormat.PARQUET:
         from airflow_provider_permitocr.files.parquet_format import ParquetFormat
 
         return ParquetFormat()
     from airflow_provider_permitocr.files.csv_format import CsvFormat
 
-    return CsvFormat(compressed=named is FileFormat.CSV_GZ)
+    return CsvFormat(
+        compressed=described.format is FileFormat.CSV_GZ,
+        escape_formulas=described.escapes_formulas,
+        byte_order_mark=described.byte_order_mark,
+    )

@@ -40,6 +40,10 @@ class ResultFile(Readable):
         by the run that deals with the last of them.
     :param file_mode: who may read and write the file on a disk; by default its owner alone. ``0o640`` lets
         its group read it. A store has rights of its own.
+    :param escape_formulas: put an apostrophe before texts that a spreadsheet would take for a formula, as
+        docs/tables.md says; numbers stay as they are. None: in ``csv`` files, which people open, and in no
+        others.
+    :param byte_order_mark: begin the file with one, by which Excel knows UTF-8; CSV alone.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("path", "conn_id")
@@ -49,6 +53,8 @@ class ResultFile(Readable):
     file_format: FileFormat | str | None = field(default=None, kw_only=True)
     parts: bool = field(default=False, kw_only=True)
     file_mode: int = field(default=PRIVATE, kw_only=True)
+    escape_formulas: bool | None = field(default=None, kw_only=True)
+    byte_order_mark: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         check(
@@ -58,6 +64,8 @@ class ResultFile(Readable):
             file_format=optional(choice(FileFormat)),
             parts=flag(),
             file_mode=mode_of_files(),
+            escape_formulas=optional(flag()),
+            byte_order_mark=flag(),
         )
         if is_template(self.path):
             return
@@ -66,7 +74,10 @@ class ResultFile(Readable):
                 f"ResultFile: path must be absolute or a URL, not {self.path!r}: where a relative one leads"
                 " depends on the worker"
             )
-        _ = self.format
+        if self.format is FileFormat.PARQUET and (self.escape_formulas or self.byte_order_mark):
+            raise ValueError(
+                "ResultFile: escape_formulas and byte_order_mark are for CSV; no spreadsheet runs Parquet"
+            )
 
     @property
     def format(self) -> FileFormat:
@@ -83,6 +94,11 @@ class ResultFile(Readable):
             f"ResultFile: the suffix of {self.path!r} names no format; end it with one of {_FORMATS}, or give"
             " file_format"
         )
+
+    @property
+    def escapes_formulas(self) -> bool:
+        """Whether texts are kept from being taken for formulas, as it was given or by the format."""
+        return self.format is FileFormat.CSV if self.escape_formulas is None else self.escape_formulas
 
     def of_shard(self, shard: Shard | None) -> Self:
         """Return the file that a shard writes.

@@ -26,7 +26,14 @@ def open_result_file(described: ResultFile) -> StoredRowsFile:
     """
     from airflow_provider_permitocr.files.rows_file import StoredRowsFile
 
-    due = DueFile(described.path, described.conn_id, described.format.value, described.file_mode)
+    due = DueFile(
+        described.path,
+        described.conn_id,
+        described.format.value,
+        described.file_mode,
+        described.escape_formulas,
+        described.byte_order_mark,
+    )
     return StoredRowsFile(stored_file(described), due, publishes_parts=described.parts)
 
 
@@ -37,7 +44,12 @@ def open_due_file(due: DueFile) -> StoredRowsFile:
     """
     try:
         described = ResultFile(
-            due.path, conn_id=due.conn_id, file_format=due.file_format, file_mode=due.file_mode
+            due.path,
+            conn_id=due.conn_id,
+            file_format=due.file_format,
+            file_mode=due.file_mode,
+            escape_formulas=due.escape_formulas,
+            byte_order_mark=due.byte_order_mark,
         )
         return open_result_file(described)
     except ValueError as error:
@@ -52,7 +64,7 @@ def stored_file(described: ResultFile) -> StoredFile:
     return StoredFile(
         store=store_of(described.path, described.conn_id, described.file_mode),
         path=path_in_store(described.path),
-        row_format=row_format(described.format),
+        row_format=row_format(described),
         named=f"the result file {described.path!r}",
     )
 

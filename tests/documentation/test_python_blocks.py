@@ -198,6 +198,7 @@ def test_a_program_runs(
     (scans / "1b.jpg").write_bytes(back.image)
     listed = pd.DataFrame({"id": ["1"], "path": [str(scans / "1.jpg")], "branch": ["HK"]})
     listed.to_parquet(lake / "scans" / "2026-05-01.parquet")
+    (lake / "permits" / "2026-05-01.csv").write_text("image_key,name\r\nk1,'=1+1\r\n", encoding="utf-8")
     text = f"{imports_above(block)}\n{block.text}"
     for shown, here in {
         "http://127.0.0.1:9000/permit.jpg": serve_image(front.image),

@@ -18,7 +18,7 @@ from airflow_provider_permitocr.engine.run.window import DueFile
 from airflow_provider_permitocr.files.row_format import row_format
 from airflow_provider_permitocr.files.rows_file import StoredRowsFile
 from airflow_provider_permitocr.files.store import Store, StoredFile
-from airflow_provider_permitocr.options.result_file import FileFormat
+from airflow_provider_permitocr.options.result_file import ResultFile
 from airflow_provider_permitocr.permit.columns import COLUMNS, Record
 
 MOMENT = datetime(2026, 5, 1, 12, 30, 15, 123456, tzinfo=UTC)
@@ -100,10 +100,8 @@ class Place:
 
     def file(self, name: str = "permits.parquet") -> StoredFile:
         """Describe a file in there; its suffix names the format."""
-        kept_as = FileFormat(name.partition(".")[2])
-        return StoredFile(
-            self.store, self.path(name), row_format(kept_as), f"the result file {self.path(name)!r}"
-        )
+        kept_as = row_format(ResultFile(f"/{name}"))
+        return StoredFile(self.store, self.path(name), kept_as, f"the result file {self.path(name)!r}")
 
     def rows_file(self, name: str = "permits.parquet") -> StoredRowsFile:
         """Make what a run writes a file in there by."""

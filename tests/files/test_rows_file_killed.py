@@ -28,14 +28,14 @@ from itertools import count
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.engine.delivery.frame import to_frame
 from airflow_provider_permitocr.files.local_store import LocalStore
-from airflow_provider_permitocr.options.result_file import FileFormat
+from airflow_provider_permitocr.options.result_file import ResultFile
 from airflow_provider_permitocr.files.row_format import row_format
 from airflow_provider_permitocr.engine.run.window import DueFile
 from airflow_provider_permitocr.files.rows_file import StoredRowsFile
 from airflow_provider_permitocr.files.store import StoredFile
 
 path = sys.argv[1]
-named = FileFormat(path.rpartition("/")[2].partition(".")[2])
+named = ResultFile(path)
 file = StoredRowsFile(StoredFile(LocalStore(), path, row_format(named), "the file"), DueFile("", None, ""))
 for number in count(int(sys.argv[2])):
     file.prepare()

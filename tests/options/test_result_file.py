@@ -28,6 +28,22 @@ def test_a_declared_format_goes_before_the_suffix() -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "special", "escapes"),
+    [
+        ("/data/permits.csv", {}, True),
+        ("/data/permits.csv.gz", {}, False),
+        ("/data/permits.parquet", {}, False),
+        ("/data/permits.csv", {"escape_formulas": False}, False),
+        ("/data/permits.csv.gz", {"escape_formulas": True}, True),
+    ],
+)
+def test_a_csv_that_people_open_is_kept_from_running_formulas(
+    path: str, special: dict[str, Any], escapes: bool
+) -> None:
+    assert ResultFile(path, **special).escapes_formulas is escapes
+
+
+@pytest.mark.parametrize(
     ("path", "special", "says"),
     [
         ("", {}, "path must be the path of a file"),
@@ -39,6 +55,9 @@ def test_a_declared_format_goes_before_the_suffix() -> None:
         ("/data/permits.csv", {"file_mode": 640}, "file_mode must be from 0o600 to 0o777, such as 0o640"),
         ("/data/permits.csv", {"file_mode": "640"}, "file_mode must be from 0o600 to 0o777, such as 0o640"),
         ("/data/permits.csv", {"file_mode": 0o044}, "file_mode must be from 0o600 to 0o777, such as 0o640"),
+        ("/data/permits.csv", {"escape_formulas": "yes"}, "escape_formulas must be True or False, or None"),
+        ("/data/permits.parquet", {"escape_formulas": True}, "are for CSV"),
+        ("/data/permits.parquet", {"byte_order_mark": True}, "are for CSV"),
         ("/data/permits.csv", {"file_format": "xlsx"}, "file_format must be one of parquet, csv, csv.gz"),
     ],
 )

@@ -31,7 +31,7 @@ def _without_package(described: ResultFile) -> list[Finding]:
     from airflow_provider_permitocr.files.row_format import row_format
 
     try:
-        row_format(described.format).check()
+        row_format(described).check()
     except ConfigurationError as error:
         return [Finding(Verdict.WRONG, _SUBJECT, str(error))]
     except ValueError:  # the suffix is known only in a run

@@ -45,12 +45,16 @@ class DueFile:
 
     :param file_format: such as ``parquet``.
     :param file_mode: who may read and write it, on a disk.
+    :param escape_formulas: whether texts are kept from being taken for formulas; None: as the format has it.
+    :param byte_order_mark: whether it begins with one.
     """
 
     path: str
     conn_id: str | None
     file_format: str
     file_mode: int = PRIVATE
+    escape_formulas: bool | None = None
+    byte_order_mark: bool = False
 
     @property
     def place(self) -> tuple[str | None, str]:
