@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: The scheduler reads these before it expands a task.
 _NOT_MAPPABLE = ("pool", "pool_slots")
 _MAYBE_URLS = (ImageKind.AUTO, ImageKind.URL)
+_MAYBE_PATHS = (ImageKind.AUTO, ImageKind.PATH)
 
 
 def is_ocr_task(task: Any) -> bool:
@@ -175,7 +176,7 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
     if is_template(shard):
         findings.append(Finding(Verdict.UNCHECKED, "shards", "shard: templated, so known only in a run"))
         shard = None
-    findings += _of_copies(values)
+    findings += [*_of_copies(values), *_of_places(values)]
     return Variant(
         source=source if isinstance(source, ImageTable | ImageQuery) else None,
         targets=tuple(each for each in targets if isinstance(each, ResultTable | ResultFile)),
@@ -196,6 +197,17 @@ def _of_copies(values: Mapping[str, Any]) -> list[Finding]:
         return []
     message = "reuse_identical saves nothing for images that are URLs: only the API sees them"
     remedy = "have the worker fetch them: images=ImageAccess(fetch_images=True)"
+    return [Finding(Verdict.NOTE, "images", message, remedy)]
+
+
+def _of_places(values: Mapping[str, Any]) -> list[Finding]:
+    """Find that a row of the list may name any file of the worker."""
+    source, images = values.get("source"), values.get("images", ImageAccess())
+    may_be_paths = isinstance(source, ImageTable | ImageQuery) and source.image_kind in _MAYBE_PATHS
+    if not may_be_paths or not isinstance(images, ImageAccess) or images.roots is not None:
+        return []
+    message = "image paths are read from anywhere on the worker, and object URLs by any connection"
+    remedy = 'name the places: images=ImageAccess(roots=["/data/permits"]); for URLs alone, image_kind="url"'
     return [Finding(Verdict.NOTE, "images", message, remedy)]
 
 

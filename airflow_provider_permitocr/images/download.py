@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr import __version__
 from airflow_provider_permitocr.errors import ImageUnavailableError
-from airflow_provider_permitocr.images.host_rules import HostRules
+from airflow_provider_permitocr.images.host_rules import HostRules, host_refused
 from airflow_provider_permitocr.images.http_url import HttpUrl, read_listed_url
 from airflow_provider_permitocr.log_privacy import silenced
 from airflow_provider_permitocr.net.body import read_body
@@ -86,7 +86,7 @@ class Downloader:
             with silenced(), within(self._limits), network_errors():
                 return self._follow(read_listed_url(url), max_bytes)
         except AddressRefusedError:
-            raise _refused() from None
+            raise host_refused() from None
         except NetworkError as error:
             hint = (
                 "; ImageAccess(fetch_seconds=...) allows more"
@@ -106,7 +106,7 @@ class Downloader:
     def _follow(self, url: HttpUrl, max_bytes: int) -> bytes:
         for _ in range(_MOST_REDIRECTS + 1):
             if not self._rules.permits_host(url.host):
-                raise _refused()
+                raise host_refused()
             with self._response(url) as response:
                 location = response.headers.get("Location")
                 if response.status not in _REDIRECTS or location is None:
@@ -183,17 +183,6 @@ def _redirected(url: HttpUrl, location: str) -> HttpUrl:
     if (url.scheme, target.scheme) == ("https", "http"):
         raise _failed("it was redirected from https to http")
     return target
-
-
-def _refused() -> ImageUnavailableError:
-    # Not for good, however many runs: it is the DAG that has to be corrected, and not the image.
-    return ImageUnavailableError(
-        "ImageHostRefused",
-        "the URL, or one that it redirects to, is of a host that images are not downloaded from; hosts within"
-        " your network, and all where there is a list of them, have to be named in"
-        " ImageAccess(fetch_hosts=...)",
-        is_outage=True,
-    )
 
 
 def _failed(why: str, *, is_outage: bool = False) -> ImageUnavailableError:

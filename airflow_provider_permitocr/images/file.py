@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from airflow_provider_permitocr.errors import ImageRejectedError, ImageUnavailableError
+from airflow_provider_permitocr.images.roots import ImageRoots, is_local, local_path
 
 #: What a share, a disk or this process is at fault for, and no file of theirs.
 _OUTAGES: Final = frozenset(
@@ -20,20 +21,28 @@ _OUTAGES: Final = frozenset(
         *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN),
     }
 )
-_FILE_URL: Final = "a file URL must be of the form file:///absolute/path"
+#: A pipe or a device that takes the place of the file is never waited for.
+_READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+#: On Linux a file is found without being opened: opening some devices has effects.
+_LOOK: Final = getattr(os, "O_PATH", 0) | os.O_CLOEXEC if hasattr(os, "O_PATH") else _READ
+_ANYWHERE: Final = ImageRoots()
 
 
-def read_file(uri: str, max_bytes: int) -> bytes:
+def read_file(uri: str, max_bytes: int, roots: ImageRoots = _ANYWHERE) -> bytes:
     """Read a file.
 
     :param uri: a path or a ``file:`` URL.
     :param max_bytes: no more than one byte above this is read, which tells that there are more.
+    :param roots: where it has to be; by default anywhere.
     :raises ImageRejectedError: when the reference could never lead to a file.
-    :raises ImageUnavailableError: when there is no file, or it cannot be read.
+    :raises ImageUnavailableError: when there is no file, or it cannot or may not be read.
     """
-    path = _path(uri)
+    if not is_local(uri):
+        raise ImageRejectedError("ImageReferenceUnknown", "without Airflow only files can be read")
+    path = local_path(uri)
+    roots.require_path(path)
     try:
-        return _read_regular(path, max_bytes + 1)
+        return _read_regular(path, max_bytes + 1, roots)
     except FileNotFoundError:
         raise ImageUnavailableError(
             "ImageNotFound", "there is no file at the path in the image list"
@@ -47,33 +56,36 @@ def read_file(uri: str, max_bytes: int) -> bytes:
         ) from None
 
 
-def _read_regular(path: Path, size: int) -> bytes:
-    # Opening a pipe or a device would wait, and so would reading some files of /proc.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    try:
+def _read_regular(path: str, size: int, roots: ImageRoots) -> bytes:
+    with _opened(path, roots) as descriptor:
         before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            raise ImageUnavailableError("ImageUnreadable", "there is no regular file at the path")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            # Files of /proc say that they are empty, and hold what the system or the worker knows.
+            # Files of the system say that they are empty, and hold what it or the worker knows.
             content = file.read(size) if before.st_size else b""
         after = os.fstat(descriptor)
-    finally:
-        os.close(descriptor)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise ImageUnavailableError("ImageTruncated", "the file was being written while it was read")
     return content
 
 
-def _path(reference: str) -> Path:
-    if not reference.lower().startswith("file:"):
-        if "://" in reference:
-            raise ImageRejectedError("ImageReferenceUnknown", "without Airflow only files can be read")
-        return Path(reference)
+@contextmanager
+def _opened(path: str, roots: ImageRoots) -> Iterator[int]:
+    """Open a regular file for reading, once it is known to be one, and to be where it may be."""
+    with _descriptor(path, _LOOK) as found:
+        roots.require_file(found)
+        if not stat.S_ISREG(os.fstat(found).st_mode):
+            raise ImageUnavailableError("ImageUnreadable", "there is no regular file at the path")
+        if _LOOK == _READ:
+            yield found
+            return
+        with _descriptor(f"/proc/self/fd/{found}", _READ) as descriptor:
+            yield descriptor
+
+
+@contextmanager
+def _descriptor(path: str, flags: int) -> Iterator[int]:
+    descriptor = os.open(path, flags)
     try:
-        parts = urlsplit(reference)
-    except ValueError:
-        raise ImageRejectedError("ImageReferenceUnknown", _FILE_URL) from None
-    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-        raise ImageRejectedError("ImageReferenceUnknown", _FILE_URL)
-    return Path(unquote(parts.path))
+        yield descriptor
+    finally:
+        os.close(descriptor)

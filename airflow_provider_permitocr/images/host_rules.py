@@ -1,15 +1,17 @@
-"""Which hosts images are downloaded from."""
+"""SSRF guard: which hosts a URL of the image list may name. List values are untrusted input."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from airflow_provider_permitocr.errors import ConfigurationError
-from airflow_provider_permitocr.images.http_url import read_url
+from airflow_provider_permitocr.errors import ConfigurationError, ImageUnavailableError
+from airflow_provider_permitocr.images.http_url import read_listed_url, read_url
 from airflow_provider_permitocr.net.address_rules import Address, is_public, literal_address, may_be_reached
 
 #: Domains of no public host: RFC 6761, 6762, 8375, and ICANN's of 2024. A proxy would look them up inside.
 _INNER: Final = ("localhost", "local", "home.arpa", "internal")
+#: Names of a cloud's metadata, which hands out credentials, on public domains. Others are among ``_INNER``.
+_METADATA: Final = frozenset({"metadata.tencentyun.com"})
 
 
 class HostRules:
@@ -32,13 +34,39 @@ class HostRules:
         address = literal_address(host)
         if address is not None:
             return self.permits_address(address) and (self._any_public or host in self._hosts)
+        if host in _METADATA:
+            return False
         if self._any_public:
             return "." in host and not f".{host}".endswith(tuple(f".{each}" for each in _INNER))
         return host in self._hosts or host.endswith(self._domains)
 
+    def passed_on(self, url: str) -> str:
+        """Return a URL of the list as the API is given it, which then fetches the image.
+
+        What the host's name leads to is not looked up: the API is in a network of its own.
+
+        :raises ImageRejectedError: ImageReferenceUnknown, when it is none that could be fetched.
+        :raises ImageUnavailableError: ImageHostRefused, when its host is not permitted.
+        """
+        read = read_listed_url(url)
+        if not self.permits_host(read.host):
+            raise host_refused()
+        return read.whole
+
     def permits_address(self, address: Address) -> bool:
         """Tell whether a permitted host may have this address."""
         return is_public(address) if self._any_public else may_be_reached(address)
+
+
+def host_refused() -> ImageUnavailableError:
+    """Return the refusal of a URL for its host."""
+    # Not for good, however many runs: it is the DAG that has to be corrected, and not the image.
+    return ImageUnavailableError(
+        "ImageHostRefused",
+        "the URL, or one that it redirects to, has a host that images are not fetched from; hosts within your"
+        " network, and all where there is a list of them, have to be named in ImageAccess(fetch_hosts=...)",
+        is_outage=True,
+    )
 
 
 def _comparable(named: str) -> str:

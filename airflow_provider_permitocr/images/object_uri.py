@@ -33,6 +33,16 @@ class ObjectUri:
 
         :raises ImageRejectedError: when it could never lead to an object.
         """
+        found = cls.parse_root(uri)
+        if not found.bucket or not found.key.strip("/"):
+            raise ImageRejectedError(
+                "ImageReferenceUnknown", "an object's URL must be of the form scheme://bucket/key"
+            )
+        return found
+
+    @classmethod
+    def parse_root(cls, uri: str) -> ObjectUri:
+        """Read a URL that objects' URLs begin with: a bucket, or a folder in it."""
         scheme, _, rest = uri.partition("://")
         scheme = scheme.lower()
         scheme = _OTHER_NAMES.get(scheme, scheme)
@@ -40,10 +50,6 @@ class ObjectUri:
         conn_id, _, bucket = place.rpartition("@")
         if scheme in _AZURE and "." in bucket:
             conn_id, bucket = "", place
-        if not bucket or not key.strip("/"):
-            raise ImageRejectedError(
-                "ImageReferenceUnknown", "an object's URL must be of the form scheme://bucket/key"
-            )
         return cls(scheme, bucket, key, conn_id or None)
 
     @property

@@ -1,4 +1,4 @@
-"""Which addresses a value of a table may lead to: it is no more to be trusted than a stranger is."""
+"""SSRF guard: which addresses a URL from the image list may reach. List values are untrusted input."""
 
 from __future__ import annotations
 
@@ -30,11 +30,18 @@ _NEVER: Final = tuple(
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 #: RFC 6052: a gateway makes of these the IPv4 address in their last four bytes.
 _NAT64: Final = IPv6Network("64:ff9b::/96")
+#: Not public, but with an IPv4 address in their last four bytes, too: NAT64 for local use with a prefix of 96
+#: bits (RFC 8215), SIIT (RFC 2765), and IPv4-compatible addresses (RFC 4291), but for ``::`` and ``::1``.
+_INNER_WITH_IPV4: Final = tuple(IPv6Network(each) for each in ("64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96"))
+_FIRST_COMPATIBLE: Final = IPv6Address("::1:0")
+#: RFC 4380: the IPv4 address of a client is in their last four bytes, inverted.
+_TEREDO: Final = IPv6Network("2001::/32")
 
 
 def may_be_reached(address: Address) -> bool:
     """Tell whether an address is none of a cloud's metadata, link-local, multicast or unspecified ones."""
-    return not any(each in network for each in _meant(address) for network in _NEVER)
+    meant = (*_meant(address), *_meant_within(address))
+    return not any(each in network for each in meant for network in _NEVER)
 
 
 def is_public(address: Address) -> bool:
@@ -80,3 +87,13 @@ def _meant(address: Address) -> Iterator[Address]:
             yield IPv4Address(int(address) & 0xFFFFFFFF)
         elif wrapped := address.ipv4_mapped or address.sixtofour:
             yield wrapped
+
+
+def _meant_within(address: Address) -> Iterator[Address]:
+    """Yield the IPv4 address that a network of its own may make of an address that is not public."""
+    if isinstance(address, IPv6Address) and address >= _FIRST_COMPATIBLE:
+        last = int(address) & 0xFFFFFFFF
+        if any(address in each for each in _INNER_WITH_IPV4):
+            yield IPv4Address(last)
+        elif address in _TEREDO:
+            yield IPv4Address(last ^ 0xFFFFFFFF)

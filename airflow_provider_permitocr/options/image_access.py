@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from airflow_provider_permitocr.options.readable import Readable
+from airflow_provider_permitocr.options.readable import Readable, is_template
 from airflow_provider_permitocr.options.validation import check, flag, listed, number, optional, text, whole
 
 #: What is much longer, or infinite, overflows in the operating system's timers.
 DAY_SECONDS: Final = 86_400
+#: A path, or what the URLs of a store begin with: at least its bucket.
+_ROOT: Final = re.compile(r"/|file:///|(?!https?:|file:)[a-z][a-z0-9+.-]*://[^/]", re.IGNORECASE)
 _HOST: Final = re.compile(r"[^\s/\\@?#%*,]+")
 
 
@@ -20,10 +22,14 @@ class ImageAccess(Readable):
 
     :param fetch_images: the worker downloads http(s) URLs, for networks that the API cannot see into;
         otherwise the API is given the URL.
-    :param fetch_hosts: the only hosts to download from, redirects included: names or addresses, with a
-        leading dot all below a domain, but not the domain itself; only those named may have private
-        addresses. None: any public host.
+    :param fetch_hosts: the only hosts to download from, redirects included, and the only ones in URLs that
+        the API is given: names or addresses, with a leading dot all below a domain, but not the domain
+        itself; only those named may have private addresses. None: any public host.
     :param fetch_seconds: longest time for one download, redirects included; a day at most.
+    :param roots: the only directories and URL prefixes of object stores to read images from, such as
+        ``/data/permits``, ``s3://scans/permits`` or ``s3://conn_id@scans``. Links are followed, and what they
+        lead to has to be below a root. A URL may name a connection only where its root names the same. None:
+        anywhere that the worker and its connections may read, with a warning; an empty list: nowhere.
     :param storage_conn_id: Airflow connection for files and objects; by default the store's own, such as
         ``aws_default``. A connection in a URL, as in ``s3://conn_id@bucket/key``, takes precedence.
     :param presign_cos: the API is given a presigned URL for ``cos://`` images, so that no image bytes pass
@@ -40,6 +46,7 @@ class ImageAccess(Readable):
     fetch_images: bool = False
     fetch_hosts: tuple[str, ...] | None = None
     fetch_seconds: float = 30.0
+    roots: tuple[str, ...] | None = None
     storage_conn_id: str | None = None
     presign_cos: bool = False
     presign_seconds: int = 300
@@ -52,6 +59,7 @@ class ImageAccess(Readable):
             fetch_images=flag(),
             fetch_hosts=optional(listed("hosts")),
             fetch_seconds=number(above=0, most=DAY_SECONDS, unit="seconds"),
+            roots=optional(listed("directories and URLs")),
             storage_conn_id=optional(text()),
             presign_cos=flag(),
             presign_seconds=whole(1),
@@ -60,6 +68,20 @@ class ImageAccess(Readable):
         )
         if self.fetch_hosts is not None:
             _check_hosts(self.fetch_hosts)
+        for each in self.roots or ():
+            _check_root(each)
+
+
+def _check_root(root: object) -> None:
+    if not isinstance(root, str) or not _ROOT.match(root) or is_template(root) or _leads_up(root):
+        raise ValueError(
+            "ImageAccess: roots must hold absolute directories such as '/data/permits' or URLs such as"
+            f" 's3://scans/permits', without templates, '..' and NUL, not {root!r}; hosts go into fetch_hosts"
+        )
+
+
+def _leads_up(root: str) -> bool:
+    return "\0" in root or ".." in root.split("/")
 
 
 def _check_hosts(hosts: tuple[str, ...]) -> None:

@@ -23,6 +23,7 @@ _CAUSES: Final = {
         "Most likely the connection's user may not read this store, or the URLs have expired"
     ),
     "ImageHostRefused": "Name the hosts in ImageAccess(fetch_hosts=[...])",
+    "ImagePathRefused": "Name the directory, or the URL it begins with, in ImageAccess(roots=[...])",
     "ImageStoreMissing": _STORE,
 }
 

@@ -18,7 +18,9 @@ def read(airflow_metadata: None, write_dag: WriteDag) -> Callable[..., OcrTask]:
     """Write a DAG of these lines and read its only task of the operator."""
 
     def write_and_read(*lines: str) -> OcrTask:
-        write_dag(*lines)
+        # Of URLs alone: of a list that may name files there is more to say.
+        of_urls = "TABLES['source'] = LIST = dataclasses.replace(LIST, image_kind='url')"
+        write_dag("import dataclasses", of_urls, *lines)
         files = read_dags()
         assert files.findings == ()
         (task,) = files.tasks
@@ -178,7 +180,7 @@ def test_an_instance_that_the_operator_refuses_is_told(read: Callable[..., OcrTa
 def test_a_statement_in_a_file_is_read(read: Callable[..., OcrTask], dag_folder: Path) -> None:
     (dag_folder / "list.sql").write_text("SELECT 1", encoding="utf-8")
     task = read(
-        "query = ImageQuery('list.sql', conn_id='lake', key='k', image='i')",
+        "query = ImageQuery('list.sql', conn_id='lake', key='k', image='i', image_kind='url')",
         "MainlandPermitOcrOperator(task_id='a', source=query, target=RESULT)",
     )
     (variant,) = task.variants
@@ -193,7 +195,7 @@ def test_a_statements_file_that_cannot_be_used_is_told(
     if content is not None:
         (dag_folder / "list.sql").write_text(content, encoding="utf-8")
     task = read(
-        "query = ImageQuery('list.sql', conn_id='lake', key='k', image='i')",
+        "query = ImageQuery('list.sql', conn_id='lake', key='k', image='i', image_kind='url')",
         "MainlandPermitOcrOperator(task_id='a', source=query, target=RESULT)",
     )
     (finding,) = task.findings
@@ -219,3 +221,25 @@ def test_copies_that_only_the_api_sees_are_told(
     told = [each for each in task.findings if each.subject == "images"]
     assert bool(told) is is_told
     assert all("ImageAccess(fetch_images=True)" in each.remedy for each in told)
+
+
+@pytest.mark.parametrize(
+    ("kind", "images", "is_told"),
+    [
+        ("auto", "ImageAccess()", True),
+        ("path", "ImageAccess()", True),
+        ("url", "ImageAccess()", False),
+        ("base64", "ImageAccess()", False),
+        ("path", "ImageAccess(roots=['/data/permits'])", False),
+    ],
+)
+def test_a_list_that_may_name_any_file_of_the_worker_is_told(
+    read: Callable[..., OcrTask], kind: str, images: str, is_told: bool
+) -> None:
+    task = read(
+        "from airflow_provider_permitocr import ImageAccess",
+        f"source = ImageTable('i', conn_id='lake', key='k', image='i', image_kind='{kind}')",
+        f"MainlandPermitOcrOperator(task_id='a', source=source, target=RESULT, images={images})",
+    )
+    told = [(each.verdict, "ImageAccess(roots=" in each.remedy) for each in task.findings]
+    assert told == ([(Verdict.NOTE, True)] if is_told else [])

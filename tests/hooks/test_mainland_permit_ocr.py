@@ -14,6 +14,7 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen, draw_specimen
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import AccountError, ConfigurationError
+from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
@@ -51,8 +52,13 @@ def test_a_back_is_recognized_from_a_file_of_any_path_type(
 
 
 def test_an_image_is_recognized_from_its_url(
-    hook: MainlandPermitOcrHook, front: Specimen, serve_image: Callable[[bytes], str]
+    emulator: RunningEmulator,
+    connect_emulator: Connect,
+    front: Specimen,
+    serve_image: Callable[[bytes], str],
 ) -> None:
+    connect_emulator(emulator)
+    hook = MainlandPermitOcrHook(images=ImageAccess(fetch_hosts=("127.0.0.1",)))
     assert hook.recognize(serve_image(front.image))["number"] == front.fields["Number"]
 
 

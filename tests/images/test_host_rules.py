@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.errors import ConfigurationError, ImageRejectedError, ImageUnavailableError
 from airflow_provider_permitocr.images.host_rules import HostRules
 
 NAMED = (
@@ -74,3 +74,52 @@ def test_without_a_list_no_inner_host_is_permitted(host: str) -> None:
 def test_what_could_be_no_host_is_named(named: str) -> None:
     with pytest.raises(ConfigurationError, match=r"fetch_hosts.*could be no host"):
         HostRules((named,))
+
+
+@pytest.mark.parametrize("named", [None, ("metadata.tencentyun.com",), (".tencentyun.com",)])
+def test_the_metadata_of_tencent_cloud_is_never_permitted_by_its_name(named: tuple[str, ...] | None) -> None:
+    assert not HostRules(named).permits_host("metadata.tencentyun.com")
+
+
+@pytest.mark.parametrize(
+    ("url", "passed_on"),
+    [
+        ("HTTPS://Images.Example.com:443/a b.jpg#x", "https://images.example.com/a%20b.jpg"),
+        ("http://8.8.4.4:8080/a.jpg", "http://8.8.4.4:8080/a.jpg"),
+        # What is checked and what is passed on is one text, so that no two parsers see two hosts.
+        ("http://good.example\\@169.254.169.254/", "http://good.example/%5C@169.254.169.254/"),
+        ("http://good.example#@169.254.169.254/", "http://good.example/"),
+    ],
+)
+def test_a_url_of_a_public_host_is_passed_on_in_one_form(url: str, passed_on: str) -> None:
+    assert HostRules(None).passed_on(url) == passed_on
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "http://a@169.254.169.254/",
+            "http://169.254.169.254@good.example/",
+            "http://good.example:a@10.0.0.7/",
+        ),
+        *("http://127。0。0。1/", "http://１２７.０.０.１/", "http://①②⑦.⓪.⓪.①/", "http://ⓛocalhost/"),
+        *("http://metadata。tencentyun。com/", "http://local\u200bhost/", "http://exa\u00admple.com/"),
+        *("http://good.example:99999/", "http://good.example:-1/", "http://good.example:８０/"),
+        *("http://127.0.0.1%00.example.com/", "http://127.0.0.1\t.example.com/", "http:///169.254.169.254/"),
+        *("http://[v1.x]/", "http://[::1/", "http:169.254.169.254/", "gopher://good.example/", "file:///etc"),
+    ],
+)
+def test_a_url_that_parsers_read_in_several_ways_is_refused(url: str) -> None:
+    with pytest.raises(ImageRejectedError) as caught:
+        HostRules(None).passed_on(url)
+    assert caught.value.code == "ImageReferenceUnknown"
+
+
+def test_only_named_hosts_are_passed_on_where_there_is_a_list_of_them() -> None:
+    rules = HostRules((".scans.example.com", "10.0.0.7"))
+    assert rules.passed_on("http://a.scans.example.com/") == "http://a.scans.example.com/"
+    assert rules.passed_on("http://10.0.0.7/") == "http://10.0.0.7/"
+    with pytest.raises(ImageUnavailableError) as caught:
+        rules.passed_on("http://images.example.com/")
+    assert (caught.value.code, caught.value.is_outage) == ("ImageHostRefused", True)

@@ -69,3 +69,16 @@ def test_otherwise_the_worker_reads_them(
     assert (there["status"], there["number"]) == ("recognized", front.fields["Number"])
     assert (gone["status"], gone["error_code"]) == ("retry", "ImageNotFound")
     assert not any(each.presigned for each in listed_in_cos.seen)
+
+
+@pytest.mark.parametrize("presign_cos", [True, False], ids=["by the API", "by the worker"])
+@pytest.mark.parametrize("root", [f"cos://{BUCKET}/2025", f"cos://cos@{BUCKET}", "/data/permits"])
+def test_an_object_outside_the_roots_is_neither_read_nor_presigned(
+    listed_in_cos: CosStandIn, execute: Execute, permits: Permits, root: str, presign_cos: bool
+) -> None:
+    summary = execute(images=ImageAccess(storage_conn_id="cos", presign_cos=presign_cos, roots=(root,)))
+
+    assert {(row["status"], row["error_code"]) for row in permits().values()} == {
+        ("retry", "ImagePathRefused")
+    }
+    assert (summary["calls"], listed_in_cos.seen) == (0, [])

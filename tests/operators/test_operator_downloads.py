@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 Permits = Callable[[], dict[tuple[str, str], dict[str, Any]]]
 FROM_HERE = ImageAccess(fetch_images=True, fetch_hosts=("127.0.0.1",))
+BY_THE_API = ImageAccess(fetch_hosts=("127.0.0.1",))
 
 
 @pytest.fixture(autouse=True)
@@ -70,12 +71,13 @@ def test_without_fetch_images_the_api_is_given_the_url(
     connected: RunningEmulator, serve_image: Callable[[bytes], str], front: Specimen
 ) -> None:
     url = serve_image(front.image)
-    assert MainlandPermitOcrHook().recognize(url)["image_bytes"] is None
+    fetched = MainlandPermitOcrHook(images=BY_THE_API).recognize(url)
+    assert (fetched["status"], fetched["image_bytes"]) == ("recognized", None)
     downloaded = MainlandPermitOcrHook(images=FROM_HERE).recognize(url)
     assert downloaded["image_bytes"] == len(front.image)
 
 
-@pytest.mark.parametrize("images", [ImageAccess(), FROM_HERE], ids=["by the API", "by the worker"])
+@pytest.mark.parametrize("images", [BY_THE_API, FROM_HERE], ids=["by the API", "by the worker"])
 @pytest.mark.parametrize(
     "behind", ["?名=正面 1.jpg", "?name=%E6%AD%A3%e9%9d%a2+%20", "?x=100%", " ", "\r\n", "#正面"]
 )
@@ -88,6 +90,35 @@ def test_url_with_chinese_characters_and_blanks_leads_to_its_image(
 ) -> None:
     record = MainlandPermitOcrHook(images=images).recognize(serve_image(front.image) + behind)
     assert (record["status"], record["error_message"]) == ("recognized", None)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://169.254.0.23/latest/meta-data/cam/security-credentials/", "http://169.254.169.254/"),
+        *(
+            "http://metadata.tencentyun.com/latest/meta-data/",
+            "http://100.100.100.200/",
+            "http://[fd00:ec2::254]/",
+        ),
+        *("http://2852039166/", "http://0xa9fea9fe/", "http://0251.0376.0251.0376/", "http://169.254.43518/"),
+        *("http://[::ffff:a9fe:a9fe]/", "http://[64:ff9b::a9fe:a9fe]/", "http://[2002:a9fe:a9fe::]/"),
+        *(
+            "http://10.0.0.7/a.jpg",
+            "http://localhost:8080/a.jpg",
+            "http://intranet/a.jpg",
+            "http://127.0.0.1./",
+        ),
+        *("http://%31%32%37.0.0.1/", "http://127.0.0.1\\.example.com/", "http://[fe80::1%25eth0]/"),
+    ],
+)
+def test_url_of_an_inner_host_or_of_metadata_is_never_passed_on_to_the_api(
+    connected: RunningEmulator, url: str
+) -> None:
+    hook = MainlandPermitOcrHook(images=ImageAccess())
+    record = hook.recognize(url)
+    assert (record["status"], record["error_code"]) == ("retry", "ImageHostRefused")
+    assert connected.records() == []
 
 
 def test_url_with_a_password_is_never_passed_on(connected: RunningEmulator) -> None:

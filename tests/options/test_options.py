@@ -108,3 +108,33 @@ def test_hosts_without_an_order_are_refused(given: Any) -> None:
 def test_time_for_a_download_is_more_than_nothing_and_no_more_than_a_day(seconds: float) -> None:
     with pytest.raises(ValueError, match="fetch_seconds must be"):
         ImageAccess(fetch_seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "root", ["/", "/data/permits", "/data/permits/", "file:///data", "s3://scans", "s3://lake@scans/permits/"]
+)
+def test_a_root_of_images_is_a_directory_or_what_urls_begin_with(root: str) -> None:
+    assert ImageAccess(roots=[root]).roots == (root,)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        *(
+            "",
+            "permits",
+            "./permits",
+            "/data/../etc",
+            "s3://",
+            "s3:///permits",
+            "file://host/data",
+            "file:data",
+        ),
+        *("https://images.example.com/", "/data/{{ dag_run.conf.place }}", "/data/\x00", 5, None),
+    ],
+)
+def test_what_could_be_no_root_of_images_is_refused(root: Any) -> None:
+    with pytest.raises(ValueError, match="ImageAccess: roots must hold"):
+        ImageAccess(roots=("/data", root))
+    with pytest.raises(ValueError, match="ImageAccess: roots must be a list"):
+        ImageAccess(roots="/data")  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from airflow_provider_permitocr.errors import (
 )
 from airflow_provider_permitocr.images.file import read_file
 from airflow_provider_permitocr.images.object_uri import ObjectUri
+from airflow_provider_permitocr.images.roots import ImageRoots, is_local
 from airflow_provider_permitocr.log_privacy import silenced
 from airflow_provider_permitocr.wiring.connections.stores import KNOWN_STORES, connection_exists
 from airflow_provider_permitocr.wiring.connections.tencentcloud import DEFAULT_CONN_ID, LOOKUP
@@ -45,6 +46,7 @@ class ObjectStorage:
         the machine has, such as an instance's role, where there is no such connection. A URL that names a
         connection, as ``s3://conn_id@bucket/key``, goes before it.
     :param cos_conn_id: the default for ``cos://``.
+    :param roots: where files and objects may be; by default anywhere.
     :raises ConfigurationError: when there is no connection ``conn_id``.
     """
 
@@ -53,6 +55,7 @@ class ObjectStorage:
         conn_id: str | None = None,
         *,
         cos_conn_id: str = DEFAULT_CONN_ID,
+        roots: ImageRoots | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if conn_id and not connection_exists(conn_id):
@@ -63,6 +66,7 @@ class ObjectStorage:
         self._conn_id = conn_id
         self._clock = clock
         self._cos_conn_id = cos_conn_id
+        self._roots = roots or ImageRoots()
         self._stores: dict[tuple[str, str | None], AbstractFileSystem | _Missing] = {}
         self._told: set[tuple[str, str]] = set()
 
@@ -76,9 +80,10 @@ class ObjectStorage:
             provider knows the scheme, or the store's connection is wrong: one row of a list may have such a
             URL, and is left until that is corrected.
         """
-        if "://" not in uri or uri[:5].lower() == "file:":
-            return read_file(uri, max_bytes)
+        if is_local(uri):
+            return read_file(uri, max_bytes, self._roots)
         place = ObjectUri.parse(uri)
+        self._roots.require_object(place)
         store = self._store(place)
         try:
             with silenced():

@@ -80,7 +80,8 @@ def test_a_task_that_will_run_ends_with_status_0(
     assert "permits on lake is not there yet; the first run creates it" in said
     assert "permit_ocr on lake is not there yet; the first run creates it" in said
     assert "'lake:permits' is new in permit_ocr on lake" in said
-    assert "1 task in 1 DAG looked at: nothing wrong." in said
+    assert "image paths are read from anywhere on the worker" in said
+    assert "1 task in 1 DAG looked at: nothing wrong, 1 note." in said
     assert sa.inspect(lake).get_table_names() == ["permit_images"]
     assert emulator.stats()["billed"] == 0
 

@@ -23,6 +23,7 @@ from airflow_provider_permitocr.errors import (
     ImageRejectedError,
     ImageUnavailableError,
 )
+from airflow_provider_permitocr.images.roots import ImageRoots
 from airflow_provider_permitocr.wiring.connections.object_storage import ObjectStorage
 from tests.support.cos_stand_in import CosStandIn, Keys
 
@@ -368,3 +369,18 @@ def test_whatever_a_url_is_it_is_read_or_refused(rest: str) -> None:
         if scheme.lower() not in ("s3", "s3a", "s3n", "cos"):
             with suppress(ImageError):
                 storage.read(f"{scheme}://{rest}", LIMIT)
+
+
+def test_objects_and_connections_outside_the_roots_are_refused_before_any_store_is_opened(
+    connect_s3: Callable[[str], None], tmp_path: Path
+) -> None:
+    connect_s3("aws_default")
+    connect_s3("other")
+    storage = ObjectStorage(roots=ImageRoots(["s3://permits", str(tmp_path)]))
+    (tmp_path / "a.jpg").write_bytes(IMAGE)
+    assert storage.read("s3://permits/a.jpg", LIMIT) == IMAGE
+    assert storage.read(f"{tmp_path}/a.jpg", LIMIT) == IMAGE
+    for uri in ("s3://closed/a.jpg", "s3://other@permits/a.jpg", "/etc/hostname", "file:///etc/hostname"):
+        with pytest.raises(ImageUnavailableError) as caught:
+            storage.read(uri, LIMIT)
+        assert (caught.value.code, caught.value.is_outage) == ("ImagePathRefused", True)
