@@ -50,10 +50,12 @@ chaos: $(STAMP) ## Kill runs, stop databases, break calls; prove that no image i
 # --short takes two minutes in place of ten; --only kill,cap plays these alone.
 CHAOS ?=
 
-fuzz: $(STAMP) ## Read 30,000 mutated files and 68 bombs, and 10,000 answers of hostile servers; bounded in time and memory
+fuzz: $(STAMP) ## Read 10,000 mutated images with and without the extra, 68 bombs, 10,000 mutated answers, 10,000 hostile exchanges
 	@$(BIN)/python -m labs.fuzz bombs
-	@$(BIN)/python -m labs.fuzz images 30000
-	@$(BIN)/python -m labs.fuzz wire 10000
+	@$(BIN)/python -m labs.fuzz images
+	@$(BIN)/python -m labs.fuzz plain
+	@$(BIN)/python -m labs.fuzz answers
+	@$(BIN)/python -m labs.fuzz wire
 
 bench: $(STAMP) ## Measure quota, clients, memory, targets and start; write docs/benchmarks
 	@$(BIN)/python -m labs.bench

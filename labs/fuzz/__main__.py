@@ -1,42 +1,60 @@
-"""``python -m labs.fuzz images|bombs|wire``: fails where anything is uncaught or over its bounds."""
+"""``python -m labs.fuzz WHAT``: fails where anything is uncaught or over its bounds."""
 
 from __future__ import annotations
 
 import argparse
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from labs.fuzz import images, wire
+from labs.fuzz import images, parsed, wire
+from labs.fuzz.figures import Figures
 
-#: Seconds for a file, and bytes for a process that reads one.
-_FILE_SECONDS: Final = 5.0
-_READER_BYTES: Final = 400_000_000
-#: Bytes for what a server sends.
-_WIRE_BYTES: Final = 100_000_000
+_MUTATED: Final = "10000"
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of hostile input.
+
+    :param use: uses what is asked for.
+    :param seconds: that one input may take.
+    :param most_bytes: that any process may take for it.
+    """
+
+    use: Callable[[str], Figures]
+    seconds: float = 2.0
+    most_bytes: int = 300_000_000
+
+
+_KINDS: Final = {
+    "images": _Kind(lambda number: images.fuzz(int(number))),
+    "plain": _Kind(lambda number: images.fuzz(int(number), converts=False)),
+    # A reader has 384 MB, and 4 seconds of the processor.
+    "files": _Kind(lambda folder: images.read(Path(folder)), seconds=5.0, most_bytes=400_000_000),
+    "answers": _Kind(lambda number: parsed.fuzz(int(number))),
+    "wire": _Kind(lambda number: wire.fuzz(int(number))),
+}
 
 
 def main() -> int:
     """Run what is asked for and print what it took."""
     parser = argparse.ArgumentParser(prog="python -m labs.fuzz", description=__doc__)
-    parser.add_argument("what", choices=("images", "bombs", "files", "wire"))
-    parser.add_argument("of", nargs="?", default="1000", help="number of files or exchanges; folder of files")
+    parser.add_argument("what", choices=(*_KINDS, "bombs"))
+    parser.add_argument(
+        "of", nargs="?", default=_MUTATED, help="number of files, answers or exchanges; folder of files"
+    )
     arguments = parser.parse_args()
-    match arguments.what:
-        case "images":
-            figures, seconds, most = images.fuzz(int(arguments.of)), _FILE_SECONDS, _READER_BYTES
-        case "files":
-            figures, seconds, most = images.read(Path(arguments.of)), _FILE_SECONDS, _READER_BYTES
-        case "bombs":
-            return _bombs()
-        case _:
-            figures, seconds, most = wire.fuzz(int(arguments.of)), 2 * wire.TIMEOUT, _WIRE_BYTES
-    sys.stdout.write(f"{figures}\n")
-    used = figures.worker_bytes if arguments.what == "wire" else figures.reader_bytes
-    is_bounded = figures.seconds <= seconds and used <= most
-    return 0 if is_bounded and not figures.uncaught else 1
+    if arguments.what == "bombs":
+        return _bombs()
+    kind = _KINDS[arguments.what]
+    figures = kind.use(arguments.of)
+    sys.stdout.write(f"{arguments.what}: {figures}\n")
+    return 0 if figures.is_within(kind.seconds, kind.most_bytes) else 1
 
 
 def _bombs() -> int:

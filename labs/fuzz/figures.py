@@ -59,6 +59,11 @@ class Figures:
         if seconds > self.seconds:
             self.seconds, self.slowest = seconds, name
 
+    def is_within(self, seconds: float, most_bytes: int) -> bool:
+        """Tell whether every input was dealt with, and took no more than this."""
+        most = max(self.worker_bytes, self.reader_bytes)
+        return not self.uncaught and self.seconds <= seconds and most <= most_bytes
+
     def __str__(self) -> str:
         lines = [
             f"{self.inputs:,} inputs, {len(self.uncaught)} uncaught",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -16,13 +17,17 @@ from PIL import Image, ImageDraw
 
 from airflow_provider_permitocr.engine.models import ImageRow, UnfitImage
 from airflow_provider_permitocr.images.conversion.convert import ImageConverter
+from airflow_provider_permitocr.images.file import read_file
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
+from airflow_provider_permitocr.images.roots import ImageRoots
 from labs.fuzz.figures import Figures
 from labs.fuzz.mutations import mutated
 
 #: So few that the larger files have to be shrunk.
 _MOST_BASE64: Final = 60_000
 _SIZE: Final = (320, 200)
+#: Of what was done to a file; they differ for each.
+_SIZES: Final = re.compile(r"shrunk from .*")
 
 
 def corpus() -> dict[str, bytes]:
@@ -53,13 +58,16 @@ def corpus() -> dict[str, bytes]:
     return files
 
 
-def fuzz(number: int, *, seed: str = "images") -> Figures:
-    """Read so many mutated files, as stored ones and out of the list itself."""
+def fuzz(number: int, *, seed: str = "images", converts: bool = True) -> Figures:
+    """Read so many mutated files, as stored ones and out of the list itself.
+
+    :param converts: as with the extra ``images``; otherwise only what the package itself reads.
+    """
     drawing = Random(seed)  # noqa: S311
     files = corpus()
     contents = tuple(files.values())
     figures = Figures()
-    with TemporaryDirectory() as folder, figures.measured(), _builder() as builder:
+    with TemporaryDirectory() as folder, figures.measured(), _builder(converts=converts) as builder:
         path = Path(folder, "image")
         for index, name in enumerate(drawing.choices(list(files), k=number)):
             content = mutated(files[name], drawing, contents)
@@ -78,13 +86,18 @@ def read(folder: Path) -> Figures:
 
 
 @contextmanager
-def _builder() -> Iterator[PermitRequestBuilder]:
+def _builder(*, converts: bool = True) -> Iterator[PermitRequestBuilder]:
     with closing(ImageConverter()) as converter:
         yield PermitRequestBuilder(
-            max_base64_bytes=_MOST_BASE64, convert=converter.convert, shrink=converter.shrink
+            max_base64_bytes=_MOST_BASE64,
+            read_stored=partial(read_file, roots=ImageRoots(["/"])),
+            convert=converter.convert if converts else None,
+            shrink=converter.shrink if converts else None,
         )
 
 
 def _end(builder: PermitRequestBuilder, image: bytes | str) -> str:
     found = builder.build(ImageRow("k", image))
-    return found.code if isinstance(found, UnfitImage) else found.facts.prepared or "sent as it is"
+    if isinstance(found, UnfitImage):
+        return found.code
+    return _SIZES.sub("shrunk", found.facts.prepared or "sent as it is")
