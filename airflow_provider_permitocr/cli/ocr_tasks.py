@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 #: The scheduler reads these before it expands a task.
 _NOT_MAPPABLE = ("pool", "pool_slots")
 _MAYBE_URLS = (ImageKind.AUTO, ImageKind.URL)
+#: What a user who may only trigger a DAG can give it.
+_TRIGGERED = re.compile(r"\{[{%][^}%]*\b(?:conf|params)\b")
 _MAYBE_PATHS = (ImageKind.AUTO, ImageKind.PATH)
 
 
@@ -176,7 +179,7 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
     if is_template(shard):
         findings.append(Finding(Verdict.UNCHECKED, "shards", "shard: templated, so known only in a run"))
         shard = None
-    findings += [*_of_copies(values), *_of_places(values)]
+    findings += [*_of_copies(values), *_of_places(values), *_of_triggers(values)]
     return Variant(
         source=source if isinstance(source, ImageTable | ImageQuery) else None,
         targets=tuple(each for each in targets if isinstance(each, ResultTable | ResultFile)),
@@ -209,6 +212,16 @@ def _of_places(values: Mapping[str, Any]) -> list[Finding]:
     message = "image paths are read from anywhere on the worker, and object URLs by any connection"
     remedy = 'name the places: images=ImageAccess(roots=["/data/permits"]); for URLs alone, image_kind="url"'
     return [Finding(Verdict.NOTE, "images", message, remedy)]
+
+
+def _of_triggers(values: Mapping[str, Any]) -> list[Finding]:
+    """Find values of a run's trigger that become part of a SELECT's text."""
+    source = values.get("source")
+    if not isinstance(source, ImageQuery) or not _TRIGGERED.search(source.sql):
+        return []
+    message = "the SELECT is rendered from what a run is triggered with: who may trigger it can write SQL"
+    remedy = 'bind it: WHERE branch = :branch, parameters={"branch": "{{ params.branch }}"}'
+    return [Finding(Verdict.NOTE, "image list", message, remedy)]
 
 
 def _with_statement(dag: DAG, source: ImageList | None, findings: list[Finding]) -> ImageList | None:

@@ -20,7 +20,6 @@ from airflow_provider_permitocr.options.shard import Shard
 from airflow_provider_permitocr.options.validation import (
     Rule,
     check,
-    flag,
     instance_of,
     number,
     optional,

@@ -9,13 +9,14 @@ from functools import partial
 from random import Random
 from typing import Any, Final
 
+from airflow_provider_permitocr.permit.flatten import flatten
+
 from airflow_provider_permitocr.engine.delivery.frame import to_frame
 from airflow_provider_permitocr.engine.delivery.record import outcome_record
 from airflow_provider_permitocr.engine.models import ImageRow, Outcome
 from airflow_provider_permitocr.errors import CallError
 from airflow_provider_permitocr.files.csv_format import CsvFormat
 from airflow_provider_permitocr.permit.columns import COLUMNS
-from airflow_provider_permitocr.permit.flatten import flatten
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.tencent.envelope import Refusal, open_envelope
 from airflow_provider_permitocr.tencent.options import Keys

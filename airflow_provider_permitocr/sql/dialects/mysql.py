@@ -203,13 +203,14 @@ class MySql(Database):
     folds_columns = True
     replaces_by_any_key = True
     casts_compare_alike = False
+    # The server runs what is in /*! and in MariaDB's /*M!.
     quoted = (
         r"'(?:[^'\\]|\\.|'')*'"
         r'|"(?:[^"\\]|\\.|"")*"'
         r"|`[^`]*`"
         r"|--\s[^\n]*"
         r"|#[^\n]*"
-        r"|/\*.*?\*/"
+        r"|/\*(?!M?!).*?\*/"
     )
 
     # Its errors
