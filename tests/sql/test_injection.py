@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from airflow_provider_permitocr.sql.database.inspection import columns
 
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import PermitOcrError, SourceError
@@ -21,6 +20,7 @@ from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tab
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
+from tests.support.found_columns import columns
 
 pytestmark = pytest.mark.slow
 
