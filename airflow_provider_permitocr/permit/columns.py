@@ -58,7 +58,10 @@ _KEYS: Final = (
 )
 _STATUS: Final = (
     Column(
-        "status", ColumnKind.TEXT, "recognized, rejected (before any call), failed, retry or gone", longest=10
+        "status",
+        ColumnKind.TEXT,
+        "recognized, rejected (before any call), failed, retry, gone or erased",
+        longest=10,
     ),
     Column(
         "error_code",

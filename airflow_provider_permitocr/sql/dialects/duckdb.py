@@ -83,6 +83,10 @@ class DuckDb(Database):
     """DuckDB, a file on one machine."""
 
     title = "DuckDB"
+    keeps_deleted = (
+        "DuckDB keeps deleted and changed rows in free blocks of its file until these "
+        "are used again; a copy by COPY FROM DATABASE has none"
+    )
     dialects = ("duckdb",)
     conn_types = ("duckdb",)
     drivers = ("duckdb", "_duckdb")

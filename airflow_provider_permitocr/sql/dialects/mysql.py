@@ -191,6 +191,9 @@ class MySql(Database):
     """MySQL and MariaDB, by PyMySQL or mysqlclient."""
 
     title = "MySQL or MariaDB"
+    keeps_deleted = (
+        "MySQL and MariaDB keep deleted and changed rows until they are purged and their pages used again"
+    )
     dialects = ("mysql", "mariadb")
     conn_types = ("mysql",)
     drivers = ("pymysql", "MySQLdb")

@@ -84,6 +84,7 @@ class Sqlite(Database):
     """SQLite, a file on one machine."""
 
     title = "SQLite"
+    keeps_deleted = "SQLite keeps deleted and changed rows in free pages of its file until VACUUM"
     dialects = ("sqlite",)
     conn_types = ("sqlite",)
     drivers = ("sqlite3",)

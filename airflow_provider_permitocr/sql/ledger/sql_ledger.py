@@ -42,6 +42,7 @@ from airflow_provider_permitocr.sql.database.failures import (
 )
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger.deliveries.sql_delivery import SqlDelivery
+from airflow_provider_permitocr.sql.ledger.erasure.erasing import Erasing, SqlErasure
 from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller, day_period
 from airflow_provider_permitocr.sql.ledger.exchange.exchange import Exchange, LedgerEmptiedError, OpenCall
 from airflow_provider_permitocr.sql.ledger.exchange.halving import RowRefusedError, exchange_or_halve
@@ -322,6 +323,15 @@ class SqlLedger(LedgerReader):
             [],
         )
         return found
+
+    def erasure(self, erasing: Erasing) -> SqlErasure:
+        """Return an erasure of this list; the ledger is prepared first."""
+
+        def opened() -> tuple[LedgerTables, int]:
+            tables, caller = self._prepared()
+            return tables, caller.list_id
+
+        return SqlErasure(self._engine, opened, erasing, patience=self._patience)
 
     def keep_alive(self) -> None:
         """Say that this run is alive; left out for two minutes, others take over what it holds.
