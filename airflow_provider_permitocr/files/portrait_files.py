@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import BinaryIO, Final
@@ -56,14 +56,16 @@ class PortraitFiles:
             each.result()
         return {name: f"{self._folder}/{file}" for name, file in files.items()}
 
-    def remove(self, path: str) -> None:
-        """Remove a portrait, if it is there.
+    def remove(self, files: Collection[str]) -> None:
+        """Remove portraits; one that is gone already is no error.
 
-        :param path: its path or URL, as ``put`` has returned it.
+        :param files: names of files in the folder.
         :raises TargetError, UnreachableError: as ``put``.
         """
-        file = path.rpartition("/")[2]
-        self._do(partial(self._store.remove, f"{self._folder_in_store}/{file}"))
+        for file in files:
+            self._do(
+                partial(self._store.remove, f"{self._folder_in_store}/{file}"), "removing portraits from"
+            )
 
     def _put(self, path: str, content: bytes) -> None:
         def write(stream: BinaryIO) -> None:
@@ -71,9 +73,9 @@ class PortraitFiles:
 
         self._store.put(path, write)
 
-    def _do(self, do: Callable[[], object]) -> None:
+    def _do(self, do: Callable[[], object], doing: str = "writing portraits to") -> None:
         try:
-            with file_errors(f"writing portraits to {self._folder!r}"):
+            with file_errors(f"{doing} {self._folder!r}"):
                 do()
         except FileError as error:
             raise UnreachableError(str(error)) from None

@@ -80,9 +80,14 @@ def _moved(
     return [_with_path(each, paths) for each in delivered]
 
 
+def is_path(profile: str) -> bool:
+    """Tell whether a row's ``profile`` leads to a file; otherwise it is base64."""
+    return _ONLY_IN_PATHS in profile
+
+
 def _content(delivered: Delivered) -> bytes | None:
     portrait = (delivered.fields or {}).get(PORTRAIT)
-    if not isinstance(portrait, str) or _ONLY_IN_PATHS in portrait:
+    if not isinstance(portrait, str) or is_path(portrait):
         return None
     try:
         return base64.b64decode(portrait, validate=True)
