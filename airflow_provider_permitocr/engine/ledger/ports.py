@@ -193,7 +193,7 @@ class Ledger(KnownImages, Answers, LeftBehind, Protocol):
         ...
 
     def close_run(self, summary: RunSummary, *, whole: bool, left: int = 0) -> None:
-        """Write down how the run has ended.
+        """Write down how the run has ended; delete answers that are not to be kept, once it has.
 
         :param whole: every image of its window was dealt with, and its files are written.
         :param left: how many images of its window were not.
