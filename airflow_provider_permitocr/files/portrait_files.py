@@ -14,6 +14,7 @@ from airflow_provider_permitocr.files.store import Store
 #: A store takes some 50 ms for each.
 _AT_ONCE: Final = 16
 _SUFFIXES: Final = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png"}
+_OTHER: Final = ".bin"
 _TRIAL: Final = "permitocr.trial"
 
 
@@ -81,5 +82,10 @@ class PortraitFiles:
             raise UnreachableError(str(error)) from None
 
 
+def files_named(name: str) -> list[str]:
+    """Return the files that a portrait may be in, by its name."""
+    return [f"{name}{suffix}" for suffix in (*_SUFFIXES.values(), _OTHER)]
+
+
 def _suffix(content: bytes) -> str:
-    return next((suffix for start, suffix in _SUFFIXES.items() if content.startswith(start)), ".bin")
+    return next((suffix for start, suffix in _SUFFIXES.items() if content.startswith(start)), _OTHER)

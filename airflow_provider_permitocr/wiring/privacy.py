@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.files.portrait_files import PortraitFiles
 
 _SHORTEST_HMAC_KEY: Final = 16
+#: As ``portrait_name`` makes them; base64 of a portrait is longer.
+_IS_NAME: Final = re.compile(r"[0-9a-f]{40}")
 
 
 def protection_of(policy: Privacy | None) -> Protection:
@@ -51,23 +55,31 @@ class StoredPortraits:
     """
 
     def __init__(self, portraits: Portraits | None) -> None:
-        self._conn_id = portraits.conn_id if isinstance(portraits, PortraitFolder) else None
+        self._folder = portraits if isinstance(portraits, PortraitFolder) else None
 
     def remove(self, profiles: Collection[str]) -> int:
         """Delete stored portraits; one that is gone already is no error.
 
-        :param profiles: values of the column ``profile``; base64 is nothing to delete.
-        :return: how many were deleted.
+        :param profiles: values of the column ``profile``; base64 is nothing to delete. And names of portraits
+            whose paths are not known: they are looked for in the folder of now.
+        :return: how many were deleted, as far as that is known.
         :raises ConfigurationError: when a folder's store cannot be opened.
         :raises UnreachableError: when it may be tried again.
         """
+        from airflow_provider_permitocr.files.portrait_files import files_named
+
         folders: dict[str, set[str]] = {}
         for profile in filter(is_path, profiles):
             folder, _, file = profile.rpartition("/")
             folders.setdefault(folder, set()).add(file)
+        known = sum(map(len, folders.values()))
+        if self._folder is not None:
+            names = filter(_IS_NAME.fullmatch, profiles)
+            folders.setdefault(self._folder.path, set()).update(chain.from_iterable(map(files_named, names)))
+        conn_id = self._folder.conn_id if self._folder else None
         for folder, files in folders.items():
-            _files_in(PortraitFolder(folder, conn_id=self._conn_id)).remove(files)
-        return sum(map(len, folders.values()))
+            _files_in(PortraitFolder(folder, conn_id=conn_id)).remove(files)
+        return known
 
 
 def portrait_files(portraits: Portraits | None) -> PortraitFiles | None:

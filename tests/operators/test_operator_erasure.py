@@ -18,6 +18,7 @@ from airflow_provider_permitocr import (
     Ledger,
     MainlandPermitOcrOperator,
     PermitErasureOperator,
+    PortraitFolder,
     ResultFile,
     ResultTable,
 )
@@ -256,3 +257,27 @@ def test_a_wrong_rule_is_refused_as_the_dag_is_parsed(
 ) -> None:
     with pytest.raises(ValueError, match=words):
         PermitErasureOperator(task_id="erase", recognition=operator(), **rule)
+
+
+@pytest.mark.parametrize("keep_answers", [None, "delivered"])
+def test_the_portrait_of_an_erased_image_is_deleted_and_no_other(
+    source: ImageTable,
+    image_list: ImageList,
+    operator: NewOperator,
+    permits: Rows,
+    tmp_path: Path,
+    connected: RunningEmulator,
+    keep_answers: str | None,
+) -> None:
+    image_list(2)
+    folder = tmp_path / "portraits"
+    folder.mkdir()
+    recognition = operator(
+        source=source,
+        portraits=PortraitFolder(str(folder)),
+        ledger=Ledger(conn_id="warehouse", keep_answers=keep_answers),
+    )
+    recognition.execute({"run_id": "run-1"})
+    assert len(list(folder.iterdir())) == 2
+    erase(recognition, keys=["k000"], plan_only=False)
+    assert {str(path) for path in folder.iterdir()} == {permits()["k001", "FRONT"]["profile"]}

@@ -39,8 +39,8 @@ class Portraits(Protocol):
         """Delete stored portraits; one that is gone already is no error.
 
         :param profiles: values of the column ``profile``: paths of stored portraits, or base64, which is
-            nothing to delete.
-        :return: how many were deleted.
+            nothing to delete; and names of portraits whose paths are not known.
+        :return: how many were deleted, as far as that is known.
         :raises UnreachableError: when it may be tried again.
         """
         ...

@@ -37,6 +37,7 @@ from airflow_provider_permitocr.sql.ledger.erasure.records import begin_erasure,
 from airflow_provider_permitocr.sql.ledger.erasure.rewriting import Rewriting
 from airflow_provider_permitocr.sql.ledger.exchange.statements import NOTHING_OF_IMAGE, lock, write_images
 from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, read_answer
+from airflow_provider_permitocr.sql.ledger.standing.disclosure import portrait_name
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
@@ -231,12 +232,13 @@ class SqlErasure:
         return ErasedImages(len(page.images), len(page.images.keys() - page.asked), answers)
 
     def _profiles(self, connection: sa.Connection, row_keys: frozenset[RowKey]) -> dict[str, str]:
-        """Return the portraits of the answers that go, by call."""
+        """Return the portraits of the answers that go, by call; of an answer that is gone, its name."""
         tables, _ = self._opened()
         if self._erasing.rule.policy:
             return self._rewriting(connection).dropped_portraits(row_keys)
         page = self._page(connection, row_keys)
-        answers, found = tables.answers.c, {}
+        answers = tables.answers.c
+        found = {call_id: portrait_name(call_id) for call_id in page.answers - page.kept}
         statement = sa.select(answers.call_id, answers.form, answers.answer)
         for some in chunks(page.answers - page.kept, _IDS_AT_ONCE):
             for call_id, form, text in connection.execute(statement.where(answers.call_id.in_(some))):
@@ -244,6 +246,8 @@ class SqlErasure:
                 profile = answer and answer.record(Protection()).get(PORTRAIT)
                 if isinstance(profile, str):
                     found[call_id] = profile
+                else:
+                    del found[call_id]
         return found
 
     def _page(self, connection: sa.Connection, row_keys: frozenset[RowKey]) -> Page:
