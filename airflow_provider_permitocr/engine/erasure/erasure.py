@@ -24,6 +24,7 @@ _ROWS_AT_ONCE: Final = 2_000
 #: What no erasure reaches.
 _NEVER_REACHED: Final = (
     "copies that others have made of tables and files, backups, replicas and earlier versions of objects",
+    "columns of tables that the list no longer copies, and files of runs that were pruned",
     "logs of databases, such as those for replication and of statements",
     "journals on other machines; what they hold of erased images is dropped once they are handed in",
 )
