@@ -93,7 +93,7 @@ _FRONT: Final = (
     Column(
         "profile",
         ColumnKind.LONG_TEXT,
-        "Portrait as base64; only where it was asked for",
+        "Path or URL of the portrait, or the portrait as base64; only where it was asked for",
         "Profile",
         longest=_PORTRAIT,
     ),
