@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_permitocr import ImageQuery, ImageTable, Ledger, Redo, ResultFile, ResultTable
 from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, OcrTask, Variant, Verdict
@@ -15,10 +15,14 @@ from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitO
 from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
 from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.options.image_list import ImageKind
+from airflow_provider_permitocr.options.portraits import portraits_of
+from airflow_provider_permitocr.options.privacy import policy_of
 from airflow_provider_permitocr.options.readable import is_template
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
+
+Looked = TypeVar("Looked")
 
 #: The scheduler reads these before it expands a task.
 _NOT_MAPPABLE = ("pool", "pool_slots")
@@ -187,7 +191,17 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
         tencentcloud_conn_id=conn_id,
         max_per_second=rate if isinstance(rate, int | float) else None,
         shard=None if shard is None else str(shard),
+        privacy=_known(policy_of, values.get("privacy")),
+        portraits=_known(portraits_of, values.get("portraits")),
     )
+
+
+def _known(read: Callable[[Any], Looked], value: Any) -> Looked | None:
+    """Return what an argument means; None where only a run knows."""
+    try:
+        return read(value)
+    except (TypeError, ValueError):  # what a mapped task gets
+        return None
 
 
 def _of_copies(values: Mapping[str, Any]) -> list[Finding]:

@@ -35,9 +35,16 @@ class PortraitFiles:
         :raises UnreachableError: when the store cannot be reached.
         """
         trial = f"{self._folder_in_store}/{_TRIAL}"
-        self._do(partial(self._store.check_place, trial))
+        self.check()
         self._do(partial(self._put, trial, b""))
         self._do(partial(self._store.remove, trial))
+
+    def check(self) -> None:
+        """Make sure that portraits can be written as far as that is known without writing.
+
+        :raises TargetError, UnreachableError: as ``prepare``.
+        """
+        self._do(partial(self._store.check_place, f"{self._folder_in_store}/{_TRIAL}"))
 
     def put(self, portraits: Mapping[str, bytes]) -> dict[str, str]:
         """Write portraits; it may be repeated after an error.
