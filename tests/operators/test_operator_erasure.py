@@ -22,6 +22,7 @@ from airflow_provider_permitocr import (
     ResultFile,
     ResultTable,
 )
+from airflow_provider_permitocr.cli.adopt import adopt_list
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from tests.operators.test_operator_privacy import everything_in, shown_in
@@ -127,6 +128,35 @@ def test_an_erased_image_that_changes_is_called_for(
         "k000": "erased",
         "k001": "recognized",
     }
+
+
+@pytest.mark.parametrize("adopts", [False, True])
+def test_a_table_that_is_restored_from_a_backup_is_erased_again(
+    image_list: ImageList,
+    execute: Execute,
+    operator: NewOperator,
+    warehouse: sa.Engine,
+    connected: RunningEmulator,
+    adopts: bool,
+) -> None:
+    people = image_list(2)
+    execute()
+    for statements in (
+        ["CREATE TABLE of_yesterday AS SELECT * FROM permits"],
+        [],
+        ["DELETE FROM permits", "INSERT INTO permits SELECT * FROM of_yesterday", "DROP TABLE of_yesterday"],
+    ):
+        if not statements:
+            erase(operator(), keys=["k000"])
+        with warehouse.begin() as connection:
+            for statement in statements:
+                connection.execute(sa.text(statement))
+    assert shown_in(everything_in(warehouse), people[:1]) != []
+    if adopts:
+        assert adopt_list(operator()).taken == 0
+    assert execute("run-2")["calls"] == 0
+    assert shown_in(everything_in(warehouse), people[:1]) == []
+    assert shown_in(everything_in(warehouse), people[1:]) != []
 
 
 def test_a_table_that_is_down_gets_the_erasure_from_the_next_run(

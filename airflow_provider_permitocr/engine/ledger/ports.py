@@ -193,11 +193,15 @@ class Ledger(KnownImages, Answers, LeftBehind, Protocol):
         ...
 
     def close_run(self, summary: RunSummary, *, whole: bool, left: int = 0) -> None:
-        """Write down how the run has ended; delete answers that are not to be kept, once it has.
+        """Write down how the run has ended.
 
         :param whole: every image of its window was dealt with, and its files are written.
         :param left: how many images of its window were not.
         """
+        ...
+
+    def delete_delivered(self) -> None:
+        """Delete answers that are not to be kept and that every target has; said once the run is closed."""
         ...
 
 

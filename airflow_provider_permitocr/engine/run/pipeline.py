@@ -130,6 +130,7 @@ class Pipeline:
         is_whole = files.write_own(is_whole=self._rows.is_own_whole)
         failures += files.failures
         summary = self._close(left, is_whole=is_whole)
+        self._ledger.delete_delivered()
         if left and self._options.budget.on_exhausted is OnExhausted.FAIL:
             failures.append(CapReachedError(left))
         raise_first(failures)

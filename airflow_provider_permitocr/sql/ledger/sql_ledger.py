@@ -367,9 +367,8 @@ class SqlLedger(LedgerReader):
             "writing down the run in",
             lambda connection, tables, caller: end_run(connection, tables, caller, summary, whole, left=left),
         )
-        self._delete_delivered()
 
-    def _delete_delivered(self) -> None:
+    def delete_delivered(self) -> None:
         """Delete answers that are not to be kept; what takes too long is left to the next run."""
         if (days := self._described.days_kept) is None:
             return

@@ -51,6 +51,12 @@ def deliver(process: Process, target: str = TARGET, *, refused: str | None = Non
     delivery.release()
 
 
+def end(process: Process, **summary: Any) -> None:
+    """End a run, as a pipeline does."""
+    process.ledger.close_run(SUMMARY, **summary)
+    process.ledger.delete_delivered()
+
+
 def kept(engine: sa.Engine) -> set[str]:
     return {row.call_id for row in rows_of(engine, TABLES.answers)}
 
@@ -61,11 +67,11 @@ def test_answers_go_at_the_end_of_the_run_that_has_delivered_them(database: sa.E
     recognize(process, "a")
     deliver(process)
     undelivered = recognize(process, "b")
-    process.ledger.close_run(SUMMARY, whole=True)
+    end(process, whole=True)
     assert kept(database) == {undelivered}
     later = a_process(database)
     deliver(later)
-    later.ledger.close_run(SUMMARY, whole=True)
+    end(later, whole=True)
     assert kept(database) == set()
 
 
@@ -74,7 +80,7 @@ def test_without_keep_answers_all_are_kept(database: sa.Engine) -> None:
     process = a_process(database, None)
     call_id = recognize(process, "a")
     deliver(process)
-    process.ledger.close_run(SUMMARY, whole=True)
+    end(process, whole=True)
     assert kept(database) == {call_id}
 
 
@@ -84,7 +90,7 @@ def test_a_target_that_lacks_them_keeps_them(database: sa.Engine) -> None:
     process = a_process(database, list_options=both)
     call_id = recognize(process, "a")
     deliver(process)
-    process.ledger.close_run(SUMMARY, whole=True)
+    end(process, whole=True)
     assert kept(database) == {call_id}
 
 
@@ -103,7 +109,7 @@ def test_an_answer_that_a_target_has_refused_is_kept_for_its_image_and_for_those
     state = delivery.claim()
     assert state
     delivery.note(state, refused=[Refusal((key, FRONT), "too long", has_row=False) for key in ("a", "d")])
-    process.ledger.close_run(SUMMARY, whole=True)
+    end(process, whole=True)
     assert kept(database) == {own, shared}
 
 
@@ -115,7 +121,7 @@ def test_an_image_that_takes_an_answer_later_keeps_it_until_it_is_delivered(data
     facts = ImageFacts("JPEG", digest="d" * 64)
     taken = Attempt(("b", FRONT), Status.RECOGNIZED, facts=facts, answer_id=shared, reused_from="a")
     process.ledger.exchange([], [], [taken])
-    process.ledger.close_run(SUMMARY, whole=True)
+    end(process, whole=True)
     assert kept(database) == {shared}
 
 
@@ -124,9 +130,9 @@ def test_another_run_that_lives_may_have_them_in_memory(database: sa.Engine, tim
     other, process = a_process(database), a_process(database)
     call_id = recognize(process, "a")
     deliver(process)
-    process.ledger.close_run(SUMMARY, whole=True)
+    end(process, whole=True)
     assert kept(database) == {call_id}
-    other.ledger.close_run(SUMMARY, whole=True)
+    end(other, whole=True)
     assert kept(database) == set()
 
 
@@ -135,10 +141,10 @@ def test_files_that_are_due_need_them(database: sa.Engine) -> None:
     process = a_process(database, run_options={"files": (FILE,)})
     call_id = recognize(process, "a")
     deliver(process)
-    process.ledger.close_run(SUMMARY, whole=False, left=1)
+    end(process, whole=False, left=1)
     assert kept(database) == {call_id}
     again = a_process(database, run=process.run, run_options={"files": (FILE,)})
-    again.ledger.close_run(SUMMARY, whole=True)
+    end(again, whole=True)
     assert kept(database) == set()
 
 
@@ -150,7 +156,7 @@ def test_days_are_counted_from_the_answer(database: sa.Engine, time: LedgerTime)
     process = a_process(database, 30)
     young = recognize(process, "b")
     deliver(process)
-    process.ledger.close_run(SUMMARY, whole=True)
+    end(process, whole=True)
     assert len(kept(database)) == 2
     time.pass_seconds(timedelta(days=2).total_seconds())
     assert prune(database, TABLES, 90, 30).answers == 1
@@ -166,7 +172,7 @@ def test_more_answers_than_one_part_has_go_in_several(
     for number in range(5):
         recognize(process, f"k{number}")
     deliver(process)
-    process.ledger.close_run(SUMMARY, whole=True)
+    end(process, whole=True)
     assert kept(database) == set()
 
 
@@ -176,5 +182,5 @@ def test_what_was_emptied_by_hand_changes_nothing(database: sa.Engine) -> None:
     recognize(process, "a")
     execute(database, "DELETE FROM permit_ocr_answers")
     deliver(process)
-    process.ledger.close_run(SUMMARY, whole=True)
+    end(process, whole=True)
     assert kept(database) == set()
