@@ -12,6 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_provider_permitocr.engine.plan.plan import PlanMode
+from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import (
     AccountError,
     CapReachedError,
@@ -268,6 +269,7 @@ class MainlandPermitOcrOperator(BaseOperator):
             return whole_if_empty(content, copy)
         return copy
 
+    @private_errors
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the pipeline, and turn its errors into Airflow's.
 
