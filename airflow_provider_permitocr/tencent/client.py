@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 from pybase64 import b64encode
 
 from airflow_provider_permitocr.engine.models import PermitRequest, PermitResponse
+from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import CallError
 from airflow_provider_permitocr.permit.api import OUTPUT_FIELDS
 from airflow_provider_permitocr.tencent.credentials import KeySource, after_refusal
@@ -73,6 +74,7 @@ class MainlandPermitClient:
             self._call, request.image is None, body, hashlib.sha256(body).hexdigest(), request.call_id
         )
 
+    @private_errors
     def recognize(self, request: PermitRequest) -> PermitResponse:
         """Make one call and return its output fields.
 

@@ -14,9 +14,10 @@ from airflow_provider_permitocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_KEY
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.engine.models import ImageRow
-from airflow_provider_permitocr.errors import AccountError
+from airflow_provider_permitocr.engine.models import ImageRow, PermitRequest
+from airflow_provider_permitocr.errors import AccountError, CallError
 from airflow_provider_permitocr.permit.answers import KeptAnswer
+from airflow_provider_permitocr.permit.api import CardSide
 from tests.support.collected import Collected
 from tests.support.private_values import PrivateValues
 
@@ -87,4 +88,20 @@ def test_a_fault_of_our_own_leaves_without_data(
     monkeypatch.setattr(KeptAnswer, "record", broken)
     with MainlandPermitOcrHook(max_per_second=100) as hook, pytest.raises(RuntimeError) as raised:
         WAYS[way](hook, [specimen.image for specimen in specimens])
+    assert leaks_of(raised.value, private) == []
+
+
+def test_a_fault_of_a_single_call_leaves_without_data(
+    start_label_emulator: Callable[..., RunningEmulator],
+    connect_emulator: Callable[..., None],
+    front: Specimen,
+    private: PrivateValues,
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "faults.json"
+    file.write_text(json.dumps({"rules": [{"match": {"calls": ["1"]}, "effect": {"body": "malformed"}}]}))
+    connect_emulator(start_label_emulator(faults=file))
+    request = PermitRequest(CardSide.FRONT, image=front.image)
+    with MainlandPermitOcrHook().client() as client, pytest.raises(CallError) as raised:
+        client.recognize(request)
     assert leaks_of(raised.value, private) == []

@@ -6,7 +6,7 @@ import json
 import signal
 import threading
 import time
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -201,6 +201,17 @@ def an_ordinary_run(job: Job) -> None:
     job.images(3)
     job.run(with_portrait=True)
     assert job.summary["calls"] == 3
+    with job.warehouse.connect() as connection:
+        portraits = connection.execute(sa.text("SELECT profile FROM permits")).scalars().all()
+    for portrait in portraits:
+        job.private.add_image(b64decode(portrait))
+
+
+def signed_urls_that_the_api_is_given(job: Job) -> None:
+    job.emulator()
+    job.images(1, [{"image_id": "signed", "image": f"http://127.0.0.1:9/a.jpg?{SIGNED}"}])
+    job.run()
+    assert any("Download" in code or "DownLoad" in code for code in job.summary["error_codes"])
 
 
 def a_run_under_a_policy(job: Job) -> None:
@@ -485,6 +496,7 @@ class meanwhile:  # noqa: N801
 
 CASES = [
     an_ordinary_run,
+    signed_urls_that_the_api_is_given,
     a_run_under_a_policy,
     a_query_with_parameters,
     calls_that_fail_in_every_way,
