@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError
 from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
 from airflow_provider_permitocr.options.erasure import ErasureRule
@@ -63,6 +64,7 @@ class PermitErasureOperator(BaseOperator):
         self._stop = threading.Event()
         self._rule(None if keys is None else ())
 
+    @private_errors
     def execute(self, context: Context) -> dict[str, Any]:
         """Erase, and turn errors into Airflow's.
 

@@ -199,7 +199,7 @@ def job(
 def an_ordinary_run(job: Job) -> None:
     job.emulator()
     job.images(3)
-    job.run(with_portrait=True)
+    job.run(portraits="column")
     assert job.summary["calls"] == 3
     with job.warehouse.connect() as connection:
         portraits = connection.execute(sa.text("SELECT profile FROM permits")).scalars().all()
@@ -210,7 +210,7 @@ def an_ordinary_run(job: Job) -> None:
 def signed_urls_that_the_api_is_given(job: Job) -> None:
     job.emulator()
     job.images(1, [{"image_id": "signed", "image": f"http://127.0.0.1:9/a.jpg?{SIGNED}"}])
-    job.run()
+    job.run(images=ImageAccess(fetch_hosts=("127.0.0.1",)))
     assert any("Download" in code or "DownLoad" in code for code in job.summary["error_codes"])
 
 
