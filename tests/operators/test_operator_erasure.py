@@ -311,3 +311,23 @@ def test_the_portrait_of_an_erased_image_is_deleted_and_no_other(
     assert len(list(folder.iterdir())) == 2
     erase(recognition, keys=["k000"], plan_only=False)
     assert {str(path) for path in folder.iterdir()} == {permits()["k001", "FRONT"]["profile"]}
+
+
+def test_a_mapped_task_is_refused_with_the_way_out() -> None:
+    mapped: Any = MainlandPermitOcrOperator.partial(task_id="recognize", target=TABLE).expand(source=[])
+    with pytest.raises(TypeError, match="for a mapped one, use airflow permitocr erase"):
+        PermitErasureOperator(task_id="erase", recognition=mapped, keys=["a"])
+
+
+def test_templates_of_the_recognizing_task_are_rendered_into_a_copy(
+    image_list: ImageList, execute: Execute, operator: NewOperator, permits: Rows, connected: RunningEmulator
+) -> None:
+    image_list(1)
+    execute(target=ResultTable("permits", conn_id="warehouse"), list="daily")
+    task = operator(target=ResultTable("{{ params.table }}", conn_id="warehouse"), list="{{ params.list }}")
+    erasing = PermitErasureOperator(task_id="erase", recognition=task, keys="{{ params.wanted }}")
+    context: Any = {"run_id": "erasing", "params": {"table": "permits", "list": "daily", "wanted": "k000"}}
+    erasing.render_template_fields(context)
+    assert erasing.execute(context)["images"] == 1
+    assert task.list == "{{ params.list }}"
+    assert {row["status"] for row in permits().values()} == {"erased"}
