@@ -68,7 +68,7 @@ def test_a_value_in_an_error_is_found(private: PrivateValues, tmp_path: Path, wh
 
 
 def in_a_message(_collected: Collected, _folder: Path) -> None:
-    logging.getLogger("sqlalchemy.engine.Engine").debug("the row %s", SECRET)
+    logging.getLogger("made.earlier").debug("the row %s", SECRET)
 
 
 def in_an_extra_of_a_record(_collected: Collected, _folder: Path) -> None:
