@@ -29,7 +29,7 @@ class Method(StrEnum):
 
     KEEP = "keep"  #: it stays
     DROP = "drop"  #: NULL
-    MASK = "mask"  #: letters and digits become ``*``, but for the first, and the last two of a number
+    MASK = "mask"  #: letters and digits become ``*``, but for the first of several, and a number's last two
     YEAR = "year"  #: of a date its year; as a DATE, the first of January
     HMAC = "hmac"  #: a pseudonym, equal wherever value and key are
     ENCRYPT = "encrypt"  #: a Fernet token; whoever has the key reads it
@@ -150,9 +150,16 @@ def decrypt(token: str | None, *keys: str) -> str | None:
 
 
 def masked(value: str, *, is_number: bool = False) -> str:
-    """Replace letters and digits by ``*``, but for the first, and the last two of a number."""
-    places = [place for place, character in enumerate(value) if character.isalnum()]
-    shown = {*places[:1], *(places[-2:] if is_number and len(places) > 4 else ())}
+    """Replace letters and digits by ``*``, but for the first, and the last two of a number.
+
+    One alone is replaced, too. What is masked already stays as it is.
+    """
+    # Each ``*`` counts, so that masking again shows the same places.
+    places = [place for place, character in enumerate(value) if character.isalnum() or character == "*"]
+    shown = {
+        *(places[:1] if len(places) > 1 else ()),
+        *(places[-2:] if is_number and len(places) > 4 else ()),
+    }
     hidden = set(places) - shown
     return "".join("*" if place in hidden else character for place, character in enumerate(value))
 

@@ -103,6 +103,7 @@ def test_nothing_is_decrypted_to_nothing() -> None:
         ("H12345678", True, "H******78"),
         ("Z683365(5)", True, "Z*****5(5)"),
         ("12", True, "1*"),
+        ("男", False, "*"),
         ("", False, ""),
     ],
 )
@@ -110,6 +111,7 @@ def test_a_masked_value_shows_its_first_character_and_the_end_of_a_number(
     value: str, is_number: bool, shown: str
 ) -> None:
     assert masked(value, is_number=is_number) == shown
+    assert masked(shown, is_number=is_number) == shown
 
 
 def test_of_a_birthday_its_year_is_left() -> None:
@@ -180,8 +182,8 @@ def test_protecting_what_is_protected_changes_nothing() -> None:
 
 
 def test_a_table_that_was_taken_over_keeps_its_pseudonyms_and_tokens() -> None:
-    policy = protection(number="hmac", name="encrypt", birthday="year")
-    columns = policy.protect(flatten(ANSWER))
+    policy = protection(number="hmac", name="encrypt", birthday="year", back_id_number="mask")
+    columns = policy.protect(flatten(ANSWER | {"BackInfo": {"IDNumber": "Z683365(5)"}}))
     assert KeptAnswer(columns, AnswerForm.ADOPTED).record(policy) == columns
 
 
