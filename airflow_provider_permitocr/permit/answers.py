@@ -35,6 +35,9 @@ _ONE_DAY: Final = re.compile(rf"\s*{_DAY}\s*")
 _PERIOD: Final = re.compile(rf"\s*{_DAY}\s*(?:-|–|—|~|至)\s*(?:{_DAY}|长期)\s*")
 #: What a protected answer says of itself, beside its columns: what has become of each fact.
 _APPLIED: Final = "privacy"
+#: In the path of each file.
+_NOT_IN_BASE64: Final = "."
+_PORTRAIT: Final = "Profile"
 _KINDS: Final = {column.name: column.kind for column in COLUMNS}
 
 
@@ -141,6 +144,16 @@ class KeptAnswer:
 
     values: Mapping[str, Any] = field(repr=False)
     form: AnswerForm = AnswerForm.AS_ANSWERED
+
+    @classmethod
+    def received(cls, fields: Mapping[str, Any]) -> KeptAnswer:
+        """Return an answer as the API sent it, but for a portrait that would pass for a file's path.
+
+        An erasure deletes the files that such paths lead to.
+        """
+        if _NOT_IN_BASE64 in (_text(fields.get(_PORTRAIT)) or ""):
+            return cls({name: value for name, value in fields.items() if name != _PORTRAIT})
+        return cls(fields)
 
     def record(self, protection: Protection) -> Record:
         """Return the columns of the result, as the policy of now has them.

@@ -17,14 +17,19 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow_provider_permitocr import (
     Batch,
     MainlandPermitOcrHook,
+    MainlandPermitOcrOperator,
+    PermitErasureOperator,
     PortraitFolder,
     Privacy,
     ResultFile,
     ResultTable,
 )
+from airflow_provider_permitocr.cli.adopt import adopt_list
+from airflow_provider_permitocr.emulator.engines.label import LabelEngine
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.files.portrait_files import PortraitFiles
+from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 
 ImageList = Callable[..., list[Specimen]]
 Execute = Callable[..., dict[str, Any]]
@@ -175,6 +180,54 @@ def test_a_store_that_is_down_costs_no_call_twice_and_no_portrait(
     assert execute("run-2", portraits=PortraitFolder(str(folder)))["calls"] == 0
     assert {row["profile"] for row in permits().values()} == set(map(str, folder.iterdir()))
     assert connected.stats()["calls"] == 2
+
+
+@pytest.mark.parametrize("as_column", [False, True], ids=["folder", "column"])
+def test_a_portrait_that_names_a_file_of_somebody_else_never_has_it_deleted(
+    image_list: ImageList,
+    operator: Callable[..., MainlandPermitOcrOperator],
+    permits: Rows,
+    folder: Path,
+    connected: RunningEmulator,
+    monkeypatch: pytest.MonkeyPatch,
+    as_column: bool,
+) -> None:
+    image_list(1)
+    somebodys = folder / "0123456789abcdef0123456789abcdef01234567.jpg"
+    somebodys.touch()
+    read = LabelEngine.read
+
+    def answer(*asked: Any) -> dict[str, Any]:
+        return read(*asked) | {"Profile": str(somebodys)}
+
+    monkeypatch.setattr(LabelEngine, "read", answer)
+    task = operator(portraits="column" if as_column else PortraitFolder(str(folder)))
+    task.execute({"run_id": "run-1"})
+    assert permits()["k000", "FRONT"]["status"] == "recognized"
+    PermitErasureOperator(task_id="erase", recognition=task, keys=["k000"]).execute({"run_id": "erasing"})
+    assert permits()["k000", "FRONT"]["status"] == "erased"
+    assert somebodys.exists()
+
+
+def test_a_table_that_was_taken_over_has_nothing_but_portraits_deleted(
+    image_list: ImageList,
+    operator: Callable[..., MainlandPermitOcrOperator],
+    warehouse: sa.Engine,
+    folder: Path,
+    connected: RunningEmulator,
+) -> None:
+    image_list(1)
+    task = operator(portraits=PortraitFolder(str(folder)))
+    task.execute({"run_id": "run-1"})
+    somebodys = folder / "dag.py"
+    somebodys.touch()
+    with warehouse.begin() as connection:
+        connection.execute(sa.text("UPDATE permits SET profile = :path"), {"path": str(somebodys)})
+        for table in ledger_tables("permit_ocr"):
+            table.drop(connection)
+    adopt_list(task)
+    PermitErasureOperator(task_id="erase", recognition=task, keys=["k000"]).execute({"run_id": "erasing"})
+    assert somebodys.exists()
 
 
 def test_a_policy_that_drops_what_is_asked_for_is_refused_when_the_dag_is_parsed(execute: Execute) -> None:

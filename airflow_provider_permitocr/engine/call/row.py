@@ -247,7 +247,7 @@ class Recognizer:
         self._breaker.has_worked = True
         with self._lock:
             self.billed += 1
-        answer = KeptAnswer(response.fields).protected(self._protection)
+        answer = KeptAnswer.received(response.fields).protected(self._protection)
         fields = answer.record(self._protection)
         outcome = of_answer(row, response, call.facts, call.call_id, fields)
         if self._ledger:

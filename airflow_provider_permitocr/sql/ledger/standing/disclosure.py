@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -18,8 +19,9 @@ from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, rea
 from airflow_provider_permitocr.sql.ledger.standing.images import to_json
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
-#: No base64 has it, and the name of each file does.
-_ONLY_IN_PATHS: Final = "."
+#: A folder, and a name that ``portrait_name`` makes. An adopted table may hold any text, and nothing but
+#: portraits is to be deleted.
+_PATH: Final = re.compile(r"(?:[^:/]+:/)?/.+/[0-9a-f]{40}\.[a-z]{3}", re.DOTALL)
 _ANSWERS_AT_ONCE: Final = 100
 
 
@@ -81,8 +83,8 @@ def _moved(
 
 
 def is_path(profile: str) -> bool:
-    """Tell whether a row's ``profile`` leads to a file; otherwise it is base64."""
-    return _ONLY_IN_PATHS in profile
+    """Tell whether a row's ``profile`` leads to a portrait's file."""
+    return _PATH.fullmatch(profile) is not None
 
 
 def _content(delivered: Delivered) -> bytes | None:
