@@ -88,6 +88,8 @@ _IS_REPLACED: Final[Mapping[Method, Callable[[str], object]]] = {
     Method.HMAC: re.compile(r"[0-9a-f]{64}").fullmatch,
     Method.ENCRYPT: re.compile(r"gAAAAA[\w-]{90,}={0,2}", re.ASCII).fullmatch,
 }
+#: How days and times begin in JSON.
+_ISO_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![^T ])")
 #: What a copied column holds once its values are replaced by text.
 _AS_TEXT: Final = frozenset({Method.MASK, Method.HMAC, Method.ENCRYPT})
 _DAYS: Final = frozenset({ColumnKind.DATE, ColumnKind.TIMESTAMP})
@@ -209,9 +211,13 @@ class Protection:
                 applied[name] = method.value
         return applied
 
-    def protect_carried(self, carried: Record) -> Record:
-        """Return copied columns as the policy has them."""
-        return {name: self._carried(value, self._of_carried(name)) for name, value in carried.items()}
+    def protect_carried(self, carried: Record, *, is_new: bool = False) -> Record:
+        """Return copied columns as the policy has them.
+
+        :param is_new: they come from the image list. Otherwise what looks replaced stays: days may be text
+            in ISO form, as in JSON.
+        """
+        return {name: self._carried(value, self._of_carried(name), is_new) for name, value in carried.items()}
 
     def columns(self, columns: Sequence[Column]) -> tuple[Column, ...]:
         """Return the result's columns as the policy has them: how long they get, and what they then hold."""
@@ -240,8 +246,8 @@ class Protection:
         said = days[0].isoformat() if len(fact.dates) == 1 and days and wanted is Method.HMAC else printed
         return dropped | {fact.text: said and self._replaced(said, wanted, is_number=fact.is_number)}
 
-    def _replaced(self, value: str, method: Method, *, is_number: bool = False) -> str:
-        if _IS_REPLACED[method](value):  # as in a table that another ledger has filled
+    def _replaced(self, value: str, method: Method, *, is_number: bool = False, is_new: bool = False) -> str:
+        if not is_new and _IS_REPLACED[method](value):  # as in a table that another ledger has filled
             return value
         if method is Method.MASK:
             return masked(value, is_number=is_number)
@@ -253,14 +259,15 @@ class Protection:
     def _of_carried(self, name: str) -> Method:
         return self.carried.get(name, Method.KEEP)
 
-    def _carried(self, value: Value, method: Method) -> Value:
+    def _carried(self, value: Value, method: Method, is_new: bool) -> Value:
         if method is Method.KEEP or value is None:
             return value
         if method is Method.DROP:
             return None
         if method is Method.YEAR:
-            return date(value.year, 1, 1) if isinstance(value, date) else None
-        return self._replaced(value.isoformat() if isinstance(value, date) else str(value), method)
+            return _first_of_january(value)
+        said = value.isoformat() if isinstance(value, date) else str(value)
+        return self._replaced(said, method, is_new=is_new)
 
     def _described_carried(self, column: Column) -> Column:
         method = self._of_carried(column.name)
@@ -271,6 +278,14 @@ class Protection:
         elif method is Method.YEAR and column.kind in _DAYS:
             column = replace(column, kind=ColumnKind.DATE)
         return replace(column, comment=f"{column.comment}; {_SAID[method]}")
+
+
+def _first_of_january(value: Value) -> Value:
+    if isinstance(value, date):
+        return date(value.year, 1, 1)
+    if isinstance(value, str) and _ISO_DAY.match(value):
+        return f"{value[:4]}-01-01"
+    return None
 
 
 def _years(fact: Fact, record: Record) -> Record:

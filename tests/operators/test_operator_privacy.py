@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -194,6 +195,39 @@ def test_copied_columns_are_hidden_in_ledger_and_table(
     execute(source=source, privacy=Privacy(carried={"claimed_no": "hmac"}))
     assert permits()["k000", "FRONT"]["claimed_no"] == of("C98765432")
     assert "C98765432" not in everything_in(warehouse)
+
+
+@pytest.mark.usefixtures("connected")
+def test_of_a_copied_day_its_year_is_left_in_the_table(
+    image_list: ImageList, execute: Execute, permits: Rows, warehouse: sa.Engine
+) -> None:
+    image_list(1)
+    with warehouse.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE permit_images ADD born date DEFAULT '1986-03-02'"))
+        connection.execute(
+            sa.text("ALTER TABLE permit_images ADD seen timestamptz DEFAULT '2024-05-06T07:08Z'")
+        )
+    source = ImageTable(
+        "permit_images", conn_id="warehouse", key="image_id", image="image", carry_columns=["born", "seen"]
+    )
+    execute(source=source, privacy=Privacy(carried={"born": "year", "seen": "year"}))
+    row = permits()["k000", "FRONT"]
+    assert (row["born"], row["seen"]) == (date(1986, 1, 1), date(2024, 1, 1))
+
+
+@pytest.mark.usefixtures("connected")
+def test_a_hash_in_the_image_list_does_not_pass_for_a_pseudonym(
+    image_list: ImageList, execute: Execute, permits: Rows, warehouse: sa.Engine
+) -> None:
+    image_list(1)
+    unsalted = hashlib.sha256(b"C98765432").hexdigest()
+    with warehouse.begin() as connection:
+        connection.execute(sa.text(f"ALTER TABLE permit_images ADD hashed text DEFAULT '{unsalted}'"))
+    source = ImageTable(
+        "permit_images", conn_id="warehouse", key="image_id", image="image", carry_columns=["hashed"]
+    )
+    execute(source=source, privacy=Privacy(carried={"hashed": "hmac"}))
+    assert permits()["k000", "FRONT"]["hashed"] == of(unsalted)
 
 
 @pytest.mark.usefixtures("connected")

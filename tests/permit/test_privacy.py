@@ -217,6 +217,22 @@ def test_a_copied_column_holds_what_the_policy_makes_of_it(
     assert policy.protect_carried({"claimed": kept}) == {"claimed": kept}
 
 
+@pytest.mark.parametrize(
+    ("stored", "left"),
+    [
+        ("1986-03-02", "1986-01-01"),
+        ("1986-03-02T10:00:00+00:00", "1986-01-01"),
+        ("1986-01-01", "1986-01-01"),
+        ("1986-03-021", None),
+        ("A123", None),
+        (1986, None),
+    ],
+)
+def test_of_a_copied_day_that_was_json_its_year_is_left(stored: Any, left: Any) -> None:
+    policy = Protection({}, {"born": Method.YEAR})
+    assert policy.protect_carried({"born": stored}) == {"born": left}
+
+
 @pytest.mark.parametrize("name", FACTS)
 def test_every_fact_can_be_named_in_a_policy(name: str) -> None:
     given: dict[str, Any] = {name: "drop"}

@@ -172,7 +172,8 @@ class SqlImageSource:
         rows = fetch_images(self._read, self._listing, listed)
         if not self._protection.carried:
             return rows
-        return (replace(row, carried=self._protection.protect_carried(row.carried)) for row in rows)
+        protect = self._protection.protect_carried
+        return (replace(row, carried=protect(row.carried, is_new=True)) for row in rows)
 
     @property
     def window(self) -> Window:
