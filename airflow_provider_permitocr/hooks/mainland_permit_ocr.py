@@ -165,19 +165,28 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         :param card_side: column with FRONT or BACK; missing there means ``default_side``.
         :param image_kind: what the images are, such as ``url`` or ``base64``, where the values themselves
             should not be trusted to tell.
-        :param carry_columns: columns of ``frame`` that go along into the answer as they are, after its own.
+        :param carry_columns: columns of ``frame`` that go along into the answer, after its own: as they are,
+            or as ``Privacy(carried=...)`` has them. Under a policy, all must be named there.
         :param reuse_identical: see ``recognize_rows``; ``reused_from`` has the key of the first.
         :return: one row per row of ``frame``, in its order and with its index; the columns of the result
             table, with fixed dtypes also where there is no row or none was recognized. If it is interrupted
             or raises, ``answered`` has the rows that were answered until then.
-        :raises ValueError: for a column that is not there or comes twice, a side that is neither FRONT nor
-            BACK, and a kind that there is not.
+        :raises ValueError: for a column that is not there or comes twice, or that the policy does not name,
+            a side that is neither FRONT nor BACK, and a kind that there is not.
         :raises AccountError: when the account or the connection makes every call fail.
         """
-        from airflow_provider_permitocr.engine.delivery.frame import carried_columns, image_rows, to_frame
+        from airflow_provider_permitocr.engine.delivery.frame import (
+            carried_columns,
+            image_rows,
+            protected_columns,
+            to_frame,
+        )
 
         self.log.info(f"{len(frame):,} images without a ledger: each call for them is paid for")
         carried = carried_columns(frame, carry_columns)
+        if self._policy is not None:
+            self._policy.require_carried(list(carry_columns))
+            carried = protected_columns(carried, self._protection)
         rows = image_rows(
             frame,
             image=image,
@@ -257,6 +266,8 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
     def _record(self, outcome: Outcome, processed_at: datetime) -> Record:
         record = outcome_record(outcome, processed_at=processed_at)
         record["image_digest"] = self._protection.digest(outcome.facts.digest)
+        carried = {name: record[name] for name in outcome.row.carried}
+        record |= self._protection.protect_carried(carried, is_new=True)
         if self._portrait_files and isinstance(portrait := record["profile"], str):
             name = secrets.token_hex(20)
             try:

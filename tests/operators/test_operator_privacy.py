@@ -28,7 +28,8 @@ from airflow_provider_permitocr import (
 from airflow_provider_permitocr.cli.adopt import adopt_list
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen
-from airflow_provider_permitocr.permit.api import BACK_FIELD
+from airflow_provider_permitocr.engine.models import ImageRow
+from airflow_provider_permitocr.permit.api import BACK_FIELD, CardSide
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS
 from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 
@@ -242,6 +243,36 @@ def test_a_frame_of_a_notebook_is_hidden_as_a_table_is(
     assert decrypt(row["name"], key) == front.fields["Name"]
     assert row["number"] == of(front.fields["Number"])
     assert pd.isna(row["image_digest"])
+
+
+@pytest.mark.usefixtures("connected")
+def test_columns_of_a_frame_that_go_along_are_hidden(front: Specimen) -> None:
+    given = {"claimed": ["C98765432", None], "born": [date(1986, 3, 2), pd.NaT], "score": [1, 2]}
+    frame = pd.DataFrame({"image": [front.image, front.image], **given}, index=["a", "b"])
+    policy = Privacy(carried={"claimed": "hmac", "born": "year", "score": "keep"})
+    with MainlandPermitOcrHook(privacy=policy) as hook:
+        answer = hook.recognize_frame(frame, carry_columns=list(given), reuse_identical=True)
+    assert (answer["claimed"]["a"], answer["born"]["a"]) == (of("C98765432"), date(1986, 1, 1))
+    assert answer[["claimed", "born"]].isna().to_numpy().tolist() == [[False, False], [True, True]]
+    assert answer["score"].dtype == frame["score"].dtype
+    assert frame["claimed"]["a"] == "C98765432"
+
+
+def test_a_column_of_a_frame_that_the_policy_does_not_name_is_refused_before_a_call(
+    front: Specimen, connected: RunningEmulator
+) -> None:
+    frame = pd.DataFrame({"image": [front.image], "claimed": ["C98765432"]})
+    with MainlandPermitOcrHook(privacy="analytics") as hook, pytest.raises(ValueError, match="'claimed'"):
+        hook.recognize_frame(frame, carry_columns=["claimed"])
+    assert connected.stats()["calls"] == 0
+
+
+@pytest.mark.usefixtures("connected")
+def test_columns_of_a_row_that_go_along_are_hidden(front: Specimen) -> None:
+    row = ImageRow("a", front.image, CardSide.FRONT, carried={"claimed": "C98765432"})
+    with MainlandPermitOcrHook(privacy=Privacy(carried={"claimed": "hmac"})) as hook:
+        (record,) = hook.recognize_rows([row])
+    assert record["claimed"] == of("C98765432")
 
 
 def test_nobody_is_found_again_in_a_table_for_analytics(

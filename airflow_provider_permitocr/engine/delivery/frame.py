@@ -15,6 +15,7 @@ from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.options.image_list import ImageKind
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind, Record
+from airflow_provider_permitocr.permit.privacy import Method, Protection
 
 #: Text in Python's own form: what form it takes by default depends on whether pyarrow is there, whose form
 #: takes no lone surrogates. Days need no nanoseconds, and in seconds they reach further back than 1677.
@@ -70,6 +71,18 @@ def carried_columns(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     if taken := [name for name in names if name in {column.name for column in COLUMNS}]:
         raise ValueError(f"the result has columns {', '.join(taken)} itself; rename what is carried along")
     return frame[list(names)]
+
+
+def protected_columns(carried: pd.DataFrame, protection: Protection) -> pd.DataFrame:
+    """Return columns to carry along as a policy has them; those that it keeps have their own dtypes."""
+
+    def protected(name: str) -> pd.Series:
+        given = [None if _is_missing(value) else value for value in carried[name]]
+        left = [protection.protect_carried({name: value}, is_new=True)[name] for value in given]
+        return pd.Series(left, carried.index, dtype=object)
+
+    hidden = [name for name, method in protection.carried.items() if method is not Method.KEEP]
+    return carried.assign(**{name: protected(name) for name in hidden})
 
 
 def _require_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
