@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -272,6 +273,8 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
             name = secrets.token_hex(20)
             try:
                 record["profile"] = self._portrait_files.put({name: base64.b64decode(portrait)})[name]
+            except binascii.Error:
+                self.log.warning("A portrait stays in the column profile, as it is not base64")
             except PermitOcrError as error:  # it is paid for, and this is the only place that has it
                 self.log.warning(f"A portrait stays in the column profile, as base64: {error}")
         return record

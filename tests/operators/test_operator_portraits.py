@@ -246,6 +246,17 @@ def test_a_frame_has_the_paths_of_portraits(
     assert list(frame["profile"]) == [str(path)]
 
 
+def test_a_portrait_that_is_not_base64_costs_no_answer(
+    front: Specimen, folder: Path, connected: RunningEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = LabelEngine.read
+    monkeypatch.setattr(LabelEngine, "read", lambda *asked: read(*asked) | {"Profile": "abc"})
+    with MainlandPermitOcrHook(portraits=PortraitFolder(str(folder))) as hook:
+        record = hook.recognize(front.image)
+    assert (record["status"], record["profile"]) == ("recognized", "abc")
+    assert list(folder.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [("base64", "must be a PortraitFolder or 'column', not 'base64'"), ("", "PortraitFolder or 'column'")],
