@@ -73,10 +73,11 @@ class StoredPortraits:
             folder, _, file = profile.rpartition("/")
             folders.setdefault(folder, set()).add(file)
         known = sum(map(len, folders.values()))
-        if self._folder is not None:
-            names = filter(_IS_NAME.fullmatch, profiles)
+        if self._folder is not None and (names := list(filter(_IS_NAME.fullmatch, profiles))):
             folders.setdefault(self._folder.path, set()).update(chain.from_iterable(map(files_named, names)))
-        conn_id = self._folder.conn_id if self._folder else None
+        conn_id = None
+        if self._folder is not None:
+            conn_id = self._folder.conn_id or urlsplit(self._folder.path).username
         for folder, files in folders.items():
             _files_in(PortraitFolder(folder, conn_id=conn_id)).remove(files)
         return known

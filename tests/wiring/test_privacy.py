@@ -7,9 +7,11 @@ from collections.abc import Callable
 import pytest
 from cryptography.fernet import Fernet
 
-from airflow_provider_permitocr import Privacy, decrypt
+from airflow_provider_permitocr import PortraitFolder, Privacy, decrypt
 from airflow_provider_permitocr.errors import ConfigurationError
-from airflow_provider_permitocr.wiring.privacy import protection_of
+from airflow_provider_permitocr.files.local_store import LocalStore
+from airflow_provider_permitocr.wiring import privacy
+from airflow_provider_permitocr.wiring.privacy import StoredPortraits, protection_of
 
 SetConnection = Callable[..., None]
 
@@ -47,3 +49,22 @@ def test_the_first_of_several_fernet_keys_encrypts(set_connection: SetConnection
     set_connection("permitocr_fernet", conn_type="generic", password=f"{new}, {old}")
     token = protection_of(Privacy(name="encrypt")).protect({"name": "陳大文"})["name"]
     assert decrypt(str(token), new) == "陳大文"
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [PortraitFolder("s3://mine@bucket/portraits"), PortraitFolder("s3://bucket/portraits", conn_id="mine")],
+    ids=["in the URL", "conn_id"],
+)
+def test_portraits_are_removed_by_the_connection_that_wrote_them(
+    folder: PortraitFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    def store_of(path: str, conn_id: str | None, _file_mode: int) -> LocalStore:
+        opened.append((path, conn_id))
+        return LocalStore()
+
+    monkeypatch.setattr(privacy, "store_of", store_of)
+    assert StoredPortraits(folder).remove([f"s3://bucket/portraits/{'0a' * 20}.jpg"]) == 1
+    assert opened == [("s3://bucket/portraits", "mine")]
