@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +32,7 @@ class PermitErasureOperator(BaseOperator):
 
     :param recognition: the task whose list it is, which is not mapped.
     :param keys: keys of images, both sides of each; a list, or one text with commas. The same picture under
-        another key is erased, too. Templated.
+        another key is erased, too. Templated; a template may render to a list.
     :param older_than_days: images whose last result is older than so many days.
     :param policy: rewrite all that is stored as ``privacy=`` of the recognizing task says by now.
     :param plan_only: change nothing; return what would be erased.
@@ -111,4 +113,7 @@ class PermitErasureOperator(BaseOperator):
 def _listed(keys: Sequence[str] | str) -> Sequence[str]:
     if not isinstance(keys, str):
         return keys
+    if keys.strip().startswith("["):  # a template of a list renders to its text
+        with suppress(ValueError, SyntaxError):
+            return list(map(str, ast.literal_eval(keys.strip())))
     return [part for each in keys.split(",") if (part := each.strip())]

@@ -331,3 +331,15 @@ def test_templates_of_the_recognizing_task_are_rendered_into_a_copy(
     assert erasing.execute(context)["images"] == 1
     assert task.list == "{{ params.list }}"
     assert {row["status"] for row in permits().values()} == {"erased"}
+
+
+def test_a_template_may_render_to_the_text_of_a_list(
+    image_list: ImageList, execute: Execute, operator: NewOperator, permits: Rows, connected: RunningEmulator
+) -> None:
+    image_list(2)
+    execute()
+    erasing = PermitErasureOperator(task_id="erase", recognition=operator(), keys="{{ params.wanted }}")
+    context: Any = {"run_id": "erasing", "params": {"wanted": ["k000", "k001"]}}
+    erasing.render_template_fields(context)
+    assert erasing.execute(context)["images"] == 2
+    assert {row["status"] for row in permits().values()} == {"erased"}
