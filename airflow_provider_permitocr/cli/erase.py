@@ -40,7 +40,8 @@ def _rule(arguments: argparse.Namespace) -> ErasureRule:
     keys = arguments.key
     if arguments.keys_from is not None:
         try:
-            lines = Path(arguments.keys_from).read_text(encoding="utf-8").splitlines()
+            # Editors of Windows put a byte order mark before the first key.
+            lines = Path(arguments.keys_from).read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             end(2, f"The file of keys cannot be read ({type(error).__name__})\n")
         keys = [*(keys or ()), *(line for line in lines if line)]

@@ -73,12 +73,13 @@ def test_it_shows_what_it_would_erase_and_erases_with_yes(
     assert [tuple(row) for row in rows] == [("a", None), ("b", "H1")]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_keys_are_read_from_a_file(
-    command: Command, write_dag: WriteDag, statuses: Statuses, tmp_path: Path
+    command: Command, write_dag: WriteDag, statuses: Statuses, tmp_path: Path, encoding: str
 ) -> None:
     write_dag(TASK)
     keys = tmp_path / "keys.txt"
-    keys.write_text("a\n\nb\n", encoding="utf-8")
+    keys.write_text("a\n\nb\n", encoding=encoding)
     assert command("erase", "permits", "--keys-from", str(keys), "--yes")[0] == 0
     assert statuses() == {"a": "erased", "b": "erased"}
 
