@@ -257,7 +257,7 @@ class MainlandPermitOcrOperator(BaseOperator):
             )
             for name in content.template_fields
         }
-        if isinstance(content, ImageTable | ResultTable | ResultFile | Ledger):
+        if isinstance(content, ImageTable | ResultTable | ResultFile | Ledger | PortraitFolder):
             _require_rendered(content, rendered)
         if isinstance(content, Redo | Budget):
             # What was given and renders to nothing is met by no image, and is no cap; None would be met by

@@ -270,3 +270,11 @@ def test_another_place_for_portraits_is_refused(execute: Execute, given: str, me
 def test_a_folder_that_depends_on_the_worker_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="PortraitFolder: path must be"):
         PortraitFolder(path)
+
+
+def test_a_folder_that_is_rendered_from_a_template_is_refused(
+    operator: Callable[..., MainlandPermitOcrOperator],
+) -> None:
+    task = operator(portraits=PortraitFolder("{{ params.folder }}"))
+    with pytest.raises(ValueError, match="PortraitFolder: path still holds a template"):
+        task.render_template_fields({"params": {"folder": "{{ portraits }}"}})
