@@ -266,7 +266,8 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
 
     def _record(self, outcome: Outcome, processed_at: datetime) -> Record:
         record = outcome_record(outcome, processed_at=processed_at)
-        record["image_digest"] = self._protection.digest(outcome.facts.digest)
+        digest, size = self._protection.image(outcome.facts.digest, outcome.facts.size)
+        record |= {"image_digest": digest, "image_bytes": size}
         carried = {name: record[name] for name in outcome.row.carried}
         record |= self._protection.protect_carried(carried, is_new=True)
         if self._portrait_files and isinstance(portrait := record["profile"], str):

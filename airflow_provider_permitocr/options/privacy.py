@@ -45,7 +45,7 @@ class Privacy(Readable):
     :param birthday: of the columns ``birthday`` and ``birthday_raw``.
     :param validity: of ``valid_from``, ``valid_until`` and ``valid_date``.
     :param profile: of the portrait: ``keep`` or ``drop``.
-    :param image_digest: of the image's digest in the result: ``keep`` or ``drop``.
+    :param image_digest: of the image's digest and size in the result: ``keep`` or ``drop``.
     :param carried: what becomes of each column of ``carry_columns``, by its name in the result. All must be
         named.
     :param hmac_conn_id: Airflow connection whose password is the key of pseudonyms, 16 characters or more.

@@ -40,20 +40,21 @@ class Fact:
     """One fact of a document, and the columns that tell it.
 
     :param text: column that has it as printed; a pseudonym, a token or a masked value takes its place.
-    :param dates: columns with the dates that are read of it; NULL where the text is replaced.
+    :param further: columns with the dates that are read of it, or the image's size; NULL where the text is
+        replaced.
     :param methods: what can become of it.
     :param is_number: a masked value keeps the last two characters, too.
     """
 
     text: str
-    dates: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
     methods: frozenset[Method] = frozenset(set(Method) - {Method.YEAR})
     is_number: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
         """All columns that tell it."""
-        return (self.text, *self.dates)
+        return (self.text, *self.further)
 
 
 _STAYS_OR_GOES: Final = frozenset({Method.KEEP, Method.DROP})
@@ -76,7 +77,8 @@ FACTS: Final[Mapping[str, Fact]] = {
     "back_name": Fact("back_name"),
     "back_id_number": Fact("back_id_number", is_number=True),
     "back_history_number": Fact("back_history_number", is_number=True),
-    "image_digest": Fact("image_digest", methods=_STAYS_OR_GOES),
+    # Hardly two images have one size, so whoever has the images finds their rows by it, too.
+    "image_digest": Fact("image_digest", ("image_bytes",), _STAYS_OR_GOES),
 }
 #: How many characters a Fernet token has for so many bytes: a version, a time, a vector, whole blocks and a
 #: signature, in base64.
@@ -227,9 +229,9 @@ class Protection:
             for column in columns
         )
 
-    def digest(self, digest: str | None) -> str | None:
-        """Return an image's digest as the result has it."""
-        return digest if self.method("image_digest") is Method.KEEP else None
+    def image(self, digest: str | None, size: int | None) -> tuple[str | None, int | None]:
+        """Return an image's digest and size in bytes as the result has them."""
+        return (digest, size) if self.method("image_digest") is Method.KEEP else (None, None)
 
     def _become(self, fact: Fact, record: Record, before: Method, wanted: Method) -> Record:
         if wanted in (Method.KEEP, before):
@@ -237,13 +239,13 @@ class Protection:
         dropped: Record = dict.fromkeys(name for name in fact.columns if name in record)
         if wanted is Method.DROP or before is not Method.KEEP:
             return dropped
-        days = [value for name in fact.dates if isinstance(value := record.get(name), date)]
+        days = [value for name in fact.further if isinstance(value := record.get(name), date)]
         text = record[fact.text]
         if wanted is Method.YEAR:
             return dropped | _years(fact, record)
         printed = text if isinstance(text, str) else None
         # However it is printed, a day has one pseudonym.
-        said = days[0].isoformat() if len(fact.dates) == 1 and days and wanted is Method.HMAC else printed
+        said = days[0].isoformat() if len(fact.further) == 1 and days and wanted is Method.HMAC else printed
         return dropped | {fact.text: said and self._replaced(said, wanted, is_number=fact.is_number)}
 
     def _replaced(self, value: str, method: Method, *, is_number: bool = False, is_new: bool = False) -> str:
@@ -290,10 +292,10 @@ def _first_of_january(value: Value) -> Value:
 
 def _years(fact: Fact, record: Record) -> Record:
     years: Record = {}
-    for name in fact.dates:
+    for name in fact.further:
         if isinstance(day := record.get(name), date):
             years[name] = date(day.year, 1, 1)
-    first_and_last = [str(day.year) for name in fact.dates if isinstance(day := record.get(name), date)]
+    first_and_last = [str(day.year) for name in fact.further if isinstance(day := record.get(name), date)]
     return years | {fact.text: "-".join(first_and_last) or None}
 
 

@@ -53,10 +53,11 @@ class Disclosure:
             fields = fields | {PORTRAIT: None}
         if not self.protection.is_on:
             return delivered if fields is delivered.fields else replace(delivered, fields=fields)
+        digest, size = self.protection.image(standing.facts.digest, standing.facts.size)
         hidden = replace(
             standing,
             carried=self.protection.protect_carried(standing.carried),
-            facts=replace(standing.facts, digest=self.protection.digest(standing.facts.digest)),
+            facts=replace(standing.facts, digest=digest, size=size),
         )
         return replace(delivered, fields=fields, standing=hidden)
 
