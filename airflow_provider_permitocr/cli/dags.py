@@ -76,7 +76,7 @@ def _parse(bundle: BaseDagBundle) -> DagBag:
 
 def _import_error(file: str, trace: str) -> Finding:
     last_line = trace.strip().rpartition("\n")[2]
-    return _wrong(f"{file} cannot be imported, so nothing in it is checked, and nothing runs: {last_line}")
+    return _wrong(f"{file} cannot be imported; nothing in it is checked or runs: {last_line}")
 
 
 def _wrong(message: str) -> Finding:

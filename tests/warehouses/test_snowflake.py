@@ -190,7 +190,7 @@ def test_the_operator_fills_a_table_by_one_merge_and_repeats_nothing(
     assert {row["day"] for row in runs["rows"]} == {"2026-01-31"}
     assert runs["checked"] == [
         ["ok", "permits_of_few on snow can take the rows"],
-        ["ok", "not_yet on snow is not there yet; the first run creates it"],
+        ["ok", "not_yet on snow does not exist yet; the first run creates it"],
     ]
     assert (runs["plan"]["settled"], runs["plan"]["to_call"]) == (3, 0)
     ((verdict, words),) = runs["list"]

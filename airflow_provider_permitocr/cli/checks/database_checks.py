@@ -1,4 +1,4 @@
-"""Looks at one thing in a database, and turns whatever its hook or driver says into a finding."""
+"""Checks one thing in a database; what its hook or driver raises becomes a finding."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def templated(described: ImageList | ResultTable | Ledger) -> list[str]:
 
 def unchecked(subject: str, names: list[str]) -> Finding:
     """Say that these values are known only in a run."""
-    return Finding(Verdict.UNCHECKED, subject, f"{', '.join(names)}: templated, so known only in a run")
+    return Finding(Verdict.UNCHECKED, subject, f"{', '.join(names)}: templated; known only at run time")
 
 
 @contextmanager

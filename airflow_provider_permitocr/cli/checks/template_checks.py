@@ -66,7 +66,7 @@ def check_templates(described: Described) -> Iterator[Finding]:
                 Verdict.NOTE,
                 subject,
                 f"{name}: {template} fails in runs without a logical date, such as those of an asset",
-                "name the file of such a run as well: {{ ds if ds is defined else run_id }}"
+                "name the file of such runs too: {{ ds if ds is defined else run_id }}"
                 if isinstance(described, ResultFile)
                 else "give a value for them: {{ ... if logical_date is defined else ... }}",
             )
