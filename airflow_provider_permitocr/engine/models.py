@@ -119,9 +119,7 @@ class PermitRequest:
 
     def __post_init__(self) -> None:
         if (self.image_url is None) == (self.image is None):
-            raise ValueError(
-                "give either image_url or image: the API ignores one of them where both are sent"
-            )
+            raise ValueError("give either image_url or image, not both: the API ignores one of them")
 
 
 @dataclass(frozen=True, slots=True)

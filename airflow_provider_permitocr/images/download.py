@@ -94,7 +94,8 @@ class Downloader:
                 else ""
             )
             raise _failed(
-                f"no whole answer from its server: {error}{hint}", is_outage=error.fault not in _BAD_ANSWERS
+                f"no complete response from its server: {error}{hint}",
+                is_outage=error.fault not in _BAD_ANSWERS,
             ) from None
 
     def close(self) -> None:

@@ -38,7 +38,7 @@ def read_file(uri: str, max_bytes: int, roots: ImageRoots = _ANYWHERE) -> bytes:
     :raises ImageUnavailableError: when there is no file, or it cannot or may not be read.
     """
     if not is_local(uri):
-        raise ImageRejectedError("ImageReferenceUnknown", "without Airflow only files can be read")
+        raise ImageRejectedError("ImageReferenceUnknown", "only files can be read without Airflow")
     path = local_path(uri)
     roots.require_path(path)
     try:

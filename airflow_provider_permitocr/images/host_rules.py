@@ -63,8 +63,8 @@ def host_refused() -> ImageUnavailableError:
     # Not for good, however many runs: it is the DAG that has to be corrected, and not the image.
     return ImageUnavailableError(
         "ImageHostRefused",
-        "the URL, or one that it redirects to, has a host that images are not fetched from; hosts within your"
-        " network, and all where there is a list of them, have to be named in ImageAccess(fetch_hosts=...)",
+        "images are not fetched from the host of this URL, or of one that it redirects to; name hosts within"
+        " your network in ImageAccess(fetch_hosts=...), and every host once that is set",
         is_outage=True,
     )
 
@@ -75,5 +75,5 @@ def _comparable(named: str) -> str:
         return read_url(f"http://{host}/").host
     except ValueError:
         raise ConfigurationError(
-            f"ImageAccess(fetch_hosts=...) names {named!r}, which could be no host"
+            f"ImageAccess(fetch_hosts=...) names {named!r}, which cannot be a host"
         ) from None

@@ -86,9 +86,9 @@ def _known(error: BaseException) -> tuple[NetworkFault, str] | None:
     for kind, fault, words in (
         (exceptions.ProxyError, NetworkFault.PROXY_FAILED, "the proxy did not connect"),
         (exceptions.NameResolutionError, NetworkFault.NAME_NOT_RESOLVED, "its name could not be resolved"),
-        (exceptions.ConnectTimeoutError, NetworkFault.NOT_CONNECTED, "it could not be connected to in time"),
+        (exceptions.ConnectTimeoutError, NetworkFault.NOT_CONNECTED, "could not connect to it in time"),
         (exceptions.ReadTimeoutError, NetworkFault.TIMED_OUT, "the connection was not secured in time"),
-        (exceptions.NewConnectionError, NetworkFault.NOT_CONNECTED, "it could not be connected to"),
+        (exceptions.NewConnectionError, NetworkFault.NOT_CONNECTED, "could not connect to it"),
         (exceptions.SSLError, NetworkFault.TLS_FAILED, "TLS failed"),
         (exceptions.IncompleteRead, NetworkFault.ANSWER_TRUNCATED, "the answer ended early"),
         (exceptions.DecodeError, NetworkFault.NOT_DECOMPRESSED, "the answer could not be decompressed"),
@@ -108,7 +108,7 @@ def _of_protocol(error: BaseException) -> tuple[NetworkFault, str]:
     is_of_network = any(isinstance(each, OSError | HTTPError) for each in _causes(error))
     if isinstance(inner, RemoteDisconnected) or (inner is None and is_of_network):
         return NetworkFault.CONNECTION_LOST, "the connection was lost"
-    return NetworkFault.NOT_HTTP, "what came back is no HTTP"
+    return NetworkFault.NOT_HTTP, "the response is not HTTP"
 
 
 def _proxy_status(error: BaseException) -> str | None:

@@ -282,9 +282,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         part = f" (shard {self.shard})" if self.shard else ""
         self.log.info(f"From {self.source}{part} to {', '.join(map(str, self.targets))}")
         if isinstance(self.source, ImageTable) and (self.source.since, self.source.until) == ("", ""):
-            self.log.info(
-                "This run has no data interval, or one of no length: the whole list is looked through"
-            )
+            self.log.info("This run has no data interval, or an empty one: the whole list is read")
         try:
             self._require_redo_before(context)
             if self.plan_only:
@@ -317,7 +315,7 @@ class MainlandPermitOcrOperator(BaseOperator):
             self.options, run_identity(context), self._stop, is_quick=is_quick, log=self.log
         ) as planner:
             plan = planner.plan()
-        self.log.info("A dry run: no call was made, and nothing was written. A run would do this:")
+        self.log.info("Dry run: no call was made and nothing was written. A run would do this:")
         for name, text in plan.lines():
             self.log.info(f"  {name}: {text}")
         return plan.as_dict()
@@ -353,10 +351,9 @@ class MainlandPermitOcrOperator(BaseOperator):
     def _warn_of_default_pool(self) -> None:
         if self.pool == _DEFAULT_POOL:
             self.log.warning(
-                f"This task runs in {_DEFAULT_POOL}, so nothing keeps it and other tasks together within the"
-                " account's quota; create a pool with a slot per request that the account may send in a"
-                " second, and give it to the task: pool='tencent_permit_ocr'. To check it: airflow permitocr"
-                " check"
+                f"This task runs in {_DEFAULT_POOL}, so nothing keeps its calls and those of other tasks"
+                " within the account's quota. Create a pool with one slot per request that the account may"
+                " send each second, and set pool='tencent_permit_ocr'. To check: airflow permitocr check"
             )
 
 

@@ -113,12 +113,12 @@ class Budget(Readable):
         """
         if is_of_day:
             return (
-                f"all runs that share the ledger have made today's {self.cap_of_day:,} calls"
-                f" (max_calls_per_day); more are allowed from midnight on, {self.timezone}"
+                f"the runs that share the ledger have made today's {self.cap_of_day:,} calls"
+                f" (max_calls_per_day); more are allowed after midnight, {self.timezone}"
             )
         return (
-            f"this run has made its {self.cap_of_run:,} calls, with all its shards and tries (max_calls); the"
-            " next run has its own"
+            f"this run has made its {self.cap_of_run:,} calls, including all its shards and tries"
+            " (max_calls); the next run has its own"
         )
 
     @property

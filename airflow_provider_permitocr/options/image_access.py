@@ -76,7 +76,7 @@ def _check_root(root: object) -> None:
     if not isinstance(root, str) or not _ROOT.match(root) or is_template(root) or _leads_up(root):
         raise ValueError(
             "ImageAccess: roots must hold absolute directories such as '/data/permits' or URLs such as"
-            f" 's3://scans/permits', without templates, '..' and NUL, not {root!r}; hosts go into fetch_hosts"
+            f" 's3://scans/permits', without templates, '..' and NUL, not {root!r}; put hosts in fetch_hosts"
         )
 
 
@@ -86,7 +86,7 @@ def _leads_up(root: str) -> bool:
 
 def _check_hosts(hosts: tuple[str, ...]) -> None:
     if not hosts:
-        raise ValueError("ImageAccess: fetch_hosts names no host; leave it out for any public one")
+        raise ValueError("ImageAccess: fetch_hosts is empty; leave it out to allow any public host")
     for each in hosts:
         # One colon is a port's, more are an IPv6 address's.
         if not isinstance(each, str) or not _HOST.fullmatch(each) or each.count(":") == 1 or "]:" in each:

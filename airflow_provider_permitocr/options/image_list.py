@@ -131,8 +131,8 @@ class _ImageColumns(Readable):
         if unwritable := [each.result_name for each in self.carried if "%(" in each.result_name]:
             # SQLAlchemy takes it for a parameter on some databases.
             raise ValueError(
-                f"{owner}: no column of the result can have %( in its name, as {unwritable[0]!r} does; give"
-                f" it another name there: Carry({unwritable[0]!r}, name=...)"
+                f"{owner}: a column of the result cannot have %( in its name, as {unwritable[0]!r} does;"
+                f" rename it: Carry({unwritable[0]!r}, name=...)"
             )
         purposes = (self.key, self.image, self.back_image, self.card_side, self.updated_at)
         columns = [column for column in purposes if column is not None]
@@ -147,8 +147,8 @@ class _ImageColumns(Readable):
         names = [column.name for column in COLUMNS] + [carry.result_name for carry in self.carried]
         if doubled := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(
-                f"{owner}: the result would have two columns {', '.join(doubled)}; give what is carried along"
-                f" another name there: Carry({doubled[0]!r}, name=...)"
+                f"{owner}: the result would have two columns {', '.join(doubled)}; rename what is copied:"
+                f" Carry({doubled[0]!r}, name=...)"
             )
 
     @property
@@ -189,7 +189,7 @@ class ImageTable(_ImageColumns):
         super().__post_init__()
         check(self, table=table_name())
         if (self.since or self.until) and not self.updated_at:
-            raise ValueError("ImageTable: since and until select by updated_at; say which column that is")
+            raise ValueError("ImageTable: since and until need updated_at; name that column")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -43,13 +43,13 @@ class Redo(Readable):
         for name in _CRITERIA:
             object.__setattr__(self, name, _listed(getattr(self, name)))
         if all(getattr(self, name) is None for name in (*_CRITERIA, "before")):
-            raise ValueError("Redo: say which images, by statuses, error_codes, keys or before")
+            raise ValueError("Redo: select images by statuses, error_codes, keys or before")
         given = () if is_template(self.statuses) else self.wanted_statuses or ()
         unknown = [each for each in given if each not in _STATUSES and not is_template(each)]
         if unknown:
             raise ValueError(
-                f"Redo: statuses must be of {', '.join(_STATUSES)}, not {unknown[0]!r}; images to retry are"
-                " tried again by themselves"
+                f"Redo: statuses must be of {', '.join(_STATUSES)}, not {unknown[0]!r}; images with status"
+                " retry are tried again anyway"
             )
         if not is_template(self.before):
             _ = self.moment

@@ -71,8 +71,8 @@ class ResultFile(Readable):
             return
         if not self.path.startswith("/") and "://" not in self.path:
             raise ValueError(
-                f"ResultFile: path must be absolute or a URL, not {self.path!r}: where a relative one leads"
-                " depends on the worker"
+                f"ResultFile: path must be absolute or a URL, not {self.path!r}: a relative path depends on"
+                " the worker"
             )
         if self.format is FileFormat.PARQUET and (self.escape_formulas or self.byte_order_mark):
             raise ValueError(
@@ -114,9 +114,7 @@ class ResultFile(Readable):
         :raises ValueError: saying what to write instead.
         """
         if sharded and SHARD_PLACE not in self.path:
-            raise ValueError(
-                f"each shard writes a file of its own: put {SHARD_PLACE} into the path {self.path!r}"
-            )
+            raise ValueError(f"each shard writes its own file: put {SHARD_PLACE} into the path {self.path!r}")
         if not sharded and SHARD_PLACE in self.path:
             raise ValueError(f"the path {self.path!r} names a file per shard, but the task has no shard")
 

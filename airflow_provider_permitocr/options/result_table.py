@@ -54,7 +54,7 @@ class ResultTable(Readable):
             documents_view=optional(table_name()),
         )
         if self.documents_view == self.table:
-            raise ValueError("ResultTable: documents_view must have another name than the table")
+            raise ValueError("ResultTable: documents_view must not have the table's name")
 
 
 def split_schema(table: str) -> tuple[str | None, str]:

@@ -117,9 +117,7 @@ class TaskOptions:
         if doubled := next((place for place in places if places.count(place) > 1), None):
             raise ValueError(f"the target {doubled[1]!r} is named twice; name it once")
         if len(self.targets) > 1 and self.list is None:
-            raise ValueError(
-                "a list with several targets needs a name, as none of them alone can name it: list='permits'"
-            )
+            raise ValueError("a list with several targets needs a name: list='permits'")
 
     def _check_ledger(self) -> None:
         if self.ledger is not None:
@@ -130,12 +128,10 @@ class TaskOptions:
             )
         if len({repr(beside(each)) for each in self.tables}) > 1:
             raise ValueError(
-                f"The result tables are in more than one schema. Say where the ledger is to be: {_LEDGER}"
+                f"The result tables are in more than one schema. Say where to keep the ledger: {_LEDGER}"
             )
         if self.budget.is_capped:
-            raise ValueError(
-                f"max_calls and max_calls_per_day are counted in a ledger that is given by name: {_LEDGER}"
-            )
+            raise ValueError(f"max_calls and max_calls_per_day need a ledger with a name: {_LEDGER}")
 
 
 def _place(target: Target) -> str:

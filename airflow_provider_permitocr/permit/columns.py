@@ -164,5 +164,5 @@ def result_columns(carried: Sequence[Column] = ()) -> tuple[Column, ...]:
     """
     names = [column.name for column in (*COLUMNS, *carried)]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"the result would have two columns {', '.join(doubled)}; rename what is carried")
+        raise ValueError(f"the result would have two columns {', '.join(doubled)}; rename what is copied")
     return (*COLUMNS, *carried)

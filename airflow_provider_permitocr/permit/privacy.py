@@ -94,7 +94,7 @@ _DAYS: Final = frozenset({ColumnKind.DATE, ColumnKind.TIMESTAMP})
 _SAID: Final[Mapping[Method, str]] = {
     Method.DROP: "not kept, as its privacy policy says",
     Method.MASK: "masked",
-    Method.YEAR: "its year alone",
+    Method.YEAR: "only its year",
     Method.HMAC: "as a pseudonym, HMAC-SHA256",
     Method.ENCRYPT: "encrypted, a Fernet token",
 }

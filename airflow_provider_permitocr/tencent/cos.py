@@ -71,8 +71,8 @@ def check_cos_place(options: ClientOptions, endpoint: str | None) -> tuple[str, 
     parts = _ENDPOINT.fullmatch(endpoint)
     if not parts:
         raise ValueError(
-            "cos_endpoint must be a host such as cos.ap-guangzhou.myqcloud.com, with http:// or https:// and"
-            " a port if need be"
+            "cos_endpoint must be a host such as cos.ap-guangzhou.myqcloud.com, optionally with http:// or"
+            " https:// and a port"
         )
     protocol, host = parts[1] or "https", parts[2]
     options.allowed.check("cos_endpoint", protocol, host)

@@ -124,7 +124,7 @@ def _looked_up(look_up: Callable[[], Keys]) -> Keys:
         raise CallError(KEYS_UNAVAILABLE, str(error), Decision.ACCOUNT, billed=False) from None
     except Exception as error:  # noqa: BLE001  whatever the place that secrets are kept in raises
         # Its words may quote what it found.
-        message = f"the service refused the keys, and looking them up anew failed ({type(error).__name__})"
+        message = f"the service refused the keys, and reading them again failed ({type(error).__name__})"
         raise CallError(KEYS_UNAVAILABLE, message, Decision.RETRY, billed=False, was_sent=False) from None
 
 

@@ -141,8 +141,8 @@ class ClientOptions:
             raise ValueError(f"the connection's host must be reached by https or http, not {self.protocol!r}")
         if self.endpoint is not None and not _HOST.fullmatch(self.endpoint):
             raise ValueError(
-                f"the connection's host must be a host name such as {self.site.endpoint}, with https:// or"
-                f" http:// before it and a port behind it if need be, not {self.endpoint!r}"
+                f"the connection's host must be a host name such as {self.site.endpoint}, optionally with"
+                f" https:// or http:// and a port, not {self.endpoint!r}"
             )
         self.allowed.check("host", self.protocol, self.host)
         self.allowed.check_proxy(self.protocol, self.proxy)
@@ -182,14 +182,14 @@ class ClientOptions:
             _ = self.keys
         elif self.secret_id or self.secret_key or self.token:
             raise ValueError(
-                f"the connection's credentials is {self.credentials}, and it has keys of its own; leave"
-                " SecretId (login), SecretKey (password) and token empty, or set credentials to keys"
+                f"the connection's credentials is {self.credentials}, but it also has keys; leave SecretId"
+                " (login), SecretKey (password) and token empty, or set credentials to keys"
             )
         if self.cvm_role_name is None:
             return
         if self.credentials is not CredentialKind.CVM_ROLE:
             raise ValueError(
-                f"the connection has a cvm_role_name, and its credentials is {self.credentials}; set it to"
+                f"the connection has a cvm_role_name, but its credentials is {self.credentials}; set it to"
                 " cvm_role, or leave cvm_role_name empty"
             )
         if not ROLE_NAME.fullmatch(self.cvm_role_name):
@@ -204,6 +204,6 @@ def _check_header_values(*labelled: tuple[str | None, str]) -> None:
         # Not which value: it may be a secret.
         if value is not None and not _HEADER_VALUE.fullmatch(value):
             raise ValueError(
-                f"the connection's {label} is empty, or has spaces or other characters than plain ASCII"
-                " in it; copy it anew"
+                f"the connection's {label} is empty, or contains spaces or non-ASCII characters; copy it"
+                " again"
             )

@@ -116,7 +116,7 @@ class Transport:
         sent = sent_bytes()
         return call_error(
             network_code(error.fault),
-            f"no whole answer from {self._host}: {error}",
+            f"no complete response from {self._host}: {error}",
             # A request that has not left whole is one that nobody has worked on.
             is_whole=sent >= len(body),
             was_sent=sent > 0,

@@ -105,9 +105,8 @@ class TencentCloud:
                     error, sentences(error.advice, "No call was made, so nothing is paid for.")
                 ) from None
             raise PermitOcrError(
-                f"connection {self.tencentcloud_conn_id!r}: whose account it is could not be found out"
-                f" ({error}); try again, or put the account's id into the connection's field account, which"
-                " spares the question"
+                f"connection {self.tencentcloud_conn_id!r}: its account could not be looked up ({error}); try"
+                " again, or put the account's ID in the connection's field account"
             ) from None
 
     def identity(self) -> Identity:

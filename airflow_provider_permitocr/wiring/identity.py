@@ -86,7 +86,7 @@ def _resolved(task: TaskOptions, table: ResultTable, engines: SqlEngines, patien
         known = known_table_name(table, ledger, ledger_tables(described.name))
         if known is None:
             raise
-        _log.warning("%s. The ledger knows the table as %r; calls go on without it", error, known)
+        _log.warning("%s. The ledger knows the table as %r; calls continue without it", error, known)
         return known
 
 

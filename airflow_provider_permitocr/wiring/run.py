@@ -201,5 +201,5 @@ def _account(task: TaskOptions, cloud: TencentCloud) -> str:
     try:
         return cloud.account()
     except PermitOcrError as error:
-        _log.info("Calls are written down without their account: %s", error)
+        _log.info("Calls are recorded without their account: %s", error)
         return _UNKNOWN_ACCOUNT

@@ -273,7 +273,7 @@ def test_a_plan_that_is_stopped_says_so(
         task.on_kill()
 
     monkeypatch.setattr(task.log, "info", stop_at)
-    with pytest.raises(AirflowException, match="asked to stop before it had seen the whole list"):
+    with pytest.raises(AirflowException, match="stopped before the whole list was read"):
         task.execute({"run_id": "run-1"})
 
 

@@ -101,7 +101,7 @@ def test_a_table_that_is_there_is_taken_whatever_case_its_columns_have(seen: See
             "wrong",
             "birthday is VARCHAR(16777216) instead of DATE; tries is NUMBER(9,2) instead of NUMBER(38,0)",
         ),
-        ("strict", "it takes no row without SHOP"),
+        ("strict", "it accepts no row without SHOP"),
         ("view", "'a_view' is a view and cannot be written to"),
         ("schema", "create its schema, or grant"),
         ("parts", "name it as name, schema.name or database.schema.name"),

@@ -69,8 +69,8 @@ def of_grant(row: ImageRow, grant: Grant | None, facts: ImageFacts) -> Outcome |
             row,
             Status.FAILED,
             error_code=OUTCOME_UNKNOWN,
-            error_message="A call for this image was under way when its worker died, and may have been"
-            " paid for. Ledger(unknown_calls='repeat') makes it again.",
+            error_message="The worker died during a call for this image; the call may have been paid for."
+            " Ledger(unknown_calls='repeat') repeats such calls.",
             facts=facts,
         )
     if grant is Grant.REFUSED:
@@ -78,7 +78,7 @@ def of_grant(row: ImageRow, grant: Grant | None, facts: ImageFacts) -> Outcome |
             row,
             Status.REJECTED,
             error_code=LEDGER_REFUSES_KEY,
-            error_message="The ledger's database does not take this image's key, so no call is made.",
+            error_message="The ledger's database cannot store this image's key; no call is made.",
         )
     return _LEFT.get(grant, Left.STOPPED) if grant else Left.STOPPED
 

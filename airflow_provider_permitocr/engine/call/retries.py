@@ -28,7 +28,9 @@ _ACCOUNT_WAITS: Final = (0.0, 1.0, 2.0)
 #: A service, a proxy or a name server that restarts is back within a minute.
 _UNREACHABLE_WAITS: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 _LOOK_SECONDS: Final = 0.1
-_ADVICE: Final = "No image was marked failed for it; correct the account or the connection and run again."
+_ADVICE: Final = (
+    "No image was marked failed because of it. Correct the account or the connection and run again."
+)
 
 
 @dataclass
@@ -184,7 +186,8 @@ def _confirmed(fault: CallError) -> PermitOcrError:
                 f"The API could not be reached for {seconds:.0f} seconds, so the run has stopped"
                 f" ({fault.code}: {fault.message})",
                 fault.advice,
-                "No image was marked failed for it; those that were not tried are left for the next run.",
+                "No image was marked failed because of it. Images that were not tried are left for the next"
+                " run.",
             )
         )
     return AccountError(fault, sentences(fault.advice, _ADVICE))

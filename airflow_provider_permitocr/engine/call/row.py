@@ -293,10 +293,10 @@ class Recognizer:
         seconds = max(self._limiter.throttled(), tries.throttled_seconds)
         if seconds > self._policy.max_throttled_seconds:
             raise ThrottledTooLongError(
-                f"The service has held this run below half of its pace for {seconds:.0f} s in all, refusing"
-                f" calls for their rate ({fault.code}). Something else is using up the account's quota, or"
-                " the slots of all pools add up to more than it. Lower the slots (airflow permitocr check"
-                " shows which) and run again; what was not tried is left for that run."
+                f"The API's rate limit has held this run below half of its pace for {seconds:.0f} s in total"
+                f" ({fault.code}). Something else uses the account's quota, or the slots of all pools add up"
+                " to more than the quota. Lower the slots (airflow permitocr check"
+                " shows which) and run again; images that were not tried are left for that run."
             )
         tries.throttled_seconds += fault.retry_after or 0.0
         return fault.retry_after or 0.0

@@ -152,8 +152,8 @@ class SingleFlight:
                 return
             self._has_told = True
         _log.warning(
-            "Copies of some images are not known, as the API fetches these itself, so each is called for."
-            " ImageAccess(fetch_images=True) has the worker fetch them"
+            "Copies of some images cannot be found, because the API fetches these images; each one is a call."
+            " ImageAccess(fetch_images=True) lets the worker fetch them"
         )
 
 

@@ -100,7 +100,7 @@ class Deliveries:
             if stop is not None and stop.is_set():
                 self.close()
                 raise RunStoppedError(
-                    "The run was asked to stop before all was delivered. Every answer is in the ledger; the"
+                    "The run stopped before everything was delivered. Every answer is in the ledger; the"
                     " next run delivers the rest without a call."
                 )
             for each in list(left):

@@ -36,7 +36,7 @@ _SILENT_SECONDS: Final = 60.0
 _CLOSE_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 0.1
 _NOTHING_LOST: Final = (
-    "Nothing is lost: the answers are in the ledger. Clear the task, and it delivers them without a call"
+    "Nothing is lost: the answers are in the ledger. Clear the task to deliver them without a call"
 )
 _log = logging.getLogger(__name__)
 
@@ -164,8 +164,8 @@ class Deliverer:
         elif not self._is_told and self._clock() - since > _LONG_SECONDS:
             self._is_told = self._is_on_hold = True
             _log.warning(
-                "The result table %r has not answered for %.0f s; is it locked? Calls go on; their answers"
-                " are in the ledger, and are delivered later. If another session locks it, %s",
+                "The result table %r has not answered for %.0f s; is it locked? Calls continue; the"
+                " ledger keeps their answers, and they are delivered later. If another session locks it, %s",
                 *(self.target, _LONG_SECONDS, self._target.when_locked),
             )
 
@@ -276,13 +276,15 @@ class Deliverer:
             self._progress_at = self._clock()
             if self._is_on_hold:
                 self._is_on_hold = False
-                _log.info("The result table %r takes rows again", self.target)
+                _log.info("The result table %r accepts rows again", self.target)
 
     def _note_down(self, error: UnreachableError) -> None:
         self._trouble = error
         if not self._is_on_hold:
             self._is_on_hold = True
-            _log.warning("%s. Calls go on; their answers are in the ledger, and are delivered later", error)
+            _log.warning(
+                "%s. Calls continue; the ledger keeps their answers, and they are delivered later", error
+            )
 
     def _pause(self, turn: _Turn, *, is_last: bool) -> None:
         if turn is _Turn.DOWN:
@@ -307,7 +309,7 @@ class Deliverer:
             return trouble
         if seconds >= max(patience_seconds, _SILENT_SECONDS):
             return UnreachableError(
-                f"The result table {self.target!r} has taken no rows for {seconds:.0f} s; is it locked? If"
+                f"The result table {self.target!r} has accepted no rows for {seconds:.0f} s; is it locked? If"
                 f" another session locks it, {self._target.when_locked}. {_NOTHING_LOST}"
             )
         return None

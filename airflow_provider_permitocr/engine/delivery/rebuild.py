@@ -96,9 +96,8 @@ class Rebuild:
         kept = ledger.kept_answers()
         if not kept.images:
             raise TargetError(
-                "The ledger has kept nothing of this list, so nothing can be rebuilt. A run recognizes its"
-                " images; `airflow permitocr adopt DAG TASK` takes over a table that another ledger has"
-                " filled"
+                "The ledger has no answers for this list; nothing can be rebuilt. A run recognizes its"
+                " images; `airflow permitocr adopt DAG TASK` takes over a table that another ledger filled"
             )
         self._log.info(f"{kept.images:,} images are written again from the ledger, without a call")
         for line in _unread(kept):

@@ -44,5 +44,5 @@ def try_refused_again(
             break
         most = _ROWS_AT_ONCE
     if taken:
-        _log.info("The result table %r takes %d rows that it had refused", delivery.target, taken)
+        _log.info("The result table %r accepted %d rows that it had refused before", delivery.target, taken)
     return state

@@ -170,7 +170,7 @@ class TableFiller:
             raise RowsRefusedError(
                 f"The result table {self._delivery.target!r} refuses all rows: {written.refused[0].reason}."
                 " Their answers are in the ledger. Fix the table's constraints or triggers and clear the"
-                " task: it delivers them without a call"
+                " task to deliver them without a call"
             )
 
 

@@ -328,7 +328,7 @@ class CallLedger:
             is_first, self._unreachable = self._unreachable is None, error
         if is_first:
             _log.warning(
-                "%s; no call is sent while it cannot be written. Trying again for %.0f s at most",
+                "%s; no call is sent until it can be written. Retrying for up to %.0f s",
                 error,
                 self._patience_seconds,
             )
@@ -351,7 +351,7 @@ class CallLedger:
                         status=Status.FAILED,
                         is_verdict=False,
                         error_code=LEDGER_REFUSES_ANSWER,
-                        error_message=f"The ledger's database does not take the answer: {each.reason}",
+                        error_message=f"The ledger's database cannot store the answer: {each.reason}",
                         request_id=each.request_id,
                     )
                 )
@@ -376,8 +376,7 @@ class CallLedger:
             each.grant = grant
         if Grant.FENCED in grants:
             self._stopped_by = FencedError(
-                "A newer try of this task has begun, so this one has stopped. What it had called for is in"
-                " the ledger."
+                "A newer try of this task has started, so this one stopped. Its answers are in the ledger."
             )
         for grant in grants:
             if grant is Grant.REFUSED:
@@ -386,8 +385,8 @@ class CallLedger:
                 self._refused_in_a_row = 0
         if self._refused_in_a_row >= _MOST_REFUSED:
             self._stopped_by = LedgerError(
-                f"The ledger refused the last {self._refused_in_a_row} calls that were to be written into"
-                " it, so the run has stopped; no call was made for them. Look for a trigger or constraint on"
+                f"The ledger refused the last {self._refused_in_a_row} calls it was given to record, so the"
+                " run has stopped; none of them was made. Look for a trigger or constraint on"
                 " its tables, correct it and run again."
             )
         self._wake(waiting)

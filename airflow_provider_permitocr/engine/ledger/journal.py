@@ -113,7 +113,9 @@ class FileJournal:
                 continue  # another run hands it in, or has
             except OSError as error:
                 _log.warning(
-                    "Cannot read the journal %s (%s), so its answers are not handed in", path, error.strerror
+                    "Cannot read the journal %s (%s); its answers are not in the ledger yet",
+                    path,
+                    error.strerror,
                 )
 
     def remove(self, name: str) -> None:

@@ -88,10 +88,10 @@ class Plan:
         if self.redone:
             yield "to recognize again", f"{self.redone:,}"
         if self.unread:
-            yield "  cannot be listed again", f"{self.unread:,}: clear the runs that have left them"
+            yield "  cannot be listed again", f"{self.unread:,}: clear the runs that left them"
         yield "  settled before", f"{self.settled:,}"
         if self.is_quick:
-            yield "  to call", f"{self.to_call:,} at most, as the images were not looked at"
+            yield "  to call", f"{self.to_call:,} at most; the images were not opened"
         else:
             yield "  rejected without a call", _with_codes(self.rejected)
             yield "  unavailable now", _with_codes(self.unavailable)
@@ -99,7 +99,7 @@ class Plan:
             if self.unseen:
                 yield (
                     "  copies unknown",
-                    f"{self.unseen:,}: the API fetches them; ImageAccess(fetch_images=True) has the worker"
+                    f"{self.unseen:,}: the API fetches them; ImageAccess(fetch_images=True) lets the worker"
                     " do it",
                 )
             yield "  to call", f"{self.to_call:,}"

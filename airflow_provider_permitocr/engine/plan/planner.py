@@ -116,7 +116,7 @@ class Planner:
         redone = self._ledger.redone(self._options.redo) if self._options.redo else 0
         self._to_call += redone
         if self._stop.is_set():
-            raise RunStoppedError("the planning was asked to stop before it had seen the whole list")
+            raise RunStoppedError("planning stopped before the whole list was read")
         return Plan(
             listed=listed,
             settled=self._settled,

@@ -55,7 +55,7 @@ class Part:
         except PermitOcrError as error:
             if not self.is_taken_up or isinstance(error, UnreachableError):
                 raise
-            self.give_up(f"cannot be read, and stays left: {error}")
+            self.give_up(f"cannot be read, and stays unfinished: {error}")
 
 
 def own_part(source: ImageSource, listed: int, leftovers: Leftovers) -> Part:
@@ -136,10 +136,10 @@ def _checked(source: ImageSource, left: Sequence[LeftRun], *, is_own: bool = Fal
     except PermitOcrError as error:
         if isinstance(error, UnreachableError):
             raise
-        _warn(left, f"cannot be read, and stays left: {error}")
+        _warn(left, f"cannot be read, and stays unfinished: {error}")
         return None
 
 
 def _warn(left: Sequence[LeftRun], why: str) -> None:
     names = f" ({', '.join(each.run[2] for each in left)})" if left else ""
-    _log.warning("What earlier runs%s have left %s", names, why)
+    _log.warning("What earlier runs%s left %s", names, why)

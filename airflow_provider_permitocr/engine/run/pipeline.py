@@ -94,7 +94,7 @@ class Pipeline:
         for name, closed in journal.pending():
             # Calls that were not made, and that the ledger has never heard of, are nothing to wait for.
             left = [each for each in self._ledger.hand_in(closed) if each.code != NOT_SENT]
-            self._log.info(f"Handed in {len(closed) - len(left):,} of {len(closed):,} calls kept in {name}")
+            self._log.info(f"Recorded {len(closed) - len(left):,} of {len(closed):,} calls kept in {name}")
             if not left:
                 journal.remove(name)
         for file in self._ports.files:
@@ -104,7 +104,7 @@ class Pipeline:
         self._deliveries.prepare(columns)
         if self._options.redo:
             marked = self._ledger.mark_redone(self._options.redo)
-            self._log.info(f"{marked:,} images are to be recognized again, as redo says")
+            self._log.info(f"{marked:,} images will be recognized again, as redo says")
 
     def _drain(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         if error is not None and not self._is_drained:

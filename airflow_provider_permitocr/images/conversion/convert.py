@@ -82,7 +82,8 @@ class ImageConverter:
         if len(completed) > max_bytes:
             raise ImageRejectedError(
                 "ImageTooLarge",
-                f"the JPEG has {len(completed):,} bytes with its end; {max_bytes:,} are the most",
+                f"the JPEG has {len(completed):,} bytes with its end marker; at most {max_bytes:,} are"
+                " allowed",
             )
         return completed
 

@@ -152,7 +152,7 @@ def _render_pdf(image: bytes) -> Image.Image:
     except pypdfium2.PdfiumError as error:
         if getattr(error, "err_code", None) != _PDF_WRONG_PASSWORD:
             raise
-        raise ImageRejectedError("ImageEncrypted", "the PDF asks for a password") from None
+        raise ImageRejectedError("ImageEncrypted", "the PDF is protected by a password") from None
     try:
         if len(document) != 1:
             raise _has_pages("PDF", f"{len(document):,} pages")
@@ -167,7 +167,7 @@ def _render_pdf(image: bytes) -> Image.Image:
 
 def _has_pages(image_format: str, found: str) -> ImageRejectedError:
     return ImageRejectedError(
-        "ImageHasPages", f"the {image_format} holds {found}; list each picture as a file of its own"
+        "ImageHasPages", f"the {image_format} holds {found}; list each picture as a separate file"
     )
 
 

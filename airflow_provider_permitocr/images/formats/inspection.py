@@ -115,7 +115,7 @@ def check_dimensions(width: int, height: int, max_pixels: int = MAX_PIXELS) -> N
     if width * height > max_pixels:
         raise ImageRejectedError(
             "ImageSizeTooLarge",
-            f"the image has {width:,} x {height:,} pixels; {max_pixels:,} in all can be read",
+            f"the image has {width:,} x {height:,} pixels; at most {max_pixels:,} in total can be read",
         )
 
 
@@ -134,7 +134,7 @@ def find_format(image: bytes) -> str:
         return "plain text"
     if len(image) < _SHORTEST:
         raise ImageRejectedError("ImageTruncated", f"the image breaks off after {len(image)} bytes")
-    raise ImageRejectedError("ImageFormatUnsupported", "the content is of no known image format")
+    raise ImageRejectedError("ImageFormatUnsupported", "the content is not in a known image format")
 
 
 def _is_text(start: bytes) -> bool:

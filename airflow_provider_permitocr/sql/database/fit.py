@@ -76,7 +76,7 @@ class Fit:
                 return f"{name} has more than {length:,} characters"
         for name, collation in self.padded.items():
             if row[name].endswith(" "):
-                return f"{name} ends in a blank, which {collation} leaves out when it compares"
+                return f"{name} ends in a blank, which {collation} ignores when it compares"
         return None
 
 
@@ -186,7 +186,7 @@ def _require_names(wanted: Wanted, database: Database) -> None:
         size, most = len(name.encode()), database.longest_name
         if most is not None and size > most:
             raise TargetError(
-                f"the name {name!r} has {size} bytes, and {database.title} cuts names off after {most};"
+                f"the name {name!r} has {size} bytes, and {database.title} truncates names after {most};"
                 " choose a shorter one (a Chinese character takes three bytes)"
             )
 
@@ -218,7 +218,8 @@ def _text_fault(column: Column, found: FoundColumn, shown: str, instead: str) ->
     if found.characters:
         return f"{column.name} is in {found.characters}, which lacks Chinese characters, {instead}"
     if found.merging and _is_key(column):
-        return f"{column.name} is compared by {found.merging}, which takes different keys as one, {instead}"
+        why = f"which treats different keys as equal, {instead}"
+        return f"{column.name} is compared by {found.merging}, {why}"
     if found.alteration:
         return f"{shown}, which {found.alteration}, {instead}"
     room = found.size // _BYTES_OF_CHARACTER if found.size is not None else found.length
@@ -238,7 +239,7 @@ def _misfits(wanted: Wanted, present: Mapping[Column, FoundColumn], dialect: sa.
         if why := misfit(column, found, kind, dialect):
             yield why
         elif may_be_null and not found.is_nullable:
-            yield f"{column.name} takes no NULL, which some rows have there"
+            yield f"{column.name} does not allow NULL, which some rows have"
         elif (
             wanted.tells_blanks_apart
             and found.padding
@@ -246,7 +247,7 @@ def _misfits(wanted: Wanted, present: Mapping[Column, FoundColumn], dialect: sa.
             and not _shown(kind, dialect).endswith(found.padding)  # before MySQL 8 there is none better
         ):
             yield (
-                f"{column.name} is compared by {found.padding}, which leaves trailing blanks out, and should"
+                f"{column.name} is compared by {found.padding}, which ignores trailing blanks, and should"
                 f" be {_shown(kind, dialect)}"
             )
 
@@ -260,8 +261,8 @@ def _lacking(wanted: Wanted, missing: Sequence[Column]) -> Iterator[str]:
 def _unfilled(others: Mapping[str, Other]) -> Iterator[str]:
     if names := [each.name for each in others.values() if not each.is_filled]:
         yield (
-            f"it takes no row without {', '.join(names)}, which nothing is written to (a default, or NULL"
-            " allowed, would do)"
+            f"it accepts no row without {', '.join(names)}, which is never written (a default, or allowing"
+            " NULL, would do)"
         )
 
 

@@ -97,7 +97,7 @@ class ConnectorDatabase(Database, ABC):
         :raises ConfigurationError: always.
         """
         raise ConfigurationError(
-            f"{self.title} can have result tables, and neither a ledger nor an image list. Keep the ledger in"
+            f"{self.title} can hold result tables, but no ledger and no image list. Keep the ledger in"
             f' one of these, ledger=Ledger("permit_ocr", conn_id="..."): {self.ledger_titles}; and copy a'
             " list there, for example by GenericTransfer in the task before"
         )

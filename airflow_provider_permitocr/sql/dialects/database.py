@@ -26,7 +26,7 @@ from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn, Rela
 from airflow_provider_permitocr.sql.dialects.replacing import Replacing, Row
 
 #: Why nothing can be changed there, whatever rights the user has.
-NO_CHANGES: Final = "this server, or the connection to it, takes no changes"
+NO_CHANGES: Final = "this server, or the connection to it, accepts no changes"
 #: How long one try to change a table or view waits for a lock: all who read it later wait behind it.
 LOCK_SECONDS: Final = 2
 

@@ -87,7 +87,7 @@ class DuckDb(Database):
     conn_types = ("duckdb",)
     drivers = ("duckdb", "_duckdb")
     driver_packages: ClassVar[Mapping[str, str]] = {"duckdb": "duckdb", "duckdb_engine": "duckdb-engine"}
-    read_only_remedy = "take read_only out of the connection's extra"
+    read_only_remedy = "remove read_only from the connection's extra"
     is_file = True
     takes_small_batches = False
     folds_columns = True

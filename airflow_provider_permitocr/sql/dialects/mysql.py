@@ -442,14 +442,15 @@ class MySql(Database):
         (column,) = listed.selected_columns
         if driver_type == _BIT:
             raise SourceError(
-                f"the column {str(column.name)!r} is of type BIT, which does not equal what is read of it, so"
-                " that its rows would not be found again; select it + 0 in an ImageQuery, or take another"
+                f"the column {str(column.name)!r} is of type BIT, which does not equal the value read from"
+                " it, so its rows would not be found again; select it + 0 in an ImageQuery, or take another"
                 " column"
             )
         if driver_type == _FLOAT:
             raise SourceError(
-                f"the column {str(column.name)!r} is of type FLOAT, which seldom equals what is read of it,"
-                " so that its rows could not be told apart; make it DOUBLE or DECIMAL, or take another column"
+                f"the column {str(column.name)!r} is of type FLOAT, which seldom equals the value read from"
+                " it, so its rows could not be distinguished; make it DOUBLE or DECIMAL, or take another"
+                " column"
             )
         # An enum is sorted by its place in the type, but compared as text.
         if is_unique and not isinstance(column.type, sa.Enum):
@@ -481,8 +482,8 @@ class MySql(Database):
         """
         if not isinstance(column.type, sa.Date | sa.DateTime):
             raise SourceError(
-                f"the updated_at column {str(column.key)!r} is of type {column.type}, and since and until"
-                " only compare with DATE, DATETIME and TIMESTAMP; make it one of these, or compare in an"
+                f"the updated_at column {str(column.key)!r} is of type {column.type}, but since and until"
+                " compare only with DATE, DATETIME and TIMESTAMP; make it one of these, or compare in an"
                 " ImageQuery"
             )
         return super().compare_time(column, compares, moment, local)
@@ -620,7 +621,7 @@ def _described(column: FoundColumn, text: Any) -> FoundColumn:
         characters=None if characters in _WIDE else characters,
         merging=None if is_binary else collation,
         padding=collation if is_padded else None,
-        alteration="takes trailing blanks off" if isinstance(column.type, sa.CHAR) else None,
+        alteration="strips trailing blanks" if isinstance(column.type, sa.CHAR) else None,
     )
 
 
@@ -664,8 +665,8 @@ def _tls_files(given: Any) -> dict[str, Any]:
             given = json.loads(given)
     if not isinstance(given, dict):
         raise ConfigurationError(
-            'its "ssl" must be an object with the names of files, such as {"ca": "/etc/ssl/ca.pem"}; to ask'
-            ' for TLS alone, say "ssl_mode": "REQUIRED"'
+            'its "ssl" must be an object with the names of files, such as {"ca": "/etc/ssl/ca.pem"}; for'
+            ' TLS alone, set "ssl_mode": "REQUIRED"'
         )
     return given
 
@@ -739,8 +740,8 @@ def _set_session(connection: Any) -> int:
         faults.append(f"its character sets are {', '.join(map(str, charsets))}, not {_CHARSET}")
     if faults:
         raise ConfigurationError(
-            f"a session of MySQL does not keep what was set for it ({'; '.join(faults)}), so that values"
-            " would be stored or read changed; let the proxy or init_connect in between keep SET SESSION, or"
+            f"a MySQL session does not keep its settings ({'; '.join(faults)}), so values would change when"
+            " they are stored or read; let the proxy or init_connect in between keep SET SESSION, or"
             " name the server itself in the connection"
         )
     return int(longest)

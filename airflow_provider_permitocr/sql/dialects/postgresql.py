@@ -92,7 +92,8 @@ _REDSHIFT: Final = ("redshift", "redshift-serverless")
 #: server that speaks another language are taken for a fault that may pass. The first that is found counts.
 _REMEDIES: Final[Mapping[str, str]] = {
     "unsupported startup parameter": (
-        "the pooler takes no such parameter: take it out of the connection's extra, or name it in PgBouncer's"
+        "the pooler does not accept this parameter: remove it from the connection's extra, or name it in"
+        " PgBouncer's"
         " ignore_startup_parameters"
     ),
     "does not support SSL|SSL error:|certificate verify|certificate file|private key file|SSL required": (
@@ -227,7 +228,7 @@ class PostgreSql(Database):
         extra = hook.connection.extra_dejson
         if any(extra.get(name) for name in _REDSHIFT):
             raise ConfigurationError(
-                "it leads to Amazon Redshift, which is not supported; deliver a Parquet ResultFile to S3, and"
+                "it is Amazon Redshift, which is not supported; deliver a Parquet ResultFile to S3, and"
                 " load it with Airflow's S3ToRedshiftOperator"
             )
         driver = _driver_of(hook)
@@ -292,7 +293,7 @@ class PostgreSql(Database):
         """Say why no table can be created in a schema; None where one can."""
         found = connection.execute(sa.text(_RIGHT_TO_CREATE), {"schema": schema}).one_or_none()
         if found is None:
-            return f"there is no schema {schema!r}" if schema else "no schema is current"
+            return f"there is no schema {schema!r}" if schema else "there is no current schema"
         is_granted, is_read_only = found
         if is_read_only:
             return NO_CHANGES
@@ -489,9 +490,9 @@ def _described(column: FoundColumn, known: Any) -> FoundColumn:
 
 def _alteration(kind: sa.types.TypeEngine[Any]) -> str | None:
     if isinstance(kind, sa.CHAR):
-        return "fills texts up with blanks"
+        return "pads text with blanks"
     # SQLAlchemy has a class of its own for all texts but "name", of 63 bytes, and "char", of one.
-    return "cuts texts off" if type(kind) is sa.String else None
+    return "truncates text" if type(kind) is sa.String else None
 
 
 def _untyped(value: Any) -> Any:
@@ -546,7 +547,8 @@ def _require_iso_dates(connection: Any) -> None:
     if not style.startswith("ISO"):
         connection.close()
         raise ConfigurationError(
-            f"its sessions have DateStyle {style!r}, in which psycopg reads no times; give the connection the"
+            f"its sessions have DateStyle {style!r}, in which psycopg cannot read times; give the connection"
+            " the"
             ' extra "options": "-c datestyle=iso", or ALTER ROLE ... SET datestyle = iso'
         )
 

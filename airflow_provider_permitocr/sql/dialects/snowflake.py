@@ -184,7 +184,7 @@ class Snowflake(ConnectorDatabase):
         if name not in _FITTING[column.kind] or is_rounded or is_cut:
             return f"{column.name} is {stored.type} instead of {_TYPES[column.kind]}"
         if column.name in KEY_COLUMNS and collation not in _EXACT_COLLATIONS:
-            return f"{column.name} is compared by {collation!r}, which takes different keys as one"
+            return f"{column.name} is compared by {collation!r}, which treats different keys as equal"
         return None
 
     def create_table(

@@ -89,7 +89,7 @@ class Sqlite(Database):
     drivers = ("sqlite3",)
     clock = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
     read_only_remedy = (
-        "take mode=ro and immutable out of the connection's extra, or let this user write the file"
+        "remove mode=ro and immutable from the connection's extra, or let this user write the file"
     )
     is_file = True
     replaces_views = False
@@ -146,7 +146,7 @@ class Sqlite(Database):
         file = unquote(path.partition("#")[0])
         if file in _IN_MEMORY or "memory" in parse_qs(query).get("mode", ()):
             raise ConfigurationError(
-                "it leads to a database in memory, which is gone with its connection; name a file in its host"
+                "it is an in-memory database, which is lost with its connection; name a file in its host"
             )
         return Connector("sqlite", lambda: sqlite3.connect(uri, uri=True, check_same_thread=False), file=file)
 

@@ -155,8 +155,8 @@ class SqlLedger(LedgerReader):
             if not run.makes_calls and find_list(connection, tables, identity) is None:
                 raise TargetError(
                     f"the ledger does not know the list {identity.name!r}, so it has kept nothing of it."
-                    " A run recognizes its images; `airflow permitocr adopt DAG TASK` takes over a table that"
-                    " another ledger has filled"
+                    " A run recognizes its images; `airflow permitocr adopt DAG TASK` takes over a table"
+                    " that another ledger filled"
                 )
             list_id = register_list(connection, tables, identity)
             caller = Caller(

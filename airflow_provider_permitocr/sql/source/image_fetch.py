@@ -55,8 +55,8 @@ def fetch_images(read: Read, listing: Listing, listed: Sequence[ListedImage]) ->
                 yield one.row
     for column, rows in unread.items():
         _log.warning(
-            "the driver of the image list's database cannot read what %d rows hold in the column %r, which is"
-            " copied; it is NULL in the result",
+            "the driver of the image list's database cannot read %d values of the copied column %r; they are"
+            " NULL in the result",
             *(rows, column),
         )
 

@@ -79,7 +79,7 @@ class DocumentsView:
             sa.table(self._view, schema=self._schema)
         )
         _log.warning(
-            "The view %r could not be brought up to date: another session holds a lock on it, such as an open"
+            "The view %r could not be updated: another session holds a lock on it, such as an open"
             " transaction that has read it; %s. Rows are delivered; the next run tries again",
             *(self._name, database_of(self._engine).finding_holders(view)),
         )
@@ -144,8 +144,8 @@ def documents(
     names = [*(column.name for column in COLUMNS), *further]
     if doubled := sorted(fixed_names().intersection(further)):
         raise TargetError(
-            f"the view {described.documents_view!r} would have two columns {', '.join(doubled)}; give what is"
-            " carried along another name"
+            f"the view {described.documents_view!r} would have two columns {', '.join(doubled)}; rename what"
+            " is copied"
         )
     table = sa.table(name, *(sa.column(each) for each in names), schema=schema)
     keys = sa.select(table.c.image_key).distinct().subquery(mark)

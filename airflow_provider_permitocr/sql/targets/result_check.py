@@ -24,11 +24,11 @@ _FROZEN: Final = (
 _OF_OTHER_MODES: Final = {
     WriteMode.UPSERT: {
         frozenset(KEYS[WriteMode.APPEND]): "it keeps one row per recognition, and mode 'upsert' one per image"
-        " and side, so let the mode be 'append'"
+        " and side, so use mode 'append'"
     },
     WriteMode.APPEND: {
         frozenset(KEYS[WriteMode.UPSERT]): "it keeps one row per image and side, and mode 'append' one per"
-        " recognition, so let the mode be 'upsert'"
+        " recognition, so use mode 'upsert'"
     },
 }
 

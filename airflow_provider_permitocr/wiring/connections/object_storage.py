@@ -96,7 +96,7 @@ class ObjectStorage:
             raise ImageUnavailableError(
                 "ImageAccessDenied",
                 "the store denies access to the object; correct the connection's credentials or their rights."
-                " Some stores deny it where there is no object, too",
+                " Some stores also deny it if there is no object",
             ) from None
         except Exception as error:  # noqa: BLE001  the stores' clients have error trees of their own
             raise ImageUnavailableError(
@@ -125,8 +125,8 @@ class ObjectStorage:
             # Once for all rows: each of them has it in its error_message, too.
             self._told.add((place.scheme, opened.message))
             _log.warning(
-                "images with %s URLs cannot be read: %s; they stay in status retry, and are tried again by"
-                " each run until that is corrected",
+                "images with %s URLs cannot be read: %s; they keep the status retry, and each run tries them"
+                " again until this is fixed",
                 *(_shown(place.scheme), opened.message),
             )
         return opened
@@ -161,7 +161,7 @@ class ObjectStorage:
         if known and not has_fs(place.scheme):
             return _Missing(f"the worker has no file system for these URLs: {known.install}")
         if place.conn_id and not connection_exists(place.conn_id):
-            return _Missing("there is no connection as the image's URL names it; add it, or correct the URL")
+            return _Missing("the image's URL names a missing connection; add it, or correct the URL")
         return get_fs(place.scheme, place.conn_id or self._conn_id or self._default_conn_id(place.scheme))
 
     def _may_be_back(self, store: AbstractFileSystem | _Missing) -> bool:

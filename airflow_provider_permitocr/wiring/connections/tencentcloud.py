@@ -122,7 +122,7 @@ def cos_connection(conn_id: str) -> tuple[ClientOptions, str | None]:
     if options.role or options.credentials is not CredentialKind.KEYS:
         raise _wrong(
             connection,
-            "its keys are temporary ones, which are for calls of the API alone; for cos:// images name a"
+            "its keys are temporary, and only for calls of the API; for cos:// images name a"
             " connection that has a SecretId and no role_arn, ImageAccess(storage_conn_id=...)",
         )
     endpoint = connection.extra_dejson.get("cos_endpoint") or None

@@ -101,7 +101,7 @@ def test_a_service_that_cannot_be_reached_is_not_taken_for_wrong_keys(set_connec
     set_connection("tc", conn_type="tencentcloud", login="AKIDx", password="k", host="127.0.0.1", port=1)
     finding = check_connection("tc", ask=True)
     assert finding.verdict is Verdict.WRONG
-    assert "could not be asked: ClientNetworkError.NotConnected: STS: no whole answer" in finding.message
+    assert "could not be asked: ClientNetworkError.NotConnected: STS: no complete response" in finding.message
     assert "check the connection's host and proxy" in finding.remedy
     assert "--offline" in finding.remedy
 

@@ -80,7 +80,7 @@ def test_a_list_that_the_next_run_would_be_refused_for_is_wrong(lake: sa.Engine)
     renamed = identity(name="lake:permits_2", targets=("lake:permits_2",))
     ledger, of_list = check_ledger(Variant(ledger=LEDGER, identity=renamed))
     assert (ledger.verdict, of_list.verdict) == (Verdict.OK, Verdict.WRONG)
-    assert "Give list='lake:permits' to go on with the known list" in of_list.message
+    assert "Give list='lake:permits' to continue the known list" in of_list.message
 
 
 def test_another_list_in_the_table_is_wrong_however_the_table_is_spelled(lake: sa.Engine) -> None:

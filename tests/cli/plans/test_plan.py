@@ -208,7 +208,7 @@ def test_a_quick_plan_looks_at_no_image(plan: Plan, write_dag: WriteDag) -> None
     write_dag(TASK)
     quick = told(plan, "--quick")["tasks"][0]["plan"]
     assert (quick["to_call"], quick["is_quick"]) == (9, True)
-    assert "9 at most, as the images were not looked at" in plan("permits", "--quick")[1]
+    assert "9 at most; the images were not opened" in plan("permits", "--quick")[1]
 
 
 @pytest.mark.slow

@@ -109,7 +109,7 @@ def test_a_ledger_that_is_down_or_refuses_answers_makes_nobody_read_them_in_the_
     bench.ledger.failing = None
     bench.run(rows, new_client(answers))
     said = "\n".join([*bench.lines, caplog.text, *traceback.format_exception(caught.value)])
-    assert "does not take the answer of call" in said
+    assert "cannot store the answer of call" in said
     assert "calls kept in /journal/1" in said
     assert secret not in said
     assert "key-" not in said

@@ -133,9 +133,7 @@ class _Adopter:
         with self._engine.begin() as connection:
             state = deliveries.claim(connection, self._tables, self._deliverer)
         if state is None:
-            raise TargetError(
-                f"a run delivers to {self._target!r} at the moment; let it end, then adopt the table"
-            )
+            raise TargetError(f"a run delivers to {self._target!r} now; adopt the table after it ends")
         return state.version
 
     def _take_page(self, page: Sequence[AdoptedRow | None], adoption: Adoption) -> Adoption:

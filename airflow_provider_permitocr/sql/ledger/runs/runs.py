@@ -45,9 +45,7 @@ def begin_run(
     mine = caller.run.try_number
     # Of a DAG run that was deleted and made again, the tries begin anew.
     if known is not None and known.task_try > mine and _is_under_way(connection, tables, known):
-        raise FencedError(
-            f"try {known.task_try} of this task has begun, so that try {mine} makes no more calls"
-        )
+        raise FencedError(f"try {known.task_try} of this task has started, so try {mine} makes no more calls")
     moment = now(connection)
     begun = {
         "list_id": caller.list_id,

@@ -278,6 +278,6 @@ def _read_state(connection: sa.Connection, described: Ledger, tables: LedgerTabl
     if row.shape != SHAPE:
         raise TargetError(
             f"the ledger {described.name!r} was made by another version of this package (shape {row.shape},"
-            f" not {SHAPE}); install that version, or give this one a ledger of its own: {LINE_TO_PASTE}"
+            f" not {SHAPE}); install that version, or give this one its own ledger: {LINE_TO_PASTE}"
         )
     return LedgerState(row.ledger_id, row.version, row.timezone, row.examined)

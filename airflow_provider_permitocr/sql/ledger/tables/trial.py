@@ -69,7 +69,7 @@ def _require_transactions_of(engine: sa.Engine, table: sa.Table, conn_id: str) -
     except SQLAlchemyError as error:
         if blames_a_row(error):
             return
-        refused = f"the ledger's table {table.fullname!r} does not take a row"
+        refused = f"the ledger's table {table.fullname!r} does not accept a row"
         raise_refusal(error, refused, "let the connection's user write into it")
 
 
@@ -100,8 +100,8 @@ def _refusal(connection: sa.Connection, table: sa.Table, conn_id: str) -> Target
             f" transactions; run: ALTER TABLE {table.fullname} ENGINE=InnoDB"
         )
     return TargetError(
-        f"a ledger needs transactions, and connection {conn_id!r} commits each statement by itself: take"
-        " autocommit out of its extra"
+        f"a ledger needs transactions, and connection {conn_id!r} commits each statement separately: remove"
+        " autocommit from its extra"
     )
 
 
