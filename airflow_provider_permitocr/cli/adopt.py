@@ -42,7 +42,7 @@ def _adopt_task(dag: DAG, task_id: str) -> bool:
 def adopt_list(operator: MainlandPermitOcrOperator) -> Adoption:
     """Take over the list of a rendered operator, and the rows of its result tables.
 
-    :raises PermitOcrError: naming what stands in the way.
+    :raises PermitOcrError: naming the obstacle.
     """
     from airflow_provider_permitocr.sql.database.failures import database_errors
     from airflow_provider_permitocr.sql.ledger.lists import adoption

@@ -45,7 +45,7 @@ def read_dags() -> DagFiles:
     for described in configured:
         try:
             bag = _parse(_bundle(described))
-        except Exception as error:  # noqa: BLE001  each kind of bundle fails in ways of its own
+        except Exception as error:  # noqa: BLE001  each kind of bundle fails in its own ways
             reason = f"{type(error).__name__}: {error}"
             findings.append(_wrong(f"bundle {_name(described)} cannot be read: {reason}"))
             continue

@@ -26,7 +26,7 @@ _MAYBE_PATHS = (ImageKind.AUTO, ImageKind.PATH)
 
 
 def is_ocr_task(task: Any) -> bool:
-    """Tell whether a task, plain or mapped, is of the operator or of a subclass."""
+    """Return whether a task, plain or mapped, is of the operator or of a subclass."""
     return issubclass(task.operator_class, MainlandPermitOcrOperator)
 
 
@@ -70,7 +70,7 @@ def instances(task: Any) -> list[MainlandPermitOcrOperator]:
             )
         try:
             made.append(task.unmap(arguments.known))
-        except Exception as error:  # noqa: BLE001  subclasses refuse arguments in ways of their own
+        except Exception as error:  # noqa: BLE001  subclasses raise their own errors
             raise ConfigurationError(f"the task cannot be mapped: {error}") from None
     return made
 
@@ -111,7 +111,7 @@ def _mapped(task: Any, findings: list[Finding]) -> Iterator[Variant]:
             continue
         try:
             instance = task.unmap(arguments.known)
-        except Exception as error:  # noqa: BLE001  subclasses refuse arguments in ways of their own
+        except Exception as error:  # noqa: BLE001  subclasses raise their own errors
             findings.append(_wrong("task", f"cannot be mapped: {error}", "correct what expand() is given"))
         else:
             yield _of_instance(instance, findings)
@@ -188,7 +188,7 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
 
 
 def _of_copies(values: Mapping[str, Any]) -> list[Finding]:
-    """Find copies that no run can know of, as the API alone sees the images."""
+    """Find copies that no run can know of, because only the API sees the images."""
     source, images = values.get("source"), values.get("images", ImageAccess())
     may_be_urls = isinstance(source, ImageTable | ImageQuery) and source.image_kind in _MAYBE_URLS
     if not values.get("reuse_identical") or not isinstance(images, ImageAccess):

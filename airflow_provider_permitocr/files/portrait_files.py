@@ -18,7 +18,7 @@ _TRIAL: Final = "permitocr.trial"
 
 
 class PortraitFiles:
-    """Writes portraits, whole or not at all; one that is there already is replaced by the same.
+    """Writes portraits, whole or not at all; an existing one is replaced by the same.
 
     :param folder: its path or URL, as rows have it, without a slash at the end.
     :param folder_in_store: what the store knows it as.
@@ -57,7 +57,7 @@ class PortraitFiles:
         return {name: f"{self._folder}/{file}" for name, file in files.items()}
 
     def remove(self, path: str) -> None:
-        """Remove a portrait, if it is there.
+        """Remove a portrait, if it exists.
 
         :param path: its path or URL, as ``put`` has returned it.
         :raises TargetError, UnreachableError: as ``put``.

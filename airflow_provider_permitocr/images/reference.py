@@ -66,12 +66,12 @@ Reference: TypeAlias = InlineImage | ImageUrl | StoredImage
 
 
 def read_reference(value: ImageValue, kind: ImageKind = ImageKind.AUTO) -> Reference:
-    """Tell what a value refers to, from the value itself or as its list declares it.
+    """Return what a value refers to, from the value itself or as its list declares it.
 
     White space and invisible characters around a text are not part of it. A path must be absolute, but for a
     ``Path`` of Python. Base64 may be of either alphabet (RFC 4648, 4 and 5), broken into lines, without
     padding, and with a blank for each ``+``, as a form's decoding leaves it; where the kind is not declared
-    it has to be longer than 256 characters. A ``data:`` URI may have parameters, and be percent-encoded (RFC
+    it must be longer than 256 characters. A ``data:`` URI may have parameters, and be percent-encoded (RFC
     2397).
 
     :raises ImageRejectedError: ImageMissing; ImageReferenceUnknown for a value that is of no known, or not of
@@ -175,7 +175,7 @@ def _without_gaps(encoded: bytes) -> bytes:
 
 
 def _is_in_lines(parts: list[bytes]) -> bool:
-    """Tell whether what is between gaps are lines: all of one length, the last perhaps shorter."""
+    """Return whether what is between gaps are lines: all of one length, the last perhaps shorter."""
     length = len(parts[0])
     is_even = not length % 4 and all(len(each) == length for each in parts[1:-1]) and len(parts[-1]) <= length
     return is_even and (len(parts) > 2 or length <= _LINE)

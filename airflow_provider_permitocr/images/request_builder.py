@@ -23,7 +23,7 @@ from airflow_provider_permitocr.permit.status import Status
 
 #: What is read where an image should be, while it is written or its server is in trouble.
 _MAY_BE_WHOLE_LATER: Final = frozenset({"ImageEmpty", "ImageTruncated", "ImageWrongContent"})
-#: Reads what a URL or path leads to: no more than one byte above the given number, which tells that there
+#: Reads the image at a URL or path: no more than one byte above the given number, which tells that there
 #: are more. Raises ``ImageError``. Called from several threads at once.
 ReadImage: TypeAlias = Callable[[str, int], bytes]
 #: Turns an image that the API would refuse, for its format, its size or its missing end, into one that it
@@ -71,7 +71,7 @@ class PermitRequestBuilder:
     def build(self, row: ImageRow) -> PermitRequest | UnfitImage:
         """Load and check one row's image.
 
-        :return: why it cannot be sent, where the API would refuse it, where it cannot be read at the moment,
+        :return: why it cannot be sent, where the API would refuse it, where it cannot be read now,
             and where what is there is no image or breaks off.
         """
         facts = ImageFacts()

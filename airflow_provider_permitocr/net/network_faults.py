@@ -1,4 +1,4 @@
-"""What went wrong on the way, in words for whoever has to mend it."""
+"""What went wrong on the network, in words for the person who fixes it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class NetworkFault(StrEnum):
 
 
 class NetworkError(Exception):
-    """An exchange over HTTP brought no whole answer.
+    """An exchange over HTTP brought no complete response.
 
     :param words: hold nothing of what was sent or received, and no host.
     """
@@ -67,7 +67,7 @@ def network_errors() -> Iterator[None]:
 
 
 def tell(error: BaseException) -> tuple[NetworkFault, str]:
-    """Tell what kind of fault an error of urllib3 or of the system is, and what it means, in words.
+    """Return what kind of fault an error of urllib3 or of the system is, and what it means, in words.
 
     Its own words are left out, but for those of TLS and the operating system: they may quote what was
     sent, or a proxy's password. No host is named.

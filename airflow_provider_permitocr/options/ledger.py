@@ -1,4 +1,4 @@
-"""The ledger, as a DAG author writes it down."""
+"""The ledger, as a DAG author writes it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFAULT_NAME: Final = "permit_ocr"
 
 
 class UnknownCalls(StrEnum):
-    """What to do about a call that was under way when its worker died: it may have been paid for."""
+    """What to do about a call whose worker died: it may have been paid for."""
 
     REPEAT = "repeat"  #: make it again
     KEEP = "keep"  #: leave it; its image fails with CallOutcomeUnknown
@@ -27,11 +27,9 @@ class Ledger(Readable):
 
     PostgreSQL, MySQL, MariaDB or, on one machine, SQLite.
 
-    :param name: what the names of its tables begin with, with or without ``schema.`` in front; tables that
-        are missing are created.
+    :param name: prefix of its tables' names, optionally with ``schema.``; missing tables are created.
     :param conn_id: Airflow connection of the database.
-    :param unknown_calls: ``repeat`` or ``keep``: what to do about an image whose call was under way when its
-        worker died.
+    :param unknown_calls: ``repeat`` or ``keep``: what to do about an image whose worker died during the call.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("name", "conn_id")

@@ -1,4 +1,4 @@
-"""All that a task was given, rendered: what runs, plans and rebuilds are put together from."""
+"""All arguments of a task, rendered: the input of runs, plans and rebuilds."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _LEDGER: Final = 'ledger=Ledger("permit_ocr", conn_id="...")'
 class TaskOptions:
     """What an operator was given; its docstring says what each of them means.
 
-    :param file_list: name of the list where its only target is a file, from before rendering.
+    :param file_list: name of the list if its only target is a file: the path before rendering.
     :param is_same_list: whether each run lists the same rows, and those that are new.
     """
 

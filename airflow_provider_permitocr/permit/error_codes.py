@@ -26,7 +26,7 @@ from airflow_provider_permitocr.errors import OF_ALL, Decision
 class ErrorCode:
     """What is known of a code.
 
-    :param billed: whether such a call is paid for; None where it is unknown.
+    :param billed: whether such a call is paid for; None if it is unknown.
     :param reason: what has happened.
     :param advice: how to fix it; '' where nothing needs to be done, or where it is the image that is wrong.
     :param is_of_content: whether it says that the content is no image.

@@ -15,7 +15,7 @@ _MINUTES_ALLOWED: Final = 5
 
 
 def server_time(headers: Mapping[str, str]) -> float | None:
-    """Return the Unix time of a ``Date`` header; None where there is none, or it can't be read."""
+    """Return the Unix time of a ``Date`` header; None if there is none, or it can't be read."""
     return http_time(headers.get("Date", ""))
 
 

@@ -46,7 +46,7 @@ class KeySource(Protocol):
     def renew(self, refused: Keys) -> bool:
         """Look for others in place of keys that the service refused.
 
-        :return: whether others are to be had from now on.
+        :return: whether others will be used from now on.
         :raises CallError: when the search itself failed.
         """
 
@@ -79,7 +79,7 @@ class ConnectionKeys:
 
     They are looked up again only after the service has refused them, once for all threads that met that.
 
-    :param look_up: reads them anew; None: they are as they are.
+    :param look_up: reads them again; None: they are as they are.
     :param clock: seconds, of any beginning.
     """
 
@@ -103,7 +103,7 @@ class ConnectionKeys:
     def renew(self, refused: Keys) -> bool:
         """Look the keys up, unless that was done since, or a moment ago.
 
-        :raises CallError: for good, when there is no such connection any more; else one that may pass.
+        :raises CallError: permanent when the connection no longer exists; otherwise transient.
         """
         with self._looking:
             if self._keys != refused:

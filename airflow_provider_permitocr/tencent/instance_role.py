@@ -44,7 +44,7 @@ def instance_role_keys(options: ClientOptions, *, now: Callable[[], float] = tim
     The question is never put through a proxy, whose machine may have a role of its own.
 
     :param now: Unix time in seconds.
-    :raises CallError: that may pass when the service could not be asked, and for good, with advice, where no
+    :raises CallError: transient when the service could not be reached; permanent, with advice, when no
         role is bound to the instance.
     """
     name = options.cvm_role_name or _role_name(options)

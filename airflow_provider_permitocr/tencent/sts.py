@@ -100,7 +100,7 @@ def assume_role(
 
     :param keys: of a user, or role, that may assume it.
     :param now: Unix time in seconds.
-    :raises CallError: that may pass when STS could not be asked, and for good, with advice, when it refused.
+    :raises CallError: transient when STS could not be reached; permanent, with advice, when it refused.
     """
     asked_at = now()
     parameters = {"RoleArn": role.arn, "RoleSessionName": role.session_name, "DurationSeconds": role.seconds}
@@ -114,7 +114,7 @@ def assume_role_with_web_identity(
 
     :param identity: the pod's; its token is read for each question.
     :param now: Unix time in seconds.
-    :raises CallError: that may pass when STS could not be asked, and for good, with advice, when it refused,
+    :raises CallError: transient when STS could not be reached; permanent, with advice, when it refused,
         or the token can't be read.
     """
     asked_at = now()
@@ -141,7 +141,7 @@ def assume_role_with_web_identity(
 def caller_identity(options: ClientOptions, keys: KeySource) -> Identity:
     """Ask whose keys these are.
 
-    :raises CallError: that may pass when STS could not be asked, and for good, with advice, when it refused.
+    :raises CallError: transient when STS could not be reached; permanent, with advice, when it refused.
     """
     response = _ask(options, keys.current(), "GetCallerIdentity", {})
     try:

@@ -61,7 +61,7 @@ class Transport:
     def post(self, headers: dict[str, str], body: bytes | bytearray) -> HttpAnswer:
         """Send a request and return the answer.
 
-        :raises CallError: ``ClientNetworkError...`` when no whole answer came in time,
+        :raises CallError: ``ClientNetworkError...`` when no complete response came in time,
             ``ServerNetworkError...`` for another HTTP status than 200, ``ClientMalformedAnswer.TooLong`` for
             more than 8 MiB.
         """

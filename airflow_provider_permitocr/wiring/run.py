@@ -121,7 +121,7 @@ def image_source(
     """Return the list of a rendered task.
 
     :param ledger: what it says is settled is left out where it is in the list's database; None: nothing is.
-    :param protection: what becomes of the columns that go along.
+    :param protection: what becomes of the columns that are copied.
     :raises ConfigurationError: when its connection is missing, or is of no SQL database.
     """
     conn_id = task.source.conn_id

@@ -27,7 +27,7 @@ _ADVICE = "correct host, proxy or CA bundle of the connection"
 
 @dataclass(frozen=True)
 class Account:
-    """Who pays for the calls of a connection, and what its slots stand for.
+    """Who pays for the calls of a connection, and what its slots allow.
 
     :param payer: tells accounts apart; never shown.
     """

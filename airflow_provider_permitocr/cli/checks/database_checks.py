@@ -47,7 +47,7 @@ def find_out(subject: str, conn_id: str, look: Callable[[], str]) -> Finding:
         return Finding(Verdict.OK, subject, look())
     except PermitOcrError as error:
         return Finding(Verdict.WRONG, subject, str(error))
-    except Exception as error:  # noqa: BLE001  hooks and drivers of any provider fail in ways of their own
+    except Exception as error:  # noqa: BLE001  hooks and drivers of any provider raise their own errors
         # Their own words stay out, but of those about an import: URLs with passwords are among them.
         words = f": {error}" if isinstance(error, ImportError) else ""
         return Finding(

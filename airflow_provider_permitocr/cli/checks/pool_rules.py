@@ -21,7 +21,7 @@ _QUOTA: Final = "quota"
 class Rate:
     """What slots mean.
 
-    :param requests_per_slot: requests per second that one slot stands for, by the connection.
+    :param requests_per_slot: requests per second that one slot allows, by the connection.
     :param quota: requests per second that the account may send.
     """
 
@@ -34,12 +34,12 @@ class Rate:
         return max(1, int(self.quota / self.requests_per_slot))
 
     def of(self, slots: int) -> str:
-        """Say what so many slots stand for."""
+        """Say how many requests so many slots allow."""
         return f"{slots * self.requests_per_slot:g} requests per second"
 
 
 def is_bounded(name: str, slots: int) -> bool:
-    """Tell whether a pool can keep a quota: it has an end, and is not the one that all tasks share."""
+    """Return whether a pool can keep a quota: it has an end, and is not the one that all tasks share."""
     return name != DEFAULT_POOL and slots != _INFINITE
 
 
@@ -141,7 +141,7 @@ class PoolUse:
 def quota_shared_by_pools(uses: Iterable[PoolUse], quota: float) -> dict[str, Finding]:
     """Find pools that keep to the quota each, but not together.
 
-    :param uses: pools that are there and have an end.
+    :param uses: existing pools that have a limit.
     :return: a finding by pool.
     """
     rates: dict[str, dict[str, float]] = {}

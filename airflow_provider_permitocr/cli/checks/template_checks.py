@@ -44,7 +44,7 @@ _DATES: Final[dict[str, Any]] = {
 
 
 def check_templates(described: Described) -> Iterator[Finding]:
-    """Find templates that cannot work, or not in every run; other ones are left alone."""
+    """Find templates that cannot work, or not in every run; others are ignored."""
     subject = _SUBJECTS[type(described)]
     # A list is given an empty interval in runs without one; see ``with_interval``.
     absent = dict.fromkeys(INTERVAL, "") if isinstance(described, ImageTable) else {}

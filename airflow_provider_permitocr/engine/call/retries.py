@@ -75,7 +75,7 @@ class Tries:
         self._sent_at = now
 
     def is_late(self, now: float) -> bool:
-        """Tell whether a call at this time would come after the last that is allowed."""
+        """Return whether a call at this time would come after the last that is allowed."""
         if self._began_at is None or self.is_throttled or self.is_probing:
             return False
         return now - self._began_at > self.policy.max_seconds

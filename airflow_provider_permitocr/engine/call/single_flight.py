@@ -24,7 +24,7 @@ Picture: TypeAlias = "tuple[str, CardSide]"
 _KEPT: Final = 512
 #: Where there is no ledger to look them up in. An answer takes about 2 KB, one with a portrait tens of them.
 _KEPT_WITHOUT_LEDGER: Final = 5_000
-#: Rows that wait for the answer of another need no call, so others have to be under way in their place; as
+#: Rows that wait for the answer of another need no call, so others must be under way instead; as
 #: many as there are threads for. Where the list itself holds the images, they are in memory all the while.
 _MOST_WAITING: Final = 128
 _LOOK_SECONDS: Final = 0.25

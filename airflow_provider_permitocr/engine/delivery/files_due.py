@@ -1,4 +1,4 @@
-"""Files of a run's window, and of windows that earlier runs have left, written once each is whole."""
+"""Files of a run's window, and of windows left by earlier runs, written once each is whole."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ class TableFiller:
     """Fills one result table from the ledger, in order of version. Used by one thread.
 
     :param rows: at once.
-    :param is_rebuilt: deliver all from the first row on, over the rows that are there.
-    :param is_over: tells that no more is wanted.
+    :param is_rebuilt: deliver all from the first row on, over the existing rows.
+    :param is_over: whether no more is wanted.
     :param clock: monotonic seconds.
     """
 
@@ -138,7 +138,7 @@ class TableFiller:
         return Step.DELIVERED
 
     def _changes(self, after: int) -> Sequence[Delivered]:
-        """Return what is to be written next: a page, or many for a table that wants one large delivery."""
+        """Return what to write next: a page, or many for a table that wants one large delivery."""
         page = self._delivery.changes(after, self._rows)
         if not self._target.is_filled_at_end:
             return page

@@ -12,7 +12,7 @@ from airflow_provider_permitocr.errors import TargetError
 
 _ADOPT: Final = "`airflow permitocr adopt DAG TASK` takes over what the table holds, without a call"
 _REBUILD: Final = "`airflow permitocr rebuild DAG TASK` writes them again, without a call"
-#: Before every version: something was delivered once, and all is to be delivered again.
+#: Before every version: something was delivered once, and everything must be delivered again.
 _NOTHING_YET: Final = 1
 _log = logging.getLogger(__name__)
 
@@ -76,5 +76,5 @@ def _note(delivery: Delivery, state: DeliveryState) -> DeliveryState:
 
 
 def from_the_first(state: DeliveryState) -> DeliveryState:
-    """Return the state from which all is delivered anew, over the rows that are there."""
+    """Return the state from which all is delivered again, over the existing rows."""
     return replace(state, version=_NOTHING_YET, rows=0) if state.version else state

@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 class FileJournal:
     """The journal of one process, in a folder that all runs of a ledger on this machine share.
 
-    :param folder: made when there is something to keep, for its owner alone.
+    :param folder: made when there is something to keep, readable only by its owner.
     :param session_id: this process.
     :param sleep: takes seconds.
     """
@@ -49,7 +49,7 @@ class FileJournal:
         self._turn = threading.Lock()
 
     def use(self, ledger_id: str) -> None:
-        """Keep answers for this ledger alone."""
+        """Keep answers only for this ledger."""
         self._ledger_id = ledger_id
 
     def append(self, closed: Sequence[ClosedCall], *, refused: bool = False) -> str:

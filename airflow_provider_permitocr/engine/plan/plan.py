@@ -1,4 +1,4 @@
-"""What a run would do, and what it would cost: numbers alone."""
+"""What a run would do, and what it would cost, in numbers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Plan:
     :param unavailable: images that cannot be read now, and are left to a later run, by error code.
     :param same_picture: images that would take the answer of the same picture.
     :param unseen: images that the API fetches itself, so that nobody knows their copies; with
-        ``reuse_identical`` alone.
+        ``reuse_identical`` only.
     :param to_call: images that a call would be made for.
     :param seconds: the shortest time for that many calls, at the run's pace.
     :param left_over: rows of earlier runs that these have left, counted in all numbers but ``listed``.

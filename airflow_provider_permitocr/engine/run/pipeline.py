@@ -65,7 +65,7 @@ class Pipeline:
         :raises AccountError, ThrottledTooLongError, TooManyFailuresError, LedgerError, RunStoppedError: after
             closing what was called for.
         :raises UnreachableError: when a target cannot be filled now; all others are.
-        :raises CapReachedError: where no more calls are allowed and that is to be a failure.
+        :raises CapReachedError: when no more calls are allowed and that counts as a failure.
         """
         self._started_at = self._clock()
         self._listed = self._source.check()

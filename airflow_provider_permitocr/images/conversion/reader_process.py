@@ -41,7 +41,7 @@ class Request:
 
     @property
     def line(self) -> bytes:
-        """What goes before the image."""
+        """What precedes the image."""
         said = {"task": self.task, "image_format": self.image_format, "max_bytes": self.max_bytes}
         return json.dumps(said | {"size": len(self.image)}).encode() + b"\n"
 
@@ -69,7 +69,7 @@ class Answer:
 class ReaderEndedError(Exception):
     """The process has ended, and the image that it had in work may be the cause.
 
-    :param signal_number: of the signal that ended it; 0 where it ended by itself.
+    :param signal_number: of the signal that ended it; 0 if it exited without a signal.
     """
 
     def __init__(self, signal_number: int) -> None:

@@ -86,7 +86,7 @@ class InspectedImage:
 
 
 def inspect_image(image: bytes) -> InspectedImage:
-    """Tell what an image is, whatever its name says, and that nothing of its file is missing.
+    """Return what an image is, whatever its name says, and that nothing of its file is missing.
 
     Pixels are not decoded, nor the tables before them: a JPEG that is damaged but whole passes.
 
@@ -120,7 +120,7 @@ def check_dimensions(width: int, height: int, max_pixels: int = MAX_PIXELS) -> N
 
 
 def find_format(image: bytes) -> str:
-    """Tell an image's format by its content.
+    """Return an image's format by its content.
 
     :raises ImageRejectedError: ImageTruncated or ImageFormatUnsupported where it is of none that is known.
     """

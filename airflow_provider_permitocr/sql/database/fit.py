@@ -1,4 +1,4 @@
-"""Whether a table that is there can hold what will be written to it, as it is: the same for every table."""
+"""Whether an existing table can hold what will be written to it, as it is: the same for every table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OF_FEW_VALUES: Final = ("card_side",)
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a table has to be.
+    """What a table must be.
 
     :param table: as it would be created.
     :param columns: of the table, with what each holds and how much at most.
@@ -50,7 +50,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Fit:
-    """What matters of a table that is there, and can hold what is wanted.
+    """What matters of an existing table that can hold what is wanted.
 
     :param missing: columns that it lacks, of those that can be added.
     :param present: columns that it has.
@@ -84,7 +84,7 @@ def examine_table(connection: sa.Connection, wanted: Wanted) -> Fit | None:
     """Check that a table can hold what is wanted. Changes nothing.
 
     :return: None where there is no such table.
-    :raises TargetError: naming all that is to be changed.
+    :raises TargetError: naming all that must be changed.
     """
     table = wanted.table
     database, dialect = database_of(connection), connection.dialect
@@ -154,7 +154,7 @@ def require_fit(
     :param missing: columns that it lacks.
     :param others: its further columns.
     :param faults: what is wrong with the columns that it has, and with its keys.
-    :raises TargetError: naming all that is to be changed.
+    :raises TargetError: naming all that must be changed.
     """
     wrong = [*_lacking(wanted, missing), *faults, *_unfilled(others)]
     if wrong:
@@ -167,7 +167,7 @@ def require_fit(
 def require_encoding(connection: sa.Connection, holds: str) -> None:
     """Make sure that the database can hold all Chinese characters, 𠮷 and its like included.
 
-    :param holds: what is to be written, for the message, e.g. ``the result``.
+    :param holds: what will be written, for the message, e.g. ``the result``.
     :raises TargetError: naming the database's encoding.
     """
     if encoding := database_of(connection).narrow_encoding(connection):
@@ -229,7 +229,7 @@ def _text_fault(column: Column, found: FoundColumn, shown: str, instead: str) ->
 
 
 def is_without_zone(column: Column, found: FoundColumn, dialect: sa.Dialect) -> bool:
-    """Tell whether a column holds its times without a time zone."""
+    """Return whether a column holds its times without a time zone."""
     return column.kind is ColumnKind.TIMESTAMP and database_of(dialect).is_without_zone(found.type)
 
 

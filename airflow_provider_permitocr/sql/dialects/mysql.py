@@ -215,7 +215,7 @@ class MySql(Database):
     # Its errors
 
     def failure(self, error: BaseException) -> Failure | None:
-        """Tell what an error of its driver means."""
+        """Return what an error of its driver means."""
         number = _number(error)
         if number in _TRANSIENT or (number == _CLOSED and type(error).__name__ == "InterfaceError"):
             return Failure.TRANSIENT
@@ -237,21 +237,21 @@ class MySql(Database):
         return _in_words(error) if _number(error) in _OF_STATEMENT else self.describe(error)
 
     def denies(self, error: BaseException) -> bool:
-        """Tell whether a right is missing, or a view's table: what only a change in the database fixes."""
+        """Return whether a right is missing, or a view's table: what only a change in the database fixes."""
         return _number(error) in _DENIED
 
     def is_locked(self, error: BaseException) -> bool:
-        """Tell whether another session holds a lock that was not to be had in time."""
+        """Return whether another session holds a lock that was not to be had in time."""
         return _number(error) == _LOCKED
 
     def is_made_already(self, error: BaseException) -> bool:
-        """Tell whether a change was refused because another session has just made the same."""
+        """Return whether a change was refused because another session has just made the same."""
         return _number(error) in _MADE_ALREADY
 
     # The connection
 
     def connector(self, hook: Any) -> Connector:
-        """Return how Airflow's ``MySqlHook`` leads to its database, through mysqlclient or PyMySQL.
+        """Return how Airflow's ``MySqlHook`` reaches its database, through mysqlclient or PyMySQL.
 
         :raises ConfigurationError: when its extra names another client.
         """
@@ -363,7 +363,7 @@ class MySql(Database):
 
     @contextmanager
     def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
-        """Change tables or views, each change by itself, behind those who have them open for a moment only.
+        """Change tables or views, each change separately, behind those who have them open for a moment only.
 
         By default such a lock is waited for up to a day (MariaDB) or a year (MySQL):
         https://dev.mysql.com/doc/refman/en/server-system-variables.html#sysvar_lock_wait_timeout
@@ -396,17 +396,17 @@ class MySql(Database):
     # What its driver reads
 
     def kind_of(self, driver_type: Any) -> ColumnKind | None:
-        """Return the kind of what a column of this driver's type holds; None where it does not tell."""
+        """Return the kind of what a column of this driver's type holds; None if unknown."""
         return _KINDS.get(driver_type)
 
     def is_boolean(self, type_: sa.types.TypeEngine[Any]) -> bool:
-        """Tell whether a table's column of this type is known to hold truth values."""
+        """Return whether a table's column of this type is known to hold truth values."""
         is_bool = isinstance(type_, mysql.TINYINT) and type_.display_width == 1
         is_bool = is_bool or (isinstance(type_, mysql.BIT) and (type_.length or 1) == 1)
         return is_bool or super().is_boolean(type_)
 
     def is_instant(self, driver_type: Any) -> bool:
-        """Tell whether a column of this driver's type holds moments, and not local times of some place.
+        """Return whether a column of this driver's type holds moments, and not local times of some place.
 
         A TIMESTAMP is read in the session's zone, which is UTC.
         """
@@ -466,7 +466,7 @@ class MySql(Database):
     def is_among(
         self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any], values: Sequence[Any]
     ) -> sa.ColumnElement[bool]:
-        """Tell whether a row has one of these keys, as the driver read them."""
+        """Return whether a row has one of these keys, as the driver read them."""
         bound = bound_keys(values, sa.types.NULLTYPE)  # SQLAlchemy makes a moment of a TIME
         if compared_key is key:
             return key.in_(bound)
@@ -580,7 +580,7 @@ def _inserted(element: _Inserted, compiler: Any, **_: Any) -> str:
 
 
 def _names_new_rows(dialect: Any) -> bool:
-    """Tell whether SQLAlchemy gives the rows to write a name, as VALUES() is deprecated from MySQL 8.0.20."""
+    """Return whether SQLAlchemy names the rows to write, as VALUES() is deprecated from MySQL 8.0.20."""
     version = getattr(dialect, "server_version_info", None)
     return not dialect.is_mariadb and version is not None and version >= (8, 0, 20)
 

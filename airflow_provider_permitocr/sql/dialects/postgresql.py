@@ -175,7 +175,7 @@ class PostgreSql(Database):
     # Its errors
 
     def failure(self, error: BaseException) -> Failure | None:
-        """Tell what an error of its driver means."""
+        """Return what an error of its driver means."""
         state = _state(error)
         if state is None:
             # No server has answered in a session: it restarts, or moves to another host.
@@ -199,31 +199,31 @@ class PostgreSql(Database):
         return f"{name} (SQLSTATE {state})"
 
     def denies(self, error: BaseException) -> bool:
-        """Tell whether a right is missing: what only a change in the database fixes."""
+        """Return whether a right is missing: what only a change in the database fixes."""
         return _state(error) == _NO_RIGHT
 
     def is_final(self, error: BaseException) -> bool:
-        """Tell whether PgBouncer takes no transactions: its pool_mode has to be transaction, or session."""
+        """Return whether PgBouncer takes no transactions: its pool_mode must be transaction or session."""
         return _STATEMENT_POOLING in str(error)
 
     def is_locked(self, error: BaseException) -> bool:
-        """Tell whether another session holds a lock that was not to be had in time."""
+        """Return whether another session holds a lock that was not to be had in time."""
         return _state(error) == _LOCKED
 
     def is_made_already(self, error: BaseException) -> bool:
-        """Tell whether a change was refused because another session has just made the same."""
+        """Return whether a change was refused because another session has just made the same."""
         return _state(error) in _MADE_ALREADY
 
     # The connection
 
     def connector(self, hook: Any) -> Connector:
-        """Return how Airflow's ``PostgresHook`` leads to its database, through psycopg or psycopg2.
+        """Return how Airflow's ``PostgresHook`` reaches its database, through psycopg or psycopg2.
 
         Nothing is set for a session: behind PgBouncer it would hit strangers, to whom the session goes next.
         For the same reason psycopg prepares no statements, unless the extra names ``prepare_threshold``.
         https://www.pgbouncer.org/features.html
 
-        :raises ConfigurationError: when it leads to Redshift, or names another driver.
+        :raises ConfigurationError: for Redshift, and for another driver.
         """
         extra = hook.connection.extra_dejson
         if any(extra.get(name) for name in _REDSHIFT):
@@ -309,7 +309,7 @@ class PostgreSql(Database):
         https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT
         """
         with engine.connect() as connection:
-            # Where the user's connection commits each statement by itself, there is no transaction otherwise.
+            # If the user's connection commits each statement, there is no transaction otherwise.
             connection.execution_options(isolation_level="READ COMMITTED")
             try:
                 with connection.begin():
@@ -366,11 +366,11 @@ class PostgreSql(Database):
     # What its driver reads
 
     def kind_of(self, driver_type: Any) -> ColumnKind | None:
-        """Return the kind of what a column of this driver's type holds; None where it does not tell."""
+        """Return the kind of what a column of this driver's type holds; None if unknown."""
         return _KINDS.get(driver_type)
 
     def is_instant(self, driver_type: Any) -> bool:
-        """Tell whether a column of this driver's type holds moments, and not local times of some place."""
+        """Return whether a column of this driver's type holds moments, and not local times of some place."""
         return bool(driver_type == _TIMESTAMPTZ)
 
     def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
@@ -398,7 +398,7 @@ class PostgreSql(Database):
     def is_among(
         self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any], values: Sequence[Any]
     ) -> sa.ColumnElement[bool]:
-        """Tell whether a row has one of these keys, as the driver read them."""
+        """Return whether a row has one of these keys, as the driver read them."""
         return compared_key.in_(bound_keys([_untyped(each) for each in values], sa.types.NULLTYPE))
 
     # A ledger in it

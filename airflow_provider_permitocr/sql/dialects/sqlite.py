@@ -102,7 +102,7 @@ class Sqlite(Database):
     # Its errors
 
     def failure(self, error: BaseException) -> Failure | None:
-        """Tell what an error of its driver means."""
+        """Return what an error of its driver means."""
         code = _code(error)
         if code in _TRANSIENT:
             return Failure.TRANSIENT
@@ -122,22 +122,22 @@ class Sqlite(Database):
         return f"{name}: {first_line(error)}" if is_of_database else name
 
     def is_locked(self, error: BaseException) -> bool:
-        """Tell whether another session holds a lock that was not to be had in time."""
+        """Return whether another session holds a lock that was not to be had in time."""
         return _code(error) in _LOCKED
 
     def is_made_already(self, error: BaseException) -> bool:
-        """Tell whether a change was refused because another session has just made the same."""
+        """Return whether a change was refused because another session has just made the same."""
         return any(words in str(error) for words in _MADE_ALREADY)
 
     # The connection
 
     def connector(self, hook: Any) -> Connector:
-        """Return how Airflow's ``SqliteHook`` leads to a file, with the parameters of its extra.
+        """Return how Airflow's ``SqliteHook`` opens a file, with the parameters of its extra.
 
         ``get_conn`` opens the same URI; its connections cannot be used by another thread than the one that
         has opened them. Parameters: https://www.sqlite.org/uri.html
 
-        :raises ConfigurationError: when it leads to memory.
+        :raises ConfigurationError: for a database in memory.
         """
         import sqlite3
 
@@ -194,7 +194,7 @@ class Sqlite(Database):
         return Family.NUMBER if isinstance(kind, sa.Numeric) else super().family(kind)
 
     def is_without_zone(self, kind: sa.types.TypeEngine[Any]) -> bool:
-        """Tell whether a column of such a type holds times without a time zone."""
+        """Return whether a column of such a type holds times without a time zone."""
         return False  # SQLAlchemy writes and reads texts
 
     # Changes of tables, indexes and views
@@ -310,7 +310,7 @@ def _insert_on_conflict(table: sa.Table, rule: Replacing) -> Any:
 
 
 def _plain_time(column: sa.ColumnElement[Any]) -> tuple[sa.ColumnElement[str], sa.ColumnElement[bool]]:
-    """Give a time that is kept as text in a form that sorts as time does, and tell whether it has one.
+    """Give a time that is kept as text in a form that sorts as time does, and return whether it has one.
 
     What is missing at its end is zeros, and a text sorts after its own beginning, as it should.
     """

@@ -91,7 +91,7 @@ class LedgerRun:
 class SqlLedger(LedgerReader):
     """The ledger of a ``Ledger``, for one run.
 
-    :param engine: used for the ledger alone.
+    :param engine: used only for the ledger.
     :param patience: how long reading waits for the database; how long an exchange does is up to its caller.
     """
 
@@ -111,7 +111,7 @@ class SqlLedger(LedgerReader):
             disclosure=run.disclosure,
             patience=patience,
         )
-        # Outside of Airflow a process is a run of its own, and nothing fences it.
+        # Outside of Airflow a process is a separate run, and nothing fences it.
         identity = run.run if run.run.name else replace(run.run, run_id=self._session_id)
         self._run = replace(run, run=identity)
         self._caller: Caller | None = None
@@ -196,7 +196,7 @@ class SqlLedger(LedgerReader):
         What the database refuses for what a row holds is found by halves, and does not hold up the others.
 
         :raises LedgerUnreachableError: when it may be tried again.
-        :raises LedgerError: when the database refuses for good.
+        :raises LedgerError: when the database refuses permanently.
         """
         with self._one_at_a_time:
             return exchange_or_halve(self._once, intents, closed, attempts)
@@ -285,7 +285,7 @@ class SqlLedger(LedgerReader):
         return self._change("counting images to redo in", partial(self._redone, redo, count_redone))
 
     def mark_redone(self, redo: Redo) -> int:
-        """Have images recognized anew; by default those last called for before this DAG run first started."""
+        """Have images recognized again; by default those last called for before this run."""
         return self._change("marking images to redo in", partial(self._redone, redo, mark_redone))
 
     def _redone(

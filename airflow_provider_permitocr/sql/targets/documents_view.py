@@ -136,7 +136,7 @@ def documents(
 ) -> sa.Select[Any]:
     """Select one row per image key, with the fields of both sides.
 
-    :param further: columns that go along from either side.
+    :param further: columns that are copied from either side.
     :param order: names of columns in the order that they should have; others come after them.
     :param mark: what the keys are called within the statement.
     """
@@ -194,7 +194,7 @@ def fixed_names() -> set[str]:
 
 
 def _either(front: sa.ColumnElement[Any], back: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """Tell whether either side is warned of; NULL where neither was examined."""
+    """Return whether either side is warned of; NULL where neither was examined."""
     yes = sa.literal(True)
     return sa.case((front == yes, front), (back == yes, back), else_=sa.func.coalesce(front, back))
 

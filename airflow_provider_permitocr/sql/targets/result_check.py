@@ -1,4 +1,4 @@
-"""Whether the result table that is there can take the rows, found out before anything is paid for."""
+"""Whether an existing result table can take the rows, checked before anything is paid for."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def examine(connection: sa.Connection, described: ResultTable, columns: Sequence
 
 
 def wanted_table(described: ResultTable, columns: Sequence[Column]) -> Wanted:
-    """Say what a result table has to be.
+    """Say what a result table must be.
 
     :param columns: of the result.
     """

@@ -44,7 +44,7 @@ class ObjectStorage:
 
     :param conn_id: connection for all stores; by default each store's own, such as ``aws_default``, or what
         the machine has, such as an instance's role, where there is no such connection. A URL that names a
-        connection, as ``s3://conn_id@bucket/key``, goes before it.
+        connection, as ``s3://conn_id@bucket/key``, takes precedence.
     :param cos_conn_id: the default for ``cos://``.
     :param roots: where files and objects may be; by default anywhere.
     :raises ConfigurationError: when there is no connection ``conn_id``.
@@ -75,7 +75,7 @@ class ObjectStorage:
 
         :param uri: a path, or a URL of any scheme that Airflow has a file system for.
         :param max_bytes: no more than one byte above this is read, which tells that there are more.
-        :raises ImageRejectedError: when the reference could never lead to an image.
+        :raises ImageRejectedError: when the reference is not to an image.
         :raises ImageUnavailableError: when there is no such image, or it cannot be read; an outage where no
             provider knows the scheme, or the store's connection is wrong: one row of a list may have such a
             URL, and is left until that is corrected.
@@ -98,7 +98,7 @@ class ObjectStorage:
                 "the store denies access to the object; correct the connection's credentials or their rights."
                 " Some stores also deny it if there is no object",
             ) from None
-        except Exception as error:  # noqa: BLE001  the stores' clients have error trees of their own
+        except Exception as error:  # noqa: BLE001  the stores' clients have their own error trees
             raise ImageUnavailableError(
                 "ImageUnreadable",
                 f"the object could not be read: {type(error).__name__}",

@@ -175,7 +175,7 @@ class SqlEngines:
         self._stack.callback(close)
 
     def of_ledger(self, conn_id: str) -> Engine:
-        """Return another engine of a connection, for the ledger alone.
+        """Return another engine of a connection, only for the ledger.
 
         :raises ConfigurationError: when there is no such connection, or it is not of a SQL database.
         """

@@ -90,7 +90,7 @@ def client_options(connection: Connection) -> ClientOptions:
 
 
 def connection_keys(conn_id: str, options: ClientOptions) -> KeySource:
-    """Return where calls get their keys; they are looked up anew once the service refuses them.
+    """Return where calls get their keys; they are read again once the service refuses them.
 
     :param options: what the connection was read as.
     :raises ConfigurationError: when the environment lacks what the connection wants of it.
@@ -155,7 +155,7 @@ def foreign_words(conn_id: str, endpoint: str) -> str:
 
 
 def requests_per_slot(connection: Connection) -> float:
-    """Return how many requests per second one pool slot stands for.
+    """Return how many requests per second one pool slot allows.
 
     :raises ConfigurationError: when it is not above 0.
     """

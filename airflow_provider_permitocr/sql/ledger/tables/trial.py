@@ -41,7 +41,7 @@ def require_transactions(engine: sa.Engine, tables: LedgerTables, conn_id: str) 
 
 
 def _are_gone(engine: sa.Engine, tables: Sequence[sa.Table]) -> bool:
-    """Try tables in one transaction: each by itself costs a worker far away its time at each start."""
+    """Try tables in one transaction: one transaction per table would slow each start of a distant worker."""
     rows = {table: _trial_row(table) for table in tables}
     stay = [
         sa.exists().where(_is_trial(table, row)).label(f"stays_{number}")
