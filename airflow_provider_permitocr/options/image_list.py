@@ -115,7 +115,7 @@ class _ImageColumns(Readable):
             card_side=optional(column),
             updated_at=optional(column),
             order_by=optional(column),
-            default_side=choice(CardSide, "a column that tells the side goes into card_side"),
+            default_side=choice(CardSide, "put a column that has the side in card_side"),
             image_kind=choice(ImageKind),
             null_keys=choice(NullKeys),
             carry_columns=listed("columns"),

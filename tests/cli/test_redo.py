@@ -109,7 +109,7 @@ def test_a_list_that_the_ledger_does_not_know_has_nothing_to_redo_or_rebuild(
     for words in (["redo", "permits", "--status", "failed", "--yes"], ["rebuild", "permits"]):
         status, said = command(*words)
         assert status == 1
-        assert "the ledger does not know the list 'lake:permits', so it has kept nothing of it" in said
+        assert "the ledger does not know the list 'lake:permits', so it has no answers for it" in said
 
 
 def test_targets_are_filled_from_what_is_kept_and_what_is_erased_is_named(

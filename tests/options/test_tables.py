@@ -52,7 +52,7 @@ def test_repr_begins_with_what_is_written_first() -> None:
         ({"image": "id"}, "same column is given for two purposes"),
         ({"card_side": "url"}, "same column is given for two purposes"),
         ({"default_side": "front"}, "default_side must be FRONT or BACK, not 'front'"),
-        ({"default_side": "side"}, "a column that tells the side goes into card_side"),
+        ({"default_side": "side"}, "put a column that has the side in card_side"),
         ({"since": "2026-01-31"}, "name that column"),
         ({"until": "2026-01-31"}, "name that column"),
         ({"table": ""}, "table must be a name or schema.name, not ''"),

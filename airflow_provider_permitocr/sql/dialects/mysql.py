@@ -141,12 +141,12 @@ _PYMYSQL_EXTRAS: Final[Mapping[str, Callable[[Any], Any]]] = {
 _VERIFYING: Final = ("VERIFY_CA", "VERIFY_IDENTITY")
 
 #: By the server's and the client's numbers: https://dev.mysql.com/doc/mysql-errors/en/
-_LOGIN: Final = "correct login and password of the connection, or let the server take them"
+_LOGIN: Final = "correct login and password of the connection, or make the server accept them"
 _TLS: Final = "correct ssl and ssl_mode in the connection's extra, or the server's TLS"
 _REMEDIES: Final[Mapping[int, str]] = {
     **dict.fromkeys((1044, 1045, 1130, 1251, 1698, 2059, 2061), _LOGIN),
     1049: "correct the connection's schema, which is its database, or create it",
-    1115: "let the server know utf8mb4",
+    1115: "use a server that supports utf8mb4",
     **dict.fromkeys((2026, 3159), _TLS),
 }
 #: PyMySQL says this as it says that nobody answers.

@@ -100,7 +100,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
         "correct sslmode, sslrootcert, sslcert and sslkey in the connection's extra, or the server's TLS"
     ),
     "authentication failed|no password supplied|no such user|no pg_hba.conf entry|not permitted to log in": (
-        "correct login and password of the connection, or let the server take them"
+        "correct login and password of the connection, or make the server accept them"
     ),
     'role ".*" does not exist': "correct the connection's login, or create the role",
     'database ".*" does not exist|no such database': (

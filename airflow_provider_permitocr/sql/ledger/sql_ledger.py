@@ -154,7 +154,7 @@ class SqlLedger(LedgerReader):
             identity = replace(run.identity, key_type=key_type)
             if not run.makes_calls and find_list(connection, tables, identity) is None:
                 raise TargetError(
-                    f"the ledger does not know the list {identity.name!r}, so it has kept nothing of it."
+                    f"the ledger does not know the list {identity.name!r}, so it has no answers for it."
                     " A run recognizes its images; `airflow permitocr adopt DAG TASK` takes over a table"
                     " that another ledger filled"
                 )

@@ -62,8 +62,8 @@ def _fit(key: Any, column: CarriedColumn, value: Any) -> Any:
         return _timestamp(value, column.zone) if kind is ColumnKind.TIMESTAMP else _FIT[kind](value)
     except (ValueError, TypeError, LookupError, ArithmeticError):
         raise SourceError(
-            f"key {shown_key(key)}: the column {column.name!r}, which is copied, holds a value that is no"
-            f" {kind.value}; correct it, or copy it as text: Carry({column.name!r}, kind='text')"
+            f"key {shown_key(key)}: the column {column.name!r}, which is copied, holds a value that is not"
+            f" of the kind {kind.value}; correct it, or copy it as text: Carry({column.name!r}, kind='text')"
         ) from None
 
 

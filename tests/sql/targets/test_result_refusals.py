@@ -67,7 +67,7 @@ def test_table_of_postgresql_with_a_rule_is_refused(database: sa.Engine, change:
     _target(database).prepare()
     _execute(database, change)
     told = _told(database)
-    assert "the result table 'permits' takes no rows that replace those with the same key" in told
+    assert "the result table 'permits' accepts no rows that replace those with the same key" in told
     assert "ON CONFLICT" in told
 
 

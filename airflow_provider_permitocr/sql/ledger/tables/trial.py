@@ -70,7 +70,7 @@ def _require_transactions_of(engine: sa.Engine, table: sa.Table, conn_id: str) -
         if blames_a_row(error):
             return
         refused = f"the ledger's table {table.fullname!r} does not accept a row"
-        raise_refusal(error, refused, "let the connection's user write into it")
+        raise_refusal(error, refused, "grant the connection's user the right to write to it")
 
 
 def _try(engine: sa.Engine, table: sa.Table, conn_id: str) -> None:
