@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
     from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
+    from airflow_provider_permitocr.operators.permit_erasure import PermitErasureOperator
     from airflow_provider_permitocr.options.budget import Budget
     from airflow_provider_permitocr.options.image_access import ImageAccess
     from airflow_provider_permitocr.options.image_list import Carry, ImageQuery, ImageTable
@@ -37,6 +38,7 @@ __all__ = [
     "Ledger",
     "MainlandPermitOcrHook",
     "MainlandPermitOcrOperator",
+    "PermitErasureOperator",
     "PortraitFolder",
     "Privacy",
     "Redo",
@@ -60,6 +62,7 @@ _HOMES = {
     "MainlandPermitOcrHook": "hooks.mainland_permit_ocr",
     "MainlandPermitOcrOperator": "operators.mainland_permit_ocr",
     "PortraitFolder": "options.portraits",
+    "PermitErasureOperator": "operators.permit_erasure",
     "Privacy": "options.privacy",
     "Redo": "options.redo",
     "ResultFile": "options.result_file",

@@ -29,6 +29,7 @@ from airflow_provider_permitocr.permit.api import CardSide, ImageFormat
 from airflow_provider_permitocr.sql.database import patience
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from labs.ground.servers.postgres import EmbeddedPostgres
+from tests.support.collected import Collected, logged
 from tests.support.cos_stand_in import DOMAIN, CosStandIn, Keys
 from tests.support.kept_ledger import KeptLedgers
 from tests.support.mariadb import OwnMariaDb, find_mariadb, running_mariadb
@@ -62,50 +63,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(patience, name, 0.2)
 
 
-#: Loggers that print data at one level or another, besides those that are there already.
-_TALKATIVE = (
-    *("sqlalchemy.engine.Engine", "sqlalchemy.pool.impl.QueuePool", "sqlalchemy.dialects.postgresql"),
-    *("psycopg", "snowflake.connector.cursor", "google.auth.transport.requests", "gcsfs", "adlfs"),
-    *("azure.core.pipeline.policies.http_logging_policy", "tencentcloud_sdk_common", "cosfs"),
-    *(
-        "qcloud_cos.cos_client",
-        "qcloud_cos.cos_auth",
-        "botocore.endpoint",
-        "botocore.auth",
-        "botocore.parsers",
-    ),
-    *("aiobotocore.regions", "s3fs", "fsspec", "urllib3.connectionpool", "requests", "aiohttp.client"),
-)
-
-
-class _Keeper(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__()
-        self.kept: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.name.partition(".")[0] not in (
-            "werkzeug",
-            "flask_cors",
-            "moto",
-        ):  # of the tests' own server
-            self.kept.append(f"{self.format(record)} {record.__dict__}")
-
-
 @pytest.fixture
 def all_logged() -> Iterator[Callable[[], str]]:
-    """Have every logger log all there is, those below others too, and return what handlers got."""
-    keeper, root = _Keeper(), logging.getLogger()
-    loggers = {root, *map(logging.getLogger, _TALKATIVE)}
-    loggers |= {each for each in root.manager.loggerDict.values() if isinstance(each, logging.Logger)}
-    levels = {logger: logger.level for logger in loggers}
-    for logger in loggers:
-        logger.setLevel(logging.DEBUG)
-        logger.addHandler(keeper)
-    yield lambda: "\n".join(keeper.kept)
-    for logger, level in levels.items():
-        logger.setLevel(level)
-        logger.removeHandler(keeper)
+    """Have every logger log all there is, and return what handlers got."""
+    collected = Collected(())
+    with logged(collected):
+        yield lambda: "\n".join(collected.texts["log"])
 
 
 @pytest.fixture(scope="session")

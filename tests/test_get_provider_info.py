@@ -63,7 +63,15 @@ def test_airflow_takes_up_the_command() -> None:
     from airflow.cli.cli_parser import ALL_COMMANDS_DICT
 
     subcommands: Any = ALL_COMMANDS_DICT["permitocr"].subcommands  # type: ignore[union-attr]
-    assert [each.name for each in subcommands] == ["check", "plan", "adopt", "prune", "rebuild", "redo"]
+    assert [each.name for each in subcommands] == [
+        "check",
+        "plan",
+        "adopt",
+        "prune",
+        "rebuild",
+        "redo",
+        "erase",
+    ]
 
 
 def test_there_is_one_version() -> None:

@@ -62,9 +62,19 @@ The old answer stays in force until there is a new one.
 Exit status: 0 all images were marked, 1 something was not marked or not confirmed, 2 usage error."""
 
 
+_ERASE = """\
+Erase what is stored of people: in the ledger, result tables, stored portraits and files of
+MainlandPermitOcrOperator tasks. Shows what it would erase, unless --yes is given. An image that is erased
+stays known by its key, and is not called for again unless it changes or `redo` names it. Makes no call, and
+leaves the sums of calls and cost as they are. Names what it cannot reach. It may be repeated, and tasks may
+run meanwhile.
+
+Ends with status 0 when all is erased or shown, 1 when something is not, 2 when it was called wrongly."""
+
+
 def get_permitocr_cli_commands() -> list[CLICommand]:
     """Return the commands that this provider adds to ``airflow``."""
-    commands = (_check(), _plan(), _adopt(), _prune(), _rebuild(), _redo())
+    commands = (_check(), _plan(), _adopt(), _prune(), _rebuild(), _redo(), _erase())
     return [GroupCommand("permitocr", help="Recognition of mainland travel permits", subcommands=commands)]
 
 
@@ -183,6 +193,33 @@ def _redo() -> ActionCommand:
         help="Mark settled images to be recognized again by the next run",
         description=_REDO,
         func=lazy_load_command("airflow_provider_permitocr.cli.redo.redo"),
+        args=(*arguments, ARG_VERBOSE),
+    )
+
+
+def _erase() -> ActionCommand:
+    arguments = (
+        *_tasks(),
+        _argument("--key", action="append", metavar="KEY", help="An image's key; may be given several times"),
+        _argument("--keys-from", metavar="FILE", help="A file with one key a line, in UTF-8"),
+        _argument(
+            "--older-than-days",
+            type=_days,
+            metavar="N",
+            help="Images whose last result is older than so many days",
+        ),
+        _argument(
+            "--policy",
+            action="store_true",
+            help="What the task's privacy policy hides by now, of all that is stored",
+        ),
+        _argument("--yes", action="store_true", help="Erase; otherwise only show what would be erased"),
+    )
+    return ActionCommand(
+        name="erase",
+        help="Erase people from the ledger, result tables, portraits and files",
+        description=_ERASE,
+        func=lazy_load_command("airflow_provider_permitocr.cli.erase.erase"),
         args=(*arguments, ARG_VERBOSE),
     )
 

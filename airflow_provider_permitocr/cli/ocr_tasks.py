@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_permitocr import ImageQuery, ImageTable, Ledger, Redo, ResultFile, ResultTable
 from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, OcrTask, Variant, Verdict
@@ -14,14 +15,20 @@ from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitO
 from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
 from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.options.image_list import ImageKind
+from airflow_provider_permitocr.options.portraits import portraits_of
+from airflow_provider_permitocr.options.privacy import policy_of
 from airflow_provider_permitocr.options.readable import is_template
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
+Looked = TypeVar("Looked")
+
 #: The scheduler reads these before it expands a task.
 _NOT_MAPPABLE = ("pool", "pool_slots")
 _MAYBE_URLS = (ImageKind.AUTO, ImageKind.URL)
+#: What a user who may only trigger a DAG can give it.
+_TRIGGERED = re.compile(r"\{[{%][^}%]*\b(?:conf|params)\b")
 _MAYBE_PATHS = (ImageKind.AUTO, ImageKind.PATH)
 
 
@@ -176,7 +183,7 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
     if is_template(shard):
         findings.append(Finding(Verdict.UNCHECKED, "shards", "shard: templated; known only at run time"))
         shard = None
-    findings += [*_of_copies(values), *_of_places(values)]
+    findings += [*_of_copies(values), *_of_places(values), *_of_triggers(values)]
     return Variant(
         source=source if isinstance(source, ImageTable | ImageQuery) else None,
         targets=tuple(each for each in targets if isinstance(each, ResultTable | ResultFile)),
@@ -184,7 +191,17 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
         tencentcloud_conn_id=conn_id,
         max_per_second=rate if isinstance(rate, int | float) else None,
         shard=None if shard is None else str(shard),
+        privacy=_known(policy_of, values.get("privacy")),
+        portraits=_known(portraits_of, values.get("portraits")),
     )
+
+
+def _known(read: Callable[[Any], Looked], value: Any) -> Looked | None:
+    """Return what an argument means; None where only a run knows."""
+    try:
+        return read(value)
+    except (TypeError, ValueError):  # what a mapped task gets
+        return None
 
 
 def _of_copies(values: Mapping[str, Any]) -> list[Finding]:
@@ -209,6 +226,16 @@ def _of_places(values: Mapping[str, Any]) -> list[Finding]:
     message = "image paths are read from anywhere on the worker, and object URLs by any connection"
     remedy = 'name the places: images=ImageAccess(roots=["/data/permits"]); for URLs alone, image_kind="url"'
     return [Finding(Verdict.NOTE, "images", message, remedy)]
+
+
+def _of_triggers(values: Mapping[str, Any]) -> list[Finding]:
+    """Find values of a run's trigger that become part of a SELECT's text."""
+    source = values.get("source")
+    if not isinstance(source, ImageQuery) or not _TRIGGERED.search(source.sql):
+        return []
+    message = "the SELECT is rendered from what a run is triggered with: who may trigger it can write SQL"
+    remedy = 'bind it: WHERE branch = :branch, parameters={"branch": "{{ params.branch }}"}'
+    return [Finding(Verdict.NOTE, "image list", message, remedy)]
 
 
 def _with_statement(dag: DAG, source: ImageList | None, findings: list[Finding]) -> ImageList | None:

@@ -74,7 +74,7 @@ def _prune(ledger: Ledger, timezone: str, days: int) -> None:
                 sys.stdout.write(f"{named} does not exist yet: nothing to delete\n")
                 return
             tables = prepare_tables(engine, ledger, timezone)
-        done = pruning.prune(engine, tables, days)
+        done = pruning.prune(engine, tables, days, ledger.days_kept)
     sys.stdout.write(
         f"{named}: {done.calls:,} calls, {done.answers:,} answers, {done.runs:,} runs and {done.counters:,}"
         " counters deleted\n"

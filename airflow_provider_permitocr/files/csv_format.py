@@ -10,8 +10,8 @@ from datetime import date, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, cast
 
-from airflow_provider_permitocr.permit.answers import clean_texts
 from airflow_provider_permitocr.files.spreadsheet import escaped
+from airflow_provider_permitocr.permit.answers import clean_texts
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind
 
 if TYPE_CHECKING:

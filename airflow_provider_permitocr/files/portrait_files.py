@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import BinaryIO, Final
@@ -14,6 +14,7 @@ from airflow_provider_permitocr.files.store import Store
 #: A store takes some 50 ms for each.
 _AT_ONCE: Final = 16
 _SUFFIXES: Final = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png"}
+_OTHER: Final = ".bin"
 _TRIAL: Final = "permitocr.trial"
 
 
@@ -34,9 +35,16 @@ class PortraitFiles:
         :raises UnreachableError: when the store cannot be reached.
         """
         trial = f"{self._folder_in_store}/{_TRIAL}"
-        self._do(partial(self._store.check_place, trial))
+        self.check()
         self._do(partial(self._put, trial, b""))
         self._do(partial(self._store.remove, trial))
+
+    def check(self) -> None:
+        """Make sure that portraits can be written as far as that is known without writing.
+
+        :raises TargetError, UnreachableError: as ``prepare``.
+        """
+        self._do(partial(self._store.check_place, f"{self._folder_in_store}/{_TRIAL}"))
 
     def put(self, portraits: Mapping[str, bytes]) -> dict[str, str]:
         """Write portraits; it may be repeated after an error.
@@ -56,14 +64,16 @@ class PortraitFiles:
             each.result()
         return {name: f"{self._folder}/{file}" for name, file in files.items()}
 
-    def remove(self, path: str) -> None:
-        """Remove a portrait, if it exists.
+    def remove(self, files: Collection[str]) -> None:
+        """Remove portraits; one that is gone already is no error.
 
-        :param path: its path or URL, as ``put`` has returned it.
+        :param files: names of files in the folder.
         :raises TargetError, UnreachableError: as ``put``.
         """
-        file = path.rpartition("/")[2]
-        self._do(partial(self._store.remove, f"{self._folder_in_store}/{file}"))
+        for file in files:
+            self._do(
+                partial(self._store.remove, f"{self._folder_in_store}/{file}"), "removing portraits from"
+            )
 
     def _put(self, path: str, content: bytes) -> None:
         def write(stream: BinaryIO) -> None:
@@ -71,13 +81,18 @@ class PortraitFiles:
 
         self._store.put(path, write)
 
-    def _do(self, do: Callable[[], object]) -> None:
+    def _do(self, do: Callable[[], object], doing: str = "writing portraits to") -> None:
         try:
-            with file_errors(f"writing portraits to {self._folder!r}"):
+            with file_errors(f"{doing} {self._folder!r}"):
                 do()
         except FileError as error:
             raise UnreachableError(str(error)) from None
 
 
+def files_named(name: str) -> list[str]:
+    """Return the files that a portrait may be in, by its name."""
+    return [f"{name}{suffix}" for suffix in (*_SUFFIXES.values(), _OTHER)]
+
+
 def _suffix(content: bytes) -> str:
-    return next((suffix for start, suffix in _SUFFIXES.items() if content.startswith(start)), ".bin")
+    return next((suffix for start, suffix in _SUFFIXES.items() if content.startswith(start)), _OTHER)

@@ -20,6 +20,7 @@ from airflow_provider_permitocr.engine.call.row import Recognizer
 from airflow_provider_permitocr.engine.delivery.record import outcome_record
 from airflow_provider_permitocr.engine.models import ImageRow, ImageValue, Left, Outcome
 from airflow_provider_permitocr.engine.run.hand_over import completed
+from airflow_provider_permitocr.error_privacy import private_errors, remove_data
 from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.options.image_list import ImageKind
@@ -116,6 +117,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         warn_of_endpoint(self.tencentcloud_conn_id, self.client_options.foreign_endpoint)
         return ocr_client(self.client_options, self._keys)
 
+    @private_errors
     def recognize(self, image: ImageValue, card_side: CardSide | str = CardSide.FRONT) -> Record:
         """Recognize one image.
 
@@ -135,9 +137,14 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
             5,000 pictures.
         :raises AccountError, ThrottledTooLongError: after yielding the answers so far.
         """
-        for outcome in self._outcomes(rows, reuse_identical=reuse_identical):
-            yield self._record(outcome, datetime.now(UTC))
+        try:
+            for outcome in self._outcomes(rows, reuse_identical=reuse_identical):
+                yield self._record(outcome, datetime.now(UTC))
+        except BaseException as error:
+            remove_data(error)
+            raise
 
+    @private_errors
     def recognize_frame(
         self,
         frame: pd.DataFrame,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Final
+from typing import ClassVar, Final, cast
 
 from airflow_provider_permitocr.options.readable import Readable
 from airflow_provider_permitocr.options.result_table import ResultTable, split_schema
-from airflow_provider_permitocr.options.validation import check, choice, table_name, text
+from airflow_provider_permitocr.options.validation import Rule, check, choice, optional, table_name, text
 
 #: What the names of a ledger's tables begin with.
 DEFAULT_NAME: Final = "permit_ocr"
+#: Answers go once every target has them.
+DELIVERED: Final = "delivered"
 
 
 class UnknownCalls(StrEnum):
@@ -23,12 +25,16 @@ class UnknownCalls(StrEnum):
 
 @dataclass(frozen=True, repr=False)
 class Ledger(Readable):
-    """Where runs remember lists, calls, answers and images: nine tables in one database.
+    """Where runs remember lists, calls, answers and images: ten tables in one database.
 
     PostgreSQL, MySQL, MariaDB or, on one machine, SQLite.
 
     :param name: prefix of its tables' names, optionally with ``schema.``; missing tables are created.
     :param conn_id: Airflow connection of the database.
+    :param keep_answers: how long answers are kept. None: until they are pruned or erased; ``delivered``:
+        until every result table has them and the files of finished windows are written; a number: at least
+        so many days, too. Identical images are then called for again, and a table that is filled again
+        lacks the fields.
     :param unknown_calls: ``repeat`` or ``keep``: what to do about an image whose worker died during the call.
     """
 
@@ -37,9 +43,27 @@ class Ledger(Readable):
     name: str = DEFAULT_NAME
     conn_id: str = field(kw_only=True)
     unknown_calls: UnknownCalls | str = field(default=UnknownCalls.REPEAT, kw_only=True)
+    keep_answers: str | int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        check(self, name=table_name(), conn_id=text(), unknown_calls=choice(UnknownCalls))
+        check(
+            self,
+            name=table_name(),
+            conn_id=text(),
+            unknown_calls=choice(UnknownCalls),
+            keep_answers=optional(Rule("'delivered' or a number of days", _kept_until)),
+        )
+
+    @property
+    def days_kept(self) -> int | None:
+        """How many days answers are kept; 0: until they are delivered; None: for good."""
+        return 0 if self.keep_answers == DELIVERED else cast("int | None", self.keep_answers)
+
+
+def _kept_until(given: str | int) -> str | int:
+    if given != DELIVERED and (isinstance(given, bool) or not isinstance(given, int) or given < 1):
+        raise ValueError
+    return given
 
 
 def beside(target: ResultTable) -> Ledger:

@@ -31,7 +31,8 @@ class FileFormat(StrEnum):
 class ResultFile(Readable):
     """A file with one row per image and side, on a disk or in an object store.
 
-    :param path: an absolute path, or a URL such as ``s3://bucket/permits/{{ ds }}.parquet``. In a sharded
+    :param path: an absolute path, or a URL such as ``s3://bucket/permits/{{ ds }}.parquet``, without ``..``
+        between slashes, which a rendered value might hold to leave its directory. In a sharded
         task each shard writes its own file, named by ``{shard}`` in the path: 2/4 writes ``2-of-4``.
     :param conn_id: Airflow connection of the store; by default that of the URL, such as
         ``s3://conn_id@bucket/key``, or the store's default.
@@ -121,11 +122,11 @@ class ResultFile(Readable):
 
 def _file_path() -> Rule:
     def read(given: str) -> str:
-        if not given or "\x00" in given or given.endswith("/"):
+        if not given or "\x00" in given or given.endswith("/") or ".." in given.split("/"):
             raise ValueError
         return given
 
-    return Rule("the path of a file", read)
+    return Rule("the path of a file, without '..'", read)
 
 
 def mode_of_files() -> Rule:

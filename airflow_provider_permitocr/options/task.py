@@ -20,7 +20,6 @@ from airflow_provider_permitocr.options.shard import Shard
 from airflow_provider_permitocr.options.validation import (
     Rule,
     check,
-    flag,
     instance_of,
     number,
     optional,
@@ -121,6 +120,7 @@ class TaskOptions:
 
     def _check_ledger(self) -> None:
         if self.ledger is not None:
+            self._check_kept_answers(self.ledger)
             return
         if not self.tables:
             raise ValueError(
@@ -132,6 +132,14 @@ class TaskOptions:
             )
         if self.budget.is_capped:
             raise ValueError(f"max_calls and max_calls_per_day need a ledger with a name: {_LEDGER}")
+
+    def _check_kept_answers(self, ledger: Ledger) -> None:
+        has_window = isinstance(self.source, ImageTable) and self.source.since is not None
+        if ledger.keep_answers is not None and self.files and not has_window:
+            raise ValueError(
+                "Each file of a list without a window holds all of its images, so their answers are needed."
+                " Leave out Ledger(keep_answers=...), or give the ImageTable since and until"
+            )
 
 
 def _place(target: Target) -> str:

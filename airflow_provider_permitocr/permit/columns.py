@@ -58,7 +58,10 @@ _KEYS: Final = (
 )
 _STATUS: Final = (
     Column(
-        "status", ColumnKind.TEXT, "recognized, rejected (before any call), failed, retry or gone", longest=10
+        "status",
+        ColumnKind.TEXT,
+        "recognized, rejected (before any call), failed, retry, gone or erased",
+        longest=10,
     ),
     Column(
         "error_code",
@@ -90,7 +93,7 @@ _FRONT: Final = (
     Column(
         "profile",
         ColumnKind.LONG_TEXT,
-        "Portrait as base64; only where it was asked for",
+        "Path or URL of the portrait, or the portrait as base64; only where it was asked for",
         "Profile",
         longest=_PORTRAIT,
     ),

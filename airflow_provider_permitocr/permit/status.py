@@ -15,6 +15,7 @@ class Status(StrEnum):
     RETRY = "retry"
     REDO = "redo"  #: of an attempt alone: asked for again, and not answered yet
     GONE = "gone"  #: to be tried again, but no longer listed
+    ERASED = "erased"  #: all that was known of it was erased; only its key is left
 
 
 #: Images whose last attempt is one of these are taken up by the next run that lists them.

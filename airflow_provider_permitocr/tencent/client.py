@@ -14,16 +14,16 @@ from typing import Any, Final, Self
 from pybase64 import b64encode
 
 from airflow_provider_permitocr.engine.models import PermitRequest, PermitResponse
+from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import CallError
 from airflow_provider_permitocr.permit.api import OUTPUT_FIELDS
-from airflow_provider_permitocr.tencent.clock import clock_fault
 from airflow_provider_permitocr.tencent.credentials import KeySource, after_refusal
 from airflow_provider_permitocr.tencent.decisions import call_error, of_fetched
 from airflow_provider_permitocr.tencent.envelope import Refusal, malformed, open_envelope
 from airflow_provider_permitocr.tencent.key_source import key_source
 from airflow_provider_permitocr.tencent.options import ClientOptions, Keys
 from airflow_provider_permitocr.tencent.signing import Signer
-from airflow_provider_permitocr.tencent.transport import HttpAnswer, Transport
+from airflow_provider_permitocr.tencent.transport import HttpAnswer, Transport, clock_fault
 from airflow_provider_permitocr.tencent.wire_codes import NO_FIELDS
 
 #: Bytes encoded at a time; a multiple of 3, so that no padding falls in between. In pieces that fit into the
@@ -74,6 +74,7 @@ class MainlandPermitClient:
             self._call, request.image is None, body, hashlib.sha256(body).hexdigest(), request.call_id
         )
 
+    @private_errors
     def recognize(self, request: PermitRequest) -> PermitResponse:
         """Make one call and return its output fields.
 

@@ -17,7 +17,6 @@ from typing import Any, Final
 
 from airflow_provider_permitocr.errors import CallError, Decision
 from airflow_provider_permitocr.permit.api import SERVICE
-from airflow_provider_permitocr.tencent.clock import clock_fault
 from airflow_provider_permitocr.tencent.credentials import IssuedKeys, KeySource, no_keys, unasked
 from airflow_provider_permitocr.tencent.decisions import look_up
 from airflow_provider_permitocr.tencent.endpoints import sts_host
@@ -25,7 +24,7 @@ from airflow_provider_permitocr.tencent.envelope import Refusal, malformed, open
 from airflow_provider_permitocr.tencent.environment import WebIdentity
 from airflow_provider_permitocr.tencent.options import ClientOptions, Keys, Role
 from airflow_provider_permitocr.tencent.signing import Operation, Signer
-from airflow_provider_permitocr.tencent.transport import Transport
+from airflow_provider_permitocr.tencent.transport import Transport, clock_fault
 from airflow_provider_permitocr.tencent.wire_codes import MALFORMED
 
 _NAME: Final = "STS"

@@ -6,6 +6,8 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, cast
 
 from airflow_provider_permitocr.errors import CallError
@@ -13,7 +15,6 @@ from airflow_provider_permitocr.net.body import read_body
 from airflow_provider_permitocr.net.connection_pool import open_pool
 from airflow_provider_permitocr.net.network_faults import NetworkError, network_errors
 from airflow_provider_permitocr.net.timed_connection import TimeLimits, sent_bytes, within
-from airflow_provider_permitocr.tencent.clock import http_time, server_time
 from airflow_provider_permitocr.tencent.decisions import call_error
 from airflow_provider_permitocr.tencent.options import ClientOptions
 from airflow_provider_permitocr.tencent.wire_codes import TOO_LONG, network_code, status_code
@@ -29,6 +30,9 @@ MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 MAX_RETRY_AFTER_SECONDS: Final = 300.0
 #: Of a header that makes sense.
 _LONGEST_HEADER: Final = 64
+_EXPIRED: Final = "AuthFailure.SignatureExpire"
+#: A signature may be this old, or that much ahead (tencentcloud.com/document/api/1005/34678).
+_MINUTES_ALLOWED: Final = 5
 _SECONDS: Final = re.compile(r"[0-9]+")
 
 
@@ -140,3 +144,38 @@ def retry_after(headers: Mapping[str, str], *, now: Callable[[], float] = time.t
     sent_at = server_time(headers)
     seconds = until - (now() if sent_at is None else sent_at)
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def server_time(headers: Mapping[str, str]) -> float | None:
+    """Return the Unix time of a ``Date`` header; None where there is none, or it can't be read."""
+    return http_time(headers.get("Date", ""))
+
+
+def http_time(text: str) -> float | None:
+    """Read a time as HTTP writes it; None where it is none."""
+    try:
+        moment = parsedate_to_datetime(text[:_LONGEST_HEADER])
+        # Without a zone it is GMT, which HTTP has no other than.
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
+def clock_fault(code: str, server: float | None, own: float) -> str:
+    """Say how far the clock is off, where a call was refused for it.
+
+    :param code: the refusal's.
+    :param server: the server's clock, in Unix time; None: unknown.
+    :param own: this machine's.
+    :return: advice; '' for other codes, or where the clock can't be told to be at fault.
+    """
+    if code != _EXPIRED or server is None:
+        return ""
+    minutes = round((own - server) / 60)
+    if abs(minutes) < _MINUTES_ALLOWED:
+        return ""
+    way = "ahead" if minutes > 0 else "behind"
+    return (
+        f"Set this machine's clock right: it is {abs(minutes):,} minutes {way}; signatures may be off by"
+        f" {_MINUTES_ALLOWED}"
+    )

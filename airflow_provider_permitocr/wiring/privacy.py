@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -10,7 +13,7 @@ from airflow_provider_permitocr.options.portraits import PortraitFolder, Portrai
 from airflow_provider_permitocr.options.privacy import Privacy
 from airflow_provider_permitocr.options.task import TaskOptions
 from airflow_provider_permitocr.permit.privacy import Keys, Method, Protection
-from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
+from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure, is_path
 from airflow_provider_permitocr.wiring.connections.tencentcloud import LOOKUP
 from airflow_provider_permitocr.wiring.result_file import is_local, path_in_store, store_of
 
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.files.portrait_files import PortraitFiles
 
 _SHORTEST_HMAC_KEY: Final = 16
+#: As ``portrait_name`` makes them; base64 of a portrait is longer.
+_IS_NAME: Final = re.compile(r"[0-9a-f]{40}")
 
 
 def protection_of(policy: Privacy | None) -> Protection:
@@ -43,13 +48,49 @@ def disclosure_of(task: TaskOptions) -> Disclosure:
     return Disclosure(task.portraits is not None, protection_of(task.privacy), portrait_files(task.portraits))
 
 
+class StoredPortraits:
+    """The portraits that rows lead to, in whatever folder they were written to.
+
+    :param portraits: where a task writes portraits now; its connection is that of all folders.
+    """
+
+    def __init__(self, portraits: Portraits | None) -> None:
+        self._folder = portraits if isinstance(portraits, PortraitFolder) else None
+
+    def remove(self, profiles: Collection[str]) -> int:
+        """Delete stored portraits; one that is gone already is no error.
+
+        :param profiles: values of the column ``profile``; base64 is nothing to delete. And names of portraits
+            whose paths are not known: they are looked for in the folder of now.
+        :return: how many were deleted, as far as that is known.
+        :raises ConfigurationError: when a folder's store cannot be opened.
+        :raises UnreachableError: when it may be tried again.
+        """
+        from airflow_provider_permitocr.files.portrait_files import files_named
+
+        folders: dict[str, set[str]] = {}
+        for profile in filter(is_path, profiles):
+            folder, _, file = profile.rpartition("/")
+            folders.setdefault(folder, set()).add(file)
+        known = sum(map(len, folders.values()))
+        if self._folder is not None:
+            names = filter(_IS_NAME.fullmatch, profiles)
+            folders.setdefault(self._folder.path, set()).update(chain.from_iterable(map(files_named, names)))
+        conn_id = self._folder.conn_id if self._folder else None
+        for folder, files in folders.items():
+            _files_in(PortraitFolder(folder, conn_id=conn_id)).remove(files)
+        return known
+
+
 def portrait_files(portraits: Portraits | None) -> PortraitFiles | None:
     """Return the folder that portraits are written to; None if they are stored in the result or not at all.
 
     :raises ConfigurationError: when there is no such connection, or no file system for the URL.
     """
-    if not isinstance(portraits, PortraitFolder):
-        return None
+    return _files_in(portraits) if isinstance(portraits, PortraitFolder) else None
+
+
+def _files_in(portraits: PortraitFolder) -> PortraitFiles:
     from airflow_provider_permitocr.files.portrait_files import PortraitFiles
 
     folder = portraits.path.rstrip("/")

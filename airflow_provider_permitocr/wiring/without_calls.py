@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr.engine.delivery.rebuild import Rebuild
+from airflow_provider_permitocr.engine.erasure.erasure import Erasure
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
+from airflow_provider_permitocr.engine.ledger.journal import FileJournal
 from airflow_provider_permitocr.engine.ports import TargetPorts
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.task import TaskOptions
 from airflow_provider_permitocr.sql.database.patience import Patience
+from airflow_provider_permitocr.sql.dialects.known import connector_database_of, database_of
+from airflow_provider_permitocr.sql.ledger.erasure.erasing import Erasing
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
+from airflow_provider_permitocr.wiring.airflow_home import journal_folder
 from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
 from airflow_provider_permitocr.wiring.identity import (
     ledger_of,
@@ -22,8 +29,9 @@ from airflow_provider_permitocr.wiring.identity import (
     resolved_targets,
     window_of,
 )
-from airflow_provider_permitocr.wiring.privacy import disclosure_of
+from airflow_provider_permitocr.wiring.privacy import StoredPortraits, disclosure_of
 from airflow_provider_permitocr.wiring.result_file import open_due_file
+from airflow_provider_permitocr.wiring.result_table import connection_type
 from airflow_provider_permitocr.wiring.run import (
     cloud_of,
     image_source,
@@ -36,6 +44,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_permitocr.engine.run.progress import Log
     from airflow_provider_permitocr.options.budget import Price
+    from airflow_provider_permitocr.options.erasure import ErasureRule
 
 _NOBODY: Final = RunIdentity()
 
@@ -50,18 +59,69 @@ def open_rebuild(task: TaskOptions, stop: threading.Event, *, is_of_run: bool, l
     patience = Patience(task.batch.patience_seconds, stop)
     with SqlEngines() as engines:
         names = resolved_targets(task, engines, patience)
+        ledger = _ledger(task, engines, names, patience, disclosure_of(task))
+        ports = _target_ports(task, engines, names, ledger, stop)
+        if is_of_run:
+            ports = replace(ports, files=rows_files(task))
+        yield Rebuild(ports, task.batch, log=log, stop=stop)
+
+
+@contextmanager
+def open_erasure(
+    task: TaskOptions, rule: ErasureRule, stop: threading.Event, *, erased_by: str, log: Log
+) -> Iterator[Erasure]:
+    """Open what erases from a task's list and its targets; the end of the ``with`` closes it.
+
+    :param rule: what to erase.
+    :param erased_by: for the record.
+    :raises ConfigurationError: naming what to change.
+    """
+    if rule.policy and task.privacy is None:
+        raise ConfigurationError(
+            "the task has no privacy policy that could be applied; give it one: privacy=Privacy(...)"
+        )
+    patience = Patience(task.batch.patience_seconds, stop)
+    with SqlEngines() as engines:
+        names = resolved_targets(task, engines, patience)
         disclosure = disclosure_of(task)
         ledger = _ledger(task, engines, names, patience, disclosure)
-        ports = TargetPorts(
-            source=image_source(task, engines, patience, ledger),
-            ledger=ledger,
-            tables=result_targets(task, engines, names, stop),
-            files=rows_files(task) if is_of_run else (),
-            open_file=open_due_file,
-            protection=disclosure.protection,
-            portraits=disclosure.portraits,
+        ports = _target_ports(task, engines, names, ledger, stop)
+        yield Erasure(
+            ports,
+            FileJournal(journal_folder(task.journal), session_id=uuid.uuid4().hex),
+            ledger.erasure(
+                Erasing(rule, names, erased_by, disclosure.protection, StoredPortraits(task.portraits))
+            ),
+            task.batch,
+            remarks=_kept_by_databases(task, engines),
+            log=log,
+            stop=stop,
         )
-        yield Rebuild(ports, task.batch, log=log, stop=stop)
+
+
+def _target_ports(
+    task: TaskOptions, engines: SqlEngines, names: Sequence[str], ledger: SqlLedger, stop: threading.Event
+) -> TargetPorts:
+    disclosure = ledger.disclosure
+    return TargetPorts(
+        source=image_source(task, engines, Patience(task.batch.patience_seconds, stop), ledger),
+        ledger=ledger,
+        tables=result_targets(task, engines, names, stop),
+        open_file=open_due_file,
+        protection=disclosure.protection,
+        portraits=disclosure.portraits,
+    )
+
+
+def _kept_by_databases(task: TaskOptions, engines: SqlEngines) -> list[str]:
+    """Say what the databases of a task keep of rows that are deleted."""
+    connectors = [connector_database_of(connection_type(table.conn_id)) for table in task.tables]
+    said = [database_of(engines.of_ledger(ledger_of(task).conn_id)).keeps_deleted]
+    said += [
+        (connector or database_of(engines.of(table.conn_id))).keeps_deleted
+        for table, connector in zip(task.tables, connectors, strict=True)
+    ]
+    return [each for each in dict.fromkeys(said) if each]
 
 
 @contextmanager

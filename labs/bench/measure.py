@@ -37,6 +37,7 @@ class Sizes:
     :param repeated_runs: of each measurement over finished rows, and of writing.
     :param written_rows: rows that are delivered in batches.
     :param rebuilt_rows: of a table that is rebuilt, fewer and more.
+    :param erased_rows: of a list that is erased by its keys.
     :param file_rows: of a file on S3, fewer and more.
     :param refused_rows: that a table has refused.
     :param starts: interpreters that import the operator.
@@ -55,6 +56,7 @@ class Sizes:
     repeated_runs: int = 3
     written_rows: int = 50_000
     rebuilt_rows: tuple[int, int] = (20_000, 100_000)
+    erased_rows: int = 100_000
     file_rows: tuple[int, int] = (200_000, 1_000_000)
     refused_rows: int = 10_000
     starts: int = 9
@@ -73,6 +75,7 @@ SHORT: Final = Sizes(
     finished_rows=(2_000, 20_000),
     written_rows=5_000,
     rebuilt_rows=(1_000, 5_000),
+    erased_rows=1_000,
     file_rows=(2_000, 10_000),
     refused_rows=500,
     starts=3,

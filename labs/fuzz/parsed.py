@@ -14,8 +14,8 @@ from airflow_provider_permitocr.engine.delivery.record import outcome_record
 from airflow_provider_permitocr.engine.models import ImageRow, Outcome
 from airflow_provider_permitocr.errors import CallError
 from airflow_provider_permitocr.files.csv_format import CsvFormat
+from airflow_provider_permitocr.permit.answers import flatten
 from airflow_provider_permitocr.permit.columns import COLUMNS
-from airflow_provider_permitocr.permit.flatten import flatten
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.tencent.envelope import Refusal, open_envelope
 from airflow_provider_permitocr.tencent.options import Keys
@@ -108,7 +108,7 @@ def _with_a_double(whole: bytes, drawing: Random) -> bytes:
 
 def _end(body: bytes) -> str:
     try:
-        opened = open_envelope(body[:_MOST_BYTES], _KEYS)
+        opened = open_envelope(body[:_MOST_BYTES], _KEYS.secrets)
     except CallError as error:
         return error.code
     if isinstance(opened, Refusal):

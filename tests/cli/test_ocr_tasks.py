@@ -243,3 +243,23 @@ def test_a_list_that_may_name_any_file_of_the_worker_is_told(
     )
     told = [(each.verdict, "ImageAccess(roots=" in each.remedy) for each in task.findings]
     assert told == ([(Verdict.NOTE, True)] if is_told else [])
+
+
+@pytest.mark.parametrize(
+    ("sql", "is_told"),
+    [
+        ("SELECT * FROM i WHERE branch = '{{ dag_run.conf['branch'] }}'", True),
+        ("SELECT * FROM i {% if params.branch %}WHERE branch = '{{ params.branch }}'{% endif %}", True),
+        ("SELECT * FROM i WHERE day = '{{ ds }}'", False),
+        ("SELECT * FROM i WHERE params = 1", False),
+    ],
+)
+def test_a_query_that_who_may_trigger_a_dag_can_write_sql_into_is_told(
+    read: Callable[..., OcrTask], sql: str, is_told: bool
+) -> None:
+    task = read(
+        f"query = ImageQuery({sql!r}, conn_id='lake', key='k', image='i', image_kind='url')",
+        "MainlandPermitOcrOperator(task_id='a', source=query, target=RESULT)",
+    )
+    told = [(each.verdict, each.subject) for each in task.findings if "parameters=" in each.remedy]
+    assert told == ([(Verdict.NOTE, "image list")] if is_told else [])

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.cli.checks.findings import Verdict
 from airflow_provider_permitocr.cli.checks.template_checks import check_templates
-from airflow_provider_permitocr.cli.ocr_tasks import read_task
+from airflow_provider_permitocr.cli.ocr_tasks import is_ocr_task, read_task
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from tests.documentation.blocks import Shown, blocks
@@ -124,7 +124,7 @@ def test_a_task_is_parsed_and_its_templates_are_rendered(
     assert dag.tasks
     day = datetime(2026, 5, 1, tzinfo=UTC)
     interval = {"data_interval_start": day, "data_interval_end": day + timedelta(days=1)}
-    for task in dag.tasks:
+    for task in filter(is_ocr_task, dag.tasks):
         described = read_task(dag, task)
         assert [each for each in described.findings if each.verdict is Verdict.WRONG] == []
         ready: Any = task.prepare_for_execution()

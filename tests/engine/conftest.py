@@ -240,6 +240,9 @@ class FakeTarget:
     def look(self, columns: Sequence[Column]) -> None:
         pass
 
+    def forget(self, versions: Mapping[RowKey, int]) -> None:
+        pass
+
     def write(
         self,
         frame: pd.DataFrame,

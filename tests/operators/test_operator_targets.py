@@ -188,7 +188,16 @@ def test_rows_that_are_missing_in_the_middle_are_reported_and_left_alone(
     assert "airflow permitocr rebuild DAG TASK" in caplog.text
     assert count(warehouse) == 3
     assert execute("run-3", rebuild=True) == {
-        **{"images": 4, "erased": 0, "adopted": 0, "written": 4, "refused": 0, "files": 0, "calls": 0},
+        **{
+            "images": 4,
+            "erased": 0,
+            "adopted": 0,
+            "protected": 0,
+            "written": 4,
+            "refused": 0,
+            "files": 0,
+            "calls": 0,
+        },
     }
     caplog.clear()
     execute("run-4")

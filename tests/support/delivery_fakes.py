@@ -145,6 +145,10 @@ class FakeResultTable:
         self.refuses: Callable[[dict[str, Any]], str | None] = lambda row: None
         self.rows: dict[str, dict[str, Any]] = {}
         self.batches: list[list[str]] = []
+        self.forgotten: dict[RowKey, int] = {}
+
+    def forget(self, versions: Mapping[RowKey, int]) -> None:
+        self.forgotten |= versions
 
     def prepare(self, columns: Sequence[Column]) -> None:
         self.columns = columns

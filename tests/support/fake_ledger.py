@@ -249,6 +249,9 @@ class FakeLedger:
     def close_run(self, summary: RunSummary, *, whole: bool, left: int = 0) -> None:
         self.ended.append((summary, whole))
 
+    def delete_delivered(self) -> None:
+        pass
+
 
 class FakeDelivery:
     """How far one target of a ``FakeLedger`` has been filled."""

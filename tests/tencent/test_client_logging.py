@@ -2,13 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from airflow_provider_permitocr.emulator.options import DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY, KeyPair
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.engine.models import PermitRequest
-from airflow_provider_permitocr.errors import CallError
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
 from airflow_provider_permitocr.tencent.key_source import key_source
@@ -21,29 +18,6 @@ def _assert_silent(logged: str, private: set[str]) -> None:
     assert "Starting new HTTP connection" in logged
     assert not [value for value in private if value in logged]
     assert "Signature=" not in logged
-
-
-def test_call_at_debug_level_prints_no_image_field_or_signature(
-    all_logged: Callable[[], str],
-    client: MainlandPermitClient,
-    front: Specimen,
-    private_values: Callable[[Specimen], set[str]],
-) -> None:
-    client.recognize(PermitRequest(CardSide.FRONT, with_portrait=True, image=front.image))
-    _assert_silent(all_logged(), private_values(front) | {DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY, "/9j/"})
-
-
-@pytest.mark.parametrize("effect", [{"error": "InternalError"}, {"http_status": 502}, {"body": "truncated"}])
-def test_failed_call_at_debug_level_prints_no_image_field_or_signature(
-    all_logged: Callable[[], str],
-    faulty_client: Callable[..., MainlandPermitClient],
-    front: Specimen,
-    private_values: Callable[[Specimen], set[str]],
-    effect: dict[str, object],
-) -> None:
-    with pytest.raises(CallError):
-        faulty_client(effect).recognize(PermitRequest(CardSide.FRONT, image=front.image))
-    _assert_silent(all_logged(), private_values(front) | {DEFAULT_SECRET_ID, DEFAULT_SECRET_KEY})
 
 
 def test_token_and_signed_url_are_not_printed(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_permitocr.tencent.clock import clock_fault, server_time
+from airflow_provider_permitocr.tencent.transport import clock_fault, server_time
 
 EXPIRED = "AuthFailure.SignatureExpire"
 

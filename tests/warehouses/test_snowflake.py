@@ -70,6 +70,7 @@ def test_no_row_is_replaced_by_an_older_one_and_what_is_to_be_kept_is_kept(seen:
 def test_a_history_keeps_each_recognition_once_and_is_told_from_other_tables(seen: Seen) -> None:
     history = seen["history"]
     assert (history["names"], history["keeps_history"]) == (["first", "second"], [True, False])
+    assert history["after an erasure"] == [["a", 4], ["b", 3]]
     assert "it keeps one row per recognition, and mode 'upsert' one per image" in history["as upsert"]
     assert "it keeps one row per image and side, and mode 'append' one per" in history["upsert as append"]
 

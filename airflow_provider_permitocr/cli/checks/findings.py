@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.portraits import Portraits
+from airflow_provider_permitocr.options.privacy import Privacy
 from airflow_provider_permitocr.options.readable import is_template
 from airflow_provider_permitocr.options.result_file import ResultFile
 from airflow_provider_permitocr.options.result_table import ResultTable
@@ -73,6 +75,8 @@ class Variant:
     tencentcloud_conn_id: str | None = None
     max_per_second: float | None = None
     shard: str | None = None
+    privacy: Privacy | None = None
+    portraits: Portraits | None = None
 
     @property
     def tables(self) -> tuple[ResultTable, ...]:

@@ -22,6 +22,7 @@ from airflow_provider_permitocr.cli.checks.pool_rules import (
     pool_findings,
     quota_shared_by_pools,
 )
+from airflow_provider_permitocr.cli.checks.privacy_checks import check_portraits, check_privacy
 from airflow_provider_permitocr.cli.checks.shard_rules import shard_findings, shards_by_list
 from airflow_provider_permitocr.cli.checks.table_checks import check_image_list, check_result_table
 from airflow_provider_permitocr.cli.checks.template_checks import check_templates
@@ -88,9 +89,16 @@ class Inspection:
                 yield from self._once(
                     repr((file, variant.shard)), partial(check_result_file, file, variant.shard)
                 )
+        yield from self._of_people(variant)
         for described in (source, *variant.targets, variant.ledger):
             if described is not None:
                 yield from check_templates(described)
+
+    def _of_people(self, variant: Variant) -> Iterator[Finding]:
+        if (policy := variant.privacy) is not None:
+            yield self._once(repr(policy), lambda: check_privacy(policy))
+        if (portraits := variant.portraits) is not None:
+            yield self._once(f"portraits {portraits!r}", lambda: check_portraits(portraits))
 
     def _pool_uses(self, tasks: Iterable[OcrTask]) -> Iterator[PoolUse]:
         for task in tasks:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr.engine.delivery.ports import RowsFile
-from airflow_provider_permitocr.engine.delivery.record import to_records
-from airflow_provider_permitocr.engine.ledger.ports import Ledger
+from airflow_provider_permitocr.engine.delivery.record import lacks_answer, to_records
+from airflow_provider_permitocr.engine.ledger.ports import Delivered, Ledger
 from airflow_provider_permitocr.engine.ports import ImageSource
 from airflow_provider_permitocr.errors import RunStoppedError, TargetError
 from airflow_provider_permitocr.permit.columns import Column, Record
@@ -53,7 +53,18 @@ def _listed_frames(
             found = ledger.delivered(keys)
             standing = (found[key] for key in keys if key in found)
             some = [each for each in standing if each.standing.status is not None]
+            _require_answers(some)
             yield _frame(to_records(some, columns), columns)
+
+
+def _require_answers(some: Sequence[Delivered]) -> None:
+    """Refuse to write a file that lacks fields which an earlier one may have."""
+    if missing := sum(map(lacks_answer, some)):
+        raise TargetError(
+            f"A file is not written: the answers of {missing} of its images are gone from the ledger, so it"
+            " would lack their fields. A file that is there stays as it is. Have these images recognized"
+            " again (airflow permitocr redo), or erase them (airflow permitocr erase)"
+        )
 
 
 def _frame(records: Sequence[Record], columns: Sequence[Column]) -> pd.DataFrame:

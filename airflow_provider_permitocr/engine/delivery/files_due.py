@@ -27,6 +27,8 @@ class DueFiles:
     def __init__(self, ports: TargetPorts, columns: Sequence[Column], *, stop: threading.Event) -> None:
         self._ports, self._columns, self._stop = ports, columns, stop
         self.failures: list[PermitOcrError] = []
+        #: Files that stay as they are though others are written again, in words.
+        self.left: list[str] = []
 
     def write_left(self, part: Part) -> None:
         """Write the files of earlier runs whose windows are whole by now, and close these runs.
@@ -60,6 +62,7 @@ class DueFiles:
                 written += sum([self._write(each, left) for each in self._opened(left) or ()])
             elif self._ports.due_of(left):
                 _log.warning("The files of the run %s are not written again: clear that run", left.run[2])
+                self.left += [f"the file {due.path}: clear the run {left.run[2]}" for due in left.files]
         if own_is_whole:
             written += sum([self._write(each) for each in self._ports.files])
         elif self._ports.files:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import pandas as pd
 
+    from airflow_provider_permitocr.engine.models import RowKey
     from airflow_provider_permitocr.engine.run.window import DueFile
     from airflow_provider_permitocr.permit.columns import Column
 
@@ -92,6 +93,15 @@ class ResultTarget(Protocol):
         :param most_refused: once so many rows are refused, no more are tried; None: all are.
         :return: the reason, without values, for each row that was refused for what it holds, by its place in
             the frame; '' for one that was not tried. All other rows are written.
+        :raises UnreachableError: when it may be tried again.
+        """
+        ...
+
+    def forget(self, versions: Mapping[RowKey, int]) -> None:
+        """Delete the rows of erased images that are older than their erasure; asked of a history alone.
+
+        :param versions: of the erasures.
+        :raises TargetError: when the right to delete is missing.
         :raises UnreachableError: when it may be tried again.
         """
         ...

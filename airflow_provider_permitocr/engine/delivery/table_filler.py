@@ -13,6 +13,7 @@ from airflow_provider_permitocr.engine.delivery.target_check import from_the_fir
 from airflow_provider_permitocr.engine.ledger.ports import Delivered, Delivery, DeliveryState
 from airflow_provider_permitocr.errors import RowsRefusedError
 from airflow_provider_permitocr.permit.columns import Column
+from airflow_provider_permitocr.permit.status import Status
 
 #: Of one large delivery, so that a warehouse merges once as a rule. Portraits have 100 kB each.
 _LARGE_ROWS: Final = 50_000
@@ -152,6 +153,7 @@ class TableFiller:
 
     def _write(self, state: DeliveryState, changed: Sequence[Delivered]) -> None:
         written = self._writer.write(changed, rows_until=state.version)
+        self._forget_erased(changed)
         if self._writer.is_hopeless:  # not all were tried
             version, rows = state.version, state.rows
         else:
@@ -172,6 +174,12 @@ class TableFiller:
                 " Their answers are in the ledger. Fix the table's constraints or triggers and clear the"
                 " task to deliver them without a call"
             )
+
+    def _forget_erased(self, changed: Sequence[Delivered]) -> None:
+        """Delete what a history has of images that are erased; before it is noted that this is done."""
+        erased = {each.row_key: each.version for each in changed if each.standing.status is Status.ERASED}
+        if erased and self._target.keeps_history:
+            self._target.forget(erased)
 
 
 def _size(delivered: Delivered) -> int:

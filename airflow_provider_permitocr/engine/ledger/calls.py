@@ -24,6 +24,8 @@ OUTCOME_UNKNOWN: Final = "CallOutcomeUnknown"
 LEDGER_REFUSES_KEY: Final = "LedgerRefusesKey"
 #: Answer code of an image whose answer the ledger's database does not take: it waits in a journal.
 LEDGER_REFUSES_ANSWER: Final = "LedgerRefusesAnswer"
+#: Answer code of an image that took the answer of an identical one while that was erased.
+ANSWER_ERASED: Final = "AnswerErased"
 
 
 def new_call_id(now: float | None = None) -> str:
@@ -97,6 +99,21 @@ class Attempt:
     carried: Record = field(default_factory=dict, repr=False)
     answer_id: str | None = None
     reused_from: str | None = None
+
+    def without_answer(self) -> Attempt:
+        """Return what to write down where the answer of an identical image was erased meanwhile."""
+        message = "the identical image whose answer this was is erased; the next run calls for this one"
+        return Attempt(
+            self.row_key,
+            Status.RETRY,
+            tries=self.tries,
+            counts=False,
+            updated_at=self.updated_at,
+            error_code=ANSWER_ERASED,
+            error_message=message,
+            facts=self.facts,
+            carried=self.carried,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class FileJournal:
         lines = b"".join(to_line(each) for each in closed)
         path = self._path(refused=refused)
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_private(self._folder)
             with self._turn:  # threads of one process would take each other for another run
                 path = self._append_patiently(lines, refused=refused)
             self._sync_folder()
@@ -150,6 +150,13 @@ class FileJournal:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder for its owner alone, and missing ones above it, which ``mkdir`` would open to all."""
+    if not folder.is_dir():
+        _make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _append(path: Path, lines: bytes) -> None:

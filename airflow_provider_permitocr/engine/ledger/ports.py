@@ -200,6 +200,10 @@ class Ledger(KnownImages, Answers, LeftBehind, Protocol):
         """
         ...
 
+    def delete_delivered(self) -> None:
+        """Delete answers that are not to be kept and that every target has; said once the run is closed."""
+        ...
+
 
 class LedgerView(KnownImages, Answers, LeftBehind, Protocol):
     """A ledger that is looked at and not written; one that is missing is empty."""

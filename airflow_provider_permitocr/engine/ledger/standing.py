@@ -63,7 +63,7 @@ class Standing:
         """
         if attempt.status is Status.RECOGNIZED and order < self.answer_order:
             return self
-        if self._has_said(attempt, run):
+        if self._has_said(attempt, run) or self._was_erased_after(attempt, order):
             return self
         if attempt.status is Status.GONE:
             return self._gone(now)
@@ -104,6 +104,36 @@ class Standing:
             attempt.request_id or None,
             attempt.updated_at,
             run,
+        )
+
+    def _was_erased_after(self, attempt: Attempt, order: int) -> bool:
+        """Whether an attempt is about an image as it was before it was erased."""
+        if self.status is not Status.ERASED:
+            return False
+        seen_at = self.attempt_updated_at or self.attempted_at
+        is_new = self.attempt_status is not Status.ERASED or has_changed(attempt.updated_at, seen_at)
+        return self.has_erased(order) or not is_new
+
+    def has_erased(self, order: int) -> bool:
+        """Whether the image was erased after the intent of a call, whose answer is then not kept."""
+        return self.status is Status.ERASED and order < self.answer_order
+
+    def erased(self, *, order: int, now: datetime) -> Self:
+        """Return where the image stands once all that was known of it is erased.
+
+        What selection goes by stays, so that it is called for only if it changes or is asked for again.
+
+        :param order: place among all exchanges of the erasure: earlier calls are about what was erased.
+        :param now: the ledger's time.
+        """
+        return type(self)(
+            status=Status.ERASED,
+            answer_order=order,
+            updated_at=self.updated_at,
+            processed_at=now,
+            attempt_status=Status.ERASED,
+            attempted_at=self.attempted_at or now,
+            attempt_updated_at=self.attempt_updated_at,
         )
 
     def _gone(self, now: datetime) -> Self:

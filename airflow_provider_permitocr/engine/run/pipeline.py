@@ -10,7 +10,8 @@ from contextlib import ExitStack, suppress
 from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries, raise_first
 from airflow_provider_permitocr.engine.delivery.files_due import DueFiles
 from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
-from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, Grant
+from airflow_provider_permitocr.engine.ledger.calls import Grant
+from airflow_provider_permitocr.engine.ledger.waiting import hand_in_waiting
 from airflow_provider_permitocr.engine.ports import Ports
 from airflow_provider_permitocr.engine.run.drain import drain
 from airflow_provider_permitocr.engine.run.list_run import ListRun
@@ -89,14 +90,7 @@ class Pipeline:
     def _prepare(self, columns: Sequence[Column]) -> None:
         """Make sure that everything works before the first call, and take what earlier runs have kept."""
         self._ledger.prepare(self._source.key_type(), self._listed)
-        journal = self._ports.journal
-        journal.use(self._ledger.ledger_id)
-        for name, closed in journal.pending():
-            # Calls that were not made, and that the ledger has never heard of, are nothing to wait for.
-            left = [each for each in self._ledger.hand_in(closed) if each.code != NOT_SENT]
-            self._log.info(f"Recorded {len(closed) - len(left):,} of {len(closed):,} calls kept in {name}")
-            if not left:
-                journal.remove(name)
+        hand_in_waiting(self._ledger, self._ports.journal, self._log)
         for file in self._ports.files:
             file.prepare()
         if self._ports.portraits:
@@ -136,6 +130,7 @@ class Pipeline:
         is_whole = files.write_own(is_whole=self._rows.is_own_whole)
         failures += files.failures
         summary = self._close(left, is_whole=is_whole)
+        self._ledger.delete_delivered()
         if left and self._options.budget.on_exhausted is OnExhausted.FAIL:
             failures.append(CapReachedError(left))
         raise_first(failures)

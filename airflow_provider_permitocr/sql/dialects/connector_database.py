@@ -181,5 +181,14 @@ class ConnectorDatabase(Database, ABC):
         """
 
     @abstractmethod
+    def delete_older_than_erasure(
+        self, connection: Connection, place: Place, columns: Mapping[str, StoredColumn]
+    ) -> None:
+        """Delete rows of images that have a later row whose status says that they are erased.
+
+        :param columns: by the names that a result has them under.
+        """
+
+    @abstractmethod
     def dialect(self) -> sa.Dialect:
         """Return a dialect that writes a SELECT as this database reads it."""

@@ -94,6 +94,7 @@ class Database:
     :cvar is_lenient: whether a column may have a type that SQLAlchemy does not know, or none, and keeps all.
     :cvar key_remark: what else has to hold for a table's key, behind "no unique constraint on (...)".
     :cvar longest_name: how many bytes of a name it keeps, where it cuts a longer one off without an error.
+    :cvar keeps_deleted: what it keeps of rows that are deleted or changed, and until when, in words.
     :cvar casts_compare_alike: whether what is cast to text compares by the rules of the column itself.
     """
 
@@ -128,6 +129,7 @@ class Database:
     is_lenient: ClassVar[bool] = False
     key_remark: ClassVar[str] = ""
     longest_name: ClassVar[int | None] = None
+    keeps_deleted: ClassVar[str] = ""
     casts_compare_alike: ClassVar[bool] = True
 
     # Its errors

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
@@ -83,6 +84,10 @@ class DuckDb(Database):
     """DuckDB, a file on one machine."""
 
     title = "DuckDB"
+    keeps_deleted = (
+        "DuckDB keeps deleted and changed rows in free blocks of its file until these "
+        "are used again; a copy by COPY FROM DATABASE has none"
+    )
     dialects = ("duckdb",)
     conn_types = ("duckdb",)
     drivers = ("duckdb", "_duckdb")
@@ -122,10 +127,19 @@ class DuckDb(Database):
         import duckdb_engine
 
         database = str(hook.get_database())
+        file = None if database.startswith(_NO_FILE) else database
+
+        def connect() -> Any:
+            is_new = file is not None and not Path(file).exists()
+            connection = duckdb_engine.ConnectionWrapper(hook.get_conn())
+            if file is not None and is_new:
+                Path(file).chmod(0o600)  # it is empty yet
+            return connection
+
         return Connector(
             "duckdb",
-            lambda: duckdb_engine.ConnectionWrapper(hook.get_conn()),
-            file=None if database.startswith(_NO_FILE) else database,
+            connect,
+            file=file,
             # All connections to memory would be databases of their own.
             options={"poolclass": sa.pool.SingletonThreadPool} if database == _IN_MEMORY else {},
         )

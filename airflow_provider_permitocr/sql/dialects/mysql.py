@@ -191,6 +191,9 @@ class MySql(Database):
     """MySQL and MariaDB, by PyMySQL or mysqlclient."""
 
     title = "MySQL or MariaDB"
+    keeps_deleted = (
+        "MySQL and MariaDB keep deleted and changed rows until they are purged and their pages used again"
+    )
     dialects = ("mysql", "mariadb")
     conn_types = ("mysql",)
     drivers = ("pymysql", "MySQLdb")
@@ -203,13 +206,14 @@ class MySql(Database):
     folds_columns = True
     replaces_by_any_key = True
     casts_compare_alike = False
+    # The server runs what is in /*! and in MariaDB's /*M!.
     quoted = (
         r"'(?:[^'\\]|\\.|'')*'"
         r'|"(?:[^"\\]|\\.|"")*"'
         r"|`[^`]*`"
         r"|--\s[^\n]*"
         r"|#[^\n]*"
-        r"|/\*.*?\*/"
+        r"|/\*(?!M?!).*?\*/"
     )
 
     # Its errors

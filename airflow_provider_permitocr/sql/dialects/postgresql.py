@@ -160,6 +160,7 @@ class PostgreSql(Database):
     """PostgreSQL, by psycopg or psycopg2."""
 
     title = "PostgreSQL"
+    keeps_deleted = "PostgreSQL keeps deleted and changed rows in its files until VACUUM has removed them"
     dialects = ("postgresql",)
     conn_types = ("postgres",)
     drivers = (_PSYCOPG, _PSYCOPG2)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.permit.columns import KEY_COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.dialects.connector_database import (
     Connection,
     ConnectorDatabase,
@@ -107,6 +108,10 @@ class Snowflake(ConnectorDatabase):
     """Snowflake."""
 
     title = "Snowflake"
+    keeps_deleted = (
+        "Snowflake keeps deleted and changed rows for Time Travel "
+        "(DATA_RETENTION_TIME_IN_DAYS), then for seven days of Fail-safe"
+    )
     drivers = ("snowflake",)
     conn_types = ("snowflake",)
 
@@ -256,6 +261,25 @@ class Snowflake(ConnectorDatabase):
         finally:
             if not connection.is_closed():
                 _execute(connection, f"DROP TABLE IF EXISTS {staged}")
+
+    def delete_older_than_erasure(
+        self, connection: Connection, place: Place, columns: Mapping[str, StoredColumn]
+    ) -> None:
+        """Do so in one statement: https://docs.snowflake.com/en/sql-reference/sql/delete."""
+        key, side, status, version = (
+            _quoted(columns[name].name) for name in ("image_key", "card_side", "status", "version")
+        )
+        erased = (
+            f"SELECT {key} AS K, {side} AS S, MAX({version}) AS V FROM {_at(place)}"
+            f" WHERE {status} = {_text(Status.ERASED.value)} GROUP BY {key}, {side}"
+        )
+        old = f"OLD_ROWS.{version}"
+        _execute(
+            connection,
+            f"DELETE FROM {_at(place)} AS OLD_ROWS USING ({erased}) AS ERASED_ROWS"
+            f" WHERE OLD_ROWS.{key} = ERASED_ROWS.K AND OLD_ROWS.{side} = ERASED_ROWS.S"
+            f" AND ({old} IS NULL OR {old} < ERASED_ROWS.V)",
+        )
 
     def dialect(self) -> sa.Dialect:
         """Return a dialect that quotes names as Snowflake keeps them."""

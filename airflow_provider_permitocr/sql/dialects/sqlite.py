@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs, unquote
 
@@ -84,6 +85,7 @@ class Sqlite(Database):
     """SQLite, a file on one machine."""
 
     title = "SQLite"
+    keeps_deleted = "SQLite keeps deleted and changed rows in free pages of its file until VACUUM"
     dialects = ("sqlite",)
     conn_types = ("sqlite",)
     drivers = ("sqlite3",)
@@ -148,7 +150,16 @@ class Sqlite(Database):
             raise ConfigurationError(
                 "it is an in-memory database, which is lost with its connection; name a file in its host"
             )
-        return Connector("sqlite", lambda: sqlite3.connect(uri, uri=True, check_same_thread=False), file=file)
+        may_create = parse_qs(query).get("mode", ["rwc"])[-1] == "rwc"
+
+        def connect() -> sqlite3.Connection:
+            if may_create and not Path(file).exists():
+                # For its owner alone, as are then the files that SQLite puts beside it.
+                with suppress(OSError):  # SQLite says what is wrong
+                    Path(file).touch(mode=0o600)
+            return sqlite3.connect(uri, uri=True, check_same_thread=False)
+
+        return Connector("sqlite", connect, file=file)
 
     def set_up_for_ledger(self, engine: sa.Engine) -> None:
         """Have each session wait for others' exchanges."""

@@ -61,6 +61,11 @@ class LedgerReader:
         self._session_id, self._disclosure = session_id, disclosure
         self._opened: Opened | None = None
 
+    @property
+    def disclosure(self) -> Disclosure:
+        """What of the answers leaves it."""
+        return self._disclosure
+
     def where(self) -> tuple[LedgerTables, int] | None:
         """Return the tables and the list's number in them; None if there are none yet."""
         return (self._opened.tables, self._opened.list_id) if self._opened else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -41,7 +43,9 @@ from airflow_provider_permitocr.sql.database.failures import (
     is_transient,
 )
 from airflow_provider_permitocr.sql.database.patience import Patience
+from airflow_provider_permitocr.sql.database.rights import require_rights
 from airflow_provider_permitocr.sql.ledger.deliveries.sql_delivery import SqlDelivery
+from airflow_provider_permitocr.sql.ledger.erasure.erasing import Erasing, SqlErasure
 from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller, day_period
 from airflow_provider_permitocr.sql.ledger.exchange.exchange import Exchange, LedgerEmptiedError, OpenCall
 from airflow_provider_permitocr.sql.ledger.exchange.halving import RowRefusedError, exchange_or_halve
@@ -52,6 +56,7 @@ from airflow_provider_permitocr.sql.ledger.reading import LedgerReader, Opened
 from airflow_provider_permitocr.sql.ledger.runs.leftovers import close_left, take_leftovers, whole_runs
 from airflow_provider_permitocr.sql.ledger.runs.runs import begin_run, end_run, first_start, say_alive
 from airflow_provider_permitocr.sql.ledger.standing import standings
+from airflow_provider_permitocr.sql.ledger.standing.delivered_answers import Keeping, delete_delivered
 from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
 from airflow_provider_permitocr.sql.ledger.standing.redoing import count_redone, mark_redone
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
@@ -63,6 +68,9 @@ T = TypeVar("T")
 #: What a hold lasts beyond a call and the patience for a ledger that cannot be reached: the turn before, the
 #: exchange after.
 _HOLD_SECONDS: Final = 60.0
+#: How long a run deletes answers at its end.
+_DELETING_SECONDS: Final = 30.0
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -142,7 +150,14 @@ class SqlLedger(LedgerReader):
             tables = self._patience.wait_out(
                 partial(prepare_tables, self._engine, self._described, self._timezone), doing
             )
+            if self._run.makes_calls and self._described.days_kept is not None:
+                self._require_deletable(tables)
             self._patience.wait_out(partial(self._begin, tables, key_type, listed), doing)
+
+    def _require_deletable(self, tables: LedgerTables) -> None:
+        named = f"the ledger's table {tables.answers.fullname!r}, as keep_answers says,"
+        with self._engine.connect() as connection:
+            require_rights(connection, tables.answers, named=named, with_delete=True)
 
     def _begin(self, tables: LedgerTables, key_type: str | None, listed: int) -> None:
         run = self._run
@@ -323,6 +338,15 @@ class SqlLedger(LedgerReader):
         )
         return found
 
+    def erasure(self, erasing: Erasing) -> SqlErasure:
+        """Return an erasure of this list; the ledger is prepared first."""
+
+        def opened() -> tuple[LedgerTables, int]:
+            tables, caller = self._prepared()
+            return tables, caller.list_id
+
+        return SqlErasure(self._engine, opened, erasing, patience=self._patience)
+
     def keep_alive(self) -> None:
         """Say that this run is alive; left out for two minutes, others take over what it holds.
 
@@ -343,6 +367,25 @@ class SqlLedger(LedgerReader):
             "writing down the run in",
             lambda connection, tables, caller: end_run(connection, tables, caller, summary, whole, left=left),
         )
+
+    def delete_delivered(self) -> None:
+        """Delete answers that are not to be kept; what takes too long is left to the next run."""
+        if (days := self._described.days_kept) is None:
+            return
+        tables, caller = self._prepared()
+        until = time.monotonic() + _DELETING_SECONDS
+        keeping = Keeping(days, self._session_id)
+        doing = f"deleting delivered answers from the ledger {self._described.name!r}"
+        with database_errors(doing):
+            done = self._patience.wait_out(
+                lambda: delete_delivered(
+                    self._engine, tables, caller.list_id, keeping, is_over=lambda: time.monotonic() > until
+                ),
+                doing,
+            )
+        _log.info("Deleted %d answers that every target has", done.answers)
+        if done.waiting:
+            _log.info("Answers that are delivered are kept for now: %s", done.waiting)
 
     def _change(self, doing: str, do: Callable[[sa.Connection, LedgerTables, Caller], T]) -> T:
         """Do something under the ledger's lock; it may be done twice."""

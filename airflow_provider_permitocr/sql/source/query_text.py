@@ -32,9 +32,11 @@ def query_text(sql: str, parameters: Mapping[str, Any], quoted: str) -> sa.TextC
     ``IN :name`` and ``IN (:name)`` take a list, which may be empty.
 
     :param quoted: matches texts, names and comments, within which nothing stands for a value.
-    :raises ValueError: when it is surely no SELECT, when names and values do not agree, or a list is not
-        alone behind ``IN``; it quotes no value.
+    :raises ValueError: when it is surely no SELECT, or more than one, when names and values do not agree, or
+        a list is not alone behind ``IN``; it quotes no value.
     """
+    if "\0" in sql:
+        raise ValueError("it holds a NUL character")
     kept: list[str] = []
 
     def keep(found: re.Match[str]) -> str:
@@ -45,6 +47,7 @@ def query_text(sql: str, parameters: Mapping[str, Any], quoted: str) -> sa.TextC
     text = re.sub(quoted, keep, sql.strip().rstrip(";") + "\n", flags=re.DOTALL)
     if changes := _CHANGES.match(_MARK.sub("", text)):
         raise ValueError(f"it begins with {changes[1].upper()}, but only a SELECT lists images")
+    _require_one_statement(text)
     _require_values(text, parameters)
     lists = {name: value for name, value in parameters.items() if _is_list(value)}
     text = _with_lists(text, lists)
@@ -54,6 +57,20 @@ def query_text(sql: str, parameters: Mapping[str, Any], quoted: str) -> sa.TextC
     used = dict.fromkeys(_PARAMETER.findall(text))
     statement = sa.text(_MARK.sub(lambda mark: kept[int(mark[1])], text))
     return statement.bindparams(*(_bound(name, values[name]) for name in used))
+
+
+def _require_one_statement(text: str) -> None:
+    """Refuse what would end the subquery that a SELECT becomes, as a value that is pasted into it may do."""
+    code = _MARK.sub("", text)
+    if ";" in code:
+        raise ValueError("it holds more than one statement, and only one SELECT lists images")
+    depth = 0
+    for each in re.findall(r"[()]", code):
+        depth += 1 if each == "(" else -1
+        if depth < 0:
+            break
+    if depth:
+        raise ValueError("its parentheses do not match")
 
 
 def _require_values(text: str, parameters: Mapping[str, Any]) -> None:

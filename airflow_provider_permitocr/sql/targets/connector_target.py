@@ -30,6 +30,8 @@ from airflow_provider_permitocr.sql.targets.result_schema import KEYS, result_ta
 if TYPE_CHECKING:
     import pandas as pd
 
+    from airflow_provider_permitocr.engine.models import RowKey
+
 #: Calls go on for hours between two deliveries, and sessions and their tokens end in less.
 _LONGEST_IDLE_SECONDS: Final = 300.0
 _GUARD: Final = "version"
@@ -202,6 +204,18 @@ class ConnectorTarget:
             )
         return refused
 
+    def forget(self, versions: Mapping[RowKey, int]) -> None:
+        """Delete all rows that are older than their image's erasure, which the table itself tells.
+
+        :param versions: of the erasures.
+        :raises TargetError: when the right to delete is missing.
+        :raises DatabaseError: when the database cannot be reached.
+        """
+        if not versions:
+            return
+        with self._rows("deleting rows of erased images from") as connection, self._refused(self._no_delete):
+            self._database.delete_older_than_erasure(connection, self._found_at(connection), self._stored)
+
     def close(self) -> None:
         """Close the connection, if there is one."""
         connection, self._connection = self._connection, None
@@ -312,6 +326,12 @@ class ConnectorTarget:
         return TargetError(
             f"the connection's role may not read, insert into and update {self._named} ({reason}); grant it"
             " the right to do so"
+        )
+
+    def _no_delete(self, reason: str) -> TargetError:
+        return TargetError(
+            f"the connection's role has no right to delete rows of {self._named}, a history that holds people"
+            f" who are to be erased ({reason}); grant it, and clear the task"
         )
 
     def _not_creatable(self, reason: str) -> TargetError:

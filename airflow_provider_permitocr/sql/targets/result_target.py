@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from airflow_provider_permitocr.engine.delivery.ports import Held
 from airflow_provider_permitocr.log_privacy import keep_data_out_of_logs
 from airflow_provider_permitocr.options.result_table import ResultTable, WriteMode, split_schema
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS, Column
 from airflow_provider_permitocr.sql.database.batch_writer import write_batch
 from airflow_provider_permitocr.sql.database.changes import Change, add_column, carry_out
@@ -35,7 +36,12 @@ from airflow_provider_permitocr.sql.targets.result_schema import result_table
 if TYPE_CHECKING:
     import pandas as pd
 
+    from airflow_provider_permitocr.engine.models import RowKey
+
 T = TypeVar("T")
+
+#: Drivers take a few thousand parameters in one statement.
+_KEYS_AT_ONCE: Final = 500
 
 
 class SqlResultTarget:
@@ -194,6 +200,33 @@ class SqlResultTarget:
                 most_refused=most_refused,
             )
 
+    def forget(self, versions: Mapping[RowKey, int]) -> None:
+        """Delete the rows of erased images that are older than their erasure.
+
+        :param versions: of the erasures.
+        :raises TargetError: when the right to delete is missing.
+        :raises DatabaseError: when the database cannot be reached.
+        """
+        doing = f"deleting rows of erased images from the result table {self._described.table!r}"
+        conditions = list(_older(self._table, versions))
+
+        def delete() -> None:
+            with self._engine.begin() as connection:
+                for condition in conditions:
+                    connection.execute(sa.delete(self._table).where(condition))
+
+        with database_errors(doing), _missing_may_come_back(doing):
+            try:
+                self._patience.wait_out(delete, doing)
+            except SQLAlchemyError as error:
+                if failure_of(error) is not Failure.REFUSAL:
+                    raise
+                refused = (
+                    "the connection's user has no right to delete rows of the result table"
+                    f" {self._described.table!r}, a history that holds people who are to be erased"
+                )
+                raise_refusal(error, refused, "grant it, and clear the task")
+
     def _make(self, missing: Sequence[Column]) -> None:
         """Create the table, or add the columns that it lacks."""
 
@@ -239,6 +272,19 @@ class SqlResultTarget:
 
     def _type_of(self, column: Column) -> str:
         return self._table.c[column.name].type.compile(self._engine.dialect)
+
+
+def _older(table: sa.Table, versions: Mapping[RowKey, int]) -> Iterator[sa.ColumnElement[bool]]:
+    """Select rows of images that are older than a version, in as many conditions as it takes."""
+    alike: dict[tuple[CardSide, int], list[str]] = {}
+    for (image_key, side), version in versions.items():
+        alike.setdefault((side, version), []).append(image_key)
+    columns = table.c
+    for (side, version), keys in alike.items():
+        is_older = sa.or_(columns.version.is_(None), columns.version < version)
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            some = columns.image_key.in_(keys[start : start + _KEYS_AT_ONCE])
+            yield sa.and_(some, columns.card_side == side.value, is_older)
 
 
 def _kept(columns: Sequence[Column], *, with_answers: bool, only_new: bool) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""The part *targets*: tables that are rebuilt, a file on S3, and rows that a table refuses."""
+"""The part *targets*: tables that are rebuilt or erased, a file on S3, and rows that a table refuses."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from labs.bench.measure import Bench, run_program
 _DATABASE: Final = "targets"
 _REBUILD_SECONDS: Final = 30
 _REBUILD_MORE_MB: Final = 20
+_ERASE_SECONDS: Final = 300
 _FILE_MORE_MB: Final = 50
 _STATEMENTS: Final = 200
 
@@ -50,6 +51,21 @@ class RebuiltTable:
 
 
 @dataclass(frozen=True)
+class ErasedRows:
+    """Every image of a list, erased by its key from a ledger and a result table.
+
+    :param found_before, found: tables in which something of the answers stands.
+    :param peak_mb: highest memory of the process.
+    """
+
+    rows: int
+    took: Took
+    found_before: int
+    found: int
+    peak_mb: float
+
+
+@dataclass(frozen=True)
 class WrittenFile:
     """A ledger's answers in one Parquet file on S3.
 
@@ -82,6 +98,7 @@ class Targets:
     """All that was measured about targets.
 
     :param rebuilt: fewer rows and more.
+    :param erased: rows that were erased.
     :param written: likewise.
     :param refused_rows: rows that the table has refused.
     :param statements: of the same run without refused rows.
@@ -89,6 +106,7 @@ class Targets:
     """
 
     rebuilt: tuple[RebuiltTable, RebuiltTable]
+    erased: ErasedRows
     written: tuple[WrittenFile, WrittenFile]
     refused_rows: int
     statements: int
@@ -96,7 +114,12 @@ class Targets:
 
     def part(self) -> Part:
         """Return the figures and tables."""
-        figures = (*self._of_rebuilding(), *self._of_the_file(), *self._of_refused_rows())
+        figures = (
+            *self._of_rebuilding(),
+            *self._of_erasing(),
+            *self._of_the_file(),
+            *self._of_refused_rows(),
+        )
         return Part("targets", figures, (self._times(), self._statements()))
 
     def _of_rebuilding(self) -> tuple[Figure, ...]:
@@ -118,6 +141,14 @@ class Targets:
                 _REBUILD_MORE_MB,
                 unit="MB",
             ),
+        )
+
+    def _of_erasing(self) -> tuple[Figure, ...]:
+        erased = self.erased
+        named = f"erasing {erased.rows:,} rows by key"
+        return (
+            Figure(named, erased.took.seconds, _ERASE_SECONDS, unit="s"),
+            Figure(f"{named}: tables that still hold people", erased.found, 0, digits=0, must=True),
         )
 
     def _of_the_file(self) -> tuple[Figure, ...]:
@@ -151,6 +182,8 @@ class Targets:
             for each in self.rebuilt
             for table, took in (("an empty", each.empty), ("a full", each.full))
         ]
+        erased = self.erased
+        tables.append((f"{erased.rows:,} rows erased by key", erased.took, erased.rows, erased.peak_mb))
         files = [
             (f"{each.rows:,} rows into a file, {each.size / 1e6:.0f} MB", each.took, each.rows, each.peak_mb)
             for each in self.written
@@ -184,19 +217,29 @@ def measure_targets(bench: Bench) -> Targets:
     """
     few, many = bench.sizes.rebuilt_rows
     rebuilt = _rebuilt(bench, few), _rebuilt(bench, many)
+    erased = _erased(bench, bench.sizes.erased_rows)
     few, many = bench.sizes.file_rows
     written = _written(bench, few), _written(bench, many)
     refused = bench.sizes.refused_rows
     bench.say(f"Runs with nothing to do but {refused:,} refused rows")
     seen = _run(bench, "refused_rows", refused)
     runs = {case: RefusedRun(**run) for case, run in seen["cases"].items()}
-    return Targets(rebuilt, written, refused, seen["without"], runs)
+    return Targets(rebuilt, erased, written, refused, seen["without"], runs)
 
 
 def _rebuilt(bench: Bench, rows: int) -> RebuiltTable:
     bench.say(f"Rebuild of {rows:,} rows, into an empty table and into a full one")
     seen = _run(bench, "rebuild_table", rows)
     return RebuiltTable(rows, Took(**seen["empty"]), Took(**seen["full"]), seen["calls"], seen["peak_mb"])
+
+
+def _erased(bench: Bench, rows: int) -> ErasedRows:
+    bench.say(f"{rows:,} rows erased by key, from ledger and table")
+    seen = _run(bench, "erase_rows", rows)
+    if not seen["found_before"]:
+        raise RuntimeError("nobody was found before the erasure, so that the search proves nothing")
+    took = Took(seen["seconds"], seen["cpu_seconds"])
+    return ErasedRows(rows, took, seen["found_before"], seen["found"], seen["peak_mb"])
 
 
 def _written(bench: Bench, rows: int) -> WrittenFile:

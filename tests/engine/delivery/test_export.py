@@ -16,7 +16,7 @@ from airflow_provider_permitocr.engine.models import ListedImage, RowKey
 from airflow_provider_permitocr.engine.ports import ImageSource
 from airflow_provider_permitocr.errors import LedgerUnreachableError, RunStoppedError, TargetError
 from airflow_provider_permitocr.permit.api import CardSide
-from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.permit.status import Status
 
 if TYPE_CHECKING:
@@ -135,16 +135,14 @@ def test_what_stands_nowhere_is_left_out() -> None:
     assert run.keys == ["a", "b"]
 
 
-def test_an_image_whose_answer_is_gone_has_a_row_without_one() -> None:
+def test_a_file_that_would_lack_an_answer_is_not_written() -> None:
     run = run_over([front("a")])
     run.ledger.images = {front("a"): Delivered(front("a"), RECOGNIZED, 1, None)}
 
-    run.write()
+    with pytest.raises(TargetError, match="the answers of 1 of its images are gone from the ledger"):
+        run.write()
 
-    assert run.file.written
-    (row,) = run.file.written
-    assert row["status"] == "recognized"
-    assert {row[name] for name in ANSWER_COLUMNS} == {None}
+    assert run.file.written is None
 
 
 def test_copied_columns_are_in_the_file() -> None:

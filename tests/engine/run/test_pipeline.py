@@ -238,7 +238,7 @@ def test_a_run_with_nothing_to_do_does_not_load_pandas() -> None:
             window = Window()
             check = settled = count_refusals = staticmethod(lambda: 0)
             carried = pages = pending = staticmethod(lambda: iter(()))
-            key_type = release = keep_alive = staticmethod(lambda: None)
+            key_type = release = keep_alive = delete_delivered = staticmethod(lambda: None)
             use = prepare = info = staticmethod(lambda *_: None)
             changes = unsettled = staticmethod(lambda *_, **options: ())
             leftovers = staticmethod(Leftovers)

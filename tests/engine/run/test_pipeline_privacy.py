@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import traceback
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -11,12 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_permitocr.engine.call import retries
-from airflow_provider_permitocr.engine.ledger import call_ledger
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import (
     CallError,
     Decision,
-    LedgerUnreachableError,
     PermitOcrError,
 )
 from airflow_provider_permitocr.options.run import Batch
@@ -84,32 +81,3 @@ def test_an_error_of_the_run_holds_no_value_of_any_document_or_image(
     said = "".join(traceback.format_exception(caught.value))
     for value in (secret, "key-", *values_in(answer)):
         assert value not in said
-
-
-def test_a_ledger_that_is_down_or_refuses_answers_makes_nobody_read_them_in_the_log(
-    bench: Bench,
-    new_client: type[FakeClient],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    monkeypatch.setattr(call_ledger, "_FIRST_WAIT_SECONDS", 0.01)
-    caplog.set_level(logging.DEBUG)
-    secret = "v李优图李优图v"
-    rows = [ImageRow(f"key-{number}", f"https://x/{secret}/{number}") for number in range(9)]
-    answers = {f"https://x/{secret}/{number}": {"Name": secret, "Number": secret} for number in range(9)}
-    bench.ledger.refused_answers = {"key-0"}
-
-    def fail(url: str) -> None:
-        if url.endswith("/6"):
-            bench.ledger.failing = LedgerUnreachableError("The ledger 'l' is down")
-
-    with pytest.raises(LedgerUnreachableError) as caught:
-        bench.run(rows, new_client(answers, before=fail), max_in_flight=1, batch=Batch(patience_seconds=0.1))
-    assert "kept in /journal/1" in str(caught.value)
-    bench.ledger.failing = None
-    bench.run(rows, new_client(answers))
-    said = "\n".join([*bench.lines, caplog.text, *traceback.format_exception(caught.value)])
-    assert "cannot store the answer of call" in said
-    assert "calls kept in /journal/1" in said
-    assert secret not in said
-    assert "key-" not in said

@@ -19,7 +19,7 @@ from labs.bench.measures.length import APART, BESIDE, SQLITE, FinishedRun, Lengt
 from labs.bench.measures.quota import Rates
 from labs.bench.measures.rates import OtherWay, PacedRun
 from labs.bench.measures.start import Starts
-from labs.bench.measures.targets import RebuiltTable, RefusedRun, Targets, Took, WrittenFile
+from labs.bench.measures.targets import ErasedRows, RebuiltTable, RefusedRun, Targets, Took, WrittenFile
 from labs.bench.measures.writing import Writes, Written
 from labs.bench.report import Results, machine, show, write
 from labs.ground.emulator_calls import Call
@@ -50,7 +50,8 @@ def filled_targets() -> Targets:
         for rows in (200_000, 1_000_000)
     )
     refused = {"none": RefusedRun(170, 0), "second": RefusedRun(330, 40)}
-    return Targets((few, many), (short, long), 10_000, 120, refused)
+    erased = ErasedRows(100_000, Took(90.0, 20.0), 2, 0, 210.0)
+    return Targets((few, many), erased, (short, long), 10_000, 120, refused)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from airflow_provider_permitocr.options.run import Batch
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.sql.ledger.lists.lists import target_name
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
-from labs.bench.programs import rebuild_table, refused_rows, write_object
+from labs.bench.programs import erase_rows, rebuild_table, refused_rows, write_object
 from labs.bench.programs.filled import deliver_all, fill_ledger, refuse_odd_rows
 from labs.bench.programs.stubbed import TARGET, engine
 from labs.ground.servers.postgres import EmbeddedPostgres
@@ -103,3 +103,9 @@ def test_refused_rows_add_few_statements_to_a_run(dsn: str, capsys: pytest.Captu
     assert 0 < delivered["second"] < 50
     assert delivered["all"] == 100
     assert all(0 < run["statements"] - found["without"] <= 200 for run in found["cases"].values())
+
+
+def test_nobody_is_found_once_every_row_is_erased(dsn: str, capsys: pytest.CaptureFixture[str]) -> None:
+    erase_rows.main(dsn, str(ROWS))
+    found = seen(capsys)
+    assert (found["found_before"], found["found"]) == (2, 0)

@@ -18,6 +18,7 @@ from airflow_provider_permitocr.engine.ledger.calls import (
     new_call_id,
 )
 from airflow_provider_permitocr.engine.run.window import Window
+from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.result_table import ResultTable
@@ -174,3 +175,38 @@ def test_a_history_that_is_delivered_again_has_the_same_rows(
         ledger.exchange([], [], [tried])
     written = _deliver(ledger, database, is_rebuilt=how == "rebuilt")
     assert (written, _numbers(database)) == (1 if how == "an attempt" else 3, before)
+
+
+def test_rows_of_an_erased_image_go_that_are_older_than_its_erasure(
+    database: sa.Engine, frame_of: FrameOf
+) -> None:
+    target = _target(database)
+    for hour in (1, 2, 3):
+        target.write(frame_of("a", "b", run_id=f"run-{hour}", processed_at=_at(hour), version=hour))
+    back = frame_of("a", run_id="back", processed_at=_at(1), version=1, card_side="BACK")
+    target.write(back)
+    for _ in range(2):
+        target.forget({("a", CardSide.FRONT): 3, ("unknown", CardSide.FRONT): 3})
+    assert _runs(database) == ["back", "run-1", "run-2", "run-3", "run-3"]
+
+
+def test_the_right_to_delete_is_named_where_it_is_missing(
+    postgres_engine: sa.Engine, new_engine: Callable[..., sa.Engine], frame_of: FrameOf
+) -> None:
+    _target(postgres_engine).write(frame_of("a", processed_at=_at(1), version=1))
+    with postgres_engine.begin() as connection:
+        for statement in (
+            "DROP ROLE IF EXISTS keeper",
+            "CREATE ROLE keeper LOGIN PASSWORD 'keeper'",
+            "GRANT USAGE ON SCHEMA public TO keeper",
+            "GRANT SELECT, INSERT, UPDATE ON permits TO keeper",
+        ):
+            connection.exec_driver_sql(statement)
+    try:
+        target = _target(new_engine(postgres_engine.url.set(username="keeper", password="keeper")))
+        with pytest.raises(TargetError, match="has no right to delete rows of the result table 'permits'"):
+            target.forget({("a", CardSide.FRONT): 2})
+    finally:
+        with postgres_engine.begin() as connection:
+            connection.exec_driver_sql("DROP OWNED BY keeper")
+            connection.exec_driver_sql("DROP ROLE keeper")

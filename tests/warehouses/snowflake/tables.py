@@ -18,6 +18,7 @@ from airflow.sdk import BaseHook
 from airflow_provider_permitocr.engine.delivery.frame import to_frame
 from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind, Record, result_columns
 from airflow_provider_permitocr.sql.dialects.known import connector_database_of
 from airflow_provider_permitocr.sql.targets.connector_target import ConnectorTarget
@@ -108,8 +109,16 @@ def history(servers: Snow) -> Any:
         table.write(
             to_frame([record("a", 1, name="first"), record("a", 2, name="second", processed_at=later)])
         )
+    recorded = [row["name"] for row in servers.rows("recognitions")]
+    table.write(to_frame([record("b", 3, name="other")]))
+    erased = record("a", 4, status="erased", processed_at=later.replace(hour=14))
+    table.write(to_frame([erased]))
+    for _ in range(2):
+        table.forget({("a", CardSide.FRONT): 4})
+    left = sorted((row["image_key"], row["version"]) for row in servers.rows("recognitions"))
     return {
-        "names": [row["name"] for row in servers.rows("recognitions")],
+        "names": recorded,
+        "after an erasure": [list(row) for row in left],
         "as upsert": refusal(target("recognitions").prepare),
         "upsert as append": refusal(target("versions", mode="append").prepare),
         "keeps_history": [table.keeps_history, target("versions").keeps_history],

@@ -26,10 +26,13 @@ from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.engine.run.selection import is_wanted
 from airflow_provider_permitocr.options.ledger import UnknownCalls
 from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.exchange.caller import Allowance, Caller, day_period
 from airflow_provider_permitocr.sql.ledger.exchange.statements import (
+    NOTHING_OF_IMAGE,
     closing_columns,
     count_calls,
+    empty_answers,
     lock,
     read_under_lock,
     write_answers,
@@ -165,6 +168,7 @@ class Exchange:
             self._open_calls[each.call_id].row_key for each in closed if each.call_id in self._open_calls
         }
         keys |= {attempt.row_key for attempt in attempts}
+        keys |= {source for attempt in attempts if (source := _taken_from(attempt))}
         days = {day_period(call.day, self._caller.timezone) for call in unsent}
         state = self._read(keys, days)
         self.now = state.now
@@ -174,7 +178,8 @@ class Exchange:
             if written.get(call.row["call_id"]) is None:
                 allowance.give_back(day_period(call.day, self._caller.timezone))
         for attempt in attempts:
-            self._attempt(state, attempt, state.version)
+            is_gone = self._is_answer_erased(state, attempt)
+            self._attempt(state, attempt.without_answer() if is_gone else attempt, state.version)
             changed.add(attempt.row_key)
         grants = [self._grant(state, intent, allowance, written) for intent in intents]
         changed |= {call.row_key for call in self.opened.values()}
@@ -226,13 +231,25 @@ class Exchange:
             call = self._open_calls.get(each.call_id)
             if call is None or written.get(each.call_id) is not None:
                 continue
+            image, place = state.images[call.row_key], int(call.row["place"])
             rows.append(dict(call.row) | closing_columns(each, state.now, state.version))
-            image = state.images[call.row_key]
+            if image.standing.has_erased(place):
+                rows[-1] |= NOTHING_OF_IMAGE
+                empty_answers(self._connection, self._tables, [each.call_id])
             if each.attempt:
-                self._attempt(state, own_answer(each, call.row_key), int(call.row["place"]))
+                self._attempt(state, own_answer(each, call.row_key), place)
             image.release(each.call_id)
             changed.add(call.row_key)
         return rows, changed
+
+    def _is_answer_erased(self, state: _State, attempt: Attempt) -> bool:
+        """Whether an identical image was erased, and its answer, while a run had it in memory."""
+        source = _taken_from(attempt)
+        if source is None or state.images[source].standing.status is not Status.ERASED:
+            return False
+        answers = self._tables.answers.c
+        kept = sa.select(answers.call_id).where(answers.call_id == attempt.answer_id, answers.answer != "")
+        return self._connection.execute(kept).first() is None
 
     def _attempt(self, state: _State, attempt: Attempt, order: int) -> None:
         image = state.images[attempt.row_key]
@@ -325,6 +342,13 @@ class Exchange:
             assert state.outage_until is not None
             values |= {"outage_from": state.outage_from, "outage_until": state.outage_until}
         self._connection.execute(sa.update(self._tables.state).values(values))
+
+
+def _taken_from(attempt: Attempt) -> RowKey | None:
+    """Return the identical image whose answer an attempt has taken."""
+    if attempt.reused_from is None or attempt.answer_id is None:
+        return None
+    return attempt.reused_from, attempt.row_key[1]
 
 
 def own_answer(closed: ClosedCall, row_key: RowKey) -> Attempt:

@@ -16,6 +16,7 @@ from airflow_provider_permitocr.sql.database.failures import blames_a_row
 from airflow_provider_permitocr.sql.ledger.exchange.caller import day_period, run_period
 from airflow_provider_permitocr.sql.ledger.exchange.exchange import own_answer
 from airflow_provider_permitocr.sql.ledger.exchange.statements import (
+    NOTHING_OF_IMAGE,
     closing_columns,
     count_calls,
     lock,
@@ -77,14 +78,17 @@ def _hand_in(
         if (call := calls.get(each.call_id))
         and (call["code"] is None or (call["reason"] and each.answer is not None))
     ]
-    write_answers(connection, tables, due)
     images = _images(connection, tables, [calls[each.call_id] for each in due])
+    erased = {each.call_id for each in due if _is_erased(images, calls[each.call_id])}
+    write_answers(connection, tables, [each for each in due if each.call_id not in erased])
     rows = []
     for number, each in enumerate(due):
         call = calls[each.call_id]
         # A history tells recognitions of an image apart by their times.
         closed_at = moment + number * _APART
         rows.append(dict(call) | closing_columns(each, closed_at, version) | {"reason": None})
+        if each.call_id in erased:
+            rows[-1] |= NOTHING_OF_IMAGE
         row_key = call["image_key"], CardSide(call["card_side"])
         image = images[call["list_id"], row_key]
         if each.attempt:
@@ -130,6 +134,12 @@ def _images(
             found[list_id, image.row_key] = image
     wanted = {(call["list_id"], (call["image_key"], CardSide(call["card_side"]))): None for call in calls}
     return {key: found.get(key) or LedgerImage(key[1]) for key in wanted}
+
+
+def _is_erased(images: Mapping[tuple[int, RowKey], LedgerImage], call: Mapping[str, Any]) -> bool:
+    """Whether a call's image was erased since."""
+    image = images[call["list_id"], (call["image_key"], CardSide(call["card_side"]))]
+    return image.standing.has_erased(call["place"])
 
 
 def _stamp_takers(

@@ -19,6 +19,8 @@ from airflow_provider_permitocr.sql.ledger.tables.clock import clock
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 _LONGEST_CODE: Final = 250
+#: Columns of a call that tell of its image, once that is erased; all that sums need stays.
+NOTHING_OF_IMAGE: Final = dict.fromkeys(("image_digest", "request_id", "attempt", "reason"))
 
 
 def lock(connection: sa.Connection, tables: LedgerTables) -> None:
@@ -90,6 +92,12 @@ def write_answers(connection: sa.Connection, tables: LedgerTables, closed: Seque
     ]
     if rows:
         upsert(connection, tables.answers, rows)
+
+
+def empty_answers(connection: sa.Connection, tables: LedgerTables, call_ids: Sequence[str]) -> None:
+    """Leave nothing of answers, by a user who may not delete them."""
+    answers = tables.answers
+    connection.execute(sa.update(answers).where(answers.c.call_id.in_(call_ids)).values(answer=""))
 
 
 def write_calls(connection: sa.Connection, tables: LedgerTables, rows: Sequence[dict[str, Any]]) -> None:

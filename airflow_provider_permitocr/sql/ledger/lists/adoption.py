@@ -252,7 +252,7 @@ def _is_wanted(row: AdoptedRow, known: LedgerImage | None) -> bool:
     if known is None or known.standing.attempt_status is None:
         return True
     standing = known.standing
-    if row.standing.status is not Status.RECOGNIZED:
+    if row.standing.status is not Status.RECOGNIZED or _is_of_erased(row, known):
         return False
     if standing.status is Status.RECOGNIZED and not _is_newer(row.standing, standing):
         return False
@@ -261,9 +261,15 @@ def _is_wanted(row: AdoptedRow, known: LedgerImage | None) -> bool:
 
 def _is_ahead(row: AdoptedRow, known: LedgerImage | None) -> bool:
     """Whether the table keeps its row, which is of a later version, unless the ledger's answer is newer."""
-    if known is None or row.version <= (known.version or 0):
+    if known is None or row.version <= (known.version or 0) or _is_of_erased(row, known):
         return False
     return known.standing.status is not Status.RECOGNIZED or not _is_newer(known.standing, row.standing)
+
+
+def _is_of_erased(row: AdoptedRow, known: LedgerImage) -> bool:
+    """Whether a row is from before its image was erased."""
+    erased_at = known.standing.processed_at
+    return known.standing.status is Status.ERASED and not has_changed(row.standing.processed_at, erased_at)
 
 
 def _is_newer(one: Standing, other: Standing) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.database.rights import require_rights
 from airflow_provider_permitocr.sql.ledger.exchange.caller import run_period
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
+from airflow_provider_permitocr.sql.ledger.standing.delivered_answers import Keeping, delete_delivered
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
@@ -36,13 +37,16 @@ class Pruned:
     counters: int
 
 
-def prune(engine: sa.Engine, tables: LedgerTables, older_than_days: int) -> Pruned:
+def prune(
+    engine: sa.Engine, tables: LedgerTables, older_than_days: int, days_kept: int | None = None
+) -> Pruned:
     """Delete calls, answers, runs and counters that are older and that nothing depends on.
 
     A call stays while its answer is in force for an image or waits in a journal, or while it holds an image;
     a run stays while its window is unfinished. Runs may go on meanwhile.
 
     :param older_than_days: 1 or more, by the ledger's clock.
+    :param days_kept: how long answers in force are kept that every target has; None: for good.
     :raises TargetError: when the user may not delete.
     :raises DatabaseError: when the database cannot be reached.
     """
@@ -54,7 +58,14 @@ def prune(engine: sa.Engine, tables: LedgerTables, older_than_days: int) -> Prun
                 named = f"the ledger's table {table.fullname!r}"
                 require_rights(connection, table, named=named, with_delete=True)
             before = now(connection) - timedelta(days=older_than_days)
-        return _Pruner(engine, tables, before).prune()
+        pruned = _Pruner(engine, tables, before).prune()
+        if days_kept is None:
+            return pruned
+        with engine.connect() as connection:
+            lists = list(connection.execute(sa.select(tables.lists.c.list_id)).scalars())
+        keeping = Keeping(days_kept)
+        delivered = sum(delete_delivered(engine, tables, each, keeping).answers for each in lists)
+        return replace(pruned, answers=pruned.answers + delivered)
 
 
 class _Pruner:

@@ -73,16 +73,21 @@ def _moved(
     }
     if not found:
         return list(delivered)
-    put = store.put({_name(answer_id): content for answer_id, content in found.items()})
-    paths = {answer_id: put[_name(answer_id)] for answer_id in found}
+    put = store.put({portrait_name(answer_id): content for answer_id, content in found.items()})
+    paths = {answer_id: put[portrait_name(answer_id)] for answer_id in found}
     with engine.begin() as connection:
         _keep_paths(connection, tables, paths)
     return [_with_path(each, paths) for each in delivered]
 
 
+def is_path(profile: str) -> bool:
+    """Tell whether a row's ``profile`` leads to a file; otherwise it is base64."""
+    return _ONLY_IN_PATHS in profile
+
+
 def _content(delivered: Delivered) -> bytes | None:
     portrait = (delivered.fields or {}).get(PORTRAIT)
-    if not isinstance(portrait, str) or _ONLY_IN_PATHS in portrait:
+    if not isinstance(portrait, str) or is_path(portrait):
         return None
     try:
         return base64.b64decode(portrait, validate=True)
@@ -90,7 +95,8 @@ def _content(delivered: Delivered) -> bytes | None:
         return None
 
 
-def _name(answer_id: str) -> str:
+def portrait_name(answer_id: str) -> str:
+    """Return the name of an answer's portrait, without the suffix that tells its format."""
     # A call's ID has 80 random bits, and is in no table but the ledger's.
     return hashlib.sha256(f"portrait of {answer_id}".encode()).hexdigest()[:40]
 

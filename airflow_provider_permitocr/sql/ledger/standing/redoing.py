@@ -78,6 +78,8 @@ def _conditions(
         sa.or_(images.answer_id.is_not(None), images.request_id.is_not(None), images.attempted_at < before),
         sa.not_(answered_since),
     ]
+    if redo.wanted_keys is None:
+        met.append(images.status != Status.ERASED.value)
     if redo.wanted_statuses is not None:
         met.append(images.status.in_(redo.wanted_statuses))
     if redo.wanted_codes is not None:

@@ -19,7 +19,7 @@ from airflow_provider_permitocr.sql.database.types import ExactText, UtcTime
 from airflow_provider_permitocr.sql.targets.result_schema import TABLE_OPTIONS, sql_type
 
 #: Which tables these are: raised with every change that an older version of this package could not use.
-SHAPE: Final = 2
+SHAPE: Final = 3
 #: In characters; MySQL's index entries hold 3,072 bytes.
 LONGEST_NAME: Final = 250
 LONGEST_KEY: Final = 512
@@ -197,7 +197,7 @@ IMAGES: Final = Shape(
     "Where each image of each list stands",
     (
         *_IMAGE,
-        Column("status", _KEY, "What is in force: recognized, rejected, failed or retry; NULL: nothing yet"),
+        Column("status", _KEY, "What is in force: a status of the result; NULL: nothing yet"),
         Column("error_code", _TEXT, "Why there is no answer"),
         Column("error_message", _LONG, "The same in words"),
         Column("request_id", _TEXT, "RequestId of the answer in force"),
@@ -262,13 +262,33 @@ REFUSED: Final = Shape(
     frozenset({"has_row", "refused_at"}),
     (("by_time", ("delivery_id", "refused_at")),),
 )
-SHAPES: Final = (STATE, COUNTERS, LISTS, RUNS, CALLS, ANSWERS, IMAGES, DELIVERIES, REFUSED)
+ERASURES: Final = Shape(
+    "erasures",
+    "What was erased and when, without what it was",
+    (
+        Column("erasure_id", _KEY, "The erasure, by a random name"),
+        Column("list_id", _INTEGER, "List that it was about"),
+        Column("rule", _TEXT, "What was to be erased, in words and without keys"),
+        Column(
+            "keys_digest", _TEXT, "SHA-256 of the keys that were given, sorted, a line each; NULL: none were"
+        ),
+        Column("erased_by", _TEXT, "User of the operating system, or DAG run of the task"),
+        Column("started_at", _TIME, "When it began"),
+        Column("ended_at", _TIME, "When it ended; NULL: it is under way, or died and is to be repeated"),
+        Column("images", _INTEGER, "Images that were erased, or kept under a stricter policy"),
+        Column("answers", _INTEGER, "Answers that were deleted or rewritten, those no longer in force too"),
+        Column("outcome", _LONG, "What became of tables and files, and what was not reached, in words"),
+    ),
+    ("erasure_id",),
+    frozenset({"list_id", "rule", "erased_by", "started_at"}),
+)
+SHAPES: Final = (STATE, COUNTERS, LISTS, RUNS, CALLS, ANSWERS, IMAGES, DELIVERIES, REFUSED, ERASURES)
 
 _LENGTHS: Final = {
     **{"call_id": 32, "answer_id": 32, "held_by": 32, "session_id": 32, "held_session": 32, "ledger_id": 32},
     **{"card_side": 8, "image_digest": 64, "account": 128, "status": 16, "attempt_status": 16},
     **{"image_key": LONGEST_KEY, "name": LONGEST_NAME, "period": LONGEST_NAME, "target": LONGEST_NAME},
-    **{"timezone": 64, "shard": 16, "key_type": 32},
+    **{"erasure_id": 32, "timezone": 64, "shard": 16, "key_type": 32},
     **{"dag_id": LONGEST_NAME, "task_id": LONGEST_NAME, "run_id": LONGEST_NAME},
     **{"source_conn_id": LONGEST_NAME, "source_table": LONGEST_NAME, "key_column": LONGEST_NAME},
 }
@@ -291,6 +311,7 @@ class LedgerTables:
     images: sa.Table
     deliveries: sa.Table
     refused: sa.Table
+    erasures: sa.Table
 
     def __iter__(self) -> Iterator[sa.Table]:
         return (getattr(self, each.name) for each in fields(self) if each.name != "named")

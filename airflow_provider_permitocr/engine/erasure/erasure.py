@@ -1,0 +1,211 @@
+"""Erases what is stored of people, or what a policy hides: in the ledger, then in targets, without a call."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries, raise_first
+from airflow_provider_permitocr.engine.delivery.files_due import DueFiles
+from airflow_provider_permitocr.engine.erasure.ports import ErasedImages, LedgerErasure
+from airflow_provider_permitocr.engine.ledger.ports import Journal
+from airflow_provider_permitocr.engine.ledger.waiting import hand_in_waiting
+from airflow_provider_permitocr.engine.ports import TargetPorts
+from airflow_provider_permitocr.engine.run.progress import Log
+from airflow_provider_permitocr.errors import PermitOcrError
+from airflow_provider_permitocr.options.run import Batch
+from airflow_provider_permitocr.permit.columns import result_columns
+
+#: Larger than in a run, whose answers arrive one by one.
+_ROWS_AT_ONCE: Final = 2_000
+#: What no erasure reaches.
+_NEVER_REACHED: Final = (
+    "copies that others have made of tables and files, backups, replicas and earlier versions of objects",
+    "columns of tables that the list no longer copies, and files of runs that were pruned",
+    "logs of databases, such as those for replication and of statements",
+    "journals on other machines; what they hold of erased images is dropped once they are handed in",
+)
+
+
+@dataclass(frozen=True)
+class PlannedErasure:
+    """What an erasure would do, in numbers alone.
+
+    :param tables, files: that would be written again.
+    """
+
+    images: ErasedImages
+    tables: int
+    files: int
+    not_reached: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{_said(self.images)}; {self.tables:,} tables and {self.files:,} files would be written"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, fit for XCom."""
+        return _as_dict(self.images) | {"tables": self.tables, "files": self.files}
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What was done, in numbers alone.
+
+    :param written: rows that tables have taken.
+    :param refused: rows that they do not take, whose older ones may hold what was to be erased.
+    :param files: files that were written again.
+    :param not_reached: what may still hold it, in words.
+    """
+
+    images: ErasedImages
+    written: int
+    refused: int
+    files: int
+    not_reached: tuple[str, ...]
+
+    def __str__(self) -> str:
+        said = f"{_said(self.images)}; {self.written:,} rows and {self.files:,} files written"
+        return f"{said}; {self.refused:,} rows refused by a table" if self.refused else said
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, fit for XCom."""
+        done = {"written": self.written, "refused": self.refused, "files": self.files, "calls": 0}
+        return _as_dict(self.images) | done | {"not_reached": list(self.not_reached)}
+
+
+class Erasure:
+    """One erasure of one list.
+
+    :param in_ledger: the part of it that the ledger does.
+    :param remarks: what the databases keep of deleted rows, in words.
+    :param stop: set it to end early; what was erased stays erased.
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        ports: TargetPorts,
+        journal: Journal,
+        in_ledger: LedgerErasure,
+        batch: Batch,
+        *,
+        remarks: Sequence[str] = (),
+        log: Log,
+        stop: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ports, self._journal, self._in_ledger = ports, journal, in_ledger
+        self._remarks, self._log, self._stop = tuple(remarks), log, stop
+        self._patience_seconds = batch.patience_seconds
+        rows = max(batch.rows, _ROWS_AT_ONCE)
+        several = Batch(rows=rows, seconds=batch.seconds, patience_seconds=batch.patience_seconds)
+        self._deliveries = Deliveries(ports.ledger, ports.tables, several, clock=clock)
+
+    def plan(self) -> PlannedErasure:
+        """Count what ``run`` would do. Changes nothing that is stored.
+
+        :raises TargetError: when the ledger does not know the list.
+        """
+        ledger = self._ports.ledger
+        ledger.prepare(None)
+        images = self._in_ledger.count()
+        files = sum(len(run.files) for run in ledger.whole_runs() if run.window.is_repeatable)
+        return PlannedErasure(images, len(self._ports.tables), files, self._not_reached(images))
+
+    def run(self) -> Erased:
+        """Erase in the ledger, then bring that to all tables, and write files again.
+
+        It may be run again, after an error or for nothing.
+
+        :raises TargetError: when the ledger does not know the list, or a right is missing.
+        :raises UnreachableError: when a target cannot be filled now; all others are, and the next run of the
+            list fills it, too.
+        :raises RunStoppedError: when asked to stop.
+        """
+        ledger = self._ports.ledger
+        ledger.prepare(None)
+        # Before: what waits there would bring people back.
+        refused = hand_in_waiting(ledger, self._journal, self._log)
+        images = self._in_ledger.erase(self._stop)
+        self._log.info(f"Erased in the ledger: {_said(images)}")
+        failures, files, left = self._fill()
+        not_reached = [*left, *(str(each) for each in failures)]
+        if refused:
+            not_reached.append(f"{refused:,} answers in journals of this machine that the ledger refuses")
+        if self._deliveries.refused:
+            not_reached.append(
+                f"{self._deliveries.refused:,} rows of tables that refuse to have them changed"
+            )
+        done = Erased(
+            images,
+            self._deliveries.delivered,
+            self._deliveries.refused,
+            files,
+            (*not_reached, *self._not_reached(images)),
+        )
+        self._in_ledger.end(". ".join((str(done), *not_reached)))
+        raise_first(failures)
+        return done
+
+    def _fill(self) -> tuple[list[PermitOcrError], int, list[str]]:
+        """Return what has failed, how many files were written, and what was left as it is."""
+        everywhere = self._ports.source.within([])  # there need be no interval
+        columns = self._ports.protection.columns(result_columns(everywhere.carried()))
+        failures: list[PermitOcrError] = []
+        try:
+            self._deliveries.prepare(columns)
+            self._deliveries.finish(self._patience_seconds, stop=self._stop)
+        except PermitOcrError as error:
+            if self._stop.is_set():
+                raise
+            failures.append(error)
+        finally:
+            self._deliveries.close()
+        files = DueFiles(self._ports, columns, stop=self._stop)
+        written = files.rewrite(self._ports.ledger.whole_runs(), own_is_whole=False)
+        return [*failures, *files.failures], written, files.left
+
+    def _not_reached(self, images: ErasedImages) -> tuple[str, ...]:
+        """Say what may still hold what is erased."""
+        said = []
+        if images.unreadable:
+            said.append(
+                f"{images.unreadable:,} rows of tables whose answers are gone from the ledger: no policy can"
+                " be applied to them; erase them, or have them recognized again"
+            )
+        said += [
+            f"the table {each}, which this task does not name" for each in self._in_ledger.other_targets()
+        ]
+        if unfinished := self._in_ledger.unfinished_files():
+            said.append(
+                f"files of {unfinished:,} unfinished runs, which the run that completes them writes again"
+            )
+        return (*said, *self._remarks, *_NEVER_REACHED)
+
+
+def _said(images: ErasedImages) -> str:
+    said = [f"{images.images:,} images, {images.answers:,} answers"]
+    if images.identical:
+        said.append(f"{images.identical:,} of the images have the same picture as one that was named")
+    if images.portraits:
+        said.append(f"{images.portraits:,} portraits")
+    if images.erased_before:
+        said.append(f"{images.erased_before:,} images were erased before")
+    if images.unknown_keys:
+        said.append(f"the ledger does not know {images.unknown_keys:,} of the keys")
+    return "; ".join(said)
+
+
+def _as_dict(images: ErasedImages) -> dict[str, Any]:
+    return {
+        "images": images.images,
+        "identical": images.identical,
+        "answers": images.answers,
+        "portraits": images.portraits,
+        "erased_before": images.erased_before,
+        "unknown_keys": images.unknown_keys,
+        "unreadable": images.unreadable,
+    }

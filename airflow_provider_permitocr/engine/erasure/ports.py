@@ -1,0 +1,77 @@
+"""What an erasure asks of the ledger, and of stored portraits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import threading
+
+
+@dataclass(frozen=True)
+class ErasedImages:
+    """What an erasure is about, or has done in the ledger, in numbers alone.
+
+    :param images: images that are erased, or rewritten under a policy.
+    :param identical: of these, images with the same picture as one whose key is given.
+    :param answers: answers that are deleted or rewritten, those no longer in force included.
+    :param portraits: stored portraits that were removed; before an erasure that is not known.
+    :param erased_before: images whose key is given, and that an earlier erasure has dealt with.
+    :param unknown_keys: keys that are given, and that the ledger does not know.
+    :param unreadable: images whose answer is gone from the ledger, so that no policy can be applied to it.
+    """
+
+    images: int = 0
+    identical: int = 0
+    answers: int = 0
+    portraits: int = 0
+    erased_before: int = 0
+    unknown_keys: int = 0
+    unreadable: int = 0
+
+
+class Portraits(Protocol):
+    """Portraits that are stored outside of the ledger."""
+
+    def remove(self, profiles: Collection[str]) -> int:
+        """Delete stored portraits; one that is gone already is no error.
+
+        :param profiles: values of the column ``profile``: paths of stored portraits, or base64, which is
+            nothing to delete; and names of portraits whose paths are not known.
+        :return: how many were deleted, as far as that is known.
+        :raises UnreachableError: when it may be tried again.
+        """
+        ...
+
+
+class LedgerErasure(Protocol):
+    """One erasure in the ledger, of one list."""
+
+    def count(self) -> ErasedImages:
+        """Count what ``erase`` would do. Changes nothing."""
+        ...
+
+    def erase(self, stop: threading.Event) -> ErasedImages:
+        """Erase, a few images at a time; it may be repeated after an error.
+
+        :param stop: set it to end early; what was erased stays erased.
+        :raises RunStoppedError: when asked to stop.
+        """
+        ...
+
+    def other_targets(self) -> Sequence[str]:
+        """Name the targets that the list has had, and that its task does not name."""
+        ...
+
+    def unfinished_files(self) -> int:
+        """Count the files of runs whose window is not whole, and that may hold a part of it."""
+        ...
+
+    def end(self, outcome: str) -> None:
+        """Write down that the erasure has ended.
+
+        :param outcome: what became of targets and files, in words, without values.
+        """
+        ...

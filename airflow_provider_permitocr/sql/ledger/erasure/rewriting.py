@@ -1,0 +1,144 @@
+"""Rewrites answers and copied columns of a ledger in place, as a stricter privacy policy has them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.engine.erasure.ports import ErasedImages
+from airflow_provider_permitocr.engine.models import RowKey
+from airflow_provider_permitocr.permit.privacy import Method, Protection
+from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.database.upsert import upsert
+from airflow_provider_permitocr.sql.ledger.erasure.pages import Page, chunks, read_page
+from airflow_provider_permitocr.sql.ledger.exchange.statements import write_images
+from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, read_answer
+from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, to_json
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
+
+_IDS_AT_ONCE: Final = 500
+#: With more of them, MySQL goes by statistics instead of looking into the index.
+_DIGESTS_AT_ONCE: Final = 100
+
+
+@dataclass
+class _Changes:
+    """What the policy changes of some images.
+
+    :param answers: rows of answers as they are to be.
+    :param images: images whose answer or copied columns change.
+    :param calls: ids of calls whose recognition a history gets again.
+    :param taken: ids of rewritten answers that images of other pages have taken.
+    :param digests: of the pictures of those.
+    """
+
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    images: dict[RowKey, LedgerImage] = field(default_factory=dict)
+    calls: set[str] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
+    digests: set[str] = field(default_factory=set)
+    unreadable: int = 0
+
+
+class Rewriting:
+    """Rewrites some images at a time.
+
+    :param connection: its transaction holds the ledger's lock, where anything is changed.
+    :param protection: what the policy leaves of values.
+    """
+
+    def __init__(
+        self, connection: sa.Connection, tables: LedgerTables, list_id: int, protection: Protection
+    ) -> None:
+        self._connection, self._tables, self._list_id = connection, tables, list_id
+        self._protection = protection
+
+    def count(self, row_keys: frozenset[RowKey]) -> ErasedImages:
+        """Count what ``rewrite`` would change."""
+        return _counted(self._changes(self._page(row_keys)))
+
+    def rewrite(self, row_keys: frozenset[RowKey], version: int) -> ErasedImages:
+        """Rewrite them, and have targets get them again.
+
+        :param version: of this exchange.
+        """
+        changes = self._changes(self._page(row_keys))
+        if changes.answers:
+            upsert(self._connection, self._tables.answers, changes.answers)
+        for image in changes.images.values():
+            carried = self._protection.protect_carried(image.standing.carried)
+            image.put(replace(image.standing, carried=carried), version)
+        images = [changes.images[key] for key in sorted(changes.images)]
+        write_images(self._connection, self._tables, self._list_id, images)
+        self._stamp_takers(changes, version)
+        calls = self._tables.calls
+        for some in chunks(changes.calls, _IDS_AT_ONCE):
+            is_told = sa.and_(calls.c.call_id.in_(some), calls.c.attempt.is_not(None))
+            self._connection.execute(sa.update(calls).where(is_told).values(version=version))
+        return _counted(changes)
+
+    def dropped_portraits(self, row_keys: frozenset[RowKey]) -> dict[str, str]:
+        """Return the portraits that the policy drops, by call."""
+        if self._protection.method(PORTRAIT) is not Method.DROP:
+            return {}
+        found = {}
+        for call_id, form, text in self._answers(self._page(row_keys)):
+            answer = read_answer(form, text)
+            profile = answer and answer.record(Protection()).get(PORTRAIT)
+            if isinstance(profile, str):
+                found[call_id] = profile
+        return found
+
+    def _page(self, row_keys: Collection[RowKey]) -> Page:
+        return read_page(self._connection, self._tables, self._list_id, row_keys, with_identical=False)
+
+    def _answers(self, page: Page) -> Iterable[Any]:
+        answers = self._tables.answers.c
+        statement = sa.select(answers.call_id, answers.form, answers.answer)
+        for some in chunks(page.answers, _IDS_AT_ONCE):
+            yield from self._connection.execute(statement.where(answers.call_id.in_(some))).all()
+
+    def _changes(self, page: Page) -> _Changes:
+        changes, there = _Changes(), set()
+        rewritten: set[str] = set()
+        for call_id, form, text in self._answers(page):
+            answer = read_answer(form, text)
+            if answer is None:
+                continue
+            there.add(call_id)
+            protected = answer.protected(self._protection)
+            row = {"call_id": call_id, "form": protected.form.value, "answer": to_json(protected.values)}
+            if form != row["form"] or json.loads(row["answer"]) != json.loads(text):
+                changes.answers.append(row)
+                rewritten.add(call_id)
+        for row_key, image in page.images.items():
+            standing = image.standing
+            carried = self._protection.protect_carried(standing.carried)
+            if standing.answer_id in rewritten or carried != standing.carried:
+                changes.images[row_key] = image
+            is_recognized = standing.status is Status.RECOGNIZED
+            changes.unreadable += is_recognized and standing.answer_id not in there
+        changes.taken, changes.digests = page.kept & rewritten, page.digests
+        changes.calls = page.calls if changes.images else page.calls & rewritten
+        return changes
+
+    def _stamp_takers(self, changes: _Changes, version: int) -> None:
+        """Have images of other pages delivered again that have taken one of the answers."""
+        images = self._tables.images
+        for some in chunks(changes.digests if changes.taken else (), _DIGESTS_AT_ONCE):
+            took_one = sa.and_(
+                images.c.list_id == self._list_id,
+                images.c.image_digest.in_(some),
+                images.c.answer_id.in_(sorted(changes.taken)),
+            )
+            self._connection.execute(sa.update(images).where(took_one).values(version=version))
+
+
+def _counted(changes: _Changes) -> ErasedImages:
+    return ErasedImages(
+        images=len(changes.images), answers=len(changes.answers), unreadable=changes.unreadable
+    )
