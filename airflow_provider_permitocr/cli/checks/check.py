@@ -78,7 +78,8 @@ def _print_rows(general: list[Finding], looked_at: Iterable[LookedAt], output: s
 
 
 def _without_tasks(files: DagFiles, dag_id: str | None) -> Finding:
-    where = f"the {len(files.dag_ids):,} DAGs of this Airflow" if dag_id is None else f"the DAG {dag_id!r}"
+    of_airflow = f"{len(files.dag_ids):,} DAG{'' if len(files.dag_ids) == 1 else 's'} of this Airflow"
+    where = of_airflow if dag_id is None else f"the DAG {dag_id!r}"
     message = f"no MainlandPermitOcrOperator task in {where}"
     return Finding(Verdict.NOTE, "DAG files", message)
 

@@ -227,7 +227,7 @@ def test_a_wrong_call_ends_with_status_2(
 
 def test_where_there_is_no_such_task_this_is_said(check: Check, write_dag: WriteDag) -> None:
     write_dag("task(lambda: None, task_id='other')()")
-    for words, where in ([], "the 1 DAGs of this Airflow"), (["permits"], "the DAG 'permits'"):
+    for words, where in ([], "1 DAG of this Airflow"), (["permits"], "the DAG 'permits'"):
         status, said = check(*words)
         assert status == 0
         assert f"no MainlandPermitOcrOperator task in {where}" in said
