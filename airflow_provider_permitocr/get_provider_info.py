@@ -1,4 +1,4 @@
-"""What Airflow asks a provider about itself; found through the entry point ``apache_airflow_provider``."""
+"""What this provider reports to Airflow; found through the entry point ``apache_airflow_provider``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TEXT = ["string", "null"]
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Describe this provider as ``provider_info.schema.json`` of Airflow wants it."""
+    """Describe this provider in the form of Airflow's ``provider_info.schema.json``."""
     return {
         "package-name": "airflow-provider-permitocr",
         "name": "Tencent Cloud MainlandPermitOCR",
@@ -31,10 +31,10 @@ def get_provider_info() -> dict[str, Any]:
                         "schema": "Site",
                     },
                     "placeholders": {
-                        "host": "empty for the site's own; or http://127.0.0.1:8520 for an emulator",
-                        "schema": "intl or mainland: where the account was opened; empty for intl",
+                        "host": "empty: the site's endpoint; http://127.0.0.1:8520 for an emulator",
+                        "schema": "intl or mainland: where the account was opened; empty: intl",
                         # Without one, Airflow sends 0, and answers "Bad Request" (apache/airflow #73298).
-                        "port": "443, or 0; the test button needs a number",
+                        "port": "443, or 0; the Test button needs a number",
                     },
                 },
                 "conn-fields": _CONNECTION_FIELDS,
@@ -51,8 +51,8 @@ _CONFIGURATION: dict[str, Any] = {
     "options": {
         "allowed_endpoints": {
             "description": (
-                "The only hosts besides Tencent Cloud's own that a connection may allow for images and"
-                " signatures, with commas in between; none: no other at all. Empty: each connection decides."
+                "The only hosts outside Tencent Cloud that connections may allow for images and signatures,"
+                " separated by commas. none: no such host. Empty: each connection decides."
             ),
             "version_added": "0.5.0",
             "type": "string",
@@ -77,89 +77,89 @@ _CONNECTION_FIELDS: dict[str, Any] = {
     },
     "token": {
         "label": "Token",
-        "description": "Only with temporary keys of STS; all three may be replaced while tasks run",
+        "description": "Only for temporary STS keys. All three may be replaced while tasks run",
         "schema": {"type": _TEXT, "format": "password"},
     },
     "cvm_role_name": {
         "label": "CVM role",
-        "description": "Name of the instance's role, with cvm_role; empty to ask the instance",
+        "description": "For cvm_role: name of the instance's role. Empty: ask the instance",
         "schema": {"type": _TEXT},
     },
     "role_arn": {
         "label": "Role to assume",
-        "description": "qcs::cam::uin/ACCOUNT:roleName/NAME; its temporary keys renew themselves",
+        "description": "qcs::cam::uin/ACCOUNT:roleName/NAME. Its temporary keys are renewed automatically",
         "schema": {"type": _TEXT},
     },
     "role_session_name": {
         "label": "Role session name",
-        "description": "What the account's audit log calls this user of the role; empty for airflow",
+        "description": "Name of this session in the account's audit log. Empty: airflow",
         "schema": {"type": _TEXT},
     },
     "role_seconds": {
         "label": "Role session seconds",
-        "description": "How long each pair of keys is asked for, at most 43200; empty for 7200",
+        "description": "How long temporary keys are valid, at most 43200. Empty: 7200",
         "schema": {"type": ["integer", "null"]},
     },
     "account": {
         "label": "Account ID",
-        "description": "Of the account that pays; empty to have STS asked for it, free of charge",
+        "description": "ID of the account that pays. Empty: STS is asked, free of charge",
         "schema": {"type": _TEXT},
     },
     "requests_per_slot": {
         "label": "Requests per pool slot",
-        "description": "Requests per second that one pool slot stands for",
+        "description": "Requests per second that one pool slot allows",
         "schema": {"type": ["number", "null"], "default": 1},
     },
     "price_per_call": {
         "label": "Price per call",
-        "description": "Of a billed call, to tell what a run costs; an operator's own goes before",
+        "description": "Price of one billed call, used to report cost. The operator's price overrides it",
         "schema": {"type": ["number", "null"], "minimum": 0},
     },
     "currency": {
         "label": "Currency",
-        "description": "Of the price, such as USD or CNY",
+        "description": "Currency of the price, for example USD or CNY",
         "schema": {"type": _TEXT},
     },
     "region": {
         "label": "Region",
-        "description": "Of the buckets, for cos:// images; the API itself needs none",
+        "description": "Region of the buckets, for cos:// images. The API itself needs none",
         "schema": {"type": _TEXT},
     },
     "cos_endpoint": {
         "label": "COS endpoint",
-        "description": "In place of the region's own, cos.<region>.myqcloud.com; a host, or its http(s) URL",
+        "description": "Host or http(s) URL that replaces cos.<region>.myqcloud.com",
         "schema": {"type": _TEXT},
     },
     "connect_timeout": {
         "label": "Connect timeout",
-        "description": "Seconds until a connection has to be there",
+        "description": "Most seconds to open a connection",
         "schema": {"type": ["number", "null"], "default": 5},
     },
     "read_timeout": {
         "label": "Read timeout",
-        "description": "Seconds between two bytes, of a request or of an answer",
+        "description": "Most seconds between two bytes of a request or an answer",
         "schema": {"type": ["number", "null"], "default": 60},
     },
     "call_timeout": {
         "label": "Call timeout",
-        "description": "Seconds for a whole call, however steadily its bytes come",
+        "description": "Most seconds for a whole call, even while bytes arrive",
         "schema": {"type": ["number", "null"], "default": 120},
     },
     "proxy": {
         "label": "Proxy URL",
-        "description": "In place of the environment's; http:// or socks5h://user:password@host:port",
+        "description": "http:// or socks5h://user:password@host:port. Replaces the environment's proxy",
         "schema": {"type": _TEXT, "format": "password"},
     },
     "ca_bundle": {
         "label": "CA bundle",
-        "description": "File or directory of CAs to trust, in place of the environment's or certifi's",
+        "description": "File or directory of CAs to trust. Replaces the environment's or certifi's",
         "schema": {"type": _TEXT},
     },
     "allow_endpoint": {
         "label": "Allowed endpoints",
         "description": (
-            "Hosts that are not Tencent Cloud's and may get images, such as https://gateway.example.com; each"
-            " run warns of them"
+            "Hosts outside Tencent Cloud that may receive images, for example https://gateway.example.com."
+            " Each run warns about them"
         ),
         "schema": {"type": _TEXT},
     },

@@ -1,4 +1,4 @@
-"""``airflow permitocr adopt``: tells a ledger what it does not know of, and makes no call."""
+"""``airflow permitocr adopt``: takes a list or a result table into a ledger, without a call."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def adopt(arguments: argparse.Namespace) -> None:
     """Run the command, and end the process with its status.
 
     :param arguments: as ``cli/definition.py`` describes them.
-    :raises SystemExit: 0 when all is taken over, 1 when something is not, 2 for a DAG or task that is not
-        there.
+    :raises SystemExit: 0 when everything was taken over, 1 when something was not, 2 for an unknown DAG or
+        task.
     """
     dag, task_ids = chosen_tasks(arguments.dag_id, arguments.task_id)
     done = [_adopt_task(dag, task_id) for task_id in task_ids]
@@ -42,7 +42,7 @@ def _adopt_task(dag: DAG, task_id: str) -> bool:
 def adopt_list(operator: MainlandPermitOcrOperator) -> Adoption:
     """Take over the list of a rendered operator, and the rows of its result tables.
 
-    :raises PermitOcrError: naming what stands in the way.
+    :raises PermitOcrError: naming the obstacle.
     """
     from airflow_provider_permitocr.sql.database.failures import database_errors
     from airflow_provider_permitocr.sql.ledger.lists import adoption
@@ -86,6 +86,6 @@ def _tell(named: str, operator: MainlandPermitOcrOperator, done: Adoption) -> No
         said.append(f"{done.recognized:,} of them with their answer")
         said.append(f"{done.known:,} known before")
     if done.left_out:
-        said.append(f"{done.left_out:,} rows left out, as their key, side or status is none of this package")
+        said.append(f"{done.left_out:,} rows left out: this package writes no such key, side or status")
     sys.stdout.write("; ".join(said) + "\n")
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""All that the package uses of Airflow beyond its documented interface, for the commands alone.
+"""All that the package uses of Airflow beyond its documented interface, only for the commands.
 
 Tasks need none of it. ``tests/test_private_names.py`` lists each name with its reason.
 """

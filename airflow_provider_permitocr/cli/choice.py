@@ -31,9 +31,9 @@ def chosen_tasks(dag_id: str, task_id: str | None) -> tuple[DAG, list[str]]:
         end(2, f"{said}\n{findings_block(files.findings, WIDEST)}")
     known = [task.task_id for task in dag.tasks if is_ocr_task(task)]
     if not known:
-        end(2, f"There is no task of MainlandPermitOcrOperator in the DAG {dag.dag_id!r}\n")
+        end(2, f"No MainlandPermitOcrOperator task in the DAG {dag.dag_id!r}\n")
     if task_id not in (None, *known):
-        said = unknown("task of MainlandPermitOcrOperator", task_id or "", known)
+        said = unknown("MainlandPermitOcrOperator task", task_id or "", known)
         end(2, f"{said}; the DAG {dag.dag_id!r} has {', '.join(known)}\n")
     return dag, [task_id] if task_id else known
 

@@ -45,7 +45,7 @@ def read_dags() -> DagFiles:
     for described in configured:
         try:
             bag = _parse(_bundle(described))
-        except Exception as error:  # noqa: BLE001  each kind of bundle fails in ways of its own
+        except Exception as error:  # noqa: BLE001  each kind of bundle fails in its own ways
             reason = f"{type(error).__name__}: {error}"
             findings.append(_wrong(f"bundle {_name(described)} cannot be read: {reason}"))
             continue
@@ -76,7 +76,7 @@ def _parse(bundle: BaseDagBundle) -> DagBag:
 
 def _import_error(file: str, trace: str) -> Finding:
     last_line = trace.strip().rpartition("\n")[2]
-    return _wrong(f"{file} cannot be imported, so nothing in it is checked, and nothing runs: {last_line}")
+    return _wrong(f"{file} cannot be imported; nothing in it is checked or runs: {last_line}")
 
 
 def _wrong(message: str) -> Finding:

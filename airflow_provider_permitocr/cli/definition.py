@@ -16,51 +16,50 @@ if TYPE_CHECKING:
     from airflow.cli.cli_config import CLICommand
 
 _CHECK = """\
-Tell what is wrong with pools, slots, quota, connections and tables of the MainlandPermitOcrOperator tasks of
-one DAG or of all, and how to mend it. Changes nothing and costs nothing. Run it where the scheduler runs.
+Check the MainlandPermitOcrOperator tasks of one DAG, or of all: pools, slots, quota, connections and tables.
+Says what is wrong and how to fix it. Changes nothing and costs nothing. Run it where the scheduler runs.
 
-Ends with status 0 when nothing is wrong, 1 when something is, 2 when it was called wrongly."""
+Exit status: 0 nothing is wrong, 1 something is wrong, 2 usage error."""
 
 
 _PLAN = """\
-Tell what a run of MainlandPermitOcrOperator tasks would do: images listed, already done, refused without a
-call, to call, cost and time. Images are loaded and checked as in a run, unless --quick says otherwise, but no
-call is made, and nothing is created or written. Run it where the tasks run, so that it finds their files.
+Show what a run of MainlandPermitOcrOperator tasks would do: images listed, already done, rejected without a
+call, to call, cost and time. Images are loaded and checked as in a run, unless --quick is given. Makes no
+call, and creates and writes nothing. Run it where the tasks run, so that it finds their files.
 
-Ends with status 0 when there is a plan, 1 when a task cannot be planned, 2 when it was called wrongly."""
+Exit status: 0 every task was planned, 1 a task cannot be planned, 2 usage error."""
 
 
 _ADOPT = """\
-Take over what the ledger of MainlandPermitOcrOperator tasks does not know of: a list under another name or
-from another source, and a result table that an earlier version or another ledger has filled. Makes no call.
+Take over into the ledger of MainlandPermitOcrOperator tasks what it does not know: a list that was renamed or
+has another source, and a result table that an earlier version or another ledger filled. Makes no call.
 Settled images are skipped from then on, as if this ledger had always kept them.
 
-Ends with status 0 when all is taken over, 1 when something is not, 2 when it was called wrongly."""
+Exit status: 0 everything was taken over, 1 something was not, 2 usage error."""
 
 
 _PRUNE = """\
 Delete old calls, answers that are no longer in force, finished runs and counters from the ledger of
-MainlandPermitOcrOperator tasks. What an image depends on stays, and so does a run that left something.
-Tasks may run meanwhile.
+MainlandPermitOcrOperator tasks. Keeps what an image still needs, and runs that left images. Tasks may run
+at the same time.
 
-Ends with status 0 when all is done, 1 when something is not, 2 when it was called wrongly."""
+Exit status: 0 everything was deleted, 1 something was not, 2 usage error."""
 
 
 _REBUILD = """\
-Fill the targets of MainlandPermitOcrOperator tasks again from the answers that the ledger has kept, as this
-version reads them: after an upgrade that knows a new field, or where rows are missing. Makes no call. Names
-the columns that cannot be read again.
+Fill the targets of MainlandPermitOcrOperator tasks again from the answers in the ledger, as this version
+reads them. Use it after an upgrade that adds a field, or if rows are missing. Makes no call. Names the
+columns that cannot be read again.
 
-Ends with status 0 when all is filled, 1 when something is not, 2 when it was called wrongly."""
+Exit status: 0 every target was filled, 1 something was not, 2 usage error."""
 
 
 _REDO = """\
-Have images recognized again though they are settled, by the next run of MainlandPermitOcrOperator tasks. Says
-how many there are and what they cost, and asks. Makes no call itself, so that the pool keeps the rate. The
-old answer stays in force until there is a new one.
+Mark settled images, so that the next run of MainlandPermitOcrOperator tasks recognizes them again. Shows how
+many images there are and what they cost, and asks first. Makes no call itself: the run does, in its pool.
+The old answer stays in force until there is a new one.
 
-Ends with status 0 when all is marked, 1 when something is not or was not confirmed, 2 when it was called
-wrongly."""
+Exit status: 0 all images were marked, 1 something was not marked or not confirmed, 2 usage error."""
 
 
 _ERASE = """\
@@ -80,20 +79,20 @@ def get_permitocr_cli_commands() -> list[CLICommand]:
 
 
 def _check() -> ActionCommand:
-    dag_id = _argument("dag_id", nargs="?", help="The DAG to check; all, if left out")
+    dag_id = _argument("dag_id", nargs="?", help="The DAG to check; default: all")
     quota = _argument(
         "--quota",
         type=_requests_per_second,
         default=float(DEFAULT_REQUESTS_PER_SECOND),
         metavar="N",
-        help="Requests that the account may send in a second; 20, unless it was raised",
+        help="Requests per second that the account may send (default: 20)",
     )
     offline = _argument(
         "--offline", action="store_true", help="Do not ask Tencent Cloud whether the credentials are valid"
     )
     return ActionCommand(
         name="check",
-        help="Tell what keeps permit recognition from running, and how to mend it",
+        help="Find what keeps permit recognition from running, and how to fix it",
         description=_CHECK,
         func=lazy_load_command("airflow_provider_permitocr.cli.checks.check.check"),
         args=(dag_id, quota, offline, _output(), ARG_VERBOSE),
@@ -107,23 +106,23 @@ def _plan() -> ActionCommand:
             "--logical-date",
             type=_time,
             metavar="TIME",
-            help="Of the run to plan, in ISO 8601; now, if left out",
+            help="Logical date of the run to plan, in ISO 8601 (default: now)",
         ),
         _argument(
             "--interval-start",
             type=_time,
             metavar="TIME",
-            help="Start of the run's data interval; by default what a run triggered then would have",
+            help="Start of the run's data interval; default: that of a run triggered at that time",
         ),
-        _argument("--interval-end", type=_time, metavar="TIME", help="End of it"),
+        _argument("--interval-end", type=_time, metavar="TIME", help="End of the run's data interval"),
         _argument(
-            "--quick", action="store_true", help="Count what is not settled, without looking at images"
+            "--quick", action="store_true", help="Count images that are not settled, without opening them"
         ),
         _output(),
     )
     return ActionCommand(
         name="plan",
-        help="Tell what a run would do and cost, without making a call",
+        help="Show what a run would do and cost, without a call",
         description=_PLAN,
         func=lazy_load_command("airflow_provider_permitocr.cli.plans.plan.plan"),
         args=(*arguments, ARG_VERBOSE),
@@ -133,7 +132,7 @@ def _plan() -> ActionCommand:
 def _adopt() -> ActionCommand:
     return ActionCommand(
         name="adopt",
-        help="Take over a renamed list, or a result table that another ledger has filled",
+        help="Take over a renamed list, or a result table that another ledger filled",
         description=_ADOPT,
         func=lazy_load_command("airflow_provider_permitocr.cli.adopt.adopt"),
         args=(*_tasks(), ARG_VERBOSE),
@@ -146,12 +145,12 @@ def _prune() -> ActionCommand:
         type=_days,
         required=True,
         metavar="DAYS",
-        help="How old a row has to be, in days, such as 90",
+        help="Delete rows older than this many days, for example 90",
     )
     yes = _argument("--yes", action="store_true", help="Do not ask before deleting")
     return ActionCommand(
         name="prune",
-        help="Delete old calls and runs from a ledger that nothing depends on",
+        help="Delete old calls and runs that a ledger no longer needs",
         description=_PRUNE,
         func=lazy_load_command("airflow_provider_permitocr.cli.prune.prune"),
         args=(*_tasks(), older_than, yes, ARG_VERBOSE),
@@ -161,7 +160,7 @@ def _prune() -> ActionCommand:
 def _rebuild() -> ActionCommand:
     return ActionCommand(
         name="rebuild",
-        help="Fill targets again from the answers that the ledger has kept, without a call",
+        help="Fill targets again from the answers in the ledger, without a call",
         description=_REBUILD,
         func=lazy_load_command("airflow_provider_permitocr.cli.rebuild.rebuild"),
         args=(*_tasks(), ARG_VERBOSE),
@@ -175,23 +174,23 @@ def _redo() -> ActionCommand:
             "--status",
             action="append",
             choices=("recognized", "rejected", "failed"),
-            help="What is in force; may be given several times",
+            help="Status in force; repeatable",
         ),
         _argument(
-            "--error-code", action="append", metavar="CODE", help="Its error code; may be given several times"
+            "--error-code", action="append", metavar="CODE", help="Error code of the image; repeatable"
         ),
-        _argument("--key", action="append", metavar="KEY", help="An image's key; may be given several times"),
+        _argument("--key", action="append", metavar="KEY", help="Key of an image; repeatable"),
         _argument(
             "--before",
             type=_time,
             metavar="TIME",
-            help="Only images whose last call came before this, in ISO 8601; now, if left out",
+            help="Only images last called before this time, in ISO 8601 (default: now)",
         ),
-        _argument("--yes", action="store_true", help="Do not ask"),
+        _argument("--yes", action="store_true", help="Do not ask before marking"),
     )
     return ActionCommand(
         name="redo",
-        help="Have settled images recognized again by the next run",
+        help="Mark settled images to be recognized again by the next run",
         description=_REDO,
         func=lazy_load_command("airflow_provider_permitocr.cli.redo.redo"),
         args=(*arguments, ARG_VERBOSE),
@@ -228,7 +227,7 @@ def _erase() -> ActionCommand:
 def _tasks() -> tuple[Arg, Arg]:
     return (
         _argument("dag_id", help="The DAG"),
-        _argument("task_id", nargs="?", help="The task; all of the operator, if left out"),
+        _argument("task_id", nargs="?", help="The task; default: all MainlandPermitOcrOperator tasks"),
     )
 
 
@@ -238,7 +237,7 @@ def _output() -> Arg:
         "--output",
         choices=("text", "table", "plain", "json", "yaml"),
         default="text",
-        help="text to read (the default), or a format as of other airflow commands",
+        help="Output format: text (default), or a format of other airflow commands",
     )
 
 

@@ -21,7 +21,7 @@ def ledger_faults(named: str) -> Iterator[list[str]]:
         yield faults
     except PermitOcrError as error:
         faults.append(str(error))
-    except Exception as error:  # noqa: BLE001  hooks and drivers of any provider fail in ways of their own
+    except Exception as error:  # noqa: BLE001  hooks and drivers of any provider raise their own errors
         # Their own words stay out, but of those about an import: URLs with passwords are among them.
         words = f": {error}" if isinstance(error, ImportError) else ""
         faults.append(f"a connection's hook failed with {type(error).__name__}{words}")

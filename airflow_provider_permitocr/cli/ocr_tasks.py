@@ -33,7 +33,7 @@ _MAYBE_PATHS = (ImageKind.AUTO, ImageKind.PATH)
 
 
 def is_ocr_task(task: Any) -> bool:
-    """Tell whether a task, plain or mapped, is of the operator or of a subclass."""
+    """Return whether a task, plain or mapped, is of the operator or of a subclass."""
     return issubclass(task.operator_class, MainlandPermitOcrOperator)
 
 
@@ -72,12 +72,12 @@ def instances(task: Any) -> list[MainlandPermitOcrOperator]:
         if arguments.at_run_time or arguments.all_at_run_time:
             names = ", ".join(sorted(arguments.at_run_time)) or "what it is mapped over"
             raise ConfigurationError(
-                f"{names}: known only at run time, as an upstream task gives it; plan_only=True plans it"
-                " there"
+                f"{names}: known only at run time, from an upstream task; plan it in a run, with"
+                " plan_only=True"
             )
         try:
             made.append(task.unmap(arguments.known))
-        except Exception as error:  # noqa: BLE001  subclasses refuse arguments in ways of their own
+        except Exception as error:  # noqa: BLE001  subclasses raise their own errors
             raise ConfigurationError(f"the task cannot be mapped: {error}") from None
     return made
 
@@ -101,7 +101,7 @@ def _of_redo(dag: DAG, task: Any) -> list[Finding]:
     if not isinstance(redo, Redo) or redo.before is not None or dag.schedule is None:
         return []
     message = "redo in a DAG with a schedule would pay for the same images in each run"
-    remedy = "say which calls are too old, Redo(..., before=...), or use airflow permitocr redo"
+    remedy = "set a time, Redo(..., before=...), or use airflow permitocr redo"
     return [_wrong("redo", message, remedy)]
 
 
@@ -118,7 +118,7 @@ def _mapped(task: Any, findings: list[Finding]) -> Iterator[Variant]:
             continue
         try:
             instance = task.unmap(arguments.known)
-        except Exception as error:  # noqa: BLE001  subclasses refuse arguments in ways of their own
+        except Exception as error:  # noqa: BLE001  subclasses raise their own errors
             findings.append(_wrong("task", f"cannot be mapped: {error}", "correct what expand() is given"))
         else:
             yield _of_instance(instance, findings)
@@ -181,7 +181,7 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
         findings.append(Finding(Verdict.UNCHECKED, "connection", message))
         conn_id = None
     if is_template(shard):
-        findings.append(Finding(Verdict.UNCHECKED, "shards", "shard: templated, so known only in a run"))
+        findings.append(Finding(Verdict.UNCHECKED, "shards", "shard: templated; known only at run time"))
         shard = None
     findings += [*_of_copies(values), *_of_places(values), *_of_triggers(values)]
     return Variant(
@@ -205,7 +205,7 @@ def _known(read: Callable[[Any], Looked], value: Any) -> Looked | None:
 
 
 def _of_copies(values: Mapping[str, Any]) -> list[Finding]:
-    """Find copies that no run can know of, as the API alone sees the images."""
+    """Find copies that no run can know of, because only the API sees the images."""
     source, images = values.get("source"), values.get("images", ImageAccess())
     may_be_urls = isinstance(source, ImageTable | ImageQuery) and source.image_kind in _MAYBE_URLS
     if not values.get("reuse_identical") or not isinstance(images, ImageAccess):
@@ -213,7 +213,7 @@ def _of_copies(values: Mapping[str, Any]) -> list[Finding]:
     if images.fetch_images or not may_be_urls:
         return []
     message = "reuse_identical saves nothing for images that are URLs: only the API sees them"
-    remedy = "have the worker fetch them: images=ImageAccess(fetch_images=True)"
+    remedy = "let the worker fetch them: images=ImageAccess(fetch_images=True)"
     return [Finding(Verdict.NOTE, "images", message, remedy)]
 
 
@@ -252,7 +252,7 @@ def _with_statement(dag: DAG, source: ImageList | None, findings: list[Finding])
         return replace(source, sql=statement)
     except (TemplateError, ValueError) as error:
         message = f"the file {source.sql!r} of the image list cannot be read ({type(error).__name__})"
-        remedy = "put it beside the DAG file, or its directory into the DAG's template_searchpath"
+        remedy = "put it beside the DAG file, or add its directory to the DAG's template_searchpath"
         findings.append(_wrong("image list", message, remedy))
         return None
 

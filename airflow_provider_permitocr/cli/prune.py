@@ -23,8 +23,8 @@ def prune(arguments: argparse.Namespace) -> None:
     """Run the command, and end the process with its status.
 
     :param arguments: as ``cli/definition.py`` describes them.
-    :raises SystemExit: 0 when all is done, 1 when something is not or was not confirmed, 2 for a DAG or task
-        that is not there.
+    :raises SystemExit: 0 when all is done, 1 when something is not or was not confirmed, 2 for an unknown DAG
+        or task.
     """
     dag, task_ids = chosen_tasks(arguments.dag_id, arguments.task_id)
     ledgers: dict[str, tuple[Ledger, str]] = {}
@@ -71,7 +71,7 @@ def _prune(ledger: Ledger, timezone: str, days: int) -> None:
         database_of(engine).require_file(engine, ledger.conn_id)
         with database_errors(f"looking at the ledger {ledger.name!r}"):
             if not check_tables(engine, ledger):
-                sys.stdout.write(f"{named} is not there yet: nothing to delete\n")
+                sys.stdout.write(f"{named} does not exist yet: nothing to delete\n")
                 return
             tables = prepare_tables(engine, ledger, timezone)
         done = pruning.prune(engine, tables, days, ledger.days_kept)

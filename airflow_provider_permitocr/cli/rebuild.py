@@ -1,4 +1,4 @@
-"""``airflow permitocr rebuild``: fills targets again from what a ledger has kept, and makes no call."""
+"""``airflow permitocr rebuild``: fills targets again from the ledger, and makes no call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def rebuild(arguments: argparse.Namespace) -> None:
     """Run the command, and end the process with its status.
 
     :param arguments: as ``cli/definition.py`` describes them.
-    :raises SystemExit: 0 when all is filled, 1 when something is not, 2 for a DAG or task that is not there.
+    :raises SystemExit: 0 when every target was filled, 1 when one was not, 2 for an unknown DAG or task.
     """
     dag, task_ids = chosen_tasks(arguments.dag_id, arguments.task_id)
     done = [_rebuild_task(dag, task_id) for task_id in task_ids]

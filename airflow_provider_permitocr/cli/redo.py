@@ -1,4 +1,4 @@
-"""``airflow permitocr redo``: has settled images recognized again by the next run, and makes no call."""
+"""``airflow permitocr redo``: marks settled images for the next run, and makes no call."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def redo(arguments: argparse.Namespace) -> None:
     """Run the command, and end the process with its status.
 
     :param arguments: as ``cli/definition.py`` describes them.
-    :raises SystemExit: 0 when all is marked, 1 when something is not or was not confirmed, 2 for a DAG or
-        task that is not there, and where it is not said which images.
+    :raises SystemExit: 0 when all is marked, 1 when something is not or was not confirmed, 2 for an unknown
+        DAG or task, and when no images are named.
     """
     try:
         wanted = Redo(
@@ -55,15 +55,15 @@ def _redo_list(named: str, operator: MainlandPermitOcrOperator, wanted: Redo, *,
     with open_list(operator.options) as ledger:
         number = ledger.count_redone(wanted)
         if not number:
-            sys.stderr.write(f"{named}: no settled image of the list is meant; nothing was marked\n")
+            sys.stderr.write(f"{named}: no settled image of the list matches; nothing was marked\n")
             return False
         cost = (
-            f"; {price.of(number)} at {price} a call" if price else "; the cost is unknown, without a price"
+            f"; {price.of(number)} at {price} a call" if price else "; the cost is unknown: no price is set"
         )
-        sys.stdout.write(f"{named}: {number:,} images are to be recognized again, a call each{cost}\n")
-        if asks and not is_confirmed("Have them recognized again by the next run? [y/N] "):
+        sys.stdout.write(f"{named}: {number:,} images will be recognized again, one call each{cost}\n")
+        if asks and not is_confirmed("Recognize them again in the next run? [y/N] "):
             return False
         marked = ledger.mark_redone(wanted)
-    sys.stdout.write(f"{named}: {marked:,} images are marked; the next run recognizes them\n")
+    sys.stdout.write(f"{named}: {marked:,} images marked; the next run recognizes them\n")
     sys.stdout.flush()
     return True

@@ -98,7 +98,7 @@ def options_from(arguments: argparse.Namespace) -> EmulatorOptions:
 
 
 async def run(options: EmulatorOptions, engine: Engine) -> None:
-    """Serve until SIGTERM or SIGINT, after printing the URL on a line of its own."""
+    """Serve until SIGTERM or SIGINT, after printing the URL on its own line."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,6 +1,6 @@
 """Which calls the real service bills.
 
-By a table of its own, not by the package's: the journal judges what the package says is billed.
+By its own table, not by the package's: the journal judges what the package says is billed.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from airflow_provider_permitocr.permit.api import SITES, ImageFormat
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 #: The mainland page grants 10 MB; what the gateway lets through around it is another matter.
 MAX_BASE64_BYTES: Final = {"intl": SITES["intl"].max_base64_bytes, "mainland": 10 * 1024 * 1024}
-#: RFC 3986: what is no part of a URL's alphabet has to be encoded, blanks and Chinese characters too.
+#: RFC 3986: what is no part of a URL's alphabet must be encoded, including blanks and Chinese characters.
 _WELL_FORMED: Final = re.compile(r"https?://(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+", re.I)
 
 

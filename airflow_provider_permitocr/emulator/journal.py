@@ -1,6 +1,6 @@
 """What was called: a line per call in a file, and sums.
 
-A line tells when, what and how it ended, and the image by its digest only: no field value, no
+A line has the time, the action and the outcome, and the image by its digest only: no field value, no
 image, no secret.
 """
 

@@ -1,4 +1,4 @@
-"""What an emulator is started with: one frozen value, checked when it is made."""
+"""An emulator's options: one frozen value, checked on construction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_provider_permitocr.permit.api import (
     SITES,
 )
 
-#: The pair that an emulator knows if it is told of no other: no secret, since it opens nothing else.
+#: The default key pair: no secret, since it opens nothing else.
 DEFAULT_SECRET_ID: Final = "AKIDEMULATOR"  # noqa: S105
 DEFAULT_SECRET_KEY: Final = "emulator-secret-key"  # noqa: S105
 DEFAULT_ACCOUNT: Final = "100000000001"
@@ -22,11 +22,11 @@ DEFAULT_ACCOUNT: Final = "100000000001"
 
 @dataclass(frozen=True)
 class KeyPair:
-    """A pair of keys that calls may be signed with. Pairs of one account share its quota.
+    """A key pair that may sign calls. Pairs of one account share its quota.
 
     :param secret_id: ``SecretId``.
     :param secret_key: ``SecretKey``; left out of the repr.
-    :param token: makes the pair a temporary one, valid only together with this ``X-TC-Token``.
+    :param token: makes the pair temporary, valid only with this ``X-TC-Token``.
     :param account: number of the account (uin) that owns the pair.
     :param expires_at: Unix time in seconds from which the pair is refused; never, if None.
     :param role: ``roleId:roleSessionName`` of a pair that was issued for a role.
@@ -53,7 +53,7 @@ class KeyPair:
 
 @dataclass(frozen=True)
 class WebIdentity:
-    """A service account of a cluster, whose token is good for keys of any role of its account.
+    """A cluster's service account, whose token can get keys of any role of its account.
 
     :param provider_id: the cluster's identity provider.
     :param token: left out of the repr.
@@ -72,7 +72,7 @@ class WebIdentity:
 
 @dataclass(frozen=True)
 class EmulatorOptions:
-    """Everything that an emulator can be told.
+    """All options of an emulator.
 
     :param host: address to listen on.
     :param port: TCP port; 0 picks a free one.
@@ -80,15 +80,15 @@ class EmulatorOptions:
     :param quota: calls of MainlandPermitOCR per second and account; 0 switches it off.
     :param engine: name of the engine that reads images, see ``engines``.
     :param engine_threads: images read at the same time.
-    :param latency: time from arrival to answer, at least; 0 by default.
+    :param latency: minimum time from arrival to answer; 0 by default.
     :param seed: of the latency's random series.
     :param faults: JSON file of scripted faults, see ``faults.py``.
     :param journal: JSONL file that gets one line per call, appended.
     :param site: ``intl`` or ``mainland``: image size, warnings and the default language.
-    :param tls: directory that gets ``ca.pem``; given, the emulator speaks HTTPS only.
+    :param tls: directory that gets ``ca.pem``; if given, the emulator speaks HTTPS only.
     :param download_seconds: how long the download of an ``ImageUrl`` may take.
-    :param instance_role: name of the role that the metadata service gives keys of; None: no role is bound.
-    :param instance_role_seconds: how long these keys are good for.
+    :param instance_role: role whose keys the metadata service issues; None: no role is bound.
+    :param instance_role_seconds: how long these keys are valid.
     :param web_identities: the service accounts that may assume roles by their tokens.
     :raises ValueError: naming the option and what it may be.
     """

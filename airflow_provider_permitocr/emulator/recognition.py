@@ -90,7 +90,7 @@ class Recognition:
 
 
 def _decode(request: Request) -> tuple[Question, bytes, str | None]:
-    """Return the question and, unless it has to be downloaded, the image with its digest."""
+    """Return the question and, unless it must be downloaded, the image with its digest."""
     parameters = request.parameters(SCHEMA)
     try:
         card_side = CardSide(parameters.get("CardSide") or CardSide.FRONT)

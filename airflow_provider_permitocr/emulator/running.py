@@ -117,7 +117,7 @@ def start_emulator(
     clock: Clock = time.time,
     sleep: Sleep = asyncio.sleep,
 ) -> RunningEmulator:
-    """Start an emulator in a thread of its own; it answers when this returns.
+    """Start an emulator in its own thread; it answers when this returns.
 
     Use it as a context manager, or call its `stop`.
 

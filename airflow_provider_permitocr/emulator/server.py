@@ -36,13 +36,13 @@ from airflow_provider_permitocr.permit import api
 
 Sleep = Callable[[float], Awaitable[None]]
 
-#: Calls still under way when the emulator is told to stop get this long.
+#: Time for calls still under way when the emulator is stopped.
 SHUTDOWN_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True)
 class Service:
-    """Serve calls and tell how many there were.
+    """Serve calls, and return how many there were.
 
     :param clock: Unix time in seconds.
     :param sleep: waits for the latency and for faults' delays.
@@ -134,7 +134,7 @@ async def _work(prepared: Prepared, effect: Effect | None, record: CallRecord) -
 
 
 def _is_billed(record: CallRecord) -> bool:
-    """Tell what the real service would, before a fault hides the answer."""
+    """Return what the real service would, before a fault hides the answer."""
     has_fields = record.answered and record.code == "OK"
     return record.action == api.ACTION and is_billed(record.code, has_fields=has_fields)
 

@@ -1,4 +1,4 @@
-"""HTTPS with a certificate from a throw-away authority, made anew at every start."""
+"""HTTPS with a certificate from a throw-away authority, created at every start."""
 
 from __future__ import annotations
 

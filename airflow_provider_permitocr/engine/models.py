@@ -1,4 +1,4 @@
-"""The values that travel through the pipeline, in the order in which they come about."""
+"""The values of the pipeline, in the order in which they are created."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ListedImage:
 
     @property
     def row_key(self) -> RowKey:
-        """What identifies the row of the result."""
+        """Key of the result row."""
         return (self.image_key, self.card_side)
 
 
@@ -60,7 +60,7 @@ class ImageRow:
     :param kind: what ``image`` is, where the list says so.
     :param carried: further columns of the result, by name.
     :param source_key: the key as the list's database has it.
-    :param is_redone: asked for anew, so that no answer there is will do.
+    :param is_redone: asked for again, so existing answers are not used.
     :param fault: why there is no image, where the list's database does not give it.
     """
 
@@ -77,7 +77,7 @@ class ImageRow:
 
     @property
     def row_key(self) -> RowKey:
-        """What identifies the row of the result."""
+        """Key of the result row."""
         return (self.image_key, self.card_side)
 
     @property
@@ -88,7 +88,7 @@ class ImageRow:
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What is known of an image without looking at what it shows.
+    """What is known about an image without recognizing it.
 
     :param image_format: by its content, such as JPEG or HEIC.
     :param size: in bytes, as it was found.
@@ -107,7 +107,7 @@ class PermitRequest:
     """One call's parameters; exactly one of the two images is given.
 
     :param image: the file's bytes, PNG or JPEG.
-    :param call_id: tells this call from all others; sent along as ``X-TC-TraceId``.
+    :param call_id: identifies this call; sent as ``X-TC-TraceId``.
     """
 
     card_side: CardSide
@@ -119,9 +119,7 @@ class PermitRequest:
 
     def __post_init__(self) -> None:
         if (self.image_url is None) == (self.image is None):
-            raise ValueError(
-                "give either image_url or image: the API ignores one of them where both are sent"
-            )
+            raise ValueError("give either image_url or image, not both: the API ignores one of them")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +128,8 @@ class UnfitImage:
 
     :param status: ``rejected``, as the API would refuse it until it changes, or ``retry``.
     :param code: short name for the ``error_code`` column.
-    :param counts: whether this run counts among the image's tries: not where what leads to the image is at
-        fault, such as its host, and not the image itself.
+    :param counts: whether this run counts among the image's tries: not if the way to the image is at fault,
+        such as its host, and not the image itself.
     """
 
     status: Status
@@ -155,10 +153,10 @@ class PermitResponse:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one image.
+    """The outcome of one image.
 
     :param fields: the flattened columns; empty unless recognized.
-    :param facts: what was learnt of the image on the way.
+    :param facts: facts learned about the image.
     :param reused_from: key of the image whose answer this is, where no call was made as it is the same.
     :param counts: whether this run counts among the image's tries.
     :param is_verdict: whether the API itself has said so of the image.
@@ -196,7 +194,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """What the ledger says already of an image.
+    """What the ledger already has about an image.
 
     :param status: of the last attempt.
     :param tries: earlier runs that have tried this version of the image.
@@ -209,7 +207,7 @@ class Previous:
 
 
 class Left(StrEnum):
-    """Why an image was not dealt with: nothing is noted of it, so that a later run takes it."""
+    """Why an image was left: nothing is recorded about it, so a later run takes it."""
 
     STOPPED = "stopped"  #: the run was asked to stop, or its ledger cannot be written
     CAPPED = "capped"  #: no more calls are allowed

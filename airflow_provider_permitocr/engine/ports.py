@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.permit.columns import Column
 
 
-#: Makes the call, and returns the answer's fields or raises ``CallError``; each time it is called, anew.
+#: Makes the call, and returns the answer's fields or raises ``CallError``; again each time it is called.
 Call: TypeAlias = "Callable[[], PermitResponse]"
 
 
@@ -64,7 +64,7 @@ class ImageSource(Protocol):
         ...
 
     def holds(self, image_key: str) -> bool:
-        """Tell whether an image is of the shard that is read here."""
+        """Return whether an image is of the shard that is read here."""
         ...
 
     @property
@@ -74,7 +74,7 @@ class ImageSource(Protocol):
 
     @property
     def is_ordered(self) -> bool:
-        """Whether the list's author has said in which order it is to be read."""
+        """Whether the list's author chose an order."""
         ...
 
     @property
@@ -116,7 +116,7 @@ class PermitClient(Protocol):
     """The API. Called from several threads at once."""
 
     def prepare(self, request: PermitRequest) -> Call:
-        """Do what a call needs time for, so that its turn is spent on sending alone."""
+        """Do what a call needs time for, so that its turn is spent only on sending."""
         ...
 
 

@@ -31,7 +31,7 @@ def file_errors(doing: str) -> Iterator[None]:
         raise TargetError(
             f"{doing} failed: {_describe(error)}; correct the path or create its place"
         ) from None
-    except Exception as error:  # noqa: BLE001  each store's client has errors of its own
+    except Exception as error:  # noqa: BLE001  each store's client has its own errors
         # Cut off from its cause: a client's own words may hold signed URLs.
         raise FileError(f"{doing} failed: {_describe(error)}") from None
 

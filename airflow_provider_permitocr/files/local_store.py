@@ -35,7 +35,7 @@ class LocalStore:
         return str(Path(path).with_name(name))
 
     def check_place(self, path: str) -> None:
-        """Make sure that the directory is there and may be written to.
+        """Make sure that the directory exists and may be written to.
 
         :raises OSError: when not.
         """
@@ -48,7 +48,7 @@ class LocalStore:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def exists(self, path: str) -> bool:
-        """Tell whether there is such a file."""
+        """Return whether there is such a file."""
         try:
             Path(path).stat()
         except FileNotFoundError:
@@ -67,7 +67,7 @@ class LocalStore:
         _sync_directory(file.parent)
 
     def remove(self, path: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, if it exists."""
         Path(path).unlink(missing_ok=True)
 
     def clean(self, path: str) -> None:

@@ -43,7 +43,7 @@ class ObjectStore:
             self._filesystem.info(bucket)
 
     def exists(self, path: str) -> bool:
-        """Tell whether there is such an object, as the store knows it now."""
+        """Return whether there is such an object, as the store knows it now."""
         self._filesystem.invalidate_cache(path)
         try:
             # Not its exists(), which by default takes every error for a no.
@@ -66,7 +66,7 @@ class ObjectStore:
                 raise
 
     def remove(self, path: str) -> None:
-        """Remove an object, if it is there."""
+        """Remove an object, if it exists."""
         with suppress(FileNotFoundError):
             self._filesystem.rm_file(path)
 

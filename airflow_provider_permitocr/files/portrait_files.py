@@ -19,7 +19,7 @@ _TRIAL: Final = "permitocr.trial"
 
 
 class PortraitFiles:
-    """Writes portraits, whole or not at all; one that is there already is replaced by the same.
+    """Writes portraits, whole or not at all; an existing one is replaced by the same.
 
     :param folder: its path or URL, as rows have it, without a slash at the end.
     :param folder_in_store: what the store knows it as.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class StoredRowsFile:
-    """Writes one file, whole or not at all, and replaces one that is there.
+    """Writes one file, whole or not at all, and replaces an existing one.
 
     :param due: what it is, for a later run to write it.
     :param publishes_parts: write it as well where its window is not whole.

@@ -28,7 +28,7 @@ class Store(Protocol):
         ...
 
     def exists(self, path: str) -> bool:
-        """Tell whether there is such a file."""
+        """Return whether there is such a file."""
         ...
 
     def put(self, path: str, write: WriteContent) -> None:
@@ -36,7 +36,7 @@ class Store(Protocol):
         ...
 
     def remove(self, path: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, if it exists."""
         ...
 
     def clean(self, path: str) -> None:

@@ -51,22 +51,22 @@ if TYPE_CHECKING:
 class MainlandPermitOcrHook(TencentCloud, BaseHook):
     """Recognizes mainland travel permits with Tencent Cloud's MainlandPermitOCR.
 
-    It keeps no ledger: what is recognized twice is paid for twice, and answers are lost with their
-    process. Use the operator for image lists. Connections are kept from call to call; ``close``, or the
-    end of a ``with``, closes them.
+    It keeps no ledger: an image recognized twice is paid for twice, and answers are lost with the process.
+    Use the operator for image lists. Connections stay open between calls; ``close``, or the end of a
+    ``with``, closes them.
 
-    In a task it keeps to the task's share of the pool, ``pool_slots`` times ``requests_per_slot``
-    requests per second; elsewhere to ``requests_per_slot``, 1 by default.
+    In a task, its rate is the task's share of the pool: ``pool_slots`` times ``requests_per_slot`` requests
+    per second. Elsewhere it is ``requests_per_slot``, 1 by default.
 
     :param tencentcloud_conn_id: connection of type ``tencentcloud``.
-    :param portraits: ask for portraits, too: a ``PortraitFolder`` to write them to, whose paths ``profile``
-        then has; or ``column``, for base64 in ``profile`` itself.
+    :param portraits: also ask for portraits: a ``PortraitFolder``, whose paths ``profile`` then has; or
+        ``column``, for base64 in ``profile``.
     :param privacy: what becomes of each value: a ``Privacy``, ``analytics`` or ``pseudonymous``; None: all
-        are kept.
-    :param images: how images are reached, and made fit for the API.
-    :param max_per_second: requests per second, in place of the share.
+        values are kept.
+    :param images: how images are read, and converted for the API.
+    :param max_per_second: requests per second, instead of that share.
     :param max_in_flight: requests in flight.
-    :param call_retry: how often a call that met a passing fault is repeated.
+    :param call_retry: how often a call is retried after a transient error.
     """
 
     conn_name_attr = "tencentcloud_conn_id"
@@ -100,7 +100,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
             max_in_flight=max_in_flight,
             call_retry=call_retry,
         )
-        #: What a ``recognize_frame`` that was interrupted had answered, as it would have returned it.
+        #: Answers of an interrupted ``recognize_frame``, in the form that it returns.
         self.answered: pd.DataFrame | None = None
 
     def __enter__(self) -> Self:
@@ -112,7 +112,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         self.close()
 
     def get_conn(self) -> OcrClient:
-        """Return the official SDK's typed OCR client, signed in with this connection."""
+        """Return the official SDK's typed OCR client, with this connection's credentials."""
         from airflow_provider_permitocr.tencent.sdk import ocr_client
 
         warn_of_endpoint(self.tencentcloud_conn_id, self.client_options.foreign_endpoint)
@@ -124,19 +124,19 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
 
         :param image: a path, or as text an http(s) URL, a file:// URL, an absolute path or a data: URI, or
             the file's bytes.
-        :return: the flattened columns of the result table. Its ``status`` tells how it went, as in a table:
-            an image that is rejected or fails raises nothing, and ``retry`` means that another try may help.
-        :raises AccountError: when the account or the connection makes every call fail.
+        :return: the flattened columns of the result table. Its ``status`` shows the outcome, as in a table. A
+            rejected or failed image raises nothing; ``retry`` means that another try may help.
+        :raises AccountError: when the account or the connection would fail every call.
         """
         rows = [ImageRow("", image, CardSide(card_side))]
         return next(iter(self.recognize_rows(rows)))
 
     def recognize_rows(self, rows: Iterable[ImageRow], *, reuse_identical: bool = False) -> Iterator[Record]:
-        """Recognize a stream of rows, several at once; records come in the order of the answers.
+        """Recognize a stream of rows in parallel; records come in the order of the answers.
 
-        :param reuse_identical: a picture that comes again takes its first answer, without a call; of the
-            last 5,000 pictures.
-        :raises AccountError, ThrottledTooLongError: after yielding what had been answered.
+        :param reuse_identical: a repeated picture takes its first answer, without a call; remembers the last
+            5,000 pictures.
+        :raises AccountError, ThrottledTooLongError: after yielding the answers so far.
         """
         try:
             for outcome in self._outcomes(rows, reuse_identical=reuse_identical):
@@ -163,18 +163,18 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         :param frame: one row per image.
         :param image: name of its column with the images, see ``recognize``.
         :param key: column for ``image_key``; by default the index.
-        :param card_side: column with FRONT or BACK; missing there means ``default_side``.
-        :param image_kind: what the images are, such as ``url`` or ``base64``, where the values themselves
-            should not be trusted to tell.
-        :param carry_columns: columns of ``frame`` that go along into the answer, after its own: as they are,
-            or as ``Privacy(carried=...)`` has them. Under a policy, all must be named there.
+        :param card_side: column with FRONT or BACK; a missing value means ``default_side``.
+        :param image_kind: what the images are, such as ``url`` or ``base64``, if the values should not
+            decide.
+        :param carry_columns: columns of ``frame`` that are copied into the answer, after its columns:
+            unchanged, or as ``Privacy(carried=...)`` says. A policy must name every one.
         :param reuse_identical: see ``recognize_rows``; ``reused_from`` has the key of the first.
         :return: one row per row of ``frame``, in its order and with its index; the columns of the result
-            table, with fixed dtypes also where there is no row or none was recognized. If it is interrupted
-            or raises, ``answered`` has the rows that were answered until then.
-        :raises ValueError: for a column that is not there or comes twice, or that the policy does not name,
-            a side that is neither FRONT nor BACK, and a kind that there is not.
-        :raises AccountError: when the account or the connection makes every call fail.
+            table, with fixed dtypes, even without rows or answers. If it is interrupted or raises,
+            ``answered`` has the rows answered so far.
+        :raises ValueError: for a missing or duplicate column, one that the policy does not name, a side other
+            than FRONT and BACK, or an unknown kind.
+        :raises AccountError: when the account or the connection would fail every call.
         """
         from airflow_provider_permitocr.engine.delivery.frame import (
             carried_columns,
@@ -196,7 +196,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
             default_side=CardSide(default_side),
             image_kind=ImageKind(image_kind),
         )
-        # A list of images may hold one twice, so answers are matched by place and not by key.
+        # A list may contain an image twice, so answers are matched by position, not by key.
         place = {id(row): number for number, row in enumerate(rows)}
         now = datetime.now(UTC)
         records: list[Record] = [{} for _ in rows]
@@ -205,7 +205,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
             records[place[id(outcome.row)]] = self._record(outcome, now)
 
         def answered() -> pd.DataFrame:
-            # Side by side by place: an index may hold a label twice.
+            # Matched by position: an index may contain a label twice.
             done = [number for number, record in enumerate(records) if record]
             answer = to_frame([records[number] for number in done]).set_index(frame.index[done])
             return answer.assign(**{name: carried[name].array[done] for name in carry_columns})
@@ -227,7 +227,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         return try_connection(lambda: try_account(self.client_options, self._keys))
 
     def close(self) -> None:
-        """Close its connections and end its processes; what is used after that opens new ones."""
+        """Close connections and end processes; later calls open new ones."""
         self.__dict__.pop("_kept_builder", None)
         if (client := self.__dict__.pop("_kept_client", None)) is not None:
             client.close()
@@ -255,7 +255,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
             outcome = recognizer.recognize(row)
             if isinstance(outcome, Left):
                 return None
-            # In its own thread: whatever interrupts the one that waits, what is paid for is kept.
+            # In this thread: if the waiting one is interrupted, paid answers are kept.
             keep(outcome)
             return outcome
 
@@ -276,12 +276,12 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
                 record["profile"] = self._portrait_files.put({name: base64.b64decode(portrait)})[name]
             except binascii.Error:
                 self.log.warning("A portrait stays in the column profile, as it is not base64")
-            except PermitOcrError as error:  # it is paid for, and this is the only place that has it
+            except PermitOcrError as error:  # it is paid for, and stored nowhere else
                 self.log.warning(f"A portrait stays in the column profile, as base64: {error}")
         return record
 
-    # All are kept from call to call: with ones of its own for each, a loop would send as fast as it can, and
-    # connect again each time.
+    # All are kept between calls: with new ones for each call, a loop would send as fast as it can, and
+    # connect each time.
     @cached_property
     def _protection(self) -> Protection:
         from airflow_provider_permitocr.wiring.privacy import protection_of

@@ -75,7 +75,7 @@ class Downloader:
 
         Looking up a host's name cannot be timed; the system's resolver has its own limit.
 
-        :param max_bytes: no more than one byte above this is read, which tells that there are more.
+        :param max_bytes: at most one byte more than this is read, which shows that there are more.
         :raises ImageRejectedError: when no image can be downloaded from there, ever:
             ``ImageReferenceUnknown``.
         :raises ImageUnavailableError: when none came: ``ImageHostRefused``, ``ImageNotFound``,
@@ -94,7 +94,8 @@ class Downloader:
                 else ""
             )
             raise _failed(
-                f"no whole answer from its server: {error}{hint}", is_outage=error.fault not in _BAD_ANSWERS
+                f"no complete response from its server: {error}{hint}",
+                is_outage=error.fault not in _BAD_ANSWERS,
             ) from None
 
     def close(self) -> None:

@@ -32,13 +32,13 @@ def read_file(uri: str, max_bytes: int, roots: ImageRoots = _ANYWHERE) -> bytes:
     """Read a file.
 
     :param uri: a path or a ``file:`` URL.
-    :param max_bytes: no more than one byte above this is read, which tells that there are more.
-    :param roots: where it has to be; by default anywhere.
-    :raises ImageRejectedError: when the reference could never lead to a file.
+    :param max_bytes: at most one byte more than this is read, which shows that there are more.
+    :param roots: where it must be; by default anywhere.
+    :raises ImageRejectedError: when the reference is not to a file.
     :raises ImageUnavailableError: when there is no file, or it cannot or may not be read.
     """
     if not is_local(uri):
-        raise ImageRejectedError("ImageReferenceUnknown", "without Airflow only files can be read")
+        raise ImageRejectedError("ImageReferenceUnknown", "only files can be read without Airflow")
     path = local_path(uri)
     roots.require_path(path)
     try:

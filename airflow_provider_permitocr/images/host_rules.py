@@ -27,7 +27,7 @@ class HostRules:
         self._domains = tuple(f".{_comparable(each[1:])}" for each in named or () if each.startswith("."))
 
     def permits_host(self, host: str) -> bool:
-        """Tell whether a host may be asked for an image, as far as its name or address in the URL tells.
+        """Return whether a host may be asked for an image, as far as its name or address in the URL tells.
 
         :param host: as ``HttpUrl`` has it.
         """
@@ -43,7 +43,7 @@ class HostRules:
     def passed_on(self, url: str) -> str:
         """Return a URL of the list as the API is given it, which then fetches the image.
 
-        What the host's name leads to is not looked up: the API is in a network of its own.
+        The host's name is not resolved: the API is in another network.
 
         :raises ImageRejectedError: ImageReferenceUnknown, when it is none that could be fetched.
         :raises ImageUnavailableError: ImageHostRefused, when its host is not permitted.
@@ -54,17 +54,17 @@ class HostRules:
         return read.whole
 
     def permits_address(self, address: Address) -> bool:
-        """Tell whether a permitted host may have this address."""
+        """Return whether a permitted host may have this address."""
         return is_public(address) if self._any_public else may_be_reached(address)
 
 
 def host_refused() -> ImageUnavailableError:
     """Return the refusal of a URL for its host."""
-    # Not for good, however many runs: it is the DAG that has to be corrected, and not the image.
+    # Never permanent: the DAG must be corrected, not the image.
     return ImageUnavailableError(
         "ImageHostRefused",
-        "the URL, or one that it redirects to, has a host that images are not fetched from; hosts within your"
-        " network, and all where there is a list of them, have to be named in ImageAccess(fetch_hosts=...)",
+        "images are not fetched from the host of this URL, or of one that it redirects to; name hosts within"
+        " your network in ImageAccess(fetch_hosts=...), and every host once that is set",
         is_outage=True,
     )
 
@@ -75,5 +75,5 @@ def _comparable(named: str) -> str:
         return read_url(f"http://{host}/").host
     except ValueError:
         raise ConfigurationError(
-            f"ImageAccess(fetch_hosts=...) names {named!r}, which could be no host"
+            f"ImageAccess(fetch_hosts=...) names {named!r}, which cannot be a host"
         ) from None

@@ -77,7 +77,7 @@ def read_url(text: str) -> HttpUrl:
     if parsed.scheme not in _PORTS:
         raise ValueError("is neither http nor https")
     if parsed.auth is not None:
-        raise ValueError("holds a user name or password, which belong into no list")
+        raise ValueError("contains a user name or password, which do not belong in a list")
     port = _PORTS[parsed.scheme] if parsed.port is None else parsed.port
     target = target if target.startswith("/") else f"/{target}"
     return HttpUrl(parsed.scheme, read_host(parsed.host or ""), port, target)
@@ -111,5 +111,5 @@ def read_host(text: str) -> str:
     if (address := literal_address(host)) is not None:
         return str(address)
     if not _NAME.fullmatch(host):
-        raise ValueError("has no host that could be one")
+        raise ValueError("has no valid host")
     return host

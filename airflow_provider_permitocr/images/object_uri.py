@@ -31,7 +31,7 @@ class ObjectUri:
     def parse(cls, uri: str) -> ObjectUri:
         """Read a URL.
 
-        :raises ImageRejectedError: when it could never lead to an object.
+        :raises ImageRejectedError: when it does not name an object.
         """
         found = cls.parse_root(uri)
         if not found.bucket or not found.key.strip("/"):

@@ -66,12 +66,12 @@ Reference: TypeAlias = InlineImage | ImageUrl | StoredImage
 
 
 def read_reference(value: ImageValue, kind: ImageKind = ImageKind.AUTO) -> Reference:
-    """Tell what a value refers to, from the value itself or as its list declares it.
+    """Return what a value refers to, from the value itself or as its list declares it.
 
     White space and invisible characters around a text are not part of it. A path must be absolute, but for a
     ``Path`` of Python. Base64 may be of either alphabet (RFC 4648, 4 and 5), broken into lines, without
     padding, and with a blank for each ``+``, as a form's decoding leaves it; where the kind is not declared
-    it has to be longer than 256 characters. A ``data:`` URI may have parameters, and be percent-encoded (RFC
+    it must be longer than 256 characters. A ``data:`` URI may have parameters, and be percent-encoded (RFC
     2397).
 
     :raises ImageRejectedError: ImageMissing; ImageReferenceUnknown for a value that is of no known, or not of
@@ -83,7 +83,7 @@ def read_reference(value: ImageValue, kind: ImageKind = ImageKind.AUTO) -> Refer
     if isinstance(found, bytes):
         if kind in (ImageKind.AUTO, ImageKind.BYTES):
             return InlineImage(found)
-        _refuse(f"the image is bytes, and the image list declares the kind {kind.value!r}")
+        _refuse(f"the image is bytes, but the image list declares the kind {kind.value!r}")
     kind = _recognized_kind(found) if kind is ImageKind.AUTO else kind
     match kind:
         case ImageKind.URL if _WEB.match(found):
@@ -93,7 +93,7 @@ def read_reference(value: ImageValue, kind: ImageKind = ImageKind.AUTO) -> Refer
         case ImageKind.DATA_URI:
             return InlineImage(_from_data_uri(found))
         case ImageKind.BASE64:
-            return InlineImage(_from_base64(found, "the text is no valid base64"))
+            return InlineImage(_from_base64(found, "the text is not valid base64"))
     _refuse(f"the text is not of the kind {kind.value!r} that the image list declares{_hint(kind)}")
 
 
@@ -133,7 +133,7 @@ def _recognized_kind(value: str) -> ImageKind:
         return ImageKind.BASE64
     if _STORED.match(value):
         return ImageKind.PATH
-    _refuse(f"the text is no reference to an image; give {_UNDERSTOOD}, a path from / on")
+    _refuse(f"the text is not an image reference; give {_UNDERSTOOD}; a path must begin with /")
 
 
 def _from_data_uri(value: str) -> bytes:
@@ -147,8 +147,8 @@ def _from_data_uri(value: str) -> bytes:
         if "%" in payload:
             payload = unquote_to_bytes(payload).decode("ascii")
     except ValueError:
-        _refuse("the data: URI holds characters that no URI may hold")
-    return _from_base64(payload, "the data: URI does not hold valid base64")
+        _refuse("the data: URI has characters that are not allowed in a URI")
+    return _from_base64(payload, "the data: URI does not contain valid base64")
 
 
 def _from_base64(text: str, refusal: str) -> bytes:
@@ -175,7 +175,7 @@ def _without_gaps(encoded: bytes) -> bytes:
 
 
 def _is_in_lines(parts: list[bytes]) -> bool:
-    """Tell whether what is between gaps are lines: all of one length, the last perhaps shorter."""
+    """Return whether what is between gaps are lines: all of one length, the last perhaps shorter."""
     length = len(parts[0])
     is_even = not length % 4 and all(len(each) == length for each in parts[1:-1]) and len(parts[-1]) <= length
     return is_even and (len(parts) > 2 or length <= _LINE)

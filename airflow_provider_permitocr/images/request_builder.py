@@ -23,7 +23,7 @@ from airflow_provider_permitocr.permit.status import Status
 
 #: What is read where an image should be, while it is written or its server is in trouble.
 _MAY_BE_WHOLE_LATER: Final = frozenset({"ImageEmpty", "ImageTruncated", "ImageWrongContent"})
-#: Reads what a URL or path leads to: no more than one byte above the given number, which tells that there
+#: Reads the image at a URL or path: no more than one byte above the given number, which tells that there
 #: are more. Raises ``ImageError``. Called from several threads at once.
 ReadImage: TypeAlias = Callable[[str, int], bytes]
 #: Turns an image that the API would refuse, for its format, its size or its missing end, into one that it
@@ -71,7 +71,7 @@ class PermitRequestBuilder:
     def build(self, row: ImageRow) -> PermitRequest | UnfitImage:
         """Load and check one row's image.
 
-        :return: why it cannot be sent, where the API would refuse it, where it cannot be read at the moment,
+        :return: why it cannot be sent, where the API would refuse it, where it cannot be read now,
             and where what is there is no image or breaks off.
         """
         facts = ImageFacts()
@@ -139,7 +139,7 @@ class PermitRequestBuilder:
 
     def _too_large(self, size: int | None) -> ImageRejectedError:
         found = f"{size:,} bytes" if size else f"more than {self._max_read:,} bytes"
-        shrink = "; ImageAccess(shrink_oversized=True) makes it fit" if size else ""
+        shrink = "; ImageAccess(shrink_oversized=True) shrinks it" if size else ""
         return ImageRejectedError(
             "ImageTooLarge",
             f"the image has {found}; the site takes {self._max_bytes:,} (before base64) at most{shrink}",
@@ -150,18 +150,18 @@ def _unsupported(inspected: InspectedImage) -> ImageRejectedError:
     if inspected.is_wrong_content:
         return ImageRejectedError(
             "ImageWrongContent",
-            f"the content is {inspected.image_format} and no image; it may be an error or a login page, or a"
-            " file that is still to be written",
+            f"the content is {inspected.image_format} and not an image; it may be an error or login page, or"
+            " a file that is not written yet",
         )
     message = f"the image is {inspected.image_format}; the API reads PNG and JPEG only"
     if inspected.is_convertible:
-        message += f"; it is converted once you install what that takes: {install('images')}"
+        message += f"; to have it converted, run: {install('images')}"
     return ImageRejectedError("ImageFormatUnsupported", message)
 
 
 def _cut_off(size: int) -> ImageRejectedError:
     return ImageRejectedError(
         "ImageTruncated",
-        f"the JPEG breaks off: its {size:,} bytes lack its end marker; one that lacks nothing"
-        f" else is completed once you install what that takes: {install('images')}",
+        f"the JPEG breaks off: its {size:,} bytes lack its end marker; if it lacks nothing else, it can be"
+        f" completed; run: {install('images')}",
     )

@@ -80,7 +80,7 @@ class ImageRoots:
 
 
 def is_local(reference: str) -> bool:
-    """Tell whether a reference is a path or a ``file:`` URL."""
+    """Return whether a reference is a path or a ``file:`` URL."""
     return "://" not in reference or reference[:5].lower() == "file:"
 
 
@@ -128,7 +128,7 @@ def _path_of(descriptor: int) -> str:
 
 
 def _refused() -> ImageUnavailableError:
-    # Not for good, however many runs: it is the DAG that has to be corrected, and not the image.
+    # Never permanent: the DAG must be corrected, not the image.
     return ImageUnavailableError(
         "ImagePathRefused",
         "images are not read from this place; name the directory, or the URL that it begins with, in"

@@ -39,13 +39,13 @@ _TEREDO: Final = IPv6Network("2001::/32")
 
 
 def may_be_reached(address: Address) -> bool:
-    """Tell whether an address is none of a cloud's metadata, link-local, multicast or unspecified ones."""
+    """Return whether an address is none of a cloud's metadata, link-local, multicast or unspecified ones."""
     meant = (*_meant(address), *_meant_within(address))
     return not any(each in network for each in meant for network in _NEVER)
 
 
 def is_public(address: Address) -> bool:
-    """Tell whether an address belongs to the public internet, and so does every one that is wrapped in it."""
+    """Return whether an address, and every one that is wrapped in it, belongs to the public internet."""
     *_, innermost = _meant(address)
     if isinstance(innermost, IPv6Address) and innermost not in _GLOBAL_UNICAST:
         return False
@@ -53,7 +53,7 @@ def is_public(address: Address) -> bool:
 
 
 def is_this_machine(host: str) -> bool:
-    """Tell whether what is sent to a host stays on this machine.
+    """Return whether what is sent to a host stays on this machine.
 
     :param host: a name or an address, with a port if need be.
     """

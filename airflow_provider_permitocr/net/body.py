@@ -43,7 +43,7 @@ def _decompressed(body: bytearray, encoding: str, most: int) -> bytes:
             return bytes(body)
         case "gzip" | "x-gzip" | "deflate":
             return bytes(_inflated(memoryview(body), most))
-    raise ValueError("no known compression")
+    raise ValueError("unknown compression")
 
 
 def _inflated(body: memoryview, most: int) -> bytearray:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Derives the class of connections to use from urllib3's own: plain, TLS or SOCKS.
 DeriveConnection: TypeAlias = Callable[[type[Any]], type[Any]]
 
-#: Connections kept for reuse; more calls at once than this work too, on connections of their own.
+#: Connections kept for reuse; more calls at once than this work too, on extra connections.
 _KEPT: Final = 256
 
 
@@ -51,8 +51,8 @@ def proxy_and_authorities(
 ) -> tuple[str, str]:
     """Look up what requests would use for this URL.
 
-    :param proxy: goes before those of the environment, ``NO_PROXY`` included.
-    :param ca_bundle: goes before those of the environment.
+    :param proxy: overrides those of the environment, including ``NO_PROXY``.
+    :param ca_bundle: overrides those of the environment.
     :return: the proxy's URL, '' for none, and the path of the certificate authorities.
     """
     import requests
@@ -111,7 +111,7 @@ def pool_manager(
 
 
 def is_forwarded(pool: HTTPConnectionPool, scheme: str) -> bool:
-    """Tell whether a proxy forwards the requests, which then have to name the whole URL."""
+    """Return whether a proxy forwards the requests, which then have to name the whole URL."""
     return pool.proxy is not None and scheme == "http"
 
 

@@ -1,8 +1,8 @@
-"""Timed connections that are made to permitted addresses alone, whatever their host's name leads to.
+"""Timed connections that are made only to permitted addresses, whatever the host's name resolves to.
 
 Connecting is within the time of the whole call here, from the first address tried to the handshake of TLS.
 
-The name is looked up once and what it leads to is what is connected to, so that a resolver which answers
+The name is resolved once and the connection uses that address, so that a resolver which answers
 differently a moment later (DNS rebinding) gains nothing. Names of hosts appear in no error.
 """
 
@@ -22,7 +22,7 @@ _CONNECT_SECONDS: Final = 5.0
 
 
 class AddressRefusedError(Exception):
-    """A name leads to no address that may be reached; nothing was sent.
+    """A name resolves to no address that may be reached; nothing was sent.
 
     Not an ``OSError``: urllib3 would take it for a fault of the network.
     """
@@ -38,7 +38,7 @@ class BoundedTlsSocket(ssl.SSLSocket):
 
 
 def guarded(permits: Callable[[Address], bool]) -> Callable[[type[Any]], type[Any]]:
-    """Return what derives a class of timed connections to permitted addresses alone."""
+    """Return what derives a class of timed connections only to permitted addresses."""
 
     def derive(connection_class: type[Any]) -> type[Any]:
         members = {"permits": staticmethod(permits)}

@@ -1,4 +1,4 @@
-"""What went wrong on the way, in words for whoever has to mend it."""
+"""What went wrong on the network, in words for the person who fixes it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class NetworkFault(StrEnum):
 
 
 class NetworkError(Exception):
-    """An exchange over HTTP brought no whole answer.
+    """An exchange over HTTP brought no complete response.
 
     :param words: hold nothing of what was sent or received, and no host.
     """
@@ -67,7 +67,7 @@ def network_errors() -> Iterator[None]:
 
 
 def tell(error: BaseException) -> tuple[NetworkFault, str]:
-    """Tell what kind of fault an error of urllib3 or of the system is, and what it means, in words.
+    """Return what kind of fault an error of urllib3 or of the system is, and what it means, in words.
 
     Its own words are left out, but for those of TLS and the operating system: they may quote what was
     sent, or a proxy's password. No host is named.
@@ -86,9 +86,9 @@ def _known(error: BaseException) -> tuple[NetworkFault, str] | None:
     for kind, fault, words in (
         (exceptions.ProxyError, NetworkFault.PROXY_FAILED, "the proxy did not connect"),
         (exceptions.NameResolutionError, NetworkFault.NAME_NOT_RESOLVED, "its name could not be resolved"),
-        (exceptions.ConnectTimeoutError, NetworkFault.NOT_CONNECTED, "it could not be connected to in time"),
+        (exceptions.ConnectTimeoutError, NetworkFault.NOT_CONNECTED, "could not connect to it in time"),
         (exceptions.ReadTimeoutError, NetworkFault.TIMED_OUT, "the connection was not secured in time"),
-        (exceptions.NewConnectionError, NetworkFault.NOT_CONNECTED, "it could not be connected to"),
+        (exceptions.NewConnectionError, NetworkFault.NOT_CONNECTED, "could not connect to it"),
         (exceptions.SSLError, NetworkFault.TLS_FAILED, "TLS failed"),
         (exceptions.IncompleteRead, NetworkFault.ANSWER_TRUNCATED, "the answer ended early"),
         (exceptions.DecodeError, NetworkFault.NOT_DECOMPRESSED, "the answer could not be decompressed"),
@@ -108,7 +108,7 @@ def _of_protocol(error: BaseException) -> tuple[NetworkFault, str]:
     is_of_network = any(isinstance(each, OSError | HTTPError) for each in _causes(error))
     if isinstance(inner, RemoteDisconnected) or (inner is None and is_of_network):
         return NetworkFault.CONNECTION_LOST, "the connection was lost"
-    return NetworkFault.NOT_HTTP, "what came back is no HTTP"
+    return NetworkFault.NOT_HTTP, "the response is not HTTP"
 
 
 def _proxy_status(error: BaseException) -> str | None:

@@ -31,8 +31,8 @@ class TimedOutError(Exception):
 class TimeLimits:
     """What a call may take.
 
-    :param between_bytes: seconds until the next byte has to be sent or received.
-    :param whole_call: seconds until the last one has to be received.
+    :param between_bytes: most seconds until the next byte is sent or received.
+    :param whole_call: most seconds until the last one is received.
     """
 
     between_bytes: float

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import jinja2
     from airflow.sdk import Context
 
-#: What gives other rows at another time, by itself.
+#: What returns other rows at another time without a change of data.
 _CHANGING: Final = re.compile(
     r"\b(now|current_date|current_time(stamp)?|local_?time(stamp)?|sysdate|systimestamp|getdate|curdate"
     r"|curtime|utc_date|utc_timestamp|unix_timestamp|today|random|rand|limit|top)\b|'now'",
@@ -65,50 +65,50 @@ _RENDERED_INSIDE: Final = (
 class MainlandPermitOcrOperator(BaseOperator):
     """Recognizes the images of a list and writes one row per image and side into a table or file.
 
-    Run it in a pool with as many slots as the account may send requests per second (20, unless it was
-    raised): a task with ``pool_slots=k`` sends at most ``k`` requests per second, so that the scheduler
-    keeps all tasks together within the quota.
+    Run it in a pool with one slot per request that the account may send each second (20 by default). A task
+    with ``pool_slots=k`` sends at most ``k`` requests per second, so the scheduler keeps all tasks within the
+    quota.
 
-    Images that an earlier run has settled are skipped. Returns the run's summary in numbers; no value of
-    any document leaves the result table.
+    Images that an earlier run settled are skipped. Returns the run's counts; no document value leaves the
+    result table.
 
     :param source: the image list, an ``ImageTable`` or an ``ImageQuery``. Templated inside.
-    :param target: a ``ResultTable`` or ``ResultFile``, or several of them, which need ``list=``. Templated
+    :param target: a ``ResultTable`` or ``ResultFile``, or a list of them, which needs ``list=``. Templated
         inside.
-    :param shard: take only this part of the list, written ``2/4``. ``.partial(...).expand(shard=shards(4))``
+    :param shard: only this part of the list, written ``2/4``. ``.partial(...).expand(shard=shards(4))``
         splits one list over four mapped tasks; give each a fourth of the slots. Templated.
     :param tencentcloud_conn_id: connection of type ``tencentcloud``. Templated.
-    :param images: how images are reached, and made fit for the API. Templated inside.
-    :param portraits: ask for portraits, too: a ``PortraitFolder`` to write them to, whose paths ``profile``
-        then has; or ``column``, for base64 in ``profile`` itself. Templated inside.
-    :param privacy: what becomes of each value before anything is stored: a ``Privacy``, ``analytics`` or
-        ``pseudonymous``; None: all are kept. Templated inside.
+    :param images: how images are read, and converted for the API. Templated inside.
+    :param portraits: also ask for portraits: a ``PortraitFolder``, whose paths ``profile`` then has; or
+        ``column``, for base64 in ``profile``. Templated inside.
+    :param privacy: what is stored of each value: a ``Privacy``, ``analytics`` or
+        ``pseudonymous``; None: all values are kept. Templated inside.
     :param max_per_second: requests per second; by default ``pool_slots`` times the connection's
         ``requests_per_slot``.
-    :param max_in_flight: requests in flight; by default what that rate needs.
+    :param max_in_flight: requests in flight; by default as many as that rate needs.
     :param batch: how often answers are committed.
-    :param call_retry: how often a call that met a passing fault is repeated.
+    :param call_retry: how often a call is retried after a transient error.
     :param max_runs_per_image: DAG runs that try an image before a transient error counts as failed.
     :param ledger: where runs remember calls, answers and images; by default tables called ``permit_ocr_...``
-        in the schema of the result table. Name one with ``Ledger`` for a file or a database that cannot
-        hold it, to share caps, and to keep it apart from the result. Templated inside.
+        in the schema of the result table. Set a ``Ledger`` for a file or a database that cannot hold one, to
+        share caps, or to keep it apart from the result. Templated inside.
     :param list: name of the image list in the ledger; by default that of its only target: connection, schema
-        and table, or the path before rendering. Give one to have several targets, and to rename or move one.
+        and table, or the path before rendering. Set it for several targets, or to rename or move one.
         Templated.
-    :param leftovers: take up what earlier runs of the list have left: windows that they have not dealt with
-        to the end, because of a cap, a stop or a crash, and images to try again.
-    :param redo: images to recognize again, though they are settled. Templated inside.
-    :param rebuild: fill all targets again from the answers that the ledger has kept, and make no call.
+    :param leftovers: continue what earlier runs of the list left: windows that a cap, a stop or a crash cut
+        short, and images to try again.
+    :param redo: settled images to recognize again. Templated inside.
+    :param rebuild: fill all targets again from the answers in the ledger, without a call.
         Templated: ``true``, ``1`` and ``yes`` mean so.
     :param budget: what calls cost, and how many may be made. Templated inside.
-    :param failure_limits: when so many images fail that going on makes no sense.
-    :param reuse_identical: a picture that was recognized before in this list takes that
-        answer without a call; its row says from which key.
+    :param failure_limits: when to stop because too many images fail.
+    :param reuse_identical: a picture that was recognized before in this list takes that answer without a
+        call; its row names the key.
     :param plan_only: make no call and write nothing; return what the run would do, and what it would cost.
-        ``quick`` does so without looking at the images.
-    :param journal: folder for answers that are paid for while the ledger cannot be reached; the next run that
-        finds it hands them in. By default ``permitocr_journal`` in ``AIRFLOW_HOME`` on the worker; name one
-        that all workers share where they come and go. Templated.
+        ``quick`` does so without opening the images.
+    :param journal: folder for paid answers while the ledger is unreachable; the next run that finds them
+        stores them. By default ``permitocr_journal`` in ``AIRFLOW_HOME`` on the worker; if workers come and
+        go, name one that all of them share. Templated.
     """
 
     template_fields: Sequence[str] = (
@@ -173,7 +173,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         self.ledger = ledger
         self.list = list
         first = self.targets[0] if self.targets else None
-        # Rendered, each run would be a list of its own.
+        # If rendered, each run would be a separate list.
         self.file_list = f"file {first.path}" if isinstance(first, ResultFile) else None
         #: Whether each run lists the same rows, and those that are new.
         self.is_same_list = _is_same_list(source)
@@ -192,7 +192,7 @@ class MainlandPermitOcrOperator(BaseOperator):
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
-        """Prepare a mapped task, whose instances the UI names by their shards."""
+        """Prepare a mapped task; the UI names its instances by their shards."""
         return super().partial(**({"map_index_template": _SHARD} | kwargs))
 
     @property
@@ -204,7 +204,7 @@ class MainlandPermitOcrOperator(BaseOperator):
 
     @property
     def options(self) -> TaskOptions:
-        """All that was given, as it is rendered by now."""
+        """All arguments, as rendered so far."""
         return TaskOptions(
             source=self.source,
             targets=self.targets,
@@ -273,8 +273,8 @@ class MainlandPermitOcrOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the pipeline, and turn its errors into Airflow's.
 
-        :return: the summary: counts by status and error code, calls, elapsed time, rate reached. Of a dry
-            run: the plan, likewise in numbers.
+        :return: the summary: counts by status and error code, calls, elapsed time, rate reached. For a dry
+            run: the plan in numbers.
         """
         from airflow_provider_permitocr.wiring.identity import run_identity
         from airflow_provider_permitocr.wiring.run import open_pipeline
@@ -286,9 +286,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         part = f" (shard {self.shard})" if self.shard else ""
         self.log.info(f"From {self.source}{part} to {', '.join(map(str, self.targets))}")
         if isinstance(self.source, ImageTable) and (self.source.since, self.source.until) == ("", ""):
-            self.log.info(
-                "This run has no data interval, or one of no length: the whole list is looked through"
-            )
+            self.log.info("This run has no data interval, or an empty one: the whole list is read")
         try:
             self._require_redo_before(context)
             if self.plan_only:
@@ -321,7 +319,7 @@ class MainlandPermitOcrOperator(BaseOperator):
             self.options, run_identity(context), self._stop, is_quick=is_quick, log=self.log
         ) as planner:
             plan = planner.plan()
-        self.log.info("A dry run: no call was made, and nothing was written. A run would do this:")
+        self.log.info("Dry run: no call was made and nothing was written. A run would do this:")
         for name, text in plan.lines():
             self.log.info(f"  {name}: {text}")
         return plan.as_dict()
@@ -357,10 +355,9 @@ class MainlandPermitOcrOperator(BaseOperator):
     def _warn_of_default_pool(self) -> None:
         if self.pool == _DEFAULT_POOL:
             self.log.warning(
-                f"This task runs in {_DEFAULT_POOL}, so nothing keeps it and other tasks together within the"
-                " account's quota; create a pool with a slot per request that the account may send in a"
-                " second, and give it to the task: pool='tencent_permit_ocr'. To check it: airflow permitocr"
-                " check"
+                f"This task runs in {_DEFAULT_POOL}, so nothing keeps its calls and those of other tasks"
+                " within the account's quota. Create a pool with one slot per request that the account may"
+                " send each second, and set pool='tencent_permit_ocr'. To check: airflow permitocr check"
             )
 
 

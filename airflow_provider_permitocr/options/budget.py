@@ -15,8 +15,8 @@ from airflow_provider_permitocr.options.validation import Rule, check, choice, h
 class Price:
     """What a billed call costs.
 
-    :param per_call: exact, as ten thousand calls at 0.0015 are to be 15 and no fraction beside it.
-    :param currency: such as ``USD``; None where nobody said.
+    :param per_call: exact: ten thousand calls at 0.0015 must cost 15.
+    :param currency: such as ``USD``; None if unknown.
     """
 
     per_call: Decimal
@@ -26,7 +26,7 @@ class Price:
         return self.of(1)
 
     def of(self, calls: int) -> str:
-        """Return the price of so many billed calls, with its currency."""
+        """Return the price of this many billed calls, with its currency."""
         amount = calls * self.per_call
         # In full: quantize() refuses more digits than the context has.
         shown = f"{amount:,f}" if amount.as_tuple().exponent < -2 else f"{amount:,.2f}"  # type: ignore[operator]
@@ -35,10 +35,10 @@ class Price:
 
 
 class OnExhausted(StrEnum):
-    """How a task ends that may make no more calls."""
+    """How a task ends when it may make no more calls."""
 
     SUCCEED = "succeed"  #: the rest is left for the next run
-    FAIL = "fail"  #: likewise, but somebody should look; Airflow does not retry
+    FAIL = "fail"  #: the same, but the task fails and Airflow does not retry
 
 
 _CAPS = ("max_calls", "max_calls_per_day")
@@ -47,17 +47,17 @@ _CURRENCY = optional(text("a text such as 'USD'"))
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Budget(Readable):
-    """What calls cost, and how many may be made. Caps need a ``Ledger`` given by name, which counts them.
+    """What calls cost, and how many may be made. Caps need a named ``Ledger``, which counts calls.
 
-    Every call that was sent counts, those that are not billed too, such as a throttled one.
+    Every call that was sent counts, even if it is not billed, such as a throttled one.
 
-    All but the last two may be templates; one that renders to nothing is refused, and is no missing cap.
+    All but the last two may be templates. One that renders to nothing is refused, not taken as no cap.
 
     :param price_per_call: of a billed call; None: the connection's, if it has one.
     :param currency: of the price, such as ``USD``; None: the connection's, if it has one.
     :param max_calls: most calls of one run: of all its shards and all its tries together.
     :param max_calls_per_day: most calls of the account in one day, of all runs with the same ledger.
-    :param on_exhausted: ``succeed`` or ``fail``: how the task ends that may make no more calls.
+    :param on_exhausted: ``succeed`` or ``fail``: how the task ends when it may make no more calls.
     :param timezone: whose midnight a day begins at, such as ``Asia/Shanghai``.
     """
 
@@ -113,12 +113,12 @@ class Budget(Readable):
         """
         if is_of_day:
             return (
-                f"all runs that share the ledger have made today's {self.cap_of_day:,} calls"
-                f" (max_calls_per_day); more are allowed from midnight on, {self.timezone}"
+                f"the runs that share the ledger have made today's {self.cap_of_day:,} calls"
+                f" (max_calls_per_day); more are allowed after midnight, {self.timezone}"
             )
         return (
-            f"this run has made its {self.cap_of_run:,} calls, with all its shards and tries (max_calls); the"
-            " next run has its own"
+            f"this run has made its {self.cap_of_run:,} calls, including all its shards and tries"
+            " (max_calls); the next run has its own"
         )
 
     @property
@@ -133,7 +133,7 @@ class Budget(Readable):
         return self.price.of(calls) if self.price else None
 
     def priced(self, price_per_call: float | Decimal | str | None, currency: str | None) -> Self:
-        """Return this with a price and a currency, each where it has none of its own.
+        """Return this with a price and a currency, each unless it has its own.
 
         :raises ValueError: naming what is wrong, and not this class, which has no part in it.
         """
@@ -147,7 +147,7 @@ class Budget(Readable):
 
 
 def _whole_number(given: object) -> int:
-    """Read a cap, which is a text where a template was rendered."""
+    """Read a cap, which is a text if a template was rendered."""
     if isinstance(given, str) and given.strip().isdecimal():
         return int(given)
     if not isinstance(given, int) or isinstance(given, bool) or given < 0:
@@ -161,9 +161,9 @@ def _price_as_given(given: object) -> object:
 
 
 def exact_price(given: object) -> Decimal:
-    """Read a price as it was written: 0.1 is a tenth, and not the binary fraction next to it.
+    """Read a price as it was written: 0.1 is exactly a tenth, not the nearest binary fraction.
 
-    :raises ValueError: when it is no number of 0 or more.
+    :raises ValueError: when it is not a number of 0 or more.
     """
     try:
         if isinstance(given, bool):

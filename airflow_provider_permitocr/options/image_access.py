@@ -20,21 +20,21 @@ _HOST: Final = re.compile(r"[^\s/\\@?#%*,]+")
 class ImageAccess(Readable):
     """How images are fetched and converted.
 
-    :param fetch_images: the worker downloads http(s) URLs, for networks that the API cannot see into;
-        otherwise the API is given the URL.
+    :param fetch_images: the worker downloads http(s) URLs, for networks that the API cannot reach; otherwise
+        the API gets the URL.
     :param fetch_hosts: the only hosts to download from, redirects included, and the only ones in URLs that
-        the API is given: names or addresses, with a leading dot all below a domain, but not the domain
-        itself; only those named may have private addresses. None: any public host.
+        the API gets. Names or addresses; a leading dot means all hosts below a domain, but not the domain
+        itself. Only named hosts may have private addresses. None: any public host.
     :param fetch_seconds: longest time for one download, redirects included; a day at most.
     :param roots: the only directories and URL prefixes of object stores to read images from, such as
-        ``/data/permits``, ``s3://scans/permits`` or ``s3://conn_id@scans``. Links are followed, and what they
-        lead to has to be below a root. A URL may name a connection only where its root names the same. None:
+        ``/data/permits``, ``s3://scans/permits`` or ``s3://conn_id@scans``. Links are followed, and their
+        targets must be below a root. A URL may name a connection only where its root names the same. None:
         anywhere that the worker and its connections may read, with a warning; an empty list: nowhere.
     :param storage_conn_id: Airflow connection for files and objects; by default the store's own, such as
         ``aws_default``. A connection in a URL, as in ``s3://conn_id@bucket/key``, takes precedence.
-    :param presign_cos: the API is given a presigned URL for ``cos://`` images, so that no image bytes pass
+    :param presign_cos: the API gets a presigned URL for ``cos://`` images, so that no image bytes pass
         through the worker.
-    :param presign_seconds: how long such a URL is good for.
+    :param presign_seconds: how long such a URL is valid.
     :param shrink_oversized: images over the site's limit are re-encoded until they fit (extra ``images``);
         otherwise they are rejected.
     :param max_original_bytes: largest image that is read at all, to be converted or shrunk.
@@ -76,7 +76,7 @@ def _check_root(root: object) -> None:
     if not isinstance(root, str) or not _ROOT.match(root) or is_template(root) or _leads_up(root):
         raise ValueError(
             "ImageAccess: roots must hold absolute directories such as '/data/permits' or URLs such as"
-            f" 's3://scans/permits', without templates, '..' and NUL, not {root!r}; hosts go into fetch_hosts"
+            f" 's3://scans/permits', without templates, '..' and NUL, not {root!r}; put hosts in fetch_hosts"
         )
 
 
@@ -86,7 +86,7 @@ def _leads_up(root: str) -> bool:
 
 def _check_hosts(hosts: tuple[str, ...]) -> None:
     if not hosts:
-        raise ValueError("ImageAccess: fetch_hosts names no host; leave it out for any public one")
+        raise ValueError("ImageAccess: fetch_hosts is empty; leave it out to allow any public host")
     for each in hosts:
         # One colon is a port's, more are an IPv6 address's.
         if not isinstance(each, str) or not _HOST.fullmatch(each) or each.count(":") == 1 or "]:" in each:

@@ -1,4 +1,4 @@
-"""Where the image list comes from, as a DAG author writes it down.
+"""Where the image list comes from, as a DAG author writes it.
 
 Plain values, checked when the DAG is parsed; nothing here imports SQLAlchemy or opens a connection.
 """
@@ -39,12 +39,12 @@ class ImageKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Carry(Readable):
-    """A column of the image list that goes along into the result.
+    """A column of the image list that is copied into the result.
 
     :param column: its name in the list.
-    :param name: its name in the result, where that should be another; the result's own are taken.
+    :param name: its name in the result, if it should differ; names of the result's columns are taken.
     :param kind: what it holds, as ``permit/columns.py`` has it: text, integer, float, date, boolean or
-        timestamp. By default what the list's database says, and text where it does not say.
+        timestamp. By default what the list's database says, or else text.
     """
 
     column: str = field(kw_only=False)
@@ -69,26 +69,26 @@ class NullKeys(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class _ImageColumns(Readable):
-    """What every image list says: which column holds what.
+    """The columns of every image list.
 
     :param conn_id: Airflow connection of the database, of any kind that speaks SQL.
-    :param key: column that identifies the image; neither NULL nor twice (per card side).
-    :param null_keys: ``refuse`` a list that has rows without a key, or ``skip`` these rows, and warn of them.
+    :param key: column that identifies the image; not NULL, and unique per card side.
+    :param null_keys: ``refuse`` a list that has rows without a key, or ``skip`` these rows with a warning.
     :param image: column with the image: http(s) URL, file path or URL, URL of an object store
         (``s3://bucket/key``), base64, data: URI, or bytes.
-    :param image_kind: which of these it holds, where the value itself should not be trusted to tell.
+    :param image_kind: which of these it holds, if the value itself should not decide.
     :param card_side: column that holds FRONT or BACK; NULL there means ``default_side``.
-    :param updated_at: column that tells when the image last changed; a later time than at the last
-        recognition means that it is recognized anew.
-    :param default_side: the side of images that no column tells the side of.
+    :param updated_at: column with the time of the image's last change; a later time than at the last
+        recognition means that the image is recognized again.
+    :param default_side: the side of images whose side no column says.
     :param back_image: column with the back of the document whose front is in ``image``; NULL in either of
         them means that there is no such image.
-    :param carry_columns: further columns that go along into the result, by name or as a ``Carry``.
-    :param order_by: column to go through the list by; with a minus sign in front the largest first, so that
-        ``-uploaded_at`` takes the newest images first. By default the key.
-    :param timezone: zone of the list's times that have none, such as ``Asia/Hong_Kong`` (a name of the IANA
+    :param carry_columns: further columns that are copied into the result, by name or as a ``Carry``.
+    :param order_by: column to sort the list by; a leading minus sign means descending: ``-uploaded_at`` takes
+        the newest images first. By default the key.
+    :param timezone: time zone of the list's times without one, such as ``Asia/Hong_Kong`` (a name of the IANA
         time zone database); by default UTC. Columns that keep moments, such as PostgreSQL's ``timestamptz``
-        and MySQL's ``TIMESTAMP``, have no use for it.
+        and MySQL's ``TIMESTAMP``, do not need it.
     """
 
     conn_id: str
@@ -115,7 +115,7 @@ class _ImageColumns(Readable):
             card_side=optional(column),
             updated_at=optional(column),
             order_by=optional(column),
-            default_side=choice(CardSide, "a column that tells the side goes into card_side"),
+            default_side=choice(CardSide, "put a column that has the side in card_side"),
             image_kind=choice(ImageKind),
             null_keys=choice(NullKeys),
             carry_columns=listed("columns"),
@@ -131,8 +131,8 @@ class _ImageColumns(Readable):
         if unwritable := [each.result_name for each in self.carried if "%(" in each.result_name]:
             # SQLAlchemy takes it for a parameter on some databases.
             raise ValueError(
-                f"{owner}: no column of the result can have %( in its name, as {unwritable[0]!r} does; give"
-                f" it another name there: Carry({unwritable[0]!r}, name=...)"
+                f"{owner}: a column of the result cannot have %( in its name, as {unwritable[0]!r} does;"
+                f" rename it: Carry({unwritable[0]!r}, name=...)"
             )
         purposes = (self.key, self.image, self.back_image, self.card_side, self.updated_at)
         columns = [column for column in purposes if column is not None]
@@ -147,18 +147,18 @@ class _ImageColumns(Readable):
         names = [column.name for column in COLUMNS] + [carry.result_name for carry in self.carried]
         if doubled := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(
-                f"{owner}: the result would have two columns {', '.join(doubled)}; give what is carried along"
-                f" another name there: Carry({doubled[0]!r}, name=...)"
+                f"{owner}: the result would have two columns {', '.join(doubled)}; rename what is copied:"
+                f" Carry({doubled[0]!r}, name=...)"
             )
 
     @property
     def carried(self) -> tuple[Carry, ...]:
-        """The columns to carry along."""
+        """The columns to copy."""
         return tuple(each if isinstance(each, Carry) else Carry(each) for each in self.carry_columns)
 
     @property
     def purposes(self) -> Iterator[tuple[str, str]]:
-        """Every column that is asked for, with the parameter that names it; a column may come twice."""
+        """Every requested column, with the parameter that names it; a column may occur twice."""
         for purpose in ("key", "image", "back_image", "card_side", "updated_at"):
             if (column := getattr(self, purpose)) is not None:
                 yield column, purpose
@@ -172,11 +172,11 @@ class _ImageColumns(Readable):
 class ImageTable(_ImageColumns):
     """A table or view of images.
 
-    :param table: its name, with or without ``schema.`` in front.
+    :param table: its name, optionally as ``schema.name``.
     :param since: only images changed at this time or later (needs ``updated_at``); ISO 8601 or a template
-        such as ``{{ data_interval_start }}``, which is empty where a run has no interval.
-    :param until: only images changed before this time; likewise. Where both are templates that render to
-        one moment, as for a schedule such as ``@daily``, the whole list is looked through.
+        such as ``{{ data_interval_start }}``, which is empty if a run has no interval.
+    :param until: only images changed before this time; also ISO 8601 or a template. If both are templates
+        that render to the same moment, as for a schedule such as ``@daily``, the whole list is read.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("table", "conn_id", "since", "until")
@@ -189,16 +189,16 @@ class ImageTable(_ImageColumns):
         super().__post_init__()
         check(self, table=table_name())
         if (self.since or self.until) and not self.updated_at:
-            raise ValueError("ImageTable: since and until select by updated_at; say which column that is")
+            raise ValueError("ImageTable: since and until need updated_at; name that column")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ImageQuery(_ImageColumns):
     """A SELECT that lists images.
 
-    :param sql: the statement, or the name of a ``.sql`` file; values go into ``:name`` parameters.
-    :param parameters: values for them, bound by the driver and never pasted into the statement. A list stands
-        for several values: ``WHERE branch IN :branches``. Neither a log nor the UI shows the values.
+    :param sql: the statement, or the name of a ``.sql`` file; write values as ``:name`` parameters.
+    :param parameters: values for them, bound by the driver and never pasted into the statement. A list gives
+        several values: ``WHERE branch IN :branches``. Logs and the UI do not show the values.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("sql", "conn_id", "parameters")

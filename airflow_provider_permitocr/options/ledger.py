@@ -1,4 +1,4 @@
-"""The ledger, as a DAG author writes it down."""
+"""The ledger, as a DAG author writes it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DELIVERED: Final = "delivered"
 
 
 class UnknownCalls(StrEnum):
-    """What to do about a call that was under way when its worker died: it may have been paid for."""
+    """What to do about a call whose worker died: it may have been paid for."""
 
     REPEAT = "repeat"  #: make it again
     KEEP = "keep"  #: leave it; its image fails with CallOutcomeUnknown
@@ -29,15 +29,13 @@ class Ledger(Readable):
 
     PostgreSQL, MySQL, MariaDB or, on one machine, SQLite.
 
-    :param name: what the names of its tables begin with, with or without ``schema.`` in front; tables that
-        are missing are created.
+    :param name: prefix of its tables' names, optionally with ``schema.``; missing tables are created.
     :param conn_id: Airflow connection of the database.
-    :param keep_answers: until when answers are kept: None: until they are pruned or erased; ``delivered``:
-        until every result table has them and the files of finished windows are written; a number: so many
-        days, and until then. Identical images are then called for again, and a table that is filled again
+    :param keep_answers: how long answers are kept. None: until they are pruned or erased; ``delivered``:
+        until every result table has them and the files of finished windows are written; a number: at least
+        so many days, too. Identical images are then called for again, and a table that is filled again
         lacks the fields.
-    :param unknown_calls: ``repeat`` or ``keep``: what to do about an image whose call was under way when its
-        worker died.
+    :param unknown_calls: ``repeat`` or ``keep``: what to do about an image whose worker died during the call.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("name", "conn_id")

@@ -1,4 +1,4 @@
-"""Where portraits go, as a DAG author writes it down."""
+"""Where portraits go, as a DAG author writes it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,13 @@ class PortraitColumn(StrEnum):
 
 @dataclass(frozen=True, repr=False)
 class PortraitFolder(Readable):
-    """A folder that portraits are written to, each under a name that nobody can guess.
+    """A folder that portraits are written to, each under an unguessable name.
 
     The column ``profile`` then holds the portrait's path or URL.
 
-    :param path: an absolute path, or a URL such as ``s3://bucket/portraits``. A folder on a disk must be
-        there.
-    :param conn_id: Airflow connection of the store; by default the store's own, or the one that the URL
-        names.
-    :param file_mode: who may read and write files on a disk; by default their owner alone.
+    :param path: an absolute path, or a URL such as ``s3://bucket/portraits``. A folder on a disk must exist.
+    :param conn_id: Airflow connection of the store; by default that of the URL, or the store's default.
+    :param file_mode: who may read and write files on a disk; by default only their owner.
     :raises ValueError: naming the option.
     """
 

@@ -1,4 +1,4 @@
-"""What becomes of a document's values before they leave memory, as a DAG author writes it down."""
+"""How a document's values are stored: the DAG author's policy."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ _PRESETS: Final[Mapping[Preset, Mapping[str, Method]]] = {
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Privacy(Readable):
-    """A policy: what becomes of each fact of a document, before anything is stored.
+    """A policy: what is stored of each fact of a document.
 
-    Each is ``keep``, ``drop``, ``mask``, ``year``, ``hmac`` or ``encrypt``. What is not given is as the
-    preset says, or else ``keep``. Fields that this version does not know are dropped.
+    Each is ``keep``, ``drop``, ``mask``, ``year``, ``hmac`` or ``encrypt``. An option that is not given
+    follows the preset, or else is ``keep``. Fields that this version does not know are dropped.
 
-    :param preset: ``analytics`` or ``pseudonymous``; other options replace what it says.
+    :param preset: ``analytics`` or ``pseudonymous``; other options override it.
     :param birthday: of the columns ``birthday`` and ``birthday_raw``.
     :param validity: of ``valid_from``, ``valid_until`` and ``valid_date``.
     :param profile: of the portrait: ``keep`` or ``drop``.
     :param image_digest: of the image's digest and size in the result: ``keep`` or ``drop``.
-    :param carried: what becomes of each column of ``carry_columns``, by its name in the result. All must be
-        named.
-    :param hmac_conn_id: Airflow connection whose password is the key of pseudonyms, 16 characters or more.
-    :param fernet_conn_id: Airflow connection whose password is a Fernet key, or several with commas between
-        them: the first encrypts.
+    :param carried: what is stored of each column of ``carry_columns``, by its name in the result. Name every
+        one.
+    :param hmac_conn_id: Airflow connection whose password is the key of pseudonyms, at least 16 characters.
+    :param fernet_conn_id: Airflow connection whose password is a Fernet key, or several, separated by commas:
+        the first encrypts.
     :raises ValueError: naming the option.
     """
 

@@ -11,7 +11,7 @@ NAMES_ONLY: Final = {"permitocr_names_only": True}
 
 
 class Readable:
-    """Shows what was given and no defaults: in a repr, and as the task's rendered field in the UI."""
+    """Shows what was given, without defaults: in a repr, and as the task's rendered field in the UI."""
 
     def __repr__(self) -> str:
         given = (
@@ -34,7 +34,7 @@ class Readable:
 
 
 def is_template(value: object) -> bool:
-    """Tell whether Airflow renders this value, so that it is known only in a run."""
+    """Return whether this value is a template, which is known only at run time."""
     if hasattr(value, "iter_references"):  # what an upstream task returns, or a group is mapped over
         return True
     return isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))

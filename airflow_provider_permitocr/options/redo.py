@@ -1,4 +1,4 @@
-"""Which images to recognize again though they are settled, as a DAG author writes it down."""
+"""Which settled images to recognize again, as a DAG author writes it."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _STATUSES: Final = tuple(status.value for status in (Status.RECOGNIZED, Status.R
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Redo(Readable):
-    """Images to recognize again, at the price of a call each.
+    """Images to recognize again, one paid call each.
 
-    An image is redone that meets every criterion that is given. A criterion that is given and empty, such as
-    a template that renders to nothing, is met by no image. The old answer stays in force until there is a new
+    An image is redone if it meets every given criterion. An empty criterion, such as a template that renders
+    to nothing, matches no image. The old answer stays in force until there is a new
     one; an identical image's answer is not taken.
 
-    :param statuses: what is in force: ``recognized``, ``rejected`` or ``failed``.
+    :param statuses: the status in force: ``recognized``, ``rejected`` or ``failed``.
     :param error_codes: of what is in force.
     :param keys: keys of images.
     :param before: only images whose last call came before this time; ISO 8601 or a template. By default
-        before this DAG run first started. Needed in a DAG with a schedule: otherwise each of its runs would
-        pay for the same images again.
+        before this DAG run first started. Required in a DAG with a schedule: otherwise each run would pay for
+        the same images again.
 
-    Each list may be one text with commas, or a template of one.
+    Each list may be a text with commas, or a template of one.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = (*_CRITERIA, "before")
@@ -43,13 +43,13 @@ class Redo(Readable):
         for name in _CRITERIA:
             object.__setattr__(self, name, _listed(getattr(self, name)))
         if all(getattr(self, name) is None for name in (*_CRITERIA, "before")):
-            raise ValueError("Redo: say which images, by statuses, error_codes, keys or before")
+            raise ValueError("Redo: select images by statuses, error_codes, keys or before")
         given = () if is_template(self.statuses) else self.wanted_statuses or ()
         unknown = [each for each in given if each not in _STATUSES and not is_template(each)]
         if unknown:
             raise ValueError(
-                f"Redo: statuses must be of {', '.join(_STATUSES)}, not {unknown[0]!r}; images to retry are"
-                " tried again by themselves"
+                f"Redo: statuses must be of {', '.join(_STATUSES)}, not {unknown[0]!r}; images with status"
+                " retry are tried again anyway"
             )
         if not is_template(self.before):
             _ = self.moment
@@ -76,7 +76,7 @@ class Redo(Readable):
 
     @property
     def moment(self) -> datetime | None:
-        """``before`` as a time in UTC; one without a zone is taken to be in it.
+        """``before`` as a time in UTC; a time without a zone is taken as UTC.
 
         :raises ValueError: when it is none.
         """

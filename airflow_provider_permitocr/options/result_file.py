@@ -1,4 +1,4 @@
-"""The file that a result goes to, as a DAG author writes it down.
+"""The file that a result goes to, as a DAG author writes it.
 
 A plain value, checked when the DAG is parsed; nothing here opens a file or imports what reads one.
 """
@@ -15,7 +15,7 @@ from airflow_provider_permitocr.options.validation import Rule, check, choice, f
 
 #: Stands in a path for the shard that writes it.
 SHARD_PLACE: Final = "{shard}"
-#: Mode of a file that its owner alone may read.
+#: Mode of a file that only its owner may read.
 PRIVATE: Final = 0o600
 
 
@@ -33,18 +33,18 @@ class ResultFile(Readable):
 
     :param path: an absolute path, or a URL such as ``s3://bucket/permits/{{ ds }}.parquet``, without ``..``
         between slashes, which a rendered value might hold to leave its directory. In a sharded
-        task each shard writes a file of its own, named by ``{shard}`` in the path: 2/4 writes ``2-of-4``.
-    :param conn_id: Airflow connection of the store; by default the store's own, or the one that the URL
-        names: ``s3://conn_id@bucket/key``.
-    :param file_format: ``parquet``, ``csv`` or ``csv.gz``, where the path's suffix does not say.
-    :param parts: written as well while images of its run's window are left, with what there is; otherwise
-        by the run that deals with the last of them.
-    :param file_mode: who may read and write the file on a disk; by default its owner alone. ``0o640`` lets
-        its group read it. A store has rights of its own.
-    :param escape_formulas: put an apostrophe before texts that a spreadsheet would take for a formula, as
+        task each shard writes its own file, named by ``{shard}`` in the path: 2/4 writes ``2-of-4``.
+    :param conn_id: Airflow connection of the store; by default that of the URL, such as
+        ``s3://conn_id@bucket/key``, or the store's default.
+    :param file_format: ``parquet``, ``csv`` or ``csv.gz``, if the path's suffix does not say.
+    :param parts: write the file even while images of its run's window are left, with the answers so far;
+        otherwise the run that finishes the window writes it.
+    :param file_mode: who may read and write the file on a disk; by default only its owner. ``0o640`` lets
+        its group read it. A store has its own access rights.
+    :param escape_formulas: put an apostrophe before text that a spreadsheet would run as a formula, as
         docs/tables.md says; numbers stay as they are. None: in ``csv`` files, which people open, and in no
         others.
-    :param byte_order_mark: begin the file with one, by which Excel knows UTF-8; CSV alone.
+    :param byte_order_mark: begin the file with one, by which Excel knows UTF-8; only for CSV.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("path", "conn_id")
@@ -72,8 +72,8 @@ class ResultFile(Readable):
             return
         if not self.path.startswith("/") and "://" not in self.path:
             raise ValueError(
-                f"ResultFile: path must be absolute or a URL, not {self.path!r}: where a relative one leads"
-                " depends on the worker"
+                f"ResultFile: path must be absolute or a URL, not {self.path!r}: a relative path depends on"
+                " the worker"
             )
         if self.format is FileFormat.PARQUET and (self.escape_formulas or self.byte_order_mark):
             raise ValueError(
@@ -110,14 +110,12 @@ class ResultFile(Readable):
         return self if shard is None else replace(self, path=self.path.replace(SHARD_PLACE, shard.in_a_path))
 
     def require_shard_place(self, *, sharded: bool) -> None:
-        """Refuse a file that several shards would overwrite, and one that waits for a shard in vain.
+        """Refuse a file that several shards would overwrite, and one that names a shard where there is none.
 
         :raises ValueError: saying what to write instead.
         """
         if sharded and SHARD_PLACE not in self.path:
-            raise ValueError(
-                f"each shard writes a file of its own: put {SHARD_PLACE} into the path {self.path!r}"
-            )
+            raise ValueError(f"each shard writes its own file: put {SHARD_PLACE} into the path {self.path!r}")
         if not sharded and SHARD_PLACE in self.path:
             raise ValueError(f"the path {self.path!r} names a file per shard, but the task has no shard")
 

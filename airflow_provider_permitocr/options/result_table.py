@@ -1,4 +1,4 @@
-"""The table that a result goes to, as a DAG author writes it down."""
+"""The table that a result goes to, as a DAG author writes it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class SchemaContract(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ResultTable(Readable):
-    """The table that gets one row per image and side; created where it is missing.
+    """The table that gets one row per image and side; created if missing.
 
-    :param table: its name, with or without ``schema.`` in front.
+    :param table: its name, optionally as ``schema.name``.
     :param conn_id: Airflow connection of the database.
     :param mode: ``upsert`` keeps one row per image and side, ``append`` a row per recognition.
     :param schema_contract: ``evolve`` adds columns that an existing table lacks, ``freeze`` refuses it.
@@ -54,10 +54,10 @@ class ResultTable(Readable):
             documents_view=optional(table_name()),
         )
         if self.documents_view == self.table:
-            raise ValueError("ResultTable: documents_view must have another name than the table")
+            raise ValueError("ResultTable: documents_view must not have the table's name")
 
 
 def split_schema(table: str) -> tuple[str | None, str]:
-    """Split ``schema.table``; the schema is None where there is none."""
+    """Split ``schema.table``; the schema is None if there is none."""
     schema, _, name = table.rpartition(".")
     return schema or None, name

@@ -49,7 +49,7 @@ class Pace:
 
 @dataclass(frozen=True, kw_only=True)
 class CallRetry:
-    """How often to call for one image. These limits hold whatever errors come in whatever order.
+    """How often to call for one image. These limits hold for any order of errors.
 
     :param attempts: calls for one image in one run; 1 means no retry. Throttled calls are not counted. Nor
         are at most twelve that end with a fault of all calls: one before its keys are renewed, one while the
@@ -59,8 +59,8 @@ class CallRetry:
     :param max_wait_seconds: longest single wait, unless the answer asks for a longer one.
     :param max_seconds: no call for an image begins later than this after its first, except for the calls
         that confirm such a fault, which take a minute at most. Time lost to throttled calls is not counted.
-    :param max_throttled_seconds: how long in all the service may hold a run below half of its pace, by
-        refusing calls for their rate, before the run gives up.
+    :param max_throttled_seconds: how long in total throttling may hold a run below half of its pace before
+        the run stops.
     :raises ValueError: naming the option.
     """
 
@@ -84,7 +84,7 @@ class CallRetry:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """How answers are delivered from the ledger to the result table, where they are safe already.
+    """How answers are delivered from the ledger, which already has them, to the result table.
 
     :param rows: rows per delivery.
     :param seconds: longest time between two deliveries.
@@ -107,13 +107,13 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class FailureLimits:
-    """When going on makes no sense. Images that are rejected before a call do not count.
+    """When to stop a run because of failures. Images rejected before a call do not count.
 
-    :param stop_after: so many images one after the other that end with the same error code stop the run;
+    :param stop_after: this many consecutive images with the same error code stop the run;
         None: never.
     :param max_failed_ratio: a larger share of images without fields than this stops the run, from 0 to 1;
         None: never.
-    :param min_images: so many images have to be done before the share counts.
+    :param min_images: images that must be done before the share counts.
     :raises ValueError: naming the option.
     """
 
@@ -145,11 +145,11 @@ RUN_RULES: Final = {
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Everything that a run needs to know besides its source, images, client and targets.
+    """A run's settings besides its source, images, client and targets.
 
     :param max_runs_per_image: DAG runs that try an image before a transient error counts as failed.
     :param reuse_identical: a picture that was recognized before takes that answer, without a call.
-    :param leftovers: take up what earlier runs of the list have left.
+    :param leftovers: continue what earlier runs of the list left.
     :param redo: settled images to recognize again.
     :raises ValueError: naming the option.
     """

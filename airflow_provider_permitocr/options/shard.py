@@ -1,4 +1,4 @@
-"""One list over several tasks: each takes its shard, and no image is in two of them or in none."""
+"""One list over several tasks: each image is in exactly one shard."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FORM = re.compile(r"\s*(\d{1,6})\s*/\s*(\d{1,6})\s*")
 class Shard:
     """One of several equal parts of an image list.
 
-    :param number: which one, from 1.
+    :param number: which part, from 1.
     :param of: how many there are.
     :raises ValueError: when there is no such part.
     """
@@ -33,7 +33,7 @@ class Shard:
     def parse(cls, text: str | Shard) -> Self:
         """Read ``2/4``.
 
-        :raises ValueError: for any other form, and for a shard that there is not.
+        :raises ValueError: for any other form, and for a shard that does not exist.
         """
         match = _FORM.fullmatch(str(text))
         if match is None:
@@ -50,13 +50,13 @@ class Shard:
 
     @property
     def phase(self) -> float:
-        """Where between two turns this shard has its own, from 0 to 1, so that all together are even."""
+        """The shard's place between two turns, from 0 to 1, so that all shards together are even."""
         return (self.number - 1) / self.of
 
     def holds(self, image_key: str) -> bool:
-        """Tell whether an image is in this shard.
+        """Return whether an image is in this shard.
 
-        It follows from the key's text alone, so it is the same in every database, Python and run; both sides
+        It depends only on the key's text, so it is the same in every database, Python and run; both sides
         of a document are in one shard.
         """
         digest = blake2b(image_key.encode("utf-8", "surrogatepass"), digest_size=8).digest()

@@ -1,4 +1,4 @@
-"""All that a task was given, rendered: what runs, plans and rebuilds are put together from."""
+"""All arguments of a task, rendered: the input of runs, plans and rebuilds."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LEDGER: Final = 'ledger=Ledger("permit_ocr", conn_id="...")'
 class TaskOptions:
     """What an operator was given; its docstring says what each of them means.
 
-    :param file_list: name of the list where its only target is a file, from before rendering.
+    :param file_list: name of the list if its only target is a file: the path before rendering.
     :param is_same_list: whether each run lists the same rows, and those that are new.
     """
 
@@ -116,9 +116,7 @@ class TaskOptions:
         if doubled := next((place for place in places if places.count(place) > 1), None):
             raise ValueError(f"the target {doubled[1]!r} is named twice; name it once")
         if len(self.targets) > 1 and self.list is None:
-            raise ValueError(
-                "a list with several targets needs a name, as none of them alone can name it: list='permits'"
-            )
+            raise ValueError("a list with several targets needs a name: list='permits'")
 
     def _check_ledger(self) -> None:
         if self.ledger is not None:
@@ -130,12 +128,10 @@ class TaskOptions:
             )
         if len({repr(beside(each)) for each in self.tables}) > 1:
             raise ValueError(
-                f"The result tables are in more than one schema. Say where the ledger is to be: {_LEDGER}"
+                f"The result tables are in more than one schema. Say where to keep the ledger: {_LEDGER}"
             )
         if self.budget.is_capped:
-            raise ValueError(
-                f"max_calls and max_calls_per_day are counted in a ledger that is given by name: {_LEDGER}"
-            )
+            raise ValueError(f"max_calls and max_calls_per_day need a ledger with a name: {_LEDGER}")
 
     def _check_kept_answers(self, ledger: Ledger) -> None:
         has_window = isinstance(self.source, ImageTable) and self.source.since is not None

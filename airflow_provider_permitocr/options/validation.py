@@ -1,4 +1,4 @@
-"""Checks of what a DAG author writes: each option names its rule, and is refused where it breaks it."""
+"""Checks of what a DAG author writes: each option names its rule, and is refused if it breaks it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Rule:
 
     :param words: completes the sentence "it must be ...".
     :param read: returns the value to keep; for any other it raises what ``check`` catches.
-    :param hint: what else to say where it is broken.
+    :param hint: what else the error says.
     :param error: what is raised there.
     """
 
@@ -31,7 +31,7 @@ class Rule:
 def check(options: object, **rules: Rule) -> None:
     """Hold the fields of a frozen dataclass to their rules, and keep what these return.
 
-    Fields in ``template_fields`` that hold a template are held to them once they are rendered.
+    Templated fields are checked once they are rendered.
 
     :raises ValueError, TypeError: naming the class, the option, what it must be and what it is.
     """
@@ -149,7 +149,7 @@ def instance_of(*types: type) -> Rule:
 
 
 def listed(what: str) -> Rule:
-    """A list or tuple, kept as a tuple; for a set, each parse of a DAG would find another order.
+    """A list or tuple, kept as a tuple; a set would have another order at each parse of a DAG.
 
     :param what: it holds, for the message.
     """

@@ -45,7 +45,7 @@ def flatten(fields: Mapping[str, Any]) -> Record:
     """Flatten the API's output fields (``Response`` without its envelope).
 
     Text that is absent or '' becomes None. A date that cannot be read is None beside its raw text.
-    Fields that this version does not know are left out.
+    Unknown fields are left out.
     """
     back = fields.get(BACK_FIELD)
     record: Record = {column: _text(fields.get(name)) for column, name in FRONT_TEXT_COLUMNS.items()}
@@ -91,7 +91,7 @@ def _warnings(codes: Any) -> Record:
 
 
 def parse_date(text: str | None) -> date | None:
-    """Read one date, such as ``1986.03.02``; None for anything that is no date.
+    """Read one date, such as ``1986.03.02``; None for anything that is not a date.
 
     The separators ``.``, ``-``, ``/`` and ``年月日`` are understood, full-width digits too.
     """
@@ -167,7 +167,7 @@ class KeptAnswer:
         return protection.protect(columns, self._applied) if protection.methods else columns
 
     def protected(self, protection: Protection) -> KeptAnswer:
-        """Return the answer as the policy has it kept; fields that this version does not know are dropped."""
+        """Return the answer as the policy has it kept; unknown fields are dropped."""
         if not protection.methods:
             return self
         applied = {_APPLIED: protection.applied(self._applied)}

@@ -162,10 +162,10 @@ BACK_TEXT_COLUMNS: Final = {column.name: column.api_field for column in _BACK if
 def result_columns(carried: Sequence[Column] = ()) -> tuple[Column, ...]:
     """Return all columns of a result.
 
-    :param carried: columns of the image list that go along into the result.
+    :param carried: columns of the image list that are copied into the result.
     :raises ValueError: when one of them has the name of another column.
     """
     names = [column.name for column in (*COLUMNS, *carried)]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"the result would have two columns {', '.join(doubled)}; rename what is carried")
+        raise ValueError(f"the result would have two columns {', '.join(doubled)}; rename what is copied")
     return (*COLUMNS, *carried)

@@ -26,7 +26,7 @@ from airflow_provider_permitocr.errors import OF_ALL, Decision
 class ErrorCode:
     """What is known of a code.
 
-    :param billed: whether such a call is paid for; None where it is unknown.
+    :param billed: whether such a call is paid for; None if it is unknown.
     :param reason: what has happened.
     :param advice: how to fix it; '' where nothing needs to be done, or where it is the image that is wrong.
     :param is_of_content: whether it says that the content is no image.
@@ -80,7 +80,7 @@ _OF_THE_API_PAGE: Final = (
         "FailedOperation.ImageDecodeFailed", _IMAGE, _FREE, "the image cannot be decoded", is_of_content=True
     ),
     ErrorCode("FailedOperation.ImageNoSpecifiedCard", _IMAGE, _UNKNOWN, "the image shows no such document"),
-    ErrorCode("FailedOperation.OcrFailed", _RETRY, _FREE, "recognition failed, perhaps for the moment"),
+    ErrorCode("FailedOperation.OcrFailed", _RETRY, _FREE, "recognition failed, perhaps temporarily"),
     ErrorCode("FailedOperation.UnKnowError", _RETRY, _FREE, "the service does not know why"),
     ErrorCode("FailedOperation.UnOpenError", _ACCOUNT, _FREE, "OCR has not been activated", _ACTIVATE),
     ErrorCode("InvalidParameterValue.InvalidParameterValueLimit", _IMAGE, _FREE, "a value is not allowed"),
@@ -104,17 +104,17 @@ _OF_ALL_APIS: Final = (
         "AuthFailure.MFAFailure",
         _ACCOUNT,
         _FREE,
-        "this user has to prove itself by a second factor",
+        "this user must use multi-factor authentication",
         "Use keys of a user or role that needs no multi-factor authentication (MFA), from the console's CAM",
     ),
     ErrorCode("AuthFailure.SecretIdNotFound", _ACCOUNT, _FREE, "SecretId is unknown or disabled", _KEYS),
     ErrorCode("AuthFailure.SignatureExpire", _REPAIR, _FREE, "the signature is too old, or too new", _CLOCK),
-    ErrorCode("AuthFailure.SignatureFailure", _ACCOUNT, _FREE, "SecretKey does not fit SecretId", _KEYS),
+    ErrorCode("AuthFailure.SignatureFailure", _ACCOUNT, _FREE, "SecretKey does not match SecretId", _KEYS),
     ErrorCode(
         "AuthFailure.TokenFailure",
         _REPAIR,
         _FREE,
-        "the temporary credentials have ended",
+        "the temporary credentials have expired",
         "Renew SecretId, SecretKey and token of the connection together",
     ),
     ErrorCode("AuthFailure.UnauthorizedOperation", _ACCOUNT, _FREE, "the keys may not call this", _POLICY),
@@ -140,14 +140,14 @@ _OF_ALL_APIS: Final = (
     ),
     ErrorCode("RequestLimitExceeded.IPLimitExceeded", _THROTTLE, _FREE, "too many calls from this address"),
     ErrorCode("RequestLimitExceeded.UinLimitExceeded", _THROTTLE, _FREE, "too many calls of the account"),
-    ErrorCode("RequestSizeLimitExceeded", _IMAGE, _FREE, "the request is larger than the gateway takes"),
+    ErrorCode("RequestSizeLimitExceeded", _IMAGE, _FREE, "the request is larger than the gateway accepts"),
     ErrorCode("ResourceInUse", _RETRY, _FREE, "what the call needs is in use"),
     ErrorCode("ResourceInsufficient", _RETRY, _FREE, "the service has not enough resources"),
     ErrorCode("ResourceNotFound", _ACCOUNT, _FREE, "what the call needs does not exist", _ACTIVATE),
     ErrorCode("ResourceUnavailable", _RETRY, _FREE, "what the call needs is not available", is_prefix=False),
     ErrorCode("ResourcesSoldOut", _ACCOUNT, _FREE, "what the account has bought is used up", _PACKAGE),
-    ErrorCode("ResponseSizeLimitExceeded", _IMAGE, _UNKNOWN, "the answer is larger than the gateway takes"),
-    ErrorCode("ServiceUnavailable", _RETRY, _FREE, "the service is not available for the moment"),
+    ErrorCode("ResponseSizeLimitExceeded", _IMAGE, _UNKNOWN, "the answer is larger than the gateway accepts"),
+    ErrorCode("ServiceUnavailable", _RETRY, _FREE, "the service is temporarily unavailable"),
     ErrorCode("UnauthorizedOperation", _ACCOUNT, _FREE, "the keys may not call this", _POLICY),
     ErrorCode("UnknownParameter", _ACCOUNT, _FREE, "the API does not know a parameter", _REQUEST),
     ErrorCode("UnsupportedOperation", _ACCOUNT, _FREE, "the operation is not supported", _REQUEST),

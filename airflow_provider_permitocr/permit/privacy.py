@@ -1,4 +1,4 @@
-"""What becomes of each value of a document before it leaves memory: it is kept, dropped, masked or replaced.
+"""How each value of a document is stored: kept, dropped, masked or replaced.
 
 A pseudonym is HMAC-SHA256 (RFC 2104) over the value's normal form, in 64 hexadecimal digits. ``pseudonym``
 makes the same one elsewhere, so that tables can be joined. An encrypted value is a Fernet token
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 
 class Method(StrEnum):
-    """What becomes of a value."""
+    """What is stored of a value."""
 
     KEEP = "keep"  #: it stays
     DROP = "drop"  #: NULL
     MASK = "mask"  #: letters and digits become ``*``, but for the first of several, and a number's last two
     YEAR = "year"  #: of a date its year; as a DATE, the first of January
-    HMAC = "hmac"  #: a pseudonym, equal wherever value and key are
-    ENCRYPT = "encrypt"  #: a Fernet token; whoever has the key reads it
+    HMAC = "hmac"  #: a pseudonym; equal value and key give an equal one
+    ENCRYPT = "encrypt"  #: a Fernet token; the key decrypts it
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ _DAYS: Final = frozenset({ColumnKind.DATE, ColumnKind.TIMESTAMP})
 _SAID: Final[Mapping[Method, str]] = {
     Method.DROP: "not kept, as its privacy policy says",
     Method.MASK: "masked",
-    Method.YEAR: "its year alone",
+    Method.YEAR: "only its year",
     Method.HMAC: "as a pseudonym, HMAC-SHA256",
     Method.ENCRYPT: "encrypted, a Fernet token",
 }
@@ -119,13 +119,13 @@ class Keys:
     def cipher(self) -> MultiFernet:
         """What encrypts with the first key and decrypts with any.
 
-        :raises ValueError: for a Fernet key that is none.
+        :raises ValueError: for an invalid Fernet key.
         """
         return _cipher(self.fernet)
 
 
 def pseudonym(value: str, *, key: bytes) -> str:
-    """Return the pseudonym of a value, as columns with the method ``hmac`` have it.
+    """Return the pseudonym of a value, as in columns with the method ``hmac``.
 
     Its normal form is that of NFKC, in upper case, without white space; a date's is ``1986-03-02``. So
     ``H 1234 5678`` and ``h12345678`` have one pseudonym.
@@ -141,7 +141,7 @@ def decrypt(token: str | None, *keys: str) -> str | None:
 
     :param token: as the table has it; None stays None.
     :param keys: Fernet keys, in any order; one of them must be that which it was encrypted with.
-    :raises ValueError: when it is no token, or of another key.
+    :raises ValueError: when it is not a token, or is encrypted with another key.
     """
     from cryptography.fernet import InvalidToken
 
@@ -170,7 +170,7 @@ def masked(value: str, *, is_number: bool = False) -> str:
 
 @dataclass(frozen=True)
 class Protection:
-    """A policy with its keys; without methods, everything stays as it is.
+    """A policy with its keys; without methods, values stay unchanged.
 
     :param methods: what becomes of each fact, by its name in ``FACTS``; facts that are not named stay.
     :param carried: what becomes of each column that is copied from the image list.

@@ -17,7 +17,7 @@ _CAUSES: Final = {
         " outside your network, or set ImageAccess(fetch_images=True, fetch_hosts=[...])"
     ),
     "ImageNotFound": (
-        "Most likely the paths are of another machine or mount than this worker's, or the bucket is another"
+        "Most likely the paths belong to another machine or mount, or the bucket is the wrong one"
     ),
     "ImageAccessDenied": (
         "Most likely the connection's user may not read this store, or the URLs have expired"

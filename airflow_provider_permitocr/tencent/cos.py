@@ -21,7 +21,7 @@ _CONNECTIONS: Final = 128
 def cos_client(options: ClientOptions, endpoint: str | None = None) -> CosS3Client:
     """Make a client, for any number of threads.
 
-    It repeats nothing by itself, and logs nothing: at INFO its lines have the URLs of objects, from DEBUG on
+    It retries nothing and logs nothing: at INFO its lines have the URLs of objects, from DEBUG on
     signatures, and at ERROR what its exceptions say as well.
 
     :param options: the account; its ``region`` is that of the bucket.
@@ -56,7 +56,7 @@ def cos_client(options: ClientOptions, endpoint: str | None = None) -> CosS3Clie
 
 
 def check_cos_place(options: ClientOptions, endpoint: str | None) -> tuple[str, str | None]:
-    """Tell where the buckets are.
+    """Return where the buckets are.
 
     :return: ``http`` or ``https``, and the host in place of the region's own.
     :raises ValueError: when neither a region nor an endpoint is given, one is malformed, or nobody
@@ -71,8 +71,8 @@ def check_cos_place(options: ClientOptions, endpoint: str | None) -> tuple[str, 
     parts = _ENDPOINT.fullmatch(endpoint)
     if not parts:
         raise ValueError(
-            "cos_endpoint must be a host such as cos.ap-guangzhou.myqcloud.com, with http:// or https:// and"
-            " a port if need be"
+            "cos_endpoint must be a host such as cos.ap-guangzhou.myqcloud.com, optionally with http:// or"
+            " https:// and a port"
         )
     protocol, host = parts[1] or "https", parts[2]
     options.allowed.check("cos_endpoint", protocol, host)

@@ -46,7 +46,7 @@ class KeySource(Protocol):
     def renew(self, refused: Keys) -> bool:
         """Look for others in place of keys that the service refused.
 
-        :return: whether others are to be had from now on.
+        :return: whether others will be used from now on.
         :raises CallError: when the search itself failed.
         """
 
@@ -79,7 +79,7 @@ class ConnectionKeys:
 
     They are looked up again only after the service has refused them, once for all threads that met that.
 
-    :param look_up: reads them anew; None: they are as they are.
+    :param look_up: reads them again; None: they are as they are.
     :param clock: seconds, of any beginning.
     """
 
@@ -103,7 +103,7 @@ class ConnectionKeys:
     def renew(self, refused: Keys) -> bool:
         """Look the keys up, unless that was done since, or a moment ago.
 
-        :raises CallError: for good, when there is no such connection any more; else one that may pass.
+        :raises CallError: permanent when the connection no longer exists; otherwise transient.
         """
         with self._looking:
             if self._keys != refused:
@@ -124,7 +124,7 @@ def _looked_up(look_up: Callable[[], Keys]) -> Keys:
         raise CallError(KEYS_UNAVAILABLE, str(error), Decision.ACCOUNT, billed=False) from None
     except Exception as error:  # noqa: BLE001  whatever the place that secrets are kept in raises
         # Its words may quote what it found.
-        message = f"the service refused the keys, and looking them up anew failed ({type(error).__name__})"
+        message = f"the service refused the keys, and reading them again failed ({type(error).__name__})"
         raise CallError(KEYS_UNAVAILABLE, message, Decision.RETRY, billed=False, was_sent=False) from None
 
 

@@ -57,7 +57,7 @@ def call_error(
     :param message: nothing of what was sent or answered but the service's own words.
     :param is_whole: whether the service may have got the whole request; if not, nothing is paid for.
     :param was_sent: whether any of the request left the worker.
-    :param retry_after: seconds to wait before another call, where the answer asked for that.
+    :param retry_after: seconds to wait before another call, if the answer asked for that.
     """
     known = look_up(code)
     return CallError(

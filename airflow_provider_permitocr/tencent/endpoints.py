@@ -82,7 +82,7 @@ class AllowedEndpoints:
 
 
 def is_trusted(protocol: str, host: str) -> bool:
-    """Tell whether a host needs nobody's permission."""
+    """Return whether a host needs nobody's permission."""
     return is_this_machine(host) or (protocol == "https" and _is_tencents(host))
 
 

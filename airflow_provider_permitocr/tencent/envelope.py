@@ -16,7 +16,7 @@ from airflow_provider_permitocr.tencent.wire_codes import NOT_JSON, TOO_LONG, WR
 _CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _LONGEST_MESSAGE: Final = 1000
 _LONGEST_REQUEST_ID: Final = 128
-#: A message of the service may quote the image's URL, and a signed one opens the image to whoever reads it.
+#: A message of the service may quote the image's URL, and a signed one opens the image to every reader.
 _URL: Final = re.compile(r"\w{1,20}://\S+")
 #: Or what it was signed with.
 _SIGNATURE: Final = re.compile(r"Signature=\w+")

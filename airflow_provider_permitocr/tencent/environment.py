@@ -73,8 +73,7 @@ def environment_keys() -> Keys:
         return Keys(secret_id, secret_key, token or None)
     except ValueError:
         raise ConfigurationError(
-            f"the keys in {found.place} have spaces or other characters than plain ASCII in them; copy them"
-            " again"
+            f"the keys in {found.place} contain spaces or non-ASCII characters; copy them again"
         ) from None
 
 

@@ -44,7 +44,7 @@ def instance_role_keys(options: ClientOptions, *, now: Callable[[], float] = tim
     The question is never put through a proxy, whose machine may have a role of its own.
 
     :param now: Unix time in seconds.
-    :raises CallError: that may pass when the service could not be asked, and for good, with advice, where no
+    :raises CallError: transient when the service could not be reached; permanent, with advice, when no
         role is bound to the instance.
     """
     name = options.cvm_role_name or _role_name(options)
@@ -59,7 +59,7 @@ def instance_role_keys(options: ClientOptions, *, now: Callable[[], float] = tim
         raise _malformed(type(error).__name__) from None
     if seconds <= 0:
         raise unasked(
-            CallError(MALFORMED, "the keys that it gave have ended", Decision.RETRY),
+            CallError(MALFORMED, "the keys that it returned have expired", Decision.RETRY),
             _NAME,
             "Set this machine's clock right",
         )
@@ -100,7 +100,7 @@ def _ask(options: ClientOptions, path: str) -> bytes:
             )
             status, body = response.status, read_body(response, _LONGEST_ANSWER)
     except NetworkError as error:
-        fault = call_error(network_code(error.fault), f"no whole answer: {error}", was_sent=False)
+        fault = call_error(network_code(error.fault), f"no complete response: {error}", was_sent=False)
         raise unasked(fault, _NAME, _ELSEWHERE) from None
     finally:
         manager.clear()

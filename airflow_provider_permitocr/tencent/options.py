@@ -1,4 +1,4 @@
-"""How to reach the API, and as whom."""
+"""How to reach the API, and with which keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from airflow_provider_permitocr.permit.api import SITES, Site
 from airflow_provider_permitocr.tencent.endpoints import AllowedEndpoints, is_trusted, origin
 
-#: These go into headers; what a copied key brings along unseen would only show as a fault of the network.
+#: These are sent in headers; invisible characters in a copied key would only show as a network error.
 _HEADER_VALUE = re.compile(r"[!-~]+")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?")
 #: By name or by number, of the account's own or of a service (cloud.tencent.com/document/api/1312/48197).
@@ -63,8 +63,8 @@ class Role:
     """A role to act in, with keys that STS issues for a while.
 
     :param arn: as the console shows it, ``qcs::cam::uin/ACCOUNT:roleName/NAME``.
-    :param session_name: what the account's audit log calls this user of the role.
-    :param seconds: how long each pair of keys is asked for; the role may allow less.
+    :param session_name: name of this session in the account's audit log.
+    :param seconds: requested lifetime of each pair of keys; the role may allow less.
     :raises ValueError: naming the connection's field.
     """
 
@@ -105,13 +105,13 @@ class ClientOptions:
         the service account.
     :param cvm_role_name: of the role bound to the instance, with ``cvm_role``; by default, the instance is
         asked for it.
-    :param endpoint: host name, with a port if need be, in place of the site's own.
+    :param endpoint: host name, optionally with a port, instead of the site's.
     :param protocol: ``https``, or ``http`` for an emulator on this machine.
     :param allowed: other hosts that may get images and signatures, in the clear too.
     :param region: only sent where given; the API does not need one.
-    :param connect_timeout: seconds until a connection has to be there.
-    :param read_timeout: seconds between two bytes, of the request or of the answer.
-    :param call_timeout: seconds for a call from its first byte to its last, connecting included.
+    :param connect_timeout: most seconds to open a connection.
+    :param read_timeout: most seconds between two bytes of the request or the answer.
+    :param call_timeout: most seconds for a whole call, connecting included.
     :param proxy: URL of an HTTP or SOCKS proxy; by default that of the environment, with its ``NO_PROXY``.
     :param ca_bundle: file or directory of the certificate authorities to trust; by default that of
         ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE``, or else certifi's.
@@ -141,8 +141,8 @@ class ClientOptions:
             raise ValueError(f"the connection's host must be reached by https or http, not {self.protocol!r}")
         if self.endpoint is not None and not _HOST.fullmatch(self.endpoint):
             raise ValueError(
-                f"the connection's host must be a host name such as {self.site.endpoint}, with https:// or"
-                f" http:// before it and a port behind it if need be, not {self.endpoint!r}"
+                f"the connection's host must be a host name such as {self.site.endpoint}, optionally with"
+                f" https:// or http:// and a port, not {self.endpoint!r}"
             )
         self.allowed.check("host", self.protocol, self.host)
         self.allowed.check_proxy(self.protocol, self.proxy)
@@ -182,14 +182,14 @@ class ClientOptions:
             _ = self.keys
         elif self.secret_id or self.secret_key or self.token:
             raise ValueError(
-                f"the connection's credentials is {self.credentials}, and it has keys of its own; leave"
-                " SecretId (login), SecretKey (password) and token empty, or set credentials to keys"
+                f"the connection's credentials is {self.credentials}, but it also has keys; leave SecretId"
+                " (login), SecretKey (password) and token empty, or set credentials to keys"
             )
         if self.cvm_role_name is None:
             return
         if self.credentials is not CredentialKind.CVM_ROLE:
             raise ValueError(
-                f"the connection has a cvm_role_name, and its credentials is {self.credentials}; set it to"
+                f"the connection has a cvm_role_name, but its credentials is {self.credentials}; set it to"
                 " cvm_role, or leave cvm_role_name empty"
             )
         if not ROLE_NAME.fullmatch(self.cvm_role_name):
@@ -204,6 +204,6 @@ def _check_header_values(*labelled: tuple[str | None, str]) -> None:
         # Not which value: it may be a secret.
         if value is not None and not _HEADER_VALUE.fullmatch(value):
             raise ValueError(
-                f"the connection's {label} is empty, or has spaces or other characters than plain ASCII"
-                " in it; copy it anew"
+                f"the connection's {label} is empty, or contains spaces or non-ASCII characters; copy it"
+                " again"
             )

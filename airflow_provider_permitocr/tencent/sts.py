@@ -45,12 +45,13 @@ _PERMIT: Final = (
 _ADVICE: Final = {
     "AuthFailure.SignatureExpire": "Set this machine's clock right",
     "AuthFailure.TokenFailure": (
-        "Temporary keys have ended: put new ones into SecretId, SecretKey and token of the connection"
+        "Temporary keys have expired: put new ones in SecretId, SecretKey and token of the connection"
     ),
     "AuthFailure.UnauthorizedOperation": _PERMIT,
     "AuthFailure": "Correct SecretId, SecretKey and site of the connection",
     "InvalidParameter.OverTimeError": (
-        "Lower role_seconds on the connection, or raise the role's longest session in the console, under"
+        "Lower role_seconds on the connection, or raise the role's maximum session duration in the console,"
+        " under"
         " Access Management > Roles"
     ),
     "ResourceNotFound": (
@@ -61,14 +62,14 @@ _ADVICE: Final = {
 }
 _WEB_IDENTITY_ADVICE: Final = {
     "InvalidParameter.WebIdentityTokenError": (
-        "TKE's token was refused: look at the identity provider in the console, under Access Management, and"
-        " at the cluster's issuer; restart the pod if its token has ended"
+        "TKE's token was refused: check the identity provider in the console, under Access Management, and"
+        " the cluster's issuer; restart the pod if its token has expired"
     ),
     "InvalidParameter.OverTimeError": _ADVICE["InvalidParameter.OverTimeError"],
     "ResourceNotFound": (
         "Correct role_arn on the connection, or the role that TKE binds to the pod's service account"
     ),
-    "InvalidParameter": "Look at TKE_PROVIDER_ID, and at role_arn and role_session_name on the connection",
+    "InvalidParameter": "Check TKE_PROVIDER_ID, and role_arn and role_session_name on the connection",
     "UnauthorizedOperation": (
         "In the console, under Access Management, name the cluster's identity provider as a carrier of the"
         " role"
@@ -98,7 +99,7 @@ def assume_role(
 
     :param keys: of a user, or role, that may assume it.
     :param now: Unix time in seconds.
-    :raises CallError: that may pass when STS could not be asked, and for good, with advice, when it refused.
+    :raises CallError: transient when STS could not be reached; permanent, with advice, when it refused.
     """
     asked_at = now()
     parameters = {"RoleArn": role.arn, "RoleSessionName": role.session_name, "DurationSeconds": role.seconds}
@@ -112,7 +113,7 @@ def assume_role_with_web_identity(
 
     :param identity: the pod's; its token is read for each question.
     :param now: Unix time in seconds.
-    :raises CallError: that may pass when STS could not be asked, and for good, with advice, when it refused,
+    :raises CallError: transient when STS could not be reached; permanent, with advice, when it refused,
         or the token can't be read.
     """
     asked_at = now()
@@ -122,7 +123,7 @@ def assume_role_with_web_identity(
         raise no_keys(
             "the token of the pod's service account can't be read"
             f" ({error.strerror or type(error).__name__})",
-            "Look at TKE_WEB_IDENTITY_TOKEN_FILE, and at the file that it names, where tasks run",
+            "Check TKE_WEB_IDENTITY_TOKEN_FILE, and the file that it names, where tasks run",
         ) from None
     parameters = {
         "ProviderId": identity.provider_id,
@@ -139,7 +140,7 @@ def assume_role_with_web_identity(
 def caller_identity(options: ClientOptions, keys: KeySource) -> Identity:
     """Ask whose keys these are.
 
-    :raises CallError: that may pass when STS could not be asked, and for good, with advice, when it refused.
+    :raises CallError: transient when STS could not be reached; permanent, with advice, when it refused.
     """
     response = _ask(options, keys.current(), "GetCallerIdentity", {})
     try:

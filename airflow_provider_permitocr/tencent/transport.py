@@ -65,7 +65,7 @@ class Transport:
     def post(self, headers: dict[str, str], body: bytes | bytearray) -> HttpAnswer:
         """Send a request and return the answer.
 
-        :raises CallError: ``ClientNetworkError...`` when no whole answer came in time,
+        :raises CallError: ``ClientNetworkError...`` when no complete response came in time,
             ``ServerNetworkError...`` for another HTTP status than 200, ``ClientMalformedAnswer.TooLong`` for
             more than 8 MiB.
         """
@@ -120,7 +120,7 @@ class Transport:
         sent = sent_bytes()
         return call_error(
             network_code(error.fault),
-            f"no whole answer from {self._host}: {error}",
+            f"no complete response from {self._host}: {error}",
             # A request that has not left whole is one that nobody has worked on.
             is_whole=sent >= len(body),
             was_sent=sent > 0,

@@ -71,7 +71,7 @@ def _of_other_site(options: ClientOptions, error: CallError) -> CallError | None
         return None
     return CallError(
         error.code,
-        f"these keys are unknown to the site {options.site.name}: they are of the site {other.name}",
+        f"these keys are unknown to the site {options.site.name}: they belong to the site {other.name}",
         error.decision,
         error.request_id,
         billed=False,

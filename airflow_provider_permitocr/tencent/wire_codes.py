@@ -33,12 +33,12 @@ _ACCOUNT: Final = Decision.ACCOUNT
 
 _AUTHORITIES: Final = (
     "Name the authorities to trust in the connection's ca_bundle or in REQUESTS_CA_BUNDLE (a proxy may show"
-    " one of its own), and look at the worker's clock, as certificates are good for a time"
+    " one of its own), and look at the worker's clock, as certificates are valid for a limited time"
 )
-_PROXY: Final = "Correct the user and the password of the connection's proxy, or have it permit this host"
+_PROXY: Final = "Correct the user and the password of the connection's proxy, or let it allow this host"
 _REACH: Final = "Check the connection's host and proxy, and the worker's name server and firewall"
 _PROTOCOL: Final = (
-    "If it stays, check the protocol and port in the connection's host, and any proxy in between"
+    "If it persists, check the protocol and port in the connection's host, and any proxy in between"
 )
 
 
@@ -72,7 +72,7 @@ def _unreachable(fault: NetworkFault, reason: str) -> ErrorCode:
 WIRE_CODES: Final = (
     ErrorCode(NETWORK, _RETRY, _UNKNOWN, "the network failed"),
     _unreachable(NetworkFault.NAME_NOT_RESOLVED, "the host's name could not be resolved"),
-    _unreachable(NetworkFault.NOT_CONNECTED, "the host could not be connected to"),
+    _unreachable(NetworkFault.NOT_CONNECTED, "could not connect to the host"),
     _unreachable(NetworkFault.PROXY_FAILED, "the proxy did not connect"),
     ErrorCode(HTTP_PROXY_DENIED, _ACCOUNT, _FREE, "the proxy refused to connect", _PROXY),
     ErrorCode(
@@ -87,11 +87,12 @@ WIRE_CODES: Final = (
         NetworkFault.TIMED_OUT,
         _UNKNOWN,
         "it took longer than a limit",
-        "If it stays, raise the limit that the message names (read_timeout, call_timeout) on the connection",
+        "If it persists, raise the limit that the message names (read_timeout, call_timeout) on the"
+        " connection",
     ),
     _network(NetworkFault.CONNECTION_LOST, _UNKNOWN, "the connection was lost", _PROTOCOL),
     _network(NetworkFault.ANSWER_TRUNCATED, _UNKNOWN, "the answer ended early"),
-    _network(NetworkFault.NOT_HTTP, _UNKNOWN, "what came back is no HTTP", _PROTOCOL),
+    _network(NetworkFault.NOT_HTTP, _UNKNOWN, "the response is not HTTP", _PROTOCOL),
     _network(NetworkFault.NOT_DECOMPRESSED, _UNKNOWN, "the answer could not be decompressed"),
     _network(NetworkFault.CLIENT_CLOSED, _FREE, "this client had been closed"),
     ErrorCode(
@@ -101,12 +102,12 @@ WIRE_CODES: Final = (
         "an HTTP status other than 200, which the API always answers",
         _PROTOCOL,
     ),
-    ErrorCode(HTTP_TOO_LARGE, Decision.IMAGE, _FREE, "HTTP status 413: the request is too large on its way"),
+    ErrorCode(HTTP_TOO_LARGE, Decision.IMAGE, _FREE, "HTTP status 413: the request is too large"),
     ErrorCode(HTTP_TOO_MANY, Decision.THROTTLE, _FREE, "HTTP status 429: too many requests"),
-    ErrorCode(HTTP_UNAVAILABLE, _RETRY, _UNKNOWN, "HTTP status 503: not available for the moment"),
+    ErrorCode(HTTP_UNAVAILABLE, _RETRY, _UNKNOWN, "HTTP status 503: temporarily unavailable"),
     ErrorCode(MALFORMED, _RETRY, _UNKNOWN, "the answer is not what the API documents"),
     ErrorCode(TOO_LONG, _RETRY, _UNKNOWN, "the answer is longer than any of the API"),
-    ErrorCode(NOT_JSON, _RETRY, _UNKNOWN, "the answer is no JSON", _PROTOCOL),
+    ErrorCode(NOT_JSON, _RETRY, _UNKNOWN, "the answer is not JSON", _PROTOCOL),
     ErrorCode(WRONG_ENVELOPE, _RETRY, _UNKNOWN, "the answer has no Response, or an Error without a Code"),
     ErrorCode(NO_FIELDS, _RETRY, _UNKNOWN, "the answer has neither an Error nor a field of the document"),
 )

@@ -1,4 +1,4 @@
-"""An account of Tencent Cloud, as a connection of type ``tencentcloud`` leads to it."""
+"""An account of Tencent Cloud, as a connection of type ``tencentcloud`` describes it."""
 
 from __future__ import annotations
 
@@ -40,15 +40,16 @@ if TYPE_CHECKING:
 
 
 class TencentCloud:
-    """What calls are made with: the client, the images, the pace and the price. Nothing is looked up before
-    it is used; ``close`` ends what was opened.
+    """What calls are made with: the client, the images, the pace and the price.
+
+    Everything is looked up at first use; ``close`` closes it.
 
     :param tencentcloud_conn_id: connection of type ``tencentcloud``.
     :param with_portrait: ask for the portrait.
-    :param images: how images are reached, and made fit for the API.
-    :param max_per_second: requests per second, in place of the share of the pool.
+    :param images: how images are read, and converted for the API.
+    :param max_per_second: requests per second, instead of the share of the pool.
     :param max_in_flight: requests in flight.
-    :param call_retry: how often a call that met a passing fault is repeated.
+    :param call_retry: how often a call is retried after a transient error.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class TencentCloud:
     def account(self) -> str:
         """Return the account's id: the connection's ``account``, or else asked of STS, free of charge.
 
-        :raises AccountError, PermitOcrError: when STS refuses, or cannot be asked at the moment.
+        :raises AccountError, PermitOcrError: when STS refuses, or cannot be asked now.
         """
         if given := given_account(self._connection):
             return given
@@ -105,21 +106,20 @@ class TencentCloud:
                     error, sentences(error.advice, "No call was made, so nothing is paid for.")
                 ) from None
             raise PermitOcrError(
-                f"connection {self.tencentcloud_conn_id!r}: whose account it is could not be found out"
-                f" ({error}); try again, or put the account's id into the connection's field account, which"
-                " spares the question"
+                f"connection {self.tencentcloud_conn_id!r}: its account could not be looked up ({error}); try"
+                " again, or put the account's ID in the connection's field account"
             ) from None
 
     def identity(self) -> Identity:
         """Ask STS, free of charge, whose keys these are.
 
         :raises ConfigurationError: naming the field of the connection to change.
-        :raises CallError: that may pass when STS cannot be asked; with advice when it refuses.
+        :raises CallError: transient when STS is unreachable; with advice when it refuses.
         """
         return caller_identity(self.client_options, self._keys)
 
     def priced(self, budget: Budget) -> Budget:
-        """Return a budget with the connection's price and currency, each where it has none of its own.
+        """Return a budget with the connection's price and currency, each unless it has its own.
 
         :raises ConfigurationError: naming the field of the connection to change.
         """
@@ -160,7 +160,7 @@ class TencentCloud:
         return RunOptions(pace=Pace(rate, self._max_in_flight, phase), call_retry=self._call_retry)
 
     def close(self) -> None:
-        """Close its connections and end its processes; what is used after that opens new ones."""
+        """Close connections and end processes; later use opens new ones."""
         for name in ("_downloader", "_converter"):
             if (kept := self.__dict__.pop(name, None)) is not None:
                 kept.close()
@@ -193,7 +193,7 @@ def trial_of(conn_id: str) -> Trial:
 
 
 def try_connection(attempt: Callable[[], Trial]) -> tuple[bool, str]:
-    """Say whether calls would work with a connection, and as whom, or what to fix.
+    """Report whether calls would work with a connection, and as whom, or what to fix.
 
     :param attempt: reads the connection, and tries it free of charge.
     """

@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 def run_identity(context: Context) -> RunIdentity:
-    """Tell whose calls these are."""
+    """Return whose calls these are."""
     run_id = str(context.get("run_id", ""))
     instance = context.get("ti")
     if instance is None:
@@ -67,7 +67,7 @@ def resolved_targets(
 ) -> tuple[str, ...]:
     """Return which tables their databases find by the names of a task's targets.
 
-    A database that is down is not asked where the ledger knows its table: calls go on without it.
+    A database that is down is not asked where the ledger knows its table: calls continue without it.
 
     :raises ConfigurationError: when a connection is missing, or is of no SQL database.
     :raises DatabaseError: when a database cannot be reached, and the ledger does not know its table.
@@ -86,7 +86,7 @@ def _resolved(task: TaskOptions, table: ResultTable, engines: SqlEngines, patien
         known = known_table_name(table, ledger, ledger_tables(described.name))
         if known is None:
             raise
-        _log.warning("%s. The ledger knows the table as %r; calls go on without it", error, known)
+        _log.warning("%s. The ledger knows the table as %r; calls continue without it", error, known)
         return known
 
 

@@ -84,7 +84,7 @@ class StoredPortraits:
 
 
 def portrait_files(portraits: Portraits | None) -> PortraitFiles | None:
-    """Return the folder that portraits are written to; None where they go into the result, or nowhere.
+    """Return the folder that portraits are written to; None if they are stored in the result or not at all.
 
     :raises ConfigurationError: when there is no such connection, or no file system for the URL.
     """
@@ -97,7 +97,7 @@ def _files_in(portraits: PortraitFolder) -> PortraitFiles:
     folder = portraits.path.rstrip("/")
     store = store_of(folder, portraits.conn_id, portraits.file_mode)
     in_store = path_in_store(folder)
-    # Without the connection that a URL may name: whoever reads the table has one of his own.
+    # Without the connection that a URL may name: readers of the table have their own.
     shown = folder if is_local(folder) else f"{urlsplit(folder).scheme}://{in_store}"
     return PortraitFiles(store, shown, in_store)
 

@@ -70,7 +70,7 @@ def stored_file(described: ResultFile) -> StoredFile:
 
 
 def store_of(path: str, conn_id: str | None = None, file_mode: int = PRIVATE) -> Store:
-    """Find the store that a path or URL leads to.
+    """Find the store of a path or URL.
 
     :param file_mode: of the files on a disk.
     :raises ConfigurationError: when there is no such connection, or no file system for the URL.
@@ -86,7 +86,7 @@ def store_of(path: str, conn_id: str | None = None, file_mode: int = PRIVATE) ->
         return ObjectStore(_object_path(path, conn_id).fs)
     except ConfigurationError:
         raise
-    except Exception as error:  # noqa: BLE001  file systems of any provider fail in ways of their own
+    except Exception as error:  # noqa: BLE001  file systems of any provider raise their own errors
         known = KNOWN_STORES.get(scheme)
         advice = known.install if known else "install the provider of this store"
         raise ConfigurationError(
@@ -116,5 +116,5 @@ def path_in_store(path: str) -> str:
 
 
 def is_local(path: str) -> bool:
-    """Tell whether a path or URL leads to a disk of this machine, or one that is mounted."""
+    """Return whether a path or URL is on a disk of this machine, or a mounted one."""
     return "://" not in path or urlsplit(path).scheme.lower() in ("file", "local")

@@ -44,7 +44,7 @@ def open_result_table(
 
 
 def open_connector_table(described: ResultTable, engines: SqlEngines) -> ConnectorTarget | None:
-    """Open a result table whose database is reached by a connector of its own; None: it has an engine.
+    """Open a result table whose database is reached by its own connector; None: it has an engine.
 
     :param engines, described: as for ``open_result_table``.
     :raises ConfigurationError: likewise.
@@ -85,7 +85,7 @@ def known_table_name(described: ResultTable, ledger: Engine, tables: LedgerTable
 
 
 def require_image_list(conn_id: str) -> None:
-    """Make sure that a connection is of a database that image lists are read from, as far as its type tells.
+    """Make sure that a connection is of a database that image lists are read from, as far as its type says.
 
     :raises ConfigurationError: when it is missing.
     :raises SourceError: when it is of another, with the way out of it.

@@ -121,7 +121,7 @@ def image_source(
     """Return the list of a rendered task.
 
     :param ledger: what it says is settled is left out where it is in the list's database; None: nothing is.
-    :param protection: what becomes of the columns that go along.
+    :param protection: what becomes of the columns that are copied.
     :raises ConfigurationError: when its connection is missing, or is of no SQL database.
     """
     conn_id = task.source.conn_id
@@ -201,5 +201,5 @@ def _account(task: TaskOptions, cloud: TencentCloud) -> str:
     try:
         return cloud.account()
     except PermitOcrError as error:
-        _log.info("Calls are written down without their account: %s", error)
+        _log.info("Calls are recorded without their account: %s", error)
         return _UNKNOWN_ACCOUNT

@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr.engine.delivery.rebuild import Rebuild
@@ -58,17 +59,10 @@ def open_rebuild(task: TaskOptions, stop: threading.Event, *, is_of_run: bool, l
     patience = Patience(task.batch.patience_seconds, stop)
     with SqlEngines() as engines:
         names = resolved_targets(task, engines, patience)
-        disclosure = disclosure_of(task)
-        ledger = _ledger(task, engines, names, patience, disclosure)
-        ports = TargetPorts(
-            source=image_source(task, engines, patience, ledger),
-            ledger=ledger,
-            tables=result_targets(task, engines, names, stop),
-            files=rows_files(task) if is_of_run else (),
-            open_file=open_due_file,
-            protection=disclosure.protection,
-            portraits=disclosure.portraits,
-        )
+        ledger = _ledger(task, engines, names, patience, disclosure_of(task))
+        ports = _target_ports(task, engines, names, ledger, stop)
+        if is_of_run:
+            ports = replace(ports, files=rows_files(task))
         yield Rebuild(ports, task.batch, log=log, stop=stop)
 
 
@@ -91,14 +85,7 @@ def open_erasure(
         names = resolved_targets(task, engines, patience)
         disclosure = disclosure_of(task)
         ledger = _ledger(task, engines, names, patience, disclosure)
-        ports = TargetPorts(
-            source=image_source(task, engines, patience, ledger),
-            ledger=ledger,
-            tables=result_targets(task, engines, names, stop),
-            open_file=open_due_file,
-            protection=disclosure.protection,
-            portraits=disclosure.portraits,
-        )
+        ports = _target_ports(task, engines, names, ledger, stop)
         yield Erasure(
             ports,
             FileJournal(journal_folder(task.journal), session_id=uuid.uuid4().hex),
@@ -110,6 +97,20 @@ def open_erasure(
             log=log,
             stop=stop,
         )
+
+
+def _target_ports(
+    task: TaskOptions, engines: SqlEngines, names: Sequence[str], ledger: SqlLedger, stop: threading.Event
+) -> TargetPorts:
+    disclosure = ledger.disclosure
+    return TargetPorts(
+        source=image_source(task, engines, Patience(task.batch.patience_seconds, stop), ledger),
+        ledger=ledger,
+        tables=result_targets(task, engines, names, stop),
+        open_file=open_due_file,
+        protection=disclosure.protection,
+        portraits=disclosure.portraits,
+    )
 
 
 def _kept_by_databases(task: TaskOptions, engines: SqlEngines) -> list[str]:

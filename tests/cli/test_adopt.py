@@ -111,7 +111,7 @@ def test_what_stands_in_the_way_is_said_and_the_other_tasks_go_on(
     ("words", "message"),
     [
         (["permit"], "There is no DAG 'permit'; did you mean permits?"),
-        (["permits", "b"], "There is no task of MainlandPermitOcrOperator 'b'"),
+        (["permits", "b"], "There is no MainlandPermitOcrOperator task 'b'"),
         ([], "dag_id"),
     ],
 )

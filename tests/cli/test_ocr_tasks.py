@@ -147,7 +147,7 @@ def test_a_connection_of_a_mapped_group_is_known_only_at_run_time(read: Callable
 
 def test_a_templated_shard_is_known_only_in_a_run(read: Callable[..., OcrTask]) -> None:
     task = read("MainlandPermitOcrOperator(task_id='a', **TABLES, shard='{{ params.shard }}')")
-    assert messages(task) == [(Verdict.UNCHECKED, "shard: templated, so known only in a run")]
+    assert messages(task) == [(Verdict.UNCHECKED, "shard: templated; known only at run time")]
     assert task.variants[0].shard is None
 
 

@@ -82,7 +82,7 @@ def test_a_ledger_that_is_not_there_is_not_created(
 ) -> None:
     write_dag(TASK)
     status, said = command("prune", "permits", "--older-than", "90", "--yes")
-    assert (status, said) == (0, "permit_ocr on lake is not there yet: nothing to delete\n")
+    assert (status, said) == (0, "permit_ocr on lake does not exist yet: nothing to delete\n")
     assert sa.inspect(lake).get_table_names() == ["permit_images"]
 
 

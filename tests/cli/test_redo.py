@@ -58,8 +58,8 @@ def test_images_are_counted_with_their_price_and_marked(
     write_dag(TASK)
     status, said = command("redo", "permits", "--status", "recognized", "--yes")
     assert status == 0
-    assert "2 images are to be recognized again, a call each; 0.04 USD at 0.02 USD a call" in said
-    assert "2 images are marked; the next run recognizes them" in said
+    assert "2 images will be recognized again, one call each; 0.04 USD at 0.02 USD a call" in said
+    assert "2 images marked; the next run recognizes them" in said
     assert attempts() == {"a": "redo", "b": "redo", "c": "failed"}
 
 
@@ -77,14 +77,14 @@ def test_it_asks_before_it_marks(
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
     told, said = command("redo", "permits", "a", "--error-code", "X", "--error-code", "Y")
     assert (told, attempts()["c"]) == (status, marked)
-    assert "Have them recognized again by the next run? [y/N]" in said
+    assert "Recognize them again in the next run? [y/N]" in said
 
 
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [
         ([], 2, "Say which images: --status, --error-code, --key or --before"),
-        (["--key", "z"], 1, "no settled image of the list is meant; nothing was marked"),
+        (["--key", "z"], 1, "no settled image of the list matches; nothing was marked"),
         (["--status", "recognized", "--before", "2020-01-01"], 1, "nothing was marked"),
     ],
 )
@@ -109,7 +109,7 @@ def test_a_list_that_the_ledger_does_not_know_has_nothing_to_redo_or_rebuild(
     for words in (["redo", "permits", "--status", "failed", "--yes"], ["rebuild", "permits"]):
         status, said = command(*words)
         assert status == 1
-        assert "the ledger does not know the list 'lake:permits', so it has kept nothing of it" in said
+        assert "the ledger does not know the list 'lake:permits', so it has no answers for it" in said
 
 
 def test_targets_are_filled_from_what_is_kept_and_what_is_erased_is_named(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr import (
@@ -23,24 +24,31 @@ if TYPE_CHECKING:
     from tests.files.conftest import S3
 
 
-def test_a_list_becomes_an_object_and_the_next_run_pays_for_nothing(
-    s3: S3,
+@pytest.fixture
+def listed(
     sqlite_engine: sa.Engine,
     set_connection: Callable[..., None],
     emulator: RunningEmulator,
     connect_emulator: Callable[..., None],
     front: Specimen,
     tmp_path: Path,
-) -> None:
+) -> ImageTable:
+    """A list of one image, in a lake that the ledger is in as well."""
     connect_emulator(emulator)
     set_connection("lake", conn_type="sqlite", host=sqlite_engine.url.database)
     (tmp_path / "a.jpg").write_bytes(front.image)
     with sqlite_engine.begin() as connection:
         connection.execute(sa.text("CREATE TABLE images (id text, image text)"))
         connection.execute(sa.text("INSERT INTO images VALUES ('a', :image)"), {"image": f"{tmp_path}/a.jpg"})
+    return ImageTable("images", conn_id="lake", key="id", image="image")
+
+
+def test_a_list_becomes_an_object_and_the_next_run_pays_for_nothing(
+    s3: S3, listed: ImageTable, front: Specimen
+) -> None:
     task = MainlandPermitOcrOperator(
         task_id="recognize",
-        source=ImageTable("images", conn_id="lake", key="id", image="image"),
+        source=listed,
         target=ResultFile(f"s3://{s3.conn_id}@{s3.bucket}/permits/{{{{ params.day }}}}.parquet"),
         ledger=Ledger(conn_id="lake"),
         max_per_second=50,
@@ -56,23 +64,11 @@ def test_a_list_becomes_an_object_and_the_next_run_pays_for_nothing(
 
 
 def test_portraits_become_objects_whose_urls_the_rows_have(
-    s3: S3,
-    sqlite_engine: sa.Engine,
-    set_connection: Callable[..., None],
-    emulator: RunningEmulator,
-    connect_emulator: Callable[..., None],
-    front: Specimen,
-    tmp_path: Path,
+    s3: S3, listed: ImageTable, sqlite_engine: sa.Engine
 ) -> None:
-    connect_emulator(emulator)
-    set_connection("lake", conn_type="sqlite", host=sqlite_engine.url.database)
-    (tmp_path / "a.jpg").write_bytes(front.image)
-    with sqlite_engine.begin() as connection:
-        connection.execute(sa.text("CREATE TABLE images (id text, image text)"))
-        connection.execute(sa.text("INSERT INTO images VALUES ('a', :image)"), {"image": f"{tmp_path}/a.jpg"})
     MainlandPermitOcrOperator(
         task_id="recognize",
-        source=ImageTable("images", conn_id="lake", key="id", image="image"),
+        source=listed,
         target=ResultTable("permits", conn_id="lake"),
         portraits=PortraitFolder(f"s3://{s3.conn_id}@{s3.bucket}/portraits"),
     ).execute({"run_id": "run-1"})

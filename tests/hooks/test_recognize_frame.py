@@ -67,7 +67,7 @@ def test_dtypes_are_the_same_where_nothing_was_recognized(
     ("arguments", "says"),
     [
         ({"carry_columns": ["gone"]}, "has no column gone; it has image, name"),
-        ({"carry_columns": ["name"]}, "the result has columns name itself; rename"),
+        ({"carry_columns": ["name"]}, "the result has columns name already; rename"),
         ({"carry_columns": "name"}, "must be a list of columns"),
         ({"image_kind": "picture"}, "'picture' is not a valid ImageKind"),
     ],

@@ -72,7 +72,7 @@ def test_without_a_list_no_inner_host_is_permitted(host: str) -> None:
 
 @pytest.mark.parametrize("named", ["a..b", "-", "1.2.3.4.5", "a" * 64])
 def test_what_could_be_no_host_is_named(named: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"fetch_hosts.*could be no host"):
+    with pytest.raises(ConfigurationError, match=r"fetch_hosts.*cannot be a host"):
         HostRules((named,))
 
 

@@ -192,8 +192,8 @@ def test_without_a_converter_a_foreign_format_is_rejected_with_what_would_help(n
     assert error.status is Status.REJECTED
     assert error.code == "ImageFormatUnsupported"
     assert error.message == (
-        f"the image is {named}; the API reads PNG and JPEG only; it is converted once you install what that"
-        " takes: pip install pillow pi-heif pypdfium2"
+        f"the image is {named}; the API reads PNG and JPEG only; to have it converted, run: pip install"
+        " pillow pi-heif pypdfium2"
     )
 
 

@@ -54,7 +54,7 @@ def test_an_account_fault_stops_the_run_and_fails_no_image(
     emulator = connect_faulty("5-99", "FailedOperation.ArrearsError")
     image_list(12)
 
-    with pytest.raises(AirflowFailException, match=r"ArrearsError.*correct the account"):
+    with pytest.raises(AirflowFailException, match=r"ArrearsError.*Correct the account"):
         execute(max_in_flight=2)
 
     assert [row["status"] for row in permits().values()] == ["recognized"] * 4

@@ -321,7 +321,7 @@ def a_service_that_refuses_calls_for_their_rate(job: Job) -> None:
     job.emulator([limit])
     job.images(4)
     job.run(call_retry=CallRetry(max_throttled_seconds=0.2))
-    assert "refusing calls for their rate" in str(job.error)
+    assert "rate limit has held this run" in str(job.error)
 
 
 def a_cap_that_is_reached(job: Job) -> None:

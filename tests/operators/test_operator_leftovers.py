@@ -305,7 +305,7 @@ def test_a_bad_value_that_fails_mondays_run_keeps_no_later_run_from_its_file(
     with pytest.raises(AirflowFailException, match="k001"):
         run(0)
     run(1)
-    assert "earlier runs (day 0) have left cannot be read, and stays left: key 'k001'" in caplog.text
+    assert "earlier runs (day 0) left cannot be read, and stays unfinished: key 'k001'" in caplog.text
     assert list(pd.read_csv(tmp_path / "1.csv")["image_key"]) == ["k002", "k003", "k004"]
     assert not (tmp_path / "0.csv").exists()
     pages("k001", "2")
@@ -328,7 +328,7 @@ def test_an_image_to_retry_with_a_bad_value_fails_no_later_run(
     run_of(0, source=with_pages(0))
     pages("k000", "many")
     assert run_of(1, source=with_pages(1))["statuses"] == {"recognized": 1}
-    assert "earlier runs have left cannot be read, and stays left: key 'k000'" in caplog.text
+    assert "earlier runs left cannot be read, and stays unfinished: key 'k000'" in caplog.text
 
 
 def test_images_that_fail_in_every_run_keep_no_later_run_from_its_own(
@@ -352,10 +352,10 @@ def test_images_that_fail_in_every_run_keep_no_later_run_from_its_own(
             max_in_flight=1,
         )
 
-    with pytest.raises(Exception, match="3 images one after the other failed"):
+    with pytest.raises(Exception, match="3 consecutive images failed"):
         run(0)
     assert [run(day)["statuses"]["recognized"] for day in (1, 2)] == [2, 2]
-    assert "(day 0) have left stays left, as too many of its images fail, the last with Image" in caplog.text
+    assert "(day 0) left stays unfinished: too many of its images fail, the last with Image" in caplog.text
     assert {each.name for each in tmp_path.glob("*.csv")} == {"1.csv", "2.csv"}
 
 

@@ -234,7 +234,7 @@ def test_images_that_fail_alike_stop_the_run_and_may_be_retried(
     emulator = connect_faulty("3-999", "FailedOperation.ImageDecodeFailed")
     image_list(30)
 
-    with pytest.raises(AirflowException, match=r"5 images one after the other.*ImageDecodeFailed") as raised:
+    with pytest.raises(AirflowException, match=r"5 consecutive images failed.*ImageDecodeFailed") as raised:
         try_task(max_in_flight=1, failure_limits=FailureLimits(stop_after=5), call_retry=ONE_ATTEMPT)
 
     assert not isinstance(raised.value, AirflowFailException)

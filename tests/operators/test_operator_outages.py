@@ -224,7 +224,7 @@ def test_ledger_that_goes_down_leaves_its_answers_in_the_journal_for_the_next_ru
 
     (file,) = journal.iterdir()
     assert str(file) in said
-    assert "the next run on this machine hands it in" in said
+    assert "the next run on this machine records it" in said
     assert file.stat().st_mode & 0o777 == 0o600
     server.start()
     execute("run-2", journal=str(journal))

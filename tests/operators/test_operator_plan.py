@@ -211,7 +211,7 @@ def test_the_log_says_it_in_words(
     image_list(3)
     execute(plan_only=True, budget=Budget(price_per_call=0.0015, currency="USD"))
     said = capsys.readouterr().out
-    assert "no call was made, and nothing was written" in said
+    assert "no call was made and nothing was written" in said
     assert "to call: 3" in said
     assert "cost: 0.0045 USD at 0.0015 USD a call" in said
 
@@ -273,7 +273,7 @@ def test_a_plan_that_is_stopped_says_so(
         task.on_kill()
 
     monkeypatch.setattr(task.log, "info", stop_at)
-    with pytest.raises(AirflowException, match="asked to stop before it had seen the whole list"):
+    with pytest.raises(AirflowException, match="stopped before the whole list was read"):
         task.execute({"run_id": "run-1"})
 
 

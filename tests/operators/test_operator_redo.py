@@ -142,7 +142,7 @@ def test_a_template_that_renders_to_nothing_is_met_by_no_image(operator: Callabl
 
 
 def test_a_redo_of_nothing_is_refused_when_the_dag_is_parsed() -> None:
-    with pytest.raises(ValueError, match="say which images"):
+    with pytest.raises(ValueError, match="select images by"):
         Redo()
 
 

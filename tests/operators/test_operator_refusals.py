@@ -84,7 +84,7 @@ def test_a_result_table_in_a_database_that_is_not_promised_is_refused_with_the_w
         execute(target=ResultTable("permits", conn_id="elsewhere"), ledger=ledger, **options)
 
     words = str(raised.value)
-    assert f"a result table cannot be in {title}, but in PostgreSQL" in words
+    assert f"a result table cannot be in {title}, only in PostgreSQL" in words
     assert "Snowflake" in words
     assert "target=ResultFile(" in words
     assert loader in words
@@ -110,7 +110,7 @@ def test_a_list_in_a_database_that_is_not_promised_is_refused_with_the_way_out_o
         execute(source=source, plan_only=how == "plan")
 
     words = str(raised.value)
-    assert f"an image list cannot be read from {title}, but from PostgreSQL" in words
+    assert f"an image list cannot be read from {title}, only from PostgreSQL" in words
     assert "GenericTransfer" in words
     assert "Snowflake" not in words
     assert connected.stats()["calls"] == 0

@@ -92,7 +92,7 @@ def test_hosts_are_a_list_that_is_not_empty() -> None:
         "intranet",
     ]
     assert ImageAccess(fetch_hosts=hosts).fetch_hosts == tuple(hosts)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="names no host"):
+    with pytest.raises(ValueError, match="fetch_hosts is empty"):
         ImageAccess(fetch_hosts=())
     with pytest.raises(ValueError, match="must be a list of hosts, or None, not 'images"):
         ImageAccess(fetch_hosts="images.example.com")  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ TEMPLATE = "{{ params.wanted }}"
 
 
 def test_redo_of_nothing_in_particular_is_refused() -> None:
-    with pytest.raises(ValueError, match="say which images, by statuses, error_codes, keys or before"):
+    with pytest.raises(ValueError, match="select images by statuses, error_codes, keys or before"):
         Redo()
 
 

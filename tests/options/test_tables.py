@@ -52,9 +52,9 @@ def test_repr_begins_with_what_is_written_first() -> None:
         ({"image": "id"}, "same column is given for two purposes"),
         ({"card_side": "url"}, "same column is given for two purposes"),
         ({"default_side": "front"}, "default_side must be FRONT or BACK, not 'front'"),
-        ({"default_side": "side"}, "a column that tells the side goes into card_side"),
-        ({"since": "2026-01-31"}, "say which column that is"),
-        ({"until": "2026-01-31"}, "say which column that is"),
+        ({"default_side": "side"}, "put a column that has the side in card_side"),
+        ({"since": "2026-01-31"}, "name that column"),
+        ({"until": "2026-01-31"}, "name that column"),
         ({"table": ""}, "table must be a name or schema.name, not ''"),
         ({"table": "lake."}, "table must be a name or schema.name"),
         ({"table": ".images"}, "table must be a name or schema.name"),
@@ -146,6 +146,6 @@ def test_what_null_keys_mean_is_one_of_two() -> None:
 
 def test_a_name_that_no_result_can_have_is_refused_before_anything_is_paid_for() -> None:
     columns: Any = {"conn_id": "lake", "key": "id", "image": "url"}
-    with pytest.raises(ValueError, match=r"ImageTable: no column of the result can have %\( in its name"):
+    with pytest.raises(ValueError, match=r"ImageTable: a column of the result cannot have %\( in its name"):
         ImageTable("images", **columns, carry_columns=["%(name)s"])
     ImageTable("images", **columns, carry_columns=[Carry("%(name)s", name="name of branch"), "50%"])

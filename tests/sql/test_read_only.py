@@ -1,4 +1,4 @@
-"""A server, endpoint or file that takes no changes: no right would help, and no other try."""
+"""A server, endpoint or file that accepts no changes: no right would help, and no other try."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_result_table_where_nothing_may_change_is_refused_as_such(
             SqlResultTarget(engines.of("lake"), _TARGET).prepare()
     with read_only(), SqlEngines() as engines:
         with pytest.raises(
-            TargetError, match=r"'permits'.*: this server, or the connection to it, takes no changes; \w"
+            TargetError, match=r"'permits'.*: this server, or the connection to it, accepts no changes; \w"
         ) as said:
             SqlResultTarget(engines.of("lake"), _TARGET).prepare()
         assert "grant" not in str(said.value)
@@ -93,7 +93,7 @@ def test_a_ledger_where_nothing_may_change_is_refused_as_such(
             prepare_tables(engines.of_ledger("lake"), _LEDGER, "UTC")
     with read_only(), SqlEngines() as engines:
         with pytest.raises(
-            TargetError, match=r"ledger.*: this server, or the connection to it, takes no changes; \w"
+            TargetError, match=r"ledger.*: this server, or the connection to it, accepts no changes; \w"
         ) as said:
             prepare_tables(engines.of_ledger("lake"), _LEDGER, "UTC")
         assert "Grant" not in str(said.value)

@@ -94,4 +94,4 @@ def test_server_that_never_answers_the_handshake_ends_with_the_time_for_connecti
     options = ClientOptions("AKID", "key", endpoint=silent_server, connect_timeout=0.2)
     error = fault(options, front)
     assert error.code == "ClientNetworkError.TimedOut"
-    assert "the connection was not secured in time" in error.message
+    assert "not secured in time" in error.message

@@ -125,7 +125,7 @@ def test_a_place_of_secrets_that_is_away_may_come_back_and_is_not_quoted() -> No
     def look_up() -> Keys:
         raise OSError("vault: secret-word")
 
-    with pytest.raises(CallError, match=r"looking them up anew failed \(OSError\)") as caught:
+    with pytest.raises(CallError, match=r"reading them again failed \(OSError\)") as caught:
         ConnectionKeys(OLD, look_up).renew(OLD)
     assert (caught.value.decision, caught.value.was_sent) == (Decision.RETRY, False)
     assert "secret-word" not in str(caught.value)

@@ -197,9 +197,12 @@ def test_keys_of_the_environment_may_be_replaced_while_tasks_run(
         ({}, "are empty; fill them in, or set credentials"),
         (
             {"credentials": CredentialKind.CVM_ROLE, "secret_id": "AKID"},
-            "credentials is cvm_role, and it has keys",
+            "credentials is cvm_role, but it also has keys",
         ),
-        ({"credentials": CredentialKind.TKE_OIDC, "token": "t"}, "credentials is tke_oidc, and it has keys"),
+        (
+            {"credentials": CredentialKind.TKE_OIDC, "token": "t"},
+            "credentials is tke_oidc, but it also has keys",
+        ),
         ({"credentials": CredentialKind.ENVIRONMENT, "secret_key": "key"}, "leave SecretId"),
         ({"credentials": CredentialKind.TKE_OIDC, "cvm_role_name": "r"}, "set it to cvm_role"),
         ({"credentials": CredentialKind.CVM_ROLE, "cvm_role_name": "../r"}, "must be a role's name"),

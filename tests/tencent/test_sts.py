@@ -94,7 +94,7 @@ def emulator_time(emulator: RunningEmulator, options: ClientOptions) -> float:
     ("code", "advice"),
     [
         ("AuthFailure.SecretIdNotFound", "Correct SecretId"),
-        ("AuthFailure.TokenFailure", "Temporary keys have ended"),
+        ("AuthFailure.TokenFailure", "Temporary keys have expired"),
         ("AuthFailure.SignatureExpire", "clock"),
         ("AuthFailure.UnauthorizedOperation", "sts:AssumeRole"),
         ("InvalidParameter.OverTimeError", "role_seconds"),
@@ -148,7 +148,9 @@ def emulator_answering(
 
 
 def test_an_sts_that_cannot_be_reached_is_to_be_tried_again() -> None:
-    with pytest.raises(CallError, match=r"NotConnected: STS: no whole answer from 127\.0\.0\.1:1") as caught:
+    with pytest.raises(
+        CallError, match=r"NotConnected: STS: no complete response from 127\.0\.0\.1"
+    ) as caught:
         assumed(ClientOptions("AKID", "key", endpoint="127.0.0.1:1", protocol="http"))
     assert (caught.value.decision, caught.value.was_sent) == (Decision.UNREACHABLE, False)
 

@@ -90,7 +90,7 @@ _CHUNKED = b"Transfer-Encoding: chunked"
     ("answer", "fault_name", "says"),
     [
         (b"", "ConnectionLost", "the connection was lost (ProtocolError, RemoteDisconnected)"),
-        (b"HTTP/1.1 200 OK\r\nContent-Le", "NotHttp", "no HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", "NotHttp", "not HTTP"),
         (b"%s\r\nContent-Length: 10\r\n\r\nhalf" % _HEAD, "AnswerTruncated", "the answer ended early"),
         (b"%s\r\n%s\r\n\r\nf\r\nhalf" % (_HEAD, _CHUNKED), "AnswerTruncated", "the answer ended early"),
         (b"%s\r\n%s\r\n\r\nhello\r\n" % (_HEAD, _CHUNKED), "AnswerTruncated", "IncompleteRead"),
@@ -101,7 +101,7 @@ _CHUNKED = b"Transfer-Encoding: chunked"
             "decompressed",
         ),
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000, "NotHttp", "LineTooLong"),
-        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000, "NotHttp", "no HTTP"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000, "NotHttp", "not HTTP"),
     ],
     ids=lambda value: repr(value[:60]),
 )
@@ -167,7 +167,7 @@ def test_body_that_comes_where_headers_belong_is_neither_taken_nor_logged(
 
     caplog.set_level("DEBUG")
     error = fault(connect(raw_server(leave_out_the_empty_line)))
-    assert "no HTTP" in error.message
+    assert "not HTTP" in error.message
     assert "person" not in caplog.text
 
 

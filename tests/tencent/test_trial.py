@@ -108,7 +108,7 @@ def test_keys_of_the_other_site_are_told_with_the_site_to_set(
     monkeypatch.setattr(Transport, "post", post)
     other = next(site for site in SITES if site != home)
     error = refusal(ClientOptions("AKID", "key", site=SITES[other]))
-    assert f"they are of the site {home}" in error.message
+    assert f"they belong to the site {home}" in error.message
     assert error.advice == f"Set Site (schema) of the connection to {home}"
     assert len(hosts) == 2
 

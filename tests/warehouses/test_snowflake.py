@@ -102,7 +102,7 @@ def test_a_table_that_is_there_is_taken_whatever_case_its_columns_have(seen: See
             "wrong",
             "birthday is VARCHAR(16777216) instead of DATE; tries is NUMBER(9,2) instead of NUMBER(38,0)",
         ),
-        ("strict", "it takes no row without SHOP"),
+        ("strict", "it accepts no row without SHOP"),
         ("view", "'a_view' is a view and cannot be written to"),
         ("schema", "create its schema, or grant"),
         ("parts", "name it as name, schema.name or database.schema.name"),
@@ -191,7 +191,7 @@ def test_the_operator_fills_a_table_by_one_merge_and_repeats_nothing(
     assert {row["day"] for row in runs["rows"]} == {"2026-01-31"}
     assert runs["checked"] == [
         ["ok", "permits_of_few on snow can take the rows"],
-        ["ok", "not_yet on snow is not there yet; the first run creates it"],
+        ["ok", "not_yet on snow does not exist yet; the first run creates it"],
     ]
     assert (runs["plan"]["settled"], runs["plan"]["to_call"]) == (3, 0)
     ((verdict, words),) = runs["list"]

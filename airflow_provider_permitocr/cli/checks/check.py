@@ -1,4 +1,4 @@
-"""``airflow permitocr check``: reads what Airflow knows, has it looked at, and prints what was found."""
+"""``airflow permitocr check``: reads DAGs and pools, checks them, and prints the findings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check(arguments: argparse.Namespace) -> None:
     """Run the command, and end the process with its status.
 
     :param arguments: as ``cli/definition.py`` describes them.
-    :raises SystemExit: 0 when nothing is wrong, 1 when something is, 2 for a DAG that is not there.
+    :raises SystemExit: 0 when nothing is wrong, 1 when something is, 2 for an unknown DAG.
     """
     files = read_dags()
     if arguments.dag_id is not None and arguments.dag_id not in files.dag_ids:
@@ -78,8 +78,9 @@ def _print_rows(general: list[Finding], looked_at: Iterable[LookedAt], output: s
 
 
 def _without_tasks(files: DagFiles, dag_id: str | None) -> Finding:
-    where = f"the {len(files.dag_ids):,} DAGs of this Airflow" if dag_id is None else f"the DAG {dag_id!r}"
-    message = f"there is no task of MainlandPermitOcrOperator in {where}"
+    of_airflow = f"{len(files.dag_ids):,} DAG{'' if len(files.dag_ids) == 1 else 's'} of this Airflow"
+    where = of_airflow if dag_id is None else f"the DAG {dag_id!r}"
+    message = f"no MainlandPermitOcrOperator task in {where}"
     return Finding(Verdict.NOTE, "DAG files", message)
 
 

@@ -1,4 +1,4 @@
-"""Looks at connections of the API: are they there, whole, and do their credentials work."""
+"""Checks API connections: that they exist, are complete, and have working credentials."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ADVICE = "correct host, proxy or CA bundle of the connection"
 
 @dataclass(frozen=True)
 class Account:
-    """Who pays for the calls of a connection, and what its slots stand for.
+    """Who pays for the calls of a connection, and what its slots allow.
 
     :param payer: tells accounts apart; never shown.
     """
@@ -59,7 +59,7 @@ def check_connection(conn_id: str, *, ask: bool) -> Finding:
         return Finding(Verdict.WRONG, _SUBJECT, str(error))
     if ask:
         return _credentials(conn_id)
-    message = f"{conn_id} is filled in; Tencent Cloud was not asked whether its keys are valid"
+    message = f"{conn_id} is complete; its keys were not checked with Tencent Cloud"
     return Finding(Verdict.OK, _SUBJECT, message)
 
 
@@ -72,7 +72,7 @@ def note_connection(conn_id: str) -> list[Finding]:
         return []  # which is a finding of check_connection
     notes = [foreign_words(conn_id, host) for host in foreign_hosts(connection, options)]
     if unknown := unknown_extras(connection.extra_dejson):
-        notes.append(f"{conn_id}: its extra has {', '.join(map(repr, unknown))}, which nothing reads")
+        notes.append(f"{conn_id}: its extra has {', '.join(map(repr, unknown))}, which are not used")
     return [Finding(Verdict.NOTE, _SUBJECT, note) for note in notes]
 
 
@@ -98,5 +98,5 @@ def _refusal(conn_id: str, error: CallError) -> Finding:
         Verdict.WRONG,
         _SUBJECT,
         f"{conn_id}: Tencent Cloud could not be asked: {textwrap.shorten(message, _LONGEST_MESSAGE)}",
-        remedy=f"{advice or _ADVICE}, or leave this call out with --offline",
+        remedy=f"{advice or _ADVICE}, or skip this check with --offline",
     )

@@ -1,4 +1,4 @@
-"""Looks at one thing in a database, and turns whatever its hook or driver says into a finding."""
+"""Checks one thing in a database; what its hook or driver raises becomes a finding."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def find_out(subject: str, conn_id: str, look: Callable[[], str]) -> Finding:
         return Finding(Verdict.OK, subject, look())
     except PermitOcrError as error:
         return Finding(Verdict.WRONG, subject, str(error))
-    except Exception as error:  # noqa: BLE001  hooks and drivers of any provider fail in ways of their own
+    except Exception as error:  # noqa: BLE001  hooks and drivers of any provider raise their own errors
         # Their own words stay out, but of those about an import: URLs with passwords are among them.
         words = f": {error}" if isinstance(error, ImportError) else ""
         return Finding(
@@ -68,7 +68,7 @@ def templated(described: ImageList | ResultTable | Ledger) -> list[str]:
 
 def unchecked(subject: str, names: list[str]) -> Finding:
     """Say that these values are known only in a run."""
-    return Finding(Verdict.UNCHECKED, subject, f"{', '.join(names)}: templated, so known only in a run")
+    return Finding(Verdict.UNCHECKED, subject, f"{', '.join(names)}: templated; known only at run time")
 
 
 @contextmanager

@@ -18,7 +18,7 @@ def check_result_file(described: ResultFile, shard: str | None) -> list[Finding]
     """
     templated = [name for name in described.template_fields if is_template(getattr(described, name))]
     if templated:
-        message = f"{', '.join(templated)}: templated, so known only in a run"
+        message = f"{', '.join(templated)}: templated; known only at run time"
         return [Finding(Verdict.UNCHECKED, _SUBJECT, message), *_without_package(described)]
     try:
         return [Finding(Verdict.OK, _SUBJECT, _look(described, shard))]
@@ -45,5 +45,5 @@ def _look(described: ResultFile, shard: str | None) -> str:
     if shard is not None:
         described = described.of_shard(Shard.parse(shard))
     if open_result_file(described).check():
-        return f"{described.path} is there; a run replaces it"
-    return f"{described.path} is not there yet; the first run writes it"
+        return f"{described.path} exists; a run replaces it"
+    return f"{described.path} does not exist yet; the first run writes it"

@@ -73,7 +73,7 @@ class Inspection:
     def _of_variant(self, variant: Variant) -> Iterator[Finding]:
         conn_id = variant.tencentcloud_conn_id
         if conn_id is not None and is_template(conn_id):
-            message = "tencentcloud_conn_id: templated, so known only in a run"
+            message = "tencentcloud_conn_id: templated; known only at run time"
             yield Finding(Verdict.UNCHECKED, "connection", message)
         elif conn_id is not None:
             yield self._once(conn_id, lambda: check_connection(conn_id, ask=self._ask))

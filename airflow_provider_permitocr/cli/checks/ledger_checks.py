@@ -59,7 +59,7 @@ def _check(ledger: Ledger, variant: Variant) -> list[Finding]:
             Finding(
                 Verdict.NOTE,
                 _LEDGER,
-                f"{_named(ledger)} is a {one_machine[0]} file, which works on one machine only, and the"
+                f"{_named(ledger)} is a {one_machine[0]} file, which works on one machine only, but the"
                 f" executor is {executor}",
                 remedy=f'keep it in a database server: ledger=Ledger("{DEFAULT_NAME}", conn_id="...")',
             )
@@ -76,18 +76,18 @@ def _look(engine: Engine, ledger: Ledger) -> str:
 
     require_place(engine)
     if (file := database_of(engine).missing_file(engine)) is not None:
-        return f"{_named(ledger)} is not there yet, nor is its file {file}; the first run creates both"
+        return f"{_named(ledger)} and its file {file} do not exist yet; the first run creates both"
     with database_errors("looking at the ledger"):
         is_there = check_tables(engine, ledger)
     return (
-        f"{_named(ledger)} {'can be written' if is_there else 'is not there yet; the first run creates it'}"
+        f"{_named(ledger)} {'can be written' if is_there else 'does not exist yet; the first run creates it'}"
     )
 
 
 def _check_list(ledger: Ledger, identity: ListIdentity, variant: Variant) -> list[Finding]:
     named = (identity.name, identity.source_conn_id, identity.source_table, *identity.targets)
     if any(is_template(each) for each in named):
-        return [Finding(Verdict.UNCHECKED, _LIST, f"{identity.name!r}: templated, so known only in a run")]
+        return [Finding(Verdict.UNCHECKED, _LIST, f"{identity.name!r}: templated; known only at run time")]
     notes: list[Finding] = []
     found = find(_LIST, ledger.conn_id, lambda engine: _look_for(engine, ledger, identity, variant, notes))
     return [found, *notes]

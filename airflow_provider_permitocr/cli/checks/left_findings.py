@@ -28,12 +28,12 @@ def left_findings(
     found = []
     if left.runs:
         names = _some([each.run[2] for each in left.runs])
-        found.append(_note(f"{len(left.runs):,} runs have not finished, and the next takes them up: {names}"))
+        found.append(_note(f"{len(left.runs):,} runs have not finished; the next run takes them up: {names}"))
     if left.unread:
         found.append(
             _note(
-                f"{left.unread:,} images that runs of a query with templates have left are listed by no other"
-                f" run: {_some(left.unread_runs)}",
+                f"{left.unread:,} images left by runs of a templated query are not listed by any other run:"
+                f" {_some(left.unread_runs)}",
                 "clear these runs",
             )
         )

@@ -21,7 +21,7 @@ _QUOTA: Final = "quota"
 class Rate:
     """What slots mean.
 
-    :param requests_per_slot: requests per second that one slot stands for, by the connection.
+    :param requests_per_slot: requests per second that one slot allows, by the connection.
     :param quota: requests per second that the account may send.
     """
 
@@ -34,12 +34,12 @@ class Rate:
         return max(1, int(self.quota / self.requests_per_slot))
 
     def of(self, slots: int) -> str:
-        """Say what so many slots stand for."""
+        """Say how many requests so many slots allow."""
         return f"{slots * self.requests_per_slot:g} requests per second"
 
 
 def is_bounded(name: str, slots: int) -> bool:
-    """Tell whether a pool can keep a quota: it has an end, and is not the one that all tasks share."""
+    """Return whether a pool can keep a quota: it has an end, and is not the one that all tasks share."""
     return name != DEFAULT_POOL and slots != _INFINITE
 
 
@@ -65,17 +65,15 @@ def _pool(task: OcrTask, pools: Mapping[str, int], rate: Rate) -> Iterator[Findi
     name, size = task.pool, pools.get(task.pool)
     if is_template(name):
         yield _wrong(
-            f"Airflow does not render pool: it looks for one that is called {name!r}, and the task stays"
-            " scheduled for ever",
+            f"Airflow does not render pool: it looks for one called {name!r}, and the task stays"
+            " scheduled forever",
             remedy=f"write the pool's name into the DAG, such as pool={SUGGESTED_POOL!r}",
         )
     elif size is None:
         close = difflib.get_close_matches(name, pools, n=1)
         yield _wrong(
-            f"there is no pool {name!r}: the task stays scheduled for ever",
-            remedy=f"there is one called {close[0]!r}: name it in the DAG, or create this one"
-            if close
-            else "",
+            f"there is no pool {name!r}: the task stays scheduled forever",
+            remedy=f"use the pool {close[0]!r}, or create this one" if close else "",
             command=_set_pool(name, rate),
         )
     elif name == DEFAULT_POOL:
@@ -86,7 +84,7 @@ def _pool(task: OcrTask, pools: Mapping[str, int], rate: Rate) -> Iterator[Findi
         )
     elif size == _INFINITE:
         yield _wrong(
-            f"{name} has slots without end, so it keeps no quota: all tasks in it run at once",
+            f"{name} has unlimited slots, so it enforces no quota: all its tasks run at once",
             command=_set_pool(name, rate),
         )
     else:
@@ -99,7 +97,7 @@ def _size(task: OcrTask, size: int, rate: Rate) -> Iterator[Finding]:
         may_grow = size < rate.slots
         fewer = f"give it pool_slots={size} or fewer{', or make the pool larger' if may_grow else ''}"
         yield _wrong(
-            f"wants {_slots(task.pool_slots)} of {name}, which has {size:,}: stays scheduled for ever",
+            f"wants {_slots(task.pool_slots)} of {name}, which has {size:,}: stays scheduled forever",
             remedy=fewer if size else "",
             command=_set_pool(name, rate) if may_grow else "",
         )
@@ -108,7 +106,7 @@ def _size(task: OcrTask, size: int, rate: Rate) -> Iterator[Finding]:
             Verdict.WRONG,
             _QUOTA,
             f"{name} has {_slots(size)}, worth {rate.of(size)}; the account may send {rate.quota:g}",
-            remedy="make the pool smaller, or tell this command with --quota what the account may send",
+            remedy="make the pool smaller, or pass the account's quota with --quota",
             command=_set_pool(name, rate),
         )
 
@@ -123,7 +121,7 @@ def _max_per_second(task: OcrTask, rate: Rate) -> Iterator[Finding]:
                 _QUOTA,
                 f"max_per_second={each:g} is more than the {rate.of(task.pool_slots)} that its"
                 f" {_slots(task.pool_slots)} of the pool stand for: together tasks would pass the quota",
-                remedy="leave max_per_second out, or give the task pool_slots to match it",
+                remedy="remove max_per_second, or raise pool_slots to match it",
             )
 
 
@@ -143,7 +141,7 @@ class PoolUse:
 def quota_shared_by_pools(uses: Iterable[PoolUse], quota: float) -> dict[str, Finding]:
     """Find pools that keep to the quota each, but not together.
 
-    :param uses: pools that are there and have an end.
+    :param uses: existing pools that have a limit.
     :return: a finding by pool.
     """
     rates: dict[str, dict[str, float]] = {}
@@ -160,7 +158,7 @@ def quota_shared_by_pools(uses: Iterable[PoolUse], quota: float) -> dict[str, Fi
                 _QUOTA,
                 f"calls of one account run in several pools, {named}: together {total:g} requests per second;"
                 f" the account may send {quota:g}",
-                remedy="run all tasks of the account in one pool, or share the quota out among the pools",
+                remedy="run all tasks of the account in one pool, or divide the quota among the pools",
             )
             found |= dict.fromkeys(pools, finding)
     return found

@@ -40,7 +40,7 @@ def summary(findings: Iterable[Finding], tasks: Sequence[OcrTask]) -> str:
         said.append(_many(counts[Verdict.NOTE], "note"))
     if counts[Verdict.UNCHECKED]:
         said.append(f"{counts[Verdict.UNCHECKED]:,} unchecked")
-    return f"{_many(len(tasks), 'task')} in {_many(dags, 'DAG')} looked at: {', '.join(said)}."
+    return f"{_many(len(tasks), 'task')} in {_many(dags, 'DAG')} checked: {', '.join(said)}."
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

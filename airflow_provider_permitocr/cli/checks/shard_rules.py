@@ -92,7 +92,7 @@ def _side_by_side(task: OcrTask, pools: Mapping[str, int]) -> Iterator[Finding]:
             yield Finding(
                 Verdict.NOTE,
                 _SUBJECT,
-                f"{name}={limit} lets so many of the {instances} run side by side",
+                f"{name}={limit} lets only {limit} of the {instances} run at a time",
                 remedy=f"raise {name} to {instances}, or make {limit} shards",
             )
     size, each = pools.get(task.pool, 0), task.pool_slots

@@ -64,7 +64,7 @@ def _read_result(target: ResultTable, names: list[str]) -> str:
     with SqlEngines() as engines:
         table = open_result_table(target, engines)
         if (file := table.missing_file()) is not None:
-            return f"{_named(target)} is not there yet, nor is its file {file}; the first run creates both"
+            return f"{_named(target)} and its file {file} do not exist yet; the first run creates both"
         if "table" in names:
             table.connect()
             return f"connection {target.conn_id} answers"
@@ -74,7 +74,7 @@ def _read_result(target: ResultTable, names: list[str]) -> str:
 
 
 def _not_there_yet(described: ResultTable) -> str:
-    return f"{_named(described)} is not there yet; the first run creates it"
+    return f"{_named(described)} does not exist yet; the first run creates it"
 
 
 def _named(described: ImageTable | ResultTable) -> str:

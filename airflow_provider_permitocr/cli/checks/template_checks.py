@@ -44,7 +44,7 @@ _DATES: Final[dict[str, Any]] = {
 
 
 def check_templates(described: Described) -> Iterator[Finding]:
-    """Find templates that cannot work, or not in every run; other ones are left alone."""
+    """Find templates that cannot work, or not in every run; others are ignored."""
     subject = _SUBJECTS[type(described)]
     # A list is given an empty interval in runs without one; see ``with_interval``.
     absent = dict.fromkeys(INTERVAL, "") if isinstance(described, ImageTable) else {}
@@ -66,7 +66,7 @@ def check_templates(described: Described) -> Iterator[Finding]:
                 Verdict.NOTE,
                 subject,
                 f"{name}: {template} fails in runs without a logical date, such as those of an asset",
-                "name the file of such a run as well: {{ ds if ds is defined else run_id }}"
+                "name the file of such runs too: {{ ds if ds is defined else run_id }}"
                 if isinstance(described, ResultFile)
                 else "give a value for them: {{ ... if logical_date is defined else ... }}",
             )

@@ -1,4 +1,4 @@
-"""``airflow permitocr plan``: tells what a run would do and cost, and makes no call."""
+"""``airflow permitocr plan``: shows what a run would do and cost, without a call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class _ToStderr:
-    """Where progress goes, so that the plan alone is the output."""
+    """Where progress goes, so that only the plan is the output."""
 
     def info(self, event: str) -> None:
         """Write a line."""

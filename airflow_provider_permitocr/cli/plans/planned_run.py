@@ -1,6 +1,6 @@
 """A run that there may never be: its dates, and what its templates are rendered with.
 
-Airflow makes that context for a running task alone, so it is built here of what its reference of templates
+Airflow makes that context only for a running task, so it is built here of what its reference of templates
 documents.
 """
 
@@ -68,7 +68,7 @@ def rendered(dag: DAG, task: MainlandPermitOcrOperator, run: PlannedRun) -> Main
         ) from None
     except ValueError as error:
         raise ConfigurationError(f"the rendered task is wrong: {error}") from None
-    except Exception as error:  # noqa: BLE001  variables, macros and plugins fail in ways of their own
+    except Exception as error:  # noqa: BLE001  variables, macros and plugins raise their own errors
         # Not in its own words: they may hold what a variable or a connection does.
         raise ConfigurationError(
             f"a template cannot be rendered before a run ({type(error).__name__}); plan_only=True plans it"
@@ -117,7 +117,7 @@ class _Variables:
         return self.get(key)
 
     def get(self, key: str, *default: Any) -> Any:
-        """Return a variable, or the default where there is none.
+        """Return a variable, or the default if there is none.
 
         :raises AirflowException: when there is neither.
         """
@@ -136,7 +136,7 @@ class _Connections:
         return Connection.get(conn_id)
 
     def get(self, conn_id: str, default_conn: Any = None) -> Any:
-        """Return a connection, or the default where there is none."""
+        """Return a connection, or the default if there is none."""
         from airflow.sdk import Connection
         from airflow.sdk.exceptions import AirflowNotFoundException
 

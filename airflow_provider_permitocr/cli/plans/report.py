@@ -24,12 +24,12 @@ def plan_block(dag_id: str, run: PlannedRun, planned: TaskPlan) -> str:
     if planned.parts:
         lines += _table([_PART_HEADS, *(_part(name, plan) for name, plan in planned.parts)])
     if planned.plan:
-        lines += ["  all together, side by side"] if planned.parts else []
+        lines += ["  all together, in parallel"] if planned.parts else []
         lines += _aligned(planned.plan.lines())
     elif planned.parts:
-        lines.append("  no sum: the parts have different accounts, prices or caps")
+        lines.append("  no total: the parts have different accounts, prices or caps")
     else:
-        lines.append("  mapped over nothing: no call")
+        lines.append("  mapped over an empty list: no call")
     return "\n".join(lines) + "\n"
 
 

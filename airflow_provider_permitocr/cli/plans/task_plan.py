@@ -54,7 +54,7 @@ def plan_task(dag: DAG, task: Any, run: PlannedRun, *, is_quick: bool, log: Log)
         plans = [_plan(each, is_quick=is_quick, log=log) for each in made]
     except PermitOcrError as error:
         return TaskPlan(task.task_id, error=str(error))
-    except Exception as error:  # noqa: BLE001  hooks and drivers of any provider fail in ways of their own
+    except Exception as error:  # noqa: BLE001  hooks and drivers of any provider raise their own errors
         # Their own words stay out, but of those about an import: URLs with passwords are among them.
         words = f": {error}" if isinstance(error, ImportError) else ""
         return TaskPlan(task.task_id, error=f"a connection's hook failed with {type(error).__name__}{words}")

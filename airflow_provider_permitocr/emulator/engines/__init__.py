@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 from airflow_provider_permitocr.permit.api import CardSide
 
-# onnxruntime reports its use to its maker unless it is told not to before it is imported.
+# onnxruntime reports its use to its maker unless that is switched off before the import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 

@@ -1,4 +1,4 @@
-"""How each field is written, and the slips of reading that its format allows to mend.
+"""How each field is written, and the reading errors that its format can correct.
 
 A format maps look-alikes (O in a run of digits, a full-width bracket) and never invents: a text that
 cannot be this field gives ''.

@@ -55,7 +55,7 @@ def _turn(pixels: Pixels, angle: float) -> Pixels:
 
 
 def _place(text: Text, width: int, height: int) -> Box | None:
-    """Where the portrait has to be: left of the column of labels, below the title, above the number."""
+    """Where the portrait must be: left of the column of labels, below the title, above the number."""
     labels = [piece for line in text.lines for piece in split_at_labels(line) if piece.field in _COLUMN]
     if not labels:
         return None

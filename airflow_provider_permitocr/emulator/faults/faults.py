@@ -57,7 +57,7 @@ class Match:
         _check_type("seed", self.seed, int, "a whole number")
 
     def meets(self, call: Call) -> bool:
-        """Tell whether `call` is one of these."""
+        """Return whether `call` is one of these."""
         return (
             self.action in (None, call.action)
             and (self.image is None or (call.image or "").startswith(self.image))

@@ -8,7 +8,7 @@ from airflow_provider_permitocr.emulator.errors import ApiError
 
 CHINESE_LANGUAGE: Final = "zh-CN"
 
-#: Clients must never match on a message, so these only have to be readable.
+#: Clients must never match on a message, so these must only be readable.
 CHINESE: Final[dict[str, str]] = {
     "AuthFailure.InvalidAuthorization": "请求头部的 Authorization 格式不正确。",
     "AuthFailure.SecretIdNotFound": "密钥不存在，请检查 SecretId。",

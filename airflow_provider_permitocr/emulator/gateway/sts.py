@@ -29,7 +29,7 @@ _ROLE_ARN: Final = re.compile(r"qcs::cam::uin/\d+:(roleName/[\w.@+=,-]+|role/\S+
 
 
 class GetCallerIdentity:
-    """Tell the account and the pair that signed the call."""
+    """Return the account and the pair that signed the call."""
 
     async def prepare(self, request: Request) -> Prepared:
         """Refuse any parameter: the action takes none."""
@@ -82,7 +82,7 @@ class AssumeRole:
 
 
 class AssumeRoleWithWebIdentity:
-    """Issue a temporary pair of keys of a role to whoever has the token of its service account.
+    """Issue a temporary pair of keys of a role to the holder of the token of its service account.
 
     :param keys: where the pair is added.
     :param identities: the service accounts that are known.

@@ -51,7 +51,7 @@ class Score:
     """Counts over fields.
 
     :param printed: fields with a truth; ``right`` of them were read exactly.
-    :param invented: fields without a truth that were answered all the same.
+    :param invented: fields without a truth that were answered anyway.
     """
 
     printed: int = 0

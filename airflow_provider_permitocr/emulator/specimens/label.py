@@ -42,7 +42,7 @@ class Label:
 
 
 def image_format(image: bytes) -> ImageFormat | None:
-    """Tell a file's format from its first bytes; ``None`` if it is neither PNG nor JPEG."""
+    """Return a file's format from its first bytes; ``None`` if it is neither PNG nor JPEG."""
     if image.startswith(_PNG_SIGNATURE):
         return ImageFormat.PNG
     return ImageFormat.JPEG if image.startswith(_JPEG_START) else None

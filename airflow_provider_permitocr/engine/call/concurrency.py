@@ -27,7 +27,7 @@ class AdaptiveSemaphore:
 
     @property
     def inside(self) -> int:
-        """How many are in at the moment."""
+        """How many are in now."""
         return self._inside
 
     def enter(self) -> None:
@@ -45,7 +45,7 @@ class AdaptiveSemaphore:
 
 
 class ConcurrencyTarget:
-    """How many have to be at a step of the work, so that the next one is ready when its turn comes.
+    """How many must be at a step of the work, so that the next one is ready when its turn comes.
 
     Rate times time (Little's law) is the mean; about twice its root more cover the spread.
 
@@ -86,7 +86,7 @@ class Place:
         self._is_ready = self._is_flying = False
 
     def prepare(self) -> None:
-        """Wait until another call is to be prepared."""
+        """Wait until another call should be prepared."""
         if not self._is_free:
             self._places.ready.enter()
             self._is_ready = True

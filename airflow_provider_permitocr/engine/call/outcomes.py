@@ -24,7 +24,7 @@ from airflow_provider_permitocr.errors import OF_ACCOUNT, OF_ALL, CallError, Dec
 from airflow_provider_permitocr.permit.columns import Record
 from airflow_provider_permitocr.permit.status import Status
 
-#: Faults that are not of the image for good.
+#: Errors that do not settle an image.
 _PASSING: Final = OF_ALL | {Decision.RETRY, Decision.UNCLEAR, Decision.LATER}
 _LEFT: Final = {
     Grant.CAPPED: Left.CAPPED,
@@ -58,7 +58,7 @@ def of_unfit_image(row: ImageRow, unfit: UnfitImage) -> Outcome:
 
 
 def of_grant(row: ImageRow, grant: Grant | None, facts: ImageFacts) -> Outcome | Left | None:
-    """Return what a ledger's word means for an image; None where its call is to be made.
+    """Return what a ledger's word means for an image; None if its call should be made.
 
     :param grant: None where the ledger cannot be written.
     """
@@ -69,8 +69,8 @@ def of_grant(row: ImageRow, grant: Grant | None, facts: ImageFacts) -> Outcome |
             row,
             Status.FAILED,
             error_code=OUTCOME_UNKNOWN,
-            error_message="A call for this image was under way when its worker died, and may have been"
-            " paid for. Ledger(unknown_calls='repeat') makes it again.",
+            error_message="The worker died during a call for this image; the call may have been paid for."
+            " Ledger(unknown_calls='repeat') repeats such calls.",
             facts=facts,
         )
     if grant is Grant.REFUSED:
@@ -78,7 +78,7 @@ def of_grant(row: ImageRow, grant: Grant | None, facts: ImageFacts) -> Outcome |
             row,
             Status.REJECTED,
             error_code=LEDGER_REFUSES_KEY,
-            error_message="The ledger's database does not take this image's key, so no call is made.",
+            error_message="The ledger's database cannot store this image's key; no call is made.",
         )
     return _LEFT.get(grant, Left.STOPPED) if grant else Left.STOPPED
 
@@ -102,7 +102,7 @@ def of_answer(
 
 
 def of_flight(row: ImageRow, flight: Flight, facts: ImageFacts) -> Outcome | None:
-    """Return the outcome of an image that takes another's answer; None where there is none."""
+    """Return the outcome of an image that takes another's answer; None if there is none."""
     if (answer := flight.answer) is None:
         return None
     return Outcome(
@@ -170,7 +170,7 @@ def own_answer(outcome: Outcome) -> Attempt:
 
 
 def verdict(row: ImageRow, failed: FailedCall) -> Attempt | None:
-    """Return what a call that failed says of its image for good; None where it says nothing for good."""
+    """Return what a failed call settles about its image; None if it settles nothing."""
     if failed.fault.decision is not Decision.IMAGE:
         return None
     return to_attempt(of_failed_call(row, failed))

@@ -65,7 +65,7 @@ class RateLimiter:
 
     @property
     def per_second(self) -> float:
-        """The pace at the moment."""
+        """The current pace."""
         # CUBIC's window as a rate, in parts of the full pace.
         ceiling = self._refused_pace / self._full
         growth = (1 - _CUT) / _RECOVERY_SECONDS**3

@@ -28,7 +28,9 @@ _ACCOUNT_WAITS: Final = (0.0, 1.0, 2.0)
 #: A service, a proxy or a name server that restarts is back within a minute.
 _UNREACHABLE_WAITS: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 _LOOK_SECONDS: Final = 0.1
-_ADVICE: Final = "No image was marked failed for it; correct the account or the connection and run again."
+_ADVICE: Final = (
+    "No image was marked failed because of it. Correct the account or the connection and run again."
+)
 
 
 @dataclass
@@ -73,7 +75,7 @@ class Tries:
         self._sent_at = now
 
     def is_late(self, now: float) -> bool:
-        """Tell whether a call at this time would come after the last that is allowed."""
+        """Return whether a call at this time would come after the last that is allowed."""
         if self._began_at is None or self.is_throttled or self.is_probing:
             return False
         return now - self._began_at > self.policy.max_seconds
@@ -184,7 +186,8 @@ def _confirmed(fault: CallError) -> PermitOcrError:
                 f"The API could not be reached for {seconds:.0f} seconds, so the run has stopped"
                 f" ({fault.code}: {fault.message})",
                 fault.advice,
-                "No image was marked failed for it; those that were not tried are left for the next run.",
+                "No image was marked failed because of it. Images that were not tried are left for the next"
+                " run.",
             )
         )
     return AccountError(fault, sentences(fault.advice, _ADVICE))

@@ -72,7 +72,7 @@ class Recognizer:
 
     :param stop: once set, rows that have not been sent are left.
     :param ledger: where each call is written down before it is made; None: nowhere.
-    :param answers: those that the ledger holds already; asked with ``reuse_identical`` alone.
+    :param answers: those that the ledger holds already; asked with ``reuse_identical`` only.
     :param protection: what becomes of an answer before anything else sees it.
     :param limiter: keeps one pace over several recognizers; by default this one has its own.
     :param lock: held for moments, to count calls; by default one of its own.
@@ -143,7 +143,7 @@ class Recognizer:
     def _try(self, row: ImageRow, tries: Tries, place: Place) -> Outcome | Left | FailedCall | None:
         """Make one call, where the image needs one: image, single flight, intent, turn, send, close.
 
-        :return: None where another row's answer was waited for in vain, so that this one takes its turn.
+        :return: None if another row's answer did not come, so that this one takes its turn.
         """
         if left := self._left():
             return left
@@ -214,7 +214,7 @@ class Recognizer:
         return call
 
     def _was_held_up(self, tries: Tries) -> bool:
-        """Wait while no call may be sent, and tell whether its turn is gone by then."""
+        """Wait while no call may be sent, and return whether its turn is gone by then."""
         if not tries.is_probing and self._breaker.is_probing:
             self._breaker.wait()
             return True
@@ -293,10 +293,10 @@ class Recognizer:
         seconds = max(self._limiter.throttled(), tries.throttled_seconds)
         if seconds > self._policy.max_throttled_seconds:
             raise ThrottledTooLongError(
-                f"The service has held this run below half of its pace for {seconds:.0f} s in all, refusing"
-                f" calls for their rate ({fault.code}). Something else is using up the account's quota, or"
-                " the slots of all pools add up to more than it. Lower the slots (airflow permitocr check"
-                " shows which) and run again; what was not tried is left for that run."
+                f"The API's rate limit has held this run below half of its pace for {seconds:.0f} s in total"
+                f" ({fault.code}). Something else uses the account's quota, or the slots of all pools add up"
+                " to more than the quota. Lower the slots (airflow permitocr check"
+                " shows which) and run again; images that were not tried are left for that run."
             )
         tries.throttled_seconds += fault.retry_after or 0.0
         return fault.retry_after or 0.0

@@ -24,7 +24,7 @@ Picture: TypeAlias = "tuple[str, CardSide]"
 _KEPT: Final = 512
 #: Where there is no ledger to look them up in. An answer takes about 2 KB, one with a portrait tens of them.
 _KEPT_WITHOUT_LEDGER: Final = 5_000
-#: Rows that wait for the answer of another need no call, so others have to be under way in their place; as
+#: Rows that wait for the answer of another need no call, so others must be under way instead; as
 #: many as there are threads for. Where the list itself holds the images, they are in memory all the while.
 _MOST_WAITING: Final = 128
 _LOOK_SECONDS: Final = 0.25
@@ -152,8 +152,8 @@ class SingleFlight:
                 return
             self._has_told = True
         _log.warning(
-            "Copies of some images are not known, as the API fetches these itself, so each is called for."
-            " ImageAccess(fetch_images=True) has the worker fetch them"
+            "Copies of some images cannot be found, because the API fetches these images; each one is a call."
+            " ImageAccess(fetch_images=True) lets the worker fetch them"
         )
 
 

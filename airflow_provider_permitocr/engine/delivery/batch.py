@@ -67,9 +67,9 @@ class TableWriter:
         if written.refused:
             first = written.refused[0]
             _log.warning(
-                "The result table refused %d of %d rows, for example key %s: %s. They are tried again by the"
-                " next run; in place of %d of them there is a row without fields, as ResultRowRefused, or an"
-                " older one",
+                "The result table refused %d of %d rows, for example key %s: %s. The next run tries them"
+                " again. In place of %d of them the table has a row without fields (ResultRowRefused), or an"
+                " older row",
                 *(len(written.refused), len(ordered), shown_key(first.row_key[0]), first.reason),
                 len(written.refused) - written.rowless,
             )

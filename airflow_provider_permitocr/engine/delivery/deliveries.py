@@ -1,4 +1,4 @@
-"""All result tables of a run, each filled by itself: one that is down does not hold up the others."""
+"""All result tables of a run, each filled independently: one that is down does not hold up the others."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Deliveries:
             each.start()
 
     def notice(self, images: int) -> None:
-        """Take note that more images are to be delivered, and look after the tables.
+        """Note that more images need delivery, and look after the tables.
 
         :raises PermitOcrError: what has ended a delivery, such as a table that refuses all rows.
         """
@@ -100,7 +100,7 @@ class Deliveries:
             if stop is not None and stop.is_set():
                 self.close()
                 raise RunStoppedError(
-                    "The run was asked to stop before all was delivered. Every answer is in the ledger; the"
+                    "The run stopped before everything was delivered. Every answer is in the ledger; the"
                     " next run delivers the rest without a call."
                 )
             for each in list(left):

@@ -1,4 +1,4 @@
-"""A result table is filled from the ledger, by a thread of its own; calls never wait for it."""
+"""A result table is filled from the ledger, by its own thread; calls never wait for it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SILENT_SECONDS: Final = 60.0
 _CLOSE_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 0.1
 _NOTHING_LOST: Final = (
-    "Nothing is lost: the answers are in the ledger. Clear the task, and it delivers them without a call"
+    "Nothing is lost: the answers are in the ledger. Clear the task to deliver them without a call"
 )
 _log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class _Turn(Enum):
     DONE = auto()  #: nothing is left to deliver
     MORE = auto()
     ELSEWHERE = auto()  #: another run delivers
-    DOWN = auto()  #: the table or the ledger cannot be used at the moment
+    DOWN = auto()  #: the table or the ledger cannot be used now
 
 
 class Deliverer:
@@ -54,7 +54,7 @@ class Deliverer:
     Runs that share a table take turns; each delivers what any of them has left.
 
     :param batch: rows at once, and how long an answer waits at most.
-    :param is_rebuilt: deliver all from the first row on, over the rows that are there.
+    :param is_rebuilt: deliver all from the first row on, over the existing rows.
     :param clock: monotonic seconds.
     :param wait: waits for an event, for so many seconds at most.
     """
@@ -144,7 +144,7 @@ class Deliverer:
             self._is_begun.set()
 
     def notice(self, images: int) -> None:
-        """Take note that more images are to be delivered. From any thread."""
+        """Note that more images need delivery. From any thread."""
         # Two threads that add at once may lose one of them: a batch is then delivered a little later.
         self._noticed += images
         self._is_any_noticed = self._is_any_noticed or images > 0
@@ -164,8 +164,8 @@ class Deliverer:
         elif not self._is_told and self._clock() - since > _LONG_SECONDS:
             self._is_told = self._is_on_hold = True
             _log.warning(
-                "The result table %r has not answered for %.0f s; is it locked? Calls go on; their answers"
-                " are in the ledger, and are delivered later. If another session locks it, %s",
+                "The result table %r has not answered for %.0f s; is it locked? Calls continue; the"
+                " ledger keeps their answers, and they are delivered later. If another session locks it, %s",
                 *(self.target, _LONG_SECONDS, self._target.when_locked),
             )
 
@@ -177,7 +177,7 @@ class Deliverer:
         self._wake.set()
 
     def is_finished(self, patience_seconds: float) -> bool:
-        """Tell whether all is delivered.
+        """Return whether all is delivered.
 
         :param patience_seconds: how long to wait for a table that is down, counted without progress.
         :raises UnreachableError: when patience is at its end.
@@ -195,7 +195,7 @@ class Deliverer:
     def close(self) -> None:
         """End without delivering what is left; a batch that is being written may still be.
 
-        A thread that hangs in a database is left behind, and so is its claim, which lapses by itself.
+        A thread that hangs in a database is left behind, and so is its claim, which expires.
         """
         self._closing.set()
         self._wake.set()
@@ -276,13 +276,15 @@ class Deliverer:
             self._progress_at = self._clock()
             if self._is_on_hold:
                 self._is_on_hold = False
-                _log.info("The result table %r takes rows again", self.target)
+                _log.info("The result table %r accepts rows again", self.target)
 
     def _note_down(self, error: UnreachableError) -> None:
         self._trouble = error
         if not self._is_on_hold:
             self._is_on_hold = True
-            _log.warning("%s. Calls go on; their answers are in the ledger, and are delivered later", error)
+            _log.warning(
+                "%s. Calls continue; the ledger keeps their answers, and they are delivered later", error
+            )
 
     def _pause(self, turn: _Turn, *, is_last: bool) -> None:
         if turn is _Turn.DOWN:
@@ -297,7 +299,7 @@ class Deliverer:
         self._wait(self._wake, min(seconds, _ASK_SECONDS) if is_last or self._is_eager else seconds)
         self._wake.clear()
         if turn is _Turn.ELSEWHERE:
-            # The claim of a run that is stuck lapses by itself, and all others deliver this run's rows, too.
+            # The claim of a run that is stuck expires, and other runs deliver this run's rows.
             self._progress_at += self._clock() - began
 
     def _stalled(self, patience_seconds: float) -> UnreachableError | None:
@@ -307,13 +309,13 @@ class Deliverer:
             return trouble
         if seconds >= max(patience_seconds, _SILENT_SECONDS):
             return UnreachableError(
-                f"The result table {self.target!r} has taken no rows for {seconds:.0f} s; is it locked? If"
+                f"The result table {self.target!r} has accepted no rows for {seconds:.0f} s; is it locked? If"
                 f" another session locks it, {self._target.when_locked}. {_NOTHING_LOST}"
             )
         return None
 
     def _release(self) -> None:
-        with suppress(PermitOcrError):  # a claim lapses by itself, too
+        with suppress(PermitOcrError):  # a claim also expires without this
             self._delivery.release()
 
 

@@ -48,7 +48,7 @@ def _listed_frames(
     for page in whole_list.pages():
         for start in range(0, len(page), _ROWS_AT_ONCE):
             if stop.is_set():
-                raise RunStoppedError("the run was asked to stop before its file was complete")
+                raise RunStoppedError("the run stopped before its file was complete")
             keys = [listed.row_key for listed in page[start : start + _ROWS_AT_ONCE]]
             found = ledger.delivered(keys)
             standing = (found[key] for key in keys if key in found)
@@ -74,6 +74,6 @@ def _frame(records: Sequence[Record], columns: Sequence[Column]) -> pd.DataFrame
         return to_frame(records, columns)
     except ValueError as error:
         raise TargetError(
-            f"a value does not fit into its column: {error}; if you copy it from the image list, cast it"
+            f"a value does not fit its column: {error}; if you copy it from the image list, cast it"
             " there or leave it out"
         ) from None

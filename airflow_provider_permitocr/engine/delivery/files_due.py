@@ -1,4 +1,4 @@
-"""Files of a run's window, and of windows that earlier runs have left, written once each is whole."""
+"""Files of a run's window, and of windows left by earlier runs, written once each is whole."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class DueFiles:
         files = [file for file in self._ports.files if is_whole or file.publishes_parts]
         written = [self._write(file) for file in files]
         if waiting := len(self._ports.files) - len(files):
-            _log.info("%d files are not written, as images are left for a later run", waiting)
+            _log.info("%d files are not written: images are left for a later run", waiting)
         return is_whole and all(written)
 
     def rewrite(self, runs: Sequence[LeftRun], *, own_is_whole: bool) -> int:
@@ -66,7 +66,7 @@ class DueFiles:
         if own_is_whole:
             written += sum([self._write(each) for each in self._ports.files])
         elif self._ports.files:
-            _log.warning("This run's own files are not written: its list has images that no run has tried")
+            _log.warning("This run's files are not written: its list has images that no run has tried")
         return written
 
     def _opened(self, left: LeftRun) -> list[RowsFile] | None:
@@ -99,5 +99,5 @@ class DueFiles:
 
     def _fail(self, error: PermitOcrError, left: LeftRun | None) -> None:
         if left:
-            error.also(f"It is a file of the earlier run {left.run[2]}, and stays due")
+            error.also(f"It is a file of the earlier run {left.run[2]}; a later run tries again")
         self.failures.append(error)

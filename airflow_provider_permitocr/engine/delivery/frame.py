@@ -69,7 +69,7 @@ def carried_columns(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         raise ValueError("carry_columns must be a list of columns, not one text")
     _require_columns(frame, names)
     if taken := [name for name in names if name in {column.name for column in COLUMNS}]:
-        raise ValueError(f"the result has columns {', '.join(taken)} itself; rename what is carried along")
+        raise ValueError(f"the result has columns {', '.join(taken)} already; rename the copied columns")
     return frame[list(names)]
 
 
@@ -96,7 +96,7 @@ def _sides(column: pd.Series[Any], default_side: CardSide) -> list[CardSide]:
     try:
         return [default_side if _is_missing(side) else CardSide(str(side).strip().upper()) for side in column]
     except ValueError:
-        raise ValueError(f"column {column.name!r} may hold FRONT, BACK or missing values alone") from None
+        raise ValueError(f"column {column.name!r} may hold only FRONT, BACK or missing values") from None
 
 
 def _is_missing(value: Any) -> bool:

@@ -89,7 +89,7 @@ class ResultTarget(Protocol):
         """Insert or replace rows by ``(image_key, card_side)``, but none by one of a smaller version.
 
         :param with_answers: otherwise the columns of answers are left as they are.
-        :param only_new: rows that are there stay as they are.
+        :param only_new: existing rows stay unchanged.
         :param most_refused: once so many rows are refused, no more are tried; None: all are.
         :return: the reason, without values, for each row that was refused for what it holds, by its place in
             the frame; '' for one that was not tried. All other rows are written.

@@ -23,7 +23,7 @@ _ROWS_AT_ONCE: Final = 2_000
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What was done, in numbers alone.
+    """What was done, in numbers.
 
     :param written: rows that tables have taken.
     :param refused: rows that they do not take.
@@ -96,9 +96,8 @@ class Rebuild:
         kept = ledger.kept_answers()
         if not kept.images:
             raise TargetError(
-                "The ledger has kept nothing of this list, so nothing can be rebuilt. A run recognizes its"
-                " images; `airflow permitocr adopt DAG TASK` takes over a table that another ledger has"
-                " filled"
+                "The ledger has no answers for this list; nothing can be rebuilt. A run recognizes its"
+                " images; `airflow permitocr adopt DAG TASK` takes over a table that another ledger filled"
             )
         self._log.info(f"{kept.images:,} images are written again from the ledger, without a call")
         for line in _unread(kept):
@@ -129,7 +128,7 @@ class Rebuild:
 
 
 def has_new(source: ImageSource, ledger: Ledger) -> bool:
-    """Tell whether a list has images that no run has ever tried."""
+    """Return whether a list has images that no run has ever tried."""
     for page in source.pages():
         keys = [listed.row_key for listed in page]
         if len(ledger.previous(keys)) < len(set(keys)):

@@ -63,7 +63,7 @@ def _record(delivered: Delivered, empty: Record, kinds: Mapping[str, ColumnKind]
 
 
 def lacks_answer(delivered: Delivered) -> bool:
-    """Tell whether an image is recognized, but its answer is gone from the ledger."""
+    """Return whether an image is recognized, but its answer is gone from the ledger."""
     return delivered.standing.status is Status.RECOGNIZED and delivered.fields is None
 
 

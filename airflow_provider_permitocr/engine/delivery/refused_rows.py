@@ -20,7 +20,7 @@ def try_refused_again(
     """Write rows that were refused; where the first of them still are, the rest waits for the next run.
 
     :param delivery: is claimed.
-    :param is_over: tells that the run is to end.
+    :param is_over: whether the run must end.
     :raises UnreachableError: when it may be tried again.
     """
     most, refused, taken = ALL_REFUSED, 0, 0
@@ -44,5 +44,5 @@ def try_refused_again(
             break
         most = _ROWS_AT_ONCE
     if taken:
-        _log.info("The result table %r takes %d rows that it had refused", delivery.target, taken)
+        _log.info("The result table %r accepted %d rows that it had refused before", delivery.target, taken)
     return state

@@ -35,8 +35,8 @@ class TableFiller:
     """Fills one result table from the ledger, in order of version. Used by one thread.
 
     :param rows: at once.
-    :param is_rebuilt: deliver all from the first row on, over the rows that are there.
-    :param is_over: tells that no more is wanted.
+    :param is_rebuilt: deliver all from the first row on, over the existing rows.
+    :param is_over: whether no more is wanted.
     :param clock: monotonic seconds.
     """
 
@@ -139,7 +139,7 @@ class TableFiller:
         return Step.DELIVERED
 
     def _changes(self, after: int) -> Sequence[Delivered]:
-        """Return what is to be written next: a page, or many for a table that wants one large delivery."""
+        """Return what to write next: a page, or many for a table that wants one large delivery."""
         page = self._delivery.changes(after, self._rows)
         if not self._target.is_filled_at_end:
             return page
@@ -172,7 +172,7 @@ class TableFiller:
             raise RowsRefusedError(
                 f"The result table {self._delivery.target!r} refuses all rows: {written.refused[0].reason}."
                 " Their answers are in the ledger. Fix the table's constraints or triggers and clear the"
-                " task: it delivers them without a call"
+                " task to deliver them without a call"
             )
 
     def _forget_erased(self, changed: Sequence[Delivered]) -> None:

@@ -12,7 +12,7 @@ from airflow_provider_permitocr.errors import TargetError
 
 _ADOPT: Final = "`airflow permitocr adopt DAG TASK` takes over what the table holds, without a call"
 _REBUILD: Final = "`airflow permitocr rebuild DAG TASK` writes them again, without a call"
-#: Before every version: something was delivered once, and all is to be delivered again.
+#: Before every version: something was delivered once, and everything must be delivered again.
 _NOTHING_YET: Final = 1
 _log = logging.getLogger(__name__)
 
@@ -38,14 +38,14 @@ def reconcile(delivery: Delivery, state: DeliveryState, held: Held, *, keeps_his
     if highest > state.version and not delivery.changes(highest - 1, 1):
         raise TargetError(
             f"The result table {delivery.target!r} is ahead of its ledger: it has rows of version"
-            f" {highest:,}, and the ledger has none as new. Was a backup of the ledger restored? {_ADOPT}"
+            f" {highest:,}, newer than any in the ledger. Was a backup of the ledger restored? {_ADOPT}"
         )
     if highest < state.highest:
         return _from_backup(delivery, highest, keeps_history=keeps_history)
     if not keeps_history and held.rows < state.rows:
         _log.warning(
-            "%d rows are missing from the result table %r that were delivered to it. If nobody has deleted"
-            " them on purpose, %s",
+            "%d rows that were delivered are missing from the result table %r. Unless they were deleted on"
+            " purpose, %s",
             *(state.rows - held.rows, delivery.target, _REBUILD),
         )
     return state
@@ -61,7 +61,7 @@ def _from_nothing(delivery: Delivery, state: DeliveryState) -> DeliveryState:
 
 def _from_backup(delivery: Delivery, highest: int, *, keeps_history: bool) -> DeliveryState:
     _log.warning(
-        "The result table %r is older than what was delivered to it; the rest is delivered again",
+        "The result table %r is older than the last delivery; missing rows are delivered again",
         delivery.target,
     )
     # Of the highest version there may be rows that are not in the table.
@@ -76,5 +76,5 @@ def _note(delivery: Delivery, state: DeliveryState) -> DeliveryState:
 
 
 def from_the_first(state: DeliveryState) -> DeliveryState:
-    """Return the state from which all is delivered anew, over the rows that are there."""
+    """Return the state from which all is delivered again, over the existing rows."""
     return replace(state, version=_NOTHING_YET, rows=0) if state.version else state

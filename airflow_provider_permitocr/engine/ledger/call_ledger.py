@@ -34,7 +34,7 @@ from airflow_provider_permitocr.permit.status import Status
 #: How long the first of an exchange waits for others. A call is closed, and its answer safe, at most this
 #: long after it arrived, and one exchange later.
 _GATHER_SECONDS: Final = 0.2
-#: What waits for an exchange that takes longer goes into the journal meanwhile: a frozen worker may hold the
+#: What waits for an exchange that takes longer is written to the journal: a frozen worker may hold the
 #: ledger's lock, and this process may be killed before it gets it.
 _SLOW_SECONDS: Final = 0.5
 _FIRST_WAIT_SECONDS: Final = 0.5
@@ -57,7 +57,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Waiting:
-    """An intent whose thread waits for its grant; None where the exchange has failed for good."""
+    """An intent whose thread waits for its grant; None where the exchange has failed permanently."""
 
     intent: CallIntent
     grant: Grant | None = None
@@ -80,7 +80,7 @@ class CallLedger:
     """Writes calls down before they are made, and closes them with their answers.
 
     What comes within a moment is written in one exchange, patiently. While the ledger cannot be reached, or
-    takes its time, closed calls go into the journal.
+    takes its time, closed calls are written to the journal.
 
     :param stop: once set, an exchange that fails is tried once more and not waited for.
     :param patience_seconds: how long to wait for a ledger that cannot be reached.
@@ -328,7 +328,7 @@ class CallLedger:
             is_first, self._unreachable = self._unreachable is None, error
         if is_first:
             _log.warning(
-                "%s; no call is sent while it cannot be written. Trying again for %.0f s at most",
+                "%s; no call is sent until it can be written. Retrying for up to %.0f s",
                 error,
                 self._patience_seconds,
             )
@@ -351,7 +351,7 @@ class CallLedger:
                         status=Status.FAILED,
                         is_verdict=False,
                         error_code=LEDGER_REFUSES_ANSWER,
-                        error_message=f"The ledger's database does not take the answer: {each.reason}",
+                        error_message=f"The ledger's database cannot store the answer: {each.reason}",
                         request_id=each.request_id,
                     )
                 )
@@ -363,7 +363,7 @@ class CallLedger:
             self._gathered = Batch()
             self._state.notify_all()
         if isinstance(error, LedgerUnreachableError):
-            # They may have been written all the same, where a connection was lost over it.
+            # They may have been written even so, if the connection was lost meanwhile.
             for each in batch.waiting:
                 self._unwritten.add(ClosedCall(each.intent.call_id, NOT_SENT, billed=False))
         try:
@@ -376,8 +376,7 @@ class CallLedger:
             each.grant = grant
         if Grant.FENCED in grants:
             self._stopped_by = FencedError(
-                "A newer try of this task has begun, so this one has stopped. What it had called for is in"
-                " the ledger."
+                "A newer try of this task has started, so this one stopped. Its answers are in the ledger."
             )
         for grant in grants:
             if grant is Grant.REFUSED:
@@ -386,8 +385,8 @@ class CallLedger:
                 self._refused_in_a_row = 0
         if self._refused_in_a_row >= _MOST_REFUSED:
             self._stopped_by = LedgerError(
-                f"The ledger refused the last {self._refused_in_a_row} calls that were to be written into"
-                " it, so the run has stopped; no call was made for them. Look for a trigger or constraint on"
+                f"The ledger refused the last {self._refused_in_a_row} calls it was given to record, so the"
+                " run has stopped; none of them was made. Look for a trigger or constraint on"
                 " its tables, correct it and run again."
             )
         self._wake(waiting)

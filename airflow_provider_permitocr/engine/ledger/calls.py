@@ -121,9 +121,9 @@ class ClosedCall:
     """What became of a call.
 
     :param code: ``OK``, ``NotSent``, or the code of its error.
-    :param billed: whether it is paid for; None where nobody can tell.
-    :param answer: as it is to be kept, where it answered with fields.
-    :param attempt: what that means for its image; there wherever there is an answer.
+    :param billed: whether it is paid for; None if unknown.
+    :param answer: as it is kept, if it answered with fields.
+    :param attempt: what that means for its image; set if there is an answer.
     :param reason: why the database does not take its answer, where it does not.
     """
 

@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 class FileJournal:
     """The journal of one process, in a folder that all runs of a ledger on this machine share.
 
-    :param folder: made when there is something to keep, for its owner alone.
+    :param folder: made when there is something to keep, readable only by its owner.
     :param session_id: this process.
     :param sleep: takes seconds.
     """
@@ -49,7 +49,7 @@ class FileJournal:
         self._turn = threading.Lock()
 
     def use(self, ledger_id: str) -> None:
-        """Keep answers for this ledger alone."""
+        """Keep answers only for this ledger."""
         self._ledger_id = ledger_id
 
     def append(self, closed: Sequence[ClosedCall], *, refused: bool = False) -> str:
@@ -113,7 +113,9 @@ class FileJournal:
                 continue  # another run hands it in, or has
             except OSError as error:
                 _log.warning(
-                    "Cannot read the journal %s (%s), so its answers are not handed in", path, error.strerror
+                    "Cannot read the journal %s (%s); its answers are not in the ledger yet",
+                    path,
+                    error.strerror,
                 )
 
     def remove(self, name: str) -> None:

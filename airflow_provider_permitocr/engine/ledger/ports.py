@@ -1,4 +1,4 @@
-"""What a run asks of its ledger, and of the journal for the time that it is away."""
+"""What a run asks of its ledger, and of the journal while the ledger is unreachable."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Answers(Protocol):
     """Answers that the ledger holds, by picture. Called from several threads at once."""
 
     def find(self, image_digest: str, card_side: CardSide) -> Answer | None:
-        """Return the last answer that an image of this digest got; None where there is none to take.
+        """Return the last answer that an image of this digest got; None if there is none.
 
         :raises PermitOcrError: when it cannot be looked for.
         """
@@ -51,7 +51,7 @@ class LeftBehind(Protocol):
         """Return images to try again or to redo, by key, but for those that this run has tried.
 
         :param after: the last of those that were returned before; None: from the first on.
-        :param only_redone: those to redo alone.
+        :param only_redone: only those to redo.
         """
         ...
 
@@ -145,7 +145,7 @@ class Ledger(KnownImages, Answers, LeftBehind, Protocol):
         It may be repeated with the same values after an error, whether or not they were written.
 
         :raises LedgerUnreachableError: when it may be tried again.
-        :raises LedgerError: when the database refuses for good.
+        :raises LedgerError: when the database refuses permanently.
         """
         ...
 
@@ -173,7 +173,7 @@ class Ledger(KnownImages, Answers, LeftBehind, Protocol):
         ...
 
     def mark_redone(self, redo: Redo) -> int:
-        """Have images recognized anew, by this run or the next; return how many."""
+        """Have images recognized again, by this run or the next; return how many."""
         ...
 
     def close_left(self, left: LeftRun) -> None:
@@ -217,7 +217,7 @@ class LedgerView(KnownImages, Answers, LeftBehind, Protocol):
         ...
 
     def redone(self, redo: Redo) -> int:
-        """Count the images that are to be recognized anew."""
+        """Count the images to recognize again."""
         ...
 
 
@@ -305,10 +305,10 @@ class Delivery(Protocol):
 
 
 class Journal(Protocol):
-    """A file for answers that cannot be written into the ledger at the moment. Called from any thread."""
+    """A file for answers that cannot be written into the ledger now. Called from any thread."""
 
     def use(self, ledger_id: str) -> None:
-        """Keep calls of this ledger alone; said before anything else."""
+        """Keep only calls of this ledger; said before anything else."""
         ...
 
     def append(self, closed: Sequence[ClosedCall], *, refused: bool = False) -> str:

@@ -173,5 +173,5 @@ class Standing:
 
 
 def has_changed(updated_at: datetime | None, seen_at: datetime | None) -> bool:
-    """Tell whether an image has changed since it was seen; where either time is unknown, it has not."""
+    """Return whether an image has changed since it was seen; where either time is unknown, it has not."""
     return updated_at is not None and seen_at is not None and updated_at > seen_at

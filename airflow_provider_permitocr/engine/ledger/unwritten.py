@@ -79,13 +79,13 @@ class UnwrittenCalls:
         said = []
         if kept:
             said.append(
-                f"The outcome of {_calls(kept)} could not be written into the ledger. It is kept in"
-                f" {self._file}, and the next run on this machine hands it in."
+                f"The outcome of {_calls(kept)} could not be recorded in the ledger. It is kept in"
+                f" {self._file}; the next run on this machine records it."
             )
         if lost:
             said.append(
-                f"The outcome of {_calls(lost)} could be written neither into the ledger nor into the"
-                f" journal, and is lost. {self._fault or ''}"
+                f"The outcome of {_calls(lost)} could be recorded neither in the ledger nor in the journal,"
+                f" and is lost. {self._fault or ''}"
             )
         return " ".join(said).rstrip()
 
@@ -93,8 +93,8 @@ class UnwrittenCalls:
         file = self._journal.append(self._refused, refused=True)
         for each in self._refused:
             _log.error(
-                "The ledger's database does not take the answer of call %s (%s). The call is closed as"
-                " billed; its answer is kept in %s, and each run tries again to hand it in",
+                "The ledger's database cannot store the answer of call %s (%s). The call is closed as"
+                " billed. Its answer is kept in %s, and each run tries again to store it",
                 *(each.call_id, each.reason, file),
             )
         self._refused = []

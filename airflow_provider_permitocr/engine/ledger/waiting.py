@@ -18,7 +18,7 @@ def hand_in_waiting(ledger: Ledger, journal: Journal, log: Log) -> int:
     for name, closed in journal.pending():
         # Calls that were not made, and that the ledger has never heard of, are nothing to wait for.
         left = [each for each in ledger.hand_in(closed) if each.code != NOT_SENT]
-        log.info(f"Handed in {len(closed) - len(left):,} of {len(closed):,} calls kept in {name}")
+        log.info(f"Recorded {len(closed) - len(left):,} of {len(closed):,} calls kept in {name}")
         if not left:
             journal.remove(name)
         waiting += len(left)

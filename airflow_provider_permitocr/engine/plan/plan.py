@@ -1,4 +1,4 @@
-"""What a run would do, and what it would cost: numbers alone."""
+"""What a run would do, and what it would cost, in numbers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Plan:
     :param unavailable: images that cannot be read now, and are left to a later run, by error code.
     :param same_picture: images that would take the answer of the same picture.
     :param unseen: images that the API fetches itself, so that nobody knows their copies; with
-        ``reuse_identical`` alone.
+        ``reuse_identical`` only.
     :param to_call: images that a call would be made for.
     :param seconds: the shortest time for that many calls, at the run's pace.
     :param left_over: rows of earlier runs that these have left, counted in all numbers but ``listed``.
@@ -88,10 +88,10 @@ class Plan:
         if self.redone:
             yield "to recognize again", f"{self.redone:,}"
         if self.unread:
-            yield "  cannot be listed again", f"{self.unread:,}: clear the runs that have left them"
+            yield "  cannot be listed again", f"{self.unread:,}: clear the runs that left them"
         yield "  settled before", f"{self.settled:,}"
         if self.is_quick:
-            yield "  to call", f"{self.to_call:,} at most, as the images were not looked at"
+            yield "  to call", f"{self.to_call:,} at most; the images were not opened"
         else:
             yield "  rejected without a call", _with_codes(self.rejected)
             yield "  unavailable now", _with_codes(self.unavailable)
@@ -99,7 +99,7 @@ class Plan:
             if self.unseen:
                 yield (
                     "  copies unknown",
-                    f"{self.unseen:,}: the API fetches them; ImageAccess(fetch_images=True) has the worker"
+                    f"{self.unseen:,}: the API fetches them; ImageAccess(fetch_images=True) lets the worker"
                     " do it",
                 )
             yield "  to call", f"{self.to_call:,}"

@@ -45,9 +45,9 @@ _DIGEST_BYTES: Final = 16
 class _Seen:
     """What an image would come to.
 
-    :param status: without a call; None: it has to be called for.
+    :param status: without a call; None: it needs one.
     :param picture: which tells that another is the same, where the same picture is called for once.
-    :param is_unseen: the API alone sees it, so that no copy of it is known.
+    :param is_unseen: only the API sees it, so that no copy of it is known.
     """
 
     status: Status | None = None
@@ -116,7 +116,7 @@ class Planner:
         redone = self._ledger.redone(self._options.redo) if self._options.redo else 0
         self._to_call += redone
         if self._stop.is_set():
-            raise RunStoppedError("the planning was asked to stop before it had seen the whole list")
+            raise RunStoppedError("planning stopped before the whole list was read")
         return Plan(
             listed=listed,
             settled=self._settled,
@@ -230,7 +230,7 @@ def _most_first(counts: Counter[str]) -> dict[str, int]:
 
 
 def _is_within(listed: ListedImage, window: Window) -> bool:
-    """Tell whether a row was read with a window; without bounds, all of the list was."""
+    """Return whether a row was read with a window; without bounds, all of the list was."""
     if window.shard is not None and not Shard.parse(window.shard).holds(listed.image_key):
         return False
     if window.since is None and window.until is None:

@@ -46,11 +46,11 @@ class FailureWatch:
         limits = self._limits
         if limits.stop_after is not None and self._in_a_row >= limits.stop_after:
             raise TooManyFailuresError(
-                f"{self._in_a_row:,} images one after the other failed with {last.error_code}"
+                f"{self._in_a_row:,} consecutive images failed with {last.error_code}"
                 f" ({last.error_message}), so the run has stopped; the last was key"
-                f" {shown_key(last.row.image_key)}. What was answered is written."
+                f" {shown_key(last.row.image_key)}. Answers so far are saved."
                 f" {usual_cause(last.error_code)}; or raise FailureLimits(stop_after=...). Then run again:"
-                " the rest is left for that run"
+                " the next run continues"
             )
         if limits.max_failed_ratio is None or self._done < limits.min_images:
             return
@@ -58,6 +58,6 @@ class FailureWatch:
             raise TooManyFailuresError(
                 f"{self._failed:,} of {self._done:,} images failed, the last with {last.error_code}"
                 f" (key {shown_key(last.row.image_key)}), which is more than max_failed_ratio"
-                f" {limits.max_failed_ratio:g}, so the run has stopped. What was answered is written; the"
-                " rest is left for the next run"
+                f" {limits.max_failed_ratio:g}, so the run has stopped. Answers so far are saved; the next"
+                " run continues"
             )

@@ -18,7 +18,7 @@ class HandOver(Generic[Item, Result]):
 
     The threads are daemons: what may be left behind keeps no process from ending.
 
-    :param work: takes an item to its result, in any of the threads; None where there is none.
+    :param work: takes an item to its result, in any of the threads; None if there is none.
     :param left_behind: how many items under way nobody waits for once the run is asked to stop.
     """
 
@@ -75,11 +75,11 @@ class HandOver(Generic[Item, Result]):
             return []
 
     def is_busy(self, *, is_stopped: bool = True) -> bool:
-        """Tell whether any item is under way that is to be waited for."""
+        """Return whether any item under way must be waited for."""
         return self._under_way > (self._left_behind() if is_stopped else 0)
 
     def wait(self, seconds: float) -> bool:
-        """Wait until something comes back, so long at most; tell whether any is still to be waited for."""
+        """Wait until something comes back, so long at most; return whether any is still to be waited for."""
         with self.lock:
             if self.is_busy():
                 self._came_back.wait(seconds)

@@ -136,8 +136,8 @@ class ListRun:
         if self.leftovers.unread:
             runs = ", ".join(self.leftovers.unread_runs[:_MOST_SHOWN])
             self._log.info(
-                f"{self.leftovers.unread:,} images that runs of a query with templates have left are listed"
-                f" by no other run; clear these runs: {runs}"
+                f"{self.leftovers.unread:,} images left by runs of a templated query are not listed by any"
+                f" other run; clear these runs: {runs}"
             )
 
     def _in_turn(self, own: Part) -> Iterator[Part]:
@@ -152,7 +152,7 @@ class ListRun:
         self._expect(part.source, part.listed)
         self._skip(settled)
         pace = self._options.pace
-        whose = "" if part.is_own else " that earlier runs have left"
+        whose = "" if part.is_own else " left by earlier runs"
         # Where the ledger is not in the list's database, each is looked up as its turn comes.
         known = f", {settled:,} of them settled before" if settled else ""
         self._log.info(
@@ -222,7 +222,7 @@ class ListRun:
                 return
             if len(self._held) != told:
                 told = len(self._held)
-                self._log.info(f"{told:,} images are held by another run's calls; looking again")
+                self._log.info(f"{told:,} images are held by another run's calls; checking again")
             self._stop.wait(_ELSEWHERE_SECONDS)
 
     def _free_rows(self, source: ImageSource, held: Sequence[ListedImage]) -> Iterator[ImageRow]:
@@ -258,7 +258,7 @@ class ListRun:
         except TooManyFailuresError:
             self._do_left_fail = True
             part.give_up(
-                f"stays left, as too many of its images fail, the last with {outcomes[-1].error_code}"
+                f"stays unfinished: too many of its images fail, the last with {outcomes[-1].error_code}"
             )
 
     def _recognize_row(self, row: ImageRow) -> Outcome | None:

@@ -28,7 +28,7 @@ class Part:
 
     :param left: earlier runs whose windows are read with it.
     :param is_own: this run's own window is read with it.
-    :param is_taken_up: rows that earlier runs have left are read with it; they stop no run.
+    :param is_taken_up: rows left by earlier runs are read with it; they stop no run.
     :param listed: how many rows it has.
     :param is_whole: every row of it was dealt with.
     :param is_given_up: it is left again.
@@ -55,7 +55,7 @@ class Part:
         except PermitOcrError as error:
             if not self.is_taken_up or isinstance(error, UnreachableError):
                 raise
-            self.give_up(f"cannot be read, and stays left: {error}")
+            self.give_up(f"cannot be read, and stays unfinished: {error}")
 
 
 def own_part(source: ImageSource, listed: int, leftovers: Leftovers) -> Part:
@@ -108,12 +108,12 @@ def unsettled_images(
     note: Callable[[Attempt], object],
     unread: Callable[[int], object] = lambda _: None,
 ) -> Iterator[Sequence[ListedImage]]:
-    """Look up the images that earlier runs could not settle, or that are asked for anew.
+    """Look up the images that earlier runs could not settle, or that are asked for again.
 
-    :param only_redone: only those that are asked for anew.
-    :param is_over: tells that no more are wanted.
-    :param note: is told of images that are no longer listed.
-    :param unread: is told how many images are not listed here, and may be elsewhere.
+    :param only_redone: only those that are asked for again.
+    :param is_over: whether no more are wanted.
+    :param note: gets images that are no longer listed.
+    :param unread: gets how many images are not listed here, and may be elsewhere.
     """
     last: RowKey | None = None
     while not is_over() and (keys := ledger.unsettled(last, _KEYS_AT_ONCE, only_redone=only_redone)):
@@ -136,10 +136,10 @@ def _checked(source: ImageSource, left: Sequence[LeftRun], *, is_own: bool = Fal
     except PermitOcrError as error:
         if isinstance(error, UnreachableError):
             raise
-        _warn(left, f"cannot be read, and stays left: {error}")
+        _warn(left, f"cannot be read, and stays unfinished: {error}")
         return None
 
 
 def _warn(left: Sequence[LeftRun], why: str) -> None:
     names = f" ({', '.join(each.run[2] for each in left)})" if left else ""
-    _log.warning("What earlier runs%s have left %s", names, why)
+    _log.warning("What earlier runs%s left %s", names, why)

@@ -66,7 +66,7 @@ class Pipeline:
         :raises AccountError, ThrottledTooLongError, TooManyFailuresError, LedgerError, RunStoppedError: after
             closing what was called for.
         :raises UnreachableError: when a target cannot be filled now; all others are.
-        :raises CapReachedError: where no more calls are allowed and that is to be a failure.
+        :raises CapReachedError: when no more calls are allowed and that counts as a failure.
         """
         self._started_at = self._clock()
         self._listed = self._source.check()
@@ -98,7 +98,7 @@ class Pipeline:
         self._deliveries.prepare(columns)
         if self._options.redo:
             marked = self._ledger.mark_redone(self._options.redo)
-            self._log.info(f"{marked:,} images are to be recognized again, as redo says")
+            self._log.info(f"{marked:,} images will be recognized again, as redo says")
 
     def _drain(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         if error is not None and not self._is_drained:

@@ -1,4 +1,4 @@
-"""Progress in the log: done of total, rate, time left. Counts alone."""
+"""Progress in the log: done of total, rate, time left. Only counts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Progress:
         self._failed = 0
 
     def expect(self, rows: int) -> None:
-        """Count rows that are to be done."""
+        """Count rows to do."""
         self._total += rows
 
     def skipped(self, rows: int) -> None:

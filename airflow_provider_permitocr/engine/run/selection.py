@@ -19,7 +19,7 @@ class Wanted(NamedTuple):
     """Why a row needs a call.
 
     :param tries: earlier runs that have tried this version of the image.
-    :param is_redone: it is asked for anew.
+    :param is_redone: it is asked for again.
     """
 
     tries: int = 0
@@ -40,9 +40,9 @@ def wanted_rows(
 ) -> Iterator[ImageRow | None]:
     """Stream the rows that need a call, with their images; a None says that the next may take a while.
 
-    :param is_over: tells that no further row is wanted.
-    :param skip: is told how many rows are left out, as it goes.
-    :param reject: is told each row whose key the ledger cannot hold, and why.
+    :param is_over: whether no further row is wanted.
+    :param skip: gets how many rows are left out, as it goes.
+    :param reject: gets each row whose key the ledger cannot hold, and why.
     :param before_images: called before the first image of a page is fetched.
     """
     for wanted in wanted_pages(source, known, is_over=is_over, skip=skip, reject=reject):
@@ -62,7 +62,7 @@ def fetched_rows(
 ) -> Iterator[ImageRow]:
     """Fetch the images of rows, with what earlier runs mean for them.
 
-    :param skip: is told how many rows are no longer in the list.
+    :param skip: gets how many rows are no longer in the list.
     """
     left = {listed.row_key: (listed, why) for listed, why in wanted.items()}
     for row in source.images(list(wanted)):
@@ -83,9 +83,9 @@ def wanted_pages(
 ) -> Iterator[Mapping[ListedImage, Wanted]]:
     """Stream the rows that need a call without their images, page by page.
 
-    :param is_over: tells that no further page is wanted.
-    :param skip: is told how many rows are left out, as it goes.
-    :param reject: is told each row whose key the ledger cannot hold, and why.
+    :param is_over: whether no further page is wanted.
+    :param skip: gets how many rows are left out, as it goes.
+    :param reject: gets each row whose key the ledger cannot hold, and why.
     """
     for page in source.pages():
         if is_over():
@@ -121,7 +121,7 @@ def still_wanted(listed: Sequence[ListedImage], known: KnownImages) -> Mapping[L
 
 
 def is_wanted(updated_at: datetime | None, previous: Previous | None) -> bool:
-    """Tell whether an image is new, has changed, or was left or asked for again by an earlier run.
+    """Return whether an image is new, has changed, or was left or asked for again by an earlier run.
 
     :param updated_at: when it last changed, from the list.
     """

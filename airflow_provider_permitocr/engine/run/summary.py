@@ -1,4 +1,4 @@
-"""What a run did, in numbers alone."""
+"""What a run did, in numbers."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run did, in numbers alone: this is what XCom and logs may see.
+    """What a run did, in numbers: XCom and logs may show all of it.
 
     :param listed: rows of the image list.
     :param skipped: rows that an earlier run had settled.
     :param statuses: rows written by this run, by status.
     :param error_codes: rows written by this run without fields, by error code.
     :param calls: requests sent, retries and throttled ones included.
-    :param throttled: calls that the service refused for their rate.
+    :param throttled: throttled calls.
     :param reused: rows that took the answer of the same picture, without a call.
-    :param elsewhere: rows that another run has dealt with meanwhile.
-    :param billed: calls that are paid for, as far as is known.
+    :param elsewhere: rows that another run handled meanwhile.
+    :param billed: billed calls, as far as known.
     :param cost: their price in words; None where no price is known.
-    :param left: why rows were left for a later run; None: none was.
-    :param taken_up: images of earlier runs that these had left, and this run has dealt with.
+    :param left: why rows were left for a later run; None if none was left.
+    :param taken_up: images left by earlier runs that this run handled.
     :param unread: images of earlier runs that cannot be listed again.
-    :param refused: rows that a result table does not take, of this run and earlier ones.
+    :param refused: rows that a result table refuses, of this run and earlier ones.
     """
 
     listed: int

@@ -30,7 +30,7 @@ class Tally:
             self.reused += attempt.reused_from is not None
 
     def reject(self, code: str) -> None:
-        """Count one image that is refused for its key alone."""
+        """Count one image that is refused only for its key."""
         with self._state:
             self.statuses[Status.REJECTED.value] += 1
             self.error_codes[code] += 1

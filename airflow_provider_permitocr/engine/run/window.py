@@ -29,7 +29,7 @@ class Window:
     is_repeatable: bool = True
 
     def covers(self, other: Window) -> bool:
-        """Tell whether who reads this window reads all of another one."""
+        """Return whether who reads this window reads all of another one."""
         return (
             self.is_repeatable
             and other.is_repeatable
@@ -67,7 +67,7 @@ class LeftRun:
     """A run whose window is unfinished, or whose file is.
 
     :param run: what tells it from other runs: DAG, task, DAG run and number in a mapped task.
-    :param files: what its window is to be written to.
+    :param files: what its window will be written to.
     """
 
     run: tuple[str, str, str, int]
@@ -81,7 +81,7 @@ class Leftovers:
 
     :param runs: those whose window can be read again, the oldest window first.
     :param unread: images that nobody can list again, left by runs of a query with templates.
-    :param unread_runs: names of these runs, for whoever wants to clear them.
+    :param unread_runs: names of these runs, for clearing them.
     """
 
     runs: Sequence[LeftRun] = ()

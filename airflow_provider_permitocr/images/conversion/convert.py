@@ -1,6 +1,6 @@
 """Images that the API would refuse for their format or size, made into ones that it reads.
 
-Pillow, pi-heif and pypdfium2 (extra ``images``) are imported by the processes that decode, and there alone.
+Pillow, pi-heif and pypdfium2 (extra ``images``) are imported only by the processes that decode.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _END_OF_IMAGE: Final = b"\xff\xd9"
 class ImageConverter:
     """Converts and shrinks images; both methods are ``ConvertImage`` of ``images/request_builder.py``.
 
-    Files are decoded in processes of their own (``reader.py``), which are started as they are needed.
+    Files are decoded in separate processes (``reader.py``), which are started as they are needed.
 
     :param max_in_flight: pictures in work, in as many processes; other threads wait.
     """
@@ -60,7 +60,7 @@ class ImageConverter:
         return answer.content, note
 
     def shrink(self, image: bytes, inspected: InspectedImage, max_bytes: int) -> tuple[bytes, str]:
-        """Encode a PNG or JPEG anew, so that it fits: with less quality first, then with fewer pixels.
+        """Re-encode a PNG or JPEG so that it fits: with less quality first, then with fewer pixels.
 
         Parameters, result and errors are those of :meth:`convert`.
         """
@@ -82,7 +82,8 @@ class ImageConverter:
         if len(completed) > max_bytes:
             raise ImageRejectedError(
                 "ImageTooLarge",
-                f"the JPEG has {len(completed):,} bytes with its end; {max_bytes:,} are the most",
+                f"the JPEG has {len(completed):,} bytes with its end marker; at most {max_bytes:,} are"
+                " allowed",
             )
         return completed
 

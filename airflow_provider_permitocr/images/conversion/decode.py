@@ -1,6 +1,6 @@
 """Foreign files to upright pictures on white, one page each. Needs the extra ``images``.
 
-Called in the process of ``reader.py`` alone: files can make decoders take all the memory that there is.
+Called only in the process of ``reader.py``: files can make decoders take all the memory that there is.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _open(image: bytes, image_format: str) -> ImageFile.ImageFile:
 
 
 def _decode_heif(image: bytes) -> Image.Image:
-    """Decode the picture that the file is of, which the decoder turns upright by itself."""
+    """Decode the picture that the file is of, which the decoder turns upright."""
     import pi_heif
 
     # With more, each takes memory of its own.
@@ -135,7 +135,7 @@ def _is_page(opened: TiffImageFile) -> bool:
 
 
 def _lacks_strips(opened: TiffImageFile, size: int) -> bool:
-    """Tell whether the page has pixels, in strips or tiles, where the file has ended."""
+    """Return whether the page has pixels, in strips or tiles, where the file has ended."""
     tags = opened.tag_v2
     return any(
         offset + length > size
@@ -152,7 +152,7 @@ def _render_pdf(image: bytes) -> Image.Image:
     except pypdfium2.PdfiumError as error:
         if getattr(error, "err_code", None) != _PDF_WRONG_PASSWORD:
             raise
-        raise ImageRejectedError("ImageEncrypted", "the PDF asks for a password") from None
+        raise ImageRejectedError("ImageEncrypted", "the PDF is protected by a password") from None
     try:
         if len(document) != 1:
             raise _has_pages("PDF", f"{len(document):,} pages")
@@ -167,7 +167,7 @@ def _render_pdf(image: bytes) -> Image.Image:
 
 def _has_pages(image_format: str, found: str) -> ImageRejectedError:
     return ImageRejectedError(
-        "ImageHasPages", f"the {image_format} holds {found}; list each picture as a file of its own"
+        "ImageHasPages", f"the {image_format} holds {found}; list each picture as a separate file"
     )
 
 

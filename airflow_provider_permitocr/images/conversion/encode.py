@@ -54,7 +54,7 @@ def _scaled(picture: Image.Image, size: int, max_bytes: int) -> tuple[bytes, tup
         if max(width, height) < _MIN_SIDE:
             raise ImageRejectedError(
                 "ImageTooLarge",
-                f"the image does not fit into {max_bytes:,} bytes with a longer side of {_MIN_SIDE:,} pixels",
+                f"the image has over {max_bytes:,} bytes even with a longer side of {_MIN_SIDE:,} pixels",
             )
         smaller = picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
         encoded = _jpeg(smaller, _QUALITIES[-1])

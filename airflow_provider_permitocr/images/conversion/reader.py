@@ -1,4 +1,4 @@
-"""A process of its own that decodes foreign files: what one of them does to it, it does to nothing else.
+"""A separate process that decodes foreign files, so a bad file can harm nothing else.
 
 Decoders take all the memory and time that a file asks for, and some files crash them. The process has little
 of both, gets no secret, writes no file and leaves no core dump, in which there would be pictures of people.

@@ -41,7 +41,7 @@ class Request:
 
     @property
     def line(self) -> bytes:
-        """What goes before the image."""
+        """What precedes the image."""
         said = {"task": self.task, "image_format": self.image_format, "max_bytes": self.max_bytes}
         return json.dumps(said | {"size": len(self.image)}).encode() + b"\n"
 
@@ -69,7 +69,7 @@ class Answer:
 class ReaderEndedError(Exception):
     """The process has ended, and the image that it had in work may be the cause.
 
-    :param signal_number: of the signal that ended it; 0 where it ended by itself.
+    :param signal_number: of the signal that ended it; 0 if it exited without a signal.
     """
 
     def __init__(self, signal_number: int) -> None:
@@ -101,7 +101,7 @@ class ReaderProcess:
                 start_new_session=True,
             )
         except OSError as error:
-            raise _failed(f"no process could be started to read it ({error.strerror})") from None
+            raise _failed(f"could not start a process to read it ({error.strerror})") from None
         self._end = weakref.finalize(self, _ended, self._process)
         self.is_fresh = True
 
@@ -161,7 +161,7 @@ def why_ended(image_format: str, error: ReaderEndedError) -> ImageRejectedError 
         return _too_complex(image_format, f"{DECODE_SECONDS:g} seconds")
     if not error.signal_number or error.signal_number in _SIGNALS_FROM_OUTSIDE:
         how = f"by signal {error.signal_number}" if error.signal_number else "by itself"
-        return _failed(f"the process that reads images has ended ({how}); the worker may lack memory")
+        return _failed(f"the process that reads images died ({how}); the worker may be out of memory")
     return ImageRejectedError(
         "ImageBroken",
         f"the {image_format} crashes its decoder: it is damaged, or takes more than {_MEMORY}",

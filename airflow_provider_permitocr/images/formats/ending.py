@@ -14,7 +14,7 @@ _MOST_BOXES: Final = 1000
 
 
 def is_cut_off(image: bytes, image_format: str) -> bool:
-    """Tell whether a file's own words, or the lack of its end, show that some of it is missing.
+    """Return whether a file's own words, or the lack of its end, show that some of it is missing.
 
     :param image_format: as ``image_format.py`` names it; PNG and JPEG are told apart there.
     :return: False where nothing shows that, which does not mean that the file is whole.
@@ -40,7 +40,7 @@ def _is_shorter_than_riff(image: bytes) -> bool:
 
 
 def _lacks_tiff_directory(image: bytes) -> bool:
-    """Tell whether the first directory is missing, which most programs write last."""
+    """Return whether the first directory is missing, which most programs write last."""
     order: Literal["little", "big"] = "little" if image[:1] == b"I" else "big"
     is_big = image[2:4] in (b"+\x00", b"\x00+")
     return int.from_bytes(image[8:16] if is_big else image[4:8], order) + 2 > len(image)

@@ -86,7 +86,7 @@ class InspectedImage:
 
 
 def inspect_image(image: bytes) -> InspectedImage:
-    """Tell what an image is, whatever its name says, and that nothing of its file is missing.
+    """Return what an image is, whatever its name says, and that nothing of its file is missing.
 
     Pixels are not decoded, nor the tables before them: a JPEG that is damaged but whole passes.
 
@@ -115,12 +115,12 @@ def check_dimensions(width: int, height: int, max_pixels: int = MAX_PIXELS) -> N
     if width * height > max_pixels:
         raise ImageRejectedError(
             "ImageSizeTooLarge",
-            f"the image has {width:,} x {height:,} pixels; {max_pixels:,} in all can be read",
+            f"the image has {width:,} x {height:,} pixels; at most {max_pixels:,} in total can be read",
         )
 
 
 def find_format(image: bytes) -> str:
-    """Tell an image's format by its content.
+    """Return an image's format by its content.
 
     :raises ImageRejectedError: ImageTruncated or ImageFormatUnsupported where it is of none that is known.
     """
@@ -134,7 +134,7 @@ def find_format(image: bytes) -> str:
         return "plain text"
     if len(image) < _SHORTEST:
         raise ImageRejectedError("ImageTruncated", f"the image breaks off after {len(image)} bytes")
-    raise ImageRejectedError("ImageFormatUnsupported", "the content is of no known image format")
+    raise ImageRejectedError("ImageFormatUnsupported", "the content is not in a known image format")
 
 
 def _is_text(start: bytes) -> bool:

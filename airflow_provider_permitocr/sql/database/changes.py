@@ -70,7 +70,7 @@ class _Changes:
         return None
 
     def may_be_left(self, error: Exception) -> bool:
-        """Tell whether to look again after a refusal."""
+        """Return whether to look again after a refusal."""
         if not is_made_already(error):
             return False
         is_less = not self._refusals or self._left < self._fewest

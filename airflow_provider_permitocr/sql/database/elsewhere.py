@@ -52,8 +52,8 @@ def require_target(conn_type: str, conn_id: str) -> None:
     """
     if (found := _ELSEWHERE.get(conn_type)) is not None:
         raise TargetError(
-            f"connection {conn_id!r} is of type {conn_type!r}: a result table cannot be in {found.title}, but"
-            f" in {target_titles()}. Write a Parquet file to an object store in place of it,"
+            f"connection {conn_id!r} is of type {conn_type!r}: a result table cannot be in {found.title},"
+            f" only in {target_titles()}. Write a Parquet file to an object store instead,"
             ' target=ResultFile("s3://….parquet", conn_id="..."), and let'
             f" {found.operator} load that in the task that follows"
         )
@@ -68,6 +68,6 @@ def require_source(conn_type: str, conn_id: str) -> None:
     if (found := _ELSEWHERE.get(conn_type)) is not None:
         raise SourceError(
             f"connection {conn_id!r} is of type {conn_type!r}: an image list cannot be read from"
-            f" {found.title}, but from {source_titles()}. Copy it into one of these, for example by"
+            f" {found.title}, only from {source_titles()}. Copy it into one of these, for example by"
             " GenericTransfer in the task before"
         )

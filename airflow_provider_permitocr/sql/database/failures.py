@@ -34,7 +34,7 @@ def database_errors(doing: str) -> Iterator[None]:
 
     :param doing: what was being done, e.g. ``reading the image list``.
     :raises DatabaseUnreachableError: when it may be tried again.
-    :raises DatabaseError: when the database refuses for good.
+    :raises DatabaseError: when the database refuses permanently.
     """
     try:
         yield
@@ -45,7 +45,7 @@ def database_errors(doing: str) -> Iterator[None]:
 
 
 def failure_of(error: Exception) -> Failure:
-    """Tell what an error means that was raised while a statement was carried out."""
+    """Return what an error means that was raised while a statement was carried out."""
     cause = _cause(error)
     if not isinstance(error, DBAPIError):
         # Of what dialect and driver cannot send: text with NULs or lone surrogates, numbers too large.
@@ -59,34 +59,34 @@ def failure_of(error: Exception) -> Failure:
 
 
 def is_transient(error: Exception) -> bool:
-    """Tell whether the same may succeed a little later: a lock, a deadlock, a lost connection."""
+    """Return whether the same may succeed a little later: a lock, a deadlock, a lost connection."""
     return failure_of(error) is Failure.TRANSIENT
 
 
 def blames_a_row(error: Exception) -> bool:
-    """Tell whether a write was refused for what one of its rows holds, so that others can be written."""
+    """Return whether a write was refused for what one of its rows holds, so that others can be written."""
     return failure_of(error) is Failure.ROW
 
 
 def is_locked(error: Exception) -> bool:
-    """Tell whether another session holds a lock that was not to be had in time."""
+    """Return whether another session holds a lock that was not to be had in time."""
     database = database_of_error(cause := _cause(error))
     return database is not None and database.is_locked(cause)
 
 
 def is_made_already(error: Exception) -> bool:
-    """Tell whether a change of tables was refused because another session has just made it."""
+    """Return whether a change of tables was refused because another session has just made it."""
     database = database_of_error(cause := _cause(error))
     return database is not None and database.is_made_already(cause)
 
 
 def is_denied(error: Exception) -> bool:
-    """Tell whether a statement is wrong, or asks for what its user may not have, now and later."""
+    """Return whether a statement is wrong, or asks for what its user may not have, now and later."""
     return isinstance(error, ProgrammingError) or lacks_right(error)
 
 
 def lacks_right(error: Exception) -> bool:
-    """Tell whether it is surely a right that is missing, or a view's table."""
+    """Return whether it is surely a right that is missing, or a view's table."""
     database = database_of_error(cause := _cause(error))
     return database is not None and database.denies(cause)
 

@@ -140,7 +140,7 @@ class _Tries:
         if state.attempt_number == 1 and isinstance(failed, Exception):
             _log.log(
                 logging.WARNING if is_transient(failed) else logging.INFO,
-                "%s failed: %s; trying again for %.0f s at most",
+                "%s failed: %s; retrying for up to %.0f s",
                 self._doing,
                 describe(failed),
                 self._patience.seconds,
@@ -149,7 +149,7 @@ class _Tries:
     def tell_end(self) -> None:
         """Say that it went on, where it had to wait."""
         if self._failed_at is not None:
-            _log.info("%s went on after %.1f s", self._doing, self._patience.clock() - self._failed_at)
+            _log.info("%s continued after %.1f s", self._doing, self._patience.clock() - self._failed_at)
 
     @property
     def _left(self) -> float:

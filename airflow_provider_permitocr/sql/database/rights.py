@@ -46,7 +46,7 @@ def require_rights(
         try:
             connection.execute(upsert)
         except SQLAlchemyError as error:
-            refused = f"{named} takes no rows that replace those with the same key"
+            refused = f"{named} accepts no rows that replace those with the same key"
             raise_refusal(error, refused, "change the table accordingly, or name another")
     connection.rollback()
 

@@ -23,7 +23,7 @@ def upsert(
     :param rows: at least one, and no key twice, which databases would refuse or not, depending on the driver.
     :param guard: a column, such as a version, by which a row is replaced by none that has less there; NULL in
         the table is less than all. By default rows are always replaced.
-    :param keep: columns that a row which is there keeps; a new row gets what ``rows`` says. Where these are
-        all columns, a row which is there stays as it is.
+    :param keep: columns that an existing row keeps; a new row gets what ``rows`` says. Where these are
+        all columns, an existing row stays unchanged.
     """
     database_of(connection).upsert(connection, table, rows, Replacing(guard, frozenset(keep)))

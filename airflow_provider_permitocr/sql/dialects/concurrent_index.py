@@ -61,7 +61,7 @@ def _create_concurrently(element: _CreateConcurrently, compiler: Any, **_: Any) 
 
 
 def is_large(connection: sa.Connection, table: sa.Table) -> bool:
-    """Tell whether an index takes so long that writers should not wait for it."""
+    """Return whether an index takes so long that writers should not wait for it."""
     return (connection.execute(_SIZE, _named(table)).scalar() or 0) > _LARGE_BYTES
 
 

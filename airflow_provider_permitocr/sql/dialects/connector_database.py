@@ -65,10 +65,10 @@ class Relation:
 
 @dataclass(frozen=True)
 class Merging:
-    """How rows go into the place of those with the same key.
+    """How rows replace those with the same key.
 
     :param key: names of the columns by which rows are the same.
-    :param replaced: names of the columns that a row which is there gets; none: it stays as it is.
+    :param replaced: names of the columns that an existing row gets; none: it stays unchanged.
     :param guard: a column by which a row is replaced by none that has less there; NULL is less than all.
     """
 
@@ -97,7 +97,7 @@ class ConnectorDatabase(Database, ABC):
         :raises ConfigurationError: always.
         """
         raise ConfigurationError(
-            f"{self.title} can have result tables, and neither a ledger nor an image list. Keep the ledger in"
+            f"{self.title} can hold result tables, but no ledger and no image list. Keep the ledger in"
             f' one of these, ledger=Ledger("permit_ocr", conn_id="..."): {self.ledger_titles}; and copy a'
             " list there, for example by GenericTransfer in the task before"
         )
@@ -116,7 +116,7 @@ class ConnectorDatabase(Database, ABC):
 
     @abstractmethod
     def is_named(self, known: str, table: str) -> bool:
-        """Tell whether a place, as text, may be that of a table in another spelling, its database unasked."""
+        """Return whether a place, as text, may be that of a table in another spelling; asks no database."""
 
     @abstractmethod
     def find(self, connection: Connection, place: Place, columns: Collection[str]) -> Relation | None:
@@ -142,7 +142,7 @@ class ConnectorDatabase(Database, ABC):
         key: Sequence[str],
         comment: str,
     ) -> None:
-        """Create a table, unless it is there."""
+        """Create a table, unless it exists."""
 
     @abstractmethod
     def add_columns(self, connection: Connection, place: Place, columns: Sequence[Column]) -> None:
@@ -164,7 +164,7 @@ class ConnectorDatabase(Database, ABC):
 
     @abstractmethod
     def is_empty(self, connection: Connection, place: Place) -> bool:
-        """Tell whether a table has no row."""
+        """Return whether a table has no row."""
 
     @abstractmethod
     def load(

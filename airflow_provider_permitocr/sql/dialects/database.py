@@ -26,7 +26,7 @@ from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn, Rela
 from airflow_provider_permitocr.sql.dialects.replacing import Replacing, Row
 
 #: Why nothing can be changed there, whatever rights the user has.
-NO_CHANGES: Final = "this server, or the connection to it, takes no changes"
+NO_CHANGES: Final = "this server, or the connection to it, accepts no changes"
 #: How long one try to change a table or view waits for a lock: all who read it later wait behind it.
 LOCK_SECONDS: Final = 2
 
@@ -43,7 +43,7 @@ class Failure(Enum):
     TRANSIENT = auto()  #: the same may succeed a little later
     ROW = auto()  #: one of the rows holds what is not taken; others may be written
     NO_TABLE = auto()  #: there is no such table, or none any more
-    READ_ONLY = auto()  #: this server, or this connection to it, takes no changes
+    READ_ONLY = auto()  #: this server, or this connection to it, accepts no changes
     REFUSAL = auto()  #: the same will be refused again
 
 
@@ -53,7 +53,7 @@ class OversizedRowError(ValueError):
 
 @dataclass(frozen=True)
 class Connector:
-    """How the hook of an Airflow connection leads to its database.
+    """How the hook of an Airflow connection reaches its database.
 
     :param scheme: SQLAlchemy's name of the dialect and the driver, e.g. ``postgresql+psycopg``.
     :param connect: opens a connection of that driver, as the hook's own ``get_conn`` does.
@@ -76,7 +76,7 @@ class Database:
     :cvar drivers: top-level modules of the drivers whose errors are its own.
     :cvar driver_packages: what to install, by the top-level module that is missing.
     :cvar is_file: whether it is a file, which opening it would create, and workers elsewhere do not have.
-    :cvar read_only_remedy: what to change where the server, endpoint or file takes no changes.
+    :cvar read_only_remedy: what to change where the server, endpoint or file accepts no changes.
     :cvar clock: SQL for the time at which a statement is at work, in UTC, even where it, or one before it in
         its transaction, has waited for a lock; None: no ledger can be kept in it.
     :cvar table_options: of SQLAlchemy's, for tables that are made.
@@ -135,7 +135,7 @@ class Database:
     # Its errors
 
     def failure(self, error: BaseException) -> Failure | None:
-        """Tell what an error of its driver means; None: what the driver's class of error says.
+        """Return what an error of its driver means; None: what the driver's class of error says.
 
         :param error: as the driver raised it.
         """
@@ -156,28 +156,28 @@ class Database:
         return self.describe(error)
 
     def denies(self, error: BaseException) -> bool:
-        """Tell whether a right is missing, or a view's table: what only a change in the database fixes.
+        """Return whether a right is missing, or a view's table: what only a change in the database fixes.
 
         :param error: as the driver raised it, where its class does not tell that a statement is wrong.
         """
         return False
 
     def is_final(self, error: BaseException) -> bool:
-        """Tell whether a connection will break off in the same way again.
+        """Return whether a connection will break off in the same way again.
 
         :param error: as the driver raised it.
         """
         return False
 
     def is_locked(self, error: BaseException) -> bool:
-        """Tell whether another session holds a lock that was not to be had in time.
+        """Return whether another session holds a lock that was not to be had in time.
 
         :param error: as the driver raised it.
         """
         return False
 
     def is_made_already(self, error: BaseException) -> bool:
-        """Tell whether a change was refused because another session has just made the same or a similar one.
+        """Return whether a change was refused because another session just made the same or a similar one.
 
         :param error: as the driver raised it.
         """
@@ -186,7 +186,7 @@ class Database:
     # The connection
 
     def connector(self, hook: Any) -> Connector:
-        """Return how a hook leads to its database; nothing is opened yet.
+        """Return how a hook reaches its database; nothing is opened yet.
 
         What the connection's extra says holds as with the hook's own ``get_conn``, but for what would change
         the rows that are read: cursor classes and encodings.
@@ -225,7 +225,7 @@ class Database:
         return None if file is None or Path(file).exists() else file
 
     def require_file(self, engine: sa.Engine, conn_id: str) -> None:
-        """Make sure that a database that is a file is there.
+        """Make sure that a database that is a file exists.
 
         :raises ConfigurationError: when it is not.
         """
@@ -251,7 +251,7 @@ class Database:
     def relation_kind(
         self, connection: sa.Connection, name: str, schema: str | None = None
     ) -> RelationKind | None:
-        """Tell whether a name stands for a table, a view or nothing."""
+        """Return whether a name is that of a table, a view or nothing."""
         return reflection.relation_kind(connection, name, schema, folds=self.folds_tables)
 
     def relations(self, connection: sa.Connection, schema: str | None = None) -> list[str]:
@@ -294,7 +294,7 @@ class Database:
         return family_of(kind)
 
     def is_without_zone(self, kind: sa.types.TypeEngine[Any]) -> bool:
-        """Tell whether a column of such a type holds times without a time zone."""
+        """Return whether a column of such a type holds times without a time zone."""
         return isinstance(kind, sa.DateTime) and not kind.timezone
 
     def exact_text_type(
@@ -317,7 +317,7 @@ class Database:
         return sa.Text()
 
     def zoned_time(self) -> sa.types.TypeEngine[Any] | None:
-        """Return the type of times that keeps their zone; None where there is none to be used."""
+        """Return the type of times that keeps their zone; None if there is none."""
         return sa.DateTime(timezone=True)
 
     def zoneless_time(self) -> sa.types.TypeEngine[Any]:
@@ -389,15 +389,15 @@ class Database:
         return [column[1] for column in (cursor and cursor.description) or ()]
 
     def kind_of(self, driver_type: Any) -> ColumnKind | None:
-        """Return the kind of what a column of this driver's type holds; None where it does not tell."""
+        """Return the kind of what a column of this driver's type holds; None if unknown."""
         return None
 
     def is_boolean(self, type_: sa.types.TypeEngine[Any]) -> bool:
-        """Tell whether a table's column of this type is known to hold truth values."""
+        """Return whether a table's column of this type is known to hold truth values."""
         return isinstance(type_, sa.Boolean)
 
     def is_instant(self, driver_type: Any) -> bool:
-        """Tell whether a column of this driver's type holds moments, and not local times of some place."""
+        """Return whether a column of this driver's type holds moments, and not local times of some place."""
         return False
 
     def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
@@ -452,7 +452,7 @@ class Database:
     def is_among(
         self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any], values: Sequence[Any]
     ) -> sa.ColumnElement[bool]:
-        """Tell whether a row has one of these keys, as the driver read them.
+        """Return whether a row has one of these keys, as the driver read them.
 
         :param compared_key: the key in the form in which keys compare.
         """
@@ -483,7 +483,7 @@ class Database:
         """Bound how long this transaction may wait for a ledger's lock, and how long it may keep it."""
 
     def is_any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
-        """Tell whether a column of a ledger has one of these values."""
+        """Return whether a column of a ledger has one of these values."""
         return column.in_(values)
 
     def in_utc(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
@@ -496,7 +496,7 @@ class Database:
     def same_text(
         self, connection: sa.Connection, kept: Typed, listed: Typed
     ) -> list[sa.ColumnElement[bool]] | None:
-        """Tell whether a text of a ledger is that of a list, exactly as Python would; None: it cannot tell.
+        """Return whether a text of a ledger is that of a list, exactly as Python would; None: it cannot tell.
 
         :param kept: a text of a ledger, by which an index finds it.
         :param listed: what a list has, of any type.
@@ -507,12 +507,12 @@ class Database:
     def is_seen(
         self, listed_at: Typed, updated_at: Typed, attempted_at: Typed
     ) -> sa.ColumnElement[bool] | None:
-        """Tell whether a ledger has seen what a list says changed, exactly as Python would.
+        """Return whether a ledger has seen what a list says changed, exactly as Python would.
 
         :param listed_at: when a row of a list changed last.
         :param updated_at: when it had last changed, as the ledger knows; NULL: that is not known.
         :param attempted_at: when the ledger has seen it.
-        :return: None where it cannot tell.
+        :return: None if unknown.
         """
         return None
 

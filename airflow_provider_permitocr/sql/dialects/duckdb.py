@@ -92,7 +92,7 @@ class DuckDb(Database):
     conn_types = ("duckdb",)
     drivers = ("duckdb", "_duckdb")
     driver_packages: ClassVar[Mapping[str, str]] = {"duckdb": "duckdb", "duckdb_engine": "duckdb-engine"}
-    read_only_remedy = "take read_only out of the connection's extra"
+    read_only_remedy = "remove read_only from the connection's extra"
     is_file = True
     takes_small_batches = False
     folds_columns = True
@@ -103,7 +103,7 @@ class DuckDb(Database):
     # Its errors
 
     def failure(self, error: BaseException) -> Failure | None:
-        """Tell what an error of its driver means."""
+        """Return what an error of its driver means."""
         words = str(error)
         if _READ_ONLY in words:
             return Failure.READ_ONLY
@@ -117,13 +117,13 @@ class DuckDb(Database):
         return f"{name}: {first_line(error)}" if is_without_values else name
 
     def is_made_already(self, error: BaseException) -> bool:
-        """Tell whether a change was refused because another session has just made the same."""
+        """Return whether a change was refused because another session has just made the same."""
         return type(error).__name__ == "CatalogException" and _MADE_ALREADY in str(error)
 
     # The connection
 
     def connector(self, hook: Any) -> Connector:
-        """Return how Airflow's ``DuckDBHook`` leads to a file, to memory or to MotherDuck."""
+        """Return how Airflow's ``DuckDBHook`` opens a file, memory or MotherDuck."""
         import duckdb_engine
 
         database = str(hook.get_database())
@@ -204,7 +204,7 @@ class DuckDb(Database):
     def relation_kind(
         self, connection: sa.Connection, name: str, schema: str | None = None
     ) -> RelationKind | None:
-        """Tell whether a name stands for a table, a view or nothing."""
+        """Return whether a name is that of a table, a view or nothing."""
         found = {each.lower(): kind for each, kind in _relations(connection, schema)}
         return found.get(name.lower())
 
@@ -246,11 +246,11 @@ class DuckDb(Database):
         return [str(each) for each in super().driver_types(connection, statement)]
 
     def kind_of(self, driver_type: Any) -> ColumnKind | None:
-        """Return the kind of what a column of this driver's type holds; None where it does not tell."""
+        """Return the kind of what a column of this driver's type holds; None if unknown."""
         return _KINDS.get(driver_type)
 
     def is_instant(self, driver_type: Any) -> bool:
-        """Tell whether a column of this driver's type holds moments, and not local times of some place."""
+        """Return whether a column of this driver's type holds moments, and not local times of some place."""
         return bool(driver_type == _TIMESTAMPTZ)
 
     def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:

@@ -24,7 +24,7 @@ _BY_CONN_TYPE: Final = {conn_type: database for database in DATABASES for conn_t
 def database_of(known_by: sa.Engine | sa.Connection | sa.Dialect) -> Database:
     """Return what is known of the database of an engine, a connection or a dialect.
 
-    :raises ConfigurationError: when it is none of those that are supported.
+    :raises ConfigurationError: when it is not supported.
     """
     dialect = known_by if isinstance(known_by, sa.Dialect) else known_by.dialect
     database = _BY_DIALECT.get(dialect.name)
@@ -36,7 +36,7 @@ def database_of(known_by: sa.Engine | sa.Connection | sa.Dialect) -> Database:
 def database_of_hook(hook: Any) -> Database:
     """Return what is known of the database of an Airflow hook.
 
-    :raises ConfigurationError: when it is none of those that are supported.
+    :raises ConfigurationError: when it is not supported.
     """
     # A hook that somebody has made of one of Airflow's has a type of its own.
     for each in type(hook).__mro__:

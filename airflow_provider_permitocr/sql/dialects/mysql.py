@@ -141,12 +141,12 @@ _PYMYSQL_EXTRAS: Final[Mapping[str, Callable[[Any], Any]]] = {
 _VERIFYING: Final = ("VERIFY_CA", "VERIFY_IDENTITY")
 
 #: By the server's and the client's numbers: https://dev.mysql.com/doc/mysql-errors/en/
-_LOGIN: Final = "correct login and password of the connection, or let the server take them"
+_LOGIN: Final = "correct login and password of the connection, or make the server accept them"
 _TLS: Final = "correct ssl and ssl_mode in the connection's extra, or the server's TLS"
 _REMEDIES: Final[Mapping[int, str]] = {
     **dict.fromkeys((1044, 1045, 1130, 1251, 1698, 2059, 2061), _LOGIN),
     1049: "correct the connection's schema, which is its database, or create it",
-    1115: "let the server know utf8mb4",
+    1115: "use a server that supports utf8mb4",
     **dict.fromkeys((2026, 3159), _TLS),
 }
 #: PyMySQL says this as it says that nobody answers.
@@ -219,7 +219,7 @@ class MySql(Database):
     # Its errors
 
     def failure(self, error: BaseException) -> Failure | None:
-        """Tell what an error of its driver means."""
+        """Return what an error of its driver means."""
         number = _number(error)
         if number in _TRANSIENT or (number == _CLOSED and type(error).__name__ == "InterfaceError"):
             return Failure.TRANSIENT
@@ -241,21 +241,21 @@ class MySql(Database):
         return _in_words(error) if _number(error) in _OF_STATEMENT else self.describe(error)
 
     def denies(self, error: BaseException) -> bool:
-        """Tell whether a right is missing, or a view's table: what only a change in the database fixes."""
+        """Return whether a right is missing, or a view's table: what only a change in the database fixes."""
         return _number(error) in _DENIED
 
     def is_locked(self, error: BaseException) -> bool:
-        """Tell whether another session holds a lock that was not to be had in time."""
+        """Return whether another session holds a lock that was not to be had in time."""
         return _number(error) == _LOCKED
 
     def is_made_already(self, error: BaseException) -> bool:
-        """Tell whether a change was refused because another session has just made the same."""
+        """Return whether a change was refused because another session has just made the same."""
         return _number(error) in _MADE_ALREADY
 
     # The connection
 
     def connector(self, hook: Any) -> Connector:
-        """Return how Airflow's ``MySqlHook`` leads to its database, through mysqlclient or PyMySQL.
+        """Return how Airflow's ``MySqlHook`` reaches its database, through mysqlclient or PyMySQL.
 
         :raises ConfigurationError: when its extra names another client.
         """
@@ -367,7 +367,7 @@ class MySql(Database):
 
     @contextmanager
     def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
-        """Change tables or views, each change by itself, behind those who have them open for a moment only.
+        """Change tables or views, each change separately, behind those who have them open for a moment only.
 
         By default such a lock is waited for up to a day (MariaDB) or a year (MySQL):
         https://dev.mysql.com/doc/refman/en/server-system-variables.html#sysvar_lock_wait_timeout
@@ -400,17 +400,17 @@ class MySql(Database):
     # What its driver reads
 
     def kind_of(self, driver_type: Any) -> ColumnKind | None:
-        """Return the kind of what a column of this driver's type holds; None where it does not tell."""
+        """Return the kind of what a column of this driver's type holds; None if unknown."""
         return _KINDS.get(driver_type)
 
     def is_boolean(self, type_: sa.types.TypeEngine[Any]) -> bool:
-        """Tell whether a table's column of this type is known to hold truth values."""
+        """Return whether a table's column of this type is known to hold truth values."""
         is_bool = isinstance(type_, mysql.TINYINT) and type_.display_width == 1
         is_bool = is_bool or (isinstance(type_, mysql.BIT) and (type_.length or 1) == 1)
         return is_bool or super().is_boolean(type_)
 
     def is_instant(self, driver_type: Any) -> bool:
-        """Tell whether a column of this driver's type holds moments, and not local times of some place.
+        """Return whether a column of this driver's type holds moments, and not local times of some place.
 
         A TIMESTAMP is read in the session's zone, which is UTC.
         """
@@ -446,14 +446,15 @@ class MySql(Database):
         (column,) = listed.selected_columns
         if driver_type == _BIT:
             raise SourceError(
-                f"the column {str(column.name)!r} is of type BIT, which does not equal what is read of it, so"
-                " that its rows would not be found again; select it + 0 in an ImageQuery, or take another"
+                f"the column {str(column.name)!r} is of type BIT, which does not equal the value read from"
+                " it, so its rows would not be found again; select it + 0 in an ImageQuery, or take another"
                 " column"
             )
         if driver_type == _FLOAT:
             raise SourceError(
-                f"the column {str(column.name)!r} is of type FLOAT, which seldom equals what is read of it,"
-                " so that its rows could not be told apart; make it DOUBLE or DECIMAL, or take another column"
+                f"the column {str(column.name)!r} is of type FLOAT, which seldom equals the value read from"
+                " it, so its rows could not be distinguished; make it DOUBLE or DECIMAL, or take another"
+                " column"
             )
         # An enum is sorted by its place in the type, but compared as text.
         if is_unique and not isinstance(column.type, sa.Enum):
@@ -469,7 +470,7 @@ class MySql(Database):
     def is_among(
         self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any], values: Sequence[Any]
     ) -> sa.ColumnElement[bool]:
-        """Tell whether a row has one of these keys, as the driver read them."""
+        """Return whether a row has one of these keys, as the driver read them."""
         bound = bound_keys(values, sa.types.NULLTYPE)  # SQLAlchemy makes a moment of a TIME
         if compared_key is key:
             return key.in_(bound)
@@ -485,8 +486,8 @@ class MySql(Database):
         """
         if not isinstance(column.type, sa.Date | sa.DateTime):
             raise SourceError(
-                f"the updated_at column {str(column.key)!r} is of type {column.type}, and since and until"
-                " only compare with DATE, DATETIME and TIMESTAMP; make it one of these, or compare in an"
+                f"the updated_at column {str(column.key)!r} is of type {column.type}, but since and until"
+                " compare only with DATE, DATETIME and TIMESTAMP; make it one of these, or compare in an"
                 " ImageQuery"
             )
         return super().compare_time(column, compares, moment, local)
@@ -583,7 +584,7 @@ def _inserted(element: _Inserted, compiler: Any, **_: Any) -> str:
 
 
 def _names_new_rows(dialect: Any) -> bool:
-    """Tell whether SQLAlchemy gives the rows to write a name, as VALUES() is deprecated from MySQL 8.0.20."""
+    """Return whether SQLAlchemy names the rows to write, as VALUES() is deprecated from MySQL 8.0.20."""
     version = getattr(dialect, "server_version_info", None)
     return not dialect.is_mariadb and version is not None and version >= (8, 0, 20)
 
@@ -624,7 +625,7 @@ def _described(column: FoundColumn, text: Any) -> FoundColumn:
         characters=None if characters in _WIDE else characters,
         merging=None if is_binary else collation,
         padding=collation if is_padded else None,
-        alteration="takes trailing blanks off" if isinstance(column.type, sa.CHAR) else None,
+        alteration="strips trailing blanks" if isinstance(column.type, sa.CHAR) else None,
     )
 
 
@@ -668,8 +669,8 @@ def _tls_files(given: Any) -> dict[str, Any]:
             given = json.loads(given)
     if not isinstance(given, dict):
         raise ConfigurationError(
-            'its "ssl" must be an object with the names of files, such as {"ca": "/etc/ssl/ca.pem"}; to ask'
-            ' for TLS alone, say "ssl_mode": "REQUIRED"'
+            'its "ssl" must be an object with the names of files, such as {"ca": "/etc/ssl/ca.pem"}; for'
+            ' TLS alone, set "ssl_mode": "REQUIRED"'
         )
     return given
 
@@ -743,8 +744,8 @@ def _set_session(connection: Any) -> int:
         faults.append(f"its character sets are {', '.join(map(str, charsets))}, not {_CHARSET}")
     if faults:
         raise ConfigurationError(
-            f"a session of MySQL does not keep what was set for it ({'; '.join(faults)}), so that values"
-            " would be stored or read changed; let the proxy or init_connect in between keep SET SESSION, or"
+            f"a MySQL session does not keep its settings ({'; '.join(faults)}), so values would change when"
+            " they are stored or read; let the proxy or init_connect in between keep SET SESSION, or"
             " name the server itself in the connection"
         )
     return int(longest)

@@ -92,14 +92,15 @@ _REDSHIFT: Final = ("redshift", "redshift-serverless")
 #: server that speaks another language are taken for a fault that may pass. The first that is found counts.
 _REMEDIES: Final[Mapping[str, str]] = {
     "unsupported startup parameter": (
-        "the pooler takes no such parameter: take it out of the connection's extra, or name it in PgBouncer's"
+        "the pooler does not accept this parameter: remove it from the connection's extra, or name it in"
+        " PgBouncer's"
         " ignore_startup_parameters"
     ),
     "does not support SSL|SSL error:|certificate verify|certificate file|private key file|SSL required": (
         "correct sslmode, sslrootcert, sslcert and sslkey in the connection's extra, or the server's TLS"
     ),
     "authentication failed|no password supplied|no such user|no pg_hba.conf entry|not permitted to log in": (
-        "correct login and password of the connection, or let the server take them"
+        "correct login and password of the connection, or make the server accept them"
     ),
     'role ".*" does not exist': "correct the connection's login, or create the role",
     'database ".*" does not exist|no such database': (
@@ -175,7 +176,7 @@ class PostgreSql(Database):
     # Its errors
 
     def failure(self, error: BaseException) -> Failure | None:
-        """Tell what an error of its driver means."""
+        """Return what an error of its driver means."""
         state = _state(error)
         if state is None:
             # No server has answered in a session: it restarts, or moves to another host.
@@ -199,36 +200,36 @@ class PostgreSql(Database):
         return f"{name} (SQLSTATE {state})"
 
     def denies(self, error: BaseException) -> bool:
-        """Tell whether a right is missing: what only a change in the database fixes."""
+        """Return whether a right is missing: what only a change in the database fixes."""
         return _state(error) == _NO_RIGHT
 
     def is_final(self, error: BaseException) -> bool:
-        """Tell whether PgBouncer takes no transactions: its pool_mode has to be transaction, or session."""
+        """Return whether PgBouncer takes no transactions: its pool_mode must be transaction or session."""
         return _STATEMENT_POOLING in str(error)
 
     def is_locked(self, error: BaseException) -> bool:
-        """Tell whether another session holds a lock that was not to be had in time."""
+        """Return whether another session holds a lock that was not to be had in time."""
         return _state(error) == _LOCKED
 
     def is_made_already(self, error: BaseException) -> bool:
-        """Tell whether a change was refused because another session has just made the same."""
+        """Return whether a change was refused because another session has just made the same."""
         return _state(error) in _MADE_ALREADY
 
     # The connection
 
     def connector(self, hook: Any) -> Connector:
-        """Return how Airflow's ``PostgresHook`` leads to its database, through psycopg or psycopg2.
+        """Return how Airflow's ``PostgresHook`` reaches its database, through psycopg or psycopg2.
 
         Nothing is set for a session: behind PgBouncer it would hit strangers, to whom the session goes next.
         For the same reason psycopg prepares no statements, unless the extra names ``prepare_threshold``.
         https://www.pgbouncer.org/features.html
 
-        :raises ConfigurationError: when it leads to Redshift, or names another driver.
+        :raises ConfigurationError: for Redshift, and for another driver.
         """
         extra = hook.connection.extra_dejson
         if any(extra.get(name) for name in _REDSHIFT):
             raise ConfigurationError(
-                "it leads to Amazon Redshift, which is not supported; deliver a Parquet ResultFile to S3, and"
+                "it is Amazon Redshift, which is not supported; deliver a Parquet ResultFile to S3, and"
                 " load it with Airflow's S3ToRedshiftOperator"
             )
         driver = _driver_of(hook)
@@ -293,7 +294,7 @@ class PostgreSql(Database):
         """Say why no table can be created in a schema; None where one can."""
         found = connection.execute(sa.text(_RIGHT_TO_CREATE), {"schema": schema}).one_or_none()
         if found is None:
-            return f"there is no schema {schema!r}" if schema else "no schema is current"
+            return f"there is no schema {schema!r}" if schema else "there is no current schema"
         is_granted, is_read_only = found
         if is_read_only:
             return NO_CHANGES
@@ -309,7 +310,7 @@ class PostgreSql(Database):
         https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT
         """
         with engine.connect() as connection:
-            # Where the user's connection commits each statement by itself, there is no transaction otherwise.
+            # If the user's connection commits each statement, there is no transaction otherwise.
             connection.execution_options(isolation_level="READ COMMITTED")
             try:
                 with connection.begin():
@@ -366,11 +367,11 @@ class PostgreSql(Database):
     # What its driver reads
 
     def kind_of(self, driver_type: Any) -> ColumnKind | None:
-        """Return the kind of what a column of this driver's type holds; None where it does not tell."""
+        """Return the kind of what a column of this driver's type holds; None if unknown."""
         return _KINDS.get(driver_type)
 
     def is_instant(self, driver_type: Any) -> bool:
-        """Tell whether a column of this driver's type holds moments, and not local times of some place."""
+        """Return whether a column of this driver's type holds moments, and not local times of some place."""
         return bool(driver_type == _TIMESTAMPTZ)
 
     def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
@@ -398,7 +399,7 @@ class PostgreSql(Database):
     def is_among(
         self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any], values: Sequence[Any]
     ) -> sa.ColumnElement[bool]:
-        """Tell whether a row has one of these keys, as the driver read them."""
+        """Return whether a row has one of these keys, as the driver read them."""
         return compared_key.in_(bound_keys([_untyped(each) for each in values], sa.types.NULLTYPE))
 
     # A ledger in it
@@ -490,9 +491,9 @@ def _described(column: FoundColumn, known: Any) -> FoundColumn:
 
 def _alteration(kind: sa.types.TypeEngine[Any]) -> str | None:
     if isinstance(kind, sa.CHAR):
-        return "fills texts up with blanks"
+        return "pads text with blanks"
     # SQLAlchemy has a class of its own for all texts but "name", of 63 bytes, and "char", of one.
-    return "cuts texts off" if type(kind) is sa.String else None
+    return "truncates text" if type(kind) is sa.String else None
 
 
 def _untyped(value: Any) -> Any:
@@ -547,7 +548,8 @@ def _require_iso_dates(connection: Any) -> None:
     if not style.startswith("ISO"):
         connection.close()
         raise ConfigurationError(
-            f"its sessions have DateStyle {style!r}, in which psycopg reads no times; give the connection the"
+            f"its sessions have DateStyle {style!r}, in which psycopg cannot read times; give the connection"
+            " the"
             ' extra "options": "-c datestyle=iso", or ALTER ROLE ... SET datestyle = iso'
         )
 

@@ -96,7 +96,7 @@ def unique_keys(
 def relation_kind(
     connection: sa.Connection, name: str, schema: str | None, *, folds: bool
 ) -> RelationKind | None:
-    """Tell whether a name stands for a table, a view or nothing.
+    """Return whether a name is that of a table, a view or nothing.
 
     :param folds: names of tables are the same whatever their case.
     """
@@ -125,7 +125,7 @@ def views(inspector: sa.Inspector, schema: str | None) -> list[str]:
 
 
 def _is_full(index: Any) -> bool:
-    """Tell whether an index is unique over all rows, and not just those that its WHERE chooses."""
+    """Return whether an index is unique over all rows, and not just those that its WHERE chooses."""
     options = index.get("dialect_options", {})
     return bool(index["unique"]) and not any(option.endswith("_where") for option in options)
 
@@ -136,5 +136,5 @@ def _takes_no_value(column: Any) -> bool:
 
 
 def _is_made(column: Any) -> bool:
-    """Tell whether the database makes the column's values itself."""
+    """Return whether the database makes the column's values itself."""
     return bool(column.get("autoincrement") is True or column.get("identity") or column.get("computed"))

@@ -15,7 +15,7 @@ class Replacing(NamedTuple):
     """How rows with the same key are replaced.
 
     :param guard: column by which a row is replaced by none that has less there; None: by any.
-    :param keep: columns that a row which is there keeps.
+    :param keep: columns that an existing row keeps.
     """
 
     guard: str | None
@@ -33,7 +33,7 @@ class Replacing(NamedTuple):
     def applies(self, old: Any, new: Any) -> sa.ColumnElement[bool] | None:
         """Return the condition under which a row is replaced; None: always.
 
-        :param old, new: columns of the row that is there, and of the one to write.
+        :param old, new: columns of the existing row, and of the one to write.
         """
         if self.guard is None:
             return None
@@ -46,7 +46,7 @@ def key_names(table: sa.Table) -> list[str]:
 
 
 def on_conflict(insert: Any, table: sa.Table, rule: Replacing) -> Any:
-    """Say what becomes of rows that are there, in the words that several databases share.
+    """Say what becomes of existing rows, in the words that several databases share.
 
     :param insert: of a dialect that has ``ON CONFLICT``.
     """

@@ -1,4 +1,4 @@
-"""What is known of Snowflake, which is reached through snowflake-connector-python alone.
+"""What is known of Snowflake, which is reached only through snowflake-connector-python.
 
 Its SQLAlchemy dialect lags behind SQLAlchemy, and would send a parameter for each value. Rows are put into a
 temporary table instead, by the connector's own bulk load, and merged from there.
@@ -138,13 +138,13 @@ class Snowflake(ConnectorDatabase):
         return Place(database, schema, _folded(name))
 
     def is_named(self, known: str, table: str) -> bool:
-        """Tell whether a place, as text, may be that of a table: it ends with the table's parts."""
+        """Return whether a place, as text, may be that of a table: it ends with the table's parts."""
         return f".{known}".endswith("." + ".".join(map(_folded, table.split("."))))
 
     # Sessions
 
     def begin_session(self, connection: Connection) -> None:
-        """Have each statement commit by itself, and names in quotes mean what they say.
+        """Commit each statement separately, and keep quoted names case-sensitive.
 
         Nothing is set of times: their formats and zones are given with each value.
         """
@@ -189,7 +189,7 @@ class Snowflake(ConnectorDatabase):
         if name not in _FITTING[column.kind] or is_rounded or is_cut:
             return f"{column.name} is {stored.type} instead of {_TYPES[column.kind]}"
         if column.name in KEY_COLUMNS and collation not in _EXACT_COLLATIONS:
-            return f"{column.name} is compared by {collation!r}, which takes different keys as one"
+            return f"{column.name} is compared by {collation!r}, which treats different keys as equal"
         return None
 
     def create_table(
@@ -200,7 +200,7 @@ class Snowflake(ConnectorDatabase):
         key: Sequence[str],
         comment: str,
     ) -> None:
-        """Create a table, unless it is there. Its key is declared; Snowflake keeps none."""
+        """Create a table, unless it exists. Its key is declared; Snowflake keeps none."""
         made = [_made(column, "NOT NULL " if column.name in (*key, "status") else "") for column in columns]
         made.append(f"PRIMARY KEY ({', '.join(_column(name) for name in key)})")
         _execute(
@@ -233,7 +233,7 @@ class Snowflake(ConnectorDatabase):
         return int(found["n"]), None if found["h"] is None else int(found["h"])
 
     def is_empty(self, connection: Connection, place: Place) -> bool:
-        """Tell whether a table has no row."""
+        """Return whether a table has no row."""
         return not _rows(connection, f"SELECT 1 AS ONE FROM {_at(place)} LIMIT 1")
 
     # Rows
@@ -302,7 +302,7 @@ class Snowflake(ConnectorDatabase):
     # Errors
 
     def failure(self, error: BaseException) -> Failure | None:
-        """Tell what an error means of the connector, of its uploads, or of what Parquet cannot hold."""
+        """Return what an error means of the connector, of its uploads, or of what Parquet cannot hold."""
         library = type(error).__module__.partition(".")[0]
         if library in _UPLOADED_WITH or isinstance(error, ConnectionError | TimeoutError):
             return Failure.TRANSIENT
@@ -352,7 +352,7 @@ def _text(value: str) -> str:
 
 
 def _name_in_result(stored: str, all_stored: Sequence[StoredColumn], columns: Collection[str]) -> str:
-    """Tell which column of a result a stored one is: it would be made as that, or is it in another case."""
+    """Return which column of a result a stored one is: it would be made as that, or is it in another case."""
     for name in columns:
         if stored == _folded(name):
             return name

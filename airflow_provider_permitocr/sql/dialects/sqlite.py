@@ -91,7 +91,7 @@ class Sqlite(Database):
     drivers = ("sqlite3",)
     clock = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
     read_only_remedy = (
-        "take mode=ro and immutable out of the connection's extra, or let this user write the file"
+        "remove mode=ro and immutable from the connection's extra, or let this user write the file"
     )
     is_file = True
     replaces_views = False
@@ -104,7 +104,7 @@ class Sqlite(Database):
     # Its errors
 
     def failure(self, error: BaseException) -> Failure | None:
-        """Tell what an error of its driver means."""
+        """Return what an error of its driver means."""
         code = _code(error)
         if code in _TRANSIENT:
             return Failure.TRANSIENT
@@ -124,22 +124,22 @@ class Sqlite(Database):
         return f"{name}: {first_line(error)}" if is_of_database else name
 
     def is_locked(self, error: BaseException) -> bool:
-        """Tell whether another session holds a lock that was not to be had in time."""
+        """Return whether another session holds a lock that was not to be had in time."""
         return _code(error) in _LOCKED
 
     def is_made_already(self, error: BaseException) -> bool:
-        """Tell whether a change was refused because another session has just made the same."""
+        """Return whether a change was refused because another session has just made the same."""
         return any(words in str(error) for words in _MADE_ALREADY)
 
     # The connection
 
     def connector(self, hook: Any) -> Connector:
-        """Return how Airflow's ``SqliteHook`` leads to a file, with the parameters of its extra.
+        """Return how Airflow's ``SqliteHook`` opens a file, with the parameters of its extra.
 
         ``get_conn`` opens the same URI; its connections cannot be used by another thread than the one that
         has opened them. Parameters: https://www.sqlite.org/uri.html
 
-        :raises ConfigurationError: when it leads to memory.
+        :raises ConfigurationError: for a database in memory.
         """
         import sqlite3
 
@@ -148,7 +148,7 @@ class Sqlite(Database):
         file = unquote(path.partition("#")[0])
         if file in _IN_MEMORY or "memory" in parse_qs(query).get("mode", ()):
             raise ConfigurationError(
-                "it leads to a database in memory, which is gone with its connection; name a file in its host"
+                "it is an in-memory database, which is lost with its connection; name a file in its host"
             )
         may_create = parse_qs(query).get("mode", ["rwc"])[-1] == "rwc"
 
@@ -205,7 +205,7 @@ class Sqlite(Database):
         return Family.NUMBER if isinstance(kind, sa.Numeric) else super().family(kind)
 
     def is_without_zone(self, kind: sa.types.TypeEngine[Any]) -> bool:
-        """Tell whether a column of such a type holds times without a time zone."""
+        """Return whether a column of such a type holds times without a time zone."""
         return False  # SQLAlchemy writes and reads texts
 
     # Changes of tables, indexes and views
@@ -321,7 +321,7 @@ def _insert_on_conflict(table: sa.Table, rule: Replacing) -> Any:
 
 
 def _plain_time(column: sa.ColumnElement[Any]) -> tuple[sa.ColumnElement[str], sa.ColumnElement[bool]]:
-    """Give a time that is kept as text in a form that sorts as time does, and tell whether it has one.
+    """Give a time that is kept as text in a form that sorts as time does, and return whether it has one.
 
     What is missing at its end is zeros, and a text sorts after its own beginning, as it should.
     """

@@ -61,8 +61,13 @@ class LedgerReader:
         self._session_id, self._disclosure = session_id, disclosure
         self._opened: Opened | None = None
 
+    @property
+    def disclosure(self) -> Disclosure:
+        """What of the answers leaves it."""
+        return self._disclosure
+
     def where(self) -> tuple[LedgerTables, int] | None:
-        """Return the tables and the list's number in them; None where there are none yet."""
+        """Return the tables and the list's number in them; None if there are none yet."""
         return (self._opened.tables, self._opened.list_id) if self._opened else None
 
     def key_fault(self, image_key: str) -> str | None:
@@ -86,7 +91,7 @@ class LedgerReader:
         )
 
     def find(self, image_digest: str, card_side: CardSide) -> Answer | None:
-        """Return the last answer that an image of this digest got; None where there is none to take."""
+        """Return the last answer that an image of this digest got; None if there is none."""
         return self._read(
             lambda connection, of: standings.find_answer(
                 connection,

@@ -99,7 +99,7 @@ class LedgerRun:
 class SqlLedger(LedgerReader):
     """The ledger of a ``Ledger``, for one run.
 
-    :param engine: used for the ledger alone.
+    :param engine: used only for the ledger.
     :param patience: how long reading waits for the database; how long an exchange does is up to its caller.
     """
 
@@ -119,7 +119,7 @@ class SqlLedger(LedgerReader):
             disclosure=run.disclosure,
             patience=patience,
         )
-        # Outside of Airflow a process is a run of its own, and nothing fences it.
+        # Outside of Airflow a process is a separate run, and nothing fences it.
         identity = run.run if run.run.name else replace(run.run, run_id=self._session_id)
         self._run = replace(run, run=identity)
         self._caller: Caller | None = None
@@ -169,9 +169,9 @@ class SqlLedger(LedgerReader):
             identity = replace(run.identity, key_type=key_type)
             if not run.makes_calls and find_list(connection, tables, identity) is None:
                 raise TargetError(
-                    f"the ledger does not know the list {identity.name!r}, so it has kept nothing of it."
-                    " A run recognizes its images; `airflow permitocr adopt DAG TASK` takes over a table that"
-                    " another ledger has filled"
+                    f"the ledger does not know the list {identity.name!r}, so it has no answers for it."
+                    " A run recognizes its images; `airflow permitocr adopt DAG TASK` takes over a table"
+                    " that another ledger filled"
                 )
             list_id = register_list(connection, tables, identity)
             caller = Caller(
@@ -211,7 +211,7 @@ class SqlLedger(LedgerReader):
         What the database refuses for what a row holds is found by halves, and does not hold up the others.
 
         :raises LedgerUnreachableError: when it may be tried again.
-        :raises LedgerError: when the database refuses for good.
+        :raises LedgerError: when the database refuses permanently.
         """
         with self._one_at_a_time:
             return exchange_or_halve(self._once, intents, closed, attempts)
@@ -300,7 +300,7 @@ class SqlLedger(LedgerReader):
         return self._change("counting images to redo in", partial(self._redone, redo, count_redone))
 
     def mark_redone(self, redo: Redo) -> int:
-        """Have images recognized anew; by default those last called for before this DAG run first started."""
+        """Have images recognized again; by default those last called for before this run."""
         return self._change("marking images to redo in", partial(self._redone, redo, mark_redone))
 
     def _redone(

@@ -85,11 +85,11 @@ class SqlLedgerView(LedgerReader):
         )
 
     def unsettled(self, after: RowKey | None, most: int, *, only_redone: bool = False) -> Sequence[RowKey]:
-        """Return images that earlier runs could not settle, or that are asked for anew, by key."""
+        """Return images that earlier runs could not settle, or that are asked for again, by key."""
         return self._unsettled(self._looked_at, after, most, only_redone=only_redone)
 
     def redone(self, redo: Redo) -> int:
-        """Count the images that are to be recognized anew; by default of all that were called for by now."""
+        """Count the images to recognize again; by default of all that were called for by now."""
         moment = min(self._looked_at, redo.moment or self._looked_at)
         return self._read(
             lambda connection, of: count_redone(connection, of.tables, of.list_id, redo, moment), 0

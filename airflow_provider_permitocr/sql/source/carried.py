@@ -1,4 +1,4 @@
-"""Columns of an image list that go along into the result: what they hold, and their values made fit."""
+"""Columns of an image list that are copied into the result: what they hold, and their converted values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NAMED_BOOLEANS: Final = {"true": True, "t": True, "1": True, "false": False, "f
 
 @dataclass(frozen=True)
 class CarriedColumn:
-    """A column that goes along.
+    """A column that is copied.
 
     :param name: in the image list.
     :param read: as the driver gives it.
@@ -62,15 +62,15 @@ def _fit(key: Any, column: CarriedColumn, value: Any) -> Any:
         return _timestamp(value, column.zone) if kind is ColumnKind.TIMESTAMP else _FIT[kind](value)
     except (ValueError, TypeError, LookupError, ArithmeticError):
         raise SourceError(
-            f"key {shown_key(key)}: the column {column.name!r}, which is copied, holds a value that is no"
-            f" {kind.value}; correct it, or copy it as text: Carry({column.name!r}, kind='text')"
+            f"key {shown_key(key)}: the column {column.name!r}, which is copied, holds a value that is not"
+            f" of the kind {kind.value}; correct it, or copy it as text: Carry({column.name!r}, kind='text')"
         ) from None
 
 
 def carried_column(
     database: Database, listed: sa.ColumnElement[Any], carry: Carry, *, driver_type: Any, zone: tzinfo
 ) -> CarriedColumn:
-    """Describe a column that goes along, by what the DAG says of it, or else the database.
+    """Describe a column that is copied, by what the DAG says of it, or else the database.
 
     :param listed: the column of the list.
     :param driver_type: its type in the driver's terms.

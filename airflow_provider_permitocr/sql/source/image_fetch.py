@@ -38,7 +38,7 @@ def fetch_images(read: Read, listing: Listing, listed: Sequence[ListedImage]) ->
     What cannot be read of one row concerns that row alone: its image is rejected, a column to copy is NULL.
 
     :param read: reads one chunk over a connection, so that none stays open while the images are used.
-    :raises SourceError: when a row's change time has become none, or a value that goes along is not of its
+    :raises SourceError: when a row's change time has become none, or a copied value is not of its
         column's kind.
     """
     chunk_size = _ChunkSize()
@@ -55,8 +55,8 @@ def fetch_images(read: Read, listing: Listing, listed: Sequence[ListedImage]) ->
                 yield one.row
     for column, rows in unread.items():
         _log.warning(
-            "the driver of the image list's database cannot read what %d rows hold in the column %r, which is"
-            " copied; it is NULL in the result",
+            "the driver of the image list's database cannot read %d values of the copied column %r; they are"
+            " NULL in the result",
             *(rows, column),
         )
 

@@ -66,7 +66,7 @@ class SqlImageSource:
         rows that are surely settled there are then not even read. Asked once, when that first matters.
     :param window: what ``described`` says of its window, for other runs to read it again.
     :param patience: how long to wait for the database; a read that was cut off is repeated whole.
-    :param protection: what becomes of the columns that go along.
+    :param protection: what becomes of the columns that are copied.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class SqlImageSource:
         return self._listed
 
     def carried(self) -> Sequence[Column]:
-        """Name the columns of the list that go along into the result."""
+        """Name the columns of the list that are copied into the result."""
         return tuple(each.column for each in self._listing.carried)
 
     def key_type(self) -> str | None:
@@ -182,7 +182,7 @@ class SqlImageSource:
 
     @property
     def is_ordered(self) -> bool:
-        """Whether the list's author has said in which order it is to be read."""
+        """Whether the list's author chose an order."""
         return self._described.order_by is not None
 
     @property
@@ -191,7 +191,7 @@ class SqlImageSource:
         return isinstance(self._described, ImageTable)  # another task may read the list by another query
 
     def holds(self, image_key: str) -> bool:
-        """Tell whether an image is of the shard that is read here."""
+        """Return whether an image is of the shard that is read here."""
         return self._shard is None or self._shard.holds(image_key)
 
     def within(

@@ -45,7 +45,7 @@ class Keyset:
         return rows.where(*self.where).order_by(*order).limit(size)
 
     def is_after(self, row: Sequence[Any]) -> sa.ColumnElement[bool]:
-        """Tell whether a row sorts after this one of an earlier page."""
+        """Return whether a row sorts after this one of an earlier page."""
         key, side, _, *sorted_by = row
         values = [self.database.bound(value) for value in (*sorted_by, key, side)]
         # Where all rows have one side, that is none of the columns.

@@ -91,8 +91,8 @@ def scope_bounds(column: ChangeTime | None, scope: Scope) -> tuple[sa.ColumnElem
     if column is None:
         if any(each.since or each.until for each in scope.windows):
             raise SourceError(
-                "rows of a time window are asked for, and updated_at does not say any more which column tells"
-                " them; add it to the ImageTable again, or clear the run with this window"
+                "rows of a time window are needed, but the ImageTable has no updated_at any more; add it"
+                " again, or clear the run with this window"
             )
         return ()
     conditions: list[sa.ColumnElement[bool]] = []

@@ -38,7 +38,7 @@ def check_list(connection: sa.Connection, listing: Listing, described: ImageTabl
     if unknown_sides:
         # Not which: a column named by mistake may hold people's data.
         raise SourceError(
-            f"{unknown_sides:,} rows hold something else than FRONT, BACK or NULL in the card side column"
+            f"{unknown_sides:,} rows hold something other than FRONT, BACK or NULL in the card side column"
             f" {described.card_side!r}; correct them, or name another column"
         )
     if not _is_kept_unique(listing, described, plain_sides=plain_sides == rows):

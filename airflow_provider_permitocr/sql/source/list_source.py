@@ -61,7 +61,8 @@ def _query(connection: sa.Connection, described: ImageQuery) -> sa.FromClause:
     except (TypeError, OverflowError) as error:
         # Of drivers, in words of any kind.
         raise SourceError(
-            f"{named} does not work: its driver takes no such value in parameters ({type(error).__name__});"
+            f"{named} does not work: its driver does not accept such a value in parameters"
+            f" ({type(error).__name__});"
             " give texts, numbers, dates, times, or lists of them"
         ) from None
     except SQLAlchemyError as error:

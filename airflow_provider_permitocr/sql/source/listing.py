@@ -77,7 +77,7 @@ class ListedRows:
         return self.select(self.key, self.card_side, changed.value if changed else sa.null(), *columns)
 
     def is_key_of(self, keys: Sequence[Any]) -> sa.ColumnElement[bool]:
-        """Tell whether a row has one of these keys."""
+        """Return whether a row has one of these keys."""
         return self.database.is_among(self.key, self.compared_key, keys)
 
 
@@ -119,7 +119,7 @@ class Listing(ListedRows):
 
     @property
     def carried(self) -> tuple[CarriedColumn, ...]:
-        """What goes along into the result."""
+        """What is copied into the result."""
         return self.images[0].carried
 
     @property

@@ -46,7 +46,7 @@ def query_text(sql: str, parameters: Mapping[str, Any], quoted: str) -> sa.TextC
     # What follows is another statement's; the line break ends a comment on its last line.
     text = re.sub(quoted, keep, sql.strip().rstrip(";") + "\n", flags=re.DOTALL)
     if changes := _CHANGES.match(_MARK.sub("", text)):
-        raise ValueError(f"it begins with {changes[1].upper()}, and only a SELECT lists images")
+        raise ValueError(f"it begins with {changes[1].upper()}, but only a SELECT lists images")
     _require_one_statement(text)
     _require_values(text, parameters)
     lists = {name: value for name, value in parameters.items() if _is_list(value)}
@@ -76,7 +76,7 @@ def _require_one_statement(text: str) -> None:
 def _require_values(text: str, parameters: Mapping[str, Any]) -> None:
     names = dict.fromkeys(_PARAMETER.findall(text))
     if missing := [name for name in names if name not in parameters]:
-        raise ValueError(f"it has :{missing[0]}, and parameters gives no value for {missing[0]!r}")
+        raise ValueError(f"it has :{missing[0]}, but parameters gives no value for {missing[0]!r}")
     if unused := [name for name in parameters if name not in names]:
         raise ValueError(f"parameters gives a value for {unused[0]!r}, and there is no :{unused[0]} in it")
 
@@ -95,7 +95,7 @@ def _with_lists(text: str, lists: Mapping[str, Any]) -> str:
     for among in _IN_WITH_OTHERS.findall(text):
         for name in _PARAMETER.findall(among):
             if name in lists:
-                raise ValueError(f"the list :{name} has to be alone behind IN, as in IN :{name}")
+                raise ValueError(f"the list :{name} must stand alone after IN, as in IN :{name}")
     return text
 
 

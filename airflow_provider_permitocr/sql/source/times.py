@@ -60,4 +60,4 @@ def _in_utc(local: datetime, zone: tzinfo) -> datetime:
     try:
         return (local - (offset or timedelta())).replace(tzinfo=UTC)
     except OverflowError:
-        raise ValueError("not a time that Python has") from None
+        raise ValueError("not a time that Python supports") from None

@@ -41,7 +41,7 @@ class ConnectorTarget:
     """The result table of a ``ResultTable``, in a database that is reached through its own connector.
 
     It keeps one connection, opens another where that fails or was idle for long, and leaves no transaction
-    open. Network errors are tried again by the connector itself, others by whoever delivers.
+    open. Network errors are tried again by the connector itself, others by the delivery.
 
     :param connect: opens a connection, with all that the user's Airflow connection says.
     :param clock: monotonic seconds.
@@ -170,10 +170,10 @@ class ConnectorTarget:
         """Insert or replace the frame's rows by key, by one load and one merge, but none by an older one.
 
         Of rows with one key the last is written. Where the database refuses some for what they hold, these
-        are looked for by halves, each loaded and merged by itself.
+        are looked for by halves, each loaded and merged separately.
 
         :param with_answers: otherwise the columns of answers are left as they are; new rows have none.
-        :param only_new: rows that are there are left as they are.
+        :param only_new: existing rows stay unchanged.
         :param most_refused: once so many rows are refused, no more are tried; None: all are.
         :return: the reason for each row that was refused for what it holds, by its place in the frame; ''
             for one that was not tried.
@@ -312,7 +312,7 @@ class ConnectorTarget:
 
     @contextmanager
     def _refused(self, refusal: Callable[[str], TargetError]) -> Iterator[None]:
-        """Say what to change where the database refuses for good."""
+        """Say what to change when the database refuses permanently."""
         try:
             yield
         except PermitOcrError:

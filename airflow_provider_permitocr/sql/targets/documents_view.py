@@ -79,7 +79,7 @@ class DocumentsView:
             sa.table(self._view, schema=self._schema)
         )
         _log.warning(
-            "The view %r could not be brought up to date: another session holds a lock on it, such as an open"
+            "The view %r could not be updated: another session holds a lock on it, such as an open"
             " transaction that has read it; %s. Rows are delivered; the next run tries again",
             *(self._name, database_of(self._engine).finding_holders(view)),
         )
@@ -136,7 +136,7 @@ def documents(
 ) -> sa.Select[Any]:
     """Select one row per image key, with the fields of both sides.
 
-    :param further: columns that go along from either side.
+    :param further: columns that are copied from either side.
     :param order: names of columns in the order that they should have; others come after them.
     :param mark: what the keys are called within the statement.
     """
@@ -144,8 +144,8 @@ def documents(
     names = [*(column.name for column in COLUMNS), *further]
     if doubled := sorted(fixed_names().intersection(further)):
         raise TargetError(
-            f"the view {described.documents_view!r} would have two columns {', '.join(doubled)}; give what is"
-            " carried along another name"
+            f"the view {described.documents_view!r} would have two columns {', '.join(doubled)}; rename what"
+            " is copied"
         )
     table = sa.table(name, *(sa.column(each) for each in names), schema=schema)
     keys = sa.select(table.c.image_key).distinct().subquery(mark)
@@ -194,7 +194,7 @@ def fixed_names() -> set[str]:
 
 
 def _either(front: sa.ColumnElement[Any], back: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """Tell whether either side is warned of; NULL where neither was examined."""
+    """Return whether either side is warned of; NULL where neither was examined."""
     yes = sa.literal(True)
     return sa.case((front == yes, front), (back == yes, back), else_=sa.func.coalesce(front, back))
 

@@ -1,4 +1,4 @@
-"""Whether the result table that is there can take the rows, found out before anything is paid for."""
+"""Whether an existing result table can take the rows, checked before anything is paid for."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _FROZEN: Final = (
 _OF_OTHER_MODES: Final = {
     WriteMode.UPSERT: {
         frozenset(KEYS[WriteMode.APPEND]): "it keeps one row per recognition, and mode 'upsert' one per image"
-        " and side, so let the mode be 'append'"
+        " and side, so use mode 'append'"
     },
     WriteMode.APPEND: {
         frozenset(KEYS[WriteMode.UPSERT]): "it keeps one row per image and side, and mode 'append' one per"
-        " recognition, so let the mode be 'upsert'"
+        " recognition, so use mode 'upsert'"
     },
 }
 
@@ -46,7 +46,7 @@ def examine(connection: sa.Connection, described: ResultTable, columns: Sequence
 
 
 def wanted_table(described: ResultTable, columns: Sequence[Column]) -> Wanted:
-    """Say what a result table has to be.
+    """Say what a result table must be.
 
     :param columns: of the result.
     """

@@ -178,7 +178,7 @@ class SqlResultTarget:
         """Insert or replace the frame's rows by key, but none by one of a smaller version.
 
         :param with_answers: otherwise the columns of answers are left as they are; new rows have none.
-        :param only_new: rows that are there are left as they are.
+        :param only_new: existing rows stay unchanged.
         :param most_refused: once so many rows are refused, no more are tried; None: all are.
         :return: the reason for each row that was refused for what it holds, by its place in the frame; ''
             for one that was not tried.
@@ -296,7 +296,7 @@ def _kept(columns: Sequence[Column], *, with_answers: bool, only_new: bool) -> S
 
 @contextmanager
 def _missing_may_come_back(doing: str) -> Iterator[None]:
-    """Take a table that was dropped or renamed in mid-run for one that is away: it may come back."""
+    """Take a table that was dropped or renamed in mid-run for one that is unreachable: it may come back."""
     try:
         yield
     except SQLAlchemyError as error:

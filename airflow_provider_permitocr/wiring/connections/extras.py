@@ -45,7 +45,7 @@ def check_names(extra: Mapping[str, Any]) -> None:
             raise ValueError(f"its {name} belongs into the field {field}, not into the extra")
         close = difflib.get_close_matches(name.lower(), sorted(KNOWN_EXTRAS), n=1, cutoff=0.75)
         if close:
-            raise ValueError(f"its extra has {name!r}, which there is not; did you mean {close[0]!r}?")
+            raise ValueError(f"its extra has {name!r}, which is not a known key; did you mean {close[0]!r}?")
 
 
 def unknown_extras(extra: Mapping[str, Any]) -> list[str]:

@@ -44,7 +44,7 @@ class ObjectStorage:
 
     :param conn_id: connection for all stores; by default each store's own, such as ``aws_default``, or what
         the machine has, such as an instance's role, where there is no such connection. A URL that names a
-        connection, as ``s3://conn_id@bucket/key``, goes before it.
+        connection, as ``s3://conn_id@bucket/key``, takes precedence.
     :param cos_conn_id: the default for ``cos://``.
     :param roots: where files and objects may be; by default anywhere.
     :raises ConfigurationError: when there is no connection ``conn_id``.
@@ -75,7 +75,7 @@ class ObjectStorage:
 
         :param uri: a path, or a URL of any scheme that Airflow has a file system for.
         :param max_bytes: no more than one byte above this is read, which tells that there are more.
-        :raises ImageRejectedError: when the reference could never lead to an image.
+        :raises ImageRejectedError: when the reference is not to an image.
         :raises ImageUnavailableError: when there is no such image, or it cannot be read; an outage where no
             provider knows the scheme, or the store's connection is wrong: one row of a list may have such a
             URL, and is left until that is corrected.
@@ -96,9 +96,9 @@ class ObjectStorage:
             raise ImageUnavailableError(
                 "ImageAccessDenied",
                 "the store denies access to the object; correct the connection's credentials or their rights."
-                " Some stores deny it where there is no object, too",
+                " Some stores also deny it if there is no object",
             ) from None
-        except Exception as error:  # noqa: BLE001  the stores' clients have error trees of their own
+        except Exception as error:  # noqa: BLE001  the stores' clients have their own error trees
             raise ImageUnavailableError(
                 "ImageUnreadable",
                 f"the object could not be read: {type(error).__name__}",
@@ -125,8 +125,8 @@ class ObjectStorage:
             # Once for all rows: each of them has it in its error_message, too.
             self._told.add((place.scheme, opened.message))
             _log.warning(
-                "images with %s URLs cannot be read: %s; they stay in status retry, and are tried again by"
-                " each run until that is corrected",
+                "images with %s URLs cannot be read: %s; they keep the status retry, and each run tries them"
+                " again until this is fixed",
                 *(_shown(place.scheme), opened.message),
             )
         return opened
@@ -161,7 +161,7 @@ class ObjectStorage:
         if known and not has_fs(place.scheme):
             return _Missing(f"the worker has no file system for these URLs: {known.install}")
         if place.conn_id and not connection_exists(place.conn_id):
-            return _Missing("there is no connection as the image's URL names it; add it, or correct the URL")
+            return _Missing("the image's URL names a missing connection; add it, or correct the URL")
         return get_fs(place.scheme, place.conn_id or self._conn_id or self._default_conn_id(place.scheme))
 
     def _may_be_back(self, store: AbstractFileSystem | _Missing) -> bool:

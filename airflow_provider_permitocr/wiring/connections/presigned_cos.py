@@ -47,7 +47,7 @@ class CosPresigner:
         except ValueError:
             raise ImageRejectedError(
                 "ImageReferenceUnknown",
-                "a bucket's name has letters, digits and - alone: name-appid",
+                "a bucket's name has only letters, digits and -: name-appid",
             ) from None
 
     def _sign(self, conn_id: str | None) -> Sign:

@@ -67,8 +67,8 @@ def airflow_hook(conn_id: str) -> Any:
         ) from None
     if not hasattr(hook, "get_sqlalchemy_engine"):
         raise ConfigurationError(
-            f"connection {conn_id!r} is of type {getattr(hook, 'conn_type', 'unknown')!r}, which is no SQL"
-            " database; name another connection in conn_id"
+            f"connection {conn_id!r} is of type {getattr(hook, 'conn_type', 'unknown')!r}, which is not an"
+            " SQL database; name another connection in conn_id"
         )
     return hook
 
@@ -175,7 +175,7 @@ class SqlEngines:
         self._stack.callback(close)
 
     def of_ledger(self, conn_id: str) -> Engine:
-        """Return another engine of a connection, for the ledger alone.
+        """Return another engine of a connection, only for the ledger.
 
         :raises ConfigurationError: when there is no such connection, or it is not of a SQL database.
         """

@@ -35,7 +35,7 @@ KNOWN_STORES: Final = {
 
 
 def connection_exists(conn_id: str) -> bool:
-    """Tell whether Airflow has a connection of this id; from any thread."""
+    """Return whether Airflow has a connection of this id; from any thread."""
     from airflow.sdk import Connection
     from airflow.sdk.exceptions import AirflowNotFoundException
 

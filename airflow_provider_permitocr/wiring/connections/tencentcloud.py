@@ -90,7 +90,7 @@ def client_options(connection: Connection) -> ClientOptions:
 
 
 def connection_keys(conn_id: str, options: ClientOptions) -> KeySource:
-    """Return where calls get their keys; they are looked up anew once the service refuses them.
+    """Return where calls get their keys; they are read again once the service refuses them.
 
     :param options: what the connection was read as.
     :raises ConfigurationError: when the environment lacks what the connection wants of it.
@@ -122,7 +122,7 @@ def cos_connection(conn_id: str) -> tuple[ClientOptions, str | None]:
     if options.role or options.credentials is not CredentialKind.KEYS:
         raise _wrong(
             connection,
-            "its keys are temporary ones, which are for calls of the API alone; for cos:// images name a"
+            "its keys are temporary, and only for calls of the API; for cos:// images name a"
             " connection that has a SecretId and no role_arn, ImageAccess(storage_conn_id=...)",
         )
     endpoint = connection.extra_dejson.get("cos_endpoint") or None
@@ -155,7 +155,7 @@ def foreign_words(conn_id: str, endpoint: str) -> str:
 
 
 def requests_per_slot(connection: Connection) -> float:
-    """Return how many requests per second one pool slot stands for.
+    """Return how many requests per second one pool slot allows.
 
     :raises ConfigurationError: when it is not above 0.
     """

@@ -77,11 +77,11 @@ def test_a_task_that_will_run_ends_with_status_0(
     assert "tencent_permit_ocr has 20 slots" in said
     assert "credentials are valid" in said
     assert "permit_images on lake: 2 images" in said
-    assert "permits on lake is not there yet; the first run creates it" in said
-    assert "permit_ocr on lake is not there yet; the first run creates it" in said
+    assert "permits on lake does not exist yet; the first run creates it" in said
+    assert "permit_ocr on lake does not exist yet; the first run creates it" in said
     assert "'lake:permits' is new in permit_ocr on lake" in said
     assert "image paths are read from anywhere on the worker" in said
-    assert "1 task in 1 DAG looked at: nothing wrong, 1 note." in said
+    assert "1 task in 1 DAG checked: nothing wrong, 1 note." in said
     assert sa.inspect(lake).get_table_names() == ["permit_images"]
     assert emulator.stats()["billed"] == 0
 
@@ -109,7 +109,7 @@ def test_everything_wrong_is_told_and_ends_with_status_1(
     assert "there is no connection 'tencentcloud_default'" in words
     assert "exists already and cannot hold the result: it lacks" in words
     assert "3/4, 4/4 of the list are left out" in words
-    assert "4 tasks in 1 DAG looked at" in words
+    assert "4 tasks in 1 DAG checked" in words
 
 
 @pytest.mark.usefixtures("account", "lake")
@@ -227,11 +227,11 @@ def test_a_wrong_call_ends_with_status_2(
 
 def test_where_there_is_no_such_task_this_is_said(check: Check, write_dag: WriteDag) -> None:
     write_dag("task(lambda: None, task_id='other')()")
-    for words, where in ([], "the 1 DAGs of this Airflow"), (["permits"], "the DAG 'permits'"):
+    for words, where in ([], "1 DAG of this Airflow"), (["permits"], "the DAG 'permits'"):
         status, said = check(*words)
         assert status == 0
-        assert f"no task of MainlandPermitOcrOperator in {where}" in said
-        assert said.endswith("0 tasks in 0 DAGs looked at: nothing wrong, 1 note.\n")
+        assert f"no MainlandPermitOcrOperator task in {where}" in said
+        assert said.endswith("0 tasks in 0 DAGs checked: nothing wrong, 1 note.\n")
 
 
 def test_a_bundle_that_cannot_be_read_is_wrong(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,7 +269,7 @@ def test_what_only_a_run_knows_is_told_as_unchecked(
     status, said = check("--offline")
     assert status == 0
     assert "source: known only at run time" in said
-    assert said.endswith("1 task in 1 DAG looked at: nothing wrong, 1 unchecked.\n")
+    assert said.endswith("1 task in 1 DAG checked: nothing wrong, 1 unchecked.\n")
 
 
 @pytest.mark.usefixtures("account", "lake")

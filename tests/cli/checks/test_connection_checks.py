@@ -70,7 +70,7 @@ def test_without_asking_only_the_fields_are_read(set_connection: SetConnection) 
     set_connection("tc", conn_type="tencentcloud", login="AKIDx", password="k", host="127.0.0.1", port=1)
     finding = check_connection("tc", ask=False)
     assert finding.verdict is Verdict.OK
-    assert "was not asked" in finding.message
+    assert "were not checked" in finding.message
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_service_that_cannot_be_reached_is_not_taken_for_wrong_keys(set_connec
     set_connection("tc", conn_type="tencentcloud", login="AKIDx", password="k", host="127.0.0.1", port=1)
     finding = check_connection("tc", ask=True)
     assert finding.verdict is Verdict.WRONG
-    assert "could not be asked: ClientNetworkError.NotConnected: STS: no whole answer" in finding.message
+    assert "could not be asked: ClientNetworkError.NotConnected: STS: no complete response" in finding.message
     assert "check the connection's host and proxy" in finding.remedy
     assert "--offline" in finding.remedy
 
@@ -189,7 +189,7 @@ def test_a_host_that_nobody_has_allowed_is_wrong_and_not_asked(set_connection: S
 def test_an_extra_that_nothing_reads_is_noted(set_connection: SetConnection) -> None:
     set_connection("tc", conn_type="tencentcloud", login="AKIDx", password="k", extra={"owner": "me"})
     (note,) = note_connection("tc")
-    assert note.message == "tc: its extra has 'owner', which nothing reads"
+    assert note.message == "tc: its extra has 'owner', which are not used"
 
 
 def test_an_account_that_lacks_the_service_is_told(

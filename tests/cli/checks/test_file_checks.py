@@ -22,18 +22,18 @@ def test_a_file_that_can_be_written_is_told_and_not_written(tmp_path: Path) -> N
     described = ResultFile(f"{tmp_path}/permits.parquet")
     assert said(described) == (
         Verdict.OK,
-        f"{tmp_path}/permits.parquet is not there yet; the first run writes it",
+        f"{tmp_path}/permits.parquet does not exist yet; the first run writes it",
     )
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "permits.parquet").touch()
-    assert said(described) == (Verdict.OK, f"{tmp_path}/permits.parquet is there; a run replaces it")
+    assert said(described) == (Verdict.OK, f"{tmp_path}/permits.parquet exists; a run replaces it")
 
 
 def test_the_file_of_a_shard_is_looked_at_under_its_own_name(tmp_path: Path) -> None:
     (tmp_path / "2-of-4.csv").touch()
     described = ResultFile(f"{tmp_path}/{{shard}}.csv")
-    assert said(described, "2/4")[1].endswith("2-of-4.csv is there; a run replaces it")
-    assert said(described, "1/4")[1].endswith("1-of-4.csv is not there yet; the first run writes it")
+    assert said(described, "2/4")[1].endswith("2-of-4.csv exists; a run replaces it")
+    assert said(described, "1/4")[1].endswith("1-of-4.csv does not exist yet; the first run writes it")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_place_that_is_not_there_is_wrong(described: ResultFile, says: str) ->
     "described", [ResultFile("s3://b/{{ ds }}.csv"), ResultFile("/{% if x %}a{% endif %}.csv")]
 )
 def test_a_templated_path_is_known_only_in_a_run(described: ResultFile) -> None:
-    assert said(described) == (Verdict.UNCHECKED, "path: templated, so known only in a run")
+    assert said(described) == (Verdict.UNCHECKED, "path: templated; known only at run time")
 
 
 def test_what_a_format_needs_is_told_for_a_templated_path_too(monkeypatch: pytest.MonkeyPatch) -> None:

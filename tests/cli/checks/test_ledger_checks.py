@@ -57,7 +57,7 @@ def executor(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 def test_a_missing_ledger_is_told_and_not_created(lake: sa.Engine) -> None:
     assert said(check_ledger(Variant(ledger=LEDGER, identity=identity()))) == [
-        (Verdict.OK, "ledger", "permit_ocr on lake is not there yet; the first run creates it"),
+        (Verdict.OK, "ledger", "permit_ocr on lake does not exist yet; the first run creates it"),
         (Verdict.OK, "list", "'lake:permits' is new in permit_ocr on lake"),
     ]
     assert sa.inspect(lake).get_table_names() == ["permit_images"]
@@ -80,7 +80,7 @@ def test_a_list_that_the_next_run_would_be_refused_for_is_wrong(lake: sa.Engine)
     renamed = identity(name="lake:permits_2", targets=("lake:permits_2",))
     ledger, of_list = check_ledger(Variant(ledger=LEDGER, identity=renamed))
     assert (ledger.verdict, of_list.verdict) == (Verdict.OK, Verdict.WRONG)
-    assert "Give list='lake:permits' to go on with the known list" in of_list.message
+    assert "Give list='lake:permits' to continue the known list" in of_list.message
 
 
 def test_another_list_in_the_table_is_wrong_however_the_table_is_spelled(lake: sa.Engine) -> None:
@@ -140,11 +140,11 @@ def test_a_file_without_a_ledger_is_wrong_with_the_line_to_paste() -> None:
 
 def test_what_is_known_only_in_a_run_is_left_unchecked(lake: sa.Engine) -> None:
     assert said(check_ledger(Variant(ledger=Ledger("ocr_{{ ds }}", conn_id="lake")))) == [
-        (Verdict.UNCHECKED, "ledger", "name: templated, so known only in a run")
+        (Verdict.UNCHECKED, "ledger", "name: templated; known only at run time")
     ]
     templated = identity(name="permits of {{ ds }}")
     assert said(check_ledger(Variant(ledger=LEDGER, identity=templated)))[1:] == [
-        (Verdict.UNCHECKED, "list", "'permits of {{ ds }}': templated, so known only in a run")
+        (Verdict.UNCHECKED, "list", "'permits of {{ ds }}': templated; known only at run time")
     ]
     assert check_ledger(Variant()) == []
 

@@ -39,15 +39,15 @@ def test_a_pool_of_the_quotas_size_is_fine(ocr_task: NewTask) -> None:
     ("task", "message", "mend"),
     [
         ({"pool": "nobodys"}, "there is no pool 'nobodys': the task stays scheduled", "pools set nobodys 20"),
-        ({"pool": "tencent_permits_ocr"}, "there is no pool", "called 'tencent_permit_ocr'"),
-        ({"pool": "infinite"}, "slots without end", "pools set infinite 20"),
+        ({"pool": "tencent_permits_ocr"}, "there is no pool", "use the pool 'tencent_permit_ocr'"),
+        ({"pool": "infinite"}, "unlimited slots", "pools set infinite 20"),
         ({"pool": "default_pool"}, "nothing keeps to the account's quota", "pool='tencent_permit_ocr'"),
         ({"pool": "{{ var.value.p }}"}, "does not render pool", "write the pool's name"),
         ({"pool_slots": 21}, "wants 21 slots of tencent_permit_ocr, which has 20:", "pool_slots=20"),
         ({"pool": "small"}, "wants 5 slots of small, which has 4:", "pools set small 20"),
         ({"pool": "closed"}, "wants 5 slots of closed, which has 0:", "pools set closed 20"),
         ({"pool": "large"}, "worth 50 requests per second; the account may send 20", "pools set large 20"),
-        ({"max_per_second": 6}, "max_per_second=6 is more than the 5 requests", "leave max_per_second out"),
+        ({"max_per_second": 6}, "max_per_second=6 is more than the 5 requests", "remove max_per_second"),
     ],
 )
 def test_what_is_wrong_with_a_pool_is_told_with_how_to_mend_it(

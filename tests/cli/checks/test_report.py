@@ -50,11 +50,11 @@ def test_much_that_is_fine_is_shortened_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("verdicts", "said"),
     [
-        ([], "1 task in 1 DAG looked at: nothing wrong."),
-        ([Verdict.OK, Verdict.NOTE], "1 task in 1 DAG looked at: nothing wrong, 1 note."),
+        ([], "1 task in 1 DAG checked: nothing wrong."),
+        ([Verdict.OK, Verdict.NOTE], "1 task in 1 DAG checked: nothing wrong, 1 note."),
         (
             [Verdict.WRONG, Verdict.WRONG, Verdict.UNCHECKED],
-            "1 task in 1 DAG looked at: 2 wrong, 1 unchecked.",
+            "1 task in 1 DAG checked: 2 wrong, 1 unchecked.",
         ),
     ],
 )

@@ -83,7 +83,7 @@ def test_leaving_out_any_shard_is_noticed(of: int, left_out: st.DataObject) -> N
 def test_a_limit_of_airflow_below_the_shards_is_noted(name: str) -> None:
     _, note = findings(sharded(shards(4), limits={name: 3}))
     assert note.verdict is Verdict.NOTE
-    assert f"{name}=3 lets so many of the 4 run side by side" in note.message
+    assert f"{name}=3 lets only 3 of the 4 run at a time" in note.message
     assert f"raise {name} to 4" in note.remedy
 
 

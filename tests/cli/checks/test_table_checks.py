@@ -65,7 +65,7 @@ def test_a_template_in_the_bounds_leaves_the_columns_to_check(lake: sa.Engine) -
     right, unchecked = check_image_list(table(**bounds))
     wrong, _ = check_image_list(table(image="scan", **bounds))
     assert said([right]) == [(Verdict.OK, "permit_images on lake has the columns")]
-    assert said([unchecked]) == [(Verdict.UNCHECKED, "since, until: templated, so known only in a run")]
+    assert said([unchecked]) == [(Verdict.UNCHECKED, "since, until: templated; known only at run time")]
     assert wrong.verdict is Verdict.WRONG
 
 
@@ -91,7 +91,7 @@ def test_a_templated_list_is_not_read_but_its_database_is_reached(
 ) -> None:
     assert said(check_image_list(source)) == [
         (Verdict.OK, "connection lake answers"),
-        (Verdict.UNCHECKED, f"{unchecked}: templated, so known only in a run"),
+        (Verdict.UNCHECKED, f"{unchecked}: templated; known only at run time"),
     ]
 
 
@@ -99,13 +99,13 @@ def test_a_templated_connection_leaves_nothing_to_check() -> None:
     source = table(conn_id="{{ var.value.lake }}")
     target = ResultTable("permits", conn_id="{{ var.value.lake }}")
     for findings in (check_image_list(source), check_result_table(target)):
-        assert said(findings) == [(Verdict.UNCHECKED, "conn_id: templated, so known only in a run")]
+        assert said(findings) == [(Verdict.UNCHECKED, "conn_id: templated; known only at run time")]
 
 
 def test_a_missing_result_table_is_told_and_not_created(lake: sa.Engine) -> None:
     findings = check_result_table(ResultTable("permits", conn_id="lake"))
     assert said(findings) == [
-        (Verdict.OK, "permits on lake is not there yet; the first run creates it"),
+        (Verdict.OK, "permits on lake does not exist yet; the first run creates it"),
     ]
     assert tables_of(lake) == ["permit_images"]
 

@@ -154,7 +154,7 @@ def test_the_shards_of_a_mapped_task_are_told_each_and_together(plan: Plan, writ
 
     status, out, _ = plan("permits")
     assert status == 0
-    assert "all together, side by side" in out
+    assert "all together, in parallel" in out
     heads, *rows = [line.split() for line in out.splitlines()[1:5]]
     assert heads == [
         "part",
@@ -200,7 +200,7 @@ def test_parts_without_common_caps_are_not_added_up(plan: Plan, write_dag: Write
         ".expand(budget=[Budget(price_per_call=1, currency=each) for each in ('USD', 'CNY')])",
     )
     assert told(plan)["tasks"][0]["plan"] is None
-    assert "no sum: the parts have different accounts, prices or caps" in plan("permits")[1]
+    assert "no total: the parts have different accounts, prices or caps" in plan("permits")[1]
 
 
 @pytest.mark.usefixtures("pictures", "connected")
@@ -208,7 +208,7 @@ def test_a_quick_plan_looks_at_no_image(plan: Plan, write_dag: WriteDag) -> None
     write_dag(TASK)
     quick = told(plan, "--quick")["tasks"][0]["plan"]
     assert (quick["to_call"], quick["is_quick"]) == (9, True)
-    assert "9 at most, as the images were not looked at" in plan("permits", "--quick")[1]
+    assert "9 at most; the images were not opened" in plan("permits", "--quick")[1]
 
 
 @pytest.mark.slow
@@ -221,7 +221,7 @@ def test_a_quick_plan_looks_at_no_image(plan: Plan, write_dag: WriteDag) -> None
                 "lists = task(lambda: [], task_id='lists')()",
                 "MainlandPermitOcrOperator.partial(task_id='a', target=RESULT).expand(source=lists)",
             ],
-            "source: known only at run time, as an upstream task gives it; plan_only=True plans it there",
+            "source: known only at run time, from an upstream task; plan it in a run, with plan_only=True",
         ),
         (
             ["MainlandPermitOcrOperator(task_id='a', **TABLES, shard='{{ ti.map_index }}/2')"],
@@ -266,8 +266,8 @@ def test_what_cannot_be_planned_says_why_and_ends_with_status_1(
     ("words", "message"),
     [
         (["permit"], "There is no DAG 'permit'; did you mean permits?"),
-        (["permits", "b"], "There is no task of MainlandPermitOcrOperator 'b'; the DAG 'permits' has a\n"),
-        (["other"], "There is no task of MainlandPermitOcrOperator in the DAG 'other'"),
+        (["permits", "b"], "There is no MainlandPermitOcrOperator task 'b'; the DAG 'permits' has a\n"),
+        (["other"], "No MainlandPermitOcrOperator task in the DAG 'other'"),
         (["permits", "--interval-end", "2026-05-01"], "give both --interval-start and --interval-end"),
         (
             ["permits", "--interval-start", "2026-05-02", "--interval-end", "2026-05-01"],

@@ -332,7 +332,7 @@ def test_a_trickle_that_passes_does_not_end_the_time_throttled(caller: NewCaller
         while True:
             paced.call(ROW, load)
 
-    with pytest.raises(ThrottledTooLongError, match=r"below half of its pace for 6\d s in all"):
+    with pytest.raises(ThrottledTooLongError, match=r"below half of its pace for 6\d s in total"):
         call_on_and_on()
 
 

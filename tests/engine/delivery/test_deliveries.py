@@ -96,7 +96,7 @@ def test_a_table_that_was_filled_before_and_is_down_lets_calls_go_on(
     deliveries = deliveries_to(made, ledger, {"lake:permits": table})
     deliveries.start()
     deliveries.notice(1)
-    assert "the table is down. Calls go on" in caplog.text
+    assert "the table is down. Calls continue" in caplog.text
 
 
 def test_a_table_that_was_never_filled_and_is_down_is_refused(

@@ -177,10 +177,10 @@ def test_a_table_that_is_down_is_said_so_once_and_so_is_its_return(
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         (
             "WARNING",
-            "writing rows to the result table 'permits' failed: it restarts. Calls go on; their answers are"
-            " in the ledger, and are delivered later",
+            "writing rows to the result table 'permits' failed: it restarts. Calls continue; the ledger"
+            " keeps their answers, and they are delivered later",
         ),
-        ("INFO", "The result table 'warehouse:permits' takes rows again"),
+        ("INFO", "The result table 'warehouse:permits' accepts rows again"),
     ]
     assert clock.sleeps == [0.5, 1, 2, 4, 5, 5]
 
@@ -193,8 +193,8 @@ def test_a_table_that_stays_down_fails_the_run_and_says_that_nothing_is_lost(
     began = clock()
     with pytest.raises(
         UnreachableError,
-        match=r"it restarts\. Nothing is lost: the answers are in the ledger\. Clear the task, and it"
-        " delivers them without a call$",
+        match=r"it restarts\. Nothing is lost: the answers are in the ledger\. Clear the task to deliver them"
+        " without a call$",
     ):
         deliverer(ledger, table).finish_within(30)
     assert clock() - began >= 30
@@ -220,7 +220,7 @@ def test_a_write_that_never_returns_is_given_up(deliverer: NewDeliverer, clock: 
         let_go.wait(_LONG)
 
     table.before_write = hang
-    with pytest.raises(UnreachableError, match=r"taken no rows .*end its session\. Nothing is lost"):
+    with pytest.raises(UnreachableError, match=r"accepted no rows .*end its session\. Nothing is lost"):
         deliverer(ledger, table).finish_within(0)
     let_go.set()
 

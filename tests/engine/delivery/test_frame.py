@@ -197,7 +197,7 @@ def test_sides_are_read_leniently_and_missing_ones_are_the_default() -> None:
 
 def test_a_nonsense_side_is_refused_without_repeating_it() -> None:
     frame = pd.DataFrame({"image": ["x"], "side": ["secret"]})
-    with pytest.raises(ValueError, match="'side' may hold FRONT, BACK") as caught:
+    with pytest.raises(ValueError, match="'side' may hold only FRONT, BACK") as caught:
         rows_of(frame, card_side="side")
     assert "secret" not in str(caught.value)
 

@@ -53,7 +53,7 @@ def test_a_file_of_a_list_that_is_not_dealt_with_yet_is_left(
 def test_what_was_never_kept_is_refused_and_it_is_said_what_to_do(
     bench: Bench, new_source: type[FakeSource]
 ) -> None:
-    with pytest.raises(TargetError, match=r"kept nothing of this list.*`airflow permitocr adopt DAG TASK`"):
+    with pytest.raises(TargetError, match=r"no answers for this list.*`airflow permitocr adopt DAG TASK`"):
         rebuild(bench, new_source(bench.images(3)))
 
 

@@ -230,7 +230,7 @@ def test_a_call_that_was_not_made_is_closed_as_unpaid_and_without_a_request_id(b
         (Grant.HELD, Left.HELD, ""),
         (Grant.SETTLED, Left.SETTLED, ""),
         (Grant.UNKNOWN, Status.FAILED, "may have been paid for"),
-        (Grant.REFUSED, Status.REJECTED, "does not take this image's key"),
+        (Grant.REFUSED, Status.REJECTED, "cannot store this image's key"),
         (Grant.FENCED, Left.STOPPED, ""),
     ],
 )
@@ -246,7 +246,7 @@ def test_an_intent_that_is_not_granted_says_why(
     assert bench.ledger.cap == (grant if means is Left.CAPPED else None)
     if grant is Grant.FENCED:
         assert bench.ask("b") is None
-        with pytest.raises(FencedError, match="this one has stopped"):
+        with pytest.raises(FencedError, match="this one stopped"):
             bench.ledger.raise_if_failed()
     else:
         bench.open("b")
@@ -367,7 +367,7 @@ def test_after_patience_intents_are_left_and_all_that_may_have_been_written_is_i
     said = bench.ledger.end()
     assert said is not None
     assert said.startswith(
-        "The outcome of 2 calls could not be written into the ledger. It is kept in /journal/1"
+        "The outcome of 2 calls could not be recorded in the ledger. It is kept in /journal/1"
     )
 
 

@@ -54,7 +54,7 @@ def test_each_call_is_in_the_file_once_and_the_file_goes_when_the_ledger_has_all
     assert journal.files == {"/journal/1": [A, B]}
     unwritten.written([A])
     assert journal.files == {"/journal/1": [A, B]}
-    assert str(unwritten).startswith("The outcome of 1 call could not be written into the ledger")
+    assert str(unwritten).startswith("The outcome of 1 call could not be recorded in the ledger")
     unwritten.written([B])
     assert (journal.files, str(unwritten)) == ({}, "")
 
@@ -96,7 +96,7 @@ def test_a_journal_that_fails_is_logged_once_and_tried_again(
     unwritten.keep()
     assert caplog.messages == [str(FULL)]
     assert str(unwritten) == (
-        "The outcome of 1 call could be written neither into the ledger nor into the journal, and is lost."
+        "The outcome of 1 call could be recorded neither in the ledger nor in the journal, and is lost."
         f" {FULL}"
     )
     journal.failing = None
@@ -111,7 +111,7 @@ def test_an_answer_that_is_refused_and_cannot_be_kept_is_said_to_be_lost_until_i
     journal.failing = FULL
     unwritten.add(A)
     unwritten.written([A], [A])
-    assert "The outcome of 1 call could be written neither" in str(unwritten)
+    assert "The outcome of 1 call could be recorded neither" in str(unwritten)
     journal.failing = None
     unwritten.keep()
     assert (journal.files, str(unwritten)) == ({"/journal/1-refused": [A]}, "")
@@ -138,6 +138,6 @@ def test_calls_that_were_not_made_are_kept_and_not_counted(
     unwritten.keep()
     assert journal.files == {"/journal/1": [A, B, C, UNSENT]}
     assert str(unwritten) == (
-        "The outcome of 3 calls could not be written into the ledger. It is kept in /journal/1, and the next"
-        " run on this machine hands it in."
+        "The outcome of 3 calls could not be recorded in the ledger. It is kept in /journal/1; the next run"
+        " on this machine records it."
     )

@@ -45,7 +45,7 @@ def test_what_is_not_known_is_not_said() -> None:
     assert plain["cost"] == "unknown: no price_per_call"
     assert "allowed by the caps" not in plain
     quick = said(replace(PLAN, is_quick=True))
-    assert quick["to call"] == "1,000 at most, as the images were not looked at"
+    assert quick["to call"] == "1,000 at most; the images were not opened"
     assert "rejected without a call" not in quick
     assert "time" not in said(Plan(listed=0, settled=0, to_call=0, seconds=0.0))
 

@@ -244,7 +244,7 @@ def test_a_plan_that_is_stopped_is_none(
     source = new_source(bench.images(100), before_page=bench.stop.set)
     for is_quick in (True, False):
         bench.stop.clear()
-        with pytest.raises(RunStoppedError, match="asked to stop before it had seen the whole list"):
+        with pytest.raises(RunStoppedError, match="stopped before the whole list was read"):
             plan(bench, source, is_quick=is_quick)
 
 

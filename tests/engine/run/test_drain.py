@@ -91,7 +91,7 @@ def test_a_ledger_that_is_down_does_not_hide_what_has_ended_the_run(
             bench.ledger.failing = DOWN
 
     client = new_client({bench.url(4): NO_CARD}, before=take_down)
-    with pytest.raises(TooManyFailuresError, match=r"could not be written into the ledger.*/journal/1"):
+    with pytest.raises(TooManyFailuresError, match=r"could not be recorded in the ledger.*/journal/1"):
         bench.run(bench.images(5), client, max_in_flight=1, failure_limits=FailureLimits(stop_after=1))
     assert kept(bench) == answered(client) - {"4"}
 

@@ -32,7 +32,9 @@ GOOD = ended(Status.RECOGNIZED)
 def test_so_many_in_a_row_that_fail_alike_stop_the_run_and_say_with_what() -> None:
     watch = FailureWatch(FailureLimits(stop_after=3))
     watch.add([failed(), failed()])
-    with pytest.raises(TooManyFailuresError, match=r"3 images .* Some\.Code \(words\).*key 'k9'.*stop_after"):
+    with pytest.raises(
+        TooManyFailuresError, match=r"3 consecutive images .* Some\.Code \(words\).*key 'k9'.*stop_after"
+    ):
         watch.add([ended(Status.FAILED, "Some.Code", "k9")])
 
 

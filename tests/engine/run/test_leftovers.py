@@ -96,7 +96,7 @@ def test_a_window_that_cannot_be_read_stays_left_and_keeps_no_image_waiting(
     bench.ledger.left = [left(1), left(0)]
     assert bench.run(wednesday).calls == 3
     assert [each.run[2] for each in bench.ledger.left] == ["day 1"]
-    assert "(day 1) have left cannot be read, and stays left: 1 key occurs" in caplog.text
+    assert "(day 1) left cannot be read, and stays unfinished: 1 key occurs" in caplog.text
 
 
 def test_files_of_earlier_runs_are_written_with_their_own_rows(

@@ -222,7 +222,7 @@ def test_a_newer_try_of_the_task_fences_this_one_and_its_answers_are_taken(
             ledger.fenced = True
 
     client = new_client(before=begin_a_newer_try)
-    with pytest.raises(FencedError, match="A newer try of this task has begun, so this one has stopped"):
+    with pytest.raises(FencedError, match="A newer try of this task has started, so this one stopped"):
         bench.run(bench.images(500), client, max_in_flight=1)
     assert set(ledger.statuses) == answered(client)
     assert len(client.asked) < 200

@@ -63,7 +63,7 @@ def test_nothing_is_sent_while_the_ledger_is_down_and_the_run_goes_on_when_it_is
     assert set(bench.statuses.values()) == {"recognized"}
     assert bench.journal.files == {}
     assert [each.message for each in caplog.records if "OperationalError" in each.message] == [
-        f"{DOWN}; no call is sent while it cannot be written. Trying again for 120 s at most"
+        f"{DOWN}; no call is sent until it can be written. Retrying for up to 120 s"
     ]
     assert "The ledger can be written again" in caplog.messages
 
@@ -76,9 +76,7 @@ def test_after_patience_the_run_fails_naming_the_journal_and_the_next_run_hands_
             ledger.failing = DOWN
 
     client = new_client(before=take_down)
-    with pytest.raises(
-        LedgerUnreachableError, match=r"OperationalError.*kept in /journal/1, and the next run"
-    ):
+    with pytest.raises(LedgerUnreachableError, match=r"OperationalError.*kept in /journal/1; the next run"):
         bench.run(bench.images(500), client, batch=IMPATIENT)
     kept = [each for each in bench.journal.files["/journal/1"] if each.attempt]
     assert "20" in {each.attempt.row_key[0] for each in kept if each.attempt}
@@ -90,7 +88,7 @@ def test_after_patience_the_run_fails_naming_the_journal_and_the_next_run_hands_
     assert len(bench.statuses) == 500
     assert {row["number"] for row in bench.target.rows.values()} == {str(key) for key in range(500)}
     assert bench.journal.files == {}
-    assert any(line.startswith("Handed in") and "/journal/1" in line for line in bench.lines)
+    assert any(line.startswith("Recorded") and "/journal/1" in line for line in bench.lines)
 
 
 def test_a_journal_whose_calls_the_ledger_does_not_know_stays_unless_they_were_not_made(
@@ -102,7 +100,7 @@ def test_a_journal_whose_calls_the_ledger_does_not_know_stays_unless_they_were_n
     }
     bench.run(bench.images(1))
     assert list(bench.journal.files) == ["/journal/unknown"]
-    assert "Handed in 0 of 1 calls kept in /journal/unknown" in bench.lines
+    assert "Recorded 0 of 1 calls kept in /journal/unknown" in bench.lines
 
 
 def test_with_neither_ledger_nor_journal_the_error_says_what_is_lost(
@@ -112,7 +110,7 @@ def test_with_neither_ledger_nor_journal_the_error_says_what_is_lost(
         ledger.failing = DOWN
 
     bench.journal.failing = JournalError("Could not write the journal /journal/1: No space left on device")
-    with pytest.raises(LedgerUnreachableError, match=r"1 call could be written neither .*No space left"):
+    with pytest.raises(LedgerUnreachableError, match=r"1 call could be recorded neither .*No space left"):
         bench.run(bench.images(1), new_client(before=take_down), batch=IMPATIENT)
     assert [each.message for each in caplog.records if each.message == str(bench.journal.failing)] != []
 
@@ -130,7 +128,7 @@ def test_an_answer_that_the_database_refuses_is_kept_paid_once_and_tried_again_b
     row = bench.target.rows["3", "FRONT"]
     assert (row["status"], row["error_code"]) == ("failed", "LedgerRefusesAnswer")
     assert sum(status == "recognized" for status in bench.statuses.values()) == 9
-    assert f"does not take the answer of call {refused.call_id} (too long)" in caplog.text
+    assert f"cannot store the answer of call {refused.call_id} (too long)" in caplog.text
 
     bench.new_dag_run()
     bench.run(bench.images(10), client)

@@ -234,7 +234,7 @@ def test_a_file_that_is_still_being_written_is_told_from_a_damaged_one(
 
 def test_a_pdf_that_asks_for_a_password_is_rejected() -> None:
     error = refusal(converted, encrypted_pdf())
-    assert (error.code, error.message) == ("ImageEncrypted", "the PDF asks for a password")
+    assert (error.code, error.message) == ("ImageEncrypted", "the PDF is protected by a password")
 
 
 def test_a_page_as_large_as_a_poster_is_held_to_what_reading_needs() -> None:
@@ -300,7 +300,7 @@ def test_rather_than_illegible_it_is_rejected() -> None:
     error = refusal(shrunk, saved(noisy(SIZE), "JPEG"), 20_000)
     assert (error.code, error.message) == (
         "ImageTooLarge",
-        "the image does not fit into 20,000 bytes with a longer side of 1,000 pixels",
+        "the image has over 20,000 bytes even with a longer side of 1,000 pixels",
     )
 
 

@@ -89,7 +89,7 @@ def test_of_a_names_addresses_only_the_permitted_are_tried(
     assert downloader(None).read(f"http://{host}/", LIMIT) == IMAGE
     internet.servers["8.8.4.4"] = "127.0.0.1:1"
     internet.answers["images.example.com"] = [["8.8.4.4", "127.0.0.1"]]
-    assert "could not be connected" in unavailable(downloader(None), f"http://{host}/").message
+    assert "could not connect" in unavailable(downloader(None), f"http://{host}/").message
     assert internet.connected == ["8.8.4.4"] * 2
 
 

@@ -151,8 +151,8 @@ def test_what_comes_after_the_announced_length_is_part_of_no_image(
 @pytest.mark.parametrize(
     ("sent", "says"),
     [
-        (b"SSH-2.0-OpenSSH\r\n", "no HTTP"),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000, "no HTTP"),
+        (b"SSH-2.0-OpenSSH\r\n", "not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000, "not HTTP"),
         (answer(b"half", 200, "Content-Encoding: gzip"), "could not be decompressed"),
         (answer(b"half", 200, "Content-Encoding: " + ", ".join(["gzip"] * 100)), "decompressed"),
     ],
@@ -181,4 +181,4 @@ def test_what_is_no_http_is_tried_again_by_the_next_run(
 
     error = unavailable(downloader(), f"http://{raw_server(answer_once).endpoint}/")
     assert error.code == "ImageDownloadFailed"
-    assert "no whole answer" in error.message
+    assert "no complete response" in error.message

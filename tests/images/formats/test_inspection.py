@@ -107,7 +107,7 @@ def test_what_is_no_image_is_rejected(image: bytes) -> None:
     error = refusal(image)
     assert (error.code, error.message) == (
         "ImageFormatUnsupported",
-        "the content is of no known image format",
+        "the content is not in a known image format",
     )
 
 
@@ -180,4 +180,4 @@ def test_an_image_without_pixels_is_rejected(image: bytes) -> None:
 def test_more_pixels_than_decoders_take_are_rejected(image: bytes) -> None:
     error = refusal(image)
     assert error.code == "ImageSizeTooLarge"
-    assert error.message == "the image has 20,000 x 10,000 pixels; 178,956,970 in all can be read"
+    assert error.message == "the image has 20,000 x 10,000 pixels; at most 178,956,970 in total can be read"

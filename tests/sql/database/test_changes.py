@@ -162,7 +162,7 @@ def test_view_that_is_being_read_is_left_to_the_next_run_and_rows_are_taken(
     target(database).prepare(result_columns([BRANCH]))
     transaction = analyst("documents")
     target(database, **shown).prepare(result_columns([BRANCH]))
-    assert "The view 'documents' could not be brought up to date" in caplog.text
+    assert "The view 'documents' could not be updated" in caplog.text
     assert "Rows are delivered; the next run tries again" in caplog.text
     assert count(other, "documents") == 0
     transaction.rollback()

@@ -154,7 +154,7 @@ def test_a_wait_is_told_once_without_values(clock: Clock, caplog: pytest.LogCapt
     assert len(lines) == 2
     assert lines[0].startswith("writing 50 rows to the result table 'permits' failed: DeadlockDetected")
     assert "120 s" in lines[0]
-    assert "went on after" in lines[1]
+    assert "continued after" in lines[1]
     assert "李优图" not in caplog.text
 
 

@@ -157,7 +157,9 @@ def test_kind_that_the_dag_says_is_what_values_become(
 def test_value_of_another_kind_stops_the_run_without_being_quoted(
     carry: Callable[..., Any], value: str, kind: str
 ) -> None:
-    with pytest.raises(SourceError, match=rf"key 'a': the column 'x%y:z'.* is no {kind}") as caught:
+    with pytest.raises(
+        SourceError, match=rf"key 'a': the column 'x%y:z'.* is not of the kind {kind}"
+    ) as caught:
         carry(sa.String(20), value, kind)
     assert value not in str(caught.value)
 

@@ -146,6 +146,6 @@ def _fill_and_read_back(
 
 def test_table_name_longer_than_postgresql_takes_is_refused(postgres_engine: sa.Engine) -> None:
     with pytest.raises(
-        TargetError, match=r"permits_p+.* has 108 bytes, and PostgreSQL cuts names off after 63"
+        TargetError, match=r"permits_p+.* has 108 bytes, and PostgreSQL truncates names after 63"
     ):
         SqlResultTarget(postgres_engine, ResultTable("permits_" + "p" * 100, conn_id="w")).prepare()

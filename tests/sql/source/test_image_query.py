@@ -96,7 +96,7 @@ def test_casts_and_numbers_of_postgresql_work(database: sa.Engine, read: Read) -
         ("SELECT image_i, image_url FROM permit_images", {}, "image_i"),
         ("SELECT * FROM permit_images WHERE image_id = :wanted", {}, "'wanted'"),
         ("SELECT * FROM permit_images", {"wanted": 1}, "wanted"),
-        ("DELETE FROM permit_images", {}, "begins with DELETE, and only a SELECT lists images"),
+        ("DELETE FROM permit_images", {}, "begins with DELETE, but only a SELECT lists images"),
         ("/* now */ update permit_images SET side = 1", {}, "begins with UPDATE"),
         ("SELECT * FROM permit_images; DROP TABLE permit_images", {}, "more than one statement"),
     ],
@@ -159,7 +159,7 @@ def test_empty_list_holds_nothing(
 @pytest.mark.usefixtures("three_images")
 def test_list_beside_another_value_behind_in_is_refused(database: sa.Engine) -> None:
     query = _query("SELECT * FROM permit_images WHERE image_id IN ('key-1', :more)", more=["key-2"])
-    with pytest.raises(SourceError, match="the list :more has to be alone behind IN"):
+    with pytest.raises(SourceError, match="the list :more must stand alone after IN"):
         SqlImageSource(database, query).check()
 
 
@@ -259,7 +259,7 @@ def test_limit_holds(database: sa.Engine, read: Read, sql: str) -> None:
 @pytest.mark.parametrize("database", ["mariadb", "sqlite"], indirect=True)
 def test_value_that_the_driver_does_not_take_is_refused(database: sa.Engine) -> None:
     value = {"a": 1} if database.dialect.name == "mysql" else 10**30
-    with pytest.raises(SourceError, match="its driver takes no such value in parameters"):
+    with pytest.raises(SourceError, match="its driver does not accept such a value in parameters"):
         SqlImageSource(
             database, _query("SELECT * FROM permit_images WHERE image_id = :wanted", wanted=value)
         ).check()

@@ -183,5 +183,5 @@ def test_bounds_of_mysql_are_refused_for_what_compares_as_no_time(
     described = ImageTable(
         "images", conn_id="l", key="id", image="url", updated_at="at", until=datetime(2026, 2, 1, tzinfo=UTC)
     )
-    with pytest.raises(SourceError, match=r"'at' is of type .* since and until only compare with DATE"):
+    with pytest.raises(SourceError, match=r"'at' is of type .* since and until compare only with DATE"):
         read(mariadb_engine, described)

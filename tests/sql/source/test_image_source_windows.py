@@ -158,7 +158,7 @@ def test_two_windows_meet_without_a_gap_and_without_a_row_twice(
 @pytest.mark.usefixtures("week")
 def test_a_list_without_change_times_is_read_whole_and_has_no_windows(database: sa.Engine) -> None:
     source = SqlImageSource(database, replace(LISTED, updated_at=None))
-    with pytest.raises(SourceError, match="updated_at does not say any more"):
+    with pytest.raises(SourceError, match="the ImageTable has no updated_at any more"):
         read(source.within([days(2, 3)]))
     assert len(read(source.within([Window()], settled_too=True))) == 9
 

@@ -1,4 +1,4 @@
-"""Lists that may not be read, and lists on a server or connection that takes no changes."""
+"""Lists that may not be read, and lists on a server or connection that accepts no changes."""
 
 from __future__ import annotations
 

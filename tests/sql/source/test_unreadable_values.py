@@ -146,7 +146,7 @@ def test_column_to_copy_is_null_where_no_driver_reads_it(
         None,
         date(2026, 1, 31),
     ]
-    assert "what 1 rows hold in the column 'valid_until'" in caplog.text
+    assert "cannot read 1 values of the copied column 'valid_until'" in caplog.text
 
 
 @each_database
@@ -201,7 +201,7 @@ def test_other_values_that_a_driver_stops_at_concern_their_row_alone(
     assert [row.image for row in rows] == ["/a", "/b", "/c", "/d", "/e", "/f"]
     assert [row.carried["hours"] is None for row in rows] == [False] * 4 + [True, False]
     assert [row.carried["days"] is None for row in rows] == [False] * 5 + [True]
-    assert "what 1 rows hold in the column 'hours'" in caplog.text
+    assert "cannot read 1 values of the copied column 'hours'" in caplog.text
 
 
 def _fill_bytes(engine: sa.Engine, *rows: tuple[Any, ...]) -> None:

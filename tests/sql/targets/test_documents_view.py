@@ -236,5 +236,5 @@ def test_missing_right_to_create_views_is_said_to_be_so(
 
 
 def test_view_cannot_have_the_tables_name() -> None:
-    with pytest.raises(ValueError, match="documents_view must have another name"):
+    with pytest.raises(ValueError, match="documents_view must not have the table's name"):
         ResultTable("permits", conn_id="warehouse", documents_view="permits")

@@ -67,7 +67,7 @@ def test_table_of_postgresql_with_a_rule_is_refused(database: sa.Engine, change:
     _target(database).prepare()
     _execute(database, change)
     told = _told(database)
-    assert "the result table 'permits' takes no rows that replace those with the same key" in told
+    assert "the result table 'permits' accepts no rows that replace those with the same key" in told
     assert "ON CONFLICT" in told
 
 
@@ -87,7 +87,7 @@ def test_deferrable_key_of_postgresql_is_refused(database: sa.Engine, key: str) 
 def test_name_that_postgresql_would_cut_off_is_refused(database: sa.Engine) -> None:
     longest = "签" * 21
     carried = [Column(f"{longest}发", ColumnKind.TEXT, "")]
-    with pytest.raises(TargetError, match="has 66 bytes, and PostgreSQL cuts names off after 63"):
+    with pytest.raises(TargetError, match="has 66 bytes, and PostgreSQL truncates names after 63"):
         _target(database).look([*COLUMNS, *carried])
     with pytest.raises(TargetError, match="has 66 bytes"):
         _target(database, f"{longest}发").check()
@@ -171,7 +171,7 @@ def test_column_of_the_same_family_will_do(
 @pytest.mark.parametrize("column", ["image_key", "card_side", "status"])
 def test_padded_text_is_refused_for_what_is_compared(database: sa.Engine, column: str) -> None:
     _make_table(database, **{column: "char(30)"})
-    assert f"{column} is CHAR(30), which fills texts up with blanks, and should be " in _told(database)
+    assert f"{column} is CHAR(30), which pads text with blanks, and should be " in _told(database)
 
 
 def test_text_that_cannot_hold_chinese_is_refused_on_mariadb(mariadb_engine: sa.Engine) -> None:
@@ -191,12 +191,12 @@ def test_all_misfits_are_named_at_once(postgres_engine: sa.Engine) -> None:
 def test_column_of_the_users_own_that_needs_a_value_is_refused(database: sa.Engine) -> None:
     _make_table(database, reviewer="varchar(20) NOT NULL", stage="varchar(20) DEFAULT 'new' NOT NULL")
     told = _told(database)
-    assert "takes no row without reviewer, which nothing is written to (a default, or NULL" in told
+    assert "accepts no row without reviewer, which is never written (a default, or allowing NULL" in told
 
 
 def test_column_that_takes_no_null_is_refused_as_some_rows_have_none_there(database: sa.Engine) -> None:
     _make_table(database, error_message="varchar(9999) NOT NULL")
-    assert "error_message takes no NULL, which some rows have there" in _told(database)
+    assert "error_message does not allow NULL, which some rows have" in _told(database)
 
 
 @pytest.mark.parametrize("database", ["psycopg", "mariadb"], indirect=True)
@@ -261,7 +261,7 @@ def test_checking_an_empty_database_leaves_it_empty(database: sa.Engine) -> None
 def test_table_of_the_other_mode_is_refused(database: sa.Engine, mode: str) -> None:
     _target(database, mode=mode).prepare()
     other = {"upsert": "append", "append": "upsert"}[mode]
-    assert f"so let the mode be '{mode}'" in _told(database, mode=other)
+    assert f"so use mode '{mode}'" in _told(database, mode=other)
 
 
 def test_full_disk_of_sqlite_is_said_to_be_so_and_nothing_is_half_written(

@@ -97,7 +97,7 @@ def test_connection_that_is_missing_is_named() -> None:
 @pytest.mark.parametrize(
     ("conn_type", "message"),
     [
-        ("aws", "'lake' is of type 'aws', which is no SQL database"),
+        ("aws", "'lake' is of type 'aws', which is not an SQL database"),
         ("no_such_thing", "is not installed .*pip install apache-airflow-providers-no-such-thing"),
         ("redshift", "'lake'.* of type 'redshift', which is not supported; PostgreSQL.*Parquet ResultFile"),
     ],

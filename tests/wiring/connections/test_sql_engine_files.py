@@ -108,7 +108,7 @@ def test_parameters_that_sqlite_refuses_are_refused_naming_what_to_change(
 )
 def test_sqlite_in_memory_is_refused(set_connection: SetConnection, fields: dict[str, Any]) -> None:
     set_connection("lake", conn_type="sqlite", **fields)
-    with pytest.raises(ConfigurationError, match=r"'lake'.*in memory.*name a file"):
+    with pytest.raises(ConfigurationError, match=r"'lake'.*in-memory.*name a file"):
         sql_engine("lake")
 
 

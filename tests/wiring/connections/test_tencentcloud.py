@@ -190,7 +190,7 @@ def test_an_editor_of_connections_cannot_go_beyond_airflows_configuration(
             {"extra": '{"credentials": "cvm"}'},
             "credentials must be one of keys, environment, cvm_role, tke_oidc",
         ),
-        ({"extra": '{"credentials": "cvm_role"}'}, "it has keys of its own; leave SecretId"),
+        ({"extra": '{"credentials": "cvm_role"}'}, "it also has keys; leave SecretId"),
         ({"extra": '{"credentials": true}'}, "credentials must be a text"),
         ({"extra": '{"role_session_name": "nightly"}'}, "fill in role_arn"),
         ({"extra": '{"role_seconds": 900}'}, "fill in role_arn"),

@@ -60,7 +60,7 @@ def delivered(
 
 
 def _calls(tables: LedgerTables, list_id: int) -> sa.Select[Any]:
-    """Select calls that have said something of their images for good, beside their answers."""
+    """Select calls that settled something about their images, beside their answers."""
     calls, answers, images = tables.calls, tables.answers, tables.images
     is_of_image = sa.and_(
         images.c.list_id == calls.c.list_id,

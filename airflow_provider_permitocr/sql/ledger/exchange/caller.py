@@ -27,7 +27,7 @@ def run_columns(run: RunIdentity) -> dict[str, Any]:
 
 
 def is_run(runs: sa.FromClause, run: Mapping[str, Any]) -> sa.ColumnElement[bool]:
-    """Tell which row is a run's.
+    """Return which row is a run's.
 
     :param runs: the ledger's table of runs, or an alias of it.
     :param run: what it is found by, by column.

@@ -275,7 +275,7 @@ class Exchange:
     def _against(self, state: _State, intent: CallIntent) -> Grant | None:
         """Say what there is against a call, caps aside."""
         caller, image = self._caller, state.images[intent.row_key]
-        # A DAG run that was deleted and made again counts its tries anew: a smaller one fences, too.
+        # A DAG run that was deleted and made again counts its tries from 1 again: a smaller one fences, too.
         if state.task_try not in (None, caller.run.try_number):
             return Grant.FENCED
         if state.is_held(image, caller.session_id):

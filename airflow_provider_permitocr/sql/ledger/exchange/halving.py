@@ -77,7 +77,7 @@ def _write_bare(
         once((), bare, short)
     except RowRefusedError as error:
         raise LedgerError(
-            f"The ledger refuses to note what became of a call, even without its answer ({error}), so the"
+            f"The ledger refuses to record the outcome of a call, even without its answer ({error}), so the"
             " run has stopped. Look for a trigger or constraint on its tables, correct it and run again."
         ) from None
     return [replace(each, reason=reason) for each in closed]

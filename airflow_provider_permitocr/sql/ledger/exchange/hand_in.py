@@ -35,7 +35,7 @@ _APART: Final = timedelta(microseconds=1)
 
 
 def hand_in(engine: sa.Engine, tables: LedgerTables, closed: Sequence[ClosedCall]) -> list[ClosedCall]:
-    """Close calls, each once, whoever made them.
+    """Close calls, each once, from any process.
 
     :return: those that the ledger does not know, or whose answers its database does not take.
     :raises SQLAlchemyError: when the database cannot be reached.
@@ -147,7 +147,7 @@ def _stamp_takers(
 ) -> None:
     """Have images delivered again that took these answers before they were written.
 
-    They are identical, so that the index of digests leads to them.
+    They are identical, so that the index of digests finds them.
     """
     images = tables.images
     for list_id in {call["list_id"] for call in calls}:

@@ -22,9 +22,9 @@ def held(
     session_id: str,
     row_keys: Sequence[RowKey],
 ) -> set[RowKey]:
-    """Return the images that are held by calls of other processes at the moment.
+    """Return the images that are now held by calls of other processes.
 
-    Without the lock: an exchange decides, and this only saves loading images in vain.
+    Without the lock: an exchange decides, and this only saves loading images for nothing.
     """
     images = tables.images.c
     found: set[RowKey] = set()

@@ -116,7 +116,7 @@ class AdoptedRows:
         return table
 
     def _rows(self) -> Iterator[Mapping[str, Any]]:
-        """Read the rows in the order of their key, a page in a transaction of its own.
+        """Read the rows in the order of their key, each page in its own transaction.
 
         One that stays open would keep SQLite from writing, where the ledger is in the same file.
         """

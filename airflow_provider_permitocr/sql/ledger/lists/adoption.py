@@ -77,7 +77,7 @@ def adopt(
     :param identity: the list as it is described now.
     :param rows: of its result tables, by their names as targets.
     :param protection: what becomes of their values in the ledger.
-    :raises TargetError: naming what stands in the way.
+    :raises TargetError: naming the obstacle.
     :raises DatabaseError: when a database cannot be reached.
     """
     with database_errors("taking over the result table"):
@@ -87,7 +87,7 @@ def adopt(
             lock(connection, tables)
             taken = take_list(connection, tables, identity)
             state = tables.state
-            # What is taken over has to be newer than what the table has.
+            # What is taken over must be newer than what the table has.
             connection.execute(
                 sa.update(state).where(state.c.id == 1, state.c.version < highest).values(version=highest)
             )
@@ -133,9 +133,7 @@ class _Adopter:
         with self._engine.begin() as connection:
             state = deliveries.claim(connection, self._tables, self._deliverer)
         if state is None:
-            raise TargetError(
-                f"a run delivers to {self._target!r} at the moment; let it end, then adopt the table"
-            )
+            raise TargetError(f"a run delivers to {self._target!r} now; adopt the table after it ends")
         return state.version
 
     def _take_page(self, page: Sequence[AdoptedRow | None], adoption: Adoption) -> Adoption:

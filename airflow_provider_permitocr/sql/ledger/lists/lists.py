@@ -223,7 +223,7 @@ def _require_same(known: KnownList, identity: ListIdentity) -> None:
     if None not in (known.key_type, identity.key_type) and known.key_type != identity.key_type:
         raise TargetError(
             f"the keys of the list {known.name!r} were of type {known.key_type} so far, and are of type"
-            f" {identity.key_type} now, so that images would not be found again. Correct the list; if both"
+            f" {identity.key_type} now, so images would not be found again. Correct the list; if both"
             f" read the same as text, run {_ADOPT}; to start again, give another list="
         )
 
@@ -233,7 +233,7 @@ def _require_unknown_source(connection: sa.Connection, tables: LedgerTables, ide
         raise TargetError(
             f"the ledger knows the image list of {identity.source} as {known.name!r} already. Under its"
             f" default name {identity.name!r} each image would be paid for again. Give"
-            f" list={known.name!r} to go on with the known list; run {_ADOPT} to rename it; or give another"
+            f" list={known.name!r} to continue the known list; run {_ADOPT} to rename it; or give another"
             " list= to start a second list that pays again"
         )
 
@@ -245,9 +245,8 @@ def _require_free_targets(
         if known is None or other.list_id != known.list_id:
             raise TargetError(
                 f"the result table {target!r} gets the list {other.name!r} already ({other.source}), and two"
-                f" lists in one table would overwrite each other's rows. Give list={other.name!r} to go on"
-                f" with that list; run {_ADOPT} to rename it; or correct the DAG: give this list a table of"
-                " its own"
+                f" lists in one table would overwrite each other's rows. Give list={other.name!r} to continue"
+                f" that list; run {_ADOPT} to rename it; or correct the DAG: give this list its own table"
             )
 
 

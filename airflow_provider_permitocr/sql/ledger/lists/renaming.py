@@ -53,8 +53,8 @@ def take_list(connection: sa.Connection, tables: LedgerTables, identity: ListIde
         if other.list_id != known.list_id:
             raise TargetError(
                 f"the ledger knows both the list {known.name!r} and the list {other.name!r}, which goes into"
-                f" {target!r}, and does not make one of two; give this task list={other.name!r}, or a result"
-                " table of its own"
+                f" {target!r}, and cannot merge them; give this task list={other.name!r}, or its own result"
+                " table"
             )
     _update(connection, tables, known, identity)
     _move_target(connection, tables, known.list_id, identity)

@@ -99,7 +99,7 @@ def take_leftovers(
 
 
 def close_left(connection: sa.Connection, tables: LedgerTables, caller: Caller, left: LeftRun) -> None:
-    """Write down that a window that was taken over is whole, unless its own run has begun anew."""
+    """Write down that a window that was taken over is whole, unless its own run has started again."""
     runs = tables.runs.c
     moment = sa.literal(now(connection), runs.ended_at.type)
     connection.execute(
@@ -143,7 +143,7 @@ def unsettled(
 
     :param before: those alone that were tried before this, the begin of the run that asks.
     :param after: the last that were returned before.
-    :param only_redone: those to redo alone.
+    :param only_redone: only those to redo.
     """
     images = tables.images.c
     statuses = (Status.REDO,) if only_redone else (Status.RETRY, Status.REDO)
@@ -161,7 +161,7 @@ def unsettled(
 
 
 def _falls_to(shard: str | None, other: str | None) -> bool:
-    """Tell whether a run takes what a shard has left: each such shard falls to one of the runs at once."""
+    """Return whether a run takes what a shard has left: each such shard falls to one of the runs at once."""
     if shard is None or shard == other:
         return True
     is_first = shard.startswith("1/")
@@ -170,7 +170,7 @@ def _falls_to(shard: str | None, other: str | None) -> bool:
 
 
 def _is_same_query(tables: LedgerTables, run: dict[str, Any]) -> sa.ColumnElement[bool]:
-    """Tell which runs were of the same task, and of the same part of it where it is mapped over queries."""
+    """Return which runs were of the same task, and of the same part of it where it is mapped over queries."""
     runs = tables.runs.c
     is_of_task = sa.and_(runs.dag_id == run["dag_id"], runs.task_id == run["task_id"])
     return sa.and_(is_of_task, sa.or_(runs.map_index == run["map_index"], runs.shard.is_not(None)))

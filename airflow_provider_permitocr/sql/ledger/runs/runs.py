@@ -43,11 +43,9 @@ def begin_run(
         sa.select(runs.c.task_try, runs.c.list_id, runs.c.session_id, runs.c.ended_at).where(is_own)
     ).first()
     mine = caller.run.try_number
-    # Of a DAG run that was deleted and made again, the tries begin anew.
+    # Of a DAG run that was deleted and made again, the tries start from 1 again.
     if known is not None and known.task_try > mine and _is_under_way(connection, tables, known):
-        raise FencedError(
-            f"try {known.task_try} of this task has begun, so that try {mine} makes no more calls"
-        )
+        raise FencedError(f"try {known.task_try} of this task has started, so try {mine} makes no more calls")
     moment = now(connection)
     begun = {
         "list_id": caller.list_id,

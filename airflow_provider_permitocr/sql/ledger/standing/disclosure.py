@@ -67,7 +67,7 @@ def _moved(
 ) -> list[Delivered]:
     """Write portraits into their store, and have the ledger keep their paths.
 
-    It may be repeated after an error: a portrait has one name for good, which only the ledger can tell.
+    It may be repeated after an error: a portrait keeps one name, which only the ledger can tell.
     """
     found = {
         answer_id: content

@@ -1,4 +1,4 @@
-"""Marks images to be recognized anew, though they are settled: the next run of their list takes them."""
+"""Marks images to be recognized again, though they are settled: the next run of their list takes them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def count_redone(
 def mark_redone(
     connection: sa.Connection, tables: LedgerTables, list_id: int, redo: Redo, before: datetime
 ) -> int:
-    """Mark them; the runs that have tried them are counted anew. Their answers stay in force.
+    """Mark them; the runs that have tried them are counted from zero again. Their answers stay in force.
 
     :param connection: its transaction holds the ledger's lock.
     :return: how many.

@@ -46,7 +46,7 @@ def before_reading(connection: sa.Connection) -> None:
 def _conditions(
     connection: sa.Connection, listing: Listing, images: sa.FromClause
 ) -> list[sa.ColumnElement[bool]] | None:
-    """Tell whether an image is that of a row, and was seen since it changed."""
+    """Return whether an image is that of a row, and was seen since it changed."""
     database, kept = database_of(connection), images.c
     changed_at = () if listing.updated_at is None else (listing.updated_at,)
     key, side, *listed_at = _typed(connection, listing.select, listing.key, listing.card_side, *changed_at)

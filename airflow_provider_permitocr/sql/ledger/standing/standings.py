@@ -176,7 +176,7 @@ def find_answer(
     fields = answer.record(protection)
     if not with_portrait:
         del fields[PORTRAIT]
-    # The image that was paid for, whoever took its answer last.
+    # The image that was paid for, even if another took its answer last.
     image_key = row["image_key"] if row["reused_from"] is None else row["reused_from"]
     return Answer(image_key, fields, row["request_id"], row["answer_id"])
 
@@ -250,7 +250,7 @@ def _seen_at(connection: sa.Connection, tables: LedgerTables) -> sa.ColumnElemen
 def _is_of_run(
     connection: sa.Connection, tables: LedgerTables, run_name: str | None
 ) -> sa.ColumnElement[Any]:
-    """Tell whether a run has counted the last try; told here, as names of runs are longer than the rest."""
+    """Return whether a run has counted the last try; told here, as names of runs are longer than the rest."""
     run = tables.images.c.attempt_run
     if run_name is None:
         return sa.literal_column("0")

@@ -14,7 +14,7 @@ from airflow_provider_permitocr.sql.source.times import as_utc, read_time
 def clock(connection: sa.Connection) -> sa.ColumnElement[Any]:
     """Return the time as something to select."""
     clock = database_of(connection).clock
-    assert clock is not None, "a ledger is prepared in such a database alone"
+    assert clock is not None, "a ledger is prepared only in such a database"
     return sa.literal_column(clock)
 
 

@@ -1,4 +1,4 @@
-"""Whether the tables that are there can hold a ledger. Changes nothing."""
+"""Whether existing tables can hold a ledger. Changes nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LONGEST: Final = {ColumnKind.TEXT: 2_600, ColumnKind.LONG_TEXT: 2**20}
 
 
 def examine(connection: sa.Connection, tables: LedgerTables) -> tuple[set[str], frozenset[tuple[str, str]]]:
-    """Check the tables of a ledger that are there.
+    """Check the existing tables of a ledger.
 
     :return: the names of the shapes that have no table yet, and the columns of times that the database keeps
         without a time zone, each after the name of its shape.

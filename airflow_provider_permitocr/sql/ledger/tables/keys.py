@@ -13,7 +13,7 @@ def key_fault(database: Database, image_key: str) -> str | None:
     try:
         image_key.encode()
     except UnicodeEncodeError:
-        return "it holds characters that are no text"
+        return "it contains characters that are not text"
     if "\x00" in image_key:
-        return "it holds a NUL character"
+        return "it contains a NUL character"
     return database.key_fault(image_key)

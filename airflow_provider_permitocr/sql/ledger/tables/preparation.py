@@ -54,7 +54,7 @@ class LedgerState:
 
 
 def prepare_tables(engine: sa.Engine, described: Ledger, timezone: str) -> LedgerTables:
-    """Create the tables and indexes that are missing, and check those that are there.
+    """Create missing tables and indexes, and check existing ones.
 
     :param timezone: whose midnight a day begins at, for a ledger that is new.
     :raises TargetError: naming what to change.
@@ -76,7 +76,7 @@ def prepare_tables(engine: sa.Engine, described: Ledger, timezone: str) -> Ledge
 def check_tables(engine: sa.Engine, described: Ledger) -> bool:
     """Check what ``prepare_tables`` would, as far as that is known without changing anything.
 
-    :return: whether all tables are there.
+    :return: whether all tables exist.
     :raises TargetError: naming what to change.
     :raises SQLAlchemyError: when the database cannot be reached.
     """
@@ -126,7 +126,7 @@ def _examined(
     """Return what an earlier run has found out about the tables; None where none has.
 
     Reading how ten tables are made takes a hundred statements, which a task far from its database feels at
-    each start. Rights are tried all the same.
+    each start. Rights are still tried.
 
     :raises TargetError: when another version of this package has made them, or a right is missing.
     """
@@ -165,7 +165,7 @@ def _missing(connection: sa.Connection, tables: LedgerTables) -> list[sa.Table]:
 
 
 def _create_indexes(engine: sa.Engine, described: Ledger, tables: LedgerTables) -> None:
-    """Create indexes that tables lack: whoever created them may have died before, or an upgrade wants more.
+    """Create missing indexes: the run that created the tables may have died, or an upgrade needs more.
 
     A run is slower without one, but right: it is not waited for.
     """
@@ -210,7 +210,7 @@ def _require_state(
     timezone: str,
     without_zone: Collection[tuple[str, str]],
 ) -> None:
-    """Write the row that is locked, unless it is there, and that the tables were examined."""
+    """Write the row that is locked, unless it exists, and that the tables were examined."""
     examined = json.dumps(sorted(without_zone))
     state = tables.state
     with engine.connect() as connection:
@@ -278,6 +278,6 @@ def _read_state(connection: sa.Connection, described: Ledger, tables: LedgerTabl
     if row.shape != SHAPE:
         raise TargetError(
             f"the ledger {described.name!r} was made by another version of this package (shape {row.shape},"
-            f" not {SHAPE}); install that version, or give this one a ledger of its own: {LINE_TO_PASTE}"
+            f" not {SHAPE}); install that version, or give this one its own ledger: {LINE_TO_PASTE}"
         )
     return LedgerState(row.ledger_id, row.version, row.timezone, row.examined)

@@ -41,7 +41,7 @@ def require_transactions(engine: sa.Engine, tables: LedgerTables, conn_id: str) 
 
 
 def _are_gone(engine: sa.Engine, tables: Sequence[sa.Table]) -> bool:
-    """Try tables in one transaction: each by itself costs a worker far away its time at each start."""
+    """Try tables in one transaction: one transaction per table would slow each start of a distant worker."""
     rows = {table: _trial_row(table) for table in tables}
     stay = [
         sa.exists().where(_is_trial(table, row)).label(f"stays_{number}")
@@ -69,8 +69,8 @@ def _require_transactions_of(engine: sa.Engine, table: sa.Table, conn_id: str) -
     except SQLAlchemyError as error:
         if blames_a_row(error):
             return
-        refused = f"the ledger's table {table.fullname!r} does not take a row"
-        raise_refusal(error, refused, "let the connection's user write into it")
+        refused = f"the ledger's table {table.fullname!r} does not accept a row"
+        raise_refusal(error, refused, "grant the connection's user the right to write to it")
 
 
 def _try(engine: sa.Engine, table: sa.Table, conn_id: str) -> None:
@@ -100,8 +100,8 @@ def _refusal(connection: sa.Connection, table: sa.Table, conn_id: str) -> Target
             f" transactions; run: ALTER TABLE {table.fullname} ENGINE=InnoDB"
         )
     return TargetError(
-        f"a ledger needs transactions, and connection {conn_id!r} commits each statement by itself: take"
-        " autocommit out of its extra"
+        f"a ledger needs transactions, and connection {conn_id!r} commits each statement separately: remove"
+        " autocommit from its extra"
     )
 
 

@@ -212,7 +212,7 @@ def test_ledger_that_refuses_everything_says_so(database: sa.Engine) -> None:
         execute(database, "ALTER TABLE permit_ocr_calls ADD CONSTRAINT never CHECK (code IS NULL)")
     else:
         execute(database, "ALTER TABLE permit_ocr_calls ADD CONSTRAINT never CHECK (code IS NULL)")
-    with pytest.raises(LedgerError, match="refuses to note what became of a call"):
+    with pytest.raises(LedgerError, match="refuses to record the outcome of a call"):
         process.close(answered(intent))
 
 

@@ -423,7 +423,7 @@ def test_while_a_run_delivers_nothing_is_taken_over(house: House) -> None:
     with house.engine.begin() as connection:
         deliveries.claim(connection, house.tables, Deliverer(1, TARGET, "a run"))
     house.fill({"image_key": "a"})
-    with pytest.raises(TargetError, match="a run delivers to 'lake:permits' at the moment"):
+    with pytest.raises(TargetError, match="a run delivers to 'lake:permits' now"):
         house.adopt()
     assert house.images() == {}
 

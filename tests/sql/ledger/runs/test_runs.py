@@ -107,7 +107,7 @@ def test_an_older_try_is_fenced_and_ends_nothing(database: sa.Engine) -> None:
     begin(database, tables, caller("first"))
     begin(database, tables, caller("second", try_number=2))
     hold(database, tables, "second", 60)
-    with pytest.raises(FencedError, match="try 2 of this task has begun, so that try 1 makes no more calls"):
+    with pytest.raises(FencedError, match="try 2 of this task has started, so try 1 makes no more calls"):
         begin(database, tables, caller("first"))
     end(database, tables, caller("first"), whole=True)
     assert (only_run(database, tables).session_id, only_run(database, tables).ended_at) == ("second", None)

@@ -125,7 +125,7 @@ def test_a_column_too_short_for_keys_is_refused(database: sa.Engine) -> None:
 @EACH_LEDGER
 def test_a_column_that_no_ledger_fills_is_refused(database: sa.Engine) -> None:
     make(database, TABLES.calls, extra=sa.Column("invoice", sa.Integer, nullable=False))
-    assert "it takes no row without invoice, which nothing is written to" in refusal(database)
+    assert "it accepts no row without invoice, which is never written" in refusal(database)
 
 
 @EACH_LEDGER

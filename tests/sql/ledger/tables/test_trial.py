@@ -13,7 +13,7 @@ from labs.ground.servers.postgres import EmbeddedPostgres
 from tests.sql.ledger.ground import EACH_LEDGER, execute, prepared, rows_of
 
 NewEngine = Callable[..., sa.Engine]
-NO_TRANSACTIONS = "connection 'lake' commits each statement by itself: take autocommit out of its extra"
+NO_TRANSACTIONS = "connection 'lake' commits each statement separately: remove autocommit from its extra"
 
 
 @pytest.fixture
