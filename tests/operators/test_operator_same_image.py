@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from PIL import Image
 
 from airflow_provider_permitocr import (
+    ImageAccess,
     ImageTable,
     Ledger,
     ResultFile,
@@ -188,7 +189,8 @@ def test_what_the_api_fetches_itself_has_no_digest_and_is_called_for(
     url = serve_image(front.image)
     image_list(0, [{"image_id": key, "image": url} for key in "ab"])
 
-    summary = execute(reuse_identical=True)
+    here = ImageAccess(fetch_hosts=("127.0.0.1",))
+    summary = execute(reuse_identical=True, images=here)
 
     assert (summary["calls"], summary["reused"]) == (2, 0)
     assert {row["image_digest"] for row in permits().values()} == {None}

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.slow
 Row = dict[str, Any]
 
 LISTS = {
-    "references": ImageAccess(),
+    "references": ImageAccess(fetch_hosts=("127.0.0.1",)),
     "blobs": ImageAccess(shrink_oversized=True),
     "downloads": ImageAccess(fetch_images=True, fetch_hosts=("127.0.0.1",)),
 }
