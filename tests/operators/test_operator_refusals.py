@@ -31,7 +31,7 @@ Execute = Callable[..., dict[str, Any]]
             "column 'id'",
         ),
         ({"source": ImageTable("permit_images", conn_id="nowhere", key="a", image="b")}, "'nowhere'"),
-        ({"target": ResultTable("permits", conn_id="tencentcloud_default")}, "no SQL database"),
+        ({"target": ResultTable("permits", conn_id="tencentcloud_default")}, "not an SQL database"),
         ({"target": ResultTable("permit_images", conn_id="warehouse")}, "exists already"),
         ({"target": ResultTable("missing.permits", conn_id="warehouse")}, "schema"),
         ({"tencentcloud_conn_id": "nobody"}, "'nobody'"),

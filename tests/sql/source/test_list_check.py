@@ -123,7 +123,7 @@ def test_unique_index_that_could_not_be_finished_tells_nothing(database: sa.Engi
     [
         ("(NULL, 'u', 'FRONT')", "have NULL"),
         ("('a', 'u', 'BACK')", "more than once"),
-        ("('z', 'u', 'LEFT')", "else"),
+        ("('z', 'u', 'LEFT')", "something other than FRONT"),
     ],
 )
 def test_every_shard_refuses_what_is_wrong_in_any(
