@@ -90,7 +90,9 @@ def test_a_rebuild_of_what_was_never_kept_is_refused(
     execute: Execute, image_list: ImageList, connected: RunningEmulator
 ) -> None:
     image_list(1)
-    with pytest.raises(AirflowFailException, match=r"has no answers for it.*A run recognizes.*permitocr adopt"):
+    with pytest.raises(
+        AirflowFailException, match=r"has no answers for it.*A run recognizes.*permitocr adopt"
+    ):
         execute(rebuild=True)
     assert connected.stats()["calls"] == 0
 
