@@ -291,12 +291,9 @@ def _first_of_january(value: Value) -> Value:
 
 
 def _years(fact: Fact, record: Record) -> Record:
-    years: Record = {}
-    for name in fact.further:
-        if isinstance(day := record.get(name), date):
-            years[name] = date(day.year, 1, 1)
-    first_and_last = [str(day.year) for name in fact.further if isinstance(day := record.get(name), date)]
-    return years | {fact.text: "-".join(first_and_last) or None}
+    days = {name: day for name in fact.further if isinstance(day := record.get(name), date)}
+    years: Record = {name: date(day.year, 1, 1) for name, day in days.items()}
+    return years | {fact.text: "-".join(str(day.year) for day in days.values()) or None}
 
 
 def _described(column: Column, fact: Fact, method: Method) -> Column:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from itertools import chain
 from typing import TYPE_CHECKING, Final
@@ -13,16 +12,14 @@ from airflow_provider_permitocr.options.portraits import PortraitFolder, Portrai
 from airflow_provider_permitocr.options.privacy import Privacy
 from airflow_provider_permitocr.options.task import TaskOptions
 from airflow_provider_permitocr.permit.privacy import Keys, Method, Protection
-from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure, is_path
-from airflow_provider_permitocr.wiring.connections.tencentcloud import LOOKUP
+from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure, is_path, is_portrait_name
+from airflow_provider_permitocr.wiring.connections.tencentcloud import look_up
 from airflow_provider_permitocr.wiring.result_file import is_local, path_in_store, store_of
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.files.portrait_files import PortraitFiles
 
 _SHORTEST_HMAC_KEY: Final = 16
-#: As ``portrait_name`` makes them; base64 of a portrait is longer.
-_IS_NAME: Final = re.compile(r"[0-9a-f]{40}")
 
 
 def protection_of(policy: Privacy | None) -> Protection:
@@ -73,7 +70,7 @@ class StoredPortraits:
             folder, _, file = profile.rpartition("/")
             folders.setdefault(folder, set()).add(file)
         known = sum(map(len, folders.values()))
-        if self._folder is not None and (names := list(filter(_IS_NAME.fullmatch, profiles))):
+        if self._folder is not None and (names := list(filter(is_portrait_name, profiles))):
             folders.setdefault(self._folder.path, set()).update(chain.from_iterable(map(files_named, names)))
         conn_id = None
         if self._folder is not None:
@@ -132,15 +129,10 @@ def _fernet_keys(conn_id: str) -> tuple[str, ...]:
 
 
 def _password(conn_id: str) -> str:
-    from airflow.sdk import Connection
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
-    try:
-        with LOOKUP:
-            password: str | None = Connection.get(conn_id).password
-    except AirflowNotFoundException:
+    connection = look_up(conn_id)
+    if connection is None:
         raise ConfigurationError(
             f"there is no connection {conn_id!r}, whose password the privacy policy needs as a key; add it,"
             " of any type, or name another one: Privacy(hmac_conn_id=..., fernet_conn_id=...)"
-        ) from None
-    return password or ""
+        )
+    return connection.password or ""

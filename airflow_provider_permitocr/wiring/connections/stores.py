@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from airflow_provider_permitocr.extras import install
-from airflow_provider_permitocr.wiring.connections.tencentcloud import DEFAULT_CONN_ID, LOOKUP
+from airflow_provider_permitocr.wiring.connections.tencentcloud import DEFAULT_CONN_ID, look_up
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,4 @@ KNOWN_STORES: Final = {
 
 def connection_exists(conn_id: str) -> bool:
     """Return whether Airflow has a connection of this id; from any thread."""
-    from airflow.sdk import Connection
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
-    try:
-        with LOOKUP:
-            Connection.get(conn_id)
-    except AirflowNotFoundException:
-        return False
-    return True
+    return look_up(conn_id) is not None

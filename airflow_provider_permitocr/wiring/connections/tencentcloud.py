@@ -29,11 +29,8 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.tencent.credentials import KeySource
 
 
-def find_connection(conn_id: str) -> Connection:
-    """Look up a connection of type ``tencentcloud``.
-
-    :raises ConfigurationError: when there is none of this id, or it is of another type.
-    """
+def look_up(conn_id: str) -> Connection | None:
+    """Look up a connection of any type, from any thread; None if there is none of this id."""
     from airflow.sdk import Connection
     from airflow.sdk.exceptions import AirflowNotFoundException
 
@@ -41,11 +38,22 @@ def find_connection(conn_id: str) -> Connection:
         with LOOKUP:
             connection: Connection = Connection.get(conn_id)
     except AirflowNotFoundException:
+        return None
+    return connection
+
+
+def find_connection(conn_id: str) -> Connection:
+    """Look up a connection of type ``tencentcloud``.
+
+    :raises ConfigurationError: when there is none of this id, or it is of another type.
+    """
+    connection = look_up(conn_id)
+    if connection is None:
         raise ConfigurationError(
             f"there is no connection {conn_id!r}; add it under Admin > Connections, type Tencent Cloud,"
             " or correct tencentcloud_conn_id. Notebooks and scripts do not see those: set"
             f" AIRFLOW_CONN_{conn_id.upper()} for them"
-        ) from None
+        )
     if connection.conn_type != CONNECTION_TYPE:
         raise _wrong(connection, f"it is of type {connection.conn_type!r}, not {CONNECTION_TYPE!r}")
     return connection

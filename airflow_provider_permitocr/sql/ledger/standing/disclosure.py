@@ -19,9 +19,11 @@ from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, rea
 from airflow_provider_permitocr.sql.ledger.standing.images import to_json
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
-#: A folder, and a name that ``portrait_name`` makes. An adopted table may hold any text, and nothing but
+#: As ``portrait_name`` makes them; base64 of a portrait is longer.
+_NAME: Final = re.compile(r"[0-9a-f]{40}")
+#: A folder, and such a name. An adopted table may hold any text, and nothing but
 #: portraits is to be deleted.
-_PATH: Final = re.compile(r"(?:[^:/]+:/)?/.+/[0-9a-f]{40}\.[a-z]{3}", re.DOTALL)
+_PATH: Final = re.compile(rf"(?:[^:/]+:/)?/.+/{_NAME.pattern}\.[a-z]{{3}}", re.DOTALL)
 _ANSWERS_AT_ONCE: Final = 100
 
 
@@ -84,8 +86,13 @@ def _moved(
 
 
 def is_path(profile: str) -> bool:
-    """Tell whether a row's ``profile`` leads to a portrait's file."""
+    """Return whether a row's ``profile`` leads to a portrait's file."""
     return _PATH.fullmatch(profile) is not None
+
+
+def is_portrait_name(profile: str) -> bool:
+    """Return whether this is the name of a portrait whose path is not known."""
+    return _NAME.fullmatch(profile) is not None
 
 
 def _content(delivered: Delivered) -> bytes | None:
@@ -99,7 +106,7 @@ def _content(delivered: Delivered) -> bytes | None:
 
 
 def portrait_name(answer_id: str) -> str:
-    """Return the name of an answer's portrait, without the suffix that tells its format."""
+    """Return the name of an answer's portrait, without the suffix for its format."""
     # A call's ID has 80 random bits, and is in no table but the ledger's.
     return hashlib.sha256(f"portrait of {answer_id}".encode()).hexdigest()[:40]
 
