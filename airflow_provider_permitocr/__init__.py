@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.options.ledger import Ledger
     from airflow_provider_permitocr.options.portraits import PortraitFolder
     from airflow_provider_permitocr.options.privacy import Privacy
+    from airflow_provider_permitocr.options.quality import Declared, Quality
     from airflow_provider_permitocr.options.redo import Redo
     from airflow_provider_permitocr.options.result_file import ResultFile
     from airflow_provider_permitocr.options.result_table import ResultTable
@@ -31,6 +32,7 @@ __all__ = [
     "Budget",
     "CallRetry",
     "Carry",
+    "Declared",
     "FailureLimits",
     "ImageAccess",
     "ImageQuery",
@@ -41,6 +43,7 @@ __all__ = [
     "PermitErasureOperator",
     "PortraitFolder",
     "Privacy",
+    "Quality",
     "Redo",
     "ResultFile",
     "ResultTable",
@@ -54,6 +57,7 @@ _HOMES = {
     "Budget": "options.budget",
     "CallRetry": "options.run",
     "Carry": "options.image_list",
+    "Declared": "options.quality",
     "FailureLimits": "options.run",
     "ImageAccess": "options.image_access",
     "ImageQuery": "options.image_list",
@@ -64,6 +68,7 @@ _HOMES = {
     "PortraitFolder": "options.portraits",
     "PermitErasureOperator": "operators.permit_erasure",
     "Privacy": "options.privacy",
+    "Quality": "options.quality",
     "Redo": "options.redo",
     "ResultFile": "options.result_file",
     "ResultTable": "options.result_table",

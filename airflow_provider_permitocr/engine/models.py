@@ -58,7 +58,9 @@ class ImageRow:
     :param updated_at: when the image last changed, with time zone; None where the list does not say.
     :param tries: earlier runs that have tried this version of the image.
     :param kind: what ``image`` is, where the list says so.
-    :param carried: further columns of the result, by name.
+    :param carried: further columns of the result, by name, as the privacy policy has them.
+    :param declared: those of them that answers are compared with, as the list has them; empty where no policy
+        changes them.
     :param source_key: the key as the list's database has it.
     :param is_redone: asked for again, so existing answers are not used.
     :param fault: why there is no image, where the list's database does not give it.
@@ -71,6 +73,7 @@ class ImageRow:
     tries: int = 0
     kind: ImageKind = ImageKind.AUTO
     carried: Record = field(default_factory=dict, repr=False)
+    declared: Record = field(default_factory=dict, repr=False)
     source_key: Any = field(default=None, repr=False, compare=False)
     is_redone: bool = False
     fault: ImageFault | None = None
@@ -94,12 +97,21 @@ class ImageFacts:
     :param size: in bytes, as it was found.
     :param prepared: what was done to it before sending, in words; None: nothing.
     :param digest: its SHA-256 as it was found, in hexadecimal; None where only the API sees it.
+    :param width: in pixels, as it was found, or else as it is sent.
+    :param height: in pixels, of the same.
     """
 
     image_format: str | None = None
     size: int | None = None
     prepared: str | None = None
     digest: str | None = None
+    width: int | None = None
+    height: int | None = None
+
+    @property
+    def without_identity(self) -> ImageFacts:
+        """The same without what finds the image again: its digest and its size."""
+        return ImageFacts(self.image_format, prepared=self.prepared)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from airflow_provider_permitocr.engine.models import UnfitImage
-from airflow_provider_permitocr.permit.privacy import Protection
+from airflow_provider_permitocr.permit.answers import Reading
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.engine.delivery.ports import ResultTarget, RowsFile
@@ -127,7 +127,7 @@ class TargetPorts:
     :param tables: result tables, by the names that the ledger knows them by.
     :param files: get the rows of the run's window once it is whole.
     :param open_file: opens a file that an earlier run has left unwritten.
-    :param protection: what becomes of answers before anything else sees them.
+    :param reading: how answers are examined, and what becomes of them before anything else sees them.
     :param portraits: where portraits are written to; None: they stay in the answers, or there are none.
     """
 
@@ -136,7 +136,7 @@ class TargetPorts:
     tables: Mapping[str, ResultTarget] = field(default_factory=dict)
     files: Sequence[RowsFile] = ()
     open_file: Callable[[DueFile], RowsFile] | None = None
-    protection: Protection = Protection()
+    reading: Reading = Reading()
     portraits: PortraitStore | None = None
 
     def files_of(self, left: LeftRun) -> list[RowsFile]:

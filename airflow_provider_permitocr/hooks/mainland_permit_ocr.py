@@ -27,7 +27,9 @@ from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.options.image_list import ImageKind
 from airflow_provider_permitocr.options.portraits import Portraits, portraits_of
 from airflow_provider_permitocr.options.privacy import Privacy, policy_of
+from airflow_provider_permitocr.options.quality import Quality
 from airflow_provider_permitocr.options.run import CallRetry
+from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record
 from airflow_provider_permitocr.tencent.trial import try_account
@@ -63,6 +65,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         ``column``, for base64 in ``profile``.
     :param privacy: what becomes of each value: a ``Privacy``, ``analytics`` or ``pseudonymous``; None: all
         values are kept.
+    :param quality: which flags raise doubts about fields, and the copied columns to compare them with.
     :param images: how images are read, and converted for the API.
     :param max_per_second: requests per second, instead of that share.
     :param max_in_flight: requests in flight.
@@ -80,6 +83,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         *,
         portraits: Portraits | str | None = None,
         privacy: Privacy | str | None = None,
+        quality: Quality = Quality(),
         images: ImageAccess = ImageAccess(),
         max_per_second: float | None = None,
         max_in_flight: int | None = None,
@@ -88,6 +92,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
     ) -> None:
         self._portraits = portraits_of(portraits)
         self._policy = policy_of(privacy)
+        self._quality = quality
         if self._policy is not None:
             self._policy.require_portraits(wanted=self._portraits is not None)
         BaseHook.__init__(self, **kwargs)
@@ -172,8 +177,8 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         :return: one row per row of ``frame``, in its order and with its index; the columns of the result
             table, with fixed dtypes, even without rows or answers. If it is interrupted or raises,
             ``answered`` has the rows answered so far.
-        :raises ValueError: for a missing or duplicate column, one that the policy does not name, a side other
-            than FRONT and BACK, or an unknown kind.
+        :raises ValueError: for a missing or duplicate column, one that the policy does not name, one that is
+            compared and not copied, a side other than FRONT and BACK, or an unknown kind.
         :raises AccountError: when the account or the connection would fail every call.
         """
         from airflow_provider_permitocr.engine.delivery.frame import (
@@ -185,6 +190,11 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
 
         self.log.info(f"{len(frame):,} images without a ledger: each call for them is paid for")
         carried = carried_columns(frame, carry_columns)
+        self._quality.require_carried(carry_columns)
+        self._quality.require_own_answers(
+            is_protected=self._policy is not None, reuse_identical=reuse_identical
+        )
+        declared = carried[list(self._quality.declared_columns.values())]
         if self._policy is not None:
             self._policy.require_carried(list(carry_columns))
             carried = protected_columns(carried, self._protection)
@@ -195,6 +205,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
             card_side=card_side,
             default_side=CardSide(default_side),
             image_kind=ImageKind(image_kind),
+            declared=declared,
         )
         # A list may contain an image twice, so answers are matched by position, not by key.
         place = {id(row): number for number, row in enumerate(rows)}
@@ -247,7 +258,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
             self._kept_client,
             options,
             stop,
-            protection=self._protection,
+            reading=Reading(self._quality.assessment, self._protection),
             limiter=self._limiter,
         )
 
@@ -265,9 +276,9 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
                 yield from outcomes
 
     def _record(self, outcome: Outcome, processed_at: datetime) -> Record:
+        if self._protection.hides_image:
+            outcome = replace(outcome, facts=outcome.facts.without_identity)
         record = outcome_record(outcome, processed_at=processed_at)
-        digest, size = self._protection.image(outcome.facts.digest, outcome.facts.size)
-        record |= {"image_digest": digest, "image_bytes": size}
         carried = {name: record[name] for name in outcome.row.carried}
         record |= self._protection.protect_carried(carried, is_new=True)
         if self._portrait_files and isinstance(portrait := record["profile"], str):

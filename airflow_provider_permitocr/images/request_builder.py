@@ -90,7 +90,9 @@ class PermitRequestBuilder:
                 raise ImageRejectedError("ImageEmpty", "the image has no content")
             facts = replace(facts, digest=hashlib.sha256(image).hexdigest())
             facts = replace(facts, image_format=find_format(image))
-            image, prepared = self._prepare(image)
+            inspected = inspect_image(image)
+            facts = replace(facts, width=inspected.width, height=inspected.height)
+            image, prepared = self._prepare(image, inspected)
         except ImageUnavailableError as error:
             return UnfitImage(Status.RETRY, error.code, error.message, facts, counts=not error.is_outage)
         except ImageError as error:
@@ -98,6 +100,9 @@ class PermitRequestBuilder:
             status = Status.RETRY if may_change else Status.REJECTED
             return UnfitImage(status, error.code, error.message, facts)
         facts = replace(facts, prepared=prepared)
+        if prepared and facts.width is None:
+            sent = inspect_image(image)
+            facts = replace(facts, width=sent.width, height=sent.height)
         return PermitRequest(row.card_side, self._with_portrait, image=image, facts=facts)
 
     def _passed_on(self, reference: Reference) -> str | None:
@@ -115,9 +120,8 @@ class PermitRequestBuilder:
                 assert self._download
                 return self._download(url, self._max_read)
 
-    def _prepare(self, image: bytes) -> tuple[bytes, str | None]:
+    def _prepare(self, image: bytes, inspected: InspectedImage) -> tuple[bytes, str | None]:
         """Return an image that is fit to be sent, and what was done to it."""
-        inspected = inspect_image(image)
         prepare = self._needed(inspected, len(image))
         return prepare(image, inspected, self._max_bytes) if prepare else (image, None)
 

@@ -25,6 +25,7 @@ from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.portraits import PortraitFolder, Portraits, portraits_of
 from airflow_provider_permitocr.options.privacy import Privacy, policy_of
+from airflow_provider_permitocr.options.quality import Quality
 from airflow_provider_permitocr.options.readable import Readable, is_template
 from airflow_provider_permitocr.options.redo import Redo
 from airflow_provider_permitocr.options.result_file import ResultFile
@@ -83,6 +84,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         ``column``, for base64 in ``profile``. Templated inside.
     :param privacy: what is stored of each value: a ``Privacy``, ``analytics`` or
         ``pseudonymous``; None: all values are kept. Templated inside.
+    :param quality: which flags raise doubts about fields, and the copied columns to compare them with.
     :param max_per_second: requests per second; by default ``pool_slots`` times the connection's
         ``requests_per_slot``.
     :param max_in_flight: requests in flight; by default as many as that rate needs.
@@ -140,6 +142,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         images: ImageAccess = ImageAccess(),
         portraits: Portraits | str | None = None,
         privacy: Privacy | str | None = None,
+        quality: Quality = Quality(),
         max_per_second: float | None = None,
         max_in_flight: int | None = None,
         batch: Batch = Batch(),
@@ -165,6 +168,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         self.images = images
         self.portraits = portraits_of(portraits)
         self.privacy = policy_of(privacy)
+        self.quality = quality
         self.max_per_second = max_per_second
         self.max_in_flight = max_in_flight
         self.batch = batch
@@ -213,6 +217,7 @@ class MainlandPermitOcrOperator(BaseOperator):
             images=self.images,
             portraits=self.portraits,
             privacy=self.privacy,
+            quality=self.quality,
             max_per_second=self.max_per_second,
             max_in_flight=self.max_in_flight,
             pool_slots=self.pool_slots,

@@ -19,8 +19,10 @@ class Preset(StrEnum):
     PSEUDONYMOUS = "pseudonymous"  #: numbers as pseudonyms, names masked, of birthdays the year
 
 
+#: Of these, nothing tells one person from another.
+_HARMLESS: Final = frozenset({"type", "back_type", "quality_flags"})
 _PRESETS: Final[Mapping[Preset, Mapping[str, Method]]] = {
-    Preset.ANALYTICS: {name: Method.KEEP if name in ("type", "back_type") else Method.DROP for name in FACTS},
+    Preset.ANALYTICS: {name: Method.KEEP if name in _HARMLESS else Method.DROP for name in FACTS},
     Preset.PSEUDONYMOUS: {
         "name": Method.MASK,
         "english_name": Method.MASK,
@@ -45,6 +47,8 @@ class Privacy(Readable):
     :param birthday: of the columns ``birthday`` and ``birthday_raw``.
     :param validity: of ``valid_from``, ``valid_until`` and ``valid_date``.
     :param profile: of the portrait: ``keep`` or ``drop``.
+    :param quality_flags: of the flags, ``is_doubtful``, ``is_expired`` and ``declared_differs``: ``keep`` or
+        ``drop``. Flags are raised before values are hidden.
     :param image_digest: of the image's digest and size in the result: ``keep`` or ``drop``.
     :param carried: what is stored of each column of ``carry_columns``, by its name in the result. Name every
         one.
@@ -73,6 +77,7 @@ class Privacy(Readable):
     back_name: Method | str | None = None
     back_id_number: Method | str | None = None
     back_history_number: Method | str | None = None
+    quality_flags: Method | str | None = None
     image_digest: Method | str | None = None
     carried: Mapping[str, Method | str] = field(default_factory=dict)
     hmac_conn_id: str = "permitocr_hmac"

@@ -11,6 +11,7 @@ from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger, beside
 from airflow_provider_permitocr.options.portraits import PortraitColumn, PortraitFolder, Portraits
 from airflow_provider_permitocr.options.privacy import Privacy
+from airflow_provider_permitocr.options.quality import Quality
 from airflow_provider_permitocr.options.readable import is_template
 from airflow_provider_permitocr.options.redo import Redo
 from airflow_provider_permitocr.options.result_file import ResultFile
@@ -50,6 +51,7 @@ class TaskOptions:
     images: ImageAccess
     portraits: Portraits | None
     privacy: Privacy | None
+    quality: Quality
     max_per_second: float | None
     max_in_flight: int | None
     pool_slots: int
@@ -89,6 +91,7 @@ class TaskOptions:
             images=instance_of(ImageAccess),
             portraits=optional(instance_of(PortraitFolder, PortraitColumn)),
             privacy=optional(instance_of(Privacy)),
+            quality=instance_of(Quality),
             max_per_second=optional(number(above=0)),
             max_in_flight=optional(whole(1)),
             ledger=optional(instance_of(Ledger)),
@@ -98,8 +101,13 @@ class TaskOptions:
         )
         if self.shard is not None and not is_template(self.shard):
             Shard.parse(self.shard)
+        carried = [each.result_name for each in self.source.carried]
+        self.quality.require_carried(carried)
+        self.quality.require_own_answers(
+            is_protected=self.privacy is not None, reuse_identical=self.reuse_identical
+        )
         if self.privacy is not None:
-            self.privacy.require_carried([each.result_name for each in self.source.carried])
+            self.privacy.require_carried(carried)
             self.privacy.require_portraits(wanted=self.portraits is not None)
         self._check_targets()
         self._check_ledger()

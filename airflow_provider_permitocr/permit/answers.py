@@ -22,6 +22,8 @@ from airflow_provider_permitocr.permit.columns import (
     Value,
 )
 from airflow_provider_permitocr.permit.privacy import Protection
+from airflow_provider_permitocr.permit.quality.assessment import Assessment, Subject
+from airflow_provider_permitocr.permit.quality.kinds import permit_kind, sex_code
 
 _EXAMINED = {
     "warn_photocopy": CardWarning.PHOTOCOPY,
@@ -55,7 +57,14 @@ def flatten(fields: Mapping[str, Any]) -> Record:
     }
     record["birthday"] = parse_date(_text(fields.get("Birthday")))
     record["valid_from"], record["valid_until"] = parse_period(_text(fields.get("ValidDate")))
+    kind = permit_kind(record)
+    record["permit_kind"] = kind and kind.value
+    record["sex_code"] = sex_code(_as_text(record["sex"]))
     return record | _warnings(fields.get(WARNINGS_FIELD))
+
+
+def _as_text(value: Value) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def clean_text(text: str) -> str:
@@ -134,6 +143,23 @@ class AnswerForm(IntEnum):
     PROTECTED = 2  #: columns of the result as a privacy policy has them, and what that did
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How an answer becomes columns: it is examined, and then protected."""
+
+    assessment: Assessment = Assessment()
+    protection: Protection = Protection()
+
+    def reexamined(self, columns: Record, subject: Subject) -> Record:
+        """Return the columns of an answer that another image takes.
+
+        What a policy has hidden can't be examined again: the flags of the first image stay.
+        """
+        if self.protection.methods:
+            return columns
+        return columns | self.assessment.columns(columns, subject)
+
+
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
     """An answer as the ledger keeps it.
@@ -155,23 +181,37 @@ class KeptAnswer:
             return cls({name: value for name, value in fields.items() if name != _PORTRAIT})
         return cls(fields)
 
-    def record(self, protection: Protection) -> Record:
+    def record(self, reading: Reading = Reading(), subject: Subject | None = None) -> Record:
         """Return the columns of the result, as the policy of now has them.
 
-        What an earlier policy has dropped does not come back.
+        What an earlier policy has dropped does not come back. An answer that it has hidden keeps its flags.
+
+        :param subject: the image that it is about; None: it is not examined.
         """
+        protection = reading.protection
         if self.form is AnswerForm.AS_ANSWERED:
             columns = flatten(self.values)
+            if subject is not None:
+                columns |= reading.assessment.columns(columns, subject)
         else:
             columns = {name: _value(_KINDS[name], self.values.get(name)) for name in ANSWER_COLUMNS}
         return protection.protect(columns, self._applied) if protection.methods else columns
 
-    def protected(self, protection: Protection) -> KeptAnswer:
-        """Return the answer as the policy has it kept; unknown fields are dropped."""
+    def protected(self, reading: Reading, subject: Subject | None = None) -> KeptAnswer:
+        """Return the answer as the policy has it kept; unknown fields are dropped.
+
+        :param subject: the image that it is about; None: it is not examined.
+        """
+        protection = reading.protection
         if not protection.methods:
             return self
         applied = {_APPLIED: protection.applied(self._applied)}
-        return KeptAnswer(self.record(protection) | applied, AnswerForm.PROTECTED)
+        return KeptAnswer(self.record(reading, subject) | applied, AnswerForm.PROTECTED)
+
+    @property
+    def permit_kind(self) -> str | None:
+        """Kind of the document, as far as a policy leaves it."""
+        return _as_text(self.record().get("permit_kind"))
 
     @property
     def _applied(self) -> Mapping[str, str]:

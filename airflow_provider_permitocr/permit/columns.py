@@ -75,9 +75,16 @@ _STATUS: Final = (
 #: names has 64 characters (tencentcloud.com/document/product/1005, "MainlandPermitOCR").
 _FRONT: Final = (
     Column("type", ColumnKind.TEXT, "Document type", "Type", longest=64),
+    Column(
+        "permit_kind",
+        ColumnKind.TEXT,
+        "taiwan, hong_kong_macao, hong_kong_macao_non_chinese or exit_entry; NULL: unknown",
+        longest=32,
+    ),
     Column("name", ColumnKind.TEXT, "Name in Chinese", "Name", longest=40),
     Column("english_name", ColumnKind.TEXT, "Name in English", "EnglishName", longest=64),
     Column("sex", ColumnKind.TEXT, "Gender, as printed", "Sex", longest=6),
+    Column("sex_code", ColumnKind.TEXT, "M or F; NULL: unknown", longest=1),
     Column("birthday", ColumnKind.DATE, "Date of birth"),
     Column("birthday_raw", ColumnKind.TEXT, "Date of birth, as printed", "Birthday", longest=16),
     Column(
@@ -114,6 +121,21 @@ _WARNINGS: Final = (
     Column("warn_photoshopped", ColumnKind.BOOLEAN, "-9104; NULL: not examined"),
     Column("warn_not_enabled", ColumnKind.BOOLEAN, "-9109: the account has no warning capability"),
 )
+_QUALITY: Final = (
+    Column(
+        "quality_flags",
+        ColumnKind.TEXT,
+        "Reasons to doubt the fields, and facts such as expired, as a JSON list; NULL: not examined",
+        longest=1000,
+    ),
+    Column("is_doubtful", ColumnKind.BOOLEAN, "Whether a flag says that the reading may be wrong"),
+    Column("is_expired", ColumnKind.BOOLEAN, "Whether the document had expired on the day of the result"),
+    Column(
+        "declared_differs",
+        ColumnKind.BOOLEAN,
+        "Whether a field differs from what the list says; NULL: nothing to compare",
+    ),
+)
 _IMAGE: Final = (
     Column(
         "image_format",
@@ -122,6 +144,8 @@ _IMAGE: Final = (
         longest=8,
     ),
     Column("image_bytes", ColumnKind.INTEGER, "Its size in bytes, before anything was done to it"),
+    Column("image_width", ColumnKind.INTEGER, "Its width in pixels; NULL: only the API saw it"),
+    Column("image_height", ColumnKind.INTEGER, "Its height in pixels; NULL: only the API saw it"),
     Column(
         "image_prepared",
         ColumnKind.TEXT,
@@ -149,12 +173,27 @@ _ATTEMPT: Final = (
     Column("attempted_at", ColumnKind.TIMESTAMP, "When the last attempt was"),
     Column("version", ColumnKind.INTEGER, "Version of the ledger; a row is never replaced by an older one"),
 )
+_REVIEW: Final = (
+    Column(
+        "review_status",
+        ColumnKind.TEXT,
+        "What a person decided: confirmed, corrected or rejected; NULL: nobody has",
+        longest=16,
+    ),
+    Column("reviewed_at", ColumnKind.TIMESTAMP, "When that was decided"),
+    Column(
+        "corrections",
+        ColumnKind.LONG_TEXT,
+        "Corrected values by column, as a JSON object; the reading stays as it is",
+    ),
+)
 
 FRONT_COLUMNS: Final = tuple(column.name for column in _FRONT)
 BACK_COLUMNS: Final = tuple(column.name for column in _BACK)
 #: What an answer says; all others are about the image, the call and the run.
-ANSWER_COLUMNS: Final = tuple(column.name for column in _FRONT + _BACK + _WARNINGS)
-COLUMNS: Final = _KEYS + _STATUS + _FRONT + _BACK + _WARNINGS + _IMAGE + _RUN + _ATTEMPT
+ANSWER_COLUMNS: Final = tuple(column.name for column in _FRONT + _BACK + _WARNINGS + _QUALITY)
+QUALITY_COLUMNS: Final = tuple(column.name for column in _QUALITY)
+COLUMNS: Final = _KEYS + _STATUS + _FRONT + _BACK + _WARNINGS + _QUALITY + _IMAGE + _RUN + _ATTEMPT + _REVIEW
 FRONT_TEXT_COLUMNS: Final = {column.name: column.api_field for column in _FRONT if column.api_field}
 BACK_TEXT_COLUMNS: Final = {column.name: column.api_field for column in _BACK if column.api_field}
 

@@ -40,8 +40,8 @@ class Fact:
     """One fact of a document, and the columns that tell it.
 
     :param text: column that has it as printed; a pseudonym, a token or a masked value takes its place.
-    :param further: columns with the dates that are read of it, or the image's size; NULL where the text is
-        replaced.
+    :param further: columns with what is read of it, such as dates and codes, or the image's size; NULL where
+        the text is replaced.
     :param methods: what can become of it.
     :param is_number: a masked value keeps the last two characters, too.
     """
@@ -61,10 +61,10 @@ _STAYS_OR_GOES: Final = frozenset({Method.KEEP, Method.DROP})
 _OF_DATES: Final = frozenset(set(Method) - {Method.MASK})
 #: By their names in a policy: those of their columns, and one for each date and what it is read of.
 FACTS: Final[Mapping[str, Fact]] = {
-    "type": Fact("type"),
+    "type": Fact("type", ("permit_kind",)),
     "name": Fact("name"),
     "english_name": Fact("english_name"),
-    "sex": Fact("sex"),
+    "sex": Fact("sex", ("sex_code",)),
     "birthday": Fact("birthday_raw", ("birthday",), _OF_DATES),
     "number": Fact("number", is_number=True),
     "validity": Fact("valid_date", ("valid_from", "valid_until"), _OF_DATES),
@@ -77,8 +77,9 @@ FACTS: Final[Mapping[str, Fact]] = {
     "back_name": Fact("back_name"),
     "back_id_number": Fact("back_id_number", is_number=True),
     "back_history_number": Fact("back_history_number", is_number=True),
+    "quality_flags": Fact("quality_flags", ("is_doubtful", "is_expired", "declared_differs"), _STAYS_OR_GOES),
     # Hardly two images have one size, so whoever has the images finds their rows by it, too.
-    "image_digest": Fact("image_digest", ("image_bytes",), _STAYS_OR_GOES),
+    "image_digest": Fact("image_digest", ("image_bytes", "image_width", "image_height"), _STAYS_OR_GOES),
 }
 #: How many characters a Fernet token has for so many bytes: a version, a time, a vector, whole blocks and a
 #: signature, in base64.
@@ -229,9 +230,10 @@ class Protection:
             for column in columns
         )
 
-    def image(self, digest: str | None, size: int | None) -> tuple[str | None, int | None]:
-        """Return an image's digest and size in bytes as the result has them."""
-        return (digest, size) if self.method("image_digest") is Method.KEEP else (None, None)
+    @property
+    def hides_image(self) -> bool:
+        """Whether the result has neither the digest nor the size of an image."""
+        return self.method("image_digest") is Method.DROP
 
     def _become(self, fact: Fact, record: Record, before: Method, wanted: Method) -> Record:
         if wanted in (Method.KEEP, before):

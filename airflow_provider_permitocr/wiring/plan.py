@@ -68,7 +68,7 @@ def open_planner(
             targets=[open_result_table(table, engines, patience) for table in task.tables],
             calls_left=lambda: _calls_left(task, cloud, ledger),
             is_quick=is_quick,
-            protection=disclosure.protection,
+            protection=disclosure.reading.protection,
             log=log,
             stop=stop,
         )

@@ -11,6 +11,7 @@ from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.portraits import PortraitFolder, Portraits
 from airflow_provider_permitocr.options.privacy import Privacy
 from airflow_provider_permitocr.options.task import TaskOptions
+from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.privacy import Keys, Method, Protection
 from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure, is_path, is_portrait_name
 from airflow_provider_permitocr.wiring.connections.tencentcloud import look_up
@@ -42,7 +43,8 @@ def disclosure_of(task: TaskOptions) -> Disclosure:
 
     :raises ConfigurationError: naming the connection whose key is missing or none.
     """
-    return Disclosure(task.portraits is not None, protection_of(task.privacy), portrait_files(task.portraits))
+    reading = Reading(task.quality.assessment, protection_of(task.privacy))
+    return Disclosure(task.portraits is not None, reading, portrait_files(task.portraits))
 
 
 class StoredPortraits:

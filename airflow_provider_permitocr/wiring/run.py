@@ -97,7 +97,7 @@ def _ports(
         patience=patience,
     )
     return Ports(
-        source=image_source(task, engines, patience, ledger, protection=disclosure.protection),
+        source=image_source(task, engines, patience, ledger, protection=disclosure.reading.protection),
         request_builder=cloud.request_builder(),
         client=client,
         ledger=ledger,
@@ -105,7 +105,7 @@ def _ports(
         tables=result_targets(task, engines, names, stop),
         files=files,
         open_file=open_due_file,
-        protection=disclosure.protection,
+        reading=disclosure.reading,
         portraits=disclosure.portraits,
     )
 
@@ -135,6 +135,7 @@ def image_source(
         window=window_of(task),
         patience=patience,
         protection=protection,
+        declared=tuple(task.quality.declared_columns.values()),
     )
 
 

@@ -90,7 +90,7 @@ def open_erasure(
             ports,
             FileJournal(journal_folder(task.journal), session_id=uuid.uuid4().hex),
             ledger.erasure(
-                Erasing(rule, names, erased_by, disclosure.protection, StoredPortraits(task.portraits))
+                Erasing(rule, names, erased_by, disclosure.reading, StoredPortraits(task.portraits))
             ),
             task.batch,
             remarks=_kept_by_databases(task, engines),
@@ -108,7 +108,7 @@ def _target_ports(
         ledger=ledger,
         tables=result_targets(task, engines, names, stop),
         open_file=open_due_file,
-        protection=disclosure.protection,
+        reading=disclosure.reading,
         portraits=disclosure.portraits,
     )
 

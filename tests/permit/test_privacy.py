@@ -11,8 +11,14 @@ import pytest
 from cryptography.fernet import Fernet
 
 from airflow_provider_permitocr.options.privacy import Privacy
-from airflow_provider_permitocr.permit.answers import AnswerForm, KeptAnswer, flatten
-from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.permit.answers import AnswerForm, KeptAnswer, Reading, flatten
+from airflow_provider_permitocr.permit.columns import (
+    ANSWER_COLUMNS,
+    COLUMNS,
+    QUALITY_COLUMNS,
+    Column,
+    ColumnKind,
+)
 from airflow_provider_permitocr.permit.privacy import (
     FACTS,
     Keys,
@@ -135,11 +141,11 @@ def test_what_is_dropped_is_gone_from_all_columns_that_tell_it() -> None:
 
 def test_without_a_policy_the_ledger_keeps_what_the_api_answered() -> None:
     answer = KeptAnswer(ANSWER)
-    assert answer.protected(Protection()) is answer
+    assert answer.protected(Reading(protection=Protection())) is answer
 
 
 def test_under_a_policy_the_ledger_keeps_no_field_that_this_version_does_not_know() -> None:
-    kept = KeptAnswer(ANSWER).protected(protection(number="hmac"))
+    kept = KeptAnswer(ANSWER).protected(Reading(protection=protection(number="hmac")))
     assert kept.form is AnswerForm.PROTECTED
     assert "a field of a later version" not in str(kept.values)
     assert "H12345678" not in str(kept.values)
@@ -152,9 +158,9 @@ def stored(answer: KeptAnswer) -> KeptAnswer:
 
 def test_a_kept_answer_is_delivered_as_it_was_protected() -> None:
     policy = protection(number="hmac", name="mask", birthday="year", english_name="encrypt")
-    kept = KeptAnswer(ANSWER).protected(policy)
-    assert stored(kept).record(policy) == kept.record(policy)
-    assert kept.record(policy)["name"] == "陳**"
+    kept = KeptAnswer(ANSWER).protected(Reading(protection=policy))
+    assert stored(kept).record(Reading(protection=policy)) == kept.record(Reading(protection=policy))
+    assert kept.record(Reading(protection=policy))["name"] == "陳**"
 
 
 @pytest.mark.parametrize(
@@ -171,20 +177,21 @@ def test_a_kept_answer_is_delivered_as_it_was_protected() -> None:
 def test_a_policy_that_changes_hides_more_and_brings_nothing_back(
     before: str, now: str, expected: str | None
 ) -> None:
-    kept = stored(KeptAnswer(ANSWER).protected(protection(number="drop", name=before)))
-    assert kept.record(protection(number="drop", name=now))["name"] == expected
+    kept = stored(KeptAnswer(ANSWER).protected(Reading(protection=protection(number="drop", name=before))))
+    assert kept.record(Reading(protection=protection(number="drop", name=now)))["name"] == expected
 
 
 def test_protecting_what_is_protected_changes_nothing() -> None:
     policy = protection(number="hmac", name="encrypt", english_name="mask", birthday="year", sex="drop")
-    once = KeptAnswer(ANSWER).protected(policy)
-    assert stored(once).protected(policy).values == once.values
+    once = KeptAnswer(ANSWER).protected(Reading(protection=policy))
+    assert stored(once).protected(Reading(protection=policy)).values == once.values
 
 
 def test_a_table_that_was_taken_over_keeps_its_pseudonyms_and_tokens() -> None:
     policy = protection(number="hmac", name="encrypt", birthday="year", back_id_number="mask")
     columns = policy.protect(flatten(ANSWER | {"BackInfo": {"IDNumber": "Z683365(5)"}}))
-    assert KeptAnswer(columns, AnswerForm.ADOPTED).record(policy) == columns
+    kept = KeptAnswer(columns, AnswerForm.ADOPTED).record(Reading(protection=policy))
+    assert kept == columns | dict.fromkeys(QUALITY_COLUMNS)
 
 
 def test_columns_say_what_became_of_their_values_and_have_room_for_it() -> None:

@@ -27,7 +27,6 @@ from airflow_provider_permitocr.engine.run.window import Leftovers, LeftRun
 from airflow_provider_permitocr.errors import JournalError
 from airflow_provider_permitocr.options.redo import Redo
 from airflow_provider_permitocr.permit.api import CardSide
-from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.permit.status import Status
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
@@ -206,7 +205,7 @@ class FakeLedger:
 
     def _fields(self, standing: Standing) -> Any:
         closed = self.closed.get(standing.answer_id or "")
-        return closed.answer.record(Protection()) if closed and closed.answer is not None else None
+        return closed.answer.record() if closed and closed.answer is not None else None
 
     def delivery(self, target: str, *, keeps_history: bool = False) -> FakeDelivery:
         return self.deliveries.setdefault(target, FakeDelivery(self, target))

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr.engine.call.concurrency import Place, Places
@@ -36,8 +37,8 @@ from airflow_provider_permitocr.engine.models import (
 from airflow_provider_permitocr.engine.ports import Call, PermitClient, RequestBuilder
 from airflow_provider_permitocr.errors import OF_ALL, CallError, Decision, ThrottledTooLongError
 from airflow_provider_permitocr.options.run import RunOptions
-from airflow_provider_permitocr.permit.answers import KeptAnswer
-from airflow_provider_permitocr.permit.privacy import Protection
+from airflow_provider_permitocr.permit.answers import KeptAnswer, Reading
+from airflow_provider_permitocr.permit.quality.assessment import Subject
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
@@ -73,9 +74,10 @@ class Recognizer:
     :param stop: once set, rows that have not been sent are left.
     :param ledger: where each call is written down before it is made; None: nowhere.
     :param answers: those that the ledger holds already; asked with ``reuse_identical`` only.
-    :param protection: what becomes of an answer before anything else sees it.
+    :param reading: how an answer is examined, and what becomes of it before anything else sees it.
     :param limiter: keeps one pace over several recognizers; by default this one has its own.
     :param lock: held for moments, to count calls; by default one of its own.
+    :param now: the time by which documents expire.
     :param sleep: how to wait, in seconds; by default until then or until ``stop`` is set.
     :param uniform: draws from an interval; jitter keeps tasks from repeating in step.
     """
@@ -89,18 +91,20 @@ class Recognizer:
         *,
         ledger: CallLedger | None = None,
         answers: Answers | None = None,
-        protection: Protection = Protection(),
+        reading: Reading = Reading(),
         limiter: RateLimiter | None = None,
         lock: threading.Lock | None = None,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], object] | None = None,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         pace = options.pace
         self._builder, self._client, self._policy = builder, client, options.call_retry
-        self._stop, self._ledger, self._protection = stop, ledger, protection
+        self._stop, self._ledger, self._reading = stop, ledger, reading
         self._limiter = limiter or RateLimiter(pace, clock=clock, sleep=sleep)
-        self._clock, self._sleep, self._uniform = clock, sleep or stop.wait, uniform
+        self._clock, self._now = clock, now
+        self._sleep, self._uniform = sleep or stop.wait, uniform
         self._places = Places(pace.max_per_second, pace.at_once)
         self.flights = SingleFlight(stop, answers=answers, is_on=options.reuse_identical)
         self._breaker = Breaker(stop)
@@ -179,7 +183,14 @@ class Recognizer:
     def _share(self, row: ImageRow, flight: Flight, facts: ImageFacts, place: Place) -> Outcome | Left | None:
         place.leave()
         self.flights.wait(flight)
-        return of_flight(row, flight, facts) or (Left.STOPPED if self._stop.is_set() else None)
+        outcome = of_flight(row, flight, facts)
+        if outcome is None:
+            return Left.STOPPED if self._stop.is_set() else None
+        fields = self._reading.reexamined(outcome.fields, self._subject(row, facts))
+        return replace(outcome, fields=fields)
+
+    def _subject(self, row: ImageRow, facts: ImageFacts) -> Subject:
+        return Subject(row.card_side, self._now(), facts.width, facts.height, row.declared or row.carried)
 
     def _write_intent(self, row: ImageRow, request: PermitRequest) -> ReadyCall | Outcome | Left:
         call_id = new_call_id()
@@ -247,8 +258,9 @@ class Recognizer:
         self._breaker.has_worked = True
         with self._lock:
             self.billed += 1
-        answer = KeptAnswer.received(response.fields).protected(self._protection)
-        fields = answer.record(self._protection)
+        subject = self._subject(row, call.facts)
+        answer = KeptAnswer.received(response.fields).protected(self._reading, subject)
+        fields = answer.record(self._reading, subject)
         outcome = of_answer(row, response, call.facts, call.call_id, fields)
         if self._ledger:
             self._ledger.close(

@@ -39,12 +39,14 @@ def image_rows(
     card_side: str | None,
     default_side: CardSide,
     image_kind: ImageKind = ImageKind.AUTO,
+    declared: pd.DataFrame | None = None,
 ) -> list[ImageRow]:
     """Read a frame of image references.
 
     :param key: column for ``image_key``; None: the index.
     :param card_side: column with FRONT or BACK, missing for ``default_side``; None: all ``default_side``.
     :param image_kind: what the images are.
+    :param declared: columns of the same rows that answers are compared with.
     :raises ValueError: for a column that is not there, a key that is missing, or a side that is neither
         FRONT nor BACK.
     """
@@ -55,8 +57,25 @@ def image_rows(
         raise ValueError(f"{place} has no key in {keyless} of {len(frame)} rows; fill or drop these rows")
     sides = [default_side] * len(frame) if card_side is None else _sides(frame[card_side], default_side)
     return [
-        ImageRow(key_text(each_key), None if _is_missing(each_image) else each_image, side, kind=image_kind)
-        for each_key, each_image, side in zip(keys, frame[image], sides, strict=True)
+        ImageRow(
+            key_text(each_key),
+            None if _is_missing(each_image) else each_image,
+            side,
+            kind=image_kind,
+            declared=each_declared,
+        )
+        for each_key, each_image, side, each_declared in zip(
+            keys, frame[image], sides, _declared(declared, len(frame)), strict=True
+        )
+    ]
+
+
+def _declared(columns: pd.DataFrame | None, rows: int) -> list[Record]:
+    if columns is None or columns.empty:
+        return [{} for _ in range(rows)]
+    plain = columns.astype(object).where(columns.notna(), None)
+    return [
+        dict(zip(map(str, columns), row, strict=True)) for row in plain.itertuples(index=False, name=None)
     ]
 
 

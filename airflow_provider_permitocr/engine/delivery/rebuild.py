@@ -102,7 +102,7 @@ class Rebuild:
         self._log.info(f"{kept.images:,} images are written again from the ledger, without a call")
         for line in _unread(kept):
             self._log.info(line)
-        columns = self._ports.protection.columns(result_columns(everywhere.carried()))
+        columns = self._ports.reading.protection.columns(result_columns(everywhere.carried()))
         try:
             self._deliveries.prepare(columns)
             failures, files = self._fill(columns, source, ledger)

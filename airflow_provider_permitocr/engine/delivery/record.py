@@ -14,7 +14,8 @@ from airflow_provider_permitocr.permit.status import Status
 
 _RUN: Final = (*KEY_COLUMNS, "tries", "processed_at", "run_id", "version")
 _PROVENANCE: Final = (
-    *("request_id", "image_format", "image_bytes", "image_digest", "image_updated_at"),
+    *("request_id", "image_format", "image_bytes", "image_width", "image_height"),
+    *("image_digest", "image_updated_at"),
     *("attempt_status", "attempt_code", "attempted_at"),
 )
 #: The ledger keeps copied columns as JSON, which has neither days nor times.
@@ -116,6 +117,8 @@ def _facts(facts: ImageFacts) -> Record:
         "image_bytes": facts.size,
         "image_prepared": facts.prepared,
         "image_digest": facts.digest,
+        "image_width": facts.width,
+        "image_height": facts.height,
     }
 
 

@@ -153,7 +153,7 @@ class Erasure:
     def _fill(self) -> tuple[list[PermitOcrError], int, list[str]]:
         """Return what has failed, how many files were written, and what was left as it is."""
         everywhere = self._ports.source.within([])  # there need be no interval
-        columns = self._ports.protection.columns(result_columns(everywhere.carried()))
+        columns = self._ports.reading.protection.columns(result_columns(everywhere.carried()))
         failures: list[PermitOcrError] = []
         try:
             self._deliveries.prepare(columns)

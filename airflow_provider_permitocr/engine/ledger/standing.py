@@ -11,7 +11,9 @@ from typing import Self
 
 from airflow_provider_permitocr.engine.ledger.calls import Attempt
 from airflow_provider_permitocr.engine.models import ImageFacts, Previous
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record
+from airflow_provider_permitocr.permit.quality.assessment import Subject
 from airflow_provider_permitocr.permit.status import Status
 
 
@@ -53,6 +55,12 @@ class Standing:
     attempt_run: str | None = None
     tries: int = 0
     carried: Record = field(default_factory=dict, repr=False)
+
+    def subject(self, card_side: CardSide) -> Subject | None:
+        """Return the image as the examination of its answer needs it; None if it has none."""
+        if self.processed_at is None:
+            return None
+        return Subject(card_side, self.processed_at, self.facts.width, self.facts.height, self.carried)
 
     def after(self, attempt: Attempt, *, order: int, now: datetime, run: str | None) -> Self:
         """Return where the image stands after another attempt.

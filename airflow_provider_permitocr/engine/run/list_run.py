@@ -69,7 +69,7 @@ class ListRun:
             stop,
             ledger=calls,
             answers=ports.ledger,
-            protection=ports.protection,
+            reading=ports.reading,
             lock=self.hand_over.lock,
             clock=clock,
         )

@@ -70,7 +70,7 @@ class Pipeline:
         """
         self._started_at = self._clock()
         self._listed = self._source.check()
-        columns = self._ports.protection.columns(result_columns(self._source.carried()))
+        columns = self._ports.reading.protection.columns(result_columns(self._source.carried()))
         try:
             self._prepare(columns)
         except BaseException:

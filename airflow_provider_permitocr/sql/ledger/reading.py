@@ -100,7 +100,7 @@ class LedgerReader:
                 image_digest,
                 card_side,
                 with_portrait=self._disclosure.with_portrait,
-                protection=self._disclosure.protection,
+                reading=self._disclosure.reading,
             ),
             None,
         )
@@ -109,7 +109,7 @@ class LedgerReader:
         """Return images by key, those that stand anywhere."""
         found: dict[RowKey, Delivered] = self._read(
             lambda connection, of: standings.delivered(
-                connection, of.tables, of.list_id, row_keys, self._disclosure.protection
+                connection, of.tables, of.list_id, row_keys, self._disclosure.reading
             ),
             {},
         )

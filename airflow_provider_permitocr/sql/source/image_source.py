@@ -6,7 +6,7 @@ that time, keep the database from cleaning up, and be lost with the connection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC
@@ -67,6 +67,7 @@ class SqlImageSource:
     :param window: what ``described`` says of its window, for other runs to read it again.
     :param patience: how long to wait for the database; a read that was cut off is repeated whole.
     :param protection: what becomes of the columns that are copied.
+    :param declared: copied columns that answers are compared with.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class SqlImageSource:
         window: Window = _ALL,
         patience: Patience = Patience(),
         protection: Protection = Protection(),
+        declared: Collection[str] = (),
         _scope: Scope | None = None,
     ) -> None:
         keep_data_out_of_logs()
@@ -89,7 +91,7 @@ class SqlImageSource:
         self._shard = shard
         self._settled_in = settled_in
         self._window, self._scope = window, _scope
-        self._protection = protection
+        self._protection, self._declared = protection, declared
         self._listed: int | None = None
         self._left: int | None = None
 
@@ -172,8 +174,15 @@ class SqlImageSource:
         rows = fetch_images(self._read, self._listing, listed)
         if not self._protection.carried:
             return rows
-        protect = self._protection.protect_carried
-        return (replace(row, carried=protect(row.carried, is_new=True)) for row in rows)
+        protect, declared = self._protection.protect_carried, self._declared
+        return (
+            replace(
+                row,
+                carried=protect(row.carried, is_new=True),
+                declared={name: value for name, value in row.carried.items() if name in declared},
+            )
+            for row in rows
+        )
 
     @property
     def window(self) -> Window:
@@ -221,6 +230,7 @@ class SqlImageSource:
             window=windows[0] if len(windows) == 1 else replace(Window(), shard=shard),
             patience=self._patience_later,
             protection=self._protection,
+            declared=self._declared,
             _scope=Scope(tuple(windows), other, tuple(each.source_key for each in found)),
         )
 

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.ports import Delivered
 from airflow_provider_permitocr.engine.models import RowKey
+from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.api import CardSide
-from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.sql.ledger.standing import standings
 from airflow_provider_permitocr.sql.ledger.standing.answers import read_answer
 from airflow_provider_permitocr.sql.ledger.standing.images import standing_of
@@ -24,13 +24,13 @@ def changes(
     list_id: int,
     after: int,
     most: int,
-    protection: Protection = Protection(),
+    reading: Reading = Reading(),
 ) -> list[Delivered]:
     """Return recognitions that were made or changed after a version, by version: all that share one.
 
     :param most: about how many.
     """
-    images = standings.changes(connection, tables, list_id, after, most, protection)
+    images = standings.changes(connection, tables, list_id, after, most, reading)
     version = tables.calls.c.version
     calls = _calls(tables, list_id).where(version > after).order_by(version)
     rows: Sequence[Any] = connection.execute(calls.limit(most)).mappings().all()
@@ -40,7 +40,7 @@ def changes(
     if ends:
         images = [each for each in images if each.version <= min(ends)]
         rows = connection.execute(calls.where(version <= min(ends))).mappings().all()
-    return _merged(images, [_recognition(row, protection) for row in rows])
+    return _merged(images, [_recognition(row, reading) for row in rows])
 
 
 def delivered(
@@ -48,13 +48,13 @@ def delivered(
     tables: LedgerTables,
     list_id: int,
     row_keys: Sequence[RowKey],
-    protection: Protection = Protection(),
+    reading: Reading = Reading(),
 ) -> list[Delivered]:
     """Return all recognitions of images."""
-    images = standings.delivered(connection, tables, list_id, row_keys, protection)
+    images = standings.delivered(connection, tables, list_id, row_keys, reading)
     found = []
     for asked_for in standings.by_key(connection, tables.calls, _calls(tables, list_id), row_keys):
-        found += [_recognition(row, protection) for row in connection.execute(asked_for).mappings()]
+        found += [_recognition(row, reading) for row in connection.execute(asked_for).mappings()]
     wanted = set(row_keys)
     return _merged(list(images.values()), [each for each in found if each.row_key in wanted])
 
@@ -76,13 +76,14 @@ def _calls(tables: LedgerTables, list_id: int) -> sa.Select[Any]:
     )
 
 
-def _recognition(row: Mapping[Any, Any], protection: Protection) -> Delivered:
+def _recognition(row: Mapping[Any, Any], reading: Reading) -> Delivered:
     carried = json.loads(row["carried"]) if row["carried"] else {}
     answer = read_answer(row["form"], row["answer"])
-    fields = None if answer is None else answer.record(protection)
     row_key = row["image_key"], CardSide(row["card_side"])
+    standing = standing_of(row, carried)
+    fields = None if answer is None else answer.record(reading, standing.subject(row_key[1]))
     version = row["version"] or 0
-    return Delivered(row_key, standing_of(row, carried), version, fields, first_version=version)
+    return Delivered(row_key, standing, version, fields, first_version=version)
 
 
 def _merged(images: Sequence[Delivered], calls: Sequence[Delivered]) -> list[Delivered]:

@@ -81,7 +81,7 @@ class SqlDelivery:
         return self._fit(
             self._read(
                 lambda connection, tables, list_id: read(
-                    connection, tables, list_id, after, most, self._disclosure.protection
+                    connection, tables, list_id, after, most, self._disclosure.reading
                 )
             )
         )
@@ -91,11 +91,9 @@ class SqlDelivery:
 
         def read(connection: sa.Connection, tables: LedgerTables, list_id: int) -> list[Delivered]:
             if self._keeps_history:
-                return history.delivered(connection, tables, list_id, row_keys, self._disclosure.protection)
+                return history.delivered(connection, tables, list_id, row_keys, self._disclosure.reading)
             return list(
-                standings.delivered(
-                    connection, tables, list_id, row_keys, self._disclosure.protection
-                ).values()
+                standings.delivered(connection, tables, list_id, row_keys, self._disclosure.reading).values()
             )
 
         return self._fit(self._read(read))

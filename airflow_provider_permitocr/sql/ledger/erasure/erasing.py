@@ -19,7 +19,7 @@ from airflow_provider_permitocr.engine.erasure.ports import ErasedImages, Portra
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.errors import RunStoppedError
 from airflow_provider_permitocr.options.erasure import ErasureRule
-from airflow_provider_permitocr.permit.privacy import Protection
+from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.database.patience import Patience
@@ -53,14 +53,14 @@ class Erasing:
 
     :param targets: names of the result tables that its task delivers to.
     :param erased_by: for the record.
-    :param protection: what a stricter policy leaves of values.
+    :param reading: how answers are examined, and what a stricter policy leaves of values.
     :param portraits: removes stored portraits; None: there are none.
     """
 
     rule: ErasureRule
     targets: Sequence[str]
     erased_by: str
-    protection: Protection = Protection()
+    reading: Reading = Reading()
     portraits: Portraits | None = None
 
 
@@ -243,7 +243,7 @@ class SqlErasure:
         for some in chunks(page.answers - page.kept, _IDS_AT_ONCE):
             for call_id, form, text in connection.execute(statement.where(answers.call_id.in_(some))):
                 answer = read_answer(form, text)
-                profile = answer and answer.record(Protection()).get(PORTRAIT)
+                profile = answer and answer.record().get(PORTRAIT)
                 if isinstance(profile, str):
                     found[call_id] = profile
                 else:
@@ -257,7 +257,7 @@ class SqlErasure:
 
     def _rewriting(self, connection: sa.Connection) -> Rewriting:
         tables, list_id = self._opened()
-        return Rewriting(connection, tables, list_id, self._erasing.protection)
+        return Rewriting(connection, tables, list_id, self._erasing.reading)
 
     def _read(self, read: Callable[[sa.Connection], T]) -> T:
         return self._patience.read(self._engine, read, _DOING)

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.erasure.ports import ErasedImages
 from airflow_provider_permitocr.engine.models import RowKey
-from airflow_provider_permitocr.permit.privacy import Method, Protection
+from airflow_provider_permitocr.permit.answers import Reading
+from airflow_provider_permitocr.permit.privacy import Method
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.database.upsert import upsert
 from airflow_provider_permitocr.sql.ledger.erasure.pages import Page, chunks, read_page
@@ -48,14 +49,14 @@ class Rewriting:
     """Rewrites some images at a time.
 
     :param connection: its transaction holds the ledger's lock, where anything is changed.
-    :param protection: what the policy leaves of values.
+    :param reading: how answers are examined, and what the policy leaves of values.
     """
 
     def __init__(
-        self, connection: sa.Connection, tables: LedgerTables, list_id: int, protection: Protection
+        self, connection: sa.Connection, tables: LedgerTables, list_id: int, reading: Reading
     ) -> None:
         self._connection, self._tables, self._list_id = connection, tables, list_id
-        self._protection = protection
+        self._reading, self._protection = reading, reading.protection
 
     def count(self, row_keys: frozenset[RowKey]) -> ErasedImages:
         """Count what ``rewrite`` would change."""
@@ -88,7 +89,7 @@ class Rewriting:
         found = {}
         for call_id, form, text in self._answers(self._page(row_keys)):
             answer = read_answer(form, text)
-            profile = answer and answer.record(Protection()).get(PORTRAIT)
+            profile = answer and answer.record().get(PORTRAIT)
             if isinstance(profile, str):
                 found[call_id] = profile
         return found
@@ -105,12 +106,18 @@ class Rewriting:
     def _changes(self, page: Page) -> _Changes:
         changes, there = _Changes(), set()
         rewritten: set[str] = set()
+        # Of answers that are no longer in force, the image is not known any more.
+        subjects = {
+            standing.answer_id: standing.subject(side)
+            for (_, side), image in page.images.items()
+            if (standing := image.standing).answer_id and standing.reused_from is None
+        }
         for call_id, form, text in self._answers(page):
             answer = read_answer(form, text)
             if answer is None:
                 continue
             there.add(call_id)
-            protected = answer.protected(self._protection)
+            protected = answer.protected(self._reading, subjects.get(call_id))
             row = {"call_id": call_id, "form": protected.form.value, "answer": to_json(protected.values)}
             if form != row["form"] or json.loads(row["answer"]) != json.loads(text):
                 changes.answers.append(row)

@@ -315,7 +315,9 @@ class Exchange:
             "intended_at": state.now,
             "held_until": held_until,
             "place": state.version,
-            **dict.fromkeys(("answered_at", "code", "billed", "request_id", "reason", "attempt", "version")),
+            **dict.fromkeys(
+                ("answered_at", "code", "billed", "request_id", "permit_kind", "reason", "attempt", "version")
+            ),
             "unit_price": price and f"{price.per_call:f}",
             "currency": price and price.currency,
         }

@@ -20,7 +20,7 @@ from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 _LONGEST_CODE: Final = 250
 #: Columns of a call that tell of its image, once that is erased; all that sums need stays.
-NOTHING_OF_IMAGE: Final = dict.fromkeys(("image_digest", "request_id", "attempt", "reason"))
+NOTHING_OF_IMAGE: Final = dict.fromkeys(("image_digest", "request_id", "permit_kind", "attempt", "reason"))
 
 
 def lock(connection: sa.Connection, tables: LedgerTables) -> None:
@@ -129,6 +129,7 @@ def closing_columns(closed: ClosedCall, now: datetime, version: int) -> dict[str
         "code": _storable(closed.code),
         "billed": None if closed.billed is None else int(closed.billed),
         "request_id": closed.request_id and _storable(closed.request_id),
+        "permit_kind": closed.answer and closed.answer.permit_kind,
         "answered_at": now,
         "reason": closed.reason and _storable(closed.reason),
         "attempt": closed.attempt and write_attempt(closed.attempt),

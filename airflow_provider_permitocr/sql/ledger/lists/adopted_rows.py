@@ -161,6 +161,8 @@ def _standing(row: Mapping[str, Any], status: Status, attempt_status: Status, ca
             row.get("image_bytes"),
             row.get("image_prepared"),
             row.get("image_digest"),
+            row.get("image_width"),
+            row.get("image_height"),
         ),
         updated_at=updated_at,
         processed_at=processed_at,

@@ -17,7 +17,7 @@ from airflow_provider_permitocr.engine.ledger.ports import DeliveryState
 from airflow_provider_permitocr.engine.ledger.standing import Standing, has_changed
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.errors import TargetError
-from airflow_provider_permitocr.permit.answers import AnswerForm, KeptAnswer
+from airflow_provider_permitocr.permit.answers import AnswerForm, KeptAnswer, Reading
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.permit.status import Status
@@ -145,7 +145,12 @@ class _Adopter:
             wanted = [row for row in found if _is_wanted(row, known.get(row.row_key))]
             images = [_taken(row, known.get(row.row_key), version) for row in wanted]
             answers = [
-                _answer_row(image, KeptAnswer(row.fields, AnswerForm.ADOPTED).protected(self._protection))
+                _answer_row(
+                    image,
+                    KeptAnswer(row.fields, AnswerForm.ADOPTED).protected(
+                        Reading(protection=self._protection)
+                    ),
+                )
                 for image, row in zip(images, wanted, strict=True)
                 if row.fields is not None
             ]

@@ -13,8 +13,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.ports import Delivered, PortraitStore
-from airflow_provider_permitocr.permit.answers import AnswerForm
-from airflow_provider_permitocr.permit.privacy import Protection
+from airflow_provider_permitocr.permit.answers import AnswerForm, Reading
 from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, read_answer
 from airflow_provider_permitocr.sql.ledger.standing.images import to_json
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
@@ -33,12 +32,13 @@ class Disclosure:
 
     :param with_portrait: identical images take only answers with a portrait, where there is one; otherwise
         none takes another's portrait.
-    :param protection: the policy of now; the ledger may have more, of an earlier time.
+    :param reading: how answers are examined, and the policy of now; the ledger may have more, of an earlier
+        time.
     :param portraits: where portraits go before anything else gets them; None: they stay in the answers.
     """
 
     with_portrait: bool = False
-    protection: Protection = Protection()
+    reading: Reading = Reading()
     portraits: PortraitStore | None = None
 
     def of(self, engine: sa.Engine, tables: LedgerTables, delivered: Sequence[Delivered]) -> list[Delivered]:
@@ -50,16 +50,16 @@ class Disclosure:
         return shown if self.portraits is None else _moved(engine, tables, shown, self.portraits)
 
     def _shown(self, delivered: Delivered) -> Delivered:
-        fields, standing = delivered.fields, delivered.standing
+        fields, standing, protection = delivered.fields, delivered.standing, self.reading.protection
         if fields and not self.with_portrait and standing.reused_from is not None:
             fields = fields | {PORTRAIT: None}
-        if not self.protection.is_on:
+        if not protection.is_on:
             return delivered if fields is delivered.fields else replace(delivered, fields=fields)
-        digest, size = self.protection.image(standing.facts.digest, standing.facts.size)
+        facts = standing.facts
         hidden = replace(
             standing,
-            carried=self.protection.protect_carried(standing.carried),
-            facts=replace(standing.facts, digest=digest, size=size),
+            carried=protection.protect_carried(standing.carried),
+            facts=facts.without_identity if protection.hides_image else facts,
         )
         return replace(delivered, fields=fields, standing=hidden)
 

@@ -80,6 +80,8 @@ class LedgerImage:
             "image_bytes": standing.facts.size,
             "image_prepared": standing.facts.prepared,
             "image_digest": standing.facts.digest,
+            "image_width": standing.facts.width,
+            "image_height": standing.facts.height,
             "updated_at": _in_utc(standing.updated_at),
             "processed_at": _in_utc(standing.processed_at),
             "run": _clean(standing.run),
@@ -121,7 +123,7 @@ def read_standing(row: Mapping[str, Any]) -> Standing:
         answer_id=row["answer_id"],
         answer_order=row["answer_order"],
         reused_from=row["reused_from"],
-        facts=ImageFacts(row["image_format"], row["image_bytes"], row["image_prepared"], row["image_digest"]),
+        facts=_facts(row, row["image_digest"]),
         updated_at=read_moment(row["updated_at"]),
         processed_at=read_moment(row["processed_at"]),
         run=row["run"],
@@ -132,6 +134,17 @@ def read_standing(row: Mapping[str, Any]) -> Standing:
         attempt_run=row["attempt_run"],
         tries=row["tries"],
         carried=json.loads(row["carried"]) if row["carried"] else {},
+    )
+
+
+def _facts(row: Mapping[str, Any], digest: str | None) -> ImageFacts:
+    return ImageFacts(
+        row["image_format"],
+        row["image_bytes"],
+        row["image_prepared"],
+        digest,
+        row["image_width"],
+        row["image_height"],
     )
 
 
@@ -178,6 +191,8 @@ def write_attempt(attempt: Attempt) -> str:
             "image_format": attempt.facts.image_format,
             "image_bytes": attempt.facts.size,
             "image_prepared": attempt.facts.prepared,
+            "image_width": attempt.facts.width,
+            "image_height": attempt.facts.height,
         }
     )
 
@@ -199,9 +214,7 @@ def standing_of(call: Mapping[str, Any], carried: Record) -> Standing:
         error_code=None if is_answered else call["code"],
         error_message=said["error_message"],
         request_id=call["request_id"],
-        facts=ImageFacts(
-            said["image_format"], said["image_bytes"], said["image_prepared"], call["image_digest"]
-        ),
+        facts=_facts(said, call["image_digest"]),
         carried=carried,
         answer_id=call["call_id"] if is_answered else None,
     )

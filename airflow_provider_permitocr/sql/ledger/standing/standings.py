@@ -10,9 +10,8 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.ledger.ports import Delivered, KeptAnswers
 from airflow_provider_permitocr.engine.models import Answer, Previous, RowKey
 from airflow_provider_permitocr.errors import TargetError
-from airflow_provider_permitocr.permit.answers import AnswerForm
+from airflow_provider_permitocr.permit.answers import AnswerForm, Reading
 from airflow_provider_permitocr.permit.api import CardSide
-from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.database.types import UtcTime
 from airflow_provider_permitocr.sql.dialects.known import database_of
@@ -79,7 +78,7 @@ def changes(
     list_id: int,
     after: int,
     most: int,
-    protection: Protection = Protection(),
+    reading: Reading = Reading(),
 ) -> list[Delivered]:
     """Return images that have changed after a version, by version: all of those that share one.
 
@@ -93,7 +92,7 @@ def changes(
         rows = [row for row in rows if row["version"] < cut]
         if not rows:
             rows = _with_answers(connection, tables, changed.where(version == cut))
-    return [_delivered(tables, row, protection) for row in rows]
+    return [_delivered(tables, row, reading) for row in rows]
 
 
 def delivered(
@@ -101,7 +100,7 @@ def delivered(
     tables: LedgerTables,
     list_id: int,
     row_keys: Sequence[RowKey],
-    protection: Protection = Protection(),
+    reading: Reading = Reading(),
 ) -> dict[RowKey, Delivered]:
     """Return images by key, those that stand anywhere."""
     wanted = set(row_keys)
@@ -110,7 +109,7 @@ def delivered(
     for asked_for in by_key(connection, tables.images, standing, row_keys):
         for row in _with_answers(connection, tables, asked_for):
             if (row["image_key"], row["card_side"]) in wanted:
-                each = _delivered(tables, row, protection)
+                each = _delivered(tables, row, reading)
                 found[each.row_key] = each
     return found
 
@@ -145,7 +144,7 @@ def find_answer(
     digest: str,
     side: CardSide,
     with_portrait: bool,
-    protection: Protection = Protection(),
+    reading: Reading = Reading(),
 ) -> Answer | None:
     """Return the last answer that an image of this list has got, asked for the same side.
 
@@ -173,7 +172,7 @@ def find_answer(
     answer = read_answer(row["form"], row["answer"]) if row else None
     if row is None or answer is None:
         return None
-    fields = answer.record(protection)
+    fields = answer.record(reading)
     if not with_portrait:
         del fields[PORTRAIT]
     # The image that was paid for, even if another took its answer last.
@@ -205,14 +204,14 @@ def _with_answers(
     return as_dicts(connection.execute(statement))
 
 
-def _delivered(tables: LedgerTables, row: Mapping[Any, Any], protection: Protection) -> Delivered:
+def _delivered(tables: LedgerTables, row: Mapping[Any, Any], reading: Reading) -> Delivered:
     try:
         standing = read_standing(row)
         row_key = row["image_key"], CardSide(row["card_side"])
     except ValueError:
         _refuse(tables, row["card_side"])
     answer = read_answer(row["form"], row["answer"])
-    fields = None if answer is None else answer.record(protection)
+    fields = None if answer is None else answer.record(reading, standing.subject(row_key[1]))
     return Delivered(row_key, standing, row["version"] or 0, fields, row["first_version"] or 0)
 
 

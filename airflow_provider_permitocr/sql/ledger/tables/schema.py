@@ -19,7 +19,7 @@ from airflow_provider_permitocr.sql.database.types import ExactText, UtcTime
 from airflow_provider_permitocr.sql.targets.result_schema import TABLE_OPTIONS, sql_type
 
 #: Which tables these are: raised with every change that an older version of this package could not use.
-SHAPE: Final = 3
+SHAPE: Final = 4
 #: In characters; MySQL's index entries hold 3,072 bytes.
 LONGEST_NAME: Final = 250
 LONGEST_KEY: Final = 512
@@ -160,6 +160,7 @@ CALLS: Final = Shape(
         Column("unit_price", _TEXT, "Price of one billed call when it was made; NULL: not known"),
         Column("currency", _TEXT, "Currency of that price"),
         Column("request_id", _TEXT, "RequestId of the answer, for Tencent Cloud's support"),
+        Column("permit_kind", _TEXT, "Kind of the document, as in the result; NULL: unknown"),
         Column(
             "reason", _TEXT, "Why its answer is not in the table of answers; NULL: it is, or there is none"
         ),
@@ -206,6 +207,8 @@ IMAGES: Final = Shape(
         Column("reused_from", _TEXT, "Key of the identical image whose answer this is; NULL: its own"),
         Column("image_format", _TEXT, "Format of the image, by its content; NULL: only the API saw it"),
         Column("image_bytes", _INTEGER, "Its size in bytes, before anything was done to it"),
+        Column("image_width", _INTEGER, "Its width in pixels; NULL: only the API saw it"),
+        Column("image_height", _INTEGER, "Its height in pixels; NULL: only the API saw it"),
         Column("image_prepared", _TEXT, "What was done to it before the call"),
         Column("image_digest", _KEY, "Its SHA-256 before that; NULL: only the API saw it"),
         Column("updated_at", _TIME, "When the image had last changed, as of what is in force"),
