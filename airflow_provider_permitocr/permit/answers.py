@@ -17,6 +17,7 @@ from airflow_provider_permitocr.permit.columns import (
     BACK_TEXT_COLUMNS,
     COLUMNS,
     FRONT_TEXT_COLUMNS,
+    QUALITY_COLUMNS,
     ColumnKind,
     Record,
     Value,
@@ -40,6 +41,7 @@ _APPLIED: Final = "privacy"
 #: In the path of each file.
 _NOT_IN_BASE64: Final = "."
 _PORTRAIT: Final = "Profile"
+_NOT_EXAMINED: Final[Record] = dict.fromkeys(QUALITY_COLUMNS)
 _KINDS: Final = {column.name: column.kind for column in COLUMNS}
 
 
@@ -191,8 +193,7 @@ class KeptAnswer:
         protection = reading.protection
         if self.form is AnswerForm.AS_ANSWERED:
             columns = flatten(self.values)
-            if subject is not None:
-                columns |= reading.assessment.columns(columns, subject)
+            columns |= reading.assessment.columns(columns, subject) if subject else _NOT_EXAMINED
         else:
             columns = {name: _value(_KINDS[name], self.values.get(name)) for name in ANSWER_COLUMNS}
         return protection.protect(columns, self._applied) if protection.methods else columns

@@ -22,7 +22,7 @@ _WARNING_FLAGS = ("warn_photocopy", "warn_recapture", "warn_photoshopped", "warn
 FLATTENED = {
     *FRONT_TEXT_COLUMNS,
     *BACK_TEXT_COLUMNS,
-    *("birthday", "valid_from", "valid_until", "warn_card_infos"),
+    *("birthday", "valid_from", "valid_until", "warn_card_infos", "permit_kind", "sex_code"),
     *_WARNING_FLAGS,
 }
 _PYTHON_TYPES: dict[ColumnKind, type] = {

@@ -21,6 +21,7 @@ from airflow_provider_permitocr.engine.models import (
 from airflow_provider_permitocr.engine.ports import PermitClient, RequestBuilder
 from airflow_provider_permitocr.options.run import CallRetry, Pace, RunOptions
 from airflow_provider_permitocr.permit.answers import flatten
+from airflow_provider_permitocr.permit.columns import QUALITY_COLUMNS
 from airflow_provider_permitocr.permit.status import Status
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ class RowCalls:
 def is_answered(outcome: Outcome | Left, answer: PermitResponse) -> bool:
     """Tell whether a row has this answer."""
     assert isinstance(outcome, Outcome), outcome
-    given = (outcome.status, outcome.request_id, outcome.fields)
+    read = {name: value for name, value in outcome.fields.items() if name not in QUALITY_COLUMNS}
+    given = (outcome.status, outcome.request_id, read)
     return given == (Status.RECOGNIZED, answer.request_id, flatten(answer.fields))
 
 

@@ -17,7 +17,7 @@ from airflow_provider_permitocr.engine.models import ImageFacts
 from airflow_provider_permitocr.errors import RunStoppedError, TargetError
 from airflow_provider_permitocr.options.erasure import ErasureRule
 from airflow_provider_permitocr.options.redo import Redo
-from airflow_provider_permitocr.permit.answers import KeptAnswer
+from airflow_provider_permitocr.permit.answers import KeptAnswer, Reading
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.privacy import Method, Protection
 from airflow_provider_permitocr.permit.status import Status
@@ -46,7 +46,7 @@ class Removed:
 
 def erasure(process: Process, portraits: Removed | None = None, **rule: Any) -> SqlErasure:
     protection = rule.pop("protection", Protection())
-    erasing = Erasing(ErasureRule(**rule), [TARGET], "somebody", protection, portraits)
+    erasing = Erasing(ErasureRule(**rule), [TARGET], "somebody", Reading(protection=protection), portraits)
     return process.ledger.erasure(erasing)
 
 

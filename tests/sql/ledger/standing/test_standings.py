@@ -14,7 +14,7 @@ from airflow_provider_permitocr.engine.ledger.ports import Delivered
 from airflow_provider_permitocr.engine.ledger.standing import Standing
 from airflow_provider_permitocr.engine.models import Answer, ImageFacts, Previous
 from airflow_provider_permitocr.errors import TargetError
-from airflow_provider_permitocr.permit.answers import AnswerForm, flatten
+from airflow_provider_permitocr.permit.answers import AnswerForm, KeptAnswer
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, Record
 from airflow_provider_permitocr.permit.status import Status
@@ -182,7 +182,8 @@ def test_an_image_comes_with_all_that_is_known_and_its_answer(
     put("a", version=9, **_in_force())
     answer("call-1", FIELDS)
     found = _delivered(database, ("a", FRONT), ("b", FRONT))
-    assert found == {("a", FRONT): Delivered(("a", FRONT), RECOGNIZED, 9, flatten(FIELDS))}
+    fields = KeptAnswer(FIELDS).record(subject=RECOGNIZED.subject(FRONT))
+    assert found == {("a", FRONT): Delivered(("a", FRONT), RECOGNIZED, 9, fields)}
 
 
 def test_only_the_asked_side_of_images_that_stand_somewhere_comes(database: sa.Engine, put: Put) -> None:
@@ -242,7 +243,7 @@ def test_no_version_is_ever_cut_in_two(database: sa.Engine, put: Put, most: int)
 def test_the_answer_of_a_picture_is_found(database: sa.Engine, put: Put, answer: Put) -> None:
     put("a", **_in_force())
     answer("call-1", FIELDS)
-    without = {name: value for name, value in flatten(FIELDS).items() if name != "profile"}
+    without = {name: value for name, value in KeptAnswer(FIELDS).record().items() if name != "profile"}
     assert _find(database) == Answer("a", without, "request-1", "call-1")
     assert _find(database, OTHER_DIGEST) is None
     assert _find(database, side=BACK) is None
