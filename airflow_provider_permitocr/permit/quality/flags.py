@@ -205,9 +205,7 @@ _DOCUMENT: Final = {
 }
 _MISSING: Final = {
     Flag.MISSING_TYPE: _missing("the type of document", "All cards"),
-    Flag.MISSING_NAME: _missing(
-        "a Chinese name on the front", "All but cards of non-Chinese residents"
-    ),
+    Flag.MISSING_NAME: _missing("a Chinese name on the front", "All but cards of non-Chinese residents"),
     Flag.MISSING_ENGLISH_NAME: _missing("an English name", "All cards of today's generations"),
     Flag.MISSING_SEX: _missing("the gender", "All cards"),
     Flag.MISSING_BIRTHDAY: _missing("the date of birth", "All cards"),
