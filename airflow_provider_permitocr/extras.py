@@ -7,6 +7,7 @@ from typing import Final
 #: As in ``setup.cfg``, without versions. An extra's name works only where the package comes from an index.
 PACKAGES: Final = {
     "cos": ("cosfs", "cos-python-sdk-v5"),
+    "declared": ("opencc",),
     "images": ("pillow", "pi-heif", "pypdfium2"),
     "parquet": ("pyarrow",),
     "s3": ("apache-airflow-providers-amazon[s3fs]",),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.permit.answers import parse_date, parse_period
+from airflow_provider_permitocr.permit.dates import parse_date, parse_period
 
 _FORMATS = (
     "{0.year:04}.{0.month:02}.{0.day:02}",

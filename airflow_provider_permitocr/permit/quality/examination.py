@@ -1,14 +1,40 @@
-"""The examination of one answer: which flags its fields raise."""
+"""The examination of one answer, and of both sides of a document: which flags their fields raise."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from functools import cached_property
+from typing import Final
 
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record, Value
+from airflow_provider_permitocr.permit.quality.consistency import (
+    add_consistency_flags,
+    add_missing_flags,
+    add_nationality_flags,
+    shows_other_side,
+)
+from airflow_provider_permitocr.permit.quality.declared import add_declared_flags
 from airflow_provider_permitocr.permit.quality.flags import Flag
+from airflow_provider_permitocr.permit.quality.kinds import PermitKind, permit_kind
+from airflow_provider_permitocr.permit.quality.numbers import identity_flag, number_flag
+from airflow_provider_permitocr.permit.quality.validity import add_date_flags
+
+_WARNINGS: Final = (
+    ("warn_photocopy", Flag.WARN_PHOTOCOPY),
+    ("warn_recapture", Flag.WARN_RECAPTURE),
+    ("warn_photoshopped", Flag.WARN_PHOTOSHOPPED),
+)
+#: A card is 85.6 mm wide (ISO/IEC 7810, ID-1), its text 2 mm high. Below 5 pixels a millimeter that is fewer
+#: than 10 pixels.
+_SHORTEST: Final = 400
+#: Photos of phones are 4:3 to 21:9, either way up; a card by itself is 1.59:1, and squares are cut by chats.
+_LONGEST_SHAPE: Final = 2.5
+_ORDER: Final = {flag: place for place, flag in enumerate(Flag)}
+#: How a Fernet token begins: each is another, if of the same text (github.com/fernet/spec).
+TOKEN_PREFIX: Final = "gAAAA"  # noqa: S105 (no secret)
 
 
 @dataclass(frozen=True)
@@ -36,15 +62,75 @@ class Examination:
 
         :param record: the columns of the answer before any privacy policy: a hidden value would be missing.
         :param side: that was asked for.
-        :param day: on which the card is examined, where the card is used.
-        :param width: of the image in pixels; None where only the API saw it.
+        :param day: on which the card is examined, where it is used.
+        :param width: of the image, in pixels; None where only the API saw it.
         :param height: likewise.
         :param declared: what the applicant typed, by ``number``, ``name``, ``english_name`` and ``birthday``,
-            as copied from the list; None and '' are not compared.
+            as copied from the list. None, '' and what cannot be read are not compared.
+        :raises ConfigurationError: if names are to be compared in Chinese, and OpenCC is not installed.
         """
-        return ()
+        found: list[Flag] = []
+        kind = permit_kind(record)
+        number, identity = record.get("number"), record.get("back_id_number")
+        of_number = number_flag(number, kind) if isinstance(number, str) and kind is not None else None
+        if of_number is not None:
+            found.append(of_number)
+        if isinstance(identity, str) and (of_identity := identity_flag(identity)) is not None:
+            found.append(of_identity)
+        add_date_flags(found, record, kind, day, self._soon)
+        add_consistency_flags(found, record, kind)
+        if shows_other_side(record, side):
+            # What the side that was asked for lacks, the other one explains.
+            found.append(Flag.SIDE_MISMATCH)
+        else:
+            if side is CardSide.FRONT:
+                add_nationality_flags(found, record, kind)
+            add_missing_flags(found, record, side, kind, is_legacy=of_number is Flag.NUMBER_LEGACY)
+        _add_image_flags(found, record, width, height)
+        if declared:
+            add_declared_flags(found, record, declared)
+        if self.skip:
+            found = [flag for flag in found if flag not in self.skip]
+        return tuple(sorted(found, key=_ORDER.__getitem__) if len(found) > 1 else found)
+
+    @cached_property
+    def _soon(self) -> timedelta:
+        return timedelta(days=self.expires_within_days)
 
 
 def document_flags(front: Record, back: Record) -> tuple[Flag, ...]:
-    """Return what front and back disagree in."""
-    return ()
+    """Return what front and back disagree in: the view of documents says the same in SQL.
+
+    Kinds are compared, as a title has several spellings; the two for Hong Kong and Macao count as one, as the
+    number that sets them apart is on the front. Names are compared as they are, but for blanks around them.
+    """
+    found = []
+    kinds = [_as_printed(permit_kind(side)) for side in (front, back)]
+    if None not in kinds and kinds[0] is not kinds[1]:
+        found.append(Flag.TYPE_MISMATCH)
+    names = [_comparable(front.get("name")), _comparable(back.get("back_name"))]
+    if None not in names and names[0] != names[1]:
+        found.append(Flag.NAME_MISMATCH)
+    return tuple(found)
+
+
+def _add_image_flags(found: list[Flag], record: Record, width: int | None, height: int | None) -> None:
+    for name, flag in _WARNINGS:
+        if record.get(name):
+            found.append(flag)
+    if width and height:
+        shorter, longer = (width, height) if width < height else (height, width)
+        if longer < _SHORTEST:
+            found.append(Flag.IMAGE_SMALL)
+        if longer > shorter * _LONGEST_SHAPE:
+            found.append(Flag.IMAGE_SHAPE)
+
+
+def _as_printed(kind: PermitKind | None) -> PermitKind | None:
+    return PermitKind.HONG_KONG_MACAO if kind is PermitKind.HONG_KONG_MACAO_NON_CHINESE else kind
+
+
+def _comparable(name: Value) -> str | None:
+    if not isinstance(name, str) or name.startswith(TOKEN_PREFIX):
+        return None
+    return name.strip(" ") or None

@@ -86,13 +86,13 @@ class FlagFacts:
     source: str
 
 
-_MPS_2010: Final = "MPS notice of 2010-03-10 (10-year and 3-year Hong Kong and Macao cards)"
-_NIA_2024: Final = "NIA notice of 2024-07-01 (cards for non-Chinese permanent residents)"
+_MPS_2010: Final = "MPS notice of 2010-03-10 (lhoil.com)"
+_NIA_2024: Final = "NIA notice of 2024-07-01 (wsb.changzhou.gov.cn, ctshk.com)"
 _NUMBERS: Final = (
     f"{_MPS_2010}; {_NIA_2024}; Taiwan cards: MPS notice of 2008-09; exit-entry cards: NIA notice of 2018-12"
 )
 _TERMS: Final = f"{_MPS_2010}; {_NIA_2024}; the API's full sample; Wikipedia on the three permits"
-_HKID: Final = "Check digit of the Hong Kong identity card: modulo 11, weights 9 to 2"
+_HKID: Final = "github.com/identique/idnumbers, hkg: modulo 11, weights 9 to 2"
 _PAGE: Final = "API page of MainlandPermitOCR"
 _SAMPLE: Final = "the API's full sample (tccli, ocr v20181119)"
 _CALENDAR: Final = "Order of events"
@@ -115,7 +115,7 @@ _FORMAT: Final = {
     Flag.BACK_ID_FORMAT: (
         True,
         "The identity number on the back is neither of Hong Kong nor of Macao.",
-        "idnumbers (PyPI), hkg and mac national_id",
+        "github.com/identique/idnumbers, hkg and mac",
     ),
     Flag.BACK_ID_CHECKSUM: (
         True,
@@ -205,9 +205,7 @@ _DOCUMENT: Final = {
 }
 _MISSING: Final = {
     Flag.MISSING_TYPE: _missing("the type of document", "All cards"),
-    Flag.MISSING_NAME: _missing(
-        "a Chinese name on the front", "All cards but those of non-Chinese residents"
-    ),
+    Flag.MISSING_NAME: _missing("a Chinese name on the front", "All but cards of non-Chinese residents"),
     Flag.MISSING_ENGLISH_NAME: _missing("an English name", "All cards of today's generations"),
     Flag.MISSING_SEX: _missing("the gender", "All cards"),
     Flag.MISSING_BIRTHDAY: _missing("the date of birth", "All cards"),
@@ -215,7 +213,9 @@ _MISSING: Final = {
     Flag.MISSING_VALIDITY: _missing("a period of validity", "All cards"),
     Flag.MISSING_ISSUE_AUTHORITY: _missing("an issuing authority", "All cards"),
     Flag.MISSING_ISSUE_ADDRESS: _missing("a place of issue", "Taiwan and exit-entry cards"),
-    Flag.MISSING_ISSUE_NUMBER: _missing("the count of issues", "Hong Kong, Macao and Taiwan cards of today"),
+    Flag.MISSING_ISSUE_NUMBER: _missing(
+        "the count of issues", "Mainland travel permits of today's generations"
+    ),
     Flag.MISSING_BACK_ID_NUMBER: _missing("an identity number on the back", "Hong Kong and Macao cards"),
 }
 _BY_GROUP: Final = {

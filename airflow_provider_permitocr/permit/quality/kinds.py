@@ -26,7 +26,7 @@ RESIDENTS: Final = frozenset({PermitKind.HONG_KONG_MACAO, PermitKind.HONG_KONG_M
 _NUMBER, _LONGEST_TYPE = 9, 200
 _NON_CHINESE_NUMBER: Final = re.compile(r"[HM]A[0-9]{7}")
 _BLANKS: Final = re.compile(r"[\W_]+")
-_SIMPLIFIED: Final = str.maketrans("臺灣來內陸證國", "台湾来内陆证国")
+_SIMPLIFIED: Final = str.maketrans("臺灣來內陸證國門籍", "台湾来内陆证国门籍")
 #: In Chinese as the service prints them, in English as the API page names them. Words are enough: the
 #: site's language is not documented. Mainland residents' permits for Taiwan hold none of them.
 _WORDS: Final = (

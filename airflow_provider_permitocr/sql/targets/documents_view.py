@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -14,6 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.options.result_table import ResultTable, WriteMode, split_schema
 from airflow_provider_permitocr.permit.columns import BACK_COLUMNS, COLUMNS, FRONT_COLUMNS, Column
+from airflow_provider_permitocr.permit.quality.examination import TOKEN_PREFIX
+from airflow_provider_permitocr.permit.quality.flags import Flag
+from airflow_provider_permitocr.permit.quality.kinds import PermitKind
 from airflow_provider_permitocr.sql.database.changes import Change, CreateView, carry_out, replace_view
 from airflow_provider_permitocr.sql.database.failures import describe, is_locked
 from airflow_provider_permitocr.sql.database.patience import BRIEFLY, Patience
@@ -27,8 +30,14 @@ _MARKED: Final = re.compile(r"permitocr_([0-9a-f]{16})")
 #: A portrait is large, and nothing that a table of documents is read for.
 _LEFT_OUT: Final = "profile"
 _SIDES: Final = ("front", "back")
-_OF_EACH_SIDE: Final = ("status", "error_code", "warn_card_infos")
-_WARNINGS: Final = ("warn_photocopy", "warn_recapture", "warn_photoshopped", "warn_not_enabled")
+_OF_EACH_SIDE: Final = ("status", "error_code", "warn_card_infos", "quality_flags")
+_OF_EITHER: Final = (
+    *("warn_photocopy", "warn_recapture", "warn_photoshopped", "warn_not_enabled"),
+    *("is_doubtful", "is_expired", "declared_differs"),
+)
+#: What both sides disagree in, as ``document_flags`` says in Python.
+_OF_BOTH: Final = (Flag.TYPE_MISMATCH.value, Flag.NAME_MISMATCH.value)
+_Text = sa.ColumnElement[Any]
 _OWN: Final = frozenset(column.name for column in COLUMNS)
 _log = logging.getLogger(__name__)
 
@@ -92,10 +101,11 @@ class DocumentsView:
         fixed = fixed_names()
         kept = [name for name in present if name in in_table and name not in fixed]
         further = [*kept, *(name for name in carried if name not in kept)]
-        select = documents(self._described, further, present)
+        exact = database_of(connection).exact_text
+        select = documents(self._described, further, present, exact=exact)
         if digest == (new_digest := _digest(select, connection.dialect)):
             return []
-        marked = documents(self._described, further, present, mark=f"permitocr_{new_digest}")
+        marked = documents(self._described, further, present, exact=exact, mark=f"permitocr_{new_digest}")
         view = sa.table(self._view, schema=self._schema)
 
         def change(connection: sa.Connection) -> None:
@@ -132,12 +142,18 @@ class DocumentsView:
 
 
 def documents(
-    described: ResultTable, further: Sequence[str], order: Sequence[str] = (), *, mark: str = "permitocr"
+    described: ResultTable,
+    further: Sequence[str],
+    order: Sequence[str] = (),
+    *,
+    exact: Callable[[_Text], _Text] = lambda text: text,
+    mark: str = "permitocr",
 ) -> sa.Select[Any]:
     """Select one row per image key, with the fields of both sides.
 
     :param further: columns that are copied from either side.
     :param order: names of columns in the order that they should have; others come after them.
+    :param exact: makes a text compare as it is, where the database's collations take some texts for equal.
     :param mark: what the keys are called within the statement.
     """
     schema, name = split_schema(described.table)
@@ -150,7 +166,7 @@ def documents(
     table = sa.table(name, *(sa.column(each) for each in names), schema=schema)
     keys = sa.select(table.c.image_key).distinct().subquery(mark)
     front, back = (_side(table, described, side) for side in _SIDES)
-    shown = _shown(keys, front, back, further)
+    shown = _shown(keys, front, back, further) | _disagreements(front, back, exact)
     ordered = [*(each for each in order if each in shown), *(each for each in shown if each not in order)]
     return sa.select(*(shown[each].label(each) for each in ordered)).select_from(
         keys.outerjoin(front, front.c.image_key == keys.c.image_key).outerjoin(
@@ -182,7 +198,8 @@ def _shown(
         shown |= {f"front_{name}": front.c[name], f"back_{name}": back.c[name]}
     shown |= {name: front.c[name] for name in FRONT_COLUMNS if name != _LEFT_OUT}
     shown |= {name: back.c[name] for name in BACK_COLUMNS}
-    shown |= {name: _either(front.c[name], back.c[name]) for name in _WARNINGS}
+    shown["permit_kind"] = sa.func.coalesce(front.c.permit_kind, back.c.permit_kind)
+    shown |= {name: _either(front.c[name], back.c[name]) for name in _OF_EITHER}
     shown |= {name: sa.func.coalesce(front.c[name], back.c[name]) for name in further}
     return shown | {"processed_at": _later(front.c.processed_at, back.c.processed_at)}
 
@@ -190,11 +207,36 @@ def _shown(
 def fixed_names() -> set[str]:
     """Return the columns that a view has by itself, besides those that are copied from the list."""
     of_sides = {f"{side}_{name}" for side in _SIDES for name in _OF_EACH_SIDE}
-    return of_sides | _OWN
+    return of_sides | _OWN | set(_OF_BOTH)
+
+
+def _disagreements(
+    front: sa.Subquery, back: sa.Subquery, exact: Callable[[_Text], _Text]
+) -> dict[str, sa.ColumnElement[Any]]:
+    """Return what ``document_flags`` says of both sides; NULL where one lacks the value, or has a token."""
+    kinds = [_as_printed(side.c.permit_kind) for side in (front, back)]
+    names = [_comparable(text, exact) for text in (front.c.name, back.c.back_name)]
+    return dict(zip(_OF_BOTH, (kinds[0] != kinds[1], names[0] != names[1]), strict=True))
+
+
+def _as_printed(kind: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    residents, non_chinese = (
+        sa.literal_column(f"'{each.value}'")
+        for each in (PermitKind.HONG_KONG_MACAO, PermitKind.HONG_KONG_MACAO_NON_CHINESE)
+    )
+    return sa.case((kind == non_chinese, residents), else_=kind)
+
+
+def _comparable(name: _Text, exact: Callable[[_Text], _Text]) -> _Text:
+    length = sa.literal_column(str(len(TOKEN_PREFIX)))
+    start = sa.func.substr(name, sa.literal_column("1"), length)
+    token, nothing = (sa.literal_column(f"'{each}'") for each in (TOKEN_PREFIX, ""))
+    is_token = exact(start) == exact(token)
+    return sa.case((is_token, sa.null()), else_=exact(sa.func.nullif(sa.func.trim(name), nothing)))
 
 
 def _either(front: sa.ColumnElement[Any], back: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """Return whether either side is warned of; NULL where neither was examined."""
+    """Return whether it is true of either side; NULL where neither was examined."""
     yes = sa.literal(True)
     return sa.case((front == yes, front), (back == yes, back), else_=sa.func.coalesce(front, back))
 

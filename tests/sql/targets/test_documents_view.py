@@ -13,6 +13,9 @@ from airflow_provider_permitocr.engine.delivery.frame import to_frame
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind, result_columns
+from airflow_provider_permitocr.permit.quality.examination import document_flags
+from airflow_provider_permitocr.permit.quality.flags import Flag
+from airflow_provider_permitocr.permit.quality.kinds import permit_kind
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.dialects.reflection import RelationKind
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
@@ -238,3 +241,72 @@ def test_missing_right_to_create_views_is_said_to_be_so(
 def test_view_cannot_have_the_tables_name() -> None:
     with pytest.raises(ValueError, match="documents_view must not have the table's name"):
         ResultTable("permits", conn_id="warehouse", documents_view="permits")
+
+
+_HONG_KONG, _TAIWAN, _EXIT_ENTRY = "港澳居民来往内地通行证", "台湾居民来往大陆通行证", "往来港澳通行证"
+_TOKEN = "gAAAAABh" + 100 * "x"
+#: Front's type, number and name, back's type and name, and whether types and names differ.
+_PAIRS: list[tuple[str | None, str | None, str | None, str | None, str | None, bool | None, bool | None]] = [
+    (_HONG_KONG, "H12345678", "陈大文", _HONG_KONG, "陈大文", False, False),
+    (_HONG_KONG, "H12345678", "陈大文", _HONG_KONG, "陈大", False, True),
+    (_HONG_KONG, "H12345678", "陳大文", _HONG_KONG, "陈大文", False, True),
+    (_HONG_KONG, "H12345678", "A", _HONG_KONG, "a", False, True),
+    (_HONG_KONG, "H12345678", "陈𠮷", _HONG_KONG, "陈𠮶", False, True),
+    (_HONG_KONG, "H12345678", "  陈大文 ", _HONG_KONG, "陈大文", False, False),
+    (_HONG_KONG, "H12345678", " ", _HONG_KONG, "陈大文", False, None),
+    (_HONG_KONG, "HA1234567", None, f"{_HONG_KONG}(非中国籍)", "陈大文", False, None),
+    (_HONG_KONG, "HA1234567", None, _HONG_KONG, None, False, None),
+    (_TAIWAN, "08320271", "李优图", _HONG_KONG, "陈大文", True, True),
+    (_EXIT_ENTRY, "C12345678", "李优图", None, None, None, None),
+    ("居住证", "830000199706020042", "李优图", _HONG_KONG, "李优图", None, False),
+    (_HONG_KONG, "H12345678", _TOKEN, _HONG_KONG, _TOKEN, False, None),
+    (_HONG_KONG, "H12345678", _TOKEN, _HONG_KONG, "陈大文", False, None),
+    (_HONG_KONG, "H12345678", _TOKEN.lower(), _HONG_KONG, _TOKEN.upper(), False, True),
+]
+
+
+def test_view_says_of_both_sides_what_the_examination_says(database: sa.Engine) -> None:
+    target = _target(database)
+    fronts, backs = {}, {}
+    for place, (front_type, number, name, back_type, back_name, _, _) in enumerate(_PAIRS):
+        fronts[f"{place:02d}"] = {"type": front_type, "number": number, "name": name}
+        backs[f"{place:02d}"] = {"type": back_type, "back_type": back_type, "back_name": back_name}
+    rows = [
+        _row(key, side, **record, permit_kind=permit_kind(record))
+        for side, records in (("FRONT", fronts), ("BACK", backs))
+        for key, record in records.items()
+    ]
+    _write(target, *rows)
+    found = _documents(database)
+    for key, (*_, types_differ, names_differ) in zip(found, _PAIRS, strict=True):
+        flags = document_flags(fronts[key], backs[key])
+        assert (Flag.TYPE_MISMATCH in flags, Flag.NAME_MISMATCH in flags) == (
+            bool(types_differ),
+            bool(names_differ),
+        )
+        assert (found[key]["type_mismatch"], found[key]["name_mismatch"]) == (types_differ, names_differ), key
+
+
+def test_kind_of_a_document_is_the_fronts_or_else_the_backs(database: sa.Engine) -> None:
+    target = _target(database)
+    _write(
+        target,
+        _row("a", "FRONT", permit_kind="hong_kong_macao_non_chinese"),
+        _row("a", "BACK", permit_kind="hong_kong_macao"),
+        _row("b", "BACK", permit_kind="hong_kong_macao"),
+    )
+    kinds = [each["permit_kind"] for each in _documents(database).values()]
+    assert kinds == ["hong_kong_macao_non_chinese", "hong_kong_macao"]
+
+
+def test_doubt_of_either_side_is_shown(database: sa.Engine) -> None:
+    target = _target(database)
+    _write(
+        target,
+        _row("a", "FRONT", is_doubtful=False, is_expired=True, quality_flags='["expired"]'),
+        _row("a", "BACK", is_doubtful=True, is_expired=False, quality_flags='["back_id_checksum"]'),
+    )
+    (document,) = _documents(database).values()
+    assert (document["is_doubtful"], document["is_expired"], document["declared_differs"]) == (1, 1, None)
+    assert document["front_quality_flags"] == '["expired"]'
+    assert document["back_quality_flags"] == '["back_id_checksum"]'

@@ -1,0 +1,123 @@
+"""What was read against what the applicant typed, without differences that are no one's mistake."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Final
+
+from airflow_provider_permitocr.permit.columns import Value
+from airflow_provider_permitocr.permit.dates import parse_date
+from airflow_provider_permitocr.permit.quality.flags import Flag
+from airflow_provider_permitocr.permit.quality.numbers import holders_number
+from airflow_provider_permitocr.permit.quality.variants import simplified
+
+_SEPARATORS: Final = re.compile(r"[\W_]+")
+_IDEOGRAPH: Final = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_LONGEST: Final = 200
+_COMPACT_DAY: Final = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
+#: Day or month first: either is taken where it is the day that was read.
+_DAY_OR_MONTH_FIRST: Final = re.compile(r"([0-9]{1,2})[./-]([0-9]{1,2})[./-]([0-9]{4})")
+_TIME: Final = re.compile(r"[T ][0-9:.]+(?:Z|[+-][0-9:]+)?$")
+
+
+def add_declared_flags(found: list[Flag], record: Mapping[str, Value], declared: Mapping[str, Value]) -> None:
+    """Add which fields differ from what was typed. What was not typed, or not read, is not compared.
+
+    :param declared: values by ``number``, ``name``, ``english_name`` and ``birthday``, as copied.
+    """
+    for name, flag, read_of, is_same in _COMPARED:
+        typed = declared.get(name)
+        if typed is None or typed == "":
+            continue
+        read = next((value for each in read_of if (value := record.get(each)) is not None), None)
+        if read is not None and read != typed and not is_same(read, typed, record):
+            found.append(flag)
+
+
+def _is_same_number(read: Value, typed: Value, _record: Mapping[str, Value]) -> bool:
+    """Compare without leading zeros, which numeric columns lose, and without the count of legacy numbers."""
+    known, given = _letters(str(read)), _letters(_number_text(typed))
+    if not given or known.lstrip("0") == given.lstrip("0"):
+        return True
+    return holders_number(known.upper()) == holders_number(given.upper())
+
+
+def _is_same_name(read: Value, typed: Value, record: Mapping[str, Value]) -> bool:
+    """Compare in simplified characters; a name that was typed in Latin letters with the English one."""
+    known, given = _letters(str(read)), _letters(str(typed))
+    if not given or known == given:
+        return True
+    if not _IDEOGRAPH.search(given):
+        english = record.get("english_name")
+        return english is None or _is_same_english_name(english, typed, record)
+    return simplified(known) == simplified(given)
+
+
+def _is_same_english_name(read: Value, typed: Value, _record: Mapping[str, Value]) -> bool:
+    """Compare letters, and words in any order: many put the surname last."""
+    known, given = _latin(str(read)), _latin(str(typed))
+    joined = "".join(given)
+    if not joined or "".join(known) == joined or sorted(known) == sorted(given):
+        return True
+    surname, _, others = _folded(str(read)).partition(",")
+    return "".join(_latin(others) + _latin(surname)) == joined
+
+
+def _is_same_birthday(read: Value, typed: Value, _record: Mapping[str, Value]) -> bool:
+    days = _days(typed)
+    return not days or read in days
+
+
+#: Name of what was typed, its flag, the columns that may have what was read, and how they are compared.
+_COMPARED: Final[
+    tuple[tuple[str, Flag, tuple[str, ...], Callable[[Value, Value, Mapping[str, Value]], bool]], ...]
+] = (
+    ("number", Flag.DECLARED_NUMBER, ("number",), _is_same_number),
+    ("name", Flag.DECLARED_NAME, ("name", "back_name"), _is_same_name),
+    ("english_name", Flag.DECLARED_ENGLISH_NAME, ("english_name",), _is_same_english_name),
+    ("birthday", Flag.DECLARED_BIRTHDAY, ("birthday",), _is_same_birthday),
+)
+
+
+def _days(typed: Value) -> tuple[date, ...]:
+    """Return the days that a typed birthday may mean; none where it cannot be read."""
+    if isinstance(typed, datetime):
+        return (typed.date(),)
+    if isinstance(typed, date):
+        return (typed,)
+    text = _TIME.sub("", _folded(_number_text(typed)).strip().upper())
+    if (day := parse_date(text)) is not None:
+        return (day,)
+    if match := _COMPACT_DAY.fullmatch(text):
+        numbers = [match.groups()]
+    elif match := _DAY_OR_MONTH_FIRST.fullmatch(text):
+        first, second, year = match.groups()
+        numbers = [(year, second, first), (year, first, second)]
+    else:
+        return ()
+    return tuple(day for each in numbers if (day := parse_date("-".join(map(str, each)))) is not None)
+
+
+def _number_text(typed: Value) -> str:
+    """Return a number as it was typed: drivers and frames make floats of integers beside NULLs."""
+    if isinstance(typed, float):
+        return str(int(typed)) if typed.is_integer() else ""
+    return str(typed)
+
+
+def _latin(text: str) -> list[str]:
+    """Return the words of a name in Latin letters, without accents and apostrophes."""
+    plain = unicodedata.normalize("NFKD", _folded(text))
+    plain = "".join(each for each in plain if not unicodedata.combining(each) and each not in "'\u2019`")
+    return _SEPARATORS.sub(" ", plain).split()
+
+
+def _letters(text: str) -> str:
+    return _SEPARATORS.sub("", _folded(text))
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text[:_LONGEST]).casefold()
