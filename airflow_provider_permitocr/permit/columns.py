@@ -129,7 +129,11 @@ _QUALITY: Final = (
         longest=1000,
     ),
     Column("is_doubtful", ColumnKind.BOOLEAN, "Whether a flag says that the reading may be wrong"),
-    Column("is_expired", ColumnKind.BOOLEAN, "Whether the document had expired on the day of the result"),
+    Column(
+        "is_expired",
+        ColumnKind.BOOLEAN,
+        "Whether the document had expired on the day of the result; NULL: its period was not read",
+    ),
     Column(
         "declared_differs",
         ColumnKind.BOOLEAN,

@@ -70,7 +70,7 @@ class Assessment:
         return {
             "quality_flags": _as_json(flags),
             "is_doubtful": not DOUBTS.isdisjoint(flags),
-            "is_expired": Flag.EXPIRED in flags,
+            "is_expired": Flag.EXPIRED in flags if record.get("valid_from") is not None else None,
             "declared_differs": not DECLARED_FLAGS.isdisjoint(flags) if is_comparable else None,
         }
 

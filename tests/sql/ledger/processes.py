@@ -139,15 +139,26 @@ class Process:
 
 
 def answered(
-    intent: CallIntent, code: str = OK, *, billed: bool | None = True, number: str = "H1", **special: Any
+    intent: CallIntent,
+    code: str = OK,
+    *,
+    billed: bool | None = True,
+    number: str = "H1",
+    kind: str = "",
+    **special: Any,
 ) -> ClosedCall:
-    """Close a call: with an answer, or with the code of an error."""
+    """Close a call: with an answer, or with the code of an error.
+
+    :param kind: document type, as printed.
+    """
     if code != OK:
         return ClosedCall(intent.call_id, code, billed, "request-1")
     attempt = Attempt(
         intent.row_key, Status.RECOGNIZED, is_verdict=True, updated_at=intent.updated_at, **special
     )
-    return ClosedCall(intent.call_id, OK, billed, "request-1", KeptAnswer({"Number": number}), attempt)
+    return ClosedCall(
+        intent.call_id, OK, billed, "request-1", KeptAnswer({"Number": number, "Type": kind}), attempt
+    )
 
 
 def unsent(*intents: CallIntent) -> list[ClosedCall]:

@@ -67,7 +67,10 @@ class Rewriting:
 
         :param version: of this exchange.
         """
-        changes = self._changes(self._page(row_keys))
+        page = self._page(row_keys)
+        changes = self._changes(page)
+        if self._protection.method("type") is not Method.KEEP:
+            self._forget_kinds(page.calls)
         if changes.answers:
             upsert(self._connection, self._tables.answers, changes.answers)
         for image in changes.images.values():
@@ -132,6 +135,12 @@ class Rewriting:
         changes.taken, changes.digests = page.kept & rewritten, page.digests
         changes.calls = page.calls if changes.images else page.calls & rewritten
         return changes
+
+    def _forget_kinds(self, call_ids: Collection[str]) -> None:
+        calls = self._tables.calls
+        for some in chunks(call_ids, _IDS_AT_ONCE):
+            of_kind = sa.and_(calls.c.call_id.in_(some), calls.c.permit_kind.is_not(None))
+            self._connection.execute(sa.update(calls).where(of_kind).values(permit_kind=None))
 
     def _stamp_takers(self, changes: _Changes, version: int) -> None:
         """Have images of other pages delivered again that have taken one of the answers."""

@@ -313,6 +313,26 @@ def test_a_stricter_policy_rewrites_answers_and_copied_columns_in_place(database
     assert erase(process, policy=True, protection=policy) == ErasedImages()
 
 
+def kinds(database: sa.Engine) -> set[str | None]:
+    with database.connect() as connection:
+        return set(connection.execute(sa.select(TABLES.calls.c.permit_kind)).scalars())
+
+
+@EACH_LEDGER
+def test_calls_forget_the_kind_of_what_is_erased_or_hidden(database: sa.Engine) -> None:
+    process = Process(database)
+    recognize(process, "a", DIGEST, kind="台湾居民来往大陆通行证")
+    assert kinds(database) == {"taiwan"}
+    erase(process, policy=True, protection=Protection({"number": Method.DROP}))
+    assert kinds(database) == {"taiwan"}
+    erase(process, policy=True, protection=Protection({"type": Method.DROP}))
+    assert kinds(database) == {None}
+    recognize(process, "b", kind="台湾居民来往大陆通行证")
+    assert "taiwan" in kinds(database)
+    erase(process, keys=["b"])
+    assert kinds(database) == {None}
+
+
 @EACH_LEDGER
 def test_a_policy_names_how_many_answers_are_gone(database: sa.Engine) -> None:
     process = Process(database)
