@@ -156,9 +156,8 @@ def answered(
     attempt = Attempt(
         intent.row_key, Status.RECOGNIZED, is_verdict=True, updated_at=intent.updated_at, **special
     )
-    return ClosedCall(
-        intent.call_id, OK, billed, "request-1", KeptAnswer({"Number": number, "Type": kind}), attempt
-    )
+    fields = {"Number": number, "Type": kind} if kind else {"Number": number}
+    return ClosedCall(intent.call_id, OK, billed, "request-1", KeptAnswer(fields), attempt)
 
 
 def unsent(*intents: CallIntent) -> list[ClosedCall]:
