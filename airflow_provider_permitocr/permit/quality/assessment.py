@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record, Value
+from airflow_provider_permitocr.permit.quality.declared import is_comparable
 from airflow_provider_permitocr.permit.quality.examination import Examination
 from airflow_provider_permitocr.permit.quality.flags import DECLARED_FLAGS, DOUBTS, Flag
 
@@ -56,23 +57,28 @@ class Assessment:
         :param record: columns of an answer, before any privacy policy.
         """
         declared = {fact: subject.carried.get(column) for fact, column in self.declared.items()}
+        day = subject.seen_at.astimezone(self.zone).date()
         flags = self.examination.flags(
             record,
             subject.card_side,
-            day=subject.seen_at.astimezone(self.zone).date(),
+            day=day,
             width=subject.width,
             height=subject.height,
             declared=declared,
         )
-        is_comparable = any(
-            value is not None and record.get(fact) is not None for fact, value in declared.items()
-        )
+        differs = not DECLARED_FLAGS.isdisjoint(flags)
         return {
             "quality_flags": _as_json(flags),
             "is_doubtful": not DOUBTS.isdisjoint(flags),
-            "is_expired": Flag.EXPIRED in flags if record.get("valid_from") is not None else None,
-            "declared_differs": not DECLARED_FLAGS.isdisjoint(flags) if is_comparable else None,
+            "is_expired": _is_expired(record, day),
+            "declared_differs": differs if is_comparable(record, declared) else None,
         }
+
+
+def _is_expired(record: Record, day: date) -> bool | None:
+    """Return whether a document has expired, even where that flag is skipped."""
+    first, last = record.get("valid_from"), record.get("valid_until")
+    return None if first is None else isinstance(last, date) and last < day
 
 
 # Most answers share a few sets of flags.

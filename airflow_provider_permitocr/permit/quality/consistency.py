@@ -66,7 +66,14 @@ class _Authority(StrEnum):
 def shows_other_side(record: Mapping[str, Value], side: CardSide) -> bool:
     """Return whether an answer has fields of the other side, and none of the side that was asked for."""
     own, others = (_FRONT_ONLY, _BACK_ONLY) if side is CardSide.FRONT else (_BACK_ONLY, _FRONT_ONLY)
-    return any(record.get(name) for name in others) and not any(record.get(name) for name in own)
+    return _has(record, others) and not _has(record, own)
+
+
+def _has(record: Mapping[str, Value], names: tuple[str, ...]) -> bool:
+    for name in names:  # noqa: SIM110 (a generator takes twice the time, and this runs for every row)
+        if record.get(name):
+            return True
+    return False
 
 
 def add_consistency_flags(found: list[Flag], record: Mapping[str, Value], kind: PermitKind | None) -> None:

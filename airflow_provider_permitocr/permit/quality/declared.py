@@ -28,18 +28,32 @@ def add_declared_flags(found: list[Flag], record: Mapping[str, Value], declared:
 
     :param declared: values by ``number``, ``name``, ``english_name`` and ``birthday``, as copied.
     """
-    for name, flag, read_of, is_same in _COMPARED:
+    for name, flag, is_same in _COMPARED:
         typed = declared.get(name)
-        if typed is None or typed == "":
+        if typed is None:
             continue
-        read = next((value for each in read_of if (value := record.get(each)) is not None), None)
+        read = _read(record, name)
         if read is not None and read != typed and not is_same(read, typed, record):
             found.append(flag)
 
 
+def is_comparable(record: Mapping[str, Value], declared: Mapping[str, Value]) -> bool:
+    """Return whether any field was both typed and read."""
+    return any(
+        typed is not None and typed != "" and _read(record, name) is not None
+        for name, typed in declared.items()
+    )
+
+
+def _read(record: Mapping[str, Value], name: str) -> Value:
+    read = record.get(name)
+    # The back has a name of its own; on cards of non-Chinese residents it is the only Chinese one.
+    return record.get("back_name") if read is None and name == "name" else read
+
+
 def _is_same_number(read: Value, typed: Value, _record: Mapping[str, Value]) -> bool:
     """Compare without leading zeros, which numeric columns lose, and without the count of legacy numbers."""
-    known, given = _letters(str(read)), _letters(_number_text(typed))
+    known, given = _letters(str(read)), _letters(_typed_text(typed))
     if not given or known.lstrip("0") == given.lstrip("0"):
         return True
     return holders_number(known.upper()) == holders_number(given.upper())
@@ -47,7 +61,7 @@ def _is_same_number(read: Value, typed: Value, _record: Mapping[str, Value]) -> 
 
 def _is_same_name(read: Value, typed: Value, record: Mapping[str, Value]) -> bool:
     """Compare in simplified characters; a name that was typed in Latin letters with the English one."""
-    known, given = _letters(str(read)), _letters(str(typed))
+    known, given = _letters(str(read)), _letters(_typed_text(typed))
     if not given or known == given:
         return True
     if not _IDEOGRAPH.search(given):
@@ -58,7 +72,7 @@ def _is_same_name(read: Value, typed: Value, record: Mapping[str, Value]) -> boo
 
 def _is_same_english_name(read: Value, typed: Value, _record: Mapping[str, Value]) -> bool:
     """Compare letters, and words in any order: many put the surname last."""
-    known, given = _latin(str(read)), _latin(str(typed))
+    known, given = _latin(str(read)), _latin(_typed_text(typed))
     joined = "".join(given)
     if not joined or "".join(known) == joined or sorted(known) == sorted(given):
         return True
@@ -71,14 +85,13 @@ def _is_same_birthday(read: Value, typed: Value, _record: Mapping[str, Value]) -
     return not days or read in days
 
 
-#: Name of what was typed, its flag, the columns that may have what was read, and how they are compared.
-_COMPARED: Final[
-    tuple[tuple[str, Flag, tuple[str, ...], Callable[[Value, Value, Mapping[str, Value]], bool]], ...]
-] = (
-    ("number", Flag.DECLARED_NUMBER, ("number",), _is_same_number),
-    ("name", Flag.DECLARED_NAME, ("name", "back_name"), _is_same_name),
-    ("english_name", Flag.DECLARED_ENGLISH_NAME, ("english_name",), _is_same_english_name),
-    ("birthday", Flag.DECLARED_BIRTHDAY, ("birthday",), _is_same_birthday),
+_IsSame = Callable[[Value, Value, Mapping[str, Value]], bool]
+#: What was typed, its flag, and how it is compared where it is not just what was read.
+_COMPARED: Final[tuple[tuple[str, Flag, _IsSame], ...]] = (
+    ("number", Flag.DECLARED_NUMBER, _is_same_number),
+    ("name", Flag.DECLARED_NAME, _is_same_name),
+    ("english_name", Flag.DECLARED_ENGLISH_NAME, _is_same_english_name),
+    ("birthday", Flag.DECLARED_BIRTHDAY, _is_same_birthday),
 )
 
 
@@ -88,7 +101,7 @@ def _days(typed: Value) -> tuple[date, ...]:
         return (typed.date(),)
     if isinstance(typed, date):
         return (typed,)
-    text = _TIME.sub("", _folded(_number_text(typed)).strip().upper())
+    text = _TIME.sub("", _folded(_typed_text(typed)).strip().upper())
     if (day := parse_date(text)) is not None:
         return (day,)
     if match := _COMPACT_DAY.fullmatch(text):
@@ -101,8 +114,8 @@ def _days(typed: Value) -> tuple[date, ...]:
     return tuple(day for each in numbers if (day := parse_date("-".join(map(str, each)))) is not None)
 
 
-def _number_text(typed: Value) -> str:
-    """Return a number as it was typed: drivers and frames make floats of integers beside NULLs."""
+def _typed_text(typed: Value) -> str:
+    """Return what was typed: drivers and frames make floats of integers beside NULLs. NaN is nothing."""
     if isinstance(typed, float):
         return str(int(typed)) if typed.is_integer() else ""
     return str(typed)

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from airflow_provider_permitocr.permit.api import CardSide
-from airflow_provider_permitocr.permit.columns import Record, Value
+from airflow_provider_permitocr.permit.columns import Value
 from airflow_provider_permitocr.permit.quality.consistency import (
     add_consistency_flags,
     add_missing_flags,
@@ -50,7 +50,7 @@ class Examination:
 
     def flags(
         self,
-        record: Record,
+        record: Mapping[str, Value],
         side: CardSide,
         *,
         day: date,
@@ -98,7 +98,7 @@ class Examination:
         return timedelta(days=self.expires_within_days)
 
 
-def document_flags(front: Record, back: Record) -> tuple[Flag, ...]:
+def document_flags(front: Mapping[str, Value], back: Mapping[str, Value]) -> tuple[Flag, ...]:
     """Return what front and back disagree in: the view of documents says the same in SQL.
 
     Kinds are compared, as a title has several spellings; the two for Hong Kong and Macao count as one, as the
@@ -114,7 +114,9 @@ def document_flags(front: Record, back: Record) -> tuple[Flag, ...]:
     return tuple(found)
 
 
-def _add_image_flags(found: list[Flag], record: Record, width: int | None, height: int | None) -> None:
+def _add_image_flags(
+    found: list[Flag], record: Mapping[str, Value], width: int | None, height: int | None
+) -> None:
     for name, flag in _WARNINGS:
         if record.get(name):
             found.append(flag)

@@ -33,7 +33,7 @@ def add_date_flags(
 
     :param soon: how long before its end a card is said to expire soon.
     """
-    birthday, first, last = (record.get(name) for name in ("birthday", "valid_from", "valid_until"))
+    birthday, first, last = record.get("birthday"), record.get("valid_from"), record.get("valid_until")
     if (birthday is None and record.get("birthday_raw")) or (first is None and record.get("valid_date")):
         found.append(Flag.DATE_UNREADABLE)
     # Instances of date alone: a record comes from ``flatten``, or from a ledger that keeps dates.

@@ -219,20 +219,21 @@ def _disagreements(
     return dict(zip(_OF_BOTH, (kinds[0] != kinds[1], names[0] != names[1]), strict=True))
 
 
-def _as_printed(kind: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    residents, non_chinese = (
-        sa.literal_column(f"'{each.value}'")
-        for each in (PermitKind.HONG_KONG_MACAO, PermitKind.HONG_KONG_MACAO_NON_CHINESE)
-    )
-    return sa.case((kind == non_chinese, residents), else_=kind)
+def _as_printed(kind: _Text) -> _Text:
+    is_non_chinese = kind == _literal(PermitKind.HONG_KONG_MACAO_NON_CHINESE)
+    return sa.case((is_non_chinese, _literal(PermitKind.HONG_KONG_MACAO)), else_=kind)
 
 
 def _comparable(name: _Text, exact: Callable[[_Text], _Text]) -> _Text:
-    length = sa.literal_column(str(len(TOKEN_PREFIX)))
+    length: _Text = sa.literal_column(str(len(TOKEN_PREFIX)))
     start = sa.func.substr(name, sa.literal_column("1"), length)
-    token, nothing = (sa.literal_column(f"'{each}'") for each in (TOKEN_PREFIX, ""))
-    is_token = exact(start) == exact(token)
-    return sa.case((is_token, sa.null()), else_=exact(sa.func.nullif(sa.func.trim(name), nothing)))
+    is_token = exact(start) == exact(_literal(TOKEN_PREFIX))
+    return sa.case((is_token, sa.null()), else_=exact(sa.func.nullif(sa.func.trim(name), _literal(""))))
+
+
+def _literal(text: str) -> _Text:
+    # Not a parameter: a view has none.
+    return sa.literal_column(f"'{text}'")
 
 
 def _either(front: sa.ColumnElement[Any], back: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
