@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from operator import mul
 from typing import Final
 
 from airflow_provider_permitocr.permit.quality.flags import Flag
@@ -31,11 +32,12 @@ _LEGACY: Final = {
 _ONE_JOURNEY: Final = re.compile(r"(?=[0-9]*[A-Z])[A-Z0-9]{10,12}")
 _BLANKS: Final = re.compile(r"\s+")
 _NOT_OF_IDENTITY: Final = re.compile(r"[\s()/.-]+")
-_HONG_KONG: Final = re.compile(r"([A-Z]{1,2})([0-9]{6})([0-9A])")
+_HONG_KONG: Final = re.compile(r"([A-Z]{1,2})([0-9]{6})\(?([0-9A])\)?")
 #: How they begin, and their length: github.com/identique/idnumbers, idnumbers/nationalid/mac. The rule of the
 #: check digit is not public.
 _MACAO: Final = re.compile(r"[01578][0-9]{7}")
 _LETTERS_FROM, _NO_LETTER, _MODULUS, _TEN = 55, 36, 11, 10
+_WEIGHTS: Final = range(9, 1, -1)
 
 
 def number_flag(number: str, kind: PermitKind) -> Flag | None:
@@ -83,10 +85,12 @@ def identity_flag(number: str) -> Flag | None:
     Letters count from A = 10, a missing first letter as 36
     (github.com/identique/idnumbers, idnumbers/nationalid/hkg).
     """
-    compact = _NOT_OF_IDENTITY.sub("", unicodedata.normalize("NFKC", number))
-    if _MACAO.fullmatch(compact):
-        return None
-    match = _HONG_KONG.fullmatch(compact)
+    match = _HONG_KONG.fullmatch(number)
+    if match is None:
+        compact = _NOT_OF_IDENTITY.sub("", unicodedata.normalize("NFKC", number))
+        if _MACAO.fullmatch(compact):
+            return None
+        match = _HONG_KONG.fullmatch(compact)
     if match is None:
         return Flag.BACK_ID_FORMAT
     letters, digits, check = match.groups()
@@ -94,8 +98,7 @@ def identity_flag(number: str) -> Flag | None:
     if len(values) == 1:
         values.insert(0, _NO_LETTER)
     values += map(int, digits)
-    total = sum(value * weight for value, weight in zip(values, range(9, 1, -1), strict=True))
-    total += _TEN if check == "A" else int(check)
+    total = sum(map(mul, values, _WEIGHTS)) + (_TEN if check == "A" else int(check))
     return Flag.BACK_ID_CHECKSUM if total % _MODULUS else None
 
 
