@@ -48,6 +48,7 @@ _LATIN: Final = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f"
 #: ``LI,YOU-TU`` in the API's full sample. Doc 9303 part 3 lets the visual zone have apostrophes, hyphens and
 #: national characters. One who has a single name has no comma.
 _ENGLISH: Final = re.compile(rf"[{_LATIN}][{_LATIN} ,\uff0c.'\u2018\u2019`()/-]*[{_LATIN}.)]", re.UNICODE)
+_DIGIT: Final = re.compile(r"\d")
 _NOT_A_WORD: Final = re.compile(r"[\W_]+")
 _CHINESE: Final = ("中国", "中华人民共和国", "中國", "china", "chinese", "chn", "香港", "澳门", "台湾")
 _LONGEST: Final = 200
@@ -83,6 +84,10 @@ def add_consistency_flags(found: list[Flag], record: Mapping[str, Value], kind: 
     authority, first = record.get("issue_authority"), record.get("valid_from")
     if isinstance(authority, str) and isinstance(first, date) and not _could_issue(authority, first):
         found.append(Flag.AUTHORITY_FOR_DATE)
+    for name in (record.get("name"), record.get("back_name")):
+        if isinstance(name, str) and (len(name) == 1 or _DIGIT.search(name)):
+            found.append(Flag.NAME_FORM)
+            break
     english = record.get("english_name")
     if isinstance(english, str) and not _ENGLISH.fullmatch(english):
         found.append(Flag.ENGLISH_NAME_FORM)

@@ -42,6 +42,7 @@ class Flag(StrEnum):
     SIDE_MISMATCH = auto()
     TYPE_UNKNOWN = auto()
     AUTHORITY_FOR_DATE = auto()
+    NAME_FORM = auto()
     ENGLISH_NAME_FORM = auto()
     SEX_VALUE = auto()
     NATIONALITY_MISSING = auto()
@@ -156,6 +157,11 @@ _CONSISTENCY: Final = {
         "The issuing authority did not issue cards on the first day of validity: the National Immigration"
         " Administration took over in 2018 and 2019.",
         "State Council reform of 2018-03; Wikipedia on the three permits",
+    ),
+    Flag.NAME_FORM: (
+        True,
+        "The Chinese name of a side has a digit, or only one character.",
+        "Chinese names have a surname and a given name",
     ),
     Flag.ENGLISH_NAME_FORM: (
         True,

@@ -38,6 +38,7 @@ FRONTS: dict[Flag, tuple[Record, Record]] = {
         front(IssueAuthority=NEW),
         front(IssueAuthority=NEW, ValidDate="2018.04.02-2023.04.01"),
     ),
+    Flag.NAME_FORM: (front(Name="李"), front(Name="李优")),
     Flag.ENGLISH_NAME_FORM: (front(EnglishName="LI,Y0U-TU"), front(EnglishName="O'LI,YOU-TU ANNA")),
     Flag.SEX_VALUE: (front(Sex="田"), front(Sex="女/F")),
     Flag.NATIONALITY_MISSING: (non_chinese_front(Nationality="中国"), non_chinese_front()),
@@ -63,6 +64,7 @@ BACKS: dict[Flag, tuple[Record, Record]] = {
     Flag.BACK_ID_FORMAT: (residents_back(IDNumber="A12345(3)"), residents_back(IDNumber="A 123456 (3)")),
     Flag.BACK_ID_CHECKSUM: (residents_back(IDNumber="A123456(4)"), residents_back(IDNumber="A123456(3)")),
     Flag.SIDE_MISMATCH: (residents_front(), residents_back()),
+    Flag.NAME_FORM: (residents_back(Name="李8图"), residents_back(Name="")),
     Flag.MISSING_BACK_ID_NUMBER: (residents_back(IDNumber=""), residents_back()),
     Flag.TYPE_UNKNOWN: (residents_back(Type="身份证"), residents_back()),
 }
