@@ -19,7 +19,7 @@ from airflow_provider_permitocr.emulator.specimens import Specimen
 from tests.documentation.blocks import SPANS, blocks
 
 #: Rows of each statement after a run that has recognized front and back of one document.
-ROWS = {"docs/ledger.md": [1, 0, 0, 1, 1], "docs/tables.md": [0, 0, 1]}
+ROWS = {"docs/ledger.md": [1, 0, 0, 1, 1], "docs/tables.md": [0, 0, 1], "docs/quality.md": [0, 0, 0]}
 #: Its statements are run by `test_grants.py`.
 GRANTS_PAGE = "docs/erasure.md"
 #: What the ledger's page says to take on SQLite.
@@ -81,5 +81,6 @@ def test_the_statements_of_every_page_run_and_find_what_a_run_has_written(filled
                 if filled.dialect.name == "sqlite":
                     for word, here in ON_SQLITE.items():
                         statement = statement.replace(word, here)
-                found.append(len(connection.exec_driver_sql(statement).all()))
+                # As text, a driver takes % for itself.
+                found.append(len(connection.execute(sa.text(statement.replace(":", "\\:"))).all()))
             assert found == expected, page

@@ -87,18 +87,16 @@ class FlagFacts:
     source: str
 
 
-_MPS_2010: Final = "MPS notice of 2010-03-10 (lhoil.com)"
-_NIA_2024: Final = "NIA notice of 2024-07-01 (wsb.changzhou.gov.cn, ctshk.com)"
-_NUMBERS: Final = (
-    f"{_MPS_2010}; {_NIA_2024}; Taiwan cards: MPS notice of 2008-09; exit-entry cards: NIA notice of 2018-12"
-)
-_TERMS: Final = f"{_MPS_2010}; {_NIA_2024}; the API's full sample; Wikipedia on the three permits"
-_HKID: Final = "github.com/identique/idnumbers, hkg: modulo 11, weights 9 to 2"
-_PAGE: Final = "API page of MainlandPermitOCR"
-_SAMPLE: Final = "the API's full sample (tccli, ocr v20181119)"
-_CALENDAR: Final = "Order of events"
-_CARD: Final = "ISO/IEC 7810 ID-1: 85.6 mm by 53.98 mm"
-_COMPARED: Final = "The list's own column"
+#: Short names of sources; docs/quality.md says where each is found.
+_NUMBERS: Final = "notice of 2008; notice of 2010; notice of 2018; notice of 2024"
+_RESIDENTS_2024: Final = "notice of 2024"
+_TERMS: Final = "notice of 2010; notice of 2024; Wikipedia; full sample"
+_IDENTITY: Final = "idnumbers"
+_PAGE: Final = "API page"
+_SAMPLE: Final = "full sample"
+_CALENDAR: Final = "the calendar"
+_CARD: Final = "ISO/IEC 7810"
+_COMPARED: Final = "your list"
 
 
 def _missing(what: str, cards: str) -> FlagFacts:
@@ -116,12 +114,12 @@ _FORMAT: Final = {
     Flag.BACK_ID_FORMAT: (
         True,
         "The identity number on the back is neither of Hong Kong nor of Macao.",
-        "github.com/identique/idnumbers, hkg and mac",
+        _IDENTITY,
     ),
     Flag.BACK_ID_CHECKSUM: (
         True,
         "The check digit of the Hong Kong identity number on the back is wrong.",
-        _HKID,
+        _IDENTITY,
     ),
 }
 _DATES: Final = {
@@ -131,7 +129,11 @@ _DATES: Final = {
         "The date of birth is after the first day of validity, or in the future.",
         _CALENDAR,
     ),
-    Flag.AGE_OVER_120: (True, "The holder would have been over 120 years old at issue.", "Oldest known ages"),
+    Flag.AGE_OVER_120: (
+        True,
+        "The holder would have been over 120 years old at issue.",
+        "the oldest person known",
+    ),
     Flag.EXPIRED: (False, "The last day of validity has passed.", _CALENDAR),
     Flag.EXPIRES_SOON: (
         False,
@@ -156,34 +158,34 @@ _CONSISTENCY: Final = {
         True,
         "The issuing authority did not issue cards on the first day of validity: the National Immigration"
         " Administration took over in 2018 and 2019.",
-        "State Council reform of 2018-03; Wikipedia on the three permits",
+        "Wikipedia",
     ),
     Flag.NAME_FORM: (
         True,
         "The Chinese name of a side has a digit, or only one character.",
-        "Chinese names have a surname and a given name",
+        "a surname and a given name",
     ),
     Flag.ENGLISH_NAME_FORM: (
         True,
         "The English name has characters other than Latin letters and , . ' - or lacks a part.",
-        f"{_SAMPLE}; ICAO Doc 9303 part 3",
+        f"{_SAMPLE}; ICAO Doc 9303",
     ),
     Flag.SEX_VALUE: (True, "The gender is neither male nor female as permits print it.", _SAMPLE),
     Flag.NATIONALITY_MISSING: (
         True,
         "The card is one for non-Chinese residents, and no foreign nationality was read.",
-        _NIA_2024,
+        _RESIDENTS_2024,
     ),
     Flag.NATIONALITY_UNEXPECTED: (
         True,
         "A foreign nationality was read on a card for Chinese citizens.",
-        _NIA_2024,
+        _RESIDENTS_2024,
     ),
 }
 _IMAGE: Final = {
-    Flag.WARN_PHOTOCOPY: (False, "The API warns that the picture shows a photocopy.", f"{_PAGE}, -9102"),
-    Flag.WARN_RECAPTURE: (False, "The API warns that the picture was taken of a screen.", f"{_PAGE}, -9103"),
-    Flag.WARN_PHOTOSHOPPED: (True, "The API warns that the picture was edited.", f"{_PAGE}, -9104"),
+    Flag.WARN_PHOTOCOPY: (False, "The API warns that the picture shows a photocopy.", _PAGE),
+    Flag.WARN_RECAPTURE: (False, "The API warns that the picture was taken of a screen.", _PAGE),
+    Flag.WARN_PHOTOSHOPPED: (True, "The API warns that the picture was edited.", _PAGE),
     Flag.IMAGE_SMALL: (
         True,
         "The longer side has fewer than 400 pixels: under 5 pixels a millimeter.",
@@ -192,7 +194,7 @@ _IMAGE: Final = {
     Flag.IMAGE_SHAPE: (
         True,
         "The longer side is over 2.5 times the shorter: neither a card nor a phone's photo.",
-        f"{_CARD}; phone photos are 4:3 to 21:9",
+        f"{_CARD}; phones",
     ),
 }
 _DECLARED: Final = {
@@ -207,7 +209,7 @@ _DECLARED: Final = {
 }
 _DOCUMENT: Final = {
     Flag.TYPE_MISMATCH: (True, "Front and back are of different types of document.", _PAGE),
-    Flag.NAME_MISMATCH: (True, "Front and back print different Chinese names.", _NIA_2024),
+    Flag.NAME_MISMATCH: (True, "Front and back print different Chinese names.", _RESIDENTS_2024),
 }
 _MISSING: Final = {
     Flag.MISSING_TYPE: _missing("the type of document", "All cards"),
