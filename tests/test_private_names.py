@@ -45,6 +45,7 @@ PRIVATE: Final = {
 DOCUMENTED: Final = {
     "airflow.sdk": "the public interface; see in_airflow_sdk for what it covers",
     "airflow.cli.cli_config": "commands of providers",
+    "airflow.providers.common.compat.openlineage.facet": "lineage, in the OpenLineage provider's guide",
     "airflow.dag_processing.dagbag": "tests of DAGs, in the best practices",
     "airflow.dag_processing.bundles.base.BaseDagBundle": "own DAG bundles",
     "airflow.timetables.base": "own timetables",

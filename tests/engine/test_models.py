@@ -41,7 +41,10 @@ def test_a_row_is_identified_by_key_and_side() -> None:
 
 def test_the_summary_is_plain_json_with_the_rate_reached() -> None:
     summary = RunSummary(
-        5, 1, {"recognized": 3, "failed": 1}, {"Code": 1}, 6, 2, 1.23456, billed=4, cost="0.02 USD"
+        *(5, 1, {"recognized": 3, "failed": 1}, {"Code": 1}, 6, 2, 1.23456),
+        billed=4,
+        cost="0.02 USD",
+        delivered={"lake:permits": 4},
     )
     assert json.loads(json.dumps(summary.as_dict())) == {
         "listed": 5,
@@ -60,6 +63,7 @@ def test_the_summary_is_plain_json_with_the_rate_reached() -> None:
         "taken_up": 0,
         "unread": 0,
         "refused": 0,
+        "delivered": {"lake:permits": 4},
     }
 
 

@@ -50,9 +50,9 @@ class Deliveries:
         return sum(each.refused for each in self._deliverers)
 
     @property
-    def delivered(self) -> int:
-        """Rows that were written."""
-        return sum(each.delivered for each in self._deliverers)
+    def delivered(self) -> dict[str, int]:
+        """Rows that were written, by the names that the ledger knows the tables by."""
+        return {each.target: each.delivered for each in self._deliverers}
 
     def prepare(self, columns: Sequence[Column]) -> None:
         """Create tables that are missing, and make sure that all rows are this ledger's.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 
 from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries, raise_first
@@ -129,7 +129,7 @@ class Pipeline:
             files.write_left(part)
         is_whole = files.write_own(is_whole=self._rows.is_own_whole)
         failures += files.failures
-        summary = self._close(left, is_whole=is_whole)
+        summary = self._close(left, is_whole=is_whole, files=files.written)
         self._ledger.delete_delivered()
         if left and self._options.budget.on_exhausted is OnExhausted.FAIL:
             failures.append(CapReachedError(left))
@@ -138,7 +138,9 @@ class Pipeline:
             self._log.info(kept)
         return summary
 
-    def _close(self, left: str | None, *, is_whole: bool) -> RunSummary:
+    def _close(
+        self, left: str | None, *, is_whole: bool, files: Mapping[str, int] | None = None
+    ) -> RunSummary:
         rows = self._rows
         summary = RunSummary(
             listed=self._listed,
@@ -156,6 +158,7 @@ class Pipeline:
             taken_up=rows.taken_up,
             unread=rows.unread,
             refused=self._deliveries.refused,
+            delivered=self._deliveries.delivered | dict(files or {}),
         )
         self._ledger.close_run(summary, whole=is_whole, left=rows.rows_left)
         self._is_closed = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -25,6 +25,7 @@ class RunSummary:
     :param taken_up: images left by earlier runs that this run handled.
     :param unread: images of earlier runs that cannot be listed again.
     :param refused: rows that a result table refuses, of this run and earlier ones.
+    :param delivered: rows that this run wrote into each table and file.
     """
 
     listed: int
@@ -42,6 +43,7 @@ class RunSummary:
     taken_up: int = 0
     unread: int = 0
     refused: int = 0
+    delivered: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def calls_per_second(self) -> float:
@@ -82,4 +84,5 @@ class RunSummary:
             "taken_up": self.taken_up,
             "unread": self.unread,
             "refused": self.refused,
+            "delivered": dict(self.delivered),
         }
