@@ -276,6 +276,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         :return: the summary: counts by status and error code, calls, elapsed time, rate reached. For a dry
             run: the plan in numbers.
         """
+        from airflow_provider_permitocr.engine.run.summary_lines import summary_lines
         from airflow_provider_permitocr.wiring.identity import run_identity
         from airflow_provider_permitocr.wiring.run import open_pipeline
 
@@ -304,9 +305,8 @@ class MainlandPermitOcrOperator(BaseOperator):
             raise AirflowFailException(str(error)) from None
         except PermitOcrError as error:
             raise AirflowException(str(error)) from error
-        self.log.info(f"Done: {summary}")
-        for code, count in summary.error_codes.items():
-            self.log.info(f"  {count:,} x {code}")
+        for line in summary_lines(summary):
+            (self.log.warning if line.is_warning else self.log.info)(line.text)
         self._announce(context, summary.as_dict(), summary.delivered)
         return summary.as_dict()
 
