@@ -342,7 +342,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         """Give the events of the outlets these numbers."""
         if not self.outlets:
             return
-        from airflow_provider_permitocr.wiring.assets import ANNOUNCE_FAULTS, announce
+        from airflow_provider_permitocr.wiring.monitoring.assets import ANNOUNCE_FAULTS, announce
 
         try:
             announce(self.outlets, context, self.options, numbers, delivered)

@@ -13,7 +13,7 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from airflow_provider_permitocr import Budget, Ledger, ResultFile, ResultTable
 from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.wiring import assets
+from airflow_provider_permitocr.wiring.monitoring import assets
 from tests.operators.conftest import ImageList, NewOperator
 
 PERMITS, ALIAS = Asset("permits"), AssetAlias("permit_targets")

@@ -33,6 +33,7 @@ from airflow_provider_permitocr.engine.models import (
     PermitRequest,
     UnfitImage,
 )
+from airflow_provider_permitocr.engine.observer import NOBODY, CallFacts, Observers
 from airflow_provider_permitocr.engine.ports import Call, PermitClient, RequestBuilder
 from airflow_provider_permitocr.errors import OF_ALL, CallError, Decision, ThrottledTooLongError
 from airflow_provider_permitocr.options.run import RunOptions
@@ -74,6 +75,7 @@ class Recognizer:
     :param ledger: where each call is written down before it is made; None: nowhere.
     :param answers: those that the ledger holds already; asked with ``reuse_identical`` only.
     :param protection: what becomes of an answer before anything else sees it.
+    :param observers: are told of each call.
     :param limiter: keeps one pace over several recognizers; by default this one has its own.
     :param lock: held for moments, to count calls; by default one of its own.
     :param sleep: how to wait, in seconds; by default until then or until ``stop`` is set.
@@ -90,6 +92,7 @@ class Recognizer:
         ledger: CallLedger | None = None,
         answers: Answers | None = None,
         protection: Protection = Protection(),
+        observers: Observers = NOBODY,
         limiter: RateLimiter | None = None,
         lock: threading.Lock | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -99,6 +102,7 @@ class Recognizer:
         pace = options.pace
         self._builder, self._client, self._policy = builder, client, options.call_retry
         self._stop, self._ledger, self._protection = stop, ledger, protection
+        self._observers = observers
         self._limiter = limiter or RateLimiter(pace, clock=clock, sleep=sleep)
         self._clock, self._sleep, self._uniform = clock, sleep or stop.wait, uniform
         self._places = Places(pace.max_per_second, pace.at_once)
@@ -227,11 +231,14 @@ class Recognizer:
     def _send(self, row: ImageRow, call: ReadyCall, tries: Tries) -> Outcome | FailedCall:
         with self._lock:
             self.calls += 1
-        tries.sent(self._clock())
+        sent_at = self._clock()
+        tries.sent(sent_at)
         try:
             response = call.send()
         except CallError as error:
             failed = FailedCall(error.bare(), call.facts)
+            is_throttled = error.decision is Decision.THROTTLE
+            self._tell_of_call(sent_at, error.code, billed=error.billed, is_throttled=is_throttled)
             with self._lock:
                 self.billed += error.billed is True
             if self._ledger:
@@ -245,6 +252,7 @@ class Recognizer:
                 )
             return failed
         self._breaker.has_worked = True
+        self._tell_of_call(sent_at, OK, billed=True)
         with self._lock:
             self.billed += 1
         answer = KeptAnswer.received(response.fields).protected(self._protection)
@@ -260,6 +268,11 @@ class Recognizer:
                 attempt=own_answer(outcome),
             )
         return outcome
+
+    def _tell_of_call(
+        self, sent_at: float, code: str, *, billed: bool | None, is_throttled: bool = False
+    ) -> None:
+        self._observers.on_call(CallFacts(self._clock() - sent_at, code, billed, is_throttled))
 
     def _close_unsent(self, call: ReadyCall) -> None:
         if self._ledger:

@@ -46,7 +46,9 @@ class Pipeline:
         self._calls = CallLedger(
             ports.ledger, ports.journal, stop=stop, patience_seconds=patience, clock=clock
         )
-        self._deliveries = Deliveries(ports.ledger, ports.tables, options.batch, clock=clock)
+        self._deliveries = Deliveries(
+            ports.ledger, ports.tables, options.batch, observers=ports.observers, clock=clock
+        )
         self._rows = ListRun(ports, options, self._calls, self._deliveries, log=log, stop=stop, clock=clock)
         self._listed = 0
         self._is_drained = self._is_closed = False
@@ -164,6 +166,7 @@ class Pipeline:
             delivered=self._deliveries.delivered | dict(files or {}),
             ended_by=ended_by,
         )
+        self._ports.observers.on_end(summary)
         self._ledger.close_run(summary, whole=is_whole, left=rows.rows_left)
         self._is_closed = True
         return summary

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, AssetAlias
 
 from airflow_provider_permitocr.errors import PermitOcrError
-from airflow_provider_permitocr.wiring.datasets import datasets_of
+from airflow_provider_permitocr.wiring.monitoring.datasets import datasets_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
