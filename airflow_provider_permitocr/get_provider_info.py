@@ -42,6 +42,14 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "config": {"permitocr": _CONFIGURATION},
         "filesystems": [f"{_PACKAGE}.filesystems.cos"],
+        "asset-uris": [
+            {
+                "schemes": ["cos"],
+                "handler": f"{_PACKAGE}.assets.cos.sanitize_uri",
+                "factory": f"{_PACKAGE}.assets.cos.create_asset",
+                "to_openlineage_converter": f"{_PACKAGE}.assets.cos.convert_asset_to_openlineage",
+            }
+        ],
         "cli": [f"{_PACKAGE}.cli.definition.get_permitocr_cli_commands"],
     }
 

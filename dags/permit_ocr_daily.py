@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pendulum
-from airflow.sdk import DAG, CronDataIntervalTimetable
+from airflow.sdk import DAG, Asset, CronDataIntervalTimetable
 
 from airflow_provider_permitocr import (
     ImageTable,
@@ -38,4 +38,6 @@ with DAG(
         target=ResultTable("permits", conn_id="warehouse"),
         pool="tencent_permit_ocr",
         pool_slots=20,
+        # Each success sends an event with the run's numbers. To run a DAG on it: schedule=[Asset("permits")].
+        outlets=[Asset("permits")],
     )

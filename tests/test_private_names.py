@@ -45,6 +45,8 @@ PRIVATE: Final = {
 DOCUMENTED: Final = {
     "airflow.sdk": "the public interface; see in_airflow_sdk for what it covers",
     "airflow.cli.cli_config": "commands of providers",
+    "airflow.providers.common.compat.openlineage.facet": "lineage, in the OpenLineage provider's guide",
+    "airflow.sdk.observability.stats": "metrics of tasks, in the pages on metrics",
     "airflow.dag_processing.dagbag": "tests of DAGs, in the best practices",
     "airflow.dag_processing.bundles.base.BaseDagBundle": "own DAG bundles",
     "airflow.timetables.base": "own timetables",
@@ -56,7 +58,7 @@ DOCUMENTED: Final = {
     "urllib3.exceptions": "the reference",
 }
 LIBRARIES: Final = ("airflow", "tencentcloud", "qcloud_cos", "cosfs", "urllib3")
-_SDK_MODULES: Final = ("exceptions", "io", "log", "timezone")
+_SDK_MODULES: Final = ("exceptions", "io", "log", "observability", "timezone")
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:

@@ -52,7 +52,7 @@ def _tell(named: str, done: Rebuilt) -> None:
     if done.refused:
         said.append(f"{done.refused:,} rows refused by a table")
     if done.files:
-        said.append(f"{done.files:,} files written")
+        said.append(f"{len(done.files):,} files written")
     said += done.unread_columns
     sys.stdout.write("; ".join(said) + "\n")
     sys.stdout.flush()

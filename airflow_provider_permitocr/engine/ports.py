@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from airflow_provider_permitocr.engine.models import UnfitImage
+from airflow_provider_permitocr.engine.observer import NOBODY, Observers
 from airflow_provider_permitocr.permit.answers import Reading
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ class TargetPorts:
     :param open_file: opens a file that an earlier run has left unwritten.
     :param reading: how answers are examined, and what becomes of them before anything else sees them.
     :param portraits: where portraits are written to; None: they stay in the answers, or there are none.
+    :param observers: are told what happens.
     """
 
     source: ImageSource
@@ -138,6 +140,7 @@ class TargetPorts:
     open_file: Callable[[DueFile], RowsFile] | None = None
     reading: Reading = Reading()
     portraits: PortraitStore | None = None
+    observers: Observers = NOBODY
 
     def files_of(self, left: LeftRun) -> list[RowsFile]:
         """Open the files of an earlier run, but for those that this run replaces."""

@@ -281,6 +281,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         :return: the summary: counts by status and error code, calls, elapsed time, rate reached. For a dry
             run: the plan in numbers.
         """
+        from airflow_provider_permitocr.engine.run.summary_lines import summary_lines
         from airflow_provider_permitocr.wiring.identity import run_identity
         from airflow_provider_permitocr.wiring.run import open_pipeline
 
@@ -297,7 +298,7 @@ class MainlandPermitOcrOperator(BaseOperator):
             if self.plan_only:
                 return self._plan(context)
             if self.is_rebuild:
-                return self._rebuild()
+                return self._rebuild(context)
             with open_pipeline(self.options, run_identity(context), self._stop, log=self.log) as pipeline:
                 try:
                     summary = pipeline.run()
@@ -309,9 +310,9 @@ class MainlandPermitOcrOperator(BaseOperator):
             raise AirflowFailException(str(error)) from None
         except PermitOcrError as error:
             raise AirflowException(str(error)) from error
-        self.log.info(f"Done: {summary}")
-        for code, count in summary.error_codes.items():
-            self.log.info(f"  {count:,} x {code}")
+        for line in summary_lines(summary):
+            (self.log.warning if line.is_warning else self.log.info)(line.text)
+        self._announce(context, summary.as_dict(), summary.delivered)
         return summary.as_dict()
 
     def _plan(self, context: Context) -> dict[str, Any]:
@@ -327,16 +328,31 @@ class MainlandPermitOcrOperator(BaseOperator):
         self.log.info("Dry run: no call was made and nothing was written. A run would do this:")
         for name, text in plan.lines():
             self.log.info(f"  {name}: {text}")
+        # Airflow sends the events of assets that are named, whatever a task did; an alias gets none.
+        self._announce(context, plan.as_dict() | {"plan_only": True}, {})
         return plan.as_dict()
 
-    def _rebuild(self) -> dict[str, Any]:
+    def _rebuild(self, context: Context) -> dict[str, Any]:
         from airflow_provider_permitocr.wiring.without_calls import open_rebuild
 
         assert self._stop
         with open_rebuild(self.options, self._stop, is_of_run=True, log=self.log) as rebuild:
             done = rebuild.run()
         self.log.info(f"Rebuilt, without a call: {done}")
+        written = {target: rows for target, rows in done.delivered.items() if rows}
+        self._announce(context, done.as_dict(), written)
         return done.as_dict()
+
+    def _announce(self, context: Context, numbers: Mapping[str, Any], delivered: Mapping[str, int]) -> None:
+        """Give the events of the outlets these numbers."""
+        if not self.outlets:
+            return
+        from airflow_provider_permitocr.wiring.monitoring.assets import ANNOUNCE_FAULTS, announce
+
+        try:
+            announce(self.outlets, context, self.options, numbers, delivered)
+        except ANNOUNCE_FAULTS as error:
+            self.log.warning(f"The asset events lack this run's numbers: {error}")
 
     def _require_redo_before(self, context: Context) -> None:
         """Refuse what each run of a schedule would pay for again.

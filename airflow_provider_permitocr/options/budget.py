@@ -27,11 +27,35 @@ class Price:
 
     def of(self, calls: int) -> str:
         """Return the price of this many billed calls, with its currency."""
-        amount = calls * self.per_call
-        # In full: quantize() refuses more digits than the context has.
-        shown = f"{amount:,f}" if amount.as_tuple().exponent < -2 else f"{amount:,.2f}"  # type: ignore[operator]
-        whole, _, fraction = shown.partition(".")
-        return f"{whole}.{fraction.rstrip('0'):0<2}" + (f" {self.currency}" if self.currency else "")
+        return money(calls * self.per_call, self.currency)
+
+
+def money(amount: Decimal, currency: str | None) -> str:
+    """Show an amount exactly, with two decimals at least: ``1,500.00 USD``."""
+    # In full: quantize() refuses more digits than the context has.
+    shown = f"{amount:,f}" if amount.as_tuple().exponent < -2 else f"{amount:,.2f}"  # type: ignore[operator]
+    whole, _, fraction = shown.partition(".")
+    return f"{whole}.{fraction.rstrip('0'):0<2}" + (f" {currency}" if currency else "")
+
+
+def exact_text(amount: Decimal | None) -> str | None:
+    """Write an amount for programs: ``1500.00``. A JSON number is read as a float, which is not exact."""
+    return None if amount is None else money(amount, None).replace(",", "")
+
+
+@dataclass(frozen=True)
+class ReachedCap:
+    """A cap that allows no more calls.
+
+    :param name: of the ``Budget``'s argument.
+    :param words: whose calls count towards it, and until when.
+    """
+
+    name: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.words} ({self.name})"
 
 
 class OnExhausted(StrEnum):
@@ -106,19 +130,21 @@ class Budget(Readable):
         """``max_calls_per_day`` once it is rendered."""
         return None if self.max_calls_per_day is None else int(self.max_calls_per_day)
 
-    def cap_words(self, *, is_of_day: bool) -> str:
-        """Say which cap is reached, whose calls count towards it, and until when.
+    def reached(self, *, is_of_day: bool) -> ReachedCap:
+        """Return the cap that is reached.
 
         :param is_of_day: the day's, rather than the run's.
         """
         if is_of_day:
-            return (
-                f"the runs that share the ledger have made today's {self.cap_of_day:,} calls"
-                f" (max_calls_per_day); more are allowed after midnight, {self.timezone}"
+            return ReachedCap(
+                "max_calls_per_day",
+                f"the runs that share the ledger have made today's {self.cap_of_day:,} calls;"
+                f" more are allowed after midnight, {self.timezone}",
             )
-        return (
-            f"this run has made its {self.cap_of_run:,} calls, including all its shards and tries"
-            " (max_calls); the next run has its own"
+        return ReachedCap(
+            "max_calls",
+            f"this run has made its {self.cap_of_run:,} calls, including all its shards and tries;"
+            " the next run has its own",
         )
 
     @property
@@ -128,9 +154,9 @@ class Budget(Readable):
             return None
         return Price(exact_price(self.price_per_call), self.currency)
 
-    def cost(self, calls: int) -> str | None:
-        """Return the price of billed calls, with its currency; None where no price is known."""
-        return self.price.of(calls) if self.price else None
+    def cost(self, calls: int) -> Decimal | None:
+        """Return the exact price of billed calls; None where no price is known."""
+        return calls * self.price.per_call if self.price else None
 
     def priced(self, price_per_call: float | Decimal | str | None, currency: str | None) -> Self:
         """Return this with a price and a currency, each unless it has its own.

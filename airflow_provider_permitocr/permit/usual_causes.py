@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from airflow_provider_permitocr.permit.error_codes import SERVICE_CODES
+
+_OF_SERVICE: Final = {each.code: each.advice for each in SERVICE_CODES}
 _SIDES: Final = (
     "Most likely fronts are sent as BACK, or backs as FRONT: correct card_side, default_side, or image and"
     " back_image of the list"
@@ -26,6 +29,11 @@ _CAUSES: Final = {
     "ImagePathRefused": "Name the directory, or the URL it begins with, in ImageAccess(roots=[...])",
     "ImageStoreMissing": _STORE,
 }
+
+
+def advice(code: str) -> str:
+    """Return what a person can do about images with this code; '' where nothing is known or needed."""
+    return _CAUSES.get(code) or _OF_SERVICE.get(code, "")
 
 
 def usual_cause(code: str | None) -> str:

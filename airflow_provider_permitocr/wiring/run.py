@@ -31,6 +31,7 @@ from airflow_provider_permitocr.wiring.identity import (
     resolved_targets,
     window_of,
 )
+from airflow_provider_permitocr.wiring.monitoring.observation import watched
 from airflow_provider_permitocr.wiring.privacy import disclosure_of
 from airflow_provider_permitocr.wiring.result_file import open_due_file, open_result_file
 from airflow_provider_permitocr.wiring.result_table import (
@@ -61,9 +62,14 @@ def open_pipeline(
     """
     cloud = cloud_of(task)
     options = run_options(task, cloud)
-    with closing(cloud), cloud.client() as client, SqlEngines() as engines:
+    with (
+        watched(identity) as observers,
+        closing(cloud),
+        cloud.client() as client,
+        SqlEngines() as engines,
+    ):
         ports = _ports(task, identity, engines, cloud, client, stop)
-        yield Pipeline(ports, options, log=log, stop=stop)
+        yield Pipeline(replace(ports, observers=observers), options, log=log, stop=stop)
 
 
 def _ports(

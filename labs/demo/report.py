@@ -23,12 +23,14 @@ _SUMMARY_ORDER: Final = (
         "calls",
         "billed",
         "cost",
+        "currency",
         "reused",
         "elsewhere",
         "throttled",
         "elapsed_seconds",
         "calls_per_second",
         "left",
+        "cap",
     ),
 )
 

@@ -24,6 +24,7 @@ from airflow_provider_permitocr.engine.models import (
     PermitResponse,
     RowKey,
 )
+from airflow_provider_permitocr.engine.observer import NOBODY, Observers
 from airflow_provider_permitocr.engine.ports import Call, ImageSource, Ports
 from airflow_provider_permitocr.engine.run.pipeline import Pipeline
 from airflow_provider_permitocr.engine.run.summary import RunSummary
@@ -292,6 +293,7 @@ class Bench:
     request_builder: PermitRequestBuilder = field(
         default_factory=lambda: PermitRequestBuilder(max_base64_bytes=1000)
     )
+    observers: Observers = NOBODY
     dag_runs: int = 1
     processes: int = 0
 
@@ -335,6 +337,7 @@ class Bench:
                 tables={"warehouse:permits": self.target},
                 files=[self.file] if self.file else [],
                 open_file=lambda due: self.left_files.setdefault(due.path, FakeFile(due.path)),
+                observers=self.observers,
             ),
             RunOptions(pace=Pace(max_per_second, max_in_flight), **(defaults | options)),
             log=self.lines,

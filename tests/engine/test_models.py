@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from airflow_provider_permitocr.engine.models import ImageRow, Outcome, PermitRequest, PermitResponse
 from airflow_provider_permitocr.engine.run.summary import RunSummary
+from airflow_provider_permitocr.options.budget import ReachedCap
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 
@@ -41,7 +43,11 @@ def test_a_row_is_identified_by_key_and_side() -> None:
 
 def test_the_summary_is_plain_json_with_the_rate_reached() -> None:
     summary = RunSummary(
-        5, 1, {"recognized": 3, "failed": 1}, {"Code": 1}, 6, 2, 1.23456, billed=4, cost="0.02 USD"
+        *(5, 1, {"recognized": 3, "failed": 1}, {"Code": 1}, 6, 2, 1.23456),
+        billed=4,
+        cost=Decimal("0.02"),
+        currency="USD",
+        delivered={"lake:permits": 4},
     )
     assert json.loads(json.dumps(summary.as_dict())) == {
         "listed": 5,
@@ -55,11 +61,14 @@ def test_the_summary_is_plain_json_with_the_rate_reached() -> None:
         "reused": 0,
         "elsewhere": 0,
         "billed": 4,
-        "cost": "0.02 USD",
-        "left": None,
+        "cost": "0.02",
+        "currency": "USD",
+        "left": 0,
+        "cap": None,
         "taken_up": 0,
         "unread": 0,
         "refused": 0,
+        "delivered": {"lake:permits": 4},
     }
 
 
@@ -81,7 +90,17 @@ def test_a_summary_reads_as_one_line_of_counts() -> None:
         "1,200 listed, 1,000 settled before; 190 recognized, 10 failed;"
         " 205 calls in 10.2 s (20.0/s), 2 throttled, 0 billed"
     )
-    assert str(replace(summary, billed=190, cost="3.8 USD", reused=4, left="stopped at the cap")).endswith(
-        "190 billed (3.8 USD); 4 took the answer of the same picture; stopped at the cap"
+    more = replace(
+        summary,
+        billed=190,
+        cost=Decimal("3.8"),
+        currency="USD",
+        reused=4,
+        left=7,
+        cap=ReachedCap("max_calls", "this run has made its 190 calls"),
+    )
+    assert str(more).endswith(
+        "190 billed (3.80 USD); 4 took the answer of the same picture; Up to 7 images are left for a later"
+        " run: this run has made its 190 calls (max_calls)"
     )
     assert "no new rows" in str(RunSummary(5, 5, {}, {}, 0, 0, 0.1))

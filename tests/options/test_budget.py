@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.options.budget import Budget, OnExhausted
+from airflow_provider_permitocr.options.budget import Budget, OnExhausted, exact_text, money
 
 
 @pytest.mark.parametrize(
@@ -26,15 +26,17 @@ from airflow_provider_permitocr.options.budget import Budget, OnExhausted
     ],
 )
 def test_a_cost_is_exact_and_written_as_money(price: float | Decimal, calls: int, cost: str) -> None:
-    assert Budget(price_per_call=price).cost(calls) == cost
-    assert Budget(price_per_call=price, currency="USD").cost(calls) == f"{cost} USD"
+    exact = Budget(price_per_call=price).cost(calls)
+    assert exact is not None
+    assert (money(exact, None), money(exact, "USD")) == (cost, f"{cost} USD")
+    assert exact_text(exact) == cost.replace(",", "")
 
 
 @given(st.decimals(0, 10_000, places=6), st.integers(0, 10**9))
 def test_a_cost_loses_nothing(price: Decimal, calls: int) -> None:
-    cost = Budget(price_per_call=price).cost(calls)
+    cost = exact_text(Budget(price_per_call=price).cost(calls))
     assert cost is not None
-    assert Decimal(cost.replace(",", "")) == price * calls
+    assert Decimal(cost) == price * calls
     assert len(cost.partition(".")[2]) >= 2
 
 
@@ -70,10 +72,10 @@ def test_what_is_wrong_is_told_by_its_name(wrong: dict[str, Any], message: str) 
 
 
 def test_an_own_price_and_an_own_currency_go_before_those_of_the_connection() -> None:
-    assert Budget().priced("0.2", "CNY").cost(1) == "0.20 CNY"
-    assert Budget(price_per_call=0.1).priced("0.2", "CNY").cost(1) == "0.10 CNY"
-    assert Budget(currency="USD").priced(0.2, "CNY").cost(1) == "0.20 USD"
-    assert Budget(price_per_call=0, currency="USD").priced(0.2, "CNY").cost(1) == "0.00 USD"
+    assert str(Budget().priced("0.2", "CNY").price) == "0.20 CNY"
+    assert str(Budget(price_per_call=0.1).priced("0.2", "CNY").price) == "0.10 CNY"
+    assert str(Budget(currency="USD").priced(0.2, "CNY").price) == "0.20 USD"
+    assert str(Budget(price_per_call=0, currency="USD").priced(0.2, "CNY").price) == "0.00 USD"
     assert Budget(max_calls=3, on_exhausted="fail").priced(None, None) == Budget(
         max_calls=3, on_exhausted=OnExhausted.FAIL
     )

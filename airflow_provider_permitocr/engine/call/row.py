@@ -34,6 +34,7 @@ from airflow_provider_permitocr.engine.models import (
     PermitRequest,
     UnfitImage,
 )
+from airflow_provider_permitocr.engine.observer import NOBODY, CallFacts, Observers
 from airflow_provider_permitocr.engine.ports import Call, PermitClient, RequestBuilder
 from airflow_provider_permitocr.errors import OF_ALL, CallError, Decision, ThrottledTooLongError
 from airflow_provider_permitocr.options.run import RunOptions
@@ -75,6 +76,7 @@ class Recognizer:
     :param ledger: where each call is written down before it is made; None: nowhere.
     :param answers: those that the ledger holds already; asked with ``reuse_identical`` only.
     :param reading: how an answer is examined, and what becomes of it before anything else sees it.
+    :param observers: are told of each call.
     :param limiter: keeps one pace over several recognizers; by default this one has its own.
     :param lock: held for moments, to count calls; by default one of its own.
     :param now: the time by which documents expire.
@@ -92,6 +94,7 @@ class Recognizer:
         ledger: CallLedger | None = None,
         answers: Answers | None = None,
         reading: Reading = Reading(),
+        observers: Observers = NOBODY,
         limiter: RateLimiter | None = None,
         lock: threading.Lock | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -102,6 +105,7 @@ class Recognizer:
         pace = options.pace
         self._builder, self._client, self._policy = builder, client, options.call_retry
         self._stop, self._ledger, self._reading = stop, ledger, reading
+        self._observers = observers
         self._limiter = limiter or RateLimiter(pace, clock=clock, sleep=sleep)
         self._clock, self._now = clock, now
         self._sleep, self._uniform = sleep or stop.wait, uniform
@@ -238,11 +242,14 @@ class Recognizer:
     def _send(self, row: ImageRow, call: ReadyCall, tries: Tries) -> Outcome | FailedCall:
         with self._lock:
             self.calls += 1
-        tries.sent(self._clock())
+        sent_at = self._clock()
+        tries.sent(sent_at)
         try:
             response = call.send()
         except CallError as error:
             failed = FailedCall(error.bare(), call.facts)
+            is_throttled = error.decision is Decision.THROTTLE
+            told = CallFacts(self._clock() - sent_at, error.code, error.billed, is_throttled)
             with self._lock:
                 self.billed += error.billed is True
             if self._ledger:
@@ -254,8 +261,10 @@ class Recognizer:
                     request_id=error.request_id,
                     attempt=verdict(row, failed),
                 )
+            self._observers.on_call(told)
             return failed
         self._breaker.has_worked = True
+        told = CallFacts(self._clock() - sent_at, OK, billed=True)
         with self._lock:
             self.billed += 1
         subject = self._subject(row, call.facts)
@@ -271,6 +280,8 @@ class Recognizer:
                 answer=answer,
                 attempt=own_answer(outcome),
             )
+        # What is paid for is kept first.
+        self._observers.on_call(told)
         return outcome
 
     def _close_unsent(self, call: ReadyCall) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from airflow_provider_permitocr.engine.delivery.delivery import Deliverer
 from airflow_provider_permitocr.engine.delivery.ports import ResultTarget
 from airflow_provider_permitocr.engine.ledger.ports import Ledger
+from airflow_provider_permitocr.engine.observer import NOBODY, Observers
 from airflow_provider_permitocr.errors import PermitOcrError, RunStoppedError
 from airflow_provider_permitocr.options.run import Batch
 from airflow_provider_permitocr.permit.columns import Column
@@ -19,6 +20,7 @@ class Deliveries:
 
     :param tables: by the names that the ledger knows them by.
     :param is_rebuilt: deliver all from the first row on.
+    :param observers: are told of each batch.
     :param clock: monotonic seconds.
     """
 
@@ -29,6 +31,7 @@ class Deliveries:
         batch: Batch,
         *,
         is_rebuilt: bool = False,
+        observers: Observers = NOBODY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._is_over = False
@@ -39,6 +42,7 @@ class Deliveries:
                 table,
                 batch,
                 is_rebuilt=is_rebuilt,
+                observers=observers,
                 clock=clock,
             )
             for name, table in tables.items()
@@ -50,9 +54,9 @@ class Deliveries:
         return sum(each.refused for each in self._deliverers)
 
     @property
-    def delivered(self) -> int:
-        """Rows that were written."""
-        return sum(each.delivered for each in self._deliverers)
+    def delivered(self) -> dict[str, int]:
+        """Rows that were written, by the names that the ledger knows the tables by."""
+        return {each.target: each.delivered for each in self._deliverers}
 
     def prepare(self, columns: Sequence[Column]) -> None:
         """Create tables that are missing, and make sure that all rows are this ledger's.

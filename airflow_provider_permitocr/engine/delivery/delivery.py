@@ -13,6 +13,7 @@ from typing import Final
 from airflow_provider_permitocr.engine.delivery.ports import ResultTarget
 from airflow_provider_permitocr.engine.delivery.table_filler import Step, TableFiller
 from airflow_provider_permitocr.engine.ledger.ports import Delivery
+from airflow_provider_permitocr.engine.observer import NOBODY, DeliveryFacts, Observers
 from airflow_provider_permitocr.errors import (
     PermitOcrError,
     TargetError,
@@ -55,6 +56,7 @@ class Deliverer:
 
     :param batch: rows at once, and how long an answer waits at most.
     :param is_rebuilt: deliver all from the first row on, over the existing rows.
+    :param observers: are told of each batch.
     :param clock: monotonic seconds.
     :param wait: waits for an event, for so many seconds at most.
     """
@@ -66,11 +68,13 @@ class Deliverer:
         batch: Batch,
         *,
         is_rebuilt: bool = False,
+        observers: Observers = NOBODY,
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[threading.Event, float], object] = threading.Event.wait,
     ) -> None:
         self._delivery, self._target, self._batch = delivery, target, batch
         self._is_rebuilt, self._clock, self._wait = is_rebuilt, clock, wait
+        self._observers = observers
         self._wake, self._finishing, self._closing, self._ended = (threading.Event() for _ in range(4))
         self._is_ready, self._is_begun = threading.Event(), threading.Event()
         self._filler = self._filler_of(())
@@ -256,9 +260,12 @@ class Deliverer:
         until = self._clock() + _TURN_SECONDS
         try:
             while not self._closing.is_set():
+                began_at, before = self._clock(), self.delivered
                 step = self._filler.step()
                 if step is Step.ELSEWHERE:
                     return _Turn.ELSEWHERE
+                if step is Step.DELIVERED:
+                    self._tell(self.delivered - before, self._clock() - began_at)
                 if step in (Step.DELIVERED, Step.NOTHING):
                     self._note_up(has_written=step is Step.DELIVERED)
                 if step is Step.NOTHING:
@@ -270,6 +277,9 @@ class Deliverer:
             return _Turn.DOWN
         return _Turn.MORE
 
+    def _tell(self, rows: int, seconds: float, *, has_failed: bool = False) -> None:
+        self._observers.on_delivery(DeliveryFacts(self.target, rows, seconds, has_failed))
+
     def _note_up(self, *, has_written: bool) -> None:
         self._trouble, self._backoff = None, _FIRST_WAIT_SECONDS
         if has_written:
@@ -280,6 +290,7 @@ class Deliverer:
 
     def _note_down(self, error: UnreachableError) -> None:
         self._trouble = error
+        self._tell(0, 0.0, has_failed=True)
         if not self._is_on_hold:
             self._is_on_hold = True
             _log.warning(

@@ -27,8 +27,10 @@ def write_file(
     columns: Sequence[Column],
     *,
     stop: threading.Event,
-) -> None:
-    """Write the rows of a whole list, in the list's order. It may be repeated after an error.
+) -> int:
+    """Write the rows of a whole list, in the list's order; return how many there are.
+
+    It may be repeated after an error.
 
     An image that was listed only after the run, and so stands nowhere, is left to the next run's file.
 
@@ -39,7 +41,17 @@ def write_file(
     :raises TargetError: naming a column that cannot hold one of its values.
     :raises PermitOcrError: when the list or the ledger cannot be read, or the file cannot be written.
     """
-    file.write(columns, _listed_frames(whole_list, ledger, columns, stop))
+    rows = 0
+
+    def frames() -> Iterator[pd.DataFrame]:
+        nonlocal rows
+        rows = 0
+        for frame in _listed_frames(whole_list, ledger, columns, stop):
+            rows += len(frame)
+            yield frame
+
+    file.write(columns, frames())
+    return rows
 
 
 def _listed_frames(

@@ -27,6 +27,8 @@ class DueFiles:
     def __init__(self, ports: TargetPorts, columns: Sequence[Column], *, stop: threading.Event) -> None:
         self._ports, self._columns, self._stop = ports, columns, stop
         self.failures: list[PermitOcrError] = []
+        #: Rows of the files that were written, by their paths.
+        self.written: dict[str, int] = {}
         #: Files that stay as they are though others are written again, in words.
         self.left: list[str] = []
 
@@ -51,23 +53,23 @@ class DueFiles:
             _log.info("%d files are not written: images are left for a later run", waiting)
         return is_whole and all(written)
 
-    def rewrite(self, runs: Sequence[LeftRun], *, own_is_whole: bool) -> int:
-        """Write the files of runs whose windows are whole, and this run's own; return how many.
+    def rewrite(self, runs: Sequence[LeftRun], *, own_is_whole: bool) -> None:
+        """Write the files of runs whose windows are whole, and this run's own.
 
         :raises RunStoppedError: when asked to stop.
         """
-        written = 0
         for left in runs:
             if left.window.is_repeatable:
-                written += sum([self._write(each, left) for each in self._opened(left) or ()])
+                for each in self._opened(left) or ():
+                    self._write(each, left)
             elif self._ports.due_of(left):
                 _log.warning("The files of the run %s are not written again: clear that run", left.run[2])
                 self.left += [f"the file {due.path}: clear the run {left.run[2]}" for due in left.files]
         if own_is_whole:
-            written += sum([self._write(each) for each in self._ports.files])
+            for each in self._ports.files:
+                self._write(each)
         elif self._ports.files:
             _log.warning("This run's files are not written: its list has images that no run has tried")
-        return written
 
     def _opened(self, left: LeftRun) -> list[RowsFile] | None:
         try:
@@ -89,12 +91,13 @@ class DueFiles:
         window = left.window if left else source.window
         try:
             whole_window = source.within([window], settled_too=True)
-            write_file(file, whole_window, self._ports.ledger, self._columns, stop=self._stop)
+            rows = write_file(file, whole_window, self._ports.ledger, self._columns, stop=self._stop)
         except RunStoppedError:
             raise
         except PermitOcrError as error:
             self._fail(error, left)
             return False
+        self.written[file.due.path] = rows
         return True
 
     def _fail(self, error: PermitOcrError, left: LeftRun | None) -> None:

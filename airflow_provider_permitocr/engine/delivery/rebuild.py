@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,15 +25,25 @@ _ROWS_AT_ONCE: Final = 2_000
 class Rebuilt:
     """What was done, in numbers.
 
-    :param written: rows that tables have taken.
+    :param tables: rows that tables have taken, by the names that the ledger knows them by.
     :param refused: rows that they do not take.
-    :param files: files that were written again.
+    :param files: rows of files that were written again, by their paths.
     """
 
     kept: KeptAnswers
-    written: int
+    tables: Mapping[str, int]
     refused: int
-    files: int
+    files: Mapping[str, int]
+
+    @property
+    def written(self) -> int:
+        """Rows that tables have taken."""
+        return sum(self.tables.values())
+
+    @property
+    def delivered(self) -> dict[str, int]:
+        """Rows that were written, by target."""
+        return {**self.tables, **self.files}
 
     @property
     def unread_columns(self) -> list[str]:
@@ -49,7 +59,8 @@ class Rebuilt:
             "protected": self.kept.protected,
             "written": self.written,
             "refused": self.refused,
-            "files": self.files,
+            "files": len(self.files),
+            "delivered": self.delivered,
             "calls": 0,
         }
 
@@ -113,7 +124,7 @@ class Rebuild:
 
     def _fill(
         self, columns: Sequence[Column], source: ImageSource, ledger: Ledger
-    ) -> tuple[list[PermitOcrError], int]:
+    ) -> tuple[list[PermitOcrError], dict[str, int]]:
         failures: list[PermitOcrError] = []
         try:
             self._deliveries.finish(self._patience_seconds, stop=self._stop)
@@ -123,8 +134,8 @@ class Rebuild:
             failures.append(error)
         files = DueFiles(self._ports, columns, stop=self._stop)
         own_is_whole = bool(self._ports.files) and not has_new(source, ledger)
-        written = files.rewrite(ledger.whole_runs(), own_is_whole=own_is_whole)
-        return [*failures, *files.failures], written
+        files.rewrite(ledger.whole_runs(), own_is_whole=own_is_whole)
+        return [*failures, *files.failures], files.written
 
 
 def has_new(source: ImageSource, ledger: Ledger) -> bool:

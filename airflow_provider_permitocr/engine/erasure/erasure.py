@@ -141,7 +141,7 @@ class Erasure:
             )
         done = Erased(
             images,
-            self._deliveries.delivered,
+            sum(self._deliveries.delivered.values()),
             self._deliveries.refused,
             files,
             (*not_reached, *self._not_reached(images)),
@@ -165,8 +165,8 @@ class Erasure:
         finally:
             self._deliveries.close()
         files = DueFiles(self._ports, columns, stop=self._stop)
-        written = files.rewrite(self._ports.ledger.whole_runs(), own_is_whole=False)
-        return [*failures, *files.failures], written, files.left
+        files.rewrite(self._ports.ledger.whole_runs(), own_is_whole=False)
+        return [*failures, *files.failures], len(files.written), files.left
 
     def _not_reached(self, images: ErasedImages) -> tuple[str, ...]:
         """Say what may still hold what is erased."""

@@ -9,7 +9,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from airflow_provider_permitocr.options.budget import Price
+from airflow_provider_permitocr.options.budget import Price, exact_text
 
 
 class PlanMode(StrEnum):
@@ -80,6 +80,9 @@ class Plan:
         """The same for those that the caps allow now."""
         return self.price.of(self.allowed) if self.price else None
 
+    def _exact(self, calls: int) -> str | None:
+        return exact_text(calls * self.price.per_call) if self.price else None
+
     def lines(self) -> Iterator[tuple[str, str]]:
         """Say it in words, as names and texts; a name with blanks in front is part of the one above."""
         yield "listed", f"{self.listed:,}"
@@ -136,8 +139,8 @@ class Plan:
             "allowed_seconds": round(self.allowed_seconds, 1),
             "price_per_call": str(self.price.per_call) if self.price else None,
             "currency": self.price.currency if self.price else None,
-            "cost": self.cost,
-            "allowed_cost": self.allowed_cost,
+            "cost": self._exact(self.to_call),
+            "allowed_cost": self._exact(self.allowed),
         }
 
 

@@ -70,10 +70,11 @@ class ListRun:
             ledger=calls,
             answers=ports.ledger,
             reading=ports.reading,
+            observers=ports.observers,
             lock=self.hand_over.lock,
             clock=clock,
         )
-        self.tally = Tally(self.hand_over.lock)
+        self.tally = Tally(self.hand_over.lock, ports.observers)
         self.parts: list[Part] = []
         self.leftovers = Leftovers()
         self.skipped = self.settled_elsewhere = self.taken_up = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 
 from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries, raise_first
@@ -46,7 +46,9 @@ class Pipeline:
         self._calls = CallLedger(
             ports.ledger, ports.journal, stop=stop, patience_seconds=patience, clock=clock
         )
-        self._deliveries = Deliveries(ports.ledger, ports.tables, options.batch, clock=clock)
+        self._deliveries = Deliveries(
+            ports.ledger, ports.tables, options.batch, observers=ports.observers, clock=clock
+        )
         self._rows = ListRun(ports, options, self._calls, self._deliveries, log=log, stop=stop, clock=clock)
         self._listed = 0
         self._is_drained = self._is_closed = False
@@ -106,7 +108,7 @@ class Pipeline:
             drain(self._rows.hand_over, self._calls, self._deliveries, error)
             if not self._is_closed:
                 with suppress(PermitOcrError):  # the next run then waits until this one is taken for dead
-                    self._close(f"ended early, by {type(error).__name__}", is_whole=False)
+                    self._close(is_whole=False, ended_by=type(error).__name__)
             self._is_drained = True
 
     def _finish(self, columns: Sequence[Column]) -> RunSummary:
@@ -116,7 +118,6 @@ class Pipeline:
                 "Run stopped early (worker shutdown, or the task was marked). Every answer so far is in the"
                 " ledger; the next run continues."
             )
-        left = self._left()
         failures: list[PermitOcrError] = []
         try:
             self._deliveries.finish(self._options.batch.patience_seconds, stop=self._stop)
@@ -129,17 +130,21 @@ class Pipeline:
             files.write_left(part)
         is_whole = files.write_own(is_whole=self._rows.is_own_whole)
         failures += files.failures
-        summary = self._close(left, is_whole=is_whole)
+        summary = self._close(is_whole=is_whole, files=files.written)
         self._ledger.delete_delivered()
-        if left and self._options.budget.on_exhausted is OnExhausted.FAIL:
-            failures.append(CapReachedError(left))
+        if summary.cap and self._options.budget.on_exhausted is OnExhausted.FAIL:
+            failures.append(CapReachedError(f"Stopped at a cap. {summary.left_words}"))
         raise_first(failures)
         if kept := self._calls.end():
             self._log.info(kept)
         return summary
 
-    def _close(self, left: str | None, *, is_whole: bool) -> RunSummary:
-        rows = self._rows
+    def _close(
+        self, *, is_whole: bool, files: Mapping[str, int] | None = None, ended_by: str | None = None
+    ) -> RunSummary:
+        rows, budget, cap = self._rows, self._options.budget, None
+        if ended_by is None and self._calls.cap:
+            cap = budget.reached(is_of_day=self._calls.cap is Grant.DAY_CAPPED)
         summary = RunSummary(
             listed=self._listed,
             skipped=rows.skipped,
@@ -151,19 +156,17 @@ class Pipeline:
             reused=rows.tally.reused,
             elsewhere=rows.settled_elsewhere,
             billed=rows.recognizer.billed,
-            cost=self._options.budget.cost(rows.recognizer.billed),
-            left=left,
+            cost=budget.cost(rows.recognizer.billed),
+            currency=budget.currency if budget.price else None,
+            left=rows.rows_left if cap else 0,
+            cap=cap,
             taken_up=rows.taken_up,
             unread=rows.unread,
             refused=self._deliveries.refused,
+            delivered=self._deliveries.delivered | dict(files or {}),
+            ended_by=ended_by,
         )
+        self._ports.observers.on_end(summary)
         self._ledger.close_run(summary, whole=is_whole, left=rows.rows_left)
         self._is_closed = True
         return summary
-
-    def _left(self) -> str | None:
-        """Say what is left where no more calls are allowed."""
-        if not self._calls.cap:
-            return None
-        words = self._options.budget.cap_words(is_of_day=self._calls.cap is Grant.DAY_CAPPED)
-        return f"stopped at a cap: {words}; up to {self._rows.rows_left:,} images are left for a later run"

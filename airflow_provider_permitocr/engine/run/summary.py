@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
+
+from airflow_provider_permitocr.options.budget import ReachedCap, exact_text, money
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run did, in numbers: XCom and logs may show all of it.
+    """What a run did, in numbers: XCom, events and logs may show all of it.
 
     :param listed: rows of the image list.
     :param skipped: rows that an earlier run had settled.
-    :param statuses: rows written by this run, by status.
-    :param error_codes: rows written by this run without fields, by error code.
+    :param statuses: images of this run, by status.
+    :param error_codes: images of this run without fields, by error code.
     :param calls: requests sent, retries and throttled ones included.
     :param throttled: throttled calls.
-    :param reused: rows that took the answer of the same picture, without a call.
-    :param elsewhere: rows that another run handled meanwhile.
+    :param elapsed_seconds: from the check of the list to the end of the last delivery.
+    :param reused: images that took the answer of the same picture, without a call.
+    :param elsewhere: images that another run handled meanwhile.
     :param billed: billed calls, as far as known.
-    :param cost: their price in words; None where no price is known.
-    :param left: why rows were left for a later run; None if none was left.
+    :param cost: their exact price; None where no price is known.
+    :param currency: of the cost; None where none is known.
+    :param left: images left for a later run, at most.
+    :param cap: the cap that left them; None if none was reached.
     :param taken_up: images left by earlier runs that this run handled.
     :param unread: images of earlier runs that cannot be listed again.
     :param refused: rows that a result table refuses, of this run and earlier ones.
+    :param delivered: rows that this run wrote into each table and file.
+    :param ended_by: name of the error that ended it early, as the ledger remembers it; a run that returns has
+        none.
     """
 
     listed: int
@@ -37,16 +46,30 @@ class RunSummary:
     reused: int = 0
     elsewhere: int = 0
     billed: int = 0
-    cost: str | None = None
-    left: str | None = None
+    cost: Decimal | None = None
+    currency: str | None = None
+    left: int = 0
+    cap: ReachedCap | None = None
     taken_up: int = 0
     unread: int = 0
     refused: int = 0
+    delivered: Mapping[str, int] = field(default_factory=dict)
+    ended_by: str | None = None
 
     @property
     def calls_per_second(self) -> float:
         """The rate reached over the whole run; 0 for a run that took no time."""
         return self.calls / self.elapsed_seconds if self.elapsed_seconds > 0 else 0.0
+
+    @property
+    def cost_words(self) -> str | None:
+        """The cost with its currency; None where no price is known."""
+        return None if self.cost is None else money(self.cost, self.currency)
+
+    @property
+    def left_words(self) -> str | None:
+        """How many images are left, and why; None if none is."""
+        return f"Up to {self.left:,} images are left for a later run: {self.cap}" if self.cap else None
 
     def __str__(self) -> str:
         statuses = ", ".join(f"{count:,} {status}" for status, count in self.statuses.items())
@@ -54,13 +77,14 @@ class RunSummary:
             f"{self.listed:,} listed, {self.skipped:,} settled before; {statuses or 'no new rows'};"
             f" {self.calls:,} calls in {self.elapsed_seconds:.1f} s ({self.calls_per_second:.1f}/s),"
             f" {self.throttled:,} throttled, {self.billed:,} billed"
-            + (f" ({self.cost})" if self.cost else "")
+            + (f" ({self.cost_words})" if self.cost_words else "")
             + (f"; {self.reused:,} took the answer of the same picture" if self.reused else "")
             + (f"; {self.elsewhere:,} done by another run meanwhile" if self.elsewhere else "")
             + (f"; {self.taken_up:,} of earlier runs among them" if self.taken_up else "")
             + (f"; {self.refused:,} rows refused by a result table" if self.refused else "")
             + (f"; {self.unread:,} of earlier runs cannot be listed again" if self.unread else "")
-            + (f"; {self.left}" if self.left else "")
+            + (f"; {self.left_words}" if self.left_words else "")
+            + (f"; ended early, by {self.ended_by}" if self.ended_by else "")
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -77,9 +101,12 @@ class RunSummary:
             "reused": self.reused,
             "elsewhere": self.elsewhere,
             "billed": self.billed,
-            "cost": self.cost,
+            "cost": exact_text(self.cost),
+            "currency": self.currency,
             "left": self.left,
+            "cap": self.cap.name if self.cap else None,
             "taken_up": self.taken_up,
             "unread": self.unread,
             "refused": self.refused,
+            "delivered": dict(self.delivered),
         }

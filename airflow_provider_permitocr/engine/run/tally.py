@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 
 from airflow_provider_permitocr.engine.ledger.calls import Attempt
+from airflow_provider_permitocr.engine.observer import NOBODY, Observers
 from airflow_provider_permitocr.permit.status import Status
 
 
@@ -13,10 +14,11 @@ class Tally:
     """Counts images that have come to an end in this run.
 
     :param lock: held for moments.
+    :param observers: are told of each.
     """
 
-    def __init__(self, lock: threading.Lock) -> None:
-        self._state = lock
+    def __init__(self, lock: threading.Lock, observers: Observers = NOBODY) -> None:
+        self._state, self._observers = lock, observers
         self.statuses: Counter[str] = Counter()
         self.error_codes: Counter[str] = Counter()
         self.reused = 0
@@ -28,12 +30,14 @@ class Tally:
             if attempt.status is not Status.RECOGNIZED and attempt.error_code:
                 self.error_codes[attempt.error_code] += 1
             self.reused += attempt.reused_from is not None
+        self._observers.on_image(attempt.status.value)
 
     def reject(self, code: str) -> None:
         """Count one image that is refused only for its key."""
         with self._state:
             self.statuses[Status.REJECTED.value] += 1
             self.error_codes[code] += 1
+        self._observers.on_image(Status.REJECTED.value)
 
     @property
     def done(self) -> int:

@@ -21,6 +21,7 @@ from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.permit.columns import ColumnKind
 from airflow_provider_permitocr.sql.dialects import reflection
 from airflow_provider_permitocr.sql.dialects.comparing import Typed
+from airflow_provider_permitocr.sql.dialects.dataset import Dataset
 from airflow_provider_permitocr.sql.dialects.families import HOLDING, Family, family_of
 from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn, RelationKind
 from airflow_provider_permitocr.sql.dialects.replacing import Replacing, Row
@@ -131,6 +132,16 @@ class Database:
     longest_name: ClassVar[int | None] = None
     keeps_deleted: ClassVar[str] = ""
     casts_compare_alike: ClassVar[bool] = True
+
+    # Its names elsewhere
+
+    def dataset(self, connection: Any, table: str) -> Dataset:
+        """Return what asset events and lineage call a table.
+
+        :param connection: Airflow's connection of the database.
+        :param table: as the database finds it, with its schema if it has one.
+        """
+        raise NotImplementedError
 
     # Its errors
 

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Final
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -22,6 +23,7 @@ from airflow_provider_permitocr.sql.dialects.database import (
     as_it_is,
     first_line,
 )
+from airflow_provider_permitocr.sql.dialects.dataset import Dataset
 from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn, RelationKind
 from airflow_provider_permitocr.sql.dialects.replacing import STATEMENTS_KEPT, Replacing, Row, on_conflict
 
@@ -99,6 +101,12 @@ class DuckDb(Database):
     folds_tables = True
     # Its dialect does not know all the words that DuckDB reserves, such as "at".
     quotes_names = True
+
+    # Its names elsewhere
+
+    def dataset(self, connection: Any, table: str) -> Dataset:
+        """Return what asset events and lineage call a table."""
+        return Dataset.of_table(f"duckdb://localhost{quote(connection.host or '')}", *table.split(".", 1))
 
     # Its errors
 

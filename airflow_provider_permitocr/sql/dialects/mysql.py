@@ -31,6 +31,7 @@ from airflow_provider_permitocr.sql.dialects.database import (
     bound_keys,
     first_line,
 )
+from airflow_provider_permitocr.sql.dialects.dataset import Dataset, server
 from airflow_provider_permitocr.sql.dialects.families import Family
 from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn
 from airflow_provider_permitocr.sql.dialects.replacing import STATEMENTS_KEPT, Replacing, Row, key_names
@@ -215,6 +216,13 @@ class MySql(Database):
         r"|#[^\n]*"
         r"|/\*(?!M?!).*?\*/"
     )
+
+    # Its names elsewhere
+
+    def dataset(self, connection: Any, table: str) -> Dataset:
+        """Return what asset events and lineage call a table."""
+        database, _, name = table.rpartition(".")
+        return Dataset.of_table(server("mysql", connection, 3306), database or connection.schema or "", name)
 
     # Its errors
 

@@ -35,6 +35,7 @@ from airflow_provider_permitocr.sql.dialects.database import (
     bound_keys,
     first_line,
 )
+from airflow_provider_permitocr.sql.dialects.dataset import Dataset, server
 from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn
 from airflow_provider_permitocr.sql.dialects.replacing import STATEMENTS_KEPT, Replacing, Row, on_conflict
 
@@ -172,6 +173,15 @@ class PostgreSql(Database):
     key_remark = " that is not DEFERRABLE"
     #: https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
     longest_name = 63
+
+    # Its names elsewhere
+
+    def dataset(self, connection: Any, table: str) -> Dataset:
+        """Return what asset events and lineage call a table."""
+        schema, _, name = table.rpartition(".")
+        # Without a database, libpq connects to that of the user's name.
+        database = connection.schema or connection.login or "postgres"
+        return Dataset.of_table(server("postgres", connection, 5432), database, schema or "public", name)
 
     # Its errors
 

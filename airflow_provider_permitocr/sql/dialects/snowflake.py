@@ -26,6 +26,7 @@ from airflow_provider_permitocr.sql.dialects.connector_database import (
     StoredColumn,
 )
 from airflow_provider_permitocr.sql.dialects.database import Failure
+from airflow_provider_permitocr.sql.dialects.dataset import Dataset
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -298,6 +299,15 @@ class Snowflake(ConnectorDatabase):
             preparer = Preparer
 
         return Dialect()
+
+    # Its names elsewhere
+
+    def dataset(self, connection: Any, table: str) -> Dataset:
+        """Return what asset events and lineage call a table."""
+        extra = connection.extra_dejson
+        account, region = (extra.get(name) or "" for name in ("account", "region"))
+        server = f"{account}.{region}" if region else account
+        return Dataset.of_table(f"snowflake://{server.lower()}", *table.split("."))
 
     # Errors
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Final
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, quote, unquote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -28,6 +28,7 @@ from airflow_provider_permitocr.sql.dialects.database import (
     as_it_is,
     first_line,
 )
+from airflow_provider_permitocr.sql.dialects.dataset import Dataset
 from airflow_provider_permitocr.sql.dialects.families import HOLDING, Family
 from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn
 from airflow_provider_permitocr.sql.dialects.replacing import STATEMENTS_KEPT, Replacing, Row, on_conflict
@@ -100,6 +101,12 @@ class Sqlite(Database):
     holding: ClassVar[Mapping[ColumnKind, frozenset[Family]]] = _HOLDING
     is_lenient = True
     quoted = rf"{Database.quoted}|`[^`]*`"
+
+    # Its names elsewhere
+
+    def dataset(self, connection: Any, table: str) -> Dataset:
+        """Return what asset events and lineage call a table."""
+        return Dataset.of_table(f"sqlite://localhost{quote(connection.host or '')}", *table.split(".", 1))
 
     # Its errors
 

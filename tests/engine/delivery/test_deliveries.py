@@ -59,7 +59,7 @@ def test_all_tables_get_all_rows(made: list[Deliveries], ledger: FakeLists) -> N
     deliveries = deliveries_to(made, ledger, tables)
     deliveries.finish(0)
     assert [sorted(each.rows) for each in tables.values()] == [["a", "b"], ["a", "b"]]
-    assert (deliveries.delivered, deliveries.refused) == (4, 0)
+    assert (deliveries.delivered, deliveries.refused) == ({"lake:permits": 2, "mart:permits": 2}, 0)
 
 
 def test_the_others_are_filled_before_it_is_said_which_are_not(

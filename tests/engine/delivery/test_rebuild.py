@@ -36,7 +36,7 @@ def test_a_table_gets_the_rows_that_it_lacks_and_those_that_it_has(
     for key in list(bench.target.rows)[:10]:
         del bench.target.rows[key]
     done = rebuild(bench, source)
-    assert (done.written, done.files, len(bench.target.rows)) == (30, 0, 30)
+    assert (done.written, done.files, len(bench.target.rows)) == (30, {}, 30)
     assert "30 images are written again from the ledger, without a call" in bench.lines
 
 
@@ -45,9 +45,9 @@ def test_a_file_of_a_list_that_is_not_dealt_with_yet_is_left(
 ) -> None:
     bench.run(new_source(bench.images(3)))
     bench.file = new_file()
-    assert rebuild(bench, new_source(bench.images(4))).files == 0
+    assert rebuild(bench, new_source(bench.images(4))).files == {}
     assert (bench.file.rows, "images that no run has tried" in caplog.text) == (None, True)
-    assert rebuild(bench, new_source(bench.images(3))).files == 1
+    assert rebuild(bench, new_source(bench.images(3))).files == {"/result.csv": 3}
 
 
 def test_what_was_never_kept_is_refused_and_it_is_said_what_to_do(
@@ -66,6 +66,6 @@ def test_what_was_never_kept_is_refused_and_it_is_said_what_to_do(
     ],
 )
 def test_columns_that_cannot_be_read_anew_are_named(kept: KeptAnswers, says: list[str]) -> None:
-    said = Rebuilt(kept, written=1, refused=0, files=0).unread_columns
+    said = Rebuilt(kept, {"lake:permits": 1}, refused=0, files={}).unread_columns
     assert [line.partition(":")[0].partition(",")[0] for line in said] == says
     assert all("birthday" in line for line in said)

@@ -68,8 +68,8 @@ def test_a_window_that_a_cap_cuts_off_stays_left(bench: Bench, wednesday: FakeSo
     summary = bench.run(wednesday, max_in_flight=1, budget=Budget(max_calls=3))
     assert [each.run[2] for each in bench.ledger.left] == ["day 1"]
     assert [whole for _, whole in bench.ledger.ended] == [True]
-    assert summary.left is not None
-    assert "this run has made its 3 calls" in summary.left
+    assert summary.left_words is not None
+    assert "this run has made its 3 calls" in summary.left_words
 
 
 def test_a_run_that_reads_all_finishes_what_is_within(bench: Bench, new_source: type[FakeSource]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,12 +76,11 @@ def test_at_the_cap_the_task_succeeds_and_the_rest_is_left(
     budget = Budget(price_per_call=0.02, currency="USD", max_calls=50)
     summary = bench.run(bench.images(500), client, budget=budget)
     assert len(client.asked) == len(bench.statuses) == summary.calls == 50
-    assert summary.left is not None
-    assert "450 images are left" in summary.left
-    assert summary.cost == "1.00 USD"
+    assert (summary.left, summary.cap and summary.cap.name) == (450, "max_calls")
+    assert (summary.cost, summary.currency) == (Decimal("1.00"), "USD")
     assert bench.file.rows is None
     ledger.cap = 1000
-    assert bench.run(bench.images(500), client, budget=budget).left is None
+    assert bench.run(bench.images(500), client, budget=budget).cap is None
     assert len(client.asked) == len(set(client.asked)) == 500
     assert [whole for _, whole in ledger.ended] == [False, True]
     assert bench.file.rows is not None
@@ -106,7 +106,7 @@ def test_at_the_cap_the_task_fails_where_that_is_asked_for(bench: Bench, ledger:
 def test_a_cap_that_is_just_enough_leaves_nothing(bench: Bench, ledger: FakeLedger) -> None:
     ledger.cap = 20
     summary = bench.run(bench.images(20), budget=Budget(max_calls=20, on_exhausted=OnExhausted.FAIL))
-    assert (summary.left, len(bench.statuses)) == (None, 20)
+    assert (summary.left, summary.cap, len(bench.statuses)) == (0, None, 20)
 
 
 def test_images_that_another_run_holds_are_looked_at_again_and_no_others(

@@ -97,7 +97,7 @@ def end_run(
         "listed": summary.listed,
         "calls": summary.calls,
         "billed": summary.billed,
-        "cost": summary.cost,
+        "cost": summary.cost_words,
         "calls_per_second": summary.calls_per_second,
         "outcome": str(summary),
     }

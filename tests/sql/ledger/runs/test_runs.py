@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -31,7 +32,8 @@ SUMMARY = RunSummary(
     throttled=1,
     elapsed_seconds=4.0,
     billed=7,
-    cost="0.0105 USD",
+    cost=Decimal("0.0105"),
+    currency="USD",
 )
 ALL = Window()
 SINCE = datetime(2026, 5, 1, 8, tzinfo=timezone(timedelta(hours=8)))

@@ -1,0 +1,1 @@
+"""What Airflow asks of assets by the schemes of their URIs."""

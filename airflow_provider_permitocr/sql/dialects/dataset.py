@@ -1,0 +1,54 @@
+"""What asset events and lineage call a table or a file, by OpenLineage's naming and Airflow's asset URIs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Self
+from urllib.parse import quote, unquote, urlsplit
+
+#: What else than letters and digits stands unquoted in a part of a URI's path.
+_PLAIN: Final = "-._~!$&'()*+,;=:@"
+#: Schemes of one store; Airflow and OpenLineage know it by the last.
+_SAME_STORE: Final = {"local": "file", "s3a": "s3", "s3n": "s3", "gcs": "gs"}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A table or file, under the names that are the same whoever uses it.
+
+    :param uri: of the ``Asset``, as the normalizers of Airflow's providers leave it.
+    :param namespace: OpenLineage's name of the database or store.
+    :param name: OpenLineage's name of the table or file within it.
+    """
+
+    uri: str
+    namespace: str
+    name: str
+
+    @classmethod
+    def of_table(cls, namespace: str, *path: str) -> Self:
+        """Name a table by its database server and its path there, such as database, schema and table."""
+        parts = "/".join(quote(part, safe=_PLAIN) for part in path)
+        return cls(f"{namespace}/{parts}", namespace, ".".join(path))
+
+    @classmethod
+    def of_file(cls, path: str) -> Self:
+        """Name a file by its absolute path, or by the URL of its store; a connection in a URL is left out."""
+        parts = urlsplit(path if "://" in path else f"file://{quote(path, safe=f'/{_PLAIN}')}")
+        scheme = _SAME_STORE.get(parts.scheme.lower(), parts.scheme.lower())
+        if scheme == "file":
+            return cls(f"file://{parts.path}", "file", unquote(parts.path))
+        namespace = f"{scheme}://{parts.netloc.rpartition('@')[2]}"
+        return cls(f"{namespace}{parts.path}", namespace, parts.path.lstrip("/"))
+
+
+def server(scheme: str, connection: Any, port: int) -> str:
+    """Name a database server by an Airflow connection.
+
+    :param port: where the connection names none.
+    """
+    # Several hosts are one server and its standbys; a path is that of a socket.
+    host = (connection.host or "").partition(",")[0].strip().lower()
+    if not host or host.startswith("/"):
+        host = "localhost"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{connection.port or port}"

@@ -1,0 +1,47 @@
+"""Asset events of a task: its outlets get the run's numbers, and an alias the targets that were written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Asset, AssetAlias
+
+from airflow_provider_permitocr.errors import PermitOcrError
+from airflow_provider_permitocr.wiring.monitoring.datasets import datasets_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_permitocr.options.task import TaskOptions
+
+
+def announce(
+    outlets: Iterable[Any],
+    context: Context,
+    task: TaskOptions,
+    numbers: Mapping[str, Any],
+    delivered: Mapping[str, int],
+) -> None:
+    """Give the events of a task's outlets what the run did, in numbers. Airflow sends them if it succeeds.
+
+    An alias gets an event for each target, whose host and database nobody knows before the run.
+
+    :param numbers: as the task returns them.
+    :param delivered: rows that were written, by target.
+    :raises ConfigurationError: when a target's connection is gone.
+    :raises ValueError: when Airflow takes no asset of a target's name.
+    """
+    events = context["outlet_events"]
+    rows = {dataset.uri: delivered[target] for target, dataset in datasets_of(task, delivered).items()}
+    for outlet in outlets:
+        if isinstance(outlet, AssetAlias):
+            for uri, written in rows.items():
+                events[outlet].add(Asset(uri), extra={**numbers, "rows": written})
+        else:
+            written = rows.get(getattr(outlet, "uri", ""), sum(rows.values()))
+            events[outlet].extra = {**numbers, "rows": written}
+
+
+#: What may go wrong with events: no reason to fail a task whose images are paid for.
+ANNOUNCE_FAULTS = (PermitOcrError, ValueError)

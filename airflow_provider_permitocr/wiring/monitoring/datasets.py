@@ -1,0 +1,42 @@
+"""What asset events and lineage call the targets of a task, by their connections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseHook
+
+from airflow_provider_permitocr.sql.dialects.dataset import Dataset
+from airflow_provider_permitocr.sql.dialects.known import database_of_hook
+from airflow_provider_permitocr.wiring.connections.sql_engine import airflow_hook
+
+if TYPE_CHECKING:
+    from airflow_provider_permitocr.options.task import TaskOptions
+
+
+def dataset_of_table(conn_id: str, table: str) -> Dataset:
+    """Return what a table is called; its database is not asked.
+
+    :param table: as its database finds it, with its schema if it has one.
+    :raises ConfigurationError: when there is no such connection, or it is of no database that is supported.
+    """
+    return database_of_hook(airflow_hook(conn_id)).dataset(BaseHook.get_connection(conn_id), table)
+
+
+def datasets_of(task: TaskOptions, targets: Iterable[str]) -> dict[str, Dataset]:
+    """Return what targets are called.
+
+    :param targets: as a run's summary names them: ``conn_id:schema.table``, or the path of a file.
+    :raises ConfigurationError: as ``dataset_of_table``.
+    """
+    conn_ids = sorted({table.conn_id for table in task.tables}, key=len, reverse=True)
+    return {target: _dataset(target, conn_ids) for target in targets}
+
+
+def _dataset(target: str, conn_ids: Iterable[str]) -> Dataset:
+    for conn_id in conn_ids:
+        table = target.removeprefix(f"{conn_id}:")
+        if table != target and not table.startswith("//"):  # as that of a URL does
+            return dataset_of_table(conn_id, table)
+    return Dataset.of_file(target)

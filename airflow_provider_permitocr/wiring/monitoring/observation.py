@@ -1,0 +1,24 @@
+"""Who watches a task's run: its metrics and its spans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from airflow_provider_permitocr.engine.observer import Observers
+from airflow_provider_permitocr.wiring.monitoring.metrics import RunMetrics
+from airflow_provider_permitocr.wiring.monitoring.traces import RunSpans
+
+if TYPE_CHECKING:
+    from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
+
+
+@contextmanager
+def watched(identity: RunIdentity) -> Iterator[Observers]:
+    """Return what a run is watched by; the end of the ``with`` ends its span."""
+    spans = RunSpans()
+    try:
+        yield Observers([RunMetrics(identity), spans])
+    finally:
+        spans.end()

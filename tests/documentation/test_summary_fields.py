@@ -1,0 +1,16 @@
+"""Each field that a task returns is explained."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from airflow_provider_permitocr.engine.run.summary import RunSummary
+
+PAGE = Path(__file__).parents[2] / "docs" / "operator.md"
+
+
+def test_the_operators_page_explains_each_field_of_the_summary() -> None:
+    _, _, section = PAGE.read_text(encoding="utf-8").partition("## What a task logs and returns")
+    explained = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    assert explained == list(RunSummary(0, 0, {}, {}, 0, 0, 0.0).as_dict())
