@@ -20,7 +20,7 @@ class Preset(StrEnum):
 
 
 #: Of these, nothing tells one person from another.
-_HARMLESS: Final = frozenset({"type", "back_type", "quality_flags"})
+_HARMLESS: Final = frozenset({"type", "back_type"})
 _PRESETS: Final[Mapping[Preset, Mapping[str, Method]]] = {
     Preset.ANALYTICS: {name: Method.KEEP if name in _HARMLESS else Method.DROP for name in FACTS},
     Preset.PSEUDONYMOUS: {

@@ -117,7 +117,7 @@ def test_a_policy_hides_values_and_leaves_what_was_found_about_them(
     warehouse: sa.Engine,
 ) -> None:
     claims({"k000": "H00000000"})
-    policy = Privacy("analytics", carried={"claimed_no": "drop"})
+    policy = Privacy("analytics", quality_flags="keep", carried={"claimed_no": "drop"})
     execute(source=CLAIMED, quality=COMPARED, privacy=policy)
     row = permits()["k000", "FRONT"]
     assert (row["number"], row["claimed_no"], row["valid_until"], row["sex_code"]) == (None,) * 4

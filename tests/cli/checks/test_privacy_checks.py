@@ -26,7 +26,7 @@ def test_a_policy_without_its_key_is_wrong_and_names_the_connection() -> None:
 def test_a_policy_with_its_key_says_what_it_keeps(set_connection: SetConnection) -> None:
     set_connection("permitocr_hmac", conn_type="generic", password="a key that is long enough")
     found = check_privacy(Privacy("analytics", number="hmac"))
-    assert (found.verdict, found.message) == (Verdict.OK, "kept as they are: type, back_type, quality_flags")
+    assert (found.verdict, found.message) == (Verdict.OK, "kept as they are: type, back_type")
 
 
 def test_a_folder_of_portraits_is_looked_at_and_nothing_is_written(tmp_path: Path) -> None:
