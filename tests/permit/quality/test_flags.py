@@ -191,3 +191,20 @@ def test_facts_about_the_document_are_no_doubts_about_the_reading() -> None:
 def test_old_authority_is_doubted_on_new_cards_alone() -> None:
     assert flags_of(front(IssueAuthority=OLD, ValidDate="2020.01.01-2024.12.31")) == [Flag.AUTHORITY_FOR_DATE]
     assert flags_of(front(IssueAuthority="上海市公安局", ValidDate="2020.01.01-2024.12.31")) == []
+
+
+def test_picture_of_both_sides_is_of_either() -> None:
+    both = residents_front() | {"back_name": "李优图", "back_id_number": "A123456(3)"}
+    assert flags_of(both) == []
+    assert flags_of(both, CardSide.BACK) == []
+
+
+def test_birth_in_the_future_is_doubted_on_a_card_that_is_not_yet_valid() -> None:
+    card = front(Birthday="2021.01.01", ValidDate="2022.01.01-2026.12.31", IssueAuthority=NEW)
+    assert flags_of(card) == [Flag.BIRTH_AFTER_ISSUE, Flag.NOT_YET_VALID]
+
+
+@pytest.mark.parametrize("nationality", ["中国", "中华人民共和国", "China", "CHN", "香港", "澳门", "台湾"])
+def test_china_in_any_spelling_is_no_foreign_nationality(nationality: str) -> None:
+    assert flags_of(residents_front(Nationality=nationality)) == []
+    assert flags_of(non_chinese_front(Nationality=nationality))[-1] is Flag.NATIONALITY_MISSING
