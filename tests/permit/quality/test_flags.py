@@ -208,3 +208,17 @@ def test_birth_in_the_future_is_doubted_on_a_card_that_is_not_yet_valid() -> Non
 def test_china_in_any_spelling_is_no_foreign_nationality(nationality: str) -> None:
     assert flags_of(residents_front(Nationality=nationality)) == []
     assert flags_of(non_chinese_front(Nationality=nationality))[-1] is Flag.NATIONALITY_MISSING
+
+
+def test_order_is_that_of_the_flags_where_rules_find_them_in_another() -> None:
+    card = residents_front(Sex="田")
+    assert flags_of(card, CardSide.BACK) == [Flag.SIDE_MISMATCH, Flag.SEX_VALUE]
+
+
+def test_back_of_a_non_chinese_resident_needs_no_nationality() -> None:
+    assert flags_of(residents_back(Type="港澳居民来往内地通行证(非中国籍)"), CardSide.BACK) == []
+
+
+def test_encrypted_names_are_not_compared() -> None:
+    tokens = [{"name": "gAAAAABh1", "back_name": "gAAAAABh1"}, {"name": "x", "back_name": "gAAAAABh2"}]
+    assert document_flags(tokens[0], tokens[1]) == ()
