@@ -17,6 +17,7 @@ from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.options.image_list import ImageKind
 from airflow_provider_permitocr.options.portraits import portraits_of
 from airflow_provider_permitocr.options.privacy import policy_of
+from airflow_provider_permitocr.options.quality import Quality
 from airflow_provider_permitocr.options.readable import is_template
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
     source, target, rate = (values.get(name) for name in ("source", "target", "max_per_second"))
     conn_id, shard = (values.get(name) for name in ("tencentcloud_conn_id", "shard"))
     targets = target if isinstance(target, tuple | list) else (target,)
-    ledger = values.get("ledger")
+    ledger, quality = values.get("ledger"), values.get("quality")
     if conn_id is not None and not isinstance(conn_id, str):
         message = "tencentcloud_conn_id: known only at run time"
         findings.append(Finding(Verdict.UNCHECKED, "connection", message))
@@ -193,6 +194,7 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
         shard=None if shard is None else str(shard),
         privacy=_known(policy_of, values.get("privacy")),
         portraits=_known(portraits_of, values.get("portraits")),
+        quality=quality if isinstance(quality, Quality) else None,
     )
 
 

@@ -258,7 +258,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
             self._kept_client,
             options,
             stop,
-            reading=Reading(self._quality.assessment, self._protection),
+            reading=self._reading,
             limiter=self._limiter,
         )
 
@@ -294,10 +294,14 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
     # All are kept between calls: with new ones for each call, a loop would send as fast as it can, and
     # connect each time.
     @cached_property
-    def _protection(self) -> Protection:
-        from airflow_provider_permitocr.wiring.privacy import protection_of
+    def _reading(self) -> Reading:
+        from airflow_provider_permitocr.wiring.privacy import reading_of
 
-        return protection_of(self._policy)
+        return reading_of(self._quality, self._policy)
+
+    @property
+    def _protection(self) -> Protection:
+        return self._reading.protection
 
     @cached_property
     def _portrait_files(self) -> PortraitFiles | None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.portraits import PortraitFolder, Portraits
 from airflow_provider_permitocr.options.privacy import Privacy
+from airflow_provider_permitocr.options.quality import Quality
 from airflow_provider_permitocr.options.task import TaskOptions
 from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.privacy import Keys, Method, Protection
@@ -41,10 +42,20 @@ def protection_of(policy: Privacy | None) -> Protection:
 def disclosure_of(task: TaskOptions) -> Disclosure:
     """Return what of the answers leaves a task's ledger.
 
-    :raises ConfigurationError: naming the connection whose key is missing or none.
+    :raises ConfigurationError: naming the connection whose key is missing or none, or what to install.
     """
-    reading = Reading(task.quality.assessment, protection_of(task.privacy))
+    reading = reading_of(task.quality, task.privacy)
     return Disclosure(task.portraits is not None, reading, portrait_files(task.portraits))
+
+
+def reading_of(quality: Quality, policy: Privacy | None) -> Reading:
+    """Return how answers are examined and protected.
+
+    :raises ConfigurationError: naming the connection whose key is missing or none, or what to install.
+    """
+    assessment = quality.assessment
+    assessment.prepare()
+    return Reading(assessment, protection_of(policy))
 
 
 class StoredPortraits:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_permitocr import (
     Declared,
@@ -19,6 +22,7 @@ from airflow_provider_permitocr import (
     Privacy,
     Quality,
 )
+from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import QUALITY_COLUMNS
@@ -217,3 +221,18 @@ def test_a_frame_is_compared_without_a_ledger(image_list: ImageList, draw: Calla
     for each in (found, reused):
         assert each["declared_differs"].tolist() == [False, True, pd.NA]
         assert each["permit_kind"].tolist() == ["hong_kong_macao"] * 3
+
+
+def test_without_what_compares_names_nothing_is_paid_for(
+    image_list: ImageList,
+    execute: Execute,
+    connected: RunningEmulator,
+    warehouse: sa.Engine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image_list(1)
+    monkeypatch.setitem(sys.modules, "opencc", None)
+    source = replace(CLAIMED, carry_columns=["image_id"])
+    with pytest.raises(AirflowFailException, match=r"needs OpenCC: pip install opencc"):
+        execute(source=source, quality=Quality(declared=Declared(name="image_id")))
+    assert connected.stats()["calls"] == 0

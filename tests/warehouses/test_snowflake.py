@@ -57,7 +57,7 @@ def test_a_delivery_is_one_load_and_one_merge_and_leaves_nothing_behind(seen: Se
 def test_times_are_merged_with_their_zone_whatever_the_session_says(seen: Seen) -> None:
     (merge,) = seen["values"]["staged"]
     assert "|| ' +00:00', 'YYYY-MM-DD HH24:MI:SS.FF6 TZH:TZM')" in merge
-    assert "TO_DATE(C9, 'YYYY-MM-DD')" in merge
+    assert "TO_DATE(C11, 'YYYY-MM-DD')" in merge
 
 
 def test_no_row_is_replaced_by_an_older_one_and_what_is_to_be_kept_is_kept(seen: Seen) -> None:

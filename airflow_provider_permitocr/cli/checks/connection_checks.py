@@ -71,6 +71,11 @@ def note_connection(conn_id: str) -> list[Finding]:
     except ConfigurationError:
         return []  # which is a finding of check_connection
     notes = [foreign_words(conn_id, host) for host in foreign_hosts(connection, options)]
+    if options.site.name == "mainland":
+        notes.append(
+            f"{conn_id}: the mainland site sends no warnings of copies or edits (warn_ columns stay NULL);"
+            " Tencent's RecognizeGeneralCardWarn, another API, examines cards for these"
+        )
     if unknown := unknown_extras(connection.extra_dejson):
         notes.append(f"{conn_id}: its extra has {', '.join(map(repr, unknown))}, which are not used")
     return [Finding(Verdict.NOTE, _SUBJECT, note) for note in notes]

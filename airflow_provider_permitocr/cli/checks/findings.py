@@ -11,6 +11,7 @@ from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.portraits import Portraits
 from airflow_provider_permitocr.options.privacy import Privacy
+from airflow_provider_permitocr.options.quality import Quality
 from airflow_provider_permitocr.options.readable import is_template
 from airflow_provider_permitocr.options.result_file import ResultFile
 from airflow_provider_permitocr.options.result_table import ResultTable
@@ -77,6 +78,7 @@ class Variant:
     shard: str | None = None
     privacy: Privacy | None = None
     portraits: Portraits | None = None
+    quality: Quality | None = None
 
     @property
     def tables(self) -> tuple[ResultTable, ...]:

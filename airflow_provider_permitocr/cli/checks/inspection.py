@@ -22,7 +22,7 @@ from airflow_provider_permitocr.cli.checks.pool_rules import (
     pool_findings,
     quota_shared_by_pools,
 )
-from airflow_provider_permitocr.cli.checks.privacy_checks import check_portraits, check_privacy
+from airflow_provider_permitocr.cli.checks.privacy_checks import check_portraits, check_privacy, check_quality
 from airflow_provider_permitocr.cli.checks.shard_rules import shard_findings, shards_by_list
 from airflow_provider_permitocr.cli.checks.table_checks import check_image_list, check_result_table
 from airflow_provider_permitocr.cli.checks.template_checks import check_templates
@@ -97,6 +97,8 @@ class Inspection:
     def _of_people(self, variant: Variant) -> Iterator[Finding]:
         if (policy := variant.privacy) is not None:
             yield self._once(repr(policy), lambda: check_privacy(policy))
+        if (quality := variant.quality) is not None and quality.declared:
+            yield self._once(repr(quality), lambda: check_quality(quality))
         if (portraits := variant.portraits) is not None:
             yield self._once(f"portraits {portraits!r}", lambda: check_portraits(portraits))
 

@@ -1,4 +1,4 @@
-"""Looks at the keys of a privacy policy, and at the folder of portraits, without changing either."""
+"""Looks at a privacy policy's keys, at declared columns and at the folder of portraits; changes nothing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
 from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.options.portraits import PortraitFolder, Portraits
 from airflow_provider_permitocr.options.privacy import Privacy
+from airflow_provider_permitocr.options.quality import Quality
 from airflow_provider_permitocr.options.readable import is_template
 from airflow_provider_permitocr.permit.privacy import Method
 
-_POLICY, _PORTRAITS = "privacy", "portraits"
+_POLICY, _PORTRAITS, _QUALITY = "privacy", "portraits", "quality"
 
 
 def check_privacy(policy: Privacy) -> Finding:
@@ -24,6 +25,16 @@ def check_privacy(policy: Privacy) -> Finding:
         return Finding(Verdict.WRONG, _POLICY, str(error))
     kept = [name for name, method in policy.methods.items() if method is Method.KEEP]
     return Finding(Verdict.OK, _POLICY, f"kept as they are: {', '.join(kept) or 'nothing'}")
+
+
+def check_quality(quality: Quality) -> Finding:
+    """Check that declared values can be compared."""
+    try:
+        quality.assessment.prepare()
+    except PermitOcrError as error:
+        return Finding(Verdict.WRONG, _QUALITY, str(error))
+    compared = ", ".join(f"{fact} with {column}" for fact, column in quality.declared_columns.items())
+    return Finding(Verdict.OK, _QUALITY, f"compared: {compared or 'nothing'}")
 
 
 def check_portraits(portraits: Portraits) -> Finding:

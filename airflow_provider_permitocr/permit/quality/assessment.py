@@ -15,6 +15,7 @@ from airflow_provider_permitocr.permit.columns import Record, Value
 from airflow_provider_permitocr.permit.quality.declared import is_comparable
 from airflow_provider_permitocr.permit.quality.examination import Examination
 from airflow_provider_permitocr.permit.quality.flags import DECLARED_FLAGS, DOUBTS, Flag
+from airflow_provider_permitocr.permit.quality.variants import load_converters
 
 #: Where the documents are issued: by its days they expire.
 DEFAULT_ZONE: Final = "Asia/Shanghai"
@@ -50,6 +51,14 @@ class Assessment:
     examination: Examination = Examination()
     zone: tzinfo = ZoneInfo(DEFAULT_ZONE)
     declared: Mapping[str, str] = field(default_factory=dict)
+
+    def prepare(self) -> None:
+        """Load what comparisons need: once an answer is there, it is paid for.
+
+        :raises ConfigurationError: naming what to install.
+        """
+        if "name" in self.declared:
+            load_converters()
 
     def columns(self, record: Record, subject: Subject) -> Record:
         """Return the columns ``quality_flags``, ``is_doubtful``, ``is_expired`` and ``declared_differs``.

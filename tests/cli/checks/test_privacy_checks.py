@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from airflow_provider_permitocr import PortraitFolder, Privacy
+from airflow_provider_permitocr import Declared, PortraitFolder, Privacy, Quality
 from airflow_provider_permitocr.cli.checks.findings import OcrTask, Variant, Verdict
 from airflow_provider_permitocr.cli.checks.inspection import Inspection
-from airflow_provider_permitocr.cli.checks.privacy_checks import check_portraits, check_privacy
+from airflow_provider_permitocr.cli.checks.privacy_checks import check_portraits, check_privacy, check_quality
 from airflow_provider_permitocr.options.portraits import PortraitColumn
 
 NewTask = Callable[..., OcrTask]
@@ -47,3 +48,15 @@ def test_check_looks_at_what_a_task_was_given(ocr_task: NewTask, tmp_path: Path)
     task = ocr_task(variants=(variant,))
     found = {each.subject: each.verdict for each in Inspection([task], None, 20, ask=False).findings(task)}
     assert (found["privacy"], found["portraits"]) == (Verdict.WRONG, Verdict.OK)
+
+
+def test_what_is_compared_with_the_list_is_named() -> None:
+    found = check_quality(Quality(declared=Declared(number="claimed_no", birthday="born")))
+    expected = "compared: number with claimed_no, birthday with born"
+    assert (found.verdict, found.message) == (Verdict.OK, expected)
+
+
+def test_names_that_cannot_be_compared_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opencc", None)
+    found = check_quality(Quality(declared=Declared(name="claimed_name")))
+    assert (found.verdict, "pip install opencc" in found.message) == (Verdict.WRONG, True)
