@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -86,13 +86,7 @@ class AddColumn(sa.schema.ExecutableDDLElement):
         self.column = column
 
 
-class CreateView(sa.schema.ExecutableDDLElement):
-    """Create a view.
-
-    :param view: its name, as a table without columns.
-    :param replaces: the view of that name is replaced.
-    """
-
+class _CreateView(sa.schema.ExecutableDDLElement):
     inherit_cache = False
 
     def __init__(self, view: sa.TableClause, select: sa.Select[Any], *, replaces: bool = False) -> None:
@@ -104,14 +98,19 @@ class _DropView(sa.schema.ExecutableDDLElement):
         self.view = view
 
 
+class _CommentOnView(sa.schema.ExecutableDDLElement):
+    def __init__(self, view: sa.TableClause, comment: str) -> None:
+        self.view, self.comment = view, comment
+
+
 @compiles(AddColumn)
 def _add_column(element: AddColumn, compiler: Any, **_: Any) -> str:
     table = compiler.preparer.format_table(element.column.table)
     return f"ALTER TABLE {table} ADD COLUMN {compiler.get_column_specification(element.column)}"
 
 
-@compiles(CreateView)
-def _create_view(element: CreateView, compiler: Any, **_: Any) -> str:
+@compiles(_CreateView)
+def _create_view(element: _CreateView, compiler: Any, **_: Any) -> str:
     create = "CREATE OR REPLACE VIEW" if element.replaces else "CREATE VIEW"
     view = compiler.preparer.format_table(element.view)
     select = compiler.sql_compiler.process(element.selected, literal_binds=True)
@@ -123,6 +122,12 @@ def _drop_view(element: _DropView, compiler: Any, **_: Any) -> str:
     return f"DROP VIEW {compiler.preparer.format_table(element.view)}"
 
 
+@compiles(_CommentOnView)
+def _comment_on_view(element: _CommentOnView, compiler: Any, **_: Any) -> str:
+    words = compiler.sql_compiler.render_literal_value(element.comment, sa.String())
+    return f"COMMENT ON VIEW {compiler.preparer.format_table(element.view)} IS {words}"
+
+
 def add_column(connection: sa.Connection, column: sa.Column[Any]) -> None:
     """Add a column to its table, with its comment."""
     connection.execute(AddColumn(column))
@@ -131,12 +136,41 @@ def add_column(connection: sa.Connection, column: sa.Column[Any]) -> None:
         connection.execute(sa.schema.SetColumnComment(column))
 
 
-def replace_view(connection: sa.Connection, view: sa.TableClause, select: sa.Select[Any]) -> None:
+def create_view(connection: sa.Connection, view: sa.TableClause, select: sa.Select[Any]) -> None:
+    """Create a view.
+
+    :param view: its name, as a table without columns.
+    """
+    connection.execute(_CreateView(view, select))
+
+
+def replace_view(
+    connection: sa.Connection, view: sa.TableClause, select: sa.Select[Any], *, in_place: bool = True
+) -> None:
     """Replace a view, so that nobody finds it missing in between.
 
     :param connection: in a transaction of ``Database.changing``.
+    :param in_place: False: PostgreSQL would refuse it, as it has other columns or types.
     """
-    replaces = database_of(connection).replaces_views
+    replaces = in_place and database_of(connection).replaces_views
     if not replaces:
         connection.execute(_DropView(view))
-    connection.execute(CreateView(view, select, replaces=replaces))
+    connection.execute(_CreateView(view, select, replaces=replaces))
+
+
+def comment_on_view(
+    connection: sa.Connection, view: sa.TableClause, comment: str, comments: Mapping[str, str]
+) -> None:
+    """Put comments on a view and its columns, where the database keeps any.
+
+    :param comments: of columns, by name.
+    """
+    if not database_of(connection).comments_on_views:
+        return
+    if comment:
+        connection.execute(_CommentOnView(view, comment))
+    described = sa.table(view.name, *(sa.column(name) for name in comments), schema=view.schema)
+    for name, words in comments.items():
+        column: Any = described.c[name]
+        column.comment = words
+        connection.execute(sa.schema.SetColumnComment(column))

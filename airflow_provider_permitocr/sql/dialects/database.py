@@ -28,6 +28,8 @@ from airflow_provider_permitocr.sql.dialects.replacing import Replacing, Row
 
 #: Why nothing can be changed there, whatever rights the user has.
 NO_CHANGES: Final = "this server, or the connection to it, accepts no changes"
+#: The column of a result that holds its images' keys.
+KEY: Final = "image_key"
 #: How long one try to change a table or view waits for a lock: all who read it later wait behind it.
 LOCK_SECONDS: Final = 2
 
@@ -87,6 +89,7 @@ class Database:
     :cvar replaces_by_any_key: whether an upsert replaces a row that has the same in any unique key.
     :cvar changes_in_transactions: whether changes of tables can be rolled back.
     :cvar replaces_views: whether it knows ``CREATE OR REPLACE VIEW``.
+    :cvar comments_on_views: whether it keeps comments on views and their columns.
     :cvar folds_columns: whether names of columns are the same whatever their case.
     :cvar folds_tables: whether those of tables are, too.
     :cvar quotes_names: True: all names are quoted, as its dialect does not know all reserved words.
@@ -115,6 +118,7 @@ class Database:
     replaces_by_any_key: ClassVar[bool] = False
     changes_in_transactions: ClassVar[bool] = True
     replaces_views: ClassVar[bool] = True
+    comments_on_views: ClassVar[bool] = False
     folds_columns: ClassVar[bool] = False
     folds_tables: ClassVar[bool] = False
     quotes_names: ClassVar[bool | None] = None
@@ -483,6 +487,53 @@ class Database:
         """
         keeps_zone = getattr(column.type, "timezone", False)
         return compares(column, moment if keeps_zone else local)
+
+    # What analyses ask of it
+
+    def with_typed_key(self, documents: sa.Select[Any], key_type: str | None) -> sa.Select[Any]:
+        """Give the column ``image_key`` of a SELECT the type that the image list has, to be joined with it.
+
+        :param key_type: as a ledger names it; None: it stays text.
+        """
+        if key_type is None:
+            return documents
+        columns = [
+            self.typed_key(each, key_type).label(each.name) if each.name == KEY else each
+            for each in documents.selected_columns
+        ]
+        return documents.with_only_columns(*columns, maintain_column_froms=True)
+
+    def typed_key(self, key: sa.ColumnElement[Any], key_type: str | None) -> sa.ColumnElement[Any]:
+        """Return the text of a key as its list has it, where that is a whole number; NULL for another text.
+
+        :param key_type: as a ledger names it; others stay text.
+        """
+        return self.whole_number(key) if key_type == "integer" else key
+
+    def whole_number(self, text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return the whole number that a text of up to 18 digits is; NULL for another text."""
+        raise NotImplementedError
+
+    def local_day(self, moment: sa.ColumnElement[Any], minutes: int) -> sa.ColumnElement[Any]:
+        """Return the day of a moment, in UTC where it has no zone, somewhere with a fixed offset.
+
+        :param minutes: that clocks are ahead of UTC there.
+        """
+        raise NotImplementedError
+
+    def now(self) -> sa.ColumnElement[Any]:
+        """Return the moment at which a statement is at work, for ``local_day``."""
+        raise NotImplementedError
+
+    def days_between(
+        self, earlier: sa.ColumnElement[Any], later: sa.ColumnElement[Any]
+    ) -> sa.ColumnElement[Any]:
+        """Return how many days after another a day is."""
+        return later - earlier
+
+    def epoch_milliseconds(self, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return the whole milliseconds from 1970 to a time of a ledger, rounded down."""
+        raise NotImplementedError
 
     # A ledger in it
 

@@ -70,6 +70,7 @@ _DIGITS: Final = {"TIMESTAMP_S": 0, "TIMESTAMP_MS": 3}
 _NAME: Final = r'("(?:[^"]|"")+"|\w+)'
 _COLLATED: Final = re.compile(rf"[(,]\s*{_NAME} VARCHAR COLLATE ([\w.]+)")
 _GENERATED: Final = re.compile(rf"[(,]\s*{_NAME} [\w ]+(?:\([\d,]+\))? GENERATED ALWAYS AS")
+_A_NUMBER: Final = "'-?[0-9]{1,18}'"
 _DATE: Final = "DATE"
 _TIMESTAMPTZ: Final = "TIMESTAMP WITH TIME ZONE"
 _KINDS: Final[dict[Any, ColumnKind]] = {
@@ -99,6 +100,7 @@ class DuckDb(Database):
     takes_small_batches = False
     folds_columns = True
     folds_tables = True
+    comments_on_views = True
     # Its dialect does not know all the words that DuckDB reserves, such as "at".
     quotes_names = True
 
@@ -295,6 +297,26 @@ class DuckDb(Database):
         if str(driver_type).startswith("ENUM"):  # sorted by its place in the type, but compared as text
             return lambda column: sa.cast(column, sa.Text)
         return as_it_is
+
+    # What analyses ask of it
+
+    def typed_key(self, key: sa.ColumnElement[Any], key_type: str | None) -> sa.ColumnElement[Any]:
+        """Return the text of a key as its list has it: as a whole number or a UUID; NULL for another text."""
+        return sa.try_cast(key, sa.Uuid) if key_type == "uuid" else super().typed_key(key, key_type)
+
+    def whole_number(self, text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return the whole number that a text of up to 18 digits is; NULL for another text."""
+        is_number = sa.func.regexp_full_match(text, sa.literal_column(_A_NUMBER))
+        return sa.case((is_number, sa.cast(text, sa.BigInteger)))
+
+    def local_day(self, moment: sa.ColumnElement[Any], minutes: int) -> sa.ColumnElement[Any]:
+        """Return the day of a moment, whatever zone the session has."""
+        in_utc = sa.func.timezone("UTC", moment) if getattr(moment.type, "timezone", False) else moment
+        return sa.cast(in_utc + sa.literal_column(f"INTERVAL '{minutes} minutes'"), sa.Date)
+
+    def now(self) -> sa.ColumnElement[Any]:
+        """Return the start of the transaction."""
+        return sa.func.now(type_=sa.DateTime(timezone=True))
 
 
 @lru_cache(STATEMENTS_KEPT)

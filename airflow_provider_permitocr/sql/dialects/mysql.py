@@ -163,6 +163,7 @@ _TEXT_COLUMNS: Final = sa.text(
 #: The character sets of which each holds all Chinese characters:
 #: https://dev.mysql.com/doc/refman/8.4/en/charset-unicode.html
 _WIDE: Final = ("utf8mb4", "utf16", "utf16le", "utf32", "gb18030")
+_A_NUMBER: Final = "'^-?[0-9]{1,18}$'"
 _DIGITS: Final = 6
 #: What binary collations are called that tell trailing blanks apart, of MariaDB and of MySQL:
 #: https://dev.mysql.com/doc/refman/8.4/en/charset-binary-collations.html
@@ -513,6 +514,36 @@ class MySql(Database):
         if size < limit:
             return None
         return f"its key makes a statement of more than {limit:,} bytes, the server's max_allowed_packet"
+
+    # What analyses ask of it
+
+    def whole_number(self, text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return the whole number that a text of up to 18 digits is; NULL for another text."""
+        return sa.case((text.regexp_match(sa.literal_column(_A_NUMBER)), sa.cast(text, sa.BigInteger)))
+
+    def local_day(self, moment: sa.ColumnElement[Any], minutes: int) -> sa.ColumnElement[Any]:
+        """Return the day of a moment, which is kept in UTC."""
+        return sa.func.date(
+            sa.func.date_add(moment, sa.literal_column(f"INTERVAL {minutes} MINUTE")), type_=sa.Date
+        )
+
+    def now(self) -> sa.ColumnElement[Any]:
+        """Return the moment at which a statement began, in UTC, whatever zone the session has."""
+        return sa.func.utc_timestamp(type_=sa.DateTime())
+
+    def days_between(
+        self, earlier: sa.ColumnElement[Any], later: sa.ColumnElement[Any]
+    ) -> sa.ColumnElement[Any]:
+        """Return how many days after another a day is."""
+        return sa.func.datediff(later, earlier, type_=sa.Integer)
+
+    def epoch_milliseconds(self, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return the whole milliseconds from 1970 to a time of a ledger, beyond 2038, too."""
+        since = sa.literal_column("TIMESTAMP '1970-01-01 00:00:00'")
+        return (
+            sa.func.timestampdiff(sa.literal_column("MICROSECOND"), since, moment, type_=sa.BigInteger)
+            // 1000
+        )
 
     # A ledger in it
 

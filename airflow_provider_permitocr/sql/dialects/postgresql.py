@@ -139,6 +139,8 @@ _RIGHT_TO_CREATE: Final = """
     FROM pg_namespace WHERE nspname = coalesce(CAST(:schema AS name), current_schema())
 """
 _SERVER_ENCODING: Final = "SELECT current_setting('server_encoding')"
+_A_NUMBER: Final = "'^-?[0-9]{1,18}$'"
+_A_UUID: Final = "'^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$'"
 _DIGITS: Final = 6
 #: A type modifier of texts counts the four bytes that say how long each is.
 _LENGTH_BEFORE: Final = 4
@@ -168,6 +170,7 @@ class PostgreSql(Database):
     driver_packages: ClassVar[Mapping[str, str]] = {_PSYCOPG: "psycopg[binary]", _PSYCOPG2: "psycopg2-binary"}
     #: ``now()`` is the begin of the transaction.
     clock = "clock_timestamp()"
+    comments_on_views = True
     #: They are one parameter.
     keys_at_once = 10_000
     key_remark = " that is not DEFERRABLE"
@@ -411,6 +414,32 @@ class PostgreSql(Database):
     ) -> sa.ColumnElement[bool]:
         """Return whether a row has one of these keys, as the driver read them."""
         return compared_key.in_(bound_keys([_untyped(each) for each in values], sa.types.NULLTYPE))
+
+    # What analyses ask of it
+
+    def typed_key(self, key: sa.ColumnElement[Any], key_type: str | None) -> sa.ColumnElement[Any]:
+        """Return the text of a key as its list has it: as a whole number or a UUID; NULL for another text."""
+        if key_type == "uuid":
+            return sa.case((key.op("~")(sa.literal_column(_A_UUID)), sa.cast(key, postgresql.UUID)))
+        return super().typed_key(key, key_type)
+
+    def whole_number(self, text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return the whole number that a text of up to 18 digits is; NULL for another text."""
+        return sa.case((text.op("~")(sa.literal_column(_A_NUMBER)), sa.cast(text, sa.BigInteger)))
+
+    def local_day(self, moment: sa.ColumnElement[Any], minutes: int) -> sa.ColumnElement[Any]:
+        """Return the day of a moment, whatever zone the session has."""
+        in_utc = sa.func.timezone("UTC", moment) if getattr(moment.type, "timezone", False) else moment
+        return sa.cast(in_utc + sa.literal_column(f"INTERVAL '{minutes} minutes'"), sa.Date)
+
+    def now(self) -> sa.ColumnElement[Any]:
+        """Return the start of the transaction."""
+        return sa.func.now(type_=sa.DateTime(timezone=True))
+
+    def epoch_milliseconds(self, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return the whole milliseconds from 1970 to a time of a ledger."""
+        in_utc = sa.func.timezone("UTC", moment) if getattr(moment.type, "timezone", False) else moment
+        return sa.cast(sa.func.floor(sa.extract("epoch", in_utc) * 1000), sa.BigInteger)
 
     # A ledger in it
 

@@ -300,6 +300,39 @@ class Sqlite(Database):
         )
         return sa.or_(compares(in_one_form, bound), is_no_time)
 
+    # What analyses ask of it
+
+    def whole_number(self, text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return the whole number that a text of up to 18 digits is; NULL for another text."""
+        digits = sa.func.ltrim(text, "-")
+        is_number = sa.and_(
+            sa.func.length(digits).between(1, 18),
+            sa.func.length(text) - sa.func.length(digits) <= 1,
+            sa.not_(digits.op("GLOB", is_comparison=True)("*[^0-9]*")),
+        )
+        return sa.case((is_number, sa.cast(text, sa.BigInteger)))
+
+    def local_day(self, moment: sa.ColumnElement[Any], minutes: int) -> sa.ColumnElement[Any]:
+        """Return the day of a moment, which is kept as text, in UTC."""
+        return sa.func.date(sa.type_coerce(moment, sa.Text), f"{minutes:+d} minutes", type_=sa.Date)
+
+    def now(self) -> sa.ColumnElement[Any]:
+        """Return the moment at which a statement is at work."""
+        return sa.func.datetime("now", type_=sa.Text)
+
+    def days_between(
+        self, earlier: sa.ColumnElement[Any], later: sa.ColumnElement[Any]
+    ) -> sa.ColumnElement[Any]:
+        """Return how many days after another a day is."""
+        # Whole days apart, which a julian day holds exactly.
+        return sa.cast(sa.func.julianday(later) - sa.func.julianday(earlier), sa.Integer)
+
+    def epoch_milliseconds(self, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return the whole milliseconds from 1970 to a time of a ledger, which is kept as text."""
+        text = sa.type_coerce(moment, sa.Text)
+        seconds = sa.cast(sa.func.strftime("%s", text), sa.BigInteger)
+        return seconds * 1000 + sa.cast(sa.func.substr(text, 21, 3), sa.BigInteger)
+
     # A ledger in it
 
     def same_text(

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.errors import TargetError
-from airflow_provider_permitocr.options.result_table import ResultTable, WriteMode, split_schema
+from airflow_provider_permitocr.options.result_table import ResultTable, split_schema
 from airflow_provider_permitocr.permit.columns import BACK_COLUMNS, COLUMNS, FRONT_COLUMNS, Column
 from airflow_provider_permitocr.permit.quality.examination import TOKEN_PREFIX
 from airflow_provider_permitocr.permit.quality.flags import Flag
 from airflow_provider_permitocr.permit.quality.kinds import PermitKind
-from airflow_provider_permitocr.sql.database.changes import Change, CreateView, carry_out, replace_view
-from airflow_provider_permitocr.sql.database.failures import describe, is_locked
 from airflow_provider_permitocr.sql.database.patience import BRIEFLY, Patience
-from airflow_provider_permitocr.sql.database.rights import raise_refusal
+from airflow_provider_permitocr.sql.database.views import FoundView, OwnView, ViewText
 from airflow_provider_permitocr.sql.dialects.known import database_of
-from airflow_provider_permitocr.sql.dialects.reflection import RelationKind
+from airflow_provider_permitocr.sql.targets.latest_rows import latest_rows
 
-#: Databases keep the names within a view's SELECT, if not its text. By this one a view is known as ours, and
-#: by its digits as up to date.
-_MARKED: Final = re.compile(r"permitocr_([0-9a-f]{16})")
 #: A portrait is large, and nothing that a table of documents is read for.
 _LEFT_OUT: Final = "profile"
 _SIDES: Final = ("front", "back")
@@ -39,106 +30,70 @@ _OF_EITHER: Final = (
 _OF_BOTH: Final = (Flag.TYPE_MISMATCH.value, Flag.NAME_MISMATCH.value)
 _Text = sa.ColumnElement[Any]
 _OWN: Final = frozenset(column.name for column in COLUMNS)
-_log = logging.getLogger(__name__)
 
 
 class DocumentsView:
-    """The view of a ``ResultTable`` that asks for one."""
+    """The view of a ``ResultTable`` that asks for one.
 
-    def __init__(self, engine: sa.Engine, described: ResultTable, name: str) -> None:
-        self._engine, self._described, self._name = engine, described, name
-        self._schema, self._view = split_schema(name)
+    :param key_type: type of the list's keys, as the ledger names it; None: as the view has them, or text.
+    """
+
+    def __init__(
+        self, engine: sa.Engine, described: ResultTable, name: str, *, key_type: str | None = None
+    ) -> None:
+        self._described, self._key_type = described, key_type
+        self._view = OwnView(
+            engine,
+            name,
+            way_out="give documents_view another name",
+            without="leave out documents_view",
+        )
 
     def check(self) -> None:
         """Check that nothing else has the view's name. Changes nothing.
 
         :raises TargetError: naming what has it.
         """
-        with self._engine.connect() as connection:
-            self._present(connection)
+        self._view.check()
 
-    def prepare(self, result_columns: Sequence[Column], patience: Patience = BRIEFLY) -> None:
+    def prepare(self, result_columns: Sequence[Column], patience: Patience = BRIEFLY) -> bool:
         """Create the view, or replace it where the table has changed since.
 
         One that is being read stays as it is, and the next run replaces it: rows don't wait for it.
 
         :param result_columns: of the result.
         :param patience: how long to wait for locks, and for a database that cannot be reached.
+        :return: whether it was changed.
         :raises TargetError: naming what to change.
         """
         carried = [column.name for column in result_columns if column.name not in _OWN]
 
-        def wanted(connection: sa.Connection) -> list[Change]:
-            return self._changes(connection, carried)
+        def wanted(connection: sa.Connection, found: FoundView) -> ViewText:
+            return self._wanted(connection, found, carried)
 
-        try:
-            carry_out(self._engine, wanted, f"creating the view {self._name!r}", patience)
-        except SQLAlchemyError as error:
-            if is_locked(error):
-                self._tell_locked()
-                return
-            raise_refusal(
-                error,
-                f"the view {self._name!r} could not be created",
-                "grant the connection's user the right to create views, or leave out documents_view",
-            )
+        return self._view.prepare(wanted, patience)
 
-    def _tell_locked(self) -> None:
-        view = self._engine.dialect.identifier_preparer.format_table(
-            sa.table(self._view, schema=self._schema)
-        )
-        _log.warning(
-            "The view %r could not be updated: another session holds a lock on it, such as an open"
-            " transaction that has read it; %s. Rows are delivered; the next run tries again",
-            *(self._name, database_of(self._engine).finding_holders(view)),
-        )
-
-    def _changes(self, connection: sa.Connection, carried: Sequence[str]) -> list[Change]:
-        present, digest = self._present(connection)
+    def _wanted(self, connection: sa.Connection, found: FoundView, carried: Sequence[str]) -> ViewText:
         # What other tasks carry along stays, as long as the table has it. Columns keep their order, as
         # PostgreSQL replaces a view by one with the same columns, and others after them, alone.
         in_table = self._columns_of_table(connection)
         fixed = fixed_names()
-        kept = [name for name in present if name in in_table and name not in fixed]
+        kept = [name for name in found.columns if name in in_table and name not in fixed]
         further = [*kept, *(name for name in carried if name not in kept)]
-        exact = database_of(connection).exact_text
-        select = documents(self._described, further, present, exact=exact)
-        if digest == (new_digest := _digest(select, connection.dialect)):
-            return []
-        marked = documents(self._described, further, present, exact=exact, mark=f"permitocr_{new_digest}")
-        view = sa.table(self._view, schema=self._schema)
+        # Only the list's ledger knows the type; a run that only knows texts keeps what the view has.
+        key_type = self._key_type or found.key_type
+        database = database_of(connection)
 
-        def change(connection: sa.Connection) -> None:
-            if digest is None:
-                connection.execute(CreateView(view, marked))
-            else:
-                replace_view(connection, view, marked)
+        def select(mark: str) -> sa.Select[Any]:
+            exact = database.exact_text
+            selected = documents(self._described, further, found.columns, exact=exact, mark=mark)
+            return database.with_typed_key(selected, key_type)
 
-        return [change]
+        return ViewText(select, "Documents, one row each: the fields of both sides", key_type=key_type)
 
     def _columns_of_table(self, connection: sa.Connection) -> set[str]:
         schema, name = split_schema(self._described.table)
         return {each.name for each in database_of(connection).columns(connection, name, schema) or ()}
-
-    def _present(self, connection: sa.Connection) -> tuple[list[str], str | None]:
-        """Return the view's columns and digest, none where it is not there yet."""
-        database = database_of(connection)
-        kind = database.relation_kind(connection, self._view, self._schema)
-        if kind is None:
-            return [], None
-        if kind is RelationKind.TABLE:
-            raise self._taken("is a table")
-        try:
-            definition = database.view_definition(connection, self._view, self._schema)
-            found = database.columns(connection, self._view, self._schema) or ()
-        except SQLAlchemyError as error:
-            raise self._taken(f"is a view that cannot be looked at ({describe(error)})") from None
-        if not (marked := _MARKED.search(definition or "")):
-            raise self._taken("is a view that was not made here, or whose definition may not be seen")
-        return [each.name for each in found], marked[1]
-
-    def _taken(self, reason: str) -> TargetError:
-        return TargetError(f"{self._name!r} {reason}; give documents_view another name, or drop what has it")
 
 
 def documents(
@@ -178,16 +133,7 @@ def documents(
 def _side(table: sa.TableClause, described: ResultTable, side: str) -> sa.Subquery:
     """Select the last row of each key's front or back."""
     of_side = table.c.card_side == sa.literal_column(f"'{side.upper()}'")
-    if described.mode is WriteMode.UPSERT:
-        return sa.select(table).where(of_side).subquery(side)
-    # Rows without a version are older than the ledger.
-    version = sa.func.coalesce(table.c.version, sa.literal_column("-1"))
-    recency = sa.func.row_number().over(
-        partition_by=table.c.image_key, order_by=(version.desc(), table.c.processed_at.desc())
-    )
-    ranked = sa.select(table, recency.label("permitocr_recency")).where(of_side).subquery(f"{side}_ranked")
-    last = ranked.c.permitocr_recency == sa.literal_column("1")
-    return sa.select(*(ranked.c[each.name] for each in table.c)).where(last).subquery(side)
+    return latest_rows(table, described.mode, of_side).subquery(side)
 
 
 def _shown(
@@ -244,8 +190,3 @@ def _either(front: sa.ColumnElement[Any], back: sa.ColumnElement[Any]) -> sa.Col
 
 def _later(front: sa.ColumnElement[Any], back: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     return sa.case((back > front, back), else_=sa.func.coalesce(front, back))
-
-
-def _digest(select: sa.Select[Any], dialect: sa.Dialect) -> str:
-    text = str(select.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
