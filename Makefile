@@ -5,7 +5,7 @@ PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 BIN := .venv/bin
 UV := $(BIN)/uv
 STAMP := .venv/.installed
-EXTRAS := emulator,images,s3,cos,declared,parquet,duckdb,demo,bench,dev
+EXTRAS := emulator,images,s3,cos,declared,parquet,report,duckdb,demo,bench,dev
 # Installed separately: it depends on a driver that must be compiled.
 MYSQL_PROVIDER := apache-airflow-providers-mysql==6.7.1
 # That driver; the tests also connect to MariaDB through PyMySQL.

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
     from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
+    from airflow_provider_permitocr.operators.permit_analytics import PermitAnalyticsOperator
     from airflow_provider_permitocr.operators.permit_erasure import PermitErasureOperator
+    from airflow_provider_permitocr.options.analytics import AnalyticsReport
     from airflow_provider_permitocr.options.budget import Budget
     from airflow_provider_permitocr.options.image_access import ImageAccess
     from airflow_provider_permitocr.options.image_list import Carry, ImageQuery, ImageTable
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.4.0"
 __all__ = [
+    "AnalyticsReport",
     "Batch",
     "Budget",
     "CallRetry",
@@ -40,6 +43,7 @@ __all__ = [
     "Ledger",
     "MainlandPermitOcrHook",
     "MainlandPermitOcrOperator",
+    "PermitAnalyticsOperator",
     "PermitErasureOperator",
     "PortraitFolder",
     "Privacy",
@@ -53,6 +57,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AnalyticsReport": "options.analytics",
     "Batch": "options.run",
     "Budget": "options.budget",
     "CallRetry": "options.run",
@@ -66,6 +71,7 @@ _HOMES = {
     "MainlandPermitOcrHook": "hooks.mainland_permit_ocr",
     "MainlandPermitOcrOperator": "operators.mainland_permit_ocr",
     "PortraitFolder": "options.portraits",
+    "PermitAnalyticsOperator": "operators.permit_analytics",
     "PermitErasureOperator": "operators.permit_erasure",
     "Privacy": "options.privacy",
     "Quality": "options.quality",

@@ -10,6 +10,7 @@ PACKAGES: Final = {
     "declared": ("opencc",),
     "images": ("pillow", "pi-heif", "pypdfium2"),
     "parquet": ("pyarrow",),
+    "report": ("matplotlib",),
     "s3": ("apache-airflow-providers-amazon[s3fs]",),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -19,6 +19,7 @@ from airflow_provider_permitocr.errors import (
     ConfigurationError,
     PermitOcrError,
 )
+from airflow_provider_permitocr.operators.rendering import require_rendered
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
@@ -26,7 +27,7 @@ from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.portraits import PortraitFolder, Portraits, portraits_of
 from airflow_provider_permitocr.options.privacy import Privacy, policy_of
 from airflow_provider_permitocr.options.quality import Quality
-from airflow_provider_permitocr.options.readable import Readable, is_template
+from airflow_provider_permitocr.options.readable import is_template
 from airflow_provider_permitocr.options.redo import Redo
 from airflow_provider_permitocr.options.result_file import ResultFile
 from airflow_provider_permitocr.options.result_table import ResultTable
@@ -263,7 +264,7 @@ class MainlandPermitOcrOperator(BaseOperator):
             for name in content.template_fields
         }
         if isinstance(content, ImageTable | ResultTable | ResultFile | Ledger | PortraitFolder):
-            _require_rendered(content, rendered)
+            require_rendered(content, rendered)
         if isinstance(content, Redo | Budget):
             # What was given and renders to nothing is met by no image, and is no cap; None would be met by
             # all, and would be no cap at all.
@@ -379,19 +380,6 @@ class MainlandPermitOcrOperator(BaseOperator):
                 f"This task runs in {_DEFAULT_POOL}, so nothing keeps its calls and those of other tasks"
                 " within the account's quota. Create a pool with one slot per request that the account may"
                 " send each second, and set pool='tencent_permit_ocr'. To check: airflow permitocr check"
-            )
-
-
-def _require_rendered(content: Readable, rendered: Mapping[str, Any]) -> None:
-    """Refuse names that would pass for templates, which are not checked: a trigger's values may do so.
-
-    :raises ValueError: naming the option.
-    """
-    for name, value in rendered.items():
-        if is_template(value):
-            raise ValueError(
-                f"{type(content).__name__}: {name} still holds a template once it is rendered; what it is"
-                " rendered from must not hold templates"
             )
 
 

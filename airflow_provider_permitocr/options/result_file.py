@@ -60,7 +60,7 @@ class ResultFile(Readable):
     def __post_init__(self) -> None:
         check(
             self,
-            path=_file_path(),
+            path=file_path(),
             conn_id=optional(text()),
             file_format=optional(choice(FileFormat)),
             parts=flag(),
@@ -120,7 +120,9 @@ class ResultFile(Readable):
             raise ValueError(f"the path {self.path!r} names a file per shard, but the task has no shard")
 
 
-def _file_path() -> Rule:
+def file_path() -> Rule:
+    """The path of a file, which a rendered value may not lead out of its directory."""
+
     def read(given: str) -> str:
         if not given or "\x00" in given or given.endswith("/") or ".." in given.split("/"):
             raise ValueError

@@ -90,6 +90,8 @@ class Database:
     :cvar changes_in_transactions: whether changes of tables can be rolled back.
     :cvar replaces_views: whether it knows ``CREATE OR REPLACE VIEW``.
     :cvar comments_on_views: whether it keeps comments on views and their columns.
+    :cvar typed_keys: types of a list's keys, as a ledger names them, that texts are turned into to be joined
+        with the list; others stay text.
     :cvar folds_columns: whether names of columns are the same whatever their case.
     :cvar folds_tables: whether those of tables are, too.
     :cvar quotes_names: True: all names are quoted, as its dialect does not know all reserved words.
@@ -119,6 +121,7 @@ class Database:
     changes_in_transactions: ClassVar[bool] = True
     replaces_views: ClassVar[bool] = True
     comments_on_views: ClassVar[bool] = False
+    typed_keys: ClassVar[frozenset[str]] = frozenset({"integer"})
     folds_columns: ClassVar[bool] = False
     folds_tables: ClassVar[bool] = False
     quotes_names: ClassVar[bool | None] = None
@@ -529,7 +532,7 @@ class Database:
         self, earlier: sa.ColumnElement[Any], later: sa.ColumnElement[Any]
     ) -> sa.ColumnElement[Any]:
         """Return how many days after another a day is."""
-        return later - earlier
+        return sa.type_coerce(later - earlier, sa.Integer)
 
     def epoch_milliseconds(self, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """Return the whole milliseconds from 1970 to a time of a ledger, rounded down."""

@@ -101,6 +101,7 @@ class DuckDb(Database):
     folds_columns = True
     folds_tables = True
     comments_on_views = True
+    typed_keys: ClassVar[frozenset[str]] = frozenset({"integer", "uuid"})
     # Its dialect does not know all the words that DuckDB reserves, such as "at".
     quotes_names = True
 

@@ -171,6 +171,7 @@ class PostgreSql(Database):
     #: ``now()`` is the begin of the transaction.
     clock = "clock_timestamp()"
     comments_on_views = True
+    typed_keys: ClassVar[frozenset[str]] = frozenset({"integer", "uuid"})
     #: They are one parameter.
     keys_at_once = 10_000
     key_remark = " that is not DEFERRABLE"
@@ -437,9 +438,8 @@ class PostgreSql(Database):
         return sa.func.now(type_=sa.DateTime(timezone=True))
 
     def epoch_milliseconds(self, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Return the whole milliseconds from 1970 to a time of a ledger."""
-        in_utc = sa.func.timezone("UTC", moment) if getattr(moment.type, "timezone", False) else moment
-        return sa.cast(sa.func.floor(sa.extract("epoch", in_utc) * 1000), sa.BigInteger)
+        """Return the whole milliseconds from 1970 to a time of a ledger, with a zone or in UTC."""
+        return sa.cast(sa.func.floor(sa.extract("epoch", moment) * 1000), sa.BigInteger)
 
     # A ledger in it
 

@@ -1,0 +1,112 @@
+"""Keeps what analysts read up to date: views beside a result table, small tables of calls, a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from airflow_provider_permitocr.engine.analytics.figures import Figures
+from airflow_provider_permitocr.engine.run.progress import Log
+
+
+class ResultViews(Protocol):
+    """Views beside a result table."""
+
+    def check(self) -> None:
+        """Check that they can be made. Changes nothing.
+
+        :raises TargetError: naming what to change.
+        """
+        ...
+
+    def prepare(self) -> Mapping[str, bool]:
+        """Create missing views, and replace those whose definition has changed.
+
+        :return: whether each was changed, by name.
+        :raises TargetError: naming what to change.
+        """
+        ...
+
+
+class CallTables(Protocol):
+    """Small tables that say of a ledger's calls what they cost and how long they took."""
+
+    def check(self) -> None:
+        """Check that they can be filled. Changes nothing.
+
+        :raises TargetError: naming what to change.
+        """
+        ...
+
+    def fill(self) -> Mapping[str, int]:
+        """Fill them with what the ledger holds now.
+
+        :return: how many rows each has, by name.
+        :raises TargetError: naming what to change.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Analyzed:
+    """What was done, in numbers alone.
+
+    :param views: that are there now, documents included.
+    :param changed: of these, views that were created or replaced.
+    :param rows: of the small tables.
+    :param files: of the report.
+    """
+
+    views: int
+    changed: int
+    rows: int
+    files: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.views} views ({self.changed} created or replaced), {self.rows:,} rows of calls by day and"
+            f" hour, {self.files} files of the report"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, fit for XCom."""
+        return {"views": self.views, "changed": self.changed, "rows": self.rows, "files": self.files}
+
+
+class Analysis:
+    """One update of all views and tables, and one report.
+
+    :param figures: reads them, once views and tables are up to date.
+    :param report: writes a report, and returns how many files it has; None: none is asked for.
+    """
+
+    def __init__(
+        self,
+        views: ResultViews,
+        tables: CallTables,
+        *,
+        figures: Callable[[], Figures],
+        report: Callable[[Figures], int] | None = None,
+        log: Log,
+    ) -> None:
+        self._views, self._tables, self._log = views, tables, log
+        self._figures, self._report = figures, report
+
+    def run(self) -> Analyzed:
+        """Update all, after a check of all: a name that is taken leaves nothing half done.
+
+        :raises TargetError: naming what to change.
+        :raises UnreachableError: when a database or a store cannot be reached.
+        """
+        self._views.check()
+        self._tables.check()
+        changed = self._views.prepare()
+        for name, is_changed in changed.items():
+            if is_changed:
+                self._log.info(f"Created or replaced the view {name}")
+        rows = self._tables.fill()
+        for name, count in rows.items():
+            self._log.info(f"Filled the table {name}: {count:,} rows")
+        files = self._report(self._figures()) if self._report else 0
+        return Analyzed(len(changed), sum(changed.values()), sum(rows.values()), files)

@@ -1,0 +1,112 @@
+"""What a report shows: counts and sums, and nothing that tells of anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+#: A whole number of these is one unit of a currency.
+MICROS: Final = 1_000_000
+
+
+class DayCount(NamedTuple):
+    """Recognized fronts of one day and kind."""
+
+    day: date | None
+    permit_kind: str | None
+    permits: int
+
+
+class ExpiringCount(NamedTuple):
+    """Permits of one kind that expire within so many days, and in no fewer of those asked for."""
+
+    permit_kind: str | None
+    within_days: int
+    permits: int
+
+
+class FailureCount(NamedTuple):
+    """Images and sides without an answer, by cause."""
+
+    error_code: str | None
+    status: str
+    images: int
+    cause: str | None
+    advice: str | None
+
+
+class FlagCount(NamedTuple):
+    """Images and sides with a flag, by what people decided."""
+
+    flag: str
+    images: int
+    confirmed: int
+    corrected: int
+    rejected: int
+    undecided: int
+
+
+class CostLine(NamedTuple):
+    """Calls of one day, DAG, kind and price.
+
+    :param unknown: calls of which nobody knows whether they are billed; not in the cost.
+    :param cost_micros: in millionths of the currency; None: no price is known.
+    """
+
+    day: date
+    dag_id: str
+    permit_kind: str | None
+    currency: str | None
+    unit_price: str | None
+    calls: int
+    billed: int
+    unknown: int
+    cost_micros: int | None
+
+    @property
+    def cost(self) -> Decimal | None:
+        """What they cost, in the currency."""
+        return None if self.cost_micros is None else Decimal(self.cost_micros) / MICROS
+
+
+class HourLine(NamedTuple):
+    """Calls of one hour.
+
+    :param best_minute: calls in its busiest minute.
+    :param p50_ms, p95_ms: from a call's intent to its outcome; None: none was answered.
+    """
+
+    hour: datetime
+    calls: int
+    answered: int
+    best_minute: int
+    p50_ms: int | None
+    p95_ms: int | None
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All figures of a report.
+
+    :param table: the result table's name.
+    :param today: the day that it is by the database's clock.
+    :param timezone: whose midnight days begin at.
+    :param people: numbers that occur under several keys.
+    :param names_differ, issues_differ: of these, numbers with different names, and with issues out of order.
+    """
+
+    table: str
+    today: date
+    timezone: str
+    days: Sequence[DayCount]
+    expiring: Sequence[ExpiringCount]
+    people: int
+    names_differ: int
+    issues_differ: int
+    failures: Sequence[FailureCount]
+    flags: Sequence[FlagCount]
+    costs: Sequence[CostLine]
+    hours: Sequence[HourLine]

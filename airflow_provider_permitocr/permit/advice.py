@@ -1,0 +1,91 @@
+"""What has happened, and what to do, by error code: in words for a table that people read.
+
+The service's codes and those of the wire have theirs where they are declared. The codes here are this package's
+own for images that were never sent, or whose answers could not be kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from airflow_provider_permitocr.permit.error_codes import ErrorCode
+from airflow_provider_permitocr.permit.usual_causes import advice as usual_advice
+
+
+class Advice(NamedTuple):
+    """What is known of an error code.
+
+    :param cause: what has happened.
+    :param advice: what to do; '' where the image itself is at fault.
+    :param is_prefix: whether its sub-codes say the same.
+    """
+
+    cause: str
+    advice: str = ""
+    is_prefix: bool = False
+
+
+_NEW_IMAGE: Final = "Replace the image, and update its change time in the list"
+_SMALLER: Final = (
+    "Install the extra images, which shrinks large images, or replace the image by a smaller one"
+)
+_OTHER_FORMAT: Final = "Install the extra images, which converts other formats, or replace the image"
+_REFERENCE: Final = (
+    "Correct the list: an image is an http(s) URL, an absolute path, an object-store URL, base64 or bytes"
+)
+_READ_AGAIN: Final = "See error_message; the next run tries again"
+#: Of images that were not sent, and of answers that were not kept.
+OWN_CODES: Final[Mapping[str, Advice]] = {
+    "ImageAccessDenied": Advice("the image may not be read", _READ_AGAIN),
+    "ImageBroken": Advice("the image's file is damaged", _NEW_IMAGE),
+    "ImageDownloadFailed": Advice("the image could not be downloaded", _READ_AGAIN),
+    "ImageEmpty": Advice("the image's file is empty", _NEW_IMAGE),
+    "ImageEncrypted": Advice("the document is protected by a password", _NEW_IMAGE),
+    "ImageFormatUnsupported": Advice("the API does not read this format", _OTHER_FORMAT),
+    "ImageHasPages": Advice("the document has several pages", "Store each page as an image of its own"),
+    "ImageHostRefused": Advice("the image's host is not allowed", _READ_AGAIN),
+    "ImageMissing": Advice("the list has no image for this key and side", _REFERENCE),
+    "ImageNotFound": Advice("there is no such image", _READ_AGAIN),
+    "ImagePathRefused": Advice("the image's path is not allowed", _READ_AGAIN),
+    "ImageReaderFailed": Advice("the process that converts images ended on this one", _NEW_IMAGE),
+    "ImageReferenceUnknown": Advice("the list's text refers to no image", _REFERENCE),
+    "ImageSizeTooLarge": Advice("the image has too many pixels", _SMALLER),
+    "ImageStoreMissing": Advice("the image's store is not set up on the worker", _READ_AGAIN),
+    "ImageTooComplex": Advice("the image takes too much time or memory to convert", _NEW_IMAGE),
+    "ImageTooLarge": Advice("the image is too large", _SMALLER),
+    "ImageTruncated": Advice("the image's file ends early", _NEW_IMAGE),
+    "ImageUnreadable": Advice("the image cannot be read for now", _READ_AGAIN),
+    "ImageValueUnreadable": Advice("the list's database gives no readable value", _REFERENCE),
+    "ImageWrongContent": Advice("the content is no image, such as an error page", _REFERENCE),
+    "AnswerErased": Advice(
+        "its answer was erased with an identical image", "Nothing: the next run calls for it"
+    ),
+    "CallOutcomeUnknown": Advice(
+        "its worker died during the call, which may have been billed",
+        "Have it recognized again with airflow permitocr redo",
+    ),
+    "ClientKeysUnavailable": Advice(
+        "the keys could not be read again", "Correct the connection's credentials"
+    ),
+    "LedgerRefusesAnswer": Advice(
+        "the ledger's database refuses the answer",
+        "Fix the constraint: the next run stores it without a call",
+    ),
+    "LedgerRefusesKey": Advice("the ledger cannot hold its key", "Shorten the key, or change its characters"),
+    "ResultRowRefused": Advice(
+        "the result table refuses the row", "Fix the constraint: the next run delivers it without a call"
+    ),
+}
+
+
+def advice_by_code(codes: Iterable[ErrorCode]) -> dict[str, Advice]:
+    """Return what is known of each code, this package's own included.
+
+    :param codes: of the service and of the wire.
+    """
+    known = {each.code: Advice(each.reason, each.advice, each.is_prefix) for each in codes}
+    return {
+        code: advice._replace(advice=usual_advice(code) or advice.advice)
+        for code, advice in sorted({**known, **OWN_CODES}.items())
+    }

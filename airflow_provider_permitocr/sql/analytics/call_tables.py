@@ -1,0 +1,243 @@
+"""Small tables beside a result table that say of a ledger's calls what they cost, and how long they took.
+
+Tables, as the ledger may be in another database. They keep what the ledger no longer holds once it is pruned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from airflow_provider_permitocr.engine.analytics.figures import CostLine, HourLine
+from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.result_table import ResultTable, split_schema
+from airflow_provider_permitocr.sql.analytics import call_sums
+from airflow_provider_permitocr.sql.analytics.definitions import COST, OF_LEDGERS, PACE, Analysis
+from airflow_provider_permitocr.sql.database.changes import Change, carry_out
+from airflow_provider_permitocr.sql.database.failures import database_errors
+from airflow_provider_permitocr.sql.database.patience import Patience
+from airflow_provider_permitocr.sql.database.rights import raise_refusal, require_rights
+from airflow_provider_permitocr.sql.database.types import TYPES
+from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.dialects.reflection import RelationKind
+from airflow_provider_permitocr.sql.ledger.tables.preparation import read_state
+from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
+from airflow_provider_permitocr.sql.source.times import as_utc
+from airflow_provider_permitocr.sql.targets.result_schema import TABLE_OPTIONS
+
+#: One of the two kinds of lines.
+Line = TypeVar("Line", CostLine, HourLine)
+_LINE: Final = "line"
+
+
+class FilledLists(NamedTuple):
+    """The lists that fill a result table.
+
+    :param key_type: of their keys, as the ledger names it; None: there are several, or it is not known.
+    """
+
+    list_ids: frozenset[int]
+    key_type: str | None
+
+
+def lists_of(
+    ledger: sa.Engine, described: Ledger, target: ResultTable, named: str, patience: Patience = Patience(0)
+) -> FilledLists:
+    """Find the lists that fill a result table.
+
+    :param ledger: engine of the ledger.
+    :param named: what the ledger calls the result table.
+    :raises TargetError: when there is no such ledger, or it fills no such table.
+    :raises DatabaseError: when the database cannot be reached.
+    """
+    tables = ledger_tables(described.name)
+    deliveries, lists = tables.deliveries.c, tables.lists.c
+
+    def find(connection: sa.Connection) -> Sequence[Any] | None:
+        inspector = sa.inspect(connection)
+        if not all(inspector.has_table(each.name, each.schema) for each in tables):
+            return None
+        read_state(connection, described, tables)
+        known = sa.select(lists.list_id, lists.key_type).join(
+            tables.deliveries, deliveries.list_id == lists.list_id
+        )
+        return connection.execute(known.where(deliveries.target == named)).all()
+
+    doing = f"looking at the ledger {described.name!r}"
+    with database_errors(doing):
+        is_missing = database_of(ledger).missing_file(ledger) is not None
+        found = None if is_missing else patience.read(ledger, find, doing)
+    if found is None:
+        raise TargetError(
+            f"there is no ledger {described.name!r} in connection {described.conn_id!r}; let the recognizing"
+            f" task run once, or name its ledger: ledger=Ledger(...)"
+        )
+    if not found:
+        raise TargetError(
+            f"the ledger {described.name!r} fills no result table {target.table!r} of connection"
+            f" {target.conn_id!r}; name the target and the ledger as the recognizing task does"
+        )
+    key_types = {row.key_type for row in found}
+    return FilledLists(
+        frozenset(row.list_id for row in found), key_types.pop() if len(key_types) == 1 else None
+    )
+
+
+class SqlCallTables:
+    """The small tables beside a result table.
+
+    :param engine: of the result table.
+    :param ledger: engine of the ledger.
+    :param calls: the ledger's table of calls.
+    :param list_ids: the lists whose calls count.
+    :param zone: whose midnight a day begins at.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        described: ResultTable,
+        *,
+        ledger: sa.Engine,
+        calls: sa.Table,
+        list_ids: Collection[int],
+        zone: ZoneInfo,
+        patience: Patience = Patience(0),
+    ) -> None:
+        self._engine, self._ledger = engine, ledger
+        self._calls, self._list_ids, self._zone = calls, list_ids, zone
+        self._patience = patience.at_least_briefly()
+        self._tables = {each: small_table(each, described.table) for each in OF_LEDGERS}
+
+    def check(self) -> None:
+        """Check that nothing else has their names. Changes nothing.
+
+        :raises TargetError: naming what to change.
+        :raises DatabaseError: when the database cannot be reached.
+        """
+        with database_errors("looking at the tables of calls"), self._engine.connect() as connection:
+            for table in self._tables.values():
+                self._is_there(connection, table)
+
+    def fill(self) -> dict[str, int]:
+        """Fill them with what the ledger holds now.
+
+        :return: how many rows each has, by name.
+        :raises TargetError: when a right is missing.
+        :raises DatabaseError: when a database cannot be reached.
+        """
+        with database_errors("summing up the ledger's calls"):
+            doing = "summing up the ledger's calls"
+            costs, hours = self._patience.read(self._ledger, self._sums, doing)
+        with database_errors("filling the tables of calls"):
+            self._create()
+            cost, pace = self._tables[COST], self._tables[PACE]
+            return {
+                cost.fullname: self._refill(cost, CostLine, costs),
+                pace.fullname: self._refill(pace, HourLine, hours),
+            }
+
+    def _sums(self, connection: sa.Connection) -> tuple[list[CostLine], list[HourLine]]:
+        costs = call_sums.costs(connection, self._calls, self._list_ids, self._zone)
+        return costs, call_sums.hours(connection, self._calls, self._list_ids)
+
+    def _create(self) -> None:
+        def wanted(connection: sa.Connection) -> list[Change]:
+            missing = (each for each in self._tables.values() if not self._is_there(connection, each))
+            return [partial(table.create, checkfirst=False) for table in missing]
+
+        try:
+            carry_out(self._engine, wanted, "creating the tables of calls", self._patience)
+        except SQLAlchemyError as error:
+            raise_refusal(
+                error,
+                "the tables of calls could not be created",
+                "grant the connection's user the right to create tables",
+            )
+        with self._engine.connect() as connection:
+            for table in self._tables.values():
+                named = f"the table of calls {table.fullname!r}"
+                require_rights(connection, table, named=named, with_delete=True)
+
+    def _is_there(self, connection: sa.Connection, table: sa.Table) -> bool:
+        """Return whether there is such a table.
+
+        :raises TargetError: when something else has its name.
+        """
+        database = database_of(connection)
+        kind = database.relation_kind(connection, table.name, table.schema)
+        if kind is None:
+            return False
+        found = {each.name for each in database.columns(connection, table.name, table.schema) or ()}
+        if kind is RelationKind.VIEW or not found.issuperset(table.c.keys()):
+            what = "a view" if kind is RelationKind.VIEW else "a table with other columns"
+            raise TargetError(
+                f"{table.fullname!r} is {what}; rename it, or drop it, to make room for this one"
+            )
+        return True
+
+    def _refill(self, table: sa.Table, line: type[Line], new: Sequence[Line]) -> int:
+        """Replace all rows in one transaction, so that nobody finds some of them missing."""
+
+        def write() -> int:
+            with self._engine.begin() as connection:
+                lines = _merged(read_lines(connection, table, line), new)
+                connection.execute(sa.delete(table))
+                rows = [{_LINE: number, **each._asdict()} for number, each in enumerate(lines, 1)]
+                if rows:
+                    connection.execute(sa.insert(table), rows)
+                return len(rows)
+
+        doing = f"filling the table {table.fullname!r}"
+        # Another task has just filled it; its rows are then there to be replaced.
+        return self._patience.wait_out(write, doing, or_when=lambda error: isinstance(error, IntegrityError))
+
+
+def small_table(analysis: Analysis, beside: str) -> sa.Table:
+    """Describe a small table.
+
+    :param beside: name of the result table.
+    """
+    schema, name = split_schema(analysis.name_beside(beside))
+    columns = (
+        sa.Column(
+            column.name,
+            TYPES[column.kind],
+            primary_key=column.name == _LINE,
+            autoincrement=False,
+            comment=column.comment,
+        )
+        for column in analysis.columns
+    )
+    return sa.Table(name, sa.MetaData(), *columns, schema=schema, comment=analysis.question, **TABLE_OPTIONS)
+
+
+def read_lines(connection: sa.Connection, table: sa.Table, line: type[Line]) -> list[Line]:
+    """Read a small table, in its order."""
+    rows = connection.execute(sa.select(table).order_by(table.c.line))
+    # Not every database keeps the zone of an hour, which is UTC.
+    return [line(*(as_utc(each) if isinstance(each, datetime) else each for each in row[1:])) for row in rows]
+
+
+def _merged(old: Sequence[Line], new: Sequence[Line]) -> list[Line]:
+    """Keep lines of times that the ledger has pruned; of its first, which may be pruned in part, the fuller."""
+    if not new:
+        return list(old)
+    first = min(_begin(each) for each in new)
+    before = [each for each in old if _begin(each) < first]
+    at_first = max(
+        ([each for each in lines if _begin(each) == first] for lines in (new, old)),
+        key=lambda lines: sum(each.calls for each in lines),
+    )
+    return [*before, *at_first, *(each for each in new if _begin(each) > first)]
+
+
+def _begin(line: CostLine | HourLine) -> date | datetime:
+    return line.day if isinstance(line, CostLine) else line.hour

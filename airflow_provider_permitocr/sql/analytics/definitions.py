@@ -1,0 +1,180 @@
+"""What analysts ask, and what answers it: each view once, for every database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.permit.advice import Advice
+from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.sql.analytics.failures import failures
+from airflow_provider_permitocr.sql.analytics.flags import flagged
+from airflow_provider_permitocr.sql.analytics.people import repeated
+from airflow_provider_permitocr.sql.analytics.permits import by_day, expiring
+from airflow_provider_permitocr.sql.analytics.result_rows import ResultRows
+
+#: Makes the SELECT of a view, in which something has the name that is given.
+MakesSelect: TypeAlias = Callable[[ResultRows, str], sa.Select[Any]]
+
+_DATE, _TEXT, _WHOLE, _FLAG, _TIME, _KEY = (
+    ColumnKind.DATE,
+    ColumnKind.TEXT,
+    ColumnKind.INTEGER,
+    ColumnKind.BOOLEAN,
+    ColumnKind.TIMESTAMP,
+    ColumnKind.KEY,
+)
+_KIND: Final = Column(
+    "permit_kind", _TEXT, "taiwan, hong_kong_macao, hong_kong_macao_non_chinese or exit_entry; NULL: unknown"
+)
+_IMAGE_KEY: Final = Column(
+    "image_key", _KEY, "Key of the image in the image list, of the type that it has there"
+)
+
+
+class Analysis(NamedTuple):
+    """One view or small table.
+
+    :param suffix: of its name, behind that of the result table.
+    :param question: that it answers.
+    """
+
+    suffix: str
+    question: str
+    columns: tuple[Column, ...]
+
+    def name_beside(self, table: str) -> str:
+        """Return its name beside a result table, in whose schema it is."""
+        return f"{table}_{self.suffix}"
+
+
+BY_DAY: Final = Analysis(
+    "by_day",
+    "How many permits of each kind were recognized each day?",
+    (
+        Column("day", _DATE, "Day on which the result was reached"),
+        _KIND,
+        Column("permits", _WHOLE, "Recognized fronts"),
+        Column("backs", _WHOLE, "Recognized backs"),
+        Column("doubtful", _WHOLE, "Of both, those with a flag that the reading may be wrong"),
+    ),
+)
+EXPIRING: Final = Analysis(
+    "expiring",
+    "Which permits expire in the next 30, 60 or 90 days?",
+    (
+        _IMAGE_KEY,
+        _KIND,
+        Column("valid_until", _DATE, "Last day of validity, as read"),
+        Column("days_left", _WHOLE, "Days from today to that day; 0: it is today"),
+        Column(
+            "within_days",
+            _WHOLE,
+            "The smallest of 30, 60 and 90 that holds: each permit has one, so they add up",
+        ),
+        Column("review_status", _TEXT, "confirmed or corrected; NULL: nobody has decided"),
+    ),
+)
+REPEATED: Final = Analysis(
+    "repeated",
+    "Which document numbers occur under several keys, and what speaks against one document?",
+    (
+        Column("number", _TEXT, "The number, or its pseudonym, as the result has it"),
+        _IMAGE_KEY,
+        _KIND,
+        Column("images", _WHOLE, "Fronts with this number"),
+        Column("names_differ", _FLAG, "Whether they have different names"),
+        Column("valid_from", _DATE, "First day of validity, as read"),
+        Column("issue_number", _TEXT, "Number of issues, as printed"),
+        Column("issues_differ", _FLAG, "Whether the number of issues does not rise with valid_from"),
+    ),
+)
+FAILURES: Final = Analysis(
+    "failures",
+    "Why do images have no result, and what helps?",
+    (
+        Column("error_code", _TEXT, "The API's code, or this package's own"),
+        Column("status", _TEXT, "rejected (before any call), failed or retry"),
+        Column("images", _WHOLE, "Images and sides with this code"),
+        Column("last_at", _TIME, "When the last of them got it"),
+        Column("cause", _TEXT, "What has happened; NULL: the code is not known"),
+        Column("advice", _TEXT, "What to do; NULL: nothing is known to help"),
+    ),
+)
+FLAGGED: Final = Analysis(
+    "flagged",
+    "Which flags were raised, and what did people decide?",
+    (
+        Column("flag", _TEXT, "A flag of quality_flags"),
+        Column("images", _WHOLE, "Images and sides with this flag"),
+        Column("confirmed", _WHOLE, "Of these, readings that were confirmed"),
+        Column("corrected", _WHOLE, "Of these, readings that were corrected"),
+        Column("rejected", _WHOLE, "Of these, readings that were rejected"),
+        Column("undecided", _WHOLE, "Of these, readings that nobody has decided about"),
+    ),
+)
+COST: Final = Analysis(
+    "cost_by_day",
+    "What did calls cost, by day, DAG and kind, at the price of their day?",
+    (
+        Column("line", _WHOLE, "Number of the line"),
+        Column("day", _DATE, "Day on which the calls were made"),
+        Column("dag_id", _TEXT, "DAG whose calls they are"),
+        Column("permit_kind", _TEXT, "Kind of the document; NULL: unknown, as of a failed call"),
+        Column("currency", _TEXT, "Currency of the price; NULL: not known"),
+        Column("unit_price", _TEXT, "Price of one billed call when it was made; NULL: not known"),
+        Column("calls", _WHOLE, "Calls that were made"),
+        Column("billed", _WHOLE, "Of these, calls known to be billed"),
+        Column("unknown", _WHOLE, "Of these, calls of which it is unknown; they are not in the cost"),
+        Column(
+            "cost_micros", _WHOLE, "billed times unit_price, in millionths of the currency; NULL: no price"
+        ),
+    ),
+)
+PACE: Final = Analysis(
+    "calls_by_hour",
+    "How fast were calls made and answered, hour by hour?",
+    (
+        Column("line", _WHOLE, "Number of the line"),
+        Column("hour", _TIME, "When the hour began"),
+        Column("calls", _WHOLE, "Calls that were made"),
+        Column("answered", _WHOLE, "Of these, calls with a known outcome"),
+        Column("best_minute", _WHOLE, "Calls in the busiest minute"),
+        Column("p50_ms", _WHOLE, "Median time from a call's intent to its outcome, in milliseconds"),
+        Column("p95_ms", _WHOLE, "Time that 95 of 100 calls took at most, in milliseconds"),
+    ),
+)
+#: The ones that a result table answers, and those that only a ledger does.
+OF_RESULTS: Final = (BY_DAY, EXPIRING, REPEATED, FAILURES, FLAGGED)
+OF_LEDGERS: Final = (COST, PACE)
+#: The columns of a result that views read.
+NEEDED: Final = frozenset(
+    {"image_key", "card_side", "status", "error_code", "permit_kind", "name", "number", "valid_from"}
+    | {
+        "valid_until",
+        "issue_number",
+        "quality_flags",
+        "is_doubtful",
+        "review_status",
+        "processed_at",
+        "version",
+    }
+)
+assert {each.name for each in COLUMNS} >= NEEDED
+
+
+def selects(advice: Mapping[str, Advice]) -> dict[Analysis, MakesSelect]:
+    """Return what makes the SELECT of each view.
+
+    :param advice: what is known of each error code.
+    """
+    return {
+        BY_DAY: by_day,
+        EXPIRING: expiring,
+        REPEATED: repeated,
+        FAILURES: partial(failures, advice=advice),
+        FLAGGED: flagged,
+    }

@@ -1,0 +1,80 @@
+"""The view of people who were seen more than once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.analytics.result_rows import ResultRows, text
+
+
+def repeated(rows: ResultRows, mark: str) -> sa.Select[Any]:
+    """Select fronts whose number other fronts have, too, with what speaks against one document.
+
+    A number stays with its holder, and each issue of the document counts one more. Names and issues are looked
+    at only among those rows: a window over all rows would sort a million of them.
+    """
+    fronts, others = _numbered(rows), _numbered(rows)
+    shared = (
+        sa.select(
+            others.c.number,
+            sa.func.count().label("images"),
+            (sa.func.min(others.c.name) != sa.func.max(others.c.name)).label("names_differ"),
+        )
+        .group_by(others.c.number)
+        .having(sa.func.count() > sa.literal_column("1"))
+        .subquery("permitocr_shared")
+    )
+    issue = rows.database.whole_number(fronts.c.issue_number)
+    found = (
+        sa.select(
+            *(fronts.c.number, rows.key(fronts.c.image_key), fronts.c.permit_kind),
+            *(shared.c.images, shared.c.names_differ, fronts.c.valid_from, fronts.c.issue_number),
+            issue.label("issue"),
+            sa.case(
+                (sa.or_(issue.is_(None), fronts.c.valid_from.is_(None)), sa.literal_column("0")),
+                else_=sa.literal_column("1"),
+            ).label("is_dated"),
+        )
+        .select_from(fronts.join(shared, shared.c.number == fronts.c.number))
+        .subquery(mark)
+        .c
+    )
+    # Both rise together, or one of the ranks differs.
+    of_person = (found.number, found.is_dated)
+    by_date, by_issue = (
+        sa.func.dense_rank().over(partition_by=of_person, order_by=each)
+        for each in (found.valid_from, found.issue)
+    )
+    is_dated = found.is_dated == sa.literal_column("1")
+    return sa.select(
+        *(found.number, found.image_key, found.permit_kind, found.images),
+        sa.func.coalesce(found.names_differ, sa.false()).label("names_differ"),
+        *(found.valid_from, found.issue_number),
+        sa.and_(is_dated, by_date != by_issue).label("issues_differ"),
+    )
+
+
+def _numbered(rows: ResultRows) -> sa.Subquery:
+    """Select fronts with a number that tells people apart: neither masked nor encrypted."""
+    read = ("image_key", "permit_kind", "number", "name", "valid_from", "issue_number", "status")
+    front = rows.latest(*read, side="FRONT").c
+    return (
+        sa.select(
+            *(front.image_key, front.permit_kind, front.number, front.valid_from, front.issue_number),
+            sa.case((sa.not_(_tells_nothing(front.name)), front.name)).label("name"),
+        )
+        .where(
+            front.status == text(Status.RECOGNIZED),
+            front.number != text(""),
+            sa.not_(_tells_nothing(front.number)),
+        )
+        .subquery()
+    )
+
+
+def _tells_nothing(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Return whether a text is masked, so that others look alike, or a token, which no other equals."""
+    return sa.or_(column.contains("*"), column.startswith("gAAAAA"))
