@@ -17,7 +17,7 @@ OLDEST_MYSQL_PROVIDER := apache-airflow-providers-mysql==6.4.2
 # A file of tests stays together, as its tests share servers.
 SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo demo-ui test quick test-distributed chaos fuzz bench lint format accuracy test-floors install constraints tccli snowflake sdk-packages wheel clean
+.PHONY: help demo demo-ui test quick test-distributed chaos fuzz bench bench-analytics lint format accuracy test-floors install constraints tccli snowflake sdk-packages wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ fuzz: $(STAMP) ## Read 10,000 mutated images with and without the extra, 68 bomb
 
 bench: $(STAMP) ## Measure quota, clients, memory, targets and start; write docs/benchmarks
 	@$(BIN)/python -m labs.bench
+
+bench-analytics: $(STAMP) ## Measure what analysts wait for: every view over a million rows
+	@$(BIN)/python -m labs.bench.programs.analytics
 
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""After each run that has filled the result table: bring views, tables and the report for analysts up to date.
+"""After each run that filled the result table: bring views, tables and the report for analysts up to date.
 
 The recognizing task names the same asset, so that this DAG follows it::
 

@@ -16,7 +16,7 @@ import airflow_provider_permitocr
 NAME = airflow_provider_permitocr.__name__
 PACKAGE = Path(airflow_provider_permitocr.__file__).parent
 PARTS = {
-    *("options", "permit", "engine", "images", "net", "tencent", "sql", "files"),
+    *("options", "permit", "engine", "images", "net", "tencent", "sql", "files", "report"),
     *("wiring", "hooks", "operators", "plugins", "filesystems", "assets", "cli", "emulator"),
 }
 OUTSIDE = {"airflow", "tencentcloud", "qcloud_cos", "cosfs", "fsspec", "sqlalchemy"}
@@ -37,6 +37,7 @@ NEVER: dict[str, set[str]] = {
     "tencent": {"airflow", "sqlalchemy"} | others("tencent", "engine", "options", "permit", "net"),
     "sql": {"airflow", "tencentcloud"} | others("sql", "engine", "options", "permit"),
     "files": OUTSIDE | others("files", "engine", "options", "permit"),
+    "report": OUTSIDE | {"pandas"} | others("report", "engine", "permit"),
     "wiring": {f"{NAME}.{part}" for part in ("hooks", "operators", "plugins", "emulator", "cli")},
     "hooks": {f"{NAME}.{part}" for part in ("operators", "plugins", "emulator", "cli")},
     "filesystems": {f"{NAME}.{part}" for part in ("operators", "plugins", "emulator", "cli", "sql")},
@@ -87,7 +88,9 @@ def test_no_part_names_what_it_must_not_import(part: str) -> None:
     assert found == set()
 
 
-@pytest.mark.parametrize("part", ["permit", "options", "engine", "net", "images", "files", "tencent", "sql"])
+@pytest.mark.parametrize(
+    "part", ["permit", "options", "engine", "net", "images", "files", "report", "tencent", "sql"]
+)
 def test_a_part_can_be_imported_where_the_others_are_not_installed(part: str) -> None:
     program = (
         "import sys, importlib\n"

@@ -1,7 +1,7 @@
 """What has happened, and what to do, by error code: in words for a table that people read.
 
-The service's codes and those of the wire have theirs where they are declared. The codes here are this package's
-own for images that were never sent, or whose answers could not be kept.
+The service's codes and those of the wire are declared elsewhere, each with its words. The codes here are this
+package's own, for images that were never sent and answers that could not be kept.
 """
 
 from __future__ import annotations

@@ -123,8 +123,8 @@ def _flags(shown: Shown) -> str:
 def _people(shown: Shown) -> str:
     figures = shown.figures
     return (
-        f"{figures.people:,} document numbers occur under several keys: {figures.names_differ:,} with different"
-        f" names, {figures.issues_differ:,} with issues that do not rise with their date."
+        f"{figures.people:,} document numbers occur under several keys: {figures.names_differ:,} with"
+        f" different names, {figures.issues_differ:,} with issues that do not rise with their date."
     )
 
 

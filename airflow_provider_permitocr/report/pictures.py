@@ -63,11 +63,13 @@ def poster(figures: Figures, title: str) -> bytes:
     with _style("poster"):
         figure = _figure(_SHEET_SIZE)
         # Each with a layout of its own: one with long names leaves the others their room.
-        for part, draw in zip(figure.subfigures(3, 2).flat, PICTURES.values(), strict=True):
+        parts: Any = figure.subfigures(3, 2)
+        for part, draw in zip(parts.flat, PICTURES.values(), strict=True):
             draw(part.subplots(), shown)
         figure.text(0.012, 0.985, title, fontsize=22, fontweight="bold", va="top")
         figure.text(0.012, 0.955, shown.covers, fontsize=11, va="top")
-        figure.get_layout_engine().set(rect=(0, 0, 1, 0.93), h_pad=0.18, w_pad=0.18)
+        layout: Any = figure.get_layout_engine()
+        layout.set(rect=(0, 0, 1, 0.93), h_pad=0.18, w_pad=0.18)
         stream = io.BytesIO()
         figure.savefig(stream, format="png", dpi=_SHEET_DPI, metadata={"Software": None})
     return stream.getvalue()
@@ -213,7 +215,8 @@ def _style(salt: str) -> Any:
 
     installed = set(font_manager.get_font_names())
     fonts = ["DejaVu Sans", *(each for each in _FONTS if each in installed)]
-    return mpl.rc_context({**_STYLE, "svg.hashsalt": salt, "font.family": fonts})
+    style: Any = {**_STYLE, "svg.hashsalt": salt, "font.family": fonts}
+    return mpl.rc_context(style)
 
 
 def _figure(size: tuple[float, float]) -> Figure:

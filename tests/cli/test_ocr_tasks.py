@@ -76,6 +76,17 @@ def test_tasks_of_other_operators_are_left_alone(write_dag: WriteDag, airflow_me
     assert (files.tasks, files.dag_ids) == ((), ("permits",))
 
 
+def test_the_operator_for_analysts_beside_it_is_no_task_that_calls(
+    write_dag: WriteDag, airflow_metadata: None
+) -> None:
+    write_dag(
+        "from airflow_provider_permitocr import PermitAnalyticsOperator",
+        "MainlandPermitOcrOperator(task_id='a', **TABLES)",
+        "PermitAnalyticsOperator(task_id='b', result=TABLES['target'], report='/r/{{ ds }}.html')",
+    )
+    assert [each.task_id for each in read_dags().tasks] == ["a"]
+
+
 def test_a_task_in_a_group_and_of_a_subclass_is_found(read: Callable[..., OcrTask]) -> None:
     task = read(
         "@task_group",

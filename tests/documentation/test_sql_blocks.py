@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from airflow_provider_permitocr import (
     ImageTable,
     MainlandPermitOcrOperator,
+    PermitAnalyticsOperator,
     ResultTable,
 )
 from airflow_provider_permitocr.emulator.running import RunningEmulator
@@ -19,7 +20,12 @@ from airflow_provider_permitocr.emulator.specimens import Specimen
 from tests.documentation.blocks import SPANS, blocks
 
 #: Rows of each statement after a run that has recognized front and back of one document.
-ROWS = {"docs/ledger.md": [1, 0, 0, 1, 1], "docs/tables.md": [0, 0, 1], "docs/quality.md": [0, 0, 0]}
+ROWS = {
+    "docs/ledger.md": [1, 0, 0, 1, 1],
+    "docs/tables.md": [0, 0, 1],
+    "docs/quality.md": [0, 0, 0],
+    "docs/analytics.md": [1, 1, 0, 0, 0, 0, 1, 1],
+}
 #: Its statements are run by `test_grants.py`.
 GRANTS_PAGE = "docs/erasure.md"
 #: What the ledger's page says to take on SQLite.
@@ -58,13 +64,16 @@ def filled(
             (tmp_path / f"{name}.jpg").write_bytes(specimen.image)
         values = {"front": f"{tmp_path}/front.jpg", "back": f"{tmp_path}/back.jpg"}
         connection.execute(sa.text("INSERT INTO permit_images VALUES ('a', :front, :back)"), values)
+    permits = ResultTable("permits", conn_id="warehouse", documents_view="permit_documents")
     MainlandPermitOcrOperator(
         task_id="recognize_permits",
         source=ImageTable("permit_images", conn_id="warehouse", key="id", image="f", back_image="b"),
-        target=ResultTable("permits", conn_id="warehouse", documents_view="permit_documents"),
+        target=permits,
         pool_slots=20,
         max_per_second=100,
     ).execute({"run_id": "run-1"})
+    for named in (permits, ResultTable("permits", conn_id="warehouse")):
+        PermitAnalyticsOperator(task_id="update_analytics", result=named).execute({"run_id": "run-1"})
     return engine
 
 

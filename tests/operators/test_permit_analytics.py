@@ -171,7 +171,7 @@ def test_templates_render_into_copies() -> None:
     )
     given = operator.result
     rendered = [
-        operator.render_template(each, {"params": {"t": "permits"}})  # type: ignore[typeddict-item]
+        operator.render_template(each, {"params": {"t": "permits"}})
         for each in (operator.result, operator.ledger, operator.report)
     ]
     assert [rendered[0].table, rendered[1].name, rendered[2].path] == [

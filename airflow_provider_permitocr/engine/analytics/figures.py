@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Final, NamedTuple
 
 #: A whole number of these is one unit of a currency.
@@ -67,9 +66,9 @@ class CostLine(NamedTuple):
     cost_micros: int | None
 
     @property
-    def cost(self) -> Decimal | None:
-        """What they cost, in the currency."""
-        return None if self.cost_micros is None else Decimal(self.cost_micros) / MICROS
+    def begin(self) -> date:
+        """When the time begins that it is of."""
+        return self.day
 
 
 class HourLine(NamedTuple):
@@ -85,6 +84,11 @@ class HourLine(NamedTuple):
     best_minute: int
     p50_ms: int | None
     p95_ms: int | None
+
+    @property
+    def begin(self) -> date:
+        """When the time begins that it is of."""
+        return self.hour
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a ledger's calls cost, and how long they took: each call is looked at in the database, once for each."""
+"""What a ledger's calls cost, and how long they took; the database does the counting."""
 
 from __future__ import annotations
 

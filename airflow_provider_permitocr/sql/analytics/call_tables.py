@@ -5,8 +5,8 @@ Tables, as the ledger may be in another database. They keep what the ledger no l
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -33,7 +33,7 @@ from airflow_provider_permitocr.sql.source.times import as_utc
 from airflow_provider_permitocr.sql.targets.result_schema import TABLE_OPTIONS
 
 #: One of the two kinds of lines.
-Line = TypeVar("Line", CostLine, HourLine)
+Line = TypeVar("Line", bound="CostLine | HourLine")
 _LINE: Final = "line"
 
 
@@ -183,14 +183,15 @@ class SqlCallTables:
             )
         return True
 
-    def _refill(self, table: sa.Table, line: type[Line], new: Sequence[Line]) -> int:
+    def _refill(self, table: sa.Table, line: Callable[..., Line], new: Sequence[Line]) -> int:
         """Replace all rows in one transaction, so that nobody finds some of them missing."""
 
         def write() -> int:
             with self._engine.begin() as connection:
                 lines = _merged(read_lines(connection, table, line), new)
                 connection.execute(sa.delete(table))
-                rows = [{_LINE: number, **each._asdict()} for number, each in enumerate(lines, 1)]
+                names = table.c.keys()
+                rows = [dict(zip(names, (at, *each), strict=True)) for at, each in enumerate(lines, 1)]
                 if rows:
                     connection.execute(sa.insert(table), rows)
                 return len(rows)
@@ -219,7 +220,7 @@ def small_table(analysis: Analysis, beside: str) -> sa.Table:
     return sa.Table(name, sa.MetaData(), *columns, schema=schema, comment=analysis.question, **TABLE_OPTIONS)
 
 
-def read_lines(connection: sa.Connection, table: sa.Table, line: type[Line]) -> list[Line]:
+def read_lines(connection: sa.Connection, table: sa.Table, line: Callable[..., Line]) -> list[Line]:
     """Read a small table, in its order."""
     rows = connection.execute(sa.select(table).order_by(table.c.line))
     # Not every database keeps the zone of an hour, which is UTC.
@@ -227,17 +228,13 @@ def read_lines(connection: sa.Connection, table: sa.Table, line: type[Line]) -> 
 
 
 def _merged(old: Sequence[Line], new: Sequence[Line]) -> list[Line]:
-    """Keep lines of times that the ledger has pruned; of its first, which may be pruned in part, the fuller."""
+    """Keep lines of times that the ledger has pruned; of its first, pruned in part perhaps, the fuller."""
     if not new:
         return list(old)
-    first = min(_begin(each) for each in new)
-    before = [each for each in old if _begin(each) < first]
+    first = min(each.begin for each in new)
+    before = [each for each in old if each.begin < first]
     at_first = max(
-        ([each for each in lines if _begin(each) == first] for lines in (new, old)),
+        ([each for each in lines if each.begin == first] for lines in (new, old)),
         key=lambda lines: sum(each.calls for each in lines),
     )
-    return [*before, *at_first, *(each for each in new if _begin(each) > first)]
-
-
-def _begin(line: CostLine | HourLine) -> date | datetime:
-    return line.day if isinstance(line, CostLine) else line.hour
+    return [*before, *at_first, *(each for each in new if each.begin > first)]

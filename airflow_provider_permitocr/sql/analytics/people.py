@@ -13,16 +13,13 @@ from airflow_provider_permitocr.sql.analytics.result_rows import ResultRows, tex
 def repeated(rows: ResultRows, mark: str) -> sa.Select[Any]:
     """Select fronts whose number other fronts have, too, with what speaks against one document.
 
-    A number stays with its holder, and each issue of the document counts one more. Names and issues are looked
-    at only among those rows: a window over all rows would sort a million of them.
+    A number stays with its holder, and each issue of the document counts one more. Issues are compared only
+    among those rows: a window over all rows would sort a million of them.
     """
     fronts, others = _numbered(rows), _numbered(rows)
+    # Only a count for each number: a million of these fit into memory.
     shared = (
-        sa.select(
-            others.c.number,
-            sa.func.count().label("images"),
-            (sa.func.min(others.c.name) != sa.func.max(others.c.name)).label("names_differ"),
-        )
+        sa.select(others.c.number, sa.func.count().label("images"))
         .group_by(others.c.number)
         .having(sa.func.count() > sa.literal_column("1"))
         .subquery("permitocr_shared")
@@ -30,9 +27,9 @@ def repeated(rows: ResultRows, mark: str) -> sa.Select[Any]:
     issue = rows.database.whole_number(fronts.c.issue_number)
     found = (
         sa.select(
-            *(fronts.c.number, rows.key(fronts.c.image_key), fronts.c.permit_kind),
-            *(shared.c.images, shared.c.names_differ, fronts.c.valid_from, fronts.c.issue_number),
-            issue.label("issue"),
+            *(fronts.c.number, rows.key(fronts.c.image_key), fronts.c.permit_kind, shared.c.images),
+            *(fronts.c.valid_from, fronts.c.issue_number, issue.label("issue")),
+            sa.case((sa.not_(_tells_nothing(fronts.c.name)), fronts.c.name)).label("name"),
             sa.case(
                 (sa.or_(issue.is_(None), fronts.c.valid_from.is_(None)), sa.literal_column("0")),
                 else_=sa.literal_column("1"),
@@ -42,6 +39,7 @@ def repeated(rows: ResultRows, mark: str) -> sa.Select[Any]:
         .subquery(mark)
         .c
     )
+    first, last = (each(found.name).over(partition_by=found.number) for each in (sa.func.min, sa.func.max))
     # Both rise together, or one of the ranks differs.
     of_person = (found.number, found.is_dated)
     by_date, by_issue = (
@@ -51,7 +49,7 @@ def repeated(rows: ResultRows, mark: str) -> sa.Select[Any]:
     is_dated = found.is_dated == sa.literal_column("1")
     return sa.select(
         *(found.number, found.image_key, found.permit_kind, found.images),
-        sa.func.coalesce(found.names_differ, sa.false()).label("names_differ"),
+        sa.func.coalesce(first != last, sa.false()).label("names_differ"),
         *(found.valid_from, found.issue_number),
         sa.and_(is_dated, by_date != by_issue).label("issues_differ"),
     )
@@ -59,13 +57,10 @@ def repeated(rows: ResultRows, mark: str) -> sa.Select[Any]:
 
 def _numbered(rows: ResultRows) -> sa.Subquery:
     """Select fronts with a number that tells people apart: neither masked nor encrypted."""
-    read = ("image_key", "permit_kind", "number", "name", "valid_from", "issue_number", "status")
-    front = rows.latest(*read, side="FRONT").c
+    read = ("image_key", "permit_kind", "number", "name", "valid_from", "issue_number")
+    front = rows.latest(*read, "status", side="FRONT").c
     return (
-        sa.select(
-            *(front.image_key, front.permit_kind, front.number, front.valid_from, front.issue_number),
-            sa.case((sa.not_(_tells_nothing(front.name)), front.name)).label("name"),
-        )
+        sa.select(*(front[each] for each in read))
         .where(
             front.status == text(Status.RECOGNIZED),
             front.number != text(""),

@@ -49,11 +49,8 @@ def expiring(rows: ResultRows, mark: str) -> sa.Select[Any]:
         .subquery(mark)
         .c
     )
-    within = [
-        (valid.days_left <= sa.literal_column(str(days)), sa.literal_column(str(days)))
-        for days in EXPIRING_WITHIN_DAYS
-    ]
-    last = sa.literal_column(str(EXPIRING_WITHIN_DAYS[-1]))
+    spans = [_whole(days) for days in EXPIRING_WITHIN_DAYS]
+    within = [(valid.days_left <= days, days) for days in spans]
     return sa.select(
         valid.image_key,
         valid.permit_kind,
@@ -61,4 +58,8 @@ def expiring(rows: ResultRows, mark: str) -> sa.Select[Any]:
         valid.days_left,
         sa.case(*within).label("within_days"),
         valid.review_status,
-    ).where(valid.days_left.between(sa.literal_column("0"), last))
+    ).where(valid.days_left.between(_whole(0), spans[-1]))
+
+
+def _whole(number: int) -> sa.ColumnElement[Any]:
+    return sa.literal_column(str(number), sa.Integer)

@@ -132,7 +132,7 @@ class SqlResultViews:
         types = {each.name: each.type for each in found}
         if lacking := sorted(NEEDED - set(types)):
             raise TargetError(
-                f"the result table {table!r} lacks the columns {', '.join(lacking)}. The recognizing task's next"
-                " run adds them: let it run once, or add them yourself if schema_contract is 'freeze'"
+                f"the result table {table!r} lacks the columns {', '.join(lacking)}. The recognizing task's"
+                " next run adds them: let it run once, or add them yourself if schema_contract is 'freeze'"
             )
         return types

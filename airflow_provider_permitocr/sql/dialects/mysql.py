@@ -539,7 +539,7 @@ class MySql(Database):
 
     def epoch_milliseconds(self, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """Return the whole milliseconds from 1970 to a time of a ledger, beyond 2038, too."""
-        since = sa.literal_column("TIMESTAMP '1970-01-01 00:00:00'")
+        since: sa.ColumnElement[Any] = sa.literal_column("TIMESTAMP '1970-01-01 00:00:00'")
         return (
             sa.func.timestampdiff(sa.literal_column("MICROSECOND"), since, moment, type_=sa.BigInteger)
             // 1000

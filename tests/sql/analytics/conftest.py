@@ -47,7 +47,7 @@ class Analyzed:
         """Make the result table, and put rows into it: recognized fronts, unless they say something else."""
         target = SqlResultTarget(self.engine, self.described)
         target.prepare(result_columns(carried))
-        front = {"card_side": "FRONT", "status": "recognized", "processed_at": NOON}
+        front: dict[str, Any] = {"card_side": "FRONT", "status": "recognized", "processed_at": NOON}
         if rows:
             written = to_frame([front | row for row in rows], result_columns(carried))
             assert target.write(written) == {}

@@ -53,7 +53,7 @@ def test_cost_is_exact_at_the_price_of_its_day(analyzed: New) -> None:
 def test_hours_have_their_busiest_minute_and_how_long_calls_took(analyzed: New) -> None:
     permits = analyzed()
     permits.write()
-    calls = [
+    calls: list[dict[str, Any]] = [
         {
             "intended_at": NOON + timedelta(seconds=second),
             "answered_at": NOON + timedelta(seconds=second, milliseconds=took),
