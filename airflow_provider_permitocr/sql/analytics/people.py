@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from airflow_provider_permitocr.permit.quality.examination import TOKEN_PREFIX
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.analytics.result_rows import ResultRows, text
 
@@ -72,4 +73,4 @@ def _numbered(rows: ResultRows) -> sa.Subquery:
 
 def _tells_nothing(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     """Return whether a text is masked, so that others look alike, or a token, which no other equals."""
-    return sa.or_(column.contains("*"), column.startswith("gAAAAA"))
+    return sa.or_(column.contains("*"), column.startswith(TOKEN_PREFIX))
