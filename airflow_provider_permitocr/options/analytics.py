@@ -92,5 +92,5 @@ def fixed_offset(timezone: str) -> int:
     zone = ZoneInfo(timezone)
     offsets = {zone.utcoffset(datetime(year, month, 1)) for year in _YEARS for month in (1, 7)}
     if len(offsets) != 1:
-        raise ValueError
+        raise ValueError(f"{timezone} changes its offset from UTC")
     return (offsets.pop() or timedelta()) // timedelta(minutes=1)

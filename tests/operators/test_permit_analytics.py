@@ -108,7 +108,7 @@ def test_xcom_holds_counts_alone(image_list: Callable[..., Any], execute: Execut
 
 def test_first_run_that_is_yet_to_come_is_said_to_be_missing(warehouse: sa.Engine) -> None:
     with pytest.raises(
-        AirflowFailException, match="no result table 'permits'.*let the recognizing task run once"
+        AirflowFailException, match=r"no result table 'permits'.*let the recognizing task run once"
     ):
         _analyze()
     assert sa.inspect(warehouse).get_view_names() == []
@@ -119,11 +119,11 @@ def test_ledger_of_another_table_is_refused_before_any_view_is_made(
 ) -> None:
     image_list(1)
     execute()
-    with pytest.raises(AirflowFailException, match="no ledger 'other' in connection 'warehouse'"):
+    with pytest.raises(AirflowFailException, match=r"no ledger 'other' in connection 'warehouse'"):
         _analyze(ledger=Ledger("other", conn_id="warehouse"))
     with warehouse.begin() as connection:
         connection.execute(sa.text("UPDATE permit_ocr_deliveries SET target = 'warehouse:public.others'"))
-    with pytest.raises(AirflowFailException, match="fills no result table 'permits'"):
+    with pytest.raises(AirflowFailException, match=r"fills no result table 'permits'"):
         _analyze()
     assert sa.inspect(warehouse).get_view_names() == []
 
@@ -147,7 +147,7 @@ def test_report_without_its_place_is_refused_before_any_view_is_made(
 ) -> None:
     image_list(1)
     execute()
-    with pytest.raises(AirflowFailException, match="writing the report .*correct the path"):
+    with pytest.raises(AirflowFailException, match=r"writing the report .*correct the path"):
         _analyze(report=f"{tmp_path}/missing/report.html")
     assert sa.inspect(warehouse).get_view_names() == []
 
@@ -158,7 +158,7 @@ def test_report_without_matplotlib_says_what_to_install(
     image_list(1)
     execute()
     monkeypatch.setattr("airflow_provider_permitocr.wiring.analytics.find_spec", lambda _: None)
-    with pytest.raises(AirflowFailException, match="extra report.*pip install matplotlib"):
+    with pytest.raises(AirflowFailException, match=r"extra report.*pip install matplotlib"):
         _analyze(report="/tmp/report.html")
 
 

@@ -136,7 +136,8 @@ class OwnView:
             raise_refusal(
                 error,
                 f"the view {self._name!r} could not be created",
-                f"grant the connection's user the right to create views, or {self._without}",
+                "grant the connection's user the right to create views, drop views that depend on it, or"
+                f" {self._without}",
             )
         return has_changed
 

@@ -37,14 +37,16 @@ _MINUTES: Final = 8 * 60
 #: A million different people, some of them twice; a tenth of the images without an answer.
 _VARIED: Final = """
 UPDATE permits SET
-    number = 'H' || lpad(CAST(n - n % 50 / 48 AS text), 8, '0'), issue_number = lpad(CAST(n % 4 AS text), 2, '0'),
+    number = 'H' || lpad(CAST(n - n % 50 / 48 AS text), 8, '0'),
+    issue_number = lpad(CAST(n % 4 AS text), 2, '0'),
     permit_kind = (ARRAY['taiwan', 'hong_kong_macao', 'exit_entry', NULL])[n % 4 + 1],
     processed_at = now() - n % 60 * interval '1 day' - n % 3600 * interval '1 second',
-    valid_from = date '2015-01-01' + n % 2000, valid_until = current_date + n % 2000 - 200,
+    valid_from = date '2015-01-01' + n % 2000,
+    valid_until = current_date + n % 2000 - 200,
     status = CASE n % 10 WHEN 9 THEN 'failed' ELSE 'recognized' END,
     error_code = CASE n % 10 WHEN 9 THEN 'FailedOperation.ImageBlur' END,
     is_doubtful = n % 7 = 0, review_status = (ARRAY['confirmed', 'rejected', NULL, NULL])[n % 4 + 1],
-    quality_flags = (ARRAY['[]', '["expired"]', '["expired", "name_mismatch"]', '["image_small"]'])[n % 4 + 1]
+    quality_flags = (ARRAY['[]', '["expired"]', '["expired", "name_mismatch"]', NULL])[n % 4 + 1]
 FROM (SELECT image_key AS numbered, CAST(right(image_key, 9) AS int) AS n FROM permits) AS all_rows
 WHERE image_key = numbered
 """

@@ -126,7 +126,7 @@ def test_price_that_somebody_has_written_into_the_ledger(
 def test_lists_that_fill_a_table_are_found_by_its_name(sqlite_engine: sa.Engine) -> None:
     permits = Analyzed(sqlite_engine, sqlite_engine)
     permits.write()
-    with pytest.raises(TargetError, match="no ledger 'permit_ocr' in connection 'ledger'"):
+    with pytest.raises(TargetError, match=r"no ledger 'permit_ocr' in connection 'ledger'"):
         permits.lists()
     tables = permits.make_calls([])
     state = {"id": 1, "ledger_id": "x", "shape": SHAPE, "version": 1, "timezone": "UTC"}
@@ -136,7 +136,7 @@ def test_lists_that_fill_a_table_are_found_by_its_name(sqlite_engine: sa.Engine)
     assert permits.lists() == (frozenset({7}), "integer")
     with sqlite_engine.begin() as connection:
         connection.execute(sa.update(tables.state).values(shape=1))
-    with pytest.raises(TargetError, match="made by another version"):
+    with pytest.raises(TargetError, match=r"made by another version"):
         permits.lists()
 
 
@@ -161,6 +161,7 @@ def test_name_that_is_taken_is_refused(sqlite_engine: sa.Engine, taken: str) -> 
     with sqlite_engine.begin() as connection:
         connection.exec_driver_sql(f"CREATE {taken}")
     with pytest.raises(
-        TargetError, match="'permits_cost_by_day' is a (view|table with other columns); rename it, or drop it"
+        TargetError,
+        match=r"'permits_cost_by_day' is a (view|table with other columns); rename it, or drop it",
     ):
         permits.tables().check()

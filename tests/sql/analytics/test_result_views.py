@@ -260,7 +260,7 @@ def test_names_that_are_taken_are_refused_before_a_view_is_made(analyzed: New) -
     permits.write()
     with permits.engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE permits_flagged (a integer)")
-    with pytest.raises(TargetError, match="'permits_flagged' is a table; rename it, or drop what has it"):
+    with pytest.raises(TargetError, match=r"'permits_flagged' is a table; rename it, or drop what has it"):
         permits.prepare()
     with permits.engine.connect() as connection:
         assert not any(
@@ -274,7 +274,7 @@ def test_table_of_an_older_version_says_which_columns_are_missing(sqlite_engine:
         sa.Column(each.name, sa.Text) for each in COLUMNS if each.name not in ("permit_kind", "quality_flags")
     )
     sa.Table("permits", sa.MetaData(), *columns).create(sqlite_engine)
-    with pytest.raises(TargetError, match="lacks the columns permit_kind, quality_flags.*let it run once"):
+    with pytest.raises(TargetError, match=r"lacks the columns permit_kind, quality_flags.*let it run once"):
         permits.prepare()
 
 
@@ -282,7 +282,9 @@ def test_missing_table_and_missing_file_say_that_the_first_run_is_to_come(
     sqlite_engine: sa.Engine, new_engine: Callable[..., sa.Engine], tmp_path: Any
 ) -> None:
     for engine in (sqlite_engine, new_engine(f"sqlite:///{tmp_path}/missing.db")):
-        with pytest.raises(TargetError, match="no result table 'permits'.*let the recognizing task run once"):
+        with pytest.raises(
+            TargetError, match=r"no result table 'permits'.*let the recognizing task run once"
+        ):
             Analyzed(engine, engine).prepare()
     assert not (tmp_path / "missing.db").exists()
 
@@ -291,7 +293,7 @@ def test_name_that_the_database_would_cut_off_is_refused(postgres_engine: sa.Eng
     permits = Analyzed(postgres_engine, postgres_engine)
     permits.described = type(permits.described)("p" * 60, conn_id="warehouse")
     permits.write()
-    with pytest.raises(TargetError, match="has 70 bytes, and the database keeps 63"):
+    with pytest.raises(TargetError, match=r"has 70 bytes, and the database keeps 63"):
         permits.prepare()
 
 
@@ -311,12 +313,29 @@ def test_missing_right_to_create_views_is_said_to_be_so(
         connection.execute("SET ROLE analyst")
         connection.commit()
 
-    with pytest.raises(TargetError, match="could not be created: .*right to create views"):
+    with pytest.raises(TargetError, match=r"could not be created: .*right to create views"):
         Analyzed(restricted, restricted).prepare()
     restricted.dispose()
     with postgres_engine.begin() as connection:
         connection.exec_driver_sql("DROP OWNED BY analyst")
         connection.exec_driver_sql("DROP ROLE analyst")
+
+
+def test_view_that_others_depend_on_keeps_the_type_of_its_keys_and_says_so(
+    postgres_engine: sa.Engine,
+) -> None:
+    permits = Analyzed(postgres_engine, postgres_engine)
+    permits.write({"image_key": "7", "valid_until": _today()})
+    permits.prepare()
+    with postgres_engine.begin() as connection:
+        connection.exec_driver_sql("CREATE VIEW mine AS SELECT image_key FROM permits_documents")
+    permits.key_type = "integer"
+    with pytest.raises(
+        TargetError, match=r"'permits_documents' could not be created: .*drop views that depend"
+    ):
+        permits.prepare()
+    with postgres_engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT image_key FROM mine").scalar_one() == "7"
 
 
 @pytest.mark.parametrize("kind", ["postgres", "duckdb"])
@@ -346,6 +365,20 @@ def test_columns_are_as_they_are_declared(analyzed: New) -> None:
             found = database_of(connection).columns(connection, each.name_beside("permits"))
             assert found is not None
             assert [column.name for column in found] == [column.name for column in each.columns]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "scans"), [("by_day", 1), ("expiring", 1), ("failures", 1), ("flagged", 1), ("repeated", 2)]
+)
+def test_each_row_is_looked_at_no_more_often_than_needed(
+    postgres_engine: sa.Engine, suffix: str, scans: int
+) -> None:
+    permits = Analyzed(postgres_engine, postgres_engine)
+    permits.write({"image_key": "a"})
+    permits.prepare()
+    with postgres_engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN SELECT * FROM permits_{suffix}").scalars()
+        assert sum(" on permits" in line for line in plan) == scans
 
 
 def test_needed_columns_are_all_that_views_read() -> None:
