@@ -23,5 +23,9 @@ with DAG(
         task_id="update_analytics",
         result=ResultTable("permits", conn_id="warehouse"),
         # A run that an asset triggers has no logical date; it has the time at which it was created.
-        report=AnalyticsReport("/opt/reports/permits-{{ dag_run.run_after | ds }}.html", file_mode=0o644),
+        report=AnalyticsReport(
+            "{{ var.value.get('permit_ocr_reports', '/opt/reports') }}"
+            "/permits-{{ dag_run.run_after | ds }}.html",
+            file_mode=0o644,
+        ),
     )

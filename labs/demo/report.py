@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from rich import box
@@ -14,6 +16,7 @@ from rich.table import Table
 from labs.demo.warehouse import LedgerSums
 from labs.ground.accuracy import Accuracy
 
+_MICROS: Final = 1_000_000
 _GAP: Final = 2  # one cell of padding, one of rich's box
 _ENOUGH_OF_A_LONG_TEXT: Final = 24
 # The summary comes back from a JSONB column, which keeps no order of keys.
@@ -69,6 +72,30 @@ _BACKS: Final = (
     ShownColumn("back_id_number", 7),
     ShownColumn("back_history_number", 6),
 )
+_FLAGGED: Final = (
+    ShownColumn("image_key", 9, "image"),
+    ShownColumn("card_side", 6, "side"),
+    ShownColumn("permit_kind", 1),
+    ShownColumn("is_doubtful", 5),
+    ShownColumn("quality_flags", 8, long=True),
+)
+_COSTS: Final = (
+    ShownColumn("day", 9),
+    ShownColumn("dag_id", 3),
+    ShownColumn("permit_kind", 8),
+    ShownColumn("calls", 6),
+    ShownColumn("billed", 5),
+    ShownColumn("cost", 7),
+)
+#: Of a document, by what they are about: what the front says, and what the back says.
+_BOTH_SIDES: Final = (
+    ("type", "type", "back_type"),
+    ("name", "name", "back_name"),
+    ("number", "number", "back_history_number"),
+    ("identity number", None, "back_id_number"),
+    ("valid until", "valid_until", None),
+    ("flags", "front_quality_flags", "back_quality_flags"),
+)
 _OTHERS: Final = (
     ShownColumn("image_key", 9, "image"),
     ShownColumn("status", 7),
@@ -86,6 +113,47 @@ def show_results(results: Sequence[Mapping[str, Any]], console: Console) -> None
     _show("recognized, front", fronts, _FRONTS, console)
     _show("recognized, back", backs, _BACKS, console)
     _show("not recognized, and why", others, _OTHERS, console)
+
+
+def show_flags(results: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Print what is remarkable about fields that were read."""
+    flagged = [
+        dict(row) | {"quality_flags": ", ".join(json.loads(row["quality_flags"]))}
+        for row in results
+        if row["quality_flags"] not in (None, "[]")
+    ]
+    _show("with flags (docs/quality.md says what each means)", flagged, _FLAGGED, console)
+
+
+def show_document(document: Mapping[str, Any] | None, console: Console) -> None:
+    """Print a document, both of its sides beside each other."""
+    if document is None:
+        return
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False)
+    for title in (str(document["image_key"]), "front", "back"):
+        table.add_column(title, overflow="fold")
+    for what, front, back in _BOTH_SIDES:
+        sides = (_text(document[column]) if column else "" for column in (front, back))
+        table.add_row(what, *sides)
+    disagree = [name for name in ("type", "name") if document[f"{name}_mismatch"]]
+    said = f"the sides disagree in {' and '.join(disagree)}" if disagree else "the sides agree"
+    console.print(f"\n[bold]One document, both sides[/bold][dim]  ({said})[/dim]\n", highlight=False)
+    console.print(table, highlight=False)
+
+
+def show_costs(costs: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Print what calls have cost, by day, DAG and kind of permit."""
+    shown = [
+        dict(row)
+        | {
+            "permit_kind": row["permit_kind"] or "unknown",
+            "cost": f"{Decimal(row['cost_micros']) / _MICROS:f} {row['currency']}"
+            if row["cost_micros"] is not None
+            else "",
+        }
+        for row in costs
+    ]
+    _show("lines of cost, by day and kind (permits_cost_by_day)", shown, _COSTS, console)
 
 
 def _show(

@@ -1,4 +1,4 @@
-"""The two tables of the demo's warehouse: the image list that goes in, and the permits that come out."""
+"""The demo's warehouse: the image list that goes in, the permits that come out, and what analysts get."""
 
 from __future__ import annotations
 
@@ -12,23 +12,33 @@ from psycopg.rows import dict_row
 
 _CREATE: Final = """
 CREATE TABLE IF NOT EXISTS permit_images (
-    image_id text PRIMARY KEY,
+    image_id text,
     image text NOT NULL,
-    card_side text NOT NULL,
-    uploaded_at timestamptz NOT NULL
+    card_side text,
+    uploaded_at timestamptz NOT NULL,
+    PRIMARY KEY (image_id, card_side)
 )
 """
 #: A checkout that was moved keeps its rows and gets its new paths.
 _LIST: Final = """
 INSERT INTO permit_images VALUES (%s, %s, %s, %s)
-ON CONFLICT (image_id) DO UPDATE SET image = EXCLUDED.image WHERE permit_images.image <> EXCLUDED.image
+ON CONFLICT (image_id, card_side)
+DO UPDATE SET image = EXCLUDED.image WHERE permit_images.image <> EXCLUDED.image
 """
 _UPLOADS: Final = "SELECT min(uploaded_at), max(uploaded_at) FROM permit_images"
 _COUNT: Final = """
-SELECT count(*) FROM permits JOIN permit_images ON image_id = image_key
+SELECT count(*) FROM permits JOIN permit_images
+ON image_id = image_key AND permit_images.card_side = permits.card_side
 """
-
-
+#: A document of two sides, one that they disagree about if there is any.
+_DOCUMENT: Final = """
+SELECT * FROM permits_documents WHERE front_status = 'recognized' AND back_status = 'recognized'
+ORDER BY coalesce(type_mismatch, false) OR coalesce(name_mismatch, false) DESC, image_key LIMIT 1
+"""
+_COST: Final = """
+SELECT day, dag_id, permit_kind, calls, billed, cost_micros, currency FROM permits_cost_by_day
+ORDER BY day, dag_id, permit_kind NULLS LAST
+"""
 _LEDGER: Final = """
 SELECT count(*), coalesce(sum(billed), 0), count(*) - count(billed) FROM permit_ocr_calls
 WHERE run_id = %s
@@ -100,6 +110,16 @@ class Warehouse:
             row = connection.execute(_LEDGER, (run_id,)).fetchone()
         assert row is not None
         return LedgerSums(*(int(value) for value in row))
+
+    def document(self) -> dict[str, Any] | None:
+        """Return one document of both sides."""
+        with psycopg.connect(self._dsn, row_factory=dict_row) as connection:
+            return connection.execute(_DOCUMENT).fetchone()
+
+    def costs(self) -> Sequence[dict[str, Any]]:
+        """Return what calls have cost, by day, DAG and kind."""
+        with psycopg.connect(self._dsn, row_factory=dict_row) as connection:
+            return connection.execute(_COST).fetchall()
 
     def results(self) -> Sequence[dict[str, Any]]:
         """Return the result table, in the order of the keys."""

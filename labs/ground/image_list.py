@@ -25,7 +25,7 @@ _SHORT_KINDS: Final = {"hong_kong_macao": "hkm", "non_chinese": "nch", "taiwan":
 class DrawnImage:
     """An image of the list and what is known about it.
 
-    :param image_id: its key.
+    :param image_id: its key; both sides of a document share it.
     :param file: its file's name in the image directory; the file may be missing on purpose.
     :param card_side: the side to ask for.
     :param kind: ``clean``, ``effect`` (a permit that is harder to read) or ``bad``.
@@ -74,8 +74,8 @@ def _clean(images: Path, people: int) -> Iterator[DrawnImage]:
             image_format=formats[(person + number) % len(formats)],
             width=_WIDTHS[person],
         )
-        image_id = f"{_SHORT_KINDS[kind]}-{person + 1}-{side.lower()}"
-        file = f"{image_id}{Path(specimen.file_name).suffix}"
+        image_id = f"{_SHORT_KINDS[kind]}-{person + 1}"
+        file = f"{image_id}-{side.lower()}{Path(specimen.file_name).suffix}"
         (images / file).write_bytes(specimen.image)
         yield DrawnImage(image_id, file, str(side), "clean", specimen.fields)
 

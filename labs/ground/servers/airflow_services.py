@@ -51,12 +51,14 @@ class AirflowOptions:
     :param dags: folder with the DAG files.
     :param port: port of the API server and UI.
     :param settings: further settings, e.g. ``{"CORE__EXECUTOR": "CeleryExecutor"}``.
+    :param variables: Airflow variables, by name.
     """
 
     home: Path
     dags: Path
     port: int
     settings: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.dags.is_dir():
@@ -218,6 +220,7 @@ def environment(options: AirflowOptions, database: str) -> dict[str, str]:
         **inherited,
         "AIRFLOW_HOME": str(options.home),
         **{f"AIRFLOW__{name}": value for name, value in settings.items()},
+        **{f"AIRFLOW_VAR_{name.upper()}": value for name, value in options.variables.items()},
     }
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+from collections import defaultdict
+from collections.abc import Callable
 from datetime import date
 from itertools import permutations
 from typing import Any
@@ -10,7 +12,14 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from airflow_provider_permitocr.permit.columns import COLUMNS
-from labs.demo.report import show_accuracy, show_results, show_summary
+from labs.demo.report import (
+    show_accuracy,
+    show_costs,
+    show_document,
+    show_flags,
+    show_results,
+    show_summary,
+)
 from labs.demo.warehouse import LedgerSums
 from labs.ground.accuracy import Accuracy, ComparedField
 
@@ -22,7 +31,7 @@ def _row(**values: Any) -> dict[str, Any]:
 
 
 _FRONT = _row(
-    image_key="twn-1-front",
+    image_key="twn-1",
     card_side="FRONT",
     status="recognized",
     type="台湾居民来往大陆通行证",
@@ -36,7 +45,7 @@ _FRONT = _row(
     profile="cG9ydHJhaXQ=",
 )
 _BACK = _row(
-    image_key="hkm-1-back",
+    image_key="hkm-1",
     card_side="BACK",
     status="recognized",
     back_type="港澳居民来往内地通行证",
@@ -60,12 +69,12 @@ def _shown(width: int, rows: list[dict[str, Any]]) -> list[str]:
 
 def test_wide_terminal_shows_every_column_of_a_person() -> None:
     lines = _shown(120, [_FRONT, _BACK, _BAD])
-    person = next(line for line in lines if line.startswith("twn-1-front"))
+    person = next(line for line in lines if line.startswith("twn-1"))
     assert person.split() == [
-        *("twn-1-front", "台湾居民来往大陆通行证", "李优图", "LI,YOU-TU", "男"),
+        *("twn-1", "台湾居民来往大陆通行证", "李优图", "LI,YOU-TU", "男"),
         *("1986-03-02", "08320271", "2016-02-03", "2021-02-02"),
     ]
-    assert "hkm-1-back  港澳居民来往内地通行证  欧阳明     B060540(4)" in lines
+    assert "hkm-1  港澳居民来往内地通行证  欧阳明     B060540(4)" in lines
     assert any("rejected  ImageFormatUnsupported  the image is GIF" in line for line in lines)
 
 
@@ -76,7 +85,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 
 def test_narrow_terminal_keeps_who_and_which_number_and_says_what_it_left_out() -> None:
     lines = _shown(60, [_FRONT])
-    person = next(line for line in lines if line.startswith("twn-1-front"))
+    person = next(line for line in lines if line.startswith("twn-1"))
     assert "李优图" in person
     assert "08320271" in person
     assert any("no room for type" in line for line in lines)
@@ -177,3 +186,45 @@ def test_summary_tells_of_calls_that_may_be_billed() -> None:
 
 def test_run_without_a_summary_is_told_by_its_calls_alone() -> None:
     assert "answered 2 calls" in "\n".join(_summary_shown(None, 2))
+
+
+def _printed(show: Callable[[Console], object], width: int = 100) -> str:
+    output = io.StringIO()
+    show(Console(file=output, width=width))
+    return output.getvalue()
+
+
+def test_only_flagged_rows_are_shown_with_their_flags() -> None:
+    rows = [
+        _FRONT | {"quality_flags": '["number_format", "expired"]', "is_doubtful": True},
+        _BACK | {"quality_flags": "[]"},
+        _BAD,
+    ]
+    printed = _printed(lambda console: show_flags(rows, console))
+    assert "1 with flags" in printed
+    assert "number_format, expired" in printed
+    assert "hkm-1" not in printed
+
+
+@pytest.mark.parametrize(("mismatch", "said"), [(True, "disagree in name"), (False, "the sides agree")])
+def test_both_sides_of_a_document_are_beside_each_other(mismatch: bool, said: str) -> None:
+    sides = {"type": "T", "back_type": "T", "name": "黃慧", "back_name": "黄慧", "number": "H1"}
+    document: defaultdict[str, Any] = defaultdict(lambda: None, sides)
+    document |= {"image_key": "hkm-1", "name_mismatch": mismatch}
+    printed = _printed(lambda console: show_document(document, console))
+    assert said in printed
+    assert [line.split() for line in printed.splitlines() if "慧" in line] == [["name", "黃慧", "黄慧"]]
+
+
+def test_without_a_document_of_both_sides_nothing_is_shown() -> None:
+    assert _printed(lambda console: show_document(None, console)) == ""
+
+
+def test_costs_are_exact_and_have_their_currency() -> None:
+    line = {"day": date(2026, 7, 1), "dag_id": "d", "permit_kind": "taiwan", "calls": 3, "billed": 3}
+    free = line | {"permit_kind": None, "cost_micros": None, "currency": None}
+    printed = _printed(
+        lambda console: show_costs([line | {"cost_micros": 60_001, "currency": "USD"}, free], console)
+    )
+    assert "0.060001 USD" in printed
+    assert "unknown" in printed
