@@ -151,7 +151,7 @@ def _left_out(shown: Shown) -> str:
         others = ", ".join(each.total for each in shown.money[1:])
         said.append(f"The picture shows {shown.money[0].currency}; there are also {others}.")
     if shown.unknown_billing:
-        said.append(f"{shown.unknown_billing:,} calls of unknown billing are not in the cost.")
+        said.append(f"Not in the cost, as their billing is unknown: {shown.unknown_billing:,}.")
     if shown.unpriced:
         said.append(f"{shown.unpriced:,} billed calls have no price.")
     return " ".join(said)

@@ -80,7 +80,7 @@ def test_page_says_its_day_and_what_it_covers_and_has_the_numbers_beside_the_pic
         assert said in texts, said
     assert "99" not in re.findall(r"\d+", " ".join(_Texts(page(_figures(), "")).texts.__iter__()))
     assert "3 document numbers occur under several keys: 2 with different names, 1 with issues" in texts
-    assert "3 calls of unknown billing are not in the cost. 10 billed calls have no price." in texts
+    assert "Not in the cost, as their billing is unknown: 3. 10 billed calls have no price." in texts
 
 
 @pytest.mark.parametrize("figures", [_figures(), EMPTY], ids=["filled", "empty"])
