@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -37,7 +38,10 @@ from airflow_provider_permitocr.wiring.data_interval import whole_if_empty, with
 
 if TYPE_CHECKING:
     import jinja2
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
+
+    from airflow_provider_permitocr.wiring.monitoring.lineage import Trail
 
 #: What returns other rows at another time without a change of data.
 _CHANGING: Final = re.compile(
@@ -193,6 +197,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         self.journal = journal
         self._stop: threading.Event | None = None
         self._killed = False
+        self._trail: Trail | None = None
         self.options.check()
 
     @classmethod
@@ -284,6 +289,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         """
         from airflow_provider_permitocr.engine.run.summary_lines import summary_lines
         from airflow_provider_permitocr.wiring.identity import run_identity
+        from airflow_provider_permitocr.wiring.monitoring.lineage import trail_of
         from airflow_provider_permitocr.wiring.run import open_pipeline
 
         self._stop = threading.Event()
@@ -306,6 +312,9 @@ class MainlandPermitOcrOperator(BaseOperator):
                 except BaseException:  # a timeout, too
                     self.log.warning(f"Ended early, after {pipeline.so_far}")
                     raise
+                finally:
+                    with suppress(PermitOcrError):  # lineage fails no task
+                        self._trail = trail_of(self.options, pipeline)
         except (ConfigurationError, AccountError, CapReachedError) as error:
             # Trying again changes nothing, so Airflow should not.
             raise AirflowFailException(str(error)) from None
@@ -367,6 +376,15 @@ class MainlandPermitOcrOperator(BaseOperator):
                 " too old: Redo(..., before='2026-01-31T00:00:00+00:00'); or use airflow permitocr redo,"
                 " which does it once"
             )
+
+    def get_openlineage_facets_on_complete(self, _task_instance: object) -> OperatorLineage[Any, Any] | None:
+        """Return what the run read and wrote, for the OpenLineage provider; None for a plan or a rebuild."""
+        from airflow_provider_permitocr.wiring.monitoring.lineage import facets
+
+        return facets(self._trail) if self._trail else None
+
+    #: What was written before it failed.
+    get_openlineage_facets_on_failure = get_openlineage_facets_on_complete
 
     def on_kill(self) -> None:
         """End the run early: calls in flight are closed, the rest is left for the next run."""
