@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+    from airflow_provider_permitocr.notifications.summary_text import summary_text
     from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
     from airflow_provider_permitocr.operators.permit_analytics import PermitAnalyticsOperator
     from airflow_provider_permitocr.operators.permit_erasure import PermitErasureOperator
@@ -54,6 +55,7 @@ __all__ = [
     "decrypt",
     "pseudonym",
     "shards",
+    "summary_text",
 ]
 
 _HOMES = {
@@ -81,6 +83,7 @@ _HOMES = {
     "decrypt": "permit.privacy",
     "pseudonym": "permit.privacy",
     "shards": "options.shard",
+    "summary_text": "notifications.summary_text",
 }
 
 

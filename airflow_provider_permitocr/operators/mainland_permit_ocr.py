@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -50,6 +50,8 @@ _CHANGING: Final = re.compile(
     re.IGNORECASE,
 )
 
+#: Is called with the task's context, as Airflow's own callbacks are.
+BudgetCallback: TypeAlias = "Callable[[Context], Any]"
 _DEFAULT_POOL: Final = "default_pool"
 _LEDGER: Final = 'ledger=Ledger("permit_ocr", conn_id="...")'
 #: Name of a mapped task's instance in the UI.
@@ -116,6 +118,9 @@ class MainlandPermitOcrOperator(BaseOperator):
     :param journal: folder for paid answers while the ledger is unreachable; the next run that finds them
         stores them. By default ``permitocr_journal`` in ``AIRFLOW_HOME`` on the worker; if workers come and
         go, name one that all of them share. Templated.
+    :param on_budget_callback: a function or notifier, or several, called with the task's context once
+        ``Budget(notify_at=...)`` of a cap is used: once a day or run, over all tasks that share the ledger.
+        The context has ``permit_ocr_budget``: ``cap``, ``limit`` and ``calls``.
     """
 
     template_fields: Sequence[str] = (
@@ -163,6 +168,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         reuse_identical: bool = False,
         plan_only: bool | PlanMode | str = False,
         journal: str | None = None,
+        on_budget_callback: BudgetCallback | Sequence[BudgetCallback] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -195,6 +201,9 @@ class MainlandPermitOcrOperator(BaseOperator):
         # Every operator has a method of the other name.
         self.plan_only = _plan_mode(plan_only)
         self.journal = journal
+        self.on_budget_callback = (
+            (on_budget_callback,) if callable(on_budget_callback) else tuple(on_budget_callback)
+        )
         self._stop: threading.Event | None = None
         self._killed = False
         self._trail: Trail | None = None
@@ -289,6 +298,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         """
         from airflow_provider_permitocr.engine.run.summary_lines import summary_lines
         from airflow_provider_permitocr.wiring.identity import run_identity
+        from airflow_provider_permitocr.wiring.monitoring.cap_notice import CapNotice
         from airflow_provider_permitocr.wiring.monitoring.lineage import trail_of
         from airflow_provider_permitocr.wiring.run import open_pipeline
 
@@ -306,13 +316,17 @@ class MainlandPermitOcrOperator(BaseOperator):
                 return self._plan(context)
             if self.is_rebuild:
                 return self._rebuild(context)
-            with open_pipeline(self.options, run_identity(context), self._stop, log=self.log) as pipeline:
+            notice = CapNotice(self.on_budget_callback, context)
+            with open_pipeline(
+                self.options, run_identity(context), self._stop, notice, log=self.log
+            ) as pipeline:
                 try:
                     summary = pipeline.run()
                 except BaseException:  # a timeout, too
                     self.log.warning(f"Ended early, after {pipeline.so_far}")
                     raise
                 finally:
+                    notice.wait()
                     with suppress(PermitOcrError):  # lineage fails no task
                         self._trail = trail_of(self.options, pipeline)
         except (ConfigurationError, AccountError, CapReachedError) as error:

@@ -44,7 +44,11 @@ class Pipeline:
         self._log, self._stop, self._clock = log, stop, clock
         patience = options.batch.patience_seconds
         self._calls = CallLedger(
-            ports.ledger, ports.journal, stop=stop, patience_seconds=patience, clock=clock
+            *(ports.ledger, ports.journal),
+            stop=stop,
+            patience_seconds=patience,
+            observers=ports.observers,
+            clock=clock,
         )
         self._deliveries = Deliveries(
             ports.ledger, ports.tables, options.batch, observers=ports.observers, clock=clock
