@@ -10,16 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_provider_permitocr.engine.plan.plan import PlanMode
 from airflow_provider_permitocr.error_privacy import private_errors
-from airflow_provider_permitocr.errors import (
-    AccountError,
-    CapReachedError,
-    ConfigurationError,
-    PermitOcrError,
-)
+from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError
+from airflow_provider_permitocr.operators.airflow_errors import raise_in_airflow
 from airflow_provider_permitocr.operators.rendering import require_rendered
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.image_access import ImageAccess
@@ -329,11 +324,10 @@ class MainlandPermitOcrOperator(BaseOperator):
                     notice.wait()
                     with suppress(PermitOcrError):  # lineage fails no task
                         self._trail = trail_of(self.options, pipeline)
-        except (ConfigurationError, AccountError, CapReachedError) as error:
-            # Trying again changes nothing, so Airflow should not.
-            raise AirflowFailException(str(error)) from None
         except PermitOcrError as error:
-            raise AirflowException(str(error)) from error
+            # Before Airflow 3.3 no task has a policy.
+            has_policy = getattr(self, "retry_policy", None) is not None
+            raise_in_airflow(error, has_policy=has_policy)
         for line in summary_lines(summary):
             (self.log.warning if line.is_warning else self.log.info)(line.text)
         self._announce(context, summary.as_dict(), summary.delivered)

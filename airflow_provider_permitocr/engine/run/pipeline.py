@@ -151,7 +151,11 @@ class Pipeline:
         summary = self._close(is_whole=is_whole)
         self._ledger.delete_delivered()
         if summary.cap and self._options.budget.on_exhausted is OnExhausted.FAIL:
-            failures.append(CapReachedError(f"Stopped at a cap. {summary.left_words}"))
+            is_of_day = self._calls.cap is Grant.DAY_CAPPED
+            day_ends_in = self._options.budget.timezone if is_of_day else None
+            failures.append(
+                CapReachedError(f"Stopped at a cap. {summary.left_words}", day_ends_in=day_ends_in)
+            )
         raise_first(failures)
         if kept := self._calls.end():
             self._log.info(kept)
