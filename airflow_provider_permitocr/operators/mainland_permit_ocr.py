@@ -109,7 +109,8 @@ class MainlandPermitOcrOperator(BaseOperator):
     :param reuse_identical: a picture that was recognized before in this list takes that answer without a
         call; its row names the key.
     :param plan_only: make no call and write nothing; return what the run would do, and what it would cost.
-        ``quick`` does so without opening the images.
+        ``quick`` does so without opening the images. Templated: ``true``, ``1`` and ``yes`` mean so, and
+        ``quick``; an empty text, ``false``, ``0`` and ``no`` do not.
     :param journal: folder for paid answers while the ledger is unreachable; the next run that finds them
         stores them. By default ``permitocr_journal`` in ``AIRFLOW_HOME`` on the worker; if workers come and
         go, name one that all of them share. Templated.
@@ -130,6 +131,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         "list",
         "redo",
         "rebuild",
+        "plan_only",
         "budget",
         "journal",
     )
@@ -194,7 +196,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         self.failure_limits = failure_limits
         self.reuse_identical = reuse_identical
         # Every operator has a method of the other name.
-        self.plan_only = _plan_mode(plan_only)
+        self.plan_only = plan_only if is_template(plan_only) else _plan_mode(plan_only)
         self.journal = journal
         self.on_budget_callback = (
             (on_budget_callback,) if callable(on_budget_callback) else tuple(on_budget_callback)
@@ -250,6 +252,19 @@ class MainlandPermitOcrOperator(BaseOperator):
     def is_rebuild(self) -> bool:
         """Whether targets are filled again, without a call."""
         return self.rebuild is True or str(self.rebuild).strip().lower() in ("true", "1", "yes")
+
+    @property
+    def plan_mode(self) -> PlanMode | None:
+        """How the run is planned instead of made, as rendered; None: it is made.
+
+        :raises ConfigurationError: when a template renders to something else.
+        """
+        if self.plan_only is None:
+            return None
+        try:
+            return _plan_mode(self.plan_only)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
 
     def render_template(
         self,
@@ -307,8 +322,8 @@ class MainlandPermitOcrOperator(BaseOperator):
             self.log.info("This run has no data interval, or an empty one: the whole list is read")
         try:
             self._require_redo_before(context)
-            if self.plan_only:
-                return self._plan(context)
+            if plan_mode := self.plan_mode:
+                return self._plan(context, plan_mode)
             if self.is_rebuild:
                 return self._rebuild(context)
             notice = CapNotice(self.on_budget_callback, context)
@@ -333,12 +348,12 @@ class MainlandPermitOcrOperator(BaseOperator):
         self._announce(context, summary.as_dict(), summary.delivered)
         return summary.as_dict()
 
-    def _plan(self, context: Context) -> dict[str, Any]:
+    def _plan(self, context: Context, mode: PlanMode) -> dict[str, Any]:
         from airflow_provider_permitocr.wiring.identity import run_identity
         from airflow_provider_permitocr.wiring.plan import open_planner
 
         assert self._stop
-        is_quick = self.plan_only is PlanMode.QUICK
+        is_quick = mode is PlanMode.QUICK
         with open_planner(
             self.options, run_identity(context), self._stop, is_quick=is_quick, log=self.log
         ) as planner:
@@ -419,9 +434,13 @@ def _is_same_list(source: ImageTable | ImageQuery) -> bool:
 
 
 def _plan_mode(given: bool | PlanMode | str) -> PlanMode | None:
-    if isinstance(given, bool):
-        return PlanMode.LOOK if given else None
+    """Read what was given, or rendered."""
+    said = str(given).strip().lower()
+    if said in ("false", "0", "no", ""):
+        return None
+    if said in ("true", "1", "yes"):
+        return PlanMode.LOOK
     try:
-        return PlanMode(given)
+        return PlanMode(said)
     except ValueError:
         raise ValueError(f"plan_only must be True, False or 'quick', not {given!r}") from None
