@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
+    from airflow_provider_permitocr.notifications.summary_text import summary_text
     from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
     from airflow_provider_permitocr.operators.permit_analytics import PermitAnalyticsOperator
     from airflow_provider_permitocr.operators.permit_erasure import PermitErasureOperator
+    from airflow_provider_permitocr.operators.retry_policy import permit_ocr_retry_policy
     from airflow_provider_permitocr.options.analytics import AnalyticsReport
     from airflow_provider_permitocr.options.budget import Budget
     from airflow_provider_permitocr.options.image_access import ImageAccess
@@ -52,8 +54,10 @@ __all__ = [
     "ResultFile",
     "ResultTable",
     "decrypt",
+    "permit_ocr_retry_policy",
     "pseudonym",
     "shards",
+    "summary_text",
 ]
 
 _HOMES = {
@@ -79,8 +83,10 @@ _HOMES = {
     "ResultFile": "options.result_file",
     "ResultTable": "options.result_table",
     "decrypt": "permit.privacy",
+    "permit_ocr_retry_policy": "operators.retry_policy",
     "pseudonym": "permit.privacy",
     "shards": "options.shard",
+    "summary_text": "notifications.summary_text",
 }
 
 

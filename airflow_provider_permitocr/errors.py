@@ -72,7 +72,14 @@ class RunStoppedError(PermitOcrError):
 
 
 class CapReachedError(PermitOcrError):
-    """No more calls are allowed; what was not tried is left for the next run."""
+    """No more calls are allowed; what was not tried is left for the next run.
+
+    :param day_ends_in: the time zone whose midnight allows more; None: the cap is a run's.
+    """
+
+    def __init__(self, message: str, *, day_ends_in: str | None = None) -> None:
+        super().__init__(message)
+        self.day_ends_in = day_ends_in
 
 
 class TooManyFailuresError(PermitOcrError):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Param
 
 from airflow_provider_permitocr import (
+    Budget,
     ImageTable,
+    Ledger,
     MainlandPermitOcrOperator,
+    Redo,
     ResultTable,
     shards,
 )
@@ -17,6 +20,31 @@ with DAG(
     max_active_runs=1,
     default_args={"retries": 2},
     tags=["permit-ocr"],
+    owner_links={"airflow": "mailto:data-team@example.com"},
+    # The form of "Trigger".
+    params={
+        "plan_only": Param(
+            "no",
+            enum=["no", "quick", "yes"],
+            title="Plan only",
+            description="Make no call; return what a run would do and cost. quick: images stay closed",
+        ),
+        "max_calls": Param(
+            100_000,
+            type="integer",
+            minimum=0,
+            title="Most calls",
+            description="All shards and tries of this run together. The next run takes up the rest",
+        ),
+        "redo": Param(
+            [],
+            type="array",
+            items={"type": "string"},
+            examples=["recognized", "rejected", "failed"],
+            title="Pay again for",
+            description="Images with these statuses are recognized again, one call each. Empty: none are",
+        ),
+    },
     doc_md=__doc__,
 ):
     MainlandPermitOcrOperator.partial(
@@ -30,6 +58,10 @@ with DAG(
             updated_at="uploaded_at",
         ),
         target=ResultTable("permits", conn_id="warehouse"),
+        ledger=Ledger("permit_ocr", conn_id="warehouse"),
+        budget=Budget(max_calls="{{ params.max_calls }}"),
+        redo=Redo(statuses="{{ params.redo | join(',') }}"),
+        plan_only="{{ params.plan_only }}",
         pool="tencent_permit_ocr",
         pool_slots=5,
     ).expand(shard=shards(4))

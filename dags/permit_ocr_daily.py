@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pendulum
-from airflow.sdk import DAG, Asset, CronDataIntervalTimetable
+from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param
 
 from airflow_provider_permitocr import (
     ImageTable,
@@ -19,6 +19,16 @@ with DAG(
     max_active_runs=1,
     default_args={"retries": 2},
     tags=["permit-ocr"],
+    owner_links={"airflow": "mailto:data-team@example.com"},
+    # The form of "Trigger"; a scheduled run has these defaults.
+    params={
+        "plan_only": Param(
+            "no",
+            enum=["no", "quick", "yes"],
+            title="Plan only",
+            description="Make no call; return what a run would do and cost. quick: images stay closed",
+        )
+    },
     doc_md=__doc__,
 ):
     MainlandPermitOcrOperator(
@@ -36,6 +46,7 @@ with DAG(
             until="{{ data_interval_end }}",
         ),
         target=ResultTable("permits", conn_id="warehouse"),
+        plan_only="{{ params.plan_only }}",
         pool="tencent_permit_ocr",
         pool_slots=20,
         # Each success sends an event with the run's numbers. To run a DAG on it: schedule=[Asset("permits")].

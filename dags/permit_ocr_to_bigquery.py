@@ -43,6 +43,7 @@ if GCSToBigQueryOperator is not None:
         max_active_runs=1,
         default_args={"retries": 2},
         tags=["permit-ocr"],
+        owner_links={"airflow": "mailto:data-team@example.com"},
         doc_md=__doc__,
     ):
         recognize_permits = MainlandPermitOcrOperator(

@@ -17,7 +17,7 @@ NAME = airflow_provider_permitocr.__name__
 PACKAGE = Path(airflow_provider_permitocr.__file__).parent
 PARTS = {
     *("options", "permit", "engine", "images", "net", "tencent", "sql", "files", "report"),
-    *("wiring", "hooks", "operators", "plugins", "filesystems", "assets", "cli", "emulator"),
+    *("wiring", "hooks", "operators", "plugins", "filesystems", "assets", "notifications", "cli", "emulator"),
 }
 OUTSIDE = {"airflow", "tencentcloud", "qcloud_cos", "cosfs", "fsspec", "sqlalchemy"}
 
@@ -41,6 +41,7 @@ NEVER: dict[str, set[str]] = {
     "wiring": {f"{NAME}.{part}" for part in ("hooks", "operators", "plugins", "emulator", "cli")},
     "hooks": {f"{NAME}.{part}" for part in ("operators", "plugins", "emulator", "cli")},
     "filesystems": {f"{NAME}.{part}" for part in ("operators", "plugins", "emulator", "cli", "sql")},
+    "notifications": OUTSIDE | others("notifications", "engine", "options", "permit"),
     "assets": OUTSIDE - {"airflow"} | others("assets"),
     "operators": {"tencentcloud", f"{NAME}.emulator", f"{NAME}.cli"},
     "cli": {"tencentcloud", f"{NAME}.emulator", f"{NAME}.tencent"},

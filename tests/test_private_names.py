@@ -47,6 +47,7 @@ DOCUMENTED: Final = {
     "airflow.cli.cli_config": "commands of providers",
     "airflow.providers.common.compat.openlineage.facet": "lineage, in the OpenLineage provider's guide",
     "airflow.sdk.observability.stats": "metrics of tasks, in the pages on metrics",
+    "airflow.providers.openlineage.extractors": "the same",
     "airflow.dag_processing.dagbag": "tests of DAGs, in the best practices",
     "airflow.dag_processing.bundles.base.BaseDagBundle": "own DAG bundles",
     "airflow.timetables.base": "own timetables",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.engine.run.summary import RunSummary
+    from airflow_provider_permitocr.options.budget import NearCap
 
 _log = logging.getLogger(__name__)
 
@@ -42,24 +43,23 @@ class DeliveryFacts:
     has_failed: bool = False
 
 
-class RunObserver(Protocol):
-    """Is told of a run by any of its threads, so it must be quick."""
+class RunObserver:
+    """Is told of a run by any of its threads, so it must be quick; overrides what it wants to know."""
 
-    def on_call(self, call: CallFacts) -> object:
+    def on_call(self, call: CallFacts) -> None:
         """Note a call."""
-        ...
 
-    def on_image(self, status: str) -> object:
+    def on_image(self, status: str) -> None:
         """Note an image that came to an end, by its status."""
-        ...
 
-    def on_delivery(self, delivery: DeliveryFacts) -> object:
+    def on_delivery(self, delivery: DeliveryFacts) -> None:
         """Note a batch of rows."""
-        ...
 
-    def on_end(self, summary: RunSummary) -> object:
+    def on_near_cap(self, near: NearCap) -> None:
+        """Note that most calls of a cap are used; once a day or run, over all tasks that share the ledger."""
+
+    def on_end(self, summary: RunSummary) -> None:
         """Note the end of the run, early or not."""
-        ...
 
 
 class Observers:
@@ -80,6 +80,10 @@ class Observers:
     def on_delivery(self, delivery: DeliveryFacts) -> None:
         """Note a batch of rows."""
         self._tell(lambda observer: observer.on_delivery(delivery))
+
+    def on_near_cap(self, near: NearCap) -> None:
+        """Note that most calls of a cap are used."""
+        self._tell(lambda observer: observer.on_near_cap(near))
 
     def on_end(self, summary: RunSummary) -> None:
         """Note the end of the run, early or not."""

@@ -6,7 +6,7 @@ import base64
 import binascii
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from airflow_provider_permitocr.engine.models import ImageRow, ImageValue, Left,
 from airflow_provider_permitocr.engine.run.hand_over import completed
 from airflow_provider_permitocr.error_privacy import private_errors, remove_data
 from airflow_provider_permitocr.errors import PermitOcrError
+from airflow_provider_permitocr.hooks.notebook import is_interactive, progress_bar
 from airflow_provider_permitocr.options.image_access import ImageAccess
 from airflow_provider_permitocr.options.image_list import ImageKind
 from airflow_provider_permitocr.options.portraits import Portraits, portraits_of
@@ -107,6 +108,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         )
         #: Answers of an interrupted ``recognize_frame``, in the form that it returns.
         self.answered: pd.DataFrame | None = None
+        self._is_rate_told = False
 
     def __enter__(self) -> Self:
         return self
@@ -134,18 +136,24 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         :raises AccountError: when the account or the connection would fail every call.
         """
         rows = [ImageRow("", image, CardSide(card_side))]
-        return next(iter(self.recognize_rows(rows)))
+        return next(iter(self.recognize_rows(rows, progress=False)))
 
-    def recognize_rows(self, rows: Iterable[ImageRow], *, reuse_identical: bool = False) -> Iterator[Record]:
+    def recognize_rows(
+        self, rows: Iterable[ImageRow], *, reuse_identical: bool = False, progress: bool | None = None
+    ) -> Iterator[Record]:
         """Recognize a stream of rows in parallel; records come in the order of the answers.
 
         :param reuse_identical: a repeated picture takes its first answer, without a call; remembers the last
             5,000 pictures.
+        :param progress: show a progress bar, which needs tqdm; None: in a notebook or at a prompt.
         :raises AccountError, ThrottledTooLongError: after yielding the answers so far.
         """
+        total = len(rows) if isinstance(rows, Sized) else None
         try:
-            for outcome in self._outcomes(rows, reuse_identical=reuse_identical):
-                yield self._record(outcome, datetime.now(UTC))
+            with progress_bar(total, is_wanted=progress) as done:
+                for outcome in self._outcomes(rows, reuse_identical=reuse_identical):
+                    done(1)
+                    yield self._record(outcome, datetime.now(UTC))
         except BaseException as error:
             remove_data(error)
             raise
@@ -162,8 +170,12 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         image_kind: ImageKind | str = ImageKind.AUTO,
         carry_columns: Sequence[str] = (),
         reuse_identical: bool = False,
+        progress: bool | None = None,
     ) -> pd.DataFrame:
         """Recognize a frame of image references.
+
+        Interrupted in a notebook or at a prompt (Ctrl-C), it returns the frame with the answers so far; rows
+        that were not answered have no ``status``. A script is interrupted as usual.
 
         :param frame: one row per image.
         :param image: name of its column with the images, see ``recognize``.
@@ -174,6 +186,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         :param carry_columns: columns of ``frame`` that are copied into the answer, after its columns:
             unchanged, or as ``Privacy(carried=...)`` says. A policy must name every one.
         :param reuse_identical: see ``recognize_rows``; ``reused_from`` has the key of the first.
+        :param progress: see ``recognize_rows``.
         :return: one row per row of ``frame``, in its order and with its index; the columns of the result
             table, with fixed dtypes, even without rows or answers. If it is interrupted or raises,
             ``answered`` has the rows answered so far.
@@ -215,20 +228,27 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         def keep(outcome: Outcome) -> None:
             records[place[id(outcome.row)]] = self._record(outcome, now)
 
-        def answered() -> pd.DataFrame:
+        def framed(places: Sequence[int]) -> pd.DataFrame:
             # Matched by position: an index may contain a label twice.
-            done = [number for number, record in enumerate(records) if record]
-            answer = to_frame([records[number] for number in done]).set_index(frame.index[done])
-            return answer.assign(**{name: carried[name].array[done] for name in carry_columns})
+            known = [records[number] or _untried(rows[number]) for number in places]
+            answer = to_frame(known).set_index(frame.index[places])
+            return answer.assign(**{name: carried[name].array[places] for name in carry_columns})
 
         self.answered = None
         try:
-            for _ in self._outcomes(rows, reuse_identical=reuse_identical, keep=keep):
-                pass
-        except BaseException:
-            self.answered = answered()
-            raise
-        return answered()
+            with progress_bar(len(rows), is_wanted=progress) as done:
+                for _ in self._outcomes(rows, reuse_identical=reuse_identical, keep=keep):
+                    done(1)
+        except BaseException as error:
+            answered = [number for number, record in enumerate(records) if record]
+            self.answered = framed(answered)
+            if not isinstance(error, KeyboardInterrupt) or not is_interactive():
+                raise
+            self.log.warning(
+                f"Interrupted: {len(answered):,} of {len(rows):,} images are answered; the others have no"
+                " status"
+            )
+        return framed(range(len(rows)))
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask STS whose credentials these are, and the API whether they may call it; costs nothing.
@@ -253,6 +273,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
     ) -> Iterator[Outcome]:
         stop = threading.Event()
         options = replace(self.run_options(), reuse_identical=reuse_identical)
+        self._tell_rate(options.pace.max_per_second)
         recognizer = Recognizer(
             self._kept_builder,
             self._kept_client,
@@ -274,6 +295,15 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         with closing(stream):
             for outcomes in stream:
                 yield from outcomes
+
+    def _tell_rate(self, per_second: float) -> None:
+        """Say once how fast it goes where no pool sets the rate."""
+        if not self._is_rate_told and self.is_rate_default:
+            self._is_rate_told = True
+            self.log.info(
+                f"{per_second:g} requests per second, as there is no pool here. To raise it, up to your"
+                " account's quota: MainlandPermitOcrHook(max_per_second=...)"
+            )
 
     def _record(self, outcome: Outcome, processed_at: datetime) -> Record:
         if self._protection.hides_image:
@@ -320,3 +350,8 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
     @cached_property
     def _kept_client(self) -> MainlandPermitClient:
         return self.client()
+
+
+def _untried(row: ImageRow) -> Record:
+    """Return the record of a row that an interruption left."""
+    return {"image_key": row.image_key, "card_side": row.card_side.value}

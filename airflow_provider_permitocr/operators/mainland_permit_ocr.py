@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_provider_permitocr.engine.plan.plan import PlanMode
 from airflow_provider_permitocr.error_privacy import private_errors
-from airflow_provider_permitocr.errors import (
-    AccountError,
-    CapReachedError,
-    ConfigurationError,
-    PermitOcrError,
-)
+from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError
+from airflow_provider_permitocr.operators.airflow_errors import raise_in_airflow
 from airflow_provider_permitocr.operators.rendering import require_rendered
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.image_access import ImageAccess
@@ -37,7 +33,10 @@ from airflow_provider_permitocr.wiring.data_interval import whole_if_empty, with
 
 if TYPE_CHECKING:
     import jinja2
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
+
+    from airflow_provider_permitocr.wiring.monitoring.lineage import Trail
 
 #: What returns other rows at another time without a change of data.
 _CHANGING: Final = re.compile(
@@ -46,6 +45,8 @@ _CHANGING: Final = re.compile(
     re.IGNORECASE,
 )
 
+#: Is called with the task's context, as Airflow's own callbacks are.
+BudgetCallback: TypeAlias = "Callable[[Context], Any]"
 _DEFAULT_POOL: Final = "default_pool"
 _LEDGER: Final = 'ledger=Ledger("permit_ocr", conn_id="...")'
 #: Name of a mapped task's instance in the UI.
@@ -108,10 +109,14 @@ class MainlandPermitOcrOperator(BaseOperator):
     :param reuse_identical: a picture that was recognized before in this list takes that answer without a
         call; its row names the key.
     :param plan_only: make no call and write nothing; return what the run would do, and what it would cost.
-        ``quick`` does so without opening the images.
+        ``quick`` does so without opening the images. Templated: ``true``, ``1`` and ``yes`` mean so, and
+        ``quick``; an empty text, ``false``, ``0`` and ``no`` do not.
     :param journal: folder for paid answers while the ledger is unreachable; the next run that finds them
         stores them. By default ``permitocr_journal`` in ``AIRFLOW_HOME`` on the worker; if workers come and
         go, name one that all of them share. Templated.
+    :param on_budget_callback: a function or notifier, or several, called with the task's context once
+        ``Budget(notify_at=...)`` of a cap is used: once a day or run, over all tasks that share the ledger.
+        The context has ``permit_ocr_budget``: ``cap``, ``limit`` and ``calls``.
     """
 
     template_fields: Sequence[str] = (
@@ -126,6 +131,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         "list",
         "redo",
         "rebuild",
+        "plan_only",
         "budget",
         "journal",
     )
@@ -159,6 +165,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         reuse_identical: bool = False,
         plan_only: bool | PlanMode | str = False,
         journal: str | None = None,
+        on_budget_callback: BudgetCallback | Sequence[BudgetCallback] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -189,10 +196,14 @@ class MainlandPermitOcrOperator(BaseOperator):
         self.failure_limits = failure_limits
         self.reuse_identical = reuse_identical
         # Every operator has a method of the other name.
-        self.plan_only = _plan_mode(plan_only)
+        self.plan_only = plan_only if is_template(plan_only) else _plan_mode(plan_only)
         self.journal = journal
+        self.on_budget_callback = (
+            (on_budget_callback,) if callable(on_budget_callback) else tuple(on_budget_callback)
+        )
         self._stop: threading.Event | None = None
         self._killed = False
+        self._trail: Trail | None = None
         self.options.check()
 
     @classmethod
@@ -242,6 +253,19 @@ class MainlandPermitOcrOperator(BaseOperator):
         """Whether targets are filled again, without a call."""
         return self.rebuild is True or str(self.rebuild).strip().lower() in ("true", "1", "yes")
 
+    @property
+    def plan_mode(self) -> PlanMode | None:
+        """How the run is planned instead of made, as rendered; None: it is made.
+
+        :raises ConfigurationError: when a template renders to something else.
+        """
+        if self.plan_only is None:
+            return None
+        try:
+            return _plan_mode(self.plan_only)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
+
     def render_template(
         self,
         content: Any,
@@ -284,6 +308,8 @@ class MainlandPermitOcrOperator(BaseOperator):
         """
         from airflow_provider_permitocr.engine.run.summary_lines import summary_lines
         from airflow_provider_permitocr.wiring.identity import run_identity
+        from airflow_provider_permitocr.wiring.monitoring.cap_notice import CapNotice
+        from airflow_provider_permitocr.wiring.monitoring.lineage import trail_of
         from airflow_provider_permitocr.wiring.run import open_pipeline
 
         self._stop = threading.Event()
@@ -296,32 +322,38 @@ class MainlandPermitOcrOperator(BaseOperator):
             self.log.info("This run has no data interval, or an empty one: the whole list is read")
         try:
             self._require_redo_before(context)
-            if self.plan_only:
-                return self._plan(context)
+            if plan_mode := self.plan_mode:
+                return self._plan(context, plan_mode)
             if self.is_rebuild:
                 return self._rebuild(context)
-            with open_pipeline(self.options, run_identity(context), self._stop, log=self.log) as pipeline:
+            notice = CapNotice(self.on_budget_callback, context)
+            with open_pipeline(
+                self.options, run_identity(context), self._stop, notice, log=self.log
+            ) as pipeline:
                 try:
                     summary = pipeline.run()
                 except BaseException:  # a timeout, too
                     self.log.warning(f"Ended early, after {pipeline.so_far}")
                     raise
-        except (ConfigurationError, AccountError, CapReachedError) as error:
-            # Trying again changes nothing, so Airflow should not.
-            raise AirflowFailException(str(error)) from None
+                finally:
+                    notice.wait()
+                    with suppress(PermitOcrError):  # lineage fails no task
+                        self._trail = trail_of(self.options, pipeline)
         except PermitOcrError as error:
-            raise AirflowException(str(error)) from error
+            # Before Airflow 3.3 no task has a policy.
+            has_policy = getattr(self, "retry_policy", None) is not None
+            raise_in_airflow(error, has_policy=has_policy)
         for line in summary_lines(summary):
             (self.log.warning if line.is_warning else self.log.info)(line.text)
         self._announce(context, summary.as_dict(), summary.delivered)
         return summary.as_dict()
 
-    def _plan(self, context: Context) -> dict[str, Any]:
+    def _plan(self, context: Context, mode: PlanMode) -> dict[str, Any]:
         from airflow_provider_permitocr.wiring.identity import run_identity
         from airflow_provider_permitocr.wiring.plan import open_planner
 
         assert self._stop
-        is_quick = self.plan_only is PlanMode.QUICK
+        is_quick = mode is PlanMode.QUICK
         with open_planner(
             self.options, run_identity(context), self._stop, is_quick=is_quick, log=self.log
         ) as planner:
@@ -368,6 +400,15 @@ class MainlandPermitOcrOperator(BaseOperator):
                 " which does it once"
             )
 
+    def get_openlineage_facets_on_complete(self, _task_instance: object) -> OperatorLineage[Any, Any] | None:
+        """Return what the run read and wrote, for the OpenLineage provider; None for a plan or a rebuild."""
+        from airflow_provider_permitocr.wiring.monitoring.lineage import facets
+
+        return facets(self._trail) if self._trail else None
+
+    #: What was written before it failed.
+    get_openlineage_facets_on_failure = get_openlineage_facets_on_complete
+
     def on_kill(self) -> None:
         """End the run early: calls in flight are closed, the rest is left for the next run."""
         self._killed = True
@@ -393,9 +434,13 @@ def _is_same_list(source: ImageTable | ImageQuery) -> bool:
 
 
 def _plan_mode(given: bool | PlanMode | str) -> PlanMode | None:
-    if isinstance(given, bool):
-        return PlanMode.LOOK if given else None
+    """Read what was given, or rendered."""
+    said = str(given).strip().lower()
+    if said in ("false", "0", "no", ""):
+        return None
+    if said in ("true", "1", "yes"):
+        return PlanMode.LOOK
     try:
-        return PlanMode(given)
+        return PlanMode(said)
     except ValueError:
         raise ValueError(f"plan_only must be True, False or 'quick', not {given!r}") from None

@@ -10,10 +10,11 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException
 
 from airflow_provider_permitocr.error_privacy import private_errors
-from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError
+from airflow_provider_permitocr.errors import PermitOcrError
+from airflow_provider_permitocr.operators.airflow_errors import raise_in_airflow
 from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
 from airflow_provider_permitocr.options.erasure import ErasureRule
 
@@ -86,11 +87,8 @@ class PermitErasureOperator(BaseOperator):
                     self.log.info(f"A dry run: nothing was changed. It would erase {plan}")
                     return plan.as_dict()
                 done = erasure.run()
-        except ConfigurationError as error:
-            # Trying again changes nothing, so Airflow should not.
-            raise AirflowFailException(str(error)) from None
         except PermitOcrError as error:
-            raise AirflowException(str(error)) from error
+            raise_in_airflow(error)
         self.log.info(f"Erased {done}")
         for each in done.not_reached:
             self.log.info(f"  not reached: {each}")

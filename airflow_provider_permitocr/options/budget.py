@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import ClassVar, Self
 
 from airflow_provider_permitocr.options.readable import Readable
-from airflow_provider_permitocr.options.validation import Rule, check, choice, held, optional, text, time_zone
+from airflow_provider_permitocr.options.validation import (
+    Rule,
+    check,
+    choice,
+    held,
+    number,
+    optional,
+    text,
+    time_zone,
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,24 @@ def exact_text(amount: Decimal | None) -> str | None:
 
 
 @dataclass(frozen=True)
+class NearCap:
+    """A cap of which most calls are used.
+
+    :param name: of the ``Budget``'s argument.
+    :param limit: how many calls it allows.
+    :param calls: how many are made.
+    """
+
+    name: str
+    limit: int
+    calls: int
+
+    def __str__(self) -> str:
+        share = f"{self.calls / self.limit:.0%}"
+        return f"{share} of {self.name} are used: {self.calls:,} of {self.limit:,} calls"
+
+
+@dataclass(frozen=True)
 class ReachedCap:
     """A cap that allows no more calls.
 
@@ -75,7 +103,7 @@ class Budget(Readable):
 
     Every call that was sent counts, even if it is not billed, such as a throttled one.
 
-    All but the last two may be templates. One that renders to nothing is refused, not taken as no cap.
+    Price, currency and caps may be templates. One that renders to nothing is refused, not taken as no cap.
 
     :param price_per_call: of a billed call; None: the connection's, if it has one.
     :param currency: of the price, such as ``USD``; None: the connection's, if it has one.
@@ -83,6 +111,7 @@ class Budget(Readable):
     :param max_calls_per_day: most calls of the account in one day, of all runs with the same ledger.
     :param on_exhausted: ``succeed`` or ``fail``: how the task ends when it may make no more calls.
     :param timezone: whose midnight a day begins at, such as ``Asia/Shanghai``.
+    :param notify_at: share of a cap at which the log warns and ``on_budget_callback`` is called.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("price_per_call", "currency", *_CAPS)
@@ -93,6 +122,7 @@ class Budget(Readable):
     max_calls_per_day: int | str | None = None
     on_exhausted: OnExhausted | str = OnExhausted.SUCCEED
     timezone: str = "UTC"
+    notify_at: float = 0.8
 
     def __post_init__(self) -> None:
         cap = Rule("a whole number, 0 or more", _whole_number)
@@ -104,6 +134,7 @@ class Budget(Readable):
             max_calls_per_day=optional(cap),
             on_exhausted=choice(OnExhausted),
             timezone=time_zone(),
+            notify_at=number(above=0, most=1),
         )
 
     @property
@@ -129,6 +160,13 @@ class Budget(Readable):
     def cap_of_day(self) -> int | None:
         """``max_calls_per_day`` once it is rendered."""
         return None if self.max_calls_per_day is None else int(self.max_calls_per_day)
+
+    def near(self, name: str, limit: int, calls: int) -> NearCap | None:
+        """Return a cap that gets near with this very call; None for the calls before and after.
+
+        :param calls: made so far, this one included.
+        """
+        return NearCap(name, limit, calls) if calls == math.ceil(limit * self.notify_at) else None
 
     def reached(self, *, is_of_day: bool) -> ReachedCap:
         """Return the cap that is reached.

@@ -159,6 +159,11 @@ class TencentCloud:
         rate = share if self._max_per_second is None else self._max_per_second
         return RunOptions(pace=Pace(rate, self._max_in_flight, phase), call_retry=self._call_retry)
 
+    @property
+    def is_rate_default(self) -> bool:
+        """Whether neither a pool nor an argument says how fast to send."""
+        return self._max_per_second is None and _slots_of_running_task() is None
+
     def close(self) -> None:
         """Close connections and end processes; later use opens new ones."""
         for name in ("_downloader", "_converter"):

@@ -42,6 +42,7 @@ from airflow_provider_permitocr.wiring.result_table import (
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
+    from airflow_provider_permitocr.engine.observer import RunObserver
     from airflow_provider_permitocr.engine.ports import PermitClient
     from airflow_provider_permitocr.engine.run.progress import Log
     from airflow_provider_permitocr.files.rows_file import StoredRowsFile
@@ -54,22 +55,23 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def open_pipeline(
-    task: TaskOptions, identity: RunIdentity, stop: threading.Event, *, log: Log
+    task: TaskOptions, identity: RunIdentity, stop: threading.Event, *observers: RunObserver, log: Log
 ) -> Iterator[Pipeline]:
     """Open everything that the pipeline of a task uses; the end of the ``with`` closes it.
 
+    :param observers: are told of the run, besides metrics and traces.
     :raises ConfigurationError: naming what to change.
     """
     cloud = cloud_of(task)
     options = run_options(task, cloud)
     with (
-        watched(identity) as observers,
+        watched(identity, *observers) as watching,
         closing(cloud),
         cloud.client() as client,
         SqlEngines() as engines,
     ):
         ports = _ports(task, identity, engines, cloud, client, stop)
-        yield Pipeline(replace(ports, observers=observers), options, log=log, stop=stop)
+        yield Pipeline(replace(ports, observers=watching), options, log=log, stop=stop)
 
 
 def _ports(

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 DAG_ID = "permit_ocr_daily"
 
 
-def run(dags: DagBag, run_after: datetime) -> Any:
-    return dags.dags[DAG_ID].test(logical_date=run_after)
+def run(dags: DagBag, run_after: datetime, **params: Any) -> Any:
+    return dags.dags[DAG_ID].test(logical_date=run_after, run_conf=params or None)
 
 
 def test_every_dag_of_the_folder_is_parsed_and_knows_its_pool(dags: DagBag) -> None:
@@ -104,6 +104,21 @@ def test_the_summary_in_xcom_is_numbers_alone(
     assert not any(each.fields["Number"] in json.dumps(summary) for each in images.values())
 
 
+def test_the_trigger_form_plans_a_run(
+    dags: DagBag,
+    images: dict[str, Specimen],
+    emulator: RunningEmulator,
+    connect_emulator: Callable[..., None],
+) -> None:
+    connect_emulator(emulator)
+
+    done = run(dags, datetime(2026, 5, 2, 2, 4, tzinfo=UTC), plan_only="yes")
+
+    (task,) = done.get_task_instances()
+    assert (done.state, task.xcom_pull(task_ids=task.task_id)["to_call"]) == ("success", 3)
+    assert emulator.stats()["calls"] == 0
+
+
 def test_a_wrong_table_fails_the_task_at_once_though_it_has_retries(
     dags: DagBag, warehouse: sa.Engine, emulator: RunningEmulator, connect_emulator: Callable[..., None]
 ) -> None:
@@ -145,5 +160,5 @@ def test_a_run_without_an_interval_looks_through_the_whole_list(dags: DagBag) ->
     for context in contexts:
         task: Any = dags.dags[DAG_ID].get_task("recognize_permits")
         task = task.prepare_for_execution()
-        task.render_template_fields(context)
+        task.render_template_fields({"params": {"plan_only": "no"}} | context)
         assert (task.source.since, task.source.until) == ("", "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_permitocr.engine.models import ImageRow
-from airflow_provider_permitocr.engine.observer import CallFacts, DeliveryFacts, Observers
+from airflow_provider_permitocr.engine.observer import CallFacts, DeliveryFacts, Observers, RunObserver
 from airflow_provider_permitocr.engine.run.summary import RunSummary
 from airflow_provider_permitocr.errors import CallError, Decision, UnreachableError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.engine.conftest import Bench, FakeClient
 
 
-class Noted:
+class Noted(RunObserver):
     """Keeps what it is told."""
 
     def __init__(self) -> None:
@@ -39,13 +39,14 @@ class Noted:
         self.ends.append(summary)
 
 
-class Broken:
+class Broken(RunObserver):
     """Fails whatever it is told."""
 
-    def on_call(self, *_: object) -> None:
+    def on_call(self, call: CallFacts) -> None:
         raise OSError("no such host as metrics.example.com")
 
-    on_image = on_delivery = on_end = on_call
+    def on_end(self, summary: RunSummary) -> None:
+        raise OSError("no such host as metrics.example.com")
 
 
 @pytest.fixture

@@ -294,3 +294,20 @@ def test_what_is_neither_dry_nor_not_is_refused_where_the_dag_is_written(
 ) -> None:
     with pytest.raises(ValueError, match="plan_only must be True, False or 'quick'"):
         operator(plan_only=value)
+
+
+@pytest.mark.parametrize(
+    ("rendered", "mode"),
+    [("yes", "look"), ("True", "look"), ("quick", "quick"), ("no", None), ("", None), ("False", None)],
+)
+def test_a_template_says_whether_to_plan(operator: NewOperator, rendered: str, mode: str | None) -> None:
+    task = operator(plan_only="{{ params.plan }}")
+    task.render_template_fields({"params": {"plan": rendered}})
+    assert task.plan_mode == mode
+
+
+def test_a_template_that_says_something_else_is_refused(operator: NewOperator) -> None:
+    task = operator(plan_only="{{ params.plan }}")
+    task.render_template_fields({"params": {"plan": "maybe"}})
+    with pytest.raises(AirflowFailException, match="plan_only must be True, False or 'quick', not 'maybe'"):
+        task.execute({"run_id": "run-1"})

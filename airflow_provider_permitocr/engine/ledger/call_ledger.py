@@ -22,6 +22,7 @@ from airflow_provider_permitocr.engine.ledger.calls import (
 )
 from airflow_provider_permitocr.engine.ledger.ports import Journal, Ledger
 from airflow_provider_permitocr.engine.ledger.unwritten import UnwrittenCalls
+from airflow_provider_permitocr.engine.observer import NOBODY, Observers
 from airflow_provider_permitocr.errors import (
     FencedError,
     LedgerError,
@@ -84,6 +85,7 @@ class CallLedger:
 
     :param stop: once set, an exchange that fails is tried once more and not waited for.
     :param patience_seconds: how long to wait for a ledger that cannot be reached.
+    :param observers: are told when most calls of a cap are used.
     :param clock: monotonic seconds.
     :param gather_seconds: how long the first of an exchange waits for others.
     """
@@ -95,10 +97,11 @@ class CallLedger:
         *,
         stop: threading.Event,
         patience_seconds: float,
+        observers: Observers = NOBODY,
         clock: Callable[[], float] = time.monotonic,
         gather_seconds: float | None = None,
     ) -> None:
-        self._ledger, self._stop = ledger, stop
+        self._ledger, self._stop, self._observers = ledger, stop, observers
         self._patience_seconds, self._clock = patience_seconds, clock
         self._gather_seconds = _GATHER_SECONDS if gather_seconds is None else gather_seconds
         self._unwritten = UnwrittenCalls(journal)
@@ -316,6 +319,9 @@ class CallLedger:
             self._unwritten.written(batch.closed, exchanged.refused)
             self._note_refused(exchanged.refused)
             self._tell(batch.waiting, exchanged.grants)
+            for near in exchanged.near:
+                _log.warning("%s", near)
+                self._observers.on_near_cap(near)
             return
 
     def _pause(self, seconds: float) -> None:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from airflow_provider_permitocr.engine.models import ImageFacts, RowKey
+from airflow_provider_permitocr.options.budget import NearCap
 from airflow_provider_permitocr.permit.answers import KeptAnswer
 from airflow_provider_permitocr.permit.columns import Record
 from airflow_provider_permitocr.permit.status import Status
@@ -155,7 +156,9 @@ class Exchanged:
 
     :param grants: one for each intent, in their order.
     :param refused: closed calls whose answers the database does not take; they are closed without them.
+    :param near: caps of which most calls are used since this exchange.
     """
 
     grants: tuple[Grant, ...] = ()
     refused: tuple[ClosedCall, ...] = ()
+    near: tuple[NearCap, ...] = ()

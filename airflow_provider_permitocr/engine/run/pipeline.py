@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 
 from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries, raise_first
@@ -12,7 +12,7 @@ from airflow_provider_permitocr.engine.delivery.files_due import DueFiles
 from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
 from airflow_provider_permitocr.engine.ledger.calls import Grant
 from airflow_provider_permitocr.engine.ledger.waiting import hand_in_waiting
-from airflow_provider_permitocr.engine.ports import Ports
+from airflow_provider_permitocr.engine.ports import ImageSource, Ports
 from airflow_provider_permitocr.engine.run.drain import drain
 from airflow_provider_permitocr.engine.run.list_run import ListRun
 from airflow_provider_permitocr.engine.run.progress import Log
@@ -44,14 +44,31 @@ class Pipeline:
         self._log, self._stop, self._clock = log, stop, clock
         patience = options.batch.patience_seconds
         self._calls = CallLedger(
-            ports.ledger, ports.journal, stop=stop, patience_seconds=patience, clock=clock
+            *(ports.ledger, ports.journal),
+            stop=stop,
+            patience_seconds=patience,
+            observers=ports.observers,
+            clock=clock,
         )
         self._deliveries = Deliveries(
             ports.ledger, ports.tables, options.batch, observers=ports.observers, clock=clock
         )
         self._rows = ListRun(ports, options, self._calls, self._deliveries, log=log, stop=stop, clock=clock)
+        self._files: dict[str, int] = {}
+        #: Of the result; none before the list was looked at.
+        self.columns: Sequence[Column] = ()
         self._listed = 0
         self._is_drained = self._is_closed = False
+
+    @property
+    def source(self) -> ImageSource:
+        """The list that it reads."""
+        return self._source
+
+    @property
+    def delivered(self) -> dict[str, int]:
+        """Rows that it has written so far, by table and file."""
+        return self._deliveries.delivered | self._files
 
     @property
     def so_far(self) -> str:
@@ -72,9 +89,9 @@ class Pipeline:
         """
         self._started_at = self._clock()
         self._listed = self._source.check()
-        columns = self._ports.reading.protection.columns(result_columns(self._source.carried()))
+        self.columns = self._ports.reading.protection.columns(result_columns(self._source.carried()))
         try:
-            self._prepare(columns)
+            self._prepare()
         except BaseException:
             self._deliveries.close()
             raise
@@ -86,10 +103,10 @@ class Pipeline:
             self._deliveries.start()
             self._rows.recognize(self._listed)
             self._rows.hand_over.close()
-            summary = self._finish(columns)
+            summary = self._finish()
         return summary
 
-    def _prepare(self, columns: Sequence[Column]) -> None:
+    def _prepare(self) -> None:
         """Make sure that everything works before the first call, and take what earlier runs have kept."""
         self._ledger.prepare(self._source.key_type(), self._listed)
         hand_in_waiting(self._ledger, self._ports.journal, self._log)
@@ -97,7 +114,7 @@ class Pipeline:
             file.prepare()
         if self._ports.portraits:
             self._ports.portraits.prepare()
-        self._deliveries.prepare(columns)
+        self._deliveries.prepare(self.columns)
         if self._options.redo:
             marked = self._ledger.mark_redone(self._options.redo)
             self._log.info(f"{marked:,} images will be recognized again, as redo says")
@@ -111,7 +128,7 @@ class Pipeline:
                     self._close(is_whole=False, ended_by=type(error).__name__)
             self._is_drained = True
 
-    def _finish(self, columns: Sequence[Column]) -> RunSummary:
+    def _finish(self) -> RunSummary:
         """Fill every target that can be filled, write down how the run ended, then say what failed."""
         if self._stop.is_set():
             raise RunStoppedError(
@@ -125,23 +142,26 @@ class Pipeline:
             raise
         except PermitOcrError as error:
             failures.append(error)
-        files = DueFiles(self._ports, columns, stop=self._stop)
+        files = DueFiles(self._ports, self.columns, stop=self._stop)
+        self._files = files.written
         for part in self._rows.whole_parts:
             files.write_left(part)
         is_whole = files.write_own(is_whole=self._rows.is_own_whole)
         failures += files.failures
-        summary = self._close(is_whole=is_whole, files=files.written)
+        summary = self._close(is_whole=is_whole)
         self._ledger.delete_delivered()
         if summary.cap and self._options.budget.on_exhausted is OnExhausted.FAIL:
-            failures.append(CapReachedError(f"Stopped at a cap. {summary.left_words}"))
+            is_of_day = self._calls.cap is Grant.DAY_CAPPED
+            day_ends_in = self._options.budget.timezone if is_of_day else None
+            failures.append(
+                CapReachedError(f"Stopped at a cap. {summary.left_words}", day_ends_in=day_ends_in)
+            )
         raise_first(failures)
         if kept := self._calls.end():
             self._log.info(kept)
         return summary
 
-    def _close(
-        self, *, is_whole: bool, files: Mapping[str, int] | None = None, ended_by: str | None = None
-    ) -> RunSummary:
+    def _close(self, *, is_whole: bool, ended_by: str | None = None) -> RunSummary:
         rows, budget, cap = self._rows, self._options.budget, None
         if ended_by is None and self._calls.cap:
             cap = budget.reached(is_of_day=self._calls.cap is Grant.DAY_CAPPED)
@@ -163,7 +183,7 @@ class Pipeline:
             taken_up=rows.taken_up,
             unread=rows.unread,
             refused=self._deliveries.refused,
-            delivered=self._deliveries.delivered | dict(files or {}),
+            delivered=self.delivered,
             ended_by=ended_by,
         )
         self._ports.observers.on_end(summary)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from airflow_provider_permitocr.options.budget import ReachedCap, exact_text, money
 
@@ -55,6 +55,23 @@ class RunSummary:
     refused: int = 0
     delivered: Mapping[str, int] = field(default_factory=dict)
     ended_by: str | None = None
+
+    @classmethod
+    def of(cls, numbers: Mapping[str, Any]) -> Self:
+        """Return the summary that ``as_dict`` has made plain.
+
+        :raises ValueError: when it is none.
+        """
+        known = {each.name for each in fields(cls)} & numbers.keys()
+        if not {"listed", "statuses", "calls"} <= known:
+            raise ValueError(f"not the summary of a run: it has {', '.join(sorted(numbers)) or 'nothing'}")
+        given = {name: numbers[name] for name in known}
+        cost, cap = given.get("cost"), given.get("cap")
+        read = {
+            "cost": None if cost is None else Decimal(cost),
+            "cap": ReachedCap(cap, "its calls are used up") if cap else None,
+        }
+        return cls(**{**given, **read})
 
     @property
     def calls_per_second(self) -> float:

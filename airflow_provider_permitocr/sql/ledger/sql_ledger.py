@@ -33,7 +33,7 @@ from airflow_provider_permitocr.errors import (
     LedgerUnreachableError,
     TargetError,
 )
-from airflow_provider_permitocr.options.budget import Budget
+from airflow_provider_permitocr.options.budget import Budget, NearCap
 from airflow_provider_permitocr.options.ledger import Ledger, UnknownCalls
 from airflow_provider_permitocr.options.redo import Redo
 from airflow_provider_permitocr.sql.database.failures import (
@@ -126,6 +126,7 @@ class SqlLedger(LedgerReader):
         self._began_at = datetime.now(UTC)
         self._ledger_id = ""
         self._open_calls: dict[str, OpenCall] = {}
+        self._near: list[NearCap] = []
         self._is_unclear = False
         self._day = datetime.now(UTC)
         self._timezone = run.budget.timezone
@@ -214,7 +215,9 @@ class SqlLedger(LedgerReader):
         :raises LedgerError: when the database refuses permanently.
         """
         with self._one_at_a_time:
-            return exchange_or_halve(self._once, intents, closed, attempts)
+            exchanged = exchange_or_halve(self._once, intents, closed, attempts)
+            near, self._near = tuple(self._near), []
+        return replace(exchanged, near=near)
 
     def _once(
         self,
@@ -251,6 +254,7 @@ class SqlLedger(LedgerReader):
         for each in closed:
             self._open_calls.pop(each.call_id, None)
         self._open_calls |= exchange.opened
+        self._near += exchange.near
         return grants
 
     def hand_in(self, closed: Sequence[ClosedCall]) -> Sequence[ClosedCall]:

@@ -95,6 +95,11 @@ class SqlImageSource:
         self._listed: int | None = None
         self._left: int | None = None
 
+    def located(self, table: str) -> str:
+        """Name a table of the list's database with its schema; known once the database was connected to."""
+        schema = self._engine.dialect.default_schema_name
+        return table if "." in table or schema is None else f"{schema}.{table}"
+
     def check(self) -> int:
         """Count the list, or this shard of it, after making sure that it can be read as described.
 

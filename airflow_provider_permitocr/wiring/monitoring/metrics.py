@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from airflow.sdk.observability.stats import Stats
 
+from airflow_provider_permitocr.engine.observer import RunObserver
+
 if TYPE_CHECKING:
     from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
     from airflow_provider_permitocr.engine.observer import CallFacts, DeliveryFacts
@@ -18,7 +20,7 @@ _PREFIX: Final = "permitocr"
 _MILLISECONDS: Final = 1_000
 
 
-class RunMetrics:
+class RunMetrics(RunObserver):
     """Sends a run's metrics. Tags name the DAG and the task, and nothing that grows with the data."""
 
     def __init__(self, identity: RunIdentity) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from airflow_provider_permitocr.engine.observer import Observers
+from airflow_provider_permitocr.engine.observer import Observers, RunObserver
 from airflow_provider_permitocr.wiring.monitoring.metrics import RunMetrics
 from airflow_provider_permitocr.wiring.monitoring.traces import RunSpans
 
@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def watched(identity: RunIdentity) -> Iterator[Observers]:
-    """Return what a run is watched by; the end of the ``with`` ends its span."""
+def watched(identity: RunIdentity, *others: RunObserver) -> Iterator[Observers]:
+    """Return what a run is watched by; the end of the ``with`` ends its span.
+
+    :param others: who else is told.
+    """
     spans = RunSpans()
     try:
-        yield Observers([RunMetrics(identity), spans])
+        yield Observers([RunMetrics(identity), spans, *others])
     finally:
         spans.end()

@@ -10,6 +10,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Status, StatusCode
 
 from airflow_provider_permitocr import __version__
+from airflow_provider_permitocr.engine.observer import RunObserver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,7 @@ _NAME: Final = "airflow_provider_permitocr"
 _NANOSECONDS: Final = 1_000_000_000
 
 
-class RunSpans:
+class RunSpans(RunObserver):
     """Has a span for the run, and one below it for each delivery, with the calls since the one before.
 
     It is made in the thread whose context has the task's span; spans of other threads are put below by hand.
@@ -48,9 +49,6 @@ class RunSpans:
         with self._lock:
             self._calls += 1
             self._throttled += call.is_throttled
-
-    def on_image(self, status: str) -> None:
-        """Leave images to the run's own span."""
 
     def on_delivery(self, delivery: DeliveryFacts) -> None:
         """Record a delivery that is over."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import Grant, RunIdentity
-from airflow_provider_permitocr.options.budget import Budget
+from airflow_provider_permitocr.options.budget import Budget, NearCap
 from airflow_provider_permitocr.options.ledger import UnknownCalls
 from airflow_provider_permitocr.sql.ledger.tables.schema import LONGEST_NAME
 
@@ -101,6 +101,8 @@ class Allowance:
         self._budget, self._run = budget, run
         self._used = Counter(used)
         self._changed: set[str] = set()
+        #: Caps of which most calls are used from now on.
+        self.near: list[NearCap] = []
 
     @property
     def counted(self) -> dict[str, int]:
@@ -116,7 +118,17 @@ class Allowance:
             if cap is not None and self._used[period] >= cap:
                 return refusal
         self._add(day, 1)
+        self._note_near(day)
         return Grant.GRANTED
+
+    def _note_near(self, day: str) -> None:
+        budget = self._budget
+        for name, period, cap in (
+            ("max_calls", self._run, budget.cap_of_run),
+            ("max_calls_per_day", day, budget.cap_of_day),
+        ):
+            if cap and (near := budget.near(name, cap, self._used[period])):
+                self.near.append(near)
 
     def give_back(self, day: str) -> None:
         """Count a call no longer, as it was not made."""

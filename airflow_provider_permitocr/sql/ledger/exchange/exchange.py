@@ -24,6 +24,7 @@ from airflow_provider_permitocr.engine.ledger.calls import (
 )
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.engine.run.selection import is_wanted
+from airflow_provider_permitocr.options.budget import NearCap
 from airflow_provider_permitocr.options.ledger import UnknownCalls
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
@@ -136,6 +137,7 @@ class Exchange:
         self._connection, self._tables, self._caller = connection, tables, caller
         self._open_calls, self._day = open_calls, day
         self.opened: dict[str, OpenCall] = {}
+        self.near: list[NearCap] = []
         self.now: datetime | None = None
 
     def run(
@@ -181,6 +183,7 @@ class Exchange:
             is_gone = self._is_answer_erased(state, attempt)
             self._attempt(state, attempt.without_answer() if is_gone else attempt, state.version)
             changed.add(attempt.row_key)
+        self.near = allowance.near
         grants = [self._grant(state, intent, allowance, written) for intent in intents]
         changed |= {call.row_key for call in self.opened.values()}
         calls += [dict(call.row) for call in self.opened.values()]

@@ -1,0 +1,63 @@
+"""When a task is retried, by what has ended it; for Airflow 3.3 and later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from airflow_provider_permitocr.errors import AccountError, CapReachedError, ThrottledTooLongError
+
+if TYPE_CHECKING:
+    from airflow.sdk import RetryDecision, RetryPolicy
+
+#: After midnight, as the ledger's clock and the worker's may differ.
+_AFTER_MIDNIGHT: Final = timedelta(minutes=1)
+_AFTER_THROTTLING: Final = timedelta(minutes=15)
+
+
+def permit_ocr_retry_policy(*, now: Callable[[], datetime] | None = None) -> RetryPolicy:
+    """Return a policy for ``retry_policy=``, which needs ``retries=`` as well.
+
+    - A day's cap: retried after the next midnight of the budget's time zone.
+    - A run's cap, and a fault of the account: not retried.
+    - Throttled for too long: retried after 15 minutes.
+    - All else: as the task says.
+
+    :param now: the time of day; None: that of the worker.
+    :raises ImportError: before Airflow 3.3, which has no retry policies.
+    """
+    try:
+        from airflow.sdk import RetryDecision, RetryPolicy
+    except ImportError:
+        raise ImportError(
+            "permit_ocr_retry_policy needs Airflow 3.3 or later. Upgrade Airflow, or leave out retry_policy:"
+            " retries and retry_delay work without it"
+        ) from None
+
+    class PermitOcrRetryPolicy(RetryPolicy):
+        """Decides by the package's errors."""
+
+        def evaluate(self, exception: BaseException, *_: Any, **__: Any) -> RetryDecision:
+            """Say what follows from an error."""
+            if isinstance(exception, CapReachedError) and exception.day_ends_in:
+                moment = now() if now else datetime.now(UTC)
+                delay = until_midnight(moment, exception.day_ends_in) + _AFTER_MIDNIGHT
+                return RetryDecision.retry(delay, "the day's cap is reached; it counts from 0 after midnight")
+            if isinstance(exception, CapReachedError):
+                return RetryDecision.fail("the run's cap is reached, and its tries share it")
+            if isinstance(exception, AccountError):
+                return RetryDecision.fail("the account fails every call until somebody acts")
+            if isinstance(exception, ThrottledTooLongError):
+                return RetryDecision.retry(_AFTER_THROTTLING, "something else uses the account's quota")
+            return RetryDecision.default()
+
+    return PermitOcrRetryPolicy()
+
+
+def until_midnight(moment: datetime, timezone: str) -> timedelta:
+    """Return how long it is until the next day begins in a time zone, also where a clock changes that day."""
+    local = moment.astimezone(ZoneInfo(timezone))
+    midnight = datetime.combine(local.date() + timedelta(days=1), datetime.min.time(), local.tzinfo)
+    return midnight.astimezone(UTC) - moment.astimezone(UTC)
