@@ -33,6 +33,7 @@ from airflow_provider_permitocr.options.result_file import ResultFile
 from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.options.run import Batch, CallRetry, FailureLimits
 from airflow_provider_permitocr.options.task import Target, TaskOptions
+from airflow_provider_permitocr.plugins.page_link import PageLink
 from airflow_provider_permitocr.wiring.data_interval import whole_if_empty, with_interval
 
 if TYPE_CHECKING:
@@ -132,6 +133,8 @@ class MainlandPermitOcrOperator(BaseOperator):
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"source.sql": "sql"}
     ui_color = "#e8f1fb"
+    # The plugin has the same for this class; this one is for subclasses, which Airflow matches by name.
+    operator_extra_links = (PageLink(),)
 
     def __init__(  # noqa: PLR0913  an operator is configured by name
         self,
@@ -284,6 +287,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         """
         from airflow_provider_permitocr.engine.run.summary_lines import summary_lines
         from airflow_provider_permitocr.wiring.identity import run_identity
+        from airflow_provider_permitocr.wiring.progress import reported
         from airflow_provider_permitocr.wiring.run import open_pipeline
 
         self._stop = threading.Event()
@@ -300,7 +304,10 @@ class MainlandPermitOcrOperator(BaseOperator):
                 return self._plan(context)
             if self.is_rebuild:
                 return self._rebuild(context)
-            with open_pipeline(self.options, run_identity(context), self._stop, log=self.log) as pipeline:
+            with (
+                open_pipeline(self.options, run_identity(context), self._stop, log=self.log) as pipeline,
+                reported(pipeline, self.options, context, log=self.log),
+            ):
                 try:
                     summary = pipeline.run()
                 except BaseException:  # a timeout, too

@@ -12,7 +12,8 @@ _SIDES: Final = (
     " back_image of the list"
 )
 _STORE: Final = "Correct the connection, or install what the message names, on this worker"
-_CAUSES: Final = {
+#: By error code.
+USUAL_CAUSES: Final = {
     "FailedOperation.ImageNoSpecifiedCard": f"{_SIDES}, or the list holds other documents",
     "FailedOperation.CardSideError": _SIDES,
     "FailedOperation.DownLoadError": (
@@ -38,4 +39,4 @@ def advice(code: str) -> str:
 
 def usual_cause(code: str | None) -> str:
     """Return what to look for, and change; a general word for a code that has no usual cause."""
-    return _CAUSES.get(code or "", "Correct the cause")
+    return USUAL_CAUSES.get(code or "", "Correct the cause")
