@@ -306,7 +306,7 @@ class MainlandPermitOcrOperator(BaseOperator):
                 return self._rebuild(context)
             with (
                 open_pipeline(self.options, run_identity(context), self._stop, log=self.log) as pipeline,
-                reported(pipeline, self.options, context, log=self.log),
+                reported(pipeline, self.options, context, log=self.log, link=self._own_link),
             ):
                 try:
                     summary = pipeline.run()
@@ -361,6 +361,11 @@ class MainlandPermitOcrOperator(BaseOperator):
             announce(self.outlets, context, self.options, numbers, delivered)
         except ANNOUNCE_FAULTS as error:
             self.log.warning(f"The asset events lack this run's numbers: {error}")
+
+    @property
+    def _own_link(self) -> PageLink | None:
+        """The button of a subclass; the plugin has the one of this class."""
+        return None if type(self) is MainlandPermitOcrOperator else PageLink()
 
     def _require_redo_before(self, context: Context) -> None:
         """Refuse what each run of a schedule would pay for again.

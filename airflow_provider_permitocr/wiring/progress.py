@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from airflow_provider_permitocr.engine.progress.record import Recorded
 from airflow_provider_permitocr.engine.progress.reporter import ProgressReporter
@@ -20,11 +20,27 @@ if TYPE_CHECKING:
 PROGRESS_KEY: Final = "permitocr_progress"
 
 
+class Link(Protocol):
+    """What is asked of a link of Airflow's."""
+
+    @property
+    def xcom_key(self) -> str:
+        """Under which Airflow looks its address up."""
+        ...
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Return its address for a task instance."""
+        ...
+
+
 @contextmanager
-def reported(run: ObservedRun, task: TaskOptions, context: Context, *, log: Log) -> Iterator[None]:
+def reported(
+    run: ObservedRun, task: TaskOptions, context: Context, *, log: Log, link: Link | None = None
+) -> Iterator[None]:
     """Push a run's progress while the ``with`` lasts; outside of a task instance, nothing is pushed.
 
     :param task: rendered.
+    :param link: of an operator whose link Airflow looks up in XCom, where it puts it at a task's end alone.
     """
     instance: Any = context.get("ti")
     if instance is None:
@@ -39,8 +55,13 @@ def reported(run: ObservedRun, task: TaskOptions, context: Context, *, log: Log)
         files=tuple(file.path for file in task.files),
     )
 
+    links = [link] if link else []
+
     def push(record: Mapping[str, Any]) -> None:
         # Airflow's supervisor is asked under a lock, so that any thread may do so.
+        for each in links:
+            instance.xcom_push(key=each.xcom_key, value=each.get_link(None, ti_key=instance))
+        links.clear()
         instance.xcom_push(key=PROGRESS_KEY, value=record)
 
     with ProgressReporter(run, push, recorded, log):

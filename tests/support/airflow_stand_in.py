@@ -1,4 +1,4 @@
-"""The part of Airflow's public API that the page asks, in front of the real app of the page; by uvicorn, fast to start."""
+"""The part of Airflow's API that the page asks, beside the real app of the page: it starts in a second."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from html import escape
 from typing import Any
 
 import uvicorn
@@ -17,6 +18,9 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.responses import Response
 
 KEY = "permitocr_progress"
+_HOST = """<!doctype html><html class="light" style="--chakra-colors-bg: rgb(1, 2, 3)"><title>Airflow</title>
+<style>html, body { margin: 0; height: 100% } iframe { width: 100%; height: 98%; border: 0 }</style>
+<iframe src="PAGE" sandbox="allow-scripts allow-same-origin allow-forms"></iframe></html>"""
 
 
 @dataclass
@@ -26,15 +30,17 @@ class StandIn:
     :param tasks: task instances with their records, by DAG, run, task and map index.
     :param forbidden: DAGs that the user may not read.
     :param is_logged_out: nobody is logged in.
+    :param opens_menu_alone: the frame is that of Airflow 3.2.
     """
 
     tasks: dict[tuple[str, str, str, int], dict[str, Any]] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
     is_logged_out: bool = False
+    opens_menu_alone: bool = False
     now: datetime = datetime(2026, 11, 30, 12, 30, tzinfo=UTC)
     asked: list[str] = field(default_factory=list)
 
-    def add(  # noqa: PLR0913  a task instance has that many sides
+    def add(
         self,
         record: object,
         *,
@@ -72,6 +78,14 @@ class StandIn:
             response.headers["Date"] = format_datetime(self.now, usegmt=True)
             return response
 
+        @app.get("/plugin/permitocr{rest:path}")
+        def framed(rest: str, request: Request) -> HTMLResponse:
+            return HTMLResponse(_HOST.replace("PAGE", self._framed(rest, request.url.query)))
+
+        @app.get("/dags/{rest:path}")
+        def elsewhere(rest: str) -> HTMLResponse:
+            return HTMLResponse(f"<title>Airflow</title><h1 id=other>{escape(rest)}</h1>")
+
         @app.get("/api/v2/auth/login")
         def login() -> HTMLResponse:
             return HTMLResponse("<title>Login</title><h1>Login</h1>")
@@ -86,6 +100,12 @@ class StandIn:
         app.get(f"{base}/{{map_index}}")(self._instance)
         app.get(base)(self._instance)
         return app
+
+    def _framed(self, rest: str, query: str) -> str:
+        """What Airflow opens in its frame; 3.2 opens the entry of the menu whatever is asked for."""
+        if self.opens_menu_alone or not rest:
+            return "/permitocr/ui/index.html"
+        return escape(f"{rest}?{query}", quote=True)
 
     def _require(self, dag_id: str) -> None:
         if dag_id in self.forbidden:
@@ -127,7 +147,9 @@ class StandIn:
 
     def _tries(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, Any]:
         newest = self._instance(dag_id, run_id, task_id, map_index)
-        earlier = [newest | {"try_number": each, "state": "failed"} for each in range(1, newest["try_number"])]
+        earlier = [
+            newest | {"try_number": each, "state": "failed"} for each in range(1, newest["try_number"])
+        ]
         return {"task_instances": [*earlier, newest], "total_entries": newest["try_number"]}
 
     def _entries(
@@ -157,15 +179,23 @@ class StandIn:
 
 
 @contextmanager
-def serve(stand_in: StandIn) -> Iterator[str]:
-    """Serve it on a free port of this machine; yields its address."""
+def serve(stand_in: StandIn, path: str = "") -> Iterator[str]:
+    """Serve it on a free port of this machine; yields its address.
+
+    :param path: where it is, as behind a proxy.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(stand_in.app(), log_level="warning", date_header=False)
+    app = stand_in.app()
+    if path:
+        outer = FastAPI()
+        outer.mount(path, app)
+        app = outer
+    config = uvicorn.Config(app, log_level="warning", date_header=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}{path}"
     finally:
         server.should_exit = True
         thread.join(10)

@@ -44,7 +44,9 @@ class RecordedRun:
     )
     throttled: float = 0.01
     started_at: datetime = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
-    recorded: Recorded = Recorded(pool="tencent_permit_ocr", pool_slots=20, tables=("permits",))
+    recorded: Recorded = field(
+        default_factory=lambda: Recorded(pool="tencent_permit_ocr", pool_slots=20, tables=("permits",))
+    )
     facts_changed: Mapping[str, Any] = field(default_factory=dict)
     sums_changed: Mapping[str, Any] | None = field(default_factory=dict)
     seconds: float = 0.0
@@ -101,7 +103,9 @@ class RecordedRun:
             cost_today={"USD": billed * Decimal("0.02")},
             cost_month={"USD": (billed + 20_000) * Decimal("0.02")},
             left_over=12,
-            tries=(TryFacts(number=1, calls=billed, billed=billed, answered=billed, began_at=now, ended_at=now),),
+            tries=(
+                TryFacts(number=1, calls=billed, billed=billed, answered=billed, began_at=now, ended_at=now),
+            ),
         )
         return replace(sums, **self.sums_changed)
 

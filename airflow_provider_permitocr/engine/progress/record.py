@@ -55,6 +55,22 @@ class End:
     code: str | None = None
 
 
+@dataclass(frozen=True)
+class Reporting:
+    """What reporting has taken of a run.
+
+    :param seconds: that its thread was busy, or waited for an answer.
+    :param cpu_seconds: of these, that it computed: what calls could not use.
+    """
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+    def plus(self, seconds: float, cpu_seconds: float) -> Reporting:
+        """Return this with more."""
+        return Reporting(self.seconds + seconds, self.cpu_seconds + cpu_seconds)
+
+
 def as_record(
     recorded: Recorded,
     facts: RunFacts,
@@ -62,6 +78,7 @@ def as_record(
     *,
     started_at: datetime,
     now: datetime,
+    reporting: Reporting = Reporting(),
     sums: LedgerSums | None = None,
     end: End | None = None,
 ) -> dict[str, Any]:
@@ -105,6 +122,10 @@ def as_record(
         "targets": _targets(facts.targets, recorded.tables),
         "files": [_cut(each) for each in recorded.files[:_MOST_TARGETS]],
         "sums": _sums(sums) if sums else None,
+        "reporting": {
+            "seconds": round(reporting.seconds, 3),
+            "cpu_seconds": round(reporting.cpu_seconds, 3),
+        },
         "points": timeline.columns(),
     }
 

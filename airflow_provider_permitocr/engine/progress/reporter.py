@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 from airflow_provider_permitocr.engine.progress.facts import LedgerSums, ObservedRun, RunFacts
-from airflow_provider_permitocr.engine.progress.record import End, Recorded, as_record
+from airflow_provider_permitocr.engine.progress.record import End, Recorded, Reporting, as_record
 from airflow_provider_permitocr.engine.progress.timeline import Point, Timeline
 
 #: A short run should be seen to move; one of hours need not write a row every two seconds.
@@ -58,7 +58,7 @@ class ProgressReporter:
     ) -> None:
         self._run, self._push, self._recorded, self._log = run, push, recorded, log
         self._clock, self._now = clock, now
-        self._timeline = Timeline()
+        self._timeline, self._reporting = Timeline(), Reporting()
         self._began_at, self._started_at = clock(), now()
         self._sums: LedgerSums | None = None
         self._sums_due_at = self._began_at
@@ -92,32 +92,35 @@ class ProgressReporter:
         :param end: how the run has ended; its record has the sums as they are then.
         """
         facts = self._run.facts()
+        seconds = self._clock() - self._began_at
+        self._timeline.add(Point(seconds, facts.done, facts.calls, facts.throttled, facts.in_flight))
         self._push_record(facts, end)
         if end is not None or self._clock() >= self._sums_due_at:
             self._read_sums()
-            if end is not None or self._failed_pushes == 0:
+            if end is not None:
                 self._push_record(facts, end)
 
     def _work(self) -> None:
         is_over = False
         while not is_over:
             is_over = self._ending.is_set()
+            began_at, began_cpu = self._clock(), time.thread_time()
             try:
                 self.report(self._end if is_over else None)
             except Exception as error:  # noqa: BLE001  the run is to go on, whatever is wrong here
                 self._complain("The run's progress cannot be counted for its page", error)
+            self._reporting = self._reporting.plus(self._clock() - began_at, time.thread_time() - began_cpu)
             if not is_over:
                 self._ending.wait(self.pause_seconds)
 
     def _push_record(self, facts: RunFacts, end: End | None) -> None:
-        seconds = self._clock() - self._began_at
-        self._timeline.add(Point(seconds, facts.done, facts.calls, facts.throttled, facts.in_flight))
         record = as_record(
             self._recorded,
             facts,
             self._timeline,
             started_at=self._started_at,
             now=self._now(),
+            reporting=self._reporting,
             sums=self._sums,
             end=end,
         )

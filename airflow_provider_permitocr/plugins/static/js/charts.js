@@ -85,7 +85,11 @@ export function partsBar(parts, whole, label) {
 
 /** Draw a part of a whole as a thin bar for a row of a table. */
 export function shareBar(count, whole, color) {
-  return partsBar([{ count, color }], whole, "");
+  const bar = partsBar([{ count, color }], whole, "");
+  bar.removeAttribute("role");
+  bar.removeAttribute("aria-label");
+  bar.setAttribute("aria-hidden", "true"); // its number is in the row
+  return bar;
 }
 
 // The values under the pointer: the same that the table beside the chart has.

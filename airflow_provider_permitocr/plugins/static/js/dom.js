@@ -43,13 +43,29 @@ export function morph(now, next) {
   for (const { name, value } of next.attributes) {
     if (now.getAttribute(name) !== value) now.setAttribute(name, value);
   }
-  const before = [...now.childNodes];
-  const after = [...next.childNodes];
-  after.forEach((child, index) => {
-    if (index < before.length) morph(before[index], child);
-    else now.append(child);
-  });
-  before.slice(after.length).forEach((child) => child.remove());
+  morphChildren(now, [...next.childNodes]);
+}
+
+/** What tells an element from its siblings: its id, or else what it is. */
+const keyOf = (node) => `${node.nodeName} ${node.id || (node.className?.baseVal ?? node.className ?? "").split?.(" ")[0]}`;
+
+function morphChildren(now, after) {
+  const wanted = new Map();
+  for (const child of after) wanted.set(keyOf(child), (wanted.get(keyOf(child)) ?? 0) + 1);
+  const kept = new Map();
+  for (const child of [...now.childNodes]) {
+    const key = keyOf(child);
+    const same = kept.get(key) ?? [];
+    if (same.length < (wanted.get(key) ?? 0)) kept.set(key, [...same, child]);
+    else child.remove();
+  }
+  let place = now.firstChild;
+  for (const child of after) {
+    const same = kept.get(keyOf(child))?.shift();
+    if (same && same === place) place = place.nextSibling;
+    else now.insertBefore(same ?? child, place);
+    if (same) morph(same, child);
+  }
 }
 
 /** Show these elements on the page. */

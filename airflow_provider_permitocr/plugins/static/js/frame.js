@@ -23,24 +23,19 @@ export const isFramed = host !== null;
 
 // Airflow 3.2 always opens the entry of the menu: the address says what was asked for. Later ones do it themselves.
 function takeAskedPage() {
-  if (!isFramed) return;
-  const asked = window.parent.location.pathname.split("/plugin/permitocr")[1];
-  const isOther = asked && asked.includes(MARK) && asked !== HERE;
-  if (isOther && !sessionStorage.getItem("permitocr-asked")) {
-    sessionStorage.setItem("permitocr-asked", asked);
-    location.replace(asked + window.parent.location.search);
-  } else {
-    sessionStorage.removeItem("permitocr-asked");
-  }
+  const ownPages = base + MARK;
+  const cameFrom = document.referrer && new URL(document.referrer).pathname;
+  const isEntry = HERE === `${ownPages}index.html` || HERE === ownPages;
+  // Who came here by a link of these pages has asked for this one.
+  if (!isFramed || !isEntry || cameFrom.startsWith(ownPages)) return;
+  const asked = window.parent.location.pathname.split("/plugin/permitocr")[1] ?? "";
+  if (asked.startsWith(`${ownPages}run.html`)) location.replace(asked + window.parent.location.search);
 }
 takeAskedPage();
 
 const TOKENS = [
-  "colors-bg", "colors-bg-subtle", "colors-bg-muted", "colors-bg-emphasized", "colors-bg-panel", "colors-fg",
-  "colors-fg-muted", "colors-border", "colors-border-emphasized", "colors-brand-solid", "colors-brand-fg",
-  "colors-brand-muted", "colors-success-solid", "colors-failed-solid", "colors-running-solid",
-  "colors-queued-solid", "colors-up_for_retry-solid", "colors-upstream_failed-solid", "colors-skipped-solid",
-  "fonts-body", "radii-md", "radii-sm",
+  "colors-bg", "colors-bg-subtle", "colors-bg-muted", "colors-bg-emphasized", "colors-fg",
+  "colors-fg-muted", "colors-border", "colors-border-emphasized", "fonts-body", "radii-md",
 ];
 
 function takeTheme() {

@@ -112,25 +112,26 @@ export function errors(record, codes, run) {
   const counted = Object.entries(record.error_codes).sort((one, other) => other[1] - one[1]);
   if (!counted.length) return null;
   return card("Error codes", { id: "errors", wide: true, aside: f.plural(counted.length, "code") }, [
-    h("div", { class: "codes" }, counted.map(([code, count], place) => {
+    h("div", { class: "codes" }, counted.map(([code, count]) => {
       const about = known(code, codes);
+      const id = `sql-${encodeURIComponent(code)}`;
       const sql = listing(record, code, run);
-      return h("article", { class: "code" }, [
+      return h("article", { class: "code", id: `${id}-code` }, [
         h("header", {}, [
           h("h3", {}, h("code", {}, code)),
           h("span", { class: "count" }, [
-            share(count, all, "failed"), h("b", {}, f.plural(count, "image")), ` · ${f.percent(count, all)}`,
+            share(count, all, "failed"), h("b", {}, f.plural(count, "image")), h("span", {}, `· ${f.percent(count, all)}`),
           ]),
         ]),
         about?.reason && h("p", {}, `${sentence(about.reason)}${about.billed ? " Such calls are billed." : ""}`),
         about?.advice && h("p", { class: "advice" }, [h("b", {}, "What to do: "), sentence(about.advice)]),
         about?.next && h("p", { class: "muted" }, sentence(about.next)),
         !about && h("p", { class: "muted" }, "The reason for each image is in error_message of the result table."),
-        sql && h("details", { id: `sql-${place}-more` }, [
+        sql && h("details", { id: `${id}-more` }, [
           h("summary", {}, "List these images"),
           h("div", { class: "sql" }, [
-            h("pre", { tabindex: "0", "aria-label": `SQL for ${code}` }, h("code", { id: `sql-${place}` }, sql)),
-            copyButton(`sql-${place}`, `the SQL for ${code}`),
+            h("pre", { tabindex: "0", "aria-label": `SQL for ${code}` }, h("code", { id }, sql)),
+            copyButton(id, `the SQL for ${code}`),
           ]),
         ]),
       ]);
@@ -185,6 +186,19 @@ function cap(name, used, most, until, id) {
     partsBar([{ count: used, color: left ? "brand" : "failed" }], most, `${f.percent(used, most)} used`),
     h("p", { class: "muted" }, `${f.count(left)} left; ${until}`),
   ]);
+}
+
+/** How the run was set up. */
+export function setup(record) {
+  const rows = [
+    ["Started", f.full_time(record.started_at) || "–"],
+    record.pool && ["Pool", `${record.pool}${record.pool_slots === null ? "" : `, ${f.plural(record.pool_slots, "slot")}`}`],
+    ["Requests per second, at most", f.rate(record.quota)],
+    record.state === "running" && record.pace < record.quota && ["Pace after throttling", f.rate(record.pace)],
+    ["Requests in flight, at most", f.count(record.max_in_flight)],
+  ].filter(Boolean);
+  return card("Run", { id: "setup" },
+    h("dl", { class: "pairs" }, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])));
 }
 
 /** How far each target is filled. */

@@ -12,6 +12,8 @@ const EVERY_MS = 3000;
 const SLOWLY_MS = 15_000;
 const SILENT_MS = 60_000;
 const AT_ONCE = 4;
+/** Airflow's own state of a task that reports is asked for with every so many polls. */
+const WHOLE_POLLS = 5;
 const FINISHED = new Set(["success", "failed", "skipped", "upstream_failed", "removed"]);
 const UNDER_WAY = new Set(["running", "restarting", "deferred"]);
 
@@ -21,10 +23,17 @@ const asked = (name) => (query.get(name)?.startsWith("{") ? null : query.get(nam
 const run = { dag_id: asked("dag_id"), run_id: asked("run_id"), task_id: asked("task_id") };
 const mapIndex = /^\d+$/.test(asked("map_index") ?? "") ? Number(asked("map_index")) : -1;
 
+let polls = 0;
 const state = { instances: [], records: new Map(), pushed: new Map(), tries: [], codes: {}, error: null, isLoaded: false };
 
-/** Ask for what may have changed. */
+/** Ask for what may have changed; of one that runs, its record says nearly all. */
 async function load() {
+  const newest = state.records.values().next().value;
+  polls += 1;
+  if (newest?.state === "running" && state.instances.length === 1 && polls % WHOLE_POLLS && !state.error) {
+    await loadOne(state.instances[0]);
+    return;
+  }
   const isOne = mapIndex >= 0 || (state.instances.length === 1 && state.instances[0].map_index < 0);
   state.instances = isOne ? [await airflow.instance(run, mapIndex)] : await airflow.instances(run);
   if (state.instances.length === 1 && state.instances[0].map_index < 0) await loadOne(state.instances[0]);
@@ -176,7 +185,7 @@ function render() {
         panels.outcomes(record),
         panels.errors(record, state.codes, run),
         panels.money(record, airflow.now()),
-        h("div", { class: "stack" }, [panels.delivery(record), panels.quality(record)]),
+        h("div", { class: "stack" }, [panels.setup(record), panels.delivery(record), panels.quality(record)]),
         panels.tries(record, state.tries),
         state.instances.length > 1 && panels.shards(run, all),
       ]),
