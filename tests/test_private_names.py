@@ -45,6 +45,10 @@ PRIVATE: Final = {
 DOCUMENTED: Final = {
     "airflow.sdk": "the public interface; see in_airflow_sdk for what it covers",
     "airflow.cli.cli_config": "commands of providers",
+    "airflow.__version__": "the package's version",
+    "airflow.api_fastapi.app.get_auth_manager": "the auth manager, in the pages on plugins and on auth managers",
+    "airflow.api_fastapi.auth.managers.models.resource_details.AccessView": "rights, in the page on auth managers",
+    "airflow.providers.common.compat.sdk": "what a provider imports for all releases of Airflow, in its guide",
     "airflow.providers.common.compat.openlineage.facet": "lineage, in the OpenLineage provider's guide",
     "airflow.sdk.observability.stats": "metrics of tasks, in the pages on metrics",
     "airflow.dag_processing.dagbag": "tests of DAGs, in the best practices",

@@ -287,7 +287,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         """
         from airflow_provider_permitocr.engine.run.summary_lines import summary_lines
         from airflow_provider_permitocr.wiring.identity import run_identity
-        from airflow_provider_permitocr.wiring.progress import reported
+        from airflow_provider_permitocr.wiring.monitoring.progress import reported
         from airflow_provider_permitocr.wiring.run import open_pipeline
 
         self._stop = threading.Event()

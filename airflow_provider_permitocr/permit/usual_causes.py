@@ -34,7 +34,7 @@ USUAL_CAUSES: Final = {
 
 def advice(code: str) -> str:
     """Return what a person can do about images with this code; '' where nothing is known or needed."""
-    return _CAUSES.get(code) or _OF_SERVICE.get(code, "")
+    return USUAL_CAUSES.get(code) or _OF_SERVICE.get(code, "")
 
 
 def usual_cause(code: str | None) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from airflow_provider_permitocr.errors import Decision
 from airflow_provider_permitocr.permit.error_codes import SERVICE_CODES, ErrorCode
-from airflow_provider_permitocr.permit.usual_causes import USUAL_CAUSES
+from airflow_provider_permitocr.permit.usual_causes import USUAL_CAUSES, advice
 from airflow_provider_permitocr.tencent.wire_codes import WIRE_CODES
 
 _NEXT: Final = {
@@ -24,10 +24,10 @@ _NEXT: Final = {
 def codes() -> dict[str, dict[str, Any]]:
     """Return what is known of each code, as plain JSON values."""
     known = {each.code: _described(each) for each in (*SERVICE_CODES, *WIRE_CODES)}
-    for code, cause in USUAL_CAUSES.items():
-        entry = known.setdefault(code, {"reason": "", "advice": "", "next": "", "billed": None})
+    for code in USUAL_CAUSES:
+        entry = known.setdefault(code, {"reason": "", "next": "", "billed": None, "prefix": False})
         # What many images that fail alike come from is worth more than what one of them says.
-        entry["advice"] = cause
+        entry["advice"] = advice(code)
     return known
 
 

@@ -43,7 +43,7 @@ def record_runs(dsn: str, dag_id: str, number: int) -> None:
             values = [
                 sql.SQL(changed[name])
                 if name in changed
-                else sql.SQL("source.{}").format(sql.Identifier(name))  # type: ignore[arg-type]
+                else sql.SQL("source.{}").format(sql.Identifier(name))
                 for name in columns
             ]
             connection.execute(
@@ -57,7 +57,7 @@ def record_runs(dsn: str, dag_id: str, number: int) -> None:
                     values=sql.SQL(", ").join(values),
                     number=sql.Literal(number),
                     dag_id=sql.Literal(dag_id),
-                    condition=sql.SQL(condition),  # type: ignore[arg-type]
+                    condition=sql.SQL(condition),
                 ),
             )
         connection.execute("ANALYZE")

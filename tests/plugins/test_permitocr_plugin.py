@@ -15,7 +15,6 @@ from airflow.api_fastapi.core_api.datamodels.plugins import PluginResponse
 
 import airflow_provider_permitocr
 from airflow_provider_permitocr import MainlandPermitOcrOperator
-from airflow_provider_permitocr.plugins import permitocr_plugin
 from airflow_provider_permitocr.plugins.page_link import PREFIX, PageLink
 from airflow_provider_permitocr.plugins.permitocr_plugin import PermitOcrPlugin
 
@@ -107,4 +106,4 @@ def test_the_button_is_matched_with_the_operator_by_its_two_names() -> None:
 
 def test_the_operator_has_the_button_for_its_subclasses() -> None:
     (link,) = MainlandPermitOcrOperator.operator_extra_links
-    assert link.name == PageLink.name == permitocr_plugin.PAGE_NAME
+    assert link.name == PageLink.name

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_permitocr.engine.progress.facts import LedgerSums
 from airflow_provider_permitocr.engine.progress.record import Recorded
 from airflow_provider_permitocr.engine.progress.reporter import ProgressReporter
 from airflow_provider_permitocr.errors import CapReachedError
@@ -97,23 +98,36 @@ def test_a_ledger_that_is_down_is_said_once_and_progress_goes_on() -> None:
 
 
 def test_sums_that_take_long_are_read_rarely() -> None:
-    run = RecordedRun()
-    asked = []
+    asked: list[float] = []
 
-    def slow_sums() -> None:
-        asked.append(run.seconds)
-        run.seconds += 0.1
+    class Slow(RecordedRun):
+        def sums(self) -> LedgerSums | None:
+            asked.append(self.seconds)
+            found = super().sums()
+            self.seconds += 0.1
+            return found
 
-    ground = Ground(run)
-    run.sums = slow_sums  # type: ignore[method-assign, assignment]
-    ground.reporter.report()
-    real = RecordedRun.sums
-    run.sums = lambda: (slow_sums(), real(run))[1]  # type: ignore[method-assign]
-    for _ in range(30):
-        run.seconds += 2
+    ground = Ground(Slow())
+    for _ in range(40):
         ground.reporter.report()
-    gaps = [after - before for before, after in pairwise(asked[1:])]
+        ground.run.seconds += 2
+    gaps = [after - before for before, after in pairwise(asked)]
+    assert len(gaps) > 2
     assert min(gaps) >= 20
+
+
+def test_a_ledger_that_is_not_prepared_yet_is_asked_again_at_once() -> None:
+    asked: list[float] = []
+
+    class Early(RecordedRun):
+        def sums(self) -> LedgerSums | None:
+            asked.append(self.seconds)
+            return None
+
+    ground = Ground(Early())
+    ground.reporter.report()
+    ground.reporter.report()
+    assert len(asked) == 2
 
 
 def test_a_push_that_hangs_holds_the_end_of_a_run_up_for_seconds_at_most(

@@ -45,12 +45,14 @@ def test_facts_follow_a_run_from_its_list_to_its_targets(
 
 
 def test_facts_of_a_run_that_has_not_begun_are_zeros(bench: Bench, opened: list[Any]) -> None:
-    facts = []
-    source_check = bench.ledger.prepare
-    bench.ledger.prepare = lambda *given, **named: (  # type: ignore[method-assign]
-        facts.append(opened[0].facts()),
-        source_check(*given, **named),
-    )[1]
+    facts: list[RunFacts] = []
+    prepare = bench.ledger.prepare
+
+    def note(key_type: str | None, listed: int = 0) -> None:
+        facts.append(opened[0].facts())
+        prepare(key_type, listed)
+
+    bench.ledger.prepare = note  # type: ignore[method-assign]
     bench.run(bench.images(1))
     assert (facts[0].phase, facts[0].total, facts[0].done) == (Phase.PREPARING, 0, 0)
 

@@ -13,7 +13,7 @@ from tests.support.recorded_runs import RecordedRun
 
 pytestmark = pytest.mark.slow
 
-_RUN = {"dag_id": "permit_ocr_daily", "run_id": "monday", "task_id": "recognize_permits"}
+_RUN: dict[str, Any] = {"dag_id": "permit_ocr_daily", "run_id": "monday", "task_id": "recognize_permits"}
 _PAGE = f"/permitocr/ui/run.html?{urlencode(_RUN)}"
 
 
