@@ -62,6 +62,13 @@ class Window:
         frames = [frame for frame in self.page.frames if urlsplit(frame.url).path.startswith(_OWN)]
         return frames[0] if frames else self.page.main_frame
 
+    def shows(self, selector: str) -> bool:
+        """Tell whether this project's page has something now."""
+        try:
+            return self.frame().query_selector(selector) is not None
+        except Exception:  # noqa: BLE001  while it is left for another, it has no document
+            return False
+
     def flaws(self) -> list[str]:
         """Return what axe finds wrong with this project's page that is serious or worse."""
         frame = self.frame()

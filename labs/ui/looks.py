@@ -31,17 +31,14 @@ class Looks:
     sessions: dict[str, Any] = field(default_factory=dict)
 
     def log_in(self, user: str, password: str, address: str) -> None:
-        """Ask for a page without being logged in, log in, and require to be led to it.
-
-        :param address: of a page in Airflow's frame, or of what leads there.
-        """
+        """Ask for a run's page without being logged in, log in, and require to be led to it."""
         with window(self.started, self.url) as opened:
             opened.page.goto(address, timeout=_PATIENCE_MS)
             opened.page.fill("input[name=username]", user)
             opened.page.fill("input[name=password]", password)
             opened.page.click("button[type=submit]")
             self._await(opened, _SHOWN)
-            self.require(f"{user} is led to {opened.page.url}", "/plugin/permitocr/" in opened.page.url)
+            self.require(f"{user} is led to {opened.page.url}", "/permitocr/ui/run.html" in opened.page.url)
             self.sessions[user] = opened.page.context.storage_state()
 
     def run_url(self, dag_id: str, run_id: str, map_index: int | None = None) -> str:
@@ -90,7 +87,7 @@ class Looks:
     def _await(self, opened: Window, selector: str) -> None:
         until = time.monotonic() + _PATIENCE_MS / 1000
         while time.monotonic() < until:
-            if opened.frame().query_selector(selector):
+            if opened.shows(selector):
                 opened.page.wait_for_timeout(600)
                 return
             opened.page.wait_for_timeout(100)

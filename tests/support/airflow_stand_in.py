@@ -141,6 +141,8 @@ class StandIn:
         self, dag_id: str, run_id: str, task_id: str, limit: int = 50, offset: int = 0
     ) -> dict[str, Any]:
         self._require(dag_id)
+        if not self._of(dag_id, run_id, "~"):
+            raise HTTPException(404)
         keys = self._of(dag_id, run_id, task_id)
         page = [self._instance(*key) for key in keys[offset : offset + limit]]
         return {"task_instances": page, "total_entries": len(keys)}

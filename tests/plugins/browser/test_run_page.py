@@ -288,6 +288,17 @@ def test_a_task_without_a_record_says_why(
     assert opened.page.locator(".stats").count() == 0
 
 
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [({"run_id": "deleted"}, "There is no such run."), ({"task_id": "renamed"}, "has no such task.")],
+)
+def test_a_run_that_is_not_there_is_said_to_be_gone(
+    airflow: StandIn, opened: Window, url: str, changed: dict[str, str], says: str
+) -> None:
+    add(airflow, RecordedRun(images=100).whole_record())
+    assert says in text_of(opened, address(url, **changed), f"{_SHOWN} .notice")
+
+
 def test_a_record_in_an_xcom_backend_is_said_to_be_there(airflow: StandIn, opened: Window, url: str) -> None:
     add(airflow, "s3://bucket/xcom/permitocr_progress")
     assert "custom XCom backend" in text_of(opened, address(url), f"{_SHOWN} .notice")

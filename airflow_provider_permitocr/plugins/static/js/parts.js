@@ -110,6 +110,9 @@ export function refusal(error, dagId) {
       "Ask whoever manages Airflow's roles.",
     ]);
   }
+  if (error.kind === "missing") {
+    return notice("info", "There is no such run.", "It was deleted, or the address is wrong.");
+  }
   const status = error.status ? ` (HTTP status ${error.status})` : "";
   return notice("warning", `Airflow's API does not answer${status}.`, "The page keeps trying.");
 }

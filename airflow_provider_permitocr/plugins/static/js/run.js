@@ -159,7 +159,8 @@ function failureNotice(record) {
 
 function nothing(all) {
   const task = all[0]?.instance;
-  if (!task || state.error) return null;
+  if (state.error) return null;
+  if (!task) return notice("info", "This run has no such task.", "The DAG may have changed since.");
   if (all.some((each) => each.record?.isElsewhere)) return null;
   const words = UNDER_WAY.has(task.state) ? "The run is starting; its first numbers come within seconds."
     : FINISHED.has(task.state)
