@@ -158,7 +158,12 @@ def _look_while_running(looks: Looks, services: Services, console: Console) -> d
         )
         looks.look("shards-live", looks.run_url("page_shards", shards), has=("Shard 1/3", "Shard 3/3"))
         looks.look(
-            "overview-live", f"{looks.url}/plugin/permitocr", has=("page_live", "page_shards"), is_whole=False
+            "overview-live",
+            f"{looks.url}/",
+            wait_for="text=Browse",
+            do=_open_by_menu,
+            has=("page_live", "page_shards"),
+            is_whole=False,
         )
         for dag_id in _DAG_IDS[2:]:
             runs[dag_id] = api.trigger(dag_id, now, now, now)
@@ -166,13 +171,22 @@ def _look_while_running(looks: Looks, services: Services, console: Console) -> d
     return runs
 
 
+def _open_by_menu(opened: Window) -> None:
+    opened.page.get_by_text("Browse", exact=True).first.click()
+    opened.page.get_by_text("Permit OCR", exact=True).first.click()
+    _wait_for_page(opened)
+
+
 def _follow_link(opened: Window) -> None:
-    link = opened.page.get_by_role("link", name="Permit OCR", exact=True).first
-    link.click()
+    opened.page.get_by_role("link", name="Permit OCR", exact=True).first.click()
+    _wait_for_page(opened)
+
+
+def _wait_for_page(opened: Window) -> None:
     deadline = time.monotonic() + 20
     while not opened.shows("#page[aria-busy=false] .stats"):
         if time.monotonic() > deadline:
-            raise PageError(f"the link of the task leads to {opened.page.url}, which shows no run")
+            raise PageError(f"a click leads to {opened.page.url}, which does not show the page")
         opened.page.wait_for_timeout(200)
     opened.page.wait_for_timeout(500)
 

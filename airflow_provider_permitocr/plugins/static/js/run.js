@@ -195,7 +195,7 @@ function render() {
   return record;
 }
 
-let wasDone = false;
+let wasDone = true; // nothing to announce of a run that had ended before
 let timer = 0;
 
 async function turn() {
