@@ -17,7 +17,7 @@ OLDEST_MYSQL_PROVIDER := apache-airflow-providers-mysql==6.4.2
 # A file of tests stays together, as its tests share servers.
 SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo demo-ui test quick test-distributed chaos fuzz bench bench-analytics lint format accuracy test-floors install constraints tccli snowflake sdk-packages wheel clean
+.PHONY: help demo demo-ui test quick test-ui ui-browser test-distributed chaos fuzz bench bench-analytics lint format accuracy test-floors install constraints tccli snowflake sdk-packages wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -28,7 +28,7 @@ demo: $(STAMP) ## Run the main job for real: PostgreSQL, Airflow's scheduler, an
 demo-ui: $(STAMP) ## Run the demo and keep Airflow's UI open until Ctrl-C
 	@$(BIN)/python -m labs.demo --ui
 
-test: lint .venv/.mysqlclient tccli snowflake sdk-packages ## Set up, check types and style, run all tests
+test: lint .venv/.mysqlclient tccli snowflake sdk-packages ui-browser ## Set up, check types and style, run all tests
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 quick: $(STAMP) ## Run fast tests only: none marked slow, one driver, one database of each kind
@@ -36,6 +36,9 @@ quick: $(STAMP) ## Run fast tests only: none marked slow, one driver, one databa
 
 test-distributed: .venv/.distributed ## Prove quota and recovery on Celery: two DAGs, two workers, one of them killed
 	$(BIN)/python -m labs.distributed --images $(IMAGES)
+
+test-ui: $(STAMP) ui-browser ## Look at the page in Airflow's UI with Chromium, while DAGs run and afterwards; measure it
+	@$(BIN)/python -m labs.ui
 
 # How many: 4,000 take six minutes.
 IMAGES ?= 4000
@@ -75,7 +78,7 @@ format: $(STAMP) ## Fix style automatically
 accuracy: $(STAMP) ## Report how many drawn fields the emulator reads back, by field and by effect
 	$(BIN)/python -m airflow_provider_permitocr.emulator.specimens.accuracy --count 10
 
-test-floors: .venv-floors/.installed tccli snowflake sdk-packages ## Run all tests with the oldest packages that setup.cfg allows
+test-floors: .venv-floors/.installed tccli snowflake sdk-packages ui-browser ## Run all tests with the oldest packages that setup.cfg allows
 	.venv-floors/bin/python -m pytest $(SIDE_BY_SIDE)
 
 .venv-floors/.installed: setup.cfg pyproject.toml constraints-floors.txt airflow_provider_permitocr/__init__.py | $(UV)
@@ -154,6 +157,14 @@ sdk-packages: .cache/sdk/.installed ## Install the SDK's packages over each othe
 	    $(UV) pip install --quiet --python $(BIN)/python --no-deps --target .cache/sdk/$${combination%%:*} \
 	      -c constraints-sdk.txt $$package || exit 1; \
 	  done; done
+	@touch $@
+
+ui-browser: .venv-ui/.installed ## Install what drives Chromium, for the tests of the page in Airflow's UI
+
+# In a separate folder, which the tests add to their path: it needs a Chromium of the system to be of any use.
+.venv-ui/.installed: constraints-ui.txt | $(UV)
+	@rm -rf .venv-ui
+	@$(UV) pip install --quiet --python $(BIN)/python --target .venv-ui -c constraints-ui.txt playwright axe-playwright-python
 	@touch $@
 
 wheel: $(STAMP) ## Build the wheel into dist/

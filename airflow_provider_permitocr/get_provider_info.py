@@ -41,6 +41,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "config": {"permitocr": _CONFIGURATION},
+        "extra-links": [f"{_PACKAGE}.plugins.page_link.PageLink"],
         "filesystems": [f"{_PACKAGE}.filesystems.cos"],
         "asset-uris": [
             {

@@ -40,6 +40,7 @@ NEVER: dict[str, set[str]] = {
     "report": OUTSIDE | {"pandas"} | others("report", "engine", "permit"),
     "wiring": {f"{NAME}.{part}" for part in ("hooks", "operators", "plugins", "emulator", "cli")},
     "hooks": {f"{NAME}.{part}" for part in ("operators", "plugins", "emulator", "cli")},
+    "plugins": others("plugins", "permit", "tencent"),
     "filesystems": {f"{NAME}.{part}" for part in ("operators", "plugins", "emulator", "cli", "sql")},
     "notifications": OUTSIDE | others("notifications", "engine", "options", "permit"),
     "assets": OUTSIDE - {"airflow"} | others("assets"),

@@ -45,6 +45,10 @@ PRIVATE: Final = {
 DOCUMENTED: Final = {
     "airflow.sdk": "the public interface; see in_airflow_sdk for what it covers",
     "airflow.cli.cli_config": "commands of providers",
+    "airflow.__version__": "the package's version",
+    "airflow.api_fastapi.app.get_auth_manager": "the page on auth managers",
+    "airflow.api_fastapi.auth.managers.models.resource_details.AccessView": "the page on auth managers",
+    "airflow.providers.common.compat.sdk": "what providers import for all releases of Airflow",
     "airflow.providers.common.compat.openlineage.facet": "lineage, in the OpenLineage provider's guide",
     "airflow.sdk.observability.stats": "metrics of tasks, in the pages on metrics",
     "airflow.providers.openlineage.extractors": "the same",

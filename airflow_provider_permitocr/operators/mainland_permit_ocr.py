@@ -29,6 +29,7 @@ from airflow_provider_permitocr.options.result_file import ResultFile
 from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.options.run import Batch, CallRetry, FailureLimits
 from airflow_provider_permitocr.options.task import Target, TaskOptions
+from airflow_provider_permitocr.plugins.page_link import PageLink
 from airflow_provider_permitocr.wiring.data_interval import whole_if_empty, with_interval
 
 if TYPE_CHECKING:
@@ -138,6 +139,8 @@ class MainlandPermitOcrOperator(BaseOperator):
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"source.sql": "sql"}
     ui_color = "#e8f1fb"
+    # The plugin has the same for this class; this one is for subclasses, which Airflow matches by name.
+    operator_extra_links = (PageLink(),)
 
     def __init__(  # noqa: PLR0913  an operator is configured by name
         self,
@@ -310,6 +313,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         from airflow_provider_permitocr.wiring.identity import run_identity
         from airflow_provider_permitocr.wiring.monitoring.cap_notice import CapNotice
         from airflow_provider_permitocr.wiring.monitoring.lineage import trail_of
+        from airflow_provider_permitocr.wiring.monitoring.progress import reported
         from airflow_provider_permitocr.wiring.run import open_pipeline
 
         self._stop = threading.Event()
@@ -327,9 +331,11 @@ class MainlandPermitOcrOperator(BaseOperator):
             if self.is_rebuild:
                 return self._rebuild(context)
             notice = CapNotice(self.on_budget_callback, context)
-            with open_pipeline(
-                self.options, run_identity(context), self._stop, notice, log=self.log
-            ) as pipeline:
+            opened = open_pipeline(self.options, run_identity(context), self._stop, notice, log=self.log)
+            with (
+                opened as pipeline,
+                reported(pipeline, self.options, context, log=self.log, link=self._own_link),
+            ):
                 try:
                     summary = pipeline.run()
                 except BaseException:  # a timeout, too
@@ -386,6 +392,11 @@ class MainlandPermitOcrOperator(BaseOperator):
             announce(self.outlets, context, self.options, numbers, delivered)
         except ANNOUNCE_FAULTS as error:
             self.log.warning(f"The asset events lack this run's numbers: {error}")
+
+    @property
+    def _own_link(self) -> PageLink | None:
+        """The button of a subclass; the plugin has the one of this class."""
+        return None if type(self) is MainlandPermitOcrOperator else PageLink()
 
     def _require_redo_before(self, context: Context) -> None:
         """Refuse what each run of a schedule would pay for again.

@@ -12,7 +12,8 @@ _SIDES: Final = (
     " back_image of the list"
 )
 _STORE: Final = "Correct the connection, or install what the message names, on this worker"
-_CAUSES: Final = {
+#: By error code.
+USUAL_CAUSES: Final = {
     "FailedOperation.ImageNoSpecifiedCard": f"{_SIDES}, or the list holds other documents",
     "FailedOperation.CardSideError": _SIDES,
     "FailedOperation.DownLoadError": (
@@ -33,9 +34,9 @@ _CAUSES: Final = {
 
 def advice(code: str) -> str:
     """Return what a person can do about images with this code; '' where nothing is known or needed."""
-    return _CAUSES.get(code) or _OF_SERVICE.get(code, "")
+    return USUAL_CAUSES.get(code) or _OF_SERVICE.get(code, "")
 
 
 def usual_cause(code: str | None) -> str:
     """Return what to look for, and change; a general word for a code that has no usual cause."""
-    return _CAUSES.get(code or "", "Correct the cause")
+    return USUAL_CAUSES.get(code or "", "Correct the cause")

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from rich.console import Console
 
@@ -40,6 +41,7 @@ from labs.ground.servers.services import Services
 
 DAG_ID: Final = "permit_ocr_daily"
 ANALYTICS_DAG_ID: Final = "permit_ocr_analytics"
+TASK_ID: Final = "recognize_permits"
 POOL: Final = "tencent_permit_ocr"
 WAREHOUSE_DATABASE: Final = "warehouse"
 #: Of the fields of clean specimens; ``make demo`` fails below.
@@ -106,7 +108,7 @@ def run_demo(options: DemoOptions, console: Console) -> None:
         _analyze(services, warehouse, results, reports, console)
         console.print(f"\n[dim]All this took {time.monotonic() - began:.0f} s.[/dim]", highlight=False)
         if options.keep_running:
-            _keep_running(airflow_options.url, services, console)
+            _keep_running(airflow_options.url, run_id, services, console)
             return
         _require(clean, without_reason(drawn, results))
         _require_same_count(stats, ledger)
@@ -223,8 +225,11 @@ def _require_same_count(stats: Mapping[str, Any], ledger: LedgerSums) -> None:
         )
 
 
-def _keep_running(url: str, services: Services, console: Console) -> None:
-    console.print(f"\nAirflow's UI: [bold]{url}/dags/{DAG_ID}[/bold] (no login). End it with Ctrl-C.")
+def _keep_running(url: str, run_id: str, services: Services, console: Console) -> None:
+    run = urlencode({"dag_id": DAG_ID, "run_id": run_id, "task_id": TASK_ID})
+    page = f"{url}/permitocr/open?{run}"
+    console.print("\nThe run's page in Airflow's UI (no login). End it with Ctrl-C:")
+    console.print(f"[bold]{page}[/bold]", highlight=False, soft_wrap=True)
     console.print("Nothing runs by schedule here; press Trigger for a run over the last interval.")
     try:
         while True:

@@ -129,7 +129,12 @@ def try_task(operator: NewOperator) -> Callable[..., dict[str, Any]]:
         run_id: str = "run-1", try_number: int = 1, map_index: int = -1, **arguments: Any
     ) -> dict[str, Any]:
         instance = SimpleNamespace(
-            dag_id="permits", task_id="recognize", map_index=map_index, try_number=try_number
+            dag_id="permits",
+            task_id="recognize",
+            run_id=run_id,
+            map_index=map_index,
+            try_number=try_number,
+            xcom_push=lambda **_: None,
         )
         return operator(**arguments).execute({"run_id": run_id, "ti": instance})  # type: ignore[typeddict-item]
 

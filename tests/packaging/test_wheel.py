@@ -53,12 +53,25 @@ def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {"airflow_provider_permitocr"}
     assert "airflow_provider_permitocr/py.typed" in names
+    page = _ROOT / "airflow_provider_permitocr" / "plugins" / "static"
+    files = {file.relative_to(_ROOT).as_posix() for file in page.rglob("*") if file.is_file()}
+    assert len(files) > 10
+    assert files <= set(names)
 
 
 def test_a_clean_environment_lists_the_provider(clean: Path) -> None:
     listed = run(clean / "venv/bin/airflow", "providers", "list", "--output", "json", home=clean, cwd=clean)
     providers = {each["package_name"]: each for each in json.loads(listed[listed.index("[") :])}
     assert providers["airflow-provider-permitocr"]["version"] == __version__
+
+
+def test_a_clean_environment_finds_the_plugin_with_its_page(clean: Path) -> None:
+    script = (
+        "from airflow.plugins_manager import get_fastapi_plugins\n"
+        "print([each['url_prefix'] for each in get_fastapi_plugins()[0] if each['name'] == 'Permit OCR'])\n"
+    )
+    said = run(clean / "venv/bin/python", "-c", script, home=clean, cwd=clean)
+    assert "['/permitocr']" in said
 
 
 def test_a_clean_environment_has_the_connection_type_and_runs_without_extras(clean: Path) -> None:

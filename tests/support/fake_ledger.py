@@ -248,6 +248,9 @@ class FakeLedger:
     def close_run(self, summary: RunSummary, *, whole: bool, left: int = 0) -> None:
         self.ended.append((summary, whole))
 
+    def sums(self) -> None:
+        return None
+
     def delete_delivered(self) -> None:
         pass
 

@@ -128,6 +128,16 @@ class Recognizer:
         """How many rows are at their image: once stopped, nobody has to wait for these."""
         return self._places.reading
 
+    @property
+    def in_flight(self) -> int:
+        """Requests in flight now."""
+        return self._places.in_flight.inside
+
+    @property
+    def pace(self) -> float:
+        """Requests per second that throttling leaves now."""
+        return self._limiter.per_second
+
     def recognize(self, row: ImageRow) -> Outcome | Left:
         """Take one row from its image to its outcome, by calls as far as its error and the policy allow.
 

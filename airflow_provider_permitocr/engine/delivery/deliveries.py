@@ -10,6 +10,7 @@ from airflow_provider_permitocr.engine.delivery.delivery import Deliverer
 from airflow_provider_permitocr.engine.delivery.ports import ResultTarget
 from airflow_provider_permitocr.engine.ledger.ports import Ledger
 from airflow_provider_permitocr.engine.observer import NOBODY, Observers
+from airflow_provider_permitocr.engine.progress.facts import TargetFacts
 from airflow_provider_permitocr.errors import PermitOcrError, RunStoppedError
 from airflow_provider_permitocr.options.run import Batch
 from airflow_provider_permitocr.permit.columns import Column
@@ -57,6 +58,10 @@ class Deliveries:
     def delivered(self) -> dict[str, int]:
         """Rows that were written, by the names that the ledger knows the tables by."""
         return {each.target: each.delivered for each in self._deliverers}
+
+    def facts(self) -> tuple[TargetFacts, ...]:
+        """Return how far each table has been filled, in the order in which they were given."""
+        return tuple(each.facts() for each in self._deliverers)
 
     def prepare(self, columns: Sequence[Column]) -> None:
         """Create tables that are missing, and make sure that all rows are this ledger's.

@@ -14,6 +14,7 @@ from airflow_provider_permitocr.engine.delivery.ports import ResultTarget
 from airflow_provider_permitocr.engine.delivery.table_filler import Step, TableFiller
 from airflow_provider_permitocr.engine.ledger.ports import Delivery
 from airflow_provider_permitocr.engine.observer import NOBODY, DeliveryFacts, Observers
+from airflow_provider_permitocr.engine.progress.facts import TargetFacts
 from airflow_provider_permitocr.errors import (
     PermitOcrError,
     TargetError,
@@ -101,6 +102,12 @@ class Deliverer:
     def refused(self) -> int:
         """Rows that the table does not take, of this run and earlier ones."""
         return self._filler.refused
+
+    def facts(self) -> TargetFacts:
+        """Return how far the table has been filled. From any thread."""
+        return TargetFacts(
+            name=self.target, delivered=self.delivered, refused=self.refused, is_on_hold=self._is_on_hold
+        )
 
     @property
     def _is_eager(self) -> bool:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.engine.ledger.calls import Attempt, CallIntent, ClosedCall, Exchanged
     from airflow_provider_permitocr.engine.ledger.standing import Standing
     from airflow_provider_permitocr.engine.models import Answer, Previous, RowKey
+    from airflow_provider_permitocr.engine.progress.facts import LedgerSums
     from airflow_provider_permitocr.engine.run.summary import RunSummary
     from airflow_provider_permitocr.engine.run.window import Leftovers, LeftRun
     from airflow_provider_permitocr.options.redo import Redo
@@ -197,6 +198,15 @@ class Ledger(KnownImages, Answers, LeftBehind, Protocol):
 
         :param whole: every image of its window was dealt with, and its files are written.
         :param left: how many images of its window were not.
+        """
+        ...
+
+    def sums(self) -> LedgerSums | None:
+        """Add up what goes beyond this run, for those who watch it; None until it is prepared.
+
+        It doesn't wait for a database that is down. From any thread.
+
+        :raises PermitOcrError: when the ledger cannot be read now.
         """
         ...
 

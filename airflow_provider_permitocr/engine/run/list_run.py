@@ -93,6 +93,16 @@ class ListRun:
         return max(0, self._listed - self._skipped - self.tally.done)
 
     @property
+    def total(self) -> int:
+        """How many rows there are, as far as they are counted; those of earlier runs included."""
+        return self._listed
+
+    @property
+    def settled_before(self) -> int:
+        """How many of these earlier runs had settled."""
+        return self._skipped
+
+    @property
     def unread(self) -> int:
         """Images of earlier runs that this run could not list."""
         return self.leftovers.unread + self._unread

@@ -13,6 +13,7 @@ from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
 from airflow_provider_permitocr.engine.ledger.calls import Grant
 from airflow_provider_permitocr.engine.ledger.waiting import hand_in_waiting
 from airflow_provider_permitocr.engine.ports import ImageSource, Ports
+from airflow_provider_permitocr.engine.progress.facts import LedgerSums, Phase, RunFacts
 from airflow_provider_permitocr.engine.run.drain import drain
 from airflow_provider_permitocr.engine.run.list_run import ListRun
 from airflow_provider_permitocr.engine.run.progress import Log
@@ -59,6 +60,40 @@ class Pipeline:
         self.columns: Sequence[Column] = ()
         self._listed = 0
         self._is_drained = self._is_closed = False
+        self._phase = Phase.PREPARING
+
+    def facts(self) -> RunFacts:
+        """Return where this run is, for those who watch it. From any thread."""
+        rows, budget, pace = self._rows, self._options.budget, self._options.pace
+        statuses, error_codes = rows.tally.snapshot()
+        cap = self._calls.cap
+        return RunFacts(
+            phase=self._phase,
+            total=rows.total,
+            skipped=rows.settled_before,
+            statuses=statuses,
+            error_codes=error_codes,
+            calls=rows.recognizer.calls,
+            billed=rows.recognizer.billed,
+            throttled=rows.recognizer.throttled,
+            reused=rows.tally.reused,
+            elsewhere=rows.settled_elsewhere,
+            taken_up=rows.taken_up,
+            in_flight=rows.recognizer.in_flight,
+            max_in_flight=pace.at_once,
+            quota=pace.max_per_second,
+            pace=rows.recognizer.pace,
+            targets=self._deliveries.facts(),
+            price_per_call=budget.price.per_call if budget.price else None,
+            currency=budget.currency,
+            cap_of_run=budget.cap_of_run,
+            cap_of_day=budget.cap_of_day,
+            at_cap=cap and ("day" if cap is Grant.DAY_CAPPED else "run"),
+        )
+
+    def sums(self) -> LedgerSums | None:
+        """Read what the ledger adds up beyond this run. From any thread."""
+        return self._ledger.sums()
 
     @property
     def source(self) -> ImageSource:
@@ -101,7 +136,9 @@ class Pipeline:
             at_end.push(self._drain)
             self._calls.start()
             self._deliveries.start()
+            self._phase = Phase.RECOGNIZING
             self._rows.recognize(self._listed)
+            self._phase = Phase.DELIVERING
             self._rows.hand_over.close()
             summary = self._finish()
         return summary

@@ -32,6 +32,11 @@ class Tally:
             self.reused += attempt.reused_from is not None
         self._observers.on_image(attempt.status.value)
 
+    def snapshot(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Return images by status, and those without fields by error code, as of one moment."""
+        with self._state:
+            return dict(self.statuses), dict(self.error_codes)
+
     def reject(self, code: str) -> None:
         """Count one image that is refused only for its key."""
         with self._state:

@@ -25,6 +25,7 @@ from airflow_provider_permitocr.engine.ledger.calls import (
 )
 from airflow_provider_permitocr.engine.ledger.ports import KeptAnswers
 from airflow_provider_permitocr.engine.models import RowKey
+from airflow_provider_permitocr.engine.progress.facts import LedgerSums
 from airflow_provider_permitocr.engine.run.summary import RunSummary
 from airflow_provider_permitocr.engine.run.window import DueFile, Leftovers, LeftRun, Window
 from airflow_provider_permitocr.errors import (
@@ -55,6 +56,7 @@ from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity, find
 from airflow_provider_permitocr.sql.ledger.reading import LedgerReader, Opened
 from airflow_provider_permitocr.sql.ledger.runs.leftovers import close_left, take_leftovers, whole_runs
 from airflow_provider_permitocr.sql.ledger.runs.runs import begin_run, end_run, first_start, say_alive
+from airflow_provider_permitocr.sql.ledger.runs.sums import add_up
 from airflow_provider_permitocr.sql.ledger.standing import standings
 from airflow_provider_permitocr.sql.ledger.standing.delivered_answers import Keeping, delete_delivered
 from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
@@ -390,6 +392,16 @@ class SqlLedger(LedgerReader):
         _log.info("Deleted %d answers that every target has", done.answers)
         if done.waiting:
             _log.info("Answers that are delivered are kept for now: %s", done.waiting)
+
+    def sums(self) -> LedgerSums | None:
+        """Add up what goes beyond this run; None until it is prepared."""
+        if self._opened is None or self._caller is None:
+            return None
+        with (
+            database_errors(f"adding up the ledger {self._described.name!r}"),
+            self._engine.connect() as connection,
+        ):
+            return add_up(connection, self._opened.tables, self._caller)
 
     def _change(self, doing: str, do: Callable[[sa.Connection, LedgerTables, Caller], T]) -> T:
         """Do something under the ledger's lock; it may be done twice."""

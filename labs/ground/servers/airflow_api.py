@@ -55,9 +55,14 @@ class AirflowApi:
             return False
         return health.is_success and health.json()["scheduler"]["status"] == "healthy"
 
-    def log_in(self) -> None:
-        """Get a token for all further calls."""
-        token = self._call("GET", "/auth/token")["access_token"]
+    def log_in(self, name: str = "", password: str = "") -> None:
+        """Get a token for all further calls.
+
+        :param name: of a user; none is needed where everyone is let in.
+        """
+        user = {"username": name, "password": password}
+        asked = self._call("POST", "/auth/token", json=user) if name else self._call("GET", "/auth/token")
+        token = asked["access_token"]
         self._client.headers["Authorization"] = f"Bearer {token}"
 
     def set_pool(self, name: str, slots: int, description: str) -> None:
@@ -144,14 +149,25 @@ class AirflowApi:
                 parts += [f"Task {task.task_id} is {task.state}. The end of its log:", *lines[-_LOG_LINES:]]
         return "\n".join(parts)
 
+    def get(self, path: str, **query: Any) -> Any:
+        """Return what is at a path.
+
+        :raises AirflowApiError: when Airflow refuses.
+        """
+        return self._call("GET", path, params=query)
+
+    def find(self, path: str, **query: Any) -> dict[str, Any] | None:
+        """Return what is at a path, if there is anything."""
+        return self._find(path, **query)
+
     def _put(self, collection: str, name: str, content: Mapping[str, Any]) -> None:
         if self._find(f"{collection}/{name}") is None:
             self._call("POST", collection, json=content)
         else:
             self._call("PATCH", f"{collection}/{name}", json=content)
 
-    def _find(self, path: str) -> dict[str, Any] | None:
-        answer = self._client.get(path)
+    def _find(self, path: str, **query: Any) -> dict[str, Any] | None:
+        answer = self._client.get(path, params=query)
         return None if answer.status_code == httpx.codes.NOT_FOUND else _content(answer)
 
     def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:

@@ -114,3 +114,16 @@ def test_refusal_tells_what_was_asked_and_why_not() -> None:
     airflow = _Airflow({"GET /api/v2/dags/daily/dagRuns/run": httpx.Response(409, text="conflict")})
     with pytest.raises(AirflowApiError, match="409 to GET /api/v2/dags/daily/dagRuns/run: conflict"):
         _api(airflow).run_state("daily", "run")
+
+
+def test_where_not_everyone_is_let_in_a_user_logs_in_by_name() -> None:
+    airflow = _Airflow({"POST /auth/token": {"access_token": "secret"}, "GET /api/v2/x": {"y": 1}})
+    api = _api(airflow)
+    api.log_in("admin", "password")
+    assert airflow.sent["POST /auth/token"] == {"username": "admin", "password": "password"}
+    assert api.get("/api/v2/x", limit=5) == {"y": 1}
+    assert airflow.sent["GET /api/v2/x"] == {"limit": "5"}
+
+
+def test_what_is_not_there_is_found_to_be_none() -> None:
+    assert _api(_Airflow({})).find("/api/v2/x", map_index=3) is None

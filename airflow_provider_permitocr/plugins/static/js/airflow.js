@@ -1,0 +1,104 @@
+// Airflow's public API, asked with the user's own cookie: what the user may not see, the page does not get.
+
+import { base } from "./frame.js";
+
+const KEY = "permitocr_progress";
+const LIMIT = 100;
+
+/** An answer that holds no data; `kind` is login, forbidden, missing or failed. */
+export class ApiError extends Error {
+  constructor(kind, status, path) {
+    super(`Airflow answered ${status || "nothing"} to ${path}`);
+    this.kind = kind;
+    this.status = status;
+  }
+}
+
+/** How far this browser's clock is behind the server's, in milliseconds. */
+let behind = 0;
+
+/** The time by the server's clock. */
+export const now = () => Date.now() + behind;
+
+async function get(path) {
+  let response;
+  try {
+    response = await fetch(base + path, { credentials: "same-origin", headers: { Accept: "application/json" } });
+  } catch {
+    throw new ApiError("failed", 0, path);
+  }
+  const date = Date.parse(response.headers.get("Date") ?? "");
+  // It is told in whole seconds, so a smaller difference says nothing.
+  if (Number.isFinite(date)) behind = Math.abs(date - Date.now()) > 2000 ? date - Date.now() : 0;
+  if (!response.ok) {
+    const kind = { 401: "login", 403: "forbidden", 404: "missing" }[response.status] ?? "failed";
+    throw new ApiError(kind, response.status, path);
+  }
+  return response.json();
+}
+
+const part = encodeURIComponent;
+const runPath = (run) => `/api/v2/dags/${part(run.dag_id)}/dagRuns/${part(run.run_id)}`;
+const taskPath = (run) => `${runPath(run)}/taskInstances/${part(run.task_id)}`;
+
+/** Return what error codes mean. */
+export const codes = () => get("/permitocr/codes").catch(() => ({}));
+
+/** Return the task instances of a task in a run: one, or one for each shard. */
+export async function instances(run) {
+  const found = [];
+  for (let offset = 0; ;) {
+    const query = `task_id=${part(run.task_id)}&limit=${LIMIT}&offset=${offset}&order_by=map_index`;
+    const answer = await get(`${runPath(run)}/taskInstances?${query}`);
+    // A pattern may find others, and an Airflow that does not know the filter finds all.
+    found.push(...answer.task_instances.filter((each) => each.task_id === run.task_id));
+    offset += answer.task_instances.length;
+    if (!answer.task_instances.length || offset >= answer.total_entries) return found;
+  }
+}
+
+/** Return one task instance of a mapped task. */
+export const instance = (run, mapIndex) => get(mapIndex < 0 ? taskPath(run) : `${taskPath(run)}/${mapIndex}`);
+
+/** Return the tries of a task instance, the oldest first. */
+export async function tries(run, mapIndex) {
+  const answer = await get(`${taskPath(run)}${mapIndex < 0 ? "" : `/${mapIndex}`}/tries`);
+  return answer.task_instances;
+}
+
+/** Return one record; null where there is none. */
+export async function record(run, mapIndex) {
+  const query = mapIndex < 0 ? "" : `?map_index=${mapIndex}`;
+  try {
+    return (await get(`${taskPath(run)}/xcomEntries/${KEY}${query}`)).value;
+  } catch (error) {
+    if (error.kind === "missing") return null;
+    throw error;
+  }
+}
+
+/** Return when each record of a run was pushed, by map index. */
+export async function pushed(run) {
+  const query = `xcom_key=${KEY}&limit=${LIMIT}&order_by=map_index`;
+  const found = [];
+  for (;;) {
+    const answer = await get(`${taskPath(run)}/xcomEntries?${query}&offset=${found.length}`);
+    found.push(...answer.xcom_entries);
+    if (!answer.xcom_entries.length || found.length >= answer.total_entries) break;
+  }
+  return new Map(found.map((entry) => [entry.map_index, entry.timestamp]));
+}
+
+/** Return which records there are, of all DAGs that the user may see, those of the newest runs first. */
+export function entries(offset) {
+  const query = `xcom_key=${KEY}&order_by=-run_after&limit=${LIMIT}&offset=${offset}`;
+  return get(`/api/v2/dags/~/dagRuns/~/taskInstances/~/xcomEntries?${query}`);
+}
+
+/** Do something for each, a few at a time. */
+export async function each(items, most, work) {
+  const left = [...items];
+  await Promise.all(Array.from({ length: Math.min(most, left.length) }, async () => {
+    while (left.length) await work(left.shift());
+  }));
+}

@@ -1,0 +1,68 @@
+"""A run's progress, pushed to XCom for its page in Airflow's UI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from airflow_provider_permitocr.engine.progress.record import Recorded
+from airflow_provider_permitocr.engine.progress.reporter import ProgressReporter
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_permitocr.engine.progress.facts import ObservedRun
+    from airflow_provider_permitocr.engine.progress.reporter import Log
+    from airflow_provider_permitocr.options.task import TaskOptions
+
+#: Key of the XCom entry; ``plugins/static/airflow.js`` asks for it.
+PROGRESS_KEY: Final = "permitocr_progress"
+
+
+class Link(Protocol):
+    """What is asked of a link of Airflow's."""
+
+    @property
+    def xcom_key(self) -> str:
+        """Under which Airflow looks its address up."""
+        ...
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Return its address for a task instance."""
+        ...
+
+
+@contextmanager
+def reported(
+    run: ObservedRun, task: TaskOptions, context: Context, *, log: Log, link: Link | None = None
+) -> Iterator[None]:
+    """Push a run's progress while the ``with`` lasts; outside of a task instance, nothing is pushed.
+
+    :param task: rendered.
+    :param link: of an operator whose link Airflow looks up in XCom, where it puts it at a task's end alone.
+    """
+    instance: Any = context.get("ti")
+    if instance is None:
+        yield
+        return
+    recorded = Recorded(
+        try_number=int(instance.try_number),
+        shard=task.shard or None,
+        pool=getattr(getattr(instance, "task", None), "pool", None),
+        pool_slots=task.pool_slots,
+        tables=tuple(table.table for table in task.tables),
+        files=tuple(file.path for file in task.files),
+    )
+
+    links = [link] if link else []
+
+    def push(record: Mapping[str, Any]) -> None:
+        # Airflow's supervisor is asked under a lock, so that any thread may do so.
+        for each in links:
+            instance.xcom_push(key=each.xcom_key, value=each.get_link(None, ti_key=instance))
+        links.clear()
+        instance.xcom_push(key=PROGRESS_KEY, value=record)
+
+    with ProgressReporter(run, push, recorded, log):
+        yield

@@ -1,0 +1,1 @@
+"""DAGs whose runs the page is looked at with."""

@@ -1,0 +1,363 @@
+"""The page of a run, as people meet it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from airflow_provider_permitocr.engine.progress.record import End, Recorded
+from labs.ui.browser import Window, window
+from tests.support.airflow_stand_in import StandIn
+from tests.support.recorded_runs import RecordedRun
+
+pytestmark = pytest.mark.slow
+
+_RUN = {"dag_id": "permit_ocr_daily", "run_id": "monday", "task_id": "recognize_permits"}
+#: Airflow's own names hold no slash.
+_NAME = '"><img src=x onerror=document.title="hacked">'
+_NASTY = f'{_NAME}<script>document.title="hacked"</script>'
+_SHOWN = "#page[aria-busy=false]"
+
+
+def address(url: str, **changed: str) -> str:
+    return f"{url}/permitocr/ui/run.html?{urlencode(_RUN | changed)}"
+
+
+def text_of(opened: Window, place: str, selector: str = f"{_SHOWN} .stats") -> str:
+    """Open a page, and return what it says."""
+    opened.page.goto(place)
+    opened.page.wait_for_selector(selector, timeout=10_000)
+    return str(opened.page.inner_text("main"))
+
+
+def add(airflow: StandIn, record: Any, **special: Any) -> None:
+    names = {name: special.pop(name, value) for name, value in _RUN.items()}
+    airflow.add(record, **names, **special)
+
+
+@pytest.mark.parametrize(("is_dark", "width"), [(False, 1280), (True, 1280), (False, 390)])
+def test_a_running_task_shows_where_it_is_without_flaws(
+    airflow: StandIn, started: Any, url: str, soon_before: datetime, is_dark: bool, width: int
+) -> None:
+    run = RecordedRun(images=12_000, started_at=soon_before, facts_changed={"flags": {"near_expiry": 7}})
+    add(airflow, run.record(300), state="running")
+    with window(started, url, is_dark=is_dark, width=width, timezone_id="UTC") as opened:
+        text = text_of(opened, address(url))
+        for each in (
+            "5,880",
+            "of 12,000",
+            "quota 20/s",
+            "Time left",
+            "Throttled",
+            "near expiry",
+            "113.52 USD",
+        ):
+            assert each in text
+        assert opened.page.get_by_text("Running", exact=True).count() == 1
+        assert opened.flaws() == []
+        assert opened.errors == []
+        assert opened.strangers == []
+        assert not opened.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        assert opened.page.evaluate("document.documentElement.dataset.theme") == (
+            "dark" if is_dark else "light"
+        )
+
+
+def test_every_picture_has_its_numbers_beside_it(airflow: StandIn, opened: Window, url: str) -> None:
+    add(airflow, RecordedRun(images=2_000).whole_record())
+    text_of(opened, address(url))
+    opened.page.keyboard.press("Tab")
+    opened.page.get_by_text("Numbers", exact=True).focus()
+    opened.page.keyboard.press("Enter")
+    rows = opened.page.locator("#rate-numbers tbody tr")
+    assert rows.count() > 20
+    assert "19." in rows.nth(5).inner_text()
+    pictures = opened.page.locator("svg[role=img]")
+    assert all(pictures.nth(each).get_attribute("aria-label") for each in range(pictures.count()))
+
+
+def test_what_is_open_stays_open_while_numbers_change(
+    airflow: StandIn, opened: Window, url: str, soon_before: datetime
+) -> None:
+    run = RecordedRun(images=12_000, started_at=soon_before)
+    add(airflow, run.record(100), state="running")
+    text_of(opened, address(url))
+    opened.page.get_by_text("List these images").first.click()
+    summary = opened.page.get_by_text("Numbers", exact=True)
+    summary.focus()
+    add(airflow, run.record(300), state="running")
+    opened.page.locator(".stat").get_by_text("5,880").wait_for(timeout=8_000)
+    assert opened.page.locator("details[open] .sql").count() == 1
+    assert opened.page.evaluate("document.activeElement.textContent") == "Numbers"
+
+
+def test_codes_that_change_places_keep_what_is_open(
+    airflow: StandIn, opened: Window, url: str, now: datetime
+) -> None:
+    codes = {"A": 5, "B": 4, "C": 1}
+    record = RecordedRun(images=12_000, started_at=now - timedelta(seconds=20)).record(20)
+    add(airflow, record | {"error_codes": codes}, state="running")
+    text_of(opened, address(url))
+    opened.page.locator("#sql-B-more summary").click()
+    add(airflow, record | {"error_codes": codes | {"B": 9, "D": 7}}, state="running")
+    opened.page.locator("#sql-D-more").wait_for(timeout=8_000)
+    assert opened.page.locator("#errors h3").all_inner_texts() == ["B", "D", "A", "C"]
+    assert opened.page.locator("#errors details[open]").get_attribute("id") == "sql-B-more"
+
+
+def test_a_run_that_ends_is_shown_as_ended_and_asked_for_rarely(
+    airflow: StandIn, opened: Window, url: str
+) -> None:
+    add(airflow, RecordedRun(images=500).whole_record())
+    text = text_of(opened, address(url))
+    assert "Success" in text
+    assert "Duration" in text
+    asked = len(airflow.asked)
+    opened.page.wait_for_timeout(4_000)
+    assert len(airflow.asked) == asked
+
+
+def test_shards_are_shown_together_and_apart(
+    airflow: StandIn, opened: Window, url: str, soon_before: datetime
+) -> None:
+    for number in range(50):
+        run = RecordedRun(
+            images=100, per_second=1, started_at=soon_before, recorded=Recorded(shard=f"{number + 1}/50")
+        )
+        add(airflow, run.record(60), state="running", map_index=number)
+    text = text_of(opened, address(url), f"{_SHOWN} #shards")
+    assert "3,000" in text
+    assert "of 5,000" in text
+    assert opened.page.locator("#shards tbody tr").count() == 50
+    opened.page.get_by_text("Shard 7/50").click()
+    opened.page.wait_for_selector("text=All shards")
+    assert "60" in opened.page.inner_text(".stats")
+    assert "shard 7/50" in opened.page.inner_text("h1")
+
+
+@pytest.mark.parametrize("map_index", ["{MAP_INDEX}", "-1", "", "x"])
+def test_what_a_tabs_route_lacks_is_taken_as_absent(
+    airflow: StandIn, opened: Window, url: str, map_index: str
+) -> None:
+    add(airflow, RecordedRun(images=100).whole_record())
+    assert "of 100" in text_of(opened, address(url, map_index=map_index, tab="1"))
+
+
+def test_no_name_is_read_as_markup(airflow: StandIn, opened: Window, url: str) -> None:
+    run = RecordedRun(
+        failing={_NASTY: ("failed", 0.5)},
+        recorded=Recorded(tables=(_NASTY,), files=(_NASTY,), pool=_NASTY, shard=_NASTY),
+        facts_changed={"flags": {_NASTY: 3}, "currency": _NASTY, "at_cap": _NASTY},
+        sums_changed={"timezone": _NASTY, "cost_today": {_NASTY: 1}},
+    )
+    record = run.record(20, end=End(why=_NASTY, code=_NASTY)) | {"phase": _NASTY, "started_at": _NASTY}
+    add(airflow, record, dag_id=_NAME, run_id=_NAME, task_id=_NAME, state=_NASTY)
+    text = text_of(opened, address(url, dag_id=_NAME, run_id=_NAME, task_id=_NAME))
+    assert _NASTY in text
+    assert "hacked" not in opened.page.title().replace(_NAME, "")
+    assert opened.page.locator("main img, main script").count() == 0
+    opened.page.goto(f"{url}/permitocr/ui/index.html")
+    opened.page.wait_for_selector("#tasks tbody tr")
+    assert opened.page.locator("main img, main script").count() == 0
+    assert opened.errors == []
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {},
+        {"form": 1, "state": "done"},
+        {"statuses": None, "points": {"seconds": [1, 2, 3]}, "targets": [None, 7], "sums": {}, "caps": []},
+        {"points": {"seconds": [0, 1e300, "x"], "calls": [1, -5, None]}, "started_at": "never", "done": "7"},
+        {"total": 9.1e15, "done": 9e15, "calls": 9e15, "billed": 9007199254740991, "price": "1" * 40},
+        {"error_codes": {"__proto__": 3, "constructor": 4, "toString": 5}, "price": "1e5", "quota": -1},
+    ],
+    ids=["empty", "shortest", "broken", "odd", "huge", "prototype"],
+)
+def test_records_of_other_versions_are_shown_as_far_as_they_go(
+    airflow: StandIn, opened: Window, url: str, record: dict[str, Any]
+) -> None:
+    add(airflow, record)
+    text = text_of(opened, address(url))
+    for each in ("NaN", "undefined", "Infinity", "[object"):
+        assert each not in text
+    assert opened.errors == []
+
+
+def test_long_names_do_not_widen_the_page(airflow: StandIn, started: Any, url: str) -> None:
+    long = "Quite" * 60
+    run = RecordedRun(failing={long[:110]: ("failed", 0.5)}, recorded=Recorded(tables=(long,), files=(long,)))
+    add(airflow, run.record(20), dag_id=long, run_id=long, task_id=long)
+    with window(started, url, width=390, height=800) as opened:
+        text_of(opened, address(url, dag_id=long, run_id=long, task_id=long))
+        assert not opened.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+
+def test_a_newer_record_says_that_the_page_is_older(airflow: StandIn, opened: Window, url: str) -> None:
+    add(airflow, RecordedRun().whole_record() | {"form": 99})
+    assert "newer version of the provider" in text_of(opened, address(url))
+
+
+def test_a_killed_task_is_not_shown_as_running(airflow: StandIn, opened: Window, url: str) -> None:
+    add(airflow, RecordedRun(images=9_000).record(60), state="failed")
+    text = text_of(opened, address(url))
+    assert "The run failed." in text
+    assert "Time left" not in text
+
+
+def test_a_task_that_is_silent_is_said_to_be_so(
+    airflow: StandIn, opened: Window, url: str, now: datetime
+) -> None:
+    run = RecordedRun(images=9_000, started_at=now - timedelta(minutes=20))
+    add(airflow, run.record(60), state="running")
+    assert "No news for 19 min" in text_of(opened, address(url))
+
+
+def test_an_account_fault_is_shown_with_what_to_do(airflow: StandIn, opened: Window, url: str) -> None:
+    end = End(why="AccountError", code="ResourceUnavailable.InArrears")
+    add(airflow, RecordedRun().record(9, end=end), state="failed")
+    text = text_of(opened, address(url))
+    assert "the account has no money left" in text
+    assert "Recharge the account" in text
+
+
+def test_a_cap_is_shown_with_what_it_leaves_and_when_it_resets(
+    airflow: StandIn, opened: Window, url: str
+) -> None:
+    changed = {"cap_of_day": 300, "at_cap": "day"}
+    add(airflow, RecordedRun(facts_changed=changed, sums_changed={"calls_today": 300}).record(16, end=End()))
+    text = text_of(opened, address(url))
+    assert "Today's cap of 300 calls is reached." in text
+    assert "0 left; resets at midnight Asia/Shanghai, in 3 h 30 min" in text
+
+
+def test_sql_quotes_names_and_codes(airflow: StandIn, opened: Window, url: str) -> None:
+    run = RecordedRun(
+        failing={"it's; DROP TABLE x --": ("failed", 0.5)},
+        recorded=Recorded(tables=('mart.odd "name"',)),
+    )
+    add(airflow, run.record(20), run_id="o'clock")
+    text_of(opened, address(url, run_id="o'clock"))
+    opened.page.get_by_text("List these images").click()
+    sql = opened.page.inner_text(".sql code")
+    assert 'FROM mart."odd ""name"""' in sql
+    assert "attempt_code = 'it''s; DROP TABLE x --'" in sql
+    assert "run_id = 'o''clock'" in sql
+
+
+def test_sql_is_copied_by_keyboard(airflow: StandIn, started: Any, url: str) -> None:
+    add(airflow, RecordedRun().whole_record())
+    with window(started, url, permissions=["clipboard-read", "clipboard-write"]) as opened:
+        text_of(opened, address(url))
+        opened.page.get_by_text("List these images").first.press("Enter")
+        opened.page.get_by_role("button", name="Copy the SQL for FailedOperation.ImageNoSpecifiedCard").press(
+            "Enter"
+        )
+        opened.page.wait_for_selector("text=Copied")
+        copied = opened.page.evaluate("navigator.clipboard.readText()")
+        assert "FROM permits\nWHERE attempt_code = 'FailedOperation.ImageNoSpecifiedCard'" in copied
+
+
+def test_tries_are_side_by_side(airflow: StandIn, opened: Window, url: str) -> None:
+    run = RecordedRun(recorded=Recorded(try_number=3))
+    add(airflow, run.whole_record(), try_number=3)
+    text_of(opened, address(url), "#tries")
+    rows = opened.page.locator("#tries tbody tr").all_inner_texts()
+    assert len(rows) == 3
+    assert "Failed" in rows[0]
+    assert "965" in rows[2]  # calls that were billed
+
+
+def test_numbers_of_the_try_before_are_called_so(airflow: StandIn, opened: Window, url: str) -> None:
+    add(airflow, RecordedRun().record(30), try_number=2, state="queued")
+    assert "A new try has not reported yet." in text_of(opened, address(url))
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [("queued", "has not started"), ("running", "is starting"), ("failed", "recorded no progress")],
+)
+def test_a_task_without_a_record_says_why(
+    airflow: StandIn, opened: Window, url: str, state: str, says: str
+) -> None:
+    add(airflow, None, state=state)
+    assert says in text_of(opened, address(url), f"{_SHOWN} .notice")
+    assert opened.page.locator(".stats").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [({"run_id": "deleted"}, "There is no such run."), ({"task_id": "renamed"}, "has no such task.")],
+)
+def test_a_run_that_is_not_there_is_said_to_be_gone(
+    airflow: StandIn, opened: Window, url: str, changed: dict[str, str], says: str
+) -> None:
+    add(airflow, RecordedRun(images=100).whole_record())
+    assert says in text_of(opened, address(url, **changed), f"{_SHOWN} .notice")
+
+
+def test_a_record_in_an_xcom_backend_is_said_to_be_there(airflow: StandIn, opened: Window, url: str) -> None:
+    add(airflow, "s3://bucket/xcom/permitocr_progress")
+    assert "custom XCom backend" in text_of(opened, address(url), f"{_SHOWN} .notice")
+
+
+def test_who_may_not_read_the_dag_is_told_which_right_is_missing(
+    airflow: StandIn, opened: Window, url: str
+) -> None:
+    add(airflow, RecordedRun().whole_record())
+    airflow.forbidden = {"permit_ocr_daily"}
+    text = text_of(opened, address(url), f"{_SHOWN} .notice")
+    assert "You may not see these numbers." in text
+    assert "permit_ocr_daily" in text
+    assert "Success" not in text
+
+
+def test_who_is_not_logged_in_is_sent_to_the_login(airflow: StandIn, opened: Window, url: str) -> None:
+    add(airflow, RecordedRun().whole_record())
+    airflow.is_logged_out = True
+    opened.page.goto(address(url))
+    opened.page.wait_for_selector("text=Login", timeout=8_000)
+    assert "next=http" in opened.page.url
+
+
+def test_a_session_that_expires_keeps_the_numbers_and_offers_the_login(
+    airflow: StandIn, opened: Window, url: str, soon_before: datetime
+) -> None:
+    add(airflow, RecordedRun(images=12_000, started_at=soon_before).record(300), state="running")
+    text_of(opened, address(url))
+    airflow.is_logged_out = True
+    opened.page.wait_for_selector("text=You are logged out.", timeout=8_000)
+    assert "5,880" in opened.page.inner_text("main")
+    opened.page.get_by_role("button", name="Log in again").click()
+    opened.page.wait_for_selector("h1:text('Login')", timeout=8_000)
+
+
+def test_an_address_that_names_no_run_leads_to_all_runs(opened: Window, url: str) -> None:
+    opened.page.goto(f"{url}/permitocr/ui/run.html?dag_id={{DAG_ID}}")
+    opened.page.wait_for_selector("text=This address names no run.")
+    opened.page.get_by_text("See all runs").click()
+    opened.page.wait_for_selector("text=No run has recorded its progress yet.")
+
+
+def test_costs_are_exact(opened: Window, url: str) -> None:
+    opened.page.goto(f"{url}/permitocr/ui/index.html")
+    money = opened.page.evaluate(
+        "import('/permitocr/ui/js/format.js').then(f => ["
+        " f.money(f.times('0.0015', 10000), 'USD'), f.money(f.times('0.1', 3)),"
+        " f.money(f.sum(['0.1', '0.2'])), f.money(f.times('0.02', 1234567), 'CNY'), f.money('abc'),"
+        " f.percent(1, 3000), f.percent(2999, 3000), f.duration(3725), f.duration(NaN)])"
+    )
+    assert money == [
+        "15.00 USD",
+        "0.30",
+        "0.30",
+        "24,691.34 CNY",
+        "–",
+        "< 0.1 %",
+        "> 99.9 %",
+        "1 h 02 min",
+        "–",
+    ]
