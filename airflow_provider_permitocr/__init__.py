@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
     from airflow_provider_permitocr.operators.permit_analytics import PermitAnalyticsOperator
     from airflow_provider_permitocr.operators.permit_erasure import PermitErasureOperator
+    from airflow_provider_permitocr.operators.permit_review import PermitReviewOperator
     from airflow_provider_permitocr.operators.retry_policy import permit_ocr_retry_policy
     from airflow_provider_permitocr.options.analytics import AnalyticsReport
     from airflow_provider_permitocr.options.budget import Budget
@@ -47,6 +48,7 @@ __all__ = [
     "MainlandPermitOcrOperator",
     "PermitAnalyticsOperator",
     "PermitErasureOperator",
+    "PermitReviewOperator",
     "PortraitFolder",
     "Privacy",
     "Quality",
@@ -77,6 +79,7 @@ _HOMES = {
     "PortraitFolder": "options.portraits",
     "PermitAnalyticsOperator": "operators.permit_analytics",
     "PermitErasureOperator": "operators.permit_erasure",
+    "PermitReviewOperator": "operators.permit_review",
     "Privacy": "options.privacy",
     "Quality": "options.quality",
     "Redo": "options.redo",

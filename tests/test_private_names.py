@@ -38,6 +38,10 @@ PRIVATE: Final = {
         "sql/dialects/mysql.py",
         "Airflow's hook has no client_flag: without FOUND_ROWS counts of rows are wrong",
     ),
+    "airflow.sdk.execution_time.hitl.upsert_hitl_detail": (
+        "operators/permit_review.py",
+        "what was typed into a form can be emptied in no other way",
+    ),
     "_cos_client": ("filesystems/cos.py", "cosfs takes neither a client, nor a proxy, nor time limits"),
 }
 
@@ -55,6 +59,7 @@ DOCUMENTED: Final = {
     "airflow.dag_processing.dagbag": "tests of DAGs, in the best practices",
     "airflow.dag_processing.bundles.base.BaseDagBundle": "own DAG bundles",
     "airflow.timetables.base": "own timetables",
+    "airflow.providers.standard": "its reference",
     "tencentcloud.common.sign.Sign": "no documentation names it, but it is what every client signs with",
     "tencentcloud.common.profile": "the README of the SDK",
     "tencentcloud.ocr.v20181119": "the README of the SDK, and API Explorer",

@@ -76,6 +76,6 @@ def _prune(ledger: Ledger, timezone: str, days: int) -> None:
             tables = prepare_tables(engine, ledger, timezone)
         done = pruning.prune(engine, tables, days, ledger.days_kept)
     sys.stdout.write(
-        f"{named}: {done.calls:,} calls, {done.answers:,} answers, {done.runs:,} runs and {done.counters:,}"
-        " counters deleted\n"
+        f"{named}: {done.calls:,} calls, {done.answers:,} answers, {done.runs:,} runs, {done.counters:,}"
+        f" counters and {done.reviews:,} reviews deleted\n"
     )

@@ -25,7 +25,7 @@ class UnknownCalls(StrEnum):
 
 @dataclass(frozen=True, repr=False)
 class Ledger(Readable):
-    """Where runs remember lists, calls, answers and images: ten tables in one database.
+    """Where runs remember lists, calls, answers, images and reviews: eleven tables in one database.
 
     PostgreSQL, MySQL, MariaDB or, on one machine, SQLite.
 

@@ -14,6 +14,7 @@ from airflow_provider_permitocr.engine.erasure.erasure import Erasure
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.engine.ledger.journal import FileJournal
 from airflow_provider_permitocr.engine.ports import TargetPorts
+from airflow_provider_permitocr.engine.review.review import Review
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.task import TaskOptions
 from airflow_provider_permitocr.sql.database.patience import Patience
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.engine.run.progress import Log
     from airflow_provider_permitocr.options.budget import Price
     from airflow_provider_permitocr.options.erasure import ErasureRule
+    from airflow_provider_permitocr.options.review import ReviewRule
 
 _NOBODY: Final = RunIdentity()
 
@@ -97,6 +99,23 @@ def open_erasure(
             log=log,
             stop=stop,
         )
+
+
+@contextmanager
+def open_review(
+    task: TaskOptions, rule: ReviewRule, asker: RunIdentity, stop: threading.Event
+) -> Iterator[Review]:
+    """Open what asks about a task's readings and delivers decisions; the end of the ``with`` closes it.
+
+    :param asker: the task that asks.
+    :raises ConfigurationError: naming what to change.
+    """
+    patience = Patience(task.batch.patience_seconds, stop)
+    with SqlEngines() as engines:
+        names = resolved_targets(task, engines, patience)
+        ledger = _ledger(task, engines, names, patience, disclosure_of(task))
+        ports = _target_ports(task, engines, names, ledger, stop)
+        yield Review(ports, ledger.review(rule, asker), task.batch, stop=stop)
 
 
 def _target_ports(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from airflow_provider_permitocr import (
     Ledger,
     MainlandPermitOcrOperator,
     PermitErasureOperator,
+    PermitReviewOperator,
     ResultTable,
 )
 from airflow_provider_permitocr.emulator.running import RunningEmulator
@@ -115,7 +117,7 @@ def warehouse(
 ) -> Iterator[Warehouse]:
     """Such a database, on each server."""
     connect_emulator(emulator)
-    for seed, key in enumerate(("a", "b")):
+    for seed, key in enumerate(("a", "b", "c")):
         (tmp_path / f"{key}.jpg").write_bytes(draw(seed=seed).image)
     made = Warehouse(request.getfixturevalue(f"{request.param}_engine"), set_connection, tmp_path)
     yield made
@@ -131,10 +133,20 @@ def test_a_run_an_erasure_and_pruning_have_the_rights_that_they_need(
     assert task(ledger=ledger).execute({"run_id": "second"})["calls"] == 1
     with warehouse.engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM permit_ocr_answers")).scalar() == 0
+    warehouse.list_image("c")
+    assert task().execute({"run_id": "third"})["calls"] == 1
+    asker = SimpleNamespace(dag_id="d", task_id="review", map_index=-1, try_number=2)
+    review = PermitReviewOperator(task_id="review", recognition=task(), flags=["image_small"])
+    review.execute_complete(
+        {"run_id": "third", "ti": asker},  # type: ignore[typeddict-item]
+        {"chosen_options": [], "params_input": {"secret_unknown": "right"}},
+    )
     is_mysql = warehouse.engine.dialect.name == "mysql"
+    if is_mysql:  # as the page says
+        warehouse.execute("GRANT DELETE ON permit_ocr_reviews TO permit_run")
     warehouse.become("permit_run" if is_mysql else "permit_eraser")
-    erasure = PermitErasureOperator(task_id="erase", recognition=task(), keys=["a", "b"])
-    assert erasure.execute({"run_id": "erasing"})["images"] == 2
+    erasure = PermitErasureOperator(task_id="erase", recognition=task(), keys=["a", "b", "c"])
+    assert erasure.execute({"run_id": "erasing"})["images"] == 3
     if not is_mysql:
         eraser = new_engine(warehouse.url("permit_eraser"))
         assert prune(eraser, ledger_tables("permit_ocr"), 1).calls == 0

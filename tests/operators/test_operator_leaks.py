@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from airflow.providers.standard.operators import hitl
+from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow.sdk.execution_time.timeout import timeout
 from cryptography.fernet import Fernet
@@ -36,8 +38,11 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.engine.call import retries
 from airflow_provider_permitocr.engine.run import drain
+from airflow_provider_permitocr.operators import permit_review
 from airflow_provider_permitocr.permit.answers import KeptAnswer
 from airflow_provider_permitocr.permit.api import ACTION
+from airflow_provider_permitocr.permit.quality.examination import Examination
+from airflow_provider_permitocr.permit.quality.flags import Flag
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from airflow_provider_permitocr.tencent.signing import Signer
 from labs.ground.servers.postgres import EmbeddedPostgres
@@ -51,7 +56,7 @@ FERNET_KEY = Fernet.generate_key().decode()
 TOKEN = "token-secret-word-9f3kXz"
 SIGNED = "q-sign-algorithm=sha1&q-signature=0f1e2d3c4b5a69788796a5b4c3d2e1f0deadbeef"
 #: Tables whose values are there to be read.
-OF_VALUES = ("permit_images", "permits", "permit_ocr_answers")
+OF_VALUES = ("permit_images", "permits", "permit_ocr_answers", "permit_ocr_reviews")
 #: Numbers of calls, as the emulator counts them.
 SOME_FAULTS: list[dict[str, Any]] = [
     {"match": {"calls": ["2"]}, "effect": {"error": "RequestLimitExceeded", "message": "too fast"}},
@@ -142,7 +147,7 @@ class Job:
         self.collected.add("rendered fields", rendered_fields(task))
 
 
-def rendered_fields(task: MainlandPermitOcrOperator) -> str:
+def rendered_fields(task: BaseOperator) -> str:
     from airflow.sdk.execution_time.task_runner import _serialize_rendered_fields
 
     return json.dumps(_serialize_rendered_fields(task), default=str, ensure_ascii=False)
@@ -446,6 +451,43 @@ def a_task_that_runs_out_of_time(job: Job) -> None:
     assert isinstance(job.error, AirflowTaskTimeout)
 
 
+def reviews_that_are_recorded_refused_and_lost(job: Job) -> None:
+    job.emulator()
+    job.images(3)
+    job.run()
+    job.monkeypatch.setattr(Examination, "flags", lambda *_, **__: (Flag.NUMBER_FORMAT,))
+    for module in (hitl, permit_review):
+        job.monkeypatch.setattr(
+            module, "upsert_hitl_detail", lambda **asked: job.collected.add("hitl", asked)
+        )
+    instance = SimpleNamespace(
+        id="ti", dag_id="permits", task_id="review", map_index=-1, try_number=1, get_task_states=dict
+    )
+    context: Any = {"run_id": "run-1", "ti": instance, "task_instance": instance, "params": {}}
+    typed = ("H91919191", "诸葛孔明")
+    for value in typed:
+        job.private.add("correction", value)
+    user = {"id": "7", "name": "li"}
+    for broken in ("", "ALTER TABLE permit_ocr_reviews ADD CHECK (corrections NOT LIKE '%H9%') NOT VALID"):
+        task = permit_review.PermitReviewOperator(task_id="review", recognition=job.operator(), retries=0)
+        with pytest.raises(BaseException):  # noqa: B017, PT011  that it waits
+            task.execute(context)
+        entries = dict(
+            zip(task.params, [f"name={typed[1]}", f"{typed[0]}", f"birthday={typed[0]}"], strict=False)
+        )
+        if broken:
+            job.sql(broken)
+            entries = dict.fromkeys(task.params, f"number={typed[0]}")
+        event = {"chosen_options": ["Record"], "params_input": entries, "responded_by_user": user}
+        try:
+            job.collected.add("xcom", json.dumps(task.execute_complete(context, event)))
+        except BaseException as error:  # noqa: BLE001  what it is, is looked at below
+            job.error = error
+            job.collected.error(error)
+        job.collected.add("rendered fields", rendered_fields(task))
+    assert "reviews" in str(job.error)
+
+
 def a_fault_of_our_own(where: type[Any], name: str) -> Callable[[Job], None]:
     def case(job: Job) -> None:
         job.emulator()
@@ -517,13 +559,19 @@ CASES = [
     a_store_that_is_down,
     a_task_that_is_killed,
     a_task_that_runs_out_of_time,
+    reviews_that_are_recorded_refused_and_lost,
     a_fault_of_our_own(KeptAnswer, "record"),
     a_fault_of_our_own(Signer, "headers"),
     a_fault_of_our_own(SqlResultTarget, "write"),
 ]
 
 
-QUICK = (an_ordinary_run, a_table_that_refuses_some_rows, CASES[-1])
+QUICK = (
+    an_ordinary_run,
+    a_table_that_refuses_some_rows,
+    reviews_that_are_recorded_refused_and_lost,
+    CASES[-1],
+)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
-from airflow_provider_permitocr.engine.ledger.ports import Delivered
+from airflow_provider_permitocr.engine.ledger.ports import Delivered, Review
 from airflow_provider_permitocr.engine.models import ImageFacts, Outcome
 from airflow_provider_permitocr.permit.answers import clean_text
 from airflow_provider_permitocr.permit.columns import COLUMNS, KEY_COLUMNS, Column, ColumnKind, Record, Value
@@ -43,6 +44,7 @@ def _record(delivered: Delivered, empty: Record, kinds: Mapping[str, ColumnKind]
         | {name: _read(value, kinds[name]) for name, value in standing.carried.items() if name in kinds}
         | (delivered.fields or {})
         | _facts(standing.facts)
+        | _review(delivered.review)
         | {
             "image_key": image_key,
             "card_side": card_side.value,
@@ -119,6 +121,17 @@ def _facts(facts: ImageFacts) -> Record:
         "image_digest": facts.digest,
         "image_width": facts.width,
         "image_height": facts.height,
+    }
+
+
+def _review(review: Review | None) -> Record:
+    if review is None:
+        return {}
+    corrections = review.corrections
+    return {
+        "review_status": review.status,
+        "reviewed_at": review.reviewed_at,
+        "corrections": None if corrections is None else json.dumps(corrections, ensure_ascii=False),
     }
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow_provider_permitocr.engine.ledger.calls import Attempt, CallIntent, ClosedCall, Exchanged
     from airflow_provider_permitocr.engine.ledger.standing import Standing
     from airflow_provider_permitocr.engine.models import Answer, Previous, RowKey
@@ -80,12 +82,26 @@ class PortraitStore(Protocol):
 
 
 @dataclass(frozen=True)
+class Review:
+    """What a person has decided about an answer.
+
+    :param status: confirmed, corrected or rejected.
+    :param corrections: what it should be, as text by column; None unless corrected.
+    """
+
+    status: str
+    reviewed_at: datetime | None = None
+    corrections: Mapping[str, str] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class Delivered:
     """One image as targets get it.
 
     :param version: which change of the ledger made it so.
     :param fields: the flattened answer; None where it is not recognized, or where its answer is gone.
     :param first_version: which change made it stand anywhere.
+    :param review: of the answer in force; None: nobody has decided about it.
     """
 
     row_key: RowKey
@@ -93,6 +109,7 @@ class Delivered:
     version: int
     fields: Record | None = field(default=None, repr=False)
     first_version: int = 0
+    review: Review | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 Row = dict[str, Any]
-#: A ledger's ten tables, and those of some results in three forms each.
+#: A ledger's eleven tables, and those of some results in three forms each.
 STATEMENTS_KEPT: Final = 64
 
 

@@ -37,6 +37,7 @@ from airflow_provider_permitocr.errors import (
 from airflow_provider_permitocr.options.budget import Budget, NearCap
 from airflow_provider_permitocr.options.ledger import Ledger, UnknownCalls
 from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.options.review import ReviewRule
 from airflow_provider_permitocr.sql.database.failures import (
     blames_a_row,
     database_errors,
@@ -54,6 +55,7 @@ from airflow_provider_permitocr.sql.ledger.exchange.hand_in import hand_in
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity, find_list, register_list
 from airflow_provider_permitocr.sql.ledger.reading import LedgerReader, Opened
+from airflow_provider_permitocr.sql.ledger.review.reviewing import SqlReview
 from airflow_provider_permitocr.sql.ledger.runs.leftovers import close_left, take_leftovers, whole_runs
 from airflow_provider_permitocr.sql.ledger.runs.runs import begin_run, end_run, first_start, say_alive
 from airflow_provider_permitocr.sql.ledger.runs.sums import add_up
@@ -352,6 +354,17 @@ class SqlLedger(LedgerReader):
             return tables, caller.list_id
 
         return SqlErasure(self._engine, opened, erasing, patience=self._patience)
+
+    def review(self, rule: ReviewRule, asker: RunIdentity) -> SqlReview:
+        """Return a question about readings of this list; the ledger is prepared first."""
+
+        def opened() -> tuple[LedgerTables, int]:
+            tables, caller = self._prepared()
+            return tables, caller.list_id
+
+        return SqlReview(
+            self._engine, opened, rule, asker, disclosure=self._disclosure, patience=self._patience
+        )
 
     def keep_alive(self) -> None:
         """Say that this run is alive; left out for two minutes, others take over what it holds.

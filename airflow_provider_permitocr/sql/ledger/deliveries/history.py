@@ -14,6 +14,7 @@ from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.ledger.standing import standings
 from airflow_provider_permitocr.sql.ledger.standing.answers import read_answer
+from airflow_provider_permitocr.sql.ledger.standing.decisions import with_decisions
 from airflow_provider_permitocr.sql.ledger.standing.images import standing_of
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
@@ -40,7 +41,8 @@ def changes(
     if ends:
         images = [each for each in images if each.version <= min(ends)]
         rows = connection.execute(calls.where(version <= min(ends))).mappings().all()
-    return _merged(images, [_recognition(row, reading) for row in rows])
+    recognitions = [_recognition(row, reading) for row in rows]
+    return _merged(images, with_decisions(connection, tables, list_id, recognitions, reading.protection))
 
 
 def delivered(
@@ -56,7 +58,9 @@ def delivered(
     for asked_for in standings.by_key(connection, tables.calls, _calls(tables, list_id), row_keys):
         found += [_recognition(row, reading) for row in connection.execute(asked_for).mappings()]
     wanted = set(row_keys)
-    return _merged(list(images.values()), [each for each in found if each.row_key in wanted])
+    asked_for_here = [each for each in found if each.row_key in wanted]
+    decided = with_decisions(connection, tables, list_id, asked_for_here, reading.protection)
+    return _merged(list(images.values()), decided)
 
 
 def _calls(tables: LedgerTables, list_id: int) -> sa.Select[Any]:

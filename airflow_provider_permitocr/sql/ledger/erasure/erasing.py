@@ -37,6 +37,7 @@ from airflow_provider_permitocr.sql.ledger.erasure.records import begin_erasure,
 from airflow_provider_permitocr.sql.ledger.erasure.rewriting import Rewriting
 from airflow_provider_permitocr.sql.ledger.exchange.statements import NOTHING_OF_IMAGE, lock, write_images
 from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, read_answer
+from airflow_provider_permitocr.sql.ledger.standing.decisions import delete_reviews
 from airflow_provider_permitocr.sql.ledger.standing.disclosure import portrait_name
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
@@ -104,9 +105,10 @@ class SqlErasure:
         """
         tables, list_id = self._opened()
         with database_errors(_DOING), self._engine.connect() as connection:
-            for table in (tables.answers, tables.calls, tables.images, tables.erasures):
+            deleted_from = (tables.answers, tables.reviews)
+            for table in (*deleted_from, tables.calls, tables.images, tables.erasures):
                 named = f"the ledger's table {table.fullname!r}"
-                require_rights(connection, table, named=named, with_delete=table is tables.answers)
+                require_rights(connection, table, named=named, with_delete=table in deleted_from)
         rule, erased_by = self._erasing.rule, self._erasing.erased_by
         self._erasure_id = self._write(
             lambda connection: begin_erasure(connection, tables, list_id, rule, erased_by)
@@ -226,6 +228,7 @@ class SqlErasure:
         moment = now(connection)
         answers = _delete_answers(connection, tables, page.answers - page.kept)
         _forget_calls(connection, tables, page.calls | page.answers, page.kept)
+        delete_reviews(connection, tables, list_id, page.images)
         for image in page.images.values():
             image.put(image.standing.erased(order=version, now=moment), version)
         write_images(connection, tables, list_id, [page.images[key] for key in sorted(page.images)])

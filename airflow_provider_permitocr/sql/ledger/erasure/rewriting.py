@@ -18,6 +18,7 @@ from airflow_provider_permitocr.sql.database.upsert import upsert
 from airflow_provider_permitocr.sql.ledger.erasure.pages import Page, chunks, read_page
 from airflow_provider_permitocr.sql.ledger.exchange.statements import write_images
 from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, read_answer
+from airflow_provider_permitocr.sql.ledger.standing.decisions import protect_reviews
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, to_json
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
@@ -76,6 +77,7 @@ class Rewriting:
         for image in changes.images.values():
             carried = self._protection.protect_carried(image.standing.carried)
             image.put(replace(image.standing, carried=carried), version)
+        self._reviews(row_keys, is_written=True)
         images = [changes.images[key] for key in sorted(changes.images)]
         write_images(self._connection, self._tables, self._list_id, images)
         self._stamp_takers(changes, version)
@@ -125,10 +127,11 @@ class Rewriting:
             if form != row["form"] or json.loads(row["answer"]) != json.loads(text):
                 changes.answers.append(row)
                 rewritten.add(call_id)
+        reviewed = self._reviews(page.images, is_written=False)
         for row_key, image in page.images.items():
             standing = image.standing
             carried = self._protection.protect_carried(standing.carried)
-            if standing.answer_id in rewritten or carried != standing.carried:
+            if standing.answer_id in rewritten or carried != standing.carried or row_key in reviewed:
                 changes.images[row_key] = image
             is_recognized = standing.status is Status.RECOGNIZED
             changes.unreadable += is_recognized and standing.answer_id not in there
@@ -141,6 +144,17 @@ class Rewriting:
         for some in chunks(call_ids, _IDS_AT_ONCE):
             of_kind = sa.and_(calls.c.call_id.in_(some), calls.c.permit_kind.is_not(None))
             self._connection.execute(sa.update(calls).where(of_kind).values(permit_kind=None))
+
+    def _reviews(self, row_keys: Collection[RowKey], *, is_written: bool) -> set[RowKey]:
+        """Rewrite corrections, or look which ones would be; return their images."""
+        return protect_reviews(
+            self._connection,
+            self._tables,
+            self._list_id,
+            row_keys,
+            self._protection,
+            is_written=is_written,
+        )
 
     def _stamp_takers(self, changes: _Changes, version: int) -> None:
         """Have images of other pages delivered again that have taken one of the answers."""

@@ -35,15 +35,17 @@ class Pruned:
     answers: int
     runs: int
     counters: int
+    reviews: int = 0
 
 
 def prune(
     engine: sa.Engine, tables: LedgerTables, older_than_days: int, days_kept: int | None = None
 ) -> Pruned:
-    """Delete calls, answers, runs and counters that are older and that nothing depends on.
+    """Delete calls, answers, runs, counters and reviews that are older and that nothing depends on.
 
     A call stays while its answer is in force for an image or waits in a journal, or while it holds an image;
-    a run stays while its window is unfinished. Runs may go on meanwhile.
+    a run stays while its window is unfinished, a decision while it is about the answer in force. Runs may go
+    on meanwhile.
 
     :param older_than_days: 1 or more, by the ledger's clock.
     :param days_kept: how long answers in force are kept that every target has; None: for good.
@@ -54,7 +56,7 @@ def prune(
         raise ValueError(f"older_than_days must be 1 or more, not {older_than_days}")
     with database_errors("pruning the ledger"):
         with engine.connect() as connection:
-            for table in (tables.calls, tables.answers, tables.runs, tables.counters):
+            for table in (tables.calls, tables.answers, tables.runs, tables.counters, tables.reviews):
                 named = f"the ledger's table {table.fullname!r}"
                 require_rights(connection, table, named=named, with_delete=True)
             before = now(connection) - timedelta(days=older_than_days)
@@ -76,7 +78,7 @@ class _Pruner:
         calls, answers = self._calls()
         answers += self._orphans()
         runs, counters = self._runs()
-        return Pruned(calls, answers, runs, counters + self._days())
+        return Pruned(calls, answers, runs, counters + self._days(), self._reviews())
 
     def _calls(self) -> tuple[int, int]:
         """Delete calls with their answers; return how many of each."""
@@ -212,6 +214,26 @@ class _Pruner:
             ).scalars()
             old = [period for period in periods if date.fromisoformat(period.removeprefix(_DAY)) < first]
             return sum(self._delete(connection, counters, counters.c.period == period) for period in old)
+
+    def _reviews(self) -> int:
+        """Delete what was asked about answers that are no longer in force, or asked in vain."""
+        reviews, images = self._tables.reviews, self._tables.images.c
+        is_in_force = sa.exists().where(
+            images.list_id == reviews.c.list_id,
+            images.image_key == reviews.c.image_key,
+            images.card_side == reviews.c.card_side,
+            images.answer_id == reviews.c.answer_id,
+        )
+        is_over = sa.and_(reviews.c.decision.is_not(None), reviews.c.asked_at < self._before)
+        old = sa.select(reviews.c.review_id).where(is_over, sa.or_(reviews.c.version.is_(None), ~is_in_force))
+        deleted = 0
+        while True:
+            with self._engine.begin() as connection:
+                lock(connection, self._tables)
+                found = list(connection.execute(old.limit(_CHUNK_ROWS)).scalars())
+                deleted += self._delete(connection, reviews, reviews.c.review_id.in_(found))
+            if len(found) < _CHUNK_ROWS:
+                return deleted
 
     def _delete(self, connection: sa.Connection, table: sa.Table, which: sa.ColumnElement[bool]) -> int:
         result: Any = connection.execute(sa.delete(table).where(which))

@@ -16,6 +16,7 @@ from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.database.types import UtcTime
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, has_portrait, read_answer
+from airflow_provider_permitocr.sql.ledger.standing.decisions import with_decisions
 from airflow_provider_permitocr.sql.ledger.standing.images import read_standing
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 from airflow_provider_permitocr.sql.source.times import as_utc
@@ -92,7 +93,8 @@ def changes(
         rows = [row for row in rows if row["version"] < cut]
         if not rows:
             rows = _with_answers(connection, tables, changed.where(version == cut))
-    return [_delivered(tables, row, reading) for row in rows]
+    images = [_delivered(tables, row, reading) for row in rows]
+    return with_decisions(connection, tables, list_id, images, reading.protection)
 
 
 def delivered(
@@ -104,14 +106,35 @@ def delivered(
 ) -> dict[RowKey, Delivered]:
     """Return images by key, those that stand anywhere."""
     wanted = set(row_keys)
-    found: dict[RowKey, Delivered] = {}
+    found: list[Delivered] = []
     standing = _standing(tables, list_id)
     for asked_for in by_key(connection, tables.images, standing, row_keys):
         for row in _with_answers(connection, tables, asked_for):
             if (row["image_key"], row["card_side"]) in wanted:
-                each = _delivered(tables, row, reading)
-                found[each.row_key] = each
-    return found
+                found.append(_delivered(tables, row, reading))
+    decided = with_decisions(connection, tables, list_id, found, reading.protection)
+    return {each.row_key: each for each in decided}
+
+
+def readings(
+    connection: sa.Connection,
+    tables: LedgerTables,
+    list_id: int,
+    condition: sa.ColumnElement[bool],
+    after: RowKey | None,
+    most: int,
+    reading: Reading = Reading(),
+) -> list[Delivered]:
+    """Return some of the images that meet a condition, by key, without what was decided about them."""
+    images = tables.images.c
+    statement = _standing(tables, list_id).where(condition).order_by(images.image_key, images.card_side)
+    if after is not None:
+        key, side = after
+        is_after = sa.or_(images.image_key > key, images.card_side > side.value)
+        statement = statement.where(images.image_key >= key, is_after)
+    some = statement.limit(most).subquery("some_images")
+    ordered = _beside_answers(tables, some).order_by(some.c.image_key, some.c.card_side)
+    return [_delivered(tables, row, reading) for row in as_dicts(connection.execute(ordered))]
 
 
 def count_until(connection: sa.Connection, tables: LedgerTables, list_id: int, version: int) -> int:
@@ -195,13 +218,15 @@ def _with_answers(
 
     They are selected first: a database without statistics otherwise goes through all answers for each few.
     """
-    some, answers = standing.subquery("some_images"), tables.answers
-    statement = (
-        sa.select(*some.c, answers.c.form, answers.c.answer)
-        .join_from(some, answers, answers.c.call_id == some.c.answer_id, isouter=True)
-        .order_by(some.c.version)
+    some = standing.subquery("some_images")
+    return as_dicts(connection.execute(_beside_answers(tables, some).order_by(some.c.version)))
+
+
+def _beside_answers(tables: LedgerTables, some: sa.Subquery) -> sa.Select[Any]:
+    answers = tables.answers
+    return sa.select(*some.c, answers.c.form, answers.c.answer).join_from(
+        some, answers, answers.c.call_id == some.c.answer_id, isouter=True
     )
-    return as_dicts(connection.execute(statement))
 
 
 def _delivered(tables: LedgerTables, row: Mapping[Any, Any], reading: Reading) -> Delivered:

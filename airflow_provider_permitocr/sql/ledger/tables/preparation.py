@@ -125,7 +125,7 @@ def _examined(
 ) -> frozenset[tuple[str, str]] | None:
     """Return what an earlier run has found out about the tables; None where none has.
 
-    Reading how ten tables are made takes a hundred statements, which a task far from its database feels at
+    Reading how eleven tables are made takes a hundred statements, which a task far from its database feels at
     each start. Rights are still tried.
 
     :raises TargetError: when another version of this package has made them, or a right is missing.

@@ -285,12 +285,50 @@ ERASURES: Final = Shape(
     ("erasure_id",),
     frozenset({"list_id", "rule", "erased_by", "started_at"}),
 )
-SHAPES: Final = (STATE, COUNTERS, LISTS, RUNS, CALLS, ANSWERS, IMAGES, DELIVERIES, REFUSED, ERASURES)
+REVIEWS: Final = Shape(
+    "reviews",
+    "Readings that persons were asked about, and what they decided",
+    (
+        Column("review_id", _KEY, "The reading in its question, by a random name"),
+        *_IMAGE,
+        Column("answer_id", _KEY, "Call whose answer was shown"),
+        Column("flags", _LONG, "Its quality flags, as a JSON list"),
+        Column("permit_kind", _TEXT, "Kind of the document, as it was read; NULL: unknown"),
+        *_RUN_KEY,
+        Column("asked_at", _TIME, "When the question was made"),
+        Column(
+            "decision",
+            _KEY,
+            "confirmed, corrected or rejected; undecided: the question is over without one; NULL: it waits",
+        ),
+        Column(
+            "corrections", _LONG, "What it should be: columns as JSON, in ASCII, under the privacy policy"
+        ),
+        Column("corrected_fields", _LONG, "What was corrected, as a JSON list of fields, without values"),
+        Column("decided_by", _TEXT, "Airflow's user"),
+        Column("decided_at", _TIME, "When the user answered, by Airflow's clock"),
+        Column("version", _INTEGER, "Version of the ledger that took the decision; NULL: there is none"),
+    ),
+    ("review_id",),
+    frozenset(
+        {"list_id", "image_key", "card_side", "answer_id", "dag_id", "task_id", "run_id", "map_index"}
+        | {"asked_at"}
+    ),
+    (
+        ("by_image", ("list_id", "image_key", "card_side")),
+        ("by_decision", ("list_id", "decision")),
+        ("by_run", ("dag_id", "task_id", "run_id")),
+    ),
+)
+SHAPES: Final = (
+    *(STATE, COUNTERS, LISTS, RUNS, CALLS, ANSWERS, IMAGES, DELIVERIES, REFUSED, ERASURES, REVIEWS),
+)
 
 _LENGTHS: Final = {
     **{"call_id": 32, "answer_id": 32, "held_by": 32, "session_id": 32, "held_session": 32, "ledger_id": 32},
     **{"card_side": 8, "image_digest": 64, "account": 128, "status": 16, "attempt_status": 16},
     **{"image_key": LONGEST_KEY, "name": LONGEST_NAME, "period": LONGEST_NAME, "target": LONGEST_NAME},
+    **{"review_id": 32, "decision": 16},
     **{"erasure_id": 32, "timezone": 64, "shard": 16, "key_type": 32},
     **{"dag_id": LONGEST_NAME, "task_id": LONGEST_NAME, "run_id": LONGEST_NAME},
     **{"source_conn_id": LONGEST_NAME, "source_table": LONGEST_NAME, "key_column": LONGEST_NAME},
@@ -315,6 +353,7 @@ class LedgerTables:
     deliveries: sa.Table
     refused: sa.Table
     erasures: sa.Table
+    reviews: sa.Table
 
     def __iter__(self) -> Iterator[sa.Table]:
         return (getattr(self, each.name) for each in fields(self) if each.name != "named")

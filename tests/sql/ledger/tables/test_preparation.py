@@ -279,7 +279,7 @@ def test_a_missing_right_is_named(postgres_engine: sa.Engine, reader: sa.Engine,
 def test_the_ledger_is_kept_in_the_schema_that_its_name_says(postgres_engine: sa.Engine) -> None:
     execute(postgres_engine, "CREATE SCHEMA ops")
     prepared(postgres_engine, Ledger("ops.permit_ocr", conn_id="lake"))
-    assert len(sa.inspect(postgres_engine).get_table_names("ops")) == 10
+    assert len(sa.inspect(postgres_engine).get_table_names("ops")) == 11
     assert sa.inspect(postgres_engine).get_table_names("public") == []
 
 

@@ -1,0 +1,91 @@
+"""What a person enters for one reading: that it is right, that it is wrong, or what it should be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from airflow_provider_permitocr.permit.columns import Record
+from airflow_provider_permitocr.permit.corrections import corrected
+
+#: What the form offers.
+RIGHT: Final = "right"
+WRONG: Final = "wrong"
+_SAID_RIGHT: Final = frozenset({RIGHT, "r", "y", "yes", "ok", "正确", "对", "正確", "對"})
+_SAID_WRONG: Final = frozenset({WRONG, "w", "n", "no", "错误", "错", "錯誤", "錯"})
+_BETWEEN: Final = re.compile(r"[;；\n]")
+_EQUALS: Final = re.compile(r"[=＝]")
+_LONGEST: Final = 4_000
+
+
+class Decision(StrEnum):
+    """What became of a reading that somebody was asked about."""
+
+    CONFIRMED = "confirmed"  #: it is right
+    CORRECTED = "corrected"  #: it is wrong, and there is what it should be
+    REJECTED = "rejected"  #: it is wrong
+    UNDECIDED = "undecided"  #: the question is over, and nobody has said anything
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A decision about one reading.
+
+    :param corrections: columns of the result as they should be.
+    :param fields: what was corrected, by the names that facts have in a privacy policy.
+    """
+
+    decision: Decision
+    corrections: Record = field(default_factory=dict, repr=False)
+    fields: tuple[str, ...] = ()
+
+
+def read_entry(given: Any) -> Entry | None:
+    """Read what was entered for one reading.
+
+    ``right`` and ``wrong``, or what is printed on the document: ``name=陈小明; birthday=1986.03.02``. An
+    object of fields is understood, too, and true and false.
+
+    :return: None where nothing was entered.
+    :raises ValueError: naming what is wrong, never a value.
+    """
+    if isinstance(given, bool):
+        return Entry(Decision.CONFIRMED if given else Decision.REJECTED)
+    if isinstance(given, Mapping):
+        return _corrected(given) if given else None
+    if given is not None and not (isinstance(given, str) and len(given) <= _LONGEST):
+        raise ValueError(f"it is no text of at most {_LONGEST:,} characters")
+    said = (given or "").strip()
+    if not said:
+        return None
+    return _said(said)
+
+
+def _said(said: str) -> Entry:
+    if said.lower() in _SAID_RIGHT:
+        return Entry(Decision.CONFIRMED)
+    if said.lower() in _SAID_WRONG:
+        return Entry(Decision.REJECTED)
+    return _corrected(_pairs(said))
+
+
+def _pairs(said: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for part in _BETWEEN.split(said):
+        if not part.strip():
+            continue
+        name, *value = _EQUALS.split(part, maxsplit=1)
+        if not value:
+            raise ValueError("it is neither right nor wrong, nor a correction such as name=...")
+        name = name.strip().lower()
+        if name in pairs:
+            raise ValueError("a field is corrected twice")
+        pairs[name] = value[0]
+    return pairs
+
+
+def _corrected(given: Mapping[str, Any]) -> Entry:
+    return Entry(Decision.CORRECTED, corrected(given), tuple(given))

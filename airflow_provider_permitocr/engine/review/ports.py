@@ -1,0 +1,88 @@
+"""What a review asks of a ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
+from airflow_provider_permitocr.engine.models import RowKey
+from airflow_provider_permitocr.engine.review.entries import Entry
+from airflow_provider_permitocr.permit.columns import Record
+
+
+@dataclass(frozen=True)
+class AskedReading:
+    """A reading that somebody is asked about.
+
+    :param review_id: a random name of this row of the question, by which it is answered.
+    :param flags: names of its quality flags.
+    :param shown: columns that the question shows.
+    """
+
+    review_id: str
+    row_key: RowKey
+    flags: tuple[str, ...] = ()
+    shown: Record = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """What came of a question, in numbers.
+
+    :param open: readings that nothing was entered for; they are asked about again.
+    :param changed: readings that were answered, and that a newer answer or an erasure has replaced; a newer
+        one is asked about.
+    :param unknown: entries for what this question does not ask about.
+    """
+
+    confirmed: int = 0
+    corrected: int = 0
+    rejected: int = 0
+    open: int = 0
+    changed: int = 0
+    unknown: int = 0
+
+    def __str__(self) -> str:
+        said = f"{self.confirmed:,} readings are right, {self.corrected:,} corrected, {self.rejected:,} wrong"
+        return f"{said}; {self.open:,} are left open"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, fit for XCom."""
+        decided = self.confirmed + self.corrected + self.rejected
+        return {"asked": decided + self.open + self.changed, **asdict(self)}
+
+
+class LedgerReview(Protocol):
+    """One question about readings of one list, asked by one task of a DAG run."""
+
+    def others_waiting(self) -> Collection[RunIdentity]:
+        """Return the other tasks whose questions have no answer yet."""
+        ...
+
+    def retire(self, askers: Collection[RunIdentity]) -> None:
+        """Note that questions are over that nobody will answer; their readings may be asked about again."""
+        ...
+
+    def pending(self) -> Sequence[AskedReading]:
+        """Return the readings of this task's question, while it has no answer."""
+        ...
+
+    def is_over(self) -> bool:
+        """Return whether this task has asked, and its question is over."""
+        ...
+
+    def ask(self) -> Sequence[AskedReading]:
+        """Choose readings that nobody has decided or is asked about; they are this task's now."""
+        ...
+
+    def answer(
+        self, entries: Mapping[str, Entry | None], *, decided_by: str, decided_at: datetime
+    ) -> Reviewed:
+        """Write down decisions, and that the question is over. It may be done twice.
+
+        :param entries: by ``review_id``; None: left open.
+        """
+        ...

@@ -1,0 +1,104 @@
+"""Has persons decide about readings, and brings their decisions to the targets, without a call."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries
+from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
+from airflow_provider_permitocr.engine.ports import TargetPorts
+from airflow_provider_permitocr.engine.review.entries import Entry
+from airflow_provider_permitocr.engine.review.ports import AskedReading, LedgerReview, Reviewed
+from airflow_provider_permitocr.options.run import Batch
+from airflow_provider_permitocr.permit.columns import result_columns
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What the targets have got, in numbers.
+
+    :param written: rows that tables have taken.
+    :param refused: rows that they do not take.
+    """
+
+    written: int = 0
+    refused: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, fit for XCom."""
+        return {"written": self.written, "refused": self.refused, "calls": 0}
+
+
+class Review:
+    """One question, and what came of it.
+
+    :param in_ledger: the part of it that the ledger does.
+    :param stop: set it to end early.
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        ports: TargetPorts,
+        in_ledger: LedgerReview,
+        batch: Batch,
+        *,
+        stop: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ports, self._in_ledger, self._stop = ports, in_ledger, stop
+        self._batch, self._clock = batch, clock
+
+    def question(
+        self, *, is_new: bool, waiting: Callable[[Collection[RunIdentity]], Collection[RunIdentity]]
+    ) -> Sequence[AskedReading] | None:
+        """Return the readings to ask about: those that this task has asked about before, or new ones.
+
+        :param is_new: nothing has been shown to anybody yet.
+        :param waiting: tells which of other tasks still wait for an answer.
+        :return: None: an earlier try of this task has had its answer.
+        :raises TargetError: when the ledger does not know the list.
+        """
+        self._ports.ledger.prepare(None)
+        if not is_new:
+            if pending := self._in_ledger.pending():
+                return pending
+            if self._in_ledger.is_over():
+                return None
+        others = self._in_ledger.others_waiting()
+        self._in_ledger.retire(set(others) - set(waiting(others)))
+        return self._in_ledger.ask()
+
+    def record(
+        self, entries: Mapping[str, Entry | None], *, decided_by: str, decided_at: datetime
+    ) -> Reviewed:
+        """Write decisions into the ledger; targets get them by ``deliver``.
+
+        :param entries: by the names of the question's rows.
+        :raises LedgerUnreachableError, DatabaseError: when the ledger cannot be reached.
+        """
+        self._ports.ledger.prepare(None)
+        return self._in_ledger.answer(entries, decided_by=decided_by, decided_at=decided_at)
+
+    def deliver(self) -> Filled:
+        """Bring all that the ledger has to the result tables; files get it when they are next written.
+
+        :raises UnreachableError: when a table cannot be filled now; all others are, and the next run of the
+            list fills it, too.
+        """
+        self._ports.ledger.prepare(None)
+        columns = self._ports.reading.protection.columns(
+            result_columns(self._ports.source.within([]).carried())
+        )
+        deliveries = Deliveries(self._ports.ledger, self._ports.tables, self._batch, clock=self._clock)
+        try:
+            deliveries.prepare(columns)
+            deliveries.finish(self._batch.patience_seconds, stop=self._stop)
+        finally:
+            deliveries.close()
+        return Filled(sum(deliveries.delivered.values()), deliveries.refused)

@@ -1,0 +1,111 @@
+"""The form by which persons decide about readings, as Airflow's page of required actions shows it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+from airflow.sdk import Param
+
+from airflow_provider_permitocr.engine.review.entries import RIGHT, WRONG, Decision, Entry, read_entry
+from airflow_provider_permitocr.engine.review.ports import AskedReading
+from airflow_provider_permitocr.permit.corrections import CORRECTABLE
+
+#: The form's buttons.
+RECORD: Final = "Record"
+CONFIRM_REST: Final = "Record, and confirm all empty rows"
+#: Airflow's audit log keeps all that is sent to its API, but for values whose names say that they are secret.
+_NAME: Final = "secret_"
+_HOW: Final = (
+    f"Enter **{RIGHT}** or **{WRONG}**, or what the document really says: **name=…; birthday=1986.03.02**."
+    f" Leave a row empty to decide later; **{CONFIRM_REST}** takes empty rows for right."
+    f"\n\nFields: {', '.join(CORRECTABLE)}."
+)
+_MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~&])")
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a person has sent.
+
+    :param entries: by the names that the ledger has for the question's rows; None: left open.
+    :param unreadable: how many entries could not be read, by the reason; no values.
+    :param has_text: whether something was typed that may be a person's data.
+    """
+
+    entries: Mapping[str, Entry | None]
+    unreadable: Mapping[str, int]
+    has_text: bool
+
+
+def form_fields(asked: Sequence[AskedReading]) -> dict[str, Param]:
+    """Return a field for each reading."""
+    return {
+        f"{_NAME}{each.review_id}": Param(
+            None,
+            type=["null", "string"],
+            title=_title(each),
+            description=_description(each),
+            examples=[RIGHT, WRONG],
+        )
+        for each in asked
+    }
+
+
+def form_body(asked: Sequence[AskedReading], before: str | None, link: str | None) -> str:
+    """Return what stands above the fields, in Markdown.
+
+    :param before: what the DAG's author says first.
+    :param link: address of a page that shows an image.
+    """
+    parts = [before, _HOW]
+    if link is not None:
+        parts.append(" · ".join(f"[{_escaped(_title(each))}]({_address(link, each)})" for each in asked))
+    return "\n\n".join(part for part in parts if part)
+
+
+def read_answer(chosen: Sequence[str], given: Mapping[str, Any]) -> Answered:
+    """Read what a person has sent, who may have sent anything.
+
+    :param chosen: the button.
+    :param given: what was entered, by the names of the form's fields.
+    """
+    confirms_rest = list(chosen) == [CONFIRM_REST]
+    entries: dict[str, Entry | None] = {}
+    unreadable: Counter[str] = Counter()
+    for name, value in given.items():
+        entry = None
+        try:
+            entry = read_entry(value)
+            if entry is None and confirms_rest:
+                entry = Entry(Decision.CONFIRMED)
+        except ValueError as error:
+            unreadable[str(error)] += 1
+        entries[name.removeprefix(_NAME)] = entry
+    has_text = bool(unreadable) or any(
+        each and each.decision is Decision.CORRECTED for each in entries.values()
+    )
+    return Answered(entries, unreadable, has_text)
+
+
+def _title(asked: AskedReading) -> str:
+    key, side = asked.row_key
+    return f"{key} {side.value}"
+
+
+def _description(asked: AskedReading) -> str:
+    shown = [f"{name}: {'' if value is None else value}" for name, value in asked.shown.items()]
+    return " · ".join([", ".join(asked.flags), *shown])
+
+
+def _address(link: str, asked: AskedReading) -> str:
+    key, side = asked.row_key
+    return link.replace("{image_key}", quote(key, safe="")).replace("{card_side}", side.value)
+
+
+def _escaped(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))

@@ -1,0 +1,111 @@
+"""Which readings of a list nobody has decided about, is asked about, or has been asked about in vain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.engine.ledger.ports import Delivered
+from airflow_provider_permitocr.engine.models import RowKey
+from airflow_provider_permitocr.engine.review.entries import Decision
+from airflow_provider_permitocr.options.review import ReviewRule
+from airflow_provider_permitocr.permit.answers import Reading
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.columns import Record
+from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.ledger.standing import standings
+from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
+
+_PAGE: Final = 2_000
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A reading to ask about.
+
+    :param answer_id: call whose answer it is.
+    :param shown: columns that the question shows.
+    """
+
+    row_key: RowKey
+    answer_id: str
+    flags: tuple[str, ...]
+    permit_kind: str | None
+    shown: Record = field(default_factory=dict, repr=False)
+
+
+#: Reads over a connection of its own.
+Read = Callable[[Callable[[sa.Connection], list[Delivered]]], list[Delivered]]
+
+
+def flagged_readings(
+    read: Read, tables: LedgerTables, list_id: int, rule: ReviewRule, disclosure: Disclosure
+) -> Iterator[Candidate]:
+    """Return readings to ask about, by key, as many as are asked for."""
+    after: RowKey | None = None
+    while True:
+        page = partial(_page, tables=tables, list_id=list_id, after=after, reading=disclosure.reading)
+        found = read(page)
+        yield from filter(None, (_candidate(each, rule) for each in found))
+        if len(found) < _PAGE:
+            return
+        after = found[-1].row_key
+
+
+def free_among(
+    connection: sa.Connection, tables: LedgerTables, list_id: int, row_keys: Sequence[RowKey]
+) -> Mapping[RowKey, str]:
+    """Return which of some readings may be asked about, with the answers in force."""
+    images = tables.images.c
+    statement = sa.select(images.image_key, images.card_side, images.answer_id).where(
+        images.list_id == list_id,
+        images.image_key.in_(sorted({key for key, _ in row_keys})),
+        _is_free(tables),
+    )
+    return {(key, CardSide(side)): answer_id for key, side, answer_id in connection.execute(statement)}
+
+
+def _page(
+    connection: sa.Connection,
+    *,
+    tables: LedgerTables,
+    list_id: int,
+    after: RowKey | None,
+    reading: Reading,
+) -> list[Delivered]:
+    return standings.readings(connection, tables, list_id, _is_free(tables), after, _PAGE, reading)
+
+
+def _is_free(tables: LedgerTables) -> sa.ColumnElement[bool]:
+    images, reviews = tables.images.c, tables.reviews.c
+    # One of an older answer does not count.
+    is_taken = sa.exists().where(
+        reviews.list_id == images.list_id,
+        reviews.image_key == images.image_key,
+        reviews.card_side == images.card_side,
+        reviews.answer_id == images.answer_id,
+        sa.or_(reviews.decision.is_(None), reviews.decision != Decision.UNDECIDED.value),
+    )
+    return sa.and_(images.status == Status.RECOGNIZED.value, images.answer_id.is_not(None), ~is_taken)
+
+
+def _candidate(delivered: Delivered, rule: ReviewRule) -> Candidate | None:
+    fields, answer_id = delivered.fields or {}, delivered.standing.answer_id
+    flags = _flags(fields)
+    is_wanted = bool(fields.get("is_doubtful")) if rule.flags is None else bool(set(rule.flags) & set(flags))
+    if not is_wanted or answer_id is None:
+        return None
+    shown = {name: fields.get(name) for name in rule.show}
+    kind = fields.get("permit_kind")
+    return Candidate(delivered.row_key, answer_id, flags, kind if isinstance(kind, str) else None, shown)
+
+
+def _flags(fields: Record) -> tuple[str, ...]:
+    text = fields.get("quality_flags")
+    return tuple(map(str, json.loads(text))) if isinstance(text, str) else ()

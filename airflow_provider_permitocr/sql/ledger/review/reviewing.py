@@ -1,0 +1,271 @@
+"""Questions about readings in a ledger, and what persons have decided.
+
+A row of the reviews is a reading that one task of a DAG run asks about; it is made with the question, so two
+questions never share a reading, and closed once with its answer.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+
+from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
+from airflow_provider_permitocr.engine.review.entries import Decision, Entry
+from airflow_provider_permitocr.engine.review.ports import AskedReading, Reviewed
+from airflow_provider_permitocr.options.review import ReviewRule
+from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.corrections import kept_corrections
+from airflow_provider_permitocr.sql.database.failures import database_errors
+from airflow_provider_permitocr.sql.database.patience import Patience
+from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
+from airflow_provider_permitocr.sql.ledger.review.candidates import Candidate, flagged_readings, free_among
+from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
+from airflow_provider_permitocr.sql.ledger.standing.images import to_json
+from airflow_provider_permitocr.sql.ledger.tables.clock import now
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
+
+T = TypeVar("T")
+
+_DOING: Final = "writing reviews into the ledger"
+
+
+class SqlReview:
+    """One question about readings of one list, as ``engine/review/ports.py`` asks of one.
+
+    :param opened: returns the tables and the list, once the ledger is prepared.
+    :param asker: the task that asks.
+    :param disclosure: what of the answers leaves the ledger, and what is kept of corrections.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        opened: Callable[[], tuple[LedgerTables, int]],
+        rule: ReviewRule,
+        asker: RunIdentity,
+        *,
+        disclosure: Disclosure = Disclosure(),
+        patience: Patience = Patience(),
+    ) -> None:
+        self._engine, self._opened, self._rule, self._asker = engine, opened, rule, asker
+        self._disclosure, self._patience = disclosure, patience
+
+    def others_waiting(self) -> Collection[RunIdentity]:
+        """Return the other tasks whose questions have no answer yet."""
+        tables, list_id = self._opened()
+        reviews = tables.reviews.c
+        statement = (
+            sa.select(reviews.dag_id, reviews.task_id, reviews.run_id, reviews.map_index)
+            .where(reviews.list_id == list_id, reviews.decision.is_(None))
+            .distinct()
+        )
+        found = self._read(lambda connection: connection.execute(statement).all())
+        own = self._asker
+        mine = (own.dag_id, own.task_id, own.run_id, own.map_index)
+        return {RunIdentity(*row) for row in found if tuple(row) != mine}
+
+    def retire(self, askers: Collection[RunIdentity]) -> None:
+        """Note that questions are over that nobody will answer any more."""
+        if askers:
+            self._write(lambda connection: self._end(connection, askers))
+
+    def pending(self) -> Sequence[AskedReading]:
+        """Return the readings of this task's question, while it has no answer."""
+        tables, _ = self._opened()
+        reviews = tables.reviews.c
+        statement = (
+            sa.select(reviews.review_id, reviews.image_key, reviews.card_side, reviews.flags)
+            .where(self._is_of(self._asker), reviews.decision.is_(None))
+            .order_by(reviews.image_key, reviews.card_side)
+        )
+        return [
+            AskedReading(review_id, (key, CardSide(side)), tuple(json.loads(flags or "[]")))
+            for review_id, key, side, flags in self._read(lambda each: each.execute(statement).all())
+        ]
+
+    def is_over(self) -> bool:
+        """Return whether this task has asked, and its question is over."""
+        reviews = self._opened()[0].reviews.c
+        statement = sa.select(reviews.review_id).where(
+            self._is_of(self._asker), reviews.decision.is_not(None)
+        )
+        return self._read(lambda connection: connection.execute(statement.limit(1)).first()) is not None
+
+    def ask(self) -> Sequence[AskedReading]:
+        """Choose readings that nobody has decided or is asked about; they are this task's now."""
+        self.retire([self._asker])  # of a DAG run with the same name that was deleted
+        tables, list_id = self._opened()
+        candidates: Iterator[Candidate] = flagged_readings(
+            self._read, tables, list_id, self._rule, self._disclosure
+        )
+        asked: list[AskedReading] = []
+        while some := list(islice(candidates, self._rule.rows - len(asked))):
+            review_ids = [uuid.uuid4().hex for _ in some]
+            taken = self._write(lambda connection: self._take(connection, some, review_ids))  # noqa: B023
+            asked += [
+                AskedReading(review_id, each.row_key, each.flags, each.shown)
+                for review_id, each in zip(review_ids, some, strict=True)
+                if review_id in taken
+            ]
+        return asked
+
+    def answer(
+        self, entries: Mapping[str, Entry | None], *, decided_by: str, decided_at: datetime
+    ) -> Reviewed:
+        """Write down decisions, and that the question is over. It may be done twice.
+
+        :param entries: by ``review_id``; None: left open.
+        """
+        self._write(lambda connection: self._decide(connection, entries, decided_by, decided_at))
+        return self._read(lambda connection: self._came_of(connection, entries))
+
+    def _take(
+        self, connection: sa.Connection, some: Sequence[Candidate], review_ids: Sequence[str]
+    ) -> set[str]:
+        """Make candidates this task's, but for those that another question has taken meanwhile."""
+        tables, list_id = self._opened()
+        lock(connection, tables)
+        reviews, asker = tables.reviews, self._asker
+        done = set(
+            connection.execute(
+                sa.select(reviews.c.review_id).where(reviews.c.review_id.in_(review_ids))
+            ).scalars()
+        )
+        if done:  # the transaction before was cut off after its commit
+            return done
+        free = free_among(connection, tables, list_id, [each.row_key for each in some])
+        rows: list[dict[str, Any]] = [
+            {
+                "review_id": review_id,
+                "list_id": list_id,
+                "image_key": each.row_key[0],
+                "card_side": each.row_key[1].value,
+                "answer_id": each.answer_id,
+                "flags": json.dumps(each.flags),
+                "permit_kind": each.permit_kind,
+                "dag_id": asker.dag_id,
+                "task_id": asker.task_id,
+                "run_id": asker.run_id,
+                "map_index": asker.map_index,
+                "asked_at": now(connection),
+            }
+            for review_id, each in zip(review_ids, some, strict=True)
+            if free.get(each.row_key) == each.answer_id
+        ]
+        if rows:
+            connection.execute(sa.insert(reviews), rows)
+        return {row["review_id"] for row in rows}
+
+    def _decide(
+        self,
+        connection: sa.Connection,
+        entries: Mapping[str, Entry | None],
+        decided_by: str,
+        decided_at: datetime,
+    ) -> None:
+        tables, list_id = self._opened()
+        lock(connection, tables)
+        reviews, images, state = tables.reviews, tables.images, tables.state.c
+        version = int(connection.execute(sa.select(state.version).where(state.id == 1)).scalar_one())
+        waiting = sa.select(
+            reviews.c.review_id, reviews.c.image_key, reviews.c.card_side, reviews.c.answer_id
+        ).where(self._is_of(self._asker), reviews.c.decision.is_(None))
+        asked = connection.execute(waiting).all()
+        in_force = _answers_in_force(
+            connection, tables, list_id, [(row.image_key, row.card_side) for row in asked]
+        )
+        decided: list[dict[str, Any]] = []
+        touched: list[dict[str, Any]] = []
+        for row in asked:
+            entry = entries.get(row.review_id)
+            if entry is None or in_force.get((row.image_key, row.card_side)) != row.answer_id:
+                continue
+            decided.append(
+                {"of_review": row.review_id, **self._columns(entry)}
+                | {"decided_by": decided_by, "decided_at": decided_at, "version": version}
+            )
+            touched.append({"of_key": row.image_key, "of_side": row.card_side})
+        if decided:
+            is_review = reviews.c.review_id == sa.bindparam("of_review")
+            names = [name for name in decided[0] if name != "of_review"]
+            values = {name: sa.bindparam(name, type_=reviews.c[name].type) for name in names}
+            connection.execute(sa.update(reviews).where(is_review).values(values), decided)
+            is_image = sa.and_(
+                images.c.list_id == list_id,
+                images.c.image_key == sa.bindparam("of_key"),
+                images.c.card_side == sa.bindparam("of_side"),
+            )
+            connection.execute(sa.update(images).where(is_image).values(version=version), touched)
+        self._end(connection, [self._asker])
+
+    def _columns(self, entry: Entry) -> dict[str, Any]:
+        is_corrected = entry.decision is Decision.CORRECTED
+        kept = kept_corrections(entry.corrections, self._disclosure.reading.protection)
+        return {
+            "decision": entry.decision.value,
+            "corrections": to_json(kept) if is_corrected else None,
+            "corrected_fields": json.dumps(entry.fields) if is_corrected else None,
+        }
+
+    def _came_of(self, connection: sa.Connection, entries: Mapping[str, Entry | None]) -> Reviewed:
+        """Count by what is there now, which a repeated transaction leaves as it was."""
+        reviews = self._opened()[0].reviews.c
+        statement = sa.select(reviews.review_id, reviews.decision).where(self._is_of(self._asker))
+        became: dict[str, str] = {row.review_id: row.decision for row in connection.execute(statement)}
+        count = list(became.values()).count
+        left = [review_id for review_id, decision in became.items() if decision == Decision.UNDECIDED.value]
+        return Reviewed(
+            confirmed=count(Decision.CONFIRMED.value),
+            corrected=count(Decision.CORRECTED.value),
+            rejected=count(Decision.REJECTED.value),
+            open=sum(entries.get(review_id) is None for review_id in left),
+            changed=sum(entries.get(review_id) is not None for review_id in left),
+            unknown=len(entries.keys() - became.keys()),
+        )
+
+    def _end(self, connection: sa.Connection, askers: Collection[RunIdentity]) -> None:
+        reviews = self._opened()[0].reviews
+        for asker in askers:
+            is_open = sa.and_(self._is_of(asker), reviews.c.decision.is_(None))
+            connection.execute(sa.update(reviews).where(is_open).values(decision=Decision.UNDECIDED.value))
+
+    def _is_of(self, asker: RunIdentity) -> sa.ColumnElement[bool]:
+        tables, list_id = self._opened()
+        reviews = tables.reviews.c
+        return sa.and_(
+            reviews.list_id == list_id,
+            reviews.dag_id == asker.dag_id,
+            reviews.task_id == asker.task_id,
+            reviews.run_id == asker.run_id,
+            reviews.map_index == asker.map_index,
+        )
+
+    def _read(self, read: Callable[[sa.Connection], T]) -> T:
+        with database_errors("reading the ledger"):
+            return self._patience.read(self._engine, read, "reading the ledger")
+
+    def _write(self, do: Callable[[sa.Connection], T]) -> T:
+        """Do something in a transaction; it may be done twice."""
+
+        def write() -> T:
+            with self._engine.begin() as connection:
+                return do(connection)
+
+        with database_errors(_DOING):
+            return self._patience.wait_out(write, _DOING)
+
+
+def _answers_in_force(
+    connection: sa.Connection, tables: LedgerTables, list_id: int, row_keys: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], str | None]:
+    images = tables.images.c
+    statement = sa.select(images.image_key, images.card_side, images.answer_id).where(
+        images.list_id == list_id, images.image_key.in_(sorted({key for key, _ in row_keys}))
+    )
+    return {(key, side): answer_id for key, side, answer_id in connection.execute(statement)}

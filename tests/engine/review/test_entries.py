@@ -1,0 +1,89 @@
+"""What a person may enter for a reading, and what is refused of it without quoting it."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from airflow_provider_permitocr.engine.review.entries import Decision, read_entry
+
+SECRET = "H87654321"
+
+
+@pytest.mark.parametrize("said", ["right", " Right ", "y", "OK", "对", True])
+def test_a_reading_is_right(said: Any) -> None:
+    entry = read_entry(said)
+    assert entry is not None
+    assert (entry.decision, entry.corrections) == (Decision.CONFIRMED, {})
+
+
+@pytest.mark.parametrize("said", ["wrong", "N", "no", "错", False])
+def test_a_reading_is_wrong(said: Any) -> None:
+    entry = read_entry(said)
+    assert entry is not None
+    assert entry.decision is Decision.REJECTED
+
+
+@pytest.mark.parametrize("said", [None, "", "  ", {}])
+def test_nothing_is_entered(said: Any) -> None:
+    assert read_entry(said) is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "name=陈小明; birthday = 1986.03.02",
+        "NAME＝陈小明；birthday=1986.03.02;",
+        "name=陈小明\nbirthday=1986年3月2日",
+        {"name": "陈小明", "birthday": "1986-03-02"},
+    ],
+)
+def test_a_reading_is_corrected(said: Any) -> None:
+    entry = read_entry(said)
+    assert entry is not None
+    assert (entry.decision, entry.fields) == (Decision.CORRECTED, ("name", "birthday"))
+    assert (entry.corrections["name"], entry.corrections["birthday"]) == ("陈小明", date(1986, 3, 2))
+
+
+def test_a_period_is_corrected_with_both_of_its_days() -> None:
+    entry = read_entry("validity=2016.02.03-2021.02.02")
+    assert entry is not None
+    assert entry.corrections == {
+        "valid_date": "2016.02.03-2021.02.02",
+        "valid_from": date(2016, 2, 3),
+        "valid_until": date(2021, 2, 2),
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (SECRET, "neither right nor wrong"),
+        (f"ssn={SECRET}", "there is no such field"),
+        (f"profile={SECRET}", "there is no such field"),
+        (f"review_status={SECRET}", "there is no such field"),
+        ("number=", "number has no value"),
+        (f"number={SECRET * 50}", "number is longer than 200 characters"),
+        (f"number=1;number={SECRET}", "corrected twice"),
+        (f"birthday={SECRET}", "birthday is not a date"),
+        (f"validity={SECRET}", "validity is not a period"),
+        ({"number": {"a": SECRET}}, "number has no value"),
+        ({"number": [SECRET]}, "number has no value"),
+        ({SECRET: "1"}, "there is no such field"),
+        ([SECRET], "no text"),
+        (7, "no text"),
+        ("name=" + SECRET * 1000, "no text"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_without_its_value(said: Any, why: str) -> None:
+    with pytest.raises(ValueError, match=why) as refused:
+        read_entry(said)
+    assert SECRET not in str(refused.value)
+
+
+def test_what_no_database_takes_is_replaced() -> None:
+    entry = read_entry("name=a\x00b\ud800")
+    assert entry is not None
+    assert entry.corrections == {"name": "a\ufffdb\ufffd"}
