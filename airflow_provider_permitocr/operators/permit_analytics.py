@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_provider_permitocr.error_privacy import private_errors
-from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError
+from airflow_provider_permitocr.errors import PermitOcrError
+from airflow_provider_permitocr.operators.airflow_errors import raise_in_airflow
 from airflow_provider_permitocr.operators.rendering import require_rendered
 from airflow_provider_permitocr.options.analytics import AnalyticsReport, fixed_zone, report_of
 from airflow_provider_permitocr.options.ledger import Ledger, beside
@@ -94,11 +94,8 @@ class PermitAnalyticsOperator(BaseOperator):
                 self.result, ledger, self.report, timezone=self.timezone, stop=self._stop, log=self.log
             ) as analysis:
                 done = analysis.run()
-        except ConfigurationError as error:
-            # Trying again changes nothing, so Airflow should not.
-            raise AirflowFailException(str(error)) from None
         except PermitOcrError as error:
-            raise AirflowException(str(error)) from error
+            raise_in_airflow(error)
         self.log.info(f"Done: {done}")
         return done.as_dict()
 

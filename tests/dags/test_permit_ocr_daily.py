@@ -98,7 +98,7 @@ def test_the_summary_in_xcom_is_numbers_alone(
     assert summary["calls"] == 3
     assert summary.keys() == {
         *("listed", "skipped", "statuses", "error_codes"),
-        *("calls", "billed", "cost", "currency", "reused", "elsewhere", "left", "cap"),
+        *("calls", "billed", "cost", "currency", "doubtful", "reused", "elsewhere", "left", "cap"),
         *("throttled", "elapsed_seconds", "calls_per_second", "taken_up", "unread", "refused", "delivered"),
     }
     assert not any(each.fields["Number"] in json.dumps(summary) for each in images.values())

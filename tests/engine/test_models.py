@@ -58,6 +58,7 @@ def test_the_summary_is_plain_json_with_the_rate_reached() -> None:
         "throttled": 2,
         "elapsed_seconds": 1.235,
         "calls_per_second": 4.86,
+        "doubtful": 0,
         "reused": 0,
         "elsewhere": 0,
         "billed": 4,

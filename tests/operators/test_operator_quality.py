@@ -107,8 +107,9 @@ def test_numbers_are_compared_with_what_the_applicant_typed(
 ) -> None:
     right = draw(seed=0).fields["Number"]
     claims({"k000": f" {right[:4]} {right[4:].lower()}", "k001": "H00000000"})
-    execute(source=CLAIMED, quality=COMPARED)
+    summary = execute(source=CLAIMED, quality=COMPARED)
     rows = permits()
+    assert summary["doubtful"] == sum(row["is_doubtful"] for row in rows.values()) == 1
     assert [rows[key, "FRONT"]["declared_differs"] for key in ("k000", "k001", "k002")] == [False, True, None]
     assert flags(rows["k001", "FRONT"]) == ["declared_number"]
     assert rows["k001", "FRONT"]["is_doubtful"] is True

@@ -210,6 +210,7 @@ class Pipeline:
             calls=rows.recognizer.calls,
             throttled=rows.recognizer.throttled,
             elapsed_seconds=self._clock() - self._started_at,
+            doubtful=rows.tally.doubtful,
             reused=rows.tally.reused,
             elsewhere=rows.settled_elsewhere,
             billed=rows.recognizer.billed,

@@ -21,6 +21,7 @@ class RunSummary:
     :param calls: requests sent, retries and throttled ones included.
     :param throttled: throttled calls.
     :param elapsed_seconds: from the check of the list to the end of the last delivery.
+    :param doubtful: recognized images whose reading may be wrong, as a quality flag says.
     :param reused: images that took the answer of the same picture, without a call.
     :param elsewhere: images that another run handled meanwhile.
     :param billed: billed calls, as far as known.
@@ -43,6 +44,7 @@ class RunSummary:
     calls: int
     throttled: int
     elapsed_seconds: float
+    doubtful: int = 0
     reused: int = 0
     elsewhere: int = 0
     billed: int = 0
@@ -115,6 +117,7 @@ class RunSummary:
             "throttled": self.throttled,
             "elapsed_seconds": round(self.elapsed_seconds, 3),
             "calls_per_second": round(self.calls_per_second, 2),
+            "doubtful": self.doubtful,
             "reused": self.reused,
             "elsewhere": self.elsewhere,
             "billed": self.billed,

@@ -40,6 +40,10 @@ def summary_lines(summary: RunSummary) -> Iterator[Line]:
 
 
 def _remarks(summary: RunSummary) -> Iterator[Line]:
+    if summary.doubtful:
+        recognized = summary.statuses.get(Status.RECOGNIZED, 0)
+        share = summary.doubtful / recognized if recognized else 1.0
+        yield Line(f"Doubtful: {summary.doubtful:,} images ({share:.1%} of those recognized) have a flag")
     if summary.reused:
         yield Line(f"Same picture: {summary.reused:,} images took another's answer, without a call")
     if summary.elsewhere:

@@ -21,15 +21,19 @@ class Tally:
         self._state, self._observers = lock, observers
         self.statuses: Counter[str] = Counter()
         self.error_codes: Counter[str] = Counter()
-        self.reused = 0
+        self.reused = self.doubtful = 0
 
-    def add(self, attempt: Attempt) -> None:
-        """Count one image."""
+    def add(self, attempt: Attempt, *, is_doubtful: bool = False) -> None:
+        """Count one image.
+
+        :param is_doubtful: a quality flag says that its reading may be wrong.
+        """
         with self._state:
             self.statuses[attempt.status.value] += 1
             if attempt.status is not Status.RECOGNIZED and attempt.error_code:
                 self.error_codes[attempt.error_code] += 1
             self.reused += attempt.reused_from is not None
+            self.doubtful += is_doubtful
         self._observers.on_image(attempt.status.value)
 
     def snapshot(self) -> tuple[dict[str, int], dict[str, int]]:

@@ -83,6 +83,12 @@ def test_images_for_the_next_run_are_no_warning() -> None:
     )
 
 
+def test_doubtful_readings_are_a_share_of_those_recognized() -> None:
+    assert "Doubtful: 19 images (10.0% of those recognized) have a flag" in said(
+        replace(SUMMARY, doubtful=19)
+    )
+
+
 def test_what_came_from_elsewhere_is_said() -> None:
     lines = said(replace(SUMMARY, reused=4, elsewhere=5, taken_up=6))
     assert lines[-4:-1] == [
