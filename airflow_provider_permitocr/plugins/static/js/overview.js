@@ -5,7 +5,7 @@ import { h, show } from "./dom.js";
 import * as f from "./format.js";
 import { airflowLink, logIn, pageLink, runQuery } from "./frame.js";
 import { badge, card, notice, refusal, share, stat, stats, table } from "./parts.js";
-import { cost, ended, failed, newestSums, read, speed, spent, together } from "./record.js";
+import { cost, ended, failed, newestSums, nothing, read, speed, spent, together } from "./record.js";
 
 const EVERY_MS = 10_000;
 const AT_ONCE = 6;
@@ -91,7 +91,8 @@ function taskRow(of) {
     link, badge(stateOf(newest, record)), when(newest),
     h("div", { class: "two end" }, [`${f.count(record.done)} of ${f.count(record.total)}`, share(record.done, record.total, "success")]),
     f.rate(speed(record, read_records(newest)).calls), f.percent(failed(record), ended(record)),
-    sums ? f.costs(spent([sums], "cost_today", now)) : "–", sums ? f.costs(spent([sums], "cost_month", now)) : "–",
+    sums ? f.costs(spent([sums], "cost_today", now), nothing(record)) : "–",
+    sums ? f.costs(spent([sums], "cost_month", now), nothing(record)) : "–",
     f.count(sums?.waiting_for_review), f.count(sums?.left_over),
   ];
 }

@@ -5,7 +5,7 @@ import { lineChart, partsBar } from "./charts.js";
 import * as f from "./format.js";
 import { card, copyButton, numbers, share, stat, stats, STATUSES, table, badge } from "./parts.js";
 import { pageLink, runQuery } from "./frame.js";
-import { cost, course, ended, failed, lasted, speed } from "./record.js";
+import { cost, course, ended, failed, lasted, nothing, speed } from "./record.js";
 
 const NUMBER = "number";
 
@@ -167,8 +167,8 @@ export function money(record, now) {
     ["Billed", f.count(record.billed)],
     ["Throttled", f.count(record.throttled)],
     ["Cost of this run", price === null ? "No price is set" : f.money(price, record.currency)],
-    sums && ["Cost of this task today", f.costs(sums.cost_today, "–")],
-    sums && ["Cost of this task this month", f.costs(sums.cost_month, "–")],
+    sums && ["Cost of this task today", f.costs(sums.cost_today, nothing(record))],
+    sums && ["Cost of this task this month", f.costs(sums.cost_month, nothing(record))],
   ].filter(Boolean);
   return card("Calls and cost", { id: "money", aside: sums && `as of ${f.clock(sums.at)}` }, [
     h("dl", { class: "pairs" }, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),

@@ -1,6 +1,6 @@
 // A run's record, as engine/progress/record.py writes it; one of another version may lack any field.
 
-import { dayIn, sum, times } from "./format.js";
+import { dayIn, money, sum, times } from "./format.js";
 
 const number = (value, otherwise = 0) => (typeof value === "number" && Number.isFinite(value) ? value : otherwise);
 const text = (value) => (typeof value === "string" ? value : null);
@@ -234,6 +234,9 @@ export const failed = (record) => ended(record) - (record.statuses.recognized ??
 
 /** What the run's billed calls cost; null where no price is known. */
 export const cost = (record) => (record.price === null ? null : times(record.price, record.billed));
+
+/** What nothing costs; unknown where no price is known. */
+export const nothing = (record) => (record.price === null ? "–" : money("0", record.currency));
 
 /** Add up the costs of a day or a month, of tasks whose day or month is still this one. */
 export function spent(allSums, name, now) {
