@@ -9,7 +9,6 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
 import httpx
@@ -26,7 +25,7 @@ from labs.ground.servers.services import Services
 from labs.ground.warehouse import BenchWarehouse
 from labs.ui.browser import Window, browser
 from labs.ui.looks import TASK, Looks
-from labs.ui.recorded import record_runs
+from labs.ui.measures import measure, progress, task_path
 
 _DAGS: Final = Path(__file__).with_name("dags")
 _LISTS: Final = {"live": 900, "shards": 300, "capped": 60, "arrears": 60, "subclass": 40}
@@ -36,10 +35,6 @@ _PASSWORDS: Final = {"admin": "an-admin's", "viewer": "a-viewer's"}
 _FINISHED: Final = ("success", "failed")
 _LATENCY: Final = "lognormal:0.3:0.4:2"
 _PRICED: Final = {"extra": json.dumps({"price_per_call": 0.02, "currency": "USD"})}
-_RECORDED_RUNS: Final = 1_000
-_FIRST_CONTENT_SECONDS: Final = 1.0
-_POLL_SECONDS: Final = 0.05
-_REPORTING_PART: Final = 0.01
 
 
 class PageError(RuntimeError):
@@ -86,7 +81,7 @@ def look_at_pages(state: Path, console: Console) -> None:
         looks = Looks(started, options.url, pictures)
         runs = _look_while_running(looks, services, console)
         _look_afterwards(looks, services.api, runs, console)
-        _measure(looks, services.api, runs, postgres.dsn(METADATA_DATABASE), console)
+        measure(looks, services.api, runs["page_live"], postgres.dsn(METADATA_DATABASE), console)
     console.print(f"Pictures: {pictures}", highlight=False)
     if looks.problems:
         raise PageError("\n".join(looks.problems))
@@ -136,7 +131,7 @@ def _look_while_running(looks: Looks, services: Services, console: Console) -> d
     runs = {"page_live": api.trigger("page_live", now, now, now)}
     live = runs["page_live"]
     with phase("Looking while a task runs", "Looked while a task ran", console):
-        services.wait_until(lambda: _progress(api, "page_live", live).get("calls", 0) > 100, "no calls")
+        services.wait_until(lambda: progress(api, "page_live", live).get("calls", 0) > 100, "no calls")
         alone = looks.run_url("page_live", live)
         looks.log_in("admin", _PASSWORDS["admin"], f"{looks.url}/permitocr/open?{alone.partition('?')[2]}")
         looks.log_in("viewer", _PASSWORDS["viewer"], alone)
@@ -153,9 +148,7 @@ def _look_while_running(looks: Looks, services: Services, console: Console) -> d
         looks.look("live-phone", looks.run_url("page_live", live), width=390, height=844, has=("Running",))
         runs["page_shards"] = api.trigger("page_shards", now, now, now)
         shards = runs["page_shards"]
-        services.wait_until(
-            lambda: _progress(api, "page_shards", shards, 2).get("calls", 0) > 20, "no shards"
-        )
+        services.wait_until(lambda: progress(api, "page_shards", shards, 2).get("calls", 0) > 20, "no shards")
         looks.look("shards-live", looks.run_url("page_shards", shards), has=("Shard 1/3", "Shard 3/3"))
         looks.look(
             "overview-live",
@@ -225,7 +218,7 @@ def _look_afterwards(looks: Looks, api: AirflowApi, runs: dict[str, str], consol
         )
         looks.look("viewer", looks.run_url("page_live", live), user="viewer", has=("of 900",))
         for dag_id in ("page_live", "page_subclass"):
-            links = api.get(f"{_task_path(dag_id, runs[dag_id])}/links")
+            links = api.get(f"{task_path(dag_id, runs[dag_id])}/links")
             looks.require(
                 f"{dag_id}: no link", "/permitocr/open" in str(links["extra_links"].get("Permit OCR"))
             )
@@ -234,7 +227,7 @@ def _look_afterwards(looks: Looks, api: AirflowApi, runs: dict[str, str], consol
 
 def _require_login(looks: Looks, run_id: str) -> None:
     """A user who is not logged in gets no data, and is sent to the login."""
-    path = f"{_task_path('page_live', run_id)}/xcomEntries/permitocr_progress"
+    path = f"{task_path('page_live', run_id)}/xcomEntries/permitocr_progress"
     with httpx.Client(base_url=looks.url, trust_env=False) as anyone:
         looks.require("records are public", anyone.get(path).status_code == httpx.codes.UNAUTHORIZED)
         answer = anyone.get("/permitocr/open", params={"dag_id": "a b", "run_id": "r", "task_id": "t"})
@@ -244,63 +237,6 @@ def _require_login(looks: Looks, run_id: str) -> None:
         looks.require(
             f"the login refuses its way back: {further.text}", further.status_code < httpx.codes.BAD_REQUEST
         )
-
-
-def _measure(looks: Looks, api: AirflowApi, runs: dict[str, str], dsn: str, console: Console) -> None:
-    with phase("Measuring with 1,000 recorded runs", "Measured", console):
-        record_runs(dsn, "page_live", _RECORDED_RUNS)
-        overview = f"{looks.url}/permitocr/ui/index.html"
-        first = min(looks.first_content_seconds(overview, "#tasks tbody tr") for _ in range(5))
-        one = min(
-            looks.first_content_seconds(looks.run_url("page_live", runs["page_live"]), ".stats")
-            for _ in range(5)
-        )
-        poll = _poll_seconds(api, runs["page_live"])
-    record = _progress(api, "page_live", runs["page_live"])
-    size = len(json.dumps(record))
-    for name, value, limit in (
-        ("overview, first content", first, _FIRST_CONTENT_SECONDS),
-        ("run, first content", one, _FIRST_CONTENT_SECONDS),
-        ("one poll of a run's page", poll, _POLL_SECONDS),
-    ):
-        console.print(f"  {name}: {1000 * value:,.0f} ms (at most {1000 * limit:,.0f})", highlight=False)
-        looks.require(f"{name} takes {value:.3f} s", value <= limit)
-    console.print(f"  one record: {size:,} bytes", highlight=False)
-    _require_light(looks, record, console)
-    text = looks.look("overview-full", overview, has=("recorded__",))
-    looks.require("no way to further runs", "Show more runs" in text)
-
-
-def _require_light(looks: Looks, record: dict[str, Any], console: Console) -> None:
-    seconds = record["points"]["seconds"][-1]
-    cpu = record["reporting"]["cpu_seconds"] / seconds
-    waited = record["reporting"]["seconds"] / seconds
-    told = f"{cpu:.2%} of its time computing, {waited:.2%} waiting for answers in its own thread"
-    console.print(f"  reporting took a run of {seconds:.0f} s {told}", highlight=False)
-    looks.require(f"reporting took {cpu:.2%} of the run", cpu < _REPORTING_PART)
-
-
-def _poll_seconds(api: AirflowApi, run_id: str) -> float:
-    """Measure what a page of a run asks for every three seconds: its record, and now and then its state."""
-    task = _task_path("page_live", run_id)
-    seconds = []
-    for number in range(50):
-        began = time.perf_counter()
-        api.get(f"{task}/xcomEntries/permitocr_progress")
-        if number % 5 == 0:
-            api.get(task)
-        seconds.append(time.perf_counter() - began)
-    return median(seconds)
-
-
-def _task_path(dag_id: str, run_id: str) -> str:
-    return f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{TASK}"
-
-
-def _progress(api: AirflowApi, dag_id: str, run_id: str, map_index: int | None = None) -> dict[str, Any]:
-    query = {} if map_index is None else {"map_index": map_index}
-    entry = api.find(f"{_task_path(dag_id, run_id)}/xcomEntries/permitocr_progress", **query)
-    return entry["value"] if entry else {}
 
 
 def _is_over(api: AirflowApi, runs: dict[str, str]) -> bool:

@@ -82,7 +82,8 @@ class ListRun:
         #: Images that fail in every run would otherwise keep each from its own.
         self._left_failures = FailureWatch(options.failure_limits)
         self._do_left_fail = False
-        self._listed = self._skipped = self._unread = 0
+        #: Rows as far as they are counted, and how many of them earlier runs had settled.
+        self.total = self.settled_before = self._unread = 0
         self._is_own = True
         self._reading: ImageSource = ports.source
         self._held: list[tuple[ImageSource, ListedImage]] = []
@@ -90,17 +91,7 @@ class ListRun:
     @property
     def rows_left(self) -> int:
         """How many rows were not dealt with, at most."""
-        return max(0, self._listed - self._skipped - self.tally.done)
-
-    @property
-    def total(self) -> int:
-        """How many rows there are, as far as they are counted; those of earlier runs included."""
-        return self._listed
-
-    @property
-    def settled_before(self) -> int:
-        """How many of these earlier runs had settled."""
-        return self._skipped
+        return max(0, self.total - self.settled_before - self.tally.done)
 
     @property
     def unread(self) -> int:
@@ -292,11 +283,11 @@ class ListRun:
 
     def _expect(self, source: ImageSource, rows: int) -> None:
         self._reading = source
-        self._listed += rows
+        self.total += rows
         self._progress.expect(rows)
 
     def _skip(self, rows: int) -> None:
-        self._skipped += rows
+        self.settled_before += rows
         self.skipped += rows if self._is_own else 0
         self._progress.skipped(rows)
 
