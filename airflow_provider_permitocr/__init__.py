@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.operators.permit_erasure import PermitErasureOperator
     from airflow_provider_permitocr.operators.permit_review import PermitReviewOperator
     from airflow_provider_permitocr.operators.retry_policy import permit_ocr_retry_policy
-    from airflow_provider_permitocr.options.analytics import AnalyticsReport
     from airflow_provider_permitocr.options.budget import Budget
-    from airflow_provider_permitocr.options.image_access import ImageAccess
-    from airflow_provider_permitocr.options.image_list import Carry, ImageQuery, ImageTable
     from airflow_provider_permitocr.options.ledger import Ledger
-    from airflow_provider_permitocr.options.portraits import PortraitFolder
+    from airflow_provider_permitocr.options.lists.image_access import ImageAccess
+    from airflow_provider_permitocr.options.lists.image_list import Carry, ImageQuery, ImageTable
+    from airflow_provider_permitocr.options.lists.redo import Redo
+    from airflow_provider_permitocr.options.lists.shard import shards
     from airflow_provider_permitocr.options.privacy import Privacy
     from airflow_provider_permitocr.options.quality import Declared, Quality
-    from airflow_provider_permitocr.options.redo import Redo
-    from airflow_provider_permitocr.options.result_file import ResultFile
-    from airflow_provider_permitocr.options.result_table import ResultTable
     from airflow_provider_permitocr.options.run import Batch, CallRetry, FailureLimits
-    from airflow_provider_permitocr.options.shard import shards
+    from airflow_provider_permitocr.options.targets.analytics import AnalyticsReport
+    from airflow_provider_permitocr.options.targets.portraits import PortraitFolder
+    from airflow_provider_permitocr.options.targets.result_file import ResultFile
+    from airflow_provider_permitocr.options.targets.result_table import ResultTable
     from airflow_provider_permitocr.permit.privacy import decrypt, pseudonym
 
 __version__ = "0.4.0"
@@ -63,32 +63,32 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AnalyticsReport": "options.analytics",
+    "AnalyticsReport": "options.targets.analytics",
     "Batch": "options.run",
     "Budget": "options.budget",
     "CallRetry": "options.run",
-    "Carry": "options.image_list",
+    "Carry": "options.lists.image_list",
     "Declared": "options.quality",
     "FailureLimits": "options.run",
-    "ImageAccess": "options.image_access",
-    "ImageQuery": "options.image_list",
-    "ImageTable": "options.image_list",
+    "ImageAccess": "options.lists.image_access",
+    "ImageQuery": "options.lists.image_list",
+    "ImageTable": "options.lists.image_list",
     "Ledger": "options.ledger",
     "MainlandPermitOcrHook": "hooks.mainland_permit_ocr",
     "MainlandPermitOcrOperator": "operators.mainland_permit_ocr",
-    "PortraitFolder": "options.portraits",
+    "PortraitFolder": "options.targets.portraits",
     "PermitAnalyticsOperator": "operators.permit_analytics",
     "PermitErasureOperator": "operators.permit_erasure",
     "PermitReviewOperator": "operators.permit_review",
     "Privacy": "options.privacy",
     "Quality": "options.quality",
-    "Redo": "options.redo",
-    "ResultFile": "options.result_file",
-    "ResultTable": "options.result_table",
+    "Redo": "options.lists.redo",
+    "ResultFile": "options.targets.result_file",
+    "ResultTable": "options.targets.result_table",
     "decrypt": "permit.privacy",
     "permit_ocr_retry_policy": "operators.retry_policy",
     "pseudonym": "permit.privacy",
-    "shards": "options.shard",
+    "shards": "options.lists.shard",
     "summary_text": "notifications.summary_text",
 }
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_permitocr.errors import CallError, Decision, sentences
-from airflow_provider_permitocr.tencent.trial import Trial
+from airflow_provider_permitocr.tencent.keys.trial import Trial
 from airflow_provider_permitocr.wiring.cloud import try_connection
 
 

@@ -13,12 +13,12 @@ from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, O
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
-from airflow_provider_permitocr.options.image_access import ImageAccess
-from airflow_provider_permitocr.options.image_list import ImageKind
-from airflow_provider_permitocr.options.portraits import portraits_of
+from airflow_provider_permitocr.options.lists.image_access import ImageAccess
+from airflow_provider_permitocr.options.lists.image_list import ImageKind
 from airflow_provider_permitocr.options.privacy import policy_of
 from airflow_provider_permitocr.options.quality import Quality
 from airflow_provider_permitocr.options.readable import is_template
+from airflow_provider_permitocr.options.targets.portraits import portraits_of
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_permitocr.cli.airflow_internals import airflow_command
 from airflow_provider_permitocr.cli.choice import chosen_tasks, end, is_confirmed, rendered_lists
 from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
-from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.options.lists.redo import Redo
 
 if TYPE_CHECKING:
     import argparse

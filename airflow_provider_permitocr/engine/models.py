@@ -9,7 +9,7 @@ from enum import StrEnum
 from os import PathLike
 from typing import Any, TypeAlias
 
-from airflow_provider_permitocr.options.image_list import ImageKind
+from airflow_provider_permitocr.options.lists.image_list import ImageKind
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record
 from airflow_provider_permitocr.permit.status import Status

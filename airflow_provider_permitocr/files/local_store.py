@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from airflow_provider_permitocr.files.store import WriteContent
-from airflow_provider_permitocr.options.result_file import PRIVATE
+from airflow_provider_permitocr.options.targets.result_file import PRIVATE
 
 _TEMPORARY: Final = ".tmp"
 

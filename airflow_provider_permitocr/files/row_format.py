@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
 
-from airflow_provider_permitocr.options.result_file import FileFormat, ResultFile
+from airflow_provider_permitocr.options.targets.result_file import FileFormat, ResultFile
 from airflow_provider_permitocr.permit.columns import Column
 
 if TYPE_CHECKING:

@@ -24,16 +24,16 @@ from airflow_provider_permitocr.engine.run.hand_over import completed
 from airflow_provider_permitocr.error_privacy import private_errors, remove_data
 from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.hooks.notebook import is_interactive, progress_bar
-from airflow_provider_permitocr.options.image_access import ImageAccess
-from airflow_provider_permitocr.options.image_list import ImageKind
-from airflow_provider_permitocr.options.portraits import Portraits, portraits_of
+from airflow_provider_permitocr.options.lists.image_access import ImageAccess
+from airflow_provider_permitocr.options.lists.image_list import ImageKind
 from airflow_provider_permitocr.options.privacy import Privacy, policy_of
 from airflow_provider_permitocr.options.quality import Quality
 from airflow_provider_permitocr.options.run import CallRetry
+from airflow_provider_permitocr.options.targets.portraits import Portraits, portraits_of
 from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record
-from airflow_provider_permitocr.tencent.trial import try_account
+from airflow_provider_permitocr.tencent.keys.trial import try_account
 from airflow_provider_permitocr.wiring.cloud import TencentCloud, try_connection
 from airflow_provider_permitocr.wiring.connections.tencentcloud import (
     CONNECTION_TYPE,

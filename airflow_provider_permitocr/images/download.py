@@ -22,7 +22,7 @@ from airflow_provider_permitocr.net.connection_pool import (
 from airflow_provider_permitocr.net.guarded_connection import AddressRefusedError, BoundedTlsSocket, guarded
 from airflow_provider_permitocr.net.network_faults import NetworkError, NetworkFault, network_errors
 from airflow_provider_permitocr.net.timed_connection import TimeLimits, seconds_left, timed, within
-from airflow_provider_permitocr.options.image_access import ImageAccess
+from airflow_provider_permitocr.options.lists.image_access import ImageAccess
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager

@@ -14,7 +14,7 @@ import pybase64
 
 from airflow_provider_permitocr.engine.models import ImageValue
 from airflow_provider_permitocr.errors import ImageRejectedError
-from airflow_provider_permitocr.options.image_list import ImageKind
+from airflow_provider_permitocr.options.lists.image_list import ImageKind
 
 _UNDERSTOOD: Final = (
     "an http(s) URL, a file path or URL, an object store's URL such as s3://bucket/key, base64, a data: URI"

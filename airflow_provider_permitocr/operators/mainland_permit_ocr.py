@@ -17,17 +17,17 @@ from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError
 from airflow_provider_permitocr.operators.airflow_errors import raise_in_airflow
 from airflow_provider_permitocr.operators.rendering import require_rendered
 from airflow_provider_permitocr.options.budget import Budget
-from airflow_provider_permitocr.options.image_access import ImageAccess
-from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger
-from airflow_provider_permitocr.options.portraits import PortraitFolder, Portraits, portraits_of
+from airflow_provider_permitocr.options.lists.image_access import ImageAccess
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.lists.redo import Redo
 from airflow_provider_permitocr.options.privacy import Privacy, policy_of
 from airflow_provider_permitocr.options.quality import Quality
 from airflow_provider_permitocr.options.readable import is_template
-from airflow_provider_permitocr.options.redo import Redo
-from airflow_provider_permitocr.options.result_file import ResultFile
-from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.options.run import Batch, CallRetry, FailureLimits
+from airflow_provider_permitocr.options.targets.portraits import PortraitFolder, Portraits, portraits_of
+from airflow_provider_permitocr.options.targets.result_file import ResultFile
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.options.task import Target, TaskOptions
 from airflow_provider_permitocr.plugins.page_link import PageLink
 from airflow_provider_permitocr.wiring.data_interval import whole_if_empty, with_interval

@@ -13,9 +13,9 @@ from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.operators.airflow_errors import raise_in_airflow
 from airflow_provider_permitocr.operators.rendering import require_rendered
-from airflow_provider_permitocr.options.analytics import AnalyticsReport, fixed_zone, report_of
 from airflow_provider_permitocr.options.ledger import Ledger, beside
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.analytics import AnalyticsReport, fixed_zone, report_of
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.options.validation import held
 from airflow_provider_permitocr.permit.quality.assessment import DEFAULT_ZONE
 

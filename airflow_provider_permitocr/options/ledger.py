@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import ClassVar, Final, cast
 
 from airflow_provider_permitocr.options.readable import Readable
-from airflow_provider_permitocr.options.result_table import ResultTable, split_schema
+from airflow_provider_permitocr.options.targets.result_table import ResultTable, split_schema
 from airflow_provider_permitocr.options.validation import Rule, check, choice, optional, table_name, text
 
 #: What the names of a ledger's tables begin with.

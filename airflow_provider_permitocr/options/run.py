@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from airflow_provider_permitocr.options.budget import Budget
-from airflow_provider_permitocr.options.image_access import DAY_SECONDS
-from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.options.lists.image_access import DAY_SECONDS
+from airflow_provider_permitocr.options.lists.redo import Redo
 from airflow_provider_permitocr.options.validation import check, flag, instance_of, number, optional, whole
 
 _MOST_IN_FLIGHT: Final = 128

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, TypeAlias
 
 from airflow_provider_permitocr.options.budget import Budget
-from airflow_provider_permitocr.options.image_access import ImageAccess
-from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger, beside
-from airflow_provider_permitocr.options.portraits import PortraitColumn, PortraitFolder, Portraits
+from airflow_provider_permitocr.options.lists.image_access import ImageAccess
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.lists.redo import Redo
+from airflow_provider_permitocr.options.lists.shard import Shard
 from airflow_provider_permitocr.options.privacy import Privacy
 from airflow_provider_permitocr.options.quality import Quality
 from airflow_provider_permitocr.options.readable import is_template
-from airflow_provider_permitocr.options.redo import Redo
-from airflow_provider_permitocr.options.result_file import ResultFile
-from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.options.run import RUN_RULES, Batch, CallRetry, FailureLimits
-from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.targets.portraits import PortraitColumn, PortraitFolder, Portraits
+from airflow_provider_permitocr.options.targets.result_file import ResultFile
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.options.validation import (
     Rule,
     check,

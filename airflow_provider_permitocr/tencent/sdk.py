@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_permitocr.log_privacy import keep_data_out_of_logs
 from airflow_provider_permitocr.net.connection_pool import proxy_and_authorities
-from airflow_provider_permitocr.tencent.credentials import KeySource
+from airflow_provider_permitocr.tencent.keys.credentials import KeySource
 from airflow_provider_permitocr.tencent.options import ClientOptions
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from airflow_provider_permitocr.engine.analytics.analysis import Analysis
 from airflow_provider_permitocr.errors import ConfigurationError, TargetError, UnreachableError
 from airflow_provider_permitocr.extras import install
 from airflow_provider_permitocr.files.errors import FileError, file_errors
-from airflow_provider_permitocr.options.analytics import fixed_offset
+from airflow_provider_permitocr.options.targets.analytics import fixed_offset
 from airflow_provider_permitocr.permit.advice import advice_by_code
 from airflow_provider_permitocr.sql.analytics.call_tables import SqlCallTables, lists_of
 from airflow_provider_permitocr.sql.analytics.figures import read_figures
@@ -32,9 +32,9 @@ from airflow_provider_permitocr.wiring.result_table import connection_type
 if TYPE_CHECKING:
     from airflow_provider_permitocr.engine.analytics.figures import Figures
     from airflow_provider_permitocr.engine.run.progress import Log
-    from airflow_provider_permitocr.options.analytics import AnalyticsReport
     from airflow_provider_permitocr.options.ledger import Ledger
-    from airflow_provider_permitocr.options.result_table import ResultTable
+    from airflow_provider_permitocr.options.targets.analytics import AnalyticsReport
+    from airflow_provider_permitocr.options.targets.result_table import ResultTable
 
 
 @contextmanager

@@ -15,10 +15,10 @@ from airflow_provider_permitocr.errors import (
     sentences,
 )
 from airflow_provider_permitocr.options.budget import Budget
-from airflow_provider_permitocr.options.image_access import ImageAccess
+from airflow_provider_permitocr.options.lists.image_access import ImageAccess
 from airflow_provider_permitocr.options.run import CallRetry, Pace, RunOptions
-from airflow_provider_permitocr.tencent.sts import Identity, caller_identity
-from airflow_provider_permitocr.tencent.trial import Trial, try_account
+from airflow_provider_permitocr.tencent.keys.sts import Identity, caller_identity
+from airflow_provider_permitocr.tencent.keys.trial import Trial, try_account
 from airflow_provider_permitocr.wiring.connections.tencentcloud import (
     client_options,
     connection_keys,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.images.download import Downloader
     from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
     from airflow_provider_permitocr.tencent.client import MainlandPermitClient
-    from airflow_provider_permitocr.tencent.credentials import KeySource
+    from airflow_provider_permitocr.tencent.keys.credentials import KeySource
     from airflow_provider_permitocr.tencent.options import ClientOptions
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_permitocr.options.readable import is_template
 
 if TYPE_CHECKING:
-    from airflow_provider_permitocr.options.image_list import ImageTable
+    from airflow_provider_permitocr.options.lists.image_list import ImageTable
 
 INTERVAL: Final = ("data_interval_start", "data_interval_end")
 

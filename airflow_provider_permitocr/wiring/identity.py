@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.engine.run.window import Window
 from airflow_provider_permitocr.errors import ConfigurationError
-from airflow_provider_permitocr.options.image_list import ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger, beside
-from airflow_provider_permitocr.options.result_table import ResultTable
-from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.lists.image_list import ImageTable
+from airflow_provider_permitocr.options.lists.shard import Shard
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.options.task import TaskOptions
 from airflow_provider_permitocr.sql.database.failures import DatabaseUnreachableError
 from airflow_provider_permitocr.sql.database.patience import Patience

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from airflow_provider_permitocr.errors import ConfigurationError
-from airflow_provider_permitocr.options.portraits import PortraitFolder, Portraits
 from airflow_provider_permitocr.options.privacy import Privacy
 from airflow_provider_permitocr.options.quality import Quality
+from airflow_provider_permitocr.options.targets.portraits import PortraitFolder, Portraits
 from airflow_provider_permitocr.options.task import TaskOptions
 from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.privacy import Keys, Method, Protection

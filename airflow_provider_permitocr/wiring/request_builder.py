@@ -7,7 +7,7 @@ from airflow_provider_permitocr.images.host_rules import HostRules
 from airflow_provider_permitocr.images.object_uri import ObjectUri
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder, ReadImage
 from airflow_provider_permitocr.images.roots import ImageRoots
-from airflow_provider_permitocr.options.image_access import ImageAccess
+from airflow_provider_permitocr.options.lists.image_access import ImageAccess
 from airflow_provider_permitocr.permit.api import Site
 from airflow_provider_permitocr.wiring.connections.object_storage import ObjectStorage
 from airflow_provider_permitocr.wiring.connections.presigned_cos import presign_with

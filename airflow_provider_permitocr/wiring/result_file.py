@@ -9,7 +9,7 @@ from airflow_provider_permitocr.engine.run.window import DueFile
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.files.row_format import row_format
 from airflow_provider_permitocr.files.store import Store, StoredFile
-from airflow_provider_permitocr.options.result_file import PRIVATE, ResultFile
+from airflow_provider_permitocr.options.targets.result_file import PRIVATE, ResultFile
 from airflow_provider_permitocr.wiring.connections.sql_engine import no_connection
 from airflow_provider_permitocr.wiring.connections.stores import KNOWN_STORES, connection_exists
 

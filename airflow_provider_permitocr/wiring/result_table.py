@@ -20,7 +20,7 @@ from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines,
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from airflow_provider_permitocr.options.result_table import ResultTable
+    from airflow_provider_permitocr.options.targets.result_table import ResultTable
     from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 #: Both check what they would write, too.

@@ -25,7 +25,7 @@ from labs.bench.measures.quota import Rates
 from labs.bench.measures.start import Starts
 from labs.bench.measures.targets import Targets
 from labs.bench.measures.writing import Writes
-from labs.bench.programs.finished_list import NOTHING_TO_DO
+from labs.bench.programs.lists.finished_list import NOTHING_TO_DO
 
 _PAGE: Final = Path(__file__).with_name("page.md")
 _VERSIONS: Final = ("apache-airflow", "tencentcloud-sdk-python-ocr", "sqlalchemy", "pandas")

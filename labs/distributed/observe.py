@@ -10,7 +10,7 @@ from typing import Final
 import psutil
 from rich.console import Console
 
-from airflow_provider_permitocr.options.shard import Shard, shards
+from airflow_provider_permitocr.options.lists.shard import Shard, shards
 from labs.distributed.evidence import Loss, all_calling_since, defects
 from labs.distributed.image_lists import ImageList
 from labs.distributed.verdict import Evidence

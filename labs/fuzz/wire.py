@@ -16,12 +16,12 @@ from typing import Final
 from airflow_provider_permitocr.engine.models import PermitRequest
 from airflow_provider_permitocr.errors import CallError, ImageError
 from airflow_provider_permitocr.images.download import Downloader
-from airflow_provider_permitocr.options.image_access import ImageAccess
+from airflow_provider_permitocr.options.lists.image_access import ImageAccess
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
-from airflow_provider_permitocr.tencent.credentials import ConnectionKeys
+from airflow_provider_permitocr.tencent.keys.credentials import ConnectionKeys
+from airflow_provider_permitocr.tencent.keys.sts import assume_role, caller_identity
 from airflow_provider_permitocr.tencent.options import ClientOptions, Role
-from airflow_provider_permitocr.tencent.sts import assume_role, caller_identity
 from labs.fuzz.answers import nearly_right
 from labs.fuzz.figures import Figures
 

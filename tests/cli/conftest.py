@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.cli.checks.findings import OcrTask, Variant
-from airflow_provider_permitocr.options.image_list import ImageTable
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.lists.image_list import ImageTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 
 SetConnection = Callable[..., None]
 

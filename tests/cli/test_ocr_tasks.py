@@ -7,8 +7,8 @@ import pytest
 
 from airflow_provider_permitocr.cli.checks.findings import OcrTask, Verdict
 from airflow_provider_permitocr.cli.dags import read_dags
-from airflow_provider_permitocr.options.image_list import ImageQuery
 from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery
 
 WriteDag = Callable[..., None]
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.lists.shard import Shard
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag

@@ -18,7 +18,7 @@ from airflow_provider_permitocr.engine.run.window import DueFile
 from airflow_provider_permitocr.files.row_format import row_format
 from airflow_provider_permitocr.files.rows_file import StoredRowsFile
 from airflow_provider_permitocr.files.store import Store, StoredFile
-from airflow_provider_permitocr.options.result_file import ResultFile
+from airflow_provider_permitocr.options.targets.result_file import ResultFile
 from airflow_provider_permitocr.permit.columns import COLUMNS, Record
 
 MOMENT = datetime(2026, 5, 1, 12, 30, 15, 123456, tzinfo=UTC)

@@ -12,7 +12,7 @@ from airflow_provider_permitocr.engine.delivery.frame import to_frame
 from airflow_provider_permitocr.errors import ConfigurationError, TargetError
 from airflow_provider_permitocr.files.errors import FileError
 from airflow_provider_permitocr.files.rows_file import StoredRowsFile
-from airflow_provider_permitocr.options.result_file import ResultFile
+from airflow_provider_permitocr.options.targets.result_file import ResultFile
 from airflow_provider_permitocr.permit.columns import COLUMNS, Record
 from airflow_provider_permitocr.wiring.result_file import open_result_file, stored_file
 

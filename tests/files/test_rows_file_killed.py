@@ -28,7 +28,7 @@ from itertools import count
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.engine.delivery.frame import to_frame
 from airflow_provider_permitocr.files.local_store import LocalStore
-from airflow_provider_permitocr.options.result_file import ResultFile
+from airflow_provider_permitocr.options.targets.result_file import ResultFile
 from airflow_provider_permitocr.files.row_format import row_format
 from airflow_provider_permitocr.engine.run.window import DueFile
 from airflow_provider_permitocr.files.rows_file import StoredRowsFile

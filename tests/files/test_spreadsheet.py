@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from airflow_provider_permitocr.engine.delivery.frame import to_frame
 from airflow_provider_permitocr.files.row_format import row_format
 from airflow_provider_permitocr.files.spreadsheet import escaped, unescaped
-from airflow_provider_permitocr.options.result_file import ResultFile
+from airflow_provider_permitocr.options.targets.result_file import ResultFile
 from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind, Record
 
 _FORMULAS = [

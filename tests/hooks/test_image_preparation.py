@@ -14,7 +14,7 @@ from airflow_provider_permitocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.emulator.images import check_image
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import ConfigurationError
-from airflow_provider_permitocr.options.image_access import ImageAccess
+from airflow_provider_permitocr.options.lists.image_access import ImageAccess
 from airflow_provider_permitocr.permit.status import Status
 from tests.support.row_calls import request_of, unfit
 

@@ -14,7 +14,7 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen, draw_specimen
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import AccountError, ConfigurationError
-from airflow_provider_permitocr.options.image_access import ImageAccess
+from airflow_provider_permitocr.options.lists.image_access import ImageAccess
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient

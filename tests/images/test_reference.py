@@ -21,7 +21,7 @@ from airflow_provider_permitocr.images.reference import (
     StoredImage,
     read_reference,
 )
-from airflow_provider_permitocr.options.image_list import ImageKind
+from airflow_provider_permitocr.options.lists.image_list import ImageKind
 
 #: Holds both characters in which the alphabets of base64 differ.
 CONTENT = b"\xff\xd8\xff\xfb\xef\xbe" * 50

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_permitocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.options.image_access import ImageAccess
+from airflow_provider_permitocr.options.lists.image_access import ImageAccess
 
 pytestmark = pytest.mark.slow
 

@@ -26,7 +26,7 @@ from airflow_provider_permitocr import (
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.files.local_store import LocalStore
-from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.lists.shard import Shard
 
 ImageList = Callable[..., list[Specimen]]
 NewOperator = Callable[..., MainlandPermitOcrOperator]

@@ -13,7 +13,7 @@ from airflow_provider_permitocr import Batch, Ledger, ResultTable, shards
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.errors import ConfigurationError
-from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.lists.shard import Shard
 from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
 from tests.support.pgbouncer import PgBouncer
 

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_provider_permitocr import ImageTable, MainlandPermitOcrOperator, ResultTable, shards
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.lists.shard import Shard
 
 pytestmark = pytest.mark.slow
 

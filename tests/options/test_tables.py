@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.options.image_list import Carry, ImageQuery, ImageTable
-from airflow_provider_permitocr.options.result_table import ResultTable, split_schema
+from airflow_provider_permitocr.options.lists.image_list import Carry, ImageQuery, ImageTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable, split_schema
 from airflow_provider_permitocr.permit.api import CardSide
 
 

@@ -33,7 +33,7 @@ import json
 import sqlalchemy as sa
 from airflow_provider_permitocr.emulator.engines.answer import answer
 from airflow_provider_permitocr.engine.delivery.frame import to_frame
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.permit.api import OUTPUT_FIELDS, PermitType
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS
 from airflow_provider_permitocr.permit.error_codes import SERVICE_CODES

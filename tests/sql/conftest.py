@@ -15,8 +15,8 @@ from airflow_provider_permitocr.engine.delivery.frame import to_frame
 from airflow_provider_permitocr.engine.delivery.record import outcome_record
 from airflow_provider_permitocr.engine.models import ImageRow, Outcome, RowKey
 from airflow_provider_permitocr.engine.run.selection import is_wanted
-from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
-from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.lists.shard import Shard
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record
 from airflow_provider_permitocr.permit.status import Status

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import PermitOcrError, SourceError
-from airflow_provider_permitocr.options.image_list import Carry, ImageQuery, ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.lists.image_list import Carry, ImageQuery, ImageTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind, result_columns
 from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tables
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource

@@ -25,9 +25,9 @@ from airflow_provider_permitocr.engine.ledger.calls import (
 from airflow_provider_permitocr.engine.run.window import Window
 from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.options.budget import Budget
-from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.permit.answers import KeptAnswer
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status

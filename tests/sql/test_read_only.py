@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.options.ledger import Ledger
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tables
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines

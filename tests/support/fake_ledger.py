@@ -25,7 +25,7 @@ from airflow_provider_permitocr.engine.run.selection import is_wanted
 from airflow_provider_permitocr.engine.run.summary import RunSummary
 from airflow_provider_permitocr.engine.run.window import Leftovers, LeftRun
 from airflow_provider_permitocr.errors import JournalError
-from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.options.lists.redo import Redo
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 

@@ -9,9 +9,9 @@ from airflow_provider_permitocr.engine.models import PermitRequest
 from airflow_provider_permitocr.errors import CallError
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
-from airflow_provider_permitocr.tencent.key_source import key_source
+from airflow_provider_permitocr.tencent.keys.key_source import key_source
+from airflow_provider_permitocr.tencent.keys.sts import Identity, caller_identity
 from airflow_provider_permitocr.tencent.options import ClientOptions
-from airflow_provider_permitocr.tencent.sts import Identity, caller_identity
 
 
 def recognize(options: ClientOptions, specimen: Specimen, times: int = 1) -> None:

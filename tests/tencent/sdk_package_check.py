@@ -13,10 +13,10 @@ from pathlib import Path
 from airflow_provider_permitocr.engine.models import PermitRequest
 from airflow_provider_permitocr.permit.api import SITES, CardSide
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
-from airflow_provider_permitocr.tencent.key_source import key_source
+from airflow_provider_permitocr.tencent.keys.key_source import key_source
+from airflow_provider_permitocr.tencent.keys.sts import caller_identity
 from airflow_provider_permitocr.tencent.options import ClientOptions
 from airflow_provider_permitocr.tencent.sdk import ocr_client
-from airflow_provider_permitocr.tencent.sts import caller_identity
 
 
 def check(endpoint: str, secret_id: str, secret_key: str, image: bytes) -> dict[str, object]:

@@ -8,10 +8,10 @@ from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.engine.models import PermitRequest
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
-from airflow_provider_permitocr.tencent.key_source import key_source
+from airflow_provider_permitocr.tencent.keys.key_source import key_source
+from airflow_provider_permitocr.tencent.keys.sts import caller_identity
 from airflow_provider_permitocr.tencent.options import ClientOptions
 from airflow_provider_permitocr.tencent.sdk import ocr_client
-from airflow_provider_permitocr.tencent.sts import caller_identity
 
 
 def _assert_silent(logged: str, private: set[str]) -> None:

@@ -9,16 +9,16 @@ from tencentcloud.ocr.v20181119.models import MainlandPermitOCRRequest
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.permit.api import SITES
-from airflow_provider_permitocr.tencent.credentials import (
+from airflow_provider_permitocr.tencent.keys.credentials import (
     ConnectionKeys,
     IssuedKeys,
     TemporaryKeys,
     assumed,
 )
-from airflow_provider_permitocr.tencent.key_source import key_source
+from airflow_provider_permitocr.tencent.keys.key_source import key_source
+from airflow_provider_permitocr.tencent.keys.sts import assume_role
 from airflow_provider_permitocr.tencent.options import ClientOptions, Keys, Role
 from airflow_provider_permitocr.tencent.sdk import ocr_client
-from airflow_provider_permitocr.tencent.sts import assume_role
 
 OptionsFor = Callable[..., ClientOptions]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_permitocr.engine.delivery.frame import to_frame
-from airflow_provider_permitocr.options.result_file import ResultFile
+from airflow_provider_permitocr.options.targets.result_file import ResultFile
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.wiring.result_file import open_due_file, open_result_file
 

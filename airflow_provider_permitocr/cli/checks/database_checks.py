@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, Verdict
 from airflow_provider_permitocr.errors import PermitOcrError
-from airflow_provider_permitocr.options.image_list import ImageQuery
 from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery
 from airflow_provider_permitocr.options.readable import is_template
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
 from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError
+from airflow_provider_permitocr.options.lists.shard import Shard
 from airflow_provider_permitocr.options.readable import is_template
-from airflow_provider_permitocr.options.result_file import ResultFile
-from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.targets.result_file import ResultFile
 
 _SUBJECT = "result file"
 

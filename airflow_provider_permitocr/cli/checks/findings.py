@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
-from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger
-from airflow_provider_permitocr.options.portraits import Portraits
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.privacy import Privacy
 from airflow_provider_permitocr.options.quality import Quality
 from airflow_provider_permitocr.options.readable import is_template
-from airflow_provider_permitocr.options.result_file import ResultFile
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.portraits import Portraits
+from airflow_provider_permitocr.options.targets.result_file import ResultFile
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity

@@ -28,7 +28,7 @@ from airflow_provider_permitocr.cli.checks.table_checks import check_image_list,
 from airflow_provider_permitocr.cli.checks.template_checks import check_templates
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.readable import is_template
-from airflow_provider_permitocr.options.result_file import ResultFile
+from airflow_provider_permitocr.options.targets.result_file import ResultFile
 
 Looked = TypeVar("Looked")
 

@@ -11,7 +11,7 @@ from airflow_provider_permitocr.cli.checks.findings import Finding, Variant, Ver
 from airflow_provider_permitocr.cli.checks.left_findings import left_findings
 from airflow_provider_permitocr.options.ledger import DEFAULT_NAME, Ledger, beside
 from airflow_provider_permitocr.options.readable import is_template
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

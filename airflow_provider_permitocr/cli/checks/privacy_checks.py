@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
 from airflow_provider_permitocr.errors import PermitOcrError
-from airflow_provider_permitocr.options.portraits import PortraitFolder, Portraits
 from airflow_provider_permitocr.options.privacy import Privacy
 from airflow_provider_permitocr.options.quality import Quality
 from airflow_provider_permitocr.options.readable import is_template
+from airflow_provider_permitocr.options.targets.portraits import PortraitFolder, Portraits
 from airflow_provider_permitocr.permit.privacy import Method
 
 _POLICY, _PORTRAITS, _QUALITY = "privacy", "portraits", "quality"

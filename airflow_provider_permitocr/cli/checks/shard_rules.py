@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from airflow_provider_permitocr.cli.checks.findings import Finding, OcrTask, Variant, Verdict
-from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.lists.shard import Shard
 
 _SUBJECT = "shards"
 _MOST_NAMED = 5

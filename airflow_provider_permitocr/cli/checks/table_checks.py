@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_permitocr.cli.checks.database_checks import find, find_out, templated, unchecked
 from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList
-from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
-from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.readable import is_template
-from airflow_provider_permitocr.options.result_file import ResultFile
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.result_file import ResultFile
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.sql.source.times import read_time
 from airflow_provider_permitocr.wiring.data_interval import INTERVAL
 

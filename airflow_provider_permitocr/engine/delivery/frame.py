@@ -12,7 +12,7 @@ import pandas as pd
 
 from airflow_provider_permitocr.engine.key_text import key_text
 from airflow_provider_permitocr.engine.models import ImageRow
-from airflow_provider_permitocr.options.image_list import ImageKind
+from airflow_provider_permitocr.options.lists.image_list import ImageKind
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind, Record
 from airflow_provider_permitocr.permit.privacy import Method, Protection

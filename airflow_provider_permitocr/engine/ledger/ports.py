@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.engine.progress.facts import LedgerSums
     from airflow_provider_permitocr.engine.run.summary import RunSummary
     from airflow_provider_permitocr.engine.run.window import Leftovers, LeftRun
-    from airflow_provider_permitocr.options.redo import Redo
+    from airflow_provider_permitocr.options.lists.redo import Redo
     from airflow_provider_permitocr.permit.api import CardSide
     from airflow_provider_permitocr.permit.columns import Record
 

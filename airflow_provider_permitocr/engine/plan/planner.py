@@ -29,8 +29,8 @@ from airflow_provider_permitocr.engine.run.selection import (
 )
 from airflow_provider_permitocr.engine.run.window import Leftovers, Window
 from airflow_provider_permitocr.errors import RunStoppedError
+from airflow_provider_permitocr.options.lists.shard import Shard
 from airflow_provider_permitocr.options.run import RunOptions
-from airflow_provider_permitocr.options.shard import Shard
 from airflow_provider_permitocr.permit.columns import result_columns
 from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.permit.status import Status

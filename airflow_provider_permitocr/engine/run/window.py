@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from airflow_provider_permitocr.options.result_file import PRIVATE
+from airflow_provider_permitocr.options.targets.result_file import PRIVATE
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)

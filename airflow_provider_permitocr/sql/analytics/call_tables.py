@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from airflow_provider_permitocr.engine.analytics.figures import CostLine, HourLine
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.options.ledger import Ledger
-from airflow_provider_permitocr.options.result_table import ResultTable, split_schema
+from airflow_provider_permitocr.options.targets.result_table import ResultTable, split_schema
 from airflow_provider_permitocr.sql.analytics import call_sums
 from airflow_provider_permitocr.sql.analytics.definitions import COST, OF_LEDGERS, PACE, Analysis
 from airflow_provider_permitocr.sql.database.changes import Change, carry_out

@@ -16,7 +16,7 @@ from airflow_provider_permitocr.engine.analytics.figures import (
     FlagCount,
     HourLine,
 )
-from airflow_provider_permitocr.options.result_table import split_schema
+from airflow_provider_permitocr.options.targets.result_table import split_schema
 from airflow_provider_permitocr.sql.analytics.call_tables import read_lines, small_table
 from airflow_provider_permitocr.sql.analytics.definitions import (
     BY_DAY,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.options.result_table import WriteMode, split_schema
+from airflow_provider_permitocr.options.targets.result_table import WriteMode, split_schema
 from airflow_provider_permitocr.permit.columns import COLUMNS, ColumnKind
 from airflow_provider_permitocr.sql.dialects.database import KEY, Database
 from airflow_provider_permitocr.sql.targets.latest_rows import latest_rows

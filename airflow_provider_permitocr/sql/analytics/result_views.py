@@ -9,7 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.errors import TargetError
-from airflow_provider_permitocr.options.result_table import ResultTable, split_schema
+from airflow_provider_permitocr.options.targets.result_table import ResultTable, split_schema
 from airflow_provider_permitocr.permit.advice import Advice
 from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.sql.analytics.definitions import (

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.errors import TargetError
-from airflow_provider_permitocr.options.result_table import split_schema
+from airflow_provider_permitocr.options.targets.result_table import split_schema
 from airflow_provider_permitocr.sql.database.changes import (
     Change,
     carry_out,

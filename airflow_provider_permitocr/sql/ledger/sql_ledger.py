@@ -36,7 +36,7 @@ from airflow_provider_permitocr.errors import (
 )
 from airflow_provider_permitocr.options.budget import Budget, NearCap
 from airflow_provider_permitocr.options.ledger import Ledger, UnknownCalls
-from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.options.lists.redo import Redo
 from airflow_provider_permitocr.options.review import ReviewRule
 from airflow_provider_permitocr.sql.database.failures import (
     blames_a_row,

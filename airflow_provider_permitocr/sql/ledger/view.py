@@ -14,7 +14,7 @@ from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.engine.run.window import Leftovers
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
-from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.options.lists.redo import Redo
 from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.exchange.caller import day_period, run_columns, run_period

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.shown_key import shown_key
 from airflow_provider_permitocr.errors import SourceError
-from airflow_provider_permitocr.options.image_list import Carry
+from airflow_provider_permitocr.options.lists.image_list import Carry
 from airflow_provider_permitocr.permit.answers import clean_text
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind, Record
 from airflow_provider_permitocr.sql.dialects.database import Database

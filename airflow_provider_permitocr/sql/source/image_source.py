@@ -23,8 +23,8 @@ from airflow_provider_permitocr.engine.ports import ImageSource
 from airflow_provider_permitocr.engine.run.window import Window
 from airflow_provider_permitocr.errors import SourceError
 from airflow_provider_permitocr.log_privacy import keep_data_out_of_logs
-from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
-from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.lists.shard import Shard
 from airflow_provider_permitocr.permit.columns import Column
 from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.sql.database.failures import (

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.run.window import Window
 from airflow_provider_permitocr.errors import SourceError
-from airflow_provider_permitocr.options.image_list import ImageTable
+from airflow_provider_permitocr.options.lists.image_list import ImageTable
 from airflow_provider_permitocr.sql.dialects.database import Comparison, Database
 from airflow_provider_permitocr.sql.source.times import as_utc, local_bound
 

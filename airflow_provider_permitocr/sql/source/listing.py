@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.options.image_list import ImageKind, ImageQuery, ImageTable
-from airflow_provider_permitocr.options.result_table import split_schema
+from airflow_provider_permitocr.options.lists.image_list import ImageKind, ImageQuery, ImageTable
+from airflow_provider_permitocr.options.targets.result_table import split_schema
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.dialects.database import Database, Form
 from airflow_provider_permitocr.sql.dialects.known import database_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.permit.columns import Column
 from airflow_provider_permitocr.sql.database.fit import require_fit, require_table
 from airflow_provider_permitocr.sql.dialects.connector_database import ConnectorDatabase, Relation

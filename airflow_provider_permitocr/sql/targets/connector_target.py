@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr.engine.delivery.ports import Held
 from airflow_provider_permitocr.errors import PermitOcrError, TargetError
-from airflow_provider_permitocr.options.result_table import ResultTable, WriteMode
+from airflow_provider_permitocr.options.targets.result_table import ResultTable, WriteMode
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS, Column
 from airflow_provider_permitocr.sql.database.batch_writer import write_or_halve
 from airflow_provider_permitocr.sql.database.failures import DatabaseError, DatabaseUnreachableError

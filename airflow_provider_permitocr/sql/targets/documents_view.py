@@ -8,7 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.errors import TargetError
-from airflow_provider_permitocr.options.result_table import ResultTable, split_schema
+from airflow_provider_permitocr.options.targets.result_table import ResultTable, split_schema
 from airflow_provider_permitocr.permit.columns import BACK_COLUMNS, COLUMNS, FRONT_COLUMNS, Column
 from airflow_provider_permitocr.permit.quality.examination import TOKEN_PREFIX
 from airflow_provider_permitocr.permit.quality.flags import Flag

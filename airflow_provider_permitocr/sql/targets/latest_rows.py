@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.options.result_table import WriteMode
+from airflow_provider_permitocr.options.targets.result_table import WriteMode
 
 
 def latest_rows(

@@ -7,7 +7,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.options.result_table import ResultTable, SchemaContract, WriteMode
+from airflow_provider_permitocr.options.targets.result_table import ResultTable, SchemaContract, WriteMode
 from airflow_provider_permitocr.permit.columns import KEY_COLUMNS, Column
 from airflow_provider_permitocr.sql.database.fit import Fit, Wanted, examine_table, require_encoding
 from airflow_provider_permitocr.sql.database.rights import require_rights

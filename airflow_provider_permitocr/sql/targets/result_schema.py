@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.options.result_table import WriteMode, split_schema
+from airflow_provider_permitocr.options.targets.result_table import WriteMode, split_schema
 from airflow_provider_permitocr.permit.columns import COLUMNS, KEY_COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.sql.database.types import TYPES, ExactText, LongText, UtcTime
 from airflow_provider_permitocr.sql.dialects.known import DATABASES

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_permitocr.engine.delivery.ports import Held
 from airflow_provider_permitocr.log_privacy import keep_data_out_of_logs
-from airflow_provider_permitocr.options.result_table import ResultTable, WriteMode, split_schema
+from airflow_provider_permitocr.options.targets.result_table import ResultTable, WriteMode, split_schema
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS, Column
 from airflow_provider_permitocr.sql.database.batch_writer import write_batch

@@ -13,7 +13,7 @@ from airflow_provider_permitocr.errors import (
 )
 from airflow_provider_permitocr.extras import install
 from airflow_provider_permitocr.images.object_uri import ObjectUri
-from airflow_provider_permitocr.options.image_access import ImageAccess
+from airflow_provider_permitocr.options.lists.image_access import ImageAccess
 from airflow_provider_permitocr.tencent.cos import cos_client, presigned_url
 from airflow_provider_permitocr.wiring.connections.tencentcloud import LOOKUP, cos_connection
 

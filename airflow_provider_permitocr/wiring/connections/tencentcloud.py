@@ -11,7 +11,7 @@ from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.permit.api import SITES
 from airflow_provider_permitocr.tencent.cos import check_cos_place, foreign_cos_endpoint
 from airflow_provider_permitocr.tencent.endpoints import AllowedEndpoints
-from airflow_provider_permitocr.tencent.environment import tke_role_arn
+from airflow_provider_permitocr.tencent.keys.environment import tke_role_arn
 from airflow_provider_permitocr.tencent.options import ClientOptions, CredentialKind, Keys, Role
 from airflow_provider_permitocr.wiring.connections.extras import check_names, number, text
 
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-    from airflow_provider_permitocr.tencent.credentials import KeySource
+    from airflow_provider_permitocr.tencent.keys.credentials import KeySource
 
 
 def look_up(conn_id: str) -> Connection | None:
@@ -103,7 +103,7 @@ def connection_keys(conn_id: str, options: ClientOptions) -> KeySource:
     :param options: what the connection was read as.
     :raises ConfigurationError: when the environment lacks what the connection wants of it.
     """
-    from airflow_provider_permitocr.tencent.key_source import key_source
+    from airflow_provider_permitocr.tencent.keys.key_source import key_source
 
     def look_up() -> Keys:
         return client_options(find_connection(conn_id)).keys

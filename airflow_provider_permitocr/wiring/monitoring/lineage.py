@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_permitocr.options.image_list import ImageTable
+from airflow_provider_permitocr.options.lists.image_list import ImageTable
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.wiring.monitoring.datasets import dataset_of_table, datasets_of
 

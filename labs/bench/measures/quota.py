@@ -10,7 +10,7 @@ from typing import Final
 
 import psutil
 
-from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.lists.shard import Shard
 from labs.bench.airflow import BenchAirflow
 from labs.bench.cases import (
     FOUR_SHARDS,

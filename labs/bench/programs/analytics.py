@@ -29,7 +29,7 @@ from airflow_provider_permitocr.sql.analytics.call_tables import SqlCallTables
 from airflow_provider_permitocr.sql.analytics.figures import read_figures
 from airflow_provider_permitocr.sql.analytics.result_views import SqlResultViews
 from airflow_provider_permitocr.tencent.decisions import ERROR_CODES
-from labs.bench.programs.filled import deliver_all, fill_ledger, settle_down
+from labs.bench.programs.lists.filled import deliver_all, fill_ledger, settle_down
 from labs.bench.programs.stubbed import TARGET, engine
 from labs.ground.servers.postgres import EmbeddedPostgres
 

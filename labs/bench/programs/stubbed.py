@@ -23,10 +23,10 @@ from airflow_provider_permitocr.engine.run.summary import RunSummary
 from airflow_provider_permitocr.engine.run.window import Window
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
 from airflow_provider_permitocr.options.budget import Budget
-from airflow_provider_permitocr.options.image_list import ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger, beside
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.lists.image_list import ImageTable
 from airflow_provider_permitocr.options.run import Pace, RunOptions
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity, target_name
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource

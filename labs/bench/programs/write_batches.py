@@ -20,7 +20,7 @@ from airflow_provider_permitocr.permit.columns import COLUMNS, Record
 from airflow_provider_permitocr.sql.ledger.lists.lists import target_name
 from airflow_provider_permitocr.sql.ledger.sql_ledger import SqlLedger
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
-from labs.bench.programs.filled import fill_ledger
+from labs.bench.programs.lists.filled import fill_ledger
 from labs.bench.programs.stubbed import TARGET, engine
 
 _PATIENCE_SECONDS: Final = 60.0

@@ -15,11 +15,11 @@ import boto3
 import pyarrow.parquet as pq
 
 from airflow_provider_permitocr.engine.delivery.export import write_file
-from airflow_provider_permitocr.options.result_file import ResultFile
+from airflow_provider_permitocr.options.targets.result_file import ResultFile
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.wiring.result_file import open_result_file
-from labs.bench.programs.filled import fill_ledger, make_list, settle_down
+from labs.bench.programs.lists.filled import fill_ledger, make_list, settle_down
 from labs.bench.programs.memory import PeakMemory
 from labs.bench.programs.s3_server import s3_server
 from labs.bench.programs.stubbed import ANSWER, SOURCE, engine

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT
 from airflow_provider_permitocr.options.budget import Budget
-from airflow_provider_permitocr.options.shard import shards
+from airflow_provider_permitocr.options.lists.shard import shards
 from labs.chaos.evidence import counted_calls
 from labs.chaos.scene import RATE, WAREHOUSE, Scene, Setting, Stage
 from labs.chaos.task_process import TaskProcess

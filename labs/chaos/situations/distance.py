@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from airflow_provider_permitocr.options.shard import shards
+from airflow_provider_permitocr.options.lists.shard import shards
 from labs.chaos.evidence import Evidence
 from labs.chaos.scene import Scene, Setting, Stage
 from labs.chaos.verdict import at_most, every_image_once, ledger_equals_journal, succeeded

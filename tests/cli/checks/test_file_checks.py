@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_permitocr.cli.checks.file_checks import check_result_file
 from airflow_provider_permitocr.cli.checks.findings import OcrTask, Verdict
 from airflow_provider_permitocr.cli.checks.inspection import Inspection
-from airflow_provider_permitocr.options.result_file import ResultFile
+from airflow_provider_permitocr.options.targets.result_file import ResultFile
 
 
 def said(described: ResultFile, shard: str | None = None) -> tuple[Verdict, str]:

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.cli.checks.findings import Finding, Variant, Verdict
 from airflow_provider_permitocr.cli.checks.ledger_checks import check_ledger
 from airflow_provider_permitocr.options.ledger import Ledger
-from airflow_provider_permitocr.options.result_file import ResultFile
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.result_file import ResultFile
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity, register_list
 from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tables

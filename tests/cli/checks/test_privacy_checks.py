@@ -12,7 +12,7 @@ from airflow_provider_permitocr import Declared, PortraitFolder, Privacy, Qualit
 from airflow_provider_permitocr.cli.checks.findings import OcrTask, Variant, Verdict
 from airflow_provider_permitocr.cli.checks.inspection import Inspection
 from airflow_provider_permitocr.cli.checks.privacy_checks import check_portraits, check_privacy, check_quality
-from airflow_provider_permitocr.options.portraits import PortraitColumn
+from airflow_provider_permitocr.options.targets.portraits import PortraitColumn
 
 NewTask = Callable[..., OcrTask]
 SetConnection = Callable[..., None]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_permitocr.cli.checks.findings import Finding, OcrTask, Variant, Verdict
 from airflow_provider_permitocr.cli.checks.shard_rules import shard_findings, shards_by_list
-from airflow_provider_permitocr.options.shard import shards
+from airflow_provider_permitocr.options.lists.shard import shards
 
 POOLS = {"tencent_permit_ocr": 20}
 

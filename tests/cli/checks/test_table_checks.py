@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, Verdict
 from airflow_provider_permitocr.cli.checks.table_checks import check_image_list, check_result_table
-from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 
 SetConnection = Callable[..., None]
 SELECT = "SELECT image_id, image FROM permit_images"

@@ -4,10 +4,10 @@ import pytest
 
 from airflow_provider_permitocr.cli.checks.findings import Verdict
 from airflow_provider_permitocr.cli.checks.template_checks import Described, check_templates
-from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.ledger import Ledger
-from airflow_provider_permitocr.options.result_file import ResultFile
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.targets.result_file import ResultFile
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 
 
 def table(since: str | None = None, until: str | None = None) -> ImageTable:

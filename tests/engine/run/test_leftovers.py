@@ -11,7 +11,7 @@ from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.engine.run.window import DueFile, LeftRun, Window
 from airflow_provider_permitocr.errors import CallError, Decision, SourceError
 from airflow_provider_permitocr.options.budget import Budget
-from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.options.lists.redo import Redo
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Bench, FakeClient, FakeFile, FakeSource

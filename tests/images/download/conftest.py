@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_permitocr.emulator.tls import server_context
 from airflow_provider_permitocr.images.download import Downloader
-from airflow_provider_permitocr.options.image_access import ImageAccess
+from airflow_provider_permitocr.options.lists.image_access import ImageAccess
 from tests.net.internet import Internet
 from tests.net.raw_server import Connection, RawServer
 

@@ -8,8 +8,9 @@ import psycopg
 import pytest
 
 from airflow_provider_permitocr.options.ledger import Ledger
-from labs.bench.programs import exchanges, finish_list, finished_list, write_batches
-from labs.bench.programs.filled import fill_ledger
+from labs.bench.programs import write_batches
+from labs.bench.programs.lists import exchanges, finish_list, finished_list
+from labs.bench.programs.lists.filled import fill_ledger
 from labs.bench.programs.stubbed import engine, open_ledger, run_stubbed
 from labs.ground.servers.postgres import EmbeddedPostgres
 

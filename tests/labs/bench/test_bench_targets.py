@@ -13,8 +13,9 @@ from airflow_provider_permitocr.options.run import Batch
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.sql.ledger.lists.lists import target_name
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
-from labs.bench.programs import erase_rows, rebuild_table, refused_rows, write_object
-from labs.bench.programs.filled import deliver_all, fill_ledger, refuse_odd_rows
+from labs.bench.programs import write_object
+from labs.bench.programs.lists import erase_rows, rebuild_table, refused_rows
+from labs.bench.programs.lists.filled import deliver_all, fill_ledger, refuse_odd_rows
 from labs.bench.programs.stubbed import TARGET, engine
 from labs.ground.servers.postgres import EmbeddedPostgres
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.delivery.frame import to_frame
 from airflow_provider_permitocr.options.ledger import Ledger
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.permit.advice import advice_by_code
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind, result_columns
 from airflow_provider_permitocr.permit.error_codes import SERVICE_CODES

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind, result_columns
 from airflow_provider_permitocr.sql.database import patience
 from airflow_provider_permitocr.sql.database.changes import Change, carry_out

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.options.ledger import Ledger
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.dialects.database import NO_CHANGES
 from airflow_provider_permitocr.sql.ledger.tables.preparation import check_tables, prepare_tables

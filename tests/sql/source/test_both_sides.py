@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import SourceError
-from airflow_provider_permitocr.options.image_list import ImageKind, ImageQuery, ImageTable
-from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.lists.image_list import ImageKind, ImageQuery, ImageTable
+from airflow_provider_permitocr.options.lists.shard import Shard
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 

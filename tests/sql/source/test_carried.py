@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 from airflow_provider_permitocr.errors import SourceError
-from airflow_provider_permitocr.options.image_list import Carry, ImageQuery, ImageTable
+from airflow_provider_permitocr.options.lists.image_list import Carry, ImageQuery, ImageTable
 from airflow_provider_permitocr.permit.columns import ColumnKind
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 

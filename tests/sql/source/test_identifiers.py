@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from airflow_provider_permitocr.engine.delivery.ports import Held
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import TargetError
-from airflow_provider_permitocr.options.image_list import ImageTable
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.lists.image_list import ImageTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget

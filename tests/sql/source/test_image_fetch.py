@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 from airflow_provider_permitocr.engine.models import ListedImage
-from airflow_provider_permitocr.options.image_list import ImageTable
+from airflow_provider_permitocr.options.lists.image_list import ImageTable
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 
 Fill = Callable[..., sa.Table]

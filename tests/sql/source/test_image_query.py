@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import SourceError
-from airflow_provider_permitocr.options.image_list import ImageQuery
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 

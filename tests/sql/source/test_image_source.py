@@ -11,7 +11,7 @@ from sqlalchemy.dialects import mysql
 
 from airflow_provider_permitocr.engine.key_text import key_text
 from airflow_provider_permitocr.engine.models import ImageRow
-from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 

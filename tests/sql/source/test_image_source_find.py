@@ -15,8 +15,8 @@ from sqlalchemy.dialects import mysql
 
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.engine.run.window import Window
-from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
-from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.lists.shard import Shard
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import mysql
 
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import SourceError
-from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
 
 #: To the millisecond at least on all databases.
 DATETIME = {

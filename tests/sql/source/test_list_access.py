@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.errors import SourceError
-from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from labs.ground.servers.postgres import EmbeddedPostgres

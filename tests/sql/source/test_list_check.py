@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.errors import SourceError
-from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
-from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.lists.shard import Shard
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 
 ONE_SIDE = ImageTable("images", conn_id="lake", key="id", image="url")

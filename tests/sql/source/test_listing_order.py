@@ -16,7 +16,7 @@ from sqlalchemy.dialects import mysql
 
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.errors import SourceError
-from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 
 Fill = Callable[..., sa.Table]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.engine.run.window import Window
-from airflow_provider_permitocr.options.image_list import Carry, ImageQuery, ImageTable
+from airflow_provider_permitocr.options.lists.image_list import Carry, ImageQuery, ImageTable
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.source.times import local_bound, read_time
 

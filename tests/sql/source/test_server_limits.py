@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.models import ImageRow
-from airflow_provider_permitocr.options.image_list import ImageTable
+from airflow_provider_permitocr.options.lists.image_list import ImageTable
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.errors import SourceError
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
-from airflow_provider_permitocr.options.image_list import Carry, ImageQuery, ImageTable
+from airflow_provider_permitocr.options.lists.image_list import Carry, ImageQuery, ImageTable
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from tests.support.row_calls import unfit

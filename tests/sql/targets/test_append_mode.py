@@ -21,8 +21,8 @@ from airflow_provider_permitocr.engine.run.window import Window
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
-from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.options.run import Batch
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.permit.answers import KeptAnswer
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import COLUMNS

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.delivery.frame import to_frame
-from airflow_provider_permitocr.options.result_table import ResultTable, WriteMode
+from airflow_provider_permitocr.options.targets.result_table import ResultTable, WriteMode
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind, result_columns
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget

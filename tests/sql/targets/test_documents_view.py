@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.delivery.frame import to_frame
 from airflow_provider_permitocr.errors import TargetError
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind, result_columns
 from airflow_provider_permitocr.permit.quality.examination import document_flags
 from airflow_provider_permitocr.permit.quality.flags import Flag

@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.delivery.delivery import Deliverer
-from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.options.run import Batch
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.sql.database.failures import DatabaseError
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget

@@ -30,8 +30,8 @@ from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
-from airflow_provider_permitocr.options.result_table import ResultTable
 from airflow_provider_permitocr.options.run import Batch, Pace, RunOptions
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind, Record, result_columns
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger

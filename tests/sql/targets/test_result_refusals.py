@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.errors import PermitOcrError, TargetError
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS
 from airflow_provider_permitocr.sql.database.failures import DatabaseError, DatabaseUnreachableError
 from airflow_provider_permitocr.sql.source.times import as_utc

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.delivery.ports import Held
 from airflow_provider_permitocr.errors import TargetError
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.sql.database.failures import DatabaseError, DatabaseUnreachableError
 from airflow_provider_permitocr.sql.dialects.known import database_of

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.options.ledger import Ledger
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.sql.ledger.tables.preparation import check_tables, prepare_tables
 from airflow_provider_permitocr.sql.targets.result_schema import result_table

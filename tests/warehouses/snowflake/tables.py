@@ -17,7 +17,7 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_permitocr.engine.delivery.frame import to_frame
 from airflow_provider_permitocr.errors import PermitOcrError
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind, Record, result_columns
 from airflow_provider_permitocr.sql.dialects.known import connector_database_of

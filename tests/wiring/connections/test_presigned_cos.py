@@ -14,7 +14,7 @@ from airflow_provider_permitocr.errors import (
     ImageRejectedError,
     ImageUnavailableError,
 )
-from airflow_provider_permitocr.options.image_access import ImageAccess
+from airflow_provider_permitocr.options.lists.image_access import ImageAccess
 from airflow_provider_permitocr.wiring.connections.presigned_cos import CosPresigner, presign_with
 from tests.support.cos_stand_in import CosStandIn, Keys
 from tests.support.row_calls import request_of

@@ -23,7 +23,7 @@ from airflow_provider_permitocr import (
 )
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.errors import ConfigurationError
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind, Record, result_columns
 from airflow_provider_permitocr.sql.database.failures import DatabaseError
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget

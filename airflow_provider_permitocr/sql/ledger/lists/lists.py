@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.errors import TargetError
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from airflow_provider_permitocr.sql.ledger.tables.schema import LONGEST_NAME, LedgerTables
 

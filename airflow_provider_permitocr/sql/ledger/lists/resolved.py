@@ -7,7 +7,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.options.result_table import ResultTable, split_schema
+from airflow_provider_permitocr.options.targets.result_table import ResultTable, split_schema
 from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.dialects.known import database_of

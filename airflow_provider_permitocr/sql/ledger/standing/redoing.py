@@ -9,7 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT
-from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.options.lists.redo import Redo
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.options.result_table import split_schema
+from airflow_provider_permitocr.options.targets.result_table import split_schema
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind
 from airflow_provider_permitocr.sql.database.types import ExactText, UtcTime
 from airflow_provider_permitocr.sql.targets.result_schema import TABLE_OPTIONS, sql_type

@@ -16,7 +16,7 @@ from airflow_provider_permitocr.engine.ledger.calls import Attempt, Grant
 from airflow_provider_permitocr.engine.models import ImageFacts
 from airflow_provider_permitocr.errors import RunStoppedError, TargetError
 from airflow_provider_permitocr.options.erasure import ErasureRule
-from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.options.lists.redo import Redo
 from airflow_provider_permitocr.permit.answers import KeptAnswer, Reading
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.privacy import Method, Protection

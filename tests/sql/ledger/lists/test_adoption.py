@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.ledger.ports import Delivered, DeliveryState
 from airflow_provider_permitocr.engine.ledger.standing import Standing
 from airflow_provider_permitocr.errors import TargetError
-from airflow_provider_permitocr.options.result_table import ResultTable, WriteMode
+from airflow_provider_permitocr.options.targets.result_table import ResultTable, WriteMode
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import COLUMNS, Column
 from airflow_provider_permitocr.permit.status import Status

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.errors import TargetError
-from airflow_provider_permitocr.options.result_table import ResultTable
+from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity, register_list, target_name
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables

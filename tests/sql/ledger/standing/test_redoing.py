@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import OK, Attempt, ClosedCall, Grant
 from airflow_provider_permitocr.engine.models import ImageFacts, Previous
-from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.options.lists.redo import Redo
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 from tests.sql.ledger.ground import EACH_LEDGER

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.options.image_list import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import UNSETTLED, Status
 from airflow_provider_permitocr.sql.ledger.standing.standings import previous

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.options.image_list import ImageTable
-from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.lists.image_list import ImageTable
+from airflow_provider_permitocr.options.lists.shard import Shard
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import UNSETTLED, Status
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource

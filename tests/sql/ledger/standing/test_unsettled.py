@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import Attempt
 from airflow_provider_permitocr.engine.models import RowKey
-from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.options.lists.redo import Redo
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.runs.leftovers import unsettled

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from airflow_provider_permitocr.options.readable import Readable, is_template
-from airflow_provider_permitocr.options.result_file import PRIVATE, mode_of_files
+from airflow_provider_permitocr.options.targets.result_file import PRIVATE, mode_of_files
 from airflow_provider_permitocr.options.validation import check, optional, text
 
 

@@ -11,10 +11,10 @@ from airflow_provider_permitocr.emulator.options import DEFAULT_ACCOUNT
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.errors import CallError
 from airflow_provider_permitocr.permit.api import SITES
-from airflow_provider_permitocr.tencent.key_source import key_source
+from airflow_provider_permitocr.tencent.keys.key_source import key_source
+from airflow_provider_permitocr.tencent.keys.trial import Trial, try_account
 from airflow_provider_permitocr.tencent.options import ClientOptions
 from airflow_provider_permitocr.tencent.transport import HttpAnswer, Transport
-from airflow_provider_permitocr.tencent.trial import Trial, try_account
 from tests.net.proxy import Proxy
 
 OptionsFor = Callable[..., ClientOptions]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_permitocr.options.result_file import FileFormat, ResultFile
-from airflow_provider_permitocr.options.shard import Shard
+from airflow_provider_permitocr.options.lists.shard import Shard
+from airflow_provider_permitocr.options.targets.result_file import FileFormat, ResultFile
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.options.shard import Shard, shards
+from airflow_provider_permitocr.options.lists.shard import Shard, shards
 
 
 def test_shards_are_written_for_people() -> None:

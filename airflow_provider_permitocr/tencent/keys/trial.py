@@ -14,9 +14,9 @@ from airflow_provider_permitocr.engine.models import PermitRequest
 from airflow_provider_permitocr.errors import OF_ACCOUNT, CallError, Decision
 from airflow_provider_permitocr.permit.api import SITES, CardSide
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
-from airflow_provider_permitocr.tencent.credentials import ConnectionKeys, KeySource
+from airflow_provider_permitocr.tencent.keys.credentials import ConnectionKeys, KeySource
+from airflow_provider_permitocr.tencent.keys.sts import Identity, caller_identity
 from airflow_provider_permitocr.tencent.options import ClientOptions, CredentialKind
-from airflow_provider_permitocr.tencent.sts import Identity, caller_identity
 
 _UNKNOWN_KEYS: Final = frozenset({"AuthFailure.InvalidSecretId", "AuthFailure.SecretIdNotFound"})
 #: Not empty: an empty image is the one failure that is billed.

@@ -7,7 +7,7 @@ import sys
 
 import pandas as pd  # noqa: F401 - idle is what a task has when all is imported
 
-from labs.bench.programs.filled import make_list
+from labs.bench.programs.lists.filled import make_list
 from labs.bench.programs.memory import PeakMemory
 from labs.bench.programs.stubbed import run_stubbed
 

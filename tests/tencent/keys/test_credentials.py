@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from airflow_provider_permitocr.errors import CallError, ConfigurationError, Decision
-from airflow_provider_permitocr.tencent.credentials import (
+from airflow_provider_permitocr.tencent.keys.credentials import (
     ConnectionKeys,
     IssuedKeys,
     TemporaryKeys,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_permitocr.options.analytics import AnalyticsReport, fixed_offset, report_of
+from airflow_provider_permitocr.options.targets.analytics import AnalyticsReport, fixed_offset, report_of
 
 
 def test_picture_is_beside_the_page() -> None:

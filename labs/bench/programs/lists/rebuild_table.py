@@ -18,7 +18,7 @@ from airflow_provider_permitocr.options.run import Batch
 from airflow_provider_permitocr.sql.ledger.lists.lists import target_name
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
-from labs.bench.programs.filled import fill_ledger, make_list, settle_down
+from labs.bench.programs.lists.filled import fill_ledger, make_list, settle_down
 from labs.bench.programs.memory import PeakMemory
 from labs.bench.programs.stubbed import ANSWER, SOURCE, TARGET, Engines, engine, open_ledger
 

@@ -24,7 +24,7 @@ from airflow_provider_permitocr.sql.ledger.erasure.erasing import Erasing
 from airflow_provider_permitocr.sql.ledger.lists.lists import target_name
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
-from labs.bench.programs.filled import deliver_all, fill_ledger, make_list, settle_down
+from labs.bench.programs.lists.filled import deliver_all, fill_ledger, make_list, settle_down
 from labs.bench.programs.memory import PeakMemory
 from labs.bench.programs.stubbed import ANSWER, SOURCE, TARGET, Engines, engine, open_ledger
 

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from functools import partial
 
 from airflow_provider_permitocr.errors import ConfigurationError
-from airflow_provider_permitocr.tencent.credentials import (
+from airflow_provider_permitocr.tencent.keys.credentials import (
     ConnectionKeys,
     IssuedKeys,
     KeySource,
     TemporaryKeys,
     assumed,
 )
-from airflow_provider_permitocr.tencent.environment import environment_keys, tke_web_identity
-from airflow_provider_permitocr.tencent.instance_role import instance_role_keys
+from airflow_provider_permitocr.tencent.keys.environment import environment_keys, tke_web_identity
+from airflow_provider_permitocr.tencent.keys.instance_role import instance_role_keys
+from airflow_provider_permitocr.tencent.keys.sts import assume_role, assume_role_with_web_identity
 from airflow_provider_permitocr.tencent.options import ClientOptions, CredentialKind, Keys
-from airflow_provider_permitocr.tencent.sts import assume_role, assume_role_with_web_identity
 
 
 def key_source(

@@ -10,11 +10,11 @@ import pytest
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.errors import CallError, Decision, ImageError
 from airflow_provider_permitocr.images.download import Downloader
-from airflow_provider_permitocr.options.image_access import ImageAccess
-from airflow_provider_permitocr.tencent.credentials import ConnectionKeys
-from airflow_provider_permitocr.tencent.instance_role import instance_role_keys
+from airflow_provider_permitocr.options.lists.image_access import ImageAccess
+from airflow_provider_permitocr.tencent.keys.credentials import ConnectionKeys
+from airflow_provider_permitocr.tencent.keys.instance_role import instance_role_keys
+from airflow_provider_permitocr.tencent.keys.sts import caller_identity
 from airflow_provider_permitocr.tencent.options import ClientOptions, CredentialKind
-from airflow_provider_permitocr.tencent.sts import caller_identity
 from tests.net.proxy import Proxy
 from tests.net.raw_server import Connection, RawServer
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
 from airflow_provider_permitocr.options.readable import Readable, is_template
-from airflow_provider_permitocr.options.result_file import PRIVATE, file_path, mode_of_files
+from airflow_provider_permitocr.options.targets.result_file import PRIVATE, file_path, mode_of_files
 from airflow_provider_permitocr.options.validation import Rule, check, optional, text
 
 _SUFFIX: Final = ".html"

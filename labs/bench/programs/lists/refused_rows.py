@@ -11,7 +11,7 @@ from typing import Any, Final
 import psycopg
 import sqlalchemy as sa
 
-from labs.bench.programs.filled import deliver_all, fill_ledger, make_list, refuse_odd_rows, settle_down
+from labs.bench.programs.lists.filled import deliver_all, fill_ledger, make_list, refuse_odd_rows, settle_down
 from labs.bench.programs.stubbed import engine, run_stubbed
 
 _NUMBER: Final = "right(image_key, 9)::int"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_permitocr.options.redo import Redo
+from airflow_provider_permitocr.options.lists.redo import Redo
 from airflow_provider_permitocr.permit.status import Status
 
 TEMPLATE = "{{ params.wanted }}"

@@ -12,8 +12,10 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.run.summary import RunSummary
 from airflow_provider_permitocr.options.ledger import Ledger
-from airflow_provider_permitocr.permit.answers import AnswerForm, flatten
+from airflow_provider_permitocr.permit.answers import AnswerForm, KeptAnswer
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS
+from airflow_provider_permitocr.permit.quality.assessment import Subject
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.sql_ledger import SqlLedger
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
@@ -73,8 +75,9 @@ def fill_ledger(database: sa.Engine, rows: int, described: Ledger = BESIDE) -> S
 def deliver_all(database: sa.Engine, tables: LedgerTables, rows: int) -> None:
     """Make a result table with all that ``fill_ledger`` has filled in, as delivered."""
     SqlResultTarget(database, TARGET).prepare()
+    read = KeptAnswer(ANSWER).record(subject=Subject(CardSide.FRONT, _DONE_AT))
     delivered = {
-        **{name: value for name, value in flatten(ANSWER).items() if value is not None},
+        **{name: value for name, value in read.items() if value is not None},
         **{"image_key": _KEY, "card_side": "FRONT", "status": Status.RECOGNIZED.value},
         **{"image_format": "JPEG", "image_bytes": 200_000},
         **{"image_digest": _DIGEST, "request_id": _CALL_ID, "run_id": "filled", "tries": 1},

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar, Final, Self
 
+from airflow_provider_permitocr.options.lists.shard import Shard
 from airflow_provider_permitocr.options.readable import Readable, is_template
-from airflow_provider_permitocr.options.shard import Shard
 from airflow_provider_permitocr.options.validation import Rule, check, choice, flag, optional, text, whole
 
 #: Stands in a path for the shard that writes it.

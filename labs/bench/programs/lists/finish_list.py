@@ -7,7 +7,7 @@ import sys
 import psycopg
 import sqlalchemy as sa
 
-from labs.bench.programs.filled import deliver_all, fill_ledger, make_list, settle_down
+from labs.bench.programs.lists.filled import deliver_all, fill_ledger, make_list, settle_down
 from labs.bench.programs.stubbed import engine
 
 _AT_ONCE = 10_000

@@ -23,7 +23,7 @@ from airflow_provider_permitocr.permit.answers import KeptAnswer
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.sql_ledger import SqlLedger
-from labs.bench.programs.filled import fill_ledger, settle_down
+from labs.bench.programs.lists.filled import fill_ledger, settle_down
 from labs.bench.programs.stubbed import ANSWER, engine, open_ledger
 
 #: Of each: intents, and answers to those of the exchange before.
