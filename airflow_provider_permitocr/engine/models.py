@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -186,6 +187,18 @@ class Outcome:
     counts: bool = True
     is_verdict: bool = False
     answer_id: str | None = None
+
+    @property
+    def is_doubtful(self) -> bool | None:
+        """Whether a quality flag doubts the fields; None if they were not examined."""
+        doubtful = self.fields.get("is_doubtful")
+        return doubtful if isinstance(doubtful, bool) else None
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The quality flags of the fields."""
+        flags = self.fields.get("quality_flags")
+        return tuple(json.loads(flags)) if isinstance(flags, str) else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,7 @@ def to_attempt(outcome: Outcome, *, max_runs: int | None = None) -> Attempt:
         request_id=outcome.request_id,
         facts=outcome.facts,
         carried=row.carried,
+        is_doubtful=outcome.is_doubtful,
         answer_id=outcome.answer_id,
         reused_from=outcome.reused_from,
     )

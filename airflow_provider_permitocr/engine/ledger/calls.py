@@ -82,6 +82,7 @@ class Attempt:
     :param tries: runs that have tried this version of the image, this one included where it counts.
     :param counts: whether this run counts among them: what never left the worker does not.
     :param is_verdict: whether the API itself has said so of the image.
+    :param is_doubtful: whether a quality flag doubts the reading; None: it was not examined.
     :param answer_id: the call whose answer this is, where it is another image's.
     :param reused_from: key of that image.
     :param request_id: the service's ``RequestId``.
@@ -98,6 +99,7 @@ class Attempt:
     request_id: str | None = None
     facts: ImageFacts = ImageFacts()
     carried: Record = field(default_factory=dict, repr=False)
+    is_doubtful: bool | None = None
     answer_id: str | None = None
     reused_from: str | None = None
 

@@ -28,6 +28,7 @@ class Standing:
     :param answer_id: the call whose answer is in force; None unless recognized.
     :param answer_order: the place among all exchanges of that call's intent, or of a later verdict: what an
         earlier call is answered late is about an older image. -1 where there was neither.
+    :param is_doubtful: whether a quality flag doubted the answer when it came; None: it was not examined.
     :param updated_at: when the image had last changed, from the list, as of what is in force.
     :param processed_at: when that came about, by the ledger's clock.
     :param run: DAG run of the task that it came about in.
@@ -43,6 +44,7 @@ class Standing:
     request_id: str | None = None
     answer_id: str | None = None
     answer_order: int = -1
+    is_doubtful: bool | None = None
     reused_from: str | None = None
     facts: ImageFacts = ImageFacts()
     updated_at: datetime | None = None
@@ -97,6 +99,7 @@ class Standing:
             request_id=attempt.request_id,
             answer_id=attempt.answer_id if recognized else None,
             answer_order=order if recognized or attempt.is_verdict else self.answer_order,
+            is_doubtful=attempt.is_doubtful,
             reused_from=attempt.reused_from,
             facts=attempt.facts,
             updated_at=attempt.updated_at,

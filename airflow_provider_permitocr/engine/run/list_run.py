@@ -272,7 +272,7 @@ class ListRun:
                 self.settled_elsewhere += outcome is Left.SETTLED
             return None
         attempt = to_attempt(outcome, max_runs=self._options.max_runs_per_image)
-        self.tally.add(attempt, is_doubtful=outcome.fields.get("is_doubtful") is True)
+        self.tally.add(attempt, outcome.flags)
         has_own_answer = outcome.status is Status.RECOGNIZED and outcome.reused_from is None
         if not has_own_answer and outcome.error_code != LEDGER_REFUSES_KEY:
             self._calls.note(attempt)

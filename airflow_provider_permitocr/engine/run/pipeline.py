@@ -65,7 +65,7 @@ class Pipeline:
     def facts(self) -> RunFacts:
         """Return where this run is, for those who watch it. From any thread."""
         rows, budget, pace = self._rows, self._options.budget, self._options.pace
-        statuses, error_codes = rows.tally.snapshot()
+        statuses, error_codes, flags = rows.tally.snapshot()
         cap = self._calls.cap
         return RunFacts(
             phase=self._phase,
@@ -73,6 +73,7 @@ class Pipeline:
             skipped=rows.settled_before,
             statuses=statuses,
             error_codes=error_codes,
+            flags=flags,
             calls=rows.recognizer.calls,
             billed=rows.recognizer.billed,
             throttled=rows.recognizer.throttled,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterable
 
 from airflow_provider_permitocr.engine.ledger.calls import Attempt
 from airflow_provider_permitocr.engine.observer import NOBODY, Observers
@@ -21,25 +22,27 @@ class Tally:
         self._state, self._observers = lock, observers
         self.statuses: Counter[str] = Counter()
         self.error_codes: Counter[str] = Counter()
+        self.flags: Counter[str] = Counter()
         self.reused = self.doubtful = 0
 
-    def add(self, attempt: Attempt, *, is_doubtful: bool = False) -> None:
+    def add(self, attempt: Attempt, flags: Iterable[str] = ()) -> None:
         """Count one image.
 
-        :param is_doubtful: a quality flag says that its reading may be wrong.
+        :param flags: what is remarkable about its fields.
         """
         with self._state:
             self.statuses[attempt.status.value] += 1
             if attempt.status is not Status.RECOGNIZED and attempt.error_code:
                 self.error_codes[attempt.error_code] += 1
             self.reused += attempt.reused_from is not None
-            self.doubtful += is_doubtful
+            self.flags.update(flags)
+            self.doubtful += attempt.is_doubtful is True
         self._observers.on_image(attempt.status.value)
 
-    def snapshot(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Return images by status, and those without fields by error code, as of one moment."""
+    def snapshot(self) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+        """Return images by status, those without fields by error code, and flags, as of one moment."""
         with self._state:
-            return dict(self.statuses), dict(self.error_codes)
+            return dict(self.statuses), dict(self.error_codes), dict(self.flags)
 
     def reject(self, code: str) -> None:
         """Count one image that is refused only for its key."""

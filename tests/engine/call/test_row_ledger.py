@@ -128,7 +128,13 @@ def test_an_answer_is_closed_together_with_what_it_means_for_its_image(
     assert answer.answer_id == intent.call_id
     assert intent == CallIntent(intent.call_id, ROW.row_key, ROW.updated_at, "d")
     attempt = Attempt(
-        ROW.row_key, Status.RECOGNIZED, tries=3, is_verdict=True, updated_at=ROW.updated_at, facts=FACTS
+        ROW.row_key,
+        Status.RECOGNIZED,
+        tries=3,
+        is_verdict=True,
+        updated_at=ROW.updated_at,
+        facts=FACTS,
+        is_doubtful=True,  # it lacks fields that each card has
     )
     assert ledger.closed == {intent.call_id: Closed(OK, True, "r-1", KeptAnswer(ANSWER.fields), attempt)}
 

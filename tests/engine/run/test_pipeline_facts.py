@@ -41,6 +41,7 @@ def test_facts_follow_a_run_from_its_list_to_its_targets(
     assert during.in_flight >= 1
     assert (last.phase, last.done, last.statuses) == (Phase.DELIVERING, 6, {"recognized": 6})
     assert (last.calls, last.billed, str(last.price_per_call), last.currency) == (6, 6, "2", "USD")
+    assert last.flags["missing_type"] == 6
     assert [(each.name, each.delivered) for each in last.targets] == [("warehouse:permits", 6)]
 
 

@@ -155,6 +155,7 @@ def _standing(row: Mapping[str, Any], status: Status, attempt_status: Status, ca
         request_id=row.get("request_id"),
         # Before that of every call that this ledger knows of.
         answer_order=0 if status is Status.RECOGNIZED else -1,
+        is_doubtful=row.get("is_doubtful"),
         reused_from=row.get("reused_from"),
         facts=ImageFacts(
             row.get("image_format"),

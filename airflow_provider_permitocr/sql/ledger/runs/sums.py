@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import OK
 from airflow_provider_permitocr.engine.progress.facts import LedgerSums, TryFacts
+from airflow_provider_permitocr.engine.review.entries import Decision
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller, day_period, is_run
 from airflow_provider_permitocr.sql.ledger.exchange.statements import count_calls
@@ -55,6 +56,7 @@ def add_up(connection: sa.Connection, tables: LedgerTables, caller: Caller) -> L
         unpriced_today=spent_today.unpriced,
         unpriced_month=spent_month.unpriced,
         left_over=_left_over(connection, tables, caller, moment),
+        waiting_for_review=_waiting_for_review(connection, tables, caller),
         tries=_tries(connection, tables, caller),
     )
 
@@ -96,6 +98,26 @@ def _left_over(connection: sa.Connection, tables: LedgerTables, caller: Caller, 
         images.attempt_status.in_([Status.RETRY.value, Status.REDO.value]),
     )
     return sum(int(connection.execute(each).scalar() or 0) for each in (windows, again))
+
+
+def _waiting_for_review(connection: sa.Connection, tables: LedgerTables, caller: Caller) -> int:
+    """Count doubtful readings in force that nobody has decided about."""
+    images, reviews = tables.images.c, tables.reviews.c
+    is_decided = sa.exists().where(
+        reviews.list_id == images.list_id,
+        reviews.image_key == images.image_key,
+        reviews.card_side == images.card_side,
+        reviews.answer_id == images.answer_id,
+        reviews.decision.is_not(None),
+        reviews.decision != Decision.UNDECIDED.value,
+    )
+    statement = sa.select(sa.func.count()).where(
+        images.list_id == caller.list_id,
+        images.is_doubtful == 1,
+        images.status == Status.RECOGNIZED.value,
+        ~is_decided,
+    )
+    return int(connection.execute(statement).scalar_one())
 
 
 def _tries(connection: sa.Connection, tables: LedgerTables, caller: Caller) -> tuple[TryFacts, ...]:

@@ -204,6 +204,7 @@ IMAGES: Final = Shape(
         Column("request_id", _TEXT, "RequestId of the answer in force"),
         Column("answer_id", _KEY, "Call whose answer is in force"),
         Column("answer_order", _INTEGER, "Place of that call among all intents"),
+        Column("is_doubtful", _INTEGER, "1: a quality flag doubts the reading; NULL: not examined"),
         Column("reused_from", _TEXT, "Key of the identical image whose answer this is; NULL: its own"),
         Column("image_format", _TEXT, "Format of the image, by its content; NULL: only the API saw it"),
         Column("image_bytes", _INTEGER, "Its size in bytes, before anything was done to it"),
@@ -233,6 +234,7 @@ IMAGES: Final = Shape(
         ("by_version", ("list_id", "version")),
         ("by_digest", ("list_id", "image_digest")),
         ("by_attempt", ("list_id", "attempt_status")),
+        ("by_doubt", ("list_id", "is_doubtful")),
     ),
 )
 DELIVERIES: Final = Shape(

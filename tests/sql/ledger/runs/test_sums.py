@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.progress.facts import LedgerSums
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 from tests.sql.ledger.ground import EACH_LEDGER
-from tests.sql.ledger.processes import NOON, SUMMARY, LedgerTime, Process, a_run, attempt
+from tests.sql.ledger.processes import NOON, SUMMARY, LedgerTime, Process, a_run, answered, attempt
 
 _PRICED = Budget(price_per_call="0.0015", currency="USD")
 
@@ -101,3 +102,24 @@ def test_nothing_is_added_up_before_the_ledger_is_prepared(database: sa.Engine) 
     process = Process(database)
     process.ledger._caller = None
     assert process.ledger.sums() is None
+
+
+@EACH_LEDGER
+def test_doubtful_readings_wait_until_somebody_decides(database: sa.Engine) -> None:
+    process = Process(database)
+    for key, is_doubtful in (("a", True), ("b", True), ("c", False), ("d", None)):
+        intent = process.intent(key)
+        process.open(intent)
+        process.close(answered(intent, is_doubtful=is_doubtful))
+    assert sums_of(process).waiting_for_review == 2
+    tables = ledger_tables("permit_ocr")
+    with database.begin() as connection:
+        in_force = sa.select(tables.images.c.answer_id).where(tables.images.c.image_key == "a")
+        row = {
+            **dict.fromkeys(column.name for column in tables.reviews.c),
+            **{"review_id": "r", "list_id": 1, "image_key": "a", "card_side": "FRONT"},
+            **{"answer_id": connection.execute(in_force).scalar_one(), "decision": "confirmed"},
+            **{"dag_id": "d", "task_id": "t", "run_id": "r", "map_index": -1, "asked_at": NOON},
+        }
+        connection.execute(sa.insert(tables.reviews).values(row))
+    assert sums_of(process).waiting_for_review == 1
