@@ -34,6 +34,8 @@ _TCCLI: Final = ROOT / ".venv-tccli" / "bin"
 _NAMED: Final = re.compile(r"airflow (?!permitocr)(\w+) (\w+)( --[\w-]+)?")
 #: Commands of the shell and of others, which a test below runs as they stand.
 _RUN_HERE: Final = {"curl", "mkdir", "echo", "export", "printf", "tccli"}
+#: Those that ``tests/dbt`` runs.
+DBT_COMMANDS: Final = {"deps", "build", "source freshness", "test"}
 _PRIVACY_PAGE: Final = "docs/privacy.md"
 
 
@@ -49,7 +51,7 @@ def commands() -> list[Shown]:
 
 def command_spans() -> list[Shown]:
     """Read the commands that stand in sentences, but for those that are only named: ``airflow permitocr``."""
-    spans = [span for span in SPANS if re.match(r"(make|pip install|python -m|airflow \w+) ", span.text)]
+    spans = [span for span in SPANS if re.match(r"(make|pip install|python -m|airflow \w+|dbt) ", span.text)]
     return [span for span in spans if "…" not in span.text and not _NAMED.fullmatch(span.text)]
 
 
@@ -105,9 +107,14 @@ def read_python(words: list[str]) -> None:
         assert not arguments
 
 
+def read_dbt(words: list[str]) -> None:
+    assert " ".join(words) in DBT_COMMANDS
+
+
 _READERS: Final[dict[str, Callable[[list[str]], None]]] = {
     "make": read_make,
     "airflow": read_airflow,
+    "dbt": read_dbt,
     "pip": read_pip,
     "python": read_python,
 }

@@ -27,7 +27,7 @@ from tests.documentation.blocks import BLOCKS, ROOT, SPANS, Shown, blocks
 
 _PACKAGE: Final = ROOT / "airflow_provider_permitocr"
 _COMPARED: Final = ("$ airflow permitocr check", "$ airflow permitocr plan")
-_OF_COMMANDS: Final = r"(make|airflow|pip|python|SELECT|CREATE|UPDATE|INSERT|SET|ON) "
+_OF_COMMANDS: Final = r"(make|airflow|pip|dbt|python|SELECT|CREATE|UPDATE|INSERT|SET|ON) "
 #: By PostgreSQL and by Airflow.
 _SAID_BY_OTHERS: Final = {
     "terminating connection due to administrator command",

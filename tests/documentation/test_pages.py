@@ -15,6 +15,7 @@ CHECKED_IN = {
     "console": "test_console_blocks.py",
     "sql": "test_sql_blocks.py",
     "json": "test_json_blocks.py",
+    "yaml": "test_yaml_blocks.py",
     "text": "test_pages.py",
 }
 
@@ -67,7 +68,7 @@ def test_the_readme_is_short_and_has_one_picture() -> None:
 
 def test_the_readme_leads_to_every_page() -> None:
     linked = re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
-    pages = {page.relative_to(ROOT).as_posix() for page in PAGES} - {"README.md"}
+    pages = {page.relative_to(ROOT).as_posix() for page in PAGES} - {"README.md", "dbt/permit_ocr/README.md"}
     assert pages - set(linked) == set()
 
 
