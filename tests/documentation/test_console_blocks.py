@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from airflow.cli.cli_config import ActionCommand
 
 _EMULATOR: Final = "airflow_provider_permitocr.emulator"
-_EMULATORS_PAGE: Final = "docs/emulator.md"
+_EMULATORS_PAGE: Final = "docs/reference/emulator.md"
 _TCCLI: Final = ROOT / ".venv-tccli" / "bin"
 _NAMED: Final = re.compile(r"airflow (?!permitocr)(\w+) (\w+)( --[\w-]+)?")
 #: Commands of the shell and of others, which a test below runs as they stand.
 _RUN_HERE: Final = {"curl", "mkdir", "echo", "export", "printf", "tccli"}
 #: Those that ``tests/dbt`` runs.
 DBT_COMMANDS: Final = {"deps", "build", "source freshness", "test"}
-_PRIVACY_PAGE: Final = "docs/privacy.md"
+_PRIVACY_PAGE: Final = "docs/guides/privacy.md"
 
 
 def commands() -> list[Shown]:
@@ -186,7 +186,10 @@ def test_a_connection_that_a_page_adds_is_read_by_the_hook_and_leads_to_the_emul
 
     connections = [each for each in commands() if each.text.startswith("airflow connections add")]
     shown = [each for each in connections if "--conn-type tencentcloud" in each.text]
-    assert {each.page for each in shown} == {"docs/setup.md", "docs/connection.md", _EMULATORS_PAGE}
+    assert {each.page for each in shown} == {
+        *("docs/start/five-minutes.md", "docs/start/setup.md", "docs/reference/connection.md"),
+        _EMULATORS_PAGE,
+    }
     emulator = start_label_emulator(instance_role="permit-reader")
     for each in shown:
         words = shlex.split(each.text.replace("8520", str(emulator.port)))

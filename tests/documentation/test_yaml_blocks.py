@@ -31,6 +31,6 @@ def test_a_project_can_say_so(shown: Shown) -> None:
 
 
 def test_the_page_names_every_variable_and_every_model() -> None:
-    named = {span.text for span in SPANS if span.page == "docs/dbt.md" and "permit_ocr_" in span.text}
+    named = {span.text for span in SPANS if span.page == "docs/guides/dbt.md" and "permit_ocr_" in span.text}
     models = {file.stem for folder in ("models", "seeds") for file in (PACKAGE / folder).rglob("*_ocr__*")}
     assert {name for name in named if re.fullmatch(r"\w+", name)} == variables() | models
