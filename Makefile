@@ -17,7 +17,7 @@ OLDEST_MYSQL_PROVIDER := apache-airflow-providers-mysql==6.4.2
 # A file of tests stays together, as its tests share servers.
 SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo demo-ui test quick test-ui ui-browser test-distributed chaos fuzz bench bench-analytics lint format accuracy test-floors install constraints tccli snowflake sdk-packages wheel clean
+.PHONY: help demo demo-ui test quick test-ui ui-browser test-distributed chaos fuzz bench bench-analytics lint format accuracy test-floors install constraints tccli snowflake dbt docs sdk-packages wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -28,7 +28,7 @@ demo: $(STAMP) ## Run the main job for real: PostgreSQL, Airflow's scheduler, an
 demo-ui: $(STAMP) ## Run the demo and keep Airflow's UI open until Ctrl-C
 	@$(BIN)/python -m labs.demo --ui
 
-test: lint .venv/.mysqlclient tccli snowflake sdk-packages ui-browser ## Set up, check types and style, run all tests
+test: lint .venv/.mysqlclient tccli snowflake .venv-dbt/.installed .venv-docs/.installed sdk-packages ui-browser ## Set up, check types and style, run all tests
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 quick: $(STAMP) ## Run fast tests only: none marked slow, one driver, one database of each kind
@@ -78,7 +78,7 @@ format: $(STAMP) ## Fix style automatically
 accuracy: $(STAMP) ## Report how many drawn fields the emulator reads back, by field and by effect
 	$(BIN)/python -m airflow_provider_permitocr.emulator.specimens.accuracy --count 10
 
-test-floors: .venv-floors/.installed tccli snowflake sdk-packages ui-browser ## Run all tests with the oldest packages that setup.cfg allows
+test-floors: .venv-floors/.installed tccli snowflake .venv-dbt/.installed .venv-docs/.installed sdk-packages ui-browser ## Run all tests with the oldest packages that setup.cfg allows
 	.venv-floors/bin/python -m pytest $(SIDE_BY_SIDE)
 
 .venv-floors/.installed: setup.cfg pyproject.toml constraints-floors.txt airflow_provider_permitocr/__init__.py | $(UV)
@@ -138,6 +138,27 @@ snowflake: .venv-snowflake/.installed ## Set up Snowflake's connector and a stan
 .venv-snowflake/.installed: setup.cfg pyproject.toml constraints-snowflake.txt airflow_provider_permitocr/__init__.py | $(UV)
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-snowflake
 	@$(UV) pip install --quiet --python .venv-snowflake/bin/python -c constraints-snowflake.txt -e '.[snowflake]' $(SNOWFLAKE)
+	@touch $@
+
+dbt: $(STAMP) .venv-dbt/.installed ## Build the dbt package's models on what the demo has written, and test them
+	@$(BIN)/python -m labs.demo.dbt_build
+
+# In a separate environment: its pins and Airflow's are not the same. From 1.12 on, installing dbt downloads
+# a program from GitHub.
+.venv-dbt/.installed: constraints-dbt.txt | $(UV)
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-dbt
+	@$(UV) pip install --quiet --python .venv-dbt/bin/python -c constraints-dbt.txt dbt-core dbt-postgres dbt-duckdb
+	@touch $@
+
+docs: .venv-docs/.installed ## Build the pages as a site, into build/site; a warning is an error
+	@AIRFLOW_HOME=$(CURDIR)/build/airflow .venv-docs/bin/sphinx-build -q -W --keep-going -b html docs build/site
+	@echo "Open build/site/index.html"
+
+# In a separate environment, so that nothing of Sphinx is where tests run. The package is read by importing it.
+.venv-docs/.installed: setup.cfg constraints.txt constraints-docs.txt airflow_provider_permitocr/__init__.py | $(UV)
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-docs
+	@$(UV) pip install --quiet --python .venv-docs/bin/python -c constraints.txt -c constraints-docs.txt -e . \
+	  sphinx myst-parser furo sphinx-copybutton
 	@touch $@
 
 # Each line is a folder and what is installed into it, in this order: the later one overwrites the earlier.

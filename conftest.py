@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.emulator.running import RunningEmulator
     from labs.ground.servers.postgres import EmbeddedPostgres
 
-pytest_plugins = ["tests.net.fixtures"]
+pytest_plugins = ["tests.net.fixtures", "pytester"]
 
 SetConnection = Callable[..., None]
 

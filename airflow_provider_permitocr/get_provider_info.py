@@ -67,7 +67,17 @@ _CONFIGURATION: dict[str, Any] = {
             "type": "string",
             "example": "https://ocr-gateway.example.com, http://10.0.0.5:8520",
             "default": None,
-        }
+        },
+        "emulator_only": {
+            "description": (
+                "Refuse connections to anything but an emulator on this machine, before the first call."
+                " For tests and for environments that must never pay."
+            ),
+            "version_added": "0.5.0",
+            "type": "boolean",
+            "example": None,
+            "default": "False",
+        },
     },
 }
 

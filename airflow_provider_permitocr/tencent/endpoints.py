@@ -25,6 +25,7 @@ _USUAL_PORTS: Final = {"https": ":443", "http": ":80"}
 _NOTHING: Final = "none"
 
 SETTING: Final = "[permitocr] allowed_endpoints"
+EMULATOR_ONLY: Final = "[permitocr] emulator_only"
 
 
 @dataclass(frozen=True)
@@ -34,19 +35,21 @@ class AllowedEndpoints:
     :param named: by the connection.
     :param listed: by Airflow's configuration, which most editors of connections can't change; None: it
         leaves that to the connections.
+    :param emulator_only: nothing but this machine gets any, not even Tencent Cloud.
     """
 
     named: tuple[str, ...] = ()
     listed: tuple[str, ...] | None = None
+    emulator_only: bool = False
 
     @classmethod
-    def read(cls, named: str, listed: str | None) -> AllowedEndpoints:
+    def read(cls, named: str, listed: str | None, *, emulator_only: bool = False) -> AllowedEndpoints:
         """Read both lists, of hosts or URLs with commas or blanks in between.
 
         :raises ValueError: for what is no host.
         """
         limit = _read(listed, SETTING) if listed and listed.strip() else None
-        return cls(_read(named, "the connection's allow_endpoint"), limit)
+        return cls(_read(named, "the connection's allow_endpoint"), limit, emulator_only)
 
     def check(self, field: str, protocol: str, host: str) -> None:
         """Refuse a host that nobody has allowed.
@@ -54,9 +57,15 @@ class AllowedEndpoints:
         :param field: of the connection, which names the host.
         :raises ValueError: saying what to do.
         """
+        place = origin(protocol, host)
+        if self.emulator_only and not is_this_machine(host):
+            raise ValueError(
+                f"the connection's {field} {place} is not on this machine, and {EMULATOR_ONLY} of Airflow's"
+                " configuration (AIRFLOW__PERMITOCR__EMULATOR_ONLY) refuses all others; set the host to an"
+                " emulator such as http://127.0.0.1:8520, or turn the setting off"
+            )
         if is_trusted(protocol, host):
             return
-        place = origin(protocol, host)
         if place not in self.named:
             where = "in the clear" if _is_tencents(host) else "and is not Tencent Cloud's"
             raise ValueError(

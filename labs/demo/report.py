@@ -122,7 +122,7 @@ def show_flags(results: Sequence[Mapping[str, Any]], console: Console) -> None:
         for row in results
         if row["quality_flags"] not in (None, "[]")
     ]
-    _show("with flags (docs/quality.md says what each means)", flagged, _FLAGGED, console)
+    _show("with flags (docs/guides/quality.md says what each means)", flagged, _FLAGGED, console)
 
 
 def show_document(document: Mapping[str, Any] | None, console: Console) -> None:

@@ -113,7 +113,7 @@ def run_demo(options: DemoOptions, console: Console) -> None:
         _require(clean, without_reason(drawn, results))
         _require_same_count(stats, ledger)
         console.print("Next: [bold]make demo-ui[/bold] leaves Airflow's UI up to click through;")
-        console.print("docs/architecture.md tells how it works and where to change what.", highlight=False)
+        console.print("docs/index.md leads to all pages, by task.", highlight=False)
 
 
 def _draw_while_airflow_starts(state: Path, services: Services, console: Console) -> list[DrawnImage]:

@@ -11,7 +11,10 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 #: The documents of the product.
-PAGES: Final = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
+PAGES: Final = (
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "dbt/permit_ocr/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+)
 
 _BLOCK: Final = re.compile(
     r"^(?P<indent> *)```(?P<language>[^\n]*)\n(?P<text>.*?)^(?P=indent)```$", re.M | re.S

@@ -1,4 +1,4 @@
-"""docs/analytics.md says what the views and tables are."""
+"""docs/guides/analytics.md says what the views and tables are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_permitocr.sql.analytics.definitions import OF_LEDGERS, OF_RESULTS, Analysis
 from tests.documentation.blocks import ROOT
 
-PAGE = (ROOT / "docs" / "analytics.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "guides" / "analytics.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("analysis", [*OF_RESULTS, *OF_LEDGERS], ids=lambda each: each.suffix)

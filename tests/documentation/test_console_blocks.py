@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from airflow.cli.cli_config import ActionCommand
 
 _EMULATOR: Final = "airflow_provider_permitocr.emulator"
-_EMULATORS_PAGE: Final = "docs/emulator.md"
+_EMULATORS_PAGE: Final = "docs/reference/emulator.md"
 _TCCLI: Final = ROOT / ".venv-tccli" / "bin"
 _NAMED: Final = re.compile(r"airflow (?!permitocr)(\w+) (\w+)( --[\w-]+)?")
 #: Commands of the shell and of others, which a test below runs as they stand.
 _RUN_HERE: Final = {"curl", "mkdir", "echo", "export", "printf", "tccli"}
-_PRIVACY_PAGE: Final = "docs/privacy.md"
+#: Those that ``tests/dbt`` runs.
+DBT_COMMANDS: Final = {"deps", "build", "source freshness", "test"}
+_PRIVACY_PAGE: Final = "docs/guides/privacy.md"
 
 
 def commands() -> list[Shown]:
@@ -49,7 +51,7 @@ def commands() -> list[Shown]:
 
 def command_spans() -> list[Shown]:
     """Read the commands that stand in sentences, but for those that are only named: ``airflow permitocr``."""
-    spans = [span for span in SPANS if re.match(r"(make|pip install|python -m|airflow \w+) ", span.text)]
+    spans = [span for span in SPANS if re.match(r"(make|pip install|python -m|airflow \w+|dbt) ", span.text)]
     return [span for span in spans if "…" not in span.text and not _NAMED.fullmatch(span.text)]
 
 
@@ -105,9 +107,14 @@ def read_python(words: list[str]) -> None:
         assert not arguments
 
 
+def read_dbt(words: list[str]) -> None:
+    assert " ".join(words) in DBT_COMMANDS
+
+
 _READERS: Final[dict[str, Callable[[list[str]], None]]] = {
     "make": read_make,
     "airflow": read_airflow,
+    "dbt": read_dbt,
     "pip": read_pip,
     "python": read_python,
 }
@@ -179,7 +186,10 @@ def test_a_connection_that_a_page_adds_is_read_by_the_hook_and_leads_to_the_emul
 
     connections = [each for each in commands() if each.text.startswith("airflow connections add")]
     shown = [each for each in connections if "--conn-type tencentcloud" in each.text]
-    assert {each.page for each in shown} == {"docs/setup.md", "docs/connection.md", _EMULATORS_PAGE}
+    assert {each.page for each in shown} == {
+        *("docs/start/five-minutes.md", "docs/start/setup.md", "docs/reference/connection.md"),
+        _EMULATORS_PAGE,
+    }
     emulator = start_label_emulator(instance_role="permit-reader")
     for each in shown:
         words = shlex.split(each.text.replace("8520", str(emulator.port)))

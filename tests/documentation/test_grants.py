@@ -26,7 +26,7 @@ from airflow_provider_permitocr.sql.ledger.runs.pruning import prune
 from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 from tests.documentation.blocks import blocks
 
-PAGE = "docs/erasure.md"
+PAGE = "docs/guides/erasure.md"
 USERS = ("permit_run", "permit_eraser", "permit_analyst")
 
 

@@ -27,7 +27,7 @@ from tests.documentation.blocks import BLOCKS, ROOT, SPANS, Shown, blocks
 
 _PACKAGE: Final = ROOT / "airflow_provider_permitocr"
 _COMPARED: Final = ("$ airflow permitocr check", "$ airflow permitocr plan")
-_OF_COMMANDS: Final = r"(make|airflow|pip|python|SELECT|CREATE|UPDATE|INSERT|SET|ON) "
+_OF_COMMANDS: Final = r"(make|airflow|pip|dbt|python|SELECT|CREATE|UPDATE|INSERT|SET|ON) "
 #: By PostgreSQL and by Airflow.
 _SAID_BY_OTHERS: Final = {
     "terminating connection due to administrator command",
@@ -62,7 +62,7 @@ def test_the_plan_looks_as_it_is_shown() -> None:
 def test_the_plans_numbers_are_explained_by_the_names_that_they_have() -> None:
     with_all = Plan(1, 1, 1, 1.0, left_over=1, unread=1, redone=1, same_picture=1, calls_left=0)
     names = {name.strip() for plan in (_PLAN, with_all) for name, _ in plan.lines()}
-    page = (ROOT / "docs" / "budget.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "guides" / "budget.md").read_text(encoding="utf-8")
     table = page.partition("| number | what it counts |\n|---|---|\n")[2].partition("\n\n")[0]
     explained = [line.split(" | ")[0].removeprefix("| ") for line in table.splitlines()]
     assert len(explained) > 8
@@ -110,7 +110,7 @@ def test_the_check_looks_as_it_is_shown(
 
 
 def test_the_fields_and_verdicts_of_the_check_for_programs_are_named() -> None:
-    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "operations" / "troubleshooting.md").read_text(encoding="utf-8")
     paragraph = page.partition("A row has the fields ")[2].partition("\n\n")[0]
     named = [*Finding(Verdict.OK, "", "").as_row(None), *(each.lower() for each in Verdict)]
     assert [name for name in named if f"`{name}`" not in paragraph] == []
@@ -137,7 +137,7 @@ def quoted() -> Iterator[Shown]:
     """Return what logs and commands say, but for what is compared as a whole above."""
     for block in BLOCKS:
         lines = [line for line in block.text.splitlines() if not re.match(r"\$ | {4}--", line)]
-        is_output = block.language == "text" and block.page != "docs/architecture.md"
+        is_output = block.language == "text" and block.page != "docs/internals/architecture.md"
         if is_output or (block.language == "console" and not block.text.startswith(_COMPARED)):
             yield replace(block, text="\n".join(lines))
     for span in SPANS:

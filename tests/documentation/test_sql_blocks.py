@@ -21,14 +21,14 @@ from tests.documentation.blocks import SPANS, blocks
 
 #: Rows of each statement after a run that has recognized front and back of one document.
 ROWS = {
-    "docs/ledger.md": [1, 0, 0, 1, 1],
-    "docs/tables.md": [0, 0, 1],
-    "docs/quality.md": [0, 0, 0],
-    "docs/analytics.md": [1, 1, 0, 0, 0, 0, 1, 1],
-    "docs/review.md": [0, 1, 0],
+    "docs/reference/ledger.md": [1, 0, 0, 1, 1],
+    "docs/guides/tables.md": [0, 0, 1],
+    "docs/guides/quality.md": [0, 0, 0],
+    "docs/guides/analytics.md": [1, 1, 0, 0, 0, 0, 1, 1],
+    "docs/guides/review.md": [0, 1, 0],
 }
 #: Its statements are run by `test_grants.py`.
-GRANTS_PAGE = "docs/erasure.md"
+GRANTS_PAGE = "docs/guides/erasure.md"
 #: What the ledger's page says to take on SQLite.
 ON_SQLITE = {"CAST(intended_at AS DATE)": "date(intended_at)", "now()": "datetime('now')"}
 

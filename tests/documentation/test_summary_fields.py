@@ -7,7 +7,7 @@ from pathlib import Path
 
 from airflow_provider_permitocr.engine.run.summary import RunSummary
 
-PAGE = Path(__file__).parents[2] / "docs" / "operator.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "operator.md"
 
 
 def test_the_operators_page_explains_each_field_of_the_summary() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -57,6 +58,19 @@ def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
     files = {file.relative_to(_ROOT).as_posix() for file in page.rglob("*") if file.is_file()}
     assert len(files) > 10
     assert files <= set(names)
+
+
+def test_a_source_distribution_has_the_dbt_package(tmp_path: Path) -> None:
+    build = ("-m", "build", "--sdist", "--installer", "uv", "--outdir", tmp_path, _ROOT)
+    run(sys.executable, *build, home=tmp_path, cwd=tmp_path)
+    (built,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(built) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    listed = subprocess.run(
+        ["git", "ls-files", "dbt"], cwd=_ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "dbt/permit_ocr/dbt_project.yml" in listed
+    assert [name for name in listed if name not in names] == []
 
 
 def test_a_clean_environment_lists_the_provider(clean: Path) -> None:

@@ -16,12 +16,12 @@ _WIDTHS: Final = re.compile(r"^\| (`.*`) \| ([\d,]+) \|$", re.MULTILINE)
 
 
 def errors_page() -> str:
-    """Return docs/errors.md."""
+    """Return docs/reference/errors.md."""
     return (_DOCS / "errors.md").read_text(encoding="utf-8")
 
 
 def code_rows(codes: Sequence[ErrorCode]) -> list[str]:
-    """Write the rows of a table of codes, in the order of docs/errors.md."""
+    """Write the rows of a table of codes, in the order of docs/reference/errors.md."""
     return [
         f"| `{each.code}` | {each.decision} | {_BILLED[each.billed]} | {each.reason} | {each.advice} |"
         for each in sorted(codes, key=lambda each: each.code)
@@ -29,13 +29,13 @@ def code_rows(codes: Sequence[ErrorCode]) -> list[str]:
 
 
 def rows_missing_on_errors_page(codes: Sequence[ErrorCode]) -> list[str]:
-    """Return the rows that are to be added to docs/errors.md."""
+    """Return the rows that are to be added to docs/reference/errors.md."""
     lines = errors_page().splitlines()
     return [row for row in code_rows(codes) if row not in lines]
 
 
 def columns_missing_on_tables_page(columns: Iterable[Column]) -> list[str]:
-    """Return the columns of text whose length docs/tables.md does not grant, or names twice."""
+    """Return the columns of text whose length docs/guides/tables.md does not grant, or names twice."""
     page = (_DOCS / "tables.md").read_text(encoding="utf-8")
     widths = [
         (name, int(width.replace(",", "")))

@@ -147,3 +147,18 @@ def test_a_proxy_is_allowed_by_name_on_this_machine_or_where_tls_shuts_it_out() 
 )
 def test_sts_is_asked_beside_the_api(host: str, sts: str) -> None:
     assert sts_host(host, "ocr") == sts
+
+
+@pytest.mark.parametrize(
+    ("protocol", "host"),
+    [
+        ("https", "ocr.intl.tencentcloudapi.com"),
+        ("https", "ocr-gateway.example.com"),
+        ("http", "10.0.0.5:8520"),
+    ],
+)
+def test_with_emulator_only_nothing_but_this_machine_is_allowed(protocol: str, host: str) -> None:
+    allowed = AllowedEndpoints.read(f"{protocol}://{host}", None, emulator_only=True)
+    with pytest.raises(ValueError, match=r"not on this machine, and \[permitocr\] emulator_only"):
+        allowed.check("host", protocol, host)
+    allowed.check("host", "http", "127.0.0.1:8520")

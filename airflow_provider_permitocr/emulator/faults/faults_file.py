@@ -1,4 +1,4 @@
-"""Read scripted faults from a JSON file; docs/emulator.md has examples."""
+"""Read scripted faults from a JSON file; docs/reference/emulator.md has examples."""
 
 from __future__ import annotations
 

@@ -42,8 +42,8 @@ class ResultFile(Readable):
     :param file_mode: who may read and write the file on a disk; by default only its owner. ``0o640`` lets
         its group read it. A store has its own access rights.
     :param escape_formulas: put an apostrophe before text that a spreadsheet would run as a formula, as
-        docs/tables.md says; numbers stay as they are. None: in ``csv`` files, which people open, and in no
-        others.
+        docs/guides/tables.md says; numbers stay as they are. None: in ``csv`` files, which people open, and
+        in no others.
     :param byte_order_mark: begin the file with one, by which Excel knows UTF-8; only for CSV.
     """
 

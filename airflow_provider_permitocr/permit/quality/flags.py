@@ -87,7 +87,7 @@ class FlagFacts:
     source: str
 
 
-#: Short names of sources; docs/quality.md says where each is found.
+#: Short names of sources; docs/guides/quality.md says where each is found.
 _NUMBERS: Final = "notice of 2008; notice of 2010; notice of 2018; notice of 2024"
 _RESIDENTS_2024: Final = "notice of 2024"
 _TERMS: Final = "notice of 2010; notice of 2024; Wikipedia; full sample"

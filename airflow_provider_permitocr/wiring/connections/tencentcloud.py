@@ -88,7 +88,7 @@ def client_options(connection: Connection) -> ClientOptions:
             role=_role(extra, kind),
             credentials=kind,
             cvm_role_name=text(extra, "cvm_role_name") or None,
-            allowed=AllowedEndpoints.read(text(extra, "allow_endpoint"), _listed_endpoints()),
+            allowed=_allowed_endpoints(text(extra, "allow_endpoint")),
         )
         if store := extra.get("cos_endpoint"):
             check_cos_place(options, store)
@@ -209,11 +209,12 @@ def _role(extra: Mapping[str, Any], kind: CredentialKind) -> Role | None:
     return Role(arn, text(extra, "role_session_name") or Role.session_name, int(seconds))
 
 
-def _listed_endpoints() -> str | None:
+def _allowed_endpoints(named: str) -> AllowedEndpoints:
     from airflow.sdk import conf
 
     listed: str | None = conf.get("permitocr", "allowed_endpoints", fallback=None)
-    return listed
+    emulator_only: bool = conf.getboolean("permitocr", "emulator_only", fallback=False)
+    return AllowedEndpoints.read(named, listed, emulator_only=emulator_only)
 
 
 def _keep_out_of_logs(keys: Keys) -> None:

@@ -1,6 +1,7 @@
 """A run's metrics, by Airflow's own client: StatsD or OpenTelemetry, as Airflow is configured.
 
-``docs/monitoring.md`` lists them. Status and outcome are in the names, since plain StatsD drops tags.
+``docs/operations/monitoring.md`` lists them. Status and outcome are in the names, since plain StatsD drops
+tags.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from airflow_provider_permitocr.emulator.faults.faults import BodyFault, Effect,
 from airflow_provider_permitocr.emulator.faults.faults_file import load_rules
 
 DROP = {"drop": True}
-MANUAL = Path(__file__).parents[3] / "docs" / "emulator.md"
+MANUAL = Path(__file__).parents[3] / "docs" / "reference" / "emulator.md"
 
 
 def write(path: Path, document: Any) -> Path:

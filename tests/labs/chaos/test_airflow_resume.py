@@ -84,7 +84,7 @@ def test_each_kind_of_trigger_is_played_with_the_data_interval_that_the_document
 ) -> None:
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     bag = DagBag(ROOT / "labs" / "chaos" / "dags")
-    documentation = (ROOT / "docs" / "images.md").read_text()
+    documentation = (ROOT / "docs" / "guides" / "images.md").read_text()
     for dag_id in TRIGGERS:
         task = bag.dags[dag_id].get_task("recognize_permits")
         assert isinstance(task, MainlandPermitOcrOperator)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from airflow_provider_permitocr.permit.quality.flags import FLAGS, Group
 
-_PAGE = Path(__file__).parents[3] / "docs" / "quality.md"
+_PAGE = Path(__file__).parents[3] / "docs" / "guides" / "quality.md"
 
 
 def test_page_has_each_flag_with_what_it_says_of_itself() -> None:

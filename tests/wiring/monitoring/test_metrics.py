@@ -18,7 +18,7 @@ from airflow_provider_permitocr.engine.run.summary import RunSummary
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.wiring.monitoring.metrics import RunMetrics
 
-PAGE = Path(__file__).parents[3] / "docs" / "monitoring.md"
+PAGE = Path(__file__).parents[3] / "docs" / "operations" / "monitoring.md"
 SUMMARY = RunSummary(
     *(9, 1, {"recognized": 7}, {}, 8, 1, 4.0),
     billed=7,
