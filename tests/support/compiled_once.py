@@ -27,7 +27,7 @@ def share_compiled_statements() -> None:
 
 
 class _SharedCache(MutableMapping[tuple[Any, ...], Any]):
-    """Compiled statements, each under its own key with the settings of its dialect in place of the dialect itself."""
+    """Compiled statements by SQLAlchemy's keys, with a dialect's settings in place of the dialect itself."""
 
     def __getitem__(self, key: tuple[Any, ...]) -> Any:
         return _compiled[_by_settings(key)]
