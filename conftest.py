@@ -6,6 +6,7 @@ Its DAG folder holds the DAGs of ``dags/`` and of ``tests/airflow_dags/``.
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.compiled_once import share_compiled_statements
 from tests.support.quick import COLLECTED, quick_selection
 
 if TYPE_CHECKING:
@@ -57,6 +59,9 @@ os.environ |= {
 }
 
 
+share_compiled_statements()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer a run that is over soon."""
     parser.addoption(
@@ -69,6 +74,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Have xdist keep the order of `pytest_collection_modifyitems`: it puts files of many tests first."""
     config.option.loadscopereorder = False
+    # Collecting makes a million objects and hardly any garbage: looking for it takes a quarter of the time.
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Look for no garbage in what was imported and collected: it stays until the end."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    """Let go of all that, as some libraries report what they still hold when Python ends."""
+    gc.unfreeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

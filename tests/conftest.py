@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import importlib.util
 import logging
@@ -24,13 +23,14 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.emulator.engines.label import LabelEngine
 from airflow_provider_permitocr.emulator.options import EmulatorOptions
 from airflow_provider_permitocr.emulator.running import RunningEmulator, start_emulator
-from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen, draw_specimen
-from airflow_provider_permitocr.permit.api import CardSide, ImageFormat
+from airflow_provider_permitocr.emulator.specimens import PermitKind, Specimen
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.database import patience
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from labs.ground.servers.postgres import EmbeddedPostgres
 from tests.support.collected import Collected, logged
 from tests.support.cos_stand_in import DOMAIN, CosStandIn, Keys
+from tests.support.drawn_once import drawer
 from tests.support.kept_ledger import KeptLedgers
 from tests.support.mariadb import OwnMariaDb, find_mariadb, running_mariadb
 from tests.support.pgbouncer import PgBouncer, find_pgbouncer, running_pgbouncer
@@ -321,16 +321,13 @@ def emulator(start_label_emulator: Callable[..., RunningEmulator]) -> RunningEmu
 
 
 @pytest.fixture(scope="session")
-def draw() -> Callable[..., Specimen]:
+def draw(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Specimen]:
     """Draw a specimen, small and each only once: kind, side and seed, as `draw_specimen`."""
-
-    @functools.cache
-    def draw_small(
-        kind: PermitKind = PermitKind.HONG_KONG_MACAO, side: CardSide = CardSide.FRONT, seed: int = 0
-    ) -> Specimen:
-        return draw_specimen(kind, side, seed, image_format=ImageFormat.JPEG, width=480)
-
-    return draw_small
+    own = tmp_path_factory.getbasetemp()
+    # The workers of xdist have theirs in a common one.
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "specimens"
+    shared.mkdir(exist_ok=True)
+    return drawer(shared)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from airflow_provider_permitocr import (
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.engine.ledger import call_ledger
+from tests.support.kept_ledger import KeptLedgers
 
 NewOperator = Callable[..., MainlandPermitOcrOperator]
 ImageList = Callable[..., list[Specimen]]
@@ -31,6 +32,17 @@ def _quick_exchanges(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     """Exchanges with the ledger wait for others for a moment alone; slow tests prove what real ones do."""
     if request.node.get_closest_marker("slow") is None:
         monkeypatch.setattr(call_ledger, "_GATHER_SECONDS", 0.02)
+
+
+@pytest.fixture
+def kept_ledgers(
+    request: pytest.FixtureRequest, session_ledgers: KeptLedgers, monkeypatch: pytest.MonkeyPatch
+) -> KeptLedgers | None:
+    """Each test's database holds the tables of a ledger; slow tests prove what making them does."""
+    if request.node.get_closest_marker("slow") is not None:
+        return None
+    session_ledgers.prepare_once(monkeypatch)
+    return session_ledgers
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import json
 import linecache
@@ -32,7 +33,8 @@ _LONGEST: Final = 1_000_000
 _METRICS: Final = ("incr", "decr", "gauge", "timing", "timer")
 #: Of the servers that tests start in this process.
 _SERVERS: Final = ("werkzeug", "flask_cors", "moto", "aiohttp.access", "aiohttp.server")
-#: What an audit hook has to say is said to this one, if any; a hook itself can't be removed.
+#: What the audit hook reports goes to this one, if any. The hook itself can't be removed, and costs each test
+#: after it, so it is added only once something listens.
 _listening: list[Callable[[str, tuple[Any, ...]], None]] = []
 
 
@@ -150,6 +152,7 @@ def collecting(*folders: Path) -> Iterator[Collected]:
     :param folders: whose files are looked at.
     """
     collected = Collected(folders)
+    _add_audit_hook()
     _listening[:] = [collected._audit]
     with ExitStack() as stack:
         stack.callback(_listening.clear)
@@ -251,9 +254,11 @@ def _shown(value: object) -> str:
         return f"({type(error).__name__} of its repr)"
 
 
+@functools.cache
+def _add_audit_hook() -> None:
+    sys.addaudithook(_audit)
+
+
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     for each in _listening:
         each(event, arguments)
-
-
-sys.addaudithook(_audit)

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
+import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.options.ledger import Ledger
+from airflow_provider_permitocr.sql.ledger import sql_ledger
 from airflow_provider_permitocr.sql.ledger.tables.preparation import _require_state, prepare_tables
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables, ledger_tables
 
@@ -92,10 +94,11 @@ class KeptLedgers:
         # Once and for good: engines of tests come and go.
         sa.event.listen(sa.Engine, "before_cursor_execute", self._watch)
 
-    def begin(self) -> None:
-        """Begin a test, which has not changed anything yet."""
+    def prepare_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Begin a test: its runs take ledgers that are prepared, and not changed since, as they are."""
         self._places.clear()
         self._is_defined_otherwise = False
+        monkeypatch.setattr(sql_ledger, "prepare_tables", self.prepare)
 
     def restore_postgres(
         self, engine: sa.Engine, connection: psycopg.Connection, empty: Callable[[], object]

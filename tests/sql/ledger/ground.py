@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
-from airflow_provider_permitocr.sql.ledger import sql_ledger
 from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tables
@@ -37,8 +36,7 @@ def prepared(engine: sa.Engine, described: Ledger = LEDGER) -> LedgerTables:
 
 def prepare_once(ledgers: KeptLedgers, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have ledgers that are prepared already, and not changed since, taken as they are."""
-    ledgers.begin()
-    monkeypatch.setattr(sql_ledger, "prepare_tables", ledgers.prepare)
+    ledgers.prepare_once(monkeypatch)
     monkeypatch.setitem(globals(), "prepare_tables", ledgers.prepare)
 
 

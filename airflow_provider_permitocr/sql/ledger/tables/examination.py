@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import ReflectedIndex
 
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind
 from airflow_provider_permitocr.sql.database.fit import Wanted, examine_table, require_encoding
@@ -57,16 +59,14 @@ def _require_rights(connection: sa.Connection, table: sa.Table) -> None:
 
 def lacking_indexes(connection: sa.Connection, tables: LedgerTables) -> list[sa.Index]:
     """Return the indexes that the tables of a ledger have under no name, or have unusable ones for."""
-    inspector = sa.inspect(connection)
     database = database_of(connection)
     unusable = database.unusable_indexes(connection, tables.state.schema)
+    indexed = [table for table in tables if table.indexes]
     lacking: list[sa.Index] = []
-    for table in tables:
-        if not table.indexes:
-            continue
+    for table, known in zip(indexed, _indexes(connection, indexed), strict=True):
         found = [
             [database.folded(name) for name in each["column_names"] if name]
-            for each in inspector.get_indexes(table.name, table.schema)
+            for each in known
             if each["name"] not in unusable
         ]
         for index in sorted(table.indexes, key=lambda each: str(each.name)):
@@ -74,6 +74,16 @@ def lacking_indexes(connection: sa.Connection, tables: LedgerTables) -> list[sa.
             if not any(columns[: len(wanted)] == wanted for columns in found):
                 lacking.append(index)
     return lacking
+
+
+def _indexes(connection: sa.Connection, tables: Sequence[sa.Table]) -> Iterator[Sequence[ReflectedIndex]]:
+    """Read the indexes of tables of one schema, of all at once where the database can: each run does it."""
+    inspector, schema = sa.inspect(connection), tables[0].schema
+    known = inspector.get_multi_indexes(schema, filter_names=[table.name for table in tables])
+    for table in tables:
+        found = known.get((schema, table.name))
+        # A database that folds names lists a table under another.
+        yield inspector.get_indexes(table.name, schema) if found is None else found
 
 
 def _wanted(shape: Shape, table: sa.Table) -> Wanted:
