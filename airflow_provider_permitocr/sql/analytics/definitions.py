@@ -10,6 +10,9 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.permit.advice import Advice
 from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.permit.corrections import CORRECTABLE
+from airflow_provider_permitocr.permit.privacy import FACTS
+from airflow_provider_permitocr.sql.analytics.accuracy import accuracy
 from airflow_provider_permitocr.sql.analytics.failures import failures
 from airflow_provider_permitocr.sql.analytics.flags import flagged
 from airflow_provider_permitocr.sql.analytics.people import repeated
@@ -116,6 +119,16 @@ FLAGGED: Final = Analysis(
         Column("undecided", _WHOLE, "Of these, readings that nobody has decided about"),
     ),
 )
+ACCURACY: Final = Analysis(
+    "accuracy",
+    "How often was each field right, by what people have decided?",
+    (
+        _KIND,
+        Column("field", _TEXT, "Field, by its name in a privacy policy: birthday, validity ..."),
+        Column("checked", _WHOLE, "Confirmed and corrected readings that have the field"),
+        Column("corrected", _WHOLE, "Of these, readings in which the field was corrected"),
+    ),
+)
 COST: Final = Analysis(
     "cost_by_day",
     "What did calls cost, by day, DAG and kind, at the price of their day?",
@@ -148,7 +161,7 @@ PACE: Final = Analysis(
     ),
 )
 #: The ones that a result table answers, and those that only a ledger does.
-OF_RESULTS: Final = (BY_DAY, EXPIRING, REPEATED, FAILURES, FLAGGED)
+OF_RESULTS: Final = (BY_DAY, EXPIRING, REPEATED, FAILURES, FLAGGED, ACCURACY)
 OF_LEDGERS: Final = (COST, PACE)
 #: The columns of a result that views read.
 NEEDED: Final = frozenset(
@@ -159,9 +172,11 @@ NEEDED: Final = frozenset(
         "quality_flags",
         "is_doubtful",
         "review_status",
+        "corrections",
         "processed_at",
         "version",
     }
+    | {FACTS[name].text for name in CORRECTABLE}
 )
 assert {each.name for each in COLUMNS} >= NEEDED
 
@@ -177,4 +192,5 @@ def selects(advice: Mapping[str, Advice]) -> dict[Analysis, MakesSelect]:
         REPEATED: repeated,
         FAILURES: partial(failures, advice=advice),
         FLAGGED: flagged,
+        ACCURACY: accuracy,
     }

@@ -143,6 +143,28 @@ def test_flags_are_counted_with_what_people_decided(analyzed: New) -> None:
     ]
 
 
+def test_fields_are_right_as_often_as_people_left_them(analyzed: New) -> None:
+    permits = analyzed()
+    read = {"permit_kind": "taiwan", "name": "a", "number": "1"}
+    name = '{"name": "\\"number\\": b"}'
+    permits.write(
+        {"image_key": "a", **read, "review_status": "confirmed"},
+        {"image_key": "b", **read, "review_status": "corrected", "corrections": name},
+        {"image_key": "c", **read, "review_status": "rejected"},
+        {"image_key": "d", **read},
+        {
+            **{"image_key": "e", "permit_kind": "taiwan", "name": "a", "review_status": "corrected"},
+            "corrections": '{"number": "2", "birthday_raw": "1986.03.02", "birthday": "1986-03-02"}',
+        },
+    )
+    permits.prepare()
+    assert [tuple(row.values()) for row in permits.read("accuracy")] == [
+        ("taiwan", "birthday", 1, 1),
+        ("taiwan", "name", 3, 1),
+        ("taiwan", "number", 3, 1),
+    ]
+
+
 @pytest.mark.slow
 def test_a_history_counts_the_last_row_of_each_image_and_side(analyzed: New) -> None:
     permits = analyzed(mode="append")
@@ -369,7 +391,8 @@ def test_columns_are_as_they_are_declared(analyzed: New) -> None:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "scans"), [("by_day", 1), ("expiring", 1), ("failures", 1), ("flagged", 1), ("repeated", 2)]
+    ("suffix", "scans"),
+    [("by_day", 1), ("expiring", 1), ("failures", 1), ("flagged", 1), ("accuracy", 1), ("repeated", 2)],
 )
 def test_each_row_is_looked_at_no_more_often_than_needed(
     postgres_engine: sa.Engine, suffix: str, scans: int
