@@ -30,6 +30,7 @@ autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 80
 python_use_unqualified_type_names = True
+smartquotes_action = "qe"  # not dashes: options begin with two
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
 

@@ -85,3 +85,11 @@ def test_every_path_that_the_map_names_is_there() -> None:
     named = set(re.findall(r"`((?:\w+/)+(?:\w+\.py)?|\w+\.py)`", text)) - {"frame.py"}
     assert len(named) > 20
     assert [each for each in named if not ((ROOT / each).exists() or (package / each).exists())] == []
+
+
+@pytest.mark.parametrize("pins", ["constraints.txt", "constraints-floors.txt"])
+def test_the_promises_name_the_versions_of_airflow_that_are_tested(pins: str) -> None:
+    (version,) = re.findall(r"^apache-airflow==(\S+)", (ROOT / pins).read_text(encoding="utf-8"), re.M)
+    page = (ROOT / "docs" / "internals" / "promises.md").read_text(encoding="utf-8")
+    assert f"| Airflow {version}, and" in page
+    assert pins in page

@@ -26,7 +26,8 @@ def test_a_project_can_say_so(shown: Shown) -> None:
         assert ROOT / package["subdirectory"] == PACKAGE
         assert set(package) == {"git", "subdirectory", "revision"}
     else:
-        assert set(read) == {"vars"}
+        assert set(read) == {"vars", "models"}
+        assert set(read["models"]) == {PACKAGE.name}
         assert set(read["vars"]) <= variables()
 
 
