@@ -34,7 +34,8 @@ def test_flags_are_named_by_text_or_value() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"expires_within_days": -1}, "expires_within_days must be a whole number of 0 or more, not -1"),
+        ({"expires_within_days": -1}, "expires_within_days must be a whole number of 0 to 36500, not -1"),
+        ({"expires_within_days": 10**12}, "expires_within_days must be a whole number of 0 to 36500, not"),
         ({"timezone": "Peking"}, "timezone must be a name such as Asia/Hong_Kong or UTC, not 'Peking'"),
         ({"skip": "expired"}, "skip must be a list of flags, not 'expired'"),
     ],
