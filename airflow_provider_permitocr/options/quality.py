@@ -19,7 +19,7 @@ from airflow_provider_permitocr.options.validation import (
 )
 from airflow_provider_permitocr.permit.quality.assessment import DEFAULT_ZONE, Assessment
 from airflow_provider_permitocr.permit.quality.examination import Examination
-from airflow_provider_permitocr.permit.quality.flags import Flag
+from airflow_provider_permitocr.permit.quality.flags import OF_READINGS, Flag
 
 #: A hundred years: no permit is valid for longer.
 _MOST_DAYS: Final = 36_500
@@ -121,9 +121,9 @@ class Quality(Readable):
 
 
 def _flag(given: Flag | str) -> Flag:
-    try:
-        return Flag(given)
-    except ValueError:
+    if given not in OF_READINGS:
         raise ValueError(
-            f"Quality: skip names {given!r}, which is no flag; it may name {', '.join(Flag)}"
-        ) from None
+            f"Quality: skip names {given!r}, which is no flag of a reading; it may name"
+            f" {', '.join(OF_READINGS)}"
+        )
+    return Flag(given)
