@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from airflow_provider_permitocr.options.readable import Readable
@@ -18,7 +19,10 @@ from airflow_provider_permitocr.options.validation import (
 )
 from airflow_provider_permitocr.permit.quality.assessment import DEFAULT_ZONE, Assessment
 from airflow_provider_permitocr.permit.quality.examination import Examination
-from airflow_provider_permitocr.permit.quality.flags import Flag
+from airflow_provider_permitocr.permit.quality.flags import OF_READINGS, Flag
+
+#: A hundred years: no permit is valid for longer.
+_MOST_DAYS: Final = 36_500
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -56,7 +60,8 @@ class Declared(Readable):
 class Quality(Readable):
     """Which flags ``quality_flags`` may get. Flags change no value and reject no row.
 
-    :param expires_within_days: documents that expire within so many days get the flag ``expires_soon``.
+    :param expires_within_days: documents that expire within so many days, up to 36,500, get the flag
+        ``expires_soon``.
     :param timezone: whose day decides whether a document has expired.
     :param skip: flags that are never raised, such as ``number_legacy``.
     :param declared: copied columns to compare with.
@@ -71,7 +76,7 @@ class Quality(Readable):
     def __post_init__(self) -> None:
         check(
             self,
-            expires_within_days=whole(0),
+            expires_within_days=whole(0, _MOST_DAYS),
             timezone=time_zone(),
             skip=listed("flags"),
             declared=optional(instance_of(Declared)),
@@ -116,9 +121,9 @@ class Quality(Readable):
 
 
 def _flag(given: Flag | str) -> Flag:
-    try:
-        return Flag(given)
-    except ValueError:
+    if given not in OF_READINGS:
         raise ValueError(
-            f"Quality: skip names {given!r}, which is no flag; it may name {', '.join(Flag)}"
-        ) from None
+            f"Quality: skip names {given!r}, which is no flag of a reading; it may name"
+            f" {', '.join(OF_READINGS)}"
+        )
+    return Flag(given)

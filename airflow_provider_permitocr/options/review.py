@@ -8,7 +8,7 @@ from typing import Final
 
 from airflow_provider_permitocr.options.validation import Rule, check, optional, whole
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS
-from airflow_provider_permitocr.permit.quality.flags import Flag
+from airflow_provider_permitocr.permit.quality.flags import OF_READINGS, Flag
 
 #: The form has a field for each; with more of them, a page of it takes seconds to open.
 _MOST_ROWS: Final = 200
@@ -48,6 +48,8 @@ _SHOWABLE: Final = tuple(name for name in ANSWER_COLUMNS if name != "profile")
 
 def _names(given: Sequence[str]) -> tuple[str, ...]:
     if isinstance(given, str) or not given:
+        raise ValueError
+    if not set(given) <= set(OF_READINGS):
         raise ValueError
     return tuple(Flag(each).value for each in given)
 

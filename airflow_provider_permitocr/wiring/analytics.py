@@ -77,7 +77,7 @@ def open_analysis(
         tables = SqlCallTables(
             *(engine, result),
             ledger=ledger_engine,
-            calls=ledger_tables(ledger.name).calls,
+            tables=ledger_tables(ledger.name),
             list_ids=lists.list_ids,
             zone=ZoneInfo(timezone),
             patience=patience,

@@ -259,6 +259,13 @@ def test_a_task_that_is_cleared_asks_the_same_and_once_answered_nothing(
     assert review(operator()).execute(airflow.context(try_number=3))["asked"] == 0
 
 
+def test_a_policy_that_drops_flags_is_said_to_leave_nothing_to_ask_about(
+    recognized: RunningEmulator, operator: NewOperator, airflow: Airflow
+) -> None:
+    with pytest.raises(AirflowFailException, match=r"drops quality flags.*quality_flags='keep'"):
+        review(operator(privacy="analytics")).execute(airflow.context())
+
+
 def test_a_dag_run_that_was_deleted_and_made_again_asks_anew(
     recognized: RunningEmulator, operator: NewOperator, airflow: Airflow
 ) -> None:

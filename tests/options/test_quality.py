@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_permitocr import Declared, ImageTable, MainlandPermitOcrOperator, Quality, ResultTable
+from airflow_provider_permitocr.options.review import ReviewRule
 from airflow_provider_permitocr.permit.quality.flags import Flag
 
 
@@ -21,9 +22,18 @@ def operator(**options: Any) -> MainlandPermitOcrOperator:
 
 def test_a_flag_that_does_not_exist_is_refused_with_those_that_do() -> None:
     with pytest.raises(
-        ValueError, match=r"Quality: skip names 'expird', which is no flag; it may name .*expired"
+        ValueError,
+        match=r"Quality: skip names 'expird', which is no flag of a reading; it may name .*expired",
     ):
         Quality(skip=["expird"])
+
+
+@pytest.mark.parametrize("flag", ["type_mismatch", Flag.NAME_MISMATCH])
+def test_flags_of_two_sides_are_none_of_a_reading(flag: str) -> None:
+    with pytest.raises(ValueError, match="which is no flag of a reading; it may name number_format"):
+        Quality(skip=[flag])
+    with pytest.raises(ValueError, match="flags must be a list of names of quality flags"):
+        ReviewRule(flags=[flag])
 
 
 def test_flags_are_named_by_text_or_value() -> None:
@@ -34,7 +44,8 @@ def test_flags_are_named_by_text_or_value() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"expires_within_days": -1}, "expires_within_days must be a whole number of 0 or more, not -1"),
+        ({"expires_within_days": -1}, "expires_within_days must be a whole number of 0 to 36500, not -1"),
+        ({"expires_within_days": 10**12}, "expires_within_days must be a whole number of 0 to 36500, not"),
         ({"timezone": "Peking"}, "timezone must be a name such as Asia/Hong_Kong or UTC, not 'Peking'"),
         ({"skip": "expired"}, "skip must be a list of flags, not 'expired'"),
     ],

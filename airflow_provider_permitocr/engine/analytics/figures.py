@@ -70,6 +70,11 @@ class CostLine(NamedTuple):
         """When the time begins that it is of."""
         return self.day
 
+    @property
+    def settled(self) -> int:
+        """Calls of which it is known whether they are billed."""
+        return self.calls - self.unknown
+
 
 class HourLine(NamedTuple):
     """Calls of one hour.
@@ -89,6 +94,11 @@ class HourLine(NamedTuple):
     def begin(self) -> date:
         """When the time begins that it is of."""
         return self.hour
+
+    @property
+    def settled(self) -> int:
+        """Calls with a known outcome."""
+        return self.answered
 
 
 @dataclass(frozen=True)

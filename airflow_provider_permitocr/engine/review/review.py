@@ -14,8 +14,10 @@ from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.engine.ports import TargetPorts
 from airflow_provider_permitocr.engine.review.entries import Entry
 from airflow_provider_permitocr.engine.review.ports import AskedReading, LedgerReview, Reviewed
+from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.run import Batch
 from airflow_provider_permitocr.permit.columns import result_columns
+from airflow_provider_permitocr.permit.privacy import Method
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,14 @@ class Review:
         :param is_new: nothing has been shown to anybody yet.
         :param waiting: tells which of other tasks still wait for an answer.
         :return: None: an earlier try of this task has had its answer.
+        :raises ConfigurationError: when the policy drops what says which readings are doubtful.
         :raises TargetError: when the ledger does not know the list.
         """
+        if self._ports.reading.protection.method("quality_flags") is Method.DROP:
+            raise ConfigurationError(
+                "The policy of the recognizing task drops quality flags, so that no reading is known to be"
+                " doubtful; keep them: Privacy(..., quality_flags='keep')"
+            )
         self._ports.ledger.prepare(None)
         if not is_new:
             if pending := self._in_ledger.pending():

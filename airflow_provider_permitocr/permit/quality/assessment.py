@@ -74,6 +74,7 @@ class Assessment:
             width=subject.width,
             height=subject.height,
             declared=declared,
+            zone=self.zone,
         )
         differs = not DECLARED_FLAGS.isdisjoint(flags)
         return {

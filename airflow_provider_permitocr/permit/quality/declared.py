@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Final
 
 from airflow_provider_permitocr.permit.columns import Value
@@ -21,28 +21,36 @@ _COMPACT_DAY: Final = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
 #: Day or month first: either is taken where it is the day that was read.
 _DAY_OR_MONTH_FIRST: Final = re.compile(r"([0-9]{1,2})[./-]([0-9]{1,2})[./-]([0-9]{4})")
 _TIME: Final = re.compile(r"[T ][0-9:.]+(?:Z|[+-][0-9:]+)?$")
+#: How a whole number ends once a frame or a decimal column has held it.
+_NO_FRACTION: Final = re.compile(r"(?<=[0-9])\.0+$")
 
 
-def add_declared_flags(found: list[Flag], record: Mapping[str, Value], declared: Mapping[str, Value]) -> None:
+def add_declared_flags(
+    found: list[Flag], record: Mapping[str, Value], declared: Mapping[str, Value], zone: tzinfo
+) -> None:
     """Add which fields differ from what was typed. What was not typed, or not read, is not compared.
 
     :param declared: values by ``number``, ``name``, ``english_name`` and ``birthday``, as copied.
+    :param zone: whose midnight a birthday may be that was kept as a moment.
     """
     for name, flag, is_same in _COMPARED:
         typed = declared.get(name)
         if typed is None:
             continue
         read = _read(record, name)
-        if read is not None and read != typed and not is_same(read, typed, record):
+        if read is not None and read != typed and is_same(read, typed, record, zone) is False:
             found.append(flag)
 
 
 def is_comparable(record: Mapping[str, Value], declared: Mapping[str, Value]) -> bool:
     """Return whether any field was both typed and read."""
-    return any(
-        typed is not None and typed != "" and _read(record, name) is not None
-        for name, typed in declared.items()
-    )
+    for name, _flag, is_same in _COMPARED:
+        typed, read = declared.get(name), _read(record, name)
+        if typed is None or read is None:
+            continue
+        if read == typed or is_same(read, typed, record, UTC) is not None:
+            return True
+    return False
 
 
 def _read(record: Mapping[str, Value], name: str) -> Value:
@@ -51,43 +59,52 @@ def _read(record: Mapping[str, Value], name: str) -> Value:
     return record.get("back_name") if read is None and name == "name" else read
 
 
-def _is_same_number(read: Value, typed: Value, _record: Mapping[str, Value]) -> bool:
+def _is_same_number(read: Value, typed: Value, _record: Mapping[str, Value], _zone: tzinfo) -> bool | None:
     """Compare without leading zeros, which numeric columns lose, and without the count of legacy numbers."""
-    known, given = _letters(str(read)), _letters(_typed_text(typed))
-    if not given or known.lstrip("0") == given.lstrip("0"):
+    known, given = _letters(str(read)), _letters(_NO_FRACTION.sub("", _folded(_typed_text(typed)).strip()))
+    if not given:
+        return None
+    if known.lstrip("0") == given.lstrip("0"):
         return True
-    return holders_number(known.upper()) == holders_number(given.upper())
+    return holders_number(known.upper()).lstrip("0") == holders_number(given.upper()).lstrip("0")
 
 
-def _is_same_name(read: Value, typed: Value, record: Mapping[str, Value]) -> bool:
+def _is_same_name(read: Value, typed: Value, record: Mapping[str, Value], zone: tzinfo) -> bool | None:
     """Compare in simplified characters; a name that was typed in Latin letters with the English one."""
     known, given = _letters(str(read)), _letters(_typed_text(typed))
-    if not given or known == given:
+    if not given:
+        return None
+    if known == given:
         return True
     if not _IDEOGRAPH.search(given):
         english = record.get("english_name")
-        return english is None or _is_same_english_name(english, typed, record)
+        return None if english is None else _is_same_english_name(english, typed, record, zone)
     return simplified(known) == simplified(given)
 
 
-def _is_same_english_name(read: Value, typed: Value, _record: Mapping[str, Value]) -> bool:
+def _is_same_english_name(
+    read: Value, typed: Value, _record: Mapping[str, Value], _zone: tzinfo
+) -> bool | None:
     """Compare letters, and words in any order: many put the surname last."""
     if isinstance(typed, str) and isinstance(read, str) and read.casefold() == typed.casefold():
         return True  # most are, and this runs for every row
     known, given = _latin(str(read)), _latin(_typed_text(typed))
     joined = "".join(given)
-    if not joined or "".join(known) == joined or sorted(known) == sorted(given):
+    if not joined:
+        return None
+    if "".join(known) == joined or sorted(known) == sorted(given):
         return True
     surname, _, others = _folded(str(read)).partition(",")
     return "".join(_latin(others) + _latin(surname)) == joined
 
 
-def _is_same_birthday(read: Value, typed: Value, _record: Mapping[str, Value]) -> bool:
-    days = _days(typed)
-    return not days or read in days
+def _is_same_birthday(read: Value, typed: Value, _record: Mapping[str, Value], zone: tzinfo) -> bool | None:
+    days = _days(typed, zone)
+    return read in days if days else None
 
 
-_IsSame = Callable[[Value, Value, Mapping[str, Value]], bool]
+#: Whether what was typed is what was read; None: what was typed says nothing.
+_IsSame = Callable[[Value, Value, Mapping[str, Value], tzinfo], bool | None]
 #: What was typed, its flag, and how it is compared where it is not just what was read.
 _COMPARED: Final[tuple[tuple[str, Flag, _IsSame], ...]] = (
     ("number", Flag.DECLARED_NUMBER, _is_same_number),
@@ -97,13 +114,16 @@ _COMPARED: Final[tuple[tuple[str, Flag, _IsSame], ...]] = (
 )
 
 
-def _days(typed: Value) -> tuple[date, ...]:
+def _days(typed: Value, zone: tzinfo) -> tuple[date, ...]:
     """Return the days that a typed birthday may mean; none where it cannot be read."""
     if isinstance(typed, datetime):
-        return (typed.date(),)
+        return _days_of_moment(typed, zone)
     if isinstance(typed, date):
         return (typed,)
-    text = _TIME.sub("", _folded(_typed_text(typed)).strip().upper())
+    typed_text = _folded(_typed_text(typed)).strip().upper()
+    text = _TIME.sub("", typed_text)
+    if text != typed_text and (moment := _moment(typed_text)) is not None:
+        return _days_of_moment(moment, zone)
     if (day := parse_date(text)) is not None:
         return (day,)
     if match := _COMPACT_DAY.fullmatch(text):
@@ -114,6 +134,23 @@ def _days(typed: Value) -> tuple[date, ...]:
     else:
         return ()
     return tuple(day for each in numbers if (day := parse_date("-".join(map(str, each)))) is not None)
+
+
+def _days_of_moment(moment: datetime, zone: tzinfo) -> tuple[date, ...]:
+    """Return the days of a moment: lists keep a birthday as the midnight of one zone or another."""
+    if moment.tzinfo is None:
+        return (moment.date(),)
+    try:
+        return (moment.date(), *(moment.astimezone(each).date() for each in (UTC, zone)))
+    except OverflowError:
+        return (moment.date(),)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _typed_text(typed: Value) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta, tzinfo
 from functools import cached_property
 from typing import Final
 
@@ -57,6 +57,7 @@ class Examination:
         width: int | None = None,
         height: int | None = None,
         declared: Mapping[str, Value] | None = None,
+        zone: tzinfo = UTC,
     ) -> tuple[Flag, ...]:
         """Return what is remarkable about one answer, in the order of ``Flag``.
 
@@ -67,6 +68,7 @@ class Examination:
         :param height: likewise.
         :param declared: what the applicant typed, by ``number``, ``name``, ``english_name`` and ``birthday``,
             as copied from the list. None, '' and what cannot be read are not compared.
+        :param zone: whose midnight a birthday may be that the list keeps as a moment.
         :raises ConfigurationError: if names are to be compared in Chinese, and OpenCC is not installed.
         """
         found: list[Flag] = []
@@ -88,7 +90,7 @@ class Examination:
             add_missing_flags(found, record, side, kind, is_legacy=of_number is Flag.NUMBER_LEGACY)
         _add_image_flags(found, record, width, height)
         if declared:
-            add_declared_flags(found, record, declared)
+            add_declared_flags(found, record, declared, zone)
         if self.skip:
             found = [flag for flag in found if flag not in self.skip]
         return tuple(sorted(found, key=_ORDER.__getitem__) if len(found) > 1 else found)

@@ -242,5 +242,7 @@ _ALL: Final = {
 FLAGS: Final[Mapping[Flag, FlagFacts]] = MappingProxyType({flag: _ALL[flag] for flag in Flag})
 #: Flags that say that the fields may be wrong.
 DOUBTS: Final = frozenset(flag for flag, facts in FLAGS.items() if facts.is_doubt)
+#: What ``quality_flags`` can hold: that both sides of a document disagree is in the view of documents alone.
+OF_READINGS: Final = tuple(flag for flag, facts in FLAGS.items() if facts.group is not Group.DOCUMENT)
 #: Flags that compare with what the applicant typed.
 DECLARED_FLAGS: Final = frozenset(flag for flag, facts in FLAGS.items() if facts.group is Group.DECLARED)

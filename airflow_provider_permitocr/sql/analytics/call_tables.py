@@ -6,7 +6,7 @@ Tables, as the ledger may be in another database. They keep what the ledger no l
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -28,7 +28,7 @@ from airflow_provider_permitocr.sql.database.types import TYPES
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.dialects.reflection import RelationKind
 from airflow_provider_permitocr.sql.ledger.tables.preparation import read_state
-from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables, ledger_tables
 from airflow_provider_permitocr.sql.source.times import as_utc
 from airflow_provider_permitocr.sql.targets.result_schema import TABLE_OPTIONS
 
@@ -95,7 +95,7 @@ class SqlCallTables:
 
     :param engine: of the result table.
     :param ledger: engine of the ledger.
-    :param calls: the ledger's table of calls.
+    :param tables: the ledger's tables.
     :param list_ids: the lists whose calls count.
     :param zone: whose midnight a day begins at.
     """
@@ -106,13 +106,13 @@ class SqlCallTables:
         described: ResultTable,
         *,
         ledger: sa.Engine,
-        calls: sa.Table,
+        tables: LedgerTables,
         list_ids: Collection[int],
         zone: ZoneInfo,
         patience: Patience = Patience(0),
     ) -> None:
         self._engine, self._ledger = engine, ledger
-        self._calls, self._list_ids, self._zone = calls, list_ids, zone
+        self._of_ledger, self._list_ids, self._zone = tables, list_ids, zone
         self._patience = patience.at_least_briefly()
         self._tables = {each: small_table(each, described.table) for each in OF_LEDGERS}
 
@@ -135,18 +135,22 @@ class SqlCallTables:
         """
         with database_errors("summing up the ledger's calls"):
             doing = "summing up the ledger's calls"
-            costs, hours = self._patience.read(self._ledger, self._sums, doing)
+            costs, hours, pruned_before = self._patience.read(self._ledger, self._sums, doing)
+        is_cut = partial(_is_cut, pruned_before=pruned_before, zone=self._zone)
         with database_errors("filling the tables of calls"):
             self._create()
             cost, pace = self._tables[COST], self._tables[PACE]
             return {
-                cost.fullname: self._refill(cost, CostLine, costs),
-                pace.fullname: self._refill(pace, HourLine, hours),
+                cost.fullname: self._refill(cost, CostLine, costs, is_cut),
+                pace.fullname: self._refill(pace, HourLine, hours, is_cut),
             }
 
-    def _sums(self, connection: sa.Connection) -> tuple[list[CostLine], list[HourLine]]:
-        costs = call_sums.costs(connection, self._calls, self._list_ids, self._zone)
-        return costs, call_sums.hours(connection, self._calls, self._list_ids)
+    def _sums(self, connection: sa.Connection) -> tuple[list[CostLine], list[HourLine], datetime | None]:
+        calls, state = self._of_ledger.calls, self._of_ledger.state.c
+        # Read first: what is pruned meanwhile is noted before it goes.
+        pruned_before = connection.execute(sa.select(state.pruned_before)).scalar()
+        costs = call_sums.costs(connection, calls, self._list_ids, self._zone)
+        return costs, call_sums.hours(connection, calls, self._list_ids), pruned_before
 
     def _create(self) -> None:
         def wanted(connection: sa.Connection) -> list[Change]:
@@ -183,12 +187,18 @@ class SqlCallTables:
             )
         return True
 
-    def _refill(self, table: sa.Table, line: Callable[..., Line], new: Sequence[Line]) -> int:
+    def _refill(
+        self,
+        table: sa.Table,
+        line: Callable[..., Line],
+        new: Sequence[Line],
+        is_cut: Callable[[date], bool],
+    ) -> int:
         """Replace all rows in one transaction, so that nobody finds some of them missing."""
 
         def write() -> int:
             with self._engine.begin() as connection:
-                lines = _merged(read_lines(connection, table, line), new)
+                lines = _merged(read_lines(connection, table, line), new, is_cut)
                 connection.execute(sa.delete(table))
                 names = table.c.keys()
                 rows = [dict(zip(names, (at, *each), strict=True)) for at, each in enumerate(lines, 1)]
@@ -227,14 +237,37 @@ def read_lines(connection: sa.Connection, table: sa.Table, line: Callable[..., L
     return [line(*(as_utc(each) if isinstance(each, datetime) else each for each in row[1:])) for row in rows]
 
 
-def _merged(old: Sequence[Line], new: Sequence[Line]) -> list[Line]:
-    """Keep lines of times that the ledger has pruned; of its first, pruned in part perhaps, the fuller."""
+def _merged(old: Sequence[Line], new: Sequence[Line], is_cut: Callable[[date], bool]) -> list[Line]:
+    """Keep lines of times that the ledger has pruned: those before its first, and of others the fuller.
+
+    Pruning leaves calls whose answer is in force, so any old time may have lost some of its calls.
+    """
     if not new:
         return list(old)
     first = min(each.begin for each in new)
-    before = [each for each in old if each.begin < first]
-    at_first = max(
-        ([each for each in lines if each.begin == first] for lines in (new, old)),
-        key=lambda lines: sum(each.calls for each in lines),
-    )
-    return [*before, *at_first, *(each for each in new if each.begin > first)]
+
+    def by_begin(lines: Sequence[Line]) -> dict[date, list[Line]]:
+        found: dict[date, list[Line]] = {}
+        for each in lines:
+            found.setdefault(each.begin, []).append(each)
+        return found
+
+    now, before = by_begin(new), by_begin(old)
+    kept = {begin: lines for begin, lines in before.items() if begin <= first or is_cut(begin)}
+    return [
+        each
+        for begin in sorted(now.keys() | kept.keys())
+        for each in max(now.get(begin, []), kept.get(begin, []), key=_fullness)
+    ]
+
+
+def _fullness(lines: Sequence[CostLine | HourLine]) -> tuple[int, int]:
+    return sum(each.settled for each in lines), sum(each.calls for each in lines)
+
+
+def _is_cut(begin: date, *, pruned_before: datetime | None, zone: ZoneInfo) -> bool:
+    """Return whether calls of the day or hour that begins then may have been pruned."""
+    if pruned_before is None:
+        return False
+    moment = as_utc(pruned_before)
+    return begin < moment if isinstance(begin, datetime) else begin <= moment.astimezone(zone).date()

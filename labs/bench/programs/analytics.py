@@ -28,6 +28,7 @@ from airflow_provider_permitocr.report.pictures import poster
 from airflow_provider_permitocr.sql.analytics.call_tables import SqlCallTables
 from airflow_provider_permitocr.sql.analytics.figures import read_figures
 from airflow_provider_permitocr.sql.analytics.result_views import SqlResultViews
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 from airflow_provider_permitocr.tencent.decisions import ERROR_CODES
 from labs.bench.programs.lists.filled import deliver_all, fill_ledger, settle_down
 from labs.bench.programs.stubbed import TARGET, engine
@@ -81,15 +82,15 @@ def main(rows: str = "1000000") -> None:
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute("VACUUM FULL")  # no run leaves each row twice
         settle_down(dsn)
-        measured = _measure(database, tables.calls, list_id, Path(folder))
+        measured = _measure(database, tables, list_id, Path(folder))
         database.dispose()
     sys.stdout.write(json.dumps({"rows": int(rows)} | measured, indent=1) + "\n")
 
 
-def _measure(database: sa.Engine, calls: sa.Table, list_id: int, folder: Path) -> dict[str, float]:
+def _measure(database: sa.Engine, tables: LedgerTables, list_id: int, folder: Path) -> dict[str, float]:
     views = SqlResultViews(database, TARGET, minutes=_MINUTES, advice=advice_by_code(ERROR_CODES.values()))
     small = SqlCallTables(
-        database, TARGET, ledger=database, calls=calls, list_ids=[list_id], zone=ZoneInfo(DEFAULT_ZONE)
+        database, TARGET, ledger=database, tables=tables, list_ids=[list_id], zone=ZoneInfo(DEFAULT_ZONE)
     )
 
     def report(figures: Figures) -> int:

@@ -11,6 +11,7 @@ from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record, Value
 from airflow_provider_permitocr.permit.quality import variants
+from airflow_provider_permitocr.permit.quality.assessment import Assessment, Subject
 from airflow_provider_permitocr.permit.quality.declared import is_comparable
 from airflow_provider_permitocr.permit.quality.flags import Flag
 from tests.permit.quality.cards import exit_entry_front, flags_of, front, non_chinese_front, residents_back
@@ -30,6 +31,9 @@ from tests.permit.quality.cards import residents_front as residents
         (front(), float("nan"), False),
         (front(), 8320272, True),
         (front(), "8320271", False),
+        (front(), "08320271.0", False),
+        (front(), "8320271.00", False),
+        (front(Number="0832027101"), 8320271, False),
         (residents(Number="H1234567802"), "H12345678", False),
         (residents(), "H1234567802", False),
         (residents(Number="H1234567802"), "H12345677", True),
@@ -123,6 +127,35 @@ def test_english_name_differs_by_its_letters_whatever_the_order_of_words(
 )
 def test_birthday_differs_by_its_day_however_it_is_written(typed: Value, differs: bool) -> None:
     assert (Flag.DECLARED_BIRTHDAY in flags_of(front(), typed={"birthday": typed})) is differs
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        datetime(1986, 3, 1, 16, tzinfo=UTC),
+        "1986-03-01T16:00:00+00:00",
+        "1986-03-01 16:00:00Z",
+        "1986-03-02T00:00:00+08:00",
+    ],
+)
+def test_birthday_may_be_midnight_of_the_zone_as_a_moment(typed: Value) -> None:
+    assessment = Assessment(declared={"birthday": "born"})
+    born = residents(Birthday="1986.03.02")
+    for day, differs in ((typed, False), (datetime(1986, 3, 3, 16, tzinfo=UTC), True)):
+        subject = Subject(CardSide.FRONT, datetime(2026, 1, 31, tzinfo=UTC), carried={"born": day})
+        assert assessment.columns(born, subject)["declared_differs"] is differs
+
+
+@pytest.mark.parametrize("fact", ["number", "name", "english_name", "birthday"])
+@pytest.mark.parametrize("typed", ["", " ", " - ", "\u200f", float("nan")])
+def test_what_says_nothing_is_not_compared(fact: str, typed: Value) -> None:
+    assert not is_comparable(residents(), {fact: typed})
+    assert flags_of(residents(), typed={fact: typed}) == flags_of(residents())
+
+
+def test_what_cannot_be_compared_is_not_said_to_agree() -> None:
+    assert not is_comparable(residents(), {"birthday": "in March"})
+    assert not is_comparable(residents(EnglishName=""), {"name": "Chan Siu Ming"})
 
 
 def test_missing_library_is_named_with_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:

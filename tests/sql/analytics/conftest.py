@@ -95,7 +95,7 @@ class Analyzed:
         return SqlCallTables(
             *(self.engine, self.described),
             ledger=self.ledger,
-            calls=ledger_tables("permit_ocr").calls,
+            tables=ledger_tables("permit_ocr"),
             list_ids=list_ids or (LIST_ID,),
             zone=ZONE,
         )

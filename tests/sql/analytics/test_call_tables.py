@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.sql.analytics.definitions import OF_LEDGERS
+from airflow_provider_permitocr.sql.ledger.runs.pruning import prune
 from airflow_provider_permitocr.sql.ledger.tables.schema import SHAPE
-from tests.sql.analytics.conftest import NOON, Analyzed
+from tests.sql.analytics.conftest import LIST_ID, NOON, Analyzed
 
 New = Callable[..., Analyzed]
 
@@ -99,6 +100,49 @@ def test_table_is_replaced_and_keeps_what_the_ledger_has_pruned(analyzed: New) -
     assert [row[5] for row in before] == [2, 2, 2]
     assert [row[5] for row in _costs(permits)] == [2, 2, 3]
     assert len(permits.read("calls_by_hour")) == 3
+
+
+def test_days_that_pruning_has_thinned_keep_what_they_cost(analyzed: New) -> None:
+    permits = analyzed()
+    permits.write()
+    days = [NOON + timedelta(days=day) for day in range(3)]
+    # Of each day the last call's answer is in force, which pruning keeps.
+    tables = permits.make_calls(
+        [
+            _priced("1", intended_at=day, answered_at=day, billed=billed)
+            for day in days
+            for billed in (1, None, 1)
+        ]
+    )
+    with permits.ledger.begin() as connection:
+        connection.execute(
+            sa.insert(tables.state),
+            {"id": 1, "ledger_id": "x", "shape": SHAPE, "version": 1, "timezone": "UTC"},
+        )
+        for number in (2, 5, 8):
+            standing = {"list_id": LIST_ID, "image_key": f"{number}", "card_side": "FRONT", "tries": 1}
+            in_force = {"answer_id": f"7-{number}", "answer_order": 1, "status": "recognized"}
+            connection.execute(sa.insert(tables.images), standing | in_force)
+    permits.tables().fill()
+    before = [permits.read("cost_by_day"), permits.read("calls_by_hour")]
+    assert [row[5:8] for row in _costs(permits)] == [(3, 2, 1)] * 3
+    assert prune(permits.ledger, tables, older_than_days=1).calls == 6
+    permits.tables().fill()
+    assert [permits.read("cost_by_day"), permits.read("calls_by_hour")] == before
+
+
+def test_days_that_were_not_pruned_are_as_the_ledger_has_them_now(analyzed: New) -> None:
+    permits = analyzed()
+    permits.write()
+    tables = permits.make_calls(
+        [_priced("1", intended_at=NOON + timedelta(days=day), code=None) for day in (0, 1, 1)]
+    )
+    permits.tables().fill()
+    with permits.ledger.begin() as connection:
+        given_up = sa.update(tables.calls).where(tables.calls.c.call_id == "7-2")
+        connection.execute(given_up.values(code="NotSent", billed=0))
+    permits.tables().fill()
+    assert [row[5] for row in _costs(permits)] == [1, 1]
 
 
 def test_ledger_without_calls_makes_empty_tables(analyzed: New) -> None:

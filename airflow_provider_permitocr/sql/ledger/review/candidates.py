@@ -71,6 +71,17 @@ def free_among(
     return {(key, CardSide(side)): answer_id for key, side, answer_id in connection.execute(statement)}
 
 
+def answers_in_force(
+    connection: sa.Connection, tables: LedgerTables, list_id: int, row_keys: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], str | None]:
+    """Return the answers in force of some images, by key and side."""
+    images = tables.images.c
+    statement = sa.select(images.image_key, images.card_side, images.answer_id).where(
+        images.list_id == list_id, images.image_key.in_(sorted({key for key, _ in row_keys}))
+    )
+    return {(key, side): answer_id for key, side, answer_id in connection.execute(statement)}
+
+
 def _page(
     connection: sa.Connection,
     *,
@@ -101,9 +112,14 @@ def _candidate(delivered: Delivered, rule: ReviewRule) -> Candidate | None:
     is_wanted = bool(fields.get("is_doubtful")) if rule.flags is None else bool(set(rule.flags) & set(flags))
     if not is_wanted or answer_id is None:
         return None
-    shown = {name: fields.get(name) for name in rule.show}
     kind = fields.get("permit_kind")
-    return Candidate(delivered.row_key, answer_id, flags, kind if isinstance(kind, str) else None, shown)
+    known = kind if isinstance(kind, str) else None
+    return Candidate(delivered.row_key, answer_id, flags, known, shown_of(fields, rule))
+
+
+def shown_of(fields: Record, rule: ReviewRule) -> Record:
+    """Return what a question shows of an answer."""
+    return {name: fields.get(name) for name in rule.show}
 
 
 def _flags(fields: Record) -> tuple[str, ...]:

@@ -16,15 +16,24 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
+from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.engine.review.entries import Decision, Entry
 from airflow_provider_permitocr.engine.review.ports import AskedReading, Reviewed
 from airflow_provider_permitocr.options.review import ReviewRule
 from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.permit.columns import Record
 from airflow_provider_permitocr.permit.corrections import kept_corrections
 from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
-from airflow_provider_permitocr.sql.ledger.review.candidates import Candidate, flagged_readings, free_among
+from airflow_provider_permitocr.sql.ledger.review.candidates import (
+    Candidate,
+    answers_in_force,
+    flagged_readings,
+    free_among,
+    shown_of,
+)
+from airflow_provider_permitocr.sql.ledger.standing import standings
 from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
 from airflow_provider_permitocr.sql.ledger.standing.images import to_json
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
@@ -80,13 +89,22 @@ class SqlReview:
         tables, _ = self._opened()
         reviews = tables.reviews.c
         statement = (
-            sa.select(reviews.review_id, reviews.image_key, reviews.card_side, reviews.flags)
+            sa.select(
+                reviews.review_id, reviews.image_key, reviews.card_side, reviews.flags, reviews.answer_id
+            )
             .where(self._is_of(self._asker), reviews.decision.is_(None))
             .order_by(reviews.image_key, reviews.card_side)
         )
+        rows = self._read(lambda connection: connection.execute(statement).all())
+        shown = self._shown([(row.image_key, CardSide(row.card_side)) for row in rows])
         return [
-            AskedReading(review_id, (key, CardSide(side)), tuple(json.loads(flags or "[]")))
-            for review_id, key, side, flags in self._read(lambda each: each.execute(statement).all())
+            AskedReading(
+                row.review_id,
+                row_key := (row.image_key, CardSide(row.card_side)),
+                tuple(json.loads(row.flags or "[]")),
+                shown.get((row_key, row.answer_id), {}),
+            )
+            for row in rows
         ]
 
     def is_over(self) -> bool:
@@ -124,6 +142,18 @@ class SqlReview:
         """
         self._write(lambda connection: self._decide(connection, entries, decided_by, decided_at))
         return self._read(lambda connection: self._came_of(connection, entries))
+
+    def _shown(self, row_keys: Sequence[RowKey]) -> dict[tuple[RowKey, str | None], Record]:
+        """Return what a question shows of readings, by key and answer."""
+        if not self._rule.show or not row_keys:
+            return {}
+        tables, list_id = self._opened()
+        reading = self._disclosure.reading
+        found = self._read(lambda each: standings.delivered(each, tables, list_id, row_keys, reading))
+        return {
+            (row_key, each.standing.answer_id): shown_of(each.fields or {}, self._rule)
+            for row_key, each in found.items()
+        }
 
     def _take(
         self, connection: sa.Connection, some: Sequence[Candidate], review_ids: Sequence[str]
@@ -177,7 +207,7 @@ class SqlReview:
             reviews.c.review_id, reviews.c.image_key, reviews.c.card_side, reviews.c.answer_id
         ).where(self._is_of(self._asker), reviews.c.decision.is_(None))
         asked = connection.execute(waiting).all()
-        in_force = _answers_in_force(
+        in_force = answers_in_force(
             connection, tables, list_id, [(row.image_key, row.card_side) for row in asked]
         )
         decided: list[dict[str, Any]] = []
@@ -259,13 +289,3 @@ class SqlReview:
 
         with database_errors(_DOING):
             return self._patience.wait_out(write, _DOING)
-
-
-def _answers_in_force(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, row_keys: Sequence[tuple[str, str]]
-) -> dict[tuple[str, str], str | None]:
-    images = tables.images.c
-    statement = sa.select(images.image_key, images.card_side, images.answer_id).where(
-        images.list_id == list_id, images.image_key.in_(sorted({key for key, _ in row_keys}))
-    )
-    return {(key, side): answer_id for key, side, answer_id in connection.execute(statement)}

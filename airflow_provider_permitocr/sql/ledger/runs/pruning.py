@@ -75,10 +75,20 @@ class _Pruner:
         self._engine, self._tables, self._before = engine, tables, before
 
     def prune(self) -> Pruned:
+        self._note()
         calls, answers = self._calls()
         answers += self._orphans()
         runs, counters = self._runs()
         return Pruned(calls, answers, runs, counters + self._days(), self._reviews())
+
+    def _note(self) -> None:
+        """Note from when on calls are whole, before any is missing: sums of older ones are too small."""
+        state = self._tables.state
+        is_later = sa.or_(state.c.pruned_before.is_(None), state.c.pruned_before < self._before)
+        with self._engine.begin() as connection:
+            lock(connection, self._tables)
+            noted = sa.update(state).where(state.c.id == 1, is_later).values(pruned_before=self._before)
+            connection.execute(noted)
 
     def _calls(self) -> tuple[int, int]:
         """Delete calls with their answers; return how many of each."""

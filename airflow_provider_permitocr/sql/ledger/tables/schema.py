@@ -78,6 +78,9 @@ STATE: Final = Shape(
             "outage_from", _TIME, "When the last exchange before the last outage was; NULL: none is known"
         ),
         Column("outage_until", _TIME, "Until when holds that ran out during that outage stay in force"),
+        Column(
+            "pruned_before", _TIME, "Calls made before may be missing, as they were pruned; NULL: none are"
+        ),
     ),
     ("id",),
     frozenset({"ledger_id", "shape", "version"}),

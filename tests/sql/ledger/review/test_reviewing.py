@@ -233,6 +233,22 @@ def test_flags_choose_readings_and_columns_are_shown_only_if_asked_for(database:
     assert shown.shown == {"number": "X1doubtful", "name": None}
 
 
+@EACH_LEDGER
+def test_a_task_that_is_cleared_shows_the_same_columns_but_none_of_a_newer_answer(
+    database: sa.Engine, time: LedgerTime
+) -> None:
+    process = Process(database)
+    recognize(process, *"ab")
+    asked = review(process, show=["number"]).ask()
+    time.pass_seconds(60)
+    again = Process(database)
+    intent = again.intent("b", updated_at=time.now)
+    again.open(intent)
+    again.close(answered(intent, number="X9 new"))
+    shown = [each.shown for each in review(Process(database), show=["number"]).pending()]
+    assert shown == [asked[0].shown, {}]
+
+
 @pytest.mark.parametrize("database", ["psycopg", "mariadb"], indirect=True)
 def test_questions_that_are_made_at_the_same_time_share_no_reading(database: sa.Engine) -> None:
     process = Process(database)

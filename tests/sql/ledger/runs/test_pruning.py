@@ -14,6 +14,7 @@ from airflow_provider_permitocr.sql.ledger.exchange.caller import run_period
 from airflow_provider_permitocr.sql.ledger.runs import pruning
 from airflow_provider_permitocr.sql.ledger.runs.pruning import Pruned, prune
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
+from airflow_provider_permitocr.sql.source.times import as_utc
 from tests.sql.ledger.ground import EACH_LEDGER, execute, prepared, rows_of
 
 NOTHING = Pruned(calls=0, answers=0, runs=0, counters=0)
@@ -88,6 +89,23 @@ def test_old_calls_go_with_their_answers_and_younger_ones_stay(house: House) -> 
     assert house.prune() == Pruned(calls=2, answers=1, runs=0, counters=0)
     assert house.calls() == house.answers() == {young}
     assert house.prune() == NOTHING
+
+
+@EACH_LEDGER
+def test_the_ledger_knows_from_when_on_its_calls_are_whole(house: House) -> None:
+    def whole_from() -> list[timedelta | None]:
+        with house.engine.connect() as connection:
+            found = connection.execute(sa.select(house.tables.state.c.pruned_before)).scalars().all()
+        return [each and round_days(house.now - as_utc(each)) for each in found]
+
+    def round_days(span: timedelta) -> timedelta:
+        return timedelta(days=round(span / timedelta(days=1)))
+
+    assert whole_from() == [None]
+    house.prune()
+    assert whole_from() == [timedelta(days=90)]
+    prune(house.engine, house.tables, 200)
+    assert whole_from() == [timedelta(days=90)]
 
 
 @EACH_LEDGER
