@@ -9,16 +9,16 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_cycles() -> Iterator[None]:
-    """Keep the cycle collector out of a moment's work that makes many objects and no cycle.
+    """Pause the cycle collector during short work that creates many objects and no cycles.
 
-    It looks at all objects of the process each time these have grown by a quarter, which over a list of a
-    million rows takes longer than the work itself. What is no longer referred to is freed as ever.
+    It scans all objects of the process whenever their number has grown by a quarter. With a list of a million
+    rows, that takes longer than the work itself. Reference counting still frees objects.
     """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        # Of two threads that are here at once, the first to leave enables it: nothing but time is lost.
+        # With two threads at once, the first to leave enables it; that only costs time.
         if was_enabled:
             gc.enable()

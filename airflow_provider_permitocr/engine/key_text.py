@@ -1,4 +1,4 @@
-"""An image's key as text, whatever type its list or frame has it in."""
+"""An image's key as text, whatever its type in the list or frame."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _MOST: Final = 2.0**63
 
 
 def key_text(key: Any) -> str:
-    """Return a key as the result table has it.
+    """Return a key as the result table stores it.
 
-    Bytes become hexadecimal digits. A whole float becomes an integer: whole numbers turn into floats where a
-    join leaves one of them out. Each float is a number of its own, so no two keys become one.
+    Bytes become hexadecimal digits. A whole float becomes an integer, because joins with missing rows turn
+    integers into floats. Distinct floats stay distinct, so no two keys become one.
     """
     if isinstance(key, str):
         return key if key.isascii() and "\x00" not in key else clean_text(key)

@@ -23,10 +23,10 @@ RowKey: TypeAlias = "tuple[str, CardSide]"
 
 @dataclass(frozen=True, slots=True)
 class ListedImage:
-    """One line of the image list, without the image itself: that is fetched for those that need a call.
+    """One line of the image list, without its image, which is only fetched if it needs a call.
 
-    :param updated_at: when the image last changed, with time zone; None where the list does not say.
-    :param source_key: the key as the list's database has it, to fetch the image by.
+    :param updated_at: when the image last changed, with time zone; None if the list has no change times.
+    :param source_key: the key as the list's database stores it, to fetch the image by.
     """
 
     image_key: str
@@ -42,10 +42,10 @@ class ListedImage:
 
 @dataclass(frozen=True, slots=True)
 class ImageFault:
-    """Why the image list's database does not give a row's image, so that it is rejected.
+    """Why a row's image cannot be read from the image list's database, so that it is rejected.
 
     :param code: short name for the ``error_code`` column.
-    :param message: holds no value of the row.
+    :param message: without values of the row.
     """
 
     code: str
@@ -56,15 +56,15 @@ class ImageFault:
 class ImageRow:
     """One line of the image list, with its image.
 
-    :param updated_at: when the image last changed, with time zone; None where the list does not say.
+    :param updated_at: when the image last changed, with time zone; None if the list has no change times.
     :param tries: earlier runs that have tried this version of the image.
-    :param kind: what ``image`` is, where the list says so.
-    :param carried: further columns of the result, by name, as the privacy policy has them.
-    :param declared: those of them that answers are compared with, as the list has them; empty where no policy
-        changes them.
-    :param source_key: the key as the list's database has it.
-    :param is_redone: asked for again, so existing answers are not used.
-    :param fault: why there is no image, where the list's database does not give it.
+    :param kind: what ``image`` is, if the list says so.
+    :param carried: additional columns of the result, by name, protected by the privacy policy.
+    :param declared: columns among them that answers are compared with, as the list has them; empty if no
+        policy changes them.
+    :param source_key: the key as the list's database stores it.
+    :param is_redone: requested again, so existing answers are not used.
+    :param fault: why there is no image, if the list's database cannot provide it.
     """
 
     image_key: str
@@ -95,10 +95,10 @@ class ImageFacts:
     """What is known about an image without recognizing it.
 
     :param image_format: by its content, such as JPEG or HEIC.
-    :param size: in bytes, as it was found.
-    :param prepared: what was done to it before sending, in words; None: nothing.
-    :param digest: its SHA-256 as it was found, in hexadecimal; None where only the API sees it.
-    :param width: in pixels, as it was found, or else as it is sent.
+    :param size: of the original, in bytes.
+    :param prepared: how it was converted before sending, in words; None: unchanged.
+    :param digest: SHA-256 of the original, in hexadecimal; None if only the API sees it.
+    :param width: in pixels, of the original, or else as sent.
     :param height: in pixels, of the same.
     """
 
@@ -139,10 +139,10 @@ class PermitRequest:
 class UnfitImage:
     """An image that cannot be sent, so that no call is made for it.
 
-    :param status: ``rejected``, as the API would refuse it until it changes, or ``retry``.
+    :param status: ``rejected`` if the API would refuse it until it changes, or ``retry``.
     :param code: short name for the ``error_code`` column.
-    :param counts: whether this run counts among the image's tries: not if the way to the image is at fault,
-        such as its host, and not the image itself.
+    :param counts: whether this run counts as a try: not if the image could not be reached, for instance
+        because its host is down.
     """
 
     status: Status
@@ -170,10 +170,10 @@ class Outcome:
 
     :param fields: the flattened columns; empty unless recognized.
     :param facts: facts learned about the image.
-    :param reused_from: key of the image whose answer this is, where no call was made as it is the same.
-    :param counts: whether this run counts among the image's tries.
-    :param is_verdict: whether the API itself has said so of the image.
-    :param answer_id: the call whose answer this is; None unless recognized.
+    :param reused_from: key of the identical image whose answer was reused instead of a call.
+    :param counts: whether this run counts as a try.
+    :param is_verdict: whether the API itself reported this about the image.
+    :param answer_id: the call that got the answer; None unless recognized.
     """
 
     row: ImageRow

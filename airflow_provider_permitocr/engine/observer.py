@@ -1,4 +1,4 @@
-"""Tells those who count or trace a run what happens in it: facts alone, no key and no value."""
+"""Notifies monitoring of what happens in a run: facts only, no keys and no values."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class DeliveryFacts:
 
 
 class RunObserver:
-    """Is told of a run by any of its threads, so it must be quick; overrides what it wants to know."""
+    """Notified by any of a run's threads, so it must be quick. Subclasses override what they need."""
 
     def on_call(self, call: CallFacts) -> None:
         """Note a call."""
@@ -63,44 +63,44 @@ class RunObserver:
 
 
 class Observers:
-    """Tells several observers; none of them can fail a run or end another's reports."""
+    """Notifies several observers; none of them can fail a run or prevent another's notification."""
 
     def __init__(self, observers: Sequence[RunObserver] = ()) -> None:
         self._observers = observers
-        self._complained: set[str] = set()
+        self._warned_about: set[str] = set()
 
     def on_call(self, call: CallFacts) -> None:
         """Note a call."""
-        self._tell(lambda observer: observer.on_call(call))
+        self._notify(lambda observer: observer.on_call(call))
 
     def on_image(self, status: str) -> None:
         """Note an image that came to an end, by its status."""
-        self._tell(lambda observer: observer.on_image(status))
+        self._notify(lambda observer: observer.on_image(status))
 
     def on_delivery(self, delivery: DeliveryFacts) -> None:
         """Note a batch of rows."""
-        self._tell(lambda observer: observer.on_delivery(delivery))
+        self._notify(lambda observer: observer.on_delivery(delivery))
 
     def on_near_cap(self, near: NearCap) -> None:
         """Note that most calls of a cap are used."""
-        self._tell(lambda observer: observer.on_near_cap(near))
+        self._notify(lambda observer: observer.on_near_cap(near))
 
     def on_end(self, summary: RunSummary) -> None:
         """Note the end of the run, early or not."""
-        self._tell(lambda observer: observer.on_end(summary))
+        self._notify(lambda observer: observer.on_end(summary))
 
-    def _tell(self, tell: Callable[[RunObserver], object]) -> None:
+    def _notify(self, notify: Callable[[RunObserver], object]) -> None:
         for observer in self._observers:
             try:
-                tell(observer)
+                notify(observer)
             except Exception as error:  # noqa: BLE001  of any library
-                self._complain(type(observer).__name__, error)
+                self._warn_once(type(observer).__name__, error)
 
-    def _complain(self, name: str, error: Exception) -> None:
-        if name not in self._complained:
-            self._complained.add(name)
+    def _warn_once(self, name: str, error: Exception) -> None:
+        if name not in self._warned_about:
+            self._warned_about.add(name)
             _log.warning("%s failed (%s); the run itself is not affected", name, type(error).__name__)
 
 
-#: Of a run that nobody watches.
+#: For a run without observers.
 NOBODY = Observers()

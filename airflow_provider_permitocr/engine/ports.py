@@ -1,4 +1,4 @@
-"""What the pipeline asks of the outside, so that it runs without SQL, network or Airflow."""
+"""The pipeline's interfaces to the outside, so that it runs without SQL, network or Airflow."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class ImageSource(Protocol):
         ...
 
     def key_type(self) -> str | None:
-        """Name the type of the keys, such as ``integer``; None where the list is empty."""
+        """Name the type of the keys, such as ``integer``; None if the list is empty."""
         ...
 
     def settled(self) -> int:
-        """Count the rows that ``pages`` leaves out, as they surely need no call; 0 where it leaves out none.
+        """Count the rows that ``pages`` leaves out because they certainly need no call.
 
-        Asked once the ledger is prepared.
+        Called once the ledger is prepared.
         """
         ...
 
@@ -80,11 +80,11 @@ class ImageSource(Protocol):
 
     @property
     def finds_all(self) -> bool:
-        """Whether an image that ``find`` does not return is no longer in the list."""
+        """Whether ``find`` not returning an image means that it is no longer in the list."""
         ...
 
     def find(self, row_keys: Sequence[RowKey]) -> Sequence[ListedImage]:
-        """Look images up, whatever window is read here; those that are not found are left out."""
+        """Look up images regardless of this window; images that are not found are left out."""
         ...
 
     def within(
@@ -95,12 +95,12 @@ class ImageSource(Protocol):
         found: Sequence[ListedImage] = (),
         settled_too: bool = False,
     ) -> ImageSource:
-        """Return the same list, as it is read within other windows, all of one shard.
+        """Return the same list, read within other windows that all belong to one shard.
 
-        :param windows: none: all of this shard's part of the list.
-        :param besides: rows that are read there are left out here.
-        :param found: rows to read as well, as ``find`` has returned them.
-        :param settled_too: rows that surely need no call are read as well.
+        :param windows: empty: this shard's whole part of the list.
+        :param besides: rows that it reads are left out here.
+        :param found: additional rows to read, as returned by ``find``.
+        :param settled_too: also read rows that certainly need no call.
         """
         ...
 
@@ -109,7 +109,7 @@ class RequestBuilder(Protocol):
     """Opens and checks images. Called from several threads at once."""
 
     def build(self, row: ImageRow) -> PermitRequest | UnfitImage:
-        """Return a request that the API would not refuse, image included, or why there is none."""
+        """Return a request, image included, that the API would accept, or why there is none."""
         ...
 
 
@@ -117,7 +117,7 @@ class PermitClient(Protocol):
     """The API. Called from several threads at once."""
 
     def prepare(self, request: PermitRequest) -> Call:
-        """Do what a call needs time for, so that its turn is spent only on sending."""
+        """Prepare a call, so that its turn is spent only on sending."""
         ...
 
 
@@ -125,12 +125,12 @@ class PermitClient(Protocol):
 class TargetPorts:
     """What targets are filled from, and the targets.
 
-    :param tables: result tables, by the names that the ledger knows them by.
-    :param files: get the rows of the run's window once it is whole.
+    :param tables: result tables, by their names in the ledger.
+    :param files: get the rows of the run's window once it is complete.
     :param open_file: opens a file that an earlier run has left unwritten.
-    :param reading: how answers are examined, and what becomes of them before anything else sees them.
-    :param portraits: where portraits are written to; None: they stay in the answers, or there are none.
-    :param observers: are told what happens.
+    :param reading: examines answers, and protects them before anything else sees them.
+    :param portraits: where portraits are stored; None: they stay in the answers, or there are none.
+    :param observers: are notified of events.
     """
 
     source: ImageSource

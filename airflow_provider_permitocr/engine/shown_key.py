@@ -8,7 +8,7 @@ _LONGEST: Final = 40
 
 
 def shown_key(key: object) -> str:
-    """Return a key for a message, in quotes; what is cut off is told by dots."""
+    """Return a key for a message, in quotes; dots mark a truncated key."""
     text = str(key)
     short = text.partition("?")[0][:_LONGEST]
     return repr(short if short == text else f"{short}…")

@@ -119,7 +119,7 @@ def test_targets_are_filled_from_what_is_kept_and_what_is_erased_is_named(
     status, said = command("rebuild", "permits")
     assert status == 0
     assert "permits.a: 3 images, 0 calls; 3 rows written" in said
-    assert "of 2 images the answer was erased" in said
+    assert "for 2 images the answer was erased" in said
     with lake.connect() as connection:
         rows = connection.execute(sa.text("SELECT image_key, status FROM permits ORDER BY image_key")).all()
     assert [tuple(row) for row in rows] == [("a", "recognized"), ("b", "recognized"), ("c", "failed")]

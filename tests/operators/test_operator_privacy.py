@@ -157,7 +157,7 @@ def test_a_later_field_cannot_be_read_from_what_a_policy_has_kept_and_the_rebuil
     before = permits()
     assert execute("run-2", privacy="pseudonymous", rebuild=True)["protected"] == 2
     said = caplog.text + "".join(capfd.readouterr())
-    assert "of 2 images the answer was kept under a privacy policy" in said
+    assert "for 2 images the answer was stored under a privacy policy" in said
     assert {key: row["number"] for key, row in permits().items()} == {
         key: row["number"] for key, row in before.items()
     }

@@ -108,7 +108,7 @@ def test_xcom_holds_counts_alone(image_list: Callable[..., Any], execute: Execut
 
 def test_first_run_that_is_yet_to_come_is_said_to_be_missing(warehouse: sa.Engine) -> None:
     with pytest.raises(
-        AirflowFailException, match=r"no result table 'permits'.*let the recognizing task run once"
+        AirflowFailException, match=r"no result table 'permits'.*run the recognizing task once"
     ):
         _analyze()
     assert sa.inspect(warehouse).get_view_names() == []

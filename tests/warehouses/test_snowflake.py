@@ -102,7 +102,7 @@ def test_a_table_that_is_there_is_taken_whatever_case_its_columns_have(seen: See
             "wrong",
             "birthday is VARCHAR(16777216) instead of DATE; tries is NUMBER(9,2) instead of NUMBER(38,0)",
         ),
-        ("strict", "it accepts no row without SHOP"),
+        ("strict", "it requires a value for SHOP"),
         ("view", "'a_view' is a view and cannot be written to"),
         ("schema", "create its schema, or grant"),
         ("parts", "name it as name, schema.name or database.schema.name"),
@@ -123,7 +123,7 @@ def test_the_view_of_documents_is_made_and_changed_only_where_it_has_to_be(seen:
     assert documents["rows"] == [["a", "recognized", "𠮷", "H1", True, "x"]]
     assert "CREATE" not in documents["again"]
     assert documents["branch"] == [[None]]
-    assert "is a view that was not made here" in documents["taken"]
+    assert "is a view of another program" in documents["taken"]
     assert "is a table" in documents["table"]
 
 

@@ -23,14 +23,14 @@ class ResultViews(Protocol):
     def prepare(self) -> Mapping[str, bool]:
         """Create missing views, and replace those whose definition has changed.
 
-        :return: whether each was changed, by name.
+        :return: by name, whether the view changed.
         :raises TargetError: naming what to change.
         """
         ...
 
 
 class CallTables(Protocol):
-    """Small tables that say of a ledger's calls what they cost and how long they took."""
+    """Small tables with the cost and duration of a ledger's calls."""
 
     def check(self) -> None:
         """Check that they can be filled. Changes nothing.
@@ -50,10 +50,10 @@ class CallTables(Protocol):
 
 @dataclass(frozen=True)
 class Analyzed:
-    """What was done, in numbers alone.
+    """What was done, in numbers only.
 
-    :param views: that are there now, documents included.
-    :param changed: of these, views that were created or replaced.
+    :param views: all existing views, documents included.
+    :param changed: views that were created or replaced.
     :param rows: of the small tables.
     :param files: of the report.
     """
@@ -77,8 +77,8 @@ class Analyzed:
 class Analysis:
     """One update of all views and tables, and one report.
 
-    :param figures: reads them, once views and tables are up to date.
-    :param report: writes a report, and returns how many files it has; None: none is asked for.
+    :param figures: reads the figures, once views and tables are up to date.
+    :param report: writes a report and returns its number of files; None: no report.
     """
 
     def __init__(

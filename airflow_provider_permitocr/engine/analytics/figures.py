@@ -1,4 +1,4 @@
-"""What a report shows: counts and sums, and nothing that tells of anybody."""
+"""What a report shows: counts and sums without personal data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, NamedTuple
 
-#: A whole number of these is one unit of a currency.
+#: This many micros are one unit of a currency.
 MICROS: Final = 1_000_000
 
 
@@ -51,8 +51,8 @@ class FlagCount(NamedTuple):
 class CostLine(NamedTuple):
     """Calls of one day, DAG, kind and price.
 
-    :param unknown: calls of which nobody knows whether they are billed; not in the cost.
-    :param cost_micros: in millionths of the currency; None: no price is known.
+    :param unknown: calls that may or may not be billed; not included in the cost.
+    :param cost_micros: in millionths of the currency; None: the price is unknown.
     """
 
     day: date
@@ -80,7 +80,7 @@ class HourLine(NamedTuple):
     """Calls of one hour.
 
     :param best_minute: calls in its busiest minute.
-    :param p50_ms, p95_ms: from a call's intent to its outcome; None: none was answered.
+    :param p50_ms, p95_ms: from a call's intent to its outcome; None: no call was answered.
     """
 
     hour: datetime
@@ -106,10 +106,10 @@ class Figures:
     """All figures of a report.
 
     :param table: the result table's name.
-    :param today: the day that it is by the database's clock.
-    :param timezone: whose midnight days begin at.
+    :param today: the current day by the database's clock.
+    :param timezone: a day begins at midnight in this time zone.
     :param people: numbers that occur under several keys.
-    :param names_differ, issues_differ: of these, numbers with different names, and with issues out of order.
+    :param names_differ, issues_differ: numbers among them with different names, and with issues out of order.
     """
 
     table: str

@@ -14,10 +14,10 @@ _MOST_READY: Final = 32
 
 
 class AdaptiveSemaphore:
-    """Lets so many threads in at once; the others wait.
+    """A semaphore whose limit may change.
 
-    :param most: how many; asked again whenever a thread leaves.
-    :param changed: held for moments; two semaphores may share it.
+    :param most: returns the limit; called again whenever a thread leaves.
+    :param changed: held only briefly; two semaphores may share it.
     """
 
     def __init__(self, most: Callable[[], int], changed: threading.Condition | None = None) -> None:
@@ -45,12 +45,12 @@ class AdaptiveSemaphore:
 
 
 class ConcurrencyTarget:
-    """How many must be at a step of the work, so that the next one is ready when its turn comes.
+    """Return how many rows must be at a step, so that the next one is ready when its turn comes.
 
-    Rate times time (Little's law) is the mean; about twice its root more cover the spread.
+    Rate times time (Little's law) is the mean; adding about twice its square root covers the spread.
 
-    :param per_second: the rate to keep.
-    :param most: never more than this.
+    :param per_second: the rate to sustain.
+    :param most: upper limit.
     """
 
     def __init__(self, per_second: float, most: int) -> None:
@@ -66,7 +66,7 @@ class ConcurrencyTarget:
         self._mean_seconds += (seconds - self._mean_seconds) * _NEWEST
 
     def took_in_vain(self, seconds: float) -> None:
-        """Note how long it took for one that goes no further; the next that does makes up for it."""
+        """Add the time of a row that ends at this step; the next row that passes includes it."""
         self._in_vain_seconds += seconds
 
     def needed(self) -> int:
@@ -76,9 +76,9 @@ class ConcurrencyTarget:
 
 
 class Place:
-    """Where one row is: among those that prepare a call, then among those in flight.
+    """A row's slot: first among rows that prepare a call, then among calls in flight.
 
-    :param is_free: it stands in nobody's way, as others wait for it.
+    :param is_free: it occupies no slot, because others wait for it.
     """
 
     def __init__(self, places: Places, *, is_free: bool) -> None:
@@ -112,16 +112,16 @@ class Place:
 
 
 class Places:
-    """How many rows prepare a call at once, and how many calls are in flight.
+    """Limits how many rows prepare a call at once, and how many calls are in flight.
 
-    :param per_second: the rate to keep.
-    :param at_once: most calls in flight.
+    :param per_second: the rate to sustain.
+    :param at_once: maximum calls in flight.
     """
 
     def __init__(self, per_second: float, at_once: int) -> None:
         self._changed = threading.Condition()
         self._preparing = ConcurrencyTarget(per_second, most=_MOST_READY)
-        #: How many rows are at their image: nothing is paid for these yet.
+        #: How many rows hold their image; these have cost nothing yet.
         self.reading = 0
         self.ready = AdaptiveSemaphore(self._preparing.needed, self._changed)
         self.in_flight = AdaptiveSemaphore(lambda: at_once, self._changed)

@@ -1,4 +1,4 @@
-"""What a request, a grant, an answer or a fault means for its image, and what the ledger is told of it."""
+"""What a request, grant, answer or error means for its image, and what to record in the ledger."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def of_unfit_image(row: ImageRow, unfit: UnfitImage) -> Outcome:
 def of_grant(row: ImageRow, grant: Grant | None, facts: ImageFacts) -> Outcome | Left | None:
     """Return what a ledger's word means for an image; None if its call should be made.
 
-    :param grant: None where the ledger cannot be written.
+    :param grant: None if the ledger cannot be written.
     """
     if grant is Grant.GRANTED:
         return None
@@ -102,7 +102,7 @@ def of_answer(
 
 
 def of_flight(row: ImageRow, flight: Flight, facts: ImageFacts) -> Outcome | None:
-    """Return the outcome of an image that takes another's answer; None if there is none."""
+    """Return the outcome of an image that reuses another's answer; None if there is none."""
     if (answer := flight.answer) is None:
         return None
     return Outcome(
@@ -118,9 +118,9 @@ def of_flight(row: ImageRow, flight: Flight, facts: ImageFacts) -> Outcome | Non
 
 
 def of_failed_call(row: ImageRow, failed: FailedCall) -> Outcome:
-    """Return the outcome of an image whose last call has failed.
+    """Return the outcome of an image whose last call failed.
 
-    One of the account is unconfirmed here: it comes and goes.
+    Account errors that reach this point are unconfirmed: they come and go.
     """
     fault = failed.fault
     return Outcome(
@@ -166,7 +166,7 @@ def to_attempt(outcome: Outcome, *, max_runs: int | None = None) -> Attempt:
 
 
 def own_answer(outcome: Outcome) -> Attempt:
-    """Return what is noted together with a call's answer, which says the rest itself."""
+    """Return what to record with a call's answer; the answer itself contains the rest."""
     return replace(to_attempt(outcome), answer_id=None, request_id=None)
 
 

@@ -1,4 +1,4 @@
-"""Even pacing that gives way to throttling at once and comes back step by step."""
+"""Even pacing that backs off immediately when throttled, and recovers step by step."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from airflow_provider_permitocr.options.run import Pace
 SPACING: Final = 0.98
 #: Turns that are made up for after a late one keep to this share over each second.
 _CATCHING_UP: Final = 0.99
-#: The gateway's window: refusals within it tell the same news.
+#: The gateway's window: further refusals within it add no information.
 _WINDOW_SECONDS: Final = 1.0
-#: What is left of the pace after a refusal, and how long it then takes to come back to where it was.
+#: A refusal multiplies the pace by this, and recovery takes this long.
 _CUT: Final = 0.8
 _RECOVERY_SECONDS: Final = 8.0
 _SLOWEST: Final = 0.05
@@ -28,13 +28,13 @@ _SLOWEST: Final = 0.05
 class RateLimiter:
     """Hands out one turn per request, shared by all threads of a task.
 
-    Refusals move the pace along CUBIC (RFC 9438), which TCP uses for the same task: to find, without being
-    told, the share of a line that others use as well. After each cut the pace comes back fast to just below
-    where it was refused, stays there for a while, and then feels its way up, faster and faster.
+    Refusals move the pace along CUBIC (RFC 9438), which TCP uses for the same problem: finding a fair share
+    of a line without knowing who else uses it. After each cut, the pace quickly returns to just below where
+    it was refused, stays there for a while, and then probes upward at an increasing rate.
 
     :param pace: the pace when nothing is refused, and this task's place between others'.
     :param clock: monotonic seconds.
-    :param wall_clock: Unix time in seconds, which the clocks of all workers agree on.
+    :param wall_clock: Unix time in seconds, on which the clocks of all workers agree.
     :param sleep: how to wait, in seconds; by default until then or until the run is asked to stop.
     """
 
@@ -92,8 +92,8 @@ class RateLimiter:
                 self._look()
                 now = self._clock()
                 interval = 1 / self.per_second
-                # A turn that comes late is made up for by at most one interval; one that nobody asked for
-                # in time, not at all. So there is no burst, after a pause either.
+                # A late turn is made up for by at most one interval, and an unused one not at all. So there
+                # is no burst, not even after a pause.
                 self._next = max(self._next, asked_at, now - interval) + interval
                 self._released.append(now)
         return True

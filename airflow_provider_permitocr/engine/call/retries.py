@@ -21,7 +21,7 @@ from airflow_provider_permitocr.options.run import CallRetry
 
 _log = logging.getLogger(__name__)
 
-#: Calls for an image whose errors nothing says to be transient, whatever the policy says.
+#: Calls for an image whose errors are not known to be transient, whatever the policy allows.
 _UNCLEAR_ATTEMPTS: Final = 3
 #: Waits, in seconds, before each call that finds out; calls with such a fault are not billed.
 _ACCOUNT_WAITS: Final = (0.0, 1.0, 2.0)
@@ -35,17 +35,17 @@ _ADVICE: Final = (
 
 @dataclass
 class Tries:
-    """What one image has used up of the calls that ``CallRetry`` grants it in a run.
+    """How much one image has used of the calls that ``CallRetry`` allows it in a run.
 
-    :param flight: of its picture, as far as this row leads it.
-    :param fault: what the last call ended with.
-    :param counted: calls that have used up one of ``CallRetry.attempts``.
-    :param throttled_seconds: how long answers have asked this image to wait for the rate's sake.
+    :param flight: of its picture, while this row leads it.
+    :param fault: the last call's error.
+    :param counted: calls that count toward ``CallRetry.attempts``.
+    :param throttled_seconds: how long throttled answers have made this image wait.
     :param has_new_keys: a call was repeated because its keys were renewed.
-    :param has_waited: a call was repeated because another image's calls found such a fault to pass.
-    :param probe_waits: seconds before each call that is left to confirm a fault of all calls with.
-    :param is_probing: this image's calls are confirming one, while all others wait.
-    :param probed: kinds of faults that they have begun to confirm.
+    :param has_waited: a call was repeated because another image's calls found the same error to be transient.
+    :param probe_waits: seconds before each remaining call that confirms an error of all calls.
+    :param is_probing: this image's calls are confirming such an error, while all others wait.
+    :param probed: kinds of errors that they have begun to confirm.
     """
 
     policy: CallRetry
@@ -89,7 +89,7 @@ class Tries:
     def wait_seconds(
         self, fault: CallError, now: float, uniform: Callable[[float, float], float]
     ) -> float | None:
-        """Count a call, and return how long to wait before the next; None where none is left or would help.
+        """Count a call, and return how long to wait before the next; None if no call is left or would help.
 
         :param uniform: draws from an interval.
         """
@@ -133,7 +133,7 @@ class Breaker:
 
         :param fault: one of all calls, or of keys that are renewed by now.
         :param tries: of the image that met it; it may become the one that finds out, until ``end``.
-        :return: None where this image has had its calls for that, and the fault counts as any other.
+        :return: None if this image has had its calls for that, and the fault counts as any other.
         :raises AccountError, ApiUnreachableError: when the fault holds; ``stop`` is then set.
         """
         if not tries.is_probing:
@@ -170,7 +170,7 @@ class Breaker:
                 fault.advice,
             )
             return _UNREACHABLE_WAITS
-        # Keys that have never worked are wrong, rather than known to some nodes alone.
+        # Keys that have never worked are wrong, not just unknown to some nodes.
         return _ACCOUNT_WAITS if self.has_worked else _ACCOUNT_WAITS[:1]
 
 

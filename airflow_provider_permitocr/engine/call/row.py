@@ -48,10 +48,10 @@ if TYPE_CHECKING:
 #: An intent that waited for its turn for longer is written again: it holds for the length of a call, and for
 #: half a minute in all before and after.
 _INTENT_SECONDS: Final = 20.0
-#: After an outage of the ledger all calls whose turn came meanwhile would be sent at once, so a turn that is
-#: later than this is waited for again.
+#: After an outage of the ledger, all calls whose turns passed meanwhile would be sent at once. A call that is
+#: later than this waits for another turn.
 _LATE_SECONDS: Final = 1.0
-#: Rows that wait for their turn are enough for this long, so that a write of a batch holds nothing up.
+#: Rows waiting for their turn cover this long, so that writing a batch delays nothing.
 _AHEAD_SECONDS: Final = 1.0
 _MOST_AHEAD: Final = 64
 
@@ -69,19 +69,19 @@ class ReadyCall:
 class Recognizer:
     """Recognizes rows one at a time, from any number of threads, at one common pace.
 
-    An image is in memory from shortly before its turn until its answer, and no longer: what waits for another
-    try, or for another row's answer, has let go of it.
+    An image is in memory only from shortly before its turn until its answer. Rows that wait for another try
+    or for another row's answer have released it.
 
     :param stop: once set, rows that have not been sent are left.
-    :param ledger: where each call is written down before it is made; None: nowhere.
-    :param answers: those that the ledger holds already; asked with ``reuse_identical`` only.
-    :param reading: how an answer is examined, and what becomes of it before anything else sees it.
-    :param observers: are told of each call.
-    :param limiter: keeps one pace over several recognizers; by default this one has its own.
-    :param lock: held for moments, to count calls; by default one of its own.
-    :param now: the time by which documents expire.
+    :param ledger: records each call before it is made; None: calls are not recorded.
+    :param answers: those that the ledger already has; used with ``reuse_identical`` only.
+    :param reading: examines each answer, and protects it before anything else sees it.
+    :param observers: are notified of each call.
+    :param limiter: keeps one pace across several recognizers; by default a separate one.
+    :param lock: held briefly to count calls; by default a separate one.
+    :param now: the time that decides whether documents have expired.
     :param sleep: how to wait, in seconds; by default until then or until ``stop`` is set.
-    :param uniform: draws from an interval; jitter keeps tasks from repeating in step.
+    :param uniform: draws from an interval; jitter keeps tasks from retrying in step.
     """
 
     def __init__(  # noqa: PLR0913  a run hands it all of its parts, by name
@@ -114,18 +114,18 @@ class Recognizer:
         self._breaker = Breaker(stop)
         self._ahead = min(_MOST_AHEAD, math.ceil(pace.max_per_second * _AHEAD_SECONDS) + 1)
         self._lock = lock or threading.Lock()
-        #: Requests sent so far, retries and throttled ones included; how many of them are paid for, as far as
-        #: is known; and how many the service refused for their rate.
+        #: Requests sent so far, including retries and throttled ones; how many of them are known to be
+        #: billed; and how many the service throttled.
         self.calls = self.billed = self.throttled = 0
 
     @property
     def rows_wanted(self) -> int:
-        """How many rows should be under way, so that no turn is missed: those in flight, and the next few."""
+        """How many rows should be in progress so that no turn is missed: in flight, plus the next few."""
         return self._places.in_flight.inside + self._ahead + self.flights.rows_waiting
 
     @property
     def reading(self) -> int:
-        """How many rows are at their image: once stopped, nobody has to wait for these."""
+        """How many rows hold their image: after a stop, no one has to wait for these."""
         return self._places.reading
 
     @property
@@ -139,17 +139,17 @@ class Recognizer:
         return self._limiter.per_second
 
     def recognize(self, row: ImageRow) -> Outcome | Left:
-        """Take one row from its image to its outcome, by calls as far as its error and the policy allow.
+        """Take one row from its image to its outcome, with as many calls as its errors and the policy allow.
 
         :return: its outcome; or why it is left to a later run, or to another that has it.
-        :raises AccountError, ApiUnreachableError: when every call would end so; ``stop`` is then set.
-        :raises ThrottledTooLongError: when the service has held the run back for longer than allowed.
+        :raises AccountError, ApiUnreachableError: when every call would end this way; ``stop`` is then set.
+        :raises ThrottledTooLongError: when the service has throttled the run for longer than allowed.
         """
         tries = Tries(self._policy, Flight())
         outcome: Outcome | Left | None = None
         try:
             while outcome is None:
-                # While it is probing, others stand in the places, and wait for it.
+                # While it is probing, other rows occupy the slots and wait for it.
                 with self._places.one(is_free=tries.is_probing) as place:
                     step = self._try(row, tries, place)
                 outcome = self._next(row, step, tries) if isinstance(step, FailedCall) else step
@@ -159,9 +159,9 @@ class Recognizer:
             self.flights.land_with(tries.flight, outcome)
 
     def _try(self, row: ImageRow, tries: Tries, place: Place) -> Outcome | Left | FailedCall | None:
-        """Make one call, where the image needs one: image, single flight, intent, turn, send, close.
+        """Make one call if the image needs one: image, single flight, intent, turn, send, close.
 
-        :return: None if another row's answer did not come, so that this one takes its turn.
+        :return: None if another row's answer did not come, so that this row must call.
         """
         if left := self._left():
             return left
@@ -218,7 +218,7 @@ class Recognizer:
     def _await_turn(
         self, row: ImageRow, call: ReadyCall, tries: Tries, place: Place
     ) -> ReadyCall | Outcome | Left:
-        """Wait until the call may be sent; what is not sent after all is closed."""
+        """Wait until the call may be sent; close it if it is not sent after all."""
         place.board()
         has_turn = self._limiter.acquire(self._stop)
         while has_turn and self._was_held_up(tries):
@@ -230,7 +230,7 @@ class Recognizer:
             self._close_unsent(call)
             return of_failed_call(row, FailedCall(tries.fault, call.facts))
         if self._ledger and self._clock() - call.intended_at > _INTENT_SECONDS:
-            # Others may soon take it for that of a dead worker.
+            # Other runs might soon mistake it for a dead worker's.
             self._close_unsent(call)
             request = self._builder.build(row)
             if isinstance(request, UnfitImage):
@@ -259,11 +259,11 @@ class Recognizer:
         except CallError as error:
             failed = FailedCall(error.bare(), call.facts)
             is_throttled = error.decision is Decision.THROTTLE
-            told = CallFacts(self._clock() - sent_at, error.code, error.billed, is_throttled)
+            call_facts = CallFacts(self._clock() - sent_at, error.code, error.billed, is_throttled)
             with self._lock:
                 self.billed += error.billed is True
             if self._ledger:
-                # It may be billed: should this process end now, it is not to be paid for again.
+                # It may be billed. If this process ends now, the next run must not pay for it again.
                 self._ledger.close(
                     call.call_id,
                     error.code,
@@ -271,10 +271,10 @@ class Recognizer:
                     request_id=error.request_id,
                     attempt=verdict(row, failed),
                 )
-            self._observers.on_call(told)
+            self._observers.on_call(call_facts)
             return failed
         self._breaker.has_worked = True
-        told = CallFacts(self._clock() - sent_at, OK, billed=True)
+        call_facts = CallFacts(self._clock() - sent_at, OK, billed=True)
         with self._lock:
             self.billed += 1
         subject = self._subject(row, call.facts)
@@ -290,8 +290,8 @@ class Recognizer:
                 answer=answer,
                 attempt=own_answer(outcome),
             )
-        # What is paid for is kept first.
-        self._observers.on_call(told)
+        # Paid answers are stored first.
+        self._observers.on_call(call_facts)
         return outcome
 
     def _close_unsent(self, call: ReadyCall) -> None:
@@ -299,7 +299,7 @@ class Recognizer:
             self._ledger.close(call.call_id, NOT_SENT, billed=False)
 
     def _next(self, row: ImageRow, failed: FailedCall, tries: Tries) -> Outcome | None:
-        """Wait until the next call; return the image's outcome where there is none."""
+        """Wait until the next call; return the image's outcome if there is none."""
         tries.fault = failed.fault
         seconds = self._seconds_until_next(failed.fault, tries)
         if seconds is None:
@@ -322,7 +322,7 @@ class Recognizer:
     def _slow_down(self, fault: CallError, tries: Tries) -> float:
         with self._lock:
             self.throttled += 1
-        # The pace recovers while a call waits as long as its answer asked for.
+        # The pace recovers while a call waits for as long as its answer asked.
         seconds = max(self._limiter.throttled(), tries.throttled_seconds)
         if seconds > self._policy.max_throttled_seconds:
             raise ThrottledTooLongError(

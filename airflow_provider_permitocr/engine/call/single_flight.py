@@ -19,10 +19,10 @@ T = TypeVar("T")
 #: Digest and side: images that agree in both get the same answer.
 Picture: TypeAlias = "tuple[str, CardSide]"
 
-#: More than there are calls in flight, whose answers are in the ledger within a second: while it cannot be
-#: reached, no others are sent.
+#: More than the calls in flight, whose answers reach the ledger within a second; while it is unreachable,
+#: no calls are sent.
 _KEPT: Final = 512
-#: Where there is no ledger to look them up in. An answer takes about 2 KB, one with a portrait tens of them.
+#: Without a ledger to look them up. An answer takes about 2 KB, one with a portrait several times ten KB.
 _KEPT_WITHOUT_LEDGER: Final = 5_000
 #: Rows that wait for the answer of another need no call, so others must be under way instead; as
 #: many as there are threads for. Where the list itself holds the images, they are in memory all the while.
@@ -33,35 +33,35 @@ _LOOK_SECONDS: Final = 0.25
 class Flight:
     """One picture on its way to an answer; rows with the same picture wait for the row that leads it.
 
-    :param picture: None where no other row can have it, or nobody knows.
+    :param picture: None if no other row can have it, or it is unknown.
     """
 
     def __init__(self, picture: Picture | None = None) -> None:
         self.picture = picture
-        #: There, if at all, once it has landed.
+        #: The answer, if any; set once the flight has landed.
         self.answer: Answer | None = None
         self.has_landed = False
 
 
 class SingleFlight:
-    """The flights of a run, for many threads at once.
+    """The flights of a run, shared by many threads.
 
-    The first row of a picture leads: it looks into the ledger, or else calls. Rows of the same picture that
-    come meanwhile wait for its answer, without their image. Only an answer with fields is shared. Where the
-    leader gave up for now, the next leads; where the image itself has failed, each calls for itself, as
-    waiting for one another would bring nothing.
+    The first row of a picture leads: it looks in the ledger, or else calls. Rows of the same picture that
+    come meanwhile release their image and wait for its answer. Only an answer with fields is shared. If the
+    leader gives up for now, the next row leads; if the image itself failed, each row calls for itself,
+    because waiting would gain nothing.
 
-    Answers are kept until they are surely in the ledger; without one, the last few thousand.
+    Answers are kept until they are certainly in the ledger; without a ledger, the last few thousand.
 
-    :param stop: once set, rows that wait are given up.
-    :param answers: those that the ledger holds already; None where there is no ledger.
-    :param is_on: otherwise every row is called for.
+    :param stop: once set, waiting rows give up.
+    :param answers: those that the ledger already has; None without a ledger.
+    :param is_on: False: each row makes its own call.
     """
 
     def __init__(self, stop: threading.Event, *, answers: Answers | None, is_on: bool = True) -> None:
         self._stop, self._known, self._is_on = stop, answers, is_on
         self._state = threading.Condition()
-        self._has_told = False
+        self._has_warned = False
         kept = _KEPT if answers else _KEPT_WITHOUT_LEDGER
         self._answers: _Latest[Answer] = _Latest(kept)
         self._failed: _Latest[bool] = _Latest(kept)
@@ -70,7 +70,7 @@ class SingleFlight:
 
     @property
     def rows_waiting(self) -> int:
-        """How many rows wait for the answer of another, as far as others should be under way for them."""
+        """How many rows wait for another's answer, as far as other rows should be in progress instead."""
         return min(self._waiting, _MOST_WAITING)
 
     def board(self, row: ImageRow, facts: ImageFacts, led: Flight) -> tuple[Flight, Flight]:
@@ -84,7 +84,7 @@ class SingleFlight:
             return led, led
         picture = (facts.digest, row.card_side) if facts.digest else None
         if picture is None:
-            self._tell_of_unseen()
+            self._warn_of_unseen()
         if picture == led.picture:
             return led, led
         self.land(led)
@@ -130,7 +130,7 @@ class SingleFlight:
             self._state.notify_all()
 
     def land_with(self, flight: Flight, outcome: Outcome | Left | None) -> None:
-        """End the flight of a row that has come to its outcome; None where it ended with an error."""
+        """End the flight of a row that has its outcome; None if it ended with an error."""
         if not isinstance(outcome, Outcome) or outcome.status is not Status.RECOGNIZED:
             has_failed = isinstance(outcome, Outcome) and outcome.status is Status.FAILED
             self.land(flight, has_failed=has_failed)
@@ -146,11 +146,11 @@ class SingleFlight:
                 self._state.wait(_LOOK_SECONDS)
             self._waiting -= 1
 
-    def _tell_of_unseen(self) -> None:
+    def _warn_of_unseen(self) -> None:
         with self._state:
-            if self._has_told:
+            if self._has_warned:
                 return
-            self._has_told = True
+            self._has_warned = True
         _log.warning(
             "Copies of some images cannot be found, because the API fetches these images; each one is a call."
             " ImageAccess(fetch_images=True) lets the worker fetch them"

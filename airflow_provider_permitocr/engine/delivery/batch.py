@@ -1,4 +1,4 @@
-"""Batches into a result table; where it refuses a row, another that says so."""
+"""Writes batches to a result table; a refused row is replaced by one that says so."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Written:
 
     @property
     def rowless(self) -> int:
-        """How many rows are refused, with nothing in their place."""
+        """How many rows are refused, without a replacement."""
         return sum(not each.has_row for each in self.refused)
 
 
 class TableWriter:
-    """Writes images into one result table, and notices where that refuses them all.
+    """Writes images to one result table, and detects a table that refuses all of them.
 
     :param columns: of the result.
     """
@@ -51,12 +51,12 @@ class TableWriter:
     def write(self, delivered: Sequence[Delivered], *, rows_until: int) -> Written:
         """Write images, sorted by key, so that two runs never wait for each other's rows.
 
-        An image whose answer is gone from the ledger keeps the one that the table has. Until a row is taken,
-        only so many are tried as it takes to see that none is; a table that wants one large delivery is given
-        all at once, and looked for these in it where it refuses some.
+        An image whose answer is gone from the ledger keeps the table's answer. Until the table accepts a
+        row, only as many rows are tried as it takes to detect that it refuses all. A table that prefers one
+        large delivery gets all rows at once; if it refuses some, the same limit applies.
 
-        :param rows_until: images that stand since this version or an earlier one have a row already.
-        :raises UnreachableError: when it may be tried again, with the same images.
+        :param rows_until: images up to this version already have a row.
+        :raises UnreachableError: when a retry with the same images may succeed.
         """
         ordered = sorted(delivered, key=lambda each: each.row_key)
         written = Written()
@@ -76,9 +76,9 @@ class TableWriter:
         return written
 
     def try_again(self, delivered: Sequence[Delivered], *, most_refused: int) -> Written:
-        """Write images that were refused before; nothing is put in the place of those that still are.
+        """Write images that were refused before; those that are refused again get no replacement.
 
-        :param most_refused: once so many are, the others are not tried, and are in neither list.
+        :param most_refused: stop once this many are refused; images that were not tried are in neither list.
         """
         written = Written()
         for with_answers, some in _by_answers(sorted(delivered, key=lambda each: each.row_key)):
@@ -148,7 +148,7 @@ class TableWriter:
                 written.highest = max(written.highest, each.version)
 
     def _put_stand_ins(self, records: Sequence[Record], refused: Mapping[int, str]) -> set[int]:
-        """Write rows without fields for those that are refused, where there is none; return which."""
+        """Write rows without fields for refused images that have no row; return which were written."""
         left = list(refused)
         # At the second attempt without the time of the image's change, which may be what is refused.
         for with_provenance in (True, False):
@@ -197,7 +197,7 @@ def _of_tried(tried: Sequence[int], reasons: Mapping[int, str]) -> dict[int, str
 
 
 def _by_answers(delivered: Sequence[Delivered]) -> list[tuple[bool, list[Delivered]]]:
-    """Part images that are written whole from those whose answer columns stay as the table has them."""
+    """Separate images to write completely from those that keep the table's answer columns."""
     parts = [
         (which, [each for each in delivered if lacks_answer(each) is not which]) for which in (True, False)
     ]

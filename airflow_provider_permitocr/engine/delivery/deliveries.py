@@ -19,9 +19,9 @@ from airflow_provider_permitocr.permit.columns import Column
 class Deliveries:
     """The result tables of a run; there may be none.
 
-    :param tables: by the names that the ledger knows them by.
-    :param is_rebuilt: deliver all from the first row on.
-    :param observers: are told of each batch.
+    :param tables: by their names in the ledger.
+    :param is_rebuilt: deliver everything from the first row on.
+    :param observers: are notified of each batch.
     :param clock: monotonic seconds.
     """
 
@@ -51,7 +51,7 @@ class Deliveries:
 
     @property
     def refused(self) -> int:
-        """Rows that a table does not take, of this run and earlier ones."""
+        """Rows that a table refuses, of this run and earlier ones."""
         return sum(each.refused for each in self._deliverers)
 
     @property
@@ -60,7 +60,7 @@ class Deliveries:
         return {each.target: each.delivered for each in self._deliverers}
 
     def facts(self) -> tuple[TargetFacts, ...]:
-        """Return how far each table has been filled, in the order in which they were given."""
+        """Return how far each table has been filled, in the given order."""
         return tuple(each.facts() for each in self._deliverers)
 
     def prepare(self, columns: Sequence[Column]) -> None:
@@ -82,9 +82,9 @@ class Deliveries:
             each.start()
 
     def notice(self, images: int) -> None:
-        """Note that more images need delivery, and look after the tables.
+        """Add to the number of images that need delivery, and check on the tables.
 
-        :raises PermitOcrError: what has ended a delivery, such as a table that refuses all rows.
+        :raises PermitOcrError: the error that ended a delivery, such as a table that refuses all rows.
         """
         for each in self._deliverers:
             each.notice(images)
@@ -92,14 +92,14 @@ class Deliveries:
             each.raise_if_failed()
 
     def finish(self, patience_seconds: float, *, stop: threading.Event | None = None) -> None:
-        """Deliver all that is left, to each table as far as that works; once, however often it is asked for.
+        """Deliver everything that is left, to each table as far as possible. Further calls do nothing.
 
         :param patience_seconds: how long to wait for a table that is down, counted without progress.
         :param stop: set it to end without delivering.
-        :raises PermitOcrError: what has kept tables from being filled, once all others are.
+        :raises PermitOcrError: why some tables could not be filled, once all others are.
         :raises RunStoppedError: when asked to stop.
         """
-        if self._is_over:  # what could not be delivered then cannot now
+        if self._is_over:  # what failed then would fail again
             return
         self._is_over = True
         for each in self._deliverers:
@@ -129,7 +129,7 @@ class Deliveries:
 
 
 def raise_first(failures: Sequence[PermitOcrError]) -> None:
-    """Raise the first of these, which says the others, too."""
+    """Raise the first of these errors, with the others added to its message."""
     if failures:
         first, *others = failures
         for each in others:

@@ -23,16 +23,16 @@ from airflow_provider_permitocr.errors import (
 from airflow_provider_permitocr.options.run import Batch
 from airflow_provider_permitocr.permit.columns import Column
 
-#: How long one run delivers until it lets another, which waits for its end with this one's rows included.
+#: How long one run delivers before it lets another, which then delivers this one's rows, too.
 _TURN_SECONDS: Final = 15.0
 _BETWEEN_TURNS_SECONDS: Final = 0.5
-#: How often a run that is about to end, or that waits for its table's first row, looks for more.
+#: How often a run that is ending, or waiting for its table's first row, checks for more.
 _ASK_SECONDS: Final = 0.25
 _FIRST_WAIT_SECONDS: Final = 0.5
 _LONGEST_WAIT_SECONDS: Final = 5.0
-#: An hour: what is infinite overflows in the operating system's timers.
+#: An hour: infinity overflows in the operating system's timers.
 _LONGEST_PAUSE_SECONDS: Final = 3600.0
-#: A statement that waits for a lock says nothing: after so long it is told, and so long it is given at least.
+#: A statement that waits for a lock gives no sign: log it after the first time, and wait at least the second.
 _LONG_SECONDS: Final = 10.0
 _SILENT_SECONDS: Final = 60.0
 _CLOSE_SECONDS: Final = 2.0
@@ -56,10 +56,10 @@ class Deliverer:
     Runs that share a table take turns; each delivers what any of them has left.
 
     :param batch: rows at once, and how long an answer waits at most.
-    :param is_rebuilt: deliver all from the first row on, over the existing rows.
-    :param observers: are told of each batch.
+    :param is_rebuilt: deliver everything from the first row on, over the existing rows.
+    :param observers: are notified of each batch.
     :param clock: monotonic seconds.
-    :param wait: waits for an event, for so many seconds at most.
+    :param wait: waits for an event, at most for the given seconds.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Deliverer:
         self._backoff = _FIRST_WAIT_SECONDS
         self._noticed, self._is_any_noticed = 0, False
         self._progress_at = clock()
-        self._is_told = False
+        self._is_reported = False
 
     @property
     def target(self) -> str:
@@ -100,7 +100,7 @@ class Deliverer:
 
     @property
     def refused(self) -> int:
-        """Rows that the table does not take, of this run and earlier ones."""
+        """Rows that the table refuses, of this run and earlier ones."""
         return self._filler.refused
 
     def facts(self) -> TargetFacts:
@@ -111,13 +111,13 @@ class Deliverer:
 
     @property
     def _is_eager(self) -> bool:
-        """Whether the table has yet to take its first row: each image is paid for, and it may take none."""
+        """Whether the table has accepted no row yet: each image costs money, and it may refuse them all."""
         return self._is_any_noticed and not self.delivered
 
     def prepare(self, columns: Sequence[Column], patience_seconds: float = _SILENT_SECONDS) -> None:
-        """Create the table where it is missing, and make sure that its rows are this ledger's.
+        """Create the table if it is missing, and make sure that its rows are this ledger's.
 
-        A table that was filled before may be down or locked: that is said, and calls go on.
+        A table that was filled before may be down or locked: that is logged, and calls continue.
 
         :param columns: of the result.
         :param patience_seconds: how long to wait for a table that was never filled and does not answer.
@@ -130,7 +130,7 @@ class Deliverer:
         self._thread.start()
         while not (self._is_ready.is_set() or self._ended.is_set()):
             self.watch()
-            if self._is_told and self._filler.was_filled:
+            if self._is_reported and self._filler.was_filled:
                 return
             if self._clock() - began > max(patience_seconds, _SILENT_SECONDS):
                 self.close()
@@ -143,37 +143,37 @@ class Deliverer:
 
     @staticmethod
     def import_frame() -> None:
-        """Import what writing needs: at the first write, that would keep calls from their turns for a second.
+        """Import pandas in advance: at the first write, the import would delay calls by a second.
 
-        pandas takes that long, and a run with nothing to do needs no frame.
+        A run with nothing to do needs no frame.
         """
         import airflow_provider_permitocr.engine.delivery.frame  # noqa: F401
 
     def start(self) -> None:
-        """Deliver from now on; left out until the end for a table that wants one large delivery."""
+        """Start delivering; a table that prefers one large delivery waits until the end."""
         if not self._target.is_filled_at_end:
             self._is_begun.set()
 
     def notice(self, images: int) -> None:
-        """Note that more images need delivery. From any thread."""
-        # Two threads that add at once may lose one of them: a batch is then delivered a little later.
+        """Add to the number of images that need delivery. From any thread."""
+        # If two threads add at once, one may be lost: a batch is then delivered a little later.
         self._noticed += images
         self._is_any_noticed = self._is_any_noticed or images > 0
         if self._noticed >= self._batch.rows or self._is_eager:
             self._wake.set()
 
     def raise_if_failed(self) -> None:
-        """Raise what has ended delivery, such as a table that refuses all rows."""
+        """Raise the error that ended the delivery, such as a table that refuses all rows."""
         if self._failure:
             raise self._failure
 
     def watch(self) -> None:
-        """Say so where the table has not answered for long, as one that is locked does."""
+        """Log a warning if the table has not answered for a long time, for instance because it is locked."""
         since = self._filler.busy_since
         if since is None:
-            self._is_told = False
-        elif not self._is_told and self._clock() - since > _LONG_SECONDS:
-            self._is_told = self._is_on_hold = True
+            self._is_reported = False
+        elif not self._is_reported and self._clock() - since > _LONG_SECONDS:
+            self._is_reported = self._is_on_hold = True
             _log.warning(
                 "The result table %r has not answered for %.0f s; is it locked? Calls continue; the"
                 " ledger keeps their answers, and they are delivered later. If another session locks it, %s",
@@ -181,7 +181,7 @@ class Deliverer:
             )
 
     def finish(self) -> None:
-        """Deliver all that is left, then end; ``is_finished`` tells when."""
+        """Deliver everything that is left, then end; ``is_finished`` returns whether it has."""
         self._progress_at, self._trouble = self._clock(), None
         self._finishing.set()
         self._is_begun.set()
@@ -191,7 +191,7 @@ class Deliverer:
         """Return whether all is delivered.
 
         :param patience_seconds: how long to wait for a table that is down, counted without progress.
-        :raises UnreachableError: when patience is at its end.
+        :raises UnreachableError: when patience runs out.
         :raises DatabaseError, TargetError: as ``raise_if_failed``.
         """
         if self._ended.is_set():
@@ -204,9 +204,9 @@ class Deliverer:
         return False
 
     def close(self) -> None:
-        """End without delivering what is left; a batch that is being written may still be.
+        """End without delivering what is left; a batch that is being written may still complete.
 
-        A thread that hangs in a database is left behind, and so is its claim, which expires.
+        A thread that hangs in a database is abandoned with its claim, which expires.
         """
         self._closing.set()
         self._wake.set()
@@ -272,7 +272,7 @@ class Deliverer:
                 if step is Step.ELSEWHERE:
                     return _Turn.ELSEWHERE
                 if step is Step.DELIVERED:
-                    self._tell(self.delivered - before, self._clock() - began_at)
+                    self._report(self.delivered - before, self._clock() - began_at)
                 if step in (Step.DELIVERED, Step.NOTHING):
                     self._note_up(has_written=step is Step.DELIVERED)
                 if step is Step.NOTHING:
@@ -284,7 +284,7 @@ class Deliverer:
             return _Turn.DOWN
         return _Turn.MORE
 
-    def _tell(self, rows: int, seconds: float, *, has_failed: bool = False) -> None:
+    def _report(self, rows: int, seconds: float, *, has_failed: bool = False) -> None:
         self._observers.on_delivery(DeliveryFacts(self.target, rows, seconds, has_failed))
 
     def _note_up(self, *, has_written: bool) -> None:
@@ -297,7 +297,7 @@ class Deliverer:
 
     def _note_down(self, error: UnreachableError) -> None:
         self._trouble = error
-        self._tell(0, 0.0, has_failed=True)
+        self._report(0, 0.0, has_failed=True)
         if not self._is_on_hold:
             self._is_on_hold = True
             _log.warning(

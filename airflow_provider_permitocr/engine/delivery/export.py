@@ -28,13 +28,13 @@ def write_file(
     *,
     stop: threading.Event,
 ) -> int:
-    """Write the rows of a whole list, in the list's order; return how many there are.
+    """Write the rows of a whole list, in the list's order; return the number of rows.
 
-    It may be repeated after an error.
+    Safe to repeat after an error.
 
-    An image that was listed only after the run, and so stands nowhere, is left to the next run's file.
+    An image that was added to the list after the run is left to the next run's file.
 
-    :param whole_list: settled images included.
+    :param whole_list: includes settled images.
     :param columns: of the result.
     :param stop: set it to end early; the file is then as it was.
     :raises RunStoppedError: when the run was asked to stop before the file was complete.

@@ -33,7 +33,7 @@ class DueFiles:
         self.left: list[str] = []
 
     def write_left(self, part: Part) -> None:
-        """Write the files of earlier runs whose windows are whole by now, and close these runs.
+        """Write the files of earlier runs whose windows are now complete, and close these runs.
 
         :raises RunStoppedError: when asked to stop.
         """
@@ -44,7 +44,7 @@ class DueFiles:
     def write_own(self, *, is_whole: bool) -> bool:
         """Write the files of this run's own window; return whether none is due any more.
 
-        :param is_whole: otherwise only those that may hold a part.
+        :param is_whole: False: write only files that may contain part of a window.
         :raises RunStoppedError: when asked to stop.
         """
         files = [file for file in self._ports.files if is_whole or file.publishes_parts]
@@ -54,7 +54,7 @@ class DueFiles:
         return is_whole and all(written)
 
     def rewrite(self, runs: Sequence[LeftRun], *, own_is_whole: bool) -> None:
-        """Write the files of runs whose windows are whole, and this run's own.
+        """Write the files of runs whose windows are complete, and this run's own.
 
         :raises RunStoppedError: when asked to stop.
         """

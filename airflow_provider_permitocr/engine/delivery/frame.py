@@ -17,8 +17,8 @@ from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind, Record
 from airflow_provider_permitocr.permit.privacy import Method, Protection
 
-#: Text in Python's own form: what form it takes by default depends on whether pyarrow is there, whose form
-#: takes no lone surrogates. Days need no nanoseconds, and in seconds they reach further back than 1677.
+#: Python's own strings: the default depends on whether pyarrow is installed, whose strings refuse lone
+#: surrogates. Days need no nanoseconds, and in seconds they reach further back than 1677.
 DTYPES: Final[dict[ColumnKind, str]] = {
     ColumnKind.KEY: "string[python]",
     ColumnKind.TEXT: "string[python]",
@@ -80,9 +80,9 @@ def _declared(columns: pd.DataFrame | None, rows: int) -> list[Record]:
 
 
 def carried_columns(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Return the columns to carry along, as they are.
+    """Return the columns to copy, unchanged.
 
-    :raises ValueError: for a column that is not there, or has the name of one of the result's.
+    :raises ValueError: for a column that does not exist, or has the name of a result column.
     """
     if isinstance(names, str):
         raise ValueError("carry_columns must be a list of columns, not one text")
@@ -93,7 +93,7 @@ def carried_columns(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 
 def protected_columns(carried: pd.DataFrame, protection: Protection) -> pd.DataFrame:
-    """Return columns to carry along as a policy has them; those that it keeps have their own dtypes."""
+    """Return the columns to copy, protected by a policy; unprotected ones keep their dtypes."""
 
     def protected(name: str) -> pd.Series:
         given = [None if _is_missing(value) else value for value in carried[name]]
@@ -125,7 +125,7 @@ def _is_missing(value: Any) -> bool:
 def to_frame(records: Sequence[Record], columns: Sequence[Column] = COLUMNS) -> pd.DataFrame:
     """Build the frame, one row per record in the same order.
 
-    :param columns: of the result; they are there with their dtypes even where there are no records.
+    :param columns: of the result; even without records, they exist with their dtypes.
     :raises ValueError: naming the column whose dtype cannot hold a value, such as a time before the year 1.
     """
     arrays = {}
@@ -154,14 +154,14 @@ def refused_by_frame(records: Sequence[Record], columns: Sequence[Column] = COLU
 
 
 def to_rows(frame: pd.DataFrame, columns: Sequence[Column] = COLUMNS) -> list[dict[str, Any]]:
-    """Turn a frame of ``to_frame`` into plain Python values for a database driver; missing is None."""
-    series = dict(frame.items())  # half of the time of one after the other by name
+    """Convert a frame of ``to_frame`` to plain Python values for a database driver; missing is None."""
+    series = dict(frame.items())  # takes half as long as looking up each by name
     plain = {column.name: plain_values(series[column.name], column.kind) for column in columns}
     return [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]
 
 
 def plain_values(series: pd.Series[Any], kind: ColumnKind) -> list[Any]:
-    """Turn a column of a frame of ``to_frame`` into plain Python values; missing is None."""
+    """Convert a column of a frame of ``to_frame`` to plain Python values; missing is None."""
     if kind is ColumnKind.DATE:
         return series.to_numpy().astype("datetime64[D]").tolist()
     if kind is ColumnKind.TIMESTAMP:
@@ -171,8 +171,8 @@ def plain_values(series: pd.Series[Any], kind: ColumnKind) -> list[Any]:
     return plain
 
 
-# What follows does what pandas does by itself for a list and a dtype, several times as fast. It costs per
-# column and batch rather than per value, and batches are small.
+# The following does what pandas does for a list and a dtype, several times as fast. Its cost is per column
+# and batch rather than per value, and batches are small.
 
 
 def _text_array(values: list[Any]) -> _Array:
@@ -192,8 +192,8 @@ def _times_array(values: list[Any]) -> _Array:
 
 
 def _microseconds(moment: datetime) -> int:
-    # A time without a zone is in UTC. One whose UTC lies outside of Python's years is refused here, where it
-    # is known whose it is, and not by the driver.
+    # A time without a zone is UTC. If its UTC is outside of Python's years, refuse it here, where its row is
+    # known, and not in the driver.
     moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (moment - _EPOCH) // _MICROSECOND
 

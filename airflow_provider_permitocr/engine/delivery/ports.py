@@ -31,7 +31,7 @@ class Held:
     """What a result table holds.
 
     :param rows: how many.
-    :param highest: highest version of a row; None where no row has any.
+    :param highest: highest version of a row; None if no row has any.
     """
 
     rows: int
@@ -43,7 +43,7 @@ class ResultTarget(Protocol):
 
     @property
     def is_filled_at_end(self) -> bool:
-        """Whether it wants one large delivery rather than many small ones."""
+        """Whether it prefers one large delivery to many small ones."""
         ...
 
     @property
@@ -53,7 +53,7 @@ class ResultTarget(Protocol):
 
     @property
     def when_locked(self) -> str:
-        """Say what to do where another session locks it."""
+        """Return what to do if another session locks it."""
         ...
 
     def prepare(self, columns: Sequence[Column]) -> None:
@@ -67,14 +67,14 @@ class ResultTarget(Protocol):
     def held(self) -> Held:
         """Return what it holds. May read the whole table.
 
-        :raises UnreachableError: when it may be tried again.
+        :raises UnreachableError: when a retry may succeed.
         """
         ...
 
     def is_empty(self) -> bool:
         """Return whether it holds no row.
 
-        :raises UnreachableError: when it may be tried again.
+        :raises UnreachableError: when a retry may succeed.
         """
         ...
 
@@ -86,23 +86,23 @@ class ResultTarget(Protocol):
         only_new: bool = False,
         most_refused: int | None = None,
     ) -> Mapping[int, str]:
-        """Insert or replace rows by ``(image_key, card_side)``, but none by one of a smaller version.
+        """Insert or replace rows by ``(image_key, card_side)``, but never by rows of a smaller version.
 
-        :param with_answers: otherwise the columns of answers are left as they are.
+        :param with_answers: False: leave the answers' columns as they are.
         :param only_new: existing rows stay unchanged.
-        :param most_refused: once so many rows are refused, no more are tried; None: all are.
-        :return: the reason, without values, for each row that was refused for what it holds, by its place in
-            the frame; '' for one that was not tried. All other rows are written.
-        :raises UnreachableError: when it may be tried again.
+        :param most_refused: stop once this many rows are refused; None: try all.
+        :return: by the row's index in the frame, the reason why its values were refused, without values; ''
+            for a row that was not tried. All other rows are written.
+        :raises UnreachableError: when a retry may succeed.
         """
         ...
 
     def forget(self, versions: Mapping[RowKey, int]) -> None:
-        """Delete the rows of erased images that are older than their erasure; asked of a history alone.
+        """Delete the rows of erased images that are older than their erasure; only for a history.
 
         :param versions: of the erasures.
         :raises TargetError: when the right to delete is missing.
-        :raises UnreachableError: when it may be tried again.
+        :raises UnreachableError: when a retry may succeed.
         """
         ...
 
@@ -112,7 +112,7 @@ class RowsFile(Protocol):
 
     @property
     def due(self) -> DueFile:
-        """What it is, for a later run to write it."""
+        """Its description, with which a later run can write it."""
         ...
 
     @property
@@ -128,7 +128,7 @@ class RowsFile(Protocol):
         ...
 
     def write(self, columns: Sequence[Column], frames: Iterable[pd.DataFrame]) -> None:
-        """Write it, whole or not at all.
+        """Write it completely or not at all.
 
         :param frames: a bounded number of rows at a time.
         """

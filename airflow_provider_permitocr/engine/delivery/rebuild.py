@@ -17,7 +17,7 @@ from airflow_provider_permitocr.errors import PermitOcrError, TargetError
 from airflow_provider_permitocr.options.run import Batch
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, Column, result_columns
 
-#: Larger than in a run, whose answers arrive one by one.
+#: Larger than in a run, where answers arrive one by one.
 _ROWS_AT_ONCE: Final = 2_000
 
 
@@ -96,9 +96,9 @@ class Rebuild:
         )
 
     def run(self) -> Rebuilt:
-        """Fill all tables from the first row on, and write this run's files and those of whole windows.
+        """Fill all tables from the first row on, and write the files of this run and of complete windows.
 
-        :raises TargetError: when the ledger has kept nothing of the list, saying what to do.
+        :raises TargetError: when the ledger has no answers of the list, saying what to do.
         :raises UnreachableError: when a target cannot be filled now; all others are.
         """
         source, ledger = self._ports.source, self._ports.ledger
@@ -152,17 +152,17 @@ def _unread(kept: KeptAnswers) -> list[str]:
     columns = ", ".join(ANSWER_COLUMNS)
     if kept.erased:
         said.append(
-            f"of {kept.erased:,} images the answer was erased: a table keeps what it has of these columns,"
-            f" and a new row has none of them: {columns}"
+            f"for {kept.erased:,} images the answer was erased: a table keeps its values of these columns,"
+            f" and a new row has none: {columns}"
         )
     if kept.adopted:
         said.append(
-            f"of {kept.adopted:,} images the answer was taken over from a result table, so these columns stay"
+            f"for {kept.adopted:,} images the answer was adopted from a result table, so these columns stay"
             f" as they were there: {columns}"
         )
     if kept.protected:
         said.append(
-            f"of {kept.protected:,} images the answer was kept under a privacy policy, so what it hid is not"
-            " there, nor is what a newer version would read of it"
+            f"for {kept.protected:,} images the answer was stored under a privacy policy, so what it hid is"
+            " missing, as is what a newer version would read from it"
         )
     return said

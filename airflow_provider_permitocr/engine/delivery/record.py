@@ -71,7 +71,7 @@ def lacks_answer(delivered: Delivered) -> bool:
 
 
 def outcome_record(outcome: Outcome, *, processed_at: datetime) -> Record:
-    """Put what came of a row into the result's columns, where there is no ledger; every column is there."""
+    """Convert a row's outcome to the result's columns, without a ledger; every column is present."""
     status = outcome.status.value
     error_code = _text(outcome.error_code)
     record: Record = dict.fromkeys(column.name for column in COLUMNS)
@@ -99,10 +99,10 @@ def outcome_record(outcome: Outcome, *, processed_at: datetime) -> Record:
 
 
 def refused_record(record: Record, reason: str, *, with_provenance: bool = True) -> Record:
-    """Make the record that stands in for one whose values the database refuses.
+    """Make the record that replaces one whose values the database refuses.
 
     :param reason: in words, without values.
-    :param with_provenance: keep what is known of the image and the call, too.
+    :param with_provenance: also keep what is known about the image and the call.
     """
     kept = (*_RUN, *_PROVENANCE) if with_provenance else _RUN
     return dict.fromkeys(record) | {

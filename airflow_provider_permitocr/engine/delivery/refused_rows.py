@@ -21,7 +21,7 @@ def try_refused_again(
 
     :param delivery: is claimed.
     :param is_over: whether the run must end.
-    :raises UnreachableError: when it may be tried again.
+    :raises UnreachableError: when a retry may succeed.
     """
     most, refused, taken = ALL_REFUSED, 0, 0
     while (some := delivery.refusals(most)) and not is_over():

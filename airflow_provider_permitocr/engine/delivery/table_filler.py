@@ -15,7 +15,7 @@ from airflow_provider_permitocr.errors import RowsRefusedError
 from airflow_provider_permitocr.permit.columns import Column
 from airflow_provider_permitocr.permit.status import Status
 
-#: Of one large delivery, so that a warehouse merges once as a rule. Portraits have 100 kB each.
+#: For one large delivery, so that a warehouse usually merges once. Portraits have 100 kB each.
 _LARGE_ROWS: Final = 50_000
 _LARGE_BYTES: Final = 64 * 1024 * 1024
 #: What a row takes besides its long texts.
@@ -34,9 +34,9 @@ class Step(Enum):
 class TableFiller:
     """Fills one result table from the ledger, in order of version. Used by one thread.
 
-    :param rows: at once.
-    :param is_rebuilt: deliver all from the first row on, over the existing rows.
-    :param is_over: whether no more is wanted.
+    :param rows: per batch.
+    :param is_rebuilt: deliver everything from the first row on, over the existing rows.
+    :param is_over: whether to stop.
     :param clock: monotonic seconds.
     """
 
@@ -62,14 +62,14 @@ class TableFiller:
         self.refused = 0
 
     def prepare(self) -> None:
-        """Create the table where it is missing, and make sure that its rows are this ledger's.
+        """Create the table if it is missing, and make sure that its rows are this ledger's.
 
         :raises TargetError: naming what to change.
-        :raises UnreachableError: when it may be tried again.
+        :raises UnreachableError: when a retry may succeed.
         """
         self.busy_since = self._clock()
         state = self._delivery.claim()
-        # Otherwise another run delivers, and may have made rows since; this is looked into at our turn.
+        # Otherwise another run delivers, and may have added rows since; this is checked in our turn.
         self.was_filled = state is None or state.version > 0
         try:
             self._target.prepare(self._columns)
@@ -87,7 +87,7 @@ class TableFiller:
     def step(self) -> Step:
         """Do what comes next.
 
-        :raises UnreachableError: when it may be tried again.
+        :raises UnreachableError: when a retry may succeed.
         :raises RowsRefusedError: when the table refuses all rows.
         """
         state = self._delivery.claim()

@@ -18,13 +18,13 @@ _log = logging.getLogger(__name__)
 
 
 def reconcile(delivery: Delivery, state: DeliveryState, held: Held, *, keeps_history: bool) -> DeliveryState:
-    """Compare what a table holds with what was delivered to it.
+    """Compare a table's rows with what was delivered to it.
 
-    One that is new, empty or older is filled again. Rows that are missing in the middle may have been deleted
-    on purpose: they are reported.
+    A table that is new, empty or older is filled again. Rows missing in the middle may have been deleted on
+    purpose, and are only reported.
 
-    :param delivery: is claimed.
-    :return: from where on to deliver.
+    :param delivery: already claimed by this run.
+    :return: the version from which to deliver.
     :raises TargetError: when the table has rows from elsewhere, naming what to do.
     """
     if held.rows and not state.version:
@@ -53,7 +53,7 @@ def reconcile(delivery: Delivery, state: DeliveryState, held: Held, *, keeps_his
 
 def _from_nothing(delivery: Delivery, state: DeliveryState) -> DeliveryState:
     earliest = delivery.changes(0, 1)
-    if not earliest or earliest[0].version > state.version:  # what it was given is all to come
+    if not earliest or earliest[0].version > state.version:  # its rows are all yet to be delivered
         return state
     _log.info("The result table %r is new or empty; it is filled again from the ledger", delivery.target)
     return _note(delivery, DeliveryState(_NOTHING_YET))
@@ -76,5 +76,5 @@ def _note(delivery: Delivery, state: DeliveryState) -> DeliveryState:
 
 
 def from_the_first(state: DeliveryState) -> DeliveryState:
-    """Return the state from which all is delivered again, over the existing rows."""
+    """Return the state that delivers everything again, over the existing rows."""
     return replace(state, version=_NOTHING_YET, rows=0) if state.version else state

@@ -19,22 +19,22 @@ from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.options.run import Batch
 from airflow_provider_permitocr.permit.columns import result_columns
 
-#: Larger than in a run, whose answers arrive one by one.
+#: Larger than in a run, where answers arrive one by one.
 _ROWS_AT_ONCE: Final = 2_000
 #: What no erasure reaches.
 _NEVER_REACHED: Final = (
     "copies that others have made of tables and files, backups, replicas and earlier versions of objects",
     "columns of tables that the list no longer copies, and files of runs that were pruned",
     "logs of databases, such as those for replication and of statements",
-    "journals on other machines; what they hold of erased images is dropped once they are handed in",
+    "journals on other machines; answers of erased images in them are dropped once they are handed in",
 )
 
 
 @dataclass(frozen=True)
 class PlannedErasure:
-    """What an erasure would do, in numbers alone.
+    """What an erasure would do, in numbers only.
 
-    :param tables, files: that would be written again.
+    :param tables, files: to be written again.
     """
 
     images: ErasedImages
@@ -52,12 +52,12 @@ class PlannedErasure:
 
 @dataclass(frozen=True)
 class Erased:
-    """What was done, in numbers alone.
+    """What was done, in numbers only.
 
-    :param written: rows that tables have taken.
-    :param refused: rows that they do not take, whose older ones may hold what was to be erased.
+    :param written: rows that tables accepted.
+    :param refused: rows that tables refused; their older rows may hold what should be erased.
     :param files: files that were written again.
-    :param not_reached: what may still hold it, in words.
+    :param not_reached: where erased data may remain, in words.
     """
 
     images: ErasedImages
@@ -116,13 +116,13 @@ class Erasure:
         return PlannedErasure(images, len(self._ports.tables), files, self._not_reached(images))
 
     def run(self) -> Erased:
-        """Erase in the ledger, then bring that to all tables, and write files again.
+        """Erase in the ledger, then update all tables and write files again.
 
-        It may be run again, after an error or for nothing.
+        Safe to repeat, for instance after an error.
 
         :raises TargetError: when the ledger does not know the list, or a right is missing.
-        :raises UnreachableError: when a target cannot be filled now; all others are, and the next run of the
-            list fills it, too.
+        :raises UnreachableError: when a target cannot be filled now; all others are, and the list's next run
+            fills it, too.
         :raises RunStoppedError: when asked to stop.
         """
         ledger = self._ports.ledger
@@ -151,8 +151,8 @@ class Erasure:
         return done
 
     def _fill(self) -> tuple[list[PermitOcrError], int, list[str]]:
-        """Return what has failed, how many files were written, and what was left as it is."""
-        everywhere = self._ports.source.within([])  # there need be no interval
+        """Return what failed, how many files were written, and what was left unchanged."""
+        everywhere = self._ports.source.within([])  # because there may be no interval
         columns = self._ports.reading.protection.columns(result_columns(everywhere.carried()))
         failures: list[PermitOcrError] = []
         try:
@@ -169,12 +169,12 @@ class Erasure:
         return [*failures, *files.failures], len(files.written), files.left
 
     def _not_reached(self, images: ErasedImages) -> tuple[str, ...]:
-        """Say what may still hold what is erased."""
+        """Describe where erased data may remain."""
         said = []
         if images.unreadable:
             said.append(
                 f"{images.unreadable:,} rows of tables whose answers are gone from the ledger: no policy can"
-                " be applied to them; erase them, or have them recognized again"
+                " be applied to them; erase them or recognize them again"
             )
         said += [
             f"the table {each}, which this task does not name" for each in self._in_ledger.other_targets()
@@ -189,7 +189,7 @@ class Erasure:
 def _said(images: ErasedImages) -> str:
     said = [f"{images.images:,} images, {images.answers:,} answers"]
     if images.identical:
-        said.append(f"{images.identical:,} of the images have the same picture as one that was named")
+        said.append(f"{images.identical:,} of the images have the same picture as a selected image")
     if images.portraits:
         said.append(f"{images.portraits:,} portraits")
     if images.erased_before:

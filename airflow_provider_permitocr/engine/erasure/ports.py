@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ErasedImages:
-    """What an erasure is about, or has done in the ledger, in numbers alone.
+    """What an erasure covers, or has done in the ledger, in numbers only.
 
     :param images: images that are erased, or rewritten under a policy.
-    :param identical: of these, images with the same picture as one whose key is given.
-    :param answers: answers that are deleted or rewritten, those no longer in force included.
-    :param portraits: stored portraits that were removed; before an erasure that is not known.
-    :param erased_before: images whose key is given, and that an earlier erasure has dealt with.
-    :param unknown_keys: keys that are given, and that the ledger does not know.
+    :param identical: images among them with the same picture as one whose key is given.
+    :param answers: answers that are deleted or rewritten, including those no longer in force.
+    :param portraits: stored portraits that were removed; unknown before an erasure.
+    :param erased_before: images whose key is given, and that an earlier erasure has handled.
+    :param unknown_keys: given keys that the ledger does not know.
     :param unreadable: images whose answer is gone from the ledger, so that no policy can be applied to it.
     """
 
@@ -36,12 +36,12 @@ class Portraits(Protocol):
     """Portraits that are stored outside of the ledger."""
 
     def remove(self, profiles: Collection[str]) -> int:
-        """Delete stored portraits; one that is gone already is no error.
+        """Delete stored portraits; one that is already gone is not an error.
 
-        :param profiles: values of the column ``profile``: paths of stored portraits, or base64, which is
-            nothing to delete; and names of portraits whose paths are not known.
-        :return: how many were deleted, as far as that is known.
-        :raises UnreachableError: when it may be tried again.
+        :param profiles: values of the column ``profile``: paths of stored portraits; base64, which needs no
+            deletion; and names of portraits whose paths are unknown.
+        :return: how many were deleted, as far as known.
+        :raises UnreachableError: when a retry may succeed.
         """
         ...
 
@@ -66,7 +66,7 @@ class LedgerErasure(Protocol):
         ...
 
     def unfinished_files(self) -> int:
-        """Count the files of runs whose window is not whole, and that may hold a part of it."""
+        """Count the files of runs whose window is incomplete, and that may contain part of it."""
         ...
 
     def end(self, outcome: str) -> None:

@@ -35,8 +35,8 @@ from airflow_provider_permitocr.permit.status import Status
 #: How long the first of an exchange waits for others. A call is closed, and its answer safe, at most this
 #: long after it arrived, and one exchange later.
 _GATHER_SECONDS: Final = 0.2
-#: What waits for an exchange that takes longer is written to the journal: a frozen worker may hold the
-#: ledger's lock, and this process may be killed before it gets it.
+#: Answers that wait longer for an exchange are written to the journal: a frozen worker may hold the ledger's
+#: lock, and this process may be killed before it gets the lock.
 _SLOW_SECONDS: Final = 0.5
 _FIRST_WAIT_SECONDS: Final = 0.5
 _LONGEST_WAIT_SECONDS: Final = 5.0
@@ -47,7 +47,7 @@ _MOST_ATTEMPTS: Final = 1_000
 _MOST_WAITING: Final = 5_000
 #: A connection that has gone silent raises no error for a quarter of an hour: so long is it given at least.
 _SILENT_SECONDS: Final = 60.0
-#: How often to say that this run is alive.
+#: How often to send this run's heartbeat.
 _ALIVE_SECONDS: Final = 20.0
 #: How long the end of a run waits for it.
 _END_SECONDS: Final = 15.0
@@ -58,7 +58,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Waiting:
-    """An intent whose thread waits for its grant; None where the exchange has failed permanently."""
+    """An intent whose thread waits for its grant; the grant is None if the exchange failed permanently."""
 
     intent: CallIntent
     grant: Grant | None = None
@@ -78,16 +78,16 @@ class Batch:
 
 
 class CallLedger:
-    """Writes calls down before they are made, and closes them with their answers.
+    """Records calls before they are made, and closes them with their answers.
 
-    What comes within a moment is written in one exchange, patiently. While the ledger cannot be reached, or
-    takes its time, closed calls are written to the journal.
+    Everything that arrives within a short time is written in one exchange, with retries. While the ledger is
+    unreachable or slow, closed calls are written to the journal.
 
-    :param stop: once set, an exchange that fails is tried once more and not waited for.
+    :param stop: once set, a failed exchange is tried once more, without waiting.
     :param patience_seconds: how long to wait for a ledger that cannot be reached.
-    :param observers: are told when most calls of a cap are used.
+    :param observers: are notified when a cap is nearly used up.
     :param clock: monotonic seconds.
-    :param gather_seconds: how long the first of an exchange waits for others.
+    :param gather_seconds: how long the first item of an exchange waits for others.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class CallLedger:
         #: Held for moments, over what follows.
         lock = threading.RLock()
         self._state = threading.Condition(lock)
-        #: Of the same lock: an exchange wakes those alone that wait for its grants.
+        #: Shares that lock: an exchange only wakes the threads that wait for its grants.
         self._granted = threading.Condition(lock)
         self._gathered = Batch()
         self._is_ending = self._is_over = False
@@ -139,7 +139,7 @@ class CallLedger:
     def open(self, intent: CallIntent) -> Grant | None:
         """Wait until the intent to make a call is written.
 
-        :return: what the ledger says to it; None where it could not be written, ``raise_if_failed`` says why.
+        :return: the ledger's answer; None if it could not be written: ``raise_if_failed`` raises the reason.
         """
         waiting = Waiting(intent)
         with self._state:
@@ -175,9 +175,9 @@ class CallLedger:
             self._unwritten.keep()
 
     def note(self, attempt: Attempt) -> None:
-        """Note what was found out about an image without an answer of its own.
+        """Record what was found out about an image without an answer of its own.
 
-        Where very many wait already, wait too.
+        Blocks while the backlog is very long.
         """
         with self._state:
             while len(self._gathered.attempts) >= _MOST_WAITING and not (self._failure or self._is_ending):
@@ -190,9 +190,9 @@ class CallLedger:
             self._state.notify_all()
 
     def await_reachable(self) -> None:
-        """Wait while the last exchange has failed: what was granted before is not sent either.
+        """Wait while the last exchange has failed: calls that were granted before are not sent either.
 
-        Where the ledger can no longer be written, the run is asked to stop.
+        If the ledger can no longer be written, the run is asked to stop.
         """
         with self._state:
             while self._unreachable and not self._failure and not self._stop.is_set():
@@ -201,9 +201,9 @@ class CallLedger:
                 self._stop.set()
 
     def raise_if_failed(self) -> None:
-        """Raise why nothing more can be written, if so.
+        """Raise the reason why nothing more can be written, if there is one.
 
-        :raises LedgerError, FencedError: once for all.
+        :raises LedgerError, FencedError: permanently.
         """
         if error := self._failure or self._stopped_by:
             raise error
@@ -221,7 +221,7 @@ class CallLedger:
     def end(self) -> str | None:
         """Write what is left, or keep it in the journal, and end the thread that exchanges.
 
-        :return: what could not be written, and where it is, in words; None where all is written.
+        :return: what could not be written, and where it is, in words; None if everything is written.
         """
         with self._state:
             self._is_ending = True
@@ -265,7 +265,7 @@ class CallLedger:
                     return
 
     def _keep_alive(self) -> None:
-        """Say every now and then that this run is alive, whatever it is waiting for."""
+        """Send this run's heartbeat periodically, whatever the run is waiting for."""
         if time.monotonic() - self._alive_at < _ALIVE_SECONDS:
             return
         self._alive_at = time.monotonic()
@@ -318,7 +318,7 @@ class CallLedger:
             self._note_reachable()
             self._unwritten.written(batch.closed, exchanged.refused)
             self._note_refused(exchanged.refused)
-            self._tell(batch.waiting, exchanged.grants)
+            self._hand_out(batch.waiting, exchanged.grants)
             for near in exchanged.near:
                 _log.warning("%s", near)
                 self._observers.on_near_cap(near)
@@ -348,7 +348,7 @@ class CallLedger:
             _log.info("The ledger can be written again")
 
     def _note_refused(self, refused: Sequence[ClosedCall]) -> None:
-        """Settle images whose answers wait in a journal: otherwise each run would pay for them again."""
+        """Settle images whose answers wait in a journal; otherwise each run would pay for them again."""
         for each in refused:
             if each.attempt:
                 self._gather(
@@ -377,7 +377,7 @@ class CallLedger:
         finally:
             self._wake(waiting)
 
-    def _tell(self, waiting: list[Waiting], grants: tuple[Grant, ...]) -> None:
+    def _hand_out(self, waiting: list[Waiting], grants: tuple[Grant, ...]) -> None:
         for each, grant in zip(waiting, grants, strict=True):
             each.grant = grant
         if Grant.FENCED in grants:
@@ -391,7 +391,7 @@ class CallLedger:
                 self._refused_in_a_row = 0
         if self._refused_in_a_row >= _MOST_REFUSED:
             self._stopped_by = LedgerError(
-                f"The ledger refused the last {self._refused_in_a_row} calls it was given to record, so the"
+                f"The ledger refused to record the last {self._refused_in_a_row} calls, so the"
                 " run has stopped; none of them was made. Look for a trigger or constraint on"
                 " its tables, correct it and run again."
             )

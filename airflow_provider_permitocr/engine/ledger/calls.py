@@ -1,4 +1,4 @@
-"""What travels between a run and its ledger: intents, closed calls, attempts, and what the ledger says."""
+"""Values exchanged between a run and its ledger: intents, closed calls, attempts and grants."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from airflow_provider_permitocr.permit.status import Status
 OK: Final = "OK"
 #: Answer code of a call that was meant to be made, and was not sent.
 NOT_SENT: Final = "NotSent"
-#: Answer code of an image whose last call died with its worker and is not repeated.
+#: Error code of an image whose last call died with its worker and is not repeated.
 OUTCOME_UNKNOWN: Final = "CallOutcomeUnknown"
-#: Answer code of an image whose key the ledger cannot hold: nothing about it can be written there.
+#: Error code of an image whose key the ledger cannot store, so that nothing about it can be recorded.
 LEDGER_REFUSES_KEY: Final = "LedgerRefusesKey"
-#: Answer code of an image whose answer the ledger's database does not take: it waits in a journal.
+#: Error code of an image whose answer the ledger's database refuses; the answer waits in a journal.
 LEDGER_REFUSES_ANSWER: Final = "LedgerRefusesAnswer"
 #: Answer code of an image that took the answer of an identical one while that was erased.
 ANSWER_ERASED: Final = "AnswerErased"
@@ -40,10 +40,10 @@ def new_call_id(now: float | None = None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RunIdentity:
-    """Who makes a call.
+    """The task that makes a call.
 
-    :param map_index: of a mapped task; -1 otherwise.
-    :param try_number: Airflow's, from 1. A newer try of the same task fences the older ones.
+    :param map_index: of a mapped task; -1 for other tasks.
+    :param try_number: Airflow's, from 1. A newer try of the same task fences off older ones.
     """
 
     dag_id: str = ""
@@ -63,8 +63,8 @@ class RunIdentity:
 class CallIntent:
     """A call that is about to be made.
 
-    :param updated_at: when the image last changed, from the list; None where the list does not say.
-    :param image_digest: SHA-256 of the image as it was found; None where only the API sees it.
+    :param updated_at: when the image last changed, from the list; None if the list has no change times.
+    :param image_digest: SHA-256 of the original image; None if only the API sees it.
     """
 
     call_id: str
@@ -75,15 +75,15 @@ class CallIntent:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What a run has found out about one image.
+    """What a run found out about one image.
 
-    :param status: ``recognized``, ``rejected``, ``failed`` or ``retry``; already ``failed`` where the run was
-        the last that tries.
-    :param tries: runs that have tried this version of the image, this one included where it counts.
-    :param counts: whether this run counts among them: what never left the worker does not.
-    :param is_verdict: whether the API itself has said so of the image.
+    :param status: ``recognized``, ``rejected``, ``failed`` or ``retry``; ``failed`` instead of ``retry`` if
+        this run was the last to try.
+    :param tries: runs that have tried this version of the image, including this one if it counts.
+    :param counts: whether this run counts as a try: not if nothing left the worker.
+    :param is_verdict: whether the API itself reported this about the image.
     :param is_doubtful: whether a quality flag doubts the reading; None: it was not examined.
-    :param answer_id: the call whose answer this is, where it is another image's.
+    :param answer_id: the call that got the answer, if the answer is another image's.
     :param reused_from: key of that image.
     :param request_id: the service's ``RequestId``.
     """
@@ -104,8 +104,8 @@ class Attempt:
     reused_from: str | None = None
 
     def without_answer(self) -> Attempt:
-        """Return what to write down where the answer of an identical image was erased meanwhile."""
-        message = "the identical image whose answer this was is erased; the next run calls for this one"
+        """Return what to record if the answer of an identical image was erased meanwhile."""
+        message = "the reused answer of the identical image was erased; the next run calls for this image"
         return Attempt(
             self.row_key,
             Status.RETRY,
@@ -121,13 +121,13 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class ClosedCall:
-    """What became of a call.
+    """The outcome of a call.
 
     :param code: ``OK``, ``NotSent``, or the code of its error.
-    :param billed: whether it is paid for; None if unknown.
-    :param answer: as it is kept, if it answered with fields.
+    :param billed: whether it is billed; None if unknown.
+    :param answer: in the stored form, if it has fields.
     :param attempt: what that means for its image; set if there is an answer.
-    :param reason: why the database does not take its answer, where it does not.
+    :param reason: why the database refuses its answer, if it does.
     """
 
     call_id: str
@@ -140,25 +140,25 @@ class ClosedCall:
 
 
 class Grant(StrEnum):
-    """What a ledger says to an intent."""
+    """The ledger's decision about an intent."""
 
     GRANTED = "granted"  #: it is written; make the call
     CAPPED = "capped"  #: the run has made all the calls that it may make
     DAY_CAPPED = "day capped"  #: the day's calls are used up, by all runs that share the ledger
     HELD = "held"  #: another run or try is calling for this image
     SETTLED = "settled"  #: another run or try has dealt with it since it was looked up
-    UNKNOWN = "unknown"  #: a worker died over it, and such calls are not to be made again
+    UNKNOWN = "unknown"  #: a worker died during its call, and such calls must not be repeated
     FENCED = "fenced"  #: a newer try of this task has begun
-    REFUSED = "refused"  #: the ledger's database does not take this intent
+    REFUSED = "refused"  #: the ledger's database refuses this intent
 
 
 @dataclass(frozen=True, slots=True)
 class Exchanged:
-    """What came of an exchange.
+    """The outcome of an exchange.
 
-    :param grants: one for each intent, in their order.
-    :param refused: closed calls whose answers the database does not take; they are closed without them.
-    :param near: caps of which most calls are used since this exchange.
+    :param grants: one for each intent, in order.
+    :param refused: closed calls whose answers the database refuses; they are closed without them.
+    :param near: caps that this exchange has nearly used up.
     """
 
     grants: tuple[Grant, ...] = ()

@@ -26,7 +26,7 @@ _CHUNK: Final = 1 << 20
 #: How long to wait for a file that a run is handing in, before another is begun.
 _LOCK_TRIES: Final = 20
 _LOCK_WAIT_SECONDS: Final = 0.005
-#: What a file system says that knows no locks.
+#: Error numbers of file systems without locks.
 _NO_LOCKS: Final = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 _log = logging.getLogger(__name__)
 
@@ -95,8 +95,8 @@ class FileJournal:
     def pending(self) -> Iterator[tuple[str, Sequence[ClosedCall]]]:
         """Read what other processes have kept for this ledger.
 
-        A file is locked until the next one is asked for, so that nothing is added to it before it is removed.
-        One that another run is handing in is left to it.
+        A file stays locked until the next one is requested, so nothing is added to it before it is removed. A
+        file that another run is handing in is skipped.
         """
         own = {
             self._path(number, refused=refused)
@@ -119,9 +119,9 @@ class FileJournal:
                 )
 
     def remove(self, name: str) -> None:
-        """Remove a file that was handed in; one that stays is handed in again, which changes nothing.
+        """Remove a file that was handed in. If removal fails, it is handed in again, which changes nothing.
 
-        One with lines that were not understood stays for the version of this package that does.
+        A file with lines that were not understood stays for the package version that understands them.
         """
         if name not in self._unknown:
             with suppress(OSError):
@@ -153,7 +153,7 @@ class FileJournal:
 
 
 def _make_private(folder: Path) -> None:
-    """Make a folder for its owner alone, and missing ones above it, which ``mkdir`` would open to all."""
+    """Create a folder for its owner only, including parents, which ``mkdir`` would make accessible to all."""
     if not folder.is_dir():
         _make_private(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -170,9 +170,9 @@ def _append(path: Path, lines: bytes) -> None:
 
 @contextmanager
 def _locked(path: Path, flags: int) -> Iterator[int]:
-    """Open a file that nobody else has open this way, and that is still there once it is locked.
+    """Open a file with an exclusive lock, and make sure that it still exists once it is locked.
 
-    :raises BlockingIOError: when somebody has.
+    :raises BlockingIOError: when another process holds the lock.
     """
     while True:
         file = os.open(path, flags, 0o600)

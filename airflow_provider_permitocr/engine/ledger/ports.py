@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class KnownImages(Protocol):
-    """What the ledger says of images already."""
+    """What the ledger already knows about images."""
 
     def key_fault(self, image_key: str) -> str | None:
-        """Say why the ledger cannot hold a key, without quoting it; None where it can."""
+        """Return why the ledger cannot store a key, without quoting it; None if it can."""
         ...
 
     def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
@@ -33,12 +33,12 @@ class KnownImages(Protocol):
 
 
 class Answers(Protocol):
-    """Answers that the ledger holds, by picture. Called from several threads at once."""
+    """Answers in the ledger, by picture. Called from several threads at once."""
 
     def find(self, image_digest: str, card_side: CardSide) -> Answer | None:
-        """Return the last answer that an image of this digest got; None if there is none.
+        """Return the latest answer for an image with this digest; None if there is none.
 
-        :raises PermitOcrError: when it cannot be looked for.
+        :raises PermitOcrError: when the lookup fails.
         """
         ...
 
@@ -60,7 +60,7 @@ class LeftBehind(Protocol):
 
 
 class PortraitStore(Protocol):
-    """Where portraits are written to. Called from several threads at once."""
+    """Where portraits are stored. Called from several threads at once."""
 
     def prepare(self) -> None:
         """Make sure that portraits can be written.
@@ -76,7 +76,7 @@ class PortraitStore(Protocol):
         :param portraits: by name.
         :return: the path or URL of each, by name.
         :raises TargetError: naming what to change.
-        :raises UnreachableError: when it may be tried again.
+        :raises UnreachableError: when a retry may succeed.
         """
         ...
 
@@ -98,10 +98,10 @@ class Review:
 class Delivered:
     """One image as targets get it.
 
-    :param version: which change of the ledger made it so.
-    :param fields: the flattened answer; None where it is not recognized, or where its answer is gone.
-    :param first_version: which change made it stand anywhere.
-    :param review: of the answer in force; None: nobody has decided about it.
+    :param version: of the ledger's change that produced it.
+    :param fields: the flattened answer; None if the image is not recognized, or its answer is gone.
+    :param first_version: of the change that first recorded the image.
+    :param review: of the answer in force; None: undecided.
     """
 
     row_key: RowKey
@@ -114,13 +114,13 @@ class Delivered:
 
 @dataclass(frozen=True)
 class KeptAnswers:
-    """What a ledger has of the answers that are in force for a list.
+    """What a ledger stores of a list's answers in force.
 
-    :param readable: as the API gave them: read again, whatever this version knows.
-    :param erased: whose row is gone; the target keeps the columns that it has.
-    :param adopted: taken over from a result table, as its columns were then.
-    :param protected: as columns, under a privacy policy.
-    :param others: images that have no answer.
+    :param readable: as the API returned them: read again with this version's knowledge.
+    :param erased: rows that are gone; the target keeps its columns.
+    :param adopted: taken over from a result table, with its columns.
+    :param protected: stored as columns under a privacy policy.
+    :param others: images without an answer.
     """
 
     readable: int = 0
@@ -131,7 +131,7 @@ class KeptAnswers:
 
     @property
     def images(self) -> int:
-        """All images that stand anywhere."""
+        """All images that have been tried."""
         return self.readable + self.erased + self.adopted + self.protected + self.others
 
 
@@ -146,7 +146,7 @@ class Ledger(KnownImages, Answers, LeftBehind, Protocol):
     def prepare(self, key_type: str | None, listed: int = 0) -> None:
         """Create what is missing, and make sure that this list, source, target and run may use it.
 
-        :param key_type: of the list's keys; None where the list is empty.
+        :param key_type: of the list's keys; None if the list is empty.
         :param listed: how many images this run's window has.
         :raises TargetError: naming what to change.
         """
@@ -160,9 +160,9 @@ class Ledger(KnownImages, Answers, LeftBehind, Protocol):
     ) -> Exchanged:
         """Write closed calls and attempts, and intents as far as they are granted, in one transaction.
 
-        It may be repeated with the same values after an error, whether or not they were written.
+        Safe to repeat with the same values after an error, whether or not they were written.
 
-        :raises LedgerUnreachableError: when it may be tried again.
+        :raises LedgerUnreachableError: when a retry may succeed.
         :raises LedgerError: when the database refuses permanently.
         """
         ...
@@ -180,7 +180,7 @@ class Ledger(KnownImages, Answers, LeftBehind, Protocol):
         ...
 
     def delivered(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Delivered]:
-        """Return images by key, those that stand anywhere."""
+        """Return images by key; images that were never tried are left out."""
         ...
 
     def delivery(self, target: str, *, keeps_history: bool = False) -> Delivery:
@@ -203,11 +203,11 @@ class Ledger(KnownImages, Answers, LeftBehind, Protocol):
         ...
 
     def whole_runs(self) -> Sequence[LeftRun]:
-        """Return runs of this list whose window is whole and was written to files, the oldest first."""
+        """Return runs of this list whose window is complete and was written to files, oldest first."""
         ...
 
     def keep_alive(self) -> None:
-        """Say that this run is alive; left out for two minutes, others take over what it holds."""
+        """Send this run's heartbeat; after two minutes without one, other runs take over what it holds."""
         ...
 
     def close_run(self, summary: RunSummary, *, whole: bool, left: int = 0) -> None:
@@ -219,16 +219,16 @@ class Ledger(KnownImages, Answers, LeftBehind, Protocol):
         ...
 
     def sums(self) -> LedgerSums | None:
-        """Add up what goes beyond this run, for those who watch it; None until it is prepared.
+        """Sum up what concerns more than this run, for monitoring; None until it is prepared.
 
-        It doesn't wait for a database that is down. From any thread.
+        Does not wait for a database that is down. From any thread.
 
         :raises PermitOcrError: when the ledger cannot be read now.
         """
         ...
 
     def delete_delivered(self) -> None:
-        """Delete answers that are not to be kept and that every target has; said once the run is closed."""
+        """Delete answers that must not be kept and that every target has; called after the run is closed."""
         ...
 
 
@@ -238,7 +238,7 @@ class LedgerView(KnownImages, Answers, LeftBehind, Protocol):
     def look(self, key_type: str | None) -> None:
         """Make sure, without changing anything, that a run can use it.
 
-        :param key_type: of the list's keys; None where the list is empty.
+        :param key_type: of the list's keys; None if the list is empty.
         :raises TargetError: naming what to change.
         """
         ...
@@ -280,7 +280,7 @@ class Delivery(Protocol):
 
     @property
     def target(self) -> str:
-        """What the target is called."""
+        """The target's name."""
         ...
 
     def claim(self) -> DeliveryState | None:
@@ -319,7 +319,7 @@ class Delivery(Protocol):
         ...
 
     def rows_until(self, version: int) -> int:
-        """Count the images that stand since this version or an earlier one."""
+        """Count the images up to this version."""
         ...
 
     def refusals(self, most: int) -> Sequence[Refusal]:
@@ -335,14 +335,14 @@ class Journal(Protocol):
     """A file for answers that cannot be written into the ledger now. Called from any thread."""
 
     def use(self, ledger_id: str) -> None:
-        """Keep only calls of this ledger; said before anything else."""
+        """Keep only calls of this ledger; called before any other method."""
         ...
 
     def append(self, closed: Sequence[ClosedCall], *, refused: bool = False) -> str:
-        """Keep closed calls, safe from the end of this process once this returns.
+        """Store closed calls durably: once this returns, they survive the end of this process.
 
-        :param refused: the ledger's database does not take them.
-        :return: where.
+        :param refused: the ledger's database refuses them.
+        :return: the place.
         :raises PermitOcrError: when they cannot be kept.
         """
         ...

@@ -1,4 +1,4 @@
-"""Where one image stands: what is in force, and beside it the last attempt.
+"""One image's state: the result in force, and the last attempt.
 
 An attempt never replaces an answer.
 """
@@ -19,23 +19,23 @@ from airflow_provider_permitocr.permit.status import Status
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One image of a list, as the ledger keeps it.
+    """One image of a list, as the ledger stores it.
 
-    Up to ``run`` it is what is in force; ``attempt_…`` and ``tries`` are about the last attempt, by which
-    images are selected.
+    The fields up to ``run`` are the result in force; ``attempt_…`` and ``tries`` are about the last attempt,
+    which decides whether the image is selected.
 
-    :param status: None as long as nothing has come of any call or check.
+    :param status: None as long as no call or check has had a result.
     :param answer_id: the call whose answer is in force; None unless recognized.
-    :param answer_order: the place among all exchanges of that call's intent, or of a later verdict: what an
-        earlier call is answered late is about an older image. -1 where there was neither.
+    :param answer_order: position among all exchanges of that call's intent, or of a later verdict: a late
+        answer of an earlier call is about an older image. -1 if there was neither.
     :param is_doubtful: whether a quality flag doubted the answer when it came; None: it was not examined.
-    :param updated_at: when the image had last changed, from the list, as of what is in force.
-    :param processed_at: when that came about, by the ledger's clock.
-    :param run: DAG run of the task that it came about in.
+    :param updated_at: when the image had last changed, from the list, as of the result in force.
+    :param processed_at: when the result in force was reached, by the ledger's clock.
+    :param run: DAG run that reached it.
     :param attempt_updated_at: when the image had last changed, as of the last attempt.
-    :param attempt_run: the DAG run of the task that ``tries`` has counted last.
+    :param attempt_run: the DAG run that ``tries`` last counted.
     :param tries: runs that have tried this version of the image.
-    :param carried: columns of the list to copy, as of the last attempt.
+    :param carried: columns copied from the list, as of the last attempt.
     """
 
     status: Status | None = None
@@ -59,17 +59,17 @@ class Standing:
     carried: Record = field(default_factory=dict, repr=False)
 
     def subject(self, card_side: CardSide) -> Subject | None:
-        """Return the image as the examination of its answer needs it; None if it has none."""
+        """Return the image's facts for examining its answer; None if it has none."""
         if self.processed_at is None:
             return None
         return Subject(card_side, self.processed_at, self.facts.width, self.facts.height, self.carried)
 
     def after(self, attempt: Attempt, *, order: int, now: datetime, run: str | None) -> Self:
-        """Return where the image stands after another attempt.
+        """Return the standing after another attempt.
 
-        :param order: of the call's intent; of two answers the later call's is in force.
+        :param order: of the call's intent; of two answers, the later call's is in force.
         :param now: the ledger's time.
-        :param run: DAG run of the task that has tried.
+        :param run: DAG run of the attempt.
         """
         if attempt.status is Status.RECOGNIZED and order < self.answer_order:
             return self
@@ -126,15 +126,15 @@ class Standing:
         return self.has_erased(order) or not is_new
 
     def has_erased(self, order: int) -> bool:
-        """Whether the image was erased after the intent of a call, whose answer is then not kept."""
+        """Whether the image was erased after a call's intent, so that the call's answer is dropped."""
         return self.status is Status.ERASED and order < self.answer_order
 
     def erased(self, *, order: int, now: datetime) -> Self:
-        """Return where the image stands once all that was known of it is erased.
+        """Return the standing after everything known about the image is erased.
 
-        What selection goes by stays, so that it is called for only if it changes or is asked for again.
+        The fields that selection uses stay, so the image is called for only if it changes or a redo names it.
 
-        :param order: place among all exchanges of the erasure: earlier calls are about what was erased.
+        :param order: position of the erasure among all exchanges: earlier calls are about what was erased.
         :param now: the ledger's time.
         """
         return type(self)(
@@ -148,7 +148,7 @@ class Standing:
         )
 
     def _gone(self, now: datetime) -> Self:
-        """Return where an image stands that was to be tried again, and is no longer listed."""
+        """Return the standing of an image that was to be retried and is no longer listed."""
         if self.attempt_status not in (Status.RETRY, Status.REDO):
             return self  # another run has settled it meanwhile
         status = Status.GONE if self.status is Status.RETRY else self.status
@@ -161,15 +161,16 @@ class Standing:
         return not attempt.counts and is_of_run and not is_new
 
     def _gives_way_to(self, attempt: Attempt) -> bool:
-        """Whether what is in force is replaced: an answer only by a newer one, or by the API's own verdict
-        about an image that has changed since.
+        """Whether an attempt replaces the result in force.
+
+        An answer is only replaced by a newer answer, or by the API's verdict about an image changed since.
         """
         if self.status is not Status.RECOGNIZED or attempt.status is Status.RECOGNIZED:
             return True
         return attempt.is_verdict and has_changed(attempt.updated_at, self.updated_at or self.processed_at)
 
     def previous(self, run: str | None) -> Previous | None:
-        """Return what selection asks about; None where no attempt has come to an end.
+        """Return what selection asks about; None if no attempt has come to an end.
 
         :param run: the DAG run of the task that asks: it does not count as an earlier one.
         """

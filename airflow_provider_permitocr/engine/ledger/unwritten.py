@@ -18,7 +18,7 @@ class UnwrittenCalls:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        #: Held while the journal is written, too: nothing is added to a file that is about to be removed.
+        #: Also held while the journal is written: nothing is added to a file that is about to be removed.
         self._state = threading.Lock()
         self._calls: dict[str, ClosedCall] = {}
         self._in_file: set[str] = set()
@@ -51,9 +51,9 @@ class UnwrittenCalls:
                 self._fault = error
 
     def written(self, closed: Sequence[ClosedCall], refused: Sequence[ClosedCall] = ()) -> None:
-        """Forget calls that the ledger has, and remove the journal's file once it has all that are in it.
+        """Forget calls that the ledger has, and remove the journal's file once the ledger has all its calls.
 
-        :param refused: those of them whose answers the ledger's database does not take.
+        :param refused: those of them whose answers the ledger's database refuses.
         """
         with self._state:
             self._refused += refused
@@ -71,7 +71,7 @@ class UnwrittenCalls:
                 self._in_file.clear()
 
     def __str__(self) -> str:
-        """Say what the ledger does not have, and where it is; empty where it has all."""
+        """Describe what the ledger lacks, and where it is; empty if it lacks nothing."""
         with self._state:
             made = [call_id for call_id, each in self._calls.items() if each.code != NOT_SENT]
             kept = sum(call_id in self._in_file for call_id in made)

@@ -16,7 +16,7 @@ def hand_in_waiting(ledger: Ledger, journal: Journal, log: Log) -> int:
     journal.use(ledger.ledger_id)
     waiting = 0
     for name, closed in journal.pending():
-        # Calls that were not made, and that the ledger has never heard of, are nothing to wait for.
+        # Calls that were not made, and that the ledger does not know, need no waiting.
         left = [each for each in ledger.hand_in(closed) if each.code != NOT_SENT]
         log.info(f"Recorded {len(closed) - len(left):,} of {len(closed):,} calls kept in {name}")
         if not left:

@@ -21,23 +21,23 @@ class PlanMode(StrEnum):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do with its list; each listed image is in one of its numbers.
+    """What a run would do with its list; each listed image is in exactly one of its numbers.
 
     :param listed: rows of the image list.
     :param settled: rows that an earlier run has settled.
     :param rejected: images that would be refused without a call, by error code.
     :param unavailable: images that cannot be read now, and are left to a later run, by error code.
-    :param same_picture: images that would take the answer of the same picture.
-    :param unseen: images that the API fetches itself, so that nobody knows their copies; with
+    :param same_picture: images that would reuse the answer of the same picture.
+    :param unseen: images that the API fetches itself, so that copies cannot be detected; with
         ``reuse_identical`` only.
-    :param to_call: images that a call would be made for.
+    :param to_call: images that need a call.
     :param seconds: the shortest time for that many calls, at the run's pace.
-    :param left_over: rows of earlier runs that these have left, counted in all numbers but ``listed``.
-    :param redone: images to recognize again, as redo says; counted in ``to_call`` alone.
+    :param left_over: rows that earlier runs left, included in all numbers except ``listed``.
+    :param redone: images to recognize again because of redo; only included in ``to_call``.
     :param unread: images of earlier runs that cannot be listed again.
-    :param is_quick: the images were not looked at, and ``to_call`` holds all that are not settled.
-    :param calls_left: calls that the caps allow now; None where there is no cap.
-    :param price: of a billed call; None where none is known.
+    :param is_quick: the images were not opened, and ``to_call`` includes all that are not settled.
+    :param calls_left: calls that the caps allow now; None without a cap.
+    :param price: of a billed call; None if unknown.
     """
 
     listed: int
@@ -72,7 +72,7 @@ class Plan:
 
     @property
     def cost(self) -> str | None:
-        """The price of a billed call for each image to call for; None where no price is known."""
+        """The price of a billed call for each image to call for; None if no price is known."""
         return self.price.of(self.to_call) if self.price else None
 
     @property
@@ -84,7 +84,7 @@ class Plan:
         return exact_text(calls * self.price.per_call) if self.price else None
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """Say it in words, as names and texts; a name with blanks in front is part of the one above."""
+        """Format it as names and texts; a name with leading blanks is part of the one above."""
         yield "listed", f"{self.listed:,}"
         if self.left_over:
             yield "left by earlier runs", f"{self.left_over:,}"

@@ -37,17 +37,17 @@ from airflow_provider_permitocr.permit.status import Status
 
 #: Images that are looked at, and in memory, at a time.
 _AT_ONCE: Final = 16
-#: Bytes of a digest, which each picture is remembered by: they tell billions of pictures apart.
+#: Length of the digest that represents a picture: enough to distinguish billions of pictures.
 _DIGEST_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What an image would come to.
+    """The expected outcome of an image.
 
-    :param status: without a call; None: it needs one.
-    :param picture: which tells that another is the same, where the same picture is called for once.
-    :param is_unseen: only the API sees it, so that no copy of it is known.
+    :param status: without a call; None: it needs a call.
+    :param picture: identifies copies, if the same picture is called for only once.
+    :param is_unseen: only the API sees it, so its copies cannot be detected.
     """
 
     status: Status | None = None
@@ -57,14 +57,14 @@ class _Seen:
 
 
 class Planner:
-    """Looks at a list as a run would, and makes no call and writes nothing.
+    """Examines a list as a run would, without making calls or writing anything.
 
-    With ``reuse_identical`` some 100 bytes of memory are taken for each different picture.
+    With ``reuse_identical``, it uses about 100 bytes of memory for each different picture.
 
-    :param targets: the result tables; none where the result is a file.
-    :param calls_left: tells how many calls the caps allow now; None where there is no cap.
-    :param is_quick: leave the images where they are: whatever is not settled counts as to be called for.
-    :param protection: what would become of answers.
+    :param targets: the result tables; empty if the result is a file.
+    :param calls_left: returns how many calls the caps allow now; None without a cap.
+    :param is_quick: don't open images: all that are not settled count as needing a call.
+    :param protection: how answers would be protected.
     :param stop: set it to end the planning early.
     :param clock: monotonic seconds.
     """

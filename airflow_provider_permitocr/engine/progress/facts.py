@@ -1,4 +1,4 @@
-"""What a run can say of itself while it runs: numbers alone, to whoever shows, counts or records them."""
+"""A run's live figures: numbers only, for display, metrics and records."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ class TargetFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class RunFacts:
-    """A run at one moment, in numbers: no key, and no value of a person.
+    """A run at one moment, in numbers: no keys and no personal data.
 
-    :param total: images that the run goes through, as far as they are counted.
-    :param skipped: images that were settled before.
-    :param statuses: images that came to an end in this run, by status.
-    :param error_codes: of these, images without fields, by error code.
-    :param calls: requests sent, retries and throttled ones included.
+    :param total: images to process, as far as they are counted.
+    :param skipped: images that were already settled.
+    :param statuses: images that this run has finished, by status.
+    :param error_codes: images among them without fields, by error code.
+    :param calls: requests sent, including retries and throttled ones.
     :param elsewhere: images that another run handled meanwhile.
     :param in_flight: requests in flight now.
     :param quota: requests per second that the run may send.
-    :param pace: requests per second that throttling leaves of it now.
-    :param price_per_call: of a billed call; None: not known.
-    :param cap_of_run: most calls of this DAG run of the task; None: no cap.
-    :param cap_of_day: most calls of the account in a day; None: no cap.
-    :param at_cap: ``run`` or ``day``: which cap is reached; None: none is.
+    :param pace: current requests per second after throttling.
+    :param price_per_call: of a billed call; None: unknown.
+    :param cap_of_run: maximum calls of the task in this DAG run; None: no cap.
+    :param cap_of_day: maximum calls of the account in a day; None: no cap.
+    :param at_cap: ``run`` or ``day``: the cap that is reached; None: neither.
     """
 
     phase: Phase
@@ -78,7 +78,7 @@ class RunFacts:
 
     @property
     def done(self) -> int:
-        """Images that need nothing more of this run, those that were settled before included."""
+        """Images that need nothing more from this run, including those already settled."""
         return self.skipped + sum(self.statuses.values()) + self.elsewhere
 
 
@@ -101,18 +101,18 @@ class TryFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerSums:
-    """What a ledger adds up beyond one run.
+    """Sums in a ledger that go beyond one run.
 
-    :param at: when, by the ledger's clock.
-    :param timezone: whose midnight a day begins at.
+    :param at: time of reading, by the ledger's clock.
+    :param timezone: a day begins at midnight in this time zone.
     :param resets_at: when the next day begins.
-    :param calls_today: of the account, of all runs that share the ledger.
-    :param calls_of_run: of this DAG run of the task, all shards and tries together.
-    :param cost_today: what the task's billed calls cost, by currency; '' is an unknown one.
-    :param unpriced_today: billed calls of the task whose price is not known.
-    :param left_over: images of the list that earlier runs have left, or that are to be tried again.
-    :param waiting_for_review: images of the list that a person should look at; None: not counted.
-    :param tries: of this run of the task, or of its shard, the oldest first.
+    :param calls_today: of the account, by all runs that share the ledger.
+    :param calls_of_run: of the task in this DAG run, all shards and tries together.
+    :param cost_today: cost of the task's billed calls, by currency; '' is an unknown one.
+    :param unpriced_today: billed calls of the task whose price is unknown.
+    :param left_over: images of the list that earlier runs left, or that are to be retried.
+    :param waiting_for_review: images of the list that a person should check; None: not counted.
+    :param tries: of this run of the task, or of its shard, oldest first.
     """
 
     at: datetime
@@ -136,11 +136,11 @@ class ObservedRun(Protocol):
     """A run that can be looked at from any thread, at any time."""
 
     def facts(self) -> RunFacts:
-        """Return where it is; takes no longer than a few locks that are held for moments."""
+        """Return the current figures; only takes a few locks that are held briefly."""
         ...
 
     def sums(self) -> LedgerSums | None:
-        """Read what its ledger adds up; None while there is none yet.
+        """Read the sums of its ledger; None if there are none yet.
 
         :raises PermitOcrError: when the ledger cannot be read now.
         """

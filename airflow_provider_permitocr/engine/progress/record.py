@@ -16,7 +16,7 @@ from airflow_provider_permitocr.engine.progress.timeline import Timeline
 
 #: Raised with a change that an older page would misread.
 FORM: Final = 1
-#: Codes and targets beyond these are added up, so that the record stays small whatever a run meets.
+#: Further codes and targets are summed up, so that the record stays small in any run.
 _MOST_CODES: Final = 30
 _MOST_TARGETS: Final = 20
 _MOST_TRIES: Final = 10
@@ -27,12 +27,12 @@ OTHER_CODES: Final = "(others)"
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """What does not change while a run runs.
+    """The constant part of a run's record.
 
     :param try_number: Airflow's, from 1.
     :param shard: such as ``2/4``.
-    :param tables: result tables as the author names them, in the order of the run's targets.
-    :param files: places of result files.
+    :param tables: result tables by the author's names, in the order of the run's targets.
+    :param files: locations of result files.
     """
 
     try_number: int = 1
@@ -175,7 +175,7 @@ def _try(facts: TryFacts) -> dict[str, Any]:
 
 
 def _fewer(counts: Mapping[str, int]) -> dict[str, int]:
-    """Keep the most frequent; what is left is one sum."""
+    """Keep the most frequent entries, and sum up the rest."""
     by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     kept = {_cut(name): count for name, count in by_count[:_MOST_CODES]}
     rest = sum(count for _, count in by_count[_MOST_CODES:])

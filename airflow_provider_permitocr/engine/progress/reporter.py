@@ -37,13 +37,13 @@ class Log(Protocol):
 
 
 class ProgressReporter:
-    """Pushes the progress of a run while the ``with`` lasts, and once more at its end.
+    """Pushes a run's progress inside its ``with`` block, and once more at its end.
 
-    Nothing that goes wrong here reaches the run: it is logged once.
+    Its own errors never reach the run; each is logged once.
 
-    :param run: looked at from another thread.
+    :param run: read from another thread.
     :param clock: monotonic seconds.
-    :param now: the time of day.
+    :param now: the current date and time.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class ProgressReporter:
         self._sums: LedgerSums | None = None
         self._sums_due_at = self._began_at
         self._failed_pushes = 0
-        self._complaints: set[str] = set()
+        self._warned_about: set[str] = set()
         self._end: End | None = None
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._work, name="permitocr-progress", daemon=True)
@@ -107,8 +107,8 @@ class ProgressReporter:
             began_at, began_cpu = self._clock(), time.thread_time()
             try:
                 self.report(self._end if is_over else None)
-            except Exception as error:  # noqa: BLE001  the run is to go on, whatever is wrong here
-                self._complain("The run's progress cannot be counted for its page", error)
+            except Exception as error:  # noqa: BLE001  the run must continue in any case
+                self._warn_once("The run's progress cannot be counted for its page", error)
             self._reporting = self._reporting.plus(self._clock() - began_at, time.thread_time() - began_cpu)
             if not is_over:
                 self._ending.wait(self.pause_seconds)
@@ -128,7 +128,7 @@ class ProgressReporter:
             self._push(record)
         except Exception as error:  # noqa: BLE001  of Airflow's API, or of an XCom backend
             self._failed_pushes += 1
-            self._complain("The run's progress could not be pushed to XCom, so its page is behind", error)
+            self._warn_once("The run's progress could not be pushed to XCom, so its page is behind", error)
         else:
             self._failed_pushes = 0
 
@@ -137,15 +137,15 @@ class ProgressReporter:
         try:
             sums = self._run.sums()
         except Exception as error:  # noqa: BLE001  the ledger may be down, which the run itself reports
-            self._complain("The ledger's sums could not be read for the run's page", error)
+            self._warn_once("The ledger's sums could not be read for the run's page", error)
             self._sums_due_at = self._clock() + _PATIENCE_SECONDS
             return
         self._sums = sums or self._sums
         took = self._clock() - began_at
         self._sums_due_at = self._clock() + (took / _PART_OF_LEDGER if sums else 0.0)
 
-    def _complain(self, what: str, error: Exception) -> None:
-        """Log it once, by its kind alone: others' messages may quote what they were given."""
-        if what not in self._complaints:
-            self._complaints.add(what)
+    def _warn_once(self, what: str, error: Exception) -> None:
+        """Log it once, by its type only, because messages of other libraries may quote values."""
+        if what not in self._warned_about:
+            self._warned_about.add(what)
             self._log.warning(f"{what} ({type(error).__name__}); the run itself is not affected")

@@ -1,10 +1,10 @@
-"""How a run went over time, in a bounded number of points."""
+"""A run's course over time, in a bounded number of points."""
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-#: Twice as many as a chart of a phone is wide in steps that an eye tells apart.
+#: Twice the number of distinguishable steps in a chart on a phone's screen.
 _MOST_POINTS: Final = 120
 
 
@@ -19,7 +19,7 @@ class Point(NamedTuple):
 
 
 class Timeline:
-    """Keeps points of a run, evenly thinned: once there are too many, every second one goes.
+    """Keeps points of a run, evenly thinned: once there are too many, every second one is dropped.
 
     The last point is always the newest.
     """

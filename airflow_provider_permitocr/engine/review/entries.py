@@ -1,4 +1,4 @@
-"""What a person enters for one reading: that it is right, that it is wrong, or what it should be."""
+"""What a person enters for one reading: right, wrong, or a correction."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Decision(StrEnum):
     """What became of a reading that somebody was asked about."""
 
     CONFIRMED = "confirmed"  #: it is right
-    CORRECTED = "corrected"  #: it is wrong, and there is what it should be
+    CORRECTED = "corrected"  #: it is wrong, and the correction was entered
     REJECTED = "rejected"  #: it is wrong
-    UNDECIDED = "undecided"  #: the question is over, and nobody has said anything
+    UNDECIDED = "undecided"  #: the question is closed without an answer
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class Entry:
 
 
 def read_entry(given: Any) -> Entry | None:
-    """Read what was entered for one reading.
+    """Parse what was entered for one reading.
 
     ``right`` and ``wrong``, or what is printed on the document: ``name=陈小明; birthday=1986.03.02``. An
-    object of fields is understood, too, and true and false.
+    object of fields is accepted, too, as are true and false.
 
-    :return: None where nothing was entered.
+    :return: None if nothing was entered.
     :raises ValueError: naming what is wrong, never a value.
     """
     if isinstance(given, bool):
@@ -57,7 +57,7 @@ def read_entry(given: Any) -> Entry | None:
     if isinstance(given, Mapping):
         return _corrected(given) if given else None
     if given is not None and not (isinstance(given, str) and len(given) <= _LONGEST):
-        raise ValueError(f"it is no text of at most {_LONGEST:,} characters")
+        raise ValueError(f"it is not a text of at most {_LONGEST:,} characters")
     said = (given or "").strip()
     if not said:
         return None
@@ -79,7 +79,7 @@ def _pairs(said: str) -> dict[str, str]:
             continue
         name, *value = _EQUALS.split(part, maxsplit=1)
         if not value:
-            raise ValueError("it is neither right nor wrong, nor a correction such as name=...")
+            raise ValueError("it is neither right nor wrong nor a correction such as name=...")
         name = name.strip().lower()
         if name in pairs:
             raise ValueError("a field is corrected twice")

@@ -15,9 +15,9 @@ from airflow_provider_permitocr.permit.columns import Record
 
 @dataclass(frozen=True)
 class AskedReading:
-    """A reading that somebody is asked about.
+    """A reading to be reviewed.
 
-    :param review_id: a random name of this row of the question, by which it is answered.
+    :param review_id: a random name of this row of the question, which identifies the answer.
     :param flags: names of its quality flags.
     :param shown: columns that the question shows.
     """
@@ -30,12 +30,12 @@ class AskedReading:
 
 @dataclass(frozen=True)
 class Reviewed:
-    """What came of a question, in numbers.
+    """The outcome of a question, in numbers.
 
-    :param open: readings that nothing was entered for; they are asked about again.
-    :param changed: readings that were answered, and that a newer answer or an erasure has replaced; a newer
-        one is asked about.
-    :param unknown: entries for what this question does not ask about.
+    :param open: readings without an entry; they are asked about again.
+    :param changed: readings that were answered, but that a newer answer or an erasure has replaced; the
+        newer answer is asked about.
+    :param unknown: entries that match no reading of this question.
     """
 
     confirmed: int = 0
@@ -59,15 +59,15 @@ class LedgerReview(Protocol):
     """One question about readings of one list, asked by one task of a DAG run."""
 
     def others_waiting(self) -> Collection[RunIdentity]:
-        """Return the other tasks whose questions have no answer yet."""
+        """Return the other tasks with an open question."""
         ...
 
     def retire(self, askers: Collection[RunIdentity]) -> None:
-        """Note that questions are over that nobody will answer; their readings may be asked about again."""
+        """Close questions that will not be answered; their readings may be asked about again."""
         ...
 
     def pending(self) -> Sequence[AskedReading]:
-        """Return the readings of this task's question, while it has no answer."""
+        """Return the readings of this task's open question; empty once it is answered."""
         ...
 
     def is_over(self) -> bool:
@@ -75,7 +75,7 @@ class LedgerReview(Protocol):
         ...
 
     def ask(self) -> Sequence[AskedReading]:
-        """Choose readings that nobody has decided or is asked about; they are this task's now."""
+        """Choose readings that are undecided and not asked about elsewhere, and claim them for this task."""
         ...
 
     def answer(

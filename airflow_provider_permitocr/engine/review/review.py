@@ -59,12 +59,12 @@ class Review:
     def question(
         self, *, is_new: bool, waiting: Callable[[Collection[RunIdentity]], Collection[RunIdentity]]
     ) -> Sequence[AskedReading] | None:
-        """Return the readings to ask about: those that this task has asked about before, or new ones.
+        """Return the readings to ask about: those of this task's open question, or new ones.
 
-        :param is_new: nothing has been shown to anybody yet.
-        :param waiting: tells which of other tasks still wait for an answer.
-        :return: None: an earlier try of this task has had its answer.
-        :raises ConfigurationError: when the policy drops what says which readings are doubtful.
+        :param is_new: nothing has been shown to anyone yet.
+        :param waiting: returns which of the other tasks still wait for an answer.
+        :return: None: an earlier try of this task got its answer.
+        :raises ConfigurationError: if the policy drops the flags that say which readings are doubtful.
         :raises TargetError: when the ledger does not know the list.
         """
         if self._ports.reading.protection.method("quality_flags") is Method.DROP:

@@ -11,11 +11,11 @@ from airflow_provider_permitocr.engine.run.hand_over import HandOver
 from airflow_provider_permitocr.errors import FencedError, PermitOcrError, RunStoppedError
 
 _LOOK_SECONDS: Final = 0.5
-#: A task is interrupted by its timeout, and by whatever ends its process.
+#: Exceptions by which a timeout, or the end of its process, interrupts a task.
 _INTERRUPTIONS: Final = 5
 #: For a table that is down when the run has failed for another reason.
 _PATIENCE_SECONDS: Final = 10.0
-#: The process was told to end, or another goes on in its place.
+#: Exceptions after which the process may end at any moment, or another continues in its place.
 _IN_A_HURRY: Final = (RunStoppedError, FencedError)
 _log = logging.getLogger(__name__)
 
@@ -25,10 +25,10 @@ def drain(
 ) -> None:
     """Wait until no call is in flight and every one is closed, in the ledger or in the journal.
 
-    What was answered is then delivered, unless the process may end any moment: the next run does it then.
+    Answers are then delivered, unless the process may end at any moment: the next run delivers them then.
     Further interruptions are ignored until this returns; ``error`` is the one raised.
 
-    :param error: what has ended the run; it will say what could not be written, too.
+    :param error: the error that ended the run; what could not be written is added to its message.
     """
     kept: str | None = None
     for _ in range(_INTERRUPTIONS):
@@ -38,7 +38,7 @@ def drain(
             kept = calls.end()
             _deliver(deliveries, error)
             break
-        except BaseException:  # noqa: BLE001, S112  what is in flight is still to be waited for
+        except BaseException:  # noqa: BLE001, S112  calls in flight must still be awaited
             continue
     hand_over.close()
     if kept:

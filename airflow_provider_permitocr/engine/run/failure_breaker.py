@@ -15,7 +15,7 @@ _FAILURES = (Status.FAILED, Status.RETRY)
 
 
 class FailureWatch:
-    """Looks at all outcomes of a run, in their order."""
+    """Checks all outcomes of a run, in order."""
 
     def __init__(self, limits: FailureLimits) -> None:
         self._limits = limits
@@ -25,9 +25,9 @@ class FailureWatch:
         self._failed = 0
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
-        """Take in what has ended.
+        """Add finished outcomes.
 
-        :raises TooManyFailuresError: naming the code that most likely tells the cause.
+        :raises TooManyFailuresError: naming the error code that is most likely the cause.
         """
         for outcome in outcomes:
             if outcome.status is Status.REJECTED:

@@ -1,4 +1,4 @@
-"""Items to threads, and what came of them back: one queue each way, under one lock."""
+"""Passes items to threads, and their results back: one queue each way, under one lock."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _LOOK_SECONDS: Final = 1.0
 
 
 class HandOver(Generic[Item, Result]):
-    """Hands items to threads, as many as are under way, and their results to the thread that reads the list.
+    """Passes items to threads, one per item in progress, and results to the thread that reads the list.
 
-    The threads are daemons: what may be left behind keeps no process from ending.
+    The threads are daemons: an abandoned one does not keep its process from ending.
 
-    :param work: takes an item to its result, in any of the threads; None if there is none.
-    :param left_behind: how many items under way nobody waits for once the run is asked to stop.
+    :param work: computes an item's result in one of the threads; None if there is no result.
+    :param left_behind: how many items in progress to abandon once the run is asked to stop.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class HandOver(Generic[Item, Result]):
             return results
 
     def take_rest(self, seconds: float) -> list[Result]:
-        """Do the same where the run has ended early: what errors follow the first says nothing new."""
+        """As ``take``, after the run has ended early: errors after the first are ignored."""
         try:
             return self.take(seconds)
         except BaseException:  # noqa: BLE001  the first is raised
@@ -102,22 +102,22 @@ class HandOver(Generic[Item, Result]):
         stop: threading.Event,
         tick_seconds: float = 0.1,
     ) -> Generator[list[Result], None, None]:
-        """Yield results as they arrive, in lists; an empty list where nothing arrived for ``tick_seconds``.
+        """Yield results as they arrive, in lists; an empty list if nothing arrived for ``tick_seconds``.
 
-        :param max_in_flight: how many items may be under way; asked again before each.
+        :param max_in_flight: how many items may be in progress; called again before each.
 
-        An item that is None is no work: it says that the next item may take a while, so that what has arrived
-        is yielded first.
+        An item that is None stands for no work: it announces that the next item may take a while, so that
+        results so far are yielded first.
 
         The first error, of ``work``, of ``items`` or of the waiting thread itself (a timeout, a signal), sets
-        ``stop``, and is raised when all that is in flight has been yielded as it arrived.
+        ``stop``. It is raised once all items in flight have been yielded.
         """
         source = iter(items)
         results: list[Result] = []
         try:
             while True:
                 item: object = _END
-                # One by one, so that nothing given is forgotten when the source raises midway.
+                # One by one, so that no item is lost if the source raises midway.
                 while not stop.is_set() and self._has_room(max_in_flight()):
                     item = next(source, _END)
                     if item is _END or item is None:

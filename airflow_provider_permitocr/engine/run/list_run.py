@@ -79,10 +79,10 @@ class ListRun:
         self.leftovers = Leftovers()
         self.skipped = self.settled_elsewhere = self.taken_up = 0
         self._failures = FailureWatch(options.failure_limits)
-        #: Images that fail in every run would otherwise keep each from its own.
+        #: Images that fail in every run would otherwise keep each run from its own images.
         self._left_failures = FailureWatch(options.failure_limits)
         self._do_left_fail = False
-        #: Rows as far as they are counted, and how many of them earlier runs had settled.
+        #: Rows counted so far, and how many of them earlier runs had settled.
         self.total = self.settled_before = self._unread = 0
         self._is_own = True
         self._reading: ImageSource = ports.source
@@ -110,7 +110,7 @@ class ListRun:
         return [] if self._held else [part for part in self.parts if part.is_whole]
 
     def recognize(self, listed: int) -> None:
-        """Go through this run's own window, then through what earlier runs have left.
+        """Process this run's own window, then what earlier runs have left.
 
         :param listed: rows of its own window.
         """
@@ -148,14 +148,14 @@ class ListRun:
 
     def _recognize_part(self, part: Part) -> None:
         self.parts.append(part)
-        self._calls.flush()  # what was found out before is not to be found out twice
+        self._calls.flush()  # record earlier findings, so that they are not repeated
         settled = part.source.settled()
         self._is_own = part.is_own
         self._expect(part.source, part.listed)
         self._skip(settled)
         pace = self._options.pace
         whose = "" if part.is_own else " left by earlier runs"
-        # Where the ledger is not in the list's database, each is looked up as its turn comes.
+        # If the ledger is not in the list's database, each row is looked up when its turn comes.
         known = f", {settled:,} of them settled before" if settled else ""
         self._log.info(
             f"{part.listed:,} images listed{whose}{known}; at most {pace.max_per_second:g} requests per"
@@ -190,7 +190,7 @@ class ListRun:
         self._unread += images
 
     def _recognize_unsettled(self) -> None:
-        """Try images again that earlier runs could not settle, whatever window they are in."""
+        """Retry images that earlier runs could not settle, whatever window they are in."""
         self._calls.flush()
         self._is_own = False
         done = self.tally.done
@@ -212,8 +212,8 @@ class ListRun:
         self.taken_up += self.tally.done - done
 
     def _recognize_held(self) -> None:
-        """Look again at images that other runs were calling for, and at these alone."""
-        told = 0
+        """Check again only the images that other runs were calling for."""
+        reported = 0
         while self._held and not self._is_over():
             self._calls.flush()
             held, self._held = self._held, []
@@ -222,13 +222,13 @@ class ListRun:
                 self._stream(self._free_rows(source, [listed for each, listed in held if each is source]))
             if not self._held or self._is_over():
                 return
-            if len(self._held) != told:
-                told = len(self._held)
-                self._log.info(f"{told:,} images are held by another run's calls; checking again")
+            if len(self._held) != reported:
+                reported = len(self._held)
+                self._log.info(f"{reported:,} images are held by another run's calls; checking again")
             self._stop.wait(_ELSEWHERE_SECONDS)
 
     def _free_rows(self, source: ImageSource, held: Sequence[ListedImage]) -> Iterator[ImageRow]:
-        """Take up again what other runs were calling for, as far as they have left it."""
+        """Resume images that other runs were calling for, if those runs did not settle them."""
         wanted = still_wanted(held, self._ledger)
         self.settled_elsewhere += len(held) - len(wanted)
         still_held = self._ledger.held([listed.row_key for listed in wanted])
@@ -243,7 +243,7 @@ class ListRun:
         try:
             for outcomes in stream:
                 self._calls.raise_if_failed()
-                if self._stop.is_set():  # what has stopped it is raised when nothing is in flight
+                if self._stop.is_set():  # the reason is raised once nothing is in flight
                     continue
                 self._watch(outcomes, part)
                 self._deliveries.notice(len(outcomes))

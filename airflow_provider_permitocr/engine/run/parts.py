@@ -24,13 +24,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Part:
-    """Rows that are read one after the other.
+    """Rows that are read together.
 
-    :param left: earlier runs whose windows are read with it.
-    :param is_own: this run's own window is read with it.
-    :param is_taken_up: rows left by earlier runs are read with it; they stop no run.
+    :param left: earlier runs whose windows are included.
+    :param is_own: this run's own window is included.
+    :param is_taken_up: rows left by earlier runs are included; they stop no run.
     :param listed: how many rows it has.
-    :param is_whole: every row of it was dealt with.
+    :param is_whole: every row has been processed.
     :param is_given_up: it is left again.
     """
 
@@ -43,7 +43,7 @@ class Part:
     is_given_up: bool = field(default=False, init=False)
 
     def give_up(self, why: str) -> None:
-        """Leave it to the next run, and say so once."""
+        """Leave it to the next run, and log that once."""
         if not self.is_given_up:
             self.is_given_up = True
             _warn(self.left, why)
@@ -59,15 +59,15 @@ class Part:
 
 
 def own_part(source: ImageSource, listed: int, leftovers: Leftovers) -> Part:
-    """Return the part of a run's own window, with the earlier runs whose windows are within."""
+    """Return the part with a run's own window, and the earlier runs whose windows lie within it."""
     covered = [each for each in leftovers.runs if source.window.covers(each.window)]
     return Part(source, covered, is_own=True, listed=listed)
 
 
 def left_parts(own: Part, leftovers: Leftovers) -> Iterator[Part]:
-    """Return the windows of earlier runs, the oldest first, without the rows of this run's own.
+    """Return the windows of earlier runs, oldest first, without the rows of this run's own.
 
-    One that cannot be read is left to the next run: it keeps no other from its images.
+    A window that cannot be read is left to the next run, and does not affect the others.
     """
     for left in leftovers.runs:
         if left not in own.left:
@@ -108,12 +108,12 @@ def unsettled_images(
     note: Callable[[Attempt], object],
     unread: Callable[[int], object] = lambda _: None,
 ) -> Iterator[Sequence[ListedImage]]:
-    """Look up the images that earlier runs could not settle, or that are asked for again.
+    """Look up the images that earlier runs could not settle, or that were requested again.
 
-    :param only_redone: only those that are asked for again.
-    :param is_over: whether no more are wanted.
-    :param note: gets images that are no longer listed.
-    :param unread: gets how many images are not listed here, and may be elsewhere.
+    :param only_redone: only those that were requested again.
+    :param is_over: whether to stop.
+    :param note: receives images that are no longer listed.
+    :param unread: receives the number of images that are not listed here, but may be elsewhere.
     """
     last: RowKey | None = None
     while not is_over() and (keys := ledger.unsettled(last, _KEYS_AT_ONCE, only_redone=only_redone)):

@@ -132,7 +132,7 @@ class Pipeline:
             self._deliveries.close()
             raise
         with ExitStack() as at_end:
-            # Twice: a task is interrupted anywhere, and more than once, so that one may be cut short.
+            # Twice, because interruptions may come at any point, even during the first attempt.
             at_end.push(self._drain)
             at_end.push(self._drain)
             self._calls.start()
@@ -155,7 +155,7 @@ class Pipeline:
         self._deliveries.prepare(self.columns)
         if self._options.redo:
             marked = self._ledger.mark_redone(self._options.redo)
-            self._log.info(f"{marked:,} images will be recognized again, as redo says")
+            self._log.info(f"{marked:,} images will be recognized again because of redo")
 
     def _drain(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         if error is not None and not self._is_drained:
@@ -167,7 +167,7 @@ class Pipeline:
             self._is_drained = True
 
     def _finish(self) -> RunSummary:
-        """Fill every target that can be filled, write down how the run ended, then say what failed."""
+        """Fill every target that can be filled, record how the run ended, then raise what failed."""
         if self._stop.is_set():
             raise RunStoppedError(
                 "Run stopped early (worker shutdown, or the task was marked). Every answer so far is in the"

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 _LONGEST_SECONDS: Final = 60.0
 _PART_OF_RUN: Final = 0.05
-#: Fewer rows do not tell how long the others will take.
+#: Fewer rows are too few to estimate how long the rest will take.
 _FEWEST_ROWS: Final = 20
 
 
@@ -77,14 +77,14 @@ class Progress:
 
     def _speed(self, now: float, done: int) -> str:
         rate = self._processed / (now - self._started_at) if now > self._started_at else 0.0
-        # What the first few rows took is mostly the start.
+        # The time of the first few rows is mostly start-up.
         is_known = rate and (self._processed >= _FEWEST_ROWS or done >= self._total)
         left = timedelta(seconds=round(max(0, self._total - done) / rate)) if is_known else "unknown time"
         return f"{rate:.1f} images/s, {left} left"
 
 
 class LookingProgress(Progress):
-    """The same of a list whose images are looked at and not called for."""
+    """The same for a plan, which examines a list's images without calls."""
 
     def _line(self, now: float) -> str:
         done = self._skipped + self._processed

@@ -38,11 +38,11 @@ def wanted_rows(
     reject: Callable[[ListedImage, str], None],
     before_images: Callable[[], object] = lambda: None,
 ) -> Iterator[ImageRow | None]:
-    """Stream the rows that need a call, with their images; a None says that the next may take a while.
+    """Stream the rows that need a call, with their images; None announces that the next may take a while.
 
-    :param is_over: whether no further row is wanted.
-    :param skip: gets how many rows are left out, as it goes.
-    :param reject: gets each row whose key the ledger cannot hold, and why.
+    :param is_over: whether to stop.
+    :param skip: receives the number of skipped rows, as they are skipped.
+    :param reject: receives each row whose key the ledger cannot store, and why.
     :param before_images: called before the first image of a page is fetched.
     """
     for wanted in wanted_pages(source, known, is_over=is_over, skip=skip, reject=reject):
@@ -60,9 +60,9 @@ def fetched_rows(
     is_over: Callable[[], bool],
     skip: Callable[[int], None],
 ) -> Iterator[ImageRow]:
-    """Fetch the images of rows, with what earlier runs mean for them.
+    """Fetch the images of rows, together with the state that earlier runs left.
 
-    :param skip: gets how many rows are no longer in the list.
+    :param skip: receives the number of rows that are no longer in the list.
     """
     left = {listed.row_key: (listed, why) for listed, why in wanted.items()}
     for row in source.images(list(wanted)):
@@ -83,9 +83,9 @@ def wanted_pages(
 ) -> Iterator[Mapping[ListedImage, Wanted]]:
     """Stream the rows that need a call without their images, page by page.
 
-    :param is_over: whether no further page is wanted.
-    :param skip: gets how many rows are left out, as it goes.
-    :param reject: gets each row whose key the ledger cannot hold, and why.
+    :param is_over: whether to stop.
+    :param skip: receives the number of skipped rows, as they are skipped.
+    :param reject: receives each row whose key the ledger cannot store, and why.
     """
     for page in source.pages():
         if is_over():

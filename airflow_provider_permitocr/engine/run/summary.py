@@ -12,29 +12,29 @@ from airflow_provider_permitocr.options.budget import ReachedCap, exact_text, mo
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run did, in numbers: XCom, events and logs may show all of it.
+    """What a run did, in numbers that XCom, events and logs may show.
 
     :param listed: rows of the image list.
     :param skipped: rows that an earlier run had settled.
     :param statuses: images of this run, by status.
     :param error_codes: images of this run without fields, by error code.
-    :param calls: requests sent, retries and throttled ones included.
+    :param calls: requests sent, including retries and throttled ones.
     :param throttled: throttled calls.
     :param elapsed_seconds: from the check of the list to the end of the last delivery.
-    :param doubtful: recognized images whose reading may be wrong, as a quality flag says.
-    :param reused: images that took the answer of the same picture, without a call.
+    :param doubtful: recognized images with a quality flag that says their reading may be wrong.
+    :param reused: images that reused the answer of the same picture, without a call.
     :param elsewhere: images that another run handled meanwhile.
     :param billed: billed calls, as far as known.
-    :param cost: their exact price; None where no price is known.
-    :param currency: of the cost; None where none is known.
-    :param left: images left for a later run, at most.
+    :param cost: their exact price; None if unknown.
+    :param currency: of the cost; None if unknown.
+    :param left: maximum number of images left for a later run.
     :param cap: the cap that left them; None if none was reached.
     :param taken_up: images left by earlier runs that this run handled.
     :param unread: images of earlier runs that cannot be listed again.
     :param refused: rows that a result table refuses, of this run and earlier ones.
-    :param delivered: rows that this run wrote into each table and file.
-    :param ended_by: name of the error that ended it early, as the ledger remembers it; a run that returns has
-        none.
+    :param delivered: rows that this run wrote to each table and file.
+    :param ended_by: name of the error that ended it early, as the ledger records it; a run that returns
+        has none.
     """
 
     listed: int
@@ -60,9 +60,9 @@ class RunSummary:
 
     @classmethod
     def of(cls, numbers: Mapping[str, Any]) -> Self:
-        """Return the summary that ``as_dict`` has made plain.
+        """Return the summary from the form of ``as_dict``.
 
-        :raises ValueError: when it is none.
+        :raises ValueError: when it is not a summary.
         """
         known = {each.name for each in fields(cls)} & numbers.keys()
         if not {"listed", "statuses", "calls"} <= known:
@@ -82,12 +82,12 @@ class RunSummary:
 
     @property
     def cost_words(self) -> str | None:
-        """The cost with its currency; None where no price is known."""
+        """The cost with its currency; None if no price is known."""
         return None if self.cost is None else money(self.cost, self.currency)
 
     @property
     def left_words(self) -> str | None:
-        """How many images are left, and why; None if none is."""
+        """How many images are left, and why; None if none are left."""
         return f"Up to {self.left:,} images are left for a later run: {self.cap}" if self.cap else None
 
     def __str__(self) -> str:

@@ -23,7 +23,7 @@ class Line:
 
 
 def summary_lines(summary: RunSummary) -> Iterator[Line]:
-    """Say what a run did, most important first: what asks for action is a warning of its own."""
+    """Describe what a run did, most important first; what needs action is a separate warning."""
     done = ", ".join(f"{count:,} {status}" for status, count in summary.statuses.items())
     yield Line(f"Images: {done or 'no new ones'}; {summary.skipped:,} of {summary.listed:,} settled before")
     if summary.calls:

@@ -12,10 +12,10 @@ from airflow_provider_permitocr.permit.status import Status
 
 
 class Tally:
-    """Counts images that have come to an end in this run.
+    """Counts images that this run has finished.
 
-    :param lock: held for moments.
-    :param observers: are told of each.
+    :param lock: held only briefly.
+    :param observers: are notified of each image.
     """
 
     def __init__(self, lock: threading.Lock, observers: Observers = NOBODY) -> None:

@@ -15,12 +15,12 @@ _LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Window:
-    """Which part of its list a run reads.
+    """The part of its list that a run reads.
 
     :param since: only images changed at this time or later; None: all.
     :param until: only images changed before this time; None: all.
     :param shard: such as ``2/4``; None: the whole list.
-    :param is_repeatable: whether a later run can read the same part: not that of a query with templates.
+    :param is_repeatable: whether a later run can read the same part: not for a query with templates.
     """
 
     since: datetime | None = None
@@ -44,9 +44,10 @@ class DueFile:
     """A file that a run's window is written to, as the run has rendered it.
 
     :param file_format: such as ``parquet``.
-    :param file_mode: who may read and write it, on a disk.
-    :param escape_formulas: whether texts are kept from being taken for formulas; None: as the format has it.
-    :param byte_order_mark: whether it begins with one.
+    :param file_mode: its permissions on a disk.
+    :param escape_formulas: whether texts are escaped so that spreadsheets don't run them as formulas; None:
+        the format's default.
+    :param byte_order_mark: whether it starts with one.
     """
 
     path: str
@@ -58,15 +59,15 @@ class DueFile:
 
     @property
     def place(self) -> tuple[str | None, str]:
-        """What tells it from other files."""
+        """Its identifying values."""
         return self.conn_id, self.path
 
 
 @dataclass(frozen=True)
 class LeftRun:
-    """A run whose window is unfinished, or whose file is.
+    """A run whose window or file is unfinished.
 
-    :param run: what tells it from other runs: DAG, task, DAG run and number in a mapped task.
+    :param run: its identifying values: DAG, task, DAG run and map index.
     :param files: what its window will be written to.
     """
 
@@ -79,9 +80,9 @@ class LeftRun:
 class Leftovers:
     """What earlier runs of a list have left, and this run takes over.
 
-    :param runs: those whose window can be read again, the oldest window first.
-    :param unread: images that nobody can list again, left by runs of a query with templates.
-    :param unread_runs: names of these runs, for clearing them.
+    :param runs: those whose window can be read again, oldest window first.
+    :param unread: images that cannot be listed again, left by runs of a query with templates.
+    :param unread_runs: names of these runs, so that a user can clear them.
     """
 
     runs: Sequence[LeftRun] = ()

@@ -17,7 +17,7 @@ from airflow_provider_permitocr.sql.dialects.known import database_of
 
 _MINUTE: Final = 60_000
 _HOUR: Final = 60 * _MINUTE
-#: All time zones of today are whole quarters of an hour from UTC, so none of a quarter has two days.
+#: Every current time-zone offset is a multiple of 15 minutes, so no quarter of an hour spans two days.
 _QUARTER: Final = 15 * _MINUTE
 _PERCENTILES: Final = (50, 95)
 #: More digits than any price times any number of calls has.
@@ -29,9 +29,9 @@ def costs(
 ) -> list[CostLine]:
     """Sum the calls of lists by day, DAG, kind and price.
 
-    The database counts calls, and Python multiplies: so money is exact, and the same on every database.
+    The database counts calls and Python multiplies, so that money is exact and the same on every database.
 
-    :param zone: whose midnight a day begins at.
+    :param zone: a day begins at midnight in this time zone.
     """
     made = database_of(connection).epoch_milliseconds(calls.c.intended_at)
     each = (
@@ -119,9 +119,9 @@ def _counts(connection: sa.Connection, calls: sa.Table, list_ids: Collection[int
 def _latencies(
     connection: sa.Connection, calls: sa.Table, list_ids: Collection[int]
 ) -> Iterator[tuple[int, tuple[int, int]]]:
-    """Return the percentiles of each hour: the shortest time that so many of a hundred did not exceed.
+    """Return percentiles by hour: for each percentile, the shortest time that many calls did not exceed.
 
-    Calls with the same time are counted first, so that the window sorts times and not calls.
+    Calls with the same time are counted first, so the window function sorts times instead of calls.
     """
     database = database_of(connection)
     made = database.epoch_milliseconds(calls.c.intended_at)
@@ -148,7 +148,7 @@ def _latencies(
 
 
 def _of_lists(calls: sa.Table, list_ids: Collection[int]) -> tuple[sa.ColumnElement[bool], ...]:
-    """Select calls that were made: an intent that was given up before it left is none."""
+    """Select calls that were sent. An intent abandoned before sending isn't a call."""
     was_sent = sa.or_(calls.c.code.is_(None), calls.c.code != NOT_SENT)
     return calls.c.list_id.in_(sorted(list_ids)), was_sent
 

@@ -1,6 +1,6 @@
-"""Small tables beside a result table that say of a ledger's calls what they cost, and how long they took.
+"""Small tables beside a result table: what a ledger's calls cost, and how long they took.
 
-Tables, as the ledger may be in another database. They keep what the ledger no longer holds once it is pruned.
+They are tables, not views, because the ledger may be in another database. They outlive pruned calls.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def lists_of(
     """Find the lists that fill a result table.
 
     :param ledger: engine of the ledger.
-    :param named: what the ledger calls the result table.
-    :raises TargetError: when there is no such ledger, or it fills no such table.
+    :param named: the ledger's name for the result table.
+    :raises TargetError: when there is no such ledger, or it doesn't fill this table.
     :raises DatabaseError: when the database cannot be reached.
     """
     tables = ledger_tables(described.name)
@@ -76,8 +76,8 @@ def lists_of(
         found = None if is_missing else patience.read(ledger, find, doing)
     if found is None:
         raise TargetError(
-            f"there is no ledger {described.name!r} in connection {described.conn_id!r}; let the recognizing"
-            f" task run once, or name its ledger: ledger=Ledger(...)"
+            f"there is no ledger {described.name!r} in connection {described.conn_id!r}; run the recognizing"
+            f" task once, or name its ledger: ledger=Ledger(...)"
         )
     if not found:
         raise TargetError(
@@ -97,7 +97,7 @@ class SqlCallTables:
     :param ledger: engine of the ledger.
     :param tables: the ledger's tables.
     :param list_ids: the lists whose calls count.
-    :param zone: whose midnight a day begins at.
+    :param zone: a day begins at midnight in this time zone.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class SqlCallTables:
         self._tables = {each: small_table(each, described.table) for each in OF_LEDGERS}
 
     def check(self) -> None:
-        """Check that nothing else has their names. Changes nothing.
+        """Check that their names are free. Changes nothing.
 
         :raises TargetError: naming what to change.
         :raises DatabaseError: when the database cannot be reached.
@@ -194,7 +194,7 @@ class SqlCallTables:
         new: Sequence[Line],
         is_cut: Callable[[date], bool],
     ) -> int:
-        """Replace all rows in one transaction, so that nobody finds some of them missing."""
+        """Replace all rows in one transaction, so that readers never see a partial table."""
 
         def write() -> int:
             with self._engine.begin() as connection:
@@ -233,7 +233,7 @@ def small_table(analysis: Analysis, beside: str) -> sa.Table:
 def read_lines(connection: sa.Connection, table: sa.Table, line: Callable[..., Line]) -> list[Line]:
     """Read a small table, in its order."""
     rows = connection.execute(sa.select(table).order_by(table.c.line))
-    # Not every database keeps the zone of an hour, which is UTC.
+    # Not every database keeps an hour's time zone, so hours are UTC.
     return [line(*(as_utc(each) if isinstance(each, datetime) else each for each in row[1:])) for row in rows]
 
 

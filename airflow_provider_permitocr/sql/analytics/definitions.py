@@ -19,7 +19,7 @@ from airflow_provider_permitocr.sql.analytics.people import repeated
 from airflow_provider_permitocr.sql.analytics.permits import by_day, expiring
 from airflow_provider_permitocr.sql.analytics.result_rows import ResultRows
 
-#: Makes the SELECT of a view, in which something has the name that is given.
+#: Builds a view's SELECT, which selects from the relation of the given name.
 MakesSelect: TypeAlias = Callable[[ResultRows, str], sa.Select[Any]]
 
 _DATE, _TEXT, _WHOLE, _FLAG, _TIME, _KEY = (
@@ -41,8 +41,8 @@ _IMAGE_KEY: Final = Column(
 class Analysis(NamedTuple):
     """One view or small table.
 
-    :param suffix: of its name, behind that of the result table.
-    :param question: that it answers.
+    :param suffix: appended to the result table's name.
+    :param question: the question it answers.
     """
 
     suffix: str
@@ -50,7 +50,7 @@ class Analysis(NamedTuple):
     columns: tuple[Column, ...]
 
     def name_beside(self, table: str) -> str:
-        """Return its name beside a result table, in whose schema it is."""
+        """Return its name beside a result table, in the same schema."""
         return f"{table}_{self.suffix}"
 
 
@@ -78,7 +78,7 @@ EXPIRING: Final = Analysis(
             _WHOLE,
             "The smallest of 30, 60 and 90 that holds: each permit has one, so they add up",
         ),
-        Column("review_status", _TEXT, "confirmed or corrected; NULL: nobody has decided"),
+        Column("review_status", _TEXT, "confirmed or corrected; NULL: undecided"),
     ),
 )
 REPEATED: Final = Analysis(
@@ -103,8 +103,8 @@ FAILURES: Final = Analysis(
         Column("status", _TEXT, "rejected (before any call), failed or retry"),
         Column("images", _WHOLE, "Images and sides with this code"),
         Column("last_at", _TIME, "When the last of them got it"),
-        Column("cause", _TEXT, "What has happened; NULL: the code is not known"),
-        Column("advice", _TEXT, "What to do; NULL: nothing is known to help"),
+        Column("cause", _TEXT, "What happened; NULL: unknown code"),
+        Column("advice", _TEXT, "What to do; NULL: no known remedy"),
     ),
 )
 FLAGGED: Final = Analysis(
@@ -113,10 +113,10 @@ FLAGGED: Final = Analysis(
     (
         Column("flag", _TEXT, "A flag of quality_flags"),
         Column("images", _WHOLE, "Images and sides with this flag"),
-        Column("confirmed", _WHOLE, "Of these, readings that were confirmed"),
-        Column("corrected", _WHOLE, "Of these, readings that were corrected"),
-        Column("rejected", _WHOLE, "Of these, readings that were rejected"),
-        Column("undecided", _WHOLE, "Of these, readings that nobody has decided about"),
+        Column("confirmed", _WHOLE, "Confirmed readings among them"),
+        Column("corrected", _WHOLE, "Corrected readings among them"),
+        Column("rejected", _WHOLE, "Rejected readings among them"),
+        Column("undecided", _WHOLE, "Undecided readings among them"),
     ),
 )
 ACCURACY: Final = Analysis(
@@ -133,15 +133,15 @@ COST: Final = Analysis(
     "cost_by_day",
     "What did calls cost, by day, DAG and kind, at the price of their day?",
     (
-        Column("line", _WHOLE, "Number of the line"),
+        Column("line", _WHOLE, "Line number"),
         Column("day", _DATE, "Day on which the calls were made"),
-        Column("dag_id", _TEXT, "DAG whose calls they are"),
-        Column("permit_kind", _TEXT, "Kind of the document; NULL: unknown, as of a failed call"),
-        Column("currency", _TEXT, "Currency of the price; NULL: not known"),
-        Column("unit_price", _TEXT, "Price of one billed call when it was made; NULL: not known"),
+        Column("dag_id", _TEXT, "DAG that made the calls"),
+        Column("permit_kind", _TEXT, "Kind of the document; NULL: unknown, for example after a failed call"),
+        Column("currency", _TEXT, "Currency of the price; NULL: unknown"),
+        Column("unit_price", _TEXT, "Price of one billed call when it was made; NULL: unknown"),
         Column("calls", _WHOLE, "Calls that were made"),
-        Column("billed", _WHOLE, "Of these, calls known to be billed"),
-        Column("unknown", _WHOLE, "Of these, calls of which it is unknown; they are not in the cost"),
+        Column("billed", _WHOLE, "Calls known to be billed"),
+        Column("unknown", _WHOLE, "Calls that may or may not be billed; not included in the cost"),
         Column(
             "cost_micros", _WHOLE, "billed times unit_price, in millionths of the currency; NULL: no price"
         ),
@@ -151,10 +151,10 @@ PACE: Final = Analysis(
     "calls_by_hour",
     "How fast were calls made and answered, hour by hour?",
     (
-        Column("line", _WHOLE, "Number of the line"),
+        Column("line", _WHOLE, "Line number"),
         Column("hour", _TIME, "When the hour began"),
         Column("calls", _WHOLE, "Calls that were made"),
-        Column("answered", _WHOLE, "Of these, calls with a known outcome"),
+        Column("answered", _WHOLE, "Calls with a known outcome"),
         Column("best_minute", _WHOLE, "Calls in the busiest minute"),
         Column("p50_ms", _WHOLE, "Median time from a call's intent to its outcome, in milliseconds"),
         Column("p95_ms", _WHOLE, "Time that 95 of 100 calls took at most, in milliseconds"),

@@ -16,9 +16,9 @@ _FAILED: Final = (Status.FAILED, Status.REJECTED, Status.RETRY)
 
 
 def failures(rows: ResultRows, mark: str, *, advice: Mapping[str, Advice]) -> sa.Select[Any]:
-    """Count images without an answer by error code, and say what each means.
+    """Count images without an answer by error code, with each code's meaning.
 
-    :param advice: what is known of each code.
+    :param advice: cause and remedy by error code.
     """
     latest = rows.latest("status", "error_code", "processed_at").c
     causes = (
@@ -41,7 +41,7 @@ def failures(rows: ResultRows, mark: str, *, advice: Mapping[str, Advice]) -> sa
 
 
 def _by_code(code: sa.ColumnElement[Any], advice: Mapping[str, Advice], field: str) -> sa.ColumnElement[Any]:
-    """Return what is known of a code, or else of what stands before its last dot."""
+    """Return the advice for a code, or else for the part before its last dot."""
     said = {each: words for each, known in advice.items() if (words := getattr(known, field))}
     exact = [(code == text(each), text(words)) for each, words in said.items()]
     prefixes = [

@@ -44,7 +44,7 @@ def read_figures(
 
     :param engine: of the result table.
     :param table: the result table.
-    :param minutes, timezone: that clocks are ahead of UTC there, and whose clocks.
+    :param minutes, timezone: the time zone's offset from UTC, and its name.
     :raises DatabaseError: when the database cannot be reached.
     """
 
@@ -97,7 +97,7 @@ class _Reading:
         )
 
     def _sorted(self, make: Callable[..., T], statement: sa.Select[Any]) -> list[T]:
-        """Read rows in an order that is the same on every database: they do not agree on where NULL goes."""
+        """Read rows in the same order on every database; databases disagree on where NULL sorts."""
         rows = sorted(
             map(tuple, self._rows(statement)), key=lambda row: tuple(str(each or "") for each in row)
         )

@@ -15,8 +15,8 @@ _DECISIONS: Final = ("confirmed", "corrected", "rejected")
 def flagged(rows: ResultRows, mark: str) -> sa.Select[Any]:
     """Count images by flag and decision.
 
-    A list of flags is one text, and there are few different ones: rows are grouped by the whole text first,
-    so that each is looked at once, whatever the number of flags.
+    A list of flags is one text, and few distinct lists occur. Rows are grouped by the whole text first, so
+    each row is read once however many flags there are.
     """
     latest = rows.latest("quality_flags", "review_status").c
     texts = (
@@ -46,5 +46,5 @@ def flagged(rows: ResultRows, mark: str) -> sa.Select[Any]:
 
 
 def _total(images: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """Sum counts; as a whole number, which databases make a sum in different types."""
+    """Sum counts as an integer; databases return sums in different types."""
     return sa.cast(sa.func.coalesce(sa.func.sum(images), sa.literal_column("0")), sa.BigInteger)

@@ -12,10 +12,10 @@ from airflow_provider_permitocr.sql.analytics.result_rows import ResultRows, tex
 
 
 def repeated(rows: ResultRows, mark: str) -> sa.Select[Any]:
-    """Select fronts whose number other fronts have, too, with what speaks against one document.
+    """Select fronts whose number occurs on other fronts, with evidence that they are different documents.
 
-    A number stays with its holder, and each issue of the document counts one more. Issues are compared only
-    among those rows: a window over all rows would sort a million of them.
+    A number stays with its holder, and each issue of the document increments its issue number. Only those
+    rows are compared: a window function over all rows would sort a million of them.
     """
     fronts, others = _numbered(rows), _numbered(rows)
     # Only a count for each number: a million of these fit into memory.
@@ -30,7 +30,7 @@ def repeated(rows: ResultRows, mark: str) -> sa.Select[Any]:
         sa.select(
             *(fronts.c.number, rows.key(fronts.c.image_key), fronts.c.permit_kind, shared.c.images),
             *(fronts.c.valid_from, fronts.c.issue_number, issue.label("issue")),
-            sa.case((sa.not_(_tells_nothing(fronts.c.name)), fronts.c.name)).label("name"),
+            sa.case((sa.not_(_is_protected(fronts.c.name)), fronts.c.name)).label("name"),
             sa.case(
                 (sa.or_(issue.is_(None), fronts.c.valid_from.is_(None)), sa.literal_column("0")),
                 else_=sa.literal_column("1"),
@@ -57,7 +57,7 @@ def repeated(rows: ResultRows, mark: str) -> sa.Select[Any]:
 
 
 def _numbered(rows: ResultRows) -> sa.Subquery:
-    """Select fronts with a number that tells people apart: neither masked nor encrypted."""
+    """Select fronts with a number that identifies a person: neither masked nor encrypted."""
     read = ("image_key", "permit_kind", "number", "name", "valid_from", "issue_number")
     front = rows.latest(*read, "status", side="FRONT").c
     return (
@@ -65,12 +65,12 @@ def _numbered(rows: ResultRows) -> sa.Subquery:
         .where(
             front.status == text(Status.RECOGNIZED),
             front.number != text(""),
-            sa.not_(_tells_nothing(front.number)),
+            sa.not_(_is_protected(front.number)),
         )
         .subquery()
     )
 
 
-def _tells_nothing(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """Return whether a text is masked, so that others look alike, or a token, which no other equals."""
+def _is_protected(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Return whether a text is masked (different texts look alike) or encrypted (equal texts differ)."""
     return sa.or_(column.contains("*"), column.startswith(TOKEN_PREFIX))

@@ -13,7 +13,7 @@ from airflow_provider_permitocr.permit.columns import COLUMNS, ColumnKind
 from airflow_provider_permitocr.sql.dialects.database import KEY, Database
 from airflow_provider_permitocr.sql.targets.latest_rows import latest_rows
 
-#: By which the last of several rows is known in a history.
+#: Order of an image's rows in a history: the last one is in force.
 _OF_HISTORIES: Final = (KEY, "card_side", "version", "processed_at")
 _BOOLEANS: Final = frozenset(each.name for each in COLUMNS if each.kind is ColumnKind.BOOLEAN)
 
@@ -40,7 +40,7 @@ class ResultRows:
     def latest(self, *names: str, side: str | None = None) -> sa.Subquery:
         """Select these columns of the row in force of each image and side.
 
-        :param side: of this side alone.
+        :param side: only this side.
         """
         schema, name = split_schema(self.table)
         read = {"card_side", *names, *(() if self.mode == WriteMode.UPSERT else _OF_HISTORIES)}
@@ -67,7 +67,7 @@ class ResultRows:
 
 
 def counted(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[Any]:
-    """Count the rows that meet a condition: a whole number on every database, which a sum is not."""
+    """Count the rows that meet a condition, as an integer: databases return sums in different types."""
     return sa.func.count(sa.case((condition, sa.literal_column("1"))))
 
 
@@ -77,5 +77,5 @@ def is_true(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
 
 
 def text(value: str) -> sa.ColumnElement[Any]:
-    """Return a text for a view, whose SELECT takes no parameters."""
+    """Return a literal for a view, whose SELECT takes no parameters."""
     return sa.literal(value, sa.Text())

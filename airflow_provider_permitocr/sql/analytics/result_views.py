@@ -72,7 +72,7 @@ class SqlResultViews:
     def prepare(self) -> dict[str, bool]:
         """Create missing views, and replace those whose definition has changed.
 
-        :return: whether each was changed, by name.
+        :return: by name, whether the view changed.
         :raises TargetError: naming what to change.
         :raises DatabaseError: when the database cannot be reached.
         """
@@ -112,7 +112,7 @@ class SqlResultViews:
     def _types(self) -> dict[str, sa.types.TypeEngine[Any]]:
         """Return the types of the result table's columns.
 
-        :raises TargetError: when there is no such table, or one that an older version has made.
+        :raises TargetError: when there is no such table, or an older version of this package created it.
         """
         table = self._described.table
         schema, name = split_schema(table)
@@ -126,8 +126,8 @@ class SqlResultViews:
             )
         if found is None:
             raise TargetError(
-                f"there is no result table {table!r} in connection {self._described.conn_id!r} yet; let the"
-                " recognizing task run once, or correct the name"
+                f"there is no result table {table!r} in connection {self._described.conn_id!r} yet; run the"
+                " recognizing task once, or correct the name"
             )
         types = {each.name: each.type for each in found}
         if lacking := sorted(NEEDED - set(types)):

@@ -1,4 +1,4 @@
-"""One batch into the result table: tried again where that may help, and without the rows that it refuses."""
+"""Write one batch to the result table: retry transient errors, and isolate rows that it refuses."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def write_batch(
     patience: Patience = Patience(),
     most_refused: int | None = None,
 ) -> dict[int, str]:
-    """Write rows, replacing those with the same primary key; of rows with one key the last.
+    """Upsert rows by primary key. If a key occurs more than once, the last row wins.
 
-    All are written in one transaction, unless the database refuses some for what they hold: these are then
-    looked for by halves, and the others are written in several. What a lock, a deadlock or a lost connection
-    prevented is tried again; so is what may have been written already, which changes nothing.
+    All rows go into one transaction. If the database refuses some for their values, a binary search isolates
+    them, and the rest are written in several transactions. Locks, deadlocks and lost connections are retried;
+    this is safe, as writing the same rows again changes nothing.
 
     :param guard, keep: as for ``upsert``.
-    :param fault: says why the table would not keep a row as it is; None: it keeps all, or says so itself.
+    :param fault: returns why the table would change a row; None: it doesn't, or it raises an error itself.
     :param patience: how long to wait for the database.
-    :param most_refused: once so many rows are refused, no more are tried; None: all are.
-    :return: the reason, without values, for each row that was refused, by its place; '' for one that was
-        not tried.
-    :raises SQLAlchemyError: when the database refuses the statement as such, or cannot be reached.
+    :param most_refused: stop once this many rows are refused; None: try all.
+    :return: by the row's index, the reason for its refusal, without values; '' for a row that was not
+        tried.
+    :raises SQLAlchemyError: when the database refuses the statement itself, or cannot be reached.
     """
     keys = key_names(table)
     last = {tuple(row[key] for key in keys): place for place, row in enumerate(rows)}
@@ -73,12 +73,12 @@ def write_or_halve(
     blames_a_row: Callable[[Exception], bool],
     describe: Callable[[Exception], str],
 ) -> None:
-    """Write the rows at these places, and note in ``refused`` those that are not written.
+    """Write the rows at these indexes, and add those that are refused to ``refused``.
 
-    :param write: writes the rows at some places, all or none.
-    :param most_refused: once so many are, no more are tried; None: all are.
-    :param blames_a_row: tells whether an error is about what one of the rows holds.
-    :param describe: says an error without the values of a row.
+    :param write: writes the rows at the given indexes, all or none.
+    :param most_refused: stop once this many rows are refused; None: try all.
+    :param blames_a_row: returns whether an error is caused by a row's values.
+    :param describe: describes an error without a row's values.
     """
     if most_refused is not None and len(refused) >= most_refused:
         refused |= dict.fromkeys(places, "")

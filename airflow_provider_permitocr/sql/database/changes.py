@@ -1,4 +1,4 @@
-"""Changes to what a database has, so that tasks which make the same one at the same moment all succeed."""
+"""Schema changes that succeed even if several tasks make the same change at the same time."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from airflow_provider_permitocr.sql.dialects.known import database_of
 
 Change = Callable[[sa.Connection], None]
 
-#: Refusals after each other by which nothing more is there than before. DuckDB refuses a table that another
-#: task has made before it lets anybody see it.
+#: Consecutive refusals without progress before giving up. DuckDB refuses a table that another task has
+#: created before that table becomes visible.
 _REFUSALS: Final = 3
 
 
@@ -26,16 +26,16 @@ def carry_out(
     doing: str,
     patience: Patience = BRIEFLY,
 ) -> None:
-    """Make changes until nothing is left to change; nothing is locked where that is so from the start.
+    """Apply changes until none are left. If none are needed, nothing is locked.
 
-    Another task may make them at the same moment; the later one is then refused, and looks again at what is
-    left to do, which mostly is nothing. A table that is being read is waited for in short tries with pauses
-    between them: those who come to read it wait behind each try.
+    Another task may apply the same changes at the same time. The later one is then refused, checks again what
+    is missing, and mostly finds nothing. If readers hold a lock on the table, changes are tried briefly with
+    pauses in between, because new readers queue behind each attempt.
 
-    :param wanted: looks what is left to change.
+    :param wanted: returns the changes that are still needed.
     :param doing: for the log, e.g. ``adding columns to the result table 'permits'``.
     :param patience: how long to wait for locks, and for a database that cannot be reached.
-    :raises SQLAlchemyError: when the database refuses them for another reason, or patience is at its end.
+    :raises SQLAlchemyError: when the database refuses them for another reason, or patience runs out.
     """
     changes = _Changes(engine, wanted)
     patience.wait_out(changes.make, doing, or_when=changes.may_be_left)
@@ -147,10 +147,10 @@ def create_view(connection: sa.Connection, view: sa.TableClause, select: sa.Sele
 def replace_view(
     connection: sa.Connection, view: sa.TableClause, select: sa.Select[Any], *, in_place: bool = True
 ) -> None:
-    """Replace a view, so that nobody finds it missing in between.
+    """Replace a view without a moment in which it's missing.
 
     :param connection: in a transaction of ``Database.changing``.
-    :param in_place: False: PostgreSQL would refuse it, as it has other columns or types.
+    :param in_place: False: its columns or types changed, which PostgreSQL's CREATE OR REPLACE refuses.
     """
     replaces = in_place and database_of(connection).replaces_views
     if not replaces:

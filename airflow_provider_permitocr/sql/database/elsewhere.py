@@ -45,7 +45,7 @@ _ELSEWHERE: Final[dict[str, _Elsewhere]] = {
 
 
 def require_target(conn_type: str, conn_id: str) -> None:
-    """Refuse a result table in a database that is known not to be supported, naming the way into it.
+    """Refuse a result table in a database that is known to be unsupported, and name an alternative.
 
     :param conn_type: of the Airflow connection.
     :raises TargetError: when it is refused.
@@ -60,7 +60,7 @@ def require_target(conn_type: str, conn_id: str) -> None:
 
 
 def require_source(conn_type: str, conn_id: str) -> None:
-    """Refuse an image list in a database that is known not to be supported, naming the way out of it.
+    """Refuse an image list in a database that is known to be unsupported, and name an alternative.
 
     :param conn_type: of the Airflow connection.
     :raises SourceError: when it is refused.

@@ -1,4 +1,4 @@
-"""What an error of a database means, and what may be said of it: rows carry people."""
+"""Classify database errors, and describe them without the personal data that rows contain."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def database_errors(doing: str) -> Iterator[None]:
     """Turn SQLAlchemy's errors into ``DatabaseError``.
 
     :param doing: what was being done, e.g. ``reading the image list``.
-    :raises DatabaseUnreachableError: when it may be tried again.
+    :raises DatabaseUnreachableError: when a retry may succeed.
     :raises DatabaseError: when the database refuses permanently.
     """
     try:
@@ -45,7 +45,7 @@ def database_errors(doing: str) -> Iterator[None]:
 
 
 def failure_of(error: Exception) -> Failure:
-    """Return what an error means that was raised while a statement was carried out."""
+    """Classify an error raised while a statement was executed."""
     cause = _cause(error)
     if not isinstance(error, DBAPIError):
         # Of what dialect and driver cannot send: text with NULs or lone surrogates, numbers too large.
@@ -64,12 +64,12 @@ def is_transient(error: Exception) -> bool:
 
 
 def blames_a_row(error: Exception) -> bool:
-    """Return whether a write was refused for what one of its rows holds, so that others can be written."""
+    """Return whether a write was refused because of one row's values, so that other rows can be written."""
     return failure_of(error) is Failure.ROW
 
 
 def is_locked(error: Exception) -> bool:
-    """Return whether another session holds a lock that was not to be had in time."""
+    """Return whether waiting for another session's lock timed out."""
     database = database_of_error(cause := _cause(error))
     return database is not None and database.is_locked(cause)
 
@@ -81,7 +81,7 @@ def is_made_already(error: Exception) -> bool:
 
 
 def is_denied(error: Exception) -> bool:
-    """Return whether a statement is wrong, or asks for what its user may not have, now and later."""
+    """Return whether a statement is wrong or lacks a right, so that retrying cannot help."""
     return isinstance(error, ProgrammingError) or lacks_right(error)
 
 
@@ -94,8 +94,8 @@ def lacks_right(error: Exception) -> bool:
 def describe(error: Exception) -> str:
     """Describe an error of a database or its driver without any value of a row.
 
-    What is said of the connection and of a statement's text holds no values, so its first line is kept; of
-    all else only the name of the error and its number or SQLSTATE.
+    Messages about the connection or a statement's text contain no values, so their first line is kept. Of
+    all other errors, only the name and the error number or SQLSTATE are kept.
     """
     if isinstance(error, IdentifierError | OversizedRowError):
         return str(error)
@@ -105,7 +105,7 @@ def describe(error: Exception) -> str:
 
 
 def describe_statement(error: Exception) -> str:
-    """Describe what is wrong with a statement of the DAG's author, of which no row was read."""
+    """Describe what is wrong with a statement that the DAG's author wrote, before any row was read."""
     cause = _cause(error)
     if not isinstance(error, DBAPIError):
         return str(cause)

@@ -1,4 +1,4 @@
-"""Whether an existing table can hold what will be written to it, as it is: the same for every table."""
+"""Check whether an existing table can store what will be written to it, unchanged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EXAMPLES: Final = 5
 #: The widest encodings have four bytes for a character.
 _BYTES_OF_CHARACTER: Final = 4
 _TEXTS: Final = (ColumnKind.KEY, ColumnKind.TEXT, ColumnKind.LONG_TEXT)
-#: Columns of a key whose few values differ in more than case.
+#: Key columns with a few known values, which differ in more than case.
 _OF_FEW_VALUES: Final = ("card_side",)
 
 
@@ -28,14 +28,14 @@ class Wanted:
     """What a table must be.
 
     :param table: as it would be created.
-    :param columns: of the table, with what each holds and how much at most.
-    :param key: names of the columns of which no two rows have the same.
+    :param columns: of the table, with what each stores and how long that is at most.
+    :param key: names of the columns that must be unique together.
     :param holds: what is written to it, for messages, e.g. ``the result``.
-    :param advice: what to do where it does not fit, besides changing it.
+    :param advice: what to do if it does not fit, other than changing it.
     :param may_lack: names of columns that can be added to it.
-    :param other_keys: what is to be said of a table with one of these keys in place of its own.
-    :param tells_blanks_apart: whether keys that differ in trailing blanks alone have to be different in it;
-        otherwise such keys are refused one by one, see ``Fit.padded``.
+    :param other_keys: messages for tables whose key is one of these instead.
+    :param distinguishes_blanks: whether keys that differ only in trailing blanks must be distinct; otherwise
+        such keys are refused individually, see ``Fit.padded``.
     """
 
     table: sa.Table
@@ -45,19 +45,19 @@ class Wanted:
     advice: str
     may_lack: Collection[str] = ()
     other_keys: Mapping[frozenset[str], str] = field(default_factory=dict)
-    tells_blanks_apart: bool = True
+    distinguishes_blanks: bool = True
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What matters of an existing table that can hold what is wanted.
+    """What a caller must know about an existing table that fits.
 
-    :param missing: columns that it lacks, of those that can be added.
-    :param present: columns that it has.
-    :param without_zone: names of columns of times that it keeps without a time zone.
-    :param lengths: how many characters columns of text hold, by name, where the database sets a limit.
-    :param padded: columns of its key that take texts which differ in trailing blanks alone as one, each with
-        the name of what they are compared by.
+    :param missing: columns that can be added, and aren't there yet.
+    :param present: existing columns.
+    :param without_zone: names of time columns without a time zone.
+    :param lengths: by name, the maximum length of text columns in characters, if the database limits it.
+    :param padded: key columns that treat texts as equal if they differ only in trailing blanks, each with
+        the name of its collation.
     """
 
     missing: tuple[Column, ...] = ()
@@ -67,9 +67,9 @@ class Fit:
     padded: Mapping[str, str] = field(default_factory=dict)
 
     def fault(self, row: Mapping[str, Any]) -> str | None:
-        """Say why the table would not keep a row's texts as they are, without quoting them.
+        """Return why the table would change a row's texts, without quoting them; None if it wouldn't.
 
-        Databases cut trailing blanks off that are too long, however strict they are.
+        Databases silently cut off trailing blanks that exceed a column's length, even in strict modes.
         """
         for name, length in self.lengths.items():
             if (text := row[name]) is not None and len(text) > length:
@@ -81,9 +81,9 @@ class Fit:
 
 
 def examine_table(connection: sa.Connection, wanted: Wanted) -> Fit | None:
-    """Check that a table can hold what is wanted. Changes nothing.
+    """Check that a table can store what is wanted. Changes nothing.
 
-    :return: None where there is no such table.
+    :return: None if the table does not exist.
     :raises TargetError: naming all that must be changed.
     """
     table = wanted.table
@@ -138,9 +138,9 @@ class Other(Protocol):
 
 
 def require_table(wanted: Wanted, *, is_view: bool) -> None:
-    """Make sure that what has the table's name is one.
+    """Make sure that a name belongs to a table.
 
-    :raises TargetError: when it is a view.
+    :raises TargetError: when it's a view.
     """
     if is_view:
         raise TargetError(f"{wanted.table.fullname!r} is a view and cannot be written to; {wanted.advice}")
@@ -172,8 +172,8 @@ def require_encoding(connection: sa.Connection, holds: str) -> None:
     """
     if encoding := database_of(connection).narrow_encoding(connection):
         raise TargetError(
-            f"the database cannot hold {holds}: its encoding is {encoding}, which does not hold all Chinese"
-            " characters; name a connection of a database whose encoding is UTF8"
+            f"the database cannot hold {holds}: its encoding {encoding} does not include all Chinese"
+            " characters; name a connection to a database with encoding UTF8"
         )
 
 
@@ -194,10 +194,10 @@ def _require_names(wanted: Wanted, database: Database) -> None:
 def misfit(
     column: Column, found: FoundColumn, wanted: sa.types.TypeEngine[Any], dialect: sa.Dialect
 ) -> str | None:
-    """Say why a column cannot hold its values as they are; None where it can.
+    """Return why a column cannot store its values unchanged; None if it can.
 
-    :param found: what the database has under its name.
-    :param wanted: its type, as it would be created.
+    :param found: the existing column of that name.
+    :param wanted: the type it would be created with.
     """
     database = database_of(dialect)
     family, shown = database.family(found.type), f"{column.name} is {_shown(found.type, dialect)}"
@@ -214,7 +214,7 @@ def misfit(
 
 
 def _text_fault(column: Column, found: FoundColumn, shown: str, instead: str) -> str | None:
-    """Say how a column of text would change its values."""
+    """Return how a text column would change its values; None if it wouldn't."""
     if found.characters:
         return f"{column.name} is in {found.characters}, which lacks Chinese characters, {instead}"
     if found.merging and _is_key(column):
@@ -242,10 +242,10 @@ def _misfits(wanted: Wanted, present: Mapping[Column, FoundColumn], dialect: sa.
         elif may_be_null and not found.is_nullable:
             yield f"{column.name} does not allow NULL, which some rows have"
         elif (
-            wanted.tells_blanks_apart
+            wanted.distinguishes_blanks
             and found.padding
             and _is_key(column)
-            and not _shown(kind, dialect).endswith(found.padding)  # before MySQL 8 there is none better
+            and not _shown(kind, dialect).endswith(found.padding)  # MySQL before 8 has no better collation
         ):
             yield (
                 f"{column.name} is compared by {found.padding}, which ignores trailing blanks, and should"
@@ -262,8 +262,7 @@ def _lacking(wanted: Wanted, missing: Sequence[Column]) -> Iterator[str]:
 def _unfilled(others: Mapping[str, Other]) -> Iterator[str]:
     if names := [each.name for each in others.values() if not each.is_filled]:
         yield (
-            f"it accepts no row without {', '.join(names)}, which is never written (a default, or allowing"
-            " NULL, would do)"
+            f"it requires a value for {', '.join(names)}, which is never written; add a default or allow NULL"
         )
 
 
@@ -283,8 +282,8 @@ def _key_faults(wanted: Wanted, unique: Set[frozenset[str]], database: Database)
             yield f"it allows one row only for each ({', '.join(further)})"
         elif database.replaces_by_any_key and own >= set(further) and not key <= set(further):
             yield (
-                f"it has a further unique key on ({', '.join(further)}), by which"
-                f" {database.title} would replace another row: an index that is not unique would do"
+                f"it has another unique key on ({', '.join(further)}), which would make {database.title}"
+                f" replace other rows; use an index that is not unique"
             )
 
 

@@ -1,4 +1,4 @@
-"""Waiting for a database that is busy or away: by time, as answers that are paid for wait too."""
+"""Wait for a busy or unreachable database, up to a time limit, because paid answers wait too."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from airflow_provider_permitocr.sql.database.failures import describe, is_transi
 
 T = TypeVar("T")
 
-#: A server that restarts, or hands over to another, is back within half a minute as a rule, and within two
-#: where it has much to recover.
+#: A server that restarts or fails over is usually back within 30 seconds, or within two minutes if it has
+#: a lot to recover.
 PATIENCE_SECONDS: Final = 120.0
 _AT_FIRST_SECONDS: Final = 10.0
 _BRIEFLY_SECONDS: Final = 5.0
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 class Read(Protocol):
-    """Reads over a connection that is opened for it, again where that is cut off."""
+    """Run reads, each over a connection of its own, and repeat them if the connection is lost."""
 
     def __call__(self, read: Callable[[sa.Connection], T], /) -> T: ...
 
@@ -50,9 +50,9 @@ class Patience:
     sleep: Callable[[float], object] | None = None
 
     def at_first(self) -> Patience:
-        """Return how long to wait for a database that has not answered in this run yet.
+        """Return how long to wait for a database that has not answered yet in this run.
 
-        Nothing is lost by giving up then, and a wrong password should be reported soon.
+        Giving up early loses nothing at that point, and reports a wrong password sooner.
         """
         return replace(self, seconds=min(self.seconds, _AT_FIRST_SECONDS))
 
@@ -61,11 +61,11 @@ class Patience:
         return replace(self, seconds=max(self.seconds, _BRIEFLY_SECONDS))
 
     def briefly(self) -> Patience:
-        """Return how long to wait for what is over in a moment, such as changes that another task makes."""
+        """Return how long to wait for short operations, such as another task's schema changes."""
         return replace(self, seconds=_BRIEFLY_SECONDS)
 
     def read(self, engine: sa.Engine, read: Callable[[sa.Connection], T], doing: str) -> T:
-        """Read over a connection, again from the start where that is cut off.
+        """Run a read over a connection; restart it from the beginning if the connection is lost.
 
         :raises SQLAlchemyError: as ``wait_out``.
         """
@@ -79,26 +79,26 @@ class Patience:
     def wait_out(
         self, do: Callable[[], T], doing: str, *, or_when: Callable[[Exception], bool] = lambda _: False
     ) -> T:
-        """Do something again while a lock, a deadlock, a lost connection or a restarting server prevents it.
+        """Retry an operation while a lock, a deadlock, a lost connection or a restarting server prevents it.
 
-        It must do no harm when it is done twice, as nobody knows whether what was cut off has been done.
+        The operation must be idempotent: after a lost connection, it's unknown whether it took effect.
 
-        :param doing: what is being done, for the log, e.g. ``reading the image list``; holds no values.
-        :param or_when: tells of what else may pass.
-        :return: what it returns.
-        :raises SQLAlchemyError: the last one, when patience is at its end; the first that would not pass.
+        :param doing: the operation, for the log, e.g. ``reading the image list``; without values.
+        :param or_when: returns whether another error is transient, too.
+        :return: what the operation returns.
+        :raises SQLAlchemyError: the last error when patience runs out, or the first that isn't transient.
         """
         tries = _Tries(self, doing)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: _may_pass(error, or_when)),
             stop=tries.are_over,
             wait=tries.next_wait,
-            before_sleep=tries.tell,
+            before_sleep=tries.log_retry,
             sleep=tries.wait,
             reraise=True,
         )
         done = retrying(do)
-        tries.tell_end()
+        tries.log_end()
         return done
 
 
@@ -107,7 +107,7 @@ BRIEFLY: Final = Patience(_BRIEFLY_SECONDS)
 
 
 class _Tries:
-    """The tries of one thing: how long they go on from the first failure, and what is said of them."""
+    """The tries of one operation: how long to continue after the first failure, and what to log."""
 
     def __init__(self, patience: Patience, doing: str) -> None:
         self._patience, self._doing = patience, doing
@@ -115,7 +115,7 @@ class _Tries:
         self._is_last = False
 
     def are_over(self, _state: tenacity.RetryCallState) -> bool:
-        """Tell, after a failure, whether there is no further try."""
+        """Return, after a failure, whether to stop trying."""
         return self._is_last or self._left <= 0
 
     def wait(self, seconds: float) -> None:
@@ -126,16 +126,16 @@ class _Tries:
         self._is_last = stop is not None and stop.is_set()
 
     def next_wait(self, state: tenacity.RetryCallState) -> float:
-        """Return how many seconds to wait: twice as long each time, up to a bound.
+        """Return how many seconds to wait; the wait doubles with each try up to a limit.
 
-        Jittered, so that two tasks that got into each other's way do not do so again.
+        Random jitter keeps two tasks that blocked each other from colliding again.
         """
         doubled = _FIRST_WAIT_SECONDS * 2.0 ** min(state.attempt_number - 1, 10)
         longest = min(doubled, _LONGEST_WAIT_SECONDS)
         return min(self._left, longest * random.uniform(0.5, 1))  # noqa: S311
 
-    def tell(self, state: tenacity.RetryCallState) -> None:
-        """Say once that it is tried again."""
+    def log_retry(self, state: tenacity.RetryCallState) -> None:
+        """Log the first retry."""
         failed = state.outcome and state.outcome.exception()
         if state.attempt_number == 1 and isinstance(failed, Exception):
             _log.log(
@@ -146,8 +146,8 @@ class _Tries:
                 self._patience.seconds,
             )
 
-    def tell_end(self) -> None:
-        """Say that it went on, where it had to wait."""
+    def log_end(self) -> None:
+        """Log that the operation succeeded, if it had to wait."""
         if self._failed_at is not None:
             _log.info("%s continued after %.1f s", self._doing, self._patience.clock() - self._failed_at)
 

@@ -52,12 +52,12 @@ def require_rights(
 
 
 def raise_refusal(error: SQLAlchemyError, refused: str, advice: str) -> NoReturn:
-    """Raise what a user can do about a change that the database has refused.
+    """Raise an error that says what a user can do about a refused change.
 
     :param refused: what was refused, e.g. ``the connection's user may not update the table 'permits'``.
-    :param advice: what to do where it is the user's right that is missing.
-    :raises TargetError: with that advice, or with another where nothing takes changes there.
-    :raises SQLAlchemyError: the error itself, where the same may succeed a little later.
+    :param advice: what to do if the user lacks the right.
+    :raises TargetError: with that advice, or other advice if the server accepts no changes at all.
+    :raises SQLAlchemyError: the original error if it is transient.
     """
     failure = failure_of(error)
     if failure is Failure.TRANSIENT:
@@ -69,11 +69,11 @@ def raise_refusal(error: SQLAlchemyError, refused: str, advice: str) -> NoReturn
 
 
 def require_creatable(connection: sa.Connection, schema: str | None, refused: str, advice: str) -> None:
-    """Refuse to create a table where that would not work, as far as a database tells without trying it.
+    """Refuse to create a table if that would fail, as far as the database can report that in advance.
 
-    :param schema: None: the one that is current.
+    :param schema: None: the current schema.
     :param refused, advice: as for ``raise_refusal``.
-    :raises TargetError: with that advice, or with another where nothing takes changes there.
+    :raises TargetError: with that advice, or other advice if the server accepts no changes at all.
     """
     database = database_of(connection)
     why = database.why_not_creatable(connection, schema)

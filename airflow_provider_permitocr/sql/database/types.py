@@ -13,9 +13,9 @@ from airflow_provider_permitocr.sql.source.times import as_utc
 
 
 class ExactText(sa.types.TypeDecorator[str]):
-    """Text of a key: texts that differ in anything, case and trailing blanks included, are different.
+    """Text of a key: texts are distinct if they differ in anything, including case and trailing blanks.
 
-    :param length: in characters, where that of an image's key would be too long beside it.
+    :param length: in characters, if the length of an image's key would be too long.
     """
 
     impl = sa.Text
@@ -42,7 +42,7 @@ class PlainText(sa.types.TypeDecorator[str]):
 
 
 class LongText(sa.types.TypeDecorator[str]):
-    """Text of megabytes, such as a portrait in base64."""
+    """Text of several megabytes, such as a portrait in base64."""
 
     impl = sa.Text
     cache_ok = True
@@ -53,7 +53,7 @@ class LongText(sa.types.TypeDecorator[str]):
 
 
 class UtcTime(sa.types.TypeDecorator[datetime]):
-    """A time in a column without a time zone: in UTC, whatever zone the session has."""
+    """A time in UTC in a column without a time zone, independent of the session's time zone."""
 
     impl = sa.DateTime
     cache_ok = True
@@ -63,7 +63,7 @@ class UtcTime(sa.types.TypeDecorator[datetime]):
         return dialect.type_descriptor(database_of(dialect).zoneless_time())
 
     def process_bind_param(self, value: datetime | None, _: sa.Dialect) -> datetime | None:
-        """Take the zone off: a driver would, or the database would turn it into that of the session."""
+        """Remove the time zone: a driver would, or the database would convert to the session's zone."""
         return _without_zone(value)
 
     def process_result_value(self, value: datetime | None, _: sa.Dialect) -> datetime | None:

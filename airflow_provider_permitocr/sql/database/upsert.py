@@ -20,10 +20,10 @@ def upsert(
 ) -> None:
     """Write rows, replacing those with the same primary key, within the connection's transaction.
 
-    :param rows: at least one, and no key twice, which databases would refuse or not, depending on the driver.
-    :param guard: a column, such as a version, by which a row is replaced by none that has less there; NULL in
-        the table is less than all. By default rows are always replaced.
-    :param keep: columns that an existing row keeps; a new row gets what ``rows`` says. Where these are
-        all columns, an existing row stays unchanged.
+    :param rows: at least one. No key may occur twice: whether databases refuse that depends on the driver.
+    :param guard: a column, such as a version. A row never replaces one with a greater value in it; NULL in
+        the table is the smallest. By default rows are always replaced.
+    :param keep: columns that keep their value in an existing row; a new row gets the value of ``rows``.
+        If these are all columns, existing rows don't change.
     """
     database_of(connection).upsert(connection, table, rows, Replacing(guard, frozenset(keep)))

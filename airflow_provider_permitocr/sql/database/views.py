@@ -36,11 +36,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FoundView:
-    """A view as the database has it.
+    """A view as it exists in the database.
 
-    :param columns: its columns in their order; none where there is no view.
-    :param digest: of its definition; None where there is no view.
-    :param key_type: type of its keys, as a ledger names it; None: text.
+    :param columns: its columns in order; empty if the view does not exist.
+    :param digest: of its definition; None if the view does not exist.
+    :param key_type: the ledger's name for the type of its keys; None: text.
     """
 
     columns: tuple[str, ...] = ()
@@ -52,10 +52,10 @@ class FoundView:
 class ViewText:
     """What a view should be.
 
-    :param select: makes its SELECT, in which something has the name that is given.
+    :param select: builds its SELECT, which selects from the relation of the given name.
     :param comment: of the view.
     :param comments: of its columns, by name.
-    :param key_type: type of its keys, as a ledger names it; None: text.
+    :param key_type: the ledger's name for the type of its keys; None: text.
     """
 
     select: Callable[[str], sa.Select[Any]]
@@ -77,11 +77,11 @@ class ViewText:
 
 
 class OwnView:
-    """One view that this package makes.
+    """A view that this package creates.
 
     :param name: with or without ``schema.`` in front.
-    :param way_out: what to do where the name is taken, e.g. ``give documents_view another name``.
-    :param without: what to do where views may not be created, e.g. ``leave out documents_view``.
+    :param way_out: what to do if the name is taken, e.g. ``give documents_view another name``.
+    :param without: what to do if views may not be created, e.g. ``leave out documents_view``.
     """
 
     def __init__(self, engine: sa.Engine, name: str, *, way_out: str, without: str) -> None:
@@ -90,9 +90,9 @@ class OwnView:
         self._way_out, self._without = way_out, without
 
     def check(self) -> None:
-        """Check that nothing else has the view's name. Changes nothing.
+        """Check that the view's name is free. Changes nothing.
 
-        :raises TargetError: naming what has it.
+        :raises TargetError: naming what has the name.
         """
         longest, size = database_of(self._engine).longest_name, len(self._view.encode())
         if longest is not None and size > longest:
@@ -106,11 +106,11 @@ class OwnView:
     def prepare(
         self, wanted: Callable[[sa.Connection, FoundView], ViewText], patience: Patience = BRIEFLY
     ) -> bool:
-        """Create the view, or replace it where its definition has changed.
+        """Create the view, or replace it if its definition has changed.
 
-        One that is being read stays as it is, and the next run replaces it: rows don't wait for it.
+        If another session reads the view, it stays unchanged until the next run: rows don't wait for it.
 
-        :param wanted: says what it should be.
+        :param wanted: returns what the view should be.
         :param patience: how long to wait for locks, and for a database that cannot be reached.
         :return: whether it was changed.
         :raises TargetError: naming what to change.
@@ -131,7 +131,7 @@ class OwnView:
             carry_out(self._engine, changes, f"creating the view {self._name!r}", patience)
         except SQLAlchemyError as error:
             if is_locked(error):
-                self._tell_locked()
+                self._warn_locked()
                 return False
             raise_refusal(
                 error,
@@ -144,7 +144,7 @@ class OwnView:
     def _make(self, connection: sa.Connection, found: FoundView, text: ViewText, digest: str) -> None:
         view, select = sa.table(self._view, schema=self._schema), text.marked(digest)
         names = [each.name for each in select.selected_columns]
-        # PostgreSQL replaces a view by one with the same columns, and others after them, alone.
+        # PostgreSQL can replace a view in place only if its columns stay, or new ones follow them.
         is_extended = tuple(names[: len(found.columns)]) == found.columns
         if found.digest is None:
             create_view(connection, view, select)
@@ -170,13 +170,13 @@ class OwnView:
         except SQLAlchemyError as error:
             raise self._taken(f"is a view that cannot be looked at ({describe(error)})") from None
         if not (marked := _MARKED.search(definition or "")):
-            raise self._taken("is a view that was not made here, or whose definition may not be seen")
+            raise self._taken("is a view of another program, or its definition may not be read")
         return FoundView(tuple(each.name for each in found), marked[2], marked[1])
 
     def _taken(self, reason: str) -> TargetError:
         return TargetError(f"{self._name!r} {reason}; {self._way_out}, or drop what has it")
 
-    def _tell_locked(self) -> None:
+    def _warn_locked(self) -> None:
         view = self._engine.dialect.identifier_preparer.format_table(
             sa.table(self._view, schema=self._schema)
         )

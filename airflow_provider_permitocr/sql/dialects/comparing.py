@@ -1,4 +1,4 @@
-"""What is compared to tell that a ledger knows a row of an image list as it is."""
+"""What is compared to decide whether a ledger already knows the current version of a list's row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 class Typed:
     """A column, or what a query selects, with its type in the driver's own terms.
 
-    :param type: as ``Database.driver_types`` tells it.
+    :param type: as returned by ``Database.driver_types``.
     """
 
     column: sa.ColumnElement[Any]

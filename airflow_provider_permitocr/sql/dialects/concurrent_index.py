@@ -1,7 +1,7 @@
-"""An index of a large table of PostgreSQL, made while others write it; a build that gets stuck is given up.
+"""Build an index of a large PostgreSQL table while others write to it, and cancel a build that is stuck.
 
-``CREATE INDEX CONCURRENTLY`` waits for all transactions that are older than itself, whatever they read. A
-limit could only be set for a session, which behind a proxy is a stranger's next. So it is watched.
+``CREATE INDEX CONCURRENTLY`` waits for all older transactions, whatever they read. A timeout could only be
+set for a session, which behind a proxy passes to another client. So a watcher cancels the build.
 https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
 """
 
@@ -37,7 +37,7 @@ _UNUSABLE: Final = sa.text("""
         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     )
 """)
-#: What a build of this table's index waits for. Which session is at it a proxy does not tell.
+#: What a build of this table's index waits for. Behind a proxy, the building session is unknown.
 _AWAITED: Final = sa.text("""
     SELECT concat_ws(' ', l.locktype, l.virtualxid, l.transactionid, l.relation) FROM pg_locks l
     WHERE NOT l.granted AND l.pid IN (
@@ -66,16 +66,16 @@ def is_large(connection: sa.Connection, table: sa.Table) -> bool:
 
 
 def unusable_indexes(connection: sa.Connection, schema: str | None) -> Set[str]:
-    """Return the names of indexes whose build was broken off; those at work hold a lock on their table."""
+    """Return the names of indexes whose build was interrupted; a running build locks its table."""
     return frozenset(connection.execute(_UNUSABLE, {"schema": schema}).scalars())
 
 
 def create_concurrently(engine: sa.Engine, index: sa.Index) -> None:
-    """Create an index while others write the table; given up where it waits for another for ``LOCK_SECONDS``.
+    """Create an index while others write to the table; give up after waiting ``LOCK_SECONDS`` for another.
 
-    What is left of it then is unusable.
+    After giving up, an unusable index remains.
 
-    :raises SQLAlchemyError: when it was given up, or refused.
+    :raises SQLAlchemyError: when it gave up, or the database refused.
     """
     assert index.table is not None
     with _autocommitting(engine) as watching, _autocommitting(engine) as building:
@@ -106,7 +106,7 @@ def _watch(
         elif time.monotonic() - since >= LOCK_SECONDS:
             break
     if not is_over.is_set():
-        # psycopg2 has the other alone.
+        # psycopg2 only has the other one.
         getattr(session, "cancel_safe", session.cancel)()
 
 

@@ -50,11 +50,11 @@ class StoredColumn:
 
 @dataclass(frozen=True)
 class Relation:
-    """What a name stands for.
+    """The relation that a name refers to.
 
-    :param columns: by the name that a result has them under, or their own in small letters.
-    :param declared_key: names of the columns of the primary key that is declared, likewise; empty: none is.
-    :param definition: of a view, its SELECT as the database keeps it; None: it may not be seen.
+    :param columns: by the name in the result, or by their own name in lower case.
+    :param declared_key: column names of the declared primary key, in the same form; empty: none is declared.
+    :param definition: a view's SELECT as the database keeps it; None: it may not be read.
     """
 
     is_view: bool
@@ -67,9 +67,9 @@ class Relation:
 class Merging:
     """How rows replace those with the same key.
 
-    :param key: names of the columns by which rows are the same.
-    :param replaced: names of the columns that an existing row gets; none: it stays unchanged.
-    :param guard: a column by which a row is replaced by none that has less there; NULL is less than all.
+    :param key: names of the columns that identify a row.
+    :param replaced: names of the columns that an existing row gets; empty: it stays unchanged.
+    :param guard: a row never replaces one with a greater value in this column; NULL is the smallest.
     """
 
     key: Sequence[str]
@@ -104,7 +104,7 @@ class ConnectorDatabase(Database, ABC):
 
     @abstractmethod
     def begin_session(self, connection: Connection) -> None:
-        """Set what a session may have set otherwise, and what would change names, values or transactions."""
+        """Set session parameters that would otherwise change names, values or transactions."""
 
     @abstractmethod
     def locate(self, connection: Connection, table: str) -> Place:
@@ -116,13 +116,13 @@ class ConnectorDatabase(Database, ABC):
 
     @abstractmethod
     def is_named(self, known: str, table: str) -> bool:
-        """Return whether a place, as text, may be that of a table in another spelling; asks no database."""
+        """Return whether a place, as text, may be that of a table in another spelling, without a query."""
 
     @abstractmethod
     def find(self, connection: Connection, place: Place, columns: Collection[str]) -> Relation | None:
-        """Look what is at a place; None: nothing.
+        """Describe what is at a place; None: nothing.
 
-        :param columns: names that a result has; what is stored under one in another case is that column.
+        :param columns: names in the result; a stored name matches in any case.
         """
 
     @abstractmethod
@@ -131,7 +131,7 @@ class ConnectorDatabase(Database, ABC):
 
     @abstractmethod
     def misfit(self, column: Column, stored: StoredColumn) -> str | None:
-        """Say why a stored column cannot hold a result's as it is; None where it can."""
+        """Return why an existing column cannot store a result's values unchanged; None if it can."""
 
     @abstractmethod
     def create_table(
@@ -154,7 +154,7 @@ class ConnectorDatabase(Database, ABC):
 
     @abstractmethod
     def create_view(self, connection: Connection, place: Place, select: str) -> None:
-        """Create or replace a view, so that nobody finds it missing in between."""
+        """Create or replace a view without a moment in which it's missing."""
 
     @abstractmethod
     def count_and_highest(
@@ -175,18 +175,18 @@ class ConnectorDatabase(Database, ABC):
         columns: Mapping[Column, StoredColumn],
         merging: Merging,
     ) -> None:
-        """Put rows into a table in bulk and at once: all or none.
+        """Bulk-load rows into a table, all or none.
 
-        :param frame: with a column for each of ``columns``; no key twice.
+        :param frame: with a column for each of ``columns``; no key may occur twice.
         """
 
     @abstractmethod
     def delete_older_than_erasure(
         self, connection: Connection, place: Place, columns: Mapping[str, StoredColumn]
     ) -> None:
-        """Delete rows of images that have a later row whose status says that they are erased.
+        """Delete rows of images whose later row has the status "erased".
 
-        :param columns: by the names that a result has them under.
+        :param columns: by their names in the result.
         """
 
     @abstractmethod

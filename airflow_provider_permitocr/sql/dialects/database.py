@@ -1,7 +1,7 @@
-"""What is known of a database: what this class says of most, and what the class of one says otherwise.
+"""Facts about a database: defaults that hold for most, which a subclass overrides for one.
 
-Each database has one file, with one subclass, of which there is one object in ``known.DATABASES``. Nobody
-else asks which database it is: what matters of it is asked for by what it is for.
+Each database has one file with one subclass, whose only instance is in ``known.DATABASES``. No other code
+asks which database it is; it asks for the capability that it needs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from airflow_provider_permitocr.sql.dialects.families import HOLDING, Family, fa
 from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn, RelationKind
 from airflow_provider_permitocr.sql.dialects.replacing import Replacing, Row
 
-#: Why nothing can be changed there, whatever rights the user has.
+#: Why nothing can be changed, whatever rights the user has.
 NO_CHANGES: Final = "this server, or the connection to it, accepts no changes"
 #: The column of a result that holds its images' keys.
 KEY: Final = "image_key"
@@ -34,7 +34,7 @@ KEY: Final = "image_key"
 LOCK_SECONDS: Final = 2
 
 
-#: A column in another form, such as one in which it sorts as it compares.
+#: Converts a column into another form, such as one that sorts the way it compares.
 Form: TypeAlias = Callable[[sa.ColumnElement[Any]], sa.ColumnElement[Any]]
 #: Compares a column with a value, as ``operator.ge`` does.
 Comparison: TypeAlias = Callable[[Any, Any], sa.ColumnElement[bool]]
@@ -43,11 +43,11 @@ Comparison: TypeAlias = Callable[[Any, Any], sa.ColumnElement[bool]]
 class Failure(Enum):
     """What an error means for what was tried."""
 
-    TRANSIENT = auto()  #: the same may succeed a little later
-    ROW = auto()  #: one of the rows holds what is not taken; others may be written
-    NO_TABLE = auto()  #: there is no such table, or none any more
+    TRANSIENT = auto()  #: a retry may succeed
+    ROW = auto()  #: a row has an unacceptable value; other rows may be written
+    NO_TABLE = auto()  #: the table does not exist, or no longer exists
     READ_ONLY = auto()  #: this server, or this connection to it, accepts no changes
-    REFUSAL = auto()  #: the same will be refused again
+    REFUSAL = auto()  #: a retry will be refused again
 
 
 class OversizedRowError(ValueError):
@@ -60,7 +60,7 @@ class Connector:
 
     :param scheme: SQLAlchemy's name of the dialect and the driver, e.g. ``postgresql+psycopg``.
     :param connect: opens a connection of that driver, as the hook's own ``get_conn`` does.
-    :param file: path of the file that the database is; None: it is none.
+    :param file: path of the file that the database is; None: it isn't a file.
     :param options: of ``sqlalchemy.create_engine``.
     """
 
@@ -71,37 +71,37 @@ class Connector:
 
 
 class Database:
-    """Facts of one database, and how it does what databases do each in its own way.
+    """Facts about one database, and operations that each database does in its own way.
 
-    :cvar title: what its users call it.
+    :cvar title: its product name.
     :cvar dialects: SQLAlchemy's names for it.
     :cvar conn_types: Airflow's names for it.
-    :cvar drivers: top-level modules of the drivers whose errors are its own.
+    :cvar drivers: top-level modules of the drivers that raise its errors.
     :cvar driver_packages: what to install, by the top-level module that is missing.
-    :cvar is_file: whether it is a file, which opening it would create, and workers elsewhere do not have.
-    :cvar read_only_remedy: what to change where the server, endpoint or file accepts no changes.
-    :cvar clock: SQL for the time at which a statement is at work, in UTC, even where it, or one before it in
-        its transaction, has waited for a lock; None: no ledger can be kept in it.
-    :cvar table_options: of SQLAlchemy's, for tables that are made.
-    :cvar keys_at_once: how many keys one statement can ask for; drivers take a few thousand parameters.
+    :cvar is_file: whether it is a file, which opening it would create, and which other workers don't have.
+    :cvar read_only_remedy: what to change if the server, endpoint or file accepts no changes.
+    :cvar clock: SQL for the time in UTC at which a statement runs, even after it, or an earlier statement of
+        the transaction, has waited for a lock; None: the database cannot keep a ledger.
+    :cvar table_options: SQLAlchemy's options for new tables.
+    :cvar keys_at_once: how many keys one statement can ask for; drivers accept a few thousand parameters.
     :cvar takes_small_batches: whether it is made for many small transactions; others are filled once, at the
         end of a run.
-    :cvar replaces_by_any_key: whether an upsert replaces a row that has the same in any unique key.
-    :cvar changes_in_transactions: whether changes of tables can be rolled back.
-    :cvar replaces_views: whether it knows ``CREATE OR REPLACE VIEW``.
+    :cvar replaces_by_any_key: whether an upsert replaces rows that match in any unique key.
+    :cvar changes_in_transactions: whether schema changes can be rolled back.
+    :cvar replaces_views: whether it supports ``CREATE OR REPLACE VIEW``.
     :cvar comments_on_views: whether it keeps comments on views and their columns.
-    :cvar typed_keys: types of a list's keys, as a ledger names them, that texts are turned into to be joined
-        with the list; others stay text.
-    :cvar folds_columns: whether names of columns are the same whatever their case.
-    :cvar folds_tables: whether those of tables are, too.
-    :cvar quotes_names: True: all names are quoted, as its dialect does not know all reserved words.
+    :cvar typed_keys: key types, by their names in a ledger, that texts are converted to when joined with the
+        list; others stay text.
+    :cvar folds_columns: whether column names are case-insensitive.
+    :cvar folds_tables: whether table names are case-insensitive.
+    :cvar quotes_names: True: quote all names, because its dialect does not know all reserved words.
     :cvar quoted: pattern of its SQL's quoted texts, quoted names and comments.
-    :cvar holding: the families of types that hold each kind of column as it is.
-    :cvar is_lenient: whether a column may have a type that SQLAlchemy does not know, or none, and keeps all.
-    :cvar key_remark: what else has to hold for a table's key, behind "no unique constraint on (...)".
-    :cvar longest_name: how many bytes of a name it keeps, where it cuts a longer one off without an error.
-    :cvar keeps_deleted: what it keeps of rows that are deleted or changed, and until when, in words.
-    :cvar casts_compare_alike: whether what is cast to text compares by the rules of the column itself.
+    :cvar holding: the type families that store each kind of column unchanged.
+    :cvar is_lenient: whether a column of a type unknown to SQLAlchemy, or without a type, stores everything.
+    :cvar key_remark: what else a table's key requires, appended to "no unique constraint on (...)".
+    :cvar longest_name: the length in bytes at which it silently truncates names.
+    :cvar keeps_deleted: what it retains of deleted or changed rows, and until when, in words.
+    :cvar casts_compare_alike: whether a cast to text compares by the column's own rules.
     """
 
     title: ClassVar[str]
@@ -153,7 +153,7 @@ class Database:
     # Its errors
 
     def failure(self, error: BaseException) -> Failure | None:
-        """Return what an error of its driver means; None: what the driver's class of error says.
+        """Classify an error of its driver; None: use the driver's class of error.
 
         :param error: as the driver raised it.
         """
@@ -167,16 +167,16 @@ class Database:
         raise NotImplementedError
 
     def describe_statement(self, error: BaseException) -> str:
-        """Describe an error about a statement of the DAG's author, whose own words are no row's.
+        """Describe an error about a statement of the DAG's author; such messages quote no row.
 
         :param error: as the driver raised it.
         """
         return self.describe(error)
 
     def denies(self, error: BaseException) -> bool:
-        """Return whether a right is missing, or a view's table: what only a change in the database fixes.
+        """Return whether a right or a view's table is missing, which only a change in the database fixes.
 
-        :param error: as the driver raised it, where its class does not tell that a statement is wrong.
+        :param error: as the driver raised it, if its class does not show that a statement is wrong.
         """
         return False
 
@@ -188,7 +188,7 @@ class Database:
         return False
 
     def is_locked(self, error: BaseException) -> bool:
-        """Return whether another session holds a lock that was not to be had in time.
+        """Return whether waiting for another session's lock timed out.
 
         :param error: as the driver raised it.
         """
@@ -206,8 +206,8 @@ class Database:
     def connector(self, hook: Any) -> Connector:
         """Return how a hook reaches its database; nothing is opened yet.
 
-        What the connection's extra says holds as with the hook's own ``get_conn``, but for what would change
-        the rows that are read: cursor classes and encodings.
+        The connection's extra applies as with the hook's own ``get_conn``, except for cursor classes and
+        encodings, which would change the rows that are read.
 
         :param hook: of an Airflow connection to such a database.
         :raises ConfigurationError: naming what of the connection to change.
@@ -218,27 +218,27 @@ class Database:
         """Have all sessions of a new engine set up, and what its dialect lacks added. Nothing by default."""
 
     def set_up_for_ledger(self, engine: sa.Engine) -> None:
-        """Limit the sessions of a ledger's engine. Nothing by default.
+        """Set timeouts for the sessions of a ledger's engine. Nothing by default.
 
-        A worker that dies in an exchange is to lock nobody out for long.
+        A worker that dies during an exchange must not lock others out for long.
         """
 
     def connection_remedy(self, error: BaseException) -> str | None:
-        """Say what to change of a connection that could not be opened.
+        """Return what to change about a connection that could not be opened.
 
         :param error: the driver's.
-        :return: None where it may be opened a little later.
+        :return: None if a retry may open it.
         """
         return None
 
     # The file
 
     def file_of(self, engine: sa.Engine) -> str | None:
-        """Return the path of the file that a database is; None where it is none."""
+        """Return the path of the file that a database is; None if it isn't a file."""
         return engine.url.database if self.is_file else None
 
     def missing_file(self, engine: sa.Engine) -> str | None:
-        """Name the file of a database that is not there; None where it is, or where there is no file."""
+        """Return a database's file if it is missing; None if it exists, or the database isn't a file."""
         file = self.file_of(engine)
         return None if file is None or Path(file).exists() else file
 
@@ -253,23 +253,23 @@ class Database:
     # What it has
 
     def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
-        """Return the schema that a table's name without one is in, and whether case tells no tables apart."""
+        """Return the default schema, and whether table names are case-insensitive."""
         return connection.dialect.default_schema_name, False
 
     def folded(self, name: str) -> str:
-        """Give a column's name in the form in which columns are told apart."""
+        """Normalize a column's name, so that names of the same column are equal."""
         return name.lower() if self.folds_columns else name
 
     def columns(
         self, connection: sa.Connection, name: str, schema: str | None = None
     ) -> list[FoundColumn] | None:
-        """Return the columns of a table or view in their order; None where there is neither."""
+        """Return the columns of a table or view in order; None if neither exists."""
         return reflection.columns(connection, name, schema)
 
     def relation_kind(
         self, connection: sa.Connection, name: str, schema: str | None = None
     ) -> RelationKind | None:
-        """Return whether a name is that of a table, a view or nothing."""
+        """Return whether a name is that of a table, a view or neither."""
         return reflection.relation_kind(connection, name, schema, folds=self.folds_tables)
 
     def relations(self, connection: sa.Connection, schema: str | None = None) -> list[str]:
@@ -283,11 +283,11 @@ class Database:
         return reflection.unique_keys(connection, name, schema)
 
     def view_definition(self, connection: sa.Connection, name: str, schema: str | None = None) -> str | None:
-        """Return a view's SELECT as it is kept; None where that may not be seen."""
+        """Return a view's SELECT as the database keeps it; None if it may not be read."""
         return sa.inspect(connection).get_view_definition(name, schema)
 
     def narrow_encoding(self, connection: sa.Connection) -> str | None:
-        """Name the encoding of all its texts where that lacks some Chinese characters, or checks none."""
+        """Return the text encoding if it lacks some Chinese characters, or accepts any bytes; else None."""
         return None
 
     def why_not_creatable(
@@ -295,14 +295,14 @@ class Database:
         connection: sa.Connection,
         schema: str | None,
     ) -> str | None:
-        """Say why no table can be created in a schema; None where one can, or where only trying would tell.
+        """Return why no table can be created in a schema; None if one can, or only trying would show.
 
-        :param schema: None: the one that is current.
+        :param schema: None: the current schema.
         """
         return None
 
     def engine_without_transactions(self, connection: sa.Connection, table: sa.Table) -> str | None:
-        """Name the storage engine of a table that keeps to no transactions; None where it has another."""
+        """Return a table's storage engine if it has no transactions; else None."""
         return None
 
     # Its types
@@ -320,9 +320,9 @@ class Database:
         dialect: sa.Dialect,
         length: int | None,
     ) -> sa.types.TypeEngine[Any]:
-        """Return the type of keys: texts that differ in anything, trailing blanks included, are different.
+        """Return the type of keys: texts that differ in anything, trailing blanks included, are distinct.
 
-        :param length: in characters, at most; None: as long as that of an image's key.
+        :param length: in characters; None: the length of an image's key.
         """
         return sa.Text()
 
@@ -335,7 +335,7 @@ class Database:
         return sa.Text()
 
     def zoned_time(self) -> sa.types.TypeEngine[Any] | None:
-        """Return the type of times that keeps their zone; None if there is none."""
+        """Return the type of times with a time zone; None if there is none."""
         return sa.DateTime(timezone=True)
 
     def zoneless_time(self) -> sa.types.TypeEngine[Any]:
@@ -348,10 +348,10 @@ class Database:
     def changing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
         """Begin a transaction that changes tables or views, and commit it.
 
-        None of its statements waits longer than ``LOCK_SECONDS`` for a lock, where the database can be told.
-        Settings of the session are afterwards as they were.
+        Statements wait at most ``LOCK_SECONDS`` for a lock, if the database supports that. The session's
+        settings are restored afterwards.
 
-        :raises SQLAlchemyError: when the database refuses, or a lock is not to be had.
+        :raises SQLAlchemyError: when the database refuses, or waiting for a lock times out.
         """
         with engine.begin() as connection:
             yield connection
@@ -365,16 +365,16 @@ class Database:
             connection.execute(CreateIndex(index))
 
     def unusable_indexes(self, connection: sa.Connection, schema: str | None) -> Set[str]:
-        """Return the names of indexes that are there and of no use, and that nobody is making.
+        """Return the names of unusable indexes that no session is building.
 
-        :param schema: whose they are; None: the one that is current.
+        :param schema: of the indexes; None: the current schema.
         """
         return frozenset()
 
     def finding_holders(self, table: str) -> str:
-        """Say how to find who holds a lock on a table or view.
+        """Return advice on finding the session that locks a table or view.
 
-        :param table: its name as a statement has it.
+        :param table: its name as quoted in a statement.
         """
         return "look for other programs that use the file"
 
@@ -390,9 +390,9 @@ class Database:
         raise NotImplementedError
 
     def upsert_of_nothing(self, table: sa.Table) -> sa.Executable | None:
-        """Return an ``upsert`` of no row, by which the database tells whether the table takes any.
+        """Return an ``upsert`` of no row, which shows whether the table accepts upserts.
 
-        :return: None: each table takes one that has the key.
+        :return: None: every table that has the key accepts them.
         """
         return None
 
@@ -407,28 +407,28 @@ class Database:
         return [column[1] for column in (cursor and cursor.description) or ()]
 
     def kind_of(self, driver_type: Any) -> ColumnKind | None:
-        """Return the kind of what a column of this driver's type holds; None if unknown."""
+        """Return what kind of values a driver's type holds; None if unknown."""
         return None
 
     def is_boolean(self, type_: sa.types.TypeEngine[Any]) -> bool:
-        """Return whether a table's column of this type is known to hold truth values."""
+        """Return whether a table column of this type is known to hold booleans."""
         return isinstance(type_, sa.Boolean)
 
     def is_instant(self, driver_type: Any) -> bool:
-        """Return whether a column of this driver's type holds moments, and not local times of some place."""
+        """Return whether a driver's type holds instants rather than local times."""
         return False
 
     def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
-        """Tell of a value that is not NULL whether every driver can read it; None: of any.
+        """Return SQL for whether every driver can read a non-NULL value; None: they can read any.
 
-        Otherwise one value, such as a date beyond Python's, stops the reading of all rows.
+        A single unreadable value, such as a date beyond Python's, would otherwise stop the whole read.
 
         :return: NULL in the database means no.
         """
         return None
 
     def before_reading(self, connection: sa.Connection) -> None:
-        """Prepare a connection for what ``is_readable`` asks; nothing is written."""
+        """Prepare a connection for ``is_readable``; writes nothing."""
 
     def selected_names(
         self, connection: sa.Connection, statement: sa.TextClause, wrapped: sa.Select[Any]
@@ -442,25 +442,25 @@ class Database:
     # How its values compare
 
     def exact_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Return text in a form that tells all texts apart, and compares with text as the driver gives it."""
+        """Return text in a form that compares exactly, also with text as the driver returns it."""
         return column
 
     def compared_form(
         self, connection: sa.Connection, listed: sa.Select[Any], driver_type: Any, *, is_unique: bool
     ) -> Form:
-        """Return the form in which a column sorts and compares alike, and which tells all its texts apart.
+        """Return the form of a column that sorts the way it compares, and that distinguishes all texts.
 
-        Not every database does so by itself: some sort by one order and compare by another, or take for equal
-        what is not.
+        Not every database does that by default: some sort by one order and compare by another, or treat
+        different texts as equal.
 
-        :param listed: selects the column alone.
-        :param is_unique: whether the database keeps it unique: it tells rows apart as it is, by its index.
+        :param listed: selects only the column.
+        :param is_unique: whether a unique index enforces that its values differ, so that it can be used.
         :raises SourceError: when there is no such form.
         """
         return as_it_is
 
     def example_of(self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any]) -> Any:
-        """Return one key as it reads, of rows that are grouped by the form in which keys compare."""
+        """Return one readable key of each group of rows that are grouped by the comparable form."""
         return compared_key
 
     def bound(self, value: Any) -> sa.ColumnElement[Any]:
@@ -477,7 +477,7 @@ class Database:
         return compared_key.in_(bound_keys(values))
 
     def why_too_long(self, connection: sa.Connection, keys: Sequence[Any]) -> str | None:
-        """Say why a statement that asks for these keys is longer than the server takes; None: it is not."""
+        """Return why a query for these keys would exceed the server's packet limit; None if it wouldn't."""
         return None
 
     def compare_time(
@@ -507,9 +507,9 @@ class Database:
         return documents.with_only_columns(*columns, maintain_column_froms=True)
 
     def typed_key(self, key: sa.ColumnElement[Any], key_type: str | None) -> sa.ColumnElement[Any]:
-        """Return the text of a key as its list has it, where that is a whole number; NULL for another text.
+        """Return a key's text as its list has it if it is an integer; NULL for other texts.
 
-        :param key_type: as a ledger names it; others stay text.
+        :param key_type: its name in a ledger; other types stay text.
         """
         return self.whole_number(key) if key_type == "integer" else key
 
@@ -518,14 +518,14 @@ class Database:
         raise NotImplementedError
 
     def local_day(self, moment: sa.ColumnElement[Any], minutes: int) -> sa.ColumnElement[Any]:
-        """Return the day of a moment, in UTC where it has no zone, somewhere with a fixed offset.
+        """Return the day of an instant at a fixed offset from UTC; an instant without a zone is UTC.
 
-        :param minutes: that clocks are ahead of UTC there.
+        :param minutes: offset from UTC.
         """
         raise NotImplementedError
 
     def now(self) -> sa.ColumnElement[Any]:
-        """Return the moment at which a statement is at work, for ``local_day``."""
+        """Return the time at which a statement runs, for ``local_day``."""
         raise NotImplementedError
 
     def days_between(
@@ -541,7 +541,7 @@ class Database:
     # A ledger in it
 
     def key_fault(self, image_key: str) -> str | None:
-        """Say why no index of a ledger can hold a key, without quoting it; None where one can."""
+        """Return why no index of a ledger can store a key, without quoting it; None if one can."""
         return None
 
     def before_lock(self, connection: sa.Connection) -> None:
@@ -561,10 +561,10 @@ class Database:
     def same_text(
         self, connection: sa.Connection, kept: Typed, listed: Typed
     ) -> list[sa.ColumnElement[bool]] | None:
-        """Return whether a text of a ledger is that of a list, exactly as Python would; None: it cannot tell.
+        """Return whether a ledger's text equals a list's by Python's rules; None: the database cannot decide.
 
-        :param kept: a text of a ledger, by which an index finds it.
-        :param listed: what a list has, of any type.
+        :param kept: a ledger's text, which an index finds.
+        :param listed: the list's value, of any type.
         :return: conditions that must all hold.
         """
         return None
@@ -572,11 +572,11 @@ class Database:
     def is_seen(
         self, listed_at: Typed, updated_at: Typed, attempted_at: Typed
     ) -> sa.ColumnElement[bool] | None:
-        """Return whether a ledger has seen what a list says changed, exactly as Python would.
+        """Return whether a ledger has seen a list's latest change, by Python's rules.
 
-        :param listed_at: when a row of a list changed last.
-        :param updated_at: when it had last changed, as the ledger knows; NULL: that is not known.
-        :param attempted_at: when the ledger has seen it.
+        :param listed_at: when the list's row last changed.
+        :param updated_at: when it had last changed, as the ledger knows it; NULL: unknown.
+        :param attempted_at: when the ledger last tried the image.
         :return: None if unknown.
         """
         return None

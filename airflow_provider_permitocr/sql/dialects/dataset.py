@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 from urllib.parse import quote, unquote, urlsplit
 
-#: What else than letters and digits stands unquoted in a part of a URI's path.
+#: Characters besides letters and digits that need no escaping in a URI's path segment.
 _PLAIN: Final = "-._~!$&'()*+,;=:@"
 #: Schemes of one store; Airflow and OpenLineage know it by the last.
 _SAME_STORE: Final = {"local": "file", "s3a": "s3", "s3n": "s3", "gcs": "gs"}
@@ -14,7 +14,7 @@ _SAME_STORE: Final = {"local": "file", "s3a": "s3", "s3n": "s3", "gcs": "gs"}
 
 @dataclass(frozen=True)
 class Dataset:
-    """A table or file, under the names that are the same whoever uses it.
+    """A table or file, by names that are the same in every tool.
 
     :param uri: of the ``Asset``, as the normalizers of Airflow's providers leave it.
     :param namespace: OpenLineage's name of the database or store.
@@ -47,7 +47,7 @@ def server(scheme: str, connection: Any, port: int) -> str:
 
     :param port: where the connection names none.
     """
-    # Several hosts are one server and its standbys; a path is that of a socket.
+    # Several hosts are one server and its standbys; a path means a socket.
     host = (connection.host or "").partition(",")[0].strip().lower()
     if not host or host.startswith("/"):
         host = "localhost"

@@ -34,7 +34,7 @@ _FAILURES: Final = {
     "InvalidInputException": Failure.ROW,
     "CatalogException": Failure.NO_TABLE,
 }
-#: That of a transaction quotes the key over which it failed.
+#: The message of a transaction error quotes the conflicting key.
 _WITHOUT_VALUES: Final = (
     *("BinderException", "CatalogException", "IOException", "ParserException", "PermissionException"),
 )
@@ -88,8 +88,8 @@ class DuckDb(Database):
 
     title = "DuckDB"
     keeps_deleted = (
-        "DuckDB keeps deleted and changed rows in free blocks of its file until these "
-        "are used again; a copy by COPY FROM DATABASE has none"
+        "DuckDB keeps deleted and changed rows in free blocks of its file until it reuses "
+        "them; a copy made with COPY FROM DATABASE has no such blocks"
     )
     dialects = ("duckdb",)
     conn_types = ("duckdb",)
@@ -102,7 +102,7 @@ class DuckDb(Database):
     folds_tables = True
     comments_on_views = True
     typed_keys: ClassVar[frozenset[str]] = frozenset({"integer", "uuid"})
-    # Its dialect does not know all the words that DuckDB reserves, such as "at".
+    # Its dialect does not know all of DuckDB's reserved words, such as "at".
     quotes_names = True
 
     # Its names elsewhere
@@ -151,14 +151,14 @@ class DuckDb(Database):
             "duckdb",
             connect,
             file=file,
-            # All connections to memory would be databases of their own.
+            # Each connection to memory would open its own database.
             options={"poolclass": sa.pool.SingletonThreadPool} if database == _IN_MEMORY else {},
         )
 
     def set_up(self, engine: sa.Engine) -> None:
-        """Have reserved words quoted, which the dialect takes to be those of PostgreSQL.
+        """Quote DuckDB's reserved words; the dialect only knows those of PostgreSQL.
 
-        A column called ``at`` or ``pivot`` could not be read otherwise.
+        Columns called ``at`` or ``pivot`` would be unreadable otherwise.
         """
         import duckdb
 
@@ -171,7 +171,7 @@ class DuckDb(Database):
         preparer.reserved_words = {*preparer.reserved_words, *(word for (word,) in words)}
 
     def connection_remedy(self, error: BaseException) -> str | None:
-        """Say what to change; a file that another process has open may be closed a little later."""
+        """Return what to change; a file that another process has open may soon be closed."""
         if _IN_USE in str(error):
             return None
         return "correct the path in the connection's host, or its extra"
@@ -192,7 +192,7 @@ class DuckDb(Database):
     def columns(
         self, connection: sa.Connection, name: str, schema: str | None = None
     ) -> list[FoundColumn] | None:
-        """Return the columns of a table or view in their order; None where there is neither."""
+        """Return the columns of a table or view in order; None if neither exists."""
         read = ("column_name", "data_type", "is_nullable", "column_default")
         known = _catalog("columns", schema, "column_index", *read)
         rows = _named(connection, known, name, *read, order_by="column_index")
@@ -215,7 +215,7 @@ class DuckDb(Database):
     def relation_kind(
         self, connection: sa.Connection, name: str, schema: str | None = None
     ) -> RelationKind | None:
-        """Return whether a name is that of a table, a view or nothing."""
+        """Return whether a name is that of a table, a view or neither."""
         found = {each.lower(): kind for each, kind in _relations(connection, schema)}
         return found.get(name.lower())
 
@@ -230,13 +230,13 @@ class DuckDb(Database):
         constraints = _catalog("constraints", schema, "constraint_type", "constraint_column_names")
         declared = _named(connection, constraints, name, "constraint_type", "constraint_column_names")
         keys = {frozenset(key) for kind, key in declared if kind in ("PRIMARY KEY", "UNIQUE")}
-        # There are no partial indexes.
+        # DuckDB has no partial indexes.
         indexes = _catalog("indexes", schema, "is_unique", "expressions")
         found = _named(connection, indexes, name, "is_unique", "expressions")
         return keys | {frozenset(_names(expressions)) for is_unique, expressions in found if is_unique}
 
     def view_definition(self, connection: sa.Connection, name: str, schema: str | None = None) -> str | None:
-        """Return a view's SELECT as it is kept; None where that may not be seen."""
+        """Return a view's SELECT as the database keeps it; None if it may not be read."""
         views = _catalog("views", schema, "view_name", "sql")
         found = _named(connection, views, name, "sql", named="view_name")
         return found[0][0] if found else None
@@ -257,23 +257,23 @@ class DuckDb(Database):
         return [str(each) for each in super().driver_types(connection, statement)]
 
     def kind_of(self, driver_type: Any) -> ColumnKind | None:
-        """Return the kind of what a column of this driver's type holds; None if unknown."""
+        """Return what kind of values a driver's type holds; None if unknown."""
         return _KINDS.get(driver_type)
 
     def is_instant(self, driver_type: Any) -> bool:
-        """Return whether a column of this driver's type holds moments, and not local times of some place."""
+        """Return whether a driver's type holds instants rather than local times."""
         return bool(driver_type == _TIMESTAMPTZ)
 
     def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
-        """Tell of a value that is not NULL whether every driver can read it; None: of any.
+        """Return SQL for whether every driver can read a non-NULL value; None: they can read any.
 
-        Not infinity, which reads as Python's last day, and years that Python does not have, which are text.
+        False for infinity, which reads as Python's last day, and years beyond Python's, which read as text.
         """
         if driver_type == _DATE:
             first, last = (sa.cast(each.isoformat(), sa.Date) for each in (date.min, date.max))
             return column.between(first, last)
         if str(driver_type).startswith("TIMESTAMP"):
-            # A moment is read as the session's local time, and so does a cast.
+            # Drivers and casts both convert an instant to the session's local time.
             ends = (sa.cast(each.isoformat(" "), sa.DateTime) for each in (datetime.min, datetime.max))
             earliest, latest = ends
             local = sa.cast(column, sa.DateTime)
@@ -294,15 +294,15 @@ class DuckDb(Database):
     def compared_form(
         self, connection: sa.Connection, listed: sa.Select[Any], driver_type: Any, *, is_unique: bool
     ) -> Form:
-        """Return the form in which a column sorts and compares alike."""
-        if str(driver_type).startswith("ENUM"):  # sorted by its place in the type, but compared as text
+        """Return the form of a column that sorts the way it compares."""
+        if str(driver_type).startswith("ENUM"):  # sorts by position in the type, but compares as text
             return lambda column: sa.cast(column, sa.Text)
         return as_it_is
 
     # What analyses ask of it
 
     def typed_key(self, key: sa.ColumnElement[Any], key_type: str | None) -> sa.ColumnElement[Any]:
-        """Return the text of a key as its list has it: as a whole number or a UUID; NULL for another text."""
+        """Return a key's text as its list has it if it is an integer or a UUID; NULL for other texts."""
         return sa.try_cast(key, sa.Uuid) if key_type == "uuid" else super().typed_key(key, key_type)
 
     def whole_number(self, text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
@@ -311,7 +311,7 @@ class DuckDb(Database):
         return sa.case((is_number, sa.cast(text, sa.BigInteger)))
 
     def local_day(self, moment: sa.ColumnElement[Any], minutes: int) -> sa.ColumnElement[Any]:
-        """Return the day of a moment, whatever zone the session has."""
+        """Return the day of an instant, whatever the session's time zone."""
         in_utc = sa.func.timezone("UTC", moment) if getattr(moment.type, "timezone", False) else moment
         return sa.cast(in_utc + sa.literal_column(f"INTERVAL '{minutes} minutes'"), sa.Date)
 
@@ -373,7 +373,7 @@ def _named(
     named: str = "table_name",
     order_by: str | None = None,
 ) -> Sequence[Any]:
-    """Read what DuckDB says of one name."""
+    """Read DuckDB's catalog entry for one name."""
     statement = sa.select(*(known.c[column] for column in columns))
     statement = statement.where(sa.func.lower(known.c[named]) == sa.func.lower(name))
     return connection.execute(statement.order_by(known.c[order_by]) if order_by else statement).all()
@@ -390,7 +390,7 @@ def _type(name: str) -> sa.types.TypeEngine[Any]:
 
 
 def _names(expressions: str) -> list[str]:
-    """Read the columns of an index, such as ``[image_key, '"card side"']``."""
+    """Parse the columns of an index, such as ``[image_key, '"card side"']``."""
     names = []
     for quoted, plain in re.findall(r"'((?:[^'\\]|\\.)*)'|([^\[\], ]+)", expressions):
         names.append(_unquoted(re.sub(r"\\(.)", r"\1", quoted) if quoted else plain))

@@ -21,7 +21,7 @@ class Family(StrEnum):
     FLOAT = "float"  #: of 8 bytes, as Python's
     NUMBER = "number"
     TIMESTAMP = "timestamp"
-    UNKNOWN = "unknown"  #: SQLAlchemy does not know the type, or there is none
+    UNKNOWN = "unknown"  #: SQLAlchemy does not know the type, or the column has none
     OTHER = "other"
 
 
@@ -53,7 +53,7 @@ _CLASSES: Final[tuple[tuple[type[sa.types.TypeEngine[Any]], Family], ...]] = (
 def family_of(kind: sa.types.TypeEngine[Any]) -> Family:
     """Return the family of a type, by SQLAlchemy's class for it.
 
-    A number of four bytes, or of so many decimals, is none that holds any float as it is.
+    Four-byte floats and fixed-point numbers are excluded: they do not store every float unchanged.
     """
     if isinstance(kind, sa.REAL) or (isinstance(kind, sa.Numeric) and _is_rounded(kind)):
         return Family.OTHER

@@ -34,26 +34,26 @@ def database_of(known_by: sa.Engine | sa.Connection | sa.Dialect) -> Database:
 
 
 def database_of_hook(hook: Any) -> Database:
-    """Return what is known of the database of an Airflow hook.
+    """Return the database of an Airflow hook.
 
     :raises ConfigurationError: when it is not supported.
     """
-    # A hook that somebody has made of one of Airflow's has a type of its own.
+    # A custom subclass of one of Airflow's hooks has its own type.
     for each in type(hook).__mro__:
         if database := _BY_CONN_TYPE.get(str(vars(each).get("conn_type"))):
             return database
     raise ConfigurationError(
         f"it is of type {getattr(hook, 'conn_type', None)!r}, which is not supported; {target_titles()} are."
-        " For other warehouses, deliver a Parquet ResultFile to an object store, and load it with Airflow's"
+        " For other warehouses, write a Parquet ResultFile to an object store, and load it with Airflow's"
         " own operators, such as S3ToRedshiftOperator or GCSToBigQueryOperator"
     )
 
 
 def connector_database_of(conn_type: str) -> ConnectorDatabase | None:
-    """Return what is known of a database that is reached through its own connector.
+    """Return the database of a connection type that is reached through its own connector.
 
     :param conn_type: of an Airflow connection.
-    :return: None where it is of another type.
+    :return: None for other types.
     """
     database = _BY_CONN_TYPE.get(conn_type)
     return database if isinstance(database, ConnectorDatabase) else None
@@ -75,7 +75,7 @@ def source_titles() -> str:
 
 
 def database_of_error(error: BaseException) -> Database | None:
-    """Return what is known of the database whose driver has raised an error; None: no driver has."""
+    """Return the database whose driver raised an error; None: no known driver did."""
     return _BY_DRIVER.get(type(error).__module__.partition(".")[0])
 
 

@@ -62,10 +62,10 @@ _NO_TABLE: Final = 1146
 _LOCKED: Final = 1205
 #: A table or view, a column, an index; a table that another session changes at this moment.
 _MADE_ALREADY: Final = frozenset({1050, 1060, 1061, 1684})
-#: Rights to a database, no database, rights to a table, a column, a routine; a view whose tables, columns or
-#: rights are gone, and one whose definer is.
+#: Missing rights to a database, table, column or routine; no database selected; a view whose tables, columns
+#: or rights are missing, or whose definer is.
 _DENIED: Final = frozenset({1044, 1046, 1142, 1143, 1227, 1356, 1370, 1449})
-#: Drivers say so of a connection that is closed, in place of a number.
+#: Drivers report a closed connection with this instead of a number.
 _CLOSED: Final = 0
 #: About the connection, rights, names, resources and the server's state; a syntax error quotes the statement,
 #: with values.
@@ -76,7 +76,7 @@ _WITHOUT_VALUES: Final = frozenset(
         *(1356, 1449, 1836, 1927, 2002, 2003, 2005, 2006, 2013, 2026, 2055, 2059),
     }
 )
-#: In characters: index entries hold 3,072 bytes, of which a character takes four.
+#: In characters: index entries hold 3,072 bytes, and a character takes up to four.
 _LONGEST_KEY: Final = 512
 _SCHEMA: Final = sa.text("SELECT database(), @@lower_case_table_names")
 _ENGINE_WITHOUT_TRANSACTIONS: Final = sa.text(
@@ -95,7 +95,7 @@ _MYSQLCLIENT, _PYMYSQL = "mysqlclient", "pymysql"
 #: Holds each character that the API may answer with; their "utf8" lacks those beyond the BMP.
 _CHARSET: Final = "utf8mb4"
 _UTC: Final = "+00:00"
-#: Otherwise a value that does not fit is stored cut, and a table made by an engine without transactions.
+#: Without these modes, MySQL truncates values that don't fit, and may pick an engine without transactions.
 #: https://dev.mysql.com/doc/refman/8.4/en/sql-mode.html
 _MODES_NEEDED: Final = ("STRICT_TRANS_TABLES", "STRICT_ALL_TABLES", "NO_ENGINE_SUBSTITUTION")
 #: These read and write other values than there are: keys with blanks behind, NULL for '', times for days.
@@ -105,16 +105,16 @@ _MODES_HARMFUL: Final = ("PAD_CHAR_TO_FULL_LENGTH", "EMPTY_STRING_IS_NULL", "ORA
 _WITHOUT_VALUES_BYTES: Final = 16_384
 _BYTES_OF_A_CHARACTER: Final = 4
 _ESCAPED: Final = (b"\0", b"\n", b"\r", b"\x1a", b"'", b'"', b"\\")
-#: Under which a connection keeps the most bytes that its server takes in one statement, or answers in a row.
+#: Attribute of a connection: the server's max_allowed_packet in bytes.
 _PACKET: Final = "longest_packet"
 _SESSION: Final = (
     "SELECT @@max_allowed_packet, @@session.time_zone, @@session.sql_mode, @@session.sql_select_limit,"
     " @@character_set_client, @@character_set_connection, @@character_set_results"
 )
-#: Any smaller one leaves rows of a list out, and says nothing. It is the server's own default.
+#: Any smaller limit silently drops rows of a list. This is the server's own default.
 _ALL_ROWS: Final = 2**64 - 1
 
-#: MariaDB ends a transaction that says nothing for this long; MySQL only a session.
+#: MariaDB ends an idle transaction after this long; MySQL only an idle session.
 _IDLE_SECONDS: Final = 30
 _LOCK_WAIT_SECONDS: Final = 45
 _LIMITS_OF_MARIADB: Final = (
@@ -146,11 +146,11 @@ _LOGIN: Final = "correct login and password of the connection, or make the serve
 _TLS: Final = "correct ssl and ssl_mode in the connection's extra, or the server's TLS"
 _REMEDIES: Final[Mapping[int, str]] = {
     **dict.fromkeys((1044, 1045, 1130, 1251, 1698, 2059, 2061), _LOGIN),
-    1049: "correct the connection's schema, which is its database, or create it",
+    1049: "correct the connection's schema, which names the database, or create the database",
     1115: "use a server that supports utf8mb4",
     **dict.fromkeys((2026, 3159), _TLS),
 }
-#: PyMySQL says this as it says that nobody answers.
+#: PyMySQL reports this with the same error number as an unreachable server.
 _BAD_CERTIFICATE: Final = "certificate verify failed"
 _OPTION_PREVENTS, _TABLE_READ_ONLY = 1290, 1036
 _READ_ONLY: Final = (1792, 1836, 1874, _TABLE_READ_ONLY)
@@ -160,12 +160,12 @@ _TEXT_COLUMNS: Final = sa.text(
     " WHERE table_schema = coalesce(:schema, database()) AND table_name = :name"
     " AND collation_name IS NOT NULL"
 )
-#: The character sets of which each holds all Chinese characters:
+#: Character sets that include all Chinese characters:
 #: https://dev.mysql.com/doc/refman/8.4/en/charset-unicode.html
 _WIDE: Final = ("utf8mb4", "utf16", "utf16le", "utf32", "gb18030")
 _A_NUMBER: Final = "'^-?[0-9]{1,18}$'"
 _DIGITS: Final = 6
-#: What binary collations are called that tell trailing blanks apart, of MariaDB and of MySQL:
+#: Binary collations that don't ignore trailing blanks, of MariaDB and of MySQL:
 #: https://dev.mysql.com/doc/refman/8.4/en/charset-binary-collations.html
 _WITHOUT_PADDING: Final = ("_nopad_bin", "_0900_bin")
 
@@ -183,7 +183,7 @@ _KINDS: Final[dict[Any, ColumnKind]] = {
     **dict.fromkeys((_TIMESTAMP, 12), ColumnKind.TIMESTAMP),
 }
 
-#: Characters of keys that are asked for at once without a look at the server's limit, which is 1 MB or more.
+#: Up to this many characters of keys, the server's limit isn't checked; it is 1 MB or more.
 _SURELY_TAKEN: Final = 100_000
 _KEYS_TWICE: Final = 2
 _REST_OF_STATEMENT: Final = 20_000
@@ -246,7 +246,7 @@ class MySql(Database):
         return _in_words(error) if number in _WITHOUT_VALUES else f"{name} (error {number})"
 
     def describe_statement(self, error: BaseException) -> str:
-        """Describe an error about a statement of the DAG's author, whose own words are no row's."""
+        """Describe an error about a statement of the DAG's author; such messages quote no row."""
         return _in_words(error) if _number(error) in _OF_STATEMENT else self.describe(error)
 
     def denies(self, error: BaseException) -> bool:
@@ -254,7 +254,7 @@ class MySql(Database):
         return _number(error) in _DENIED
 
     def is_locked(self, error: BaseException) -> bool:
-        """Return whether another session holds a lock that was not to be had in time."""
+        """Return whether waiting for another session's lock timed out."""
         return _number(error) == _LOCKED
 
     def is_made_already(self, error: BaseException) -> bool:
@@ -281,7 +281,7 @@ class MySql(Database):
         return Connector("mysql+mysqldb", _connecting_by_mysqlclient(hook))
 
     def set_up(self, engine: sa.Engine) -> None:
-        """Have each session run in UTC, be strict, and speak utf8mb4; otherwise the connection is refused."""
+        """Make each session use UTC, strict mode and utf8mb4; refuse the connection if it doesn't."""
 
         @sa.event.listens_for(engine, "connect")
         def _set_up(connection: Any, record: Any) -> None:
@@ -305,10 +305,10 @@ class MySql(Database):
         @sa.event.listens_for(engine, "connect")
         def _limit(connection: Any, _record: Any) -> None:
             ((version,),) = _asked(connection, "SELECT VERSION()")
-            _tell(connection, _LIMITS_OF_MARIADB if "MariaDB" in str(version) else _LIMITS_OF_MYSQL)
+            _execute(connection, _LIMITS_OF_MARIADB if "MariaDB" in str(version) else _LIMITS_OF_MYSQL)
 
     def connection_remedy(self, error: BaseException) -> str | None:
-        """Say what to change, by the number of the error."""
+        """Return what to change, by the error's number."""
         if _BAD_CERTIFICATE in str(error):
             return _TLS
         return _REMEDIES.get(_number(error) or 0)
@@ -316,14 +316,14 @@ class MySql(Database):
     # What it has
 
     def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
-        """Ask the server, whose system decides on case."""
+        """Ask the server, because its operating system decides whether names are case-sensitive."""
         schema, lower_case = connection.execute(_SCHEMA).one()
         return schema, bool(int(lower_case))
 
     def columns(
         self, connection: sa.Connection, name: str, schema: str | None = None
     ) -> list[FoundColumn] | None:
-        """Return the columns of a table or view in their order; None where there is neither."""
+        """Return the columns of a table or view in order; None if neither exists."""
         found = super().columns(connection, name, schema)
         if found is None:
             return None
@@ -334,7 +334,7 @@ class MySql(Database):
         return [_described(each, texts.get(each.name.lower())) for each in unquoted]
 
     def engine_without_transactions(self, connection: sa.Connection, table: sa.Table) -> str | None:
-        """Name the storage engine of a table that keeps to no transactions, such as MyISAM."""
+        """Return a table's storage engine if it has no transactions, such as MyISAM; else None."""
         named = {"schema": table.schema, "name": table.name}
         engine = connection.execute(_ENGINE_WITHOUT_TRANSACTIONS, named).scalar()
         return None if engine is None else str(engine)
@@ -355,8 +355,8 @@ class MySql(Database):
         return mysql.VARCHAR(length or _LONGEST_KEY, charset="utf8mb4", collation=collation)
 
     def text(self) -> sa.types.TypeEngine[Any]:
-        """Return the type of texts without a limit that anybody would notice."""
-        # No VARCHAR: their lengths add up to what a row may hold, and what is too long would be refused.
+        """Return a text type with no practical length limit."""
+        # Not VARCHAR: its lengths add up to the maximum row size, and longer texts would be refused.
         return mysql.TEXT(charset="utf8mb4")
 
     def long_text(self) -> sa.types.TypeEngine[Any]:
@@ -364,7 +364,7 @@ class MySql(Database):
         return mysql.LONGTEXT(charset="utf8mb4")
 
     def zoned_time(self) -> sa.types.TypeEngine[Any] | None:
-        """Return the type of times that keeps their zone: a TIMESTAMP has that of the session."""
+        """Return the type of times with a time zone: TIMESTAMP, in the session's zone."""
         return None
 
     def zoneless_time(self) -> sa.types.TypeEngine[Any]:
@@ -395,7 +395,7 @@ class MySql(Database):
                     connection.invalidate()
 
     def finding_holders(self, table: str) -> str:
-        """Say how to find who holds a lock on a table or view."""
+        """Return advice on finding the session that locks a table or view."""
         return "find it with SELECT trx_mysql_thread_id, trx_started FROM information_schema.innodb_trx"
 
     # Rows
@@ -409,48 +409,48 @@ class MySql(Database):
     # What its driver reads
 
     def kind_of(self, driver_type: Any) -> ColumnKind | None:
-        """Return the kind of what a column of this driver's type holds; None if unknown."""
+        """Return what kind of values a driver's type holds; None if unknown."""
         return _KINDS.get(driver_type)
 
     def is_boolean(self, type_: sa.types.TypeEngine[Any]) -> bool:
-        """Return whether a table's column of this type is known to hold truth values."""
+        """Return whether a table column of this type is known to hold booleans."""
         is_bool = isinstance(type_, mysql.TINYINT) and type_.display_width == 1
         is_bool = is_bool or (isinstance(type_, mysql.BIT) and (type_.length or 1) == 1)
         return is_bool or super().is_boolean(type_)
 
     def is_instant(self, driver_type: Any) -> bool:
-        """Return whether a column of this driver's type holds moments, and not local times of some place.
+        """Return whether a driver's type holds instants rather than local times.
 
-        A TIMESTAMP is read in the session's zone, which is UTC.
+        A TIMESTAMP reads in the session's zone, which is UTC.
         """
         return bool(driver_type == _TIMESTAMP)
 
     def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
-        """Tell of a value that is not NULL whether every driver can read it; None: of any.
+        """Return SQL for whether every driver can read a non-NULL value; None: they can read any.
 
-        Not 0000-00-00 and days that no month has, which PyMySQL reads as text, and mysqlclient as NULL.
+        False for 0000-00-00 and impossible days, which PyMySQL reads as text and mysqlclient as NULL.
         """
         if driver_type not in _MOMENTS:
             return None
-        # NULL of a day that there is none of.
+        # Adding an interval to an impossible day is NULL.
         return column + sa.text("INTERVAL 0 DAY") >= sa.literal_column(f"'{date.min.isoformat()}'")
 
     # How its values compare
 
     def exact_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Return text in a form that tells all texts apart: collations take a for A or Ä.
+        """Return text in a form that compares exactly; collations treat a, A and Ä as equal.
 
-        Binary collations are not enough, as most ignore blanks at the end. It is text in the character set
-        that holds all, whatever its column's is, as bytes, compared with text as the driver gives it.
+        Binary collations are not enough, because most ignore trailing blanks. So texts are converted to
+        utf8mb4 and compared as bytes, also with text as the driver returns it.
         """
         return sa.type_coerce(sa.cast(_in_utf8(column), sa.BINARY), sa.types.NULLTYPE)
 
     def compared_form(
         self, connection: sa.Connection, listed: sa.Select[Any], driver_type: Any, *, is_unique: bool
     ) -> Form:
-        """Return the form in which a column sorts and compares alike, and which tells all its texts apart.
+        """Return the form of a column that sorts the way it compares, and that distinguishes all texts.
 
-        :raises SourceError: for a FLOAT and a BIT, which have none.
+        :raises SourceError: for a FLOAT and a BIT, which have no such form.
         """
         (column,) = listed.selected_columns
         if driver_type == _BIT:
@@ -473,7 +473,7 @@ class MySql(Database):
         return self.exact_text if is_text else as_it_is
 
     def example_of(self, key: sa.ColumnElement[Any], compared_key: sa.ColumnElement[Any]) -> Any:
-        """Return one key as it reads: the form in which keys compare is bytes, which are no example."""
+        """Return one readable key; the comparable form is bytes, which would be a bad example."""
         return sa.func.min(key)
 
     def is_among(
@@ -502,9 +502,9 @@ class MySql(Database):
         return super().compare_time(column, compares, moment, local)
 
     def why_too_long(self, connection: sa.Connection, keys: Sequence[Any]) -> str | None:
-        """Say why a statement that asks for these keys is longer than the server takes; None: it is not.
+        """Return why a query for these keys would exceed the server's packet limit; None if it wouldn't.
 
-        The server cuts off the connection, which reads as one that was lost and may be had again.
+        The server closes the connection in that case, which looks like a transient loss.
         """
         texts = [each for each in keys if isinstance(each, str | bytes)]
         if sum(map(len, texts)) < _SURELY_TAKEN:
@@ -522,13 +522,13 @@ class MySql(Database):
         return sa.case((text.regexp_match(sa.literal_column(_A_NUMBER)), sa.cast(text, sa.BigInteger)))
 
     def local_day(self, moment: sa.ColumnElement[Any], minutes: int) -> sa.ColumnElement[Any]:
-        """Return the day of a moment, which is kept in UTC."""
+        """Return the day of an instant, which is stored in UTC."""
         return sa.func.date(
             sa.func.date_add(moment, sa.literal_column(f"INTERVAL {minutes} MINUTE")), type_=sa.Date
         )
 
     def now(self) -> sa.ColumnElement[Any]:
-        """Return the moment at which a statement began, in UTC, whatever zone the session has."""
+        """Return the time at which a statement began, in UTC, whatever the session's time zone."""
         return sa.func.utc_timestamp(type_=sa.DateTime())
 
     def days_between(
@@ -548,7 +548,7 @@ class MySql(Database):
     # A ledger in it
 
     def key_fault(self, image_key: str) -> str | None:
-        """Say why no index of a ledger can hold a key."""
+        """Return why no index of a ledger can store a key; None if one can."""
         if len(image_key) <= _LONGEST_KEY:
             return None
         return f"it has {len(image_key):,} characters, and an index of MySQL holds {_LONGEST_KEY}"
@@ -609,7 +609,7 @@ def _insert_on_duplicate_key(table: sa.Table, rule: Replacing) -> mysql.Insert:
 
 
 class _Inserted(sa.ColumnClause[Any]):
-    """A column of the row to write: that of ``insert.inserted`` doubles a ``%`` in its name twice."""
+    """A column of the row to write. SQLAlchemy's ``insert.inserted`` escapes a ``%`` in its name twice."""
 
     inherit_cache = True
 
@@ -635,7 +635,7 @@ def _size_in_statement(text: str | bytes) -> int:
 
 
 def _in_utf8(text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """Return text in the character set that holds all, whatever its column's is."""
+    """Return text converted to utf8mb4, whatever its column's character set."""
     return sa.func.convert(text.op("USING")(sa.literal_column("utf8mb4")))
 
 
@@ -644,9 +644,9 @@ def _set_lock_wait(connection: sa.Connection, seconds: int) -> None:
 
 
 def _described(column: FoundColumn, text: Any) -> FoundColumn:
-    """Add to a column what the server says of its texts.
+    """Add to a column what the server reports about its texts.
 
-    :param text: the server's row about it; None where it is none of text.
+    :param text: the server's row about it; None if it is not a text column.
     """
     if isinstance(column.type, mysql.DATETIME | mysql.TIMESTAMP):
         digits = column.type.fsp or 0
@@ -673,7 +673,7 @@ def _exact_collation(dialect: Any) -> str:
     version = getattr(dialect, "server_version_info", None)
     if getattr(dialect, "is_mariadb", False):
         return "utf8mb4_nopad_bin"
-    # Before MySQL 8 none tells trailing blanks apart.
+    # Before MySQL 8, no collation distinguishes trailing blanks.
     return "utf8mb4_0900_bin" if version and version >= (8, 0, 17) else "utf8mb4_bin"
 
 
@@ -708,8 +708,8 @@ def _tls_files(given: Any) -> dict[str, Any]:
             given = json.loads(given)
     if not isinstance(given, dict):
         raise ConfigurationError(
-            'its "ssl" must be an object with the names of files, such as {"ca": "/etc/ssl/ca.pem"}; for'
-            ' TLS alone, set "ssl_mode": "REQUIRED"'
+            'its "ssl" must be an object with file names, such as {"ca": "/etc/ssl/ca.pem"}; for'
+            ' TLS without them, set "ssl_mode": "REQUIRED"'
         )
     return given
 
@@ -756,10 +756,10 @@ def _tls_of_mode(mode: str | None, tls: Mapping[str, Any]) -> dict[str, Any]:
         return {"ssl_disabled": True}
     if mode is not None and mode not in _TLS_OF_MODE:
         raise ConfigurationError(
-            f"its extra says ssl_mode {mode!r}; it is one of DISABLED, {', '.join(_TLS_OF_MODE)}"
+            f"its extra sets ssl_mode {mode!r}; use one of DISABLED, {', '.join(_TLS_OF_MODE)}"
         )
     if mode in _VERIFYING and not (tls.get("ca") or tls.get("capath")):
-        raise ConfigurationError(f'its extra says ssl_mode {mode}; add the authority: "ssl": {{"ca": "..."}}')
+        raise ConfigurationError(f'its extra sets ssl_mode {mode}; add the authority: "ssl": {{"ca": "..."}}')
     given = {**(_TLS_OF_MODE[mode] if mode else {}), **tls}
     return {"ssl": given} if given else {}
 
@@ -768,7 +768,7 @@ def _set_session(connection: Any) -> int:
     """Set a session up; return the longest packet that its server takes."""
     ((longest, _, modes, *_),) = _asked(connection, _SESSION)
     mode = ",".join(_wanted_modes(_names(modes)))
-    _tell(
+    _execute(
         connection,
         f"SET SESSION time_zone = '{_UTC}', sql_mode = '{mode}', sql_select_limit = {_ALL_ROWS},"
         " sql_safe_updates = 0",
@@ -791,7 +791,7 @@ def _set_session(connection: Any) -> int:
 
 
 def _require_packet(row: Any, longest: int) -> None:
-    """Refuse a row that its server would answer by closing the connection, as if it had gone away.
+    """Refuse a row that exceeds the packet limit; the server would close the connection without a reason.
 
     https://dev.mysql.com/doc/refman/8.4/en/packet-too-large.html
     """
@@ -824,7 +824,7 @@ def _asked(connection: Any, statement: str) -> Any:
         cursor.close()
 
 
-def _tell(connection: Any, statement: str) -> None:
+def _execute(connection: Any, statement: str) -> None:
     cursor = connection.cursor()
     try:
         cursor.execute(statement)

@@ -41,11 +41,11 @@ from airflow_provider_permitocr.sql.dialects.replacing import STATEMENTS_KEPT, R
 
 # SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html
 
-#: Connection, transaction rollback (serialization, deadlock), too many connections, a lock that is not to be
-#: had, a server that shuts down, crashed or starts.
+#: Connection failures, rollbacks (serialization, deadlock), too many connections, lock timeouts, and servers
+#: that shut down, crashed or start.
 _TRANSIENT: Final = ("08", "40001", "40003", "40P01", "53300", "55P03", "57P01", "57P02", "57P03")
-#: A trigger's or function's refusal, more rows than one, data, constraints, a view's condition, a value over
-#: a limit of the server such as that of an index.
+#: Raised by a trigger or function, more than one row, data, constraints, a view's condition, or a server
+#: limit such as an index's entry size.
 _OF_ROWS: Final = ("09", "21", "22", "23", "27", "38", "39", "44", "54000", "P0")
 _NO_TABLE: Final = "42P01"
 _READ_ONLY: Final = "25006"
@@ -57,9 +57,9 @@ _MADE_ALREADY: Final = frozenset({"42P07", "42701", "42710", "23505", "XX000", "
 #: About the connection, rights, names and syntax, resources, or the server's own state. All others are about
 #: rows, or are raised by the user's own triggers in words of any kind.
 _WITHOUT_VALUES: Final = ("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58")
-#: A worker whose machine dies leaves its connection to the server's keepalive, which takes two hours, and the
-#: others wait for the row that it has locked. Said before the lock is taken, and for one transaction alone:
-#: behind a proxy a session's settings would meet strangers. One statement, as several cannot be prepared.
+#: If a worker's machine dies, the server's keepalive closes its connection only after two hours, and others
+#: wait for the locked row. Set before locking and for one transaction only: behind a proxy, session settings
+#: would reach other clients. One statement, because several cannot be prepared.
 _LIMITS: Final = (
     "SELECT set_config('idle_in_transaction_session_timeout', '30s', true),"
     " set_config('lock_timeout', '45s', true)"
@@ -76,12 +76,12 @@ _SCHEMA: Final = sa.text(
     " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE c.relname = :name AND pg_catalog.pg_table_is_visible(c.oid)), current_schema())"
 )
-#: Numbers of types, which the driver tells for a table and for any SELECT alike: text and varchar.
+#: Type OIDs, which the driver returns both for tables and for any SELECT: text and varchar.
 _TEXT: Final = frozenset({25, 1043})
 #: Those that read the same as text in the database and in Python: bigint, smallint, integer, uuid.
 _KEYS: Final = _TEXT | {20, 21, 23, 2950}
 _TIMESTAMPTZ: Final = 1184
-#: With date and timestamp, which are in UTC here, whatever the session's time zone is.
+#: With date and timestamp, which are UTC here, whatever the session's time zone.
 _MOMENTS: Final = frozenset({_TIMESTAMPTZ, 1082, 1114})
 
 
@@ -89,8 +89,8 @@ _PSYCOPG, _PSYCOPG2 = "psycopg", "psycopg2"
 #: Holds each character that the API may answer with; libpq sends it with the connection's start.
 _ENCODING: Final = "UTF8"
 _REDSHIFT: Final = ("redshift", "redshift-serverless")
-#: A server's refusal comes without its SQLSTATE when a connection begins, so its words have to do; those of a
-#: server that speaks another language are taken for a fault that may pass. The first that is found counts.
+#: Refusals at connection time carry no SQLSTATE, so messages are matched; if the server uses another
+#: language, the error counts as transient. The first match applies.
 _REMEDIES: Final[Mapping[str, str]] = {
     "unsupported startup parameter": (
         "the pooler does not accept this parameter: remove it from the connection's extra, or name it in"
@@ -105,18 +105,18 @@ _REMEDIES: Final[Mapping[str, str]] = {
     ),
     'role ".*" does not exist': "correct the connection's login, or create the role",
     'database ".*" does not exist|no such database': (
-        "correct the connection's schema, which is its database, or create it"
+        "correct the connection's schema, which names the database, or create the database"
     ),
     "(bad|invalid .*) value|invalid (connection option|dsn|port)|unrecognized configuration": (
         "correct the connection's extra"
     ),
 }
-#: A table without a schema is the one that is found by the session's search path.
+#: A table without a schema is the one found in the session's search path.
 _TABLE: Final = """
     (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = :name
     AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) ELSE nspname = :schema END)
 """
-#: Nondeterministic collations, since PostgreSQL 12, and what SQLAlchemy does not say of a domain: its
+#: Nondeterministic collations, since PostgreSQL 12, and what SQLAlchemy does not report about a domain: its
 #: length, and whether it keeps a time's zone.
 #: https://www.postgresql.org/docs/current/collation.html#COLLATION-NONDETERMINISTIC
 _COLUMNS: Final = """
@@ -128,8 +128,8 @@ _COLUMNS: Final = """
     LEFT JOIN pg_collation ON pg_collation.oid = attcollation
     WHERE attnum > 0 AND NOT attisdropped AND attrelid = {table}
 """.replace("{table}", _TABLE)
-#: Indexes that could not be finished, for instance as what they index is not unique (SQLAlchemy says so
-#: itself from 2.1 on only), and those of constraints that are DEFERRABLE, which ON CONFLICT does not go by.
+#: Indexes that are invalid, for instance because a concurrent build found duplicates (SQLAlchemy reports that
+#: only from 2.1 on), and those of DEFERRABLE constraints, which ON CONFLICT cannot use.
 _NOT_IN_FORCE: Final = """
     SELECT relname FROM pg_index JOIN pg_class made ON made.oid = indexrelid
     WHERE NOT (indisvalid AND indimmediate) AND indrelid = {table}
@@ -142,7 +142,7 @@ _SERVER_ENCODING: Final = "SELECT current_setting('server_encoding')"
 _A_NUMBER: Final = "'^-?[0-9]{1,18}$'"
 _A_UUID: Final = "'^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$'"
 _DIGITS: Final = 6
-#: A type modifier of texts counts the four bytes that say how long each is.
+#: The type modifier of a text includes four bytes for its length.
 _LENGTH_BEFORE: Final = 4
 
 # Numbers of types: https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat
@@ -183,7 +183,7 @@ class PostgreSql(Database):
     def dataset(self, connection: Any, table: str) -> Dataset:
         """Return what asset events and lineage call a table."""
         schema, _, name = table.rpartition(".")
-        # Without a database, libpq connects to that of the user's name.
+        # Without a database, libpq connects to the one named like the user.
         database = connection.schema or connection.login or "postgres"
         return Dataset.of_table(server("postgres", connection, 5432), database, schema or "public", name)
 
@@ -207,7 +207,7 @@ class PostgreSql(Database):
         """Describe an error of its driver without any value of a row."""
         name, state = type(error).__name__, _state(error)
         if state is None:
-            # A server gives a state to all that it says.
+            # Every message of the server has a state.
             return f"{name}: {first_line(error)}" if _is_of_connection(error) else name
         if state.startswith(_WITHOUT_VALUES):
             return f"{name}: {first_line(error)}"
@@ -222,7 +222,7 @@ class PostgreSql(Database):
         return _STATEMENT_POOLING in str(error)
 
     def is_locked(self, error: BaseException) -> bool:
-        """Return whether another session holds a lock that was not to be had in time."""
+        """Return whether waiting for another session's lock timed out."""
         return _state(error) == _LOCKED
 
     def is_made_already(self, error: BaseException) -> bool:
@@ -234,7 +234,7 @@ class PostgreSql(Database):
     def connector(self, hook: Any) -> Connector:
         """Return how Airflow's ``PostgresHook`` reaches its database, through psycopg or psycopg2.
 
-        Nothing is set for a session: behind PgBouncer it would hit strangers, to whom the session goes next.
+        Session settings are avoided: behind PgBouncer, the session's next client would inherit them.
         For the same reason psycopg prepares no statements, unless the extra names ``prepare_threshold``.
         https://www.pgbouncer.org/features.html
 
@@ -259,12 +259,12 @@ class PostgreSql(Database):
         return Connector(
             f"postgresql+{driver}",
             connect_unprepared if driver == _PSYCOPG else connect,
-            # Its adapters would be those of some connections only; SQLAlchemy reads the text.
+            # Adapters would only apply to some connections; SQLAlchemy parses the text.
             options={"use_native_hstore": False},
         )
 
     def connection_remedy(self, error: BaseException) -> str | None:
-        """Say what to change, by the server's or the driver's words."""
+        """Return what to change, by the server's or the driver's message."""
         words = str(error)
         for known, remedy in _REMEDIES.items():
             if re.search(known, words):
@@ -280,7 +280,7 @@ class PostgreSql(Database):
     def columns(
         self, connection: sa.Connection, name: str, schema: str | None = None
     ) -> list[FoundColumn] | None:
-        """Return the columns of a table or view in their order; None where there is neither."""
+        """Return the columns of a table or view in order; None if neither exists."""
         found = super().columns(connection, name, schema)
         if found is None:
             return None
@@ -305,7 +305,7 @@ class PostgreSql(Database):
         return None if encoding == "UTF8" else str(encoding)
 
     def why_not_creatable(self, connection: sa.Connection, schema: str | None) -> str | None:
-        """Say why no table can be created in a schema; None where one can."""
+        """Return why no table can be created in a schema; None if one can."""
         found = connection.execute(sa.text(_RIGHT_TO_CREATE), {"schema": schema}).one_or_none()
         if found is None:
             return f"there is no schema {schema!r}" if schema else "there is no current schema"
@@ -324,7 +324,7 @@ class PostgreSql(Database):
         https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT
         """
         with engine.connect() as connection:
-            # If the user's connection commits each statement, there is no transaction otherwise.
+            # The user's connection may be in autocommit, where there would be no transaction.
             connection.execution_options(isolation_level="READ COMMITTED")
             try:
                 with connection.begin():
@@ -348,11 +348,11 @@ class PostgreSql(Database):
         create_concurrently(engine, index)
 
     def unusable_indexes(self, connection: sa.Connection, schema: str | None) -> Set[str]:
-        """Return the names of indexes that a build which was broken off has left, and nobody is making."""
+        """Return the names of indexes that an interrupted build left, and that no session is building."""
         return unusable_indexes(connection, schema)
 
     def finding_holders(self, table: str) -> str:
-        """Say how to find who holds a lock on a table or view."""
+        """Return advice on finding the session that locks a table or view."""
         quoted = table.replace("'", "''")
         return (
             "find it with SELECT pid, usename, state, xact_start FROM pg_stat_activity WHERE pid IN"  # noqa: S608
@@ -381,22 +381,22 @@ class PostgreSql(Database):
     # What its driver reads
 
     def kind_of(self, driver_type: Any) -> ColumnKind | None:
-        """Return the kind of what a column of this driver's type holds; None if unknown."""
+        """Return what kind of values a driver's type holds; None if unknown."""
         return _KINDS.get(driver_type)
 
     def is_instant(self, driver_type: Any) -> bool:
-        """Return whether a column of this driver's type holds moments, and not local times of some place."""
+        """Return whether a driver's type holds instants rather than local times."""
         return bool(driver_type == _TIMESTAMPTZ)
 
     def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
-        """Tell of a value that is not NULL whether every driver can read it; None: of any.
+        """Return SQL for whether every driver can read a non-NULL value; None: they can read any.
 
-        Not infinity, years that Python does not have, and the hour 24.
+        False for infinity, years beyond Python's, and hour 24.
         """
         if driver_type == _DATE:
             return column.between(sa.literal(date.min, sa.Date), sa.literal(date.max, sa.Date))
         if driver_type in _TIMESTAMPS:
-            # Drivers read a moment as the session's local time, and so does a cast.
+            # Drivers and casts both convert an instant to the session's local time.
             local = sa.cast(column, sa.DateTime)
             first, last = (sa.literal(each, sa.DateTime) for each in (datetime.min, datetime.max))
             return local.between(first, last)
@@ -419,7 +419,7 @@ class PostgreSql(Database):
     # What analyses ask of it
 
     def typed_key(self, key: sa.ColumnElement[Any], key_type: str | None) -> sa.ColumnElement[Any]:
-        """Return the text of a key as its list has it: as a whole number or a UUID; NULL for another text."""
+        """Return a key's text as its list has it if it is an integer or a UUID; NULL for other texts."""
         if key_type == "uuid":
             return sa.case((key.op("~")(sa.literal_column(_A_UUID)), sa.cast(key, postgresql.UUID)))
         return super().typed_key(key, key_type)
@@ -429,7 +429,7 @@ class PostgreSql(Database):
         return sa.case((text.op("~")(sa.literal_column(_A_NUMBER)), sa.cast(text, sa.BigInteger)))
 
     def local_day(self, moment: sa.ColumnElement[Any], minutes: int) -> sa.ColumnElement[Any]:
-        """Return the day of a moment, whatever zone the session has."""
+        """Return the day of an instant, whatever the session's time zone."""
         in_utc = sa.func.timezone("UTC", moment) if getattr(moment.type, "timezone", False) else moment
         return sa.cast(in_utc + sa.literal_column(f"INTERVAL '{minutes} minutes'"), sa.Date)
 
@@ -444,7 +444,7 @@ class PostgreSql(Database):
     # A ledger in it
 
     def key_fault(self, image_key: str) -> str | None:
-        """Say why no index of a ledger can hold a key."""
+        """Return why no index of a ledger can store a key; None if one can."""
         size = len(image_key.encode())
         if size <= _LONGEST_KEY_IN_BYTES:
             return None
@@ -463,19 +463,19 @@ class PostgreSql(Database):
         return sa.func.timezone("UTC", column, type_=sa.DateTime(timezone=True))
 
     def before_reading_unsettled(self, connection: sa.Connection) -> None:
-        """Keep a plan from being chosen that compares each row of a list with each of a ledger.
+        """Prevent a plan that compares each row of a list with each row of a ledger.
 
-        As long as statistics know nothing of a list in the ledger, it is taken for one row there, which is
-        kept at hand. For a million of them that does not come to an end.
+        Without statistics about a new list, the planner expects a single row of it and materializes that.
+        With a million rows, such a query never ends.
         """
         connection.exec_driver_sql("SET LOCAL enable_material = off")
 
     def same_text(
         self, connection: sa.Connection, kept: Typed, listed: Typed
     ) -> list[sa.ColumnElement[bool]] | None:
-        """Compare by the database's own collation, which tells all texts apart, and indexes a ledger's keys.
+        """Compare by the database's own collation, which distinguishes all texts and indexes a ledger's keys.
 
-        Said explicitly, columns of other collations can be compared with each other.
+        An explicit collation also allows comparing columns with different collations.
         """
         if listed.type not in _KEYS or kept.type not in _TEXT:
             return None
@@ -531,15 +531,15 @@ def _described(column: FoundColumn, known: Any) -> FoundColumn:
 def _alteration(kind: sa.types.TypeEngine[Any]) -> str | None:
     if isinstance(kind, sa.CHAR):
         return "pads text with blanks"
-    # SQLAlchemy has a class of its own for all texts but "name", of 63 bytes, and "char", of one.
+    # SQLAlchemy uses a subclass for all texts except "name" (63 bytes) and "char" (one byte).
     return "truncates text" if type(kind) is sa.String else None
 
 
 def _untyped(value: Any) -> Any:
-    """Give a value as text without a type, which PostgreSQL reads as the type of what it is compared with.
+    """Pass a value as untyped text, so that PostgreSQL casts it to the type that it is compared with.
 
-    Given as text with a type, a CHAR(n) is compared without its padding, and an enum not at all; a number,
-    a REAL never equals what was read of it.
+    With a text type, a CHAR(n) would compare without its padding, and an enum not at all; passed as a
+    number, a REAL never equals the value read from it.
     """
     return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else str(value)
 
@@ -550,12 +550,12 @@ def _state(error: Any) -> str | None:
 
 
 def _is_of_connection(error: BaseException) -> bool:
-    """Tell by the driver's class, whose subclasses have states."""
+    """Classify by the driver's class, whose subclasses have states."""
     return type(error).__name__ in ("OperationalError", "InterfaceError", "ConnectionTimeout")
 
 
 def _driver_of(hook: Any) -> str:
-    """Return the driver that the connection names in ``sqlalchemy_scheme``, else that of ``get_conn``."""
+    """Return the driver named by the connection's ``sqlalchemy_scheme``, else that of ``get_conn``."""
     scheme = str(hook.connection.extra_dejson.get("sqlalchemy_scheme") or "")
     named = scheme.partition("+")[2]
     if named and named not in (_PSYCOPG, _PSYCOPG2):
@@ -579,7 +579,7 @@ def _own_driver(hook: Any) -> str:
 
 
 def _require_iso_dates(connection: Any) -> None:
-    """Refuse sessions whose times psycopg does not read.
+    """Refuse sessions whose time format psycopg cannot parse.
 
     :raises ConfigurationError: naming the setting.
     """
@@ -587,14 +587,13 @@ def _require_iso_dates(connection: Any) -> None:
     if not style.startswith("ISO"):
         connection.close()
         raise ConfigurationError(
-            f"its sessions have DateStyle {style!r}, in which psycopg cannot read times; give the connection"
-            " the"
+            f"its sessions have DateStyle {style!r}, in which psycopg cannot read times; set the connection's"
             ' extra "options": "-c datestyle=iso", or ALTER ROLE ... SET datestyle = iso'
         )
 
 
 def _adjust(connection: Any, extra: Mapping[str, Any]) -> None:
-    """Leave out what would change the rows that are read, and add what SQLAlchemy alone was to get."""
+    """Add the options meant for SQLAlchemy, and remove those that would change the rows that are read."""
     adjusted = {**(extra.get("sqlalchemy_query") or {}), **extra, "client_encoding": _ENCODING}
     for changing_rows in ("cursor", "row_factory", "cursor_factory"):
         adjusted.pop(changing_rows, None)
@@ -611,7 +610,7 @@ def _threshold(said: Any) -> int | None:
         return int(said)
     except (TypeError, ValueError):
         raise ConfigurationError(
-            f"its extra says {said!r} as prepare_threshold, which is a number of executions"
+            f"its extra sets prepare_threshold to {said!r}, which must be a number of executions"
         ) from None
 
 
@@ -621,7 +620,7 @@ def _connecting(hook: Any, driver: str) -> Callable[[], Any]:
         return connect
     import psycopg2
 
-    # The hook goes all its way (tokens, options, extra), up to the driver that opens the connection.
+    # Run the hook's full logic (tokens, options, extra), and intercept the driver's connect call.
     hook._create_connection = lambda arguments: psycopg2.connect(**arguments)
     own: Callable[[], Any] = hook.get_conn
     return own

@@ -1,4 +1,4 @@
-"""What SQLAlchemy's inspector says a database has, in the words of this package."""
+"""Translates what SQLAlchemy's inspector reports into this package's terms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.exc import NoSuchTableError
 
 
 class RelationKind(StrEnum):
-    """What a name stands for."""
+    """What a name refers to."""
 
     TABLE = "table"
     VIEW = "view"
@@ -20,19 +20,18 @@ class RelationKind(StrEnum):
 
 @dataclass(frozen=True)
 class FoundColumn:
-    """A column as the database has it.
+    """A column as it exists in the database.
 
-    :param is_filled: whether a row that does not name it is taken: it may be NULL or the database gives it
-        a value.
-    :param is_nullable: whether it takes NULL.
-    :param is_generated: whether the database makes all its values, and takes none.
-    :param length: how many characters it holds; None: the database sets no limit, or enforces none.
-    :param size: how many bytes it holds, where that is its limit.
-    :param characters: name of an encoding that lacks some Chinese characters, where it has such a one.
-    :param merging: name of what its texts are compared by, where different ones are taken for the same.
-    :param padding: name of what its texts are compared by, where that leaves out their trailing blanks alone.
-    :param alteration: what the database does to texts that are written to it; None: it keeps them.
-    :param digits: how many digits of a second's fractions it keeps; None: six or more.
+    :param is_filled: whether a row may omit it: it allows NULL, or has a default.
+    :param is_nullable: whether it allows NULL.
+    :param is_generated: whether the database computes its value, so that it cannot be written.
+    :param length: maximum length in characters; None: unlimited, or not enforced.
+    :param size: maximum length in bytes, if the limit is in bytes.
+    :param characters: name of its encoding, if that lacks some Chinese characters.
+    :param merging: name of its collation, if that treats different texts as equal.
+    :param padding: name of its collation, if that only ignores trailing blanks.
+    :param alteration: how the database alters texts that are written to it; None: it doesn't.
+    :param digits: number of fractional digits of a second that it keeps; None: six or more.
     """
 
     name: str
@@ -50,7 +49,7 @@ class FoundColumn:
 
 
 def columns(connection: sa.Connection, name: str, schema: str | None) -> list[FoundColumn] | None:
-    """Return the columns of a table or view in their order; None where there is neither."""
+    """Return the columns of a table or view in order; None if neither exists."""
     try:
         found = sa.inspect(connection).get_columns(name, schema)
     except NoSuchTableError:
@@ -89,16 +88,16 @@ def unique_keys(
         for index in inspector.get_indexes(name, schema, include_auto_indexes=True)
         if _is_full(index) and index["name"] not in without
     ]
-    # An index over an expression has None in its place.
+    # An expression in an index appears as None.
     return {frozenset(columns) for columns in declared if columns and None not in columns}
 
 
 def relation_kind(
     connection: sa.Connection, name: str, schema: str | None, *, folds: bool
 ) -> RelationKind | None:
-    """Return whether a name is that of a table, a view or nothing.
+    """Return whether a name is that of a table, a view or neither.
 
-    :param folds: names of tables are the same whatever their case.
+    :param folds: table names are case-insensitive.
     """
     inspector = sa.inspect(connection)
     if not inspector.has_table(name, schema):
@@ -120,7 +119,7 @@ def views(inspector: sa.Inspector, schema: str | None) -> list[str]:
     plain = inspector.get_view_names(schema)
     try:
         return [*plain, *inspector.get_materialized_view_names(schema)]
-    except NotImplementedError:  # where a database has none
+    except NotImplementedError:  # the database has no such feature
         return plain
 
 

@@ -7,15 +7,15 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 Row = dict[str, Any]
-#: A ledger's eleven tables, and those of some results in three forms each.
+#: Enough for a ledger's eleven tables, and several results' tables in three forms each.
 STATEMENTS_KEPT: Final = 64
 
 
 class Replacing(NamedTuple):
     """How rows with the same key are replaced.
 
-    :param guard: column by which a row is replaced by none that has less there; None: by any.
-    :param keep: columns that an existing row keeps.
+    :param guard: a row never replaces one with a greater value in this column; None: it always does.
+    :param keep: columns that keep their value in an existing row.
     """
 
     guard: str | None
@@ -31,7 +31,7 @@ class Replacing(NamedTuple):
         return names if self.guard is None or not names else [*names, self.guard]
 
     def applies(self, old: Any, new: Any) -> sa.ColumnElement[bool] | None:
-        """Return the condition under which a row is replaced; None: always.
+        """Return the condition for replacing a row; None: always.
 
         :param old, new: columns of the existing row, and of the one to write.
         """
@@ -41,12 +41,12 @@ class Replacing(NamedTuple):
 
 
 def key_names(table: sa.Table) -> list[str]:
-    """Name the columns by which a row is replaced."""
+    """Name the columns that identify a row to replace."""
     return [column.name for column in table.primary_key]
 
 
 def on_conflict(insert: Any, table: sa.Table, rule: Replacing) -> Any:
-    """Say what becomes of existing rows, in the words that several databases share.
+    """Add the clause for existing rows, in the syntax that several databases share.
 
     :param insert: of a dialect that has ``ON CONFLICT``.
     """

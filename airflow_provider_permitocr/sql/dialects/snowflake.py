@@ -1,7 +1,7 @@
-"""What is known of Snowflake, which is reached only through snowflake-connector-python.
+"""Snowflake, reached only through snowflake-connector-python.
 
-Its SQLAlchemy dialect lags behind SQLAlchemy, and would send a parameter for each value. Rows are put into a
-temporary table instead, by the connector's own bulk load, and merged from there.
+Its SQLAlchemy dialect lags behind SQLAlchemy, and would send a parameter for each value. Instead, the
+connector bulk-loads rows into a temporary table, and a MERGE moves them to the target.
 """
 
 # ruff: noqa: S608 - names are quoted, and no statement holds a value of a row
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import sqlalchemy as sa
 
-#: https://docs.snowflake.com/en/sql-reference/identifiers-syntax: what needs no quotes is kept in capitals.
+#: https://docs.snowflake.com/en/sql-reference/identifiers-syntax: unquoted names are stored in upper case.
 _UNQUOTED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 #: Lengths and scales are Snowflake's largest by default. Microseconds are all that a result has.
 _TYPES: Final[dict[ColumnKind, str]] = {
@@ -45,8 +45,8 @@ _TYPES: Final[dict[ColumnKind, str]] = {
     ColumnKind.FLOAT: "FLOAT",
     ColumnKind.TIMESTAMP: "TIMESTAMP_TZ(6)",
 }
-#: Days and times are loaded as text and read by a format that is given: neither the session's time zone nor
-#: its TIMESTAMP_TYPE_MAPPING and formats have a say then, and Parquet's types of time none either.
+#: Days and times are loaded as text and parsed with an explicit format, so that neither the session's time
+#: zone, TIMESTAMP_TYPE_MAPPING and formats nor Parquet's time types matter.
 _STAGED_AS_TEXT: Final = (ColumnKind.DATE, ColumnKind.TIMESTAMP)
 _DAY: Final = "YYYY-MM-DD"
 _TIME: Final = "YYYY-MM-DD HH24:MI:SS.FF6"
@@ -59,7 +59,7 @@ _FITTING: Final[dict[ColumnKind, tuple[str, ...]]] = {
     ColumnKind.DATE: ("DATE",),
     ColumnKind.BOOLEAN: ("BOOLEAN",),
     ColumnKind.INTEGER: ("NUMBER",),
-    # Not NUMBER, which rounds to its scale and says nothing.
+    # Not NUMBER, which silently rounds to its scale.
     ColumnKind.FLOAT: ("FLOAT", "DOUBLE", "REAL"),
     ColumnKind.TIMESTAMP: ("TIMESTAMP_TZ", "TIMESTAMP_LTZ", "TIMESTAMP_NTZ"),
 }
@@ -80,7 +80,7 @@ _PASSING: Final = frozenset(
 _HTTP: Final = 290000
 _PASSING_STATUSES: Final = (403, 408, 429, 500, 502, 503, 504)
 _CANNOT_CONNECT: Final = 250001
-#: Classes whose errors may pass whatever their number; they mostly have none.
+#: Error classes that are transient whatever their number; most have none.
 _PASSING_CLASSES: Final = frozenset(
     {
         *("InterfaceError", "InternalError", "InternalServerError", "ServiceUnavailableError"),
@@ -91,9 +91,9 @@ _PASSING_CLASSES: Final = frozenset(
 )
 #: The cancellation of a statement, by its timeout or for a lock, and errors within the server.
 _PASSING_STATES: Final = ("57014", "XX000")
-#: Besides those about data and constraints: NULL in a column that takes none.
+#: In addition to the classes of data and constraint errors: NULL in a column that doesn't allow it.
 _ROW_STATES: Final = ("22", "23")
-#: A server's limit of credits, and a warehouse that cannot start, are told in the class of data as well.
+#: A credit limit, or a warehouse that cannot start, is reported in the class of data errors.
 _NO_ROW: Final = frozenset({90073, 90082})
 _ROW_CLASSES: Final = ("IntegrityError", "DataError")
 _UPLOADED_WITH: Final = ("requests", "urllib3", "botocore")
@@ -133,7 +133,7 @@ class Snowflake(ConnectorDatabase):
         if not database or not schema:
             lacking = "schema" if database else "database"
             raise TargetError(
-                f"nothing says in which {lacking} the table {table!r} is; set the connection's {lacking},"
+                f"the table {table!r} has no {lacking}; set the connection's {lacking},"
                 " or name the table as database.schema.name"
             )
         return Place(database, schema, _folded(name))
@@ -147,7 +147,7 @@ class Snowflake(ConnectorDatabase):
     def begin_session(self, connection: Connection) -> None:
         """Commit each statement separately, and keep quoted names case-sensitive.
 
-        Nothing is set of times: their formats and zones are given with each value.
+        No time settings are needed: each value comes with its format and zone.
         """
         _execute(connection, "ALTER SESSION SET AUTOCOMMIT = TRUE")
         _execute(connection, "ALTER SESSION SET QUOTED_IDENTIFIERS_IGNORE_CASE = FALSE")
@@ -183,7 +183,7 @@ class Snowflake(ConnectorDatabase):
         return _TYPES[column.kind]
 
     def misfit(self, column: Column, stored: StoredColumn) -> str | None:
-        """Say why a stored column cannot hold a result's as it is; None where it can."""
+        """Return why an existing column cannot store a result's values unchanged; None if it can."""
         name, size, scale, collation = _parts(stored.type)
         is_rounded = column.kind is ColumnKind.INTEGER and scale != 0
         is_cut = column.kind is ColumnKind.TIMESTAMP and size is not None and size < _MICROSECONDS
@@ -251,8 +251,8 @@ class Snowflake(ConnectorDatabase):
         from snowflake.connector.pandas_tools import write_pandas
 
         staged = f"PERMITOCR_{secrets.token_hex(8)}".upper()
-        # Names of temporary tables and of the connector's stage are looked up in the current schema, where
-        # nobody needs the right to create tables for them.
+        # Names of temporary tables and of the connector's stage resolve in the current schema. Creating them
+        # requires no right to create tables there.
         _execute(connection, f"USE SCHEMA {_quoted(place.database)}.{_quoted(place.schema)}")
         made = ", ".join(f"C{number} {_staged_type(column)}" for number, column in enumerate(columns))
         _execute(connection, f"CREATE TEMPORARY TABLE {staged} ({made})")
@@ -338,7 +338,7 @@ class Snowflake(ConnectorDatabase):
 
 
 def _folded(name: str) -> str:
-    """Give a name as Snowflake keeps it: in capitals where it could be written without quotes."""
+    """Return a name as Snowflake stores it: in upper case if it needs no quotes."""
     return name.upper() if _UNQUOTED.fullmatch(name) else name
 
 

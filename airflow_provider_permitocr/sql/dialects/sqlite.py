@@ -51,12 +51,12 @@ _AS_WRITTEN: Final = f"{_DAY} {_TIME}.[0-9][0-9][0-9][0-9][0-9][0-9]"
 _SCHEME: Final = "sqlite:///"
 _URI: Final = "file:"
 _IN_MEMORY: Final = ("", ":memory:")
-#: The whole file is locked, for as long as one exchange takes.
+#: Each exchange locks the whole file while it runs.
 _BUSY_MILLISECONDS: Final = 45_000
 _LOCKED: Final = frozenset({5, 6})
 _MADE_ALREADY: Final = ("already exists", "duplicate column name")
-#: It keeps days and times as text and booleans as numbers, whatever a column is declared as, and its
-#: CREATE TABLE AS declares them so. A number's column would take the leading zeros from a text:
+#: SQLite stores days and times as text and booleans as numbers, whatever the column's declared type, and
+#: CREATE TABLE AS declares them that way. A numeric column would strip leading zeros from text:
 #: https://www.sqlite.org/datatype3.html#type_affinity
 _HOLDING: Final[Mapping[ColumnKind, frozenset[Family]]] = {
     **HOLDING,
@@ -65,15 +65,15 @@ _HOLDING: Final[Mapping[ColumnKind, frozenset[Family]]] = {
     ColumnKind.BOOLEAN: frozenset({Family.BOOLEAN, Family.INTEGER, Family.NUMBER}),
     ColumnKind.INTEGER: frozenset({Family.INTEGER, Family.NUMBER}),
 }
-#: By what its unique indexes compare; a column's own is kept nowhere else but in CREATE TABLE.
+#: The collations of unique indexes; a column's own collation is only in its CREATE TABLE statement.
 _COLLATIONS: Final = """
     SELECT compared.name, compared.coll
     FROM pragma_index_list(:name, :schema) AS known, pragma_index_xinfo(known.name, :schema) AS compared
     WHERE known."unique" AND compared.key AND upper(compared.coll) <> 'BINARY'
 """
-#: Of the driver alone, without a code: a text is not UTF-8.
+#: Raised by the driver, without a code: a text is not UTF-8.
 _UNREADABLE: Final = "Could not decode"
-#: Of this package, beside SQLite's own functions.
+#: This package's own SQL functions.
 _IS_UTF8: Final = "permitocr_is_utf8"
 _PLAIN_TIME: Final = "permitocr_plain_time"
 #: Times are text in any of several forms; they only compare in one form, in UTC.
@@ -131,7 +131,7 @@ class Sqlite(Database):
         return f"{name}: {first_line(error)}" if is_of_database else name
 
     def is_locked(self, error: BaseException) -> bool:
-        """Return whether another session holds a lock that was not to be had in time."""
+        """Return whether waiting for another session's lock timed out."""
         return _code(error) in _LOCKED
 
     def is_made_already(self, error: BaseException) -> bool:
@@ -161,8 +161,8 @@ class Sqlite(Database):
 
         def connect() -> sqlite3.Connection:
             if may_create and not Path(file).exists():
-                # For its owner alone, as are then the files that SQLite puts beside it.
-                with suppress(OSError):  # SQLite says what is wrong
+                # Readable only by its owner, as are the files that SQLite then creates beside it.
+                with suppress(OSError):  # SQLite reports what is wrong
                     Path(file).touch(mode=0o600)
             return sqlite3.connect(uri, uri=True, check_same_thread=False)
 
@@ -176,7 +176,7 @@ class Sqlite(Database):
             connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
 
     def connection_remedy(self, error: BaseException) -> str | None:
-        """Say what to change: nobody else can be in the way of opening a file."""
+        """Return what to change: opening a file never fails because of another user."""
         return "correct the path in the connection's host, or the parameters in its extra"
 
     # The file
@@ -195,7 +195,7 @@ class Sqlite(Database):
     def columns(
         self, connection: sa.Connection, name: str, schema: str | None = None
     ) -> list[FoundColumn] | None:
-        """Return the columns of a table or view in their order; None where there is neither."""
+        """Return the columns of a table or view in order; None if neither exists."""
         found = super().columns(connection, name, schema)
         if found is None:
             return None
@@ -247,7 +247,7 @@ class Sqlite(Database):
     # What its driver reads
 
     def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
-        """Tell of a value that is not NULL whether its driver can read it: text in UTF-8, and all else."""
+        """Return SQL for whether its driver can read a non-NULL value: any value except non-UTF-8 text."""
         in_bytes = sa.cast(column, sa.LargeBinary)
         text, yes = sa.literal_column("'text'", sa.Text), sa.literal_column("1", sa.Integer)
         return sa.or_(sa.func.typeof(column) != text, sa.Function(_IS_UTF8, in_bytes) == yes)
@@ -269,22 +269,22 @@ class Sqlite(Database):
     # How its values compare
 
     def exact_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Return text in a form that tells all texts apart: COLLATE NOCASE takes a for A."""
+        """Return text in a form that compares exactly; COLLATE NOCASE treats a and A as equal."""
         return sa.collate(column, "BINARY")
 
     def compared_form(
         self, connection: sa.Connection, listed: sa.Select[Any], driver_type: Any, *, is_unique: bool
     ) -> Form:
-        """Return the form in which a column sorts and compares alike, and which tells all its texts apart."""
+        """Return the form of a column that sorts the way it compares, and that distinguishes all texts."""
         return as_it_is if is_unique else self.exact_text
 
     def compare_time(
         self, column: sa.ColumnElement[Any], compares: Comparison, moment: datetime, local: datetime
     ) -> sa.ColumnElement[bool]:
-        """Compare a column of times with a moment: others than those that name a zone as local.
+        """Compare a column of times with an instant; times that don't name a zone are local.
 
-        Python reads more forms of a time than SQLite does. What neither reads is in any interval: the list's
-        reader then says which row it is, where nobody would miss an image that is in none.
+        Python parses more time formats than SQLite does. Unparsable values match every interval, so that the
+        list's reader reports the row; matching none would silently skip the image.
         """
         listed = sa.type_coerce(column, sa.Text)
         is_known = sa.func.strftime(_TIME_FORM, listed).is_not(None)
@@ -313,11 +313,11 @@ class Sqlite(Database):
         return sa.case((is_number, sa.cast(text, sa.BigInteger)))
 
     def local_day(self, moment: sa.ColumnElement[Any], minutes: int) -> sa.ColumnElement[Any]:
-        """Return the day of a moment, which is kept as text, in UTC."""
+        """Return the day of an instant, which is stored as text in UTC."""
         return sa.func.date(sa.type_coerce(moment, sa.Text), f"{minutes:+d} minutes", type_=sa.Date)
 
     def now(self) -> sa.ColumnElement[Any]:
-        """Return the moment at which a statement is at work."""
+        """Return the time at which a statement runs."""
         return sa.func.datetime("now", type_=sa.Text)
 
     def days_between(
@@ -328,7 +328,7 @@ class Sqlite(Database):
         return sa.cast(sa.func.julianday(later) - sa.func.julianday(earlier), sa.Integer)
 
     def epoch_milliseconds(self, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Return the whole milliseconds from 1970 to a time of a ledger, which is kept as text."""
+        """Return a ledger's time, which is stored as text, as whole milliseconds since 1970."""
         text = sa.type_coerce(moment, sa.Text)
         seconds = sa.cast(sa.func.strftime("%s", text), sa.BigInteger)
         return seconds * 1000 + sa.cast(sa.func.substr(text, 21, 3), sa.BigInteger)
@@ -361,9 +361,9 @@ def _insert_on_conflict(table: sa.Table, rule: Replacing) -> Any:
 
 
 def _plain_time(column: sa.ColumnElement[Any]) -> tuple[sa.ColumnElement[str], sa.ColumnElement[bool]]:
-    """Give a time that is kept as text in a form that sorts as time does, and return whether it has one.
+    """Convert a time's text to a form that sorts chronologically, and return whether that's possible.
 
-    What is missing at its end is zeros, and a text sorts after its own beginning, as it should.
+    A missing end counts as zeros, and a text sorts after its own prefix, which is the right order.
     """
     text = sa.type_coerce(column, sa.Text)
     in_utc = sa.func.replace(sa.func.replace(text, "+00:00", ""), "Z", "")
@@ -394,7 +394,7 @@ def _is_utf8(text: bytes | None) -> bool:
 
 
 def _in_plain_form(text: bytes | None) -> str | None:
-    """Return a time in a form that SQLite reads, too; None for what is none."""
+    """Return a time in a form that SQLite parses, too; None if it isn't a time."""
     try:
         return datetime.fromisoformat((text or b"").decode()).isoformat(" ")
     except ValueError:

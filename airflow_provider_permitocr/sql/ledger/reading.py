@@ -1,4 +1,4 @@
-"""What a ledger says when it is read, of one list."""
+"""Reads one list's state from a ledger."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ class LedgerReader:
         return self._disclosure
 
     def where(self) -> tuple[LedgerTables, int] | None:
-        """Return the tables and the list's number in them; None if there are none yet."""
+        """Return the tables and the list's number; None if the ledger or the list does not exist yet."""
         return (self._opened.tables, self._opened.list_id) if self._opened else None
 
     def key_fault(self, image_key: str) -> str | None:
-        """Say why the ledger cannot hold a key, without quoting it; None where it can."""
+        """Return why the ledger cannot store a key, without quoting it; None if it can."""
         return key_fault(database_of(self._engine), image_key)
 
     def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
@@ -91,7 +91,7 @@ class LedgerReader:
         )
 
     def find(self, image_digest: str, card_side: CardSide) -> Answer | None:
-        """Return the last answer that an image of this digest got; None if there is none."""
+        """Return the latest answer for an image with this digest; None if there is none."""
         return self._read(
             lambda connection, of: standings.find_answer(
                 connection,
@@ -106,7 +106,7 @@ class LedgerReader:
         )
 
     def delivered(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Delivered]:
-        """Return images by key, those that stand anywhere."""
+        """Return images by key; images that were never tried are left out."""
         found: dict[RowKey, Delivered] = self._read(
             lambda connection, of: standings.delivered(
                 connection, of.tables, of.list_id, row_keys, self._disclosure.reading

@@ -79,13 +79,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LedgerRun:
-    """What a run's ledger goes by.
+    """Settings of a run's ledger.
 
-    :param account: whose calls these are.
+    :param account: the account that pays for calls.
     :param files: what its window is written to.
     :param call_seconds: the longest that a call takes.
-    :param disclosure: what of the answers leaves it.
-    :param makes_calls: otherwise targets are filled from what there is, and no run is written down.
+    :param disclosure: which parts of answers leave it.
+    :param makes_calls: False: fill targets from existing answers, and register no run.
     """
 
     identity: ListIdentity
@@ -144,7 +144,7 @@ class SqlLedger(LedgerReader):
     def prepare(self, key_type: str | None, listed: int = 0) -> None:
         """Create what is missing, and make sure that this list, source, targets and run may use it.
 
-        :param key_type: of the list's keys; None where the list is empty.
+        :param key_type: of the list's keys; None if the list is empty.
         :param listed: how many images this run's window has.
         :raises TargetError: naming what to change.
         :raises FencedError: when a newer try of this task has begun.
@@ -160,7 +160,7 @@ class SqlLedger(LedgerReader):
             self._patience.wait_out(partial(self._begin, tables, key_type, listed), doing)
 
     def _require_deletable(self, tables: LedgerTables) -> None:
-        named = f"the ledger's table {tables.answers.fullname!r}, as keep_answers says,"
+        named = f"the ledger's table {tables.answers.fullname!r}, because of keep_answers,"
         with self._engine.connect() as connection:
             require_rights(connection, tables.answers, named=named, with_delete=True)
 
@@ -201,8 +201,8 @@ class SqlLedger(LedgerReader):
         budget = self._run.budget
         if timezone and budget.max_calls_per_day is not None and timezone != budget.timezone:
             raise ConfigurationError(
-                f"The ledger {self._described.name!r} counts days in {timezone}, and Budget(timezone=...)"
-                f" says {budget.timezone}. Give all tasks of a ledger the same timezone."
+                f"The ledger {self._described.name!r} counts days in {timezone}, but Budget(timezone=...)"
+                f" is {budget.timezone}. Give all tasks of a ledger the same timezone."
             )
 
     def exchange(
@@ -213,9 +213,9 @@ class SqlLedger(LedgerReader):
     ) -> Exchanged:
         """Write closed calls and attempts, and intents as far as they are granted, in one transaction.
 
-        What the database refuses for what a row holds is found by halves, and does not hold up the others.
+        If the database refuses a row for its values, a binary search isolates it; the other rows are written.
 
-        :raises LedgerUnreachableError: when it may be tried again.
+        :raises LedgerUnreachableError: when a retry may succeed.
         :raises LedgerError: when the database refuses permanently.
         """
         with self._one_at_a_time:
@@ -319,7 +319,7 @@ class SqlLedger(LedgerReader):
         tables: LedgerTables,
         caller: Caller,
     ) -> int:
-        # Calls of this DAG run are never too old, whatever is given: its next try would pay once more.
+        # This DAG run's calls always count as recent: its next try would pay for them again.
         before = first_start(connection, tables, caller) or self._began_at
         return do(connection, tables, caller.list_id, redo, min(before, redo.moment or before))
 
@@ -337,7 +337,7 @@ class SqlLedger(LedgerReader):
         )
 
     def whole_runs(self) -> Sequence[LeftRun]:
-        """Return runs of this list whose window is whole and was written to files, the oldest first."""
+        """Return runs of this list whose window is complete and was written to files, oldest first."""
         found: list[LeftRun] = self._read(
             lambda connection, of: whole_runs(
                 connection, of.tables, of.list_id, is_query=self._run.identity.is_query
@@ -367,7 +367,7 @@ class SqlLedger(LedgerReader):
         )
 
     def keep_alive(self) -> None:
-        """Say that this run is alive; left out for two minutes, others take over what it holds.
+        """Send this run's heartbeat; after two minutes without one, other runs take over what it holds.
 
         :raises LedgerUnreachableError: when the ledger cannot be reached.
         """
@@ -388,7 +388,7 @@ class SqlLedger(LedgerReader):
         )
 
     def delete_delivered(self) -> None:
-        """Delete answers that are not to be kept; what takes too long is left to the next run."""
+        """Delete answers that must not be kept; the next run deletes what takes too long now."""
         if (days := self._described.days_kept) is None:
             return
         tables, caller = self._prepared()
@@ -407,7 +407,7 @@ class SqlLedger(LedgerReader):
             _log.info("Answers that are delivered are kept for now: %s", done.waiting)
 
     def sums(self) -> LedgerSums | None:
-        """Add up what goes beyond this run; None until it is prepared."""
+        """Sum up what concerns more than this run; None until it is prepared."""
         if self._opened is None or self._caller is None:
             return None
         with (

@@ -51,9 +51,9 @@ class SqlLedgerView(LedgerReader):
         self._looked_at = datetime.now(UTC)
 
     def look(self, key_type: str | None) -> None:
-        """Make sure that a run can use it; nothing is changed, what is tried is rolled back.
+        """Make sure that a run can use it; writes are tried and rolled back.
 
-        :param key_type: of the list's keys; None where the list is empty.
+        :param key_type: of the list's keys; None if the list is empty.
         :raises TargetError: naming what to change.
         :raises DatabaseError: when the database cannot be reached.
         """
@@ -96,7 +96,7 @@ class SqlLedgerView(LedgerReader):
         )
 
     def calls_left(self, budget: Budget, account: str) -> int | None:
-        """Return how many calls the caps allow now; None where there is no cap."""
+        """Return how many calls the caps allow now; None without a cap."""
         if not budget.is_capped:
             return None
         if self._opened is None:

@@ -44,12 +44,12 @@ class CarriedColumn:
 
 
 def carried_values(key: Any, columns: Sequence[CarriedColumn], values: Sequence[Any]) -> Record:
-    """Make a row's values fit for the result, under the result's names.
+    """Convert a row's values for the result, under the result's column names.
 
     :param key: of the row, for the error.
-    :raises SourceError: when one is not of its column's kind. It stops the run, as nearly always the whole
-        column is of another kind than the DAG says, which the first rows tell; NULL in place of a value would
-        tell nobody.
+    :raises SourceError: when a value is not of its column's kind. It stops the run, because nearly always the
+        whole column is of another kind than the DAG says, and the first rows show that. Writing NULL instead
+        would hide the problem.
     """
     return {each.column.name: _fit(key, each, value) for each, value in zip(columns, values, strict=True)}
 
@@ -70,13 +70,13 @@ def _fit(key: Any, column: CarriedColumn, value: Any) -> Any:
 def carried_column(
     database: Database, listed: sa.ColumnElement[Any], carry: Carry, *, driver_type: Any, zone: tzinfo
 ) -> CarriedColumn:
-    """Describe a column that is copied, by what the DAG says of it, or else the database.
+    """Describe a copied column by the DAG's settings, or else by the database's.
 
-    :param listed: the column of the list.
+    :param listed: the list's column.
     :param driver_type: its type in the driver's terms.
-    :param zone: of its times without one.
+    :param zone: of its times without a zone.
     """
-    # SQLAlchemy's own reading would stop at what SQLite lets a column hold.
+    # SQLAlchemy's own conversion would fail on values that SQLite lets any column store.
     read = ReadColumn(database, sa.type_coerce(listed, sa.types.NULLTYPE), driver_type)
     kind = ColumnKind(carry.kind) if carry.kind else _kind_of_type(database, listed.type)
     if kind is None:
@@ -86,7 +86,7 @@ def carried_column(
 
 
 def _kind_of_type(database: Database, type_: sa.types.TypeEngine[Any]) -> ColumnKind | None:
-    """Return the kind of a table's column; None where its type says nothing."""
+    """Return the kind of a table's column; None if its type does not determine it."""
     if isinstance(type_, sa.types.NullType):
         return None
     if database.is_boolean(type_):
@@ -154,7 +154,7 @@ def _integer(value: Any) -> int:
 
 
 def _float(value: Any) -> float | None:
-    # NaN and the infinities have a form of their own in some databases and files, and none in others.
+    # Some databases and files have no representation for NaN and infinity.
     number = float(value)
     return number if math.isfinite(number) else None
 

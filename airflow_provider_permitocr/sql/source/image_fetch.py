@@ -25,7 +25,7 @@ _REFERENCES_AT_ONCE: Final = 500
 #: Images themselves may be small for long before one of several megabytes comes.
 _IMAGES_AT_ONCE: Final = 8
 _AT_FIRST: Final = 2
-#: Of a row whose image column, or all of it, no driver reads.
+#: Error code of a row in which no driver can read the image column, or the whole row.
 UNREADABLE: Final = "ImageValueUnreadable"
 #: Stands for the image among the names of the columns to copy.
 _IMAGE: Final = ""
@@ -33,12 +33,12 @@ _log = logging.getLogger(__name__)
 
 
 def fetch_images(read: Read, listing: Listing, listed: Sequence[ListedImage]) -> Iterator[ImageRow]:
-    """Fetch the images of these rows, in their order; rows that are no longer in the list are left out.
+    """Fetch the images of these rows, in order; rows that are no longer in the list are left out.
 
-    What cannot be read of one row concerns that row alone: its image is rejected, a column to copy is NULL.
+    An unreadable value only affects its row: its image is rejected, or its copied column is NULL.
 
     :param read: reads one chunk over a connection, so that none stays open while the images are used.
-    :raises SourceError: when a row's change time has become none, or a copied value is not of its
+    :raises SourceError: when a row's change time is no longer a time, or a copied value is not of its
         column's kind.
     """
     chunk_size = _ChunkSize()
@@ -90,7 +90,7 @@ class _UnreadableError(Exception):
 
 
 def _find(read: Read, listing: Listing, chunk: Sequence[ListedImage]) -> dict[RowKey, _Found]:
-    """Read rows together, or else by halves, until those that cannot be read are alone."""
+    """Read rows together; if that fails, isolate unreadable rows by a binary search."""
     try:
         return read(partial(_fetch, listing=listing, chunk=chunk))
     except _UnreadableError:
@@ -205,7 +205,7 @@ def _fault(images: ListedImages, reason: str | None) -> ImageFault:
     said = f" ({reason})" if reason else ", such as text that is not in UTF-8"
     return ImageFault(
         UNREADABLE,
-        f"the database's driver cannot read what the image column {name!r} holds in this row{said}",
+        f"the database's driver cannot read this row's value in the image column {name!r}{said}",
     )
 
 

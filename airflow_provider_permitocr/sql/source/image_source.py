@@ -52,7 +52,7 @@ _ROWS: Final = 10_000
 _FOUND_AT_ONCE: Final = 500
 _ALL: Final = Window()
 
-#: None where there is no such ledger.
+#: None if there is no such ledger.
 SettledIn: TypeAlias = Callable[[], tuple[LedgerTables, int] | None]
 
 T = TypeVar("T")
@@ -61,12 +61,12 @@ T = TypeVar("T")
 class SqlImageSource:
     """The image list of an ``ImageTable`` or ``ImageQuery``, on any database that SQLAlchemy speaks to.
 
-    :param shard: the part of the list that is counted and read; all of it is checked.
-    :param settled_in: says which ledger is in the same database as the list, and which of its lists this is:
-        rows that are surely settled there are then not even read. Asked once, when that first matters.
-    :param window: what ``described`` says of its window, for other runs to read it again.
-    :param patience: how long to wait for the database; a read that was cut off is repeated whole.
-    :param protection: what becomes of the columns that are copied.
+    :param shard: the part of the list to count and read; the whole list is checked.
+    :param settled_in: returns the ledger in the list's own database, and the list's number there: rows that
+        are certainly settled are then not even read. Called once, when first needed.
+    :param window: its window as ``described`` states it, so that other runs can read it again.
+    :param patience: how long to wait for the database; an interrupted read restarts from the beginning.
+    :param protection: how copied columns are protected.
     :param declared: copied columns that answers are compared with.
     """
 
@@ -122,15 +122,15 @@ class SqlImageSource:
         return tuple(each.column for each in self._listing.carried)
 
     def key_type(self) -> str | None:
-        """Name the type of the keys, as one of them tells; None where the list is empty."""
+        """Name the type of the keys, judged by one of them; None if the list is empty."""
         key = self._listing.key
         one = self._listing.select(key).where(key.is_not(None)).limit(1)
         return self._read(lambda connection: key_type(connection.execute(one).scalar()))
 
     def settled(self) -> int:
-        """Count the rows that ``pages`` leaves out, as the ledger says that they need no call.
+        """Count the rows that ``pages`` leaves out because the ledger knows that they need no call.
 
-        Asked once the ledger is prepared.
+        Called once the ledger is prepared.
         """
         if self._is_settled is None:
             return 0
@@ -152,9 +152,9 @@ class SqlImageSource:
 
     @property
     def _limit(self) -> int | None:
-        """How many rows to ask for at once; None where that few are known to be left.
+        """How many rows to ask for at once; None if fewer are known to be left.
 
-        A limit then only misleads PostgreSQL, which looks each row up and hopes for an early end.
+        In that case, a limit would mislead PostgreSQL into looking up each row in the hope of an early end.
         """
         is_little = self._left is not None and self._left < _ROWS and self._shard is None
         return None if is_little else _ROWS
@@ -172,7 +172,7 @@ class SqlImageSource:
             page = first.where(keyset.is_after(read[-1]))
 
     def images(self, listed: Sequence[ListedImage]) -> Iterator[ImageRow]:
-        """Fetch the images of rows of a page, in their order, at most about 16 MB at a time.
+        """Fetch the images of a page's rows, in order, at most about 16 MB at a time.
 
         Rows that are no longer in the list are left out.
         """
@@ -201,7 +201,7 @@ class SqlImageSource:
 
     @property
     def finds_all(self) -> bool:
-        """Whether an image that ``find`` does not return is no longer in the list."""
+        """Whether ``find`` not returning an image means that it is no longer in the list."""
         return isinstance(self._described, ImageTable)  # another task may read the list by another query
 
     def holds(self, image_key: str) -> bool:
@@ -216,17 +216,17 @@ class SqlImageSource:
         found: Sequence[ListedImage] = (),
         settled_too: bool = False,
     ) -> SqlImageSource:
-        """Return the same list, as it is read within other windows, all of one shard.
+        """Return the same list, read within other windows that all belong to one shard.
 
-        :param windows: none: all of this shard's part of the list.
-        :param besides: rows that are read there are left out here.
-        :param found: rows to read as well, as ``find`` has returned them.
-        :param settled_too: rows that surely need no call are read as well.
+        :param windows: empty: this shard's whole part of the list.
+        :param besides: rows that it reads are left out here.
+        :param found: additional rows to read, as returned by ``find``.
+        :param settled_too: also read rows that certainly need no call.
         """
         shard = windows[0].shard if windows else self._window.shard
         other = besides.window if besides else None
         if other is not None and other.shard not in (None, shard):
-            other = None  # rows of this shard are not read there, and only Python tells shards apart
+            other = None  # it reads no rows of this shard, and SQL cannot assign rows to shards
         return SqlImageSource(
             self._engine,
             self._described,
@@ -240,7 +240,7 @@ class SqlImageSource:
         )
 
     def find(self, row_keys: Sequence[RowKey]) -> Sequence[ListedImage]:
-        """Look images up, whatever window is read here; those that are not found are left out."""
+        """Look up images regardless of this window; images that are not found are left out."""
         everywhere = self.within([], settled_too=True)
         wanted = set(row_keys)
         named = everywhere.key_type()
@@ -291,7 +291,7 @@ class SqlImageSource:
             return None
         listing = self._listing
         if listing.zone is not UTC:
-            # Databases read local times by rules of their own: of an hour that occurs twice, other ones.
+            # Databases convert local times by their own rules; in an hour that occurs twice, results differ.
             return None
         return self._read(lambda connection: is_settled(connection, listing, *known))
 
@@ -314,7 +314,8 @@ class SqlImageSource:
             before_reading(connection)
         if self._shard is None:
             return int(connection.execute(self._listing.select(sa.func.count()).where(*where)).scalar_one())
-        # Only Python knows a shard, so its keys are read, by a cursor of the server where it has some.
+        # Only Python can assign keys to shards, so read the keys, through a server-side cursor if there is
+        # one.
         keys = self._listing.select(self._listing.key).where(*where).execution_options(yield_per=_ROWS)
         return sum(self._holds(key) for key in connection.execute(keys).scalars())
 

@@ -1,4 +1,4 @@
-"""The order in which an image list is gone through, page by page."""
+"""The order in which an image list is read page by page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_permitocr.sql.dialects.database import Database
 
 @dataclass(frozen=True)
 class SortColumn:
-    """A column to sort by, without NULLs, in a form in which it sorts and compares alike."""
+    """A column to sort by, without NULLs, in a form that sorts the way it compares."""
 
     column: sa.ColumnElement[Any]
     descending: bool = False
@@ -21,11 +21,11 @@ class SortColumn:
 
 @dataclass(frozen=True)
 class Keyset:
-    """An order of rows in which the last row of a page tells where the next one begins.
+    """An order of rows, in which a page's last row determines where the next page begins.
 
-    :param row_key: what tells all rows apart.
-    :param order_by: what they are sorted by before that, if anything.
-    :param where: which rows are in this order, if not all.
+    :param row_key: columns that identify a row.
+    :param order_by: the column to sort by first, if any.
+    :param where: conditions for rows in this order, if not all are.
     """
 
     database: Database
@@ -48,7 +48,7 @@ class Keyset:
         """Return whether a row sorts after this one of an earlier page."""
         key, side, _, *sorted_by = row
         values = [self.database.bound(value) for value in (*sorted_by, key, side)]
-        # Where all rows have one side, that is none of the columns.
+        # If all rows have one side, the side is not among the columns, and zip drops its value.
         return _is_after(list(zip(self._columns, values, strict=False)))
 
     @property

@@ -18,11 +18,11 @@ from airflow_provider_permitocr.sql.source.times import as_utc, local_bound
 
 @dataclass(frozen=True)
 class Scope:
-    """Which rows of a list are read, in place of those that its description says.
+    """Which rows of a list to read, instead of those that its description selects.
 
-    :param windows: rows of any of these; none: all rows.
-    :param besides: rows of this one are left out.
-    :param keys: of rows that are read as well, as the list's database has them.
+    :param windows: rows in any of these; empty: all rows.
+    :param besides: rows in this one are left out.
+    :param keys: keys of additional rows to read, as the list's database stores them.
     """
 
     windows: tuple[Window, ...] = ()
@@ -32,9 +32,9 @@ class Scope:
 
 @dataclass(frozen=True)
 class ChangeTime:
-    """The column that tells when an image last changed, as it compares.
+    """The column with an image's last change time, in comparable form.
 
-    :param zone: of its times, where they have none.
+    :param zone: of its times without a zone.
     """
 
     database: Database
@@ -66,9 +66,9 @@ class ChangeTime:
 
 
 def bounds(column: ChangeTime | None, described: ImageTable) -> tuple[sa.ColumnElement[bool], ...]:
-    """Return the conditions that ``since`` and ``until`` stand for.
+    """Return the conditions for ``since`` and ``until``.
 
-    :raises SourceError: when one of them is no time, or nothing could be between them.
+    :raises SourceError: when one of them is not a time, or since is not before until.
     """
     if column is None:
         return ()
@@ -84,9 +84,9 @@ def bounds(column: ChangeTime | None, described: ImageTable) -> tuple[sa.ColumnE
 
 
 def scope_bounds(column: ChangeTime | None, scope: Scope) -> tuple[sa.ColumnElement[bool], ...]:
-    """Return the conditions that the windows of a scope stand for.
+    """Return the conditions for the windows of a scope.
 
-    :raises SourceError: when the list has no times by which to tell their rows.
+    :raises SourceError: when the list has no change times, so that its rows cannot be selected by window.
     """
     if column is None:
         if any(each.since or each.until for each in scope.windows):

@@ -1,4 +1,4 @@
-"""Counts an image list, and refuses one whose rows could not be told apart."""
+"""Counts an image list, and refuses a list whose rows are not unique."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _SIDES: Final = tuple(side.value for side in CardSide)
 
 
 def check_list(connection: sa.Connection, listing: Listing, described: ImageTable | ImageQuery) -> int:
-    """Count the whole list, in one pass over it, or two where its database does not keep the keys unique.
+    """Count the whole list in one pass, or in two if its database does not enforce unique keys.
 
-    Rows whose keys no driver reads are left out and reported.
+    Rows whose keys no driver can read are left out and reported.
 
-    :raises SourceError: for keys that are NULL or twice there, and sides other than FRONT and BACK.
+    :raises SourceError: for keys that are NULL or not unique, and sides other than FRONT and BACK.
     """
     unknown, plain = _count_sides(listing)
     changed = listing.read_updated_at
@@ -80,10 +80,10 @@ def _count_sides(listing: Listing) -> tuple[sa.ColumnElement[Any], sa.ColumnElem
 
 
 def _is_kept_unique(listing: Listing, described: ImageTable | ImageQuery, *, plain_sides: bool) -> bool:
-    # A side may be NULL, padded or in lower case, and so differ for the database alone.
-    sides_tell = plain_sides and listing.database.casts_compare_alike
+    # A side may be NULL, padded or in lower case, and so be distinct only for the database.
+    sides_distinguish = plain_sides and listing.database.casts_compare_alike
     unique = listing.unique
-    return {described.key} in unique or (sides_tell and {described.key, described.card_side} in unique)
+    return {described.key} in unique or (sides_distinguish and {described.key, described.card_side} in unique)
 
 
 def _refuse_duplicates(

@@ -16,7 +16,7 @@ from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.source.times import read_time
 
 _SIDES: Final = {side.value: side for side in CardSide}
-#: Families of types: one key of a column is enough to tell, so INT and BIGINT are one. The first that fits.
+#: Type families of keys; INT and BIGINT are one family, so any key shows a column's family. First match wins.
 _KEY_TYPES: Final[tuple[tuple[str, tuple[type[Any], ...]], ...]] = (
     ("boolean", (bool,)),
     ("integer", (int,)),
@@ -43,10 +43,10 @@ _FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
 
 
 def key_from_text(text: str, named: str | None) -> Any:
-    """Read a key back from its text, as the list's database has it.
+    """Parse a key from its text into the value that the list's database has.
 
-    :param named: the family of types that it is of.
-    :return: None where the text does not tell, as a number's need not, and one that was cleaned.
+    :param named: its type family.
+    :return: None if the text does not determine the value, such as a decimal's or a garbled text.
     """
     if "\ufffd" in text:
         return None
@@ -57,17 +57,17 @@ def key_from_text(text: str, named: str | None) -> Any:
 
 
 def key_type(key: Any) -> str | None:
-    """Name the family of types that a key is of, such as ``integer``; None for None."""
+    """Name a key's type family, such as ``integer``; None for None."""
     if key is None:
         return None
     return next((name for name, types in _KEY_TYPES if isinstance(key, types)), type(key).__name__.lower())
 
 
 def listed_image(key: Any, side: Any, updated_at: Any, zone: tzinfo = UTC) -> ListedImage:
-    """Make a line of the list.
+    """Create a line of the list.
 
-    :param zone: of a change time without one.
-    :raises SourceError: for a side that is none, and a change time that is none.
+    :param zone: of a change time without a zone.
+    :raises SourceError: for an invalid side or change time.
     """
     card_side = _SIDES.get(side)
     if card_side is None:

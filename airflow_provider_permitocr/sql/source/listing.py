@@ -26,18 +26,18 @@ UniqueColumns = set[frozenset[str]]
 
 @dataclass(frozen=True)
 class ListedRows:
-    """What to select of rows with one image each, under fixed names.
+    """What to select from rows with one image each, under fixed names.
 
-    :param key: read as the driver gives it, so that what was read finds its row again: SQLAlchemy's own
-        reading of SQLite's dates, for one, gives a text that the database does not hold.
-    :param compared_key: the same as it sorts, and as it is told apart.
+    :param key: as the driver returns it, so that a key that was read finds its row again: SQLAlchemy's own
+        conversion of SQLite's dates, for example, returns a text that the database does not contain.
+    :param compared_key: the same in a form that sorts and compares exactly.
     :param card_side: FRONT, BACK, or text that is refused.
-    :param side_column: the column that tells the side, as it is; None where all rows have one side.
-    :param updated_at: as the database has it; None where the list does not say.
-    :param zone: of change times without one.
+    :param side_column: the column with the side, unchanged; None if all rows have the same side.
+    :param updated_at: as the database stores it; None if the list has no change times.
+    :param zone: of change times without a zone.
     :param where: bounds of the list, if any.
     :param key_type: the driver's type of the key.
-    :param updated_at_type: and of the change time.
+    :param updated_at_type: the driver's type of the change time.
     """
 
     database: Database
@@ -59,7 +59,7 @@ class ListedRows:
 
     @property
     def read_updated_at(self) -> ReadColumn | None:
-        """The change time as the driver reads it: NULL where it cannot."""
+        """The change time as the driver reads it: NULL if it cannot."""
         column = self.updated_at
         return None if column is None else ReadColumn(self.database, column, self.updated_at_type)
 
@@ -83,12 +83,12 @@ class ListedRows:
 
 @dataclass(frozen=True)
 class ListedImages(ListedRows):
-    """Rows with their images: all of the list, or one side of the documents that it has in one row each.
+    """Rows with their images: the whole list, or one side of a list with both sides in each row.
 
-    :param side: that these rows are for; None: any.
+    :param side: of these rows; None: any.
     :param image_type: the driver's type of ``image``.
-    :param kind: what the images are.
-    :param carried: further columns for the result.
+    :param kind: what kind of values the images are.
+    :param carried: additional columns for the result.
     """
 
     side: CardSide | None
@@ -124,9 +124,9 @@ class Listing(ListedRows):
 
     @property
     def row_key(self) -> tuple[sa.ColumnElement[Any], ...]:
-        """What tells rows apart and sorts them.
+        """The columns that identify and sort rows.
 
-        A side that is the same for all stays out, as PostgreSQL refuses to sort or group by a constant.
+        A side that all rows share is left out, because PostgreSQL refuses to sort or group by a constant.
         """
         if self.side_column is None:
             return (self.compared_key,)
@@ -134,10 +134,10 @@ class Listing(ListedRows):
 
     @property
     def keysets(self) -> tuple[Keyset, ...]:
-        """The orders in which to go through the list, one after the other.
+        """The orders in which to read the list, one after the other.
 
-        Rows without a value to sort by, or with one that no driver reads, are in an order of their own, at
-        the end: where databases put them differs, and no comparison finds them.
+        Rows with a missing or unreadable sort value come last, in a separate order: databases disagree on
+        where to put them, and comparisons never match them.
         """
         if self.order_by is None:
             return (Keyset(self.database, self.row_key),)
@@ -217,7 +217,7 @@ class _Found:
         return None if name is None else self._types[name]
 
     def zone_of(self, name: str | None) -> tzinfo:
-        """Return the zone of a column's times without one: UTC where it holds moments."""
+        """Return the zone of a column's times without a zone: UTC if it stores instants."""
         return UTC if name is None or self.database.is_instant(self._types[name]) else self.zone
 
     def as_read(self, name: str) -> sa.ColumnElement[Any]:
@@ -225,7 +225,7 @@ class _Found:
         return sa.type_coerce(self.source.c[name], sa.types.NULLTYPE)
 
     def compared_form(self, name: str, *, is_unique: bool = False) -> Form:
-        """Return the form in which a column sorts and compares alike."""
+        """Return the form of a column that sorts the way it compares."""
         listed = sa.select(self.source.c[name]).select_from(self.source)
         return self.database.compared_form(self.connection, listed, self._types[name], is_unique=is_unique)
 

@@ -15,25 +15,25 @@ _PARAMETER: Final = re.compile(r"(?<![:\w\\]):(\w+)")
 _CHANGES: Final = re.compile(
     r"\s*(INSERT|UPDATE|DELETE|MERGE|REPLACE|CREATE|DROP|ALTER|TRUNCATE|CALL|SET|COPY)\b", re.IGNORECASE
 )
-#: Stands for what is quoted, by its number.
+#: Placeholder for quoted text, by its number.
 _MARK: Final = re.compile("\0(\\d+)\0")
 _GAP: Final = "(?:\\s|\0\\d+\0)*"
 _IN: Final = re.compile(rf"\b(NOT\s+)?IN{_GAP}(?:\({_GAP}:(\w+){_GAP}\)|:(\w+))", re.IGNORECASE)
 _IN_WITH_OTHERS: Final = re.compile(rf"\bIN{_GAP}\(([^()]*)\)", re.IGNORECASE)
-#: NULL has the type of what it is compared with, in every database. Never NULL, as a NOT may stand before.
+#: In every database, NULL takes the type that it is compared with. Never NULL, because a NOT may precede it.
 _IN_NOTHING: Final = {False: "IN (NULL) IS NOT NULL", True: "NOT IN (NULL) IS NULL"}
-#: Behind the name of a list's parameter: the same may stand for an array elsewhere, as in ``= ANY(:b)``.
+#: Suffix of a list parameter's name: the same name may stand for an array elsewhere, as in ``= ANY(:b)``.
 _LISTED: Final = "_permitocr_in"
 
 
 def query_text(sql: str, parameters: Mapping[str, Any], quoted: str) -> sa.TextClause:
-    """Return a statement with its values, which ``:name`` stands for.
+    """Return a statement in which bound values replace each ``:name``.
 
-    ``IN :name`` and ``IN (:name)`` take a list, which may be empty.
+    ``IN :name`` and ``IN (:name)`` accept a list, which may be empty.
 
-    :param quoted: matches texts, names and comments, within which nothing stands for a value.
-    :raises ValueError: when it is surely no SELECT, or more than one, when names and values do not agree, or
-        a list is not alone behind ``IN``; it quotes no value.
+    :param quoted: matches texts, names and comments, which are left unchanged.
+    :raises ValueError: when it is certainly not a single SELECT, names and values do not match, or a list is
+        not the only operand of ``IN``; the message quotes no value.
     """
     if "\0" in sql:
         raise ValueError("it holds a NUL character")
@@ -43,7 +43,7 @@ def query_text(sql: str, parameters: Mapping[str, Any], quoted: str) -> sa.TextC
         kept.append(_COLON.sub(r"\\:", found[0]))
         return f"\0{len(kept) - 1}\0"
 
-    # What follows is another statement's; the line break ends a comment on its last line.
+    # Anything after it would be another statement; the line break ends a comment on the last line.
     text = re.sub(quoted, keep, sql.strip().rstrip(";") + "\n", flags=re.DOTALL)
     if changes := _CHANGES.match(_MARK.sub("", text)):
         raise ValueError(f"it begins with {changes[1].upper()}, but only a SELECT lists images")
@@ -51,7 +51,7 @@ def query_text(sql: str, parameters: Mapping[str, Any], quoted: str) -> sa.TextC
     _require_values(text, parameters)
     lists = {name: value for name, value in parameters.items() if _is_list(value)}
     text = _with_lists(text, lists)
-    # A cast behind a parameter, as in :day::date, is one by a blank between them alone.
+    # A cast after a parameter, as in :day::date, is recognized only with a space in between.
     text = re.sub(r"(?<![:\w\\])(:\w+)::", r"\1 ::", text)
     values = {**parameters, **{f"{name}{_LISTED}": value for name, value in lists.items()}}
     used = dict.fromkeys(_PARAMETER.findall(text))
@@ -78,7 +78,7 @@ def _require_values(text: str, parameters: Mapping[str, Any]) -> None:
     if missing := [name for name in names if name not in parameters]:
         raise ValueError(f"it has :{missing[0]}, but parameters gives no value for {missing[0]!r}")
     if unused := [name for name in parameters if name not in names]:
-        raise ValueError(f"parameters gives a value for {unused[0]!r}, and there is no :{unused[0]} in it")
+        raise ValueError(f"parameters has a value for {unused[0]!r}, but the query has no :{unused[0]}")
 
 
 def _with_lists(text: str, lists: Mapping[str, Any]) -> str:
@@ -95,7 +95,7 @@ def _with_lists(text: str, lists: Mapping[str, Any]) -> str:
     for among in _IN_WITH_OTHERS.findall(text):
         for name in _PARAMETER.findall(among):
             if name in lists:
-                raise ValueError(f"the list :{name} must stand alone after IN, as in IN :{name}")
+                raise ValueError(f"the list :{name} must be the only operand of IN, as in IN :{name}")
     return text
 
 
@@ -104,7 +104,7 @@ def _is_list(value: Any) -> bool:
 
 
 def _bound(name: str, value: Any) -> sa.BindParameter[Any]:
-    """Bind a value; text without a type, so that it takes that of what it is compared with."""
+    """Bind a value; text without a type, so that it takes the type that it is compared with."""
     if not name.endswith(_LISTED):
         return sa.bindparam(name, value, sa.types.NULLTYPE if isinstance(value, str) else None)
     values = list(value)

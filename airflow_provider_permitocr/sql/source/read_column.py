@@ -17,9 +17,9 @@ Conditions: TypeAlias = tuple[sa.ColumnElement[bool], ...]
 
 @dataclass(frozen=True)
 class ReadColumn:
-    """A column to read, some of whose values drivers may not be able to read.
+    """A column to read, which may contain values that drivers cannot read.
 
-    :param column: as the database has it.
+    :param column: as it exists in the database.
     :param driver_type: its type in the driver's terms.
     """
 

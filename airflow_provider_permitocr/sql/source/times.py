@@ -7,15 +7,15 @@ from typing import Any
 
 
 def as_utc(moment: datetime) -> datetime:
-    """Give a time a time zone, if it has none: it is then taken as UTC, everywhere in this package."""
+    """Add UTC to a time without a time zone, as everywhere in this package."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def read_time(value: Any, zone: tzinfo = UTC) -> datetime | None:
-    """Read a time as a driver gives it: a time, a day, which starts at midnight, or text in ISO form.
+    """Read a time as a driver returns it: a time, a day, which starts at midnight, or text in ISO format.
 
-    :param zone: of times without one. Of a time that occurs twice, as a clock was set back, the first is
-        meant; one that a clock skipped is as much later as the clock was set ahead (PEP 495, ``fold=0``).
+    :param zone: of times without a zone. If a time occurs twice because clocks were set back, it is the
+        first; a time that clocks skipped is shifted by the length of the gap (PEP 495, ``fold=0``).
     :raises ValueError: when it is none of these; the message does not quote it.
     """
     if isinstance(value, str):
@@ -33,10 +33,10 @@ def read_time(value: Any, zone: tzinfo = UTC) -> datetime | None:
 
 
 def local_bound(moment: datetime, zone: tzinfo) -> datetime:
-    """Return the local time, without its zone, from which on ``read_time`` reads this moment or a later one.
+    """Return the first local time, without its zone, that ``read_time`` reads as this instant or later.
 
-    While a clock repeats an hour, that is the end of this hour: all its times are read as of the first pass.
-    Times that a clock skipped are read as later than some after them, and stay on their side of the bound.
+    While clocks repeat an hour, that is the end of the hour: all its times are read as of the first pass.
+    Skipped times are read as later than some that follow, and stay on their side of the bound.
     """
     local = moment.astimezone(zone)
     if not local.fold:

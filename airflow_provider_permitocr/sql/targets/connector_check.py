@@ -25,7 +25,7 @@ def examine(
     present = {column: found.columns[column.name] for column in columns if column.name in found.columns}
     missing = tuple(column for column in columns if column not in present)
     faults = [why for column, stored in present.items() if (why := database.misfit(column, stored))]
-    # A key is declared and kept by nobody: it tells a history from a table that is none.
+    # Declared keys are not enforced, but distinguish a history from an unrelated table.
     if said := wanted.other_keys.get(found.declared_key):
         faults.append(said)
     own = {column.name for column in columns}

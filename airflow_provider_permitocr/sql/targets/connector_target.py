@@ -40,10 +40,10 @@ _GUARD: Final = "version"
 class ConnectorTarget:
     """The result table of a ``ResultTable``, in a database that is reached through its own connector.
 
-    It keeps one connection, opens another where that fails or was idle for long, and leaves no transaction
-    open. Network errors are tried again by the connector itself, others by the delivery.
+    It keeps one connection, reopens it after errors or long idle times, and leaves no transaction open. The
+    connector itself retries network errors; the delivery retries others.
 
-    :param connect: opens a connection, with all that the user's Airflow connection says.
+    :param connect: opens a connection, with all settings of the user's Airflow connection.
     :param clock: monotonic seconds.
     """
 
@@ -67,7 +67,7 @@ class ConnectorTarget:
 
     @property
     def is_filled_at_end(self) -> bool:
-        """Whether it wants one large delivery rather than many small ones."""
+        """Whether it prefers one large delivery to many small ones."""
         return True
 
     @property
@@ -77,7 +77,7 @@ class ConnectorTarget:
 
     @property
     def when_locked(self) -> str:
-        """Say what to do where another session locks it."""
+        """Return what to do if another session locks it."""
         return "look for its open transactions in the database's query history, and end them"
 
     @property
@@ -85,7 +85,7 @@ class ConnectorTarget:
         return WriteMode(self._described.mode)
 
     def missing_file(self) -> None:
-        """Name the file of a database that is not there: there is none."""
+        """Name a missing database file: it has none."""
 
     def connect(self) -> None:
         """Make sure that the database answers.
@@ -96,7 +96,7 @@ class ConnectorTarget:
             pass
 
     def name(self) -> str:
-        """Name the table by its connection, and by where its database finds it.
+        """Name the table by its connection, and by its resolved place in the database.
 
         :raises TargetError: when the connection does not say where that is.
         :raises DatabaseError: when the database cannot be reached.
@@ -136,9 +136,9 @@ class ConnectorTarget:
         self.check()
 
     def check(self) -> bool:
-        """Check that the table can take the rows, as far as that is known without making it. Changes nothing.
+        """Check that the table can take the rows, as far as possible without creating it. Changes nothing.
 
-        :return: whether there is one.
+        :return: whether it exists.
         :raises TargetError: naming what to change.
         :raises DatabaseError: when the database cannot be reached.
         """
@@ -167,17 +167,17 @@ class ConnectorTarget:
         only_new: bool = False,
         most_refused: int | None = None,
     ) -> Mapping[int, str]:
-        """Insert or replace the frame's rows by key, by one load and one merge, but none by an older one.
+        """Insert or replace the frame's rows by key, in one load and one merge, but never by older rows.
 
-        Of rows with one key the last is written. Where the database refuses some for what they hold, these
-        are looked for by halves, each loaded and merged separately.
+        If a key occurs more than once, the last row is written. If the database refuses rows for their
+        values, a binary search isolates them, with a load and a merge for each part.
 
-        :param with_answers: otherwise the columns of answers are left as they are; new rows have none.
+        :param with_answers: False: leave the answers' columns as they are; new rows have none.
         :param only_new: existing rows stay unchanged.
-        :param most_refused: once so many rows are refused, no more are tried; None: all are.
-        :return: the reason for each row that was refused for what it holds, by its place in the frame; ''
-            for one that was not tried.
-        :raises DatabaseUnreachableError: when it may be tried again.
+        :param most_refused: stop once this many rows are refused; None: try all.
+        :return: by the row's index in the frame, the reason why its values were refused; '' for a row that
+            was not tried.
+        :raises DatabaseUnreachableError: when a retry may succeed.
         :raises DatabaseError: when the database refuses the rows as such.
         """
         key = KEYS[self._mode]
@@ -205,7 +205,7 @@ class ConnectorTarget:
         return refused
 
     def forget(self, versions: Mapping[RowKey, int]) -> None:
-        """Delete all rows that are older than their image's erasure, which the table itself tells.
+        """Delete all rows that are older than their image's erasure, which the table itself records.
 
         :param versions: of the erasures.
         :raises TargetError: when the right to delete is missing.
@@ -312,7 +312,7 @@ class ConnectorTarget:
 
     @contextmanager
     def _refused(self, refusal: Callable[[str], TargetError]) -> Iterator[None]:
-        """Say what to change when the database refuses permanently."""
+        """Return what to change if the database refuses permanently."""
         try:
             yield
         except PermitOcrError:
@@ -330,8 +330,8 @@ class ConnectorTarget:
 
     def _no_delete(self, reason: str) -> TargetError:
         return TargetError(
-            f"the connection's role has no right to delete rows of {self._named}, a history that holds people"
-            f" who are to be erased ({reason}); grant it, and clear the task"
+            f"the connection's role has no right to delete rows of {self._named}, a history that contains"
+            f" people to erase ({reason}); grant it, and clear the task"
         )
 
     def _not_creatable(self, reason: str) -> TargetError:

@@ -30,9 +30,9 @@ class ConnectorView:
         self._database, self._described, self._name = database, described, name
 
     def check(self, connection: Connection) -> None:
-        """Check that nothing else has the view's name. Changes nothing.
+        """Check that the view's name is free. Changes nothing.
 
-        :raises TargetError: naming what has it.
+        :raises TargetError: naming what has the name.
         """
         self._present(connection, self._database.locate(connection, self._name), ())
 
@@ -45,7 +45,7 @@ class ConnectorView:
         """
         place = self._database.locate(connection, self._name)
         present, digest = self._present(connection, place, in_table)
-        # What other tasks carry along stays, as long as the table has it.
+        # Columns that other tasks copy stay, as long as the table has them.
         kept = [name for name in present if name in in_table and name not in fixed_names()]
         carried = [column.name for column in columns if column.name not in _OWN]
         further = [*kept, *(name for name in carried if name not in kept)]
@@ -62,14 +62,14 @@ class ConnectorView:
     def _present(
         self, connection: Connection, place: Place, in_table: Collection[str]
     ) -> tuple[list[str], str | None]:
-        """Return the view's columns and digest, none where it is not there yet."""
+        """Return the view's columns and digest; empty if it does not exist."""
         found: Relation | None = self._database.find(connection, place, in_table)
         if found is None:
             return [], None
         if not found.is_view:
             raise self._taken("is a table")
         if not (marked := _MARKED.search(found.definition or "")):
-            raise self._taken("is a view that was not made here, or whose definition may not be seen")
+            raise self._taken("is a view of another program, or its definition may not be read")
         return list(found.columns), marked[1].lower()
 
     def _taken(self, reason: str) -> TargetError:

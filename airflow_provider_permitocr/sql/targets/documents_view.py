@@ -26,7 +26,7 @@ _OF_EITHER: Final = (
     *("warn_photocopy", "warn_recapture", "warn_photoshopped", "warn_not_enabled"),
     *("is_doubtful", "is_expired", "declared_differs"),
 )
-#: What both sides disagree in, as ``document_flags`` says in Python.
+#: Fields that can differ between both sides, as ``document_flags`` checks in Python.
 _OF_BOTH: Final = (Flag.TYPE_MISMATCH.value, Flag.NAME_MISMATCH.value)
 _Text = sa.ColumnElement[Any]
 _OWN: Final = frozenset(column.name for column in COLUMNS)
@@ -35,7 +35,7 @@ _OWN: Final = frozenset(column.name for column in COLUMNS)
 class DocumentsView:
     """The view of a ``ResultTable`` that asks for one.
 
-    :param key_type: type of the list's keys, as the ledger names it; None: as the view has them, or text.
+    :param key_type: the ledger's name for the type of the list's keys; None: the view's, or text.
     """
 
     def __init__(
@@ -50,9 +50,9 @@ class DocumentsView:
         )
 
     def check(self) -> None:
-        """Check that nothing else has the view's name. Changes nothing.
+        """Check that the view's name is free. Changes nothing.
 
-        :raises TargetError: naming what has it.
+        :raises TargetError: naming what has the name.
         """
         self._view.check()
 
@@ -74,8 +74,8 @@ class DocumentsView:
         return self._view.prepare(wanted, patience)
 
     def _wanted(self, connection: sa.Connection, found: FoundView, carried: Sequence[str]) -> ViewText:
-        # What other tasks carry along stays, as long as the table has it. Columns keep their order, as
-        # PostgreSQL replaces a view by one with the same columns, and others after them, alone.
+        # Columns that other tasks copy stay, as long as the table has them. Columns keep their order, because
+        # PostgreSQL can replace a view in place only if its columns stay, or new ones follow them.
         in_table = self._columns_of_table(connection)
         fixed = fixed_names()
         kept = [name for name in found.columns if name in in_table and name not in fixed]
@@ -151,7 +151,7 @@ def _shown(
 
 
 def fixed_names() -> set[str]:
-    """Return the columns that a view has by itself, besides those that are copied from the list."""
+    """Return the columns that every view has, without those copied from the list."""
     of_sides = {f"{side}_{name}" for side in _SIDES for name in _OF_EACH_SIDE}
     return of_sides | _OWN | set(_OF_BOTH)
 
@@ -159,7 +159,7 @@ def fixed_names() -> set[str]:
 def _disagreements(
     front: sa.Subquery, back: sa.Subquery, exact: Callable[[_Text], _Text]
 ) -> dict[str, sa.ColumnElement[Any]]:
-    """Return what ``document_flags`` says of both sides; NULL where one lacks the value, or has a token."""
+    """Return ``document_flags`` of both sides; NULL if a side lacks the value or has a token."""
     kinds = [_as_printed(side.c.permit_kind) for side in (front, back)]
     names = [_comparable(text, exact) for text in (front.c.name, back.c.back_name)]
     return dict(zip(_OF_BOTH, (kinds[0] != kinds[1], names[0] != names[1]), strict=True))
@@ -178,7 +178,7 @@ def _comparable(name: _Text, exact: Callable[[_Text], _Text]) -> _Text:
 
 
 def _literal(text: str) -> _Text:
-    # Not a parameter: a view has none.
+    # Not a parameter: views have none.
     return sa.literal_column(f"'{text}'")
 
 

@@ -15,8 +15,8 @@ def latest_rows(
     """Select the row in force of each image and side.
 
     :param table: a result table, with the columns to select.
-    :param mode: of the table; one of mode ``upsert`` has no other rows.
-    :param conditions: about images and sides, and nothing else, which an older row may not meet.
+    :param mode: of the table; with mode ``upsert``, all rows are in force.
+    :param conditions: about images and sides only, because an older row might not meet others.
     """
     if mode == WriteMode.UPSERT:
         return sa.select(*table.c).where(*conditions)

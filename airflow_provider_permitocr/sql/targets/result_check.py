@@ -13,7 +13,7 @@ from airflow_provider_permitocr.sql.database.fit import Fit, Wanted, examine_tab
 from airflow_provider_permitocr.sql.database.rights import require_rights
 from airflow_provider_permitocr.sql.targets.result_schema import KEYS, result_table
 
-#: What a run cannot do without; a column that is added holds nothing in the rows that are there.
+#: Columns that a run requires; an added column would be empty in existing rows.
 _NEEDED: Final = (*KEY_COLUMNS, "status")
 _ADVICE: Final = "name another table, which will then be created"
 _FROZEN: Final = (
@@ -37,7 +37,7 @@ def examine(connection: sa.Connection, described: ResultTable, columns: Sequence
     """Check that the table can take the rows. Changes nothing.
 
     :param columns: of the result.
-    :return: None where there is no such table yet.
+    :return: None if there is no such table yet.
     :raises TargetError: naming what to change.
     """
     wanted = wanted_table(described, columns)
@@ -46,7 +46,7 @@ def examine(connection: sa.Connection, described: ResultTable, columns: Sequence
 
 
 def wanted_table(described: ResultTable, columns: Sequence[Column]) -> Wanted:
-    """Say what a result table must be.
+    """Describe what a result table must be.
 
     :param columns: of the result.
     """
@@ -62,7 +62,7 @@ def wanted_table(described: ResultTable, columns: Sequence[Column]) -> Wanted:
         advice=_ADVICE if may_evolve else _FROZEN,
         may_lack=addable,
         other_keys=_OF_OTHER_MODES[mode],
-        tells_blanks_apart=False,
+        distinguishes_blanks=False,
     )
 
 

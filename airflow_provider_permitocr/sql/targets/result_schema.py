@@ -12,7 +12,7 @@ from airflow_provider_permitocr.permit.columns import COLUMNS, KEY_COLUMNS, Colu
 from airflow_provider_permitocr.sql.database.types import TYPES, ExactText, LongText, UtcTime
 from airflow_provider_permitocr.sql.dialects.known import DATABASES
 
-#: What makes the rows of each mode one row each; a batch that is written twice doubles none of them.
+#: The primary key in each mode; writing a batch twice duplicates no rows.
 KEYS: Final[dict[WriteMode, tuple[str, ...]]] = {
     WriteMode.UPSERT: KEY_COLUMNS,
     WriteMode.APPEND: (*KEY_COLUMNS, "processed_at"),
@@ -65,6 +65,6 @@ def sql_type(column: Column) -> sa.types.TypeEngine[Any]:
     if column.name == "image_digest":
         return ExactText(64)  # MySQL indexes no text without a length
     if column.kind is ColumnKind.TEXT and column.name not in _OWN:
-        # What is carried along may be of any length.
+        # Copied columns may be of any length.
         return LongText()
     return TYPES[column.kind]

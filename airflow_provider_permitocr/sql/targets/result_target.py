@@ -1,4 +1,4 @@
-"""The result table: created where it is missing, written in whole batches, never with older rows."""
+"""The result table: created if missing, written in whole batches, never with older rows."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class SqlResultTarget:
 
     @property
     def is_filled_at_end(self) -> bool:
-        """Whether it wants one large delivery rather than many small ones."""
+        """Whether it prefers one large delivery to many small ones."""
         return not database_of(self._engine).takes_small_batches
 
     @property
@@ -72,7 +72,7 @@ class SqlResultTarget:
         return self._described.mode is WriteMode.APPEND
 
     def missing_file(self) -> str | None:
-        """Name the file of a database that is not there; None where it is, or where there is no file."""
+        """Return the database's file if it is missing; None if it exists, or the database isn't a file."""
         return database_of(self._engine).missing_file(self._engine)
 
     def connect(self) -> None:
@@ -145,13 +145,13 @@ class SqlResultTarget:
 
     @property
     def when_locked(self) -> str:
-        """Say what to do where another session locks it."""
+        """Return what to do if another session locks it."""
         table = self._engine.dialect.identifier_preparer.format_table(self._table)
         return f"{database_of(self._engine).finding_holders(table)} and end it"
 
     def held(self) -> Held:
         """Return how many rows it holds, and their highest version."""
-        # Apart, so that an index of the versions tells the highest without a look at the others.
+        # Two queries, so that the index on versions answers the second without a scan.
         rows = sa.select(sa.func.count()).select_from(self._table).scalar_subquery()
         highest = sa.select(sa.func.max(self._table.c.version)).scalar_subquery()
         statement = sa.select(rows, highest)
@@ -175,14 +175,14 @@ class SqlResultTarget:
         only_new: bool = False,
         most_refused: int | None = None,
     ) -> Mapping[int, str]:
-        """Insert or replace the frame's rows by key, but none by one of a smaller version.
+        """Insert or replace the frame's rows by key, but never by rows of a smaller version.
 
-        :param with_answers: otherwise the columns of answers are left as they are; new rows have none.
+        :param with_answers: False: leave the answers' columns as they are; new rows have none.
         :param only_new: existing rows stay unchanged.
-        :param most_refused: once so many rows are refused, no more are tried; None: all are.
-        :return: the reason for each row that was refused for what it holds, by its place in the frame; ''
-            for one that was not tried.
-        :raises DatabaseUnreachableError: when it may be tried again.
+        :param most_refused: stop once this many rows are refused; None: try all.
+        :return: by the row's index in the frame, the reason why its values were refused; '' for a row that
+            was not tried.
+        :raises DatabaseUnreachableError: when a retry may succeed.
         :raises DatabaseError: when the database refuses the batch as such.
         """
         from airflow_provider_permitocr.engine.delivery.frame import to_rows
@@ -223,7 +223,7 @@ class SqlResultTarget:
                     raise
                 refused = (
                     "the connection's user has no right to delete rows of the result table"
-                    f" {self._described.table!r}, a history that holds people who are to be erased"
+                    f" {self._described.table!r}, a history that contains people to erase"
                 )
                 raise_refusal(error, refused, "grant it, and clear the task")
 
@@ -253,7 +253,7 @@ class SqlResultTarget:
         )
 
     def _require_right_to_create(self, schema: str | None) -> None:
-        """Refuse what would not work, where a database can tell without trying it."""
+        """Refuse what would fail, if the database can report that without trying."""
         with self._engine.connect() as connection:
             require_creatable(connection, schema, *self._not_creatable())
 

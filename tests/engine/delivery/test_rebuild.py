@@ -61,8 +61,8 @@ def test_what_was_never_kept_is_refused_and_it_is_said_what_to_do(
     ("kept", "says"),
     [
         (KeptAnswers(readable=5), []),
-        (KeptAnswers(readable=5, erased=120), ["of 120 images the answer was erased"]),
-        (KeptAnswers(adopted=2, others=1), ["of 2 images the answer was taken over from a result table"]),
+        (KeptAnswers(readable=5, erased=120), ["for 120 images the answer was erased"]),
+        (KeptAnswers(adopted=2, others=1), ["for 2 images the answer was adopted from a result table"]),
     ],
 )
 def test_columns_that_cannot_be_read_anew_are_named(kept: KeptAnswers, says: list[str]) -> None:

@@ -180,7 +180,7 @@ def test_lists_that_fill_a_table_are_found_by_its_name(sqlite_engine: sa.Engine)
     assert permits.lists() == (frozenset({7}), "integer")
     with sqlite_engine.begin() as connection:
         connection.execute(sa.update(tables.state).values(shape=1))
-    with pytest.raises(TargetError, match=r"made by another version"):
+    with pytest.raises(TargetError, match=r"created by another version"):
         permits.lists()
 
 

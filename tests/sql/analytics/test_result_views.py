@@ -305,9 +305,7 @@ def test_missing_table_and_missing_file_say_that_the_first_run_is_to_come(
     sqlite_engine: sa.Engine, new_engine: Callable[..., sa.Engine], tmp_path: Any
 ) -> None:
     for engine in (sqlite_engine, new_engine(f"sqlite:///{tmp_path}/missing.db")):
-        with pytest.raises(
-            TargetError, match=r"no result table 'permits'.*let the recognizing task run once"
-        ):
+        with pytest.raises(TargetError, match=r"no result table 'permits'.*run the recognizing task once"):
             Analyzed(engine, engine).prepare()
     assert not (tmp_path / "missing.db").exists()
 

@@ -159,7 +159,7 @@ def test_empty_list_holds_nothing(
 @pytest.mark.usefixtures("three_images")
 def test_list_beside_another_value_behind_in_is_refused(database: sa.Engine) -> None:
     query = _query("SELECT * FROM permit_images WHERE image_id IN ('key-1', :more)", more=["key-2"])
-    with pytest.raises(SourceError, match="the list :more must stand alone after IN"):
+    with pytest.raises(SourceError, match="the list :more must be the only operand of IN"):
         SqlImageSource(database, query).check()
 
 

@@ -173,7 +173,7 @@ def test_table_or_view_of_somebody_else_is_never_replaced(database: sa.Engine) -
     with database.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE taken (image_key varchar(20))")
         connection.exec_driver_sql("CREATE VIEW seen AS SELECT image_key FROM taken")
-    for name, reason in (("taken", "is a table"), ("seen", "is a view that was not made here")):
+    for name, reason in (("taken", "is a table"), ("seen", "is a view of another program")):
         with pytest.raises(TargetError, match=f"'{name}' {reason}.*give documents_view another name"):
             _target(database, documents_view=name)
     with database.connect() as connection:

@@ -222,7 +222,7 @@ def test_databases_in_another_encoding_are_refused_for_targets_and_ledgers(
     encoded: tuple[str, sa.Engine],
 ) -> None:
     encoding, engine = encoded
-    told = f"its encoding is {encoding}, which does not hold all Chinese characters; name a connection"
+    told = f"its encoding {encoding} does not include all Chinese characters; name a connection"
     assert told in _refusal(engine)
     ledger = Ledger("permit_ocr", conn_id="lake")
     for refuses in (partial(check_tables, engine, ledger), partial(prepare_tables, engine, ledger, "UTC")):

@@ -11,7 +11,7 @@ from airflow_provider_permitocr.engine.ledger.ports import DeliveryState
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
-#: How long a process that says nothing more is taken to be delivering.
+#: How long a process counts as delivering after its last heartbeat.
 CLAIM_SECONDS: Final = 60.0
 
 

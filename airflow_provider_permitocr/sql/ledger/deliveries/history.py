@@ -91,7 +91,7 @@ def _recognition(row: Mapping[Any, Any], reading: Reading) -> Delivered:
 
 
 def _merged(images: Sequence[Delivered], calls: Sequence[Delivered]) -> list[Delivered]:
-    """Leave out calls that an image says more of: what is in force, with the attempts since."""
+    """Exclude calls that an image's row covers: the one in force, with the attempts since."""
     known = {(each.row_key, each.standing.processed_at) for each in images}
     further = [each for each in calls if (each.row_key, each.standing.processed_at) not in known]
     return sorted([*images, *further], key=lambda each: each.version)

@@ -82,9 +82,9 @@ def count_refusals(connection: sa.Connection, tables: LedgerTables, delivery_id:
 def count_rowless(
     connection: sa.Connection, tables: LedgerTables, delivery_id: int, list_id: int, version: int
 ) -> int:
-    """Count the refused images in whose place there is no row, of those that stand since a version.
+    """Count refused images without a row in the target, up to a version.
 
-    :param version: or an earlier one.
+    :param version: of the images' latest change; later ones are excluded.
     """
     refused, images = tables.refused.c, tables.images.c
     statement = (

@@ -20,14 +20,14 @@ T = TypeVar("T")
 
 
 class SqlDelivery:
-    """One target of a list, as the process sees it that delivers.
+    """One target of a list, from the point of view of the process that delivers.
 
-    What fails is tried again by the thread that delivers, so there is no patience here.
+    The delivering thread retries failures, so there is no retry here.
 
-    :param opened: tells the tables and the list, once the ledger is prepared.
-    :param began_at: tells when this run began, by the ledger's clock.
+    :param opened: returns the tables and the list, once the ledger is prepared.
+    :param began_at: returns when this run began, by the ledger's clock.
     :param keeps_history: the target has a row for each recognition.
-    :param disclosure: what of the answers leaves the ledger.
+    :param disclosure: which parts of answers leave the ledger.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class SqlDelivery:
 
     @property
     def target(self) -> str:
-        """What the target is called."""
+        """The target's name."""
         return self._target
 
     def claim(self) -> DeliveryState | None:
@@ -61,7 +61,7 @@ class SqlDelivery:
         """Write down how far the target has been filled; return whether it is written."""
 
         def note(connection: sa.Connection, tables: LedgerTables) -> bool:
-            # Another process that delivers meanwhile has notes of its own.
+            # Another process that delivers at the same time keeps notes of its own.
             is_written = deliveries.note(connection, tables, self._deliverer, state)
             if is_written and (refused or taken):
                 number = self._delivery_id(connection, tables)
@@ -99,7 +99,7 @@ class SqlDelivery:
         return self._fit(self._read(read))
 
     def rows_until(self, version: int) -> int:
-        """Count the images that stand since this version or an earlier one, and have a row."""
+        """Count the images up to this version that have a row in the target."""
 
         def count(connection: sa.Connection, tables: LedgerTables, list_id: int) -> int:
             number = self._delivery_id(connection, tables)

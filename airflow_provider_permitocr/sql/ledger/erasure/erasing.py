@@ -50,12 +50,12 @@ _DOING: Final = "erasing from the ledger"
 
 @dataclass(frozen=True)
 class Erasing:
-    """What an erasure goes by.
+    """Settings of an erasure.
 
     :param targets: names of the result tables that its task delivers to.
     :param erased_by: for the record.
-    :param reading: how answers are examined, and what a stricter policy leaves of values.
-    :param portraits: removes stored portraits; None: there are none.
+    :param reading: examines answers, and applies a stricter policy to values.
+    :param portraits: deletes stored portraits; None: there are none.
     """
 
     rule: ErasureRule
@@ -124,7 +124,7 @@ class SqlErasure:
         return sorted(set(known).difference(self._erasing.targets))
 
     def unfinished_files(self) -> int:
-        """Count the runs whose window is not whole, and that may have written a part of it to files."""
+        """Count the runs whose window is incomplete and that may have written part of it to files."""
         tables, list_id = self._opened()
         runs = tables.runs.c
         statement = (
@@ -209,7 +209,7 @@ class SqlErasure:
                     portraits += self._erasing.portraits.remove(new)
                     removed |= new
             done = self._write(partial(self._erase_page, row_keys=row_keys, removed=removed))
-            if done is not None:  # otherwise there is an answer with another portrait by now
+            if done is not None:  # otherwise a newer answer has another portrait
                 return replace(done, portraits=portraits)
 
     def _erase_page(
@@ -310,7 +310,7 @@ def _delete_answers(connection: sa.Connection, tables: LedgerTables, call_ids: s
 def _forget_calls(
     connection: sa.Connection, tables: LedgerTables, call_ids: set[str], kept: set[str]
 ) -> None:
-    """Leave of calls what sums need; one whose answer another image keeps is found by its digest."""
+    """Reduce calls to what sums need. A call whose answer another image keeps is found by its digest."""
     calls = tables.calls
     nothing: dict[str, Any] = dict(NOTHING_OF_IMAGE)
     but_digest = {name: value for name, value in nothing.items() if name != "image_digest"}

@@ -17,20 +17,20 @@ from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, r
 from airflow_provider_permitocr.sql.ledger.standing.standings import as_dicts
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
-#: The ledger is locked for as long as so many images take.
+#: The ledger stays locked while this many images are erased.
 PAGE_IMAGES: Final = 500
-#: With more of them, MySQL goes by statistics instead of looking into the index.
+#: With more parameters, MySQL estimates from statistics instead of probing the index.
 _DIGESTS_AT_ONCE: Final = 100
 
 
 @dataclass
 class Page:
-    """Images with all that is kept of them.
+    """Images with everything the ledger keeps about them.
 
-    :param asked: images that the rule itself means; the others have the same picture.
+    :param asked: images that match the rule; the others have the same picture.
     :param calls: ids of their calls.
-    :param answers: ids of their answers, which may be those of other images' calls.
-    :param kept: those of the answers that images outside of the page have taken, and keep.
+    :param answers: ids of their answers, which may belong to other images' calls.
+    :param kept: those answers that images outside of the page have reused, and keep.
     """
 
     images: dict[RowKey, LedgerImage] = field(default_factory=dict)
@@ -51,8 +51,8 @@ def read_page(
 ) -> Page:
     """Read images with their calls.
 
-    :param with_identical: the same picture under another key belongs to the page. Otherwise such an image
-        keeps the answer that it has taken.
+    :param with_identical: include the same picture under other keys. Otherwise, such an image keeps the
+        answer that it has reused.
     """
     page = Page(asked=set(row_keys))
     wanted = set(row_keys)
@@ -71,7 +71,7 @@ def read_page(
 def old_images(
     connection: sa.Connection, tables: LedgerTables, list_id: int, before: datetime, after: RowKey | None
 ) -> list[RowKey]:
-    """Return some of the images whose last result is older than a moment, by key."""
+    """Return some images whose last result is older than a given time, in key order."""
     images = tables.images.c
     is_old = sa.and_(images.status != Status.ERASED.value, images.processed_at < before)
     return _some(connection, tables, list_id, after, is_old)

@@ -23,19 +23,19 @@ from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, t
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 _IDS_AT_ONCE: Final = 500
-#: With more of them, MySQL goes by statistics instead of looking into the index.
+#: With more parameters, MySQL estimates from statistics instead of probing the index.
 _DIGESTS_AT_ONCE: Final = 100
 
 
 @dataclass
 class _Changes:
-    """What the policy changes of some images.
+    """What the policy changes about some images.
 
-    :param answers: rows of answers as they are to be.
+    :param answers: the rewritten rows of answers.
     :param images: images whose answer or copied columns change.
-    :param calls: ids of calls whose recognition a history gets again.
-    :param taken: ids of rewritten answers that images of other pages have taken.
-    :param digests: of the pictures of those.
+    :param calls: ids of calls whose recognition a history must get again.
+    :param taken: ids of rewritten answers that images of other pages have reused.
+    :param digests: of those answers' pictures.
     """
 
     answers: list[dict[str, Any]] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Rewriting:
         return _counted(self._changes(self._page(row_keys)))
 
     def rewrite(self, row_keys: frozenset[RowKey], version: int) -> ErasedImages:
-        """Rewrite them, and have targets get them again.
+        """Rewrite them, and mark them for delivery again.
 
         :param version: of this exchange.
         """
@@ -83,8 +83,8 @@ class Rewriting:
         self._stamp_takers(changes, version)
         calls = self._tables.calls
         for some in chunks(changes.calls, _IDS_AT_ONCE):
-            is_told = sa.and_(calls.c.call_id.in_(some), calls.c.attempt.is_not(None))
-            self._connection.execute(sa.update(calls).where(is_told).values(version=version))
+            is_delivered = sa.and_(calls.c.call_id.in_(some), calls.c.attempt.is_not(None))
+            self._connection.execute(sa.update(calls).where(is_delivered).values(version=version))
         return _counted(changes)
 
     def dropped_portraits(self, row_keys: frozenset[RowKey]) -> dict[str, str]:
@@ -111,7 +111,7 @@ class Rewriting:
     def _changes(self, page: Page) -> _Changes:
         changes, there = _Changes(), set()
         rewritten: set[str] = set()
-        # Of answers that are no longer in force, the image is not known any more.
+        # For answers that are no longer in force, the image is unknown.
         subjects = {
             standing.answer_id: standing.subject(side)
             for (_, side), image in page.images.items()

@@ -1,4 +1,4 @@
-"""Whose exchanges with a ledger these are, and what the caps of their calls still allow."""
+"""The caller of exchanges with a ledger, and what its call caps still allow."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from airflow_provider_permitocr.options.budget import Budget, NearCap
 from airflow_provider_permitocr.options.ledger import UnknownCalls
 from airflow_provider_permitocr.sql.ledger.tables.schema import LONGEST_NAME
 
-#: What tells a run from others, as columns of the ledger.
+#: Ledger columns that identify a run.
 RUN_COLUMNS: Final = ("dag_id", "task_id", "run_id", "map_index")
 
 
 def run_columns(run: RunIdentity) -> dict[str, Any]:
-    """Return what a run is found by, by column."""
+    """Return a run's identifying values, by column."""
     return {name: getattr(run, name) for name in RUN_COLUMNS}
 
 
 def is_run(runs: sa.FromClause, run: Mapping[str, Any]) -> sa.ColumnElement[bool]:
-    """Return which row is a run's.
+    """Return the condition that identifies a run's row.
 
     :param runs: the ledger's table of runs, or an alias of it.
-    :param run: what it is found by, by column.
+    :param run: its identifying values, by column.
     """
     return sa.and_(*(runs.c[name] == run[name] for name in RUN_COLUMNS))
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Whose exchanges these are, and what they go by.
+    """The caller of exchanges, and the settings that apply to it.
 
     :param list_id: the image list.
-    :param account: whose calls these are; days are counted for each account.
+    :param account: the account that pays for calls; daily caps apply to each account.
     :param session_id: this process.
-    :param timezone: whose midnight a day begins at.
+    :param timezone: a day begins at midnight in this time zone.
     :param hold: how long a call holds its image against other runs.
     """
 
@@ -67,22 +67,22 @@ class Caller:
 
     @property
     def run_columns(self) -> dict[str, Any]:
-        """What the run is found by."""
+        """The run's identifying values."""
         return run_columns(self.run)
 
 
 def day_period(moment: datetime, timezone: str) -> str:
-    """Name the day that a call counts for.
+    """Name the day that a call counts toward.
 
-    :param timezone: whose midnight it begins at.
+    :param timezone: a day begins at midnight in this time zone.
     """
     return f"day {moment.astimezone(ZoneInfo(timezone)).date().isoformat()}"
 
 
 def run_period(run: RunIdentity, *, otherwise: str = "") -> str:
-    """Name the run that a call counts for: all shards and tries of a DAG run of a task.
+    """Name the run that a call counts toward: all shards and tries of a task in a DAG run.
 
-    :param otherwise: names a run outside of Airflow.
+    :param otherwise: name of a run outside of Airflow.
     """
     name = f"run {run.name or otherwise}"
     if len(name) > LONGEST_NAME:
@@ -101,7 +101,7 @@ class Allowance:
         self._budget, self._run = budget, run
         self._used = Counter(used)
         self._changed: set[str] = set()
-        #: Caps of which most calls are used from now on.
+        #: Caps that are nearly used up.
         self.near: list[NearCap] = []
 
     @property
@@ -110,7 +110,7 @@ class Allowance:
         return {period: self._used[period] for period in sorted(self._changed)}
 
     def take(self, day: str) -> Grant:
-        """Count a call, if day and run each allow one more; tell which of them does not."""
+        """Count a call if the caps of day and run both allow it; return the cap that doesn't."""
         for period, cap, refusal in (
             (self._run, self._budget.cap_of_run, Grant.CAPPED),
             (day, self._budget.cap_of_day, Grant.DAY_CAPPED),

@@ -1,7 +1,7 @@
 """One exchange with the ledger: a short transaction behind one locked row.
 
-Answers are written first, as nobody else knows of them. Then the lock is taken, and what follows are four
-statements at most: one that reads, and one for calls, images and counters each.
+Answers are written first, because no one else has them. Then the row is locked, and at most four statements
+follow: one that reads, and one each for calls, images and counters.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, r
 from airflow_provider_permitocr.sql.ledger.tables.clock import read_clock, read_moment
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
-#: How often the time of the last exchange is written down, by which an outage is known.
+#: How often the time of the last exchange is recorded, which is how outages are detected.
 _MARK_SECONDS: Final = 5.0
-#: With no exchange for longer than this, nobody could write: living runs exchange many times a minute.
+#: A longer gap between exchanges means an outage: live runs exchange many times a minute.
 _OUTAGE_SECONDS: Final = 60.0
 #: How long holds that ran out during an outage stay in force after it, for their holders to close them.
 _AFTER_OUTAGE_SECONDS: Final = 30.0
@@ -61,7 +61,7 @@ class LedgerEmptiedError(Exception):
 class OpenCall:
     """A call that was granted and is not closed yet.
 
-    :param row: as it stands in the table of calls.
+    :param row: its row in the table of calls.
     """
 
     row: Mapping[str, Any]
@@ -82,7 +82,7 @@ class OpenCall:
 class _State:
     """What is read under the lock.
 
-    :param task_try: that has the run; None where the run is not written down.
+    :param task_try: that has the run; None if the run is not written down.
     """
 
     version: int
@@ -98,11 +98,11 @@ class _State:
 
     @property
     def silent_seconds(self) -> float:
-        """How long ago the last exchange was, as far as it was written down."""
+        """Time since the last recorded exchange."""
         return math.inf if self.exchanged_at is None else (self.now - self.exchanged_at).total_seconds()
 
     def note_outage(self) -> None:
-        """Take note where nobody has exchanged for long, and so nobody could."""
+        """Record an outage if no one has exchanged for a long time."""
         if self.exchanged_at is not None and self.silent_seconds > _OUTAGE_SECONDS:
             self.is_first_after_outage = True
             self.outage_from = self.exchanged_at
@@ -120,10 +120,10 @@ class _State:
 
 
 class Exchange:
-    """Does one exchange, in a transaction that is open.
+    """Performs one exchange in an open transaction.
 
     :param open_calls: calls of this process by ``call_id``.
-    :param day: the day, as far as is known before the ledger's clock is read.
+    :param day: the current day, as known before reading the ledger's clock.
     """
 
     def __init__(
@@ -148,11 +148,10 @@ class Exchange:
         *,
         is_repeated: bool = False,
     ) -> list[Grant]:
-        """Write all, and return a grant for each intent.
+        """Write everything, and return a grant for each intent.
 
-        :param is_repeated: the same may have been written already, by a transaction of whose commit nothing
-            was heard.
-        :raises LedgerEmptiedError: when there is nothing to lock.
+        :param is_repeated: an earlier transaction whose commit was not confirmed may have written the same.
+        :raises LedgerEmptiedError: when the row to lock is gone.
         """
         closed = list({each.call_id: each for each in closed}.values())
         write_answers(self._connection, self._tables, closed)
@@ -199,7 +198,7 @@ class Exchange:
         return {row.call_id: row.code for row in self._connection.execute(statement)}
 
     def _read(self, keys: Collection[RowKey], days: set[str]) -> _State:
-        """Read all that the exchange goes by, in one statement."""
+        """Read everything that the exchange depends on, in one statement."""
         periods = {*days, self._day, self._caller.run_period}
         rows = read_under_lock(self._connection, self._tables, self._caller, keys, periods)
         if not rows:
@@ -228,7 +227,7 @@ class Exchange:
     def _close(
         self, state: _State, closed: Sequence[ClosedCall], written: Mapping[str, str | None]
     ) -> tuple[list[dict[str, Any]], set[RowKey]]:
-        """Close calls of this process; return their rows, and the images that this changes."""
+        """Close calls of this process; return their rows and the images that change."""
         rows, changed = [], set()
         for each in closed:
             call = self._open_calls.get(each.call_id)
@@ -276,7 +275,7 @@ class Exchange:
         return grant
 
     def _against(self, state: _State, intent: CallIntent) -> Grant | None:
-        """Say what there is against a call, caps aside."""
+        """Return why a call is not allowed, apart from caps."""
         caller, image = self._caller, state.images[intent.row_key]
         # A DAG run that was deleted and made again counts its tries from 1 again: a smaller one fences, too.
         if state.task_try not in (None, caller.run.try_number):
@@ -350,7 +349,7 @@ class Exchange:
 
 
 def _taken_from(attempt: Attempt) -> RowKey | None:
-    """Return the identical image whose answer an attempt has taken."""
+    """Return the identical image whose answer an attempt has reused."""
     if attempt.reused_from is None or attempt.answer_id is None:
         return None
     return attempt.reused_from, attempt.row_key[1]

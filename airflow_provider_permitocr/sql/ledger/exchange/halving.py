@@ -49,7 +49,7 @@ def _open_or_halve(once: Once, intents: Sequence[CallIntent]) -> list[Grant]:
 def _close_or_halve(
     once: Once, closed: Sequence[ClosedCall], attempts: Sequence[Attempt]
 ) -> list[ClosedCall]:
-    """Write what was closed and tried; return the calls whose answers the database does not take."""
+    """Write closed calls and attempts; return the calls whose answers the database refuses."""
     if not closed and not attempts:
         return []
     try:

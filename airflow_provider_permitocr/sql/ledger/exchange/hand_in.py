@@ -29,15 +29,15 @@ from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, r
 from airflow_provider_permitocr.sql.ledger.tables.clock import clock, read_clock, read_moment
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
-#: With more digests of theirs, MySQL goes by statistics instead of looking into the index.
+#: With more digests, MySQL estimates from statistics instead of probing the index.
 _CALLS_AT_ONCE: Final = 100
 _APART: Final = timedelta(microseconds=1)
 
 
 def hand_in(engine: sa.Engine, tables: LedgerTables, closed: Sequence[ClosedCall]) -> list[ClosedCall]:
-    """Close calls, each once, from any process.
+    """Close calls from any process, each once.
 
-    :return: those that the ledger does not know, or whose answers its database does not take.
+    :return: those that the ledger does not know, or whose answers its database refuses.
     :raises SQLAlchemyError: when the database cannot be reached.
     """
     left = []
@@ -71,7 +71,7 @@ def _hand_in(
     ).one()
     moment = read_clock(now)
     calls = _calls(connection, tables, [each.call_id for each in closed])
-    # One whose answer was refused before may be taken now.
+    # An answer that was refused before may be accepted now.
     due = [
         each
         for each in closed
@@ -84,7 +84,7 @@ def _hand_in(
     rows = []
     for number, each in enumerate(due):
         call = calls[each.call_id]
-        # A history tells recognitions of an image apart by their times.
+        # A history identifies an image's recognitions by their times.
         closed_at = moment + number * _APART
         rows.append(dict(call) | closing_columns(each, closed_at, version) | {"reason": None})
         if each.call_id in erased:
@@ -145,9 +145,9 @@ def _is_erased(images: Mapping[tuple[int, RowKey], LedgerImage], call: Mapping[s
 def _stamp_takers(
     connection: sa.Connection, tables: LedgerTables, calls: Sequence[Mapping[str, Any]], version: int
 ) -> None:
-    """Have images delivered again that took these answers before they were written.
+    """Mark images for delivery again that reused these answers before they were written.
 
-    They are identical, so that the index of digests finds them.
+    They are identical, so the index of digests finds them.
     """
     images = tables.images
     for list_id in {call["list_id"] for call in calls}:

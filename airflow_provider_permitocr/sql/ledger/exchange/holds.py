@@ -22,9 +22,9 @@ def held(
     session_id: str,
     row_keys: Sequence[RowKey],
 ) -> set[RowKey]:
-    """Return the images that are now held by calls of other processes.
+    """Return the images that are currently held by calls of other processes.
 
-    Without the lock: an exchange decides, and this only saves loading images for nothing.
+    Reads without the lock: the exchange decides. This only avoids loading images in vain.
     """
     images = tables.images.c
     found: set[RowKey] = set()

@@ -19,15 +19,15 @@ from airflow_provider_permitocr.sql.ledger.tables.clock import clock
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 _LONGEST_CODE: Final = 250
-#: Columns of a call that tell of its image, once that is erased; all that sums need stays.
+#: Columns of a call that identify its image, cleared by an erasure; what sums need stays.
 NOTHING_OF_IMAGE: Final = dict.fromkeys(("image_digest", "request_id", "permit_kind", "attempt", "reason"))
 
 
 def lock(connection: sa.Connection, tables: LedgerTables) -> None:
-    """Wait until nobody else writes into the ledger, and take the next version.
+    """Wait until no one else writes to the ledger, and take the next version.
 
-    Nobody else will write until the transaction ends. What is read afterwards is what all others have left:
-    on MySQL, this is then the first statement that reads.
+    No one else writes until the transaction ends. Later reads see everything that others have committed: on
+    MySQL, the transaction's first read happens after this.
     """
     database_of(connection).before_lock(connection)
     state = tables.state
@@ -41,7 +41,7 @@ def read_under_lock(
     keys: Collection[RowKey],
     periods: Collection[str],
 ) -> Sequence[Any]:
-    """Read the state of the ledger, beside it the images; one row at least, where there is a state."""
+    """Read the ledger's state together with images; returns at least one row if there is a state."""
     state, images, runs, counters = tables.state.c, tables.images, tables.runs, tables.counters.c
     image_keys = sorted({image_key for image_key, _ in keys})
     task_try = sa.select(runs.c.task_try).where(is_run(runs, caller.run_columns)).scalar_subquery()
@@ -95,7 +95,7 @@ def write_answers(connection: sa.Connection, tables: LedgerTables, closed: Seque
 
 
 def empty_answers(connection: sa.Connection, tables: LedgerTables, call_ids: Sequence[str]) -> None:
-    """Leave nothing of answers, by a user who may not delete them."""
+    """Blank out answers, for a user without the right to delete them."""
     answers = tables.answers
     connection.execute(sa.update(answers).where(answers.c.call_id.in_(call_ids)).values(answer=""))
 

@@ -29,10 +29,10 @@ _LATEST: Final = "processed_at"
 
 @dataclass(frozen=True, slots=True)
 class AdoptedRow:
-    """One image as a result table has it.
+    """One image from a result table.
 
-    :param standing: without the answer's id, which is yet to be given.
-    :param version: of the ledger that has delivered it; 0 where none is known.
+    :param standing: without the answer's id, which is assigned later.
+    :param version: of the ledger that delivered it; 0 if unknown.
     :param fields: the answer; None unless recognized.
     """
 
@@ -43,7 +43,7 @@ class AdoptedRow:
 
 
 class AdoptedRows:
-    """The rows of a result table, of this version of the package or an earlier one.
+    """The rows of a result table, created by this version of the package or an earlier one.
 
     :param carried: names of columns that are copied from the image list.
     """
@@ -52,10 +52,10 @@ class AdoptedRows:
         self._engine, self._described, self._carried = engine, described, frozenset(carried)
 
     def find(self) -> bool:
-        """Look at the table.
+        """Inspect the table.
 
-        :return: whether it is there.
-        :raises TargetError: when it is no result table.
+        :return: whether it exists.
+        :raises TargetError: when it isn't a result table.
         """
         if database_of(self._engine).missing_file(self._engine) is not None:
             return False
@@ -68,7 +68,7 @@ class AdoptedRows:
         return True
 
     def highest_version(self) -> int | None:
-        """Return the highest version of a row; None where no row has any."""
+        """Return the highest version of a row; None if no row has any."""
         if "version" not in self._table.c:
             return None
         with self._engine.connect() as connection:
@@ -153,7 +153,7 @@ def _standing(row: Mapping[str, Any], status: Status, attempt_status: Status, ca
         error_code=row.get("error_code"),
         error_message=row.get("error_message"),
         request_id=row.get("request_id"),
-        # Before that of every call that this ledger knows of.
+        # Before the order of every call that this ledger knows.
         answer_order=0 if status is Status.RECOGNIZED else -1,
         is_doubtful=row.get("is_doubtful"),
         reused_from=row.get("reused_from"),

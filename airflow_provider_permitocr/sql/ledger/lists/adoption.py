@@ -42,15 +42,15 @@ from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 @dataclass(frozen=True)
 class Adoption:
-    """What was taken over.
+    """What was adopted.
 
-    :param known_as: the list's name before; None: it was not renamed.
-    :param read_from: its source before, in words; None: it has the same.
-    :param taken: images taken over from the table.
+    :param known_as: the list's former name; None: it was not renamed.
+    :param read_from: its former source, in words; None: unchanged.
+    :param taken: images adopted from the table.
     :param recognized: those of them that have an answer.
-    :param known: images of the table that the ledger had already.
-    :param left_out: rows whose side or status is none that this package writes, or whose key the ledger
-        cannot hold.
+    :param known: images of the table that the ledger already had.
+    :param left_out: rows with a side or status that this package does not write, or with a key that the
+        ledger cannot store.
     """
 
     list_name: str
@@ -69,14 +69,14 @@ def adopt(
     rows: Mapping[str, AdoptedRows],
     protection: Protection = Protection(),
 ) -> Adoption:
-    """Take over a list, and the rows of its result tables, one after the other.
+    """Adopt a list, and the rows of its result tables in turn.
 
-    May be done again after an error, or for nothing.
+    Safe to repeat, for instance after an error.
 
     :param engine: of the ledger, which is prepared.
     :param identity: the list as it is described now.
     :param rows: of its result tables, by their names as targets.
-    :param protection: what becomes of their values in the ledger.
+    :param protection: how their values are stored in the ledger.
     :raises TargetError: naming the obstacle.
     :raises DatabaseError: when a database cannot be reached.
     """
@@ -182,7 +182,7 @@ class _Adopter:
         return {image.row_key: image for image in found}
 
     def _note(self, delivered: int) -> None:
-        """Note that the table has what was taken from it; what else the ledger has is yet to be delivered."""
+        """Record that the table has the adopted rows; other images of the ledger still need delivery."""
         with self._engine.begin() as connection:
             last = self._versions[-1] if self._versions else self._next_version(connection)
         self._restamp(delivered, last)
@@ -191,12 +191,12 @@ class _Adopter:
             deliveries.note(connection, self._tables, self._deliverer, DeliveryState(last, rows))
 
     def _restamp(self, after: int, last: int) -> None:
-        """Give images that the table does not have from this ledger a version that follows.
+        """Raise the version of images that the table does not have from this ledger, so they get delivered.
 
-        Not where the table has a later version: the image would be overwritten by what was before it.
+        Images whose row in the table is later keep their version: older data would overwrite that row.
 
-        :param after: what is delivered already.
-        :param last: what is then taken for delivered.
+        :param after: the version delivered so far.
+        :param last: the version recorded as delivered afterwards.
         """
         images = self._tables.images.c
         first = self._versions[0] if self._versions else last + 1
@@ -253,7 +253,7 @@ def _answer_row(image: LedgerImage, answer: KeptAnswer) -> dict[str, Any]:
 
 
 def _is_wanted(row: AdoptedRow, known: LedgerImage | None) -> bool:
-    """Whether a row says more than the ledger: an answer in force is replaced only by a newer one."""
+    """Whether a row is newer than the ledger: only a newer answer replaces the one in force."""
     if known is None or known.standing.attempt_status is None:
         return True
     standing = known.standing
@@ -265,7 +265,7 @@ def _is_wanted(row: AdoptedRow, known: LedgerImage | None) -> bool:
 
 
 def _is_ahead(row: AdoptedRow, known: LedgerImage | None) -> bool:
-    """Whether the table keeps its row, which is of a later version, unless the ledger's answer is newer."""
+    """Whether the table keeps its row of a later version, unless the ledger's answer is newer."""
     if known is None or row.version <= (known.version or 0) or _is_of_erased(row, known):
         return False
     return known.standing.status is not Status.RECOGNIZED or not _is_newer(known.standing, row.standing)

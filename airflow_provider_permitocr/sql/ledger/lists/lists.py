@@ -1,4 +1,4 @@
-"""Image lists that a ledger knows: what tells them apart, and which are refused before the first call."""
+"""Image lists of a ledger: what identifies them, and which are refused before the first call."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class ListIdentity:
     """A list as a run describes it.
 
     :param name: ``list=`` of the operator, or by default its target.
-    :param is_default_name: nobody has given it a name.
+    :param is_default_name: the operator does not set ``list=``.
     :param source_table: None: a query.
-    :param key_type: of its keys; None where it is empty.
+    :param key_type: of its keys; None if the list is empty.
     :param targets: the result tables that it is delivered to, as ``resolved_name`` names them.
     """
 
@@ -37,7 +37,7 @@ class ListIdentity:
 
     @property
     def is_query(self) -> bool:
-        """Whether it is read by a query, of whose rows the ledger knows nothing."""
+        """Whether it is read by a query, whose rows the ledger doesn't know."""
         return self.source_table is None
 
     @property
@@ -76,17 +76,17 @@ def target_name(target: ResultTable) -> str:
 
 
 def describe_source(conn_id: str, table: str | None, key_column: str) -> str:
-    """Name the source of a list in words."""
+    """Describe the source of a list."""
     what = f"table {table!r}" if table is not None else "a query"
     return f"{what} of connection {conn_id!r}, key {key_column!r}"
 
 
 def register_list(connection: sa.Connection, tables: LedgerTables, identity: ListIdentity) -> int:
-    """Find the list, or write it down, with its targets.
+    """Find or register the list, with its targets.
 
     :param connection: its transaction holds the ledger's lock.
-    :return: the number of the list.
-    :raises TargetError: when this is another list than the name says, or one that has another name.
+    :return: the list's number.
+    :raises TargetError: when the name belongs to another list, or the list has another name.
     """
     known = find_list(connection, tables, identity)
     if known is None:
@@ -105,8 +105,8 @@ def register_list(connection: sa.Connection, tables: LedgerTables, identity: Lis
 def find_list(connection: sa.Connection, tables: LedgerTables, identity: ListIdentity) -> KnownList | None:
     """Find the list, and make sure that a run may use it. Changes nothing.
 
-    :return: None where it is new.
-    :raises TargetError: when this is another list than the name says, or one that has another name.
+    :return: None if it is new.
+    :raises TargetError: when the name belongs to another list, or the list has another name.
     """
     require_short_names(identity)
     require_different_targets(identity)
@@ -172,7 +172,7 @@ def select_lists(
 def add_targets(
     connection: sa.Connection, tables: LedgerTables, list_id: int, targets: Sequence[str]
 ) -> None:
-    """Write down the targets of a list that are new: nothing is delivered to them yet."""
+    """Register new targets of a list: nothing has been delivered to them yet."""
     deliveries = tables.deliveries
     statement = sa.select(deliveries.c.target).where(deliveries.c.list_id == list_id)
     known = set(connection.execute(statement).scalars())
@@ -203,9 +203,9 @@ def require_short_names(identity: ListIdentity) -> None:
 
 
 def require_different_targets(identity: ListIdentity) -> None:
-    """Refuse a table that is named twice, in whatever spelling.
+    """Refuse a table that is listed twice, in any spelling.
 
-    :raises TargetError: naming it.
+    :raises TargetError: naming the table.
     """
     for target in identity.targets:
         if identity.targets.count(target) > 1:

@@ -1,4 +1,4 @@
-"""A list that is known under another name or from another source: told that it is the same."""
+"""Recognizes a list under a new name or from a new source, once the user confirms that it is the same."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def take_list(connection: sa.Connection, tables: LedgerTables, identity: ListIde
     if known is None:
         known = _other_name(connection, tables, identity)
     if known is None:
-        # What a default name is refused for was looked for just now.
+        # The same check found nothing to refuse about a default name just now.
         return TakenList(register_list(connection, tables, replace(identity, is_default_name=False)))
     for other, target in lists_delivered_to(connection, tables, identity.targets):
         if other.list_id != known.list_id:
             raise TargetError(
                 f"the ledger knows both the list {known.name!r} and the list {other.name!r}, which goes into"
-                f" {target!r}, and cannot merge them; give this task list={other.name!r}, or its own result"
+                f" {target!r}, and cannot merge them; give this task list={other.name!r}, or another result"
                 " table"
             )
     _update(connection, tables, known, identity)
@@ -74,7 +74,7 @@ def _other_name(connection: sa.Connection, tables: LedgerTables, identity: ListI
     if len(names) > 1:
         raise TargetError(
             f"the ledger knows more than one list of {identity.source}:"
-            f" {', '.join(map(repr, names[:_NAMES_SHOWN]))}; say which one this is with list="
+            f" {', '.join(map(repr, names[:_NAMES_SHOWN]))}; name the right one with list="
         )
     return found[0] if found else None
 
@@ -91,7 +91,7 @@ def _update(
             source_conn_id=identity.source_conn_id,
             source_table=identity.source_table,
             key_column=identity.key_column,
-            # Where it is not known, the next run says.
+            # If the database does not know it, the next run reports that.
             key_type=identity.key_type,
         )
     )

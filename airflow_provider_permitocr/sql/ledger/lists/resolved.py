@@ -1,4 +1,4 @@
-"""Which table a name stands for: two spellings of one are one target, into which two lists never go."""
+"""Resolves a table's name: two spellings of one table are one target, which only one list may fill."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def known_name(
     *,
     is_named: Callable[[str, str], bool] | None = None,
 ) -> str | None:
-    """Name a result table whose database cannot be asked as the ledger knows it.
+    """Return the ledger's name for a result table whose database cannot be queried.
 
     :param engine: of the ledger.
-    :param is_named: tells whether what the ledger knows may be a table in another spelling; None: by schema
-        and name, and by the name alone in any case.
-    :return: None where the ledger does not know it, or more than one table may be meant.
+    :param is_named: returns whether a name in the ledger may be the table in another spelling; None: compare
+        schema and name, or only the name in any case.
+    :return: None if the ledger does not know it, or more than one table matches.
     """
     if database_of(engine).missing_file(engine) is not None:
         return None

@@ -1,4 +1,4 @@
-"""Which readings of a list nobody has decided about, is asked about, or has been asked about in vain."""
+"""Readings of a list that are still undecided and not part of another open question."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PAGE: Final = 2_000
 class Candidate:
     """A reading to ask about.
 
-    :param answer_id: call whose answer it is.
+    :param answer_id: the call that got the answer.
     :param shown: columns that the question shows.
     """
 
@@ -40,7 +40,7 @@ class Candidate:
     shown: Record = field(default_factory=dict, repr=False)
 
 
-#: Reads over a connection of its own.
+#: Runs reads, each over a connection of its own.
 Read = Callable[[Callable[[sa.Connection], list[Delivered]]], list[Delivered]]
 
 

@@ -66,7 +66,7 @@ class SqlReview:
         self._disclosure, self._patience = disclosure, patience
 
     def others_waiting(self) -> Collection[RunIdentity]:
-        """Return the other tasks whose questions have no answer yet."""
+        """Return the other tasks with an open question."""
         tables, list_id = self._opened()
         reviews = tables.reviews.c
         statement = (
@@ -80,12 +80,12 @@ class SqlReview:
         return {RunIdentity(*row) for row in found if tuple(row) != mine}
 
     def retire(self, askers: Collection[RunIdentity]) -> None:
-        """Note that questions are over that nobody will answer any more."""
+        """Close questions that will not be answered any more."""
         if askers:
             self._write(lambda connection: self._end(connection, askers))
 
     def pending(self) -> Sequence[AskedReading]:
-        """Return the readings of this task's question, while it has no answer."""
+        """Return the readings of this task's open question; empty once it is answered."""
         tables, _ = self._opened()
         reviews = tables.reviews.c
         statement = (
@@ -116,8 +116,8 @@ class SqlReview:
         return self._read(lambda connection: connection.execute(statement.limit(1)).first()) is not None
 
     def ask(self) -> Sequence[AskedReading]:
-        """Choose readings that nobody has decided or is asked about; they are this task's now."""
-        self.retire([self._asker])  # of a DAG run with the same name that was deleted
+        """Choose readings that are undecided and not asked about elsewhere, and claim them for this task."""
+        self.retire([self._asker])  # left by a deleted DAG run of the same name
         tables, list_id = self._opened()
         candidates: Iterator[Candidate] = flagged_readings(
             self._read, tables, list_id, self._rule, self._disclosure

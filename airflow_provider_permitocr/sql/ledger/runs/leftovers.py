@@ -27,12 +27,12 @@ def find_leftovers(
     *,
     is_query: bool = False,
 ) -> Leftovers:
-    """Return what earlier runs of a list have left that no living run holds. Changes nothing.
+    """Return what earlier runs of a list have left behind and no live run holds. Changes nothing.
 
-    :param run: columns of the run that asks; its own window is not among them.
-    :param shard: that it reads. Of the parts of a list, each shard takes what the same shard has left, and
-        the first of them what others have.
-    :param is_query: it reads a query, whose text nobody knows: other tasks may read other rows of the list.
+    :param run: columns of the current run; its own window is not included.
+    :param shard: its part of the list. Each shard takes over what the same shard left behind, and the first
+        one also what other shards did.
+    :param is_query: it reads a query, whose text isn't stored: other tasks may read other rows of the list.
     """
     runs = tables.runs.c
     holder = tables.runs.alias("holder")
@@ -43,7 +43,7 @@ def find_leftovers(
             holder.c.session_id == runs.session_id,
             holder.c.ended_at.is_(None),
             holder.c.alive_until > now(connection),
-            # It may ask twice, as after an error of whose commit nothing was heard.
+            # The run may ask twice, for instance after an error whose commit was not confirmed.
             sa.not_(is_run(holder, run)),
         )
     )
@@ -84,7 +84,7 @@ def take_leftovers(
     *,
     is_query: bool = False,
 ) -> Leftovers:
-    """Find them, and keep other runs from taking them as long as this one lives.
+    """Find and claim leftovers; other runs cannot take them while this one lives.
 
     :param connection: its transaction holds the ledger's lock.
     """
@@ -112,9 +112,9 @@ def close_left(connection: sa.Connection, tables: LedgerTables, caller: Caller, 
 def whole_runs(
     connection: sa.Connection, tables: LedgerTables, list_id: int, *, is_query: bool = False
 ) -> list[LeftRun]:
-    """Return runs whose window is whole and was written to files, the oldest first.
+    """Return runs whose window is complete and was written to files, oldest first.
 
-    :param is_query: nobody knows whether these runs have read the same query, so theirs cannot be read again.
+    :param is_query: whether those runs read the same query is unknown, so their windows cannot be read again.
     """
     runs = tables.runs.c
     statement = (
@@ -139,11 +139,11 @@ def unsettled(
     most: int,
     only_redone: bool,
 ) -> list[RowKey]:
-    """Return images to try again or to redo, by key.
+    """Return images to retry or to redo, by key.
 
-    :param before: those alone that were tried before this, the begin of the run that asks.
-    :param after: the last that were returned before.
-    :param only_redone: only those to redo.
+    :param before: only images tried before this time, the start of the current run.
+    :param after: the last image of the previous page.
+    :param only_redone: only images to redo.
     """
     images = tables.images.c
     statuses = (Status.REDO,) if only_redone else (Status.RETRY, Status.REDO)
@@ -161,7 +161,7 @@ def unsettled(
 
 
 def _falls_to(shard: str | None, other: str | None) -> bool:
-    """Return whether a run takes what a shard has left: each such shard falls to one of the runs at once."""
+    """Return whether a run takes over a shard's leftovers: each shard goes to one of the concurrent runs."""
     if shard is None or shard == other:
         return True
     is_first = shard.startswith("1/")
@@ -170,7 +170,7 @@ def _falls_to(shard: str | None, other: str | None) -> bool:
 
 
 def _is_same_query(tables: LedgerTables, run: dict[str, Any]) -> sa.ColumnElement[bool]:
-    """Return which runs were of the same task, and of the same part of it where it is mapped over queries."""
+    """Return which runs belong to the same task, and to the same part if it is mapped over queries."""
     runs = tables.runs.c
     is_of_task = sa.and_(runs.dag_id == run["dag_id"], runs.task_id == run["task_id"])
     return sa.and_(is_of_task, sa.or_(runs.map_index == run["map_index"], runs.shard.is_not(None)))

@@ -18,11 +18,11 @@ from airflow_provider_permitocr.sql.ledger.standing.delivered_answers import Kee
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
-#: The ledger is locked for as long as so many rows take.
+#: The ledger stays locked while this many rows are deleted.
 _CHUNK_ROWS: Final = 500
-#: With more of them, MySQL goes by statistics instead of looking into the index.
+#: With more parameters, MySQL estimates from statistics instead of probing the index.
 _DIGESTS_AT_ONCE: Final = 100
-#: Of answers without a call, whose images are looked for in one go through all images.
+#: Answers without a call per query; checking whether images use them scans all images.
 _ORPHANS_AT_ONCE: Final = 10_000
 _DAY: Final = "day "
 
@@ -41,14 +41,14 @@ class Pruned:
 def prune(
     engine: sa.Engine, tables: LedgerTables, older_than_days: int, days_kept: int | None = None
 ) -> Pruned:
-    """Delete calls, answers, runs, counters and reviews that are older and that nothing depends on.
+    """Delete old calls, answers, runs, counters and reviews that nothing depends on.
 
     A call stays while its answer is in force for an image or waits in a journal, or while it holds an image;
-    a run stays while its window is unfinished, a decision while it is about the answer in force. Runs may go
-    on meanwhile.
+    a run stays while its window is unfinished, and a decision while it is about the answer in force. Runs may
+    continue meanwhile.
 
     :param older_than_days: 1 or more, by the ledger's clock.
-    :param days_kept: how long answers in force are kept that every target has; None: for good.
+    :param days_kept: how long to keep answers in force after they reached every target; None: permanently.
     :raises TargetError: when the user may not delete.
     :raises DatabaseError: when the database cannot be reached.
     """
@@ -148,7 +148,7 @@ class _Pruner:
         return taken
 
     def _orphans(self) -> int:
-        """Delete answers that came without a call, of which images have others by now."""
+        """Delete answers without a call that are no longer in force for any image."""
         images, answers = self._tables.images.c, self._tables.answers
         deleted = 0
         for call_ids in self._without_call():
@@ -163,7 +163,7 @@ class _Pruner:
         return deleted
 
     def _without_call(self) -> Iterator[Sequence[str]]:
-        """Stream the ids of old answers that have no call, in their order, which is that of their time."""
+        """Stream the ids of old answers without a call, in order, which is chronological."""
         answers, calls = self._tables.answers.c, self._tables.calls.c
         last = ""
         until = f"{int(self._before.timestamp() * 1000):012x}"
@@ -226,7 +226,7 @@ class _Pruner:
             return sum(self._delete(connection, counters, counters.c.period == period) for period in old)
 
     def _reviews(self) -> int:
-        """Delete what was asked about answers that are no longer in force, or asked in vain."""
+        """Delete questions that were never answered, or whose answers are no longer in force."""
         reviews, images = self._tables.reviews, self._tables.images.c
         is_in_force = sa.exists().where(
             images.list_id == reviews.c.list_id,

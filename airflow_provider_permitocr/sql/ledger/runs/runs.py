@@ -17,7 +17,7 @@ from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller, is_run
 from airflow_provider_permitocr.sql.ledger.tables.clock import now, read_moment
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
-#: How long a process that says nothing more is taken to be alive; it says so every 20 seconds.
+#: How long a process counts as alive after its last heartbeat, which it sends every 20 seconds.
 _ALIVE: Final = timedelta(seconds=120)
 
 
@@ -30,13 +30,13 @@ def begin_run(
     listed: int = 0,
     files: Sequence[DueFile] = (),
 ) -> datetime:
-    """Write down that a run begins, and fence other tries of it.
+    """Register the start of a run, and fence off its other tries.
 
     :param connection: its transaction holds the ledger's lock.
     :param listed: how many images its window has.
     :param files: what its window is written to.
     :return: when it began.
-    :raises FencedError: when a newer try of it is under way.
+    :raises FencedError: when a newer try is running.
     """
     runs, is_own = tables.runs, is_run(tables.runs, caller.run_columns)
     known = connection.execute(

@@ -27,9 +27,9 @@ class _Spent(NamedTuple):
 
 
 def add_up(connection: sa.Connection, tables: LedgerTables, caller: Caller) -> LedgerSums:
-    """Read all sums; nothing is locked or written.
+    """Read all sums, without locking or writing.
 
-    Only the month's calls are a sum over a table that grows, by its index of times.
+    Only the month's calls are summed from a growing table, using its index on time.
     """
     moment = now(connection)
     zone = ZoneInfo(caller.timezone)

@@ -24,8 +24,8 @@ _STARTS: Final = {
 def read_answer(form: int | None, answer: str | None) -> KeptAnswer | None:
     """Read an answer.
 
-    :param form: how it is kept; None where there is no row.
-    :return: None where it is gone, or was overwritten by what is no answer, to erase it.
+    :param form: how it is stored; None if there is no row.
+    :return: None if it is gone, or an erasure has overwritten it.
     """
     if form is None or answer is None:
         return None
@@ -37,7 +37,7 @@ def read_answer(form: int | None, answer: str | None) -> KeptAnswer | None:
 
 
 def has_portrait(tables: LedgerTables) -> sa.ColumnElement[bool]:
-    """Tell in the database whether an answer has a portrait."""
+    """Return in SQL whether an answer has a portrait."""
     form, answer = tables.answers.c.form, tables.answers.c.answer
     return sa.or_(
         *(

@@ -65,9 +65,9 @@ def protect_reviews(
     *,
     is_written: bool,
 ) -> set[RowKey]:
-    """Have corrections kept as a stricter policy has them, and flags and kinds forgotten that it hides.
+    """Apply a stricter policy to corrections, and clear the flags and kinds that it hides.
 
-    :param is_written: otherwise they are only looked at.
+    :param is_written: False: only look.
     :return: the images whose corrections change.
     """
     changed: set[RowKey] = set()

@@ -13,16 +13,16 @@ from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
-#: The ledger is locked for as long as so many rows take.
+#: The ledger stays locked while this many rows are deleted.
 _CHUNK_ROWS: Final = 500
 
 
 @dataclass(frozen=True)
 class Keeping:
-    """For how long answers are kept.
+    """How long answers are kept.
 
-    :param days: since the answer; 0: until they are delivered.
-    :param session_id: this process, whose own run is at its end.
+    :param days: since the answer; 0: until it is delivered.
+    :param session_id: this process, whose own run is ending.
     """
 
     days: int = 0
@@ -49,11 +49,11 @@ def delete_delivered(
     *,
     is_over: Callable[[], bool] = lambda: False,
 ) -> Deleted:
-    """Delete answers, a few at a time, unless another run of the list lives, or files are due.
+    """Delete answers in small batches, unless another run of the list lives, or files are due.
 
-    A run has answers in memory that other images may take; a file needs those of its whole window.
+    A live run has answers in memory that other images may reuse; a file needs those of its whole window.
 
-    :param is_over: asked before each few.
+    :param is_over: asked before each batch.
     :raises SQLAlchemyError: when the database cannot be reached.
     """
     deleted, after = 0, ""
@@ -95,7 +95,7 @@ def _waiting(
 def _unneeded(
     connection: sa.Connection, tables: LedgerTables, list_id: int, after: str, before: datetime | None
 ) -> sa.Select[Any]:
-    """Select answers that all targets have, and that no image depends on which one lacks."""
+    """Select answers that every target has, and that no image still missing from a target depends on."""
     calls, answers, images = tables.calls.c, tables.answers.c, tables.images.c
     deliveries, refused = tables.deliveries.c, tables.refused.c
     lowest = sa.select(sa.func.min(deliveries.version)).where(deliveries.list_id == list_id)
@@ -130,7 +130,7 @@ def _unneeded(
         .order_by(answers.call_id)
         .limit(_CHUNK_ROWS)
     )
-    if delivered is not None:  # otherwise files are all that the list is written to
+    if delivered is not None:  # otherwise the list is only written to files
         is_delivered = sa.or_(calls.version <= delivered, calls.version.is_(None))
         statement = statement.where(is_delivered, answers.call_id.not_in(undelivered))
     return statement if before is None else statement.where(calls.answered_at < before)

@@ -1,4 +1,4 @@
-"""What of the answers leaves a ledger: hidden as today's policy says, portraits as paths of their files."""
+"""Which parts of answers leave a ledger: hidden by the current policy, portraits as their files' paths."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 #: As ``portrait_name`` makes them; base64 of a portrait is longer.
 _NAME: Final = re.compile(r"[0-9a-f]{40}")
-#: A folder, and such a name. An adopted table may hold any text, and nothing but
-#: portraits is to be deleted.
+#: A folder, and a portrait's file name. An adopted table may hold any text, and only portraits may be
+#: deleted.
 _PATH: Final = re.compile(rf"(?:[^:/]+:/)?/.+/{_NAME.pattern}\.[a-z]{{3}}", re.DOTALL)
 _ANSWERS_AT_ONCE: Final = 100
 
 
 @dataclass(frozen=True)
 class Disclosure:
-    """What of the answers leaves a ledger.
+    """Which parts of answers leave a ledger.
 
-    :param with_portrait: identical images take only answers with a portrait, where there is one; otherwise
-        none takes another's portrait.
-    :param reading: how answers are examined, and the policy of now; the ledger may have more, of an earlier
-        time.
-    :param portraits: where portraits go before anything else gets them; None: they stay in the answers.
+    :param with_portrait: identical images only reuse answers with a portrait, if there are any; False: they
+        never reuse another image's portrait.
+    :param reading: examines answers, with the current policy; the ledger may store more, from earlier
+        policies.
+    :param portraits: stores portraits before anything else gets them; None: they stay in the answers.
     """
 
     with_portrait: bool = False
@@ -67,9 +67,9 @@ class Disclosure:
 def _moved(
     engine: sa.Engine, tables: LedgerTables, delivered: Sequence[Delivered], store: PortraitStore
 ) -> list[Delivered]:
-    """Write portraits into their store, and have the ledger keep their paths.
+    """Write portraits into their store, and store their paths in the ledger.
 
-    It may be repeated after an error: a portrait keeps one name, which only the ledger can tell.
+    Safe to repeat after an error: a portrait keeps its name, which only the ledger knows.
     """
     found = {
         answer_id: content
@@ -91,7 +91,7 @@ def is_path(profile: str) -> bool:
 
 
 def is_portrait_name(profile: str) -> bool:
-    """Return whether this is the name of a portrait whose path is not known."""
+    """Return whether this is the name of a portrait that has no path yet."""
     return _NAME.fullmatch(profile) is not None
 
 

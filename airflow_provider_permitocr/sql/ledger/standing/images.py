@@ -1,4 +1,4 @@
-"""Rows of the ledger's images, and what its closed calls have said of them, as standings and back."""
+"""Converts rows of the ledger's images, and results of closed calls, to standings and back."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _LAST: Final = datetime.max.replace(tzinfo=UTC)
 class LedgerImage:
     """One row of the images, while an exchange changes it.
 
-    :param held_by: the call that is under way for it.
-    :param version: of the exchange that has changed its standing last; None where none has.
-    :param first_version: of the exchange that made it stand anywhere.
+    :param held_by: the open call for it.
+    :param version: of the exchange that last changed its standing; None: never changed.
+    :param first_version: of the exchange that first recorded it.
     """
 
     row_key: RowKey
@@ -48,7 +48,7 @@ class LedgerImage:
         self.put(self.standing.after(attempt, order=order, now=now, run=run), version)
 
     def put(self, standing: Standing, version: int) -> None:
-        """Have it stand where it is said to."""
+        """Set its standing."""
         self.standing, self.version = standing, version
         if self.first_version is None and standing.status is not None:
             self.first_version = version
@@ -115,7 +115,7 @@ def read_image(row: Mapping[str, Any]) -> LedgerImage:
 
 
 def read_standing(row: Mapping[str, Any]) -> Standing:
-    """Read where an image stands."""
+    """Read an image's standing."""
     return Standing(
         status=row["status"] and Status(row["status"]),
         error_code=row["error_code"],
@@ -151,9 +151,9 @@ def _facts(row: Mapping[str, Any], digest: str | None) -> ImageFacts:
 
 
 def to_json(values: Mapping[str, Any]) -> str:
-    """Write values as JSON in ASCII, which every database keeps as it is, whatever its encoding.
+    """Serialize values as ASCII JSON, which every database stores unchanged, whatever its encoding.
 
-    Days and times are in ISO form; numbers that JSON does not know are missing.
+    Days and times use ISO format; numbers that JSON cannot represent are left out.
     """
     return json.dumps({name: _finite(value) for name, value in values.items()}, default=_iso)
 
@@ -182,7 +182,7 @@ def _in_utc(moment: datetime | None) -> datetime | None:
 
 
 def write_attempt(attempt: Attempt) -> str:
-    """Write as JSON what the call's own columns do not say; copied columns are kept with the image."""
+    """Serialize as JSON what the call's own columns lack; copied columns are stored with the image."""
     return to_json(
         {
             "status": attempt.status.value,
@@ -200,7 +200,7 @@ def write_attempt(attempt: Attempt) -> str:
 
 
 def standing_of(call: Mapping[str, Any], carried: Record) -> Standing:
-    """Return where the call's image stood when the call was closed.
+    """Return the image's standing at the time when the call was closed.
 
     :param call: a row of the calls.
     :param carried: of the image.

@@ -20,9 +20,9 @@ _UNSETTLED: Final = (Status.RETRY.value, Status.REDO.value)
 def count_redone(
     connection: sa.Connection, tables: LedgerTables, list_id: int, redo: Redo, before: datetime
 ) -> int:
-    """Count the images that a ``Redo`` means.
+    """Count the images that match a ``Redo``.
 
-    :param before: images whose last call came before this alone, as did that whose answer they have taken.
+    :param before: only images whose last call, and the call whose answer they reused, came before this.
     """
     images = tables.images
     count = sa.select(sa.func.count()).select_from(images)
@@ -51,7 +51,7 @@ def mark_redone(
 def _conditions(
     tables: LedgerTables, list_id: int, redo: Redo, before: datetime
 ) -> Sequence[sa.ColumnElement[bool]]:
-    """Return what tells the images: a condition for each part of the keys; none is met by two of them."""
+    """Return one disjoint condition for each part of the keys; together, they match the images."""
     if redo.is_met_by_none:
         return []
     images, calls = tables.images.c, tables.calls.c
@@ -74,7 +74,7 @@ def _conditions(
         images.status.is_not(None),
         images.attempt_status.not_in(_UNSETTLED),
         sa.not_(called_since),
-        # What was never called for costs nothing, but is not to be tried again by each shard and try.
+        # Images that were never called for cost nothing, but each shard and try must not retry them.
         sa.or_(images.answer_id.is_not(None), images.request_id.is_not(None), images.attempted_at < before),
         sa.not_(answered_since),
     ]

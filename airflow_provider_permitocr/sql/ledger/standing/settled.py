@@ -1,7 +1,7 @@
-"""Which rows of an image list a ledger in its own database knows to be settled, so that nobody reads them.
+"""Finds the rows of an image list that a ledger in the same database knows to be settled, to skip them.
 
-Only rows of which that is sure: others are listed, and ``engine/run/selection.py`` decides them one by one.
-Where the database might compare a key or a time otherwise than Python does, nothing is sure.
+Only rows that are certainly settled: others are listed, and ``engine/run/selection.py`` decides about each.
+If the database might compare a key or a time differently than Python does, no row is certain.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SETTLED: Final = tuple(status.value for status in Status if status not in UNSET
 def is_settled(
     connection: sa.Connection, listing: Listing, tables: LedgerTables, list_id: int
 ) -> sa.ColumnElement[bool] | None:
-    """Tell of a row of the list that it surely needs no call; None where the database cannot tell of any.
+    """Return the condition that a row certainly needs no call; None if the database cannot decide that.
 
     :param tables: of a ledger in the same database.
     :param list_id: of the list in that ledger.
@@ -46,7 +46,7 @@ def before_reading(connection: sa.Connection) -> None:
 def _conditions(
     connection: sa.Connection, listing: Listing, images: sa.FromClause
 ) -> list[sa.ColumnElement[bool]] | None:
-    """Return whether an image is that of a row, and was seen since it changed."""
+    """Return whether an image belongs to a row and was seen since the row changed."""
     database, kept = database_of(connection), images.c
     changed_at = () if listing.updated_at is None else (listing.updated_at,)
     key, side, *listed_at = _typed(connection, listing.select, listing.key, listing.card_side, *changed_at)

@@ -25,7 +25,7 @@ from airflow_provider_permitocr.sql.source.times import as_utc
 _KEYS_AT_ONCE: Final = 10_000
 #: An answer may be fifty times as long as the rest of its row.
 _DELIVERED_AT_ONCE: Final = 500
-#: About the call that is under way, which concerns nobody who reads.
+#: Columns about the open call, which no reader needs.
 _UNREAD: Final = frozenset({"list_id", "held_by", "held_session", "held_until"})
 _SIDES: Final = {side.value: side for side in CardSide}
 _STATUSES: Final = {status.value: status for status in Status}
@@ -45,10 +45,10 @@ def previous(
     run_name: str | None,
     row_keys: Sequence[RowKey],
 ) -> dict[RowKey, Previous]:
-    """Return what selection asks about images, as ``Standing.previous`` does, but for a million rows.
+    """Return what selection needs to know about images: as ``Standing.previous``, but for a million rows.
 
-    :param run_name: the DAG run of the task that asks: it does not count as an earlier one.
-    :raises TargetError: when a status or side was changed by hand to one that there is none of.
+    :param run_name: the task's own DAG run, which does not count as an earlier one.
+    :raises TargetError: when someone changed a status or side by hand to an unknown one.
     """
     images = tables.images.c
     statement = sa.select(
@@ -61,7 +61,7 @@ def previous(
     ).where(images.list_id == list_id, images.attempt_status.is_not(None))
     known: dict[RowKey, Previous] = {}
     for asked_for in by_key(connection, tables.images, statement, row_keys, _KEYS_AT_ONCE):
-        # At once, as SQLAlchemy otherwise takes its time over each row.
+        # In bulk: SQLAlchemy's row objects would be slow.
         for image_key, side, status, tries, seen_at, is_of_run in connection.execute(asked_for).all():
             earlier = max(0, tries - 1) if is_of_run else tries
             if seen_at is not None and seen_at.tzinfo is None:
@@ -104,7 +104,7 @@ def delivered(
     row_keys: Sequence[RowKey],
     reading: Reading = Reading(),
 ) -> dict[RowKey, Delivered]:
-    """Return images by key, those that stand anywhere."""
+    """Return images by key; images that were never tried are left out."""
     wanted = set(row_keys)
     found: list[Delivered] = []
     standing = _standing(tables, list_id)
@@ -138,14 +138,14 @@ def readings(
 
 
 def count_until(connection: sa.Connection, tables: LedgerTables, list_id: int, version: int) -> int:
-    """Count the images that stand since a version or an earlier one."""
+    """Count the images up to a version."""
     images = tables.images.c
     statement = sa.select(sa.func.count()).where(images.list_id == list_id, images.first_version <= version)
     return int(connection.execute(statement).scalar_one())
 
 
 def count_answers(connection: sa.Connection, tables: LedgerTables, list_id: int) -> KeptAnswers:
-    """Count the images that stand anywhere, by what is left of their answers."""
+    """Count all images, by what is left of their answers."""
     images, answers = tables.images, tables.answers
     statement = (
         sa.select(images.c.status, answers.c.form, sa.func.count())
@@ -169,10 +169,10 @@ def find_answer(
     with_portrait: bool,
     reading: Reading = Reading(),
 ) -> Answer | None:
-    """Return the last answer that an image of this list has got, asked for the same side.
+    """Return this list's latest answer for an image, for the same side.
 
     :param digest: of the image.
-    :param with_portrait: of fronts, only an answer with a portrait will do; otherwise none is taken along.
+    :param with_portrait: for fronts, require an answer with a portrait; False: never reuse a portrait.
     """
     images, answers = tables.images.c, tables.answers.c
     statement = (
@@ -204,7 +204,7 @@ def find_answer(
 
 
 def _standing(tables: LedgerTables, list_id: int) -> sa.Select[Any]:
-    """Select images that stand anywhere."""
+    """Select images that have been tried."""
     images = tables.images.c
     return sa.select(*(column for column in images if column.name not in _UNREAD)).where(
         images.list_id == list_id, images.status.is_not(None)
@@ -214,9 +214,9 @@ def _standing(tables: LedgerTables, list_id: int) -> sa.Select[Any]:
 def _with_answers(
     connection: sa.Connection, tables: LedgerTables, standing: sa.Select[Any]
 ) -> list[dict[str, Any]]:
-    """Read images, in their order, beside their answers.
+    """Read images in order, together with their answers.
 
-    They are selected first: a database without statistics otherwise goes through all answers for each few.
+    A subquery selects them first: without statistics, a database scans all answers for each batch.
     """
     some = standing.subquery("some_images")
     return as_dicts(connection.execute(_beside_answers(tables, some).order_by(some.c.version)))
@@ -253,7 +253,7 @@ def by_key(
     row_keys: Sequence[RowKey],
     at_once: int = _DELIVERED_AT_ONCE,
 ) -> Iterator[sa.Select[Any]]:
-    """Ask for rows of a table with these keys, each key once, in as many statements as it takes."""
+    """Select rows of a table by key, each key once, in as many statements as needed."""
     image_key = table.c.image_key
     image_keys = list(dict.fromkeys(key for key, _ in row_keys))
     database = database_of(connection)
@@ -274,7 +274,7 @@ def _seen_at(connection: sa.Connection, tables: LedgerTables) -> sa.ColumnElemen
 def _is_of_run(
     connection: sa.Connection, tables: LedgerTables, run_name: str | None
 ) -> sa.ColumnElement[Any]:
-    """Return whether a run has counted the last try; told here, as names of runs are longer than the rest."""
+    """Return whether this run counted the last try. SQL compares, because run names are long to transfer."""
     run = tables.images.c.attempt_run
     if run_name is None:
         return sa.literal_column("0")

@@ -18,8 +18,8 @@ from airflow_provider_permitocr.sql.ledger.tables.schema import SHAPES, LedgerTa
 
 _ADVICE: Final = 'give the ledger another name, ledger=Ledger("...", conn_id="...")'
 _HOLDS: Final = "a ledger"
-#: In characters: what a text without a length of its own may have, such as a key of PostgreSQL's ledger, or
-#: a portrait.
+#: In characters: the longest values of texts without a limit, such as a key in PostgreSQL's ledger, or a
+#: portrait.
 _LONGEST: Final = {ColumnKind.TEXT: 2_600, ColumnKind.LONG_TEXT: 2**20}
 
 

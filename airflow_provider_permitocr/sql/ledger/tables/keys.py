@@ -6,9 +6,9 @@ from airflow_provider_permitocr.sql.dialects.database import Database
 
 
 def key_fault(database: Database, image_key: str) -> str | None:
-    """Say why a ledger cannot hold a key, without quoting it; None where it can.
+    """Return why a ledger cannot store a key, without quoting it; None if it can.
 
-    :param database: that the ledger is kept in.
+    :param database: of the ledger.
     """
     try:
         image_key.encode()

@@ -39,12 +39,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LedgerState:
-    """What a ledger says of itself.
+    """What a ledger records about itself.
 
-    :param ledger_id: a random name, which journals know it by.
+    :param ledger_id: a random name, which journals refer to.
     :param version: of the last exchange.
-    :param timezone: whose midnight a day begins at.
-    :param examined: columns of times without a time zone, as JSON; None: no run has examined the tables yet.
+    :param timezone: a day begins at midnight in this time zone.
+    :param examined: time columns without a time zone, as JSON; None: no run has examined the tables yet.
     """
 
     ledger_id: str
@@ -56,7 +56,7 @@ class LedgerState:
 def prepare_tables(engine: sa.Engine, described: Ledger, timezone: str) -> LedgerTables:
     """Create missing tables and indexes, and check existing ones.
 
-    :param timezone: whose midnight a day begins at, for a ledger that is new.
+    :param timezone: for a new ledger: a day begins at midnight in this time zone.
     :raises TargetError: naming what to change.
     :raises SQLAlchemyError: when the database cannot be reached.
     """
@@ -74,7 +74,7 @@ def prepare_tables(engine: sa.Engine, described: Ledger, timezone: str) -> Ledge
 
 
 def check_tables(engine: sa.Engine, described: Ledger) -> bool:
-    """Check what ``prepare_tables`` would, as far as that is known without changing anything.
+    """Check what ``prepare_tables`` would, as far as possible without changing anything.
 
     :return: whether all tables exist.
     :raises TargetError: naming what to change.
@@ -90,9 +90,9 @@ def check_tables(engine: sa.Engine, described: Ledger) -> bool:
 
 
 def read_state(connection: sa.Connection, described: Ledger, tables: LedgerTables) -> LedgerState:
-    """Read what a ledger that is prepared says of itself.
+    """Read what a prepared ledger records about itself.
 
-    :raises TargetError: when it was emptied since.
+    :raises TargetError: when it has been emptied since.
     """
     state = _read_state(connection, described, tables)
     if state is None:
@@ -123,12 +123,12 @@ def _look(
 def _examined(
     engine: sa.Engine, described: Ledger, tables: LedgerTables
 ) -> frozenset[tuple[str, str]] | None:
-    """Return what an earlier run has found out about the tables; None where none has.
+    """Return what an earlier run found when it examined the tables; None if none has.
 
-    Reading how eleven tables are made takes a hundred statements, which a task far from its database feels at
-    each start. Rights are still tried.
+    Reflecting eleven tables takes a hundred statements, which delays every start of a task that is far from
+    its database. Rights are still checked.
 
-    :raises TargetError: when another version of this package has made them, or a right is missing.
+    :raises TargetError: when another version of this package created them, or a right is missing.
     """
     with engine.connect() as connection:
         if not sa.inspect(connection).has_table(tables.state.name, tables.state.schema):
@@ -138,7 +138,7 @@ def _examined(
         except SQLAlchemyError as error:
             if is_transient(error):
                 raise
-            return None  # no such columns: these are no tables of ours
+            return None  # no such columns: not our tables
         if state is None or state.examined is None:
             return None
         require_all_rights(connection, tables)
@@ -187,7 +187,7 @@ def _create_indexes(engine: sa.Engine, described: Ledger, tables: LedgerTables) 
 
 
 def _not_creatable(connection: sa.Connection, described: Ledger, tables: LedgerTables) -> tuple[str, str]:
-    """Say what was refused, and what to do."""
+    """Describe what was refused, and what to do."""
     missing = _missing(connection, tables)
     indexes = [index for table in missing for index in sorted(table.indexes, key=lambda each: str(each.name))]
     script = _script(connection.dialect, [*map(CreateTable, missing), *map(CreateIndex, indexes)])
@@ -248,9 +248,9 @@ def _highest_version(connection: sa.Connection, tables: LedgerTables) -> int:
 
 
 def _require_shape(connection: sa.Connection, described: Ledger, tables: LedgerTables) -> None:
-    """Refuse tables of another version before anything else is said of them.
+    """Refuse another version's tables before reporting anything else about them.
 
-    :raises TargetError: when another version of this package has made them.
+    :raises TargetError: when another version of this package created them.
     """
     if not sa.inspect(connection).has_table(tables.state.name, tables.state.schema):
         return
@@ -259,13 +259,13 @@ def _require_shape(connection: sa.Connection, described: Ledger, tables: LedgerT
     except SQLAlchemyError as error:
         if is_transient(error):
             raise
-        connection.rollback()  # no such columns: these are no tables of ours
+        connection.rollback()  # no such columns: not our tables
 
 
 def _read_state(connection: sa.Connection, described: Ledger, tables: LedgerTables) -> LedgerState | None:
-    """Read the row that is locked; None where it is missing.
+    """Read the row that is locked; None if it is missing.
 
-    :raises TargetError: when another version of this package has made the tables.
+    :raises TargetError: when another version of this package created the tables.
     """
     state = tables.state.c
     row = connection.execute(
@@ -277,7 +277,8 @@ def _read_state(connection: sa.Connection, described: Ledger, tables: LedgerTabl
         return None
     if row.shape != SHAPE:
         raise TargetError(
-            f"the ledger {described.name!r} was made by another version of this package (shape {row.shape},"
-            f" not {SHAPE}); install that version, or give this one its own ledger: {LINE_TO_PASTE}"
+            f"the ledger {described.name!r} was created by another version of this package (shape"
+            f" {row.shape}, not {SHAPE}); install that version, or give this one another ledger:"
+            f" {LINE_TO_PASTE}"
         )
     return LedgerState(row.ledger_id, row.version, row.timezone, row.examined)

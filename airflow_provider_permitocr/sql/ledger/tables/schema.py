@@ -18,7 +18,7 @@ from airflow_provider_permitocr.permit.columns import Column, ColumnKind
 from airflow_provider_permitocr.sql.database.types import ExactText, UtcTime
 from airflow_provider_permitocr.sql.targets.result_schema import TABLE_OPTIONS, sql_type
 
-#: Which tables these are: raised with every change that an older version of this package could not use.
+#: Version of the tables' layout, raised with every change that an older version could not use.
 SHAPE: Final = 4
 #: In characters; MySQL's index entries hold 3,072 bytes.
 LONGEST_NAME: Final = 250
@@ -36,9 +36,9 @@ _KEY, _TEXT, _LONG, _INTEGER, _TIME = (
 class Shape(NamedTuple):
     """One table.
 
-    :param name: what is added to the ledger's name.
-    :param indexes: columns of each index, by what is added to the table's name.
-    :param needed: columns that are never NULL, besides those of the key.
+    :param name: suffix to the ledger's name.
+    :param indexes: columns of each index, by its suffix to the table's name.
+    :param needed: columns that are never NULL, besides the key's.
     """
 
     name: str
@@ -58,7 +58,7 @@ _RUN_KEY: Final = (
     Column("dag_id", _KEY, "DAG"),
     Column("task_id", _KEY, "Task"),
     Column("run_id", _KEY, "DAG run"),
-    Column("map_index", _INTEGER, "Of a mapped task; -1 otherwise"),
+    Column("map_index", _INTEGER, "Map index of a mapped task; -1 for other tasks"),
 )
 
 STATE: Final = Shape(
@@ -66,17 +66,15 @@ STATE: Final = Shape(
     "One row, which every exchange with the ledger locks",
     (
         Column("id", _INTEGER, "1"),
-        Column("ledger_id", _KEY, "A random name, which journals know this ledger by"),
-        Column("shape", _INTEGER, "Which tables these are"),
-        Column("version", _INTEGER, "Counts exchanges; what an exchange changes is stamped with it"),
-        Column("timezone", _KEY, "Whose midnight a day begins at, for max_calls_per_day"),
+        Column("ledger_id", _KEY, "Random name that identifies this ledger in journals"),
+        Column("shape", _INTEGER, "Version of the tables' layout"),
+        Column("version", _INTEGER, "Number of the last exchange, stamped on the rows that it changes"),
+        Column("timezone", _KEY, "Time zone whose midnight starts a day, for max_calls_per_day"),
         Column(
             "examined", _LONG, "Columns of times without a time zone, as found when all tables were examined"
         ),
         Column("exchanged_at", _TIME, "When the last exchange was"),
-        Column(
-            "outage_from", _TIME, "When the last exchange before the last outage was; NULL: none is known"
-        ),
+        Column("outage_from", _TIME, "Last exchange before the latest outage; NULL: no outage known"),
         Column("outage_until", _TIME, "Until when holds that ran out during that outage stay in force"),
         Column(
             "pruned_before", _TIME, "Calls made before may be missing, as they were pruned; NULL: none are"
@@ -89,9 +87,9 @@ COUNTERS: Final = Shape(
     "counters",
     "How many calls each day and each run has made, those under way included",
     (
-        Column("account", _KEY, "Account whose calls these are"),
+        Column("account", _KEY, "Account that made the calls"),
         Column("period", _KEY, "day YYYY-MM-DD, or run dag/task/run"),
-        Column("calls", _INTEGER, "How many"),
+        Column("calls", _INTEGER, "Number of calls"),
     ),
     ("account", "period"),
     frozenset({"calls"}),
@@ -105,7 +103,7 @@ LISTS: Final = Shape(
         Column("source_conn_id", _KEY, "Connection of the image list"),
         Column("source_table", _KEY, "Its table; NULL: a query, whose text is not kept"),
         Column("key_column", _KEY, "Its key column"),
-        Column("key_type", _KEY, "Type of its keys; NULL: it has been empty so far"),
+        Column("key_type", _KEY, "Type of its keys; NULL: the list has been empty so far"),
         Column("created_at", _TIME, "When it was first read"),
     ),
     ("list_id",),
@@ -124,10 +122,10 @@ RUNS: Final = Shape(
         Column("is_repeatable", _INTEGER, "1: a later run can read its window; 0: a query with templates"),
         Column("files", _LONG, "Files that its window is written to, as JSON; NULL: none"),
         Column("task_try", _INTEGER, "Newest try; older ones make no more calls"),
-        Column("session_id", _KEY, "Process that holds it, by a random name: of that try, or of a later run"),
+        Column("session_id", _KEY, "Random name of the process that holds it: that try's, or a later run's"),
         Column("started_at", _TIME, "When its first try began"),
-        Column("alive_until", _TIME, "Until when the process of that try is taken to be alive"),
-        Column("ended_at", _TIME, "When its newest try ended; NULL: it is under way, or died"),
+        Column("alive_until", _TIME, "Time until which that try's process counts as alive"),
+        Column("ended_at", _TIME, "When its newest try ended; NULL: running, or died"),
         Column(
             "is_whole", _INTEGER, "1: every image of its window was dealt with, and its files are written"
         ),
@@ -150,24 +148,24 @@ CALLS: Final = Shape(
         Column("call_id", _KEY, "The call; sent as X-TC-TraceId"),
         *_IMAGE,
         Column("image_digest", _KEY, "SHA-256 of the image; NULL: only the API saw it"),
-        Column("account", _KEY, "Account whose call it is"),
+        Column("account", _KEY, "Account that made the call"),
         *_RUN_KEY,
         Column("task_try", _INTEGER, "Which try of the task made it, from 1"),
         Column("session_id", _KEY, "Process that made it, by a random name"),
-        Column("intended_at", _TIME, "When this row was made, before the call"),
+        Column("intended_at", _TIME, "When this row was written, before the call"),
         Column("held_until", _TIME, "Until when it holds the image against other runs, unless closed sooner"),
-        Column("place", _INTEGER, "Version of the exchange that wrote it: its place among all intents"),
-        Column("answered_at", _TIME, "When its outcome was written; NULL: it is not known"),
+        Column("place", _INTEGER, "Version of the exchange that wrote it: its position among all intents"),
+        Column("answered_at", _TIME, "When its outcome was written; NULL: unknown"),
         Column("code", _TEXT, "OK, NotSent or the error's code; NULL: open, or its worker died"),
         Column("billed", _INTEGER, "1: paid for; 0: not; NULL: unknown"),
-        Column("unit_price", _TEXT, "Price of one billed call when it was made; NULL: not known"),
+        Column("unit_price", _TEXT, "Price of one billed call when it was made; NULL: unknown"),
         Column("currency", _TEXT, "Currency of that price"),
         Column("request_id", _TEXT, "RequestId of the answer, for Tencent Cloud's support"),
         Column("permit_kind", _TEXT, "Kind of the document, as in the result; NULL: unknown"),
         Column(
-            "reason", _TEXT, "Why its answer is not in the table of answers; NULL: it is, or there is none"
+            "reason", _TEXT, "Why the table of answers lacks its answer; NULL: it is there, or there is none"
         ),
-        Column("attempt", _LONG, "What it said of its image for good, as JSON; NULL: nothing"),
+        Column("attempt", _LONG, "Its final result for the image, as JSON; NULL: no final result"),
         Column("version", _INTEGER, "Version of the exchange that closed it"),
     ),
     ("call_id",),
@@ -198,38 +196,38 @@ ANSWERS: Final = Shape(
 )
 IMAGES: Final = Shape(
     "images",
-    "Where each image of each list stands",
+    "Current state of each image of each list",
     (
         *_IMAGE,
-        Column("status", _KEY, "What is in force: a status of the result; NULL: nothing yet"),
+        Column("status", _KEY, "Status of the result in force; NULL: none yet"),
         Column("error_code", _TEXT, "Why there is no answer"),
-        Column("error_message", _LONG, "The same in words"),
+        Column("error_message", _LONG, "Error message"),
         Column("request_id", _TEXT, "RequestId of the answer in force"),
         Column("answer_id", _KEY, "Call whose answer is in force"),
-        Column("answer_order", _INTEGER, "Place of that call among all intents"),
+        Column("answer_order", _INTEGER, "Position of that call among all intents"),
         Column("is_doubtful", _INTEGER, "1: a quality flag doubts the reading; NULL: not examined"),
-        Column("reused_from", _TEXT, "Key of the identical image whose answer this is; NULL: its own"),
+        Column("reused_from", _TEXT, "Key of the identical image whose answer was reused; NULL: its own"),
         Column("image_format", _TEXT, "Format of the image, by its content; NULL: only the API saw it"),
-        Column("image_bytes", _INTEGER, "Its size in bytes, before anything was done to it"),
+        Column("image_bytes", _INTEGER, "Its original size in bytes"),
         Column("image_width", _INTEGER, "Its width in pixels; NULL: only the API saw it"),
         Column("image_height", _INTEGER, "Its height in pixels; NULL: only the API saw it"),
-        Column("image_prepared", _TEXT, "What was done to it before the call"),
-        Column("image_digest", _KEY, "Its SHA-256 before that; NULL: only the API saw it"),
-        Column("updated_at", _TIME, "When the image had last changed, as of what is in force"),
-        Column("processed_at", _TIME, "When that came about"),
-        Column("run", _TEXT, "DAG run of the task that it came about in"),
-        Column("attempt_status", _KEY, "How the last attempt ended; selection goes by it"),
-        Column("attempt_code", _TEXT, "Its error code"),
-        Column("attempted_at", _TIME, "When it was"),
+        Column("image_prepared", _TEXT, "How it was converted before the call"),
+        Column("image_digest", _KEY, "SHA-256 of the original image; NULL: only the API saw it"),
+        Column("updated_at", _TIME, "When the image had last changed, as of the result in force"),
+        Column("processed_at", _TIME, "When the result in force was reached"),
+        Column("run", _TEXT, "DAG run that reached it"),
+        Column("attempt_status", _KEY, "How the last attempt ended; selection uses it"),
+        Column("attempt_code", _TEXT, "Error code of the last attempt"),
+        Column("attempted_at", _TIME, "When the last attempt was"),
         Column("attempt_updated_at", _TIME, "When the image had last changed, as of that attempt"),
-        Column("attempt_run", _TEXT, "DAG run of the task that tries has counted last"),
+        Column("attempt_run", _TEXT, "DAG run that tries last counted"),
         Column("tries", _INTEGER, "Runs that have tried this version of the image"),
         Column("carried", _LONG, "Columns copied from the list, as of the last attempt, as JSON in ASCII"),
-        Column("held_by", _KEY, "Call that is under way for the image; NULL: none"),
-        Column("held_session", _KEY, "Process that makes it"),
-        Column("held_until", _TIME, "Until when it holds the image against other runs"),
-        Column("version", _INTEGER, "Version of the exchange that changed what is in force or was tried"),
-        Column("first_version", _INTEGER, "Version of the exchange that made it stand anywhere"),
+        Column("held_by", _KEY, "Open call for the image; NULL: none"),
+        Column("held_session", _KEY, "Process that makes that call"),
+        Column("held_until", _TIME, "Time until which it holds the image against other runs"),
+        Column("version", _INTEGER, "Version of the exchange that last changed the result or the attempt"),
+        Column("first_version", _INTEGER, "Version of the exchange that first recorded the image"),
     ),
     ("list_id", "image_key", "card_side"),
     frozenset({"answer_order", "tries"}),
@@ -247,11 +245,11 @@ DELIVERIES: Final = Shape(
         Column("list_id", _INTEGER, "List that is delivered"),
         Column("target", _KEY, "Connection and table"),
         Column("delivery_id", _INTEGER, "Number of this row"),
-        Column("version", _INTEGER, "Everything up to this version is delivered, but for refused rows"),
-        Column("row_count", _INTEGER, "Rows that the target then had; of a history it is not known"),
+        Column("version", _INTEGER, "Everything up to this version is delivered, except refused rows"),
+        Column("row_count", _INTEGER, "Rows in the target at that time; unknown for a history"),
         Column("highest", _INTEGER, "Highest version among them"),
         Column("session_id", _KEY, "Process that delivers; NULL: none"),
-        Column("session_until", _TIME, "Until when it does so, unless it says more"),
+        Column("session_until", _TIME, "Time until which it counts as delivering, unless it renews that"),
     ),
     ("list_id", "target"),
     frozenset({"delivery_id", "version"}),
@@ -274,18 +272,18 @@ ERASURES: Final = Shape(
     "erasures",
     "What was erased and when, without what it was",
     (
-        Column("erasure_id", _KEY, "The erasure, by a random name"),
+        Column("erasure_id", _KEY, "Random name of the erasure"),
         Column("list_id", _INTEGER, "List that it was about"),
-        Column("rule", _TEXT, "What was to be erased, in words and without keys"),
+        Column("rule", _TEXT, "What to erase, in words and without keys"),
         Column(
             "keys_digest", _TEXT, "SHA-256 of the keys that were given, sorted, a line each; NULL: none were"
         ),
         Column("erased_by", _TEXT, "User of the operating system, or DAG run of the task"),
         Column("started_at", _TIME, "When it began"),
-        Column("ended_at", _TIME, "When it ended; NULL: it is under way, or died and is to be repeated"),
+        Column("ended_at", _TIME, "When it ended; NULL: running, or died and must be repeated"),
         Column("images", _INTEGER, "Images that were erased, or kept under a stricter policy"),
-        Column("answers", _INTEGER, "Answers that were deleted or rewritten, those no longer in force too"),
-        Column("outcome", _LONG, "What became of tables and files, and what was not reached, in words"),
+        Column("answers", _INTEGER, "Deleted or rewritten answers, including those no longer in force"),
+        Column("outcome", _LONG, "What happened to tables and files, and what was not reached, in words"),
     ),
     ("erasure_id",),
     frozenset({"list_id", "rule", "erased_by", "started_at"}),
@@ -298,7 +296,7 @@ REVIEWS: Final = Shape(
         *_IMAGE,
         Column("answer_id", _KEY, "Call whose answer was shown"),
         Column("flags", _LONG, "Its quality flags, as a JSON list"),
-        Column("permit_kind", _TEXT, "Kind of the document, as it was read; NULL: unknown"),
+        Column("permit_kind", _TEXT, "Kind of the document, as read; NULL: unknown"),
         *_RUN_KEY,
         Column("asked_at", _TIME, "When the question was made"),
         Column(
@@ -309,10 +307,10 @@ REVIEWS: Final = Shape(
         Column(
             "corrections", _LONG, "What it should be: columns as JSON, in ASCII, under the privacy policy"
         ),
-        Column("corrected_fields", _LONG, "What was corrected, as a JSON list of fields, without values"),
-        Column("decided_by", _TEXT, "Airflow's user"),
+        Column("corrected_fields", _LONG, "Corrected fields, as a JSON list of names, without values"),
+        Column("decided_by", _TEXT, "Airflow user"),
         Column("decided_at", _TIME, "When the user answered, by Airflow's clock"),
-        Column("version", _INTEGER, "Version of the ledger that took the decision; NULL: there is none"),
+        Column("version", _INTEGER, "Version of the exchange that stored the decision; NULL: no decision"),
     ),
     ("review_id",),
     frozenset(

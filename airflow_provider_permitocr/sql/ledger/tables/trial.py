@@ -22,18 +22,19 @@ _TRYING: Final = "trying the tables of the ledger"
 
 
 def require_transactions(engine: sa.Engine, tables: LedgerTables, conn_id: str) -> None:
-    """Write a row into each table that no run would, roll them back, and make sure that they are gone.
+    """Write a row into each table that no run would write, roll back, and make sure that the rows are gone.
 
-    A row that the database refuses for what it holds proves nothing, and is let pass.
+    A row that the database refuses for its values proves nothing, and counts as passed.
 
     :param conn_id: the connection, for the message.
     :raises TargetError: when a row stays, or the user may not write it; naming what to change.
     :raises SQLAlchemyError: when the database cannot be reached.
     """
-    # By itself, as it tells of a connection without transactions: nothing is left in the other tables then.
+    # First and alone, because it detects a connection without transactions before the other tables are
+    # written.
     _require_transactions_of(engine, tables.state, conn_id)
     others = [table for table in tables if table is not tables.state]
-    with suppress(SQLAlchemyError):  # otherwise found out table by table, with the right words
+    with suppress(SQLAlchemyError):  # otherwise the check of each table reports it
         if BRIEFLY.wait_out(lambda: _are_gone(engine, others), _TRYING):
             return
     for table in others:

@@ -480,7 +480,9 @@ def test_two_lists_are_not_made_one(house: House) -> None:
     house.register(name="second", is_default_name=False, targets=("lake:second",))
     with pytest.raises(TargetError, match="knows both the list 'second' and the list 'first'"):
         house.adopt(name="second", is_default_name=False)
-    with pytest.raises(TargetError, match=r"knows more than one list .*: 'first', 'second'; say which one"):
+    with pytest.raises(
+        TargetError, match=r"knows more than one list .*: 'first', 'second'; name the right one"
+    ):
         house.adopt(name="lake:third", targets=("lake:third",))
     assert [row.name for row in rows_of(house.engine, house.tables.lists)] == ["first", "second"]
 

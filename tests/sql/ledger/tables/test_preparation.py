@@ -125,7 +125,7 @@ def test_a_column_too_short_for_keys_is_refused(database: sa.Engine) -> None:
 @EACH_LEDGER
 def test_a_column_that_no_ledger_fills_is_refused(database: sa.Engine) -> None:
     make(database, TABLES.calls, extra=sa.Column("invoice", sa.Integer, nullable=False))
-    assert "it accepts no row without invoice, which is never written" in refusal(database)
+    assert "it requires a value for invoice, which is never written" in refusal(database)
 
 
 @EACH_LEDGER
@@ -154,8 +154,8 @@ def test_a_ledger_of_another_shape_is_refused_before_its_columns_are_judged(data
         database, f"UPDATE {tables.state.name} SET shape = {SHAPE + 1}", f"DROP TABLE {tables.calls.name}"
     )
     make(database, TABLES.calls, without="billed")
-    assert f"made by another version of this package (shape {SHAPE + 1}, not {SHAPE})" in refusal(database)
-    with pytest.raises(TargetError, match="made by another version"):
+    assert f"created by another version of this package (shape {SHAPE + 1}, not {SHAPE})" in refusal(database)
+    with pytest.raises(TargetError, match="created by another version"):
         check_tables(database, LEDGER)
 
 
