@@ -1,4 +1,4 @@
-"""What each part of the package may import, as docs/internals/architecture.md has it."""
+"""What each part of the package may import, as docs/architecture.md has it."""
 
 from __future__ import annotations
 

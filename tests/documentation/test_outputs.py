@@ -137,7 +137,7 @@ def quoted() -> Iterator[Shown]:
     """Return what logs and commands say, but for what is compared as a whole above."""
     for block in BLOCKS:
         lines = [line for line in block.text.splitlines() if not re.match(r"\$ | {4}--", line)]
-        is_output = block.language == "text" and block.page != "docs/internals/architecture.md"
+        is_output = block.language == "text" and block.page != "docs/architecture.md"
         if is_output or (block.language == "console" and not block.text.startswith(_COMPARED)):
             yield replace(block, text="\n".join(lines))
     for span in SPANS:

@@ -80,7 +80,7 @@ def test_every_fact_about_the_real_service_says_how_sure_it_is() -> None:
 
 
 def test_every_path_that_the_map_names_is_there() -> None:
-    text = (ROOT / "docs" / "internals" / "architecture.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     package = ROOT / "airflow_provider_permitocr"
     named = set(re.findall(r"`((?:\w+/)+(?:\w+\.py)?|\w+\.py)`", text)) - {"frame.py"}
     assert len(named) > 20

@@ -50,13 +50,13 @@ class _SharedCache(MutableMapping[tuple[Any, ...], Any]):
 
 def _by_settings(key: tuple[Any, ...]) -> Hashable:
     dialect, *statement = key
-    kind = type(dialect)
+    kind: Hashable = type(dialect)
     settings = frozenset(each for each in vars(dialect).items() if _is_setting(kind, each[0]))
     return kind, settings, *statement
 
 
 @functools.cache
-def _is_setting(kind: type[sa.Dialect], name: str) -> bool:
+def _is_setting(kind: Hashable, name: str) -> bool:
     """Return whether an attribute decides how a dialect compiles, and is no more than remembered by it."""
     is_remembered = hasattr(inspect.getattr_static(kind, name, None), "__get__")
     return not is_remembered and name not in _MADE_FROM_SETTINGS

@@ -17,7 +17,7 @@ _WIDTHS: Final = re.compile(r"^\| (`.*`) \| ([\d,]+) \|$", re.MULTILINE)
 
 def errors_page() -> str:
     """Return docs/reference/errors.md."""
-    return (_DOCS / "errors.md").read_text(encoding="utf-8")
+    return (_DOCS / "reference" / "errors.md").read_text(encoding="utf-8")
 
 
 def code_rows(codes: Sequence[ErrorCode]) -> list[str]:
@@ -36,7 +36,7 @@ def rows_missing_on_errors_page(codes: Sequence[ErrorCode]) -> list[str]:
 
 def columns_missing_on_tables_page(columns: Iterable[Column]) -> list[str]:
     """Return the columns of text whose length docs/guides/tables.md does not grant, or names twice."""
-    page = (_DOCS / "tables.md").read_text(encoding="utf-8")
+    page = (_DOCS / "guides" / "tables.md").read_text(encoding="utf-8")
     widths = [
         (name, int(width.replace(",", "")))
         for names, width in _WIDTHS.findall(page)
