@@ -169,6 +169,13 @@ def masked(value: str, *, is_number: bool = False) -> str:
     return "".join("*" if place in hidden else character for place, character in enumerate(value))
 
 
+def looks_replaced(value: Value) -> bool:
+    """Return whether this is a pseudonym, a token or a masked value, which says nothing to compare with."""
+    return isinstance(value, str) and (
+        "*" in value or any(_IS_REPLACED[each](value) is not None for each in (Method.HMAC, Method.ENCRYPT))
+    )
+
+
 @dataclass(frozen=True)
 class Protection:
     """A policy with its keys; without methods, values stay unchanged.

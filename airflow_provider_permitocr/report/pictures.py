@@ -30,6 +30,8 @@ _STYLE: Final[Mapping[str, Any]] = {
     **{"axes.grid": True, "grid.color": _FAINT, "axes.axisbelow": True, "legend.frameon": False},
     # The page's own fonts; ids are the same in each run.
     **{"svg.fonttype": "none", "legend.fontsize": 9, "xtick.major.size": 0, "ytick.major.size": 0},
+    # A title with two dollar signs is no formula.
+    "text.parse_math": False,
 }
 _PAGE_SIZE: Final = (5.8, 3.2)
 _SHEET_SIZE: Final = (15.5, 13.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from html import escape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -102,6 +103,14 @@ def test_poster_is_a_picture_of_readable_size(figures: Figures) -> None:
     width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))
     assert (width, height) == (1860, 1560)
     assert len(png) < 500_000
+
+
+@pytest.mark.parametrize("title", ["US$ and HK$", r"a$\b$", "50$ % $ ^"])
+def test_titles_and_codes_with_dollar_signs_are_no_formulas(title: str) -> None:
+    failure = FailureCount(title, "failed", 1, None, None)
+    figures = _figures(failures=[failure])
+    assert poster(figures, title).startswith(b"\x89PNG")
+    assert page(figures, title).count(escape(title)) == 4  # title, heading, table and picture
 
 
 def test_page_and_poster_are_the_same_for_the_same_figures() -> None:

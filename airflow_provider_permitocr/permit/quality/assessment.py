@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record, Value
+from airflow_provider_permitocr.permit.privacy import looks_replaced
 from airflow_provider_permitocr.permit.quality.declared import is_comparable
 from airflow_provider_permitocr.permit.quality.examination import Examination
 from airflow_provider_permitocr.permit.quality.flags import DECLARED_FLAGS, DOUBTS, Flag
@@ -65,7 +66,9 @@ class Assessment:
 
         :param record: columns of an answer, before any privacy policy.
         """
-        declared = {fact: subject.carried.get(column) for fact, column in self.declared.items()}
+        copied = {fact: subject.carried.get(column) for fact, column in self.declared.items()}
+        # A policy that came after the answer has hidden what was typed since.
+        declared = {fact: None if looks_replaced(typed) else typed for fact, typed in copied.items()}
         day = subject.seen_at.astimezone(self.zone).date()
         flags = self.examination.flags(
             record,

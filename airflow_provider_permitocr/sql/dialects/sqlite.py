@@ -314,7 +314,7 @@ class Sqlite(Database):
 
     def local_day(self, moment: sa.ColumnElement[Any], minutes: int) -> sa.ColumnElement[Any]:
         """Return the day of an instant, which is stored as text in UTC."""
-        return sa.func.date(sa.type_coerce(moment, sa.Text), f"{minutes:+d} minutes", type_=sa.Date)
+        return sa.func.date(_to_the_second(moment), f"{minutes:+d} minutes", type_=sa.Date)
 
     def now(self) -> sa.ColumnElement[Any]:
         """Return the time at which a statement runs."""
@@ -330,7 +330,7 @@ class Sqlite(Database):
     def epoch_milliseconds(self, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """Return a ledger's time, which is stored as text, as whole milliseconds since 1970."""
         text = sa.type_coerce(moment, sa.Text)
-        seconds = sa.cast(sa.func.strftime("%s", text), sa.BigInteger)
+        seconds = sa.cast(sa.func.strftime("%s", _to_the_second(moment)), sa.BigInteger)
         return seconds * 1000 + sa.cast(sa.func.substr(text, 21, 3), sa.BigInteger)
 
     # A ledger in it
@@ -379,6 +379,11 @@ def _plain_time(column: sa.ColumnElement[Any]) -> tuple[sa.ColumnElement[str], s
 
 def _globs(text: sa.ColumnElement[Any], pattern: str) -> sa.ColumnElement[bool]:
     return text.op("GLOB", is_comparison=True)(pattern)
+
+
+def _to_the_second(moment: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Cut a time's fraction off: SQLite rounds it to milliseconds, and so into the next second and day."""
+    return sa.func.substr(sa.type_coerce(moment, sa.Text), 1, len("2026-01-31 12:00:00"), type_=sa.Text)
 
 
 def _in_form(moment: datetime) -> str:

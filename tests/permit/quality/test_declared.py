@@ -6,10 +6,12 @@ import sys
 from datetime import UTC, date, datetime
 
 import pytest
+from cryptography.fernet import Fernet
 
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record, Value
+from airflow_provider_permitocr.permit.privacy import Keys, Method, Protection
 from airflow_provider_permitocr.permit.quality import variants
 from airflow_provider_permitocr.permit.quality.assessment import Assessment, Subject
 from airflow_provider_permitocr.permit.quality.declared import is_comparable
@@ -151,6 +153,16 @@ def test_birthday_may_be_midnight_of_the_zone_as_a_moment(typed: Value) -> None:
 def test_what_says_nothing_is_not_compared(fact: str, typed: Value) -> None:
     assert not is_comparable(residents(), {fact: typed})
     assert flags_of(residents(), typed={fact: typed}) == flags_of(residents())
+
+
+@pytest.mark.parametrize("method", [Method.HMAC, Method.ENCRYPT, Method.MASK])
+def test_what_a_later_policy_has_hidden_is_not_compared(method: Method) -> None:
+    keys = Keys(b"k" * 16, (Fernet.generate_key().decode(),))
+    hidden = Protection(carried={"typed": method}, keys=keys).protect_carried({"typed": "H87654321"})
+    for carried, differs in (({"typed": "H87654321"}, True), (hidden, None)):
+        subject = Subject(CardSide.FRONT, datetime(2026, 1, 31, tzinfo=UTC), carried=carried)
+        found = Assessment(declared={"number": "typed"}).columns(residents(), subject)
+        assert found["declared_differs"] is differs
 
 
 def test_what_cannot_be_compared_is_not_said_to_agree() -> None:

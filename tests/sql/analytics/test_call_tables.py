@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -100,6 +100,19 @@ def test_table_is_replaced_and_keeps_what_the_ledger_has_pruned(analyzed: New) -
     assert [row[5] for row in before] == [2, 2, 2]
     assert [row[5] for row in _costs(permits)] == [2, 2, 3]
     assert len(permits.read("calls_by_hour")) == 3
+
+
+def test_last_microsecond_of_a_day_or_hour_belongs_to_it(analyzed: New) -> None:
+    permits = analyzed()
+    last = datetime(2026, 1, 31, 15, 59, 59, 999_999, tzinfo=UTC)
+    permits.write({"image_key": "a", "processed_at": last})
+    permits.prepare()
+    permits.make_calls([_priced("1", intended_at=last, answered_at=last + timedelta(seconds=1))])
+    permits.tables().fill()
+    assert [row["day"] for row in permits.read("by_day")] == [date(2026, 1, 31)]
+    assert [row[0] for row in _costs(permits)] == [date(2026, 1, 31)]
+    (hour,) = permits.read("calls_by_hour")
+    assert (hour["hour"].astimezone(UTC).hour, hour["p50_ms"]) == (15, 1_000)
 
 
 def test_days_that_pruning_has_thinned_keep_what_they_cost(analyzed: New) -> None:
