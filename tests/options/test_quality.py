@@ -21,7 +21,7 @@ def operator(**options: Any) -> MainlandPermitOcrOperator:
 
 def test_a_flag_that_does_not_exist_is_refused_with_those_that_do() -> None:
     with pytest.raises(
-        ValueError, match=r"Quality: skip names 'expird', which is no flag; it may name .*expired"
+        ValueError, match=r"Quality: skip names 'expird', which is not a flag; it may name .*expired"
     ):
         Quality(skip=["expird"])
 
