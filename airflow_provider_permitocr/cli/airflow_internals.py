@@ -1,6 +1,6 @@
-"""All that the package uses of Airflow beyond its documented interface, only for the commands.
+"""Everything the package uses beyond Airflow's documented interface, for commands only.
 
-Tasks need none of it. ``tests/test_private_names.py`` lists each name with its reason.
+Tasks use none of it. ``tests/test_private_names.py`` lists each name with its reason.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _no_logs() -> Iterator[None]:
     """Keep logs and warnings of Airflow, of DAG files and of libraries from between a command's lines."""
     import structlog
 
-    # Loggers that were used before have this very list; Airflow's own bypass what the standard library says.
+    # Existing loggers share this list; Airflow's own bypass the standard library's settings.
     processors = structlog.get_config()["processors"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -79,7 +79,7 @@ def pool_slots() -> dict[str, int]:
 
 
 def manual_interval(dag: DAG, at: datetime) -> DataInterval | None:
-    """Return the data interval of a run that is triggered by hand; None where the schedule has none."""
+    """Return the data interval of a manual run; None if the schedule has none."""
     from airflow.sdk import timezone
     from airflow.serialization.encoders import coerce_to_core_timetable
 
@@ -88,7 +88,7 @@ def manual_interval(dag: DAG, at: datetime) -> DataInterval | None:
 
 
 def macros() -> Any:
-    """Return the macros of templates, those of plugins included."""
+    """Return the macros of templates, including those of plugins."""
     from airflow.sdk import macros as known
     from airflow.sdk.plugins_manager import integrate_macros_plugins
 

@@ -39,9 +39,9 @@ def chosen_tasks(dag_id: str, task_id: str | None) -> tuple[DAG, list[str]]:
 
 
 def rendered_instances(dag: DAG, task_id: str) -> Sequence[MainlandPermitOcrOperator]:
-    """Return what a task is executed as, rendered as in a run that is triggered now.
+    """Return a task's variants, rendered as for a run triggered now.
 
-    :raises ConfigurationError: naming what is known only in a run.
+    :raises ConfigurationError: naming what is only known at run time.
     """
     run = planned_run(dag, None, None, None)
     return [rendered(dag, each, run) for each in instances(dag.get_task(task_id))]
@@ -72,7 +72,7 @@ def is_confirmed(question: str) -> bool:
 
 
 def end(status: int, said: str) -> NoReturn:
-    """End the process, and say why.
+    """End the process with a message.
 
     :raises SystemExit: with this status.
     """

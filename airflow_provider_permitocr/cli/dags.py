@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class DagFiles:
     """All DAGs of this Airflow.
 
-    :param dags: as their files make them.
-    :param tasks: their tasks of the operator, or of a subclass of it.
+    :param dags: as created by their files.
+    :param tasks: their tasks of the operator or of a subclass.
     :param findings: bundles and files that could not be read.
     """
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _CHECK = """\
 Check the MainlandPermitOcrOperator tasks of one DAG, or of all: pools, slots, quota, connections and tables.
-Says what is wrong and how to fix it. Changes nothing and costs nothing. Run it where the scheduler runs.
+Reports problems and how to fix them. Changes nothing and costs nothing. Run it where the scheduler runs.
 
 Exit status: 0 nothing is wrong, 1 something is wrong, 2 usage error."""
 
@@ -63,13 +63,13 @@ Exit status: 0 all images were marked, 1 something was not marked or not confirm
 
 
 _ERASE = """\
-Erase what is stored of people: in the ledger, result tables, stored portraits and files of
-MainlandPermitOcrOperator tasks. Shows what it would erase, unless --yes is given. An image that is erased
-stays known by its key, and is not called for again unless it changes or `redo` names it. Makes no call, and
-leaves the sums of calls and cost as they are. Names what it cannot reach. It may be repeated, and tasks may
+Erase personal data: in the ledger, result tables, stored portraits and files of
+MainlandPermitOcrOperator tasks. Shows what it would erase, unless --yes is given. An erased image stays
+known by its key, and is not called for again unless it changes or `redo` names it. Makes no call, and
+leaves the sums of calls and cost unchanged. Reports what it cannot reach. Safe to repeat, and tasks may
 run meanwhile.
 
-Ends with status 0 when all is erased or shown, 1 when something is not, 2 when it was called wrongly."""
+Exit status: 0 everything was erased or shown, 1 something was not, 2 usage error."""
 
 
 def get_permitocr_cli_commands() -> list[CLICommand]:
@@ -206,7 +206,7 @@ def _erase() -> ActionCommand:
             "--older-than-days",
             type=_days,
             metavar="N",
-            help="Images whose last result is older than so many days",
+            help="Images whose last result is older than this many days",
         ),
         _argument(
             "--policy",

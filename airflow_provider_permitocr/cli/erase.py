@@ -27,8 +27,8 @@ def erase(arguments: argparse.Namespace) -> None:
     """Run the command, and end the process with its status.
 
     :param arguments: as ``cli/definition.py`` describes them.
-    :raises SystemExit: 0 when all is erased or counted, 1 when something is not, 2 for a DAG or task that is
-        not there, and where it is not said what to erase.
+    :raises SystemExit: 0 when everything is erased or counted, 1 when something is not, 2 for an unknown DAG
+        or task, or if the arguments do not say what to erase.
     """
     rule = _rule(arguments)
     dag, task_ids = chosen_tasks(arguments.dag_id, arguments.task_id)
@@ -67,10 +67,10 @@ def _erase_list(named: str, operator: MainlandPermitOcrOperator, rule: ErasureRu
     ) as erasure:
         if not is_done:
             plan = erasure.plan()
-            _tell(f"{named}: {plan}. Nothing was changed: add --yes to erase", plan.not_reached)
+            _print_outcome(f"{named}: {plan}. Nothing was changed: add --yes to erase", plan.not_reached)
             return True
         done = erasure.run()
-    _tell(f"{named}: erased {done}", done.not_reached)
+    _print_outcome(f"{named}: erased {done}", done.not_reached)
     return _is_complete(done)
 
 
@@ -78,7 +78,7 @@ def _is_complete(done: Erased) -> bool:
     return not done.refused
 
 
-def _tell(line: str, not_reached: tuple[str, ...]) -> None:
+def _print_outcome(line: str, not_reached: tuple[str, ...]) -> None:
     lines = [line, "Not reached:", *(f"  {each}" for each in not_reached)]
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()

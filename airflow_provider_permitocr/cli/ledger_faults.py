@@ -1,4 +1,4 @@
-"""Errors of a command that changes a ledger, said in words."""
+"""Reports errors of a command that changes a ledger."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from airflow_provider_permitocr.errors import PermitOcrError
 
 @contextmanager
 def ledger_faults(named: str) -> Iterator[list[str]]:
-    """Say what goes wrong on stderr, and go on after the block.
+    """Report an error on stderr, and continue after the block.
 
     :param named: the task.
-    :return: what was said; empty as long as nothing went wrong.
+    :return: the reported messages; empty if there were no errors.
     """
     faults: list[str] = []
     try:

@@ -1,4 +1,4 @@
-"""Reads tasks of the operator out of DAGs, mapped ones with the arguments that the DAG file tells."""
+"""Reads the operator's tasks from DAGs; for mapped ones, the arguments that the DAG file shows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def is_ocr_task(task: Any) -> bool:
 
 
 def read_task(dag: DAG, task: Any) -> OcrTask:
-    """Read what a DAG says of a task, plain or mapped."""
+    """Read a task, plain or mapped, from a DAG."""
     findings: list[Finding] = []
     variants = list(_mapped(task, findings)) if task.is_mapped else [_of_instance(task, findings)]
     variants = [replace(each, source=_with_statement(dag, each.source, findings)) for each in variants]
@@ -62,9 +62,9 @@ def read_task(dag: DAG, task: Any) -> OcrTask:
 
 
 def instances(task: Any) -> list[MainlandPermitOcrOperator]:
-    """Make what a task is executed as: one operator, or as many as it is mapped to.
+    """Make a task's operators: one, or as many as it is mapped to.
 
-    :raises ConfigurationError: when that is known only at run time, or does not work.
+    :raises ConfigurationError: when they are only known at run time, or cannot be created.
     """
     if not task.is_mapped:
         return [task]
@@ -85,10 +85,10 @@ def instances(task: Any) -> list[MainlandPermitOcrOperator]:
 
 @dataclass(frozen=True)
 class _Arguments:
-    """What one instance of a mapped task is made with.
+    """The arguments of one instance of a mapped task.
 
-    :param at_run_time: names of arguments that an upstream task gives.
-    :param all_at_run_time: no more is known than what ``partial()`` was given.
+    :param at_run_time: names of arguments that an upstream task provides.
+    :param all_at_run_time: only the arguments of ``partial()`` are known.
     """
 
     known: dict[str, Any] = field(default_factory=dict)
@@ -110,7 +110,7 @@ def _mapped(task: Any, findings: list[Finding]) -> Iterator[Variant]:
     for arguments in _expanded(task.expand_input.value):
         for name in _NOT_MAPPABLE:
             if name in arguments.known or name in arguments.at_run_time:
-                message = f"Airflow does not map {name}: what expand() is given for it never takes effect"
+                message = f"Airflow does not map {name}: its value in expand() never takes effect"
                 findings.append(_wrong("pool", message, f"give {name} to partial() instead"))
         if arguments.at_run_time or arguments.all_at_run_time:
             names = ", ".join(sorted(arguments.at_run_time)) or "what it is mapped over"
@@ -120,7 +120,7 @@ def _mapped(task: Any, findings: list[Finding]) -> Iterator[Variant]:
         try:
             instance = task.unmap(arguments.known)
         except Exception as error:  # noqa: BLE001  subclasses raise their own errors
-            findings.append(_wrong("task", f"cannot be mapped: {error}", "correct what expand() is given"))
+            findings.append(_wrong("task", f"cannot be mapped: {error}", "correct the arguments of expand()"))
         else:
             yield _of_instance(instance, findings)
 
@@ -141,7 +141,7 @@ def _known_before_a_run(task: Any, arguments: _Arguments, findings: list[Finding
 
 
 def _expanded(value: Any) -> Iterator[_Arguments]:
-    if isinstance(value, Mapping):  # expand(): values by name, of which every combination is made
+    if isinstance(value, Mapping):  # expand(): values by name; every combination is an instance
         known = {name: _items(values) for name, values in value.items() if _is_literal(values)}
         at_run_time = set(value) - set(known)
         for combination in product(*known.values()):
@@ -199,7 +199,7 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
 
 
 def _known(read: Callable[[Any], Looked], value: Any) -> Looked | None:
-    """Return what an argument means; None where only a run knows."""
+    """Return what an argument means; None if only a run knows."""
     try:
         return read(value)
     except (TypeError, ValueError):  # what a mapped task gets
@@ -235,7 +235,7 @@ def _of_triggers(values: Mapping[str, Any]) -> list[Finding]:
     source = values.get("source")
     if not isinstance(source, ImageQuery) or not _TRIGGERED.search(source.sql):
         return []
-    message = "the SELECT is rendered from what a run is triggered with: who may trigger it can write SQL"
+    message = "the SELECT is rendered from the run's parameters: anyone who triggers the DAG can write SQL"
     remedy = 'bind it: WHERE branch = :branch, parameters={"branch": "{{ params.branch }}"}'
     return [Finding(Verdict.NOTE, "image list", message, remedy)]
 

@@ -25,7 +25,7 @@ def print_rows(rows: Sequence[Row], output: str, document: Any = None) -> None:
         case "yaml":
             console().print_as_yaml(whole)
         case "table":
-            # A text such as package[extra] would be taken for a style.
+            # rich would parse text such as package[extra] as a style.
             console().print_as_table([_shown(row, escape) for row in rows])
         case _:
             console().print_as_plain_table([_shown(row, str) for row in rows])

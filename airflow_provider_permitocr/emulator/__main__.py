@@ -41,7 +41,7 @@ class _PairAction(argparse.Action):
         if field == "secret_id":
             pairs.append({})
         elif not pairs or field in pairs[-1]:
-            parser.error(f"{option_string} belongs after the --secret-id that it goes with")
+            parser.error(f"{option_string} must follow its --secret-id")
         pairs[-1][field] = str(values)
         namespace.pairs = pairs
 
@@ -77,8 +77,8 @@ def _add_pair_options(result: argparse.ArgumentParser) -> None:
     default = f"{DEFAULT_SECRET_ID} with {DEFAULT_SECRET_KEY}"
     for flag, text in (
         ("--secret-id", f"id of a key pair; repeat for more of the same account (default: {default})"),
-        ("--secret-key", "secret key of the --secret-id before it"),
-        ("--token", "makes the pair before it a temporary one: calls must carry this token"),
+        ("--secret-key", "secret key of the preceding --secret-id"),
+        ("--token", "makes the preceding pair temporary: calls must include this token"),
     ):
         result.add_argument(flag, action=_PairAction, dest="pairs", metavar="TEXT", help=text)
 

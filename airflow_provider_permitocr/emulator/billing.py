@@ -1,14 +1,14 @@
 """Which calls the real service bills.
 
-By its own table, not by the package's: the journal judges what the package says is billed.
+Uses its own table instead of the package's: the journal verifies what the package reports as billed.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-#: The only failures that are paid for since 2020-07-06, says cloud.tencent.com/document/product/866/45470. Of
-#: these, MainlandPermitOCR is known to answer the first alone.
+#: The only failures billed since 2020-07-06, according to cloud.tencent.com/document/product/866/45470.
+#: MainlandPermitOCR is only known to return the first.
 BILLED_FAILURES: Final = frozenset(
     {
         "FailedOperation.EmptyImageError",

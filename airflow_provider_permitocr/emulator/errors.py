@@ -8,8 +8,8 @@ class ApiError(Exception):
 
     :param code: one of the API's codes, e.g. ``FailedOperation.ImageDecodeFailed``.
     :param message: its English message.
-    :param chinese: its Chinese message, where it carries values of this call; without it, the
-        general one of the code (see ``messages.py``).
+    :param chinese: its Chinese message, if it contains values of this call; otherwise the code's general
+        message is used (see ``messages.py``).
     """
 
     def __init__(self, code: str, message: str, chinese: str | None = None) -> None:

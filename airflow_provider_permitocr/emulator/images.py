@@ -1,4 +1,4 @@
-"""Get the image of a request and check it, as the API page says it does."""
+"""Gets the image of a request and checks it, as described on the API page."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from airflow_provider_permitocr.emulator.errors import ApiError
 from airflow_provider_permitocr.permit.api import SITES, ImageFormat
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
-#: The mainland page grants 10 MB; what the gateway lets through around it is another matter.
+#: The mainland page allows 10 MB; the gateway's limit for the whole request is separate.
 MAX_BASE64_BYTES: Final = {"intl": SITES["intl"].max_base64_bytes, "mainland": 10 * 1024 * 1024}
-#: RFC 3986: what is no part of a URL's alphabet must be encoded, including blanks and Chinese characters.
+#: RFC 3986: characters outside of a URL's alphabet must be encoded, including blanks and Chinese characters.
 _WELL_FORMED: Final = re.compile(r"https?://(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+", re.I)
 
 
@@ -32,11 +32,11 @@ def base64_bytes(raw_bytes: int) -> int:
 def decode_base64(text: str) -> bytes:
     """Decode ``ImageBase64``, skipping line breaks and the like.
 
-    A ``data:`` prefix is no base64, but is decoded as if it were: what comes out is no image.
+    A ``data:`` prefix is not base64, but is decoded anyway; the result is not an image.
 
     :raises ApiError: ``FailedOperation.ImageDecodeFailed``.
     """
-    with contextlib.suppress(ValueError):  # far faster, but refuses what may be skipped
+    with contextlib.suppress(ValueError):  # much faster, but refuses characters that may be skipped
         return pybase64.b64decode(text, validate=True)
     try:
         return binascii.a2b_base64(text)
@@ -47,9 +47,9 @@ def decode_base64(text: str) -> bytes:
 async def download(session: aiohttp.ClientSession, url: str, site: str, seconds: float) -> bytes:
     """Download ``ImageUrl``, reading no more than the site's limit.
 
-    :param seconds: how long it may take in all (the API page: 3).
+    :param seconds: total time limit (the API page: 3).
     :raises ApiError: ``FailedOperation.DownLoadError`` for a URL that is not http(s) or not encoded, a
-        network failure, a status other than 200 or too long a time; ``LimitExceeded.TooLargeFileError``.
+        network failure, a status other than 200 or a timeout; ``LimitExceeded.TooLargeFileError``.
     """
     if not _WELL_FORMED.fullmatch(url):
         raise _download_failed()
@@ -81,7 +81,7 @@ def check_image(image: bytes, site: str) -> ImageFormat:
         raise _too_large(site)
     try:
         with open_image(image) as opened:
-            # What Pillow calls MPO is a JPEG with more pictures after it, as many phones take them.
+            # Pillow's MPO format is a JPEG followed by further pictures, as many phones store them.
             found = ImageFormat("JPEG" if opened.format == "MPO" else opened.format or "")
             if found is ImageFormat.PNG:
                 opened.verify()  # every chunk has a checksum: no need to inflate them
@@ -96,7 +96,7 @@ def check_image(image: bytes, site: str) -> ImageFormat:
 
 
 def open_image(image: bytes) -> Image.Image:
-    """Open a PNG or JPEG, or a PNG that libpng reads and Pillow does not: one with a damaged comment, say.
+    """Open a PNG or JPEG, or a PNG that libpng reads but Pillow does not, for example with a damaged comment.
 
     :raises OSError, SyntaxError, ValueError, Image.DecompressionBombError: as Pillow does.
     """

@@ -23,22 +23,22 @@ KEPT_RECORDS: Final = 100_000
 
 @dataclass
 class CallRecord:
-    """One call, filled in while it is served.
+    """One call, completed while it is served.
 
-    :param time: Unix time in seconds at which the request had arrived in full.
-    :param action: ``X-TC-Action``; '' if missing or not one that the emulator knows.
+    :param time: Unix time in seconds at which the complete request had arrived.
+    :param action: ``X-TC-Action``; '' if missing or unknown to the emulator.
     :param request_id: ``RequestId`` of the answer.
     :param site: ``intl`` or ``mainland``.
     :param account: the account that signed; None if the signature was refused.
-    :param image: SHA-256 of the image file, in hexadecimal; None if the call had none to read.
-    :param code: ``OK`` or the answer's error code; None if no answer of the API was sent
+    :param image: SHA-256 of the image file, in hexadecimal; None if the call had no readable image.
+    :param code: ``OK`` or the answer's error code; None if no API answer was sent
         (connection dropped, HTTP error).
     :param answered: whether the work was done, even if a fault then kept the answer from the caller.
     :param billed: whether the real service would bill this call: its answer has fields, or one of the few
-        errors that are billed, whether or not it then reached the caller.
-    :param fault: name of the rule that altered this call.
+        billed errors, whether or not it then reached the caller.
+    :param fault: name of the rule that changed this call.
     :param seconds: from arrival to the answer.
-    :param trace_id: ``X-TC-TraceId``: what the caller calls this call; None if it has not said.
+    :param trace_id: ``X-TC-TraceId``: the caller's name for this call; None if it sent none.
     """
 
     time: float

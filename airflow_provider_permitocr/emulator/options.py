@@ -14,7 +14,7 @@ from airflow_provider_permitocr.permit.api import (
     SITES,
 )
 
-#: The default key pair: no secret, since it opens nothing else.
+#: The default key pair is not a secret, because it gives access to nothing else.
 DEFAULT_SECRET_ID: Final = "AKIDEMULATOR"  # noqa: S105
 DEFAULT_SECRET_KEY: Final = "emulator-secret-key"  # noqa: S105
 DEFAULT_ACCOUNT: Final = "100000000001"
@@ -76,7 +76,7 @@ class EmulatorOptions:
 
     :param host: address to listen on.
     :param port: TCP port; 0 picks a free one.
-    :param keys: the key pairs that it knows.
+    :param keys: the known key pairs.
     :param quota: calls of MainlandPermitOCR per second and account; 0 switches it off.
     :param engine: name of the engine that reads images, see ``engines``.
     :param engine_threads: images read at the same time.
@@ -90,7 +90,7 @@ class EmulatorOptions:
     :param instance_role: role whose keys the metadata service issues; None: no role is bound.
     :param instance_role_seconds: how long these keys are valid.
     :param web_identities: the service accounts that may assume roles by their tokens.
-    :raises ValueError: naming the option and what it may be.
+    :raises ValueError: naming the option and its permitted values.
     """
 
     host: str = "127.0.0.1"

@@ -79,8 +79,8 @@ class Recognition:
             fields = self._engine.read(image, question.card_side, question.with_portrait)
         except ApiError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever an engine raises is InternalError
-            # Its message could quote the permit, so only the kind and the place are logged.
+        except Exception as error:  # noqa: BLE001 - any exception of an engine is InternalError
+            # Its message could quote the permit, so only its type and location are logged.
             place = "".join(traceback.format_tb(error.__traceback__))
             logger.error("The engine failed with %s:\n%s", type(error).__name__, place)
             raise ApiError("InternalError", "An internal error has occurred.") from None

@@ -117,13 +117,13 @@ def start_emulator(
     clock: Clock = time.time,
     sleep: Sleep = asyncio.sleep,
 ) -> RunningEmulator:
-    """Start an emulator in its own thread; it answers when this returns.
+    """Start an emulator in its own thread; it is ready when this returns.
 
     Use it as a context manager, or call its `stop`.
 
     :param options: the defaults if None: any free port of 127.0.0.1, the default key pair.
     :param engine: reads the images instead of the engine that `options` names.
-    :param clock: Unix time in seconds; tests put one of their own.
+    :param clock: Unix time in seconds; tests inject their own.
     :param sleep: waits for the latency and for faults' delays.
     :raises ValueError: if the faults file is wrong, or the engine unknown.
     :raises OSError: if the address is taken, or a file cannot be written.

@@ -61,7 +61,7 @@ class Service:
         """Serve one call of the API."""
         try:
             body = await read_body(http)
-        except ConnectionError:  # the caller went away while sending: no call, and nobody to answer
+        except ConnectionError:  # the caller disconnected while sending: there is no call to answer
             return web.Response()
         record = CallRecord(self.clock(), "", str(uuid.uuid4()), self.site)
         record.trace_id = http.headers.get("X-TC-TraceId")
@@ -79,7 +79,7 @@ class Service:
     async def _answer(
         self, http: web.Request, body: Body | None, record: CallRecord
     ) -> tuple[dict[str, Any], Effect | None]:
-        """Return the fields to answer and the fault to show, noting in `record` how it went."""
+        """Return the fields to answer and the fault to apply, recording the outcome in `record`."""
         started = time.monotonic()
         latency = 0.0
         effect: Effect | None = None
@@ -129,7 +129,7 @@ async def _work(prepared: Prepared, effect: Effect | None, record: CallRecord) -
         fields = await prepared.work()
         record.answered = True
     if effect and effect.error:
-        raise ApiError(effect.error, effect.message or "The emulator was told to answer this error.")
+        raise ApiError(effect.error, effect.message or "The emulator is configured to return this error.")
     return fields
 
 
@@ -147,9 +147,9 @@ async def _health(http: web.Request) -> web.Response:  # noqa: ARG001 - aiohttp 
 async def serve(
     options: EmulatorOptions, engine: Engine, clock: Clock = time.time, sleep: Sleep = asyncio.sleep
 ) -> AsyncIterator[tuple[Service, str]]:
-    """Run an emulator in the current event loop for as long as the context lasts.
+    """Run an emulator in the current event loop inside the ``with`` block.
 
-    :return: the service, and the URL that it answers at.
+    :return: the service, and its URL.
     :raises ValueError: if the faults file is wrong.
     :raises OSError: if the address is taken, or a file cannot be written.
     """

@@ -11,7 +11,7 @@ import trustme
 
 from airflow_provider_permitocr.permit.api import SITES
 
-#: Names that clients may know the emulator by, whatever address they reach it at.
+#: Names that clients may use for the emulator, whatever its address.
 NAMES: Final = (
     "localhost",
     "127.0.0.1",
@@ -24,10 +24,10 @@ VALID_DAYS: Final = 30
 def server_context(directory: Path, host: str) -> ssl.SSLContext:
     """Write ``ca.pem``, ``server.pem`` and ``server.key`` to `directory` and return a TLS context.
 
-    The authority's own key is never written, so nobody can sign anything else with it.
+    The authority's own key is never written, so no one can sign anything else with it.
 
-    :param directory: made if missing; files of an earlier start are replaced.
-    :param host: a further name or address that the certificate is for.
+    :param directory: created if missing; files of an earlier start are replaced.
+    :param host: an additional name or address for the certificate.
     :raises ValueError: if a certificate cannot be for `host`.
     """
     directory.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""CSV as RFC 4180 has it, in UTF-8; compressed by gzip where the name says so."""
+"""CSV according to RFC 4180, in UTF-8; gzip-compressed if the file's name says so."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _AS_TEXT: Final[dict[ColumnKind, Callable[[Any], str]]] = {
 
 
 class CsvFormat:
-    """CSV: a header, CRLF, ISO dates and times with their zone, ``true`` and ``false``, nothing for NULL.
+    """CSV: a header, CRLF, ISO dates and times with their zone, ``true`` and ``false``, empty for NULL.
 
-    :param compressed: by gzip.
-    :param escape_formulas: texts that a spreadsheet would take for formulas get an apostrophe in front.
-    :param byte_order_mark: begin with one, by which Excel knows UTF-8.
+    :param compressed: with gzip.
+    :param escape_formulas: prefix texts that a spreadsheet would run as formulas with an apostrophe.
+    :param byte_order_mark: start with one, so that Excel detects UTF-8.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class CsvFormat:
         self._encoding = "utf-8-sig" if byte_order_mark else "utf-8"
 
     def check(self) -> None:
-        """Need nothing but the standard library."""
+        """Return: the standard library is enough."""
 
     def writer(self, stream: BinaryIO, columns: Sequence[Column]) -> CsvRowWriter:
         """Write a file with these columns."""

@@ -1,4 +1,4 @@
-"""What goes wrong with files and object stores, in words that hold no row."""
+"""Describes errors of files and object stores without data from rows."""
 
 from __future__ import annotations
 

@@ -19,12 +19,12 @@ _TEMPORARY: Final = ".tmp"
 
 
 class LocalStore:
-    """Writes into a temporary file beside the file, which then takes its place.
+    """Writes to a temporary file beside the target, which then replaces it.
 
-    Only its owner can read a temporary file. Its writer holds a lock on it, which the system releases when
-    the writer dies: a killed process left what is not locked, and that is removed.
+    Only its owner can read a temporary file. The writer holds a lock on it, which the system releases when
+    the writer dies. Unlocked temporary files are leftovers of killed processes, and are removed.
 
-    :param file_mode: of the files, those that are replaced included, whatever the process's umask.
+    :param file_mode: permissions of the files, including replaced ones, regardless of the process's umask.
     """
 
     def __init__(self, file_mode: int = PRIVATE) -> None:

@@ -15,10 +15,10 @@ _COPY_BYTES: Final = 1024 * 1024
 
 
 class ObjectStore:
-    """Puts whole objects: what a store shows is the object before or the object after.
+    """Writes whole objects: readers see either the previous object or the new one.
 
-    An object is first written into a file without a name on this machine's disk, which vanishes with the
-    process, then sent in blocks. One whose sending fails is discarded and never completed.
+    An object is first written to an unnamed file on this machine's disk, which vanishes with the process,
+    then uploaded in blocks. A failed upload is discarded and never completed.
 
     :param filesystem: of fsspec, signed in.
     """

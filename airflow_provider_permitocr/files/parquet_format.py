@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-#: A row group is in memory as a whole, here and at its readers: portraits fill one with fewer rows.
+#: Writers and readers hold a whole row group in memory; portraits fill one with fewer rows.
 _GROUP_ROWS: Final = 50_000
 _GROUP_BYTES: Final = 32 * 1024 * 1024
 

@@ -19,10 +19,10 @@ _TRIAL: Final = "permitocr.trial"
 
 
 class PortraitFiles:
-    """Writes portraits, whole or not at all; an existing one is replaced by the same.
+    """Writes portraits, completely or not at all; an existing one is replaced by the same content.
 
-    :param folder: its path or URL, as rows have it, without a slash at the end.
-    :param folder_in_store: what the store knows it as.
+    :param folder: its path or URL as it appears in rows, without a trailing slash.
+    :param folder_in_store: its name in the store.
     """
 
     def __init__(self, store: Store, folder: str, folder_in_store: str) -> None:
@@ -40,7 +40,7 @@ class PortraitFiles:
         self._do(partial(self._store.remove, trial))
 
     def check(self) -> None:
-        """Make sure that portraits can be written as far as that is known without writing.
+        """Make sure that portraits can be written, as far as possible without writing.
 
         :raises TargetError, UnreachableError: as ``prepare``.
         """
@@ -52,7 +52,7 @@ class PortraitFiles:
         :param portraits: by name.
         :return: the path or URL of each, by name.
         :raises TargetError: naming what to change.
-        :raises UnreachableError: when it may be tried again.
+        :raises UnreachableError: when a retry may succeed.
         """
         files = {name: f"{name}{_suffix(content)}" for name, content in portraits.items()}
         with ThreadPoolExecutor(min(_AT_ONCE, len(portraits) or 1), "permit-ocr-portraits") as pool:
@@ -65,7 +65,7 @@ class PortraitFiles:
         return {name: f"{self._folder}/{file}" for name, file in files.items()}
 
     def remove(self, files: Collection[str]) -> None:
-        """Remove portraits; one that is gone already is no error.
+        """Delete portraits; one that is already gone is not an error.
 
         :param files: names of files in the folder.
         :raises TargetError, UnreachableError: as ``put``.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class RowWriter(Protocol):
-    """Writes one file; use it in a ``with``, whose end completes the file."""
+    """Writes one file; use it in a ``with`` block, which completes the file at its end."""
 
     def __enter__(self) -> Self: ...
 
@@ -34,7 +34,7 @@ class RowFormat(Protocol):
     """A file format, for the columns of the result."""
 
     def check(self) -> None:
-        """Make sure that what it needs is installed.
+        """Make sure that required packages are installed.
 
         :raises ConfigurationError: naming the extra to install.
         """

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class StoredRowsFile:
-    """Writes one file, whole or not at all, and replaces an existing one.
+    """Writes one file, completely or not at all, and replaces an existing one.
 
-    :param due: what it is, for a later run to write it.
-    :param publishes_parts: write it as well where its window is not whole.
+    :param due: its description, with which a later run can write it.
+    :param publishes_parts: also write it if its window is incomplete.
     """
 
     def __init__(self, file: StoredFile, due: DueFile, *, publishes_parts: bool = False) -> None:
@@ -27,7 +27,7 @@ class StoredRowsFile:
 
     @property
     def due(self) -> DueFile:
-        """What it is, for a later run to write it."""
+        """Its description, with which a later run can write it."""
         return self._due
 
     @property
@@ -44,7 +44,7 @@ class StoredRowsFile:
         """
         self.check()
         store, path = self._file.store, self._file.path
-        # The same name in all runs, so that the next one removes what a killed one has left.
+        # The same name in all runs, so that the next run removes what a killed one left.
         trial = store.beside(path, f"_{path.rpartition('/')[2]}.trial")
         with file_errors(f"writing beside {self._file.named}"):
             for each in (path, trial):
@@ -53,9 +53,9 @@ class StoredRowsFile:
             store.remove(trial)
 
     def check(self) -> bool:
-        """Check that the file can be written as far as that is known without writing.
+        """Check that the file can be written, as far as possible without writing.
 
-        :return: whether there is one already.
+        :return: whether it already exists.
         :raises ConfigurationError, TargetError, FileError: as ``prepare``.
         """
         self._file.row_format.check()

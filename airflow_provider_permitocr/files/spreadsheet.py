@@ -15,7 +15,7 @@ _FORMULA: Final = r"'* *[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 _START: Final = r"(?:^|(?<=[;\t\r\n]))"
 _HARMFUL: Final = re.compile(f"{_START}(?={_FORMULA})")
 _ESCAPED: Final = re.compile(f"{_START}'(?={_FORMULA})")
-#: A number is shown as what it is.
+#: Numbers are displayed unchanged.
 _NUMBER: Final = re.compile(r"[+-]?\d{1,30}(?:[.,]\d{1,30})?(?:[eE][+-]?\d{1,5})?", re.ASCII)
 
 

@@ -21,7 +21,7 @@ class Store(Protocol):
         ...
 
     def check_place(self, path: str) -> None:
-        """Make sure that files can be written beside this path, as far as that is known without writing.
+        """Make sure that files can be written beside this path, as far as possible without writing.
 
         :raises OSError: when not.
         """
@@ -32,7 +32,7 @@ class Store(Protocol):
         ...
 
     def put(self, path: str, write: WriteContent) -> None:
-        """Write a file, or replace it: whole or not at all, for readers and after any error."""
+        """Write or replace a file, completely or not at all, for readers and after any error."""
         ...
 
     def remove(self, path: str) -> None:
@@ -40,7 +40,7 @@ class Store(Protocol):
         ...
 
     def clean(self, path: str) -> None:
-        """Remove what killed writers of this file have left over."""
+        """Remove what killed writers of this file have left."""
         ...
 
 

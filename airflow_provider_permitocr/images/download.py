@@ -36,13 +36,13 @@ _CODES: Final = {
     410: "ImageNotFound",
 }
 _TOO_MANY_REQUESTS: Final = 429
-#: What its server has answered badly to a request for this image, rather than not at all.
+#: Faults of the server's response for this image, rather than of reaching the server.
 _BAD_ANSWERS: Final = frozenset(
     {NetworkFault.ANSWER_TRUNCATED, NetworkFault.NOT_HTTP, NetworkFault.NOT_DECOMPRESSED}
 )
 #: Of a redirect's own body; with more of it, another connection is the smaller expense.
 _READ_OF_REDIRECT: Final = 16 * 1024
-#: Hosts, and connections of each, that are kept for reuse: in all no more than a process may have open.
+#: Hosts, and connections per host, that are kept for reuse; bounded by a process's file descriptors.
 _HOSTS_KEPT: Final = 8
 _CONNECTIONS_KEPT: Final = 32
 #: No compression is asked for: an image is compressed already.
@@ -52,12 +52,11 @@ _HEADERS: Final = {"Accept": "*/*", "User-Agent": f"airflow_provider_permitocr/{
 class Downloader:
     """Downloads images over HTTP and HTTPS, from any number of threads, which share its connections.
 
-    No cookies, no credentials of netrc files. Its errors and the log, at any level, tell nothing of the URL,
-    its host included, as that is a value of the image list.
+    No cookies, no credentials from netrc files. Errors and logs, at any level, never contain the URL or its
+    host, because these are values of the image list.
 
-    Proxies and certificate authorities are those of the environment. What a host's name leads to is known to
-    the proxy alone, where there is one: on this side of it names, and addresses in URLs, are all that can be
-    checked.
+    Proxies and certificate authorities come from the environment. With a proxy, only the proxy resolves the
+    host's name: this side can only check names, and addresses in URLs.
 
     :raises ConfigurationError: when the certificate authorities cannot be read.
     """
@@ -145,7 +144,7 @@ class Downloader:
             retries=False,
             redirect=False,
             assert_same_host=False,
-            # For what connects by itself, which is a proxy's connection; all else has ``within``.
+            # For connections that urllib3 opens itself, to a proxy; all others use ``within``.
             timeout=Timeout(connect=seconds_left(), read=seconds_left()),
             preload_content=False,
         )

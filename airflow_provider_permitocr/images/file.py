@@ -12,7 +12,7 @@ from typing import Final
 from airflow_provider_permitocr.errors import ImageRejectedError, ImageUnavailableError
 from airflow_provider_permitocr.images.roots import ImageRoots, is_local, local_path
 
-#: What a share, a disk or this process is at fault for, and no file of theirs.
+#: Error numbers caused by a share, a disk or this process, not by the file.
 _OUTAGES: Final = frozenset(
     {
         *(errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.EREMOTEIO),
@@ -32,8 +32,8 @@ def read_file(uri: str, max_bytes: int, roots: ImageRoots = _ANYWHERE) -> bytes:
     """Read a file.
 
     :param uri: a path or a ``file:`` URL.
-    :param max_bytes: at most one byte more than this is read, which shows that there are more.
-    :param roots: where it must be; by default anywhere.
+    :param max_bytes: at most one more byte is read, to detect a longer file.
+    :param roots: where the file must be; by default anywhere.
     :raises ImageRejectedError: when the reference is not to a file.
     :raises ImageUnavailableError: when there is no file, or it cannot or may not be read.
     """
@@ -60,7 +60,7 @@ def _read_regular(path: str, size: int, roots: ImageRoots) -> bytes:
     with _opened(path, roots) as descriptor:
         before = os.fstat(descriptor)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            # Files of the system say that they are empty, and hold what it or the worker knows.
+            # Kernel files report a size of 0, and contain what the system or the worker knows.
             content = file.read(size) if before.st_size else b""
         after = os.fstat(descriptor)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
@@ -70,11 +70,11 @@ def _read_regular(path: str, size: int, roots: ImageRoots) -> bytes:
 
 @contextmanager
 def _opened(path: str, roots: ImageRoots) -> Iterator[int]:
-    """Open a regular file for reading, once it is known to be one, and to be where it may be."""
+    """Open a file for reading once it is known to be a regular file in a permitted place."""
     with _descriptor(path, _LOOK) as found:
         roots.require_file(found)
         if not stat.S_ISREG(os.fstat(found).st_mode):
-            raise ImageUnavailableError("ImageUnreadable", "there is no regular file at the path")
+            raise ImageUnavailableError("ImageUnreadable", "the path is not a regular file")
         if _LOOK == _READ:
             yield found
             return

@@ -27,7 +27,7 @@ class HostRules:
         self._domains = tuple(f".{_comparable(each[1:])}" for each in named or () if each.startswith("."))
 
     def permits_host(self, host: str) -> bool:
-        """Return whether a host may be asked for an image, as far as its name or address in the URL tells.
+        """Return whether an image may be requested from a host, judged by the name or address in the URL.
 
         :param host: as ``HttpUrl`` has it.
         """
@@ -41,11 +41,11 @@ class HostRules:
         return host in self._hosts or host.endswith(self._domains)
 
     def passed_on(self, url: str) -> str:
-        """Return a URL of the list as the API is given it, which then fetches the image.
+        """Return a list's URL in the form that the API gets to fetch the image itself.
 
-        The host's name is not resolved: the API is in another network.
+        The host's name is not resolved, because the API is in another network.
 
-        :raises ImageRejectedError: ImageReferenceUnknown, when it is none that could be fetched.
+        :raises ImageRejectedError: ImageReferenceUnknown, when it is not a fetchable URL.
         :raises ImageUnavailableError: ImageHostRefused, when its host is not permitted.
         """
         read = read_listed_url(url)

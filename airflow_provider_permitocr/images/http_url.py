@@ -1,4 +1,4 @@
-"""An http(s) URL taken apart, once: what is checked is what is then connected to."""
+"""Parses an http(s) URL once, so that the connection uses exactly what was checked."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from airflow_provider_permitocr.errors import ImageRejectedError
 from airflow_provider_permitocr.net.address_rules import literal_address
 
 _PORTS: Final = {"http": 80, "https": 443}
-#: What names the server, the path and the query; what follows a # is for browsers.
+#: The parts for server, path and query; browsers don't send the fragment.
 _PARTS: Final = re.compile(r"([^:/?#]*://[^\\/?#]*)([^?#]*)(\?[^#]*)?", re.DOTALL)
-#: What stands encoded in a URL already, and what may stand there as it is (RFC 3986), so that a signature of
-#: the URL stays good; all else is encoded.
+#: Characters that are already encoded, or need no encoding (RFC 3986), stay, so that a signed URL stays
+#: valid; all others are encoded.
 _ENCODED: Final = re.compile(r"(%[0-9A-Fa-f]{2})")
 _PLAIN: Final = "/?:@!$&'()*+,;=-._~"
-#: As resolvers and certificates have them; a last label of digits alone would be a number to some parsers.
+#: As in resolvers and certificates; some parsers would read a last label of only digits as a number.
 _NAME: Final = re.compile(
     r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*(?!\d+\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 )
@@ -52,24 +52,24 @@ class HttpUrl:
     def joined(self, location: str) -> HttpUrl:
         """Follow a ``Location`` header, which may be relative.
 
-        :raises ValueError: when it is no http(s) URL that could be followed.
+        :raises ValueError: when it is not a usable http(s) URL.
         """
-        # http.client reads headers as Latin-1, though servers that encode nothing write UTF-8.
+        # http.client decodes headers as Latin-1, but servers that don't percent-encode send UTF-8.
         readable = location.encode("latin-1", "replace").decode("utf-8", "replace")
         return read_url(urljoin(self.whole, readable))
 
 
 def read_url(text: str) -> HttpUrl:
-    """Take a URL apart.
+    """Parse a URL.
 
-    :raises ValueError: without the URL, when it is no http(s) URL, has no host that could
-        be one, or holds a user.
+    :raises ValueError: without quoting the URL, when it is not an http(s) URL, has an invalid host, or
+        contains a user.
     """
     from urllib3.util import parse_url
 
     parts = _PARTS.match(text)
     try:
-        # The server alone: of a path urllib3 encodes what is encoded already, and takes parts away.
+        # Only the server part: urllib3 would encode the path's escapes again and normalize the path.
         parsed = parse_url(parts[1] if parts else text)
         target = _encoded((parts[2] or "/") + (parts[3] or "")) if parts else "/"
     except ValueError:
@@ -84,9 +84,9 @@ def read_url(text: str) -> HttpUrl:
 
 
 def read_listed_url(text: str) -> HttpUrl:
-    """Take a URL of the image list apart.
+    """Parse a URL of the image list.
 
-    :raises ImageRejectedError: ImageReferenceUnknown, when it is none that could be asked.
+    :raises ImageRejectedError: ImageReferenceUnknown, when it is not a usable URL.
     """
     try:
         return read_url(text)

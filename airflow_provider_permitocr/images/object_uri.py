@@ -9,15 +9,15 @@ from airflow_provider_permitocr.errors import ImageRejectedError
 
 #: Azure's own form has the container where others have a connection: abfss://container@account.host/path.
 _AZURE: Final = ("abfs", "abfss")
-#: Tencent's Hadoop file system has a name of its own for COS.
+#: COS, by the scheme of Tencent's Hadoop file system.
 _OTHER_NAMES: Final = {"cosn": "cos"}
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectUri:
-    """An object's place: ``scheme://conn_id@bucket/key``, as ``ObjectStoragePath`` of Airflow reads it.
+    """An object's location: ``scheme://conn_id@bucket/key``, as Airflow's ``ObjectStoragePath`` parses it.
 
-    Nothing is decoded: a key is in such a URL as it is in the store, with its spaces, ``?`` and ``#``.
+    Nothing is decoded: the URL contains the store's key verbatim, including spaces, ``?`` and ``#``.
 
     :param conn_id: the Airflow connection that the URL names, if any.
     """

@@ -27,12 +27,12 @@ _PADDING: Final = (
     "\u2009\u200a\u2028\u2029\u202f\u205f\u3000\x00\ufeff\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060"
 )
 _WEB: Final = re.compile(r"https?://", re.IGNORECASE)
-#: A relative path would mean another file on each worker, so it is no reference, declared or not.
+#: A relative path would be another file on each worker, so it is not accepted, even if declared.
 _STORED: Final = re.compile(r"/|file:|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-#: A base64 text of no image is shorter, and no path is that long without a dot.
-#: An absolute path could be of that alphabet alone, so of those with a slash in front only JPEGs are taken.
+#: A base64 image is never shorter, and no path is that long without a dot. An absolute path could consist of
+#: this alphabet only, so with a leading slash only JPEGs are accepted.
 _SURELY_BASE64: Final = re.compile(r"(?:/9j/|[A-Za-z0-9+_-])[A-Za-z0-9+/_ \t\r\n-]{256}")
-#: Some write a data: URI without its first word.
+#: Some write a data: URI without "data:".
 _DATA_URI: Final = re.compile(r"data:|image/[a-z0-9.+-]{1,40};base64,", re.IGNORECASE)
 _WHITE_SPACE: Final = b" \t\r\n\f\v"
 _FROM_URL_ALPHABET: Final = bytes.maketrans(b"-_", b"+/")
@@ -98,7 +98,7 @@ def read_reference(value: ImageValue, kind: ImageKind = ImageKind.AUTO) -> Refer
 
 
 def _plain(value: Any) -> str | bytes | None:
-    """Return a value as text or bytes: drivers and frames have types of their own for both."""
+    """Return a value as str or bytes: drivers and frames use their own types for both."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, str):

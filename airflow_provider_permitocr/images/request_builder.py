@@ -23,12 +23,11 @@ from airflow_provider_permitocr.permit.status import Status
 
 #: What is read where an image should be, while it is written or its server is in trouble.
 _MAY_BE_WHOLE_LATER: Final = frozenset({"ImageEmpty", "ImageTruncated", "ImageWrongContent"})
-#: Reads the image at a URL or path: no more than one byte above the given number, which tells that there
-#: are more. Raises ``ImageError``. Called from several threads at once.
+#: Reads the image at a URL or path, and at most one byte more than the given limit, to detect longer images.
+#: Raises ``ImageError``. Called from several threads at once.
 ReadImage: TypeAlias = Callable[[str, int], bytes]
-#: Turns an image that the API would refuse, for its format, its size or its missing end, into one that it
-#: reads, of so many bytes at most, and says what was done. Raises ``ImageError``. Called from several threads
-#: at once.
+#: Converts an image that the API would refuse because of its format, its size or its missing end, to a given
+#: maximum size, and describes the conversion. Raises ``ImageError``. Called from several threads at once.
 ConvertImage: TypeAlias = Callable[[bytes, InspectedImage, int], tuple[bytes, str]]
 
 
@@ -36,12 +35,12 @@ class PermitRequestBuilder:
     """Loads and checks images, from any number of threads.
 
     :param max_base64_bytes: the site's limit for an image after base64 encoding.
-    :param with_portrait: ask for the portrait (``RetProfile``).
-    :param download: reads http(s) URLs; None: they are passed to the API, which fetches them itself.
-    :param pass_on: brings an http(s) URL of the list into the form that the API is given. Raises
+    :param with_portrait: request the portrait (``RetProfile``).
+    :param download: reads http(s) URLs; None: the API fetches them itself.
+    :param pass_on: converts a list's http(s) URL to the form that the API gets. Raises
         ``ImageRejectedError``.
     :param read_stored: reads files and objects.
-    :param presign: turns an object's URL into an http(s) one that is passed to the API; None where it cannot.
+    :param presign: converts an object's URL to an http(s) URL for the API; None if it cannot.
     :param convert: for formats that the API does not read, and JPEGs without their end; None: they are
         rejected.
     :param shrink: for images over the site's limit; None: they are rejected.
@@ -71,8 +70,8 @@ class PermitRequestBuilder:
     def build(self, row: ImageRow) -> PermitRequest | UnfitImage:
         """Load and check one row's image.
 
-        :return: why it cannot be sent, where the API would refuse it, where it cannot be read now,
-            and where what is there is no image or breaks off.
+        :return: the request, or why the image cannot be sent: the API would refuse it, it cannot be read
+            now, or its content is not an image or is truncated.
         """
         facts = ImageFacts()
         reference: Reference | None = None
@@ -126,7 +125,7 @@ class PermitRequestBuilder:
         return prepare(image, inspected, self._max_bytes) if prepare else (image, None)
 
     def _needed(self, inspected: InspectedImage, size: int) -> ConvertImage | None:
-        """Return what makes the image fit to be sent; None where it is already."""
+        """Return what makes the image fit to be sent; None if it is already."""
         if not inspected.is_accepted:
             if self._convert is None or not inspected.is_convertible:
                 raise _unsupported(inspected)
@@ -166,6 +165,6 @@ def _unsupported(inspected: InspectedImage) -> ImageRejectedError:
 def _cut_off(size: int) -> ImageRejectedError:
     return ImageRejectedError(
         "ImageTruncated",
-        f"the JPEG breaks off: its {size:,} bytes lack its end marker; if it lacks nothing else, it can be"
-        f" completed; run: {install('images')}",
+        f"the JPEG is truncated: its {size:,} bytes lack its end marker; if nothing else is missing, it can"
+        f" be completed; run: {install('images')}",
     )

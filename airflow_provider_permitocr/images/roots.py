@@ -38,7 +38,7 @@ class ImageRoots:
         self._warned = threading.Lock()
 
     def require_path(self, path: str) -> None:
-        """Refuse a path that is not below a root as it is written, before the file system is asked.
+        """Refuse a path that is not below a root as written, before accessing the file system.
 
         :raises ImageUnavailableError: ``ImagePathRefused``.
         """
@@ -112,7 +112,7 @@ def _is_below(path: str, directories: Sequence[str]) -> bool:
 def _holds(root: ObjectUri, place: ObjectUri) -> bool:
     if (place.scheme, place.conn_id, place.bucket) != (root.scheme, root.conn_id, root.bucket):
         return False
-    # Some stores, such as SFTP, follow these.
+    # Some stores, such as SFTP, follow symbolic links.
     if _UPWARD.intersection(place.key.split("/")):
         return False
     folder = root.key.rstrip("/")

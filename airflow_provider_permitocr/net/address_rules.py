@@ -39,7 +39,7 @@ _TEREDO: Final = IPv6Network("2001::/32")
 
 
 def may_be_reached(address: Address) -> bool:
-    """Return whether an address is none of a cloud's metadata, link-local, multicast or unspecified ones."""
+    """Return whether an address is not one of cloud metadata, link-local, multicast or unspecified."""
     meant = (*_meant(address), *_meant_within(address))
     return not any(each in network for each in meant for network in _NEVER)
 
@@ -90,7 +90,7 @@ def _meant(address: Address) -> Iterator[Address]:
 
 
 def _meant_within(address: Address) -> Iterator[Address]:
-    """Yield the IPv4 address that a network of its own may make of an address that is not public."""
+    """Yield the IPv4 address that a local network may derive from an address that is not public."""
     if isinstance(address, IPv6Address) and address >= _FIRST_COMPATIBLE:
         last = int(address) & 0xFFFFFFFF
         if any(address in each for each in _INNER_WITH_IPV4):

@@ -19,11 +19,11 @@ _MOST_MEMBERS: Final = 100
 
 
 def read_body(response: BaseHTTPResponse, most_bytes: int) -> bytes:
-    """Read the body of an answer, and undo its compression, which was not asked for.
+    """Read a response body, and decompress it, although no compression was requested.
 
-    :param most_bytes: one byte above this is returned at most, which shows that there are more.
-    :raises NetworkError: when it is compressed in an unknown way, more than once, or damaged. What reading
-        raises is left to ``network_errors``.
+    :param most_bytes: at most one more byte is returned, to detect longer bodies.
+    :raises NetworkError: when it is compressed in an unknown way, more than once, or damaged. Errors while
+        reading are left to ``network_errors``.
     """
     body = bytearray()
     while len(body) <= most_bytes:
@@ -57,11 +57,11 @@ def _inflated(body: memoryview, most: int) -> bytearray:
         while not inflating.eof and len(out) < most:
             piece: bytes | memoryview = inflating.unconsumed_tail
             if not piece:
-                # What is left of a piece is copied for each member, so a piece is small.
+                # The rest of a chunk is copied for each member, so chunks are small.
                 piece = body[position : position + _PIECE]
                 position += len(piece)
             if not piece:
-                raise ValueError("it breaks off")
+                raise ValueError("it is truncated")
             out += inflating.decompress(piece, most - len(out))
         position -= len(inflating.unused_data)
     return out

@@ -1,7 +1,7 @@
-"""Pools of connections: which proxy they go through, and whose certificates they trust.
+"""Connection pools, with their proxy and trusted certificate authorities.
 
-What the environment says of that is read by requests, by its well-known rules; calls then go through its
-own urllib3, as requests would spend more on each of them than all the rest takes.
+requests reads these from the environment by its well-known rules; calls then use urllib3 directly, because
+requests would add more overhead per call than everything else together.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Derives the class of connections to use from urllib3's own: plain, TLS or SOCKS.
 DeriveConnection: TypeAlias = Callable[[type[Any]], type[Any]]
 
-#: Connections kept for reuse; more calls at once than this work too, on extra connections.
+#: Connections kept for reuse; further concurrent calls use extra connections.
 _KEPT: Final = 256
 
 
@@ -30,13 +30,13 @@ def open_pool(
 ) -> tuple[HTTPConnectionPool, str]:
     """Make a pool of timed connections to one host; nothing is connected yet.
 
-    :param url: of the host's root, with a slash at its end.
-    :param proxy: URL of the proxy; by default that of the environment as it is now (``HTTPS_PROXY``,
+    :param url: of the host's root, with a trailing slash.
+    :param proxy: URL of the proxy; by default from the current environment (``HTTPS_PROXY``,
         ``NO_PROXY`` ...).
-    :param ca_bundle: file or directory of the certificate authorities; by default the environment's
+    :param ca_bundle: file or directory of the certificate authorities; by default from the environment
         (``REQUESTS_CA_BUNDLE`` ...).
-    :return: the pool, and the target that a request has to name: a proxy that forwards plain HTTP needs
-        the whole URL.
+    :return: the pool, and the request target to send: a proxy that forwards plain HTTP needs the whole
+        URL.
     :raises ConfigurationError: when the proxy or the certificate authorities cannot be used.
     """
     proxy, authorities = proxy_and_authorities(url, proxy=proxy, ca_bundle=ca_bundle)
@@ -49,10 +49,10 @@ def open_pool(
 def proxy_and_authorities(
     url: str, *, proxy: str | None = None, ca_bundle: str | None = None
 ) -> tuple[str, str]:
-    """Look up what requests would use for this URL.
+    """Return what requests would use for this URL.
 
-    :param proxy: overrides those of the environment, including ``NO_PROXY``.
-    :param ca_bundle: overrides those of the environment.
+    :param proxy: overrides the environment's, including ``NO_PROXY``.
+    :param ca_bundle: overrides the environment's.
     :return: the proxy's URL, '' for none, and the path of the certificate authorities.
     """
     import requests
@@ -94,12 +94,12 @@ def tls_context(authorities: str) -> ssl.SSLContext:
 def pool_manager(
     proxy: str, context: ssl.SSLContext | None, *, hosts: int, kept: int, derive: DeriveConnection = timed
 ) -> PoolManager:
-    """Make a manager of pools whose connections are timed, or derived otherwise.
+    """Make a pool manager whose connections are timed, or of a derived class.
 
-    :param proxy: URL of the proxy that all go through, '' for none.
-    :param hosts: hosts, by scheme and port, whose connections are kept.
-    :param kept: connections that are kept for each of them.
-    :raises ConfigurationError: when there can be no such proxy.
+    :param proxy: URL of the proxy for all connections, '' for none.
+    :param hosts: number of hosts, by scheme and port, whose connections are kept.
+    :param kept: connections kept for each of them.
+    :raises ConfigurationError: when the proxy is unusable.
     """
     manager = _manager(proxy, context, hosts, kept)
     pools: dict[str, Any] = manager.pool_classes_by_scheme

@@ -1,9 +1,9 @@
-"""Timed connections that are made only to permitted addresses, whatever the host's name resolves to.
+"""Timed connections that only go to permitted addresses, whatever the host's name resolves to.
 
-Connecting is within the time of the whole call here, from the first address tried to the handshake of TLS.
+The time limit of the whole call includes connecting, from the first address tried to the TLS handshake.
 
-The name is resolved once and the connection uses that address, so that a resolver which answers
-differently a moment later (DNS rebinding) gains nothing. Names of hosts appear in no error.
+The name is resolved once, and the connection uses that address, so that a resolver with changing answers (DNS
+rebinding) gains nothing. Errors contain no host names.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _CONNECT_SECONDS: Final = 5.0
 
 
 class AddressRefusedError(Exception):
-    """A name resolves to no address that may be reached; nothing was sent.
+    """A name resolves to no permitted address; nothing was sent.
 
-    Not an ``OSError``: urllib3 would take it for a fault of the network.
+    Not an ``OSError``, because urllib3 would treat that as a network fault.
     """
 
 

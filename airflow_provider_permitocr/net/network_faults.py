@@ -1,4 +1,4 @@
-"""What went wrong on the network, in words for the person who fixes it."""
+"""Network errors, described for the person who fixes them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from airflow_provider_permitocr.net.guarded_connection import AddressRefusedErro
 from airflow_provider_permitocr.net.timed_connection import TimedOutError
 
 _PROXY_STATUS: Final = re.compile(r"Tunnel connection failed: (\d{3})")
-#: By which a proxy says that it does not serve this user, or not to this host.
+#: Statuses with which a proxy refuses this user or host.
 _PROXY_DENIALS: Final = {"401", "403", "407"}
-#: What a certificate is not valid for: the host, which may be a value of the image list.
+#: The host in a certificate error, which may be a value of the image list.
 _HOST: Final = re.compile(r" for '[^']*'")
 
 
 class NetworkFault(StrEnum):
-    """The kinds of faults, in the order in which a call can meet them."""
+    """The kinds of faults, in the order in which a call can encounter them."""
 
     NAME_NOT_RESOLVED = "NameNotResolved"
     NOT_CONNECTED = "NotConnected"
@@ -39,9 +39,9 @@ class NetworkFault(StrEnum):
 
 
 class NetworkError(Exception):
-    """An exchange over HTTP brought no complete response.
+    """An HTTP exchange ended without a complete response.
 
-    :param words: hold nothing of what was sent or received, and no host.
+    :param words: without the host and anything that was sent or received.
     """
 
     def __init__(self, fault: NetworkFault, words: str) -> None:
@@ -51,10 +51,10 @@ class NetworkError(Exception):
 
 @contextmanager
 def network_errors() -> Iterator[None]:
-    """Turn whatever urllib3, ``http.client`` and the system raise in an exchange into ``NetworkError``.
+    """Convert everything that urllib3, ``http.client`` and the system raise to ``NetworkError``.
 
-    What a peer sends that is no HTTP makes them raise nearly anything: ``ValueError`` for a negative length
-    of a chunk, ``OverflowError`` for one that is too large.
+    A peer that does not speak HTTP can make them raise nearly anything: ``ValueError`` for a negative chunk
+    length, ``OverflowError`` for one that is too large.
     """
     try:
         yield
@@ -67,10 +67,10 @@ def network_errors() -> Iterator[None]:
 
 
 def tell(error: BaseException) -> tuple[NetworkFault, str]:
-    """Return what kind of fault an error of urllib3 or of the system is, and what it means, in words.
+    """Classify an error of urllib3 or of the system, and describe it.
 
-    Its own words are left out, but for those of TLS and the operating system: they may quote what was
-    sent, or a proxy's password. No host is named.
+    Its own message is left out, except for TLS and the operating system, because it may quote what was sent,
+    or a proxy's password. The host is not named.
     """
     fault, words = _known(error) or _of_protocol(error)
     return fault, f"{words} ({', '.join(_details(error))})"
@@ -112,7 +112,7 @@ def _of_protocol(error: BaseException) -> tuple[NetworkFault, str]:
 
 
 def _proxy_status(error: BaseException) -> str | None:
-    """Return the status by which a proxy refused a tunnel."""
+    """Return the status with which a proxy refused a tunnel."""
     found = (_PROXY_STATUS.search(str(each)) for each in _causes(error))
     return next((each[1] for each in found if each), None)
 

@@ -1,8 +1,7 @@
-"""A connection whose every send and receive is held to what its call may still take.
+"""A connection whose every send and receive is limited by the time left for its call.
 
-urllib3 sends a whole body within the time for connecting, and takes an answer for as long as a byte of it
-comes now and then. Here each wait, for room to send or for bytes to read, has the time between two bytes,
-and never more than is left of the call.
+urllib3 limits sending a body by the connect timeout, and accepts a response that trickles in forever. Here,
+each wait to send or receive is limited by the time between two bytes and by the time left for the call.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ _Result = TypeVar("_Result")
 
 
 class TimedOutError(Exception):
-    """Sending or receiving took longer than allowed; says which limit.
+    """Sending or receiving took longer than allowed; the message names the limit.
 
-    Not an ``OSError``: urllib3 would take it for a fault of the network, and lose what it says.
+    Not an ``OSError``, because urllib3 would treat that as a network fault, and drop the message.
     """
 
 
@@ -57,9 +56,9 @@ _allowance: ContextVar[_Allowance] = ContextVar("allowance")
 
 @contextmanager
 def within(limits: TimeLimits) -> Iterator[None]:
-    """Hold what this thread sends and receives over timed connections to these limits, from now on.
+    """Apply these limits to what this thread sends and receives over timed connections from now on.
 
-    They work in here alone. Connecting and the handshakes of TLS and proxies have urllib3's own limits.
+    They only apply inside this block. Connecting and the handshakes of TLS and proxies use urllib3's limits.
     """
     token = _allowance.set(_Allowance(limits, time.monotonic() + limits.whole_call))
     try:
@@ -71,7 +70,7 @@ def within(limits: TimeLimits) -> Iterator[None]:
 def seconds_left() -> float:
     """Return how long this thread may wait now, in ``within``.
 
-    :raises TimedOutError: when nothing is left of the whole call.
+    :raises TimedOutError: when the whole call's time is used up.
     """
     return _allowance.get().seconds()
 
@@ -106,7 +105,7 @@ class _StrictResponse(HTTPResponse):
     def begin(self) -> None:
         super().begin()
         if self.msg.defects or self.msg.get_payload():
-            raise HTTPException("headers that are none")
+            raise HTTPException("malformed headers")
 
 
 class _TimedSocket:
@@ -129,7 +128,7 @@ class _TimedSocket:
                 allowance.sent_bytes += number
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        # The unbuffered file keeps the socket open for as long as it is read, as http.client expects.
+        # The unbuffered file keeps the socket open while it is read, as http.client expects.
         return io.BufferedReader(_TimedReader(self._sock, self._sock.makefile("rb", buffering=0)))
 
 
@@ -155,6 +154,6 @@ def _timed(sock: socket.socket, operation: Callable[[Any], _Result], buffer: Any
     try:
         return operation(buffer)
     except TimeoutError:
-        allowance.seconds()  # says so if it was the whole call
+        allowance.seconds()  # raises if the whole call's time is used up
         seconds = allowance.limits.between_bytes
         raise TimedOutError(f"nothing was sent or received for {seconds:g} s") from None

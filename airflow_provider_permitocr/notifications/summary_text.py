@@ -15,7 +15,7 @@ def summary_text(summary: Mapping[str, Any] | None) -> str:
     ``DAG(user_defined_filters={"summary_text": summary_text})`` allows
     ``{{ ti.xcom_pull(task_ids="recognize_permits") | summary_text }}`` in a notifier's template.
 
-    :param summary: what the task returned; None where it returned nothing, as one that failed.
+    :param summary: what the task returned; None if it returned nothing, as one that failed.
     :raises ValueError: when it is no summary of a run, such as that of a plan.
     """
     if summary is None:

@@ -25,7 +25,7 @@ from airflow_provider_permitocr.options.validation import (
 class Price:
     """What a billed call costs.
 
-    :param per_call: exact: ten thousand calls at 0.0015 must cost 15.
+    :param per_call: exact decimal: ten thousand calls at 0.0015 must cost 15.
     :param currency: such as ``USD``; None if unknown.
     """
 
@@ -49,17 +49,17 @@ def money(amount: Decimal, currency: str | None) -> str:
 
 
 def exact_text(amount: Decimal | None) -> str | None:
-    """Write an amount for programs: ``1500.00``. A JSON number is read as a float, which is not exact."""
+    """Format an amount for programs: ``1500.00``. JSON numbers are read as floats, which are not exact."""
     return None if amount is None else money(amount, None).replace(",", "")
 
 
 @dataclass(frozen=True)
 class NearCap:
-    """A cap of which most calls are used.
+    """A cap that is nearly used up.
 
     :param name: of the ``Budget``'s argument.
     :param limit: how many calls it allows.
-    :param calls: how many are made.
+    :param calls: how many have been made.
     """
 
     name: str
@@ -76,7 +76,7 @@ class ReachedCap:
     """A cap that allows no more calls.
 
     :param name: of the ``Budget``'s argument.
-    :param words: whose calls count towards it, and until when.
+    :param words: which calls count toward it, and until when.
     """
 
     name: str
@@ -107,10 +107,10 @@ class Budget(Readable):
 
     :param price_per_call: of a billed call; None: the connection's, if it has one.
     :param currency: of the price, such as ``USD``; None: the connection's, if it has one.
-    :param max_calls: most calls of one run: of all its shards and all its tries together.
-    :param max_calls_per_day: most calls of the account in one day, of all runs with the same ledger.
+    :param max_calls: maximum calls of one run, including all its shards and tries.
+    :param max_calls_per_day: maximum calls of the account in one day, by all runs with the same ledger.
     :param on_exhausted: ``succeed`` or ``fail``: how the task ends when it may make no more calls.
-    :param timezone: whose midnight a day begins at, such as ``Asia/Shanghai``.
+    :param timezone: a day begins at midnight in this time zone, such as ``Asia/Shanghai``.
     :param notify_at: share of a cap at which the log warns and ``on_budget_callback`` is called.
     """
 
@@ -143,7 +143,7 @@ class Budget(Readable):
         return self.max_calls is not None or self.max_calls_per_day is not None
 
     def calls_left(self, *, day: int, run: int) -> int | None:
-        """Return how many more calls the caps allow; None where there is no cap.
+        """Return how many more calls the caps allow; None if there is no cap.
 
         :param day: calls of the account today.
         :param run: calls of the run.
@@ -171,7 +171,7 @@ class Budget(Readable):
     def reached(self, *, is_of_day: bool) -> ReachedCap:
         """Return the cap that is reached.
 
-        :param is_of_day: the day's, rather than the run's.
+        :param is_of_day: the day's cap rather than the run's.
         """
         if is_of_day:
             return ReachedCap(
@@ -187,13 +187,13 @@ class Budget(Readable):
 
     @property
     def price(self) -> Price | None:
-        """What a billed call costs; None where no price is known."""
+        """What a billed call costs; None if no price is known."""
         if self.price_per_call is None:
             return None
         return Price(exact_price(self.price_per_call), self.currency)
 
     def cost(self, calls: int) -> Decimal | None:
-        """Return the exact price of billed calls; None where no price is known."""
+        """Return the exact price of billed calls; None if no price is known."""
         return calls * self.price.per_call if self.price else None
 
     def priced(self, price_per_call: float | Decimal | str | None, currency: str | None) -> Self:
@@ -211,7 +211,7 @@ class Budget(Readable):
 
 
 def _whole_number(given: object) -> int:
-    """Read a cap, which is a text if a template was rendered."""
+    """Parse a cap, which is text if a template was rendered."""
     if isinstance(given, str) and given.strip().isdecimal():
         return int(given)
     if not isinstance(given, int) or isinstance(given, bool) or given < 0:

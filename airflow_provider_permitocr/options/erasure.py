@@ -1,4 +1,4 @@
-"""What to erase of a list, as a DAG author or a command says it."""
+"""What to erase from a list, as specified by a DAG author or a command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ErasureRule:
 
     :param keys: keys of images, both sides of each. The same picture under another key is erased, too.
     :param older_than_days: images whose last result is older, by the ledger's clock.
-    :param policy: rewrite what is stored as the task's privacy policy says now.
+    :param policy: rewrite stored values according to the task's current privacy policy.
     :raises ValueError: when none is given, or more than one.
     """
 
@@ -41,7 +41,7 @@ class ErasureRule:
 
     @property
     def keys_digest(self) -> str | None:
-        """SHA-256 of the keys, sorted, each ended by a line feed; None where no keys are given."""
+        """SHA-256 of the keys, sorted, each ended by a line feed; None if no keys are given."""
         if self.keys is None:
             return None
         lines = "".join(f"{key}\n" for key in self.wanted_keys)

@@ -25,7 +25,7 @@ class UnknownCalls(StrEnum):
 
 @dataclass(frozen=True, repr=False)
 class Ledger(Readable):
-    """Where runs remember lists, calls, answers, images and reviews: eleven tables in one database.
+    """Where runs store lists, calls, answers, images and reviews: eleven tables in one database.
 
     PostgreSQL, MySQL, MariaDB or, on one machine, SQLite.
 
@@ -33,8 +33,8 @@ class Ledger(Readable):
     :param conn_id: Airflow connection of the database.
     :param keep_answers: how long answers are kept. None: until they are pruned or erased; ``delivered``:
         until every result table has them and the files of finished windows are written; a number: at least
-        so many days, too. Identical images are then called for again, and a table that is filled again
-        lacks the fields.
+        this many days as well. Afterwards, identical images are called for again, and a table that is filled
+        again lacks the fields.
     :param unknown_calls: ``repeat`` or ``keep``: what to do about an image whose worker died during the call.
     """
 
@@ -56,7 +56,7 @@ class Ledger(Readable):
 
     @property
     def days_kept(self) -> int | None:
-        """How many days answers are kept; 0: until they are delivered; None: for good."""
+        """How many days answers are kept; 0: until they are delivered; None: permanently."""
         return 0 if self.keep_answers == DELIVERED else cast("int | None", self.keep_answers)
 
 

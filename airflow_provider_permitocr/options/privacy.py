@@ -15,11 +15,11 @@ from airflow_provider_permitocr.permit.privacy import FACTS, Method
 class Preset(StrEnum):
     """Policies that are ready to use."""
 
-    ANALYTICS = "analytics"  #: nothing is left that tells one person from another
-    PSEUDONYMOUS = "pseudonymous"  #: numbers as pseudonyms, names masked, of birthdays the year
+    ANALYTICS = "analytics"  #: nothing is left that identifies a person
+    PSEUDONYMOUS = "pseudonymous"  #: numbers become pseudonyms, names are masked, birthdays keep the year
 
 
-#: Of these, nothing tells one person from another.
+#: Facts that do not identify a person.
 _HARMLESS: Final = frozenset({"type", "back_type"})
 _PRESETS: Final[Mapping[Preset, Mapping[str, Method]]] = {
     Preset.ANALYTICS: {name: Method.KEEP if name in _HARMLESS else Method.DROP for name in FACTS},
@@ -38,20 +38,20 @@ _PRESETS: Final[Mapping[Preset, Mapping[str, Method]]] = {
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Privacy(Readable):
-    """A policy: what is stored of each fact of a document.
+    """A policy for how each fact of a document is stored.
 
-    Each is ``keep``, ``drop``, ``mask``, ``year``, ``hmac`` or ``encrypt``. An option that is not given
-    follows the preset, or else is ``keep``. Fields that this version does not know are dropped.
+    Each option is ``keep``, ``drop``, ``mask``, ``year``, ``hmac`` or ``encrypt``. An option that is not
+    given follows the preset, or else is ``keep``. Fields that this version does not know are dropped.
 
     :param preset: ``analytics`` or ``pseudonymous``; other options override it.
-    :param birthday: of the columns ``birthday`` and ``birthday_raw``.
-    :param validity: of ``valid_from``, ``valid_until`` and ``valid_date``.
-    :param profile: of the portrait: ``keep`` or ``drop``.
-    :param quality_flags: of the flags, ``is_doubtful``, ``is_expired`` and ``declared_differs``: ``keep`` or
+    :param birthday: for the columns ``birthday`` and ``birthday_raw``.
+    :param validity: for ``valid_from``, ``valid_until`` and ``valid_date``.
+    :param profile: for the portrait: ``keep`` or ``drop``.
+    :param quality_flags: for the flags, ``is_doubtful``, ``is_expired`` and ``declared_differs``: ``keep`` or
         ``drop``. Flags are raised before values are hidden.
-    :param image_digest: of the image's digest and size in the result: ``keep`` or ``drop``.
-    :param carried: what is stored of each column of ``carry_columns``, by its name in the result. Name every
-        one.
+    :param image_digest: for the image's digest and size in the result: ``keep`` or ``drop``.
+    :param carried: for each column of ``carry_columns``, by its name in the result. Every column must be
+        named.
     :param hmac_conn_id: Airflow connection whose password is the key of pseudonyms, at least 16 characters.
     :param fernet_conn_id: Airflow connection whose password is a Fernet key, or several, separated by commas:
         the first encrypts.
@@ -124,19 +124,19 @@ class Privacy(Readable):
             )
 
     def require_carried(self, names: list[str]) -> None:
-        """Make sure that it says what becomes of every copied column, and of no other.
+        """Make sure that the policy covers every copied column, and no other.
 
         :param names: of the copied columns, in the result.
         :raises ValueError: naming the column.
         """
         if unnamed := [name for name in names if name not in self.carried]:
             raise ValueError(
-                f"Privacy: say what becomes of the copied column {unnamed[0]!r}: carried={{{unnamed[0]!r}:"
+                f"Privacy: add a method for the copied column {unnamed[0]!r}: carried={{{unnamed[0]!r}:"
                 " 'keep'}, or drop, mask, year, hmac or encrypt"
             )
         if unknown := [name for name in self.carried if name not in names]:
             raise ValueError(
-                f"Privacy: carried names {unknown[0]!r}, which carry_columns does not have; it has"
+                f"Privacy: carried names {unknown[0]!r}, which is not in carry_columns; it has"
                 f" {', '.join(names) or 'none'}"
             )
 

@@ -27,10 +27,10 @@ _MOST_DAYS: Final = 36_500
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Declared(Readable):
-    """Columns of ``carry_columns`` that hold what the applicant has said, by their names in the result.
+    """Columns of ``carry_columns`` with the applicant's own statements, by their names in the result.
 
     A document that differs gets a flag and ``declared_differs``. Width, case, blanks, and traditional and
-    simplified characters don't matter.
+    simplified characters are ignored.
 
     :param number: document number.
     :param name: name in Chinese. Needs the extra ``declared``.
@@ -60,9 +60,9 @@ class Declared(Readable):
 class Quality(Readable):
     """Which flags ``quality_flags`` may get. Flags change no value and reject no row.
 
-    :param expires_within_days: documents that expire within so many days, up to 36,500, get the flag
+    :param expires_within_days: documents that expire within this many days, up to 36,500, get the flag
         ``expires_soon``.
-    :param timezone: whose day decides whether a document has expired.
+    :param timezone: the time zone whose date decides whether a document has expired.
     :param skip: flags that are never raised, such as ``number_legacy``.
     :param declared: copied columns to compare with.
     :raises ValueError: naming the option.
@@ -123,7 +123,7 @@ class Quality(Readable):
 def _flag(given: Flag | str) -> Flag:
     if given not in OF_READINGS:
         raise ValueError(
-            f"Quality: skip names {given!r}, which is no flag of a reading; it may name"
+            f"Quality: skip names {given!r}, which is not a flag of a reading; it may name"
             f" {', '.join(OF_READINGS)}"
         )
     return Flag(given)

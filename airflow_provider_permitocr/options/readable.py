@@ -6,7 +6,7 @@ from dataclasses import MISSING, fields
 from enum import StrEnum
 from typing import Any, Final
 
-#: Metadata of a field whose values may be people's: only their names are shown.
+#: Metadata of a field that may contain personal data: only names are shown, not values.
 NAMES_ONLY: Final = {"permitocr_names_only": True}
 
 
@@ -21,7 +21,7 @@ class Readable:
         return f"{type(self).__name__}({', '.join(given)})"
 
     def serialize(self) -> dict[str, Any]:
-        """Return the values that are no defaults, by name; Airflow 3.3 shows a rendered field this way."""
+        """Return values that differ from their defaults, by name; Airflow 3.3 shows fields this way."""
         given = {}
         # What is written without its name comes first, as it does in a DAG.
         for each in sorted(fields(self), key=lambda each: bool(each.kw_only)):  # type: ignore[arg-type]
@@ -34,7 +34,7 @@ class Readable:
 
 
 def is_template(value: object) -> bool:
-    """Return whether this value is a template, which is known only at run time."""
-    if hasattr(value, "iter_references"):  # what an upstream task returns, or a group is mapped over
+    """Return whether this value is a template, which is only known at run time."""
+    if hasattr(value, "iter_references"):  # an upstream task's result, or a mapped group's argument
         return True
     return isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))

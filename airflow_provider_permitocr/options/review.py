@@ -1,4 +1,4 @@
-"""Which readings to have reviewed, and what a question shows, as a DAG author says it."""
+"""Which readings to review, and what a question shows, as specified by a DAG author."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ class Pace:
     """How fast to call.
 
     :param max_per_second: requests per second, evenly spaced; may be a fraction.
-    :param max_in_flight: most requests in flight. There are as many as the rate needs at the latency seen,
-        rate times latency; by default that may be up to three seconds a call, and 128 at most.
-    :param phase: where between two turns those of this task come, from 0 to 1, to keep out of step with the
-        tasks of other shards; None: from the first call on.
+    :param max_in_flight: maximum requests in flight. Their number follows the rate and the measured latency
+        (rate times latency); by default it covers up to three seconds a call, and 128 at most.
+    :param phase: when this task's turns come within the interval between two turns, from 0 to 1, to keep out
+        of step with other shards' tasks; None: from the first call on.
     :raises ValueError: naming the option.
     """
 
@@ -52,14 +52,14 @@ class CallRetry:
     """How often to call for one image. These limits hold for any order of errors.
 
     :param attempts: calls for one image in one run; 1 means no retry. Throttled calls are not counted. Nor
-        are at most twelve that end with a fault of all calls: one before its keys are renewed, one while the
-        calls for another image confirm such a fault, and, once per image, one that meets it with up to three
-        that confirm it for the account, and six for the way there.
+        are at most twelve calls that end with a fault of all calls: one before its keys are renewed, one
+        while another image's calls confirm such a fault, and, once per image, one that encounters it with up
+        to three that confirm it for the account, and six for the connection to the service.
     :param base_seconds: the first wait is drawn from 0 to this; it doubles each time (full jitter).
-    :param max_wait_seconds: longest single wait, unless the answer asks for a longer one.
+    :param max_wait_seconds: longest single wait, unless the answer requests a longer one.
     :param max_seconds: no call for an image begins later than this after its first, except for the calls
         that confirm such a fault, which take a minute at most. Time lost to throttled calls is not counted.
-    :param max_throttled_seconds: how long in total throttling may hold a run below half of its pace before
+    :param max_throttled_seconds: how long throttling may keep a run below half of its pace in total before
         the run stops.
     :raises ValueError: naming the option.
     """
@@ -130,7 +130,7 @@ class FailureLimits:
         )
 
 
-#: What an operator takes for its run as it is.
+#: Values that an operator accepts as they are.
 RUN_RULES: Final = {
     "call_retry": instance_of(CallRetry),
     "batch": instance_of(Batch),

@@ -34,13 +34,13 @@ _LEDGER: Final = 'ledger=Ledger("permit_ocr", conn_id="...")'
 
 @dataclass(frozen=True, kw_only=True)
 class TaskOptions:
-    """What an operator was given; its docstring says what each of them means.
+    """An operator's arguments; its docstring describes each of them.
 
     :param file_list: name of the list if its only target is a file: the path before rendering.
-    :param is_same_list: whether each run lists the same rows, and those that are new.
+    :param is_same_list: whether each run lists the same rows, plus new ones.
     """
 
-    #: The operator, whose arguments they are, is known from the DAG's line.
+    #: The operator itself is known from the DAG's line, so errors need not name it.
     said_by: ClassVar[str] = ""
     template_fields: ClassVar[tuple[str, ...]] = ("shard", "tencentcloud_conn_id", "list", "journal")
 
@@ -80,7 +80,7 @@ class TaskOptions:
         return tuple(each for each in self.targets if isinstance(each, ResultFile))
 
     def check(self) -> None:
-        """Refuse what cannot work, before anything is rendered.
+        """Refuse arguments that cannot work, before anything is rendered.
 
         :raises ValueError, TypeError: naming the argument.
         """

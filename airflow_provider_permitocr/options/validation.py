@@ -17,9 +17,9 @@ class Rule:
     """What an option must be.
 
     :param words: completes the sentence "it must be ...".
-    :param read: returns the value to keep; for any other it raises what ``check`` catches.
-    :param hint: what else the error says.
-    :param error: what is raised there.
+    :param read: returns the value to keep; for an invalid value, it raises an error that ``check`` catches.
+    :param hint: appended to the error.
+    :param error: the type of the error.
     """
 
     words: str
@@ -29,7 +29,7 @@ class Rule:
 
 
 def check(options: object, **rules: Rule) -> None:
-    """Hold the fields of a frozen dataclass to their rules, and keep what these return.
+    """Check the fields of a frozen dataclass against their rules, and store what these return.
 
     Templated fields are checked once they are rendered.
 
@@ -46,10 +46,10 @@ def check(options: object, **rules: Rule) -> None:
 
 
 def held(name: str, given: Any, rule: Rule) -> Any:
-    """Hold one value to a rule, and return what that keeps.
+    """Check one value against a rule, and return the value to keep.
 
     :param name: of the value, for the message.
-    :raises ValueError, TypeError: as the rule says.
+    :raises ValueError, TypeError: according to the rule.
     """
     try:
         return rule.read(given)
@@ -77,7 +77,7 @@ def flag() -> Rule:
 
 
 def whole(least: int, most: int | None = None) -> Rule:
-    """A whole number within bounds; both belong to them."""
+    """A whole number within inclusive bounds."""
 
     def read(given: Any) -> Any:
         is_number = isinstance(given, int) and not isinstance(given, bool)

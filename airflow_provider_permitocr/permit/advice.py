@@ -1,7 +1,7 @@
-"""What has happened, and what to do, by error code: in words for a table that people read.
+"""Cause and remedy by error code, worded for a table that people read.
 
-The service's codes and those of the wire are declared elsewhere, each with its words. The codes here are this
-package's own, for images that were never sent and answers that could not be kept.
+The codes of the service and of the connection to it are declared elsewhere, with their texts. The codes here
+are this package's own, for images that were never sent and answers that could not be stored.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from airflow_provider_permitocr.permit.usual_causes import advice as usual_advic
 
 
 class Advice(NamedTuple):
-    """What is known of an error code.
+    """What is known about an error code.
 
-    :param cause: what has happened.
-    :param advice: what to do; '' where the image itself is at fault.
-    :param is_prefix: whether its sub-codes say the same.
+    :param cause: what happened.
+    :param advice: what to do; '' if the image itself is at fault.
+    :param is_prefix: whether it also applies to its sub-codes.
     """
 
     cause: str
@@ -48,16 +48,18 @@ OWN_CODES: Final[Mapping[str, Advice]] = {
     "ImageMissing": Advice("the list has no image for this key and side", _REFERENCE),
     "ImageNotFound": Advice("there is no such image", _READ_AGAIN),
     "ImagePathRefused": Advice("the image's path is not allowed", _READ_AGAIN),
-    "ImageReaderFailed": Advice("the process that converts images ended on this one", _NEW_IMAGE),
-    "ImageReferenceUnknown": Advice("the list's text refers to no image", _REFERENCE),
+    "ImageReaderFailed": Advice(
+        "the process that converts images ended while processing this one", _NEW_IMAGE
+    ),
+    "ImageReferenceUnknown": Advice("the list's text does not refer to an image", _REFERENCE),
     "ImageSizeTooLarge": Advice("the image has too many pixels", _SMALLER),
     "ImageStoreMissing": Advice("the image's store is not set up on the worker", _READ_AGAIN),
     "ImageTooComplex": Advice("the image takes too much time or memory to convert", _NEW_IMAGE),
     "ImageTooLarge": Advice("the image is too large", _SMALLER),
     "ImageTruncated": Advice("the image's file ends early", _NEW_IMAGE),
     "ImageUnreadable": Advice("the image cannot be read for now", _READ_AGAIN),
-    "ImageValueUnreadable": Advice("the list's database gives no readable value", _REFERENCE),
-    "ImageWrongContent": Advice("the content is no image, such as an error page", _REFERENCE),
+    "ImageValueUnreadable": Advice("the list's database returns no readable value", _REFERENCE),
+    "ImageWrongContent": Advice("the content is not an image, but for example an error page", _REFERENCE),
     "AnswerErased": Advice(
         "its answer was erased with an identical image", "Nothing: the next run calls for it"
     ),

@@ -30,7 +30,7 @@ _EXAMINED = {
     "warn_recapture": CardWarning.RECAPTURE,
     "warn_photoshopped": CardWarning.PHOTOSHOPPED,
 }
-#: What a protected answer says of itself, beside its columns: what has become of each fact.
+#: Metadata of a protected answer, beside its columns: the method applied to each fact.
 _APPLIED: Final = "privacy"
 #: In the path of each file.
 _NOT_IN_BASE64: Final = "."
@@ -90,7 +90,7 @@ def _warnings(codes: Any) -> Record:
     if not isinstance(codes, list):
         return dict.fromkeys(("warn_card_infos", *_EXAMINED, "warn_not_enabled"))
     not_enabled = CardWarning.NOT_ENABLED in codes
-    # Without the capability nobody looked at the card, so "no photocopy" would be a claim too much.
+    # Without the capability, no check was made, so "no photocopy" would be an unfounded claim.
     examined: Record = {name: None if not_enabled else code in codes for name, code in _EXAMINED.items()}
     return {"warn_card_infos": json.dumps(codes), "warn_not_enabled": not_enabled, **examined}
 
@@ -169,7 +169,7 @@ class KeptAnswer:
 
     @property
     def permit_kind(self) -> str | None:
-        """Kind of the document, as far as a policy leaves it."""
+        """Kind of the document, if the policy keeps it."""
         return _as_text(self.record().get("permit_kind"))
 
     @property

@@ -1,6 +1,6 @@
-"""Facts of the API that several parts share: names, sites, limits and warning codes; fields: ``columns.py``.
+"""The API's names, sites, limits and warning codes, which several modules share; fields: ``columns.py``.
 
-Source, unless a line says otherwise: the API page of MainlandPermitOCR, version 2018-11-19
+Source, unless stated otherwise: the API page of MainlandPermitOCR, version 2018-11-19
 (tencentcloud.com/document/product/1005, "MainlandPermitOCR").
 """
 

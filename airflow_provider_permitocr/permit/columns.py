@@ -35,10 +35,10 @@ class ColumnKind(StrEnum):
 class Column:
     """One column of the result.
 
-    :param api_field: the API's output field that it holds as text, where it holds just that.
-    :param longest: how many characters its values have at most, with room to spare; a table that holds fewer
-        is refused before the first call. None: that is not known before, as of keys and of what is copied
-        from the list; a value that is too long for its table is then that table's refused row.
+    :param api_field: the API's output field, if the column stores it unchanged as text.
+    :param longest: maximum length of its values in characters, with room to spare; a table with shorter
+        columns is refused before the first call. None: unknown in advance, as for keys and copied columns;
+        the table then refuses rows with longer values.
     """
 
     name: str
@@ -66,10 +66,10 @@ _STATUS: Final = (
     Column(
         "error_code",
         ColumnKind.TEXT,
-        "Why there are no fields: the API's code, or ours for rejected",
+        "Why there are no fields: the API's code, or this package's for rejected images",
         longest=64,
     ),
-    Column("error_message", ColumnKind.LONG_TEXT, "The same in words", longest=500),
+    Column("error_message", ColumnKind.LONG_TEXT, "Error message", longest=500),
 )
 #: What is printed on a card, in the longer of the API's two languages: the longest document type that it
 #: names has 64 characters (tencentcloud.com/document/product/1005, "MainlandPermitOCR").
@@ -100,12 +100,12 @@ _FRONT: Final = (
     Column(
         "profile",
         ColumnKind.LONG_TEXT,
-        "Path or URL of the portrait, or the portrait as base64; only where it was asked for",
+        "Path or URL of the portrait, or the portrait as base64; only if requested",
         "Profile",
         longest=_PORTRAIT,
     ),
 )
-#: ``Name`` and ``Type`` are not on the API page, but the service's full sample carries them.
+#: ``Name`` and ``Type`` are missing on the API page, but are in the service's full sample.
 _BACK: Final = (
     Column("back_type", ColumnKind.TEXT, "Document type, from the back", "Type", longest=64),
     Column("back_name", ColumnKind.TEXT, "Name, from the back", "Name", longest=40),
@@ -137,7 +137,7 @@ _QUALITY: Final = (
     Column(
         "declared_differs",
         ColumnKind.BOOLEAN,
-        "Whether a field differs from what the list says; NULL: nothing to compare",
+        "Whether a field differs from the declared value; NULL: nothing to compare",
     ),
 )
 _IMAGE: Final = (
@@ -147,17 +147,19 @@ _IMAGE: Final = (
         "Format of the image, by its content; NULL: only the API saw it",
         longest=8,
     ),
-    Column("image_bytes", ColumnKind.INTEGER, "Its size in bytes, before anything was done to it"),
+    Column("image_bytes", ColumnKind.INTEGER, "Its original size in bytes"),
     Column("image_width", ColumnKind.INTEGER, "Its width in pixels; NULL: only the API saw it"),
     Column("image_height", ColumnKind.INTEGER, "Its height in pixels; NULL: only the API saw it"),
     Column(
         "image_prepared",
         ColumnKind.TEXT,
-        "What was done to it before the call; NULL: sent as it is",
+        "How it was converted before the call; NULL: sent unchanged",
         longest=64,
     ),
-    Column("image_digest", ColumnKind.TEXT, "Its SHA-256 before that; NULL: only the API saw it", longest=64),
-    Column("reused_from", ColumnKind.TEXT, "Key of the same picture whose answer this is; NULL: its own"),
+    Column("image_digest", ColumnKind.TEXT, "SHA-256 of the original; NULL: only the API saw it", longest=64),
+    Column(
+        "reused_from", ColumnKind.TEXT, "Key of the identical image whose answer was reused; NULL: its own"
+    ),
 )
 _RUN: Final = (
     Column("request_id", ColumnKind.TEXT, "RequestId of the answer, for Tencent Cloud's support", longest=36),
@@ -181,7 +183,7 @@ _REVIEW: Final = (
     Column(
         "review_status",
         ColumnKind.TEXT,
-        "What a person decided: confirmed, corrected or rejected; NULL: nobody has",
+        "A person's decision: confirmed, corrected or rejected; NULL: undecided",
         longest=16,
     ),
     Column("reviewed_at", ColumnKind.TIMESTAMP, "When that was decided"),
@@ -194,7 +196,7 @@ _REVIEW: Final = (
 
 FRONT_COLUMNS: Final = tuple(column.name for column in _FRONT)
 BACK_COLUMNS: Final = tuple(column.name for column in _BACK)
-#: What an answer says; all others are about the image, the call and the run.
+#: Columns of an answer; all others are about the image, the call and the run.
 ANSWER_COLUMNS: Final = tuple(column.name for column in _FRONT + _BACK + _WARNINGS + _QUALITY)
 QUALITY_COLUMNS: Final = tuple(column.name for column in _QUALITY)
 COLUMNS: Final = _KEYS + _STATUS + _FRONT + _BACK + _WARNINGS + _QUALITY + _IMAGE + _RUN + _ATTEMPT + _REVIEW

@@ -1,4 +1,4 @@
-"""What a person says that a document really has: checked, and kept as a privacy policy has it."""
+"""Corrections by a person: validated, and stored according to a privacy policy."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ CORRECTABLE: Final = tuple(
 #: In characters. No field of a document is longer.
 _LONGEST: Final = 200
 _DATES: Final = frozenset(column.name for column in COLUMNS if column.kind is ColumnKind.DATE)
-#: What kept corrections say of themselves, as protected answers do.
+#: Metadata of stored corrections, as in protected answers.
 _APPLIED: Final = "privacy"
 
 
 def corrected(given: Mapping[str, Any]) -> Record:
-    """Return the columns of the result that corrections stand for, a date beside its text as printed.
+    """Convert corrections to columns of the result; a date also fills the column with its printed text.
 
     :param given: what is printed on the document, by the names in ``CORRECTABLE``.
     :raises ValueError: naming the field and what is wrong, never the value.

@@ -7,7 +7,7 @@ import unicodedata
 from datetime import date
 from typing import Final
 
-#: What is longer is no date, and would take long to compare with one.
+#: Longer text is not a date, and would be slow to match.
 _LONGEST_DATE: Final = 100
 _DAY: Final = r"(\d{4})\s*(?:[./年-])\s*(\d{1,2})\s*(?:[./月-])\s*(\d{1,2})\s*日?"
 _ONE_DAY: Final = re.compile(rf"\s*{_DAY}\s*")
@@ -17,7 +17,7 @@ _PERIOD: Final = re.compile(rf"\s*{_DAY}\s*(?:-|–|—|~|至)\s*(?:{_DAY}|长�
 def parse_date(text: str | None) -> date | None:
     """Read one date, such as ``1986.03.02``; None for anything that is not a date.
 
-    The separators ``.``, ``-``, ``/`` and ``年月日`` are understood, full-width digits too.
+    The separators ``.``, ``-``, ``/`` and ``年月日`` are accepted, and full-width digits, too.
     """
     match = _ONE_DAY.fullmatch(_plain(text))
     return _date(*match.groups()) if match else None

@@ -1,17 +1,17 @@
-"""Every error code that the service can answer: what follows from it, and whether the call is paid for.
+"""Every error code that the service can return: its consequence, and whether the call is billed.
 
 Sources of the codes: the API page of MainlandPermitOCR, chapter 6; the codes that all APIs share
-(tencentcloud.com/document/product/1005/34684); the SDK's ``ocr`` error codes, which hold those of other
-documents as well. Codes for faults on the way are in ``wire_codes.py``. Which decision a code gets is a
-judgment: whatever a state outside of the image can cause, and which may pass, is ``_RETRY``, as an image that
-is wrongly given up stays so, and one that is wrongly tried again is given up after some runs.
+(tencentcloud.com/document/product/1005/34684); the SDK's ``ocr`` error codes, which include those of other
+documents. Codes for faults on the way are in ``wire_codes.py``. Which decision a code gets is a
+judgment: errors that something other than the image can cause, and that may be transient, are ``_RETRY``. An
+image given up by mistake stays that way, while one retried by mistake is given up after some runs.
 
-A code is added here and nowhere else, with all that other modules need to know of it. One without a row is
-judged by its prefix, or is unknown (``tencent/decisions.py``); a row that would say no more is left out.
+To add a code, add a row here, with everything that other modules need to know about it. A code without a row
+is judged by its prefix, or is unknown (``tencent/decisions.py``); rows that would add nothing are omitted.
 
-Source of what is paid for: cloud.tencent.com/document/product/866/45470. Since 2020-07-06 most failures are
+Source of what is billed: cloud.tencent.com/document/product/866/45470. Since 2020-07-06 most failures are
 free, and the page names those that are not. ``_FREE`` are those that it names as free, and those that are
-refused before anything could be recognized; what it was not found to name is ``_UNKNOWN``.
+refused before anything could be recognized; codes that it does not mention are ``_UNKNOWN``.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from airflow_provider_permitocr.errors import OF_ALL, Decision
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
-    """What is known of a code.
+    """What is known about a code.
 
-    :param billed: whether such a call is paid for; None if it is unknown.
-    :param reason: what has happened.
-    :param advice: how to fix it; '' where nothing needs to be done, or where it is the image that is wrong.
-    :param is_of_content: whether it says that the content is no image.
-    :param is_prefix: whether its sub-codes say the same, so that its row is also for those without one.
-    :raises ValueError: for a fault that stops a run, without advice: the run has to say what to do.
+    :param billed: whether such a call is billed; None if unknown.
+    :param reason: what happened.
+    :param advice: how to fix it; '' if nothing needs to be done, or if the image is at fault.
+    :param is_of_content: whether it means that the content is not an image.
+    :param is_prefix: whether the row also applies to sub-codes without a row.
+    :raises ValueError: for an error that stops a run, without advice: the run must say what to do.
     """
 
     code: str
@@ -99,7 +99,7 @@ _OF_ALL_APIS: Final = (
     ErrorCode("ActionOffline", _ACCOUNT, _FREE, "the API is no longer offered", _REQUEST),
     ErrorCode("AuthFailure", _ACCOUNT, _FREE, "the keys or the signature were refused", _KEYS),
     ErrorCode("AuthFailure.InvalidAuthorization", _ACCOUNT, _FREE, "the signature's form is wrong", _REQUEST),
-    ErrorCode("AuthFailure.InvalidSecretId", _ACCOUNT, _FREE, "SecretId is of no API key", _KEYS),
+    ErrorCode("AuthFailure.InvalidSecretId", _ACCOUNT, _FREE, "SecretId belongs to no API key", _KEYS),
     ErrorCode(
         "AuthFailure.MFAFailure",
         _ACCOUNT,

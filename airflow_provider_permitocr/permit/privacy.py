@@ -1,7 +1,7 @@
 """How each value of a document is stored: kept, dropped, masked or replaced.
 
 A pseudonym is HMAC-SHA256 (RFC 2104) over the value's normal form, in 64 hexadecimal digits. ``pseudonym``
-makes the same one elsewhere, so that tables can be joined. An encrypted value is a Fernet token
+computes the same one elsewhere, so that tables can be joined. An encrypted value is a Fernet token
 (github.com/fernet/spec), which ``decrypt`` reads.
 """
 
@@ -37,13 +37,13 @@ class Method(StrEnum):
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact of a document, and the columns that tell it.
+    """One fact of a document, and the columns that contain it.
 
-    :param text: column that has it as printed; a pseudonym, a token or a masked value takes its place.
-    :param further: columns with what is read of it, such as dates and codes, or the image's size; NULL where
-        the text is replaced.
-    :param methods: what can become of it.
-    :param is_number: a masked value keeps the last two characters, too.
+    :param text: column with the printed value; a pseudonym, token or masked value replaces it.
+    :param further: columns with derived values, such as dates and codes, or the image's size; NULL if the
+        text is replaced.
+    :param methods: methods that can be applied to it.
+    :param is_number: a masked value also keeps the last two characters.
     """
 
     text: str
@@ -53,13 +53,13 @@ class Fact:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All columns that tell it."""
+        """All columns that contain it."""
         return (self.text, *self.further)
 
 
 _STAYS_OR_GOES: Final = frozenset({Method.KEEP, Method.DROP})
 _OF_DATES: Final = frozenset(set(Method) - {Method.MASK})
-#: By their names in a policy: those of their columns, and one for each date and what it is read of.
+#: By their names in a policy: their column's name, and for dates the name of the parsed column.
 FACTS: Final[Mapping[str, Fact]] = {
     "type": Fact("type", ("permit_kind",)),
     "name": Fact("name"),
@@ -78,7 +78,7 @@ FACTS: Final[Mapping[str, Fact]] = {
     "back_id_number": Fact("back_id_number", is_number=True),
     "back_history_number": Fact("back_history_number", is_number=True),
     "quality_flags": Fact("quality_flags", ("is_doubtful", "is_expired", "declared_differs"), _STAYS_OR_GOES),
-    # Hardly two images have one size, so whoever has the images finds their rows by it, too.
+    # Sizes are nearly unique, so anyone who has the images can find their rows by size, too.
     "image_digest": Fact("image_digest", ("image_bytes", "image_width", "image_height"), _STAYS_OR_GOES),
 }
 #: How many characters a Fernet token has for so many bytes: a version, a time, a vector, whole blocks and a
@@ -97,7 +97,7 @@ _ISO_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![^T ])")
 _AS_TEXT: Final = frozenset({Method.MASK, Method.HMAC, Method.ENCRYPT})
 _DAYS: Final = frozenset({ColumnKind.DATE, ColumnKind.TIMESTAMP})
 _SAID: Final[Mapping[Method, str]] = {
-    Method.DROP: "not kept, as its privacy policy says",
+    Method.DROP: "not kept because of its privacy policy",
     Method.MASK: "masked",
     Method.YEAR: "only its year",
     Method.HMAC: "as a pseudonym, HMAC-SHA256",
@@ -107,10 +107,10 @@ _SAID: Final[Mapping[Method, str]] = {
 
 @dataclass(frozen=True)
 class Keys:
-    """What pseudonyms and tokens are made with.
+    """The keys for pseudonyms and tokens.
 
-    :param hmac: any bytes; None where nothing becomes a pseudonym.
-    :param fernet: the first encrypts, all decrypt; as ``Fernet.generate_key`` makes them.
+    :param hmac: any bytes; None if no value becomes a pseudonym.
+    :param fernet: the first encrypts, all decrypt; as created by ``Fernet.generate_key``.
     """
 
     hmac: bytes | None = field(default=None, repr=False)
@@ -128,8 +128,8 @@ class Keys:
 def pseudonym(value: str, *, key: bytes) -> str:
     """Return the pseudonym of a value, as in columns with the method ``hmac``.
 
-    Its normal form is that of NFKC, in upper case, without white space; a date's is ``1986-03-02``. So
-    ``H 1234 5678`` and ``h12345678`` have one pseudonym.
+    The normal form is NFKC in upper case without white space; a date's is ``1986-03-02``. So
+    ``H 1234 5678`` and ``h12345678`` have the same pseudonym.
 
     :return: 64 hexadecimal digits.
     """
@@ -155,11 +155,11 @@ def decrypt(token: str | None, *keys: str) -> str | None:
 
 
 def masked(value: str, *, is_number: bool = False) -> str:
-    """Replace letters and digits by ``*``, but for the first, and the last two of a number.
+    """Replace letters and digits by ``*``, except the first, and the last two of a number.
 
-    One alone is replaced, too. What is masked already stays as it is.
+    A single character is replaced, too. Masked text stays unchanged.
     """
-    # Each ``*`` counts, so that masking again shows the same places.
+    # Each ``*`` counts as a character, so that masking again keeps the same positions.
     places = [place for place, character in enumerate(value) if character.isalnum() or character == "*"]
     shown = {
         *(places[:1] if len(places) > 1 else ()),
@@ -180,8 +180,8 @@ def looks_replaced(value: Value) -> bool:
 class Protection:
     """A policy with its keys; without methods, values stay unchanged.
 
-    :param methods: what becomes of each fact, by its name in ``FACTS``; facts that are not named stay.
-    :param carried: what becomes of each column that is copied from the image list.
+    :param methods: the method for each fact, by its name in ``FACTS``; other facts stay unchanged.
+    :param carried: the method for each column that is copied from the image list.
     """
 
     methods: Mapping[str, Method] = field(default_factory=dict)
@@ -194,11 +194,11 @@ class Protection:
         return bool(self.methods or self.carried)
 
     def protect(self, record: Record, done: Mapping[str, str] | None = None) -> Record:
-        """Return the columns of an answer as the policy has them.
+        """Apply the policy to the columns of an answer.
 
         :param record: the columns of an answer.
-        :param done: what has become of its facts before, by name. What can't be made of that is dropped: a
-            masked name has no pseudonym.
+        :param done: methods already applied to its facts, by name. What cannot be derived from that is
+            dropped: a masked name has no pseudonym.
         """
         protected = dict(record)
         for name, fact in FACTS.items():
@@ -222,10 +222,10 @@ class Protection:
         return applied
 
     def protect_carried(self, carried: Record, *, is_new: bool = False) -> Record:
-        """Return copied columns as the policy has them.
+        """Apply the policy to copied columns.
 
-        :param is_new: they come from the image list. Otherwise what looks replaced stays: days may be text
-            in ISO form, as in JSON.
+        :param is_new: they come from the image list. Otherwise values that look replaced stay: days may be
+            text in ISO format, as in JSON.
         """
         return {name: self._carried(value, self._of_carried(name), is_new) for name, value in carried.items()}
 

@@ -1,4 +1,4 @@
-"""How an image ends, as the result's column ``status`` says it."""
+"""How an image ends: the values of the result's column ``status``."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class Status(StrEnum):
     REJECTED = "rejected"
     FAILED = "failed"
     RETRY = "retry"
-    REDO = "redo"  #: of an attempt alone: asked for again, and not answered yet
-    GONE = "gone"  #: to be tried again, but no longer listed
-    ERASED = "erased"  #: all that was known of it was erased; only its key is left
+    REDO = "redo"  #: only of an attempt: requested again, and not answered yet
+    GONE = "gone"  #: was to be retried, but is no longer listed
+    ERASED = "erased"  #: everything known about it was erased, except its key
 
 
-#: Images whose last attempt is one of these are taken up by the next run that lists them.
+#: Images whose last attempt has one of these are retried by the next run that lists them.
 UNSETTLED: Final = frozenset({Status.RETRY, Status.REDO, Status.GONE})

@@ -33,7 +33,7 @@ USUAL_CAUSES: Final = {
 
 
 def advice(code: str) -> str:
-    """Return what a person can do about images with this code; '' where nothing is known or needed."""
+    """Return what a person can do about images with this code; '' if nothing is known or needed."""
     return USUAL_CAUSES.get(code) or _OF_SERVICE.get(code, "")
 
 

@@ -26,8 +26,8 @@ from airflow_provider_permitocr.tencent.signing import Signer
 from airflow_provider_permitocr.tencent.transport import HttpAnswer, Transport, clock_fault
 from airflow_provider_permitocr.tencent.wire_codes import NO_FIELDS
 
-#: Bytes encoded at a time; a multiple of 3, so that no padding falls in between. In pieces that fit into the
-#: processor's cache, the encoded image is never in memory twice.
+#: Bytes encoded at a time; a multiple of 3, so that there is no padding in between. Pieces fit into the CPU
+#: cache, and the encoded image is never in memory twice.
 _ENCODED_AT_ONCE: Final = 48 * 1024
 
 
@@ -61,14 +61,14 @@ class MainlandPermitClient:
         self.close()
 
     def prepare(self, request: PermitRequest) -> Callable[[], PermitResponse]:
-        """Do what takes time before the call's turn comes: encode the image, hash the body, renew the keys.
+        """Do what takes time before the call's turn: encode the image, hash the body, renew the keys.
 
-        :return: makes the call, signed as of then; may be called again. It does not keep the request's
-            image. It raises ``CallError`` for every answer without fields and every fault on the way, whose
-            message never holds what was sent or answered.
+        :return: makes the call, signed at that time; may be called again. It does not retain the request's
+            image. It raises ``CallError`` for every answer without fields and every error on the way; the
+            message never contains what was sent or answered.
         """
         body = request_body(request)
-        with suppress(CallError):  # the call itself tells, if there are still none by then
+        with suppress(CallError):  # the call itself raises this if there are still no keys
             self._keys.current()
         return partial(
             self._call, request.image is None, body, hashlib.sha256(body).hexdigest(), request.call_id

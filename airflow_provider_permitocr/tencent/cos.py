@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 _ENDPOINT: Final = re.compile(r"(?:(https?)://)?([A-Za-z0-9.-]+(?::\d{1,5})?)/?")
 _REGION: Final = re.compile(r"[a-z0-9-]+")
-#: As many as there are images in flight at most, so that no connection is thrown away after one use.
+#: The maximum number of images in flight, so that no connection is discarded after one use.
 _CONNECTIONS: Final = 128
 
 
 def cos_client(options: ClientOptions, endpoint: str | None = None) -> CosS3Client:
     """Make a client, for any number of threads.
 
-    It retries nothing and logs nothing: at INFO its lines have the URLs of objects, from DEBUG on
-    signatures, and at ERROR what its exceptions say as well.
+    It neither retries nor logs: its log lines contain objects' URLs at INFO, signatures at DEBUG, and
+    exception messages at ERROR.
 
     :param options: the account; its ``region`` is that of the bucket.
-    :param endpoint: host that a bucket's name is put before, with ``http://`` or ``https://`` (the default)
-        and a port if need be, in place of the region's own, ``cos.<region>.myqcloud.com``.
+    :param endpoint: host to which the bucket's name is prefixed, with ``http://`` or ``https://`` (the
+        default) and an optional port, instead of the region's own, ``cos.<region>.myqcloud.com``.
     :raises ImportError: when cos-python-sdk-v5 is not installed.
     :raises ValueError: see ``check_cos_place``.
     """
@@ -56,16 +56,16 @@ def cos_client(options: ClientOptions, endpoint: str | None = None) -> CosS3Clie
 
 
 def check_cos_place(options: ClientOptions, endpoint: str | None) -> tuple[str, str | None]:
-    """Return where the buckets are.
+    """Return the location of the buckets.
 
-    :return: ``http`` or ``https``, and the host in place of the region's own.
-    :raises ValueError: when neither a region nor an endpoint is given, one is malformed, or nobody
-        has allowed it.
+    :return: ``http`` or ``https``, and the host that replaces the region's own.
+    :raises ValueError: when neither a region nor an endpoint is given, one is malformed, or the deployment
+        does not allow it.
     """
     if not endpoint:
         if not _REGION.fullmatch(options.region):
             raise ValueError(
-                "cos:// needs the region of the bucket, such as ap-guangzhou, or a cos_endpoint in its place"
+                "cos:// needs the region of the bucket, such as ap-guangzhou, or a cos_endpoint instead"
             )
         return "https", None
     parts = _ENDPOINT.fullmatch(endpoint)
@@ -88,11 +88,11 @@ def foreign_cos_endpoint(endpoint: str | None) -> str | None:
 
 
 def presigned_url(client: CosS3Client, token: str | None, bucket: str, key: str, seconds: int) -> str:
-    """Sign a URL that anyone can download the object with. Asks nobody, so the object may not be there.
+    """Sign a URL that lets anyone download the object. Makes no request, so the object may not exist.
 
-    :param token: of temporary credentials, those of the client.
-    :param seconds: how long it is good for; with temporary credentials not longer than they are.
-    :raises ValueError: when there can be no such bucket or key.
+    :param token: of the client's temporary credentials.
+    :param seconds: how long it is valid; with temporary credentials, no longer than these.
+    :raises ValueError: when the bucket or key is invalid.
     """
     from qcloud_cos import CosClientError
 

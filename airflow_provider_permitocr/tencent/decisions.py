@@ -19,9 +19,9 @@ _UNKNOWN_CODE: Final = ErrorCode(
 
 
 def of_fetched(error: CallError) -> CallError:
-    """Return what an error means for an image that the API has fetched by its URL.
+    """Return what an error means for an image that the API fetched by its URL.
 
-    Nobody here has seen what was there: it may have been an error or a login page, or half of a file.
+    The content is unknown here: it may have been an error or login page, or a truncated file.
     """
     if look_up(error.code).is_of_content:
         error.decision = Decision.LATER
@@ -29,9 +29,9 @@ def of_fetched(error: CallError) -> CallError:
 
 
 def look_up(code: str) -> ErrorCode:
-    """Return what is known of a code: of itself, or else of what stands before its last dots.
+    """Return the entry for a code, or else for the part before its last dot.
 
-    An unknown one may be transient: a few calls are made, then the next run tries again.
+    An unknown code may be transient: a few calls are made, then the next run tries again.
     """
     if code in ERROR_CODES:
         return ERROR_CODES[code]
@@ -52,12 +52,12 @@ def call_error(
     was_sent: bool = True,
     retry_after: float | None = None,
 ) -> CallError:
-    """Make the error of a call, with what follows from its code.
+    """Make a call's error, with the consequences of its code.
 
-    :param message: nothing of what was sent or answered but the service's own words.
-    :param is_whole: whether the service may have got the whole request; if not, nothing is paid for.
+    :param message: may only contain the service's own words, nothing that was sent or answered.
+    :param is_whole: whether the service may have received the complete request; if not, it is not billed.
     :param was_sent: whether any of the request left the worker.
-    :param retry_after: seconds to wait before another call, if the answer asked for that.
+    :param retry_after: seconds to wait before another call, if the answer says so.
     """
     known = look_up(code)
     return CallError(

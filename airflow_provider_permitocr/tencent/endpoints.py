@@ -21,7 +21,7 @@ _NAMED: Final = re.compile(
 )
 _SEPARATORS: Final = re.compile(r"[\s,]+")
 _USUAL_PORTS: Final = {"https": ":443", "http": ":80"}
-#: In the deployment's list: no other host at all.
+#: Entry in the deployment's list that allows no other host.
 _NOTHING: Final = "none"
 
 SETTING: Final = "[permitocr] allowed_endpoints"
@@ -44,17 +44,17 @@ class AllowedEndpoints:
 
     @classmethod
     def read(cls, named: str, listed: str | None, *, emulator_only: bool = False) -> AllowedEndpoints:
-        """Read both lists, of hosts or URLs with commas or blanks in between.
+        """Parse both lists of hosts or URLs, separated by commas or blanks.
 
-        :raises ValueError: for what is no host.
+        :raises ValueError: for an invalid host.
         """
         limit = _read(listed, SETTING) if listed and listed.strip() else None
         return cls(_read(named, "the connection's allow_endpoint"), limit, emulator_only)
 
     def check(self, field: str, protocol: str, host: str) -> None:
-        """Refuse a host that nobody has allowed.
+        """Refuse a host that is not allowed.
 
-        :param field: of the connection, which names the host.
+        :param field: the connection's field that names the host.
         :raises ValueError: saying what to do.
         """
         place = origin(protocol, host)
@@ -79,9 +79,9 @@ class AllowedEndpoints:
             )
 
     def check_proxy(self, protocol: str, proxy: str | None) -> None:
-        """Refuse a proxy that nobody has allowed, where it would read what passes. TLS keeps it from that.
+        """Refuse a proxy that is not allowed and could read the traffic; with TLS, it cannot.
 
-        :param protocol: of the requests that pass it.
+        :param protocol: of the requests that pass through it.
         :raises ValueError: saying what to do; it holds neither user nor password.
         """
         if protocol != "http" or not proxy:
@@ -91,12 +91,12 @@ class AllowedEndpoints:
 
 
 def is_trusted(protocol: str, host: str) -> bool:
-    """Return whether a host needs nobody's permission."""
+    """Return whether a host needs no permission."""
     return is_this_machine(host) or (protocol == "https" and _is_tencents(host))
 
 
 def origin(protocol: str, host: str) -> str:
-    """Write a protocol and a host in the one form in which they are compared."""
+    """Normalize a protocol and a host for comparison."""
     return f"{protocol}://{host.lower().removesuffix(_USUAL_PORTS.get(protocol, ' '))}"
 
 

@@ -22,7 +22,7 @@ _URL: Final = re.compile(r"\w{1,20}://\S+")
 _SIGNATURE: Final = re.compile(r"Signature=\w+")
 #: Values in an answer, which each take memory: one with all fields has under a hundred.
 _MOST_VALUES: Final = 100_000
-#: An answer has four. What can just be read is nested too deep to be written by code further down the stack.
+#: An answer has four levels. Deeper nesting can be parsed, but might overflow the stack when serialized.
 _MOST_LEVELS: Final = 50
 _ATOMS: Final = (str, int, float, type(None))
 
@@ -51,10 +51,10 @@ class Refusal:
 
 
 def open_envelope(body: bytes, secrets: Iterable[str]) -> Answer | Refusal:
-    """Read the body of an answer, whatever its status and its content type: errors come with a status of 200.
+    """Parse a response body, regardless of its status and content type: errors come with status 200.
 
-    :param secrets: what the call was made with, and no message may quote.
-    :raises CallError: ``ClientMalformedAnswer...`` for what is no such answer.
+    :param secrets: what the call was made with; no message may quote it.
+    :raises CallError: ``ClientMalformedAnswer...`` for a malformed answer.
     """
     response = _response(body)
     request_id = str(response.pop("RequestId", None) or "")[:_LONGEST_REQUEST_ID]
@@ -70,7 +70,7 @@ def open_envelope(body: bytes, secrets: Iterable[str]) -> Answer | Refusal:
 
 
 def malformed(code: str, why: str, request_id: str = "") -> CallError:
-    """Return the error of a call whose answer is none."""
+    """Return the error of a call with a malformed answer."""
     return call_error(code, f"the answer is not what the API documents ({why})", request_id)
 
 
@@ -79,7 +79,7 @@ def _response(body: bytes) -> dict[str, Any]:
     if sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
         raise malformed(TOO_LONG, "too many values")
     try:
-        # What is no number in JSON has no use here, and no database takes it.
+        # Numbers that JSON does not define are useless here, and databases refuse them.
         answer = json.loads(body, parse_constant=lambda _: None)
     except (ValueError, RecursionError) as error:
         raise malformed(NOT_JSON, type(error).__name__) from None

@@ -1,4 +1,4 @@
-"""How to reach the API, and with which keys."""
+"""How to reach the API, and the keys to use."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class CredentialKind(StrEnum):
 
 @dataclass(frozen=True)
 class Keys:
-    """What a call is signed with; never changed, so that any thread has all three of one issue.
+    """What signs a call; immutable, so that all three parts seen by a thread belong together.
 
     :param token: of temporary keys.
-    :raises ValueError: naming what cannot be put into a header.
+    :raises ValueError: naming what is invalid in a header.
     """
 
     secret_id: str
@@ -60,7 +60,7 @@ class Keys:
 
 @dataclass(frozen=True)
 class Role:
-    """A role to act in, with keys that STS issues for a while.
+    """A role to assume, with temporary keys issued by STS.
 
     :param arn: as the console shows it, ``qcs::cam::uin/ACCOUNT:roleName/NAME``.
     :param session_name: name of this session in the account's audit log.
@@ -98,22 +98,22 @@ class Role:
 class ClientOptions:
     """One account at one site.
 
-    :param secret_id: empty, as are the two below, unless ``credentials`` is ``keys``.
+    :param secret_id: empty, like the next two, unless ``credentials`` is ``keys``.
     :param token: of temporary credentials.
     :param credentials: where the keys come from.
-    :param role: a role to assume with these keys, for calls to be made in. With ``tke_oidc``, the role of
-        the service account.
-    :param cvm_role_name: of the role bound to the instance, with ``cvm_role``; by default, the instance is
-        asked for it.
+    :param role: a role to assume with these keys for calls. With ``tke_oidc``, the role of the service
+        account.
+    :param cvm_role_name: the instance's role, with ``cvm_role``; by default, the instance's metadata names
+        it.
     :param endpoint: host name, optionally with a port, instead of the site's.
     :param protocol: ``https``, or ``http`` for an emulator on this machine.
-    :param allowed: other hosts that may get images and signatures, in the clear too.
-    :param region: only sent where given; the API does not need one.
-    :param connect_timeout: most seconds to open a connection.
-    :param read_timeout: most seconds between two bytes of the request or the answer.
-    :param call_timeout: most seconds for a whole call, connecting included.
-    :param proxy: URL of an HTTP or SOCKS proxy; by default that of the environment, with its ``NO_PROXY``.
-    :param ca_bundle: file or directory of the certificate authorities to trust; by default that of
+    :param allowed: other hosts that may get images and signatures, even unencrypted.
+    :param region: only sent if given; the API does not need one.
+    :param connect_timeout: maximum seconds to open a connection.
+    :param read_timeout: maximum seconds between two bytes of the request or the answer.
+    :param call_timeout: maximum seconds for a whole call, including connecting.
+    :param proxy: URL of an HTTP or SOCKS proxy; by default from the environment, with its ``NO_PROXY``.
+    :param ca_bundle: file or directory of the certificate authorities to trust; by default from
         ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE``, or else certifi's.
     """
 

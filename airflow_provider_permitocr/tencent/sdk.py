@@ -1,4 +1,4 @@
-"""The official SDK's client, set up so that none of its defaults surprises."""
+"""The official SDK's client, with every default set explicitly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class SdkCredential:
-    """A source of keys as the SDK's clients ask for one: at each call, for all three at once."""
+    """A source of keys with the SDK's interface: read at each call, all three at once."""
 
     def __init__(self, keys: KeySource) -> None:
         self._keys = keys
@@ -38,8 +38,8 @@ def ocr_client(options: ClientOptions, keys: KeySource) -> OcrClient:
     proxy, authorities = proxy_and_authorities(
         f"{options.protocol}://{options.host}/", proxy=options.proxy, ca_bundle=options.ca_bundle
     )
-    # Endpoint and language are always given: which of the SDK's packages was installed last changes
-    # their defaults. No retryer: the SDK's own throws away an answer that came after an error.
+    # Always set endpoint and language: their defaults depend on which SDK package was installed last. No
+    # retryer: the SDK's own discards an answer that arrives after an error.
     http = HttpProfile(
         protocol=options.protocol,
         endpoint=options.host,

@@ -75,8 +75,8 @@ class Signer:
     def __init__(
         self, options: ClientOptions, *, clock: Callable[[], float], operation: Operation = RECOGNIZE
     ) -> None:
-        # Here and not by the first calls: importing the SDK takes longer than the turns between calls, so
-        # they would all go out at once afterwards.
+        # Import now, not in the first calls: importing the SDK takes longer than the interval between turns,
+        # so these calls would all go out at once afterwards.
         from tencentcloud.common.sign import Sign  # noqa: F401
 
         self._host = options.host
@@ -97,7 +97,7 @@ class Signer:
         """Return all headers of a request, signed as of now.
 
         :param payload_hash: SHA-256 of the body, in hexadecimal.
-        :param trace_id: for ``X-TC-TraceId``, which the SDK sends as well; '' for none.
+        :param trace_id: for ``X-TC-TraceId``, which the SDK also sends; '' for none.
         """
         timestamp = int(self._clock())
         signature = authorization(
@@ -109,7 +109,7 @@ class Signer:
         return headers | {"X-TC-Token": keys.token} if keys.token else headers
 
     def unsigned_headers(self) -> dict[str, str]:
-        """Return all headers of a request that is not signed, where the operation asks for no signature."""
+        """Return all headers of an unsigned request, for operations that need no signature."""
         return self._with(int(self._clock()), _UNSIGNED)
 
     def _with(self, timestamp: int, authorization: str) -> dict[str, str]:

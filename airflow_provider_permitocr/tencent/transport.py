@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 #: A portrait is cut from an image of 7 MB at most, nearly always of a tenth of that; the other fields are
 #: short.
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
-#: Longer waits are cut to this: a wrong clock or a typing error should not hold a run for a day. What is not
-#: recognized by then is left to the next run.
+#: Longer waits are cut to this: a wrong clock or a typo should not stop a run for a day. The next run
+#: recognizes what is left.
 MAX_RETRY_AFTER_SECONDS: Final = 300.0
 #: Of a header that makes sense.
 _LONGEST_HEADER: Final = 64
@@ -38,10 +38,10 @@ _SECONDS: Final = re.compile(r"[0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """The body of an answer, decoded.
+    """A decoded response body.
 
-    :param retry_after: seconds to wait before another call, where the answer asks for that.
-    :param date: the server's clock as it answered, in Unix time; None where it does not say.
+    :param retry_after: seconds to wait before another call, if the answer says so.
+    :param date: the server's time of the answer, in Unix time; None if it does not say.
     """
 
     body: bytes = field(repr=False)
@@ -93,7 +93,7 @@ class Transport:
         return self._pool.urlopen(
             "POST",
             self._target,
-            body=cast("bytes", body),  # any buffer will do, though urllib3's types do not say so
+            body=cast("bytes", body),  # any buffer works, although urllib3's types only allow bytes
             headers=headers,
             retries=False,
             redirect=False,
@@ -105,7 +105,7 @@ class Transport:
     def _read(self, response: BaseHTTPResponse) -> HttpAnswer:
         wait_seconds = retry_after(response.headers)
         if response.status != 200:
-            # Nothing of such an answer belongs into a log or a table: it may quote the request.
+            # Don't log or store any of this answer: it may quote the request.
             raise call_error(
                 status_code(response.status),
                 f"{self._host} answered with HTTP status {response.status}",
@@ -121,7 +121,7 @@ class Transport:
         return call_error(
             network_code(error.fault),
             f"no complete response from {self._host}: {error}",
-            # A request that has not left whole is one that nobody has worked on.
+            # A request that was not sent completely cannot have been processed.
             is_whole=sent >= len(body),
             was_sent=sent > 0,
         )
@@ -130,10 +130,10 @@ class Transport:
 def retry_after(headers: Mapping[str, str], *, now: Callable[[], float] = time.time) -> float | None:
     """Return how many seconds an answer asks to wait before another call (RFC 9110, 10.2.3), 300 at most.
 
-    :param headers: of the answer; where it has a ``Date``, a time to wait for is compared with that, so that
-        this machine's clock need not be right.
+    :param headers: of the answer; a time to wait for is compared with its ``Date``, if present, so that this
+        machine's clock need not be right.
     :param now: Unix time in seconds.
-    :return: None where the answer does not say, or not clearly.
+    :return: None if the answer does not say, or not clearly.
     """
     said = headers.get("Retry-After", "").strip()[:_LONGEST_HEADER]
     if _SECONDS.fullmatch(said):
@@ -147,12 +147,12 @@ def retry_after(headers: Mapping[str, str], *, now: Callable[[], float] = time.t
 
 
 def server_time(headers: Mapping[str, str]) -> float | None:
-    """Return the Unix time of a ``Date`` header; None where there is none, or it can't be read."""
+    """Return the Unix time of a ``Date`` header; None if it is missing or malformed."""
     return http_time(headers.get("Date", ""))
 
 
 def http_time(text: str) -> float | None:
-    """Read a time as HTTP writes it; None where it is none."""
+    """Parse an HTTP date; None if it is malformed."""
     try:
         moment = parsedate_to_datetime(text[:_LONGEST_HEADER])
         # Without a zone it is GMT, which HTTP has no other than.
@@ -162,12 +162,12 @@ def http_time(text: str) -> float | None:
 
 
 def clock_fault(code: str, server: float | None, own: float) -> str:
-    """Say how far the clock is off, where a call was refused for it.
+    """Describe how far the clock is off, if a call was refused because of it.
 
     :param code: the refusal's.
     :param server: the server's clock, in Unix time; None: unknown.
     :param own: this machine's.
-    :return: advice; '' for other codes, or where the clock can't be told to be at fault.
+    :return: advice; '' for other codes, or if the clock may not be the cause.
     """
     if code != _EXPIRED or server is None:
         return ""

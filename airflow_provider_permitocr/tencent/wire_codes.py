@@ -1,9 +1,9 @@
-"""The codes of faults on the way to the service and back, which are this package's own.
+"""Error codes for faults between the worker and the service, defined by this package.
 
-The SDK has two of them, ``ClientNetworkError`` and ``ServerNetworkError``; what follows their dot says more.
-Whether such a call is paid for is ``_UNKNOWN`` once all of it was sent. Before that it is free, whatever
-this table says (``decisions.call_error``): nobody can have worked on a request that has not arrived whole. If
-nothing of it was sent, the image's run is not counted either.
+``ClientNetworkError`` and ``ServerNetworkError`` come from the SDK; what follows their dot is more specific.
+Whether such a call is billed is ``_UNKNOWN`` once the complete request was sent. Before that it is free,
+whatever this table says (``decisions.call_error``): an incomplete request cannot have been processed. If
+nothing was sent, the run does not count as a try of the image either.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _RETRY: Final = Decision.RETRY
 _ACCOUNT: Final = Decision.ACCOUNT
 
 _AUTHORITIES: Final = (
-    "Name the authorities to trust in the connection's ca_bundle or in REQUESTS_CA_BUNDLE (a proxy may show"
-    " one of its own), and look at the worker's clock, as certificates are valid for a limited time"
+    "Name the authorities to trust in the connection's ca_bundle or in REQUESTS_CA_BUNDLE (a proxy may use"
+    " its own), and check the worker's clock, because certificates are valid for a limited time"
 )
 _PROXY: Final = "Correct the user and the password of the connection's proxy, or let it allow this host"
 _REACH: Final = "Check the connection's host and proxy, and the worker's name server and firewall"
@@ -68,7 +68,7 @@ def _unreachable(fault: NetworkFault, reason: str) -> ErrorCode:
     return ErrorCode(network_code(fault), Decision.UNREACHABLE, _FREE, reason, _REACH)
 
 
-#: In the order in which a call can meet them.
+#: In the order in which a call can encounter them.
 WIRE_CODES: Final = (
     ErrorCode(NETWORK, _RETRY, _UNKNOWN, "the network failed"),
     _unreachable(NetworkFault.NAME_NOT_RESOLVED, "the host's name could not be resolved"),

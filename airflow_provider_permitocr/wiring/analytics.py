@@ -47,9 +47,9 @@ def open_analysis(
     stop: threading.Event,
     log: Log,
 ) -> Iterator[Analysis]:
-    """Open what keeps views, tables and the report up to date; the end of the ``with`` closes it.
+    """Open what keeps views, tables and the report up to date; leaving the ``with`` block closes it.
 
-    :param timezone: whose midnight a day begins at; its offset from UTC is fixed.
+    :param timezone: a day begins at midnight in this time zone; its offset from UTC is fixed.
     :raises ConfigurationError: naming what to change.
     :raises DatabaseError: when a database cannot be reached.
     """
@@ -71,7 +71,7 @@ def open_analysis(
             advice=advice_by_code(ERROR_CODES.values()),
             patience=patience,
         )
-        views().check()  # before the ledger is asked: a first run that is missing is said to be so
+        views().check()  # before the ledger is read, so that a missing first run is reported as such
         named = resolved_name(engine, result, patience.at_first())
         lists = lists_of(ledger_engine, ledger, result, named, patience.at_first())
         tables = SqlCallTables(

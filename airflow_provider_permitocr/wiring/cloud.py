@@ -40,16 +40,16 @@ if TYPE_CHECKING:
 
 
 class TencentCloud:
-    """What calls are made with: the client, the images, the pace and the price.
+    """Everything that calls need: the client, the images, the pace and the price.
 
-    Everything is looked up at first use; ``close`` closes it.
+    Everything is opened at first use; ``close`` closes it.
 
     :param tencentcloud_conn_id: connection of type ``tencentcloud``.
-    :param with_portrait: ask for the portrait.
-    :param images: how images are read, and converted for the API.
-    :param max_per_second: requests per second, instead of the share of the pool.
-    :param max_in_flight: requests in flight.
-    :param call_retry: how often a call is retried after a transient error.
+    :param with_portrait: request the portrait.
+    :param images: how images are read and converted for the API.
+    :param max_per_second: requests per second, instead of the pool's share.
+    :param max_in_flight: maximum requests in flight.
+    :param call_retry: how often to retry a call after a transient error.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class TencentCloud:
         return client_options(self._connection)
 
     def client(self) -> MainlandPermitClient:
-        """Return this package's own client, whose errors carry a decision. Close it, or use it in a ``with``.
+        """Return this package's own client, whose errors carry a decision. Close it, or use a ``with`` block.
 
         :raises ConfigurationError: when a field of the connection, its proxy or its ca_bundle is wrong.
         """
@@ -111,7 +111,7 @@ class TencentCloud:
             ) from None
 
     def identity(self) -> Identity:
-        """Ask STS, free of charge, whose keys these are.
+        """Ask STS, free of charge, who owns these keys.
 
         :raises ConfigurationError: naming the field of the connection to change.
         :raises CallError: transient when STS is unreachable; with advice when it refuses.
@@ -149,10 +149,10 @@ class TencentCloud:
         )
 
     def run_options(self, pool_slots: int | None = None, *, phase: float | None = None) -> RunOptions:
-        """Return the options of a run, its pace above all.
+        """Return a run's options, mainly its pace.
 
-        :param pool_slots: slots of the task; by default those of the task that is running, if any.
-        :param phase: where between two turns its own come, see ``Pace``.
+        :param pool_slots: slots of the task; by default those of the running task, if any.
+        :param phase: when its turns come within the interval between two turns, see ``Pace``.
         :raises ConfigurationError, ValueError: naming the option to change.
         """
         share = (pool_slots or _slots_of_running_task() or 1) * requests_per_slot(self._connection)
@@ -161,7 +161,7 @@ class TencentCloud:
 
     @property
     def is_rate_default(self) -> bool:
-        """Whether neither a pool nor an argument says how fast to send."""
+        """Whether neither a pool nor an argument sets the rate."""
         return self._max_per_second is None and _slots_of_running_task() is None
 
     def close(self) -> None:
@@ -188,7 +188,7 @@ class TencentCloud:
 
 
 def trial_of(conn_id: str) -> Trial:
-    """Find out, free of charge, whose keys a connection has and whether they may call the API.
+    """Find out, free of charge, who owns a connection's keys and whether they may call the API.
 
     :raises ConfigurationError: naming the field of the connection to change.
     :raises CallError: with advice.

@@ -15,7 +15,7 @@ INTERVAL: Final = ("data_interval_start", "data_interval_end")
 
 
 def with_interval(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the context with an interval that renders to nothing, where the run has none.
+    """Return the context with an interval that renders to nothing, if the run has none.
 
     Runs that are triggered without a logical date, or by an asset, have none.
     """
@@ -23,12 +23,12 @@ def with_interval(context: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def whole_if_empty(given: ImageTable, rendered: ImageTable) -> ImageTable:
-    """Return the whole list in place of the images of an interval of no length.
+    """Replace a window of zero length by the whole list.
 
-    A cron schedule such as ``@daily`` gives each run an interval that ends when it begins. What the ledger
-    has as settled is passed over in a whole list, too.
+    A cron schedule such as ``@daily`` gives each run an interval that ends when it begins. In a whole list,
+    too, images that the ledger has settled are skipped.
 
-    :param given: with its templates.
+    :param given: the list, with its templates.
     """
     is_templated = is_template(given.since) and is_template(given.until)
     if is_templated and rendered.since and rendered.since == rendered.until:

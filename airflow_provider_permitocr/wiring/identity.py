@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 def run_identity(context: Context) -> RunIdentity:
-    """Return whose calls these are."""
+    """Return the caller's identity."""
     run_id = str(context.get("run_id", ""))
     instance = context.get("ti")
     if instance is None:
@@ -91,10 +91,10 @@ def _resolved(task: TaskOptions, table: ResultTable, engines: SqlEngines, patien
 
 
 def list_identity(task: TaskOptions, resolved: Sequence[str] | None = None) -> ListIdentity:
-    """Return what the ledger knows a task's list by.
+    """Return a task's list as the ledger identifies it.
 
-    :param resolved: as ``resolved_targets`` names its tables; None: as they are written, which a run is not
-        to be told apart by.
+    :param resolved: as ``resolved_targets`` names its tables; None: as written, which must not be used to
+        identify a run's list.
     """
     source = task.source
     written = tuple(target_name(table) for table in task.tables)
@@ -112,7 +112,7 @@ def list_identity(task: TaskOptions, resolved: Sequence[str] | None = None) -> L
 def rendered_shard(task: TaskOptions) -> Shard | None:
     """Return the shard of a rendered task, if it has one.
 
-    :raises ConfigurationError: when it is none.
+    :raises ConfigurationError: when it is invalid.
     """
     try:
         return Shard.parse(task.shard) if task.shard else None

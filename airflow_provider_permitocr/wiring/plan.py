@@ -1,4 +1,4 @@
-"""Puts together what finds out what a task would do; nothing is created, written or called."""
+"""Assembles what plans a task's run; nothing is created, written or called."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def open_planner(
     is_quick: bool,
     log: Log,
 ) -> Iterator[Planner]:
-    """Open what the planner of a task uses; the end of the ``with`` closes it.
+    """Open what a task's planner uses; leaving the ``with`` block closes it.
 
-    :param identity: whose calls are counted already.
-    :param is_quick: leave the images where they are.
+    :param identity: the caller, whose earlier calls count.
+    :param is_quick: don't open images.
     :raises ConfigurationError: naming what to change.
     """
     cloud = cloud_of(task)

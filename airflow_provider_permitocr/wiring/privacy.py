@@ -25,9 +25,9 @@ _SHORTEST_HMAC_KEY: Final = 16
 
 
 def protection_of(policy: Privacy | None) -> Protection:
-    """Return what a policy does to values; without one, nothing.
+    """Return a policy's effect on values; without a policy, none.
 
-    :raises ConfigurationError: naming the connection whose key is missing or none.
+    :raises ConfigurationError: naming the connection whose key is missing or invalid.
     """
     if policy is None:
         return Protection()
@@ -40,9 +40,9 @@ def protection_of(policy: Privacy | None) -> Protection:
 
 
 def disclosure_of(task: TaskOptions) -> Disclosure:
-    """Return what of the answers leaves a task's ledger.
+    """Return which parts of answers leave a task's ledger.
 
-    :raises ConfigurationError: naming the connection whose key is missing or none, or what to install.
+    :raises ConfigurationError: naming the connection whose key is missing or invalid, or what to install.
     """
     reading = reading_of(task.quality, task.privacy)
     return Disclosure(task.portraits is not None, reading, portrait_files(task.portraits))
@@ -51,7 +51,7 @@ def disclosure_of(task: TaskOptions) -> Disclosure:
 def reading_of(quality: Quality, policy: Privacy | None) -> Reading:
     """Return how answers are examined and protected.
 
-    :raises ConfigurationError: naming the connection whose key is missing or none, or what to install.
+    :raises ConfigurationError: naming the connection whose key is missing or invalid, or what to install.
     """
     assessment = quality.assessment
     assessment.prepare()
@@ -59,22 +59,22 @@ def reading_of(quality: Quality, policy: Privacy | None) -> Reading:
 
 
 class StoredPortraits:
-    """The portraits that rows lead to, in whatever folder they were written to.
+    """The portraits that rows refer to, in any folder.
 
-    :param portraits: where a task writes portraits now; its connection is that of all folders.
+    :param portraits: where a task now writes portraits; its connection is used for all folders.
     """
 
     def __init__(self, portraits: Portraits | None) -> None:
         self._folder = portraits if isinstance(portraits, PortraitFolder) else None
 
     def remove(self, profiles: Collection[str]) -> int:
-        """Delete stored portraits; one that is gone already is no error.
+        """Delete stored portraits; one that is already gone is not an error.
 
-        :param profiles: values of the column ``profile``; base64 is nothing to delete. And names of portraits
-            whose paths are not known: they are looked for in the folder of now.
-        :return: how many were deleted, as far as that is known.
+        :param profiles: values of the column ``profile`` (base64 needs no deletion), and names of portraits
+            whose paths are unknown, which are searched in the current folder.
+        :return: how many were deleted, as far as known.
         :raises ConfigurationError: when a folder's store cannot be opened.
-        :raises UnreachableError: when it may be tried again.
+        :raises UnreachableError: when a retry may succeed.
         """
         from airflow_provider_permitocr.files.portrait_files import files_named
 
@@ -94,7 +94,7 @@ class StoredPortraits:
 
 
 def portrait_files(portraits: Portraits | None) -> PortraitFiles | None:
-    """Return the folder that portraits are written to; None if they are stored in the result or not at all.
+    """Return the folder for portraits; None if they are stored in the result or not at all.
 
     :raises ConfigurationError: when there is no such connection, or no file system for the URL.
     """

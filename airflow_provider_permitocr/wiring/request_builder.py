@@ -22,12 +22,12 @@ def request_builder(
     download: ReadImage | None,
     converter: ImageConverter | None,
 ) -> PermitRequestBuilder:
-    """Return what loads and checks images, as ``images`` tells.
+    """Return what loads and checks images, according to ``images``.
 
-    :param site: whose limits hold.
-    :param tencentcloud_conn_id: the connection for ``cos://`` by default.
-    :param download: reads http(s) URLs; None: the API does.
-    :param converter: None: images that the API would not read are rejected.
+    :param site: determines the limits.
+    :param tencentcloud_conn_id: the default connection for ``cos://``.
+    :param download: reads http(s) URLs; None: the API fetches them.
+    :param converter: None: images that the API does not read are rejected.
     :raises ConfigurationError: naming the field of a connection to change.
     """
     roots = ImageRoots(images.roots)

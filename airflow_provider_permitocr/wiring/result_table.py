@@ -1,4 +1,4 @@
-"""Opens result tables by their Airflow connections, whatever their databases are reached by."""
+"""Opens result tables by their Airflow connections, for any kind of database."""
 
 from __future__ import annotations
 
@@ -30,13 +30,12 @@ ResultTarget: TypeAlias = SqlResultTarget | ConnectorTarget
 def open_result_table(
     described: ResultTable, engines: SqlEngines, patience: Patience = Patience(0)
 ) -> ResultTarget:
-    """Open the result table of a ``ResultTable``; nothing is connected to yet.
+    """Open the result table of a ``ResultTable``, without connecting yet.
 
-    :param engines: those of the run; their end closes the table, too.
-    :param patience: how long rows wait for a database that has an engine; others are tried again by whoever
-        delivers.
-    :raises ConfigurationError: when its connection is missing, or is of no database that a result table can
-        be in.
+    :param engines: of the run; closing them closes the table, too.
+    :param patience: how long rows wait for a database with an engine; for others, the delivery retries.
+    :raises ConfigurationError: when its connection is missing, or its database cannot contain a result
+        table.
     """
     return open_connector_table(described, engines) or SqlResultTarget(
         engines.of(described.conn_id), described, patience=patience
@@ -47,7 +46,7 @@ def open_connector_table(described: ResultTable, engines: SqlEngines) -> Connect
     """Open a result table whose database is reached by its own connector; None: it has an engine.
 
     :param engines, described: as for ``open_result_table``.
-    :raises ConfigurationError: likewise.
+    :raises ConfigurationError: as for ``open_result_table``.
     """
     conn_id = described.conn_id
     conn_type = connection_type(conn_id)
@@ -75,20 +74,20 @@ def result_table_name(described: ResultTable, engines: SqlEngines, patience: Pat
 
 
 def known_table_name(described: ResultTable, ledger: Engine, tables: LedgerTables) -> str | None:
-    """Name a result table whose database cannot be asked as the ledger knows it.
+    """Return the ledger's name for a result table whose database cannot be queried.
 
     :param ledger: its engine.
-    :return: None where the ledger does not know it, or more than one table may be meant.
+    :return: None if the ledger does not know it, or more than one table matches.
     """
     database = connector_database_of(connection_type(described.conn_id))
     return known_name(ledger, tables, described, is_named=database.is_named if database else None)
 
 
 def require_image_list(conn_id: str) -> None:
-    """Make sure that a connection is of a database that image lists are read from, as far as its type says.
+    """Make sure that a connection's type is a database that image lists can be read from.
 
     :raises ConfigurationError: when it is missing.
-    :raises SourceError: when it is of another, with the way out of it.
+    :raises SourceError: when it is of another type, with an alternative.
     """
     require_source(connection_type(conn_id), conn_id)
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.engine.run.progress import Log
     from airflow_provider_permitocr.files.rows_file import StoredRowsFile
 
-#: Account of calls where nobody says whose keys these are.
+#: Account of calls whose keys have no known owner.
 _UNKNOWN_ACCOUNT: Final = "unknown"
 
 _log = logging.getLogger(__name__)
@@ -57,9 +57,9 @@ _log = logging.getLogger(__name__)
 def open_pipeline(
     task: TaskOptions, identity: RunIdentity, stop: threading.Event, *observers: RunObserver, log: Log
 ) -> Iterator[Pipeline]:
-    """Open everything that the pipeline of a task uses; the end of the ``with`` closes it.
+    """Open everything that a task's pipeline uses; leaving the ``with`` block closes it.
 
-    :param observers: are told of the run, besides metrics and traces.
+    :param observers: are notified of the run, in addition to metrics and traces.
     :raises ConfigurationError: naming what to change.
     """
     cloud = cloud_of(task)
@@ -128,9 +128,9 @@ def image_source(
 ) -> SqlImageSource:
     """Return the list of a rendered task.
 
-    :param ledger: what it says is settled is left out where it is in the list's database; None: nothing is.
-    :param protection: what becomes of the columns that are copied.
-    :raises ConfigurationError: when its connection is missing, or is of no SQL database.
+    :param ledger: images that it has settled are left out if it is in the list's database; None: nothing is.
+    :param protection: how copied columns are protected.
+    :raises ConfigurationError: when its connection is missing, or not of a SQL database.
     """
     conn_id = task.source.conn_id
     require_image_list(conn_id)

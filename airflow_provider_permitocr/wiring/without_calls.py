@@ -1,4 +1,4 @@
-"""Opens what the ledger has kept of a task's list, without a run: no call is made, none is paid for."""
+"""Opens what the ledger has stored of a task's list, without a run: nothing is called or billed."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ _NOBODY: Final = RunIdentity()
 
 @contextmanager
 def open_rebuild(task: TaskOptions, stop: threading.Event, *, is_of_run: bool, log: Log) -> Iterator[Rebuild]:
-    """Open what fills the targets of a task again; the end of the ``with`` closes it.
+    """Open what refills the targets of a task; leaving the ``with`` block closes it.
 
-    :param is_of_run: they are rendered for a DAG run, whose own files are written as well.
+    :param is_of_run: they are rendered for a DAG run, whose own files are written, too.
     :raises ConfigurationError: naming what to change.
     """
     patience = Patience(task.batch.patience_seconds, stop)
@@ -133,7 +133,7 @@ def _target_ports(
 
 
 def _kept_by_databases(task: TaskOptions, engines: SqlEngines) -> list[str]:
-    """Say what the databases of a task keep of rows that are deleted."""
+    """Describe what a task's databases keep of deleted rows."""
     connectors = [connector_database_of(connection_type(table.conn_id)) for table in task.tables]
     said = [database_of(engines.of_ledger(ledger_of(task).conn_id)).keeps_deleted]
     said += [
@@ -158,7 +158,7 @@ def open_list(task: TaskOptions) -> Iterator[SqlLedger]:
 
 
 def price_of(task: TaskOptions) -> Price | None:
-    """Return the price of a call, the connection's where it has one; None where none is known."""
+    """Return the price of a call, from the connection if it has one; None if unknown."""
     try:
         with closing(cloud_of(task)) as cloud:
             return cloud.priced(task.budget).price

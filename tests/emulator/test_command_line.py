@@ -55,8 +55,8 @@ def test_each_secret_id_opens_a_pair_of_the_same_account() -> None:
     ("arguments", "message"),
     [
         (["--secret-id", "A"], "give the secret key of A"),
-        (["--secret-key", "a"], "--secret-key belongs after the --secret-id"),
-        (["--secret-id", "A", "--token", "t", "--token", "u"], "--token belongs after the --secret-id"),
+        (["--secret-key", "a"], "--secret-key must follow its --secret-id"),
+        (["--secret-id", "A", "--token", "t", "--token", "u"], "--token must follow its --secret-id"),
         (["--latency", "soon"], "latency 'soon': give seconds"),
         (["--quota", "-1"], "quota -1 is negative"),
         (["--faults", "/nowhere.json", "--engine", "label", "--port", "0"], "cannot read the faults file"),

@@ -56,7 +56,7 @@ def test_what_is_no_regular_file_is_left_unread(tmp_path: Path, kind: str) -> No
         path.symlink_to("/dev/zero")
     else:
         path.mkdir()
-    with pytest.raises(ImageUnavailableError, match="no regular file") as caught:
+    with pytest.raises(ImageUnavailableError, match="not a regular file") as caught:
         read_file(str(path), 100)
     assert caught.value.code == "ImageUnreadable"
 

@@ -183,7 +183,7 @@ def test_what_is_no_file_is_not_even_opened(kind: str, tmp_path: Path) -> None:
     else:
         path.symlink_to("/dev/zero")
     error = refusal(str(path))
-    assert (error.code, error.message) == ("ImageUnreadable", "there is no regular file at the path")
+    assert (error.code, error.message) == ("ImageUnreadable", "the path is not a regular file")
 
 
 @pytest.mark.parametrize("named", ["GIF", "BMP", "TIFF", "WEBP", "PDF"])

@@ -51,7 +51,7 @@ def test_a_preset_is_given_by_its_name(given: str) -> None:
 
 
 def test_a_copied_column_has_to_be_named() -> None:
-    with pytest.raises(ValueError, match="say what becomes of the copied column 'claimed_no'"):
+    with pytest.raises(ValueError, match="add a method for the copied column 'claimed_no'"):
         task(("claimed_no",), privacy="analytics")
     assert task(("claimed_no",), privacy=Privacy("analytics", carried={"claimed_no": "drop"}))
 

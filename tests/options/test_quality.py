@@ -23,14 +23,14 @@ def operator(**options: Any) -> MainlandPermitOcrOperator:
 def test_a_flag_that_does_not_exist_is_refused_with_those_that_do() -> None:
     with pytest.raises(
         ValueError,
-        match=r"Quality: skip names 'expird', which is no flag of a reading; it may name .*expired",
+        match=r"Quality: skip names 'expird', which is not a flag of a reading; it may name .*expired",
     ):
         Quality(skip=["expird"])
 
 
 @pytest.mark.parametrize("flag", ["type_mismatch", Flag.NAME_MISMATCH])
 def test_flags_of_two_sides_are_none_of_a_reading(flag: str) -> None:
-    with pytest.raises(ValueError, match="which is no flag of a reading; it may name number_format"):
+    with pytest.raises(ValueError, match="which is not a flag of a reading; it may name number_format"):
         Quality(skip=[flag])
     with pytest.raises(ValueError, match="flags must be a list of names of quality flags"):
         ReviewRule(flags=[flag])

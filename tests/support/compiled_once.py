@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Hashable, Iterator, MutableMapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 from sqlalchemy.util import LRUCache
@@ -50,7 +50,7 @@ class _SharedCache(MutableMapping[tuple[Any, ...], Any]):
 
 def _by_settings(key: tuple[Any, ...]) -> Hashable:
     dialect, *statement = key
-    kind: Hashable = type(dialect)
+    kind = cast("Hashable", type(dialect))
     settings = frozenset(each for each in vars(dialect).items() if _is_setting(kind, each[0]))
     return kind, settings, *statement
 

@@ -51,12 +51,12 @@ def _check(files: DagFiles, arguments: argparse.Namespace) -> int:
         general.append(_metadata_unreadable(error))
     inspection = Inspection(files.tasks, pools, arguments.quota, ask=not arguments.offline)
     looked_at = ((task, inspection.findings(task)) for task in chosen)
-    found = (_tell if arguments.output == "text" else _print_rows)(general, looked_at, arguments.output)
+    found = (_print_text if arguments.output == "text" else _print_rows)(general, looked_at, arguments.output)
     return int(any(finding.verdict is Verdict.WRONG for finding in found))
 
 
-def _tell(general: list[Finding], looked_at: Iterable[LookedAt], _output: str) -> list[Finding]:
-    """Print a report, each task as soon as it is looked at, and return all findings."""
+def _print_text(general: list[Finding], looked_at: Iterable[LookedAt], _output: str) -> list[Finding]:
+    """Print a report, each task as soon as it is checked, and return all findings."""
     width = min(shutil.get_terminal_size((WIDEST, 0)).columns, WIDEST)
     found, tasks = list(general), []
     if general:

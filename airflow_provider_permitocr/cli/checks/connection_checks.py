@@ -27,9 +27,9 @@ _ADVICE = "correct host, proxy or CA bundle of the connection"
 
 @dataclass(frozen=True)
 class Account:
-    """Who pays for the calls of a connection, and what its slots allow.
+    """Who pays for a connection's calls, and what its slots allow.
 
-    :param payer: tells accounts apart; never shown.
+    :param payer: identifies the account; never shown.
     """
 
     payer: str = field(repr=False)
@@ -43,7 +43,7 @@ def read_account(conn_id: str) -> Account:
     """
     connection = find_connection(conn_id)
     options = client_options(connection)
-    # Without keys of its own, connections of one kind have the same ones on one machine.
+    # Connections without keys that use the same kind of machine credentials have the same keys.
     owner = options.role.account if options.role else options.secret_id or options.credentials
     return Account(given_account(connection) or owner, requests_per_slot(connection))
 
@@ -64,12 +64,12 @@ def check_connection(conn_id: str, *, ask: bool) -> Finding:
 
 
 def note_connection(conn_id: str) -> list[Finding]:
-    """Say what should be seen of a connection that works: who else gets images, and what nothing reads."""
+    """Report noteworthy facts of a working connection: foreign endpoints, and extras that nothing reads."""
     try:
         connection = find_connection(conn_id)
         options = client_options(connection)
     except ConfigurationError:
-        return []  # which is a finding of check_connection
+        return []  # check_connection reports it
     notes = [foreign_words(conn_id, host) for host in foreign_hosts(connection, options)]
     if options.site.name == "mainland":
         notes.append(

@@ -67,7 +67,7 @@ def templated(described: ImageList | ResultTable | Ledger) -> list[str]:
 
 
 def unchecked(subject: str, names: list[str]) -> Finding:
-    """Say that these values are known only in a run."""
+    """Report values that are only known at run time."""
     return Finding(Verdict.UNCHECKED, subject, f"{', '.join(names)}: templated; known only at run time")
 
 

@@ -12,9 +12,9 @@ _SUBJECT = "result file"
 
 
 def check_result_file(described: ResultFile, shard: str | None) -> list[Finding]:
-    """Check that a file can be written as far as that is known without writing: its place, its format.
+    """Check that a file can be written, as far as possible without writing: its place, its format.
 
-    :param shard: the shard that writes it, where that is known before a run.
+    :param shard: the shard that writes it, if known before a run.
     """
     templated = [name for name in described.template_fields if is_template(getattr(described, name))]
     if templated:
@@ -27,7 +27,7 @@ def check_result_file(described: ResultFile, shard: str | None) -> list[Finding]
 
 
 def _without_package(described: ResultFile) -> list[Finding]:
-    """Find what a format needs and is not installed; its suffix mostly stands in a template, too."""
+    """Find packages that a format needs; its suffix is mostly visible even in a template."""
     from airflow_provider_permitocr.files.row_format import row_format
 
     try:

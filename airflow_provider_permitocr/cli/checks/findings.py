@@ -27,17 +27,17 @@ class Verdict(StrEnum):
 
     OK = "ok"
     WRONG = "WRONG"
-    NOTE = "note"  #: works, but not as well as it could
+    NOTE = "note"  #: works, but could be better
     UNCHECKED = "unchecked"  #: cannot be known before a run
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """One finding.
 
-    :param subject: what was looked at, in a word or two.
+    :param subject: what was checked, in a word or two.
     :param remedy: what to do about it.
-    :param command: the same as a line for the shell, where there is one.
+    :param command: the same as a shell command, if there is one.
     """
 
     verdict: Verdict
@@ -61,12 +61,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Variant:
-    """What a task is executed with: a plain task has one variant, a mapped one as many as instances.
+    """What a task executes: a plain task has one variant, a mapped task one per instance.
 
-    :param source: None, like most others, where it is known only at run time.
-    :param targets: none where they are known only at run time.
-    :param ledger: None also where the one beside the result table is meant.
-    :param identity: what the ledger knows the list by.
+    :param source: None if only known at run time, like most others.
+    :param targets: empty if only known at run time.
+    :param ledger: also None if the ledger is the default one beside the result table.
+    :param identity: what identifies the list in the ledger.
     """
 
     source: ImageList | None = None

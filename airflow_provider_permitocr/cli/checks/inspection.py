@@ -37,7 +37,7 @@ class Inspection:
     """All that one call of the command looks at.
 
     :param tasks: the tasks of all DAGs, as they share pools and lists.
-    :param pools: slots of every pool; None where Airflow's database cannot be read.
+    :param pools: slots of every pool; None if Airflow's database cannot be read.
     :param quota: requests per second that the account may send.
     :param ask: ask Tencent Cloud whether credentials are valid.
     """
@@ -53,7 +53,7 @@ class Inspection:
         self._shared = quota_shared_by_pools(self._pool_uses(tasks), quota)
 
     def findings(self, task: OcrTask) -> list[Finding]:
-        """Return what there is to say of a task, each only once."""
+        """Return a task's findings without duplicates."""
         found = [*self._of_slots(task), *shard_findings(task, self._shards, self._pools or {})]
         for variant in task.variants:
             found += self._of_variant(variant)
@@ -64,7 +64,7 @@ class Inspection:
             yield Finding(Verdict.UNCHECKED, "pool", f"{task.pool}: Airflow's database cannot be read")
             return
         accounts = [account for conn_id in task.accounts if (account := self._account(conn_id))]
-        # What a slot stands for is on the connection; without one it is taken for the default.
+        # The connection says what a slot is worth; without a connection, assume the default.
         for per_slot in {account.requests_per_slot for account in accounts} or {1.0}:
             yield from pool_findings(task, self._pools, Rate(per_slot, self._quota))
         if task.pool in self._shared:
@@ -116,7 +116,7 @@ class Inspection:
             try:
                 return read_account(conn_id)
             except ConfigurationError:
-                return None  # which is a finding of check_connection
+                return None  # check_connection reports it
 
         return self._once(f"account {conn_id}", read)
 

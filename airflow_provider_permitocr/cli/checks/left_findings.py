@@ -18,7 +18,7 @@ _MOST_NAMED: Final = 3
 def left_findings(
     connection: Connection, tables: LedgerTables, list_id: int, shard: str | None
 ) -> list[Finding]:
-    """Say what the next run takes up, what it cannot, and which rows are refused."""
+    """Report what the next run takes over, what it cannot, and which rows are refused."""
     from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
     from airflow_provider_permitocr.sql.ledger.deliveries.refusals import refusals_by_target
     from airflow_provider_permitocr.sql.ledger.exchange.caller import run_columns

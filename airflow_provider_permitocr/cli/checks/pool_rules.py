@@ -34,7 +34,7 @@ class Rate:
         return max(1, int(self.quota / self.requests_per_slot))
 
     def of(self, slots: int) -> str:
-        """Say how many requests so many slots allow."""
+        """Return how many requests this many slots allow, in words."""
         return f"{slots * self.requests_per_slot:g} requests per second"
 
 
@@ -65,7 +65,7 @@ def _pool(task: OcrTask, pools: Mapping[str, int], rate: Rate) -> Iterator[Findi
     name, size = task.pool, pools.get(task.pool)
     if is_template(name):
         yield _wrong(
-            f"Airflow does not render pool: it looks for one called {name!r}, and the task stays"
+            f"Airflow does not render pool: it searches for one called {name!r}, and the task stays"
             " scheduled forever",
             remedy=f"write the pool's name into the DAG, such as pool={SUGGESTED_POOL!r}",
         )
@@ -119,8 +119,8 @@ def _max_per_second(task: OcrTask, rate: Rate) -> Iterator[Finding]:
             yield Finding(
                 Verdict.WRONG,
                 _QUOTA,
-                f"max_per_second={each:g} is more than the {rate.of(task.pool_slots)} that its"
-                f" {_slots(task.pool_slots)} of the pool stand for: together tasks would pass the quota",
+                f"max_per_second={each:g} exceeds the {rate.of(task.pool_slots)} that its"
+                f" {_slots(task.pool_slots)} of the pool allow: together, tasks would exceed the quota",
                 remedy="remove max_per_second, or raise pool_slots to match it",
             )
 

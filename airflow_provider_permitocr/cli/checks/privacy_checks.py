@@ -14,7 +14,7 @@ _POLICY, _PORTRAITS, _QUALITY = "privacy", "portraits", "quality"
 
 
 def check_privacy(policy: Privacy) -> Finding:
-    """Check that the connections that a policy needs hold keys, and say what it keeps."""
+    """Check that the connections of a policy contain keys, and report what the policy keeps."""
     from airflow_provider_permitocr.wiring.privacy import protection_of
 
     if is_template(policy.hmac_conn_id) or is_template(policy.fernet_conn_id):
@@ -38,7 +38,7 @@ def check_quality(quality: Quality) -> Finding:
 
 
 def check_portraits(portraits: Portraits) -> Finding:
-    """Check that portraits can be written as far as that is known without writing."""
+    """Check that portraits can be written, as far as possible without writing."""
     from airflow_provider_permitocr.wiring.privacy import portrait_files
 
     if not isinstance(portraits, PortraitFolder):

@@ -44,7 +44,7 @@ def summary(findings: Iterable[Finding], tasks: Sequence[OcrTask]) -> str:
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """Say that there is nothing of a name, and what may have been meant."""
+    """Report an unknown name, with similar ones."""
     close = difflib.get_close_matches(name, list(known), n=2)
     hint = f"; did you mean {' or '.join(close)}?" if close else ""
     return f"There is no {what} {name!r}{hint}"

@@ -58,7 +58,7 @@ def _completeness(texts: Sequence[str], elsewhere: Sequence[str]) -> Iterator[Fi
     counts = sorted({shard.of for shard in shards})
     if len(counts) > 1:
         yield _wrong(
-            f"the list is split in {' and in '.join(map(str, counts))} at once: images are in two shards",
+            f"the list is split into {' and into '.join(map(str, counts))} at once: images are in two shards",
             remedy=f"use one number for all: shard=shards({counts[-1]})",
         )
         return

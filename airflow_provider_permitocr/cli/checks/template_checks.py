@@ -80,7 +80,7 @@ def _values(described: Described) -> dict[str, Any]:
 
 
 def _in_every_run() -> dict[str, Any]:
-    """Return what templates can take in every run, as far as an example of it can be given."""
+    """Return example values for the names that templates can use in every run."""
     from airflow.sdk import macros
 
     run_id = "manual__2026-01-01T00:00:00+00:00"
@@ -93,7 +93,7 @@ def _in_every_run() -> dict[str, Any]:
 
 @cache
 def _environment() -> jinja2.Environment:
-    """Return an environment with Airflow's filters, in which a name without a value is an error."""
+    """Return an environment with Airflow's filters, which raises an error for undefined names."""
     from airflow.sdk import DAG
 
     return DAG("of_the_check", schedule=None).get_template_env()
@@ -111,7 +111,7 @@ def _takes_only(template: object, names: Set[str]) -> bool:
 
 
 def _rendered(template: object, context: Mapping[str, Any]) -> str | None:
-    """Render a template; None where it fails, or is none."""
+    """Render a template; None if it fails, or the value is not a template."""
     from jinja2 import TemplateError
 
     if not is_template(template):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class _ToStderr:
-    """Where progress goes, so that only the plan is the output."""
+    """Where progress is printed, so that the output only contains the plan."""
 
     def info(self, event: str) -> None:
         """Write a line."""

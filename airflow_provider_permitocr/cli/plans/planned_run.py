@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """When a run would be, all with time zone.
+    """The dates of a run, all with time zones.
 
-    :param interval_start: of its data interval, with ``interval_end``; None where its schedule has none.
+    :param interval_start: of its data interval, with ``interval_end``; None if its schedule has none.
     """
 
     logical_date: datetime
@@ -35,7 +35,7 @@ class PlannedRun:
 def planned_run(
     dag: DAG, logical_date: datetime | None, start: datetime | None, end: datetime | None
 ) -> PlannedRun:
-    """Return the run of a DAG at these dates; what is not given is as in a run that is triggered by hand.
+    """Return the run of a DAG at these dates; missing ones are as in a manual run.
 
     :raises ConfigurationError: when one end of the interval is missing, or it ends before it starts.
     """
@@ -78,7 +78,7 @@ def rendered(dag: DAG, task: MainlandPermitOcrOperator, run: PlannedRun) -> Main
 
 
 def _context(dag: DAG, task: MainlandPermitOcrOperator, run: PlannedRun) -> Any:
-    """Return what Airflow gives to templates, as far as there is such before a run."""
+    """Return Airflow's template variables, as far as they exist before a run."""
     from airflow.sdk import timezone
 
     params = copy(dag.params)

@@ -25,8 +25,8 @@ class TaskPlan:
     """What a task would do.
 
     :param parts: the plan of each instance of a mapped task, by its shard or number.
-    :param plan: of all of them; None where they have no price and caps in common, or nothing to do.
-    :param error: why there is no plan; '' where there is.
+    :param plan: of all of them; None if they don't share a price and caps, or have nothing to do.
+    :param error: why there is no plan; '' if there is one.
     """
 
     task_id: str

@@ -18,11 +18,11 @@ class Engine(Protocol):
         """Read one image that has passed the format and size checks.
 
         :param image: the file as sent (PNG or JPEG).
-        :param card_side: the side that the caller asked for.
+        :param card_side: the side that the caller requested.
         :param with_portrait: whether to return the portrait as base64 in ``Profile``.
-        :return: every output field of the API page but ``RequestId``; absent text is ``''``.
-        :raises ApiError: e.g. ``FailedOperation.ImageDecodeFailed`` for a broken file,
-            ``FailedOperation.ImageNoSpecifiedCard`` for a picture that is no permit.
+        :return: every output field of the API page except ``RequestId``; absent text is ``''``.
+        :raises ApiError: e.g. ``FailedOperation.ImageDecodeFailed`` for a damaged file,
+            ``FailedOperation.ImageNoSpecifiedCard`` for a picture that is not a permit.
         """
         ...
 

@@ -22,9 +22,9 @@ TYPES_WITH_BACK: Final = frozenset({PermitType.HONG_KONG_MACAO})
 def answer(
     permit_type: PermitType, texts: dict[str, str], back: dict[str, str], warnings: list[int]
 ) -> dict[str, Any]:
-    """Every output field of the API but ``RequestId``; what is not given is ''.
+    """Every output field of the API except ``RequestId``; missing ones are ''.
 
-    The type stands in ``MainlandTravelPermitBackInfos`` too, on both sides, as in the API's full sample.
+    The type also appears in ``MainlandTravelPermitBackInfos``, on both sides, as in the API's full sample.
 
     :param texts: top-level fields by their names.
     :param back: members of ``MainlandTravelPermitBackInfos``.
@@ -52,10 +52,10 @@ def image_decode_failed() -> ApiError:
 
 
 def check_side(asked: CardSide, shown: CardSide, permit_type: PermitType) -> None:
-    """Refuse a picture of the other side, and the back of a permit whose back the API does not read.
+    """Refuse a picture of the wrong side, and a back that the API does not read for this kind of permit.
 
-    The API page has no code of its own for a wrong side (``CardSideError`` belongs to identity cards, says
-    the SDK), so this is ``ImageNoSpecifiedCard``.
+    The API page has no code for a wrong side (``CardSideError`` belongs to identity cards, according to the
+    SDK), so this is ``ImageNoSpecifiedCard``.
 
     :raises ApiError: ``FailedOperation.ImageNoSpecifiedCard``.
     """

@@ -45,7 +45,7 @@ _FRONT_FORMATS: Final[dict[str, Format]] = {
     "IssueNumber": formats.count,
     "Nationality": formats.place,
 }
-#: Fields that their format alone tells from all others, for when their label is lost.
+#: Fields that their format alone identifies, in case their label is lost.
 _TELLING: Final = frozenset({"Sex", "Birthday", "ValidDate", "Number", "IDNumber"})
 
 _TITLE_LIKENESS: Final = 0.7
@@ -58,7 +58,7 @@ _ALIGNED: Final = 1.0
 
 @dataclass(frozen=True)
 class Reading:
-    """What a card says.
+    """The text found on a card.
 
     :param texts: top-level fields that were found.
     :param back: members of ``MainlandTravelPermitBackInfos`` that were found.
@@ -79,9 +79,9 @@ class Piece:
 
 
 def read_card(lines: Sequence[Line]) -> Reading | None:
-    """Make sense of a card's text.
+    """Interpret a card's text.
 
-    :return: ``None`` if this is no permit: no known title, or hardly any label.
+    :return: ``None`` if it is not a permit: no known title, or hardly any label.
     """
     permit_type = _permit_type(line.text for line in lines)
     pieces = [piece for line in lines for piece in split_at_labels(line)]
@@ -130,7 +130,8 @@ def _label_at(text: str, at: int) -> tuple[str, str] | None:
     for label, field in _LABELS.items():
         seen = text[at : at + len(label)]
         slips = sum(a != b for a, b in zip(seen, label, strict=False)) + len(label) - len(seen)
-        # One misread character, at the start only, where a label is expected; short ones stand alone.
+        # Allow one misread character, and only at the start, where a label is expected; a short label must
+        # be the whole text.
         forgiven = at == 0 and (len(label) >= 4 or len(text) == len(label))
         if slips == 0 or (slips == 1 and forgiven):
             return label, field

@@ -12,7 +12,7 @@ Point = tuple[float, float]
 #: Corners of one text box: upper left, upper right, lower right, lower left, as read.
 Quad = Sequence[Point]
 
-#: Boxes at least this much wider than high tell the direction of writing.
+#: Boxes at least this much wider than tall show the direction of writing.
 _TELLING_ASPECT: Final = 3.0
 
 
@@ -38,7 +38,7 @@ class Line:
 
 
 def writing_angle(quads: Iterable[Quad]) -> float:
-    """By how many radians the writing slopes: the median over long boxes, 0 if there are none."""
+    """The slope of the writing in radians: the median over long boxes, 0 if there are none."""
     angles = [
         math.atan2(right[1] - left[1], right[0] - left[0])
         for left, right, lower, _ in quads
@@ -54,7 +54,7 @@ def rotate(point: Point, angle: float) -> Point:
 
 
 def straighten(quads: Sequence[Quad], texts: Sequence[str], angle: float) -> list[Line]:
-    """Lay every box level.
+    """Rotate every box to level.
 
     The frame averages opposite corners, so that a box's own small tilt does not make it taller.
     """

@@ -1,4 +1,4 @@
-"""Pixels: decoding a file at a useful size, and telling a photocopy."""
+"""Pixels: decodes a file at a useful size, and detects photocopies."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _GREY_SPREAD: Final = 9.0
 
 
 def decode(image: bytes) -> Image.Image:
-    """Decode a file as RGB, upright as its EXIF says, its longer side at most :data:`MAX_SIDE`.
+    """Decode a file as RGB, rotated upright by its EXIF, its longer side at most :data:`MAX_SIDE`.
 
-    :raises ApiError: ``FailedOperation.ImageDecodeFailed`` for a broken or absurdly large picture.
+    :raises ApiError: ``FailedOperation.ImageDecodeFailed`` for a damaged or absurdly large picture.
     """
     try:
         with open_image(image) as opened:
@@ -35,7 +35,7 @@ def decode(image: bytes) -> Image.Image:
 
 
 def looks_photocopied(picture: Image.Image) -> bool:
-    """Whether the picture has no color: the spread of its channels, noise averaged away."""
+    """Whether the picture has no color: the difference between its channels, with noise averaged out."""
     small = np.asarray(picture.resize((48, 32), Image.Resampling.BOX), dtype=np.float64)
     spread = small.max(axis=2) - small.min(axis=2)
     return float(np.percentile(spread, 98)) < _GREY_SPREAD

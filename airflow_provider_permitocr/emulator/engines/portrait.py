@@ -18,7 +18,7 @@ _JPEG_QUALITY: Final = 90
 #: Strengths of edge to try in turn: the first outlines a frame and not the paper's fine waves, the second
 #: still sees the frame on a blurred copy.
 _EDGES: Final = ((120, 260), (40, 120))
-#: Width of an identity photo in its height, and its least share of the place where it is looked for.
+#: Aspect ratio of an identity photo, and its minimum share of the area to search.
 _PROPORTIONS: Final = (0.7, 0.9)
 _LEAST_SHARE: Final = 0.3
 
@@ -45,7 +45,7 @@ def cut_portrait(pixels: Pixels, text: Text) -> str:
 
 
 def _turn(pixels: Pixels, angle: float) -> Pixels:
-    """Turn around the origin, as the lines were, so that their places hold."""
+    """Rotate around the origin, as was done to the lines, so that their positions apply."""
     if not angle:
         return pixels
     cos, sin = math.cos(angle), math.sin(angle)
@@ -74,7 +74,7 @@ def _place(text: Text, width: int, height: int) -> Box | None:
 
 
 def _frame(area: Pixels) -> Box:
-    """The portrait's own frame in its place; the whole place if no frame stands out."""
+    """The portrait's own frame in the area; the whole area if no frame is found."""
     height, width = area.shape[:2]
     smooth = cv2.GaussianBlur(cv2.cvtColor(area, cv2.COLOR_BGR2GRAY), (3, 3), 0)
     for weakest, strongest in _EDGES:

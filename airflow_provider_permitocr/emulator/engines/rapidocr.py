@@ -1,4 +1,4 @@
-"""The `rapidocr` engine: reads the pixels, with models that the rapidocr package carries."""
+"""The `rapidocr` engine: reads the pixels, with models included in the rapidocr package."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from airflow_provider_permitocr.emulator.engines.portrait import cut_portrait
 from airflow_provider_permitocr.emulator.engines.text_reader import Text, TextReader
 from airflow_provider_permitocr.permit.api import CardSide, CardWarning
 
-#: Fewer lines than this are no card, whichever way up.
+#: With fewer lines than this, it is not a card, whatever its orientation.
 _LEAST_LINES: Final = 4
 _TURNS: Final = (cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_90_COUNTERCLOCKWISE)
 
 
 @dataclass(frozen=True)
 class _Card:
-    """A picture turned the right way up, and what it says."""
+    """A picture in the right orientation, and its text."""
 
     pixels: Pixels
     text: Text
@@ -31,7 +31,7 @@ class _Card:
 
 
 class RapidOcrEngine:
-    """Reads permits as the service does: from nothing but their pixels.
+    """Reads permits as the service does: only from their pixels.
 
     :param threads: that one picture uses; two by default.
     """
@@ -42,10 +42,10 @@ class RapidOcrEngine:
     def read(self, image: bytes, card_side: CardSide, with_portrait: bool) -> dict[str, Any]:
         """Read one image; see :class:`~..engines.Engine` for the parameters.
 
-        ``WarnCardInfos`` has -9102 for a picture without color; other warnings are not judged.
+        ``WarnCardInfos`` contains -9102 for a picture without color; other warnings are not checked.
 
         :raises ApiError: ``FailedOperation.ImageDecodeFailed``; ``FailedOperation.ImageNoSpecifiedCard``
-            for a picture that is no permit or shows the other side.
+                for a picture that is not a permit or shows the other side.
         """
         picture = decode(image)
         card = self._find_card(picture)

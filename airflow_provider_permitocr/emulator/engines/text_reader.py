@@ -28,7 +28,7 @@ from airflow_provider_permitocr.emulator.engines.picture import Pixels
 
 _DETECTION_MODEL: Final = "PP-OCRv6_det_small.onnx"
 _RECOGNITION_MODEL: Final = "PP-OCRv6_rec_small.onnx"
-#: Longer side, in pixels, of the picture in which text is looked for; it is read at full size.
+#: Longer side, in pixels, of the picture in which text is detected; it is read at full size.
 _DETECTION_SIDE: Final = 736
 #: Width of the narrowest batch, for crops 48 high: labels of four characters fit.
 _RECOGNITION_SHAPE: Final = (3, 48, 192)
@@ -52,13 +52,13 @@ class Text:
 
 
 class TextReader:
-    """Loads the models that the rapidocr package carries, once; downloads nothing.
+    """Loads the models included in the rapidocr package, once; downloads nothing.
 
-    Several threads may read at once: the models keep no state between pictures. More pictures than
-    processors wait their turn, as reading them together would only take memory.
+    Several threads may read at once: the models keep no state between pictures. If there are more pictures
+    than processors, the rest wait, because reading them concurrently would only use memory.
 
     :param threads: that one picture uses; two by default, more gain little.
-    :raises FileNotFoundError: if the installed rapidocr carries other models.
+    :raises FileNotFoundError: if the installed rapidocr includes other models.
     """
 
     def __init__(self, threads: int | None = None) -> None:
@@ -66,8 +66,8 @@ class TextReader:
         threads = threads or min(2, processors)
         self._turns = BoundedSemaphore(processors)
         logging.getLogger("RapidOCR").setLevel(logging.ERROR)
-        # RapidOCR's own front end cannot take a session (its pull request 451 tells why), its two
-        # stages can.
+        # RapidOCR's own front end does not accept a session (see its pull request 451), but its two stages
+        # do.
         config = ParseParams.load(str(files("rapidocr") / "config.yaml"))
         self._detect = TextDetector(
             _with(
@@ -116,7 +116,7 @@ def _with(section: Any, **changes: Any) -> Any:
 def _session(model: str, threads: int) -> InferenceSession:
     path = files("rapidocr") / "models" / model
     if not path.is_file():
-        raise FileNotFoundError(f"the installed rapidocr carries no {model}: install rapidocr>=3.10")
+        raise FileNotFoundError(f"the installed rapidocr lacks {model}: install rapidocr>=3.10")
     options = SessionOptions()
     options.intra_op_num_threads = threads
     # The arena keeps the memory of every size of picture seen: a third more, for a tenth of the time.

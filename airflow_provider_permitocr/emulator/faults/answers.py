@@ -39,14 +39,14 @@ class Answer:
 
 
 def error_fields(code: str, message: str) -> dict[str, Any]:
-    """Return the fields of an answer that says no."""
+    """Return the fields of an error answer."""
     return {"Error": {"Code": code, "Message": message}}
 
 
 async def send(http: web.Request, answer: Answer, effect: Effect | None) -> web.StreamResponse:
     """Answer a request.
 
-    :param effect: the fault to show, after any delay; None for none.
+    :param effect: the fault to apply, after any delay; None for none.
     """
     if effect is None:
         return web.Response(body=answer.body(), headers=answer.headers)
@@ -82,7 +82,7 @@ def _headers(effect: Effect, content_type: str) -> dict[str, str]:
 def _dropped(http: web.Request) -> web.Response:
     if http.transport is not None:
         http.transport.abort()
-    return web.Response()  # aiohttp wants one; there is nobody left to get it
+    return web.Response()  # aiohttp requires a response, although no one receives it
 
 
 async def _truncated(http: web.Request, body: bytes, headers: dict[str, str]) -> web.StreamResponse:

@@ -1,6 +1,6 @@
-"""Scripted faults: what should go wrong, for which calls.
+"""Scripted faults: what should fail, for which calls.
 
-The first rule that matches a call decides; a call that none matches is served normally.
+The first rule that matches a call applies; a call without a matching rule is served normally.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ class BodyFault(StrEnum):
 
 @dataclass(frozen=True)
 class Match:
-    """Which calls a rule is for: those that meet every condition given.
+    """The calls that a rule applies to: those that meet every given condition.
 
     :param action: e.g. ``MainlandPermitOCR``.
     :param image: the image's SHA-256 in hexadecimal, or its first digits.
     :param calls: numbers of calls, counted from 1 per action over all calls that passed signature,
         quota and parameter checks.
     :param attempts: the same, counted per image: 1 is every image's first call.
-    :param rate: share of calls between 0 and 1, drawn from `seed`, image and attempt, so that the
-        same images meet the same faults in whatever order they come.
+    :param rate: share of calls between 0 and 1, drawn from `seed`, image and attempt, so that the same
+        images get the same faults in any order.
     :param seed: for `rate`.
-    :raises ValueError: naming the condition and what it may be.
+    :raises ValueError: naming the condition and its permitted values.
     """
 
     action: str | None = None
@@ -75,22 +75,22 @@ class Match:
 class Effect:
     """What happens to a call.
 
-    An error code, an HTTP status or a dropped connection takes the place of the work, unless
-    `after_work`; everything else alters the answer to work that was done.
+    An error code, an HTTP status or a dropped connection replaces the work, unless `after_work`; everything
+    else changes the answer to completed work.
 
     :param error: code of the API to answer, e.g. ``InternalError``.
-    :param message: goes with `error`.
-    :param http_status: answer this status with an HTML page, as a proxy in between would.
+    :param message: used with `error`.
+    :param http_status: answer this status with an HTML page, as an intermediate proxy would.
     :param body: ``malformed`` (cut, but of the length announced) or ``truncated`` (the connection
         ends before the length announced).
     :param content_type: sent instead of ``application/json``.
     :param delay: seconds to wait before the answer.
     :param drop: close the connection without an answer.
-    :param after_work: do the work (which the real service bills, unless it then answers most errors)
+    :param after_work: do the work (which the real service bills, unless its answer is one of most errors)
         before `error`, `http_status` or `drop`.
-    :param retry_after: goes with `error` or `http_status`, as the header ``Retry-After``: whole seconds, or
-        a date as HTTP writes it.
-    :raises ValueError: naming the field and what it may be.
+    :param retry_after: used with `error` or `http_status`, as the header ``Retry-After``: whole seconds, or
+        an HTTP date.
+    :raises ValueError: naming the field and its permitted values.
     """
 
     error: str | None = None
@@ -134,16 +134,16 @@ class Effect:
                 ' GMT"'
             )
         if self.error is None and self.http_status is None:
-            raise ValueError("`retry_after` goes with `error` or `http_status`")
+            raise ValueError("`retry_after` requires `error` or `http_status`")
 
     @property
     def hides_answer(self) -> bool:
-        """Whether the caller gets no answer of the API at all."""
+        """Whether the caller gets no API answer at all."""
         return self.http_status is not None or self.drop
 
     @property
     def skips_work(self) -> bool:
-        """Whether the call is not worked on (and so not billed)."""
+        """Whether no work is done for the call (so it is not billed)."""
         return (self.hides_answer or self.error is not None) and not self.after_work
 
 
@@ -167,7 +167,7 @@ class Call:
 
 
 class Faults:
-    """Decide, call by call, which rule strikes.
+    """Selects the rule for each call.
 
     :param rules: in the order in which they are tried.
     """

@@ -1,7 +1,7 @@
-"""What every call goes through first: size, common parameters, signature, quota.
+"""Checks that every call passes first: size, common parameters, signature, quota.
 
-The order of the checks is not documented; this one refuses for free what costs nothing to check
-and counts against an account's quota only what that account really signed.
+The order of the real checks is not documented. Here, cheap checks come first, and only calls that an account
+really signed count toward its quota.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ Clock = Callable[[], float]
 
 #: Largest request signed with TC3 (cloud.tencent.com/document/product/1278/46710).
 MAX_REQUEST_BYTES: Final = 10 * 1024 * 1024
-#: Largest GET request (same page), and what the server reads of its first line to be able to say so.
+#: Largest GET request (same page), and how much of its first line the server reads to report that.
 MAX_GET_BYTES: Final = 32 * 1024
 MAX_LINE_BYTES: Final = 8 * MAX_GET_BYTES
-#: A larger body is read to its end, up to here, so that the caller gets to read the answer.
+#: A larger body is read to its end, up to this size, so that the caller can read the answer.
 MAX_DRAINED_BYTES: Final = 10 * MAX_REQUEST_BYTES
 
 
-#: Who makes calls that nobody signs.
+#: Account of unsigned calls.
 _NOBODY: Final = KeyPair("nobody", "no-key", account="nobody")
 
 
 class Gateway:
-    """Let a call through, or refuse it.
+    """Admits or refuses calls.
 
-    :param keys: the pairs that calls may be signed with.
-    :param quota: counts the calls that were signed well.
-    :param operations: what can be called.
-    :param unsigned: what is called without a signature: version → action → operation.
+    :param keys: the key pairs that may sign calls.
+    :param quota: counts correctly signed calls.
+    :param operations: the operations that can be called.
+    :param unsigned: operations that can be called without a signature: version → action → operation.
     """
 
     def __init__(
@@ -109,8 +109,8 @@ class Gateway:
 async def read_body(http: web.Request) -> Body | None:
     """Read the body of a request; None if it is too large.
 
-    A body that is too large is read nevertheless, and thrown away: a caller that is cut off while
-    sending sees a broken connection, not the answer.
+    Even a body that is too large is read, and discarded: a caller that is disconnected while sending would
+    see a broken connection instead of the answer.
     """
     body = bytearray()
     size = 0
@@ -133,7 +133,7 @@ def _header(http: web.Request, header: str, parameter: str) -> str:
 
 
 def _query(http: web.Request) -> str | None:
-    """Return the query that carries a GET's parameters; None for a POST, whose body does.
+    """Return the query with a GET's parameters; None for a POST, which has them in its body.
 
     :raises ApiError: ``UnsupportedProtocol`` for other methods, or a POST that is not JSON.
     """

@@ -20,7 +20,7 @@ class KeyRing:
         self._pairs = {pair.secret_id: pair for pair in pairs}
 
     def find(self, secret_id: str, token: str | None, now: float) -> KeyPair:
-        """Return the pair of `secret_id`, if `token` goes with it and it has not expired.
+        """Return the key pair of `secret_id`, if `token` belongs to it and it has not expired.
 
         :param now: Unix time in seconds.
         :raises ApiError: ``AuthFailure.SecretIdNotFound`` or ``AuthFailure.TokenFailure``.

@@ -41,7 +41,7 @@ CHINESE: Final[dict[str, str]] = {
 
 
 def message_for(error: ApiError, language: str) -> str:
-    """Return the message of `error`: Chinese for ``zh-CN`` where there is one, else English."""
+    """Return the message of `error`: Chinese for ``zh-CN`` if there is one, else English."""
     if language.lower() != CHINESE_LANGUAGE.lower():
         return error.message
     return error.chinese or CHINESE.get(error.code, error.message)

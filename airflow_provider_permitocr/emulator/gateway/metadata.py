@@ -16,17 +16,17 @@ from airflow_provider_permitocr.emulator.gateway.keys import KeyRing
 from airflow_provider_permitocr.emulator.options import KeyPair
 
 ROLES_PATH: Final = "/latest/meta-data/cam/security-credentials/"
-#: The part of their lifetime after which it gives out others; no source was found for it.
+#: Fraction of a key pair's lifetime after which a new pair is issued; no source was found for it.
 _KEPT: Final = 0.5
 
 
 class Metadata:
-    """Answer as the instance's own service would.
+    """Answer as the instance's metadata service would.
 
-    :param keys: where the pairs that it gives out are added.
+    :param keys: where issued key pairs are added.
     :param role: the role bound to the instance; None: there is none.
-    :param account: that it belongs to.
-    :param seconds: how long a pair is good for.
+    :param account: the instance's account.
+    :param seconds: how long a pair is valid.
     :param clock: Unix time in seconds.
     """
 

@@ -16,10 +16,10 @@ _TYPE_NAMES: Final = {str: "String", bool: "Boolean", int: "Integer", list: "Arr
 
 
 def from_json(body: bytes | bytearray, schema: Schema) -> dict[str, Any]:
-    """Return the parameters in a JSON body; null counts as not given.
+    """Return the parameters in a JSON body; null counts as missing.
 
-    :raises ApiError: ``InvalidParameter`` if the body is no JSON object or a value has the wrong
-        type, ``UnknownParameter`` if `schema` does not know a name.
+    :raises ApiError: ``InvalidParameter`` if the body is not a JSON object or a value has the wrong
+        type, ``UnknownParameter`` if `schema` does not contain a name.
     """
     try:
         parameters = msgspec.json.decode(body)
@@ -53,7 +53,7 @@ def require(parameters: Mapping[str, Any], *names: str) -> None:
 
 
 def missing(name: str) -> ApiError:
-    """Return the error that says that parameter `name` was not given."""
+    """Return the error for a missing parameter `name`."""
     return ApiError(
         "MissingParameter",
         f"The request is missing a required parameter `{name}`.",

@@ -10,10 +10,10 @@ from airflow_provider_permitocr.emulator.errors import ApiError
 class Quota:
     """Count calls per action, account and whole second; refuse those above the limit.
 
-    Refused calls count too: a caller seen with "`7` times ... limit `5`" was not at six
-    (github.com, vscode-translate-next#20). So retrying at once keeps the caller throttled.
+    Refused calls count, too: a caller that saw "`7` times ... limit `5`" had not made only six
+    (github.com, vscode-translate-next#20). So immediate retries keep the caller throttled.
 
-    :param limits: calls per second, by action; an action not named has no limit, nor has 0.
+    :param limits: calls per second, by action; an action that is missing, or 0, has no limit.
     """
 
     def __init__(self, limits: dict[str, int]) -> None:
@@ -23,7 +23,7 @@ class Quota:
     def admit(self, action: str, account: str, arrived: float) -> None:
         """Count one call.
 
-        :param arrived: Unix time in seconds at which the call was there.
+        :param arrived: Unix time in seconds at which the call arrived.
         :raises ApiError: ``RequestLimitExceeded``, with both numbers in its message.
         """
         seconds = self._counts[action, account]

@@ -19,7 +19,7 @@ from airflow_provider_permitocr.emulator.errors import ApiError
 ALGORITHM: Final = "TC3-HMAC-SHA256"
 #: Seconds that a timestamp may be off, either way ("Signature v3").
 WINDOW_SECONDS: Final = 300
-#: In place of a signature, where an action asks for none (cloud.tencent.com/document/api/1312/73070).
+#: Replaces the signature for actions that need none (cloud.tencent.com/document/api/1312/73070).
 SKIP: Final = "SKIP"
 UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
 
@@ -60,7 +60,7 @@ class Authorization:
 def check_timestamp(text: str, now: float) -> int:
     """Return ``X-TC-Timestamp`` in seconds, if it is within the window around `now`.
 
-    :raises ApiError: ``InvalidParameter`` if it is no number, ``AuthFailure.SignatureExpire`` if
+    :raises ApiError: ``InvalidParameter`` if it is not a number, ``AuthFailure.SignatureExpire`` if
         it is more than 5 minutes off.
     """
     if not re.fullmatch(r"\d{1,12}", text, re.ASCII):

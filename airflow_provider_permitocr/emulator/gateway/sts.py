@@ -1,4 +1,4 @@
-"""The service STS: who am I, and temporary keys, so that credentials can be tried for free.
+"""The service STS: caller identity and temporary keys, so that credentials can be tried for free.
 
 API pages: GetCallerIdentity (cloud.tencent.com/document/api/1312/66098), AssumeRole
 (cloud.tencent.com/document/api/1312/48197) and AssumeRoleWithWebIdentity
@@ -32,7 +32,7 @@ class GetCallerIdentity:
     """Return the account and the pair that signed the call."""
 
     async def prepare(self, request: Request) -> Prepared:
-        """Refuse any parameter: the action takes none."""
+        """Refuse any parameter: the action has none."""
         request.parameters({})
         return Prepared(partial(self._work, request.key))
 

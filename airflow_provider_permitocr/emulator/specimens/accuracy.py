@@ -26,7 +26,7 @@ from airflow_provider_permitocr.emulator.specimens import (
 )
 from airflow_provider_permitocr.permit.api import BACK_FIELD, WARNINGS_FIELD, CardSide
 
-#: Clean, each effect alone, all of them at once.
+#: Clean, each effect separately, and all of them together.
 CONDITIONS: Final = (
     frozenset[Effect](),
     *(frozenset({effect}) for effect in Effect),
@@ -36,7 +36,7 @@ CONDITIONS: Final = (
 
 @dataclass(frozen=True)
 class Field:
-    """One field of one specimen: what was drawn and what was read, as text, '' for nothing."""
+    """One field of one specimen: the drawn and the read text, '' for none."""
 
     kind: PermitKind
     side: CardSide

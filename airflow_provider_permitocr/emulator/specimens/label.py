@@ -1,4 +1,4 @@
-"""The label inside a specimen's file that says what was drawn, so that it reads without its pixels.
+"""The label inside a specimen's file that records what was drawn, so that it can be read without pixels.
 
 PNG keeps it in an ``iTXt`` chunk behind the header, JPEG in a comment segment behind the start marker.
 Reading walks the file's segments by their lengths and never touches pixel data, so its cost does not
@@ -66,7 +66,7 @@ def write_label(image: bytes, label: Label) -> bytes:
 def read_label(image: bytes) -> Label | None:
     """Read a file's label.
 
-    :return: ``None`` if the file has none, is cut off before it, or is neither PNG nor JPEG.
+    :return: ``None`` if the file has none, is truncated before it, or is neither PNG nor JPEG.
     """
     found = _find(image)
     if found is None:
@@ -75,7 +75,7 @@ def read_label(image: bytes) -> Label | None:
         content = json.loads(found)
         return Label(content["kind"], CardSide(content["side"]), content["fields"])
     except (KeyError, TypeError, ValueError):
-        # Somebody else's text under our keyword is no label.
+        # Other programs' text under our keyword is not a label.
         return None
 
 

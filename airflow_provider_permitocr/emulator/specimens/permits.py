@@ -45,7 +45,7 @@ _NON_CHINESE_FROM: Final = date(2024, 7, 10)
 _FIRST_ISSUE: Final = date(2013, 1, 2)
 _LAST_ISSUE: Final = date(2026, 6, 30)
 _LETTER_SERIES_FROM: Final = date(2018, 12, 1)
-#: Letters that exit-entry numbers use after the C: none that looks like a digit.
+#: Letters after the C in exit-entry numbers: none of them looks like a digit.
 _SERIES_LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 

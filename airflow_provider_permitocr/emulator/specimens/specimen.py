@@ -65,7 +65,7 @@ def draw_specimen(
 ) -> Specimen:
     """Draw a permit of an invented person; the same arguments give the same bytes.
 
-    :param seed: which person. Front and back of one kind and seed belong together.
+    :param seed: identifies the person. Front and back of the same kind and seed belong together.
     :param width: of the picture, in pixels, 480 to 4000.
     :param min_bytes: grow the file to at least this size, for load tests.
     :raises ValueError: if the API does not read this side of this kind, or the width is out of range.
@@ -119,7 +119,7 @@ def _lay_down(card: Image.Image, width: int, angle: float, rng: random.Random) -
 
 
 def draw_scenery(seed: int = 0, *, image_format: ImageFormat = ImageFormat.JPEG, width: int = 1200) -> bytes:
-    """Draw a picture that is no permit: hills under an evening sky, without any label.
+    """Draw a picture that is not a permit: hills under an evening sky, without a label.
 
     :param width: in pixels, 480 to 4000.
     """

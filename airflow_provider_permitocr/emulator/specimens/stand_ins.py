@@ -27,8 +27,8 @@ def draw_stand_ins(
 ) -> Iterator[Specimen]:
     """Label one landscape as many permits: kinds and sides in turn, a new person after each round.
 
-    Drawing a permit takes 50 ms, labelling a file a tenth of one. The files are valid and all differ, but
-    only their labels can be read: to an engine that looks at pixels they are no permits.
+    Drawing a permit takes 50 ms, labeling a file a tenth of a millisecond. The files are valid and all
+    differ, but only their labels can be read: for an engine that reads pixels, they are not permits.
 
     :param seed: of the first person.
     :param width: of the picture, in pixels, 480 to 4000.

@@ -60,7 +60,7 @@ class ImageConverter:
         return answer.content, note
 
     def shrink(self, image: bytes, inspected: InspectedImage, max_bytes: int) -> tuple[bytes, str]:
-        """Re-encode a PNG or JPEG so that it fits: with less quality first, then with fewer pixels.
+        """Re-encode a PNG or JPEG to fit: reduce quality first, then pixels.
 
         Parameters, result and errors are those of :meth:`convert`.
         """
@@ -118,8 +118,8 @@ class ImageConverter:
 def find_converter(*, required: bool = False) -> ImageConverter | None:
     """Return a converter if Pillow is installed.
 
-    :param required: the user has asked for what cannot be done without.
-    :raises ConfigurationError: naming the extra to install, where it is required and missing.
+    :param required: the user requested something that requires Pillow.
+    :raises ConfigurationError: naming the extra to install, if it is required and missing.
     """
     if importlib.util.find_spec("PIL"):
         return ImageConverter()
@@ -141,7 +141,7 @@ def _refusal(answer: Answer, request: Request, inspected: InspectedImage) -> Ima
         )
     if not inspected.is_ended or is_cut_off(request.image, name):
         return ImageRejectedError(
-            "ImageTruncated", f"the {name} breaks off: its {len(request.image):,} bytes lack its end"
+            "ImageTruncated", f"the {name} is truncated: its {len(request.image):,} bytes lack its end"
         )
     return ImageRejectedError("ImageBroken", f"the {name} is damaged: it cannot be decoded")
 

@@ -22,9 +22,9 @@ from airflow_provider_permitocr.images.formats.png_structure import without_faul
 MAX_DECODED_PIXELS: Final = 64_000_000
 #: From here on a JPEG is: turning it upright takes as much memory again.
 _MAX_WHOLE_JPEG_PIXELS: Final = 32_000_000
-#: A card is 85 mm wide, so it has 1,000 pixels, which is what reading takes.
+#: A card is 85 mm wide, so at this density it has 1,000 pixels, which is enough to read it.
 _PDF_DPI: Final = 300
-#: Bound for pages that are as large as posters, or say so.
+#: Limit for pages that are as large as posters, or claim to be.
 _PDF_MAX_SIDE: Final = 4000
 _PDF_POINTS_PER_INCH: Final = 72
 _PDF_WRONG_PASSWORD: Final = 4
@@ -45,8 +45,8 @@ def decode(image: bytes, image_format: str) -> Image.Image:
 
     :param image_format: as ``images/formats/inspection.py`` names it; no other decoder is tried.
     :return: of mode 1, L or RGB.
-    :raises ImageRejectedError: ImageHasPages, ImageEncrypted or ImageSizeTooLarge. A broken file raises
-        whatever its decoder does.
+    :raises ImageRejectedError: ImageHasPages, ImageEncrypted or ImageSizeTooLarge. For a damaged file, the
+        decoder's own error is raised.
     """
     if image_format == "PDF":
         picture = _render_pdf(image)
@@ -60,9 +60,9 @@ def decode(image: bytes, image_format: str) -> Image.Image:
 
 
 def check_whole(jpeg: bytes) -> None:
-    """Decode a JPEG to see that none of its pixels is missing; at an eighth of its size, to be fast.
+    """Decode a JPEG to check that no pixels are missing; at an eighth of its size, to be fast.
 
-    :raises OSError: where pixels are missing.
+    :raises OSError: if pixels are missing.
     """
     with Image.open(BytesIO(jpeg), formats=["JPEG"]) as opened:
         opened.draft("L", (1, 1))
@@ -84,7 +84,7 @@ def _decode(image: bytes, image_format: str) -> Image.Image:
         except OSError:
             if isinstance(opened, TiffImageFile) and _lacks_strips(opened, len(image)):
                 raise ImageRejectedError(
-                    "ImageTruncated", f"the TIFF breaks off: its {len(image):,} bytes lack its end"
+                    "ImageTruncated", f"the TIFF is truncated: its {len(image):,} bytes lack its end"
                 ) from None
             raise
         ImageOps.exif_transpose(opened, in_place=True)
@@ -104,7 +104,7 @@ def _decode_heif(image: bytes) -> Image.Image:
     """Decode the picture that the file is of, which the decoder turns upright."""
     import pi_heif
 
-    # With more, each takes memory of its own.
+    # More would each take additional memory.
     pi_heif.options.DECODE_THREADS = 1
     opened = pi_heif.open_heif(image)
     check_dimensions(opened.size[0], opened.size[1], MAX_DECODED_PIXELS)
@@ -172,7 +172,7 @@ def _has_pages(image_format: str, found: str) -> ImageRejectedError:
 
 
 def _flat(picture: Image.Image) -> Image.Image:
-    """Return a picture of mode 1, L or RGB, on white where it is transparent."""
+    """Return a picture of mode 1, L or RGB, with transparent pixels on white."""
     if picture.mode.startswith(_DEEP_MODES):
         return _stretched(picture)
     if "A" in picture.getbands() or "a" in picture.getbands() or "transparency" in picture.info:

@@ -12,7 +12,8 @@ from airflow_provider_permitocr.errors import ImageRejectedError
 
 #: Below the last, letters get a halo; from there on fewer pixels are better than worse ones.
 _QUALITIES: Final = (95, 90, 85, 80)
-#: The last makes a quarter of the first of it. Where that is not enough, those in between are not tried.
+#: Lowering the quality shrinks a file to a quarter at most. If that is not enough, the qualities in between
+#: are skipped.
 _MOST_BY_QUALITY: Final = 4
 #: From here on color is stored at full resolution.
 _FULL_COLOR: Final = 90
@@ -21,13 +22,13 @@ _MIN_SIDE: Final = 1000
 
 
 def encode(picture: Image.Image, max_bytes: int) -> tuple[bytes, tuple[int, int]]:
-    """Encode a picture as JPEG, or as PNG where that costs nothing: black on white.
+    """Encode a picture as JPEG, or as PNG if that loses nothing: black on white.
 
-    Lowers the quality first, to 80, and then the size, to a longer side of 1,000 pixels.
+    Reduces the quality to no less than 80 first, then the longer side to no less than 1,000 pixels.
 
     :param picture: of mode 1, L or RGB.
     :return: the file, and width and height of its picture.
-    :raises ImageRejectedError: ImageTooLarge, where even that does not fit.
+    :raises ImageRejectedError: ImageTooLarge, if even that does not fit.
     """
     if picture.mode == "1":
         encoded = _png(picture)

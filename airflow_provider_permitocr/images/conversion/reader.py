@@ -1,10 +1,10 @@
-"""A separate process that decodes foreign files, so a bad file can harm nothing else.
+"""A separate process that decodes untrusted files, so that a bad file can harm nothing else.
 
-Decoders take all the memory and time that a file asks for, and some files crash them. The process has little
-of both, gets no secret, writes no file and leaves no core dump, in which there would be pictures of people.
+Decoders use as much memory and time as a file demands, and some files crash them. The process has little
+of both, gets no secrets, writes no files and leaves no core dump, which would contain pictures of people.
 
 Each request on its standard input is a line of JSON and the image; each answer on its standard output is a
-line of JSON and the image that was made. It ends with its input.
+line of JSON and the converted image. It ends with its input.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from airflow_provider_permitocr.errors import ImageRejectedError
 MOST_MEMORY: Final = 384_000_000
 #: Of the processor, to decode one file. HEIC of 48 million pixels takes 1.2 on a slow one.
 DECODE_SECONDS: Final = 4.0
-#: Of the processor, to encode a picture, which depends on nothing but its size.
+#: CPU time to encode a picture, which depends only on its size.
 _ENCODE_SECONDS: Final = 10.0
 
 
@@ -39,10 +39,10 @@ class Task(StrEnum):
 
 def main() -> None:
     """Answer requests until there are no more."""
-    # Ctrl-C is for the program that asks.
+    # Ctrl-C is handled by the parent process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
-    # What libraries print is of no interest, and would be taken for an answer.
+    # Output that libraries print would be mistaken for an answer.
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (1, 2):
         os.dup2(nowhere, stream)

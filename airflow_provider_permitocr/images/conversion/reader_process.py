@@ -19,9 +19,9 @@ from airflow_provider_permitocr.images.conversion.reader import DECODE_SECONDS, 
 
 #: A reader that takes longer is stuck, or the machine has no time for it.
 _LONGEST_SECONDS: Final = 60.0
-#: Of what it says of an image, in bytes.
+#: Maximum length of its answer's JSON line, in bytes.
 _LONGEST_LINE: Final = 4096
-#: All that it gets of the environment, in which there are secrets.
+#: The only environment variables that it gets; others may contain secrets.
 _ENVIRONMENT: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONHOME", "TZ")
 #: With these, somebody else ends a process: a user, a scheduler, a system that is short of memory.
 _SIGNALS_FROM_OUTSIDE: Final = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
@@ -29,9 +29,9 @@ _SIGNALS_FROM_OUTSIDE: Final = frozenset({signal.SIGKILL, signal.SIGTERM, signal
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a reader is asked.
+    """A request to a reader.
 
-    :param max_bytes: most bytes of the file to make.
+    :param max_bytes: maximum size of the converted file.
     """
 
     task: Task
@@ -48,13 +48,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a reader answers.
+    """A reader's answer.
 
-    :param code: of the refusal that the image has met; '' for none.
-    :param fault: ``memory``, ``package`` or ``damage``, where it was not decoded for another reason.
+    :param code: of the refusal; '' for none.
+    :param fault: ``memory``, ``package`` or ``damage``, if decoding failed for another reason.
     :param package: that is missing.
-    :param before: width and height of the picture.
-    :param after: those of the file that was made.
+    :param before: width and height of the original.
+    :param after: width and height of the converted image.
     """
 
     content: bytes = field(repr=False)
@@ -150,13 +150,13 @@ class ReaderProcess:
             if len(content) == size:
                 return Answer(content, **said)
         except (AttributeError, KeyError, TypeError, ValueError):
-            # No reader's words, whatever it is that runs there.
+            # Don't quote its output: any code may be running there.
             self._process.terminate()
         raise ReaderEndedError(max(0, -self._process.wait()))
 
 
 def why_ended(image_format: str, error: ReaderEndedError) -> ImageRejectedError | ImageUnavailableError:
-    """Return what the end of a reader says of the image that it had in work."""
+    """Return what a reader's end implies for the image that it was processing."""
     if error.is_timed:
         return _too_complex(image_format, f"{DECODE_SECONDS:g} seconds")
     if not error.signal_number or error.signal_number in _SIGNALS_FROM_OUTSIDE:

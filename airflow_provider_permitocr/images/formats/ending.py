@@ -14,10 +14,10 @@ _MOST_BOXES: Final = 1000
 
 
 def is_cut_off(image: bytes, image_format: str) -> bool:
-    """Return whether a file's own words, or the lack of its end, show that some of it is missing.
+    """Return whether a file's own structure, or its missing end, shows that it is truncated.
 
-    :param image_format: as ``image_format.py`` names it; PNG and JPEG are told apart there.
-    :return: False where nothing shows that, which does not mean that the file is whole.
+    :param image_format: as ``image_format.py`` names it; it distinguishes PNG and JPEG itself.
+    :return: False if nothing shows that, which does not prove that the file is complete.
     """
     lacks_end = _LACKS_END.get(image_format)
     return lacks_end is not None and lacks_end(image)
@@ -47,7 +47,7 @@ def _lacks_tiff_directory(image: bytes) -> bool:
 
 
 def _ends_in_a_box(image: bytes) -> bool:
-    """Walk the boxes of a file of ISO/IEC 14496-12, each of which begins with its size."""
+    """Return whether an ISO/IEC 14496-12 file ends inside a box; each box starts with its size."""
     position = 0
     for _ in range(_MOST_BOXES):
         if position >= len(image):
@@ -55,7 +55,7 @@ def _ends_in_a_box(image: bytes) -> bool:
         size = int.from_bytes(image[position : position + 4])
         if size == 1:  # a large one
             size = int.from_bytes(image[position + 8 : position + 16])
-        if size < 8:  # it reaches to the end of the file, or is none
+        if size < 8:  # the box extends to the end of the file, or is invalid
             return False
         position += size
     return False

@@ -1,7 +1,7 @@
-"""The check before paying: what an image is by its content, how large, and whether its file is whole.
+"""Free check before a paid call: an image's actual format and size, and whether its file is complete.
 
-A damaged file is refused where walking it shows that. More is not looked for: the API refuses what it cannot
-decode free of charge.
+A damaged file is refused if walking its structure shows the damage. No further checks are needed: the API
+refuses undecodable images free of charge.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from airflow_provider_permitocr.permit.api import MAX_PIXELS, ImageFormat
 #: Formats that ``images/conversion/convert.py`` makes a JPEG or PNG of.
 CONVERTIBLE: Final = frozenset({"AVIF", "BMP", "GIF", "HEIC", "HEIF", "PDF", "TIFF", "WEBP"})
 
-#: Of a file's beginning, to tell its format by; much of nothing but white space would take long.
+#: How much of a file's beginning to examine for its format; long white space would be slow.
 _LOOKED_AT: Final = 4096
-#: What a server or a program puts in the place of an image for a while: an error, a login page, room for it.
+#: What a server or program temporarily serves instead of an image: an error, a login page, reserved space.
 _WRONG_CONTENTS: Final = frozenset({"HTML", "JSON", "XML", "NUL bytes", "plain text"})
-#: How files begin. Not images at all, but met where images should be: pages of errors, archives.
+#: Signatures of files that are not images but turn up instead of them: error pages, archives.
 _BEGINNINGS: Final = (
     (re.compile(re.escape(SIGNATURE)), ImageFormat.PNG.value),
     (re.compile(rb"\xff\xd8\xff"), ImageFormat.JPEG.value),
@@ -45,7 +45,7 @@ _BEGINNINGS: Final = (
     (re.compile(rb"\x00{16}"), "NUL bytes"),
 )
 _NOT_OF_TEXT: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-#: There is no image of fewer bytes, nor can its format be told.
+#: No image is shorter, and its format could not be determined.
 _SHORTEST: Final = 12
 #: ISO/IEC 23008-12 (HEIF), annex B, and AV1 Image File Format, 6: by the brands that a file declares.
 _BRANDS: Final = (
@@ -57,11 +57,11 @@ _BRANDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class InspectedImage:
-    """What an image's bytes say of it.
+    """What an image's bytes show.
 
     :param image_format: PNG, JPEG, or one that the API does not read, such as HEIC.
-    :param width: in pixels; None for formats that the API does not read, as is the height.
-    :param is_ended: False for a JPEG without its end, which is nearly always one that was cut off.
+    :param width: in pixels; width and height are None for formats that the API does not read.
+    :param is_ended: False for a JPEG without its end marker, which is nearly always truncated.
     """
 
     image_format: str
@@ -76,7 +76,7 @@ class InspectedImage:
 
     @property
     def is_wrong_content(self) -> bool:
-        """Whether it is no image, and may stand in the place of one for a while."""
+        """Whether it is not an image, and may be a temporary replacement for one."""
         return self.image_format in _WRONG_CONTENTS
 
     @property
@@ -86,12 +86,12 @@ class InspectedImage:
 
 
 def inspect_image(image: bytes) -> InspectedImage:
-    """Return what an image is, whatever its name says, and that nothing of its file is missing.
+    """Return an image's actual format and size, and make sure that its file is complete.
 
-    Pixels are not decoded, nor the tables before them: a JPEG that is damaged but whole passes.
+    Neither pixels nor the tables before them are decoded: a JPEG that is damaged but complete passes.
 
-    :raises ImageRejectedError: of no known format (ImageFormatUnsupported); cut off (ImageTruncated); damaged
-        or without pixels (ImageBroken); more pixels than decoders take (ImageSizeTooLarge).
+    :raises ImageRejectedError: unknown format (ImageFormatUnsupported); truncated (ImageTruncated); damaged
+        or without pixels (ImageBroken); more pixels than decoders accept (ImageSizeTooLarge).
     """
     image_format = find_format(image)
     if image_format == ImageFormat.PNG:
@@ -122,7 +122,7 @@ def check_dimensions(width: int, height: int, max_pixels: int = MAX_PIXELS) -> N
 def find_format(image: bytes) -> str:
     """Return an image's format by its content.
 
-    :raises ImageRejectedError: ImageTruncated or ImageFormatUnsupported where it is of none that is known.
+    :raises ImageRejectedError: ImageTruncated, or ImageFormatUnsupported if the format is unknown.
     """
     if image[4:8] == b"ftyp":
         return _media_format(image)
@@ -133,7 +133,7 @@ def find_format(image: bytes) -> str:
     if _is_text(start):
         return "plain text"
     if len(image) < _SHORTEST:
-        raise ImageRejectedError("ImageTruncated", f"the image breaks off after {len(image)} bytes")
+        raise ImageRejectedError("ImageTruncated", f"the image is truncated after {len(image)} bytes")
     raise ImageRejectedError("ImageFormatUnsupported", "the content is not in a known image format")
 
 

@@ -1,6 +1,6 @@
 """The segments of a JPEG file before its pixels, and whether it has an end (ITU-T T.81, annex B).
 
-They are walked to find its size, and whether the file breaks off. Neither what they hold nor the pixels are
+They are walked to find its size, and whether the file is truncated. Neither what they hold nor the pixels are
 checked: the API refuses a JPEG that it cannot decode free of charge.
 """
 
@@ -19,9 +19,9 @@ _FRAMES: Final = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])
 _EOI: Final = 0xD9
 #: Decoders pass over filling, stuffed zeros and restart markers, which have no length.
 _MARKER: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-#: A segment has up to 64 kB, so that a thousand are enough for the largest image.
+#: A segment has up to 64 kB, so a thousand are enough for the largest image.
 _MOST_SEGMENTS: Final = 10_000
-#: Markers with a length that say nothing about the frame: DAC, DNL, DRI, APPn, COM.
+#: Markers with a length that are irrelevant to the frame: DAC, DNL, DRI, APPn, COM.
 _SKIPPED: Final = frozenset([0xCC, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE])
 #: Tables: DHT, DQT.
 _TABLES: Final = frozenset([0xC4, 0xDB])
@@ -30,10 +30,10 @@ _KNOWN: Final = _FRAMES | _SKIPPED | _TABLES | {_SOS}
 
 @dataclass(frozen=True, slots=True)
 class JpegStructure:
-    """What a JPEG's segments say.
+    """What a JPEG's segments contain.
 
-    :param is_ended: whether its end marker is there. Where it is not, the file is cut off, or, rarely, whole
-        but for the marker: only decoding tells.
+    :param is_ended: whether it has an end marker. Without one, the file is truncated or, rarely, only lacks
+        the marker; decoding would show which.
     """
 
     width: int
@@ -42,12 +42,12 @@ class JpegStructure:
 
 
 def read_jpeg(image: bytes) -> JpegStructure:
-    """Walk the segments of a JPEG up to its pixels, and look for its end from behind.
+    """Walk the segments of a JPEG up to its pixels, and search for its end marker backward.
 
-    A preview in a segment of its own, and what follows the end of the image, are not looked at. Takes
-    0.05 ms, and 1 ms for each MB that follows the end, or that has none.
+    Skips previews inside a segment, and data after the image's end. Takes 0.05 ms, plus 1 ms per MB after
+    the end marker, or per MB of a file without one.
 
-    :raises ImageRejectedError: ImageTruncated where the file ends before the pixels; ImageBroken.
+    :raises ImageRejectedError: ImageTruncated if the file ends before the pixels; ImageBroken.
     """
     size: tuple[int, int] | None = None
     position = 2
@@ -72,7 +72,7 @@ def read_jpeg(image: bytes) -> JpegStructure:
 
 
 def _next_marker(image: bytes, position: int) -> tuple[int, int]:
-    """Return the marker at or after a position, and where it ends; decoders pass over what is between."""
+    """Return the marker at or after a position, and where it ends; like decoders, skip data in between."""
     found = _MARKER.search(image, position)
     if not found:
         raise _truncated(image)
@@ -104,7 +104,7 @@ def _segment(image: bytes, marker: int, position: int) -> bytes:
 
 def _truncated(image: bytes) -> ImageRejectedError:
     return ImageRejectedError(
-        "ImageTruncated", f"the JPEG breaks off: its {len(image):,} bytes end before its pixels"
+        "ImageTruncated", f"the JPEG is truncated: its {len(image):,} bytes end before its pixels"
     )
 
 

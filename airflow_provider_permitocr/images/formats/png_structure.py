@@ -39,9 +39,9 @@ class _Chunk(NamedTuple):
 
 
 def png_size(image: bytes) -> tuple[int, int]:
-    """Return width and height of a PNG whose chunks are all there, the critical ones with right checksums.
+    """Return width and height of a PNG; check that it has all chunks, with correct critical checksums.
 
-    What follows its last chunk is of no interest. Takes 0.3 ms per MB, most of it without the GIL.
+    Ignores data after the last chunk. Takes 0.3 ms per MB, most of it without the GIL.
 
     :raises ImageRejectedError: ImageTruncated or ImageBroken.
     """
@@ -59,7 +59,7 @@ def png_size(image: bytes) -> tuple[int, int]:
 
 
 def without_faulty_chunks(image: bytes) -> bytes:
-    """Return a PNG without the ancillary chunks whose checksum is wrong, which Pillow would refuse.
+    """Return a PNG without ancillary chunks with a wrong checksum, which Pillow would refuse.
 
     :raises ImageRejectedError: as ``png_size``.
     """
@@ -108,7 +108,7 @@ def _size(header: memoryview) -> tuple[int, int]:
 
 
 def _truncated(size: int) -> ImageRejectedError:
-    return ImageRejectedError("ImageTruncated", f"the PNG breaks off: its {size:,} bytes lack its end")
+    return ImageRejectedError("ImageTruncated", f"the PNG is truncated: its {size:,} bytes lack its end")
 
 
 def _broken(reason: str) -> ImageRejectedError:

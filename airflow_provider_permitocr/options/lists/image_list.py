@@ -43,7 +43,7 @@ class Carry(Readable):
 
     :param column: its name in the list.
     :param name: its name in the result, if it should differ; names of the result's columns are taken.
-    :param kind: what it holds, as ``permit/columns.py`` has it: text, integer, float, date, boolean or
+    :param kind: type of its values, as in ``permit/columns.py``: text, integer, float, date, boolean or
         timestamp. By default what the list's database says, or else text.
     """
 
@@ -80,7 +80,7 @@ class _ImageColumns(Readable):
     :param card_side: column that holds FRONT or BACK; NULL there means ``default_side``.
     :param updated_at: column with the time of the image's last change; a later time than at the last
         recognition means that the image is recognized again.
-    :param default_side: the side of images whose side no column says.
+    :param default_side: the side of images without a side in a column.
     :param back_image: column with the back of the document whose front is in ``image``; NULL in either of
         them means that there is no such image.
     :param carry_columns: further columns that are copied into the result, by name or as a ``Carry``.

@@ -19,17 +19,17 @@ class Redo(Readable):
     """Images to recognize again, one paid call each.
 
     An image is redone if it meets every given criterion. An empty criterion, such as a template that renders
-    to nothing, matches no image. The old answer stays in force until there is a new
-    one; an identical image's answer is not taken.
+    to nothing, matches no image. The old answer stays in force until there is a new one; an identical
+    image's answer is not reused.
 
     :param statuses: the status in force: ``recognized``, ``rejected`` or ``failed``.
-    :param error_codes: of what is in force.
+    :param error_codes: of the result in force.
     :param keys: keys of images.
     :param before: only images whose last call came before this time; ISO 8601 or a template. By default
         before this DAG run first started. Required in a DAG with a schedule: otherwise each run would pay for
         the same images again.
 
-    Each list may be a text with commas, or a template of one.
+    Each list may be a comma-separated text, or a template that renders to one.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = (*_CRITERIA, "before")
@@ -78,13 +78,13 @@ class Redo(Readable):
     def moment(self) -> datetime | None:
         """``before`` as a time in UTC; a time without a zone is taken as UTC.
 
-        :raises ValueError: when it is none.
+        :raises ValueError: when it is not a time.
         """
         if not self.before:
             return None
         try:
             moment = self.before if isinstance(self.before, datetime) else datetime.fromisoformat(self.before)
-            # Not every database is told the zone.
+            # Not every database gets the zone.
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         except (ValueError, OverflowError):
             raise ValueError(

@@ -45,12 +45,12 @@ class Shard:
 
     @property
     def in_a_path(self) -> str:
-        """Its name where a slash would be a directory, such as ``2-of-4``."""
+        """Its name in file names, without a slash, such as ``2-of-4``."""
         return f"{self.number}-of-{self.of}"
 
     @property
     def phase(self) -> float:
-        """The shard's place between two turns, from 0 to 1, so that all shards together are even."""
+        """The shard's offset between two turns, from 0 to 1, so that all shards together are evenly paced."""
         return (self.number - 1) / self.of
 
     def holds(self, image_key: str) -> bool:

@@ -21,13 +21,13 @@ _YEARS: Final = range(2020, 2038)
 class AnalyticsReport(Readable):
     """A page with pictures and their numbers, for people who read no SQL. Needs the extra ``report``.
 
-    It is one file that loads nothing else, with a PNG beside it. Both hold counts and sums alone.
+    It is one file that loads nothing else, with a PNG beside it. Both contain counts and sums only.
 
     :param path: an absolute path or a URL that ends in ``.html``, such as
         ``s3://bucket/permits-{{ ds }}.html``. The PNG has the same name.
     :param conn_id: Airflow connection of the store; by default that of the URL, or the store's default.
     :param title: heading of the page.
-    :param file_mode: who may read and write the files on a disk; by default only their owner.
+    :param file_mode: permissions of the files on a disk; by default, only their owner may access them.
     :raises ValueError: naming the option.
     """
 
@@ -63,7 +63,7 @@ class AnalyticsReport(Readable):
 
 
 def report_of(given: AnalyticsReport | str | None) -> AnalyticsReport | None:
-    """Return the report that an author means: a path alone is one with defaults.
+    """Return the report that an author means: a path by itself is a report with defaults.
 
     :raises TypeError: for another value.
     """
@@ -75,7 +75,7 @@ def report_of(given: AnalyticsReport | str | None) -> AnalyticsReport | None:
 
 
 def fixed_zone() -> Rule:
-    """A time zone whose clocks are always equally far ahead of UTC."""
+    """A time zone with a fixed offset from UTC."""
 
     def read(given: str) -> str:
         fixed_offset(given)

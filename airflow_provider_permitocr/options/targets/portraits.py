@@ -25,7 +25,7 @@ class PortraitFolder(Readable):
 
     :param path: an absolute path, or a URL such as ``s3://bucket/portraits``. A folder on a disk must exist.
     :param conn_id: Airflow connection of the store; by default that of the URL, or the store's default.
-    :param file_mode: who may read and write files on a disk; by default only their owner.
+    :param file_mode: permissions of the files on a disk; by default, only their owner may access them.
     :raises ValueError: naming the option.
     """
 

@@ -1,6 +1,6 @@
-"""The file that a result goes to, as a DAG author writes it.
+"""The file that a result is written to, as specified by a DAG author.
 
-A plain value, checked when the DAG is parsed; nothing here opens a file or imports what reads one.
+A plain value, checked when the DAG is parsed; nothing here opens a file or imports a reader.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from airflow_provider_permitocr.options.lists.shard import Shard
 from airflow_provider_permitocr.options.readable import Readable, is_template
 from airflow_provider_permitocr.options.validation import Rule, check, choice, flag, optional, text, whole
 
-#: Stands in a path for the shard that writes it.
+#: Placeholder in a path for the shard that writes it.
 SHARD_PLACE: Final = "{shard}"
 #: Mode of a file that only its owner may read.
 PRIVATE: Final = 0o600
 
 
 class FileFormat(StrEnum):
-    """How rows are kept in a file; each is also the suffix that stands for it."""
+    """Formats of a file; each value is also its suffix."""
 
     PARQUET = "parquet"
     CSV = "csv"
@@ -39,12 +39,12 @@ class ResultFile(Readable):
     :param file_format: ``parquet``, ``csv`` or ``csv.gz``, if the path's suffix does not say.
     :param parts: write the file even while images of its run's window are left, with the answers so far;
         otherwise the run that finishes the window writes it.
-    :param file_mode: who may read and write the file on a disk; by default only its owner. ``0o640`` lets
-        its group read it. A store has its own access rights.
-    :param escape_formulas: put an apostrophe before text that a spreadsheet would run as a formula, as
-        docs/guides/tables.md says; numbers stay as they are. None: in ``csv`` files, which people open, and
-        in no others.
-    :param byte_order_mark: begin the file with one, by which Excel knows UTF-8; only for CSV.
+    :param file_mode: permissions of the file on a disk; by default, only its owner may access it. ``0o640``
+        lets its group read it. A store has its own access rights.
+    :param escape_formulas: put an apostrophe before text that a spreadsheet would run as a formula, see
+        docs/guides/tables.md; numbers stay unchanged. None: in ``csv`` files, which people open, and in no
+        others.
+    :param byte_order_mark: start with one, so that Excel detects UTF-8; only for CSV.
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("path", "conn_id")
@@ -82,9 +82,9 @@ class ResultFile(Readable):
 
     @property
     def format(self) -> FileFormat:
-        """The format, as it was given or by the suffix.
+        """The format, as given or by the suffix.
 
-        :raises ValueError: when neither says; until it is rendered, a template need not.
+        :raises ValueError: when neither is known; a template may lack it until it is rendered.
         """
         if self.file_format is not None:
             return FileFormat(self.file_format)
@@ -110,7 +110,7 @@ class ResultFile(Readable):
         return self if shard is None else replace(self, path=self.path.replace(SHARD_PLACE, shard.in_a_path))
 
     def require_shard_place(self, *, sharded: bool) -> None:
-        """Refuse a file that several shards would overwrite, and one that names a shard where there is none.
+        """Refuse a file that several shards would overwrite, and one that names a shard without any.
 
         :raises ValueError: saying what to write instead.
         """

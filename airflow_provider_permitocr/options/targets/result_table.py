@@ -1,4 +1,4 @@
-"""The table that a result goes to, as a DAG author writes it."""
+"""The table that a result is written to, as specified by a DAG author."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_permitocr.options.validation import check, choice, optiona
 
 
 class WriteMode(StrEnum):
-    """What a result table keeps of an image that is recognized more than once."""
+    """What a result table keeps when an image is recognized more than once."""
 
     UPSERT = "upsert"  #: the last recognition, in one row per image and side
     APPEND = "append"  #: every recognition, in a row each, with its run
@@ -20,7 +20,7 @@ class WriteMode(StrEnum):
 class SchemaContract(StrEnum):
     """What may happen to a result table that lacks columns."""
 
-    EVOLVE = "evolve"  #: they are added; none is ever dropped or given another type
+    EVOLVE = "evolve"  #: they are added; columns are never dropped, and types never change
     FREEZE = "freeze"  #: the run is refused before its first call
 
 
@@ -58,6 +58,6 @@ class ResultTable(Readable):
 
 
 def split_schema(table: str) -> tuple[str | None, str]:
-    """Split ``schema.table``; the schema is None if there is none."""
+    """Split ``schema.table``; the schema is None if missing."""
     schema, _, name = table.rpartition(".")
     return schema or None, name

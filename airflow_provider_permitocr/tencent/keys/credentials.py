@@ -25,10 +25,10 @@ _REFUSED_KEYS: Final = frozenset(
 )
 #: Of calls that no keys could be had for.
 KEYS_UNAVAILABLE: Final = "ClientKeysUnavailable"
-#: Whoever needs keys within this many seconds after others could not be had is told so without asking again:
-#: many threads find out at once.
+#: After a failed renewal, other threads that need keys within this many seconds get the same error without
+#: another request: many threads find out at once.
 _HOLD_OFF_SECONDS: Final = 0.5
-#: The part of their lifetime after which keys are renewed, while they are still good for others.
+#: Keys are renewed after this part of their lifetime, while other threads can still use them.
 _RENEWED_AFTER: Final = 0.75
 #: The part of it, and the seconds at most, that a call may take to arrive after it was signed.
 _ON_THE_WAY: Final = (0.05, 5.0)
@@ -40,7 +40,7 @@ class KeySource(Protocol):
     def current(self) -> Keys:
         """Return the keys to sign with now.
 
-        :raises CallError: when none can be had; its decision tells whether that may pass.
+        :raises CallError: when there are none; its decision says whether that is transient.
         """
 
     def renew(self, refused: Keys) -> bool:
@@ -63,11 +63,11 @@ class IssuedKeys:
 
 
 def after_refusal(error: CallError, source: KeySource, refused: Keys) -> CallError:
-    """Have keys renewed if it was them that a call was refused for.
+    """Renew the keys if a call was refused because of them.
 
-    :param refused: what the call was signed with.
-    :return: the error, which has the call repeated where there are other keys now.
-    :raises CallError: when the search for others failed.
+    :param refused: the keys that signed the call.
+    :return: the error, with the decision to repeat the call if there are other keys now.
+    :raises CallError: when the renewal failed.
     """
     if error.code in _REFUSED_KEYS and source.renew(refused):
         error.decision = Decision.REPAIR
@@ -75,12 +75,12 @@ def after_refusal(error: CallError, source: KeySource, refused: Keys) -> CallErr
 
 
 class ConnectionKeys:
-    """Keys as somebody filled them in, who may replace them while a run goes on.
+    """Keys entered by a user, who may replace them during a run.
 
-    They are looked up again only after the service has refused them, once for all threads that met that.
+    They are looked up again only after the service has refused them, once for all affected threads.
 
-    :param look_up: reads them again; None: they are as they are.
-    :param clock: seconds, of any beginning.
+    :param look_up: reads them again; None: they don't change.
+    :param clock: seconds from any starting point.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class ConnectionKeys:
         return self._keys
 
     def renew(self, refused: Keys) -> bool:
-        """Look the keys up, unless that was done since, or a moment ago.
+        """Look up the keys, unless that has happened since, or just now.
 
         :raises CallError: permanent when the connection no longer exists; otherwise transient.
         """
@@ -122,8 +122,8 @@ def _looked_up(look_up: Callable[[], Keys]) -> Keys:
         return look_up()
     except ConfigurationError as error:
         raise CallError(KEYS_UNAVAILABLE, str(error), Decision.ACCOUNT, billed=False) from None
-    except Exception as error:  # noqa: BLE001  whatever the place that secrets are kept in raises
-        # Its words may quote what it found.
+    except Exception as error:  # noqa: BLE001  a secrets backend may raise anything
+        # Its message may quote a secret.
         message = f"the service refused the keys, and reading them again failed ({type(error).__name__})"
         raise CallError(KEYS_UNAVAILABLE, message, Decision.RETRY, billed=False, was_sent=False) from None
 
@@ -136,24 +136,24 @@ class _Held:
 
 
 class TemporaryKeys:
-    """Keys that are issued for a while, renewed by one of the threads before they end.
+    """Temporary keys, renewed by one of the threads before they expire.
 
-    That one asks while the others go on with the old ones. Only where there are none any more, all wait.
+    That thread renews while the others use the old keys. All threads wait only if no valid keys are left.
 
-    :param issue: asks for keys; raises ``CallError``.
-    :param tell: gets new keys before they are used, to keep them out of logs.
-    :param clock: seconds, of any beginning.
+    :param issue: requests keys; raises ``CallError``.
+    :param mask: gets new keys before they are used, to mask them in logs.
+    :param clock: seconds from any starting point.
     """
 
     def __init__(
         self,
         issue: Callable[[], IssuedKeys],
         *,
-        tell: Callable[[Keys], object] = lambda _keys: None,
+        mask: Callable[[Keys], object] = lambda _keys: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._issue = issue
-        self._tell = tell
+        self._mask = mask
         self._clock = clock
         self._held: _Held | None = None
         self._renewing = threading.Lock()
@@ -161,9 +161,9 @@ class TemporaryKeys:
         self._fault_at = -math.inf
 
     def current(self) -> Keys:
-        """Return the keys to sign with now, after asking for others where it is time to.
+        """Return the keys to sign with now, after renewing them if it is time.
 
-        :raises CallError: when there are none that are still good, and others cannot be had.
+        :raises CallError: when no valid keys are left, and the renewal failed.
         """
         held, now = self._held, self._clock()
         if held is None or now >= held.ends_at:
@@ -173,7 +173,7 @@ class TemporaryKeys:
             try:
                 return self._renewed(held)
             except CallError:
-                # No fault yet: these are good for a while, in which it is tried again.
+                # Not an error yet: these keys stay valid for a while, and renewal is tried again.
                 pause = max(_HOLD_OFF_SECONDS, (held.ends_at - now) / 4)
                 self._held = replace(held, renew_at=self._clock() + pause)
             finally:
@@ -181,7 +181,7 @@ class TemporaryKeys:
         return held.keys
 
     def renew(self, refused: Keys) -> bool:
-        """Give up the keys that were refused, so that the next call asks for others."""
+        """Discard the keys that were refused, so that the next call renews them."""
         with self._renewing:
             if self._held is not None and self._held.keys == refused:
                 self._held = None
@@ -199,7 +199,7 @@ class TemporaryKeys:
         except CallError as error:
             self._fault, self._fault_at = error.bare(), self._clock()
             raise
-        self._tell(issued.keys)
+        self._mask(issued.keys)
         part, most = _ON_THE_WAY
         self._held = _Held(
             issued.keys,
@@ -210,11 +210,11 @@ class TemporaryKeys:
 
 
 def assumed(base: KeySource, assume: Callable[[Keys], IssuedKeys]) -> IssuedKeys:
-    """Ask for keys of a role, once more if the keys to ask with were replaced meanwhile.
+    """Request keys of a role; retry once if the base keys were replaced meanwhile.
 
     :param base: the keys to assume the role with.
-    :param assume: asks for keys; raises ``CallError``.
-    :raises CallError: as ``assume``, or when there are no keys to ask with.
+    :param assume: requests keys; raises ``CallError``.
+    :raises CallError: as ``assume``, or when there are no base keys.
     """
     used = base.current()
     try:
@@ -226,10 +226,10 @@ def assumed(base: KeySource, assume: Callable[[Keys], IssuedKeys]) -> IssuedKeys
 
 
 def unasked(error: CallError, who: str, advice: str = "") -> CallError:
-    """Return what a fault on the way to keys means: nothing of an image was sent.
+    """Return the error for a failure to get keys: nothing of an image was sent.
 
-    :param who: was asked for keys.
-    :param advice: in place of the error's own.
+    :param who: the service that was asked.
+    :param advice: replaces the error's own.
     """
     return CallError(
         error.code,

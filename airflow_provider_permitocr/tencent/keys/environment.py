@@ -1,8 +1,8 @@
-"""Keys, and TKE's web identity, as the SDK finds them in the environment.
+"""Keys, and TKE's web identity, found in the environment the way the SDK does.
 
-The variables and the file are those of ``tencentcloud.common.credential``. Unlike the SDK's own chain this
-one ends there: an instance's role is used only where the connection says so. A token is read too, as tccli
-does; the SDK would sign without it, and be refused.
+The variables and the file are those of ``tencentcloud.common.credential``. Unlike the SDK's own chain, this
+one ends there: an instance's role is used only if the connection says so. A token is read too, as in tccli;
+the SDK would sign without it and be refused.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class WebIdentity:
     region: str
 
     def token(self) -> str:
-        """Read the token as it is now.
+        """Read the current token.
 
         :raises OSError: when there is no such file, or it can't be read.
         """
@@ -45,7 +45,7 @@ class WebIdentity:
 
 @dataclass(frozen=True)
 class _Found:
-    """Keys, each of which may be missing, and where they were looked for."""
+    """Keys, any of which may be missing, and where they were searched."""
 
     place: str
     values: tuple[str, ...] = field(repr=False)
@@ -56,7 +56,7 @@ class _Found:
 
 
 def environment_keys() -> Keys:
-    """Return the keys of the environment's variables, or else those of the first credentials file there is.
+    """Return the keys in environment variables, or else in the first existing credentials file.
 
     :raises ConfigurationError: when there are none, or they can't be used.
     """
@@ -94,7 +94,7 @@ def tke_web_identity() -> WebIdentity:
 
 
 def tke_role_arn() -> str:
-    """Return the role that TKE has bound to this pod's service account; '' where it has bound none."""
+    """Return the role that TKE has bound to this pod's service account; '' if none."""
     return os.environ.get("TKE_ROLE_ARN", "")
 
 

@@ -1,6 +1,6 @@
 """Keys of the role that is bound to a CVM instance, from the instance's metadata service.
 
-Page: cloud.tencent.com/document/product/213/4934; the form of the answers is that of the SDK's
+Page: cloud.tencent.com/document/product/213/4934; answers have the same form as in the SDK's
 ``CVMRoleCredential``.
 """
 
@@ -39,9 +39,9 @@ _NO_ROLE: Final = (
 
 
 def instance_role_keys(options: ClientOptions, *, now: Callable[[], float] = time.time) -> IssuedKeys:
-    """Ask for temporary keys of the instance's role.
+    """Request temporary keys of the instance's role.
 
-    The question is never put through a proxy, whose machine may have a role of its own.
+    The request never goes through a proxy, whose machine may have a different role.
 
     :param now: Unix time in seconds.
     :raises CallError: transient when the service could not be reached; permanent, with advice, when no
@@ -74,7 +74,7 @@ def _role_name(options: ClientOptions) -> str:
 
 
 def _place(options: ClientOptions) -> str:
-    """Return where the service answers: an emulator on this machine stands for it, too."""
+    """Return the service's address; an emulator on this machine replaces it, too."""
     return f"{options.protocol}://{options.host}" if is_this_machine(options.host) else _SERVICE
 
 
@@ -105,7 +105,7 @@ def _ask(options: ClientOptions, path: str) -> bytes:
     finally:
         manager.clear()
     if status == 404:
-        raise no_keys(f"{_NAME} has no role, or none of this name", _NO_ROLE)
+        raise no_keys(f"{_NAME} has no role, or not the one with this name", _NO_ROLE)
     if status != 200:
         raise unasked(call_error(status_code(status), f"HTTP status {status}", was_sent=False), _NAME)
     if len(body) > _LONGEST_ANSWER:

@@ -24,23 +24,23 @@ def key_source(
     options: ClientOptions,
     look_up: Callable[[], Keys] | None = None,
     *,
-    tell: Callable[[Keys], object] = lambda _keys: None,
+    mask: Callable[[Keys], object] = lambda _keys: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> KeySource:
-    """Return where calls get their keys. Nobody is asked for any yet.
+    """Return the source of a call's keys, without requesting any yet.
 
-    :param look_up: reads the connection's keys again, which may have been replaced; None: they are not.
-    :param tell: gets keys that are not the connection's own before they are used.
-    :param clock: seconds, of any beginning.
-    :raises ConfigurationError: when the environment lacks what the connection wants of it.
+    :param look_up: reads the connection's keys again, which may have been replaced; None: they don't change.
+    :param mask: gets keys that are not the connection's own before they are used.
+    :param clock: seconds from any starting point.
+    :raises ConfigurationError: when the environment lacks what the connection requires.
     """
 
     def renewed(issue: Callable[[], IssuedKeys]) -> KeySource:
-        return TemporaryKeys(issue, tell=tell, clock=clock)
+        return TemporaryKeys(issue, mask=mask, clock=clock)
 
     if options.credentials is CredentialKind.TKE_OIDC:
         return renewed(_web_identity_keys(options))
-    base = _base(options, look_up, tell, renewed)
+    base = _base(options, look_up, mask, renewed)
     if options.role is None:
         return base
     return renewed(partial(assumed, base, partial(assume_role, options, options.role)))
@@ -49,7 +49,7 @@ def key_source(
 def _base(
     options: ClientOptions,
     look_up: Callable[[], Keys] | None,
-    tell: Callable[[Keys], object],
+    mask: Callable[[Keys], object],
     renewed: Callable[[Callable[[], IssuedKeys]], KeySource],
 ) -> KeySource:
     if options.credentials is CredentialKind.CVM_ROLE:
@@ -59,7 +59,7 @@ def _base(
 
     def read() -> Keys:
         keys = environment_keys()
-        tell(keys)
+        mask(keys)
         return keys
 
     return ConnectionKeys(read(), read)

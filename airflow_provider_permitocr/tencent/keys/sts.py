@@ -1,4 +1,4 @@
-"""The service STS: whose keys these are, and temporary keys of a role. Neither costs anything.
+"""The service STS: identifies the owner of keys, and issues a role's temporary keys. Both are free.
 
 API pages: GetCallerIdentity (cloud.tencent.com/document/api/1312/66098), AssumeRole
 (cloud.tencent.com/document/api/1312/48197) and AssumeRoleWithWebIdentity
@@ -29,7 +29,7 @@ from airflow_provider_permitocr.tencent.wire_codes import MALFORMED
 
 _NAME: Final = "STS"
 _VERSION: Final = "2018-08-13"
-#: STS wants to be told a region; which one makes no difference.
+#: STS requires a region; any will do.
 _REGION: Final = "ap-guangzhou"
 #: Its answers are small, and a run may be waiting for them.
 _LONGEST_READ: Final = 10.0
@@ -95,7 +95,7 @@ class Identity:
 def assume_role(
     options: ClientOptions, role: Role, keys: Keys, *, now: Callable[[], float] = time.time
 ) -> IssuedKeys:
-    """Ask for temporary keys of a role.
+    """Request temporary keys of a role.
 
     :param keys: of a user, or role, that may assume it.
     :param now: Unix time in seconds.
@@ -109,9 +109,9 @@ def assume_role(
 def assume_role_with_web_identity(
     options: ClientOptions, role: Role, identity: WebIdentity, *, now: Callable[[], float] = time.time
 ) -> IssuedKeys:
-    """Ask for temporary keys of a role with the token of a pod's service account, in place of keys.
+    """Request temporary keys of a role with a pod's service account token instead of keys.
 
-    :param identity: the pod's; its token is read for each question.
+    :param identity: the pod's; its token is read for each request.
     :param now: Unix time in seconds.
     :raises CallError: transient when STS could not be reached; permanent, with advice, when it refused,
         or the token can't be read.
@@ -138,7 +138,7 @@ def assume_role_with_web_identity(
 
 
 def caller_identity(options: ClientOptions, keys: KeySource) -> Identity:
-    """Ask whose keys these are.
+    """Ask STS for the owner of these keys.
 
     :raises CallError: transient when STS could not be reached; permanent, with advice, when it refused.
     """
@@ -156,7 +156,7 @@ def _issued(response: dict[str, Any], role: Role, asked_at: float) -> IssuedKeys
         seconds = min(role.seconds, float(response["ExpiredTime"]) - asked_at)
     except (KeyError, TypeError, ValueError) as error:
         raise _malformed(type(error).__name__) from None
-    # Clocks differ, by five minutes before signatures are refused; then only what was asked for is known.
+    # Signatures allow clocks to differ by five minutes; beyond that, only the requested lifetime is known.
     return IssuedKeys(keys, seconds if seconds > 0 else role.seconds)
 
 

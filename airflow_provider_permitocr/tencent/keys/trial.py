@@ -1,7 +1,7 @@
-"""Tries a connection without cost: whose keys it has, and whether they may call the API.
+"""Tries a connection for free: identifies its keys, and checks whether they may call the API.
 
-The API is sent an image that is none, which ends in a refusal that is free of charge (``ImageDecodeFailed``;
-cloud.tencent.com/document/product/866/45470). What the account lacks is refused before, also free of charge.
+The API gets an invalid image, which it refuses free of charge (``ImageDecodeFailed``;
+cloud.tencent.com/document/product/866/45470). Missing rights are refused earlier, also free of charge.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _NO_IMAGE: Final = b"no image"
 
 @dataclass(frozen=True)
 class Trial:
-    """What was found out.
+    """The findings.
 
-    :param unknown: why it is unknown whether the API can be called; '' where it can.
+    :param unknown: why it is unknown whether the API can be called; '' if it can.
     :param foreign_endpoint: where images go, if not to Tencent Cloud or this machine.
     """
 
@@ -37,7 +37,7 @@ class Trial:
 
 
 def try_account(options: ClientOptions, keys: KeySource) -> Trial:
-    """Ask STS whose keys these are, and the API whether they may call it.
+    """Ask STS who owns these keys, and the API whether they may call it.
 
     :raises CallError: with advice, when either refuses, or STS can't be asked.
     """

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, Final
 
-#: All that are read. Those of the form (``get_provider_info``) are the same, as a test says.
+#: All keys that are read. A test keeps those of the form (``get_provider_info``) equal.
 KNOWN_EXTRAS: Final = frozenset(
     {
         *(
@@ -24,7 +24,7 @@ KNOWN_EXTRAS: Final = frozenset(
 )
 
 
-#: What has a field of its own, by the names that other tools give it.
+#: Values with a field of their own, by the names that other tools use.
 _FIELDS: Final = {
     "site": "Site (schema)",
     "endpoint": "Endpoint (host)",
@@ -36,7 +36,7 @@ _FIELDS: Final = {
 
 
 def check_names(extra: Mapping[str, Any]) -> None:
-    """Refuse a name that is nearly one of ours: what it says would be left out without a word.
+    """Refuse a name that is nearly one of ours: it would be ignored silently.
 
     :raises ValueError: naming both.
     """
@@ -54,9 +54,9 @@ def unknown_extras(extra: Mapping[str, Any]) -> list[str]:
 
 
 def text(extra: Mapping[str, Any], name: str) -> str:
-    """Read a text; '' where it is left out.
+    """Read a text; '' if it is missing.
 
-    :raises ValueError: naming it, when it is a list or an object. Its value may be a secret, and isn't shown.
+    :raises ValueError: naming it, when it is a list or an object. Its value may be secret and is omitted.
     """
     value = extra.get(name)
     if value is None:
@@ -69,7 +69,7 @@ def text(extra: Mapping[str, Any], name: str) -> str:
 def number(extra: Mapping[str, Any], name: str, default: float) -> float:
     """Read a number.
 
-    :raises ValueError: naming it, when it is none.
+    :raises ValueError: naming it, when it is not a number.
     """
     value = extra.get(name)
     if value in (None, ""):

@@ -32,7 +32,7 @@ _READ_SECONDS: Final = 120
 _ASK_AGAIN_SECONDS: Final = 60.0
 #: In the message of a store that has no byte of an empty object to give.
 _NO_SUCH_RANGE: Final = re.compile(r"\b416\b|range", re.IGNORECASE)
-#: A longer scheme is none, but something of the row's own.
+#: A longer scheme is not a scheme, but part of a row's own value.
 _LONGEST_SCHEME: Final = 12
 _log = logging.getLogger(__name__)
 
@@ -40,13 +40,13 @@ _log = logging.getLogger(__name__)
 class ObjectStorage:
     """Reads files and objects, from any number of threads.
 
-    The file system of a store is made at its first object and kept; that looks up its connection.
+    A store's file system is opened at its first object and kept; opening looks up its connection.
 
-    :param conn_id: connection for all stores; by default each store's own, such as ``aws_default``, or what
-        the machine has, such as an instance's role, where there is no such connection. A URL that names a
-        connection, as ``s3://conn_id@bucket/key``, takes precedence.
+    :param conn_id: connection for all stores. By default each store's own, such as ``aws_default``, or if
+        there is none, the machine's credentials, such as an instance's role. A connection in the URL, as in
+        ``s3://conn_id@bucket/key``, takes precedence.
     :param cos_conn_id: the default for ``cos://``.
-    :param roots: where files and objects may be; by default anywhere.
+    :param roots: where files and objects must be; by default anywhere.
     :raises ConfigurationError: when there is no connection ``conn_id``.
     """
 
@@ -71,14 +71,14 @@ class ObjectStorage:
         self._told: set[tuple[str, str]] = set()
 
     def read(self, uri: str, max_bytes: int) -> bytes:
-        """Read a file or an object, by one ranged request.
+        """Read a file or an object, with one ranged request.
 
         :param uri: a path, or a URL of any scheme that Airflow has a file system for.
-        :param max_bytes: no more than one byte above this is read, which tells that there are more.
+        :param max_bytes: at most one more byte is read, to detect longer files.
         :raises ImageRejectedError: when the reference is not to an image.
-        :raises ImageUnavailableError: when there is no such image, or it cannot be read; an outage where no
-            provider knows the scheme, or the store's connection is wrong: one row of a list may have such a
-            URL, and is left until that is corrected.
+        :raises ImageUnavailableError: when there is no such image, or it cannot be read. An unknown scheme
+            or a wrong store connection counts as an outage: any row may contain such a URL, and is left
+            until that is corrected.
         """
         if is_local(uri):
             return read_file(uri, max_bytes, self._roots)
@@ -177,7 +177,7 @@ class ObjectStorage:
 
 @dataclass(frozen=True)
 class _Missing:
-    """Stands for a store that cannot be opened, so that not every image waits to find that out."""
+    """Replaces a store that cannot be opened, so that later images fail without trying again."""
 
     message: str
     code: str = "ImageStoreMissing"
@@ -189,8 +189,8 @@ def _shown(scheme: str) -> str:
 
 
 def _read_start(store: AbstractFileSystem, url: str, size: int) -> bytes:
-    # ``open`` would ask for the size first and read ahead by megabytes; that of Airflow's paths would also
-    # keep each URL for lineage.
+    # ``open`` would request the size first and read ahead by megabytes; Airflow's paths would also record
+    # each URL for lineage.
     limits = {"timeout": _READ_SECONDS} if store.async_impl else {}
     try:
         return bytes(store.cat_file(url, start=0, end=size, **limits)[:size])

@@ -22,10 +22,10 @@ Sign: TypeAlias = Callable[[str, str, int], str]
 
 
 class CosPresigner:
-    """Signs URLs, from any number of threads; nothing is asked over the network.
+    """Signs URLs, from any number of threads, without network requests.
 
-    :param conn_id: connection of type ``tencentcloud``, for URLs that name none.
-    :param seconds: how long a URL is good for.
+    :param conn_id: connection of type ``tencentcloud``, for URLs without a connection.
+    :param seconds: how long a URL is valid.
     :raises ConfigurationError: when the connection is wrong, or the extra ``cos`` is not installed.
     """
 
@@ -67,9 +67,9 @@ class CosPresigner:
 
 
 def presign_with(images: ImageAccess, tencentcloud_conn_id: str) -> Callable[[str], str | None]:
-    """Return what presigns URLs as ``images`` tell, or does nothing if they tell so.
+    """Return what presigns URLs according to ``images``, or a function that does nothing.
 
-    :param tencentcloud_conn_id: connection for URLs that name none, without ``storage_conn_id``.
+    :param tencentcloud_conn_id: connection for URLs without one, if ``storage_conn_id`` is not set.
     :raises ConfigurationError: see ``CosPresigner``.
     """
     if not images.presign_cos:

@@ -17,20 +17,19 @@ if TYPE_CHECKING:
 
     from airflow_provider_permitocr.sql.dialects.database import Connector, Database
 
-#: What hooks raise of a connection that is not as they expect.
+#: Raised by hooks whose connection is malformed.
 _OF_HOOKS: Final = (AirflowException, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 def sql_engine(conn_id: str) -> Engine:
-    """Make an engine whose connections the hook of an Airflow connection opens, as its ``get_conn`` does.
+    """Make an engine whose connections come from an Airflow connection's hook, as from its ``get_conn``.
 
-    It is asked for each connection of the database, so that a token that expires is a new one each time.
-    An error or a log line never shows the values of a statement. A connection that was closed while the calls
-    went on is replaced unnoticed.
+    The hook is called for each database connection, so that expired tokens are renewed. Errors and logs never
+    contain a statement's values. Connections that were closed while calls went on are replaced transparently.
 
-    :raises ConfigurationError: when there is no such connection, or it is not of a SQL database that is
-        supported, or its provider or driver is missing. The engine raises it, too, where it never could
-        connect, and trying again would change nothing.
+    :raises ConfigurationError: when there is no such connection, it is not of a supported SQL database, or
+        its provider or driver is missing. The engine raises it, too, if it could never connect and a retry
+        would not help.
     """
     from airflow_provider_permitocr.sql.dialects.known import database_of_hook
 
@@ -43,7 +42,7 @@ def sql_engine(conn_id: str) -> Engine:
 
 
 def no_connection(conn_id: str) -> ConfigurationError:
-    """Return the error that says that Airflow has no such connection, and what to do."""
+    """Return the error for a missing Airflow connection, with what to do."""
     return ConfigurationError(
         f"there is no connection {conn_id!r}; add it under Admin > Connections, or correct conn_id"
     )
@@ -125,7 +124,7 @@ class _Opener:
             return connection
 
     def _refusal(self, error: Exception) -> str | None:
-        """Say what to change; None where it may pass."""
+        """Return what to change; None if the error may be transient."""
         from airflow_provider_permitocr.sql.dialects.known import database_of_error
 
         if database_of_error(error) is self._database:
@@ -134,8 +133,8 @@ class _Opener:
         if isinstance(error, ImportError):
             return _missing_driver(error, self._database)
         if isinstance(error, _OF_HOOKS):
-            # Words of any kind, a URL with a password among them.
-            return f"its hook failed with {type(error).__name__}; correct it, or install what it asks for"
+            # Any text may follow, such as a URL with a password.
+            return f"its hook failed with {type(error).__name__}; correct it, or install what it requires"
         return None
 
 

@@ -13,9 +13,9 @@ from airflow_provider_permitocr.wiring.connections.tencentcloud import DEFAULT_C
 class KnownStore:
     """A store whose file system comes with a package.
 
-    :param install: the command that brings it.
-    :param default_conn_id: the connection that the store's own hook takes by default. Its file system takes
-        none.
+    :param install: the command that installs it.
+    :param default_conn_id: the connection that the store's own hook uses by default. Its file system has no
+        default.
     """
 
     install: str

@@ -17,9 +17,9 @@ from airflow_provider_permitocr.wiring.connections.extras import check_names, nu
 
 CONNECTION_TYPE: Final = "tencentcloud"
 DEFAULT_CONN_ID: Final = "tencentcloud_default"
-#: Held while a connection is looked up: Airflow 3.2.0 reads answers outside of its lock, and so mixes up
-#: those of two threads of a task (apache/airflow #64894). It goes once setup.cfg asks for Airflow 3.2.1;
-#: the caches of clients that hold it as well then need a lock of their own.
+#: Held while a connection is looked up: Airflow 3.2.0 reads answers outside of its lock, and mixes up those
+#: of two threads of a task (apache/airflow #64894). Remove it once setup.cfg requires Airflow 3.2.1; caches
+#: of clients that also use it then need a lock of their own.
 LOOKUP: Final = threading.RLock()
 _log = logging.getLogger(__name__)
 
@@ -45,13 +45,13 @@ def look_up(conn_id: str) -> Connection | None:
 def find_connection(conn_id: str) -> Connection:
     """Look up a connection of type ``tencentcloud``.
 
-    :raises ConfigurationError: when there is none of this id, or it is of another type.
+    :raises ConfigurationError: when there is none with this id, or it is of another type.
     """
     connection = look_up(conn_id)
     if connection is None:
         raise ConfigurationError(
             f"there is no connection {conn_id!r}; add it under Admin > Connections, type Tencent Cloud,"
-            " or correct tencentcloud_conn_id. Notebooks and scripts do not see those: set"
+            " or correct tencentcloud_conn_id. Notebooks and scripts do not see Airflow's connections: set"
             f" AIRFLOW_CONN_{conn_id.upper()} for them"
         )
     if connection.conn_type != CONNECTION_TYPE:
@@ -109,13 +109,13 @@ def connection_keys(conn_id: str, options: ClientOptions) -> KeySource:
         return client_options(find_connection(conn_id)).keys
 
     try:
-        return key_source(options, look_up, tell=_keep_out_of_logs)
+        return key_source(options, look_up, mask=_keep_out_of_logs)
     except ConfigurationError as error:
         raise ConfigurationError(f"connection {conn_id!r}: {error}") from None
 
 
 def given_account(connection: Connection) -> str | None:
-    """Return the account's id, if the connection tells it."""
+    """Return the account's id, if the connection contains it."""
     return str(connection.extra_dejson.get("account") or "").strip() or None
 
 
@@ -155,7 +155,7 @@ def warn_of_endpoint(conn_id: str, endpoint: str | None) -> None:
 
 
 def foreign_words(conn_id: str, endpoint: str) -> str:
-    """Say that a connection sends images to a host that is not Tencent Cloud's."""
+    """Warn that a connection sends images to a host other than Tencent Cloud's."""
     return (
         f"connection {conn_id!r}: images and signatures go to {endpoint}, which is not Tencent Cloud's TLS"
         " endpoint; the connection's allow_endpoint allows that"
@@ -220,7 +220,7 @@ def _allowed_endpoints(named: str) -> AllowedEndpoints:
 def _keep_out_of_logs(keys: Keys) -> None:
     from airflow.sdk.log import mask_secret
 
-    with LOOKUP:  # it tells the supervisor too, over the same line
+    with LOOKUP:  # masking also talks to the supervisor, over the same connection
         mask_secret(keys.secret_key)
         mask_secret(keys.token)
 

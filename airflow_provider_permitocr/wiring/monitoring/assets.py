@@ -23,14 +23,14 @@ def announce(
     numbers: Mapping[str, Any],
     delivered: Mapping[str, int],
 ) -> None:
-    """Give the events of a task's outlets what the run did, in numbers. Airflow sends them if it succeeds.
+    """Add the run's numbers to the events of a task's outlets. Airflow sends them if the task succeeds.
 
-    An alias gets an event for each target, whose host and database nobody knows before the run.
+    An alias gets an event for each target, whose host and database are only known at run time.
 
     :param numbers: as the task returns them.
-    :param delivered: rows that were written, by target.
+    :param delivered: rows written, by target.
     :raises ConfigurationError: when a target's connection is gone.
-    :raises ValueError: when Airflow takes no asset of a target's name.
+    :raises ValueError: when Airflow does not accept an asset with a target's name.
     """
     events = context["outlet_events"]
     rows = {dataset.uri: delivered[target] for target, dataset in datasets_of(task, delivered).items()}
@@ -43,5 +43,5 @@ def announce(
             events[outlet].extra = {**numbers, "rows": written}
 
 
-#: What may go wrong with events: no reason to fail a task whose images are paid for.
+#: Errors of events, which are no reason to fail a task whose images are paid for.
 ANNOUNCE_FAULTS = (PermitOcrError, ValueError)

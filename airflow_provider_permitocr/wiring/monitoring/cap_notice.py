@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class CapNotice(RunObserver):
-    """Calls each callback with the task's context, in a thread of its own.
+    """Calls each callback with the task's context, in a separate thread.
 
     :param callbacks: functions or notifiers.
     """

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def dataset_of_table(conn_id: str, table: str) -> Dataset:
-    """Return what a table is called; its database is not asked.
+    """Return a table's name as an asset, without connecting to its database.
 
     :param table: as its database finds it, with its schema if it has one.
-    :raises ConfigurationError: when there is no such connection, or it is of no database that is supported.
+    :raises ConfigurationError: when there is no such connection, or its database is not supported.
     """
     return database_of_hook(airflow_hook(conn_id)).dataset(BaseHook.get_connection(conn_id), table)
 
@@ -37,6 +37,6 @@ def datasets_of(task: TaskOptions, targets: Iterable[str]) -> dict[str, Dataset]
 def _dataset(target: str, conn_ids: Iterable[str]) -> Dataset:
     for conn_id in conn_ids:
         table = target.removeprefix(f"{conn_id}:")
-        if table != target and not table.startswith("//"):  # as that of a URL does
+        if table != target and not table.startswith("//"):  # as in a URL
             return dataset_of_table(conn_id, table)
     return Dataset.of_file(target)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def watched(identity: RunIdentity, *others: RunObserver) -> Iterator[Observers]:
-    """Return what a run is watched by; the end of the ``with`` ends its span.
+    """Return a run's observers; leaving the ``with`` block ends its span.
 
-    :param others: who else is told.
+    :param others: further observers.
     """
     spans = RunSpans()
     try:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.engine.progress.reporter import Log
     from airflow_provider_permitocr.options.task import TaskOptions
 
-#: Key of the XCom entry; ``plugins/static/airflow.js`` asks for it.
+#: Key of the XCom entry, which ``plugins/static/airflow.js`` requests.
 PROGRESS_KEY: Final = "permitocr_progress"
 
 
@@ -25,7 +25,7 @@ class Link(Protocol):
 
     @property
     def xcom_key(self) -> str:
-        """Under which Airflow looks its address up."""
+        """The key under which Airflow looks up its address."""
         ...
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
@@ -37,10 +37,10 @@ class Link(Protocol):
 def reported(
     run: ObservedRun, task: TaskOptions, context: Context, *, log: Log, link: Link | None = None
 ) -> Iterator[None]:
-    """Push a run's progress while the ``with`` lasts; outside of a task instance, nothing is pushed.
+    """Push a run's progress inside the ``with`` block; outside of a task instance, push nothing.
 
     :param task: rendered.
-    :param link: of an operator whose link Airflow looks up in XCom, where it puts it at a task's end alone.
+    :param link: an operator link that Airflow looks up in XCom, where Airflow only puts it when a task ends.
     """
     instance: Any = context.get("ti")
     if instance is None:
@@ -58,7 +58,7 @@ def reported(
     links = [link] if link else []
 
     def push(record: Mapping[str, Any]) -> None:
-        # Airflow's supervisor is asked under a lock, so that any thread may do so.
+        # Requests to Airflow's supervisor use a lock, so any thread may make them.
         for each in links:
             instance.xcom_push(key=each.xcom_key, value=each.get_link(None, ti_key=instance))
         links.clear()

@@ -26,9 +26,10 @@ _NANOSECONDS: Final = 1_000_000_000
 
 
 class RunSpans(RunObserver):
-    """Has a span for the run, and one below it for each delivery, with the calls since the one before.
+    """Creates a span for the run, and a child span for each delivery, with the calls since the previous one.
 
-    It is made in the thread whose context has the task's span; spans of other threads are put below by hand.
+    Create it in the thread whose context has the task's span; spans of other threads get their parent
+    explicitly.
 
     :param provider: None: the process's own.
     :param now: nanoseconds since 1970.
@@ -88,5 +89,5 @@ class RunSpans(RunObserver):
             self._span.set_status(Status(StatusCode.ERROR, summary.ended_by))
 
     def end(self) -> None:
-        """End the run's span, whatever came of the run."""
+        """End the run's span, however the run ended."""
         self._span.end(self._now())

@@ -47,7 +47,7 @@ def test_a_pool_of_the_quotas_size_is_fine(ocr_task: NewTask) -> None:
         ({"pool": "small"}, "wants 5 slots of small, which has 4:", "pools set small 20"),
         ({"pool": "closed"}, "wants 5 slots of closed, which has 0:", "pools set closed 20"),
         ({"pool": "large"}, "worth 50 requests per second; the account may send 20", "pools set large 20"),
-        ({"max_per_second": 6}, "max_per_second=6 is more than the 5 requests", "remove max_per_second"),
+        ({"max_per_second": 6}, "max_per_second=6 exceeds the 5 requests", "remove max_per_second"),
     ],
 )
 def test_what_is_wrong_with_a_pool_is_told_with_how_to_mend_it(

@@ -39,7 +39,7 @@ def test_a_task_without_shards_is_not_spoken_of(ocr_task: Callable[..., OcrTask]
         (["1/4", "2/4"], "3/4, 4/4 of the list are left out"),
         (["1/3", "3/3"], "2/3 of the list is left out"),
         (["1/2", "2/2", "2/2"], "2/2 of the list is taken more than once"),
-        (["1/2", "2/2", "1/3"], "the list is split in 2 and in 3 at once"),
+        (["1/2", "2/2", "1/3"], "the list is split into 2 and into 3 at once"),
         (["5/4"], "there is no shard 5/4"),
         (["first"], "number/of"),
     ],

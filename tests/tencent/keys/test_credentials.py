@@ -310,7 +310,7 @@ def test_keys_that_may_not_assume_the_role_are_not_asked_with_twice(sts: Sts, cl
 
 def test_new_keys_are_told_before_they_are_used(sts: Sts, clock: Clock) -> None:
     told: list[Keys] = []
-    role = TemporaryKeys(partial(assumed, ConnectionKeys(OLD), sts), tell=told.append, clock=clock)
+    role = TemporaryKeys(partial(assumed, ConnectionKeys(OLD), sts), mask=told.append, clock=clock)
     issued = [role.current()]
     clock.now += 80
     issued.append(role.current())

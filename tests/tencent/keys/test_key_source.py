@@ -41,7 +41,7 @@ class Place:
     now: float = 1000.0
 
     def keys(self) -> Any:
-        return key_source(self.options, tell=self.told.append, clock=lambda: self.now)
+        return key_source(self.options, mask=self.told.append, clock=lambda: self.now)
 
 
 @pytest.fixture

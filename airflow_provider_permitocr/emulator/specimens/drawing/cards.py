@@ -29,7 +29,7 @@ CARD_HEIGHT: Final = 630
 class Cell:
     """One field's place.
 
-    :param field: its name in the API, on the back that of ``MainlandTravelPermitBackInfos``.
+    :param field: its name in the API; on the back, that of ``MainlandTravelPermitBackInfos``.
     :param label: printed before or above it; '' for none.
     :param beside: distance from label to value when they share a line; 0 puts the value below.
     """
@@ -131,7 +131,7 @@ def draw_card(permit: Permit, side: CardSide, width: int, rng: random.Random) ->
     if layout is None:
         raise ValueError(
             f"no {side} of a {permit.kind} permit: the API reads the back of mainland travel permits "
-            f"for Hong Kong and Macao residents only, so ask for {CardSide.FRONT}"
+            f"for Hong Kong and Macao residents only, so request {CardSide.FRONT}"
         )
     scale = width / CARD_WIDTH
     card = draw_paper((width, round(CARD_HEIGHT * scale)), layout.ink, rng.uniform(0, 6.28))

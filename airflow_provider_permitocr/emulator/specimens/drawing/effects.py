@@ -13,7 +13,7 @@ _NOISE_SIGMA: Final = 13.0
 
 
 class Effect(StrEnum):
-    """Applied in the order of this enumeration, whatever the order they are asked in."""
+    """Applied in the order of this enumeration, whatever the order in the request."""
 
     SKEWED = "skewed"
     PHOTOCOPIED = "photocopied"
@@ -27,7 +27,7 @@ def skew_angle(effects: frozenset[Effect], rng: random.Random) -> float:
 
 
 def apply_effects(picture: Image.Image, effects: frozenset[Effect], seed: int) -> Image.Image:
-    """Apply every effect but the skew, which is part of laying the card down.
+    """Apply every effect except the skew, which is applied when the card is placed.
 
     Strengths grow with the picture, so that they look the same at every size.
     """

@@ -16,7 +16,7 @@ _SEX: Final = {"男": "M", "女": "F"}
 def machine_readable_lines(permit: Permit) -> tuple[str, ...]:
     """Three lines of 30 (TD1) for mainland travel permits, one for exit-entry permits.
 
-    Check digits are right, so that readers which verify them can be tried.
+    Check digits are valid, so that readers that verify them can be tested.
     """
     number, born, until = permit.number, _short(permit.person.birthday), _short(permit.valid_until)
     if permit.kind is PermitKind.EXIT_ENTRY:

@@ -1,4 +1,4 @@
-"""The portrait: a drawn head and shoulders of nobody."""
+"""The portrait: drawn head and shoulders of an invented person."""
 
 from __future__ import annotations
 
