@@ -35,12 +35,8 @@ def _quick_exchanges(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture
-def kept_ledgers(
-    request: pytest.FixtureRequest, session_ledgers: KeptLedgers, monkeypatch: pytest.MonkeyPatch
-) -> KeptLedgers | None:
-    """Each test's database holds the tables of a ledger; slow tests prove what making them does."""
-    if request.node.get_closest_marker("slow") is not None:
-        return None
+def kept_ledgers(session_ledgers: KeptLedgers, monkeypatch: pytest.MonkeyPatch) -> KeptLedgers | None:
+    """Each test's database holds the tables of a ledger; tests that look at their making override it."""
     session_ledgers.prepare_once(monkeypatch)
     return session_ledgers
 

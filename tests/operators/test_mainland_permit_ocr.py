@@ -27,6 +27,11 @@ NewOperator = Callable[..., MainlandPermitOcrOperator]
 Execute = Callable[..., dict[str, Any]]
 
 
+@pytest.fixture
+def kept_ledgers() -> None:
+    """Databases are empty: operators make the ledger."""
+
+
 def test_every_listed_image_ends_as_one_row_with_its_fields(
     execute: Execute,
     connected: RunningEmulator,

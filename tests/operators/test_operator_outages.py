@@ -53,6 +53,11 @@ DISK_FULL = """
 """
 
 
+@pytest.fixture
+def kept_ledgers() -> None:
+    """Databases are empty: they go down while a run makes the ledger as well."""
+
+
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that has failed gives its tables up soon."""

@@ -30,6 +30,11 @@ LEDGER = Ledger("permit_ocr", conn_id="warehouse")
 
 
 @pytest.fixture
+def kept_ledgers() -> None:
+    """Databases are empty: a plan says what a run will create."""
+
+
+@pytest.fixture
 def catalog(warehouse: sa.Engine) -> Callable[[], list[Any]]:
     """Read all that a database holds: relations, their columns, indexes, how many rows were written."""
 
