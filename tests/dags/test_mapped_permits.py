@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.emulator.running import RunningEmulator
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
 
+@pytest.mark.slow
 def test_a_mapped_task_renders_source_and_target_for_itself(
     dags: DagBag,
     images: dict[str, Specimen],

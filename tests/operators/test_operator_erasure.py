@@ -130,6 +130,7 @@ def test_an_erased_image_that_changes_is_called_for(
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adopts", [False, True])
 def test_a_table_that_is_restored_from_a_backup_is_erased_again(
     image_list: ImageList,
@@ -244,6 +245,7 @@ def test_a_row_that_a_table_refuses_to_have_erased_fails_the_task(
         erase(operator(), keys=["k000"])
 
 
+@pytest.mark.slow
 def test_people_are_erased_while_a_run_calls_for_them(
     image_list: ImageList,
     operator: NewOperator,

@@ -32,6 +32,7 @@ def _open_umask() -> Iterator[None]:
     os.umask(before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_open_umask", "connected")
 def test_all_files_and_folders_that_a_job_makes_are_its_owner_s_alone(
     draw: Callable[..., Specimen],

@@ -221,6 +221,7 @@ def test_keys_that_nobody_replaces_stop_the_run_and_fail_no_image(
     assert "token-1" not in str(raised.value)
 
 
+@pytest.mark.slow
 def test_permanent_keys_that_were_replaced_assume_the_role_as_well(
     execute: Execute,
     start_label_emulator: Start,

@@ -394,6 +394,7 @@ def test_a_file_holds_the_rows_of_its_own_query_though_another_task_reads_the_sa
     assert keys_in("2-1.csv") == ["k003", "k004"]
 
 
+@pytest.mark.slow
 def test_a_file_of_a_window_is_not_written_once_nothing_tells_its_rows(
     spread: Callable[..., list[Specimen]],
     run_of: Callable[..., dict[str, Any]],

@@ -146,6 +146,7 @@ def test_a_redo_of_nothing_is_refused_when_the_dag_is_parsed() -> None:
         Redo()
 
 
+@pytest.mark.slow
 def test_shards_mark_what_costs_nothing_once(
     try_task: TryTask, image_list: ImageList, connected: RunningEmulator, standings: Permits
 ) -> None:

@@ -83,6 +83,7 @@ def test_the_portrait_is_cut_out_when_asked_for(engine: RapidOcrEngine) -> None:
     assert portrait.width / portrait.height == pytest.approx(252 / 315, rel=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "shown", "asked"),
     [

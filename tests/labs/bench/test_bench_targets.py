@@ -81,6 +81,7 @@ def test_filled_tables_are_those_that_a_delivery_leaves(
     assert (len(permits), len(refused)) == (ROWS, ROWS // 2 if odd_rows_are_refused else 0)
 
 
+@pytest.mark.slow
 def test_a_table_is_rebuilt_empty_and_full(dsn: str, capsys: pytest.CaptureFixture[str]) -> None:
     rebuild_table.main(dsn, str(ROWS))
     found = seen(capsys)

@@ -7,6 +7,7 @@ import pytest
 from labs.fuzz import images, parsed, wire
 
 
+@pytest.mark.slow
 def test_mutated_files_are_read_or_refused_within_bounds_of_memory() -> None:
     figures = images.fuzz(400)
     assert (figures.inputs, figures.uncaught) == (400, {})
