@@ -59,6 +59,10 @@ def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
     assert files <= set(names)
 
 
+def test_the_wheel_is_small_enough_for_every_image_of_a_worker(wheel: Path) -> None:
+    assert wheel.stat().st_size < 1_000_000
+
+
 def test_a_clean_environment_lists_the_provider(clean: Path) -> None:
     listed = run(clean / "venv/bin/airflow", "providers", "list", "--output", "json", home=clean, cwd=clean)
     providers = {each["package_name"]: each for each in json.loads(listed[listed.index("[") :])}
