@@ -17,7 +17,7 @@ OLDEST_MYSQL_PROVIDER := apache-airflow-providers-mysql==6.4.2
 # A file of tests stays together, as its tests share servers.
 SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo demo-ui test quick test-ui ui-browser test-distributed chaos fuzz bench bench-analytics lint format accuracy test-floors install constraints tccli snowflake dbt docs sdk-packages wheel clean
+.PHONY: help demo demo-ui test quick test-ui ui-browser test-distributed chaos fuzz bench bench-analytics lint format accuracy test-floors install constraints tccli snowflake dbt docs sdk-packages wheel clean test-next alone
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -87,6 +87,27 @@ test-floors: .venv-floors/.installed tccli snowflake .venv-dbt/.installed .venv-
 	@$(UV) pip install --quiet --python .venv-floors/bin/python --no-deps $(OLDEST_MYSQL_PROVIDER)
 	@$(UV) pip install --quiet --python .venv-floors/bin/python $(MYSQLCLIENT) 2>/dev/null || echo "$(WITHOUT_MYSQLCLIENT)"
 	@touch $@
+
+# What runs in Airflow or asks it for something: all else has the same packages under the next Airflow as under this one.
+WITH_AIRFLOW := tests/dags tests/operators tests/hooks tests/plugins tests/cli tests/filesystems tests/wiring \
+  tests/test_imports.py tests/test_public_surface.py tests/test_get_provider_info.py
+
+test-next: .venv-next/.installed ## Run fast tests that need Airflow with its newest release, pre-releases too
+	.venv-next/bin/python -m pytest --quick $(SIDE_BY_SIDE) $(WITH_AIRFLOW)
+
+# airflow-next.txt names Airflow's own packages, whose pins are left out. A pre-release of anything else is never taken.
+.venv-next/.installed: setup.cfg pyproject.toml constraints.txt airflow-next.txt airflow_provider_permitocr/__init__.py | $(UV)
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-next
+	@grep -vE "^($$(grep -oE '^[a-z-]+' airflow-next.txt | paste -sd '|'))==" constraints.txt > .venv-next/constraints.txt
+	@$(UV) pip install --quiet --upgrade --python .venv-next/bin/python -c .venv-next/constraints.txt \
+	  -r airflow-next.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+alone: $(STAMP) ## Run the main job with the wheel alone: oldest, current and next Airflow, each Python found here
+	@$(BIN)/python -m labs.alone $(ALONE)
+
+# --airflow next runs it under that one only, --python PATH by that one only.
+ALONE ?=
 
 install: $(STAMP) ## Only set up .venv
 

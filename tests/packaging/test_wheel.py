@@ -73,6 +73,10 @@ def test_a_source_distribution_has_the_dbt_package(tmp_path: Path) -> None:
     assert [name for name in listed if name not in names] == []
 
 
+def test_the_wheel_is_small_enough_for_every_image_of_a_worker(wheel: Path) -> None:
+    assert wheel.stat().st_size < 1_000_000
+
+
 def test_a_clean_environment_lists_the_provider(clean: Path) -> None:
     listed = run(clean / "venv/bin/airflow", "providers", "list", "--output", "json", home=clean, cwd=clean)
     providers = {each["package_name"]: each for each in json.loads(listed[listed.index("[") :])}

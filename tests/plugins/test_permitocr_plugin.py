@@ -60,8 +60,11 @@ def test_airflow_accepts_all_views_and_the_app() -> None:
         if field.is_required() and name not in ("name", "source")
     }
     shown |= {"external_views": plugin.external_views, "operator_extra_links": ["Permit OCR"]}
-    (menu,) = PluginResponse(name="permitocr", source="here", **shown).external_views
+    menu, *tabs = PluginResponse(name="permitocr", source="here", **shown).external_views
     assert (menu.category, menu.destination, menu.url_route) == ("browse", "nav", "permitocr")
+    # Airflow 3.4 has tabs, and has to keep what binds them to the operator.
+    kept = [(tab.destination, tab.model_dump()["applies_to"]) for tab in tabs]
+    assert kept == [(view["destination"], view["applies_to"]) for view in plugin.external_views[1:]]
     assert plugin.fastapi_apps[0]["url_prefix"] == PREFIX
     assert not any(PREFIX.startswith(reserved) for reserved in RESERVED_URL_PREFIXES)
 

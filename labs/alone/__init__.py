@@ -1,0 +1,1 @@
+"""The wheel without extras, as a user installs it, under each Airflow and Python that it promises."""
