@@ -119,7 +119,7 @@ class _Tries:
         return self._is_last or self._left <= 0
 
     def wait(self, seconds: float) -> None:
-        """Wait, and take note where a stop was asked for meanwhile."""
+        """Wait, and record whether a stop was requested meanwhile."""
         stop = self._patience.stop
         sleep = self._patience.sleep or (stop.wait if stop else time.sleep)
         sleep(seconds)

@@ -1,4 +1,4 @@
-"""SQL types that hold a column as it is, in every database."""
+"""SQL types that store a column unchanged, in every database."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ class OwnView:
         comment_on_view(connection, view, text.comment, text.comments)
 
     def found(self, connection: sa.Connection) -> FoundView:
-        """Return the view as it is.
+        """Return the existing view.
 
         :raises TargetError: when something else has its name.
         """

@@ -583,7 +583,7 @@ class Database:
 
 
 def as_it_is(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """Return a column as it is."""
+    """Return a column unchanged."""
     return column
 
 

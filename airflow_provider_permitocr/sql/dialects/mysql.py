@@ -563,7 +563,7 @@ class MySql(Database):
         one = sa.select(kept.column).limit(1).scalar_subquery()
         collation = connection.execute(sa.select(sa.func.collation(one))).scalar_one()
         if not re.fullmatch("utf8mb4_.*bin", collation):
-            return None  # no index of the ledger would find a key exactly as it is
+            return None  # no index of the ledger could find a key exactly
         text: sa.ColumnElement[Any]
         if listed.type in _INTEGERS:
             text = sa.cast(listed.column + 0, sa.CHAR)  # without the zeros of ZEROFILL

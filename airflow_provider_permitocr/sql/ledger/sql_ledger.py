@@ -262,9 +262,9 @@ class SqlLedger(LedgerReader):
         return grants
 
     def hand_in(self, closed: Sequence[ClosedCall]) -> Sequence[ClosedCall]:
-        """Close calls of any run, as a journal has kept them; those that are closed already stay as they are.
+        """Close calls of any run from a journal; calls that are already closed stay unchanged.
 
-        :return: those that the ledger does not know or does not take.
+        :return: those that the ledger does not know or refuses.
         """
         tables, _ = self._prepared()
         doing = f"handing a journal in to the ledger {self._described.name!r}"

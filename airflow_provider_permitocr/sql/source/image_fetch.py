@@ -27,7 +27,7 @@ _IMAGES_AT_ONCE: Final = 8
 _AT_FIRST: Final = 2
 #: Error code of a row in which no driver can read the image column, or the whole row.
 UNREADABLE: Final = "ImageValueUnreadable"
-#: Stands for the image among the names of the columns to copy.
+#: Placeholder for the image among the names of the columns to copy.
 _IMAGE: Final = ""
 _log = logging.getLogger(__name__)
 

@@ -107,7 +107,7 @@ class ListedImages(ListedRows):
 class Listing(ListedRows):
     """The whole list, and where its images are.
 
-    :param order_by: column to go through it by, before the key.
+    :param order_by: column to sort by, before the key.
     :param order_by_type: its type in the driver's terms.
     :param unique: the sets of columns that its database keeps unique.
     """
@@ -161,7 +161,7 @@ def open_listing(
 ) -> Listing:
     """Find the described list in the database.
 
-    :param scope: which of its rows are read; None: as it is described.
+    :param scope: which of its rows to read; None: as described.
     :raises SourceError: naming the table, column or part of the statement to change.
     """
     source = find_source(connection, described)

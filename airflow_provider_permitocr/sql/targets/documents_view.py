@@ -59,7 +59,7 @@ class DocumentsView:
     def prepare(self, result_columns: Sequence[Column], patience: Patience = BRIEFLY) -> bool:
         """Create the view, or replace it where the table has changed since.
 
-        One that is being read stays as it is, and the next run replaces it: rows don't wait for it.
+        A view that is being read stays unchanged, and the next run replaces it: rows don't wait for it.
 
         :param result_columns: of the result.
         :param patience: how long to wait for locks, and for a database that cannot be reached.
@@ -108,7 +108,7 @@ def documents(
 
     :param further: columns that are copied from either side.
     :param order: names of columns in the order that they should have; others come after them.
-    :param exact: makes a text compare as it is, where the database's collations take some texts for equal.
+    :param exact: makes texts compare exactly, if the database's collations treat some as equal.
     :param mark: what the keys are called within the statement.
     """
     schema, name = split_schema(described.table)

@@ -71,7 +71,7 @@ class KnownList:
 
 
 def target_name(target: ResultTable) -> str:
-    """Name a result table as it is written down, whichever table its database finds by that name."""
+    """Name a result table as written, whichever table its database resolves that to."""
     return f"{target.conn_id}:{target.table}"
 
 

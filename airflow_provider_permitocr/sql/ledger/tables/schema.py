@@ -52,7 +52,7 @@ class Shape(NamedTuple):
 _IMAGE: Final = (
     Column("list_id", _INTEGER, "List that the image is of"),
     Column("image_key", _KEY, "Key of the image in the image list"),
-    Column("card_side", _KEY, "Side that is asked for: FRONT or BACK"),
+    Column("card_side", _KEY, "Requested side: FRONT or BACK"),
 )
 _RUN_KEY: Final = (
     Column("dag_id", _KEY, "DAG"),
