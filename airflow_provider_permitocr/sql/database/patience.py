@@ -57,7 +57,7 @@ class Patience:
         return replace(self, seconds=min(self.seconds, _AT_FIRST_SECONDS))
 
     def at_least_briefly(self) -> Patience:
-        """Return how long to wait for a lock that is given up for readers again and again."""
+        """Return how long to wait for a lock that is repeatedly released for readers."""
         return replace(self, seconds=max(self.seconds, _BRIEFLY_SECONDS))
 
     def briefly(self) -> Patience:
@@ -102,7 +102,7 @@ class Patience:
         return done
 
 
-#: For what is over in a moment.
+#: For short operations.
 BRIEFLY: Final = Patience(_BRIEFLY_SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""Views that this package makes: known as its own, replaced in place where their definition has changed."""
+"""Views that this package creates, recognizes as its own, and replaces when their definition changes."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def _count_sides(listing: Listing) -> tuple[sa.ColumnElement[Any], sa.ColumnElem
     if listing.side_column is None:
         return sa.literal_column("0"), sa.literal_column("0")
     written = sa.cast(listing.side_column, sa.String(64))
-    exact = listing.database.exact_text  # collations may take Ö for O
+    exact = listing.database.exact_text  # collations may treat Ö as O
     return (
         sa.func.count(sa.case((exact(listing.card_side).not_in(_SIDES), 1))),
         sa.func.count(sa.case((exact(written).in_(_SIDES), 1))),

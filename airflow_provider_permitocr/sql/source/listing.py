@@ -105,7 +105,7 @@ class ListedImages(ListedRows):
 
 @dataclass(frozen=True)
 class Listing(ListedRows):
-    """The whole list, and where its images are.
+    """The whole list, and the columns with its images.
 
     :param order_by: column to sort by, before the key.
     :param order_by_type: its type in the driver's terms.
@@ -119,7 +119,7 @@ class Listing(ListedRows):
 
     @property
     def carried(self) -> tuple[CarriedColumn, ...]:
-        """What is copied into the result."""
+        """The columns that are copied into the result."""
         return self.images[0].carried
 
     @property

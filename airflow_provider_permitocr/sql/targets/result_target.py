@@ -116,7 +116,7 @@ class SqlResultTarget:
     def check(self) -> bool:
         """Check that the table can take the rows, or can be created. Changes nothing.
 
-        :return: whether there is one.
+        :return: whether it exists.
         :raises TargetError: naming what to change.
         :raises DatabaseError: when the database cannot be reached.
         """

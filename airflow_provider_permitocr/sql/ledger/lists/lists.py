@@ -187,7 +187,7 @@ def add_targets(
 
 
 def require_short_names(identity: ListIdentity) -> None:
-    """Refuse what the ledger's columns cannot hold.
+    """Refuse values that the ledger's columns cannot store.
 
     :raises TargetError: naming what is too long.
     """
