@@ -1,6 +1,6 @@
-"""Airflow provider for Tencent Cloud's MainlandPermitOCR: what a DAG file imports, it imports from here.
+"""Airflow provider for Tencent Cloud's MainlandPermitOCR: DAG files import everything from here.
 
-Nothing is loaded before it is asked for: a DAG file is parsed again and again.
+Modules are loaded only when needed, because DAG files are parsed again and again.
 """
 
 from __future__ import annotations

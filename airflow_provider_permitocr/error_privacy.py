@@ -1,11 +1,11 @@
-"""Keeps people's data and secrets out of what is recorded of errors that leave this package.
+"""Keeps personal data and secrets out of records of errors that leave this package.
 
-Error trackers record the locals of each frame that an error has passed. Ours hold answers and images; those
-of libraries below hold a call's signature or a database's password. No frame needs its locals once an error
-has left it, so they are cleared. Files, lines and messages stay.
+Error trackers record the local variables of each frame that an error has passed. This package's contain
+answers and images; those of libraries below contain a call's signature or a database's password. No frame
+needs its locals once an error has left it, so they are cleared. Files, lines and messages stay.
 
-Python's tracebacks leave out what an error has replaced (``raise ... from None``), but it is still attached.
-A driver's own error quotes the row that it refused, so it is removed.
+Python's tracebacks omit a replaced error (``raise ... from None``), but it is still attached. A driver's own
+error quotes the row that it refused, so it is removed.
 """
 
 from __future__ import annotations

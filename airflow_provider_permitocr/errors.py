@@ -6,8 +6,8 @@
     ├── ConfigurationError            a table, column, connection or option is wrong; retrying changes nothing
     │   ├── SourceError               the image list
     │   └── TargetError               the result table
-    │       └── RowsRefusedError      it takes some rows in no form
-    ├── CallError                     one call brought no fields; its decision says what follows
+    │       └── RowsRefusedError      it refuses some rows in every form
+    ├── CallError                     one call returned no fields; its decision says what to do
     ├── ImageError                    one image can't be sent; no call is made
     │   ├── ImageRejectedError        until it changes
     │   └── ImageUnavailableError     for now
@@ -47,7 +47,7 @@ class PermitOcrError(Exception):
     """Base class of this package's errors."""
 
     def also(self, words: str) -> None:
-        """Add what else went wrong because of it."""
+        """Add a further error that it caused."""
         self.args = (f"{self}. {words}",)
 
 
@@ -68,13 +68,13 @@ class RowsRefusedError(TargetError):
 
 
 class RunStoppedError(PermitOcrError):
-    """The run was asked to stop; what was not tried is left for the next run."""
+    """The run was asked to stop; the next run continues with what was not tried."""
 
 
 class CapReachedError(PermitOcrError):
-    """No more calls are allowed; what was not tried is left for the next run.
+    """No more calls are allowed; the next run continues with what was not tried.
 
-    :param day_ends_in: the time zone whose midnight allows more; None: the cap is a run's.
+    :param day_ends_in: the time zone whose midnight allows more calls; None: the cap is a run's.
     """
 
     def __init__(self, message: str, *, day_ends_in: str | None = None) -> None:
@@ -105,8 +105,8 @@ class ImageRejectedError(ImageError):
 class ImageUnavailableError(ImageError):
     """The image could not be read now. The next run tries again.
 
-    :param is_outage: whether the way to the image is at fault, such as its host, its store, the network or
-        a setting, and not the image itself. Such a run is not counted among the image's tries.
+    :param is_outage: whether the image could not be reached, for instance because of its host, its store, the
+        network or a setting. The run then does not count as a try of the image.
     """
 
     def __init__(self, code: str, message: str, *, is_outage: bool = False) -> None:
@@ -119,11 +119,9 @@ class Decision(StrEnum):
 
     THROTTLE = "throttle"  #: slow down, try again, use up no retry
     RETRY = "retry"  #: a transient error; once the calls are used up, the next run tries again
-    UNCLEAR = (
-        "unclear"  #: as RETRY, but fewer calls: nothing says that it is transient, and they may be billed
-    )
-    LATER = "later"  #: nothing more in this run; what the API fetched is no image, and may be one later
-    UNREACHABLE = "unreachable"  #: nobody could be sent anything: all calls wait, then the run stops
+    UNCLEAR = "unclear"  #: as RETRY, but fewer calls: it may not be transient, and calls may be billed
+    LATER = "later"  #: no more calls in this run; what the API fetched is not an image, but may be one later
+    UNREACHABLE = "unreachable"  #: the service cannot be reached: all calls wait, then the run stops
     IMAGE = "image"  #: this image will never be recognized
     ACCOUNT = "account"  #: every call would get this answer: stop the run
     REPAIR = "repair"  #: sign again and try once more, then as ACCOUNT
@@ -136,15 +134,15 @@ OF_ALL: Final = OF_ACCOUNT | {Decision.UNREACHABLE}
 
 
 class CallError(PermitOcrError):
-    """A call that brought no fields.
+    """A call that returned no fields.
 
     :param code: the API's error code, or ``Client…`` for faults on the way.
-    :param decision: what follows from it.
+    :param decision: what to do about it.
     :param request_id: the service's ``RequestId``; '' if no answer arrived.
     :param billed: whether the call is billed; None if unknown.
-    :param was_sent: False if nothing of the request left the worker, or there were no keys to sign it. That
-        says nothing about the image, so the run is not counted among its tries.
-    :param retry_after: seconds to wait before another call, if the answer asked for that.
+    :param was_sent: False if nothing of the request left the worker, or there were no keys to sign it. The
+        run then does not count as a try of the image.
+    :param retry_after: seconds to wait before another call, if the answer requested that.
     :param advice: how to fix it; '' if nothing helps.
     """
 
@@ -209,7 +207,7 @@ class UnreachableError(PermitOcrError):
 
 
 class LedgerError(PermitOcrError):
-    """The ledger's database refuses what is written into it; no call is made that is not written there."""
+    """The ledger's database refuses what is written to it; calls that it does not record are not made."""
 
 
 class LedgerUnreachableError(LedgerError, UnreachableError):

@@ -1,8 +1,8 @@
-"""Keeps people's data out of what other libraries log, whatever levels are set.
+"""Keeps personal data out of other libraries' logs, whatever levels are set.
 
-Their lines hold rows, statements' values, names and URLs of objects, keys, signatures and answers. Setting a
-logger's level does not help: loggers below it have levels of their own, some are created later, and s3fs sets
-its own from the environment. So each record is looked at where it is created, in whatever thread that is.
+Their lines contain rows, statements' values, names and URLs of objects, keys, signatures and answers.
+Setting a logger's level does not help: child loggers have levels of their own, some are created later, and
+s3fs sets its own from the environment. So each record is checked when it is created, in any thread.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 _NEVER: Final = logging.CRITICAL + 1
-#: From which level on a library's lines are let through, those of all its loggers. Of two names that fit, the
-#: longer one decides.
+#: The level from which on a library's lines are kept, for all its loggers. If two names match, the longer one
+#: applies.
 _FROM_LEVEL: Final = {
-    # At INFO the text of statements, whose values our engines hide; below, every row that is read.
+    # At INFO they log statements, whose values our engines hide; below, every row that is read.
     "sqlalchemy": logging.INFO,
     # A server's notices, which a trigger may put a row into.
     "sqlalchemy.dialects": logging.WARNING,
     **dict.fromkeys(("psycopg", "snowflake"), logging.WARNING),
     **dict.fromkeys(("aiobotocore", "boto3", "botocore", "s3fs", "s3transfer"), logging.WARNING),
     **dict.fromkeys(("azure", "fsspec", "google", "grpc"), logging.WARNING),
-    # These name objects in warnings and errors, too; what they raise says what went wrong.
+    # These name objects in warnings and errors, too; their exceptions already say what went wrong.
     **dict.fromkeys(("adlfs", "cosfs", "gcsfs", "qcloud_cos"), _NEVER),
     "tencentcloud_sdk_common": logging.INFO,
 }
-#: They serve other programs as well, so only what they say of our own requests is dropped.
+#: Other programs use them as well, so only lines about our own requests are dropped.
 _HTTP: Final = frozenset({"aiohttp", "httpcore", "httpx", "requests", "urllib3"})
 _DROPPED: Final = "(not shown, as it may hold people's data)"
 _is_ours: ContextVar[bool] = ContextVar("is_ours", default=False)
 
 
 def keep_data_out_of_logs() -> None:
-    """Drop what libraries log below their levels, in this process and from now on.
+    """Drop lines of libraries below their levels, in this process and from now on.
 
-    Does nothing where it was done before.
+    Further calls do nothing.
     """
     create = logging.getLogRecordFactory()
     if not isinstance(create, _RecordFactory):

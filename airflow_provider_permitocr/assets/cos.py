@@ -17,7 +17,7 @@ def create_asset(*, bucket: str, key: str, extra: dict[str, Any] | None = None) 
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
-    """Leave out the connection: an object is the same whoever reads it.
+    """Remove the connection: an object is the same for every reader.
 
     :raises ValueError: when the URI names no bucket.
     """

@@ -25,7 +25,7 @@ class RowWriter(Protocol):
     def write(self, frame: pd.DataFrame) -> None:
         """Write the rows of a frame of ``to_frame`` for the file's columns.
 
-        :param frame: left as it is until the file is complete, as its memory may be read until then.
+        :param frame: must not change until the file is complete, because its memory may be read until then.
         """
         ...
 

@@ -20,7 +20,7 @@ _NUMBER: Final = re.compile(r"[+-]?\d{1,30}(?:[.,]\d{1,30})?(?:[eE][+-]?\d{1,5})
 
 
 def escaped(text: str) -> str:
-    """Put an apostrophe before what a spreadsheet would take for a formula; numbers stay as they are."""
+    """Put an apostrophe before text that a spreadsheet would run as a formula; numbers stay unchanged."""
     if not _HARMFUL.search(text) or _NUMBER.fullmatch(text):
         return text
     return _HARMFUL.sub("'", text)

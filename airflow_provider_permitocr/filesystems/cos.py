@@ -11,7 +11,7 @@ from airflow_provider_permitocr.wiring.connections.tencentcloud import DEFAULT_C
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-#: Airflow looks here for what the module is for.
+#: Airflow reads this to learn the module's purpose.
 schemes: Final = ["cos"]
 #: Beyond the first call; cosfs waits a tenth of a second before the first, and twice as long each time.
 _RETRIES: Final = 2

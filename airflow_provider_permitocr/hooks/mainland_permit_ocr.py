@@ -55,8 +55,8 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
     """Recognizes mainland travel permits with Tencent Cloud's MainlandPermitOCR.
 
     It keeps no ledger: an image recognized twice is paid for twice, and answers are lost with the process.
-    Use the operator for image lists. Connections stay open between calls; ``close``, or the end of a
-    ``with``, closes them.
+    Use the operator for image lists. Connections stay open between calls; ``close``, or leaving a ``with``
+    block, closes them.
 
     In a task, its rate is the task's share of the pool: ``pool_slots`` times ``requests_per_slot`` requests
     per second. Elsewhere it is ``requests_per_slot``, 1 by default.
@@ -64,7 +64,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
     :param tencentcloud_conn_id: connection of type ``tencentcloud``.
     :param portraits: also ask for portraits: a ``PortraitFolder``, whose paths ``profile`` then has; or
         ``column``, for base64 in ``profile``.
-    :param privacy: what becomes of each value: a ``Privacy``, ``analytics`` or ``pseudonymous``; None: all
+    :param privacy: how each value is protected: a ``Privacy``, ``analytics`` or ``pseudonymous``; None: all
         values are kept.
     :param quality: which flags raise doubts about fields, and the copied columns to compare them with.
     :param images: how images are read, and converted for the API.
@@ -108,7 +108,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         )
         #: Answers of an interrupted ``recognize_frame``, in the form that it returns.
         self.answered: pd.DataFrame | None = None
-        self._is_rate_told = False
+        self._is_rate_logged = False
 
     def __enter__(self) -> Self:
         return self
@@ -251,7 +251,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         return framed(range(len(rows)))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask STS whose credentials these are, and the API whether they may call it; costs nothing.
+        """Ask STS who owns these credentials, and the API whether they may call it; costs nothing.
 
         Called by the UI's test button.
         """
@@ -273,7 +273,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
     ) -> Iterator[Outcome]:
         stop = threading.Event()
         options = replace(self.run_options(), reuse_identical=reuse_identical)
-        self._tell_rate(options.pace.max_per_second)
+        self._log_rate(options.pace.max_per_second)
         recognizer = Recognizer(
             self._kept_builder,
             self._kept_client,
@@ -296,10 +296,10 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
             for outcomes in stream:
                 yield from outcomes
 
-    def _tell_rate(self, per_second: float) -> None:
-        """Say once how fast it goes where no pool sets the rate."""
-        if not self._is_rate_told and self.is_rate_default:
-            self._is_rate_told = True
+    def _log_rate(self, per_second: float) -> None:
+        """Log the rate once if no pool sets it."""
+        if not self._is_rate_logged and self.is_rate_default:
+            self._is_rate_logged = True
             self.log.info(
                 f"{per_second:g} requests per second, as there is no pool here. To raise it, up to your"
                 " account's quota: MainlandPermitOcrHook(max_per_second=...)"

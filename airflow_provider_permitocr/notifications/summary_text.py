@@ -10,16 +10,16 @@ from airflow_provider_permitocr.engine.run.summary_lines import summary_lines
 
 
 def summary_text(summary: Mapping[str, Any] | None) -> str:
-    """Say what a task did: a line for each fact, first what somebody should act on. As a filter, too.
+    """Describe what a task did: one line for each fact, first those that need action. Also works as a filter.
 
     ``DAG(user_defined_filters={"summary_text": summary_text})`` allows
     ``{{ ti.xcom_pull(task_ids="recognize_permits") | summary_text }}`` in a notifier's template.
 
-    :param summary: what the task returned; None if it returned nothing, as one that failed.
-    :raises ValueError: when it is no summary of a run, such as that of a plan.
+    :param summary: what the task returned; None if it returned nothing, such as a failed task.
+    :raises ValueError: when it is not a summary of a run, but for example of a plan.
     """
     if summary is None:
-        return "No summary: the task did not succeed. Its log says why."
+        return "No summary: the task did not succeed. See its log for the reason."
     lines = list(summary_lines(RunSummary.of(summary)))
     first = [f"! {line.text}" for line in lines if line.is_warning]
     return "\n".join([*first, *(line.text for line in lines if not line.is_warning)])

@@ -276,9 +276,9 @@ class MainlandPermitOcrOperator(BaseOperator):
         jinja_env: jinja2.Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render the values inside what an author writes, such as ``source``, into copies.
+        """Render the values inside an author's objects, such as ``source``, into copies.
 
-        Airflow would set them on the objects themselves, which the DAG holds and every run shares.
+        Airflow would set them on the objects themselves, which the DAG keeps and all runs share.
         """
         if not isinstance(content, _RENDERED_INSIDE):
             return super().render_template(content, context, jinja_env, seen_oids)
@@ -293,8 +293,8 @@ class MainlandPermitOcrOperator(BaseOperator):
         if isinstance(content, ImageTable | ResultTable | ResultFile | Ledger | PortraitFolder):
             require_rendered(content, rendered)
         if isinstance(content, Redo | Budget):
-            # What was given and renders to nothing is met by no image, and is no cap; None would be met by
-            # all, and would be no cap at all.
+            # A given value that renders to nothing must match no image, and must not count as no cap; None
+            # would match all images, and mean no cap at all.
             given = {name for name in content.template_fields if getattr(content, name) is not None}
             rendered |= {name: "" for name in given if rendered[name] is None}
         copy = replace(content, **rendered)
@@ -367,7 +367,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         self.log.info("Dry run: no call was made and nothing was written. A run would do this:")
         for name, text in plan.lines():
             self.log.info(f"  {name}: {text}")
-        # Airflow sends the events of assets that are named, whatever a task did; an alias gets none.
+        # Airflow sends events for named assets, whatever a task did; an alias gets none.
         self._announce(context, plan.as_dict() | {"plan_only": True}, {})
         return plan.as_dict()
 
@@ -395,7 +395,7 @@ class MainlandPermitOcrOperator(BaseOperator):
 
     @property
     def _own_link(self) -> PageLink | None:
-        """The button of a subclass; the plugin has the one of this class."""
+        """The button for subclasses; the plugin has the one for this class."""
         return None if type(self) is MainlandPermitOcrOperator else PageLink()
 
     def _require_redo_before(self, context: Context) -> None:

@@ -28,13 +28,13 @@ class PermitAnalyticsOperator(BaseOperator):
     """Creates views beside a result table, small tables of calls, and a page of pictures.
 
     Schedule its DAG on the asset that the recognizing task updates. Its views read the result table as it is;
-    the tables ``..._cost_by_day`` and ``..._calls_by_hour`` and the report are as of its last run. Returns
+    the tables ``..._cost_by_day`` and ``..._calls_by_hour`` and the report date from its last run. Returns
     counts only.
 
     :param result: the result table, as the recognizing task names it. Templated inside.
     :param ledger: the ledger of that task; by default the one beside the result table. Templated inside.
     :param report: an ``AnalyticsReport``, or its path. Templated inside.
-    :param timezone: whose midnight a day begins at; without daylight saving time.
+    :param timezone: a day begins at midnight in this time zone, which must not have daylight saving time.
     :raises ValueError, TypeError: naming the argument.
     """
 

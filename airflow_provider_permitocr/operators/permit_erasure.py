@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 
 class PermitErasureOperator(BaseOperator):
-    """Erases people from all that a task has filled: ledger, result tables, stored portraits and files.
+    """Erases personal data from everything a task has filled: ledger, tables, stored portraits and files.
 
-    Give exactly one of ``keys``, ``older_than_days`` and ``policy``. An image that is erased stays known by
-    its key, and is not called for again unless it changes or ``redo`` names it. No call is made, and the
-    ledger's sums of calls and cost stay. Returns what was done in numbers, and what could not be reached.
+    Give exactly one of ``keys``, ``older_than_days`` and ``policy``. An erased image stays known by its key,
+    and is not called for again unless it changes or ``redo`` names it. No call is made, and the ledger's
+    sums of calls and cost stay. Returns what was done, in numbers, and what could not be reached.
 
     It may run again after an error, and while the recognizing task runs.
 
     :param recognition: the task whose list it is, which is not mapped.
     :param keys: keys of images, both sides of each; a list, or one text with commas. The same picture under
         another key is erased, too. Templated; a template may render to a list.
-    :param older_than_days: images whose last result is older than so many days.
-    :param policy: rewrite all that is stored as ``privacy=`` of the recognizing task says by now.
+    :param older_than_days: images whose last result is older than this many days.
+    :param policy: rewrite everything stored according to the recognizing task's current ``privacy=``.
     :param plan_only: change nothing; return what would be erased.
     :raises ValueError, TypeError: naming the argument.
     """
@@ -94,9 +94,9 @@ class PermitErasureOperator(BaseOperator):
             self.log.info(f"  not reached: {each}")
         if done.refused:
             raise AirflowException(
-                f"{done.refused:,} rows are refused by a result table, and may still hold what was to be"
-                " erased. See permit_ocr_refused for the reason, fix the table's constraints, and clear the"
-                " task"
+                f"{done.refused:,} rows are refused by a result table, and may still contain data that should"
+                " be erased. See permit_ocr_refused for the reason, fix the table's constraints, and clear"
+                " the task"
             )
         return done.as_dict()
 

@@ -40,33 +40,33 @@ _PATIENCE_SECONDS: Final = 3_600.0
 _PAUSE_SECONDS: Final = 15.0
 #: A question of a task in one of these gets no answer any more.
 _OVER: Final = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
-#: What the form is made of, which is this operator's own. Airflow itself hands on a DAG's params.
+#: Arguments for the form, which this operator sets itself. Airflow itself passes on a DAG's params.
 _OWN: Final = ("options", "defaults", "multiple")
 
 
 class PermitReviewOperator(HITLOperator):
     """Asks a person about readings that may be wrong, many in one question.
 
-    The question stands among Airflow's required actions; from Airflow 3.3 on, it takes no worker slot while
+    The question appears among Airflow's required actions; from Airflow 3.3 on, it takes no worker slot while
     it waits. Each reading is confirmed, rejected or corrected, or left open for the next question. Decisions
-    are kept in the ledger, and all targets get them without a call. A correction stands beside the reading
-    and never replaces it. Returns what was decided, in numbers.
+    are stored in the ledger, and all targets get them without a call. A correction is stored beside the
+    reading and never replaces it. Returns what was decided, in numbers.
 
     For several questions at once, map it: ``.partial(...).expand(question=[1, 2, 3])``. No two questions are
     about the same reading.
 
-    Besides, it takes the arguments of Airflow's ``HITLOperator``: ``subject``, ``body``, ``assigned_users``,
+    It also takes the arguments of Airflow's ``HITLOperator``: ``subject``, ``body``, ``assigned_users``,
     ``notifiers`` and ``response_timeout``.
 
     :param recognition: the task whose readings these are, which is not mapped.
-    :param rows: the most readings in one question, up to 200.
-    :param flags: names of quality flags, to ask about readings with one of these; by default about those that
-        are doubtful.
+    :param rows: maximum number of readings in one question, up to 200.
+    :param flags: names of quality flags: ask about readings with one of these; by default about doubtful
+        ones.
     :param show: columns of the result to show beside key, side and flags. Airflow's database then holds these
         values until its task instances are deleted.
     :param link: address of a page that shows an image: ``https://viewer.example.com/{image_key}``;
         ``{card_side}`` may be in it, too.
-    :param question: which of several questions this is, for the names of mapped tasks.
+    :param question: number of this question, to name mapped tasks.
     :param fail_on_timeout: fail if nobody has answered within ``response_timeout``; otherwise the readings
         are left for the next question.
     :raises ValueError, TypeError: naming the argument.
@@ -116,7 +116,7 @@ class PermitReviewOperator(HITLOperator):
         A task that is cleared while it waits asks the same again. One that is cleared after its answer asks
         nothing, because Airflow would show the old question; it delivers what was decided.
 
-        :return: numbers, where there is nothing to ask.
+        :return: numbers, if there is nothing to ask.
         """
         is_first = int(context["ti"].try_number) <= 1
         with _as_airflow_errors(), self._opened(context) as review:
@@ -149,9 +149,9 @@ class PermitReviewOperator(HITLOperator):
             done = self._recorded(context, answered, event)
             if answered.has_text:
                 self._forget(context)
-            self._tell_what_was_left(answered, done)
+            self._warn_about_rest(answered, done)
             if is_timeout and self.fail_on_timeout:
-                raise HITLTimeoutError("Nobody answered in time. The next question asks about these readings")
+                raise HITLTimeoutError("No one answered in time. The next question asks about these readings")
             with self._opened(context) as review:
                 filled = review.deliver()
         if filled.refused:
@@ -191,7 +191,7 @@ class PermitReviewOperator(HITLOperator):
                 self.log.warning(f"The answer waits for the ledger: {error}")
                 self._stop.wait(_PAUSE_SECONDS)
 
-    def _tell_what_was_left(self, answered: Answered, done: Reviewed) -> None:
+    def _warn_about_rest(self, answered: Answered, done: Reviewed) -> None:
         self.log.info(str(done))
         for reason, count in answered.unreadable.items():
             self.log.warning(
@@ -230,7 +230,7 @@ def _as_airflow_errors() -> Iterator[None]:
 
 
 def _those_waiting(context: Context) -> Callable[[Collection[RunIdentity]], Collection[RunIdentity]]:
-    """Return what tells whose questions may still get an answer, by the states of their tasks."""
+    """Return a function that selects, by their tasks' states, askers who may still get an answer."""
 
     def waiting(askers: Collection[RunIdentity]) -> Collection[RunIdentity]:
         by_dag: dict[str, list[RunIdentity]] = {}

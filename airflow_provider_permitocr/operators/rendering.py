@@ -16,6 +16,6 @@ def require_rendered(content: Readable, rendered: Mapping[str, Any]) -> None:
     for name, value in rendered.items():
         if is_template(value):
             raise ValueError(
-                f"{type(content).__name__}: {name} still holds a template once it is rendered; what it is"
-                " rendered from must not hold templates"
+                f"{type(content).__name__}: {name} still contains a template after rendering; values that"
+                " it is rendered from must not contain templates"
             )

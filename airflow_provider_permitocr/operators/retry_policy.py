@@ -23,9 +23,9 @@ def permit_ocr_retry_policy(*, now: Callable[[], datetime] | None = None) -> Ret
     - A day's cap: retried after the next midnight of the budget's time zone.
     - A run's cap, and a fault of the account: not retried.
     - Throttled for too long: retried after 15 minutes.
-    - All else: as the task says.
+    - Everything else: according to the task.
 
-    :param now: the time of day; None: that of the worker.
+    :param now: the current time; None: the worker's.
     :raises ImportError: before Airflow 3.3, which has no retry policies.
     """
     try:
@@ -40,7 +40,7 @@ def permit_ocr_retry_policy(*, now: Callable[[], datetime] | None = None) -> Ret
         """Decides by the package's errors."""
 
         def evaluate(self, exception: BaseException, *_: Any, **__: Any) -> RetryDecision:
-            """Say what follows from an error."""
+            """Return the decision about an error."""
             if isinstance(exception, CapReachedError) and exception.day_ends_in:
                 moment = now() if now else datetime.now(UTC)
                 delay = until_midnight(moment, exception.day_ends_in) + _AFTER_MIDNIGHT

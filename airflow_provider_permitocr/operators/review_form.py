@@ -1,4 +1,4 @@
-"""The form by which persons decide about readings, as Airflow's page of required actions shows it."""
+"""The form for decisions about readings, as shown on Airflow's page of required actions."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from airflow_provider_permitocr.permit.corrections import CORRECTABLE
 #: The form's buttons.
 RECORD: Final = "Record"
 CONFIRM_REST: Final = "Record, and confirm all empty rows"
-#: Airflow's audit log keeps all that is sent to its API, but for values whose names say that they are secret.
+#: Airflow's audit log stores everything sent to its API, except values whose names mark them as secret.
 _NAME: Final = "secret_"
 _HOW: Final = (
-    f"Enter **{RIGHT}** or **{WRONG}**, or what the document really says: **name=…; birthday=1986.03.02**."
-    f" Leave a row empty to decide later; **{CONFIRM_REST}** takes empty rows for right."
+    f"Enter **{RIGHT}** or **{WRONG}**, or what the document actually says: **name=…; birthday=1986.03.02**."
+    f" Leave a row empty to decide later; **{CONFIRM_REST}** confirms empty rows."
     f"\n\nFields: {', '.join(CORRECTABLE)}."
 )
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~&])")
@@ -57,9 +57,9 @@ def form_fields(asked: Sequence[AskedReading]) -> dict[str, Param]:
 
 
 def form_body(asked: Sequence[AskedReading], before: str | None, link: str | None) -> str:
-    """Return what stands above the fields, in Markdown.
+    """Return the text above the fields, in Markdown.
 
-    :param before: what the DAG's author says first.
+    :param before: the DAG author's introduction.
     :param link: address of a page that shows an image.
     """
     parts = [before, _HOW]

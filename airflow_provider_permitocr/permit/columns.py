@@ -190,7 +190,7 @@ _REVIEW: Final = (
     Column(
         "corrections",
         ColumnKind.LONG_TEXT,
-        "Corrected values by column, as a JSON object; the reading stays as it is",
+        "Corrected values by column, as a JSON object; the reading stays unchanged",
     ),
 )
 

@@ -102,7 +102,7 @@ def _text(name: str, value: Any) -> str:
 
 
 def _read(kept: Mapping[str, Any]) -> Record:
-    """Read days, which JSON keeps in ISO form; a policy's text in place of a date stays as it is."""
+    """Parse days, which JSON stores in ISO format; text with which a policy replaced a date stays."""
     values = {name: value for name, value in kept.items() if name != _APPLIED}
     return {name: date.fromisoformat(value) if name in _DATES else value for name, value in values.items()}
 

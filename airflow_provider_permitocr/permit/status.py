@@ -7,7 +7,7 @@ from typing import Final
 
 
 class Status(StrEnum):
-    """How an image ended. All but UNSETTLED ones wait until the image changes, or is asked for again."""
+    """How an image ended. All but UNSETTLED ones wait until the image changes, or is requested again."""
 
     RECOGNIZED = "recognized"
     REJECTED = "rejected"

@@ -172,7 +172,7 @@ def _pace(shown: Shown) -> str:
 def _table(heads: Sequence[str], rows: Rows, *, texts: Collection[int] = (0,)) -> str:
     """Return a table.
 
-    :param texts: which of its columns are no numbers.
+    :param texts: which of its columns are not numbers.
     """
     if not rows:
         return "<p>None.</p>"

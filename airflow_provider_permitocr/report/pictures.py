@@ -1,4 +1,4 @@
-"""The pictures of a report, drawn by matplotlib: each alone as SVG, or all on one sheet as PNG."""
+"""The pictures of a report, drawn by matplotlib: each as SVG, or all on one sheet as PNG."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_permitocr.engine.analytics.figures import Figures
 
-#: Okabe and Ito's colors, which people who see colors differently can tell apart, too.
+#: Okabe and Ito's colors, which color-blind people can distinguish, too.
 _COLORS: Final = ("#0072B2", "#E69F00", "#56B4E9", "#009E73", "#CC79A7")
 _BLUE, _ORANGE, _GREY, _RED = "#0072B2", "#E69F00", "#9AA5B1", "#D55E00"
 _INK, _FAINT = "#1F2933", "#E4E7EB"
@@ -64,7 +64,7 @@ def poster(figures: Figures, title: str) -> bytes:
     shown = Shown(figures)
     with _style("poster"):
         figure = _figure(_SHEET_SIZE)
-        # Each with a layout of its own: one with long names leaves the others their room.
+        # Each with a separate layout, so that long names in one do not shrink the others.
         parts: Any = figure.subfigures(3, 2)
         for part, draw in zip(parts.flat, PICTURES.values(), strict=True):
             draw(part.subplots(), shown)
@@ -145,7 +145,7 @@ def _draw_pace(axes: Axes, shown: Shown) -> None:
     axes.margins(y=0.25)
 
 
-#: In the order in which they are shown.
+#: In display order.
 PICTURES: Final[Mapping[str, Draw]] = {
     "permits": _draw_permits,
     "expiring": _draw_expiring,
@@ -211,7 +211,7 @@ def _say(axes: Axes, words: str) -> None:
 
 
 def _style(salt: str) -> Any:
-    """Return the style, in which no id is that of another picture on the same page."""
+    """Return the style, which makes ids unique among all pictures on a page."""
     import matplotlib as mpl
     from matplotlib import font_manager
 

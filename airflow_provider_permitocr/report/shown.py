@@ -41,9 +41,9 @@ Series = Mapping[str, Sequence[int]]
 
 @dataclass(frozen=True)
 class Money:
-    """What the calls of one currency cost, by day.
+    """The cost of calls in one currency, by day.
 
-    :param currency: '' where prices have none.
+    :param currency: '' if prices have none.
     :param micros: of each day shown, in millionths.
     """
 
@@ -107,7 +107,7 @@ class Shown:
 
     @cached_property
     def unknown_billing(self) -> int:
-        """Calls of the days shown of which nobody knows whether they are billed."""
+        """Calls on the days shown that may or may not be billed."""
         return sum(each.unknown for each in self.figures.costs if each.day >= self.days[0])
 
     @cached_property
@@ -121,7 +121,7 @@ class Shown:
 
     @property
     def covers(self) -> str:
-        """Say what the report covers."""
+        """Describe what the report covers."""
         zone = self.figures.timezone
         return (
             f"{self.figures.today:%B} {self.figures.today.day}, {self.figures.today.year} ({zone})."
@@ -131,7 +131,7 @@ class Shown:
 
     @property
     def headlines(self) -> list[tuple[str, str]]:
-        """The figures to read first, each with what it is."""
+        """The most important figures, with their names."""
         recognized = sum(map(sum, self.permits.values()))
         cost = ", ".join(each.total for each in self.money)
         return [

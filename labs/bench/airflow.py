@@ -15,7 +15,7 @@ from labs.ground.servers.ports import free_port
 from labs.ground.servers.postgres import EmbeddedPostgres
 
 _DAGS: Final = Path(__file__).parent / "dags"
-#: So that it is Airflow that limits how many tasks run, and not one of its settings.
+#: High enough that the pool limits how many tasks run, and none of these settings.
 _GENEROUS: Final = {
     "CORE__PARALLELISM": "32",
     "CORE__MAX_ACTIVE_TASKS_PER_DAG": "64",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Okabe and Ito's colours, which people who see colours differently can tell apart too.
+#: Okabe and Ito's colors, which color-blind people can distinguish, too.
 _BLUE: Final = "#0072B2"
 _ORANGE: Final = "#E69F00"
 _RED: Final = "#D55E00"
@@ -32,7 +32,7 @@ def draw_rates(rates: Rates, file: Path) -> None:
     with _figure(file, rows=2, columns=2, size=(9, 5), share=True) as (_, panels):
         for axes, run in zip(panels, rates.runs, strict=True):
             start = run.calls[0].arrived
-            counts = by_second(run.calls, start)[:-1]  # the last second is not a whole one
+            counts = by_second(run.calls, start)[:-1]  # the last second is incomplete
             axes.step(range(len(counts)), counts, where="post", color=_BLUE, linewidth=1)
             axes.axhline(run.available, color=_RED, linewidth=1, linestyle="--")
             line = f"quota: {QUOTA}" if run.available == QUOTA else f"left of the quota: {run.available}"

@@ -1,4 +1,4 @@
-"""Emulators as processes of their own: each is an account with a quota, and keeps a journal."""
+"""Emulators in separate processes: each is an account with a quota, and keeps a journal."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ STRANGER: Final = KeyPair("AKIDSTRANGER", "strangers-secret-key")
 
 @dataclass(frozen=True)
 class Account:
-    """What an emulator is to be.
+    """An emulator's settings.
 
     :param name: of its files.
     :param quota: calls per second; 0 for no limit.
-    :param latency: how long a call takes, as ``--latency`` wants it.
+    :param latency: how long a call takes, in the format of ``--latency``.
     """
 
     name: str

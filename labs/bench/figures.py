@@ -13,11 +13,11 @@ class Figure:
     :param name: what was measured.
     :param value: the number.
     :param target: the number to reach.
-    :param at_least: whether the target is a lower bound; else it is an upper one.
-    :param unit: shown behind both numbers.
+    :param at_least: whether the target is a lower bound; otherwise it is an upper bound.
+    :param unit: shown after both numbers.
     :param digits: shown after the decimal point.
-    :param must: whether missing the target means that something is broken, and not just slow.
-    :param repeated: the same number by each repetition alone; empty where it is measured once.
+    :param must: whether missing the target means that something is broken, not just slow.
+    :param repeated: the number of each repetition; empty if measured once.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Figure:
 
     @property
     def spread(self) -> str:
-        """The lowest and the highest number of the repetitions; empty where there is only one."""
+        """The lowest and the highest number of the repetitions; empty if there is only one."""
         if len(self.repeated) < 2:
             return ""
         return f"{min(self.repeated):,.{self.digits}f} to {self._shown(max(self.repeated))}"

@@ -1,4 +1,4 @@
-"""Run what is measured in processes of its own."""
+"""Run measured programs in separate processes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DROPPED_PREFIXES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "AIRFLOW")
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured.
+    """The sizes of the measurements.
 
     :param images: listed in each case of the part *quota*.
     :param loop_seconds: how long the loop over the SDK runs.
@@ -33,13 +33,13 @@ class Sizes:
     :param ledger_rows: calls, answers and images in the full ledger.
     :param exchanges: exchanges with it, and with an empty one.
     :param rows: lengths of the list of new rows, a short and a long one.
-    :param finished_rows: the same of the list whose rows are all done.
+    :param finished_rows: the same for the list whose rows are all done.
     :param repeated_runs: of each measurement over finished rows, and of writing.
     :param written_rows: rows that are delivered in batches.
-    :param rebuilt_rows: of a table that is rebuilt, fewer and more.
+    :param rebuilt_rows: of a table that is rebuilt: a small and a large number.
     :param erased_rows: of a list that is erased by its keys.
-    :param file_rows: of a file on S3, fewer and more.
-    :param refused_rows: that a table has refused.
+    :param file_rows: of a file on S3: a small and a large number.
+    :param refused_rows: rows that a table has refused.
     :param starts: interpreters that import the operator.
     """
 
@@ -96,14 +96,14 @@ class Bench:
     console: Console
 
     def say(self, text: str) -> None:
-        """Tell the person who waits what goes on."""
+        """Print progress for the person who waits."""
         self.console.print(f"  {text}", highlight=False, markup=False)
 
 
 def run_program(name: str, *arguments: str) -> Any:
-    """Run one of ``labs.bench.programs`` to its end, and return what its last printed line says in JSON.
+    """Run a program of ``labs.bench.programs``, and return the JSON in the last line that it printed.
 
-    :raises RuntimeError: it failed; the message quotes what it printed.
+    :raises RuntimeError: it failed; the message quotes its output.
     """
     done = subprocess.run(
         [sys.executable, "-m", f"labs.bench.programs.{name}", *arguments],

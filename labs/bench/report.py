@@ -107,7 +107,7 @@ def _page(parts: Sequence[Part], sizes: Sizes, now: datetime) -> str:
 
 
 def machine() -> str:
-    """Say in a line what this was measured on, without a name of the machine."""
+    """Describe the machine in one line, without its name."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _VERSIONS)
     system = f"{platform.system()} on {platform.machine()}"
     return f"{os.cpu_count()} cores, {system}, Python {platform.python_version()}, {versions}"

@@ -28,7 +28,7 @@ from labs.ground.phases import phase
 from labs.ground.servers.postgres import EmbeddedPostgres
 
 _Measured = Rates | Clients | Exchanges | Lengths | Writes | Targets | Starts
-#: In this order, which is the report's as well.
+#: In the order of the report.
 PARTS: Final[dict[str, Callable[[Bench], _Measured]]] = {
     "quota": measure_rates,
     "client": measure_clients,
@@ -42,12 +42,12 @@ PARTS: Final[dict[str, Callable[[Bench], _Measured]]] = {
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """What to measure, and where to.
+    """What to measure, and where to write.
 
     :param only: names of parts.
-    :param short: small sizes, to try it out.
-    :param new_rows: length of the long list of new rows; None: as the size says.
-    :param state: directory for what it makes; emptied first.
+    :param short: small sizes, for a trial.
+    :param new_rows: length of the long list of new rows; None: from the size.
+    :param state: working directory; emptied first.
     :param report: directory for the page and its charts, which only a run of all parts writes.
     :raises ValueError: there is no such part.
     """
@@ -77,7 +77,7 @@ def run_benchmark(options: BenchOptions, console: Console) -> None:
     """Measure, print, and write the page.
 
     :raises ImagesLostError: images that were listed have no right row.
-    :raises RuntimeError: something could not be started, or failed; the message says why.
+    :raises RuntimeError: something could not be started, or failed; the message gives the reason.
     """
     shutil.rmtree(options.state, ignore_errors=True)
     options.state.mkdir(parents=True)

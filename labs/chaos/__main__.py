@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Play the scenarios.
+    """Run the scenarios.
 
-    :return: the exit status: 0, 1 if something was not as promised, 128 and the signal's number after an
+    :return: the exit status: 0, 1 if a promise was broken, 128 and the signal's number after an
         interruption.
     """
     parser = argparse.ArgumentParser(prog="python -m labs.chaos", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="small sizes: two minutes in place of ten")
-    parser.add_argument("--only", default="", metavar="NAME,...", help="these scenarios alone")
+    parser.add_argument("--short", action="store_true", help="small sizes: two minutes instead of ten")
+    parser.add_argument("--only", default="", metavar="NAME,...", help="only these scenarios")
     parser.add_argument(
         "--state",
         type=Path,

@@ -76,7 +76,7 @@ def mariadb_database(name: str) -> Iterator[Database | None]:
 
     Its server is the one of the tests: ``PERMITOCR_TEST_MARIADB``, or the one on this machine.
 
-    :return: None where no server answers.
+    :return: None if no server answers.
     :raises RuntimeError: no server answers, and ``PERMITOCR_REQUIRE_MARIADB`` is set.
     """
     server = sa.make_url(os.environ.get("PERMITOCR_TEST_MARIADB", _LOCAL_MARIADB))

@@ -42,12 +42,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Entry:
-    """A call, as the ledger has it.
+    """A call in the ledger.
 
-    :param code: ``OK``, ``NotSent`` or an error code; None: nobody knows what became of the call.
-    :param billed: 1 or 0; None: nobody knows.
-    :param has_answer: whether its answer is kept.
-    :param map_index: which of the mapped tasks made it.
+    :param code: ``OK``, ``NotSent`` or an error code; None: the outcome is unknown.
+    :param billed: 1 or 0; None: unknown.
+    :param has_answer: whether its answer is stored.
+    :param map_index: the mapped task that made it.
     """
 
     call_id: str
@@ -75,12 +75,12 @@ class Evidence:
 
 
 def results(warehouse: Database, permits: str) -> list[Row]:
-    """Return the rows of a result table; none where there is no such table."""
+    """Return the rows of a result table; empty if the table does not exist."""
     return [Row(**row) for row in warehouse.read(_RESULTS.format(permits=permits))]
 
 
 def entries(ledger: Database, listed: str) -> list[Entry]:
-    """Return the calls of a list; none where there is no ledger.
+    """Return the calls of a list; empty if there is no ledger.
 
     :param listed: table of the list.
     """
@@ -90,7 +90,7 @@ def entries(ledger: Database, listed: str) -> list[Entry]:
 
 
 def recognized(ledger: Database, listed: str) -> frozenset[str]:
-    """Return the keys of the images whose answers the ledger has; none where there is no ledger.
+    """Return the keys of the images with an answer in the ledger; empty if there is no ledger.
 
     :param listed: table of the list.
     """
@@ -98,7 +98,7 @@ def recognized(ledger: Database, listed: str) -> frozenset[str]:
 
 
 def counted_calls(ledger: Database, period: str) -> int:
-    """Return how many calls the ledger's counters have.
+    """Return the sum of the ledger's call counters.
 
     :param period: pattern of their periods, such as ``day %``.
     """

@@ -66,7 +66,7 @@ class ChaosOptions:
 
     :param only: names of scenarios.
     :param short: small sizes.
-    :param state: directory for what is made; emptied first.
+    :param state: working directory; emptied first.
     :raises ValueError: there is no such scenario.
     """
 
@@ -84,10 +84,10 @@ class NotAsPromisedError(RuntimeError):
 
 
 def run_chaos(options: ChaosOptions, console: Console) -> None:
-    """Play the scenarios, and hold what came of them to the promises.
+    """Run the scenarios, and compare the results with the promises.
 
-    :raises NotAsPromisedError: a figure is not as promised.
-    :raises RuntimeError: something could not be started; the message says why.
+    :raises NotAsPromisedError: a figure does not match its promise.
+    :raises RuntimeError: something could not be started; the message gives the reason.
     """
     began = time.monotonic()
     shutil.rmtree(options.state, ignore_errors=True)
@@ -144,7 +144,7 @@ def _named(stage: Stage, name: str) -> Stage:
 
 
 def show(figures: Mapping[str, Sequence[Figure]], console: Console) -> None:
-    """Print the figures of each scenario, and of each of its situations where it has several."""
+    """Print the figures of each scenario, and of each of its situations if it has several."""
     table = Table("test", "to reach", "measured", "", box=None, pad_edge=False)
     above = ""
     for name, shown in figures.items():

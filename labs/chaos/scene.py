@@ -1,4 +1,4 @@
-"""What a scenario is played with: an account, a warehouse and an image list of its own, and its tasks."""
+"""The setup of a scenario: a separate account, warehouse and image list, and its tasks."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ CALL_SECONDS: Final = 10.0
 class Stage:
     """What all scenarios share.
 
-    :param state: directory for what they make.
+    :param state: working directory.
     :param images: files, at least as many as any scenario lists.
-    :param say: tells the person who waits what goes on.
+    :param say: prints progress for the person who waits.
     """
 
     state: Path
@@ -76,9 +76,9 @@ class Setting:
 
 @dataclass(frozen=True)
 class Listing:
-    """A list, and where its result goes.
+    """A list, and the target of its result.
 
-    :param images: what is listed.
+    :param images: the listed images.
     :param listed: table of the list.
     :param permits: table of the result.
     """
@@ -178,7 +178,7 @@ class Scene:
         return self._tasks[-1]
 
     def kill(self, task: TaskProcess) -> float:
-        """Kill a task, wait until nothing of it commits any more, and return the Unix time of the kill."""
+        """Kill a task, wait until its database sessions have ended, and return the Unix time of the kill."""
         killed_at = time.time()
         task.kill()
         while other_sessions(self.warehouse):  # the last commit may still be on its way
@@ -186,7 +186,7 @@ class Scene:
         return killed_at
 
     def recognized(self) -> frozenset[str]:
-        """Return the keys of the images whose answers the ledger has."""
+        """Return the keys of the images with an answer in the ledger."""
         return recognized(self.ledger, self.listing.listed)
 
     def calls(self) -> list[Call]:
@@ -203,7 +203,7 @@ class Scene:
         return self.emulator.journal.read_bytes().count(_CALLED)
 
     def journals(self) -> list[str]:
-        """Return the files in which tasks have kept what they could not write into the ledger."""
+        """Return the files in which tasks have stored what they could not write to the ledger."""
         return sorted(str(file) for file in self.journal.rglob("*") if file.is_file())
 
     def evidence(self, listing: Listing | None = None) -> Evidence:

@@ -8,22 +8,22 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is broken.
+    """How much to break.
 
     :param images: in the lists of most scenarios.
     :param kills: of one run with -9.
     :param outages: of the database, in one run.
     :param outage_seconds: length of each.
     :param long_outage_seconds: length of one that no run waits for: twice as long as a call holds its image.
-    :param distant_images: in the list of shards whose database is far away.
+    :param distant_images: in the list of shards with a distant database.
     :param drivers_cap: most calls of a run of eight processes.
-    :param identity_images: in the list whose table, connection and ledger change their names.
-    :param faulty_images: in the list that meets all kinds of faults.
-    :param fault_at: number of the call from which on the account is at fault.
+    :param identity_images: in the list whose table, connection and ledger are renamed.
+    :param faulty_images: in the list that encounters all kinds of faults.
+    :param fault_at: number of the first call that fails because of the account.
     :param cap: most calls of a run.
-    :param airflow_images: in each list that runs under Airflow; it can be disturbed in its middle.
+    :param airflow_images: in each list that runs under Airflow, long enough to be disturbed halfway.
     :param trigger_images: in the list of each kind of trigger; four days share it.
-    :param airflow_only: what happens under Airflow; all of it if empty.
+    :param airflow_only: situations under Airflow; empty: all.
     :param role_seconds: lifetime of temporary keys.
     """
 

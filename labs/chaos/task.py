@@ -11,11 +11,11 @@ from typing import Any
 class Task:
     """One try of a task instance.
 
-    :param arguments: of the operator, but for its id.
+    :param arguments: of the operator, except its id.
     :param connections: Airflow connections in JSON, by id.
-    :param adopts: it does what ``airflow permitocr adopt`` does, in place of a run.
-    :param waits: once it could begin, it waits until it is told to.
-    :param log: file that takes what the process prints; appended to.
+    :param adopts: it does what ``airflow permitocr adopt`` does, instead of a run.
+    :param waits: once it is ready to begin, it waits for a signal.
+    :param log: file for the process's output; appended to.
     """
 
     dag_id: str
@@ -31,9 +31,9 @@ class Task:
 
 @dataclass(frozen=True)
 class TaskEnd:
-    """How a task ended by itself.
+    """How a task ended without being killed.
 
-    :param summary: what the operator, or the command, returned; None where it failed.
+    :param summary: what the operator, or the command, returned; None if it failed.
     :param error: the class of its exception, by name.
     :param message: of its exception.
     """

@@ -23,9 +23,9 @@ class TaskError(RuntimeError):
 
 
 def prepare_tasks(home: Path) -> None:
-    """Give tasks an Airflow of their own, and have all that they import loaded once.
+    """Give tasks a separate Airflow installation, and preload everything that they import.
 
-    As Airflow's own workers do, a process that has loaded everything forks each task.
+    As with Airflow's own workers, a process that has loaded everything forks each task.
 
     :param home: ``AIRFLOW_HOME``.
     """
@@ -37,9 +37,9 @@ def prepare_tasks(home: Path) -> None:
 
 
 class TaskProcess:
-    """The process of one try of a task; it executes the operator as soon as this is made, unless it waits.
+    """The process of one try of a task; it executes the operator immediately, unless it waits.
 
-    :param clock_seconds: by how much its clock is ahead; None: it has the machine's.
+    :param clock_seconds: how far its clock is ahead; None: it has the machine's clock.
     """
 
     def __init__(self, task: Task, clock_seconds: float | None = None) -> None:
@@ -63,7 +63,7 @@ class TaskProcess:
         self._receive(_START_SECONDS)
 
     def go(self) -> None:
-        """Let it begin, where it waits for that."""
+        """Let it begin, if it waits for that."""
         self._child.send(None)
 
     @property
@@ -73,11 +73,11 @@ class TaskProcess:
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended, in whatever way."""
+        """Whether it is still running."""
         return self._process.is_alive()
 
     def ends_within(self, seconds: float) -> bool:
-        """Wait for so long, or until it ends by itself; tell whether it did."""
+        """Wait up to this long for it to end; return whether it did."""
         self._process.join(seconds)
         return not self._process.is_alive()
 
@@ -88,21 +88,21 @@ class TaskProcess:
         self._child.close()
 
     def end(self, seconds: float = 600.0) -> TaskEnd:
-        """Wait for its end, and return what it tells of it.
+        """Wait for its end, and return its report.
 
-        :raises TaskError: it takes longer, or ended without a word.
+        :raises TaskError: it takes longer, or ended without a report.
         """
-        told = self._receive(seconds)
+        reported = self._receive(seconds)
         self._process.join()
         self._child.close()
-        assert told is not None
-        return told
+        assert reported is not None
+        return reported
 
     def _receive(self, seconds: float) -> TaskEnd | None:
         try:
             if self._child.poll(seconds):
-                told: TaskEnd | None = self._child.recv()
-                return told
+                reported: TaskEnd | None = self._child.recv()
+                return reported
         except EOFError:
             self._process.join()
             raise TaskError(f"A task ended with status {self._process.exitcode}, see {self._log}") from None

@@ -1,4 +1,4 @@
-"""Hold what is left after a scenario to what is promised."""
+"""Compare what is left after a scenario with the promises."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Lost:
     over_at: float
 
     def took(self, call: Call) -> bool:
-        """Tell whether a call's answer was lost with this try: it was under way, or had just arrived."""
+        """Return whether a call's answer was lost with this try: it was in flight, or had just arrived."""
         is_of_try = self.began_at < call.arrived <= self.over_at
         return is_of_try and call.finished > self.killed_at - SAFE_AFTER
 
@@ -60,9 +60,9 @@ def exactly(name: str, count: int, wanted: int) -> Figure:
 
 
 def not_played(missing: str) -> Figure:
-    """Return a figure in place of those that need what is not there.
+    """Return a figure that replaces those that need something missing.
 
-    :param missing: what that is.
+    :param missing: what is missing.
     """
     return Figure("not played", f"needs {missing}", "", kept=True)
 
@@ -78,13 +78,13 @@ def succeeded(name: str, end: TaskEnd) -> Figure:
 
 
 def failed_for_good(name: str, end: TaskEnd, wanted: str) -> Figure:
-    """Return whether a task failed so that Airflow does not try again.
+    """Return whether a task failed in a way that Airflow does not retry.
 
-    :param wanted: what its message has to name.
+    :param wanted: what its message must name.
     """
     kept = end.error == "AirflowFailException" and wanted in end.message
-    told = end.error if kept or wanted in end.message else f"{end.error} without {wanted}"
-    return Figure(name, told or "succeeded", "AirflowFailException", kept)
+    measured = end.error if kept or wanted in end.message else f"{end.error} without {wanted}"
+    return Figure(name, measured or "succeeded", "AirflowFailException", kept)
 
 
 def one_row_each(evidence: Evidence) -> list[Figure]:
@@ -111,7 +111,7 @@ def paid_twice(evidence: Evidence) -> int:
 
 
 def repeated_for_kills_alone(evidence: Evidence, kills: Sequence[Lost]) -> list[Figure]:
-    """No image was answered again but one whose call was under way at a kill, or had just been answered."""
+    """No image was answered again, unless its call was in flight at a kill or had just been answered."""
     answers = [call for call in evidence.calls if call.billed and call.image]
     taken = {call.request_id for call in answers if any(lost.took(call) for lost in kills)}
     last = {call.image: call for call in sorted(answers, key=lambda call: call.arrived)}
@@ -126,7 +126,7 @@ def repeated_for_kills_alone(evidence: Evidence, kills: Sequence[Lost]) -> list[
 
 
 def ledger_equals_journal(evidence: Evidence) -> list[Figure]:
-    """The ledger tells, call by call, what the emulator's journal tells."""
+    """The ledger matches the emulator's journal, call by call."""
     billed = {call.trace_id for call in evidence.calls if call.billed}
     written = {entry.call_id for entry in evidence.entries}
     against = [

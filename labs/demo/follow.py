@@ -15,7 +15,7 @@ _FINISHED: Final = ("success", "failed")
 
 @dataclass(frozen=True)
 class Watched:
-    """What to look at while a run goes on.
+    """What to watch during a run.
 
     :param state: returns the run's state.
     :param done: returns how many images have a row in the result table.
@@ -33,8 +33,8 @@ class Watched:
 class Pace:
     """How to wait; all in seconds.
 
-    :param poll: between two looks.
-    :param print_every: between two lines where the output is no terminal.
+    :param poll: between two checks.
+    :param print_every: between two lines if the output is not a terminal.
     :param limit: after which a run counts as stuck.
     """
 

@@ -15,11 +15,10 @@ _GRACE_SECONDS: Final = 10.0
 
 
 def split_off_guard() -> int | None:
-    """Fork: the child goes on as the demo, the parent waits for it and then ends all that it left behind.
+    """Fork: the child continues as the demo; the parent waits for it and then ends everything it left behind.
 
-    Descendants whose parents die become children of the guard (Linux), so that none can get away. Should
-    the guard itself be killed, the demo gets SIGTERM and ends in good order. Call it before any thread is
-    started.
+    Descendants whose parents die become children of the guard (Linux), so that none can escape. If the guard
+    itself is killed, the demo gets SIGTERM and ends cleanly. Call it before any thread is started.
 
     :return: ``None`` in the demo; its exit status in the guard, once nothing is left.
     """

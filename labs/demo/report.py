@@ -87,7 +87,7 @@ _COSTS: Final = (
     ShownColumn("billed", 5),
     ShownColumn("cost", 7),
 )
-#: Of a document, by what they are about: what the front says, and what the back says.
+#: Columns of a document by topic: first those of the front, then those of the back.
 _BOTH_SIDES: Final = (
     ("type", "type", "back_type"),
     ("name", "name", "back_name"),
@@ -122,7 +122,7 @@ def show_flags(results: Sequence[Mapping[str, Any]], console: Console) -> None:
         for row in results
         if row["quality_flags"] not in (None, "[]")
     ]
-    _show("with flags (docs/guides/quality.md says what each means)", flagged, _FLAGGED, console)
+    _show("with flags (see docs/guides/quality.md for their meanings)", flagged, _FLAGGED, console)
 
 
 def show_document(document: Mapping[str, Any] | None, console: Console) -> None:
@@ -164,7 +164,7 @@ def _show(
     shown = fitting(rows, columns, console.width)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False)
     for column in shown:
-        # Rich narrows only columns that may wrap, as long as there are any.
+        # Rich only narrows columns that may wrap, as long as there are any.
         table.add_column(column.title or column.name, no_wrap=not column.long, overflow="fold")
     for row in rows:
         table.add_row(*(_text(row[column.name]) for column in shown))
@@ -199,24 +199,24 @@ def _text(value: Any) -> str:
 
 
 def show_accuracy(clean: Accuracy, effect: Accuracy, console: Console) -> None:
-    """Print how much of what was drawn was read, and where it differs."""
+    """Print how much was read as drawn, and where it differs."""
     console.print("\n[bold]Read as drawn[/bold]\n", highlight=False)
     for name, accuracy in (("clean specimens", clean), ("skewed, blurred, noisy, photocopied", effect)):
         read = f"{accuracy.equal} of {accuracy.fields} fields of {accuracy.images} {name}"
         console.print(f"  {accuracy.percent:5.1f} %  {read}", highlight=False)
         for field in accuracy.differences:
-            told = f"{field.image_id} {field.column}: drawn {field.drawn!r}, read {field.read!r}"
-            console.print(f"           {told}", highlight=False, markup=False)
+            line = f"{field.image_id} {field.column}: drawn {field.drawn!r}, read {field.read!r}"
+            console.print(f"           {line}", highlight=False, markup=False)
         if accuracy.unread:
             console.print(f"           not read at all: {', '.join(accuracy.unread)}", highlight=False)
 
 
 def show_summary(summary: Any, calls: int, ledger: LedgerSums, console: Console) -> None:
-    """Print the operator's own summary, and what the emulator and the ledger counted in this run.
+    """Print the operator's own summary, and the counts of the emulator and the ledger for this run.
 
     :param summary: what the task returned.
     :param calls: recognitions that the emulator counted.
-    :param ledger: what the table of calls says.
+    :param ledger: the sums of the table of calls.
     """
     console.print("\n[bold]The run's summary (the task's XCom)[/bold]\n", highlight=False)
     lines = Table.grid(padding=(0, _GAP), pad_edge=False)
@@ -225,7 +225,7 @@ def show_summary(summary: Any, calls: int, ledger: LedgerSums, console: Console)
     for name, value in entries:
         lines.add_row(f"  {name}", _counts(value, room))
     console.print(lines, highlight=False)
-    console.print(f"\n  {_told(calls)}", highlight=False)
+    console.print(f"\n  {_calls_line(calls)}", highlight=False)
     console.print(
         f"  The ledger, permit_ocr_calls, says {ledger.calls} called, {ledger.billed} of them billed"
         f"{f', {ledger.unknown} unknown' if ledger.unknown else ''}.",
@@ -233,9 +233,9 @@ def show_summary(summary: Any, calls: int, ledger: LedgerSums, console: Console)
     )
 
 
-def _told(calls: int) -> str:
+def _calls_line(calls: int) -> str:
     if calls == 0:
-        return "The emulator answered no call: what an earlier run paid for is kept."
+        return "The emulator answered no call: answers that an earlier run paid for are kept."
     return f"The emulator answered {calls} {'call' if calls == 1 else 'calls'} in this run."
 
 

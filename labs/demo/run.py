@@ -49,7 +49,7 @@ PROMISED_PERCENT: Final = 98
 #: In UTC, by the DAG's timetable.
 _DUE_HOUR: Final = 2
 _UI_PORT: Final = 8080
-#: Invented, so that the summary tells a cost.
+#: Invented, so that the summary includes a cost.
 _PRICE: Final = {"price_per_call": 0.02, "currency": "USD"}
 
 
@@ -68,11 +68,11 @@ class DemoOptions:
 
 
 class RunFailedError(RuntimeError):
-    """The DAG run failed, or did not do what it should; the message tells how."""
+    """The DAG run failed, or did not do what it should; the message gives the reason."""
 
 
 def run_demo(options: DemoOptions, console: Console) -> None:
-    """Run the main job and show what came of it.
+    """Run the main job and show the result.
 
     :raises RunFailedError: the DAG run failed, or its result is not what the demo promises.
     :raises RuntimeError: something could not be started; the message says what to do.
@@ -210,11 +210,11 @@ def _report(drawn: list[DrawnImage], results: Sequence[Mapping[str, Any]], conso
     return clean
 
 
-def _require(clean: Accuracy, untold: list[str]) -> None:
+def _require(clean: Accuracy, unexplained: list[str]) -> None:
     if clean.percent < PROMISED_PERCENT:
         raise RunFailedError(f"Less than {PROMISED_PERCENT} % of the clean fields were read as drawn.")
-    if untold:
-        raise RunFailedError(f"The result table does not say what is wrong with {', '.join(untold)}.")
+    if unexplained:
+        raise RunFailedError(f"The result table does not say what is wrong with {', '.join(unexplained)}.")
 
 
 def _require_same_count(stats: Mapping[str, Any], ledger: LedgerSums) -> None:

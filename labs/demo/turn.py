@@ -12,9 +12,9 @@ from rich.console import Console
 
 @contextlib.contextmanager
 def turn(folder: Path, console: Console) -> Iterator[None]:
-    """Hold the folder, after waiting for another demo in it; a process that is killed lets go of it.
+    """Lock the folder, after waiting for another demo in it; the lock ends with the process.
 
-    :param folder: what the demo makes is kept in there.
+    :param folder: for everything that the demo creates.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "demo.lock").open("a") as lock:

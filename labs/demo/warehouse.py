@@ -47,10 +47,10 @@ WHERE run_id = %s
 
 @dataclass(frozen=True)
 class LedgerSums:
-    """What the ledger says of a run.
+    """The ledger's sums for a run.
 
-    :param billed: calls that are paid for.
-    :param unknown: refused calls of which the billing page does not tell.
+    :param billed: billed calls.
+    :param unknown: refused calls that the billing page does not mention.
     """
 
     calls: int
@@ -105,7 +105,7 @@ class Warehouse:
         return int(row[0])
 
     def ledger_sums(self, run_id: str) -> LedgerSums:
-        """Return what the ledger says of a run."""
+        """Return the ledger's sums for a run."""
         with psycopg.connect(self._dsn) as connection:
             row = connection.execute(_LEDGER, (run_id,)).fetchone()
         assert row is not None

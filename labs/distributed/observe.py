@@ -35,7 +35,7 @@ _PRINT_SECONDS: Final = 10.0
 
 
 class RunFailedError(RuntimeError):
-    """A DAG run failed or does not end; the message tells how."""
+    """A DAG run failed or does not end; the message gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class Proof:
         return [(dag_id, task) for dag_id, run_id in self.runs.items() for task in api.tasks(dag_id, run_id)]
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Wait, telling how far it is now and then.
+        """Wait, and print progress occasionally.
 
-        :raises RunFailedError: a run failed, or it does not come true.
+        :raises RunFailedError: a run failed, or the condition is not met in time.
         :raises ServiceError: a process has ended.
         """
         total = sum(len(each.images) for each in self.lists)

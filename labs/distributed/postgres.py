@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the proof: one that is there already, else one of its own."""
+"""A PostgreSQL server for the proof: an existing one, or else a new one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CONNECT_SECONDS: Final = 3
 
 
 class SharedPostgres:
-    """A server that others use too: its databases carry a name of their own and are dropped at the end.
+    """A shared server: its databases have unique names and are dropped at the end.
 
     :param url: libpq URI of a database to connect to first.
     :raises psycopg.Error: it does not answer.
@@ -73,13 +73,13 @@ class SharedPostgres:
             "schema": self._name(database),
         }
 
-    def create_database(self, name: str, *, anew: bool = False) -> None:
+    def create_database(self, name: str, *, replace: bool = False) -> None:
         """Create a database.
 
         :param name: its name, without the prefix.
-        :param anew: drop one that this object made before.
+        :param replace: drop one that this object created before.
         """
-        if anew:
+        if replace:
             self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
         self._run("CREATE DATABASE {}", name)
         self._created.add(name)
@@ -104,11 +104,10 @@ class SharedPostgres:
 
 @contextlib.contextmanager
 def postgres_server(state: Path) -> Iterator[DatabaseServer]:
-    """Give the server that the environment names, the one of this machine, or an embedded one.
+    """Return the server that the environment names, this machine's, or an embedded one.
 
     :param state: directory for an embedded one.
-    :raises psycopg.Error: the server that the environment names does not answer.
-    :raises PostgresError: the embedded one does not start.
+    :raises psycopg.Error: the server that the environment names does not respond.
     """
     named = os.environ.get(VARIABLE)
     if named or _answers(_LOCAL):

@@ -37,7 +37,7 @@ _LATENCY: Final = "lognormal:0.4:0.4:3"
 _WAREHOUSE: Final = "warehouse"
 #: The emulator takes three at most; a killed worker holds the images of its calls for a minute more.
 _CALL_SECONDS: Final = 10
-#: A worker that is left alone can run all tasks.
+#: One worker is enough to run all tasks.
 _CONCURRENCY: Final = sum(TASKS.values())
 
 
@@ -61,10 +61,10 @@ class NotAsPromisedError(RuntimeError):
 
 
 def run_proof(options: ProofOptions, console: Console) -> None:
-    """Run both DAGs, kill a worker in the middle, and hold what came of it to the promises.
+    """Run both DAGs, kill a worker halfway, and compare the results with the promises.
 
-    :raises NotAsPromisedError: a figure is not as promised.
-    :raises RuntimeError: something could not be started, or a run failed; the message says why.
+    :raises NotAsPromisedError: a figure does not match its promise.
+    :raises RuntimeError: something could not be started, or a run failed; the message gives the reason.
     """
     began = time.monotonic()
     shutil.rmtree(STATE, ignore_errors=True)

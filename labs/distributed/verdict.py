@@ -17,9 +17,9 @@ from labs.distributed.evidence import (
 from labs.ground.emulator_calls import Call, most_in_one_second
 from labs.ground.figures import Figure
 
-#: Share of the quota that a steady run uses, and share of its calls that are throttled at most. A machine
-#: that is busy with other things delays answers and arrivals, which is no fault of what is proven: so what is
-#: required is less than what is promised, and both are shown.
+#: Share of the quota that a steady run uses, and maximum share of its throttled calls. A machine that is busy
+#: with other things delays answers and arrivals, which the proof must tolerate: so the requirement is lower
+#: than the promise, and both are shown.
 PROMISED_SHARE: Final = 0.97
 REQUIRED_SHARE: Final = 0.8
 PROMISED_THROTTLED: Final = 0.005
@@ -48,7 +48,7 @@ class Evidence:
 
 
 def judge(evidence: Evidence) -> list[Figure]:
-    """Compare what was measured with what is promised."""
+    """Compare measurements with promises."""
     return [
         Figure("images", f"{len(evidence.keys):,}", "each once, all values right", not evidence.defects),
         *_quota_figures(evidence),

@@ -1,1 +1,1 @@
-"""Hostile files and hostile servers: what they do to a worker. Seeded, so that a run can be repeated."""
+"""Hostile files and servers: what they do to a worker. Seeded, so that a run can be repeated."""

@@ -59,7 +59,7 @@ def main() -> int:
 
 def _bombs() -> int:
     with TemporaryDirectory() as folder:
-        # Each in a process of its own: making them takes more memory than reading them may.
+        # Each in a separate process: creating them takes more memory than reading them may.
         for program in (["labs.fuzz.bombs"], ["labs.fuzz", "files"]):
             ended = subprocess.run([sys.executable, "-m", *program, folder], check=False)  # noqa: S603
         return ended.returncode

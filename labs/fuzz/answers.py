@@ -8,7 +8,7 @@ from typing import Final
 
 from labs.fuzz.mutations import mutated
 
-#: Of answers whose parts are replaced, rather than their bytes changed.
+#: Fraction of answers whose parts are replaced, instead of their bytes changed.
 _REPLACED_SHARE: Final = 0.6
 _LONG: Final = 70_000  # http.client takes lines up to 65,536 bytes
 _STATUS_LINES: Final = (

@@ -48,7 +48,7 @@ def pdf(content: bytes, resources: bytes, *objects: bytes, box: bytes = b"0 0 40
 
 
 def nested_forms(levels: int, times: int, *, entries: bytes = b"", leaf: bytes = b"0 0 1 1 re f") -> bytes:
-    """Return a PDF whose page draws a form that draws another several times, and so on."""
+    """Return a PDF whose page draws a form that draws another form several times, and so on."""
     draws = b"/X Do " * times
     forms = [
         _FORM % (entries + b"/Resources<</XObject<</X %d 0 R>>>>" % (6 + level), len(draws), draws)

@@ -35,7 +35,7 @@ class Figures:
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        """Measure memory over a block, at whose end all readers have ended."""
+        """Measure memory during a block that waits for all readers to end."""
         _forget_peak()
         before = _peak_bytes()
         yield
@@ -45,7 +45,7 @@ class Figures:
     def add(self, name: str, use: Callable[[], str]) -> None:
         """Use an input.
 
-        :param use: returns what it ended with; what it raises is a fault of ours.
+        :param use: returns the result; an exception counts as a fault of the package.
         """
         began_at = time.monotonic()
         try:
@@ -60,7 +60,7 @@ class Figures:
             self.seconds, self.slowest = seconds, name
 
     def is_within(self, seconds: float, most_bytes: int) -> bool:
-        """Tell whether every input was dealt with, and took no more than this."""
+        """Return a figure for whether every input was processed within this limit."""
         most = max(self.worker_bytes, self.reader_bytes)
         return not self.uncaught and self.seconds <= seconds and most <= most_bytes
 

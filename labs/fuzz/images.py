@@ -59,9 +59,9 @@ def corpus() -> dict[str, bytes]:
 
 
 def fuzz(number: int, *, seed: str = "images", converts: bool = True) -> Figures:
-    """Read so many mutated files, as stored ones and out of the list itself.
+    """Read mutated files, both stored ones and from the list itself.
 
-    :param converts: as with the extra ``images``; otherwise only what the package itself reads.
+    :param converts: as with the extra ``images``; otherwise only formats that the package itself reads.
     """
     drawing = Random(seed)  # noqa: S311
     files = corpus()

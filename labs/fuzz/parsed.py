@@ -24,7 +24,7 @@ from labs.fuzz.mutations import mutated
 
 #: What ``tencent/transport.py`` reads at most.
 _MOST_BYTES: Final = 8 * 1024 * 1024
-#: Of answers whose values are replaced, rather than their bytes changed.
+#: Fraction of answers whose values are replaced, instead of their bytes changed.
 _REPLACED_SHARE: Final = 0.7
 _KEYS: Final = Keys("AKID", "secret-key", "token")
 _NOW: Final = datetime(2026, 1, 31, tzinfo=UTC)
@@ -59,7 +59,7 @@ def fuzz(number: int, *, seed: str = "parsed") -> Figures:
     """Read so many mutated answers."""
     drawing = Random(seed)  # noqa: S311
     figures = Figures()
-    _end(json.dumps({"Response": _ANSWER}).encode())  # what it imports is not of the answers
+    _end(json.dumps({"Response": _ANSWER}).encode())  # exclude imports from the measurement
     with figures.measured():
         for index in range(number):
             figures.add(f"answer {index}", partial(_end, _drawn(drawing)))

@@ -27,7 +27,7 @@ from labs.fuzz.figures import Figures
 
 #: Seconds for an exchange.
 TIMEOUT: Final = 1.0
-#: Of servers that keep the connection open and say nothing more.
+#: Fraction of servers that keep the connection open without sending more.
 _SILENT_SHARE: Final = 0.01
 _MOST_IMAGE: Final = 10_000_000
 _ROLE: Final = Role("qcs::cam::uin/100000000001:roleName/reader")
@@ -48,12 +48,12 @@ _ANSWERS: Final = tuple(
     )
 )
 _BODIES: Final = (*_ANSWERS, b"\x89PNG\r\n\x1a\n" + bytes(20_000), b"<html>Please log in</html>", b"")
-#: Of answers that are large, rather than nearly right.
+#: Fraction of answers that are large, instead of nearly correct.
 _LARGE_SHARE: Final = 0.01
 
 
 def fuzz(number: int, *, seed: str = "wire") -> Figures:
-    """Make so many exchanges with a server whose answers are nearly right."""
+    """Make exchanges with a server whose answers are nearly correct."""
     figures = Figures()
     with _server(seed) as endpoint:
         options = ClientOptions(
@@ -64,7 +64,7 @@ def fuzz(number: int, *, seed: str = "wire") -> Figures:
             call_timeout=TIMEOUT,
         )
         uses = _uses(options, endpoint)
-        for _, use in uses:  # what they import is not of the answers
+        for _, use in uses:  # exclude imports from the measurement
             use()
         with figures.measured():
             for index in range(number):
@@ -136,7 +136,7 @@ def _chunked(body: bytes) -> bytes:
 
 @contextmanager
 def _server(seed: str) -> Iterator[str]:
-    """Run a server in a process of its own, as it needs memory for what it sends; yield where it listens."""
+    """Run a server in a separate process, because it needs memory for its data; yield its address."""
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, seed), daemon=True)
@@ -148,12 +148,12 @@ def _server(seed: str) -> Iterator[str]:
         process.join()
 
 
-def _serve(told: Connection, seed: str) -> None:
+def _serve(parent: Connection, seed: str) -> None:
     """Answer each connection once, and close it, or keep it open in silence."""
     drawing = Random(seed)  # noqa: S311
     templates, large = tuple(_templates()), tuple(_large())
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        told.send(f"127.0.0.1:{listener.getsockname()[1]}")
+        parent.send(f"127.0.0.1:{listener.getsockname()[1]}")
         while True:
             accepted, _ = listener.accept()
             if drawing.random() < _LARGE_SHARE:

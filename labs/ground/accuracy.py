@@ -78,6 +78,6 @@ def _drawn_columns(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def without_reason(drawn: Iterable[DrawnImage], results: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the keys of the bad images whose row is missing or does not say what is wrong with them."""
+    """Return the keys of the bad images whose row is missing or does not report the problem."""
     explained = {row["image_key"] for row in results if row["status"] != "recognized" and row["error_code"]}
     return [image.image_id for image in drawn if image.kind == "bad" and image.image_id not in explained]

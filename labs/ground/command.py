@@ -19,10 +19,10 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 def run_command(name: str, work: Callable[[Console], None]) -> int:
-    """Do the work in a child of a guard that ends whatever it leaves behind.
+    """Do the work in a child of a guard that ends everything the child leaves behind.
 
-    :param name: what to call it in messages, e.g. ``demo``.
-    :param work: takes a console to print to.
+    :param name: used in messages, e.g. ``demo``.
+    :param work: called with a console to print to.
     :return: the exit status: 0, 1 after a failure, 128 and the signal's number after an interruption.
     """
     status = split_off_guard()
@@ -43,12 +43,12 @@ def _run(name: str, work: Callable[[Console], None]) -> int:
         work(console)
     except (RuntimeError, OSError, ValueError, httpx.HTTPError, psycopg.Error) as error:
         console.print(f"[bold red]The {name} failed.[/bold red]")
-        console.print(_told(error, name), markup=False, highlight=False, soft_wrap=True)
+        console.print(_described(error, name), markup=False, highlight=False, soft_wrap=True)
         return 1
     return 0
 
 
-def _told(error: Exception, name: str) -> str:
+def _described(error: Exception, name: str) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{error}\nThe disk is full: the {name} needs about 300 MB."
     if isinstance(error, PermissionError):

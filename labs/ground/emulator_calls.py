@@ -1,4 +1,4 @@
-"""The calls of an emulator's journal, which is the only witness of what was called."""
+"""The calls in an emulator's journal, which is independent evidence of what was called."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _THROTTLED: Final = "RequestLimitExceeded"
 class Call:
     """A line of the journal.
 
-    :param arrived: Unix time in seconds at which the request had arrived in full.
+    :param arrived: Unix time in seconds at which the complete request had arrived.
     :param finished: Unix time of its answer.
     :param image: SHA-256 of the image file; None if the gateway refused the call.
-    :param throttled: whether it was refused for its rate.
+    :param throttled: whether it was refused because of its rate.
     :param answered: whether the image was recognized.
     :param billed: whether the real service would bill the call, by the emulator's own table.
-    :param code: ``OK`` or the answer's error code; None if no answer of the API was sent.
-    :param trace_id: what the caller calls this call; None if it has not said.
+    :param code: ``OK`` or the answer's error code; None if no API answer was sent.
+    :param trace_id: the caller's name for this call; None if it sent none.
     """
 
     arrived: float

@@ -1,4 +1,4 @@
-"""What a proof has measured, beside what is promised."""
+"""A proof's measurements beside the promises."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Draw the demo's images: permits of every kind and side, and five rows as bad as real lists hold.
+"""Draw the demo's images: permits of every kind and side, and five rows as bad as in real lists.
 
-Run as ``python -m labs.ground.image_list DIRECTORY``, so that drawing has a process of its own.
+Run as ``python -m labs.ground.image_list DIRECTORY``, so that drawing has a separate process.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class DrawnImage:
 
     :param image_id: its key; both sides of a document share it.
     :param file: its file's name in the image directory; the file may be missing on purpose.
-    :param card_side: the side to ask for.
+    :param card_side: the requested side.
     :param kind: ``clean``, ``effect`` (a permit that is harder to read) or ``bad``.
-    :param fields: the answer that is right, in the API's spelling; ``None`` for a bad image.
+    :param fields: the correct answer, in the API's spelling; ``None`` for a bad image.
     """
 
     image_id: str

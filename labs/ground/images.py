@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-#: Of the first person; the stranger's is another one's.
+#: Seed of the first person; the external caller's image shows another one.
 _SEED: Final = 1986
 _STRANGERS_SEED: Final = 1
 
@@ -75,7 +75,7 @@ def draw_large_images(count: int, size: int, directory: Path) -> list[Path]:
 
 
 def large_list(files: list[Path], count: int) -> list[BenchImage]:
-    """List files again and again under keys of their own."""
+    """List files repeatedly under different keys."""
     from airflow_provider_permitocr.emulator.specimens.label import read_label
 
     known = []

@@ -1,4 +1,4 @@
-"""Say what the demo is doing, and how long each part took."""
+"""Print what the demo is doing, and how long each part took."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from rich.console import Console
 
 @contextlib.contextmanager
 def phase(doing: str | None, done: str, console: Console) -> Iterator[None]:
-    """Show that something goes on, and its seconds when it is done.
+    """Show that something is in progress, and its duration when it is done.
 
-    :param doing: shown meanwhile, e.g. ``Starting PostgreSQL``; None where the phase shows its own progress.
+    :param doing: shown meanwhile, e.g. ``Starting PostgreSQL``; None if the phase shows its own progress.
     :param done: the outcome, e.g. ``PostgreSQL is up``.
     """
     began = time.monotonic()

@@ -24,7 +24,7 @@ _LOOK_FOR: Final = (
 
 
 class NoBrowserError(RuntimeError):
-    """There is nothing to look with; the message says what to do."""
+    """There is no browser; the message says what to do."""
 
 
 @dataclass
@@ -32,8 +32,8 @@ class Window:
     """One window of a browser.
 
     :param page: Playwright's page.
-    :param strangers: requests that left this machine.
-    :param errors: of the console, of this project's page alone.
+    :param strangers: requests to other machines.
+    :param errors: in the console, only of this project's page.
     """
 
     page: Any
@@ -58,12 +58,12 @@ class Window:
             self.errors.append(f"{where}: {message.text}")
 
     def frame(self) -> Any:
-        """Return the frame of this project's page, or the page itself where it is alone."""
+        """Return the frame of this project's page, or the page itself if it is not embedded."""
         frames = [frame for frame in self.page.frames if urlsplit(frame.url).path.startswith(_OWN)]
         return frames[0] if frames else self.page.main_frame
 
     def shows(self, selector: str) -> bool:
-        """Tell whether this project's page has something now."""
+        """Return whether this project's page now contains something."""
         try:
             return self.frame().query_selector(selector) is not None
         except Exception:  # noqa: BLE001  while it is left for another, it has no document
@@ -83,7 +83,7 @@ class Window:
 
 @contextmanager
 def browser() -> Iterator[Any]:
-    """Start a browser without a screen; yields Playwright's.
+    """Start a headless browser; yields Playwright's.
 
     :raises NoBrowserError: when there is none.
     """
@@ -92,7 +92,7 @@ def browser() -> Iterator[Any]:
     executable = next((each for each in CHROMIUM if Path(each).exists()), None)
     if executable is None:
         raise NoBrowserError("Chromium is missing. On Debian, run: apt-get install chromium")
-    # At the end: what both environments have is this one's.
+    # At the end, so that this environment's packages take precedence.
     if str(PACKAGES) not in sys.path:
         sys.path.append(str(PACKAGES))
     from playwright.sync_api import sync_playwright
@@ -111,7 +111,7 @@ def window(
 ) -> Iterator[Window]:
     """Open a window for one address of this machine.
 
-    :param url: where the pages are.
+    :param url: address of the pages.
     :param settings: of Playwright's context.
     """
     context = started.new_context(

@@ -31,7 +31,7 @@ class Looks:
     sessions: dict[str, Any] = field(default_factory=dict)
 
     def log_in(self, user: str, password: str, address: str) -> None:
-        """Ask for a run's page without being logged in, log in, and require to be led to it."""
+        """Request a run's page without being logged in, log in, and require a redirect to it."""
         with window(self.started, self.url) as opened:
             opened.page.goto(address, timeout=_PATIENCE_MS)
             opened.page.fill("input[name=username]", user)
@@ -42,7 +42,7 @@ class Looks:
             self.sessions[user] = opened.page.context.storage_state()
 
     def run_url(self, dag_id: str, run_id: str, map_index: int | None = None) -> str:
-        """Return the address of a run's page, alone."""
+        """Return the address of a run's page, not embedded."""
         index = "" if map_index is None else f"&map_index={map_index}"
         page = f"{self.url}/permitocr/ui/run.html"
         return f"{page}?dag_id={quote(dag_id)}&run_id={quote(run_id)}&task_id={TASK}{index}"
@@ -64,10 +64,10 @@ class Looks:
         user: str = "admin",
         **settings: Any,
     ) -> str:
-        """Open a page, require what it has to say, and keep a picture of it; return its text.
+        """Open a page, require its contents, and save a screenshot; return its text.
 
-        :param wait_for: selector of what has to be there first.
-        :param has: texts that have to be there.
+        :param wait_for: selector of an element to wait for.
+        :param has: texts that must be there.
         """
         with window(self.started, self.url, storage_state=self.sessions[user], **settings) as opened:
             opened.page.goto(address, timeout=_PATIENCE_MS)

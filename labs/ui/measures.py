@@ -51,13 +51,13 @@ def _require_light(looks: Looks, record: dict[str, Any], console: Console) -> No
     seconds = record["points"]["seconds"][-1]
     cpu = record["reporting"]["cpu_seconds"] / seconds
     waited = record["reporting"]["seconds"] / seconds
-    told = f"{cpu:.2%} of its time computing, {waited:.2%} waiting for answers in its own thread"
-    console.print(f"  reporting took a run of {seconds:.0f} s {told}", highlight=False)
+    shares = f"{cpu:.2%} of its time computing, {waited:.2%} waiting for answers in its own thread"
+    console.print(f"  reporting took a run of {seconds:.0f} s {shares}", highlight=False)
     looks.require(f"reporting took {cpu:.2%} of the run", cpu < _REPORTING_PART)
 
 
 def _poll_seconds(api: AirflowApi, run_id: str) -> float:
-    """Measure what a page of a run asks for every three seconds: its record, and now and then its state."""
+    """Measure what a run's page requests every three seconds: its record, and occasionally its state."""
     task = task_path("page_live", run_id)
     seconds = []
     for number in range(50):
@@ -75,7 +75,7 @@ def task_path(dag_id: str, run_id: str) -> str:
 
 
 def progress(api: AirflowApi, dag_id: str, run_id: str, map_index: int | None = None) -> dict[str, Any]:
-    """Return the record of a run, as its page reads it; nothing where there is none yet."""
+    """Return the record of a run, as its page reads it; empty if there is none yet."""
     query = {} if map_index is None else {"map_index": map_index}
     entry = api.find(f"{task_path(dag_id, run_id)}/xcomEntries/permitocr_progress", **query)
     return entry["value"] if entry else {}

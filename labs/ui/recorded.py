@@ -1,4 +1,4 @@
-"""A thousand runs that nobody waits for: copies of one that has ended, in Airflow's own database."""
+"""A thousand finished runs: copies of one, in Airflow's own database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-#: Columns that tell a copy from what it is a copy of; all others are the same.
+#: Columns that distinguish a copy from its original; all others are the same.
 _RUN: Final = {
     "id": "(SELECT max(id) FROM dag_run) + number",
     "run_id": "'recorded__' || number",

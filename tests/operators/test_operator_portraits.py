@@ -276,5 +276,5 @@ def test_a_folder_that_is_rendered_from_a_template_is_refused(
     operator: Callable[..., MainlandPermitOcrOperator],
 ) -> None:
     task = operator(portraits=PortraitFolder("{{ params.folder }}"))
-    with pytest.raises(ValueError, match="PortraitFolder: path still holds a template"):
+    with pytest.raises(ValueError, match="PortraitFolder: path still contains a template"):
         task.render_template_fields({"params": {"folder": "{{ portraits }}"}})

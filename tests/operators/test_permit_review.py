@@ -286,7 +286,7 @@ def test_a_question_that_nobody_answers_leaves_readings_to_the_next(
     assert (done["confirmed"], done["open"], done["calls"]) == (0, 4, 0)
     strict = review(operator(), fail_on_timeout=True)
     assert len(ask(strict, airflow, airflow.context("run-2"))) == 4
-    with pytest.raises(HITLTimeoutError, match="Nobody answered in time"):
+    with pytest.raises(HITLTimeoutError, match="No one answered in time"):
         strict.execute_complete(airflow.context("run-2"), timeout)
     assert len(ask(review(operator()), airflow, airflow.context("run-3"))) == 4
 

@@ -49,7 +49,7 @@ def image_format(image: bytes) -> ImageFormat | None:
 
 
 def write_label(image: bytes, label: Label) -> bytes:
-    """Put a label into a PNG or JPEG file, leaving its pixels as they are.
+    """Put a label into a PNG or JPEG file, leaving its pixels unchanged.
 
     :raises ValueError: if the image is neither.
     """

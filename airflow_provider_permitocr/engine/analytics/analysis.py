@@ -14,7 +14,7 @@ class ResultViews(Protocol):
     """Views beside a result table."""
 
     def check(self) -> None:
-        """Check that they can be made. Changes nothing.
+        """Check that they can be created. Changes nothing.
 
         :raises TargetError: naming what to change.
         """

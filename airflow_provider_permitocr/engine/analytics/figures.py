@@ -20,7 +20,7 @@ class DayCount(NamedTuple):
 
 
 class ExpiringCount(NamedTuple):
-    """Permits of one kind that expire within so many days, and in no fewer of those asked for."""
+    """Permits of one kind that expire within this many days, but not within the next smaller period."""
 
     permit_kind: str | None
     within_days: int

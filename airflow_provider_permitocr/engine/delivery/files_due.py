@@ -29,7 +29,7 @@ class DueFiles:
         self.failures: list[PermitOcrError] = []
         #: Rows of the files that were written, by their paths.
         self.written: dict[str, int] = {}
-        #: Files that stay as they are though others are written again, in words.
+        #: Files that stay unchanged although others are written again, in words.
         self.left: list[str] = []
 
     def write_left(self, part: Part) -> None:

@@ -31,7 +31,7 @@ class Held:
     """What a result table holds.
 
     :param rows: how many.
-    :param highest: highest version of a row; None if no row has any.
+    :param highest: highest version of a row; None if no row has one.
     """
 
     rows: int
@@ -88,7 +88,7 @@ class ResultTarget(Protocol):
     ) -> Mapping[int, str]:
         """Insert or replace rows by ``(image_key, card_side)``, but never by rows of a smaller version.
 
-        :param with_answers: False: leave the answers' columns as they are.
+        :param with_answers: False: leave the answers' columns unchanged.
         :param only_new: existing rows stay unchanged.
         :param most_refused: stop once this many rows are refused; None: try all.
         :return: by the row's index in the frame, the reason why its values were refused, without values; ''

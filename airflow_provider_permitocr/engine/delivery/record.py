@@ -136,7 +136,7 @@ def _review(review: Review | None) -> Record:
 
 
 def _read(value: Any, kind: ColumnKind) -> Any:
-    """Read a copied value; one that was copied as another kind stays as it is, and the frame refuses it."""
+    """Read a copied value; one of another kind stays unchanged, and the frame refuses it."""
     try:
         return _FROM_ISO[kind](value) if kind in _FROM_ISO else value
     except (TypeError, ValueError):

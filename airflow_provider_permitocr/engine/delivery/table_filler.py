@@ -55,7 +55,7 @@ class TableFiller:
         self._is_rebuilt, self._is_over, self._clock = is_rebuilt, is_over, clock
         self._writer = TableWriter(target, columns)
         self._is_reconciled = self._is_checked = self._are_refused_tried = False
-        #: Since when the table is asked for something; None: it is not. For other threads to see.
+        #: When the current request to the table began; None: there is none. Read by other threads.
         self.busy_since: float | None = None
         self.was_filled = False
         self.delivered = 0

@@ -54,7 +54,7 @@ class LedgerErasure(Protocol):
         ...
 
     def erase(self, stop: threading.Event) -> ErasedImages:
-        """Erase, a few images at a time; it may be repeated after an error.
+        """Erase, a few images at a time; safe to repeat after an error.
 
         :param stop: set it to end early; what was erased stays erased.
         :raises RunStoppedError: when asked to stop.

@@ -28,7 +28,7 @@ class KnownImages(Protocol):
         ...
 
     def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
-        """Return what is already known of these images."""
+        """Return what is already known about these images."""
         ...
 
 
@@ -168,9 +168,9 @@ class Ledger(KnownImages, Answers, LeftBehind, Protocol):
         ...
 
     def hand_in(self, closed: Sequence[ClosedCall]) -> Sequence[ClosedCall]:
-        """Close calls of any run, as a journal has kept them; those that are closed already stay as they are.
+        """Close calls of any run from a journal; calls that are already closed stay unchanged.
 
-        :return: those that the ledger does not know or does not take.
+        :return: those that the ledger does not know or refuses.
         :raises LedgerUnreachableError, LedgerError: as ``exchange``.
         """
         ...
@@ -184,7 +184,7 @@ class Ledger(KnownImages, Answers, LeftBehind, Protocol):
         ...
 
     def delivery(self, target: str, *, keeps_history: bool = False) -> Delivery:
-        """Return what is known of a target of this list.
+        """Return the state of a target of this list.
 
         :param keeps_history: the target has a row for each recognition.
         """
@@ -297,7 +297,7 @@ class Delivery(Protocol):
 
         :param refused: rows that it does not take, to be tried again later.
         :param taken: rows that it has taken, which it may have refused before.
-        :return: whether it is written; not where another process delivers meanwhile.
+        :return: whether it was recorded: not if another process delivers meanwhile.
         """
         ...
 

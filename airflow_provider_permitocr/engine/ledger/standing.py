@@ -170,9 +170,9 @@ class Standing:
         return attempt.is_verdict and has_changed(attempt.updated_at, self.updated_at or self.processed_at)
 
     def previous(self, run: str | None) -> Previous | None:
-        """Return what selection asks about; None if no attempt has come to an end.
+        """Return what selection needs to know; None if no attempt has ended.
 
-        :param run: the DAG run of the task that asks: it does not count as an earlier one.
+        :param run: the task's own DAG run, which does not count as an earlier one.
         """
         if self.attempt_status is None:
             return None

@@ -72,7 +72,7 @@ class Plan:
 
     @property
     def cost(self) -> str | None:
-        """The price of a billed call for each image to call for; None if no price is known."""
+        """The cost if each image to call for takes one billed call; None if no price is known."""
         return self.price.of(self.to_call) if self.price else None
 
     @property

@@ -87,9 +87,9 @@ class ProgressReporter:
         return min(_PATIENCE_SECONDS, usual * 2.0 ** min(self._failed_pushes, 10))
 
     def report(self, end: End | None = None) -> None:
-        """Push one record now, and read the ledger's sums where they are due.
+        """Push one record now; read the ledger's sums if they are due.
 
-        :param end: how the run has ended; its record has the sums as they are then.
+        :param end: how the run ended; the record then includes the sums at that time.
         """
         facts = self._run.facts()
         seconds = self._clock() - self._began_at

@@ -19,7 +19,7 @@ class Wanted(NamedTuple):
     """Why a row needs a call.
 
     :param tries: earlier runs that have tried this version of the image.
-    :param is_redone: it is asked for again.
+    :param is_redone: it was requested again.
     """
 
     tries: int = 0
@@ -121,7 +121,7 @@ def still_wanted(listed: Sequence[ListedImage], known: KnownImages) -> Mapping[L
 
 
 def is_wanted(updated_at: datetime | None, previous: Previous | None) -> bool:
-    """Return whether an image is new, has changed, or was left or asked for again by an earlier run.
+    """Return whether an image is new, has changed, or was left or requested again by an earlier run.
 
     :param updated_at: when it last changed, from the list.
     """

@@ -40,7 +40,7 @@ _LINE: Final = "line"
 class FilledLists(NamedTuple):
     """The lists that fill a result table.
 
-    :param key_type: of their keys, as the ledger names it; None: there are several, or it is not known.
+    :param key_type: the ledger's name for the type of their keys; None: they differ, or are unknown.
     """
 
     list_ids: frozenset[int]

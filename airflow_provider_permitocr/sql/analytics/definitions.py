@@ -1,4 +1,4 @@
-"""What analysts ask, and what answers it: each view once, for every database."""
+"""Analysts' questions and the views that answer them, defined once for all databases."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ REPEATED: Final = Analysis(
     "repeated",
     "Which document numbers occur under several keys, and what speaks against one document?",
     (
-        Column("number", _TEXT, "The number, or its pseudonym, as the result has it"),
+        Column("number", _TEXT, "The number, or its pseudonym, as in the result"),
         _IMAGE_KEY,
         _KIND,
         Column("images", _WHOLE, "Fronts with this number"),
@@ -184,7 +184,7 @@ assert {each.name for each in COLUMNS} >= NEEDED
 def selects(advice: Mapping[str, Advice]) -> dict[Analysis, MakesSelect]:
     """Return what makes the SELECT of each view.
 
-    :param advice: what is known of each error code.
+    :param advice: advice by error code.
     """
     return {
         BY_DAY: by_day,

@@ -1,4 +1,4 @@
-"""The view of what is remarkable about answers, and of what people decided about them."""
+"""The view of quality flags, with people's decisions about them."""
 
 from __future__ import annotations
 

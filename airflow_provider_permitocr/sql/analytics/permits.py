@@ -1,4 +1,4 @@
-"""Views of what was recognized: permits by kind and day, and permits that expire."""
+"""Views of recognized permits: by kind and day, and those that expire."""
 
 from __future__ import annotations
 

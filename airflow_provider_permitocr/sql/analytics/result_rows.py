@@ -26,8 +26,8 @@ class ResultRows:
     :param table: its name, with or without ``schema.`` in front.
     :param mode: of the table.
     :param types: types of its columns, as the database has them.
-    :param minutes: that clocks are ahead of UTC where a day begins.
-    :param key_type: type of the list's keys, as the ledger names it; None: text.
+    :param minutes: offset from UTC of the time zone whose midnight starts a day.
+    :param key_type: the ledger's name for the type of the list's keys; None: text.
     """
 
     database: Database
@@ -51,7 +51,7 @@ class ResultRows:
         return latest_rows(table, self.mode, *conditions).subquery("permitocr_latest")
 
     def key(self, key: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Return the text of a key as the list has it, to be joined with it."""
+        """Return the text of a key in the list's form, so that both can be joined."""
         return self.database.typed_key(key, self.key_type).label(KEY)
 
     def day(self, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:

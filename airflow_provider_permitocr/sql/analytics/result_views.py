@@ -34,9 +34,9 @@ class SqlResultViews:
     """The views beside a result table.
 
     :param engine: of the result table.
-    :param minutes: that clocks are ahead of UTC where a day begins.
-    :param advice: what is known of each error code.
-    :param key_type: type of the list's keys, as the ledger names it; None: text.
+    :param minutes: offset from UTC of the time zone whose midnight starts a day.
+    :param advice: advice by error code.
+    :param key_type: the ledger's name for the type of the list's keys; None: text.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class SqlResultViews:
         self._documents_view = DocumentsView(engine, described, self.documents, key_type=self._key_type)
 
     def check(self) -> None:
-        """Check that they can be made. Changes nothing.
+        """Check that they can be created. Changes nothing.
 
         :raises TargetError: naming what to change.
         :raises DatabaseError: when the database cannot be reached.

@@ -48,7 +48,7 @@ class _Changes:
         self._refusals = 0
 
     def make(self) -> None:
-        """Make what is left."""
+        """Apply the remaining changes."""
         with self._engine.connect() as connection:
             changes = self._wanted(connection)
         self._left = len(changes)
@@ -161,7 +161,7 @@ def replace_view(
 def comment_on_view(
     connection: sa.Connection, view: sa.TableClause, comment: str, comments: Mapping[str, str]
 ) -> None:
-    """Put comments on a view and its columns, where the database keeps any.
+    """Comment a view and its columns, if the database supports that.
 
     :param comments: of columns, by name.
     """

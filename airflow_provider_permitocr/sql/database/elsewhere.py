@@ -1,7 +1,7 @@
-"""Databases that are not supported, and what their users load a file with instead.
+"""Unsupported databases, and the operators that load a file into them instead.
 
 Operators: https://airflow.apache.org/docs/apache-airflow-providers/core-extensions/index.html and the
-pages of the providers that are named.
+pages of the named providers.
 """
 
 from __future__ import annotations

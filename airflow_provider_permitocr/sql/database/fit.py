@@ -84,7 +84,7 @@ def examine_table(connection: sa.Connection, wanted: Wanted) -> Fit | None:
     """Check that a table can store what is wanted. Changes nothing.
 
     :return: None if the table does not exist.
-    :raises TargetError: naming all that must be changed.
+    :raises TargetError: naming everything to change.
     """
     table = wanted.table
     database, dialect = database_of(connection), connection.dialect
@@ -128,7 +128,7 @@ class Other(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name, as the table has it."""
+        """Its name in the table."""
         ...
 
     @property
@@ -152,9 +152,9 @@ def require_fit(
     """Make sure that a table can hold what is wanted.
 
     :param missing: columns that it lacks.
-    :param others: its further columns.
+    :param others: its other columns.
     :param faults: what is wrong with the columns that it has, and with its keys.
-    :raises TargetError: naming all that must be changed.
+    :raises TargetError: naming everything to change.
     """
     wrong = [*_lacking(wanted, missing), *faults, *_unfilled(others)]
     if wrong:

@@ -57,7 +57,7 @@ class Patience:
         return replace(self, seconds=min(self.seconds, _AT_FIRST_SECONDS))
 
     def at_least_briefly(self) -> Patience:
-        """Return how long to wait for a lock that is given up for readers again and again."""
+        """Return how long to wait for a lock that is repeatedly released for readers."""
         return replace(self, seconds=max(self.seconds, _BRIEFLY_SECONDS))
 
     def briefly(self) -> Patience:
@@ -102,7 +102,7 @@ class Patience:
         return done
 
 
-#: For what is over in a moment.
+#: For short operations.
 BRIEFLY: Final = Patience(_BRIEFLY_SECONDS)
 
 
@@ -119,7 +119,7 @@ class _Tries:
         return self._is_last or self._left <= 0
 
     def wait(self, seconds: float) -> None:
-        """Wait, and take note where a stop was asked for meanwhile."""
+        """Wait, and record whether a stop was requested meanwhile."""
         stop = self._patience.stop
         sleep = self._patience.sleep or (stop.wait if stop else time.sleep)
         sleep(seconds)

@@ -1,4 +1,4 @@
-"""SQL types that hold a column as it is, in every database."""
+"""SQL types that store a column unchanged, in every database."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class UtcTime(sa.types.TypeDecorator[datetime]):
 
 
 class Moment(sa.types.TypeDecorator[datetime]):
-    """A time with its zone, where the database keeps that, and in UTC where not."""
+    """A time with its zone, or in UTC if the database does not keep zones."""
 
     impl = sa.DateTime
     cache_ok = True
@@ -83,11 +83,11 @@ class Moment(sa.types.TypeDecorator[datetime]):
         return database.zoned_time() or database.zoneless_time()
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Take the zone off where the database keeps none."""
+        """Remove the zone if the database does not keep zones."""
         return value if database_of(dialect).zoned_time() else _without_zone(value)
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Give the zone back where the database keeps none."""
+        """Restore the zone if the database does not keep zones."""
         return value if database_of(dialect).zoned_time() else value and as_utc(value)
 
 

@@ -1,4 +1,4 @@
-"""Views that this package makes: known as its own, replaced in place where their definition has changed."""
+"""Views that this package creates, recognizes as its own, and replaces when their definition changes."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class OwnView:
         comment_on_view(connection, view, text.comment, text.comments)
 
     def found(self, connection: sa.Connection) -> FoundView:
-        """Return the view as it is.
+        """Return the existing view.
 
         :raises TargetError: when something else has its name.
         """

@@ -99,7 +99,7 @@ def _watch(
     while not is_over.wait(_LOOK_SECONDS):
         try:
             found = list(watching.execute(_AWAITED, table).scalars())
-        except SQLAlchemyError:  # what is not watched may wait for ever
+        except SQLAlchemyError:  # an unwatched build may wait forever
             break
         if not found or found != awaited:
             awaited, since = found, time.monotonic()

@@ -1,4 +1,4 @@
-"""A database that is reached through its own connector: what a target asks of it, in its own SQL."""
+"""A database that is reached through its own connector, with the operations that a target needs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Connection: TypeAlias = Any
 
 @dataclass(frozen=True)
 class Place:
-    """Where a table or view is, by the names that its database keeps.
+    """The location of a table or view, by its names in the database.
 
     :param database, schema, name: as its catalog has them.
     """
@@ -36,11 +36,11 @@ class Place:
 
 @dataclass(frozen=True)
 class StoredColumn:
-    """A column as the database has it.
+    """A column as it exists in the database.
 
-    :param name: as the database keeps it.
-    :param type: as the database calls it, e.g. ``VARCHAR(20)``.
-    :param is_filled: whether a row that does not name it is taken.
+    :param name: as stored in the database.
+    :param type: the database's name for it, e.g. ``VARCHAR(20)``.
+    :param is_filled: whether a row may omit it.
     """
 
     name: str
@@ -108,10 +108,10 @@ class ConnectorDatabase(Database, ABC):
 
     @abstractmethod
     def locate(self, connection: Connection, table: str) -> Place:
-        """Find where a table is, or would be made.
+        """Find the location of an existing or new table.
 
         :param table: ``name``, ``schema.name`` or ``database.schema.name``.
-        :raises TargetError: when a part is missing that the connection does not name either.
+        :raises TargetError: when neither the name nor the connection contains a part.
         """
 
     @abstractmethod
@@ -150,7 +150,7 @@ class ConnectorDatabase(Database, ABC):
 
     @abstractmethod
     def try_rights(self, connection: Connection, place: Place, columns: Sequence[StoredColumn]) -> None:
-        """Read, insert and update no row, which fails where the right to do so is missing."""
+        """Read, insert and update no row, which fails if a right is missing."""
 
     @abstractmethod
     def create_view(self, connection: Connection, place: Place, select: str) -> None:

@@ -41,7 +41,7 @@ Comparison: TypeAlias = Callable[[Any, Any], sa.ColumnElement[bool]]
 
 
 class Failure(Enum):
-    """What an error means for what was tried."""
+    """What an error means for the failed operation."""
 
     TRANSIENT = auto()  #: a retry may succeed
     ROW = auto()  #: a row has an unacceptable value; other rows may be written
@@ -143,7 +143,7 @@ class Database:
     # Its names elsewhere
 
     def dataset(self, connection: Any, table: str) -> Dataset:
-        """Return what asset events and lineage call a table.
+        """Return a table's name in asset events and lineage.
 
         :param connection: Airflow's connection of the database.
         :param table: as the database finds it, with its schema if it has one.
@@ -215,7 +215,7 @@ class Database:
         raise NotImplementedError
 
     def set_up(self, engine: sa.Engine) -> None:
-        """Have all sessions of a new engine set up, and what its dialect lacks added. Nothing by default."""
+        """Set up all sessions of a new engine, and extend its dialect. Nothing by default."""
 
     def set_up_for_ledger(self, engine: sa.Engine) -> None:
         """Set timeouts for the sessions of a ledger's engine. Nothing by default.
@@ -250,7 +250,7 @@ class Database:
         if (file := self.missing_file(engine)) is not None:
             raise ConfigurationError(f"connection {conn_id!r} leads to {file}, which does not exist here")
 
-    # What it has
+    # Catalog
 
     def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
         """Return the default schema, and whether table names are case-insensitive."""
@@ -396,12 +396,12 @@ class Database:
         """
         return None
 
-    # What its driver reads
+    # Types that its driver returns
 
     def driver_types(self, connection: sa.Connection, statement: sa.Select[Any]) -> list[Any]:
-        """Return the types of what a statement selects in the driver's own terms, without reading a row.
+        """Return the driver's types of a statement's columns, without reading a row.
 
-        Drivers give them for tables, views and any SELECT alike.
+        Drivers provide them for tables, views and any SELECT.
         """
         cursor = connection.execute(statement.limit(0)).cursor
         return [column[1] for column in (cursor and cursor.description) or ()]
@@ -483,15 +483,15 @@ class Database:
     def compare_time(
         self, column: sa.ColumnElement[Any], compares: Comparison, moment: datetime, local: datetime
     ) -> sa.ColumnElement[bool]:
-        """Compare a column of times with a moment.
+        """Compare a column of times with an instant.
 
-        :param moment: with its zone, or in UTC where the column's type keeps no zone but holds moments.
+        :param moment: with its zone, or in UTC if the column stores instants without a zone.
         :param local: the same in the zone of local times, without the zone.
         """
         keeps_zone = getattr(column.type, "timezone", False)
         return compares(column, moment if keeps_zone else local)
 
-    # What analyses ask of it
+    # SQL for analyses
 
     def with_typed_key(self, documents: sa.Select[Any], key_type: str | None) -> sa.Select[Any]:
         """Give the column ``image_key`` of a SELECT the type that the image list has, to be joined with it.
@@ -583,12 +583,12 @@ class Database:
 
 
 def as_it_is(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """Return a column as it is."""
+    """Return a column unchanged."""
     return column
 
 
 def bound_keys(values: Sequence[Any], type_: sa.types.TypeEngine[Any] | None = None) -> Any:
-    """Give keys to be compared with ``IN``.
+    """Bind keys for a comparison with ``IN``.
 
     Named, as SQLAlchemy's own names, after the column, may hold what it cannot find again itself.
     """
@@ -596,5 +596,5 @@ def bound_keys(values: Sequence[Any], type_: sa.types.TypeEngine[Any] | None = N
 
 
 def first_line(words: object) -> str:
-    """Return the first line of a driver's words: what follows may be values."""
+    """Return the first line of a driver's message: later lines may contain values."""
     return str(words).strip().partition("\n")[0]

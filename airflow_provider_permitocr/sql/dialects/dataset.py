@@ -1,4 +1,4 @@
-"""What asset events and lineage call a table or a file, by OpenLineage's naming and Airflow's asset URIs."""
+"""Names of tables and files in asset events and lineage, by OpenLineage's and Airflow's conventions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Dataset:
 def server(scheme: str, connection: Any, port: int) -> str:
     """Name a database server by an Airflow connection.
 
-    :param port: where the connection names none.
+    :param port: default, if the connection has none.
     """
     # Several hosts are one server and its standbys; a path means a socket.
     host = (connection.host or "").partition(",")[0].strip().lower()

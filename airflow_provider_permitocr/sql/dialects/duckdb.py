@@ -1,4 +1,4 @@
-"""What is known of DuckDB."""
+"""Facts about DuckDB."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _MADE_ALREADY: Final = "already exists"
 
 
 _IN_MEMORY: Final = ":memory:"
-#: MotherDuck's databases; what follows may hold a token.
+#: MotherDuck's databases; a token may follow.
 _NO_FILE: Final = (_IN_MEMORY, "md:", "motherduck:")
 _TYPES: Final[dict[str, type[sa.types.TypeEngine[Any]]]] = {
     "VARCHAR": sa.Text,
@@ -108,13 +108,13 @@ class DuckDb(Database):
     # Its names elsewhere
 
     def dataset(self, connection: Any, table: str) -> Dataset:
-        """Return what asset events and lineage call a table."""
+        """Return a table's name in asset events and lineage."""
         return Dataset.of_table(f"duckdb://localhost{quote(connection.host or '')}", *table.split(".", 1))
 
     # Its errors
 
     def failure(self, error: BaseException) -> Failure | None:
-        """Return what an error of its driver means."""
+        """Classify an error of its driver."""
         words = str(error)
         if _READ_ONLY in words:
             return Failure.READ_ONLY
@@ -183,7 +183,7 @@ class DuckDb(Database):
         file = super().file_of(engine)
         return None if not file or file.startswith(_NO_FILE) else file
 
-    # What it has
+    # Catalog
 
     def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
         """Take the schema that is current."""
@@ -250,10 +250,10 @@ class DuckDb(Database):
         arrays = {column.name: [row[column.name] for row in rows] for column in table.columns}
         connection.execute(_insert_from_arrays(table, rule), arrays)
 
-    # What its driver reads
+    # Types that its driver returns
 
     def driver_types(self, connection: sa.Connection, statement: sa.Select[Any]) -> list[Any]:
-        """Return the names of the types of what a statement selects, without reading a row."""
+        """Return the type names of a statement's columns, without reading a row."""
         return [str(each) for each in super().driver_types(connection, statement)]
 
     def kind_of(self, driver_type: Any) -> ColumnKind | None:
@@ -299,7 +299,7 @@ class DuckDb(Database):
             return lambda column: sa.cast(column, sa.Text)
         return as_it_is
 
-    # What analyses ask of it
+    # SQL for analyses
 
     def typed_key(self, key: sa.ColumnElement[Any], key_type: str | None) -> sa.ColumnElement[Any]:
         """Return a key's text as its list has it if it is an integer or a UUID; NULL for other texts."""

@@ -1,4 +1,4 @@
-"""Families of SQL types: which of them hold a kind of column as it is."""
+"""Families of SQL types: which of them store a kind of column unchanged."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _BY_CONN_TYPE: Final = {conn_type: database for database in DATABASES for conn_t
 
 
 def database_of(known_by: sa.Engine | sa.Connection | sa.Dialect) -> Database:
-    """Return what is known of the database of an engine, a connection or a dialect.
+    """Return the database of an engine, a connection or a dialect.
 
     :raises ConfigurationError: when it is not supported.
     """

@@ -1,4 +1,4 @@
-"""What is known of MySQL and MariaDB."""
+"""Facts about MySQL and MariaDB."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ _LIMITS_OF_MYSQL: Final = (
     f"SET SESSION wait_timeout = {_IDLE_SECONDS}, innodb_lock_wait_timeout = {_LOCK_WAIT_SECONDS}"
 )
 
-#: What a connection's extra may hold for TLS beside ``ssl`` itself, as SQLAlchemy's URLs know it.
+#: TLS options in a connection's extra besides ``ssl`` itself, as SQLAlchemy's URLs know it.
 _TLS_EXTRAS: Final = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_capath", "ssl_cipher", "ssl_check_hostname")
 #: PyMySQL's arguments for each ``ssl_mode``: https://dev.mysql.com/doc/refman/8.4/en/connection-options.html
 _TLS_OF_MODE: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -133,7 +133,7 @@ _TLS_OF_MODE: Final[Mapping[str, Mapping[str, Any]]] = {
     "VERIFY_CA": {"verify_mode": "required", "check_hostname": False},
     "VERIFY_IDENTITY": {"verify_mode": "required", "check_hostname": True},
 }
-#: What else an extra may hold for it, which the hook's URI hands on; of a URI, they are text.
+#: Other TLS options, which the hook's URI passes on as text.
 _PYMYSQL_EXTRAS: Final[Mapping[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), int),
     **dict.fromkeys(("init_command", "program_name", "bind_address"), str),
@@ -221,14 +221,14 @@ class MySql(Database):
     # Its names elsewhere
 
     def dataset(self, connection: Any, table: str) -> Dataset:
-        """Return what asset events and lineage call a table."""
+        """Return a table's name in asset events and lineage."""
         database, _, name = table.rpartition(".")
         return Dataset.of_table(server("mysql", connection, 3306), database or connection.schema or "", name)
 
     # Its errors
 
     def failure(self, error: BaseException) -> Failure | None:
-        """Return what an error of its driver means."""
+        """Classify an error of its driver."""
         number = _number(error)
         if number in _TRANSIENT or (number == _CLOSED and type(error).__name__ == "InterfaceError"):
             return Failure.TRANSIENT
@@ -313,7 +313,7 @@ class MySql(Database):
             return _TLS
         return _REMEDIES.get(_number(error) or 0)
 
-    # What it has
+    # Catalog
 
     def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
         """Ask the server, because its operating system decides whether names are case-sensitive."""
@@ -345,7 +345,7 @@ class MySql(Database):
         """Return the family of a type that it has: BOOLEAN is TINYINT."""
         if isinstance(kind, mysql.TINYINT):
             return Family.BOOLEAN
-        # A TIMESTAMP ends in 2038, shows each session another time, and may be filled in place of NULL.
+        # A TIMESTAMP ends in 2038, depends on the session's time zone, and may replace NULL.
         is_other = isinstance(kind, mysql.SET | mysql.TIMESTAMP | mysql.FLOAT)
         return Family.OTHER if is_other else super().family(kind)
 
@@ -406,7 +406,7 @@ class MySql(Database):
         """Write rows, replacing those with the same primary key."""
         connection.execute(_insert_on_duplicate_key(table, rule), rows)
 
-    # What its driver reads
+    # Types that its driver returns
 
     def kind_of(self, driver_type: Any) -> ColumnKind | None:
         """Return what kind of values a driver's type holds; None if unknown."""
@@ -489,7 +489,7 @@ class MySql(Database):
     def compare_time(
         self, column: sa.ColumnElement[Any], compares: Comparison, moment: datetime, local: datetime
     ) -> sa.ColumnElement[bool]:
-        """Compare a column of times with a moment.
+        """Compare a column of times with an instant.
 
         :raises SourceError: when it is of another type: texts and numbers would be compared as such.
         """
@@ -515,7 +515,7 @@ class MySql(Database):
             return None
         return f"its key makes a statement of more than {limit:,} bytes, the server's max_allowed_packet"
 
-    # What analyses ask of it
+    # SQL for analyses
 
     def whole_number(self, text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """Return the whole number that a text of up to 18 digits is; NULL for another text."""
@@ -563,7 +563,7 @@ class MySql(Database):
         one = sa.select(kept.column).limit(1).scalar_subquery()
         collation = connection.execute(sa.select(sa.func.collation(one))).scalar_one()
         if not re.fullmatch("utf8mb4_.*bin", collation):
-            return None  # no index of the ledger would find a key exactly as it is
+            return None  # no index of the ledger could find a key exactly
         text: sa.ColumnElement[Any]
         if listed.type in _INTEGERS:
             text = sa.cast(listed.column + 0, sa.CHAR)  # without the zeros of ZEROFILL
@@ -589,12 +589,12 @@ class MySql(Database):
 
 @lru_cache(STATEMENTS_KEPT)
 def _insert_on_duplicate_key(table: sa.Table, rule: Replacing) -> mysql.Insert:
-    # PyMySQL makes one statement of many rows only where no parameter follows VALUES.
+    # PyMySQL only combines many rows into one statement if no parameter follows VALUES.
     insert = mysql.insert(table)
     new = {column.name: _Inserted(column.name, column.type) for column in table.columns}
     is_replaced = rule.applies(table.c, new)
     if not (replaced := rule.replaced(table)):
-        # Not IGNORE, which takes what a column cannot hold for a warning.
+        # Not IGNORE, which downgrades values that a column cannot store to warnings.
         key = key_names(table)[0]
         return insert.on_duplicate_key_update([(key, table.c[key])])
     return insert.on_duplicate_key_update(
@@ -688,7 +688,7 @@ def _number(error: BaseException) -> int | None:
 
 
 def _adjust(connection: Any) -> str | None:
-    """Leave out what would change the rows that are read; take TLS under all names that it has.
+    """Remove options that would change the rows that are read; accept all names of TLS options.
 
     :return: the extra's ``ssl_mode``.
     """

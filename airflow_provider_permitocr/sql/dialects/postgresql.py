@@ -1,4 +1,4 @@
-"""What is known of PostgreSQL."""
+"""Facts about PostgreSQL."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ _STATEMENT_POOLING: Final = "statement pooling mode"
 _ROW_SECURITY: Final = "row-level security policy"
 #: Index entries have a third of a page at most, 2,704 bytes; list and side take some.
 _LONGEST_KEY_IN_BYTES: Final = 2_600
-#: A table that is there already may be further along the search path than where a new one is made.
+#: An existing table may be later in the search path than the schema for new tables.
 _SCHEMA: Final = sa.text(
     "SELECT coalesce((SELECT n.nspname FROM pg_catalog.pg_class c"
     " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
@@ -181,7 +181,7 @@ class PostgreSql(Database):
     # Its names elsewhere
 
     def dataset(self, connection: Any, table: str) -> Dataset:
-        """Return what asset events and lineage call a table."""
+        """Return a table's name in asset events and lineage."""
         schema, _, name = table.rpartition(".")
         # Without a database, libpq connects to the one named like the user.
         database = connection.schema or connection.login or "postgres"
@@ -190,7 +190,7 @@ class PostgreSql(Database):
     # Its errors
 
     def failure(self, error: BaseException) -> Failure | None:
-        """Return what an error of its driver means."""
+        """Classify an error of its driver."""
         state = _state(error)
         if state is None:
             # No server has answered in a session: it restarts, or moves to another host.
@@ -271,7 +271,7 @@ class PostgreSql(Database):
                 return remedy
         return None
 
-    # What it has
+    # Catalog
 
     def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
         """Look along the search path."""
@@ -378,7 +378,7 @@ class PostgreSql(Database):
         upsert: sa.Executable = on_conflict(insert, table, Replacing(None, frozenset()))
         return upsert
 
-    # What its driver reads
+    # Types that its driver returns
 
     def kind_of(self, driver_type: Any) -> ColumnKind | None:
         """Return what kind of values a driver's type holds; None if unknown."""
@@ -416,7 +416,7 @@ class PostgreSql(Database):
         """Return whether a row has one of these keys, as the driver read them."""
         return compared_key.in_(bound_keys([_untyped(each) for each in values], sa.types.NULLTYPE))
 
-    # What analyses ask of it
+    # SQL for analyses
 
     def typed_key(self, key: sa.ColumnElement[Any], key_type: str | None) -> sa.ColumnElement[Any]:
         """Return a key's text as its list has it if it is an integer or a UUID; NULL for other texts."""
@@ -455,7 +455,7 @@ class PostgreSql(Database):
         connection.exec_driver_sql(_LIMITS)
 
     def is_any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
-        """Take one parameter in place of a thousand."""
+        """Use one parameter instead of a thousand."""
         return column == sa.any_(sa.literal(list(values), sa.ARRAY(sa.Text)))
 
     def in_utc(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
@@ -509,7 +509,7 @@ def _moment(time: Typed) -> sa.ColumnElement[Any]:
 def _described(column: FoundColumn, known: Any) -> FoundColumn:
     """Add to a column what its type does to texts and times.
 
-    :param known: the row of the server's about it.
+    :param known: the server's catalog row about it.
     """
     kind = column.type
     if isinstance(kind, postgresql.DOMAIN):

@@ -22,7 +22,7 @@ class Replacing(NamedTuple):
     keep: frozenset[str]
 
     def replaced(self, table: sa.Table) -> list[str]:
-        """Name the columns that are replaced, the guard last: MySQL already sees what was assigned before."""
+        """Name the columns to replace, the guard last, because MySQL's assignments see earlier ones."""
         names = [
             column.name
             for column in table.columns

@@ -119,7 +119,7 @@ class Snowflake(ConnectorDatabase):
     # Names
 
     def locate(self, connection: Connection, table: str) -> Place:
-        """Find where a table is, or would be made; the connection's database and schema are the default."""
+        """Find an existing or new table; the connection's database and schema are the default."""
         *given, name = table.split(".")
         if len(given) > 2:
             raise TargetError(
@@ -155,7 +155,7 @@ class Snowflake(ConnectorDatabase):
     # Tables
 
     def find(self, connection: Connection, place: Place, columns: Collection[str]) -> Relation | None:
-        """Look what is at a place, by statements that need no warehouse."""
+        """Describe what is at a place, with statements that need no warehouse."""
         schema = f"{_quoted(place.database)}.{_quoted(place.schema)}"
         # LIKE matches more than the name: any case, and any character for an underscore.
         found = _rows(connection, f"SHOW TERSE OBJECTS LIKE {_text(place.name)} IN SCHEMA {schema}")
@@ -303,7 +303,7 @@ class Snowflake(ConnectorDatabase):
     # Its names elsewhere
 
     def dataset(self, connection: Any, table: str) -> Dataset:
-        """Return what asset events and lineage call a table."""
+        """Return a table's name in asset events and lineage."""
         extra = connection.extra_dejson
         account, region = (extra.get(name) or "" for name in ("account", "region"))
         server = f"{account}.{region}" if region else account
@@ -312,7 +312,7 @@ class Snowflake(ConnectorDatabase):
     # Errors
 
     def failure(self, error: BaseException) -> Failure | None:
-        """Return what an error means of the connector, of its uploads, or of what Parquet cannot hold."""
+        """Classify an error of the connector, of its uploads, or of values that Parquet cannot store."""
         library = type(error).__module__.partition(".")[0]
         if library in _UPLOADED_WITH or isinstance(error, ConnectionError | TimeoutError):
             return Failure.TRANSIENT
@@ -327,7 +327,7 @@ class Snowflake(ConnectorDatabase):
         return Failure.ROW if is_of_row or type(error).__name__ in _ROW_CLASSES else Failure.REFUSAL
 
     def describe(self, error: BaseException) -> str:
-        """Describe an error without any value of a row: in its own words where these hold none."""
+        """Describe an error without any value of a row; its own message is used if it contains none."""
         name, number, state = type(error).__name__, _number(error), _state(error)
         shown = name if number is None else f"{name} ({number:06})"
         is_of_network = number is not None and number // 1_000 in _NETWORK

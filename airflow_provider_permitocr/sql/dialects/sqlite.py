@@ -1,4 +1,4 @@
-"""What is known of SQLite."""
+"""Facts about SQLite."""
 
 from __future__ import annotations
 
@@ -105,13 +105,13 @@ class Sqlite(Database):
     # Its names elsewhere
 
     def dataset(self, connection: Any, table: str) -> Dataset:
-        """Return what asset events and lineage call a table."""
+        """Return a table's name in asset events and lineage."""
         return Dataset.of_table(f"sqlite://localhost{quote(connection.host or '')}", *table.split(".", 1))
 
     # Its errors
 
     def failure(self, error: BaseException) -> Failure | None:
-        """Return what an error of its driver means."""
+        """Classify an error of its driver."""
         code = _code(error)
         if code in _TRANSIENT:
             return Failure.TRANSIENT
@@ -186,7 +186,7 @@ class Sqlite(Database):
         file = super().file_of(engine)
         return None if not file or file in _IN_MEMORY or file.startswith(_URI) else file
 
-    # What it has
+    # Catalog
 
     def schema_of(self, connection: sa.Connection, name: str) -> tuple[str | None, bool]:
         """A file has one schema."""
@@ -244,7 +244,7 @@ class Sqlite(Database):
         """Write rows, replacing those with the same primary key."""
         connection.execute(_insert_on_conflict(table, rule), rows)
 
-    # What its driver reads
+    # Types that its driver returns
 
     def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
         """Return SQL for whether its driver can read a non-NULL value: any value except non-UTF-8 text."""
@@ -300,7 +300,7 @@ class Sqlite(Database):
         )
         return sa.or_(compares(in_one_form, bound), is_no_time)
 
-    # What analyses ask of it
+    # SQL for analyses
 
     def whole_number(self, text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """Return the whole number that a text of up to 18 digits is; NULL for another text."""
@@ -407,6 +407,6 @@ def _in_plain_form(text: bytes | None) -> str | None:
 
 
 def _code(error: BaseException) -> int | None:
-    """Return the primary result code; None for what is the driver's own."""
+    """Return the primary result code; None for the driver's own errors."""
     code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF

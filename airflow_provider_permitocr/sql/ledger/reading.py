@@ -75,7 +75,7 @@ class LedgerReader:
         return key_fault(database_of(self._engine), image_key)
 
     def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
-        """Return what is already known of these images."""
+        """Return what is already known about these images."""
         return self._read(
             lambda connection, of: standings.previous(
                 connection, of.tables, of.list_id, of.run_name, row_keys

@@ -69,7 +69,7 @@ from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 T = TypeVar("T")
 
-#: What a hold lasts beyond a call and the patience for a ledger that cannot be reached: the turn before, the
+#: How much longer a hold lasts than a call plus the patience for an unreachable ledger: the turn before, the
 #: exchange after.
 _HOLD_SECONDS: Final = 60.0
 #: How long a run deletes answers at its end.
@@ -262,9 +262,9 @@ class SqlLedger(LedgerReader):
         return grants
 
     def hand_in(self, closed: Sequence[ClosedCall]) -> Sequence[ClosedCall]:
-        """Close calls of any run, as a journal has kept them; those that are closed already stay as they are.
+        """Close calls of any run from a journal; calls that are already closed stay unchanged.
 
-        :return: those that the ledger does not know or does not take.
+        :return: those that the ledger does not know or refuses.
         """
         tables, _ = self._prepared()
         doing = f"handing a journal in to the ledger {self._described.name!r}"
@@ -272,7 +272,7 @@ class SqlLedger(LedgerReader):
             return self._patience.wait_out(partial(hand_in, self._engine, tables, closed), doing)
 
     def delivery(self, target: str, *, keeps_history: bool = False) -> SqlDelivery:
-        """Return what is known of a target of this list.
+        """Return the state of a target of this list.
 
         :param keeps_history: the target has a row for each recognition.
         """
@@ -308,7 +308,7 @@ class SqlLedger(LedgerReader):
         return self._change("counting images to redo in", partial(self._redone, redo, count_redone))
 
     def mark_redone(self, redo: Redo) -> int:
-        """Have images recognized again; by default those last called for before this run."""
+        """Mark images to recognize again; by default those last called for before this run."""
         return self._change("marking images to redo in", partial(self._redone, redo, mark_redone))
 
     def _redone(

@@ -85,7 +85,7 @@ class SqlLedgerView(LedgerReader):
         )
 
     def unsettled(self, after: RowKey | None, most: int, *, only_redone: bool = False) -> Sequence[RowKey]:
-        """Return images that earlier runs could not settle, or that are asked for again, by key."""
+        """Return images that earlier runs could not settle, or that were requested again, by key."""
         return self._unsettled(self._looked_at, after, most, only_redone=only_redone)
 
     def redone(self, redo: Redo) -> int:

@@ -1,4 +1,4 @@
-"""Columns of an image list that are copied into the result: what they hold, and their converted values."""
+"""Columns of an image list that are copied into the result: their kinds and converted values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from airflow_provider_permitocr.sql.dialects.database import Database
 from airflow_provider_permitocr.sql.source.read_column import ReadColumn
 from airflow_provider_permitocr.sql.source.times import read_time
 
-#: Text of at most this length is short: MySQL adds up what a row's short texts may take.
+#: Text of at most this length is short: MySQL adds up the maximum lengths of a row's short texts.
 _SHORT: Final = 255
 _LARGEST_INTEGER: Final = 2**63
 _NAMED_BOOLEANS: Final = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}

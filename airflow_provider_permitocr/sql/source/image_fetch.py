@@ -27,7 +27,7 @@ _IMAGES_AT_ONCE: Final = 8
 _AT_FIRST: Final = 2
 #: Error code of a row in which no driver can read the image column, or the whole row.
 UNREADABLE: Final = "ImageValueUnreadable"
-#: Stands for the image among the names of the columns to copy.
+#: Placeholder for the image among the names of the columns to copy.
 _IMAGE: Final = ""
 _log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def fetch_images(read: Read, listing: Listing, listed: Sequence[ListedImage]) ->
 
 
 class _ChunkSize:
-    """How many rows to fetch next, from what has been seen."""
+    """How many rows to fetch next, judged by earlier rows."""
 
     def __init__(self) -> None:
         self.rows = _AT_FIRST
@@ -86,7 +86,7 @@ class _Found(NamedTuple):
 
 
 class _UnreadableError(Exception):
-    """Rows cannot be read together, for what they hold or for their size."""
+    """Rows cannot be read together, because of their values or their size."""
 
 
 def _find(read: Read, listing: Listing, chunk: Sequence[ListedImage]) -> dict[RowKey, _Found]:
@@ -131,7 +131,7 @@ def _fetch(
     """Read rows with their images.
 
     :param without: why columns are not read.
-    :raises _UnreadableError: where the database or its driver stops at what a row holds.
+    :raises _UnreadableError: if the database or its driver fails on a row's value.
     """
     without = without or {}
     if reason := listing.database.why_too_long(connection, [each.source_key for each in chunk]):
@@ -164,7 +164,7 @@ def _rows(connection: sa.Connection, statement: sa.Select[Any]) -> Sequence[Any]
         # Drivers raise errors of Python's own for what Python cannot hold.
         if isinstance(error, SQLAlchemyError) and not blames_a_row(error):
             raise
-        # A server has closed it already where the statement was too long for it.
+        # The server has already closed it if the statement was too long.
         connection.invalidate()
         raise _UnreadableError(describe(error)) from None
 

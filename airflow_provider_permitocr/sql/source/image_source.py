@@ -45,7 +45,7 @@ from airflow_provider_permitocr.sql.source.list_check import check_list
 from airflow_provider_permitocr.sql.source.listed_row import key_from_text, key_type, listed_image
 from airflow_provider_permitocr.sql.source.listing import Listing, open_listing
 
-#: A page may cost a pass over the whole list, where nothing indexes its keys, so there should be few. At 20
+#: Without an index on its keys, each page costs a pass over the whole list, so there should be few. At 20
 #: images a second one lasts eight minutes.
 _ROWS: Final = 10_000
 
@@ -141,7 +141,7 @@ class SqlImageSource:
         return max(0, listed - self._left)
 
     def pages(self) -> Iterator[Sequence[ListedImage]]:
-        """Stream the list in the order that it is described with, but for what is settled."""
+        """Stream the list in its described order, except settled images."""
         if self._left == 0:
             return
         rows = self._listing.select_rows()

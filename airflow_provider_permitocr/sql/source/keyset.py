@@ -34,7 +34,7 @@ class Keyset:
     where: tuple[sa.ColumnElement[bool], ...] = ()
 
     def first_page(self, rows: sa.Select[Any], size: int | None) -> sa.Select[Any]:
-        """Select the first rows, and what they are sorted by behind their other columns.
+        """Select the first rows, with the sort columns after their other columns.
 
         :param rows: a selection of key, side and change time.
         :param size: how many; None: all.

@@ -68,11 +68,11 @@ def check_list(connection: sa.Connection, listing: Listing, described: ImageTabl
 
 
 def _count_sides(listing: Listing) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
-    """Count the sides that are unknown, and those that are written as they are in the result."""
+    """Count the unknown sides, and those that are written exactly as in the result."""
     if listing.side_column is None:
         return sa.literal_column("0"), sa.literal_column("0")
     written = sa.cast(listing.side_column, sa.String(64))
-    exact = listing.database.exact_text  # collations may take Ö for O
+    exact = listing.database.exact_text  # collations may treat Ö as O
     return (
         sa.func.count(sa.case((exact(listing.card_side).not_in(_SIDES), 1))),
         sa.func.count(sa.case((exact(written).in_(_SIDES), 1))),

@@ -1,4 +1,4 @@
-"""The table, view or SELECT that an image list is read from, with the columns that are asked for."""
+"""The table, view or SELECT that an image list is read from, with the requested columns."""
 
 from __future__ import annotations
 

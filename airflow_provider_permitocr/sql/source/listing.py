@@ -105,9 +105,9 @@ class ListedImages(ListedRows):
 
 @dataclass(frozen=True)
 class Listing(ListedRows):
-    """The whole list, and where its images are.
+    """The whole list, and the columns with its images.
 
-    :param order_by: column to go through it by, before the key.
+    :param order_by: column to sort by, before the key.
     :param order_by_type: its type in the driver's terms.
     :param unique: the sets of columns that its database keeps unique.
     """
@@ -119,7 +119,7 @@ class Listing(ListedRows):
 
     @property
     def carried(self) -> tuple[CarriedColumn, ...]:
-        """What is copied into the result."""
+        """The columns that are copied into the result."""
         return self.images[0].carried
 
     @property
@@ -161,7 +161,7 @@ def open_listing(
 ) -> Listing:
     """Find the described list in the database.
 
-    :param scope: which of its rows are read; None: as it is described.
+    :param scope: which of its rows to read; None: as described.
     :raises SourceError: naming the table, column or part of the statement to change.
     """
     source = find_source(connection, described)

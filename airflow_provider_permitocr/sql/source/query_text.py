@@ -60,7 +60,7 @@ def query_text(sql: str, parameters: Mapping[str, Any], quoted: str) -> sa.TextC
 
 
 def _require_one_statement(text: str) -> None:
-    """Refuse what would end the subquery that a SELECT becomes, as a value that is pasted into it may do."""
+    """Refuse text that would end the subquery that a SELECT becomes, as a pasted value might."""
     code = _MARK.sub("", text)
     if ";" in code:
         raise ValueError("it holds more than one statement, and only one SELECT lists images")

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.sql.dialects.database import Database
 
-#: Written out, as PostgreSQL would take what is bound to be text.
+#: Literals, because PostgreSQL would treat bound values as text.
 _NO: Final = sa.literal_column("0", sa.Integer)
 _YES: Final = sa.literal_column("1", sa.Integer)
 Conditions: TypeAlias = tuple[sa.ColumnElement[bool], ...]
@@ -29,7 +29,7 @@ class ReadColumn:
 
     @property
     def value(self) -> sa.ColumnElement[Any]:
-        """The column, NULL where no driver can read it."""
+        """The column; NULL if no driver can read it."""
         readable = self._is_readable
         if readable is None:
             return self.column
@@ -37,7 +37,7 @@ class ReadColumn:
 
     @property
     def is_unreadable(self) -> sa.ColumnElement[int]:
-        """1 where no driver can read it, else 0."""
+        """1 if no driver can read it, else 0."""
         readable = self._is_readable
         if readable is None:
             return _NO

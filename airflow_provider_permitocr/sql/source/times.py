@@ -1,4 +1,4 @@
-"""What the times of an image list mean."""
+"""Interprets the times of an image list."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ class ConnectorTarget:
         If a key occurs more than once, the last row is written. If the database refuses rows for their
         values, a binary search isolates them, with a load and a merge for each part.
 
-        :param with_answers: False: leave the answers' columns as they are; new rows have none.
+        :param with_answers: False: leave the answers' columns unchanged; new rows have none.
         :param only_new: existing rows stay unchanged.
         :param most_refused: stop once this many rows are refused; None: try all.
         :return: by the row's index in the frame, the reason why its values were refused; '' for a row that

@@ -37,7 +37,7 @@ class ConnectorView:
         self._present(connection, self._database.locate(connection, self._name), ())
 
     def prepare(self, connection: Connection, columns: Sequence[Column], in_table: Collection[str]) -> None:
-        """Create the view, or replace it where the table has changed since.
+        """Create the view, or replace it if the table has changed since.
 
         :param columns: of the result.
         :param in_table: names of the columns that the table has.

@@ -57,9 +57,9 @@ class DocumentsView:
         self._view.check()
 
     def prepare(self, result_columns: Sequence[Column], patience: Patience = BRIEFLY) -> bool:
-        """Create the view, or replace it where the table has changed since.
+        """Create the view, or replace it if the table has changed since.
 
-        One that is being read stays as it is, and the next run replaces it: rows don't wait for it.
+        A view that is being read stays unchanged, and the next run replaces it: rows don't wait for it.
 
         :param result_columns: of the result.
         :param patience: how long to wait for locks, and for a database that cannot be reached.
@@ -80,7 +80,7 @@ class DocumentsView:
         fixed = fixed_names()
         kept = [name for name in found.columns if name in in_table and name not in fixed]
         further = [*kept, *(name for name in carried if name not in kept)]
-        # Only the list's ledger knows the type; a run that only knows texts keeps what the view has.
+        # Only the list's ledger knows the type; a run that only knows texts keeps the view's type.
         key_type = self._key_type or found.key_type
         database = database_of(connection)
 
@@ -106,10 +106,10 @@ def documents(
 ) -> sa.Select[Any]:
     """Select one row per image key, with the fields of both sides.
 
-    :param further: columns that are copied from either side.
+    :param further: columns copied from either side.
     :param order: names of columns in the order that they should have; others come after them.
-    :param exact: makes a text compare as it is, where the database's collations take some texts for equal.
-    :param mark: what the keys are called within the statement.
+    :param exact: makes texts compare exactly, if the database's collations treat some as equal.
+    :param mark: name of the keys within the statement.
     """
     schema, name = split_schema(described.table)
     names = [*(column.name for column in COLUMNS), *further]

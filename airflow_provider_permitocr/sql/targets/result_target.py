@@ -116,7 +116,7 @@ class SqlResultTarget:
     def check(self) -> bool:
         """Check that the table can take the rows, or can be created. Changes nothing.
 
-        :return: whether there is one.
+        :return: whether it exists.
         :raises TargetError: naming what to change.
         :raises DatabaseError: when the database cannot be reached.
         """
@@ -177,7 +177,7 @@ class SqlResultTarget:
     ) -> Mapping[int, str]:
         """Insert or replace the frame's rows by key, but never by rows of a smaller version.
 
-        :param with_answers: False: leave the answers' columns as they are; new rows have none.
+        :param with_answers: False: leave the answers' columns unchanged; new rows have none.
         :param only_new: existing rows stay unchanged.
         :param most_refused: stop once this many rows are refused; None: try all.
         :return: by the row's index in the frame, the reason why its values were refused; '' for a row that

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def look_up(conn_id: str) -> Connection | None:
-    """Look up a connection of any type, from any thread; None if there is none of this id."""
+    """Look up a connection of any type, from any thread; None if there is none with this id."""
     from airflow.sdk import Connection
     from airflow.sdk.exceptions import AirflowNotFoundException
 

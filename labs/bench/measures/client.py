@@ -135,7 +135,7 @@ def measure_clients(bench: Bench) -> Clients:
 
 
 def _costs(bench: Bench) -> list[ClientCost]:
-    bench.say("Clients, in processes of their own, in turn")
+    bench.say("Clients, in separate processes, in turn")
     directory = bench.state / "sizes"
     seen: dict[tuple[str, int], list[dict[str, Any]]] = {}
     made = 0
@@ -165,7 +165,7 @@ def _costs(bench: Bench) -> list[ClientCost]:
 def _large_images(bench: Bench) -> LargeImages:
     listed = bench.sizes.large_images
     files = draw_large_images(_LARGE_FILES, _LARGE_BYTES, bench.state / "large")
-    bench.postgres.create_database(_DATABASE, anew=True)
+    bench.postgres.create_database(_DATABASE, replace=True)
     warehouse = BenchWarehouse(bench.postgres.dsn(_DATABASE))
     images = large_list(files, listed)
     warehouse.list_images("large_images", images)

@@ -58,7 +58,7 @@ def measure_exchanges(bench: Bench) -> Exchanges:
     """
     sizes = bench.sizes
     bench.say(f"Exchanges with a ledger of {sizes.ledger_rows:,} calls, and with an empty one")
-    bench.postgres.create_database(_DATABASE, anew=True)
+    bench.postgres.create_database(_DATABASE, replace=True)
     dsn = bench.postgres.dsn(_DATABASE)
     seen = run_program("exchanges", dsn, str(sizes.ledger_rows), str(sizes.exchanges))
     return Exchanges(sizes.ledger_rows, seen["full"], seen["empty"])

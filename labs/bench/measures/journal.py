@@ -1,4 +1,4 @@
-"""What the calls of an emulator's journal say of a rate."""
+"""The rates in an emulator's journal."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def without(calls: Iterable[Call], request_ids: Collection[str]) -> list[Call]:
 
 
 def steady_part(calls: Iterable[Call], lists: Sequence[Collection[str]]) -> Window:
-    """Find the time in which every task of a run had images left: all of them at work, none at its end.
+    """Return the period in which every task of a run had images left: all started, none finished.
 
-    It starts five seconds after the last of them made its first call, and ends a second before the first of
-    them made its last one.
+    It starts five seconds after the last task's first call, and ends a second before the first task's last
+    call.
 
     :param lists: for each task, the SHA-256 of the files that only it recognizes.
     :raises ValueError: a task made no call, or the run was too short.
@@ -53,7 +53,7 @@ def steady_part(calls: Iterable[Call], lists: Sequence[Collection[str]]) -> Wind
             first = spans[number].start if number in spans else call.arrived
             spans[number] = Window(first, call.arrived)
     if len(spans) < len(lists):
-        raise ValueError("a task made no call at all: there is no steady part")
+        raise ValueError("a task made no call, so there is no steady period")
     start = max(span.start for span in spans.values()) + _START_SECONDS
     end = min(span.end for span in spans.values()) - _END_SECONDS
     if end - start < 1:
@@ -79,7 +79,7 @@ def throttled_share(calls: Sequence[Call]) -> float:
 
 
 def by_second(calls: Iterable[Call], start: float) -> list[int]:
-    """Count the answered calls by the second of their arrival, from a start that is no whole second."""
+    """Count the answered calls by second of arrival, from any fractional start."""
     counts = Counter(math.floor(call.arrived - start) for call in calls if call.answered)
     return [counts[second] for second in range(max(counts, default=-1) + 1)]
 

@@ -49,7 +49,7 @@ class ListRun:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """Runs over a list of which every row is done.
+    """Runs over a list whose rows are all done.
 
     :param seconds: median.
     :param peak_mb: highest memory of a process, over a short list and over the long one.
@@ -63,12 +63,12 @@ class FinishedRun:
 
 @dataclass(frozen=True)
 class Lengths:
-    """All that was measured about lists.
+    """All measurements of lists.
 
     :param finished_rows: of the short and the long list whose rows are done.
-    :param bare_seconds: the SQL alone that finds nothing to do in the long one; median.
-    :param bare_repeated: the same, each time.
-    :param finished: by where the list is.
+    :param bare_seconds: median time of the plain SQL that finds nothing to do in the long one.
+    :param bare_repeated: the times of the plain SQL.
+    :param finished: by the location of the list.
     """
 
     short: ListRun
@@ -137,7 +137,7 @@ class Lengths:
 
 
 def measure_lengths(bench: Bench) -> Lengths:
-    """Run all lists, each run in a process of its own.
+    """Run all lists, each run in a separate process.
 
     :raises RuntimeError: a program failed.
     """
@@ -158,16 +158,16 @@ def measure_lengths(bench: Bench) -> Lengths:
 
 def _new_rows(bench: Bench, rows: int) -> ListRun:
     bench.say(f"A list of {rows:,} new rows, recognition stubbed at the wire")
-    bench.postgres.create_database(_DATABASE, anew=True)
+    bench.postgres.create_database(_DATABASE, replace=True)
     seen = run_program("long_list", bench.postgres.dsn(_DATABASE), str(rows))
     return ListRun(rows, seen["seconds"], seen["peak_mb"], seen["memory_mb"])
 
 
 def _finished_rows(bench: Bench, rows: int, times: int) -> dict[str, list[dict[str, Any]]]:
-    """Run over a list of which every row is done, so many times in each way, in turn."""
+    """Repeat runs over a list whose rows are all done, alternating between the ways."""
     bench.say(f"A list of {rows:,} rows, all of them done")
     for database in (_DATABASE, _ELSEWHERE):
-        bench.postgres.create_database(database, anew=True)
+        bench.postgres.create_database(database, replace=True)
     dsn, elsewhere = bench.postgres.dsn(_DATABASE), bench.postgres.dsn(_ELSEWHERE)
     file = bench.state / f"images-{rows}.db"
     run_program("finish_list", dsn, elsewhere, str(file), str(rows))

@@ -71,18 +71,18 @@ class Rates:
 
 
 def measure_rates(bench: Bench) -> Rates:
-    """Run all cases, two at a time where they mostly wait, and the other ways.
+    """Run all cases, two at a time if they mostly wait, and the other ways.
 
     :raises RuntimeError: a run failed; the message says why.
     """
     images = draw_images(bench.sizes.images, bench.state / "images")
-    bench.postgres.create_database(_DATABASE, anew=True)
+    bench.postgres.create_database(_DATABASE, replace=True)
     warehouse = BenchWarehouse(bench.postgres.dsn(_DATABASE))
     bench.say("Starting Airflow: PostgreSQL, LocalExecutor, a pool of 20 for each account")
     with BenchAirflow(bench.state, bench.postgres) as airflow:
         scene = _Scene(bench, images, warehouse, airflow)
         scene.set_up()
-        bench.say("One task, and one beside a stranger; the loop over the SDK meanwhile")
+        bench.say("One task, and one beside an external caller; meanwhile, the loop over the SDK")
         with scene.sdk_loop() as loop:
             one_task, stranger = scene.run(ONE_TASK, STRANGER)
         bench.say("Four shards, and two DAGs")
@@ -122,7 +122,7 @@ class _Scene:
         )
 
     def run(self, *cases: Case) -> list[PacedRun]:
-        """Run cases at the same time, each with an account and a pool of its own."""
+        """Run cases at the same time, each with a separate account and pool."""
         with contextlib.ExitStack() as stack:
             emulators = [stack.enter_context(self._account(case.name)) for case in cases]
             for case, emulator in zip(cases, emulators, strict=True):
@@ -133,7 +133,7 @@ class _Scene:
 
     @contextlib.contextmanager
     def sdk_loop(self) -> Iterator[list[OtherWay]]:
-        """Run the loop beside what is in the context; what it did is in the list afterwards."""
+        """Run the loop during the context; its results are in the list afterwards."""
         seen = list[OtherWay]()
         with self._account(_LOOP) as emulator:
             log = self._bench.state / f"{_LOOP}-program.log"
@@ -210,7 +210,7 @@ class _Scene:
         return OtherWay(title, listed, right, emulator.calls())
 
     def _listed(self, case: Case, dag: BenchDag) -> list[BenchImage]:
-        """The images of a DAG: a slice of all, so that DAGs of one case share none."""
+        """The images of a DAG: a slice of all, so that a case's DAGs share none."""
         place = case.dags.index(dag)
         size = round(len(self._images) * dag.share)
         return self._images[place * size : (place + 1) * size]

@@ -80,7 +80,7 @@ class OtherWay:
 
 
 def quota_facts(runs: list[PacedRun]) -> Facts:
-    """Tell all that was seen of the cases."""
+    """Print all observations of the cases."""
     rows = tuple(
         (
             run.title,

@@ -19,8 +19,8 @@ _STATEMENTS: Final = 200
 #: As the program ``refused_rows`` knows them.
 CASES: Final = {
     "none": "all of them still refused",
-    "second": "mended for every second row",
-    "all": "mended for all",
+    "second": "fixed for every second row",
+    "all": "fixed for all",
 }
 
 
@@ -28,7 +28,7 @@ CASES: Final = {
 class Took:
     """How long something took.
 
-    :param cpu_seconds: of our process alone.
+    :param cpu_seconds: of this process only.
     """
 
     seconds: float
@@ -54,7 +54,7 @@ class RebuiltTable:
 class ErasedRows:
     """Every image of a list, erased by its key from a ledger and a result table.
 
-    :param found_before, found: tables in which something of the answers stands.
+    :param found_before, found: tables that contain something from the answers.
     :param peak_mb: highest memory of the process.
     """
 
@@ -95,14 +95,14 @@ class RefusedRun:
 
 @dataclass(frozen=True)
 class Targets:
-    """All that was measured about targets.
+    """All measurements of targets.
 
-    :param rebuilt: fewer rows and more.
+    :param rebuilt: a small and a large number of rows.
     :param erased: rows that were erased.
-    :param written: likewise.
+    :param written: rows that were written.
     :param refused_rows: rows that the table has refused.
     :param statements: of the same run without refused rows.
-    :param refused: by what the table's CHECK has become.
+    :param refused: by the changed CHECK of the table.
     """
 
     rebuilt: tuple[RebuiltTable, RebuiltTable]
@@ -206,12 +206,12 @@ class Targets:
             CASES[case]: run for case, run in self.refused.items()
         }
         rows = tuple((what, f"{run.statements:,}", f"{run.delivered:,}") for what, run in runs.items())
-        title = f"A run with nothing to do but {self.refused_rows:,} refused rows"
+        title = f"A run with only {self.refused_rows:,} refused rows to handle"
         return Facts(title, ("the table's CHECK", "statements", "rows delivered"), rows)
 
 
 def measure_targets(bench: Bench) -> Targets:
-    """Measure each in a process of its own.
+    """Measure each in a separate process.
 
     :raises RuntimeError: a program failed.
     """
@@ -221,7 +221,7 @@ def measure_targets(bench: Bench) -> Targets:
     few, many = bench.sizes.file_rows
     written = _written(bench, few), _written(bench, many)
     refused = bench.sizes.refused_rows
-    bench.say(f"Runs with nothing to do but {refused:,} refused rows")
+    bench.say(f"Runs with only {refused:,} refused rows to handle")
     seen = _run(bench, "refused_rows", refused)
     runs = {case: RefusedRun(**run) for case, run in seen["cases"].items()}
     return Targets(rebuilt, erased, written, refused, seen["without"], runs)
@@ -237,7 +237,7 @@ def _erased(bench: Bench, rows: int) -> ErasedRows:
     bench.say(f"{rows:,} rows erased by key, from ledger and table")
     seen = _run(bench, "erase_rows", rows)
     if not seen["found_before"]:
-        raise RuntimeError("nobody was found before the erasure, so that the search proves nothing")
+        raise RuntimeError("no person was found before the erasure, so the search proves nothing")
     took = Took(seen["seconds"], seen["cpu_seconds"])
     return ErasedRows(rows, took, seen["found_before"], seen["found"], seen["peak_mb"])
 
@@ -250,5 +250,5 @@ def _written(bench: Bench, rows: int) -> WrittenFile:
 
 
 def _run(bench: Bench, program: str, rows: int) -> Any:
-    bench.postgres.create_database(_DATABASE, anew=True)
+    bench.postgres.create_database(_DATABASE, replace=True)
     return run_program(program, bench.postgres.dsn(_DATABASE), str(rows))

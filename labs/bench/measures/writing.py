@@ -79,7 +79,7 @@ class Writes:
 
 
 def measure_writes(bench: Bench) -> Writes:
-    """Measure each driver in a process of its own, all ways in turn.
+    """Measure each driver in a separate process, alternating between the ways.
 
     :raises RuntimeError: a program failed.
     """
@@ -89,7 +89,7 @@ def measure_writes(bench: Bench) -> Writes:
 def _written(bench: Bench, driver: str) -> Written:
     rows, repeats = bench.sizes.written_rows, bench.sizes.repeated_runs
     bench.say(f"{rows:,} rows from the ledger in batches, through {driver}")
-    bench.postgres.create_database(_DATABASE, anew=True)
+    bench.postgres.create_database(_DATABASE, replace=True)
     dsn = bench.postgres.dsn(_DATABASE)
     seen = run_program("write_batches", dsn, driver, str(rows), str(repeats), str(Batch().rows))
     bare, write, deliver = (median(each[way] for each in seen) for way in ("bare", "write", "deliver"))

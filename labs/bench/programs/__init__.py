@@ -1,1 +1,1 @@
-"""What is measured, each in a process of its own: ``python -m labs.bench.programs.NAME`` prints JSON."""
+"""Measured programs, each in a separate process: ``python -m labs.bench.programs.NAME`` prints JSON."""

@@ -64,7 +64,7 @@ WHERE call_id = numbered
 
 
 def main(rows: str = "1000000") -> None:
-    """Fill a PostgreSQL of its own, and print the seconds of each view, and of an update of all."""
+    """Fill a new PostgreSQL server, and print the seconds of each view, and of an update of all."""
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedPostgres(Path(folder) / "server" / "data") as server,

@@ -31,10 +31,10 @@ _MISREAD: Final = {"number": "H1O345678", "english_name": "L1,Y0U-TU", "sex": "ç
 
 
 def main(rows: str, rounds: str) -> None:
-    """Print the microseconds of a row, alone and compared with what the applicant typed.
+    """Print the microseconds per row, with and without a comparison with the applicant's entries.
 
     :param rows: of each round.
-    :param rounds: of which the median is taken.
+    :param rounds: the median of these is printed.
     """
     mixed = _rows(random.Random(1))  # noqa: S311 (no secret: it must repeat)
     found = {}

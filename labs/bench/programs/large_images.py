@@ -21,7 +21,7 @@ def main(dsn: str, endpoint: str) -> None:
     os.environ["AIRFLOW_CONN_WAREHOUSE"] = dsn
     os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
-    import pandas as pd  # noqa: F401 - idle is what a task has when all is imported
+    import pandas as pd  # noqa: F401 - the idle baseline includes all imports
     import sqlalchemy  # noqa: F401
     from airflow.providers.postgres.hooks.postgres import PostgresHook  # noqa: F401
 

@@ -17,7 +17,7 @@ _MOST_POINTS: Final = 400
 
 
 class PeakMemory:
-    """The resident memory of this process within a context: its peak, its course, and what it had before."""
+    """Resident memory of this process during a context: its peak, its course, and its size before."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()

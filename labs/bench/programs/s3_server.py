@@ -1,4 +1,4 @@
-"""moto's S3 server as a process of its own, until its input is closed."""
+"""moto's S3 server in a separate process, until its input is closed."""
 
 from __future__ import annotations
 

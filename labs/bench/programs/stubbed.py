@@ -43,8 +43,8 @@ IDENTITY: Final = ListIdentity(
     key_column=SOURCE.key,
     targets=(target_name(TARGET),),
 )
-#: Several times as fast as the pipeline can go, so that no turn is waited for. Not more: the pacing remembers
-#: as many turns, and a short list should fill that memory as a long one does.
+#: Several times as fast as the pipeline, so that it never waits for a turn. Not more: the pacing keeps this
+#: many turns in memory, and a short list should fill that memory as a long one does.
 _PER_SECOND: Final = 10_000
 ANSWER: Final = {
     "Name": "李优图",
@@ -65,7 +65,7 @@ ANSWER: Final = {
 
 
 class StubbedClient:
-    """Answers each call at once, and always the same."""
+    """Answers each call immediately, and always the same."""
 
     def prepare(self, _request: PermitRequest) -> Call:
         """Prepare what costs nothing."""
@@ -79,9 +79,9 @@ def engine(dsn: str, driver: str = "psycopg") -> sa.Engine:
 
 
 def open_ledger(database: sa.Engine, described: Ledger = BESIDE, *, makes_calls: bool = True) -> SqlLedger:
-    """Return the ledger of a run of its own.
+    """Return the ledger of a separate run.
 
-    :param makes_calls: otherwise of one that only fills targets.
+    :param makes_calls: False: the ledger of a run that only fills targets.
     """
     run = LedgerRun(
         identity=IDENTITY,
@@ -103,7 +103,7 @@ def run_stubbed(dsn: str, *, source: sa.Engine | None = None) -> RunSummary:
     with (
         closing(Engines(dsn)) as engines,
         tempfile.TemporaryDirectory() as journal,
-        # At 20 calls a second it gathers a few; here, what comes in the meantime is many.
+        # At 20 calls a second it gathers a few calls; here, many arrive in that time.
         mock.patch.object(call_ledger, "_GATHER_SECONDS", 0.0),
     ):
         ledger = open_ledger(engines.ledger)
@@ -125,7 +125,7 @@ def run_stubbed(dsn: str, *, source: sa.Engine | None = None) -> RunSummary:
 
 
 class Engines:
-    """As the operator has them: one for the ledger alone."""
+    """Engines as the operator has them: a separate one for the ledger."""
 
     def __init__(self, dsn: str) -> None:
         self.tables, self.ledger = engine(dsn), engine(dsn)

@@ -31,7 +31,7 @@ _ACCOUNT: Final = {"login": "key", "password": "secret-word"}
 
 
 def main(dsn: str, rows: str) -> None:
-    """Fill a ledger, write the file, and print what that took and what is in the bucket then.
+    """Fill a ledger, write the file, and print time, memory and the bucket's contents.
 
     :param dsn: of an empty database.
     """

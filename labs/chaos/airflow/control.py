@@ -16,9 +16,9 @@ _TITLE: Final = "airflow worker -- "
 
 @dataclass(frozen=True)
 class RunStart:
-    """How a run came to be.
+    """What started a run.
 
-    :param triggered_by: as Airflow has it, such as ``timetable``.
+    :param triggered_by: Airflow's term, such as ``timetable``.
     :param interval: its data interval; None: it has none.
     """
 
@@ -42,7 +42,7 @@ class AirflowControl(AirflowApi):
         self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})
 
     def update_asset(self, name: str) -> None:
-        """Say that an asset was updated, which starts the runs that wait for it."""
+        """Update an asset, which starts the runs that wait for it."""
         assets = self._call("GET", "/api/v2/assets", params={"name_pattern": name})["assets"]
         (asset_id,) = [asset["id"] for asset in assets if asset["name"] == name]
         self._call("POST", "/api/v2/assets/events", json={"asset_id": asset_id})
@@ -54,7 +54,7 @@ class AirflowControl(AirflowApi):
         return RunStart(run["triggered_by"], (begin, end) if begin and end else None)
 
     def run_ids(self, dag_id: str) -> list[str]:
-        """Return the ids of a DAG's runs, whatever started them, the oldest first."""
+        """Return the ids of a DAG's runs, whatever started them, oldest first."""
         answer = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns", params={"order_by": "id"})
         return [run["dag_run_id"] for run in answer["dag_runs"]]
 
@@ -82,7 +82,7 @@ class AirflowControl(AirflowApi):
         self._call("PATCH", path, json={"new_state": "failed"})
 
     def clear(self, dag_id: str, run_id: str) -> None:
-        """Clear the tasks of a run, whatever became of them, so that they run again."""
+        """Clear the tasks of a run in any state, so that they run again."""
         choice = {"dag_run_id": run_id, "dry_run": False, "only_failed": False, "reset_dag_runs": True}
         self._call("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", json=choice)
 

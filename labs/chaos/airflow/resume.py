@@ -45,7 +45,7 @@ SITUATIONS: Final[dict[str, Callable[[AirflowScene], list[Figure]]]] = {
     **{name: partial(triggered, trigger=trigger) for name, trigger in TRIGGERS.items()},
 }
 _POOL: Final = "tencent_permit_ocr"
-#: All tasks at once, with 20 slots each.
+#: All tasks run at the same time, with 20 slots each.
 _SLOTS: Final = 400
 _SETTINGS: Final = {"CORE__PARALLELISM": "12", "SCHEDULER__USE_JOB_SCHEDULE": "True"}
 #: Situations side by side: a small machine takes its time to start tasks.
@@ -72,7 +72,7 @@ def airflow(stage: Stage) -> list[Figure]:
         threads = ending.enter_context(ThreadPoolExecutor(_AT_ONCE))
         over = threading.Event()
         ending.callback(threads.shutdown, wait=False, cancel_futures=True)
-        ending.callback(over.set)  # the first to be called, so that no thread waits for long
+        ending.callback(over.set)  # called first, so that no thread waits for long
 
         def check() -> None:
             if over.is_set():

@@ -36,15 +36,15 @@ class AirflowSceneError(RuntimeError):
 
 @dataclass(frozen=True)
 class AirflowScene:
-    """What one situation is played with.
+    """The setup of one situation.
 
     :param dag_id: of the DAG, and the name of its database.
     :param images: its list.
     :param emulator: its account.
     :param faulty: an account that runs out of money after half a list.
-    :param execute: executes a command of Airflow's, such as ``dags trigger``, and waits for its end.
+    :param execute: runs an Airflow command, such as ``dags trigger``, and waits for its end.
     :param check: raises if a process that all need has ended.
-    :param logs: directory that takes the tasks' logs.
+    :param logs: directory for the tasks' logs.
     """
 
     dag_id: str
@@ -95,7 +95,7 @@ class AirflowScene:
         return run_id
 
     def started(self, number: int) -> list[str]:
-        """Wait until so many runs were started, by whatever it is, and return their ids, the oldest first."""
+        """Wait until this many runs have started, for any reason, and return their ids, oldest first."""
         self.wait_until(lambda: len(self.api.run_ids(self.dag_id)) >= number, f"{number} runs")
         return [self.follow(run_id) for run_id in self.api.run_ids(self.dag_id)[:number]]
 
@@ -141,7 +141,7 @@ class AirflowScene:
         return process
 
     def kill(self, process: psutil.Process) -> Lost:
-        """Kill a task's process, and wait until nobody commits any more."""
+        """Kill a task's process, and wait until its database sessions have ended."""
         killed_at = time.time()
         process.kill()
         process.wait()
@@ -150,11 +150,11 @@ class AirflowScene:
         return Lost(0.0, killed_at, over_at)
 
     def settle(self) -> None:
-        """Wait until nobody commits any more."""
+        """Wait until all other database sessions have ended."""
         self.wait_until(lambda: not other_sessions(self.warehouse), "the end of all sessions")
 
     def recognized(self) -> frozenset[str]:
-        """Return the keys of the images whose answers the ledger has."""
+        """Return the keys of the images with an answer in the ledger."""
         return recognized(self.warehouse, _LISTED)
 
     def calls(self) -> list[Call]:

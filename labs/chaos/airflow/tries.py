@@ -1,4 +1,4 @@
-"""A try that ends too early: what it leaves, and how the next one goes on."""
+"""A try that ends too early: what it leaves behind, and how the next one continues."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from labs.chaos.verdict import (
 from labs.ground.figures import Figure
 from labs.ground.servers.airflow_api import TaskState
 
-#: What a task logs once its calls are closed and its run is.
+#: Logged by a task once its calls and its run are closed.
 _STOPPED: Final = "Run stopped early"
-#: What Airflow logs of a process that a signal has ended, such as SIGKILL.
+#: Logged by Airflow for a process that a signal has ended, such as SIGKILL.
 _KILLED: Final = "Process terminated by signal"
 
 
 def task_killed(scene: AirflowScene) -> list[Figure]:
-    """Kill the process of the task with -9; Airflow tries again by itself."""
+    """Kill the task's process with SIGKILL; Airflow retries by itself."""
     run_id = scene.trigger()
     scene.wait_for_answers(len(scene.images) // 4)
     kill = scene.kill(scene.process(run_id))
@@ -107,14 +107,14 @@ def out_of_time(scene: AirflowScene) -> list[Figure]:
 
 
 def account_fault(scene: AirflowScene, code: str) -> list[Figure]:
-    """Let the account run out of money; mend it, and clear the task.
+    """Let the account run out of money; fix it, and clear the task.
 
     :param code: of the fault.
     """
     scene.change_account(scene.faulty)
     run_id = scene.trigger()
     failed = scene.wait_for_end(run_id)
-    told = [line for line in scene.log(run_id, failed) if code in line]
+    matching = [line for line in scene.log(run_id, failed) if code in line]
     rows = scene.evidence().rows
     scene.change_account(scene.emulator)
     scene.api.clear(scene.dag_id, run_id)
@@ -127,7 +127,7 @@ def account_fault(scene: AirflowScene, code: str) -> list[Figure]:
             "failed at try 1",
             (failed.state, failed.try_number) == ("failed", 1),
         ),
-        Figure("its log", f"{len(told)} lines do", "names the fault", bool(told)),
+        Figure("its log", f"{len(matching)} lines do", "names the fault", bool(matching)),
         none_of("images failed by then", sum(row.status != "recognized" for row in rows)),
         _succeeded_at_try(last, 2),
         *every_image_once(evidence),
@@ -137,12 +137,12 @@ def account_fault(scene: AirflowScene, code: str) -> list[Figure]:
 
 
 def ended_by_itself(log: Sequence[str]) -> Figure:
-    """A stopped try closed its calls and ended, and nobody killed it before.
+    """A stopped try closed its calls and ended, without being killed before.
 
     :param log: its lines.
     """
     is_killed, is_stopped = (any(words in line for line in log) for words in (_KILLED, _STOPPED))
-    measured = "by a signal" if is_killed else "by itself" if is_stopped else "without a word"
+    measured = "by a signal" if is_killed else "by itself" if is_stopped else "silently"
     return Figure("how its process ended", measured, "by itself", measured == "by itself")
 
 

@@ -1,4 +1,4 @@
-"""A run by each kind of trigger: it calls for the images of its data interval, or for all if it has none."""
+"""A run by each kind of trigger: it calls for the images of its data interval, or for all without one."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _TIMES: Final = "SELECT image_id, uploaded_at FROM images"
 
 @dataclass(frozen=True)
 class Trigger:
-    """A way in which a run starts.
+    """A way to start a run.
 
-    :param start: starts it; the DAG is switched on already.
-    :param by: what Airflow says has started it.
-    :param interval: which data interval Airflow gives it, in words.
+    :param start: starts it; the DAG is already enabled.
+    :param by: Airflow's term for what started it.
+    :param interval: the data interval that Airflow gives it, in words.
     """
 
     start: Callable[[AirflowScene], None]

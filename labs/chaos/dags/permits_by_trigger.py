@@ -18,7 +18,7 @@ START = pendulum.datetime(2026, 1, 1, tz="UTC")
 DAILY = CronDataIntervalTimetable("0 0 * * *", timezone="UTC")
 #: The scheduler makes up for one interval, and one only.
 ONE_DAY = {"start_date": START, "end_date": START, "catchup": True}
-#: The scheduler has nothing to do before tomorrow.
+#: The scheduler starts nothing before tomorrow.
 BY_HAND = {"schedule": DAILY, "start_date": pendulum.today("UTC"), "catchup": False}
 
 SCHEDULES: dict[str, dict[str, Any]] = {

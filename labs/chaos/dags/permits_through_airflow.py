@@ -1,4 +1,4 @@
-"""One DAG per situation: each has a database of its own, with the list ``images`` and what comes of it."""
+"""One DAG per situation, each with a separate database for the list ``images`` and its results."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ with DAG(
         ),
     )
 
-# Two intervals, which share the list; the scheduler leaves both alone.
+# Two intervals that share the list; the scheduler starts neither.
 with DAG(
     "backfilled",
     schedule=DAILY,

@@ -1,1 +1,1 @@
-"""What runs in processes of its own, to be killed."""
+"""Programs that run in separate processes, so that they can be killed."""

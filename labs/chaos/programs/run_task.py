@@ -44,7 +44,7 @@ for _module in _NEEDED:
 
 
 def run_task(task: Task, parent: Connection) -> None:
-    """Execute the operator, telling the parent when that begins, and how it ended."""
+    """Execute the operator, and notify the parent when it begins and how it ended."""
     _print_to(task.log)
     for conn_id, content in task.connections.items():
         os.environ[f"AIRFLOW_CONN_{conn_id.upper()}"] = content

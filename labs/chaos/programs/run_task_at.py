@@ -1,4 +1,4 @@
-"""A task on a worker whose clock is wrong. Imports nothing that looks at the clock before it is set."""
+"""A task on a worker whose clock is wrong. Before setting it, imports nothing that reads the clock."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def set_clock(seconds: float) -> None:
 
 
 def shift_datetimes(seconds: float) -> None:
-    """Let what the package has imported of ``datetime`` be ahead of the machine's clock.
+    """Set the clock ahead in what the package has imported from ``datetime``.
 
-    In the package alone: compiled modules of others do not bear another class.
+    Only in the package: compiled modules of other packages do not accept another class.
     """
     ahead = timedelta(seconds=seconds)
 

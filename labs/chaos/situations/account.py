@@ -1,4 +1,4 @@
-"""An account that runs out of money in mid-run, and one node of the service that only says so."""
+"""An account that runs out of money during a run, and one node of the service that wrongly reports that."""
 
 from __future__ import annotations
 

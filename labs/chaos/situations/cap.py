@@ -65,8 +65,8 @@ def _start(scene: Scene, capped: dict[str, Any], number: int, *, try_number: int
 
 
 def zone_at_noon(now: datetime) -> str:
-    """Name a time zone in which it is about noon, so that no day ends during the scenario.
+    """Name a time zone where it is about noon, so that no day ends during the scenario.
 
     :param now: in UTC.
     """
-    return f"Etc/GMT{now.hour - 12:+d}"  # whose sign is that of what to add to get UTC
+    return f"Etc/GMT{now.hour - 12:+d}"  # these zones' signs are inverted

@@ -30,7 +30,7 @@ _LISTED: Final = 1.5
 
 
 def cap_drivers(stage: Stage) -> list[Figure]:
-    """Let eight processes share a cap by each driver; then refuse one that commits by itself."""
+    """Let eight processes share a cap with each driver; then refuse a driver that autocommits."""
     figures = []
     for driver in _DRIVERS:
         stage.postgres.create_database(f"ledger_{driver}")

@@ -21,16 +21,16 @@ from labs.chaos.verdict import (
 )
 from labs.ground.figures import Figure
 
-#: As far as signatures allow, which may be five minutes off either way.
+#: As far apart as signatures allow, which accept five minutes either way.
 _CLOCKS: Final = (-298.0, 299.0)
 #: Many calls are under way at any time, and each of them is one that the other worker may think long gone.
 _LATENCY: Final = "uniform:1:2"
-#: Slow, so that both call for most of the time.
+#: Slow, so that both make calls most of the time.
 _RATE: Final = 15
 
 
 def clocks(stage: Stage) -> list[Figure]:
-    """Start two runs of one list at once, on workers whose clocks are ten minutes apart."""
+    """Start two runs of one list at the same time, on workers whose clocks are ten minutes apart."""
     figures = of_situation("PostgreSQL", _play(stage, "clocks_postgres", None))
     with mariadb_database("clocks") as mariadb:
         shown = _play(stage, "clocks_mariadb", mariadb) if mariadb else [not_played("a MariaDB server")]

@@ -1,4 +1,4 @@
-"""Shards whose database is some milliseconds away."""
+"""Shards whose database has a latency of some milliseconds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _THROTTLED: Final = 0.02
 
 
 def distance(stage: Stage) -> list[Figure]:
-    """Let four shards use the whole quota with list, ledger and result 20 ms away."""
+    """Let four shards use the whole quota, with 20 ms of latency to list, ledger and result."""
     setting = Setting(stage.sizes.distant_images, latency=_LATENCY, quota=QUOTA, line_seconds=_LINE_SECONDS)
     with Scene(stage, "distance", setting) as scene:
         tasks = [

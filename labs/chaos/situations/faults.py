@@ -1,4 +1,4 @@
-"""A service and a network of which a third of all calls goes wrong."""
+"""A service and a network where a third of all calls fail."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MOST_OVERHEAD: Final = 1.45
 
 
 def rules() -> list[dict[str, Any]]:
-    """Return rules of which each strikes 5 % of all calls; the first that matches a call decides."""
+    """Return rules that each affect 5 % of all calls; the first that matches a call applies."""
     return [
         {
             "match": {"action": ACTION, "rate": _SHARE / (1 - _SHARE * place), "seed": place},

@@ -20,7 +20,7 @@ from labs.chaos.verdict import (
 from labs.ground.figures import Figure
 
 _SEED: Final = 20261123
-#: Slower than it could be, so that a list lasts for many kills, and tries get somewhere between them.
+#: Slower than possible, so that a list outlasts many kills, and tries progress between them.
 _RATE: Final = 20
 #: Patience is part of how long a dead call holds its image, which the last try waits for.
 _BATCH: Final = Batch(rows=5, seconds=0.5, patience_seconds=5)

@@ -23,9 +23,9 @@ from labs.ground.servers.postgres import EmbeddedPostgres
 
 #: What a commit has promised, a crash must not take back.
 DURABLE: Final = ("synchronous_commit=on",)
-#: A run that waits for the ledger this long, and whose dead calls hold their images for a minute more.
+#: How long a run waits for the ledger, plus the minute for which its dead calls hold their images.
 _IMPATIENT: Final = Batch(rows=50, seconds=1, patience_seconds=5)
-#: More than a call takes: what was under way when the ledger went is answered, and kept.
+#: Longer than a call: calls in flight when the ledger went down are answered, and stored.
 _ANSWERED_SECONDS: Final = 3.0
 
 

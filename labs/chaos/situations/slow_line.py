@@ -1,4 +1,4 @@
-"""A line to a database that is some milliseconds away: a TCP proxy that holds back every byte."""
+"""A connection to a database with some milliseconds of latency: a TCP proxy that delays every byte."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _CHUNK: Final = 65_536
 
 
 class SlowLine:
-    """A proxy to a port of this machine, in a thread of its own.
+    """A proxy to a port of this machine, in a separate thread.
 
-    :param to_port: where it leads.
-    :param seconds: how long each byte is on its way, in either direction.
+    :param to_port: its destination.
+    :param seconds: the delay of each byte, in either direction.
     """
 
     def __init__(self, to_port: int, seconds: float) -> None:
@@ -65,10 +65,10 @@ class SlowLine:
             while chunk := await reader.read(_CHUNK):
                 self._later(writer.write, chunk)
         except ConnectionError:
-            pass  # its end is told below
+            pass  # the peer is notified below
         finally:
             self._later(writer.close)
 
     def _later(self, do: Callable[..., object], *arguments: object) -> None:
-        # Timers of equal length end in the order in which they began.
+        # Timers of equal length end in the order in which they were started.
         self._loop.call_later(self._seconds, do, *arguments)

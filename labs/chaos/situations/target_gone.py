@@ -24,7 +24,7 @@ _DROP: Final = "DROP TABLE permits"
 
 
 def target_gone(stage: Stage) -> list[Figure]:
-    """Take the result table away in mid-run; put it back, or leave it to the next run to make it again."""
+    """Remove the result table during a run; restore it, or leave it to the next run to create it again."""
     return [
         *of_situation("renamed", _play(stage, "target_renamed", _AWAY, _BACK)),
         *of_situation("dropped", _play(stage, "target_dropped", _DROP, None)),
@@ -44,9 +44,9 @@ def _play(stage: Stage, name: str, away: str, back: str | None) -> list[Figure]:
             scene.warehouse.execute(back)
         second = scene.start("the next run", batch=_BATCH).end()
         evidence = scene.evidence()
-    told = first.error and "Nothing is lost" in first.message
+    is_reassuring = first.error and "Nothing is lost" in first.message
     return [
-        Figure("the first run", first.error or "succeeded", "fails: nothing is lost", bool(told)),
+        Figure("the first run", first.error or "succeeded", "fails: nothing is lost", bool(is_reassuring)),
         exactly("calls of the first run", answered, images),
         exactly("answers in the ledger", known, images),
         succeeded("the next run", second),

@@ -26,7 +26,7 @@ _HELD: Final = "held by another run"
 
 
 def two_runs(stage: Stage) -> list[Figure]:
-    """Start two runs of one list at once."""
+    """Start two runs of one list at the same time."""
     with Scene(stage, "two_runs", Setting(stage.sizes.images)) as scene:
         names = ("one run", "another run")
         tasks = [scene.start(name, max_per_second=RATE / 2, waits=True) for name in names]
@@ -77,7 +77,7 @@ def two_tries(stage: Stage) -> list[Figure]:
     """Start a second try of a task while the first is alive and calls."""
     images = stage.sizes.images
     with Scene(stage, "two_tries", Setting(images, latency=_SLOW)) as scene:
-        # Slowly, so that it still calls when the second has begun, on a busy machine too.
+        # Slowly, so that it still makes calls when the second has begun, even on a busy machine.
         first = scene.start("the run", batch=_BATCH, max_per_second=RATE / 4)
         scene.wait_for_calls(images // 10, first)
         was_running = first.is_running

@@ -15,7 +15,7 @@ from airflow_provider_permitocr import (
 )
 
 POOL = "tencent_permit_ocr"
-#: A killed worker is no fault of the task: the rest of its images is done by the next try.
+#: A killed worker is not the task's fault: the next try finishes its images.
 TRIED_AGAIN = {"retries": 3, "retry_delay": timedelta(seconds=1)}
 #: With the connection's call_timeout, it decides how long the calls of a killed worker hold their images.
 BATCH = Batch(patience_seconds=10)

@@ -18,7 +18,7 @@ _LOG_NOISE: Final = frozenset(_SHOWN_OTHERWISE | _SAME_ON_EVERY_LINE)
 
 
 class AirflowApiError(RuntimeError):
-    """Airflow refused, or a DAG cannot be used; the message says why."""
+    """Airflow refused, or a DAG cannot be used; the message gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class AirflowApi:
         self._client = httpx.Client(base_url=url, timeout=30, trust_env=False, transport=transport)
 
     def is_ready(self) -> bool:
-        """Tell whether the API answers and sees a live scheduler."""
+        """Return whether the API responds and sees a live scheduler."""
         try:
             health = self._client.get("/api/v2/monitor/health")
         except httpx.TransportError:
@@ -58,7 +58,7 @@ class AirflowApi:
     def log_in(self, name: str = "", password: str = "") -> None:
         """Get a token for all further calls.
 
-        :param name: of a user; none is needed where everyone is let in.
+        :param name: of a user; not needed if everyone is admitted.
         """
         user = {"username": name, "password": password}
         asked = self._call("POST", "/auth/token", json=user) if name else self._call("GET", "/auth/token")
@@ -71,9 +71,9 @@ class AirflowApi:
         self._put("/api/v2/pools", name, pool)
 
     def set_connection(self, conn_id: str, description: str, parts: Mapping[str, str | int]) -> None:
-        """Make a connection, or change an existing one; people find it in the UI.
+        """Create or change a connection, which is visible in the UI.
 
-        :param description: what it leads to, for the UI's list.
+        :param description: its purpose, for the UI's list.
         :param parts: ``conn_type``, ``host``, ``login`` and so on.
         """
         self._put(
@@ -81,7 +81,7 @@ class AirflowApi:
         )
 
     def dag_is_parsed(self, dag_id: str, since: datetime) -> bool:
-        """Tell whether the DAG processor has read a DAG's file since a moment.
+        """Return whether the DAG processor has read a DAG's file since a given time.
 
         :raises AirflowApiError: a DAG file does not import.
         """
@@ -129,7 +129,7 @@ class AirflowApi:
         return [_task_state(task) for task in answer["task_instances"]]
 
     def result(self, dag_id: str, run_id: str, task_id: str) -> Any:
-        """Return what a task returned, ``None`` if nothing."""
+        """Return a task's return value, ``None`` if nothing."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
         entry = self._find(path)
         return None if entry is None else entry["value"]
@@ -141,7 +141,7 @@ class AirflowApi:
         return [_readable(entry) for entry in answer["content"]]
 
     def why_failed(self, dag_id: str, run_id: str) -> str:
-        """Return what there is to say about a failed run: its failed tasks and the end of their logs."""
+        """Describe a failed run: its failed tasks and the end of their logs."""
         parts = [f"The DAG run {run_id} of {dag_id} failed."]
         for task in self.tasks(dag_id, run_id):
             if task.state not in ("success", "skipped"):
@@ -157,7 +157,7 @@ class AirflowApi:
         return self._call("GET", path, params=query)
 
     def find(self, path: str, **query: Any) -> dict[str, Any] | None:
-        """Return what is at a path, if there is anything."""
+        """Return the resource at a path; None if it does not exist."""
         return self._find(path, **query)
 
     def _put(self, collection: str, name: str, content: Mapping[str, Any]) -> None:

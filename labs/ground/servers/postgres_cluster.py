@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 class PostgresError(RuntimeError):
-    """The embedded server could not be made or started; the message says what to do."""
+    """The embedded server could not be created or started; the message says what to do."""
 
 
 def binaries() -> Path:
@@ -36,10 +36,10 @@ def binaries() -> Path:
 
 
 def make_cluster(data_dir: Path, password_file: Path, user: str | None) -> None:
-    """Make a database cluster that asks its one user for a password; whole or not at all.
+    """Create a database cluster with password authentication for its one user, completely or not at all.
 
-    :param password_file: gets the password, new and random.
-    :param user: who is to own and run it, if not this process's user.
+    :param password_file: gets the new, random password.
+    :param user: its owner, if not this process's user.
     :raises PostgresError: initdb failed.
     """
     new = data_dir.with_name(f"{data_dir.name}.new")
@@ -54,7 +54,7 @@ def make_cluster(data_dir: Path, password_file: Path, user: str | None) -> None:
         [
             *(binaries() / "initdb", "--pgdata", new, "--username", SUPERUSER),
             *("--pwfile", password_file, "--auth", "scram-sha-256", "--no-sync"),
-            # The builtin provider sorts the same on every machine, whatever locales it has.
+            # The builtin provider sorts the same on every machine, whatever its locales.
             *("--encoding", "UTF8", "--locale", "C"),
             *("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
         ],

@@ -25,7 +25,8 @@ _LIBC: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
 def adopt_orphans() -> None:
     """Make this process the parent of descendants whose own parent died (Linux only).
 
-    Without it a grandchild of a killed child belongs to init and cannot be told from a stranger.
+    Otherwise, a grandchild of a killed child belongs to init and cannot be distinguished from other
+    processes.
     """
     if _LIBC is not None:
         _LIBC.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -58,9 +59,9 @@ class Identity(TypedDict, total=False):
 
 
 def identity(user: str | None) -> Identity:
-    """Return the ``subprocess`` arguments that run a child as a user, with that user's group alone.
+    """Return the ``subprocess`` arguments that run a child as a user, with only that user's group.
 
-    :param user: name of the user; nothing changes if absent.
+    :param user: name of the user; without one, nothing changes.
     """
     if user is None:
         return {}
@@ -76,11 +77,11 @@ def spawn(
     user: str | None = None,
     death_signal: int = signal.SIGTERM,
 ) -> subprocess.Popen[bytes]:
-    """Start a child in a session of its own, so that Ctrl-C in the terminal reaches the demo alone.
+    """Start a child in a separate session, so that Ctrl-C in the terminal only reaches the demo.
 
     :param command: program and arguments.
-    :param log: file that takes what the child prints; appended to.
-    :param env: the child's whole environment; this process's if absent.
+    :param log: file for the child's output; appended to.
+    :param env: the child's complete environment; by default this process's.
     :param user: run as this user (only root may).
     :param death_signal: sent to the child by the kernel when this process dies (Linux only).
     :raises OSError: the program or the log file cannot be opened.
@@ -165,7 +166,7 @@ class Service:
             raise ServiceError(f"{self.name} ended by itself with status {status}.", self.log)
 
     def wait(self) -> None:
-        """Wait for a process that ends by itself.
+        """Wait for a process that ends without being stopped.
 
         :raises ServiceError: it failed.
         """

@@ -33,9 +33,9 @@ class Services:
     def wait_until(self, condition: Callable[[], bool], otherwise: str) -> None:
         """Wait for a condition while everything runs.
 
-        :param otherwise: what to say when it does not come true.
+        :param otherwise: the error's message if the condition is not met.
         :raises ServiceError: a process has ended.
-        :raises TimeoutError: it does not come true.
+        :raises TimeoutError: the condition is not met in time.
         """
         deadline = time.monotonic() + _READY_SECONDS
         while not condition():

@@ -1,1 +1,1 @@
-"""DAGs whose runs the page is looked at with."""
+"""DAGs whose runs are used to check the page."""

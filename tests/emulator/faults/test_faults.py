@@ -109,8 +109,8 @@ def test_condition_that_makes_no_sense_is_named(values: dict[str, Any], message:
             {"http_status": 429, "retry_after": "Wed, 21 Oct 2026 07:28:00 GMT\r\nX: y"},
             "`retry_after` takes",
         ),
-        ({"drop": True, "retry_after": 1}, "`retry_after` goes with"),
-        ({"retry_after": 1}, "`retry_after` goes with"),
+        ({"drop": True, "retry_after": 1}, "`retry_after` requires"),
+        ({"retry_after": 1}, "`retry_after` requires"),
     ],
 )
 def test_effect_that_makes_no_sense_is_named(values: dict[str, Any], message: str) -> None:

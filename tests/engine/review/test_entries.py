@@ -72,9 +72,9 @@ def test_a_period_is_corrected_with_both_of_its_days() -> None:
         ({"number": {"a": SECRET}}, "number has no value"),
         ({"number": [SECRET]}, "number has no value"),
         ({SECRET: "1"}, "there is no such field"),
-        ([SECRET], "no text"),
-        (7, "no text"),
-        ("name=" + SECRET * 1000, "no text"),
+        ([SECRET], "not a text"),
+        (7, "not a text"),
+        ("name=" + SECRET * 1000, "not a text"),
     ],
 )
 def test_what_cannot_be_read_is_refused_without_its_value(said: Any, why: str) -> None:

@@ -24,7 +24,7 @@ def dsn(postgres: EmbeddedPostgres, postgres_database: str) -> str:
 
 @pytest.fixture
 def elsewhere(postgres: EmbeddedPostgres, postgres_database: str) -> str:
-    postgres.create_database(f"{postgres_database}_lists", anew=True)
+    postgres.create_database(f"{postgres_database}_lists", replace=True)
     return postgres.dsn(f"{postgres_database}_lists")
 
 

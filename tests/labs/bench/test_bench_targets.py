@@ -70,7 +70,7 @@ def fill(dsn: str, *, odd_rows_are_refused: bool) -> None:
 def test_filled_tables_are_those_that_a_delivery_leaves(
     dsn: str, postgres: EmbeddedPostgres, postgres_database: str, odd_rows_are_refused: bool
 ) -> None:
-    postgres.create_database(f"{postgres_database}_filled", anew=True)
+    postgres.create_database(f"{postgres_database}_filled", replace=True)
     filled = postgres.dsn(f"{postgres_database}_filled")
 
     deliver(dsn, odd_rows_are_refused=odd_rows_are_refused)

@@ -22,7 +22,7 @@ def server() -> Iterator[EmbeddedPostgres]:
 
 @pytest.fixture
 def warehouse(server: EmbeddedPostgres) -> Warehouse:
-    server.create_database("warehouse", anew=True)
+    server.create_database("warehouse", replace=True)
     return Warehouse(server.dsn("warehouse"))
 
 

@@ -16,7 +16,7 @@ def test_databases_of_others_are_left_alone_and_its_own_are_dropped(postgres: Em
     before = databases(postgres)
     with SharedPostgres(postgres.dsn("postgres")) as shared:
         shared.create_database("warehouse")
-        shared.create_database("warehouse", anew=True)
+        shared.create_database("warehouse", replace=True)
         with psycopg.connect(shared.dsn("warehouse")) as open_connection:
             open_connection.execute("CREATE TABLE permits (name text)")
         still_open = psycopg.connect(shared.dsn("warehouse"))

@@ -52,9 +52,9 @@ def claim(connection: sa.Connection, tables: LedgerTables, deliverer: Deliverer)
 
 
 def note(connection: sa.Connection, tables: LedgerTables, deliverer: Deliverer, state: DeliveryState) -> bool:
-    """Write down how far a target has been filled, and stay the process that delivers.
+    """Record how far a target has been filled, and keep the claim.
 
-    :return: whether it is written; not where another process delivers meanwhile.
+    :return: whether it was recorded: not if another process delivers meanwhile.
     """
     return _update(
         connection,

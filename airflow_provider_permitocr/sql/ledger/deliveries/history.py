@@ -1,4 +1,4 @@
-"""Every recognition of a list, for targets that keep a history: closed calls, and what came without one."""
+"""Every recognition of a list, for targets with a history: closed calls, and results without a call."""
 
 from __future__ import annotations
 

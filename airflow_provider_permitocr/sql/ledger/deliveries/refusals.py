@@ -1,4 +1,4 @@
-"""Rows that targets have refused, remembered until they are taken."""
+"""Rows that targets have refused, kept until they are accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a ledger knows of one target: what ``engine/ports.py`` asks of a delivery."""
+"""A ledger's state of one target: implements a delivery of ``engine/ports.py``."""
 
 from __future__ import annotations
 

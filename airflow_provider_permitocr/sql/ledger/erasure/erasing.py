@@ -96,7 +96,7 @@ class SqlErasure:
         return self._go_through(self._counted, None)
 
     def erase(self, stop: threading.Event) -> ErasedImages:
-        """Erase, a few images at a time; it may be repeated after an error.
+        """Erase, a few images at a time; safe to repeat after an error.
 
         :param stop: set it to end early; what was erased stays erased.
         :raises RunStoppedError: when asked to stop.
@@ -164,7 +164,7 @@ class SqlErasure:
         self._write(lambda connection: note_erased(connection, tables, self._erasure_id, done))
 
     def _batches(self) -> Iterator[_Batch]:
-        """Find what the rule means, a few images at a time."""
+        """Find images that match the rule, a few at a time."""
         tables, list_id = self._opened()
         rule = self._erasing.rule
         if rule.keys is not None:

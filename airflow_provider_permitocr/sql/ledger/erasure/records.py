@@ -1,4 +1,4 @@
-"""What was erased and when, written down without what it was."""
+"""Records of erasures: what and when, without the erased data."""
 
 from __future__ import annotations
 

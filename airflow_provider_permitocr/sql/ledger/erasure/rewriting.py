@@ -49,8 +49,8 @@ class _Changes:
 class Rewriting:
     """Rewrites some images at a time.
 
-    :param connection: its transaction holds the ledger's lock, where anything is changed.
-    :param reading: how answers are examined, and what the policy leaves of values.
+    :param connection: its transaction holds the ledger's lock, if anything is changed.
+    :param reading: examines answers, and applies the policy to values.
     """
 
     def __init__(

@@ -62,7 +62,7 @@ class Caller:
 
     @property
     def run_period(self) -> str:
-        """What the run's calls are counted by."""
+        """The period for the run's calls."""
         return run_period(self.run, otherwise=self.session_id)
 
     @property
@@ -91,7 +91,7 @@ def run_period(run: RunIdentity, *, otherwise: str = "") -> str:
 
 
 class Allowance:
-    """What the caps still allow, counted down call by call.
+    """The calls that the caps still allow, counted down call by call.
 
     :param run: period of the run; all others are days.
     :param used: calls so far by period.
@@ -106,7 +106,7 @@ class Allowance:
 
     @property
     def counted(self) -> dict[str, int]:
-        """Calls by period, of those that have changed."""
+        """Calls by period, for periods that have changed."""
         return {period: self._used[period] for period in sorted(self._changed)}
 
     def take(self, day: str) -> Grant:

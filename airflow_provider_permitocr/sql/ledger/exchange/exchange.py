@@ -80,9 +80,9 @@ class OpenCall:
 
 @dataclass
 class _State:
-    """What is read under the lock.
+    """State that is read under the lock.
 
-    :param task_try: that has the run; None if the run is not written down.
+    :param task_try: that has the run; None if the run is not registered.
     """
 
     version: int

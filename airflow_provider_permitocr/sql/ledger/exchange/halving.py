@@ -23,9 +23,9 @@ def exchange_or_halve(
     closed: Sequence[ClosedCall],
     attempts: Sequence[Attempt],
 ) -> Exchanged:
-    """Write all in one exchange, or all but what the database refuses in several.
+    """Write everything in one exchange, or in several, without rows that the database refuses.
 
-    :raises LedgerError: when it refuses to note even that a call was made.
+    :raises LedgerError: when it even refuses to record that a call was made.
     """
     try:
         return Exchanged(tuple(once(intents, closed, attempts)))

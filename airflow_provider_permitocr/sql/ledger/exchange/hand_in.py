@@ -1,4 +1,4 @@
-"""Closes calls of processes that are gone, by what they have kept in a journal."""
+"""Closes calls of ended processes from their journals."""
 
 from __future__ import annotations
 

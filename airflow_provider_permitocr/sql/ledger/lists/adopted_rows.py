@@ -179,7 +179,7 @@ def _standing(row: Mapping[str, Any], status: Status, attempt_status: Status, ca
 
 
 def is_after(sorted_by: Sequence[tuple[sa.Column[Any], Any]]) -> sa.ColumnElement[bool]:
-    """Select what comes after these values of the columns that rows are sorted by."""
+    """Select rows that sort after these values."""
     (column, value), *rest = sorted_by
     later: sa.ColumnElement[bool] = column > value
     if not rest:

@@ -1,6 +1,6 @@
-"""Taking over what a ledger does not know of: lists that were renamed, and tables filled by another ledger.
+"""Adopts what a ledger does not know: renamed lists, and tables filled by another ledger.
 
-No call is made. Afterwards a run of the list skips what is settled, as if this ledger had always kept it.
+No call is made. Afterwards a run of the list skips what is settled, as if this ledger had recorded it.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def adopt(
             lock(connection, tables)
             taken = take_list(connection, tables, identity)
             state = tables.state
-            # What is taken over must be newer than what the table has.
+            # Adopted rows must be newer than the table's.
             connection.execute(
                 sa.update(state).where(state.c.id == 1, state.c.version < highest).values(version=highest)
             )

@@ -71,7 +71,7 @@ class KnownList:
 
 
 def target_name(target: ResultTable) -> str:
-    """Name a result table as it is written down, whichever table its database finds by that name."""
+    """Name a result table as written, whichever table its database resolves that to."""
     return f"{target.conn_id}:{target.table}"
 
 
@@ -187,7 +187,7 @@ def add_targets(
 
 
 def require_short_names(identity: ListIdentity) -> None:
-    """Refuse what the ledger's columns cannot hold.
+    """Refuse values that the ledger's columns cannot store.
 
     :raises TargetError: naming what is too long.
     """

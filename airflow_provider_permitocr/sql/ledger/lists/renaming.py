@@ -100,7 +100,7 @@ def _update(
 def _move_target(
     connection: sa.Connection, tables: LedgerTables, list_id: int, identity: ListIdentity
 ) -> None:
-    """Take the one target that is gone for the one that is new: the table was renamed, or its connection."""
+    """Match the only missing target with the only new one: its table or connection was renamed."""
     table = tables.deliveries
     of_list = table.c.list_id == list_id
     known = set(connection.execute(sa.select(table.c.target).where(of_list)).scalars())

@@ -47,7 +47,7 @@ Read = Callable[[Callable[[sa.Connection], list[Delivered]]], list[Delivered]]
 def flagged_readings(
     read: Read, tables: LedgerTables, list_id: int, rule: ReviewRule, disclosure: Disclosure
 ) -> Iterator[Candidate]:
-    """Return readings to ask about, by key, as many as are asked for."""
+    """Return readings to ask about, by key, up to the requested number."""
     after: RowKey | None = None
     while True:
         page = partial(_page, tables=tables, list_id=list_id, after=after, reading=disclosure.reading)

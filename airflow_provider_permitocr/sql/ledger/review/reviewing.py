@@ -1,4 +1,4 @@
-"""Questions about readings in a ledger, and what persons have decided.
+"""Questions about readings in a ledger, and people's decisions.
 
 A row of the reviews is a reading that one task of a DAG run asks about; it is made with the question, so two
 questions never share a reading, and closed once with its answer.
@@ -45,11 +45,11 @@ _DOING: Final = "writing reviews into the ledger"
 
 
 class SqlReview:
-    """One question about readings of one list, as ``engine/review/ports.py`` asks of one.
+    """One question about readings of one list: implements ``engine/review/ports.py``.
 
     :param opened: returns the tables and the list, once the ledger is prepared.
     :param asker: the task that asks.
-    :param disclosure: what of the answers leaves the ledger, and what is kept of corrections.
+    :param disclosure: which parts of answers leave the ledger, and how corrections are stored.
     """
 
     def __init__(
@@ -244,7 +244,7 @@ class SqlReview:
         }
 
     def _came_of(self, connection: sa.Connection, entries: Mapping[str, Entry | None]) -> Reviewed:
-        """Count by what is there now, which a repeated transaction leaves as it was."""
+        """Count from the current state, which a repeated transaction leaves unchanged."""
         reviews = self._opened()[0].reviews.c
         statement = sa.select(reviews.review_id, reviews.decision).where(self._is_of(self._asker))
         became: dict[str, str] = {row.review_id: row.decision for row in connection.execute(statement)}

@@ -1,4 +1,4 @@
-"""What runs have left: unfinished windows, which the next run takes over, and images to try again."""
+"""What runs have left behind: unfinished windows, which the next run takes over, and images to retry."""
 
 from __future__ import annotations
 

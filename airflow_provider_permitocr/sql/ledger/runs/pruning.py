@@ -1,4 +1,4 @@
-"""Deleting what a ledger no longer needs: old calls and runs that nothing depends on."""
+"""Deletes what a ledger no longer needs: old calls and runs that nothing depends on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a ledger adds up beyond one run: calls and cost of the day and the month, and what is left."""
+"""A ledger's sums beyond one run: calls and cost of the day and the month, and what is left."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def add_up(connection: sa.Connection, tables: LedgerTables, caller: Caller) -> L
 
 
 def _spent(connection: sa.Connection, tables: LedgerTables, caller: Caller, since: datetime) -> _Spent:
-    """Add up what the task's billed calls cost since a moment, each at the price it was made for."""
+    """Sum the cost of the task's billed calls since a given time, each at its own price."""
     calls, run = tables.calls.c, caller.run
     statement = (
         sa.select(calls.unit_price, calls.currency, sa.func.count())
@@ -85,7 +85,7 @@ def _spent(connection: sa.Connection, tables: LedgerTables, caller: Caller, sinc
 
 
 def _left_over(connection: sa.Connection, tables: LedgerTables, caller: Caller, moment: datetime) -> int:
-    """Count what no living run deals with: rest of windows that ended early, and images to try again."""
+    """Count images that no live run handles: rest of windows that ended early, and images to retry."""
     runs, images = tables.runs.c, tables.images.c
     is_alive = sa.and_(runs.ended_at.is_(None), runs.alive_until > moment)
     windows = sa.select(sa.func.sum(sa.func.coalesce(runs.left_images, runs.listed))).where(

@@ -1,4 +1,4 @@
-"""What persons have decided about answers, beside these; and what becomes of corrections later."""
+"""People's decisions about answers, and later changes to corrections."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def with_decisions(
     delivered: Sequence[Delivered],
     protection: Protection = Protection(),
 ) -> list[Delivered]:
-    """Return images with what was decided last about their answers."""
+    """Return images with the latest decision about their answers."""
     keys = {each.row_key[0] for each in delivered if each.standing.answer_id is not None}
     last: dict[tuple[RowKey, str], Any] = {}
     for row in _decided(connection, tables, list_id, keys):

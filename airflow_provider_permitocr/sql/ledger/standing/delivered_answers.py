@@ -1,4 +1,4 @@
-"""Deletes answers that every target of their list has, where a ledger is not to keep them."""
+"""Deletes answers that every target of their list has, if the ledger must not keep them."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Keeping:
 
 @dataclass(frozen=True)
 class Deleted:
-    """What was deleted.
+    """The outcome of a deletion.
 
-    :param waiting: why answers of the list are still needed, in words; None: those that are left are not
+    :param waiting: why answers of the list are still needed, in words; None: the remaining ones are not
         delivered, or too young.
     """
 

@@ -35,7 +35,7 @@ def count_redone(
 def mark_redone(
     connection: sa.Connection, tables: LedgerTables, list_id: int, redo: Redo, before: datetime
 ) -> int:
-    """Mark them; the runs that have tried them are counted from zero again. Their answers stay in force.
+    """Mark them, and reset their count of runs that have tried. Their answers stay in force.
 
     :param connection: its transaction holds the ledger's lock.
     :return: how many.

@@ -39,7 +39,7 @@ def is_settled(
 
 
 def before_reading(connection: sa.Connection) -> None:
-    """Prepare this transaction for reading what is not settled."""
+    """Prepare this transaction for reading images that are not settled."""
     database_of(connection).before_reading_unsettled(connection)
 
 

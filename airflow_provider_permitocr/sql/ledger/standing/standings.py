@@ -125,7 +125,7 @@ def readings(
     most: int,
     reading: Reading = Reading(),
 ) -> list[Delivered]:
-    """Return some of the images that meet a condition, by key, without what was decided about them."""
+    """Return some of the images that meet a condition, by key, without decisions about them."""
     images = tables.images.c
     statement = _standing(tables, list_id).where(condition).order_by(images.image_key, images.card_side)
     if after is not None:

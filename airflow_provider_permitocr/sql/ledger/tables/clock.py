@@ -19,7 +19,7 @@ def clock(connection: sa.Connection) -> sa.ColumnElement[Any]:
 
 
 def read_clock(value: Any) -> datetime:
-    """Read what was selected, in UTC."""
+    """Read the selected times, in UTC."""
     moment = read_time(value)
     assert moment is not None
     return moment.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""The tables of a ledger, created where they are missing, and refused where they cannot hold it."""
+"""The tables of a ledger: created if missing, and refused if they cannot store it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from airflow_provider_permitocr.sql.ledger.tables.examination import (
 from airflow_provider_permitocr.sql.ledger.tables.schema import SHAPE, LedgerTables, ledger_tables
 from airflow_provider_permitocr.sql.ledger.tables.trial import require_transactions
 
-#: What a DAG author pastes where the result cannot hold a ledger.
+#: A line for the DAG if the result's database cannot store a ledger.
 LINE_TO_PASTE: Final = f'ledger=Ledger("{DEFAULT_NAME}", conn_id="...")'
 _STATE_ROW: Final = 1
 _EXAMINING: Final = "examining the ledger"
@@ -167,7 +167,7 @@ def _missing(connection: sa.Connection, tables: LedgerTables) -> list[sa.Table]:
 def _create_indexes(engine: sa.Engine, described: Ledger, tables: LedgerTables) -> None:
     """Create missing indexes: the run that created the tables may have died, or an upgrade needs more.
 
-    A run is slower without one, but right: it is not waited for.
+    A run without them is slower, but correct, so it does not wait for them.
     """
     with engine.connect() as connection:
         lacking = lacking_indexes(connection, tables)

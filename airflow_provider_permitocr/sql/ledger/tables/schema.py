@@ -52,7 +52,7 @@ class Shape(NamedTuple):
 _IMAGE: Final = (
     Column("list_id", _INTEGER, "List that the image is of"),
     Column("image_key", _KEY, "Key of the image in the image list"),
-    Column("card_side", _KEY, "Side that is asked for: FRONT or BACK"),
+    Column("card_side", _KEY, "Requested side: FRONT or BACK"),
 )
 _RUN_KEY: Final = (
     Column("dag_id", _KEY, "DAG"),
@@ -181,7 +181,7 @@ CALLS: Final = Shape(
 )
 ANSWERS: Final = Shape(
     "answers",
-    "What the API answered; may be erased row by row",
+    "The API's answers; may be erased row by row",
     (
         Column("call_id", _KEY, "Call that was answered"),
         Column(
@@ -261,8 +261,8 @@ REFUSED: Final = Shape(
         Column("delivery_id", _INTEGER, "Target that refuses it, and its list"),
         *_IMAGE[1:],
         Column("reason", _LONG, "Why, without values"),
-        Column("has_row", _INTEGER, "1: a row without its fields, or an older one, is there in its place"),
-        Column("refused_at", _TIME, "When it was tried last"),
+        Column("has_row", _INTEGER, "1: a row without its fields, or an older one, replaces it"),
+        Column("refused_at", _TIME, "When it was last tried"),
     ),
     ("delivery_id", "image_key", "card_side"),
     frozenset({"has_row", "refused_at"}),
@@ -270,7 +270,7 @@ REFUSED: Final = Shape(
 )
 ERASURES: Final = Shape(
     "erasures",
-    "What was erased and when, without what it was",
+    "Erasures and their times, without the erased data",
     (
         Column("erasure_id", _KEY, "Random name of the erasure"),
         Column("list_id", _INTEGER, "List that it was about"),
@@ -290,7 +290,7 @@ ERASURES: Final = Shape(
 )
 REVIEWS: Final = Shape(
     "reviews",
-    "Readings that persons were asked about, and what they decided",
+    "Readings under review, and people's decisions",
     (
         Column("review_id", _KEY, "The reading in its question, by a random name"),
         *_IMAGE,
@@ -304,9 +304,7 @@ REVIEWS: Final = Shape(
             _KEY,
             "confirmed, corrected or rejected; undecided: the question is over without one; NULL: it waits",
         ),
-        Column(
-            "corrections", _LONG, "What it should be: columns as JSON, in ASCII, under the privacy policy"
-        ),
+        Column("corrections", _LONG, "Corrected values: columns as ASCII JSON, under the privacy policy"),
         Column("corrected_fields", _LONG, "Corrected fields, as a JSON list of names, without values"),
         Column("decided_by", _TEXT, "Airflow user"),
         Column("decided_at", _TIME, "When the user answered, by Airflow's clock"),
@@ -342,7 +340,7 @@ _LENGTHS: Final = {
 class LedgerTables:
     """The tables of one ledger, as SQLAlchemy describes them.
 
-    :param named: what their names begin with, schema included.
+    :param named: prefix of their names, schema included.
     """
 
     named: str
@@ -364,9 +362,9 @@ class LedgerTables:
 
 @cache
 def ledger_tables(name: str, *, without_zone: frozenset[tuple[str, str]] = frozenset()) -> LedgerTables:
-    """Describe the tables of a ledger, once for each name: all who ask share them and leave them unchanged.
+    """Describe the tables of a ledger, once for each name: all callers share them and leave them unchanged.
 
-    :param name: what their names begin with, with or without ``schema.`` in front.
+    :param name: prefix of their names, with or without ``schema.`` in front.
     :param without_zone: columns of times that the database keeps without a time zone, as the user made them,
         each after the name of its shape.
     """

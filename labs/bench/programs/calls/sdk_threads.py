@@ -1,4 +1,4 @@
-"""What people do next: 32 threads around the SDK, without pacing; what is refused is logged, and lost."""
+"""A common approach: 32 threads around the SDK, without pacing; refused calls are logged and lost."""
 
 from __future__ import annotations
 

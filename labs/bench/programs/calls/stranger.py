@@ -1,6 +1,6 @@
-"""A stranger who uses the same account from outside, evenly, with keys of his own.
+"""An external caller that uses the same account at an even rate, with its own keys.
 
-He notes the request id of each answer, so that his calls can be told from others' in the journal.
+It records the request id of each answer, which identifies its calls in the journal.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _THREADS: Final = 32
 
 
 def main(endpoint: str, secret_id: str, secret_key: str, rate: str, image: str, notes: str) -> None:
-    """Send the same image again and again, until SIGTERM; what is on its way then is waited for.
+    """Send the same image repeatedly until SIGTERM; then wait for calls in flight.
 
     :param rate: calls per second.
     :param notes: file for the request ids.

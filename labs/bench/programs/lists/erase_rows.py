@@ -75,7 +75,7 @@ def _erase(dsn: str, rows: int) -> None:
 
 
 def _tables_with_people(dsn: str) -> int:
-    """Count the tables in whose rows, as text, a name or number of the answers stands."""
+    """Count the tables whose rows, as text, contain a name or number from the answers."""
     texts = [ANSWER[name] for name in ("Name", "Number")]
     # As they are, and as JSON in ASCII.
     shown = [*texts, *(json.dumps(text)[1:-1] for text in texts)]

@@ -26,7 +26,7 @@ from airflow_provider_permitocr.sql.ledger.sql_ledger import SqlLedger
 from labs.bench.programs.lists.filled import fill_ledger, settle_down
 from labs.bench.programs.stubbed import ANSWER, engine, open_ledger
 
-#: Of each: intents, and answers to those of the exchange before.
+#: Number of intents, and of answers to those of the previous exchange.
 _CALLS: Final = 5
 _WARM_UP: Final = 20
 
@@ -53,7 +53,7 @@ def main(dsn: str, rows: str, rounds: str) -> None:
 
 
 class _Run:
-    """A run that calls for new images, whose keys are spread over those of the full ledger."""
+    """A run that calls for new images, whose keys are spread over the full ledger's keys."""
 
     def __init__(self, ledger: SqlLedger, rows: int) -> None:
         self._ledger, self._rows = ledger, rows

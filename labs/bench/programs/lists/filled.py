@@ -25,7 +25,7 @@ from labs.bench.programs.stubbed import ANSWER, BESIDE, TARGET, open_ledger
 
 #: Calls in one exchange.
 _EXCHANGED: Final = 50
-#: What a delivery says of a row that violates a CHECK.
+#: A delivery's reason for a row that violates a CHECK.
 _REFUSED: Final = "the table refuses it: CheckViolation (SQLSTATE 23514)"
 _DONE_AT: Final = datetime(2026, 11, 1, tzinfo=UTC)
 _LIST: Final = """
@@ -41,7 +41,7 @@ _CALL_ID: Final[sa.ColumnElement[str]] = sa.literal_column(
     "lpad(to_hex(1700000000000 + 50 * n::bigint), 12, '0') || substr(md5(n::text), 1, 20)"
 )
 _DIGEST: Final[sa.ColumnElement[str]] = sa.literal_column("md5(n::text) || md5((-n)::text)")
-#: The first is that of preparing a new ledger.
+#: The first version belongs to the preparation of a new ledger.
 _VERSION: Final[sa.ColumnElement[int]] = sa.literal_column(f"(n - 1) / {_EXCHANGED} + 2")
 _RUN: Final = {"dag_id": "bench", "task_id": "recognize", "run_id": "filled", "map_index": -1}
 
@@ -55,7 +55,7 @@ def make_list(dsn: str, rows: int) -> None:
 
 
 def fill_ledger(database: sa.Engine, rows: int, described: Ledger = BESIDE) -> SqlLedger:
-    """Make a ledger that has an answer to each image of a list, and return it; nothing is delivered yet."""
+    """Make a ledger with an answer to each image of a list, and return it; nothing is delivered yet."""
     ledger = open_ledger(database, described)
     ledger.prepare("text")
     known = ledger.where()
@@ -112,7 +112,7 @@ def refuse_odd_rows(database: sa.Engine, tables: LedgerTables) -> None:
 
 
 def settle_down(dsn: str) -> None:
-    """Do what PostgreSQL does by itself some time after so many new rows."""
+    """Do what PostgreSQL does automatically some time after so many new rows."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
 

@@ -1,4 +1,4 @@
-"""Makes a list of which every row is done: in the ledger's database, in another one, and in SQLite."""
+"""Makes a list whose rows are all done: in the ledger's database, in another one, and in SQLite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run over a list of which every row is done, or the SQL alone that finds nothing to do."""
+"""One run over a list whose rows are all done, or the plain SQL that finds nothing to do."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-import pandas as pd  # noqa: F401 - idle is what a task has when all is imported
+import pandas as pd  # noqa: F401 - the idle baseline includes all imports
 
 from labs.bench.programs.lists.filled import make_list
 from labs.bench.programs.memory import PeakMemory

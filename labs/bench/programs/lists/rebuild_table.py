@@ -1,4 +1,4 @@
-"""The result table filled again from the ledger: an empty one, then one whose rows are all there."""
+"""Refills the result table from the ledger: first an empty one, then one that has all rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that find nothing to do but rows that their result table has refused: the statements of each."""
+"""Runs with only refused rows to handle: the number of statements of each."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from labs.bench.programs.lists.filled import deliver_all, fill_ledger, make_list
 from labs.bench.programs.stubbed import engine, run_stubbed
 
 _NUMBER: Final = "right(image_key, 9)::int"
-#: By case, which rows with an answer the table takes; it has refused those whose number is odd.
+#: By case, the rows with an answer that the table accepts; it has refused those with an odd number.
 CASES: Final = {"none": f"{_NUMBER} % 2 = 0", "second": f"{_NUMBER} % 4 <> 1", "all": "true"}
-#: Stand-ins have no answer, and are always taken.
+#: Stand-ins have no answer, and are always accepted.
 _CHECK: Final = """
 ALTER TABLE permits DROP CONSTRAINT IF EXISTS odd_rows;
 ALTER TABLE permits ADD CONSTRAINT odd_rows CHECK (number IS NULL OR {})
@@ -59,7 +59,7 @@ def check(case: str) -> bytes:
 
 
 def _run(dsn: str) -> int:
-    """Run over the list, of which every row is done, and count the statements."""
+    """Run over the list, whose rows are all done, and count the statements."""
     with _counted() as statements:
         summary = run_stubbed(dsn)
     if summary.calls or summary.skipped != summary.listed:
