@@ -10,6 +10,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.erasure.ports import ErasedImages
+from airflow_provider_permitocr.engine.ledger.standing import Standing
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.privacy import Method
@@ -75,8 +76,7 @@ class Rewriting:
         if changes.answers:
             upsert(self._connection, self._tables.answers, changes.answers)
         for image in changes.images.values():
-            carried = self._protection.protect_carried(image.standing.carried)
-            image.put(replace(image.standing, carried=carried), version)
+            image.put(self._protected(image.standing), version)
         self._reviews(row_keys, is_written=True)
         images = [changes.images[key] for key in sorted(changes.images)]
         write_images(self._connection, self._tables, self._list_id, images)
@@ -130,14 +130,23 @@ class Rewriting:
         reviewed = self._reviews(page.images, is_written=False)
         for row_key, image in page.images.items():
             standing = image.standing
-            carried = self._protection.protect_carried(standing.carried)
-            if standing.answer_id in rewritten or carried != standing.carried or row_key in reviewed:
+            is_hidden = self._protected(standing) != standing
+            if standing.answer_id in rewritten or is_hidden or row_key in reviewed:
                 changes.images[row_key] = image
             is_recognized = standing.status is Status.RECOGNIZED
             changes.unreadable += is_recognized and standing.answer_id not in there
         changes.taken, changes.digests = page.kept & rewritten, page.digests
         changes.calls = page.calls if changes.images else page.calls & rewritten
         return changes
+
+    def _protected(self, standing: Standing) -> Standing:
+        """Return what the policy leaves of a standing: copied columns, and whether the answer was doubted."""
+        drops_flags = self._protection.method("quality_flags") is Method.DROP
+        return replace(
+            standing,
+            carried=self._protection.protect_carried(standing.carried),
+            is_doubtful=None if drops_flags else standing.is_doubtful,
+        )
 
     def _forget_kinds(self, call_ids: Collection[str]) -> None:
         calls = self._tables.calls

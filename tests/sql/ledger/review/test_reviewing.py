@@ -315,6 +315,22 @@ def test_a_stricter_policy_rewrites_corrections_and_has_them_delivered(database:
 
 
 @EACH_LEDGER
+def test_a_stricter_policy_leaves_nothing_of_doubts(database: sa.Engine) -> None:
+    process = Process(database)
+    recognize(process, "a")
+    decided = review(process)
+    decide(decided, decided.ask(), lambda _: "right")
+    with database.begin() as connection:
+        connection.execute(sa.update(TABLES.images).values(is_doubtful=1))
+    reading = Reading(protection=hidden(quality_flags=Method.DROP))
+    erasing = Erasing(ErasureRule(policy=True), [TARGET], "somebody", reading)
+    process.ledger.erasure(erasing).erase(threading.Event())
+    assert [row.is_doubtful for row in rows_of(database, TABLES.images)] == [None]
+    assert [row.flags for row in rows_of(database, TABLES.reviews)] == [None]
+    assert process.ledger.erasure(erasing).erase(threading.Event()).images == 0
+
+
+@EACH_LEDGER
 @pytest.mark.parametrize("is_waiting", [False, True], ids=["decided", "while it waits"])
 def test_an_erasure_leaves_nothing_of_a_review(database: sa.Engine, is_waiting: bool) -> None:
     process = Process(database)
