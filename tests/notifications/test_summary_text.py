@@ -45,11 +45,20 @@ def test_what_to_act_on_comes_first() -> None:
 
 def test_a_task_that_returned_nothing_has_a_text_as_well() -> None:
     assert summary_text(None).startswith("No summary")
+    assert summary_text([]) == summary_text(None)
 
 
-def test_a_plan_is_no_summary() -> None:
+@pytest.mark.parametrize(
+    "other", [{"listed": 5, "to_call": 3}, {"listed": 5, "statuses": {}, "calls": 0}, "5"]
+)
+def test_what_is_no_summary_of_a_run_is_refused(other: Any) -> None:
     with pytest.raises(ValueError, match="not the summary of a run"):
-        summary_text({"listed": 5, "to_call": 3})
+        summary_text(other)
+
+
+def test_a_mapped_task_has_a_text_for_each_part() -> None:
+    text = summary_text([PULLED, None])
+    assert text == f"Part 0:\n{summary_text(PULLED)}\n\nPart 1:\n{summary_text(None)}"
 
 
 def test_a_notifier_renders_it_as_a_filter() -> None:

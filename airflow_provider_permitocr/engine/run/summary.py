@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from decimal import Decimal
 from typing import Any, Self
 
@@ -65,7 +65,10 @@ class RunSummary:
         :raises ValueError: when it is not a summary.
         """
         known = {each.name for each in fields(cls)} & numbers.keys()
-        if not {"listed", "statuses", "calls"} <= known:
+        needed = {
+            each.name for each in fields(cls) if each.default is MISSING and each.default_factory is MISSING
+        }
+        if not needed <= known:
             raise ValueError(f"not the summary of a run: it has {', '.join(sorted(numbers)) or 'nothing'}")
         given = {name: numbers[name] for name in known}
         cost, cap = given.get("cost"), given.get("cap")
