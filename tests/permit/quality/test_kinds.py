@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_permitocr.emulator.specimens.kinds import KINDS
@@ -69,6 +69,8 @@ def test_gender_has_a_code_whatever_the_language(printed: str | None, code: str 
     assert sex_code(printed) == code
 
 
+# The first text of all takes a slow machine seconds: a table of characters is made for it.
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(sorted(front())),
