@@ -53,7 +53,7 @@ def rendered_lists(
     """Yield one of the rendered instances for each list: its shards share all that is kept of it.
 
     :param by_connection: one for each connection that the list is read from, too.
-    :raises ConfigurationError: naming what is known only in a run.
+    :raises ConfigurationError: naming what is only known at run time.
     """
     seen: set[str] = set()
     for operator in rendered_instances(dag, task_id):

@@ -31,7 +31,7 @@ Exit status: 0 every task was planned, 1 a task cannot be planned, 2 usage error
 
 
 _ADOPT = """\
-Take over into the ledger of MainlandPermitOcrOperator tasks what it does not know: a list that was renamed or
+Adopt into the ledger of MainlandPermitOcrOperator tasks what it does not know: a list that was renamed or
 has another source, and a result table that an earlier version or another ledger filled. Makes no call.
 Settled images are skipped from then on, as if this ledger had always kept them.
 

@@ -1,4 +1,4 @@
-"""``airflow permitocr erase``: erases what is stored of people, or shows what it would erase."""
+"""``airflow permitocr erase``: erases personal data, or shows what it would erase."""
 
 from __future__ import annotations
 

@@ -199,10 +199,10 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
 
 
 def _known(read: Callable[[Any], Looked], value: Any) -> Looked | None:
-    """Return what an argument means; None if only a run knows."""
+    """Return an argument's value; None if only known at run time."""
     try:
         return read(value)
-    except (TypeError, ValueError):  # what a mapped task gets
+    except (TypeError, ValueError):  # a mapped task's argument
         return None
 
 

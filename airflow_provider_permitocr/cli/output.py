@@ -14,7 +14,7 @@ def print_rows(rows: Sequence[Row], output: str, document: Any = None) -> None:
     """Print rows of equal fields.
 
     :param output: ``table``, ``plain``, ``json`` or ``yaml``.
-    :param document: what JSON and YAML have in place of the rows.
+    :param document: replaces the rows in JSON and YAML.
     """
     from rich.markup import escape
 

@@ -15,7 +15,7 @@ from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record
 from airflow_provider_permitocr.permit.status import Status
 
-#: A reference to an image, or the image itself. See ``images/reference.py`` for what is understood.
+#: A reference to an image, or the image itself. See ``images/reference.py`` for accepted forms.
 ImageValue: TypeAlias = "str | bytes | bytearray | memoryview | PathLike[str] | None"
 #: ``(image_key, card_side)``: what identifies a row of the result.
 RowKey: TypeAlias = "tuple[str, CardSide]"

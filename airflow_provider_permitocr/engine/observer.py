@@ -33,7 +33,7 @@ class CallFacts:
 class DeliveryFacts:
     """Rows that were delivered to a table in one batch.
 
-    :param target: what the ledger calls the table.
+    :param target: the ledger's name for the table.
     :param has_failed: the table could not be written to; it is tried again.
     """
 

@@ -148,7 +148,7 @@ class TargetPorts:
         return [self.open_file(due) for due in self.due_of(left)]
 
     def due_of(self, left: LeftRun) -> list[DueFile]:
-        """Return what the files of an earlier run are, but for those that this run replaces."""
+        """Describe the files of an earlier run, except those that this run replaces."""
         own = {file.due.place for file in self.files}
         return [due for due in left.files if due.place not in own]
 

@@ -1,4 +1,4 @@
-"""Keys in messages: recognizable, and never in full where they are long or URLs with a signature."""
+"""Keys in messages: recognizable, but never in full if they are long or URLs with a signature."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class FileError(PermitOcrError):
 def file_errors(doing: str) -> Iterator[None]:
     """Turn errors of files and of object stores' clients into this package's own.
 
-    :param doing: what was being done, e.g. ``writing the result file '/data/permits.csv'``.
+    :param doing: the operation, e.g. ``writing the result file '/data/permits.csv'``.
     """
     try:
         yield

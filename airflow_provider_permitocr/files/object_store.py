@@ -46,7 +46,7 @@ class ObjectStore:
         """Return whether there is such an object, as the store knows it now."""
         self._filesystem.invalidate_cache(path)
         try:
-            # Not its exists(), which by default takes every error for a no.
+            # Not its exists(), which by default treats every error as "no".
             self._filesystem.info(path)
         except FileNotFoundError:
             return False
@@ -78,5 +78,5 @@ def _discard(stream: Any) -> None:
     with suppress(Exception):
         stream.discard()
     with suppress(AttributeError):
-        # Else closing it, at the latest when it is collected, would complete what is half there.
+        # Otherwise closing it, at the latest by garbage collection, would complete a partial file.
         stream.closed = True

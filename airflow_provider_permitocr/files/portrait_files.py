@@ -11,7 +11,7 @@ from airflow_provider_permitocr.errors import UnreachableError
 from airflow_provider_permitocr.files.errors import FileError, file_errors
 from airflow_provider_permitocr.files.store import Store
 
-#: A store takes some 50 ms for each.
+#: A store takes about 50 ms for each.
 _AT_ONCE: Final = 16
 _SUFFIXES: Final = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png"}
 _OTHER: Final = ".bin"

@@ -32,7 +32,7 @@ class StoredRowsFile:
 
     @property
     def publishes_parts(self) -> bool:
-        """Whether it is written as well where its window is not whole."""
+        """Whether it is also written if its window is incomplete."""
         return self._publishes_parts
 
     def prepare(self) -> None:

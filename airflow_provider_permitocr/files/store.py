@@ -1,4 +1,4 @@
-"""Where files are kept: what the writer of a result file needs of a disk or an object store."""
+"""Stores of files: the interface to a disk or an object store that a result file's writer needs."""
 
 from __future__ import annotations
 

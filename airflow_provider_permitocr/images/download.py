@@ -70,7 +70,7 @@ class Downloader:
         self._lock = threading.Lock()
 
     def read(self, url: str, max_bytes: int) -> bytes:
-        """Download what is at a URL, redirects followed, in ``fetch_seconds`` at most.
+        """Download from a URL, following redirects, in ``fetch_seconds`` at most.
 
         Looking up a host's name cannot be timed; the system's resolver has its own limit.
 

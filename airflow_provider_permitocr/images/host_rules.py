@@ -18,7 +18,7 @@ class HostRules:
     """What ``ImageAccess(fetch_hosts=...)`` permits.
 
     :param named: the only hosts, a leading dot for all below a domain; None: all public ones.
-    :raises ConfigurationError: for what could be no host.
+    :raises ConfigurationError: for an invalid host.
     """
 
     def __init__(self, named: tuple[str, ...] | None) -> None:

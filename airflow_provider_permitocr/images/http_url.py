@@ -29,7 +29,7 @@ class HttpUrl:
 
     :param scheme: ``http`` or ``https``.
     :param host: a name in small letters and without a dot at its end, or an address in its usual spelling.
-    :param target: path and query, as a request names them: encoded as UTF-8, and only what is not yet.
+    :param target: path and query, as in a request: encoded as UTF-8, unless already encoded.
     """
 
     scheme: str

@@ -54,5 +54,5 @@ class ObjectUri:
 
     @property
     def url(self) -> str:
-        """The URL without the connection, as file systems want it."""
+        """The URL without the connection, as file systems expect it."""
         return f"{self.scheme}://{self.bucket}/{self.key}"

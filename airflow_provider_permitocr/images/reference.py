@@ -66,7 +66,7 @@ Reference: TypeAlias = InlineImage | ImageUrl | StoredImage
 
 
 def read_reference(value: ImageValue, kind: ImageKind = ImageKind.AUTO) -> Reference:
-    """Return what a value refers to, from the value itself or as its list declares it.
+    """Return what a value refers to, judged by the value itself or by its declared kind.
 
     White space and invisible characters around a text are not part of it. A path must be absolute, but for a
     ``Path`` of Python. Base64 may be of either alphabet (RFC 4648, 4 and 5), broken into lines, without
@@ -175,7 +175,7 @@ def _without_gaps(encoded: bytes) -> bytes:
 
 
 def _is_in_lines(parts: list[bytes]) -> bool:
-    """Return whether what is between gaps are lines: all of one length, the last perhaps shorter."""
+    """Return whether the parts are lines: all of equal length, except perhaps a shorter last one."""
     length = len(parts[0])
     is_even = not length % 4 and all(len(each) == length for each in parts[1:-1]) and len(parts[-1]) <= length
     return is_even and (len(parts) > 2 or length <= _LINE)

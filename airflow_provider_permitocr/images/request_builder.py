@@ -21,7 +21,7 @@ from airflow_provider_permitocr.images.reference import (
 )
 from airflow_provider_permitocr.permit.status import Status
 
-#: What is read where an image should be, while it is written or its server is in trouble.
+#: Contents read instead of an image while it is being written or its server has problems.
 _MAY_BE_WHOLE_LATER: Final = frozenset({"ImageEmpty", "ImageTruncated", "ImageWrongContent"})
 #: Reads the image at a URL or path, and at most one byte more than the given limit, to detect longer images.
 #: Raises ``ImageError``. Called from several threads at once.
@@ -120,12 +120,12 @@ class PermitRequestBuilder:
                 return self._download(url, self._max_read)
 
     def _prepare(self, image: bytes, inspected: InspectedImage) -> tuple[bytes, str | None]:
-        """Return an image that is fit to be sent, and what was done to it."""
+        """Return an image that can be sent, and a description of its conversion."""
         prepare = self._needed(inspected, len(image))
         return prepare(image, inspected, self._max_bytes) if prepare else (image, None)
 
     def _needed(self, inspected: InspectedImage, size: int) -> ConvertImage | None:
-        """Return what makes the image fit to be sent; None if it is already."""
+        """Return the conversion that makes the image acceptable; None if it already is."""
         if not inspected.is_accepted:
             if self._convert is None or not inspected.is_convertible:
                 raise _unsupported(inspected)

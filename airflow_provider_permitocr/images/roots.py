@@ -15,7 +15,7 @@ from airflow_provider_permitocr.errors import ImageRejectedError, ImageUnavailab
 from airflow_provider_permitocr.images.object_uri import ObjectUri
 
 _FILE_URL: Final = "a file URL must be of the form file:///absolute/path"
-#: Files in here hold what the system and its processes know; no image is here.
+#: Files in these directories expose the system and its processes; they contain no images.
 _SYSTEM: Final = ("/proc", "/sys")
 #: Of macOS, with its end.
 _LONGEST_PATH: Final = 1024
@@ -49,7 +49,7 @@ class ImageRoots:
     def require_file(self, descriptor: int) -> None:
         """Refuse an open file that is not below a root, whatever path or links led to it.
 
-        :param descriptor: what is checked is the file that is open, so that no link can change in between.
+        :param descriptor: the open file itself is checked, so that no link can change in between.
         :raises ImageUnavailableError: ``ImagePathRefused``.
         """
         self._require(_path_of(descriptor), self._resolved())
@@ -120,7 +120,7 @@ def _holds(root: ObjectUri, place: ObjectUri) -> bool:
 
 
 def _path_of(descriptor: int) -> str:
-    """Return the path of an open file, as the system has it."""
+    """Return the path of an open file, according to the system."""
     on_macos: int | None = getattr(fcntl, "F_GETPATH", None)
     if on_macos is not None:
         return os.fsdecode(fcntl.fcntl(descriptor, on_macos, bytes(_LONGEST_PATH)).rstrip(b"\0"))

@@ -53,7 +53,7 @@ def is_public(address: Address) -> bool:
 
 
 def is_this_machine(host: str) -> bool:
-    """Return whether what is sent to a host stays on this machine.
+    """Return whether data sent to a host stays on this machine.
 
     :param host: a name or an address, with a port if need be.
     """

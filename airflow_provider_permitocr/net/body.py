@@ -10,11 +10,11 @@ from airflow_provider_permitocr.net.network_faults import NetworkError, NetworkF
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
-#: Read at a time: ``http.client`` keeps each chunk of a body until it has what it was asked for.
+#: Read at a time: ``http.client`` keeps each chunk of a body until the requested amount has arrived.
 _PIECE: Final = 64 * 1024
 #: Either of zlib's headers, or gzip's.
 _ANY_HEADER: Final = 32 + zlib.MAX_WBITS
-#: Of gzip; each that is empty costs time, and brings nothing.
+#: Of gzip; empty ones cost time and yield nothing.
 _MOST_MEMBERS: Final = 100
 
 

@@ -63,10 +63,10 @@ def network_errors() -> Iterator[None]:
     except TimedOutError as error:
         raise NetworkError(NetworkFault.TIMED_OUT, str(error)) from None
     except Exception as error:  # noqa: BLE001
-        raise NetworkError(*tell(error)) from None
+        raise NetworkError(*describe(error)) from None
 
 
-def tell(error: BaseException) -> tuple[NetworkFault, str]:
+def describe(error: BaseException) -> tuple[NetworkFault, str]:
     """Classify an error of urllib3 or of the system, and describe it.
 
     Its own message is left out, except for TLS and the operating system, because it may quote what was sent,

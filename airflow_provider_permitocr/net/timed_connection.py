@@ -100,7 +100,7 @@ class _TimedConnection:
 
 
 class _StrictResponse(HTTPResponse):
-    """Refuses what is not well-formed: urllib3 would take it, and print what it could not read."""
+    """Refuses malformed headers: urllib3 would accept them, and log what it could not parse."""
 
     def begin(self) -> None:
         super().begin()

@@ -199,7 +199,7 @@ class Budget(Readable):
     def priced(self, price_per_call: float | Decimal | str | None, currency: str | None) -> Self:
         """Return this with a price and a currency, each unless it has its own.
 
-        :raises ValueError: naming what is wrong, and not this class, which has no part in it.
+        :raises ValueError: naming the fault, but not this class, which is unrelated.
         """
         given = None if price_per_call is None else exact_price(price_per_call)
         own = self.price_per_call

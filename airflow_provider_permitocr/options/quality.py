@@ -1,4 +1,4 @@
-"""Which doubts about a document's fields are raised, and what they are compared with."""
+"""Quality flags: which are raised, and which columns fields are compared with."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Quality(Readable):
                 )
 
     def require_own_answers(self, *, is_protected: bool, reuse_identical: bool) -> None:
-        """Refuse to compare what a policy has hidden before a second image takes it.
+        """Refuse to compare values that a policy hides before another image can reuse them.
 
         :raises ValueError: saying what to change.
         """

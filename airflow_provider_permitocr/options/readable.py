@@ -11,7 +11,7 @@ NAMES_ONLY: Final = {"permitocr_names_only": True}
 
 
 class Readable:
-    """Shows what was given, without defaults: in a repr, and as the task's rendered field in the UI."""
+    """Shows given values, without defaults: in a repr, and as the task's rendered field in the UI."""
 
     def __repr__(self) -> str:
         given = (

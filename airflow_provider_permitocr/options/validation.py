@@ -1,4 +1,4 @@
-"""Checks of what a DAG author writes: each option names its rule, and is refused if it breaks it."""
+"""Validates a DAG author's options: each option has a rule, and is refused if it violates it."""
 
 from __future__ import annotations
 

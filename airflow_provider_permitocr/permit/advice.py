@@ -82,7 +82,7 @@ OWN_CODES: Final[Mapping[str, Advice]] = {
 
 
 def advice_by_code(codes: Iterable[ErrorCode]) -> dict[str, Advice]:
-    """Return what is known of each code, this package's own included.
+    """Return the advice for each code, including this package's own.
 
     :param codes: of the service and of the wire.
     """

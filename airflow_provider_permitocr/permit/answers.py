@@ -157,7 +157,7 @@ class KeptAnswer:
         return protection.protect(columns, self._applied) if protection.methods else columns
 
     def protected(self, reading: Reading, subject: Subject | None = None) -> KeptAnswer:
-        """Return the answer as the policy has it kept; unknown fields are dropped.
+        """Return the answer under the policy; unknown fields are dropped.
 
         :param subject: the image that it is about; None: it is not examined.
         """

@@ -47,7 +47,7 @@ def kept_corrections(record: Record, protection: Protection) -> dict[str, Any]:
     """Return corrections as the ledger keeps them.
 
     :param record: as ``corrected`` returns them.
-    :param protection: what the policy leaves of values.
+    :param protection: applies the policy to values.
     """
     applied = {name: method for name, method in protection.applied().items() if FACTS[name].text in record}
     return {**_present(protection.protect(record)), **({_APPLIED: applied} if applied else {})}

@@ -81,7 +81,7 @@ FACTS: Final[Mapping[str, Fact]] = {
     # Sizes are nearly unique, so anyone who has the images can find their rows by size, too.
     "image_digest": Fact("image_digest", ("image_bytes", "image_width", "image_height"), _STAYS_OR_GOES),
 }
-#: How many characters a Fernet token has for so many bytes: a version, a time, a vector, whole blocks and a
+#: The length of a Fernet token in characters: a version, a time, a vector, whole blocks and a
 #: signature, in base64.
 _BLOCK, _TOKEN_OVERHEAD, _BYTES_A_CHARACTER = 16, 57, 4
 _DIGEST_CHARACTERS: Final = 64
@@ -140,7 +140,7 @@ def pseudonym(value: str, *, key: bytes) -> str:
 def decrypt(token: str | None, *keys: str) -> str | None:
     """Read a value that was encrypted.
 
-    :param token: as the table has it; None stays None.
+    :param token: as stored in the table; None stays None.
     :param keys: Fernet keys, in any order; one of them must be that which it was encrypted with.
     :raises ValueError: when it is not a token, or is encrypted with another key.
     """
@@ -208,11 +208,11 @@ class Protection:
         return protected
 
     def method(self, fact: str) -> Method:
-        """Return what becomes of a fact."""
+        """Return the method for a fact."""
         return self.methods.get(fact, Method.KEEP)
 
     def applied(self, done: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return what has become of facts once they are protected; those that stay are not named."""
+        """Return the methods applied to facts after protection; unchanged facts are left out."""
         applied = {}
         for name in FACTS:
             before, wanted = Method((done or {}).get(name, Method.KEEP)), self.method(name)
@@ -230,7 +230,7 @@ class Protection:
         return {name: self._carried(value, self._of_carried(name), is_new) for name, value in carried.items()}
 
     def columns(self, columns: Sequence[Column]) -> tuple[Column, ...]:
-        """Return the result's columns as the policy has them: how long they get, and what they then hold."""
+        """Return the result's columns under the policy, with their new lengths and kinds."""
         said = {name: (fact, self.method(of)) for of, fact in FACTS.items() for name in fact.columns}
         return tuple(
             _described(column, *said[column.name]) if column.name in said else self._described_carried(column)

@@ -38,5 +38,5 @@ def advice(code: str) -> str:
 
 
 def usual_cause(code: str | None) -> str:
-    """Return what to look for, and change; a general word for a code that has no usual cause."""
+    """Return what to check and change; a general hint for a code without a usual cause."""
     return USUAL_CAUSES.get(code or "", "Correct the cause")

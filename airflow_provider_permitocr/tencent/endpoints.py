@@ -13,7 +13,7 @@ from airflow_provider_permitocr.net.address_rules import is_this_machine
 #: ``ocr.intl.tencentcloudapi.com``, ``sts.internal.tencentcloudapi.com``.
 _API: Final = re.compile(r"([a-z0-9-]+\.)+tencentcloudapi\.com(:443)?")
 #: Of a region, its internal network or the accelerated domain (cloud.tencent.com/document/product/436/6224).
-#: Not of a bucket: anybody can have one.
+#: Not a bucket's host: anyone can create a bucket.
 _STORE: Final = re.compile(r"cos(-internal)?\.[a-z0-9-]+\.(myqcloud\.com|tencentcos\.cn)(:443)?")
 #: Hosts, with a protocol and a port if need be.
 _NAMED: Final = re.compile(
@@ -35,7 +35,7 @@ class AllowedEndpoints:
     :param named: by the connection.
     :param listed: by Airflow's configuration, which most editors of connections can't change; None: it
         leaves that to the connections.
-    :param emulator_only: nothing but this machine gets any, not even Tencent Cloud.
+    :param emulator_only: only this machine gets any, not even Tencent Cloud.
     """
 
     named: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ class AllowedEndpoints:
         """Refuse a proxy that is not allowed and could read the traffic; with TLS, it cannot.
 
         :param protocol: of the requests that pass through it.
-        :raises ValueError: saying what to do; it holds neither user nor password.
+        :raises ValueError: saying what to do; without user and password.
         """
         if protocol != "http" or not proxy:
             return

@@ -71,7 +71,7 @@ def open_envelope(body: bytes, secrets: Iterable[str]) -> Answer | Refusal:
 
 def malformed(code: str, why: str, request_id: str = "") -> CallError:
     """Return the error of a call with a malformed answer."""
-    return call_error(code, f"the answer is not what the API documents ({why})", request_id)
+    return call_error(code, f"the answer differs from the API's documentation ({why})", request_id)
 
 
 def _response(body: bytes) -> dict[str, Any]:

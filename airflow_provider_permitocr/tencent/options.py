@@ -90,7 +90,7 @@ class Role:
 
     @property
     def account(self) -> str:
-        """The account that the role belongs to, which pays for what is called in it."""
+        """The account of the role, which pays for its calls."""
         return self.arn.removeprefix("qcs::cam::uin/").partition(":")[0]
 
 
@@ -176,7 +176,7 @@ class ClientOptions:
             if not (self.secret_id or self.secret_key or self.token):
                 raise ValueError(
                     "the connection's SecretId (login) and SecretKey (password) are empty; fill them in, or"
-                    " set credentials in the extra to where the keys come from: "
+                    " set credentials in the extra to the source of the keys: "
                     + ", ".join(kind for kind in CredentialKind if kind is not CredentialKind.KEYS)
                 )
             _ = self.keys

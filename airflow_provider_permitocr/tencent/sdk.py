@@ -22,7 +22,7 @@ class SdkCredential:
     def get_credential_info(self) -> tuple[str, str, str | None]:
         """Return the id, the key and the token to sign with now.
 
-        :raises CallError: when none can be had.
+        :raises CallError: when there are none.
         """
         keys = self._keys.current()
         return keys.secret_id, keys.secret_key, keys.token

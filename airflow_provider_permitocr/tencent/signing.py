@@ -17,7 +17,7 @@ from airflow_provider_permitocr.permit.api import ACTION, SERVICE, VERSION
 from airflow_provider_permitocr.tencent.options import ClientOptions, Keys
 
 _ALGORITHM: Final = "TC3-HMAC-SHA256"
-#: The service looks for errors in this one only; what follows a semicolon would be signed as well.
+#: The service only accepts this one; text after a semicolon would be signed, too.
 _CONTENT_TYPE: Final = "application/json"
 #: In place of a signature (cloud.tencent.com/document/api/1312/73070).
 _UNSIGNED: Final = "SKIP"
@@ -69,7 +69,7 @@ class Signer:
 
     :param operation: by default the recognition of a permit.
     :param options: the host, language and region to sign for.
-    :param clock: Unix time in seconds; the service refuses what is five minutes off.
+    :param clock: Unix time in seconds; the service refuses requests that are five minutes off.
     """
 
     def __init__(

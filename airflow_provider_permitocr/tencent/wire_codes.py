@@ -105,7 +105,7 @@ WIRE_CODES: Final = (
     ErrorCode(HTTP_TOO_LARGE, Decision.IMAGE, _FREE, "HTTP status 413: the request is too large"),
     ErrorCode(HTTP_TOO_MANY, Decision.THROTTLE, _FREE, "HTTP status 429: too many requests"),
     ErrorCode(HTTP_UNAVAILABLE, _RETRY, _UNKNOWN, "HTTP status 503: temporarily unavailable"),
-    ErrorCode(MALFORMED, _RETRY, _UNKNOWN, "the answer is not what the API documents"),
+    ErrorCode(MALFORMED, _RETRY, _UNKNOWN, "the answer differs from the API's documentation"),
     ErrorCode(TOO_LONG, _RETRY, _UNKNOWN, "the answer is longer than any of the API"),
     ErrorCode(NOT_JSON, _RETRY, _UNKNOWN, "the answer is not JSON", _PROTOCOL),
     ErrorCode(WRONG_ENVELOPE, _RETRY, _UNKNOWN, "the answer has no Response, or an Error without a Code"),

@@ -1,4 +1,4 @@
-"""Where a worker keeps what is its own."""
+"""The worker's own directory."""
 
 from __future__ import annotations
 

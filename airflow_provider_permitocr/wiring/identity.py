@@ -67,7 +67,7 @@ def resolved_targets(
 ) -> tuple[str, ...]:
     """Return which tables their databases find by the names of a task's targets.
 
-    A database that is down is not asked where the ledger knows its table: calls continue without it.
+    A database that is down is not queried if the ledger knows its table: calls continue without it.
 
     :raises ConfigurationError: when a connection is missing, or is of no SQL database.
     :raises DatabaseError: when a database cannot be reached, and the ledger does not know its table.

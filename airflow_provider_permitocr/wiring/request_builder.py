@@ -1,4 +1,4 @@
-"""Puts together what a run reaches its images by."""
+"""Assembles a run's access to its images."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def _object_path(path: str, conn_id: str | None) -> ObjectStoragePath:
 
 
 def path_in_store(path: str) -> str:
-    """Return what a store knows a path or URL as."""
+    """Return the store's name for a path or URL."""
     if not is_local(path):
         return f"{urlsplit(path).netloc.rpartition('@')[2]}{urlsplit(path).path}"
     return unquote(urlsplit(path).path) if "://" in path else path

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.options.targets.result_table import ResultTable
     from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
-#: Both check what they would write, too.
+#: Both also check what they would write.
 ResultTarget: TypeAlias = SqlResultTarget | ConnectorTarget
 
 
@@ -60,7 +60,7 @@ def open_connector_table(described: ResultTable, engines: SqlEngines) -> Connect
 
 
 def result_table_name(described: ResultTable, engines: SqlEngines, patience: Patience = Patience(0)) -> str:
-    """Name a result table as a ledger does: by its connection, and by where its database finds it.
+    """Name a result table as a ledger does: by its connection, and its resolved place in the database.
 
     :param patience: how long to wait for the database.
     :raises ConfigurationError: as ``open_result_table``.

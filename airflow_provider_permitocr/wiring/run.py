@@ -1,4 +1,4 @@
-"""Puts a run together from what a task was given: connections are looked up here, and no sooner."""
+"""Assembles a run from a task's arguments; connections are only looked up here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m labs.alone``: the main job with nothing but the wheel, under each Airflow and Python."""
+"""``python -m labs.alone``: the main job with only the wheel, under each Airflow and Python."""
 
 from __future__ import annotations
 

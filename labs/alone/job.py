@@ -1,6 +1,6 @@
 """Runs in the environment of the wheel, away from the repository; writes what it saw to the file it is given.
 
-It needs nothing but Airflow and the package: no module of the repository, no library of an extra.
+It only needs Airflow and the package: no module of the repository, no library of an extra.
 """
 
 from __future__ import annotations

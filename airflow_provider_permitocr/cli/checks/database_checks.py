@@ -26,8 +26,8 @@ def find(
 ) -> Finding:
     """Look at something in the database of a connection.
 
-    :param look: returns what is right about it; raises ``PermitOcrError`` with what is wrong.
-    :param require: takes the connection's id before anything is opened; raises what is wrong with it.
+    :param look: describes a working connection; raises ``PermitOcrError`` for a faulty one.
+    :param require: gets the connection's id before anything is opened; raises an error if it is unusable.
     """
 
     def look_by_engine() -> str:

@@ -92,7 +92,7 @@ class OcrTask:
 
     :param file: the DAG file, as Airflow names it.
     :param limits: Airflow's own limits on instances of it that run side by side, by name.
-    :param findings: what was found while it was read.
+    :param findings: findings while reading it.
     """
 
     dag_id: str
@@ -106,6 +106,6 @@ class OcrTask:
 
     @property
     def accounts(self) -> tuple[str, ...]:
-        """Connections of the API, each once, where they are known before a run."""
+        """Connections of the API without duplicates, if known before a run."""
         conn_ids = (each.tencentcloud_conn_id for each in self.variants)
         return tuple(dict.fromkeys(each for each in conn_ids if each and not is_template(each)))

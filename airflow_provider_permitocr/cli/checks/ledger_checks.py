@@ -115,7 +115,7 @@ def _look_for(
 
 
 def _resolved(identity: ListIdentity, tables: Sequence[ResultTable]) -> ListIdentity:
-    """Name the targets as a run does, which asks their databases."""
+    """Name the targets as in a run, which queries their databases."""
     from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
     from airflow_provider_permitocr.wiring.result_table import result_table_name
 

@@ -17,7 +17,7 @@ _NARROWEST = 40
 
 
 def task_block(task: OcrTask, findings: Sequence[Finding], width: int) -> str:
-    """Return a task with what was found about it.
+    """Return a task with its findings.
 
     :param width: characters in a line; commands are kept in one line nevertheless.
     """
@@ -73,7 +73,7 @@ def _wrapped(text: str, head: str, width: int) -> list[str]:
 
 
 def _shortened(findings: list[Finding]) -> list[Finding]:
-    """Leave out some of what is fine, where a mapped task has very much of it."""
+    """Omit some successful findings if a mapped task has very many."""
     shown = []
     seen: Counter[str] = Counter()
     for finding in findings:

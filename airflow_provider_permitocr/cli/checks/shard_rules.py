@@ -49,7 +49,7 @@ def _lists(variant: Variant) -> Lists:
 
 
 def _completeness(texts: Sequence[str], elsewhere: Sequence[str]) -> Iterator[Finding]:
-    """Check the shards of one list in one DAG; what is left out may be taken by another DAG."""
+    """Check the shards of one list in one DAG; another DAG may process missing ones."""
     try:
         shards = Counter(Shard.parse(text) for text in texts)
     except ValueError as error:

@@ -17,7 +17,7 @@ _LIST, _RESULT = "image list", "result table"
 
 
 def check_image_list(source: ImageList) -> list[Finding]:
-    """Check that an image list can be read as described, as a run does before its first call."""
+    """Check that an image list can be read as described, as in a run before its first call."""
     names = templated(source)
     findings = [unchecked(_LIST, names)] if names else []
     if "conn_id" in names:

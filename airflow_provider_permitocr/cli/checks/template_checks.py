@@ -118,7 +118,7 @@ def _rendered(template: object, context: Mapping[str, Any]) -> str | None:
         return None
     try:
         return _environment().from_string(str(template)).render(context)
-    # Of filters and of what they are given.
+    # Of filters and their arguments.
     except (TemplateError, AttributeError, TypeError, ValueError, ArithmeticError):
         return None
 

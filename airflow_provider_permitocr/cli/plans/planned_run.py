@@ -55,7 +55,7 @@ def planned_run(
 def rendered(dag: DAG, task: MainlandPermitOcrOperator, run: PlannedRun) -> MainlandPermitOcrOperator:
     """Render the templates of a task in place, and return it.
 
-    :raises ConfigurationError: naming what is known only in a run, or does not work.
+    :raises ConfigurationError: naming what is only known at run time, or does not work.
     """
     from jinja2 import TemplateError
 
@@ -69,7 +69,7 @@ def rendered(dag: DAG, task: MainlandPermitOcrOperator, run: PlannedRun) -> Main
     except ValueError as error:
         raise ConfigurationError(f"the rendered task is wrong: {error}") from None
     except Exception as error:  # noqa: BLE001  variables, macros and plugins raise their own errors
-        # Not in its own words: they may hold what a variable or a connection does.
+        # Its own message may contain values of variables or connections.
         raise ConfigurationError(
             f"a template cannot be rendered before a run ({type(error).__name__}); plan_only=True plans it"
             " in a run"

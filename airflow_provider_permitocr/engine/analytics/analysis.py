@@ -40,7 +40,7 @@ class CallTables(Protocol):
         ...
 
     def fill(self) -> Mapping[str, int]:
-        """Fill them with what the ledger holds now.
+        """Fill them from the ledger's current contents.
 
         :return: how many rows each has, by name.
         :raises TargetError: naming what to change.

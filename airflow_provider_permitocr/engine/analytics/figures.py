@@ -38,7 +38,7 @@ class FailureCount(NamedTuple):
 
 
 class FlagCount(NamedTuple):
-    """Images and sides with a flag, by what people decided."""
+    """Images and sides with a flag, by people's decisions."""
 
     flag: str
     images: int

@@ -36,9 +36,9 @@ _LEFT: Final = {
 
 @dataclass(frozen=True, slots=True)
 class FailedCall:
-    """A call that brought no fields.
+    """A call that returned no fields.
 
-    :param facts: what is known of its image.
+    :param facts: what is known about its image.
     """
 
     fault: CallError
@@ -58,7 +58,7 @@ def of_unfit_image(row: ImageRow, unfit: UnfitImage) -> Outcome:
 
 
 def of_grant(row: ImageRow, grant: Grant | None, facts: ImageFacts) -> Outcome | Left | None:
-    """Return what a ledger's word means for an image; None if its call should be made.
+    """Return the outcome of a ledger's grant for an image; None if its call should be made.
 
     :param grant: None if the ledger cannot be written.
     """
@@ -137,7 +137,7 @@ def of_failed_call(row: ImageRow, failed: FailedCall) -> Outcome:
 
 
 def to_attempt(outcome: Outcome, *, max_runs: int | None = None) -> Attempt:
-    """Return what is noted about an image.
+    """Return the record about an image.
 
     :param max_runs: this many runs, this one included, try an image before it counts as failed. That is
         giving up, and no verdict. None: none does.

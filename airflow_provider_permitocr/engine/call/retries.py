@@ -81,7 +81,7 @@ class Tries:
         return now - self._began_at > self.policy.max_seconds
 
     def begin_probing(self, kind: str, waits: tuple[float, ...]) -> None:
-        """Confirm a fault of all calls with the next ones, after so many seconds each."""
+        """Confirm a fault of all calls with further calls, each after its wait in seconds."""
         self.is_probing = True
         self.probed.add(kind)
         self.probe_waits = list(waits)

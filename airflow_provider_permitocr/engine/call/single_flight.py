@@ -76,7 +76,7 @@ class SingleFlight:
     def board(self, row: ImageRow, facts: ImageFacts, led: Flight) -> tuple[Flight, Flight]:
         """Find the flight of a row's picture.
 
-        :param led: what this row has led until now; meanwhile there may be another image at its place.
+        :param led: the flight that this row has led so far; its image may have changed meanwhile.
         :return: the flight that this row leads, and the one that it is on: the same, unless another row is
             called for that has the same picture, or was.
         """
@@ -114,7 +114,7 @@ class SingleFlight:
     def land(self, flight: Flight, *, answer: Answer | None = None, has_failed: bool = False) -> None:
         """End a flight, and let those go on that wait for it.
 
-        :param answer: what they may take.
+        :param answer: the answer for them to reuse.
         :param has_failed: the image itself has.
         """
         if flight.picture is None or flight.has_landed:
@@ -158,7 +158,7 @@ class SingleFlight:
 
 
 class _Latest(Generic[T]):
-    """Remembers what was used or put in last.
+    """Keeps the most recently used or added entries.
 
     :param most: pictures that are remembered.
     """

@@ -90,7 +90,7 @@ class TableWriter:
         return written
 
     def _sample(self, left: Sequence[Delivered]) -> tuple[Sequence[Delivered], Sequence[Delivered]]:
-        """Return what is written next, and what comes after that."""
+        """Return the next chunk to write, and the rest."""
         if self._has_taken or self._target.is_filled_at_end:
             return left, ()
         most = max(1, ALL_REFUSED - self._refused)
@@ -150,7 +150,7 @@ class TableWriter:
     def _put_stand_ins(self, records: Sequence[Record], refused: Mapping[int, str]) -> set[int]:
         """Write rows without fields for refused images that have no row; return which were written."""
         left = list(refused)
-        # At the second attempt without the time of the image's change, which may be what is refused.
+        # The second attempt omits the image's change time, which may be the refused value.
         for with_provenance in (True, False):
             if not left:
                 break
@@ -170,7 +170,7 @@ class TableWriter:
         only_new: bool = False,
         most_refused: int | None = None,
     ) -> dict[int, str]:
-        """Write what can be written; return the reason for each record that cannot, as the target does."""
+        """Write all acceptable records; return the reason for each refused one, as the target does."""
         from airflow_provider_permitocr.engine.delivery.frame import refused_by_frame, to_frame
 
         refused: dict[int, str] = {}

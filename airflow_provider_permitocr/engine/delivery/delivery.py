@@ -225,7 +225,7 @@ class Deliverer:
                 if turn is _Turn.DONE and is_last:
                     return
                 self._pause(turn, is_last=is_last)
-        except BaseException as error:  # noqa: BLE001  it is raised where the run can be stopped for it
+        except BaseException as error:  # noqa: BLE001  raised later, where the run can be stopped
             self._failure = _with_comfort(error)
             self._release()
         finally:

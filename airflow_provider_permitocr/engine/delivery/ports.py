@@ -65,7 +65,7 @@ class ResultTarget(Protocol):
         ...
 
     def held(self) -> Held:
-        """Return what it holds. May read the whole table.
+        """Return its state. May read the whole table.
 
         :raises UnreachableError: when a retry may succeed.
         """
@@ -117,7 +117,7 @@ class RowsFile(Protocol):
 
     @property
     def publishes_parts(self) -> bool:
-        """Whether it is written as well where its window is not whole."""
+        """Whether it is also written if its window is incomplete."""
         ...
 
     def prepare(self) -> None:

@@ -27,7 +27,7 @@ _FROM_ISO: Final[dict[ColumnKind, Callable[[str], date | datetime]]] = {
 
 
 def to_records(delivered: Sequence[Delivered], columns: Sequence[Column] = COLUMNS) -> list[Record]:
-    """Put images, as the ledger has them, into the result's columns; every column is there.
+    """Convert the ledger's images to the result's columns; every column is present.
 
     :param columns: of the result; copied ones that are not among them are left out.
     """

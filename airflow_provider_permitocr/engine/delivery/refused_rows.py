@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 def try_refused_again(
     delivery: Delivery, writer: TableWriter, state: DeliveryState, *, is_over: Callable[[], bool]
 ) -> DeliveryState:
-    """Write rows that were refused; where the first of them still are, the rest waits for the next run.
+    """Write rows that were refused; if the first of them still are, the rest waits for the next run.
 
     :param delivery: is claimed.
     :param is_over: whether the run must end.

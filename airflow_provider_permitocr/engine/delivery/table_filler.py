@@ -85,7 +85,7 @@ class TableFiller:
         self._is_checked = False
 
     def step(self) -> Step:
-        """Do what comes next.
+        """Do the next step.
 
         :raises UnreachableError: when a retry may succeed.
         :raises RowsRefusedError: when the table refuses all rows.
@@ -139,7 +139,7 @@ class TableFiller:
         return Step.DELIVERED
 
     def _changes(self, after: int) -> Sequence[Delivered]:
-        """Return what to write next: a page, or many for a table that wants one large delivery."""
+        """Return what to write next: a page, or many for a table that prefers one large delivery."""
         page = self._delivery.changes(after, self._rows)
         if not self._target.is_filled_at_end:
             return page
@@ -176,7 +176,7 @@ class TableFiller:
             )
 
     def _forget_erased(self, changed: Sequence[Delivered]) -> None:
-        """Delete what a history has of images that are erased; before it is noted that this is done."""
+        """Delete erased images from a history, before recording that this is done."""
         erased = {each.row_key: each.version for each in changed if each.standing.status is Status.ERASED}
         if erased and self._target.keeps_history:
             self._target.forget(erased)

@@ -10,7 +10,7 @@ from airflow_provider_permitocr.engine.delivery.ports import Held
 from airflow_provider_permitocr.engine.ledger.ports import Delivery, DeliveryState
 from airflow_provider_permitocr.errors import TargetError
 
-_ADOPT: Final = "`airflow permitocr adopt DAG TASK` takes over what the table holds, without a call"
+_ADOPT: Final = "`airflow permitocr adopt DAG TASK` adopts the table's rows, without a call"
 _REBUILD: Final = "`airflow permitocr rebuild DAG TASK` writes them again, without a call"
 #: Before every version: something was delivered once, and everything must be delivered again.
 _NOTHING_YET: Final = 1

@@ -1,4 +1,4 @@
-"""Erases what is stored of people, or what a policy hides: in the ledger, then in targets, without a call."""
+"""Erases personal data, or what a policy hides: in the ledger, then in targets, without a call."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class Erasure:
         """
         ledger = self._ports.ledger
         ledger.prepare(None)
-        # Before: what waits there would bring people back.
+        # First, because waiting answers would restore erased data.
         refused = hand_in_waiting(ledger, self._journal, self._log)
         images = self._in_ledger.erase(self._stop)
         self._log.info(f"Erased in the ledger: {_said(images)}")

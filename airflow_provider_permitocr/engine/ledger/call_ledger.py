@@ -45,7 +45,7 @@ _LOOK_SECONDS: Final = 0.25
 #: wait: images that are rejected without a call go on while the ledger is down.
 _MOST_ATTEMPTS: Final = 1_000
 _MOST_WAITING: Final = 5_000
-#: A connection that has gone silent raises no error for a quarter of an hour: so long is it given at least.
+#: A dead connection raises no error for a quarter of an hour: wait at least this long.
 _SILENT_SECONDS: Final = 60.0
 #: How often to send this run's heartbeat.
 _ALIVE_SECONDS: Final = 20.0
@@ -105,7 +105,7 @@ class CallLedger:
         self._patience_seconds, self._clock = patience_seconds, clock
         self._gather_seconds = _GATHER_SECONDS if gather_seconds is None else gather_seconds
         self._unwritten = UnwrittenCalls(journal)
-        #: Held for moments, over what follows.
+        #: Held only briefly, for the attributes below.
         lock = threading.RLock()
         self._state = threading.Condition(lock)
         #: Shares that lock: an exchange only wakes the threads that wait for its grants.
@@ -209,7 +209,7 @@ class CallLedger:
             raise error
 
     def flush(self) -> None:
-        """Wait until all that was noted is written, or in the journal and given up.
+        """Wait until everything recorded is written, or in the journal and abandoned.
 
         :raises LedgerError, FencedError: when it could not be written.
         """
@@ -275,7 +275,7 @@ class CallLedger:
             _log.debug("%s", error)
 
     def _keep_what_waits(self) -> None:
-        """Put into the journal what an exchange does not write within a moment."""
+        """Journal what an exchange does not write quickly."""
         while self._thread.is_alive():
             with self._state:
                 if self._state.wait_for(lambda: self._is_over, _LOOK_SECONDS):

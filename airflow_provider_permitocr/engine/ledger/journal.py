@@ -63,7 +63,7 @@ class FileJournal:
         path = self._path(refused=refused)
         try:
             _make_private(self._folder)
-            with self._turn:  # threads of one process would take each other for another run
+            with self._turn:  # threads of one process would mistake each other for another run
                 path = self._append_patiently(lines, refused=refused)
             self._sync_folder()
         except OSError as error:
@@ -88,7 +88,7 @@ class FileJournal:
         raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK))
 
     def discard(self) -> None:
-        """Remove what this process has kept, as the ledger has it."""
+        """Remove what this process has kept, because the ledger has it."""
         for number in range(1, self._number + 1):
             self.remove(str(self._path(number)))
 

@@ -86,7 +86,7 @@ class Review:
     """What a person has decided about an answer.
 
     :param status: confirmed, corrected or rejected.
-    :param corrections: what it should be, as text by column; None unless corrected.
+    :param corrections: corrected values, as text by column; None unless corrected.
     """
 
     status: str
@@ -253,7 +253,7 @@ class Refusal:
     """A row that a target does not take.
 
     :param reason: without values.
-    :param has_row: whether a row without its fields, or an older one, is there in its place.
+    :param has_row: whether a row without its fields, or an older one, replaces it.
     """
 
     row_key: RowKey
@@ -265,7 +265,7 @@ class Refusal:
 class DeliveryState:
     """How far a target has been filled.
 
-    :param version: everything up to it is delivered, but for what the target refuses.
+    :param version: everything up to it is delivered, except refused rows.
     :param rows: rows that the target then had; of a history, how many is not known.
     :param highest: highest version among them.
     """
@@ -348,7 +348,7 @@ class Journal(Protocol):
         ...
 
     def discard(self) -> None:
-        """Remove what this run has kept, as the ledger has it."""
+        """Remove what this run has kept, because the ledger has it."""
         ...
 
     def pending(self) -> Iterator[tuple[str, Sequence[ClosedCall]]]:
@@ -356,5 +356,5 @@ class Journal(Protocol):
         ...
 
     def remove(self, name: str) -> None:
-        """Let go of what has been handed in."""
+        """Release what has been handed in."""
         ...

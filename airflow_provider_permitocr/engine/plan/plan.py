@@ -1,4 +1,4 @@
-"""What a run would do, and what it would cost, in numbers."""
+"""What a run would do and cost, in numbers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from airflow_provider_permitocr.options.budget import Price, exact_text
 class PlanMode(StrEnum):
     """How much of a list is looked at to plan a run."""
 
-    LOOK = "look"  #: images are loaded and checked, as a run does
-    QUICK = "quick"  #: images are left where they are
+    LOOK = "look"  #: images are loaded and checked, as in a run
+    QUICK = "quick"  #: images are not opened
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Finds out what a run would do, without doing it."""
+"""Determines what a run would do, without doing it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Planner:
     :param clock: monotonic seconds.
     """
 
-    def __init__(  # noqa: PLR0913  it gets what a run gets
+    def __init__(  # noqa: PLR0913  it gets the same as a run
         self,
         source: ImageSource,
         request_builder: RequestBuilder,
@@ -98,7 +98,7 @@ class Planner:
     def plan(self) -> Plan:
         """Look at the list, and at the images that are not settled.
 
-        :raises SourceError, TargetError: as a run does before its first call.
+        :raises SourceError, TargetError: as in a run before its first call.
         :raises RunStoppedError: when it was asked to stop.
         """
         listed = self._source.check()
@@ -225,7 +225,7 @@ class Planner:
 
 
 def _most_first(counts: Counter[str]) -> dict[str, int]:
-    """Sort codes by number, and by name where they are as many: threads find them in any order."""
+    """Sort codes by number, then by name, because threads find them in any order."""
     return dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
 
 

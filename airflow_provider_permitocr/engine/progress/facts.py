@@ -22,7 +22,7 @@ class Phase(StrEnum):
 class TargetFacts:
     """How far one result table has been filled.
 
-    :param name: what the ledger calls it.
+    :param name: its name in the ledger.
     :param delivered: rows that this run has written.
     :param refused: rows that it does not take, of earlier runs too.
     :param is_on_hold: it cannot be written to now; calls continue.

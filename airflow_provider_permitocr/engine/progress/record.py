@@ -48,7 +48,7 @@ class End:
     """How a run has ended.
 
     :param why: the kind of error that ended it; None: it succeeded.
-    :param code: the API's code, where one ended it.
+    :param code: the API's code, if one ended it.
     """
 
     why: str | None = None

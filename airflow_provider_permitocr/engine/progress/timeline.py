@@ -47,7 +47,7 @@ class Timeline:
         return self._kept + newest
 
     def columns(self) -> dict[str, list[float]]:
-        """Return the points by what they count, which takes a third of the room."""
+        """Return the points by quantity, which takes a third of the space."""
         points = self.points
         return {
             name: [round(point[number], 1) for point in points] for number, name in enumerate(Point._fields)

@@ -22,7 +22,7 @@ _LONGEST: Final = 4_000
 
 
 class Decision(StrEnum):
-    """What became of a reading that somebody was asked about."""
+    """The outcome of a reviewed reading."""
 
     CONFIRMED = "confirmed"  #: it is right
     CORRECTED = "corrected"  #: it is wrong, and the correction was entered
@@ -35,7 +35,7 @@ class Entry:
     """A decision about one reading.
 
     :param corrections: columns of the result as they should be.
-    :param fields: what was corrected, by the names that facts have in a privacy policy.
+    :param fields: corrected facts, by their names in a privacy policy.
     """
 
     decision: Decision

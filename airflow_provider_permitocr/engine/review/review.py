@@ -1,4 +1,4 @@
-"""Has persons decide about readings, and brings their decisions to the targets, without a call."""
+"""Has people decide about readings, and delivers their decisions to the targets, without a call."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Filled:
 
 
 class Review:
-    """One question, and what came of it.
+    """One question, and its outcome.
 
     :param in_ledger: the part of it that the ledger does.
     :param stop: set it to end early.

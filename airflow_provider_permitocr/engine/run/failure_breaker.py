@@ -1,4 +1,4 @@
-"""Notices when so many images fail that going on makes no sense."""
+"""Detects when so many images fail that continuing is pointless."""
 
 from __future__ import annotations
 

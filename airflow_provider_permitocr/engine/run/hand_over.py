@@ -54,7 +54,7 @@ class HandOver(Generic[Item, Result]):
             self._given.notify()
 
     def take(self, seconds: float) -> list[Result]:
-        """Return what has come back; wait for it so long at most.
+        """Return results that have come back; wait at most this long for them.
 
         :raises BaseException: the first error of ``work``, once.
         """
@@ -79,7 +79,7 @@ class HandOver(Generic[Item, Result]):
         return self._under_way > (self._left_behind() if is_stopped else 0)
 
     def wait(self, seconds: float) -> bool:
-        """Wait until something comes back, so long at most; return whether any is still to be waited for."""
+        """Wait at most this long for a result; return whether any are still expected."""
         with self.lock:
             if self.is_busy():
                 self._came_back.wait(seconds)

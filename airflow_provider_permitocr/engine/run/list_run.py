@@ -34,12 +34,12 @@ from airflow_provider_permitocr.permit.status import Status
 
 #: How long to leave rows to another run that calls for them, before looking at them again.
 _ELSEWHERE_SECONDS: Final = 5.0
-#: Of keys that the ledger cannot hold, and of runs, so many are shown.
+#: How many keys that the ledger cannot store, and how many runs, are shown.
 _MOST_SHOWN: Final = 10
 
 
 class ListRun:
-    """Takes every row that needs it to its outcome, and counts what came of them.
+    """Takes every row that needs it to its outcome, and counts the outcomes.
 
     :param stop: set it to end early; calls in flight are closed first.
     :param clock: monotonic seconds.

@@ -49,7 +49,7 @@ class Part:
             _warn(self.left, why)
 
     def readable(self, rows: Iterator[T]) -> Iterator[T]:
-        """Yield what can be read of it; what cannot keeps no run from its own images and files."""
+        """Yield its readable rows; unreadable ones do not keep a run from its own images and files."""
         try:
             yield from rows
         except PermitOcrError as error:

@@ -63,7 +63,7 @@ class Pipeline:
         self._phase = Phase.PREPARING
 
     def facts(self) -> RunFacts:
-        """Return where this run is, for those who watch it. From any thread."""
+        """Return this run's progress, for monitoring. From any thread."""
         rows, budget, pace = self._rows, self._options.budget, self._options.pace
         statuses, error_codes, flags = rows.tally.snapshot()
         cap = self._calls.cap
@@ -93,7 +93,7 @@ class Pipeline:
         )
 
     def sums(self) -> LedgerSums | None:
-        """Read what the ledger adds up beyond this run. From any thread."""
+        """Read the ledger's sums beyond this run. From any thread."""
         return self._ledger.sums()
 
     @property
@@ -115,7 +115,7 @@ class Pipeline:
         )
 
     def run(self) -> RunSummary:
-        """Recognize every row that needs it, and deliver what the ledger then holds.
+        """Recognize every row that needs it, and deliver the ledger's results.
 
         :raises SourceError, TargetError: before the first call.
         :raises AccountError, ThrottledTooLongError, TooManyFailuresError, LedgerError, RunStoppedError: after

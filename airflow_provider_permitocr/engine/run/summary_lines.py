@@ -15,7 +15,7 @@ from airflow_provider_permitocr.permit.usual_causes import advice
 class Line:
     """A line of a log.
 
-    :param is_warning: whether somebody should act on it.
+    :param is_warning: whether it requires action.
     """
 
     text: str

@@ -41,13 +41,13 @@ class ImageConverter:
     def convert(self, image: bytes, inspected: InspectedImage, max_bytes: int) -> tuple[bytes, str]:
         """Make an image of a foreign format, or a JPEG without its end, into one that the API reads.
 
-        HEIC, AVIF, WebP, TIFF, BMP, GIF and PDF become JPEG, or PNG where they are black on white, upright
+        HEIC, AVIF, WebP, TIFF, BMP, GIF and PDF become JPEG, or PNG if they are black on white, upright
         and without metadata. A JPEG that lacks its end marker but no pixel is completed, else untouched.
 
         :param max_bytes: most bytes of the result.
-        :return: the file, and what was done in words.
+        :return: the file, and a description of the conversion.
         :raises ImageRejectedError: ImageBroken, ImageTruncated, ImageHasPages, ImageEncrypted,
-            ImageSizeTooLarge, ImageTooLarge, ImageTooComplex, or ImageFormatUnsupported where a package is
+            ImageSizeTooLarge, ImageTooLarge, ImageTooComplex, or ImageFormatUnsupported if a package is
             missing.
         :raises ImageUnavailableError: ImageReaderFailed.
         """
@@ -72,7 +72,7 @@ class ImageConverter:
         )
 
     def close(self) -> None:
-        """End the processes that are idle; what is converted after that starts others."""
+        """End idle processes; later conversions start new ones."""
         while self._idle:
             self._idle.pop().close()
 
@@ -96,7 +96,7 @@ class ImageConverter:
         return answer
 
     def _asked(self, request: Request, reader: ReaderProcess) -> Answer:
-        """Ask a reader, and another where what it has read before may be the cause that it fails."""
+        """Ask a reader; ask another one if earlier images may have caused its failure."""
         is_fresh = reader.is_fresh
         try:
             answer = reader.ask(request)

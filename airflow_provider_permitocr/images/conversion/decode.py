@@ -34,9 +34,9 @@ _NO_PAGE: Final = 0b101
 #: TIFF 5.0's SubfileType for a smaller copy.
 _SUBFILE_TYPE: Final = 255
 _SMALLER: Final = 2
-#: Tags of where they are, and of how long.
+#: Tags with their offsets and lengths.
 _STRIPS_AND_TILES: Final = ((273, 279), (324, 325))
-#: More bits to a pixel than 8, or measured values: their range is stretched to what a picture shows.
+#: More bits to a pixel than 8, or measured values: their range is stretched to the displayable one.
 _DEEP_MODES: Final = ("I", "F")
 
 
@@ -54,7 +54,7 @@ def decode(image: bytes, image_format: str) -> Image.Image:
         picture = _flat(_decode_heif(image))
     else:
         picture = _flat(_decode(image, image_format))
-    # Saving would write what it finds here: comments, a color profile, transparency.
+    # Saving would include these: comments, a color profile, transparency.
     picture.info = {}
     return picture
 
@@ -135,7 +135,7 @@ def _is_page(opened: TiffImageFile) -> bool:
 
 
 def _lacks_strips(opened: TiffImageFile, size: int) -> bool:
-    """Return whether the page has pixels, in strips or tiles, where the file has ended."""
+    """Return whether the page's pixels, in strips or tiles, lie beyond the file's end."""
     tags = opened.tag_v2
     return any(
         offset + length > size

@@ -70,7 +70,7 @@ def _answer(image: bytes, **request: Any) -> tuple[dict[str, Any], bytes]:
         return {"fault": "memory"}, b""
     except ImportError as error:
         return {"fault": "package", "package": error.name}, b""
-    except Exception:  # noqa: BLE001  decoders raise what they like
+    except Exception:  # noqa: BLE001  decoders raise anything
         return {"fault": "damage"}, b""
 
 
@@ -90,7 +90,7 @@ def _done(image: bytes, task: str, image_format: str, max_bytes: int) -> tuple[d
 
 @contextmanager
 def _processor_seconds(most: float) -> Iterator[None]:
-    """End the process where the block takes longer: no decoder listens to anything else."""
+    """End the process if the block takes longer: decoders cannot be interrupted otherwise."""
     signal.setitimer(signal.ITIMER_PROF, most)
     try:
         yield

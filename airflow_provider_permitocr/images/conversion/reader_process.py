@@ -1,4 +1,4 @@
-"""The asking side of ``reader.py``: one process, and what it means when that ends."""
+"""The parent's side of ``reader.py``: one process, and the meaning of its end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LONGEST_SECONDS: Final = 60.0
 _LONGEST_LINE: Final = 4096
 #: The only environment variables that it gets; others may contain secrets.
 _ENVIRONMENT: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONHOME", "TZ")
-#: With these, somebody else ends a process: a user, a scheduler, a system that is short of memory.
+#: Signals from outside: a user, a scheduler, a system that is short of memory.
 _SIGNALS_FROM_OUTSIDE: Final = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
 
 
@@ -195,6 +195,6 @@ def _ended(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     for stream in (process.stdin, process.stdout):
         assert stream
-        with suppress(OSError):  # what is left in its buffer has no reader any more
+        with suppress(OSError):  # its buffered rest has no reader any more
             stream.close()
     process.wait()

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 _GIF_END: Final = b"\x3b"
 _PDF_END: Final = b"%%EOF"
-#: Readers of PDF look for its end in here, behind which other programs put what they like.
+#: Readers of PDF look for its end in here, after which other programs may append data.
 _PDF_TAIL: Final = 2048
 #: Boxes at the top of a HEIF or AVIF; a file has about five.
 _MOST_BOXES: Final = 1000

@@ -11,7 +11,7 @@ from airflow_provider_permitocr.options.validation import check, flag, listed, n
 
 #: What is much longer, or infinite, overflows in the operating system's timers.
 DAY_SECONDS: Final = 86_400
-#: A path, or what the URLs of a store begin with: at least its bucket.
+#: A path, or a prefix of a store's URLs: at least its bucket.
 _ROOT: Final = re.compile(r"/|file:///|(?!https?:|file:)[a-z][a-z0-9+.-]*://[^/]", re.IGNORECASE)
 _HOST: Final = re.compile(r"[^\s/\\@?#%*,]+")
 
@@ -28,7 +28,7 @@ class ImageAccess(Readable):
     :param fetch_seconds: longest time for one download, redirects included; a day at most.
     :param roots: the only directories and URL prefixes of object stores to read images from, such as
         ``/data/permits``, ``s3://scans/permits`` or ``s3://conn_id@scans``. Links are followed, and their
-        targets must be below a root. A URL may name a connection only where its root names the same. None:
+        targets must be below a root. A URL may name a connection only if its root names the same. None:
         anywhere that the worker and its connections may read, with a warning; an empty list: nowhere.
     :param storage_conn_id: Airflow connection for files and objects; by default the store's own, such as
         ``aws_default``. A connection in a URL, as in ``s3://conn_id@bucket/key``, takes precedence.

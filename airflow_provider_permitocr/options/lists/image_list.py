@@ -44,7 +44,7 @@ class Carry(Readable):
     :param column: its name in the list.
     :param name: its name in the result, if it should differ; names of the result's columns are taken.
     :param kind: type of its values, as in ``permit/columns.py``: text, integer, float, date, boolean or
-        timestamp. By default what the list's database says, or else text.
+        timestamp. By default the type in the list's database, or else text.
     """
 
     column: str = field(kw_only=False)
@@ -129,7 +129,7 @@ class _ImageColumns(Readable):
             if not isinstance(each, str | Carry) or not each:
                 raise ValueError(f"{owner}: carry_columns must hold names or Carry(...), not {each!r}")
         if unwritable := [each.result_name for each in self.carried if "%(" in each.result_name]:
-            # SQLAlchemy takes it for a parameter on some databases.
+            # SQLAlchemy treats it as a parameter on some databases.
             raise ValueError(
                 f"{owner}: a column of the result cannot have %( in its name, as {unwritable[0]!r} does;"
                 f" rename it: Carry({unwritable[0]!r}, name=...)"

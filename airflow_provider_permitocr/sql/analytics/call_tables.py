@@ -127,7 +127,7 @@ class SqlCallTables:
                 self._is_there(connection, table)
 
     def fill(self) -> dict[str, int]:
-        """Fill them with what the ledger holds now.
+        """Fill them from the ledger's current contents.
 
         :return: how many rows each has, by name.
         :raises TargetError: when a right is missing.

@@ -32,7 +32,7 @@ class DatabaseUnreachableError(DatabaseError, UnreachableError):
 def database_errors(doing: str) -> Iterator[None]:
     """Turn SQLAlchemy's errors into ``DatabaseError``.
 
-    :param doing: what was being done, e.g. ``reading the image list``.
+    :param doing: the operation, e.g. ``reading the image list``.
     :raises DatabaseUnreachableError: when a retry may succeed.
     :raises DatabaseError: when the database refuses permanently.
     """

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from airflow_provider_permitocr.errors import OF_ALL, CallError, ConfigurationError, Decision
 from airflow_provider_permitocr.tencent.options import Keys
 
-#: What the service answers where the keys, or what was signed with them, are not good any more: temporary
+#: Codes for keys or signatures that are no longer valid: temporary
 #: ones that have ended, others that were replaced in the console.
 _REFUSED_KEYS: Final = frozenset(
     {
@@ -23,7 +23,7 @@ _REFUSED_KEYS: Final = frozenset(
         "AuthFailure.TokenFailure",
     }
 )
-#: Of calls that no keys could be had for.
+#: Code of calls without available keys.
 KEYS_UNAVAILABLE: Final = "ClientKeysUnavailable"
 #: After a failed renewal, other threads that need keys within this many seconds get the same error without
 #: another request: many threads find out at once.
@@ -44,7 +44,7 @@ class KeySource(Protocol):
         """
 
     def renew(self, refused: Keys) -> bool:
-        """Look for others in place of keys that the service refused.
+        """Look for replacements of keys that the service refused.
 
         :return: whether others will be used from now on.
         :raises CallError: when the search itself failed.
@@ -244,5 +244,5 @@ def unasked(error: CallError, who: str, advice: str = "") -> CallError:
 
 
 def no_keys(message: str, advice: str) -> CallError:
-    """Return the error of keys that can't be had, and won't be unless somebody changes something."""
+    """Return the error for keys that will stay unavailable until someone changes something."""
     return CallError(KEYS_UNAVAILABLE, message, Decision.ACCOUNT, billed=False, was_sent=False, advice=advice)

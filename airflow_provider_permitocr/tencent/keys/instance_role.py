@@ -114,5 +114,5 @@ def _ask(options: ClientOptions, path: str) -> bytes:
 
 
 def _malformed(why: str) -> CallError:
-    error = CallError(MALFORMED, f"its answer is not what it documents ({why})", Decision.RETRY)
+    error = CallError(MALFORMED, f"its answer differs from its documentation ({why})", Decision.RETRY)
     return unasked(error, _NAME)

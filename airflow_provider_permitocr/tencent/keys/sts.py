@@ -170,7 +170,7 @@ def _ask(
 ) -> dict[str, Any]:
     """Ask STS.
 
-    :param keys: what to sign with, or a token among the parameters in place of a signature.
+    :param keys: what to sign with, or a token among the parameters instead of a signature.
     :param advice: by the beginning of the code.
     """
     options = _at_sts(options)

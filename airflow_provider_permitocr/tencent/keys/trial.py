@@ -60,7 +60,7 @@ def _call(options: ClientOptions, keys: KeySource) -> str:
 
 
 def _of_other_site(options: ClientOptions, error: CallError) -> CallError | None:
-    """Return a clearer error where the keys are unknown here, and known to Tencent Cloud's other site."""
+    """Return a clearer error if the keys are unknown here, but known to Tencent Cloud's other site."""
     is_fixed = options.endpoint is None and options.credentials is CredentialKind.KEYS
     if error.code not in _UNKNOWN_KEYS or not is_fixed:
         return None

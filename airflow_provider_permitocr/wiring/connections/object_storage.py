@@ -135,7 +135,7 @@ class ObjectStorage:
         try:
             return self._file_system(place)
         except ConfigurationError as error:
-            # Not which, where the row names it: its own value never shows up in a message.
+            # Don't name it if the row does: row values never appear in messages.
             return _Missing(
                 "the connection that the image's URL names is wrong; correct it, or the URL"
                 if place.conn_id

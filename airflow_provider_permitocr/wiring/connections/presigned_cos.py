@@ -17,7 +17,7 @@ from airflow_provider_permitocr.options.lists.image_access import ImageAccess
 from airflow_provider_permitocr.tencent.cos import cos_client, presigned_url
 from airflow_provider_permitocr.wiring.connections.tencentcloud import LOOKUP, cos_connection
 
-#: Signs a URL of a bucket's object, good for so many seconds.
+#: Signs a URL of a bucket's object, valid for the given seconds.
 Sign: TypeAlias = Callable[[str, str, int], str]
 
 

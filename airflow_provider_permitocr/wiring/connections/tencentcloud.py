@@ -100,8 +100,8 @@ def client_options(connection: Connection) -> ClientOptions:
 def connection_keys(conn_id: str, options: ClientOptions) -> KeySource:
     """Return where calls get their keys; they are read again once the service refuses them.
 
-    :param options: what the connection was read as.
-    :raises ConfigurationError: when the environment lacks what the connection wants of it.
+    :param options: parsed from the connection.
+    :raises ConfigurationError: when the environment lacks what the connection requires.
     """
     from airflow_provider_permitocr.tencent.keys.key_source import key_source
 
@@ -122,7 +122,7 @@ def given_account(connection: Connection) -> str | None:
 def cos_connection(conn_id: str) -> tuple[ClientOptions, str | None]:
     """Look up the connection of an object store (COS).
 
-    :return: the account, with the ``region`` of its buckets, and the endpoint in its place, if any.
+    :return: the account, with the ``region`` of its buckets, and the endpoint that replaces it, if any.
     :raises ConfigurationError: naming the connection, and the field to change.
     """
     connection = find_connection(conn_id)
@@ -143,7 +143,7 @@ def cos_connection(conn_id: str) -> tuple[ClientOptions, str | None]:
 
 
 def foreign_hosts(connection: Connection, options: ClientOptions) -> list[str]:
-    """Return where a connection sends images, besides to Tencent Cloud and to this machine."""
+    """Return where a connection sends images, other than Tencent Cloud and this machine."""
     hosts = (options.foreign_endpoint, foreign_cos_endpoint(connection.extra_dejson.get("cos_endpoint")))
     return [host for host in hosts if host]
 

@@ -39,7 +39,7 @@ class CapNotice(RunObserver):
             self._threads.append(thread)
 
     def wait(self, seconds: float = _END_SECONDS) -> None:
-        """Wait for callbacks that have not returned, so long at most."""
+        """Wait at most this long for running callbacks."""
         for thread in self._threads:
             thread.join(seconds)
 

@@ -1,4 +1,4 @@
-"""Lineage of a run for OpenLineage: which list it read, and what it wrote, by columns and rows. No values."""
+"""OpenLineage lineage of a run: the list that it read, and its outputs with columns and rows. No values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Trail:
     """What a run has read and written.
 
     :param source: None for a query, which may read any table.
-    :param columns: of what was written.
+    :param columns: of the output.
     :param written: rows by table and file.
     """
 
@@ -34,7 +34,7 @@ class Trail:
 
 
 def trail_of(task: TaskOptions, pipeline: Pipeline) -> Trail:
-    """Return what a run has read and written so far.
+    """Return a run's inputs and outputs so far.
 
     :raises ConfigurationError: when a connection is gone.
     """

@@ -270,7 +270,7 @@ def test_five_intents_refused_in_a_row_stop_the_run_and_closes_are_still_taken(b
         assert bench.ask(key) is Grant.REFUSED
     assert bench.ask("y") is None
     bench.ledger.close(granted, OK, billed=True)
-    with pytest.raises(LedgerError, match="refused the last 5 calls"):
+    with pytest.raises(LedgerError, match="refused to record the last 5 calls"):
         bench.ledger.flush()
     assert bench.ledger.end() is None
     assert bench.table.closed[granted].code == OK

@@ -247,7 +247,7 @@ def test_statements_are_prepared_where_the_extra_says_so(connect: Connect) -> No
 
 def test_threshold_that_is_no_number_is_refused(connect: Connect) -> None:
     connect(prepare_threshold="often")
-    with pytest.raises(ConfigurationError, match="'often' as prepare_threshold"):
+    with pytest.raises(ConfigurationError, match="prepare_threshold to 'often'"):
         sql_engine("lake")
 
 
