@@ -101,6 +101,8 @@ test-next: .venv-next/.installed ## Run fast tests that need Airflow with its ne
 	@grep -vE "^($$(grep -oE '^[a-z-]+' airflow-next.txt | paste -sd '|'))==" constraints.txt > .venv-next/constraints.txt
 	@$(UV) pip install --quiet --upgrade --python .venv-next/bin/python -c .venv-next/constraints.txt \
 	  -r airflow-next.txt -e '.[$(EXTRAS)]'
+	@$(UV) pip install --quiet --python .venv-next/bin/python --no-deps $(MYSQL_PROVIDER)
+	@$(UV) pip install --quiet --python .venv-next/bin/python $(MYSQLCLIENT) 2>/dev/null || echo "$(WITHOUT_MYSQLCLIENT)"
 	@touch $@
 
 alone: $(STAMP) ## Run the main job with the wheel alone: oldest, current and next Airflow, each Python found here

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 from collections.abc import Sequence
 from contextlib import closing
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,31 +36,37 @@ _DAGS: Final = {"permit_ocr_analytics", "permit_ocr_archive", "permit_ocr_daily"
 
 
 def run_alone(releases: Sequence[str], only: Sequence[str] | None, folder: Path, console: Console) -> None:
-    """Run the job under each Airflow and Python; say which ones could not be installed here.
+    """Run the job under each Airflow and Python; the next Airflow is skipped where it cannot be installed.
 
     :param releases: some of `RELEASES`.
     :param only: paths of interpreters; None: each that is found.
     :param folder: for all that it makes.
-    :raises RuntimeError: when a job went wrong.
+    :raises RuntimeError: when a job went wrong, a promised Airflow cannot be installed, or no Python is
+        found.
     """
+    interpreters = only or pythons()
+    if not interpreters:
+        raise RuntimeError("No Python that setup.cfg allows is found here; name one: --python PATH")
     wheel = build_wheel(folder / "dist")
     console.print(f"{wheel.name}: {wheel.stat().st_size:,} bytes", highlight=False)
     images = draw_images(_IMAGES, folder / "images")
     failed = []
     with EmulatorService(folder, engine="label", quota=0) as emulator:
         emulator.wait_until_ready()
-        for number, (airflow, python) in enumerate((a, p) for a in releases for p in only or pythons()):
+        for number, (airflow, python) in enumerate(product(releases, interpreters)):
             place = folder / str(number)
-            try:
-                environment = make_environment(airflow, python, wheel, place)
-            except NotInstallableError as error:
-                console.print(f"skipped: the {airflow} Airflow cannot be installed for {python}:\n{error}")
-                continue
-            with phase("Running the main job", f"{airflow} Airflow, {python}", console):
-                wrong = _run_job(environment, images, emulator.airflow_connection, place, console)
+            with phase("Running the main job", f"{airflow} Airflow, {python}: tried", console):
+                try:
+                    environment = make_environment(airflow, python, wheel, place)
+                    wrong = _run_job(environment, images, emulator.airflow_connection, place, console)
+                except NotInstallableError as error:
+                    wrong = f"it cannot be installed:\n{error}"
+                    if airflow == "next":  # nobody has promised that it can be
+                        console.print(f"  skipped, as {wrong}", highlight=False)
+                        wrong = ""
             if wrong:
                 failed.append(f"{airflow} Airflow, {python}: {wrong}")
-            shutil.rmtree(place)
+            shutil.rmtree(place, ignore_errors=True)
     if failed:
         raise RuntimeError("\n".join(failed))
 
@@ -96,10 +103,10 @@ def _run_job(
     if done.returncode:
         return f"the job ended with {done.returncode}:\n{done.stdout[-1500:]}\n{done.stderr[-3000:]}"
     seen = json.loads(said.read_text(encoding="utf-8"))
-    console.print(
-        f"  Airflow {seen['airflow']}, Python {seen['python']}, provider {seen['provider']}", highlight=False
-    )
-    return what_is_wrong(seen, _found(warehouse), {each.image_id: each.number for each in images}, place)
+    versions = f"Airflow {seen['airflow']}, Python {seen['python']}, provider {seen['provider']}"
+    wrong = what_is_wrong(seen, _found(warehouse), {each.image_id: each.number for each in images}, place)
+    console.print(f"  {versions}: {'failed' if wrong else 'all images have their number'}", highlight=False)
+    return wrong
 
 
 def what_is_wrong(seen: dict[str, Any], found: dict[str, str], wanted: dict[str, str], place: Path) -> str:

@@ -13,6 +13,7 @@ import psycopg2
 import psycopg2.extensions
 import pytest
 import sqlalchemy as sa
+from airflow.providers.postgres.hooks import postgres
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import BaseHook
 
@@ -27,6 +28,10 @@ SetConnection = Callable[..., None]
 Connect = Callable[..., None]
 
 PSYCOPG, PSYCOPG2 = "postgresql+psycopg", "postgresql+psycopg2"
+needs_psycopg = pytest.mark.skipif(
+    not getattr(postgres, "USE_PSYCOPG3", False), reason="Airflow's hook knows psycopg 3 from 6.4 on"
+)
+SCHEMES: Final = [pytest.param(PSYCOPG, marks=needs_psycopg), PSYCOPG2]
 #: Each extra that the page names, with values that work; files by their names in TlsFiles.
 DOCUMENTED: Final[dict[str, list[dict[str, Any]]]] = {
     "sslmode": [{"sslmode": mode} for mode in ("disable", "allow", "prefer", "require")],
@@ -116,7 +121,7 @@ def _through_hook(conn_id: str = "lake") -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", [None, PSYCOPG, PSYCOPG2])
+@pytest.mark.parametrize("scheme", [None, *SCHEMES])
 @pytest.mark.parametrize("extra", [each for extras in DOCUMENTED.values() for each in extras], ids=json.dumps)
 def test_engine_connects_as_the_hook_does(
     connect: Connect, tls_front: TlsFront, scheme: str | None, extra: dict[str, Any]
@@ -128,7 +133,7 @@ def test_engine_connects_as_the_hook_does(
     assert by_hook["tls"] == (client is not None)
 
 
-@pytest.mark.parametrize("scheme", [PSYCOPG, PSYCOPG2])
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("extra", REFUSED, ids=json.dumps)
 def test_what_the_hook_refuses_is_refused_before_anything_naming_what_to_change(
     connect: Connect, scheme: str, extra: dict[str, Any]
@@ -144,7 +149,7 @@ def test_what_the_hook_refuses_is_refused_before_anything_naming_what_to_change(
         _through_engine()
 
 
-@pytest.mark.parametrize("scheme", [PSYCOPG, PSYCOPG2])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_tls_that_the_server_does_not_speak_is_never_left_out(
     postgres: EmbeddedPostgres, postgres_database: str, set_connection: SetConnection, scheme: str
 ) -> None:
@@ -156,7 +161,7 @@ def test_tls_that_the_server_does_not_speak_is_never_left_out(
         _through_engine()
 
 
-@pytest.mark.parametrize("scheme", [PSYCOPG, PSYCOPG2])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_sqlalchemys_own_arguments_count_where_the_extra_says_nothing_else(
     connect: Connect, scheme: str
 ) -> None:
@@ -166,7 +171,7 @@ def test_sqlalchemys_own_arguments_count_where_the_extra_says_nothing_else(
     assert (found["tls"], found["application_name"]) == (True, "permits")
 
 
-@pytest.mark.parametrize("scheme", [PSYCOPG, PSYCOPG2])
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize(
     "extra",
     [
@@ -189,7 +194,7 @@ def test_cursors_and_encodings_change_no_row(connect: Connect, scheme: str, extr
     engine.dispose()
 
 
-@pytest.mark.parametrize("scheme", [PSYCOPG, PSYCOPG2])
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("further", [{"aws_conn_id": "aws_rds"}, {"azure_conn_id": "azure"}], ids=json.dumps)
 def test_each_connection_gets_a_token_of_its_own(
     postgres: EmbeddedPostgres,
@@ -231,6 +236,7 @@ def test_a_driver_that_is_not_supported_is_refused(connect: Connect) -> None:
         sql_engine("lake")
 
 
+@needs_psycopg
 def test_statements_are_prepared_where_the_extra_says_so(connect: Connect) -> None:
     cases: list[tuple[dict[str, Any], int | None]] = [
         ({}, None),
@@ -251,6 +257,7 @@ def test_threshold_that_is_no_number_is_refused(connect: Connect) -> None:
         sql_engine("lake")
 
 
+@needs_psycopg
 def test_sessions_whose_times_the_driver_does_not_read_are_refused(connect: Connect) -> None:
     connect(options="-c datestyle=German", sqlalchemy_scheme=PSYCOPG)
     engine = sql_engine("lake")
@@ -258,7 +265,7 @@ def test_sessions_whose_times_the_driver_does_not_read_are_refused(connect: Conn
         pass
 
 
-@pytest.mark.parametrize("scheme", [PSYCOPG, PSYCOPG2])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_timeout_that_is_no_number_is_refused_naming_the_extra(connect: Connect, scheme: str) -> None:
     connect(connect_timeout="soon", sqlalchemy_scheme=scheme)
     engine = sql_engine("lake")
@@ -266,7 +273,7 @@ def test_a_timeout_that_is_no_number_is_refused_naming_the_extra(connect: Connec
         pass
 
 
-@pytest.mark.parametrize("scheme", [PSYCOPG, PSYCOPG2])
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -289,7 +296,7 @@ def test_a_connection_that_is_wrong_is_refused_naming_what_to_change(
         _through_engine()
 
 
-@pytest.mark.parametrize("scheme", [PSYCOPG, PSYCOPG2])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_lost_connection_is_replaced_unnoticed(connect: Connect, warehouse: sa.Engine, scheme: str) -> None:
     connect(sqlalchemy_scheme=scheme)
     engine = sql_engine("lake")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import socket
 from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ SUMMARY = RunSummary(
 def server() -> Iterator[socket.socket]:
     """A UDP socket that Airflow's client sends to."""
     from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
-    from airflow.sdk._shared.observability.metrics.statsd_logger import get_statsd_logger
+    from airflow.sdk._shared.observability.metrics.statsd_logger import SafeStatsdLogger
     from airflow.sdk.observability.stats import Stats
     from statsd import StatsClient
 
@@ -43,11 +44,14 @@ def server() -> Iterator[socket.socket]:
         host, port = listener.getsockname()
 
         def client() -> Any:
-            return get_statsd_logger(stats_class=StatsClient, host=host, port=port, prefix="airflow")
+            return SafeStatsdLogger(StatsClient(host=host, port=port, prefix="airflow"))
 
-        Stats.initialize(factory=client, export_legacy_names=False)
+        # Airflow 3.3 renamed its own metrics, and sends both names unless told not to.
+        knows_two_names = "export_legacy_names" in inspect.signature(Stats.initialize).parameters
+        options = {"export_legacy_names": False} if knows_two_names else {}
+        Stats.initialize(factory=client, **options)
         yield listener
-        Stats.initialize(factory=NoStatsLogger, export_legacy_names=False)
+        Stats.initialize(factory=NoStatsLogger, **options)
 
 
 @pytest.fixture
