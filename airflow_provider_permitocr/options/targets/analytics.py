@@ -24,7 +24,7 @@ class AnalyticsReport(Readable):
     It is one file that loads nothing else, with a PNG beside it. Both contain counts and sums only.
 
     :param path: an absolute path or a URL that ends in ``.html``, such as
-        ``s3://bucket/permits-{{ ds }}.html``. The PNG has the same name.
+        ``s3://bucket/permits-{{ dag_run.run_after | ds }}.html``. The PNG has the same name.
     :param conn_id: Airflow connection of the store; by default that of the URL, or the store's default.
     :param title: heading of the page.
     :param file_mode: permissions of the files on a disk; by default, only their owner may access them.
