@@ -170,7 +170,8 @@ class KeptAnswer:
     @property
     def permit_kind(self) -> str | None:
         """Kind of the document, if the policy keeps it."""
-        return _as_text(self.record().get("permit_kind"))
+        columns = flatten(self.values) if self.form is AnswerForm.AS_ANSWERED else self.values
+        return _as_text(columns.get("permit_kind"))
 
     @property
     def _applied(self) -> Mapping[str, str]:

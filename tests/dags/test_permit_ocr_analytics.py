@@ -43,8 +43,8 @@ def test_it_analyzes_what_the_daily_dag_has_recognized(
     assert done.state == "success"
     (instance,) = done.get_task_instances()
     assert instance.xcom_pull(task_ids="update_analytics") == {
-        "views": 6,
-        "changed": 6,
+        "views": 7,
+        "changed": 7,
         "rows": 2,
         "files": 2,
     }

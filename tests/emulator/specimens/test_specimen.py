@@ -49,7 +49,7 @@ def test_every_kind_of_the_api_is_drawn_and_both_sides_where_it_reads_them() -> 
 
 @pytest.mark.parametrize("kind", [PermitKind.TAIWAN, PermitKind.EXIT_ENTRY])
 def test_a_back_that_the_api_does_not_read_is_refused_with_advice(kind: PermitKind) -> None:
-    with pytest.raises(ValueError, match="ask for FRONT"):
+    with pytest.raises(ValueError, match="request FRONT"):
         draw_specimen(kind, CardSide.BACK)
 
 

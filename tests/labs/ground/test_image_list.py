@@ -21,7 +21,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def drawn(directory: Path) -> dict[str, DrawnImage]:
-    return {image.image_id: image for image in read_image_list(directory / "truth.jsonl")}
+    return {Path(image.file).stem: image for image in read_image_list(directory / "truth.jsonl")}
 
 
 def test_every_kind_and_side_is_on_the_list_with_its_truth(
