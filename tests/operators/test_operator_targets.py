@@ -197,6 +197,7 @@ def test_rows_that_are_missing_in_the_middle_are_reported_and_left_alone(
             "refused": 0,
             "files": 0,
             "calls": 0,
+            "delivered": {"warehouse:public.permits": 4},
         },
     }
     caplog.clear()
