@@ -9,7 +9,6 @@ import pytest
 
 from tests.support.quick import COLLECTED, STAND_INS, quick_selection
 
-
 #: Folders whose tests all need a browser, which takes seconds to start and may be missing.
 _OF_BROWSER = {Path(__file__).parents[1] / "plugins" / "browser"}
 
