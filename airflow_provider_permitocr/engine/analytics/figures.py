@@ -72,7 +72,7 @@ class CostLine(NamedTuple):
 
     @property
     def settled(self) -> int:
-        """Calls of which it is known whether they are billed."""
+        """Calls whose billing is known."""
         return self.calls - self.unknown
 
 

@@ -65,7 +65,7 @@ class Examination:
         :param side: that was asked for.
         :param day: on which the card is examined, where it is used.
         :param width: of the image, in pixels; None where only the API saw it.
-        :param height: likewise.
+        :param height: of the image, in pixels.
         :param declared: what the applicant typed, by ``number``, ``name``, ``english_name`` and ``birthday``,
             as copied from the list. None, '' and what cannot be read are not compared.
         :param zone: whose midnight a birthday may be that the list keeps as a moment.

@@ -14,7 +14,7 @@ from airflow_provider_permitocr.permit.quality.numbers import is_for_one_journey
 #: Older than anyone whose age is known.
 _OLDEST: Final = 120
 _ONE_DAY: Final = timedelta(days=1)
-#: Whoever applies before coming of age gets the shorter term, and the card weeks later.
+#: Applicants under age get the shorter term, and may come of age before the card is issued weeks later.
 _APPLICATION: Final = timedelta(days=60)
 #: Terms in years. Hong Kong and Macao: 10, and 3 for minors on cards of 1999 (MPS notice of 2010-03-10), 5 on
 #: those that followed (Wikipedia). Taiwan and non-Chinese residents: 5 (API's sample; shine.cn, 2024-07-05).

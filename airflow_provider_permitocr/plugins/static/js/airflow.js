@@ -28,7 +28,7 @@ async function get(path) {
     throw new ApiError("failed", 0, path);
   }
   const date = Date.parse(response.headers.get("Date") ?? "");
-  // It is told in whole seconds, so a smaller difference says nothing.
+  // The header has whole seconds, so a smaller difference means nothing.
   if (Number.isFinite(date)) behind = Math.abs(date - Date.now()) > 2000 ? date - Date.now() : 0;
   if (!response.ok) {
     const kind = { 401: "login", 403: "forbidden", 404: "missing" }[response.status] ?? "failed";

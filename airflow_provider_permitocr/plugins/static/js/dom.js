@@ -46,7 +46,7 @@ export function morph(now, next) {
   morphChildren(now, [...next.childNodes]);
 }
 
-/** What tells an element from its siblings: its id, or else what it is. */
+/** Identifies an element among its siblings: by its id, or else by its kind. */
 const keyOf = (node) => `${node.nodeName} ${node.id || (node.className?.baseVal ?? node.className ?? "").split?.(" ")[0]}`;
 
 function morphChildren(now, after) {
