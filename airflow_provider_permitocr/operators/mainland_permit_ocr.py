@@ -15,7 +15,7 @@ from airflow_provider_permitocr.engine.plan.plan import PlanMode
 from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError
 from airflow_provider_permitocr.operators.airflow_errors import raise_in_airflow
-from airflow_provider_permitocr.operators.rendering import require_rendered
+from airflow_provider_permitocr.operators.rendering import rendered_fields, require_rendered
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.lists.image_access import ImageAccess
@@ -284,12 +284,8 @@ class MainlandPermitOcrOperator(BaseOperator):
             return super().render_template(content, context, jinja_env, seen_oids)
         if isinstance(content, ImageTable):
             context = cast("Context", with_interval(context))
-        rendered = {
-            name: super(MainlandPermitOcrOperator, self).render_template(
-                getattr(content, name), context, jinja_env, seen_oids
-            )
-            for name in content.template_fields
-        }
+        render = super().render_template
+        rendered = rendered_fields(content, lambda value: render(value, context, jinja_env, seen_oids))
         if isinstance(content, ImageTable | ResultTable | ResultFile | Ledger | PortraitFolder):
             require_rendered(content, rendered)
         if isinstance(content, Redo | Budget):

@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.operators.airflow_errors import raise_in_airflow
-from airflow_provider_permitocr.operators.rendering import require_rendered
+from airflow_provider_permitocr.operators.rendering import rendered_fields, require_rendered
 from airflow_provider_permitocr.options.ledger import Ledger, beside
 from airflow_provider_permitocr.options.targets.analytics import AnalyticsReport, fixed_zone, report_of
 from airflow_provider_permitocr.options.targets.result_table import ResultTable
@@ -71,12 +71,8 @@ class PermitAnalyticsOperator(BaseOperator):
         """Render the values inside what an author writes into copies, which no other run shares."""
         if not isinstance(content, ResultTable | Ledger | AnalyticsReport):
             return super().render_template(content, context, jinja_env, seen_oids)
-        rendered = {
-            name: super(PermitAnalyticsOperator, self).render_template(
-                getattr(content, name), context, jinja_env, seen_oids
-            )
-            for name in content.template_fields
-        }
+        render = super().render_template
+        rendered = rendered_fields(content, lambda value: render(value, context, jinja_env, seen_oids))
         require_rendered(content, rendered)
         return replace(content, **rendered)
 

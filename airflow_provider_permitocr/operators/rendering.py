@@ -1,11 +1,28 @@
-"""What operators check of values that Airflow has rendered."""
+"""How operators render the values inside an option, and check what came of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from airflow_provider_permitocr.options.readable import Readable, is_template
+
+
+class Templated(Protocol):
+    """An option with templates inside."""
+
+    @property
+    def template_fields(self) -> Sequence[str]:
+        """Names of its fields that may be templates."""
+        ...
+
+
+def rendered_fields(content: Templated, render: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return the templated fields of an option, rendered. The option, which all runs share, stays unchanged.
+
+    :param render: renders one value, as Airflow does.
+    """
+    return {name: render(getattr(content, name)) for name in content.template_fields}
 
 
 def require_rendered(content: Readable, rendered: Mapping[str, Any]) -> None:
