@@ -11,7 +11,7 @@ from airflow_provider_permitocr.files.row_format import row_format
 from airflow_provider_permitocr.files.store import Store, StoredFile
 from airflow_provider_permitocr.options.targets.result_file import PRIVATE, ResultFile
 from airflow_provider_permitocr.wiring.connections.sql_engine import no_connection
-from airflow_provider_permitocr.wiring.connections.stores import KNOWN_STORES, connection_exists
+from airflow_provider_permitocr.wiring.connections.stores import KNOWN_STORES, connection_exists, opened
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -83,7 +83,7 @@ def store_of(path: str, conn_id: str | None = None, file_mode: int = PRIVATE) ->
 
     scheme = urlsplit(path).scheme.lower()
     try:
-        return ObjectStore(_object_path(path, conn_id).fs)
+        return ObjectStore(opened(lambda: _object_path(path, conn_id).fs))
     except ConfigurationError:
         raise
     except Exception as error:  # noqa: BLE001  file systems of any provider raise their own errors

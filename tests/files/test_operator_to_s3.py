@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,23 @@ def listed(
         connection.execute(sa.text("CREATE TABLE images (id text, image text)"))
         connection.execute(sa.text("INSERT INTO images VALUES ('a', :image)"), {"image": f"{tmp_path}/a.jpg"})
     return ImageTable("images", conn_id="lake", key="id", image="image")
+
+
+def test_a_list_becomes_an_object_in_a_notebook_whose_thread_runs_an_event_loop(
+    s3: S3, listed: ImageTable
+) -> None:
+    task = MainlandPermitOcrOperator(
+        task_id="recognize",
+        source=listed,
+        target=ResultFile(f"s3://{s3.conn_id}@{s3.bucket}/notebook/permits.parquet"),
+        ledger=Ledger(conn_id="lake"),
+        max_per_second=50,
+    )
+
+    async def run_cell() -> dict[str, object]:
+        return task.execute({"run_id": "run-1"})
+
+    assert asyncio.run(run_cell())["calls"] == 1
 
 
 def test_a_list_becomes_an_object_and_the_next_run_pays_for_nothing(

@@ -18,7 +18,7 @@ from airflow_provider_permitocr.images.file import read_file
 from airflow_provider_permitocr.images.object_uri import ObjectUri
 from airflow_provider_permitocr.images.roots import ImageRoots, is_local
 from airflow_provider_permitocr.log_privacy import silenced
-from airflow_provider_permitocr.wiring.connections.stores import KNOWN_STORES, connection_exists
+from airflow_provider_permitocr.wiring.connections.stores import KNOWN_STORES, connection_exists, opened
 from airflow_provider_permitocr.wiring.connections.tencentcloud import DEFAULT_CONN_ID, LOOKUP
 
 if TYPE_CHECKING:
@@ -120,16 +120,16 @@ class ObjectStorage:
         return store
 
     def _opened(self, place: ObjectUri) -> AbstractFileSystem | _Missing:
-        opened = self._opened_or_missing(place)
-        if isinstance(opened, _Missing) and (place.scheme, opened.message) not in self._told:
+        store = self._opened_or_missing(place)
+        if isinstance(store, _Missing) and (place.scheme, store.message) not in self._told:
             # Once for all rows: each of them has it in its error_message, too.
-            self._told.add((place.scheme, opened.message))
+            self._told.add((place.scheme, store.message))
             _log.warning(
                 "images with %s URLs cannot be read: %s; they keep the status retry, and each run tries them"
                 " again until this is fixed",
-                *(_shown(place.scheme), opened.message),
+                *(_shown(place.scheme), store.message),
             )
-        return opened
+        return store
 
     def _opened_or_missing(self, place: ObjectUri) -> AbstractFileSystem | _Missing:
         try:
@@ -162,7 +162,8 @@ class ObjectStorage:
             return _Missing(f"the worker has no file system for these URLs: {known.install}")
         if place.conn_id and not connection_exists(place.conn_id):
             return _Missing("the image's URL names a missing connection; add it, or correct the URL")
-        return get_fs(place.scheme, place.conn_id or self._conn_id or self._default_conn_id(place.scheme))
+        conn_id = place.conn_id or self._conn_id or self._default_conn_id(place.scheme)
+        return opened(lambda: get_fs(place.scheme, conn_id))
 
     def _may_be_back(self, store: AbstractFileSystem | _Missing) -> bool:
         return isinstance(store, _Missing) and self._clock() >= store.until

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from airflow_provider_permitocr.extras import install
 from airflow_provider_permitocr.wiring.connections.tencentcloud import DEFAULT_CONN_ID, look_up
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -37,3 +43,21 @@ KNOWN_STORES: Final = {
 def connection_exists(conn_id: str) -> bool:
     """Return whether Airflow has a connection of this id; from any thread."""
     return look_up(conn_id) is not None
+
+
+def opened(open_store: Callable[[], T]) -> T:
+    """Open a store's file system, in a notebook as well.
+
+    Airflow's file system of S3 starts an event loop while it is opened, and a thread can run only one: that
+    of a notebook's cells already runs the kernel's.
+
+    :param open_store: returns the file system.
+    :raises Exception: whatever ``open_store`` raises.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return open_store()
+    context = contextvars.copy_context()
+    with ThreadPoolExecutor(1, thread_name_prefix="open-store") as apart:
+        return apart.submit(context.run, open_store).result()

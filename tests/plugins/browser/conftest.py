@@ -15,7 +15,8 @@ from tests.support.airflow_stand_in import StandIn, serve
 RUN = {"dag_id": "permit_ocr_daily", "run_id": "monday", "task_id": "recognize_permits"}
 
 
-@pytest.fixture(scope="session")
+# Playwright runs an event loop in its caller's thread until it ends: that of other tests, too.
+@pytest.fixture(scope="package")
 def started() -> Iterator[Any]:
     try:
         with browser() as started:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -89,6 +90,13 @@ def refusal(storage: ObjectStorage, uri: str, kind: type[ImageError] = ImageUnav
 @pytest.mark.parametrize("key", ["a.jpg", "通行证/a b+c%20&=?#.jpg"])
 def test_an_object_is_read_through_the_stores_default_connection(storage: ObjectStorage, key: str) -> None:
     assert storage.read(f"s3://permits/{key}", LIMIT) == IMAGE
+
+
+def test_an_object_is_read_in_a_notebook_whose_thread_runs_an_event_loop(storage: ObjectStorage) -> None:
+    async def run_cell() -> bytes:
+        return storage.read("s3://permits/a.jpg", LIMIT)
+
+    assert asyncio.run(run_cell()) == IMAGE
 
 
 def test_a_connection_is_given_for_all_or_named_in_the_url(
