@@ -33,11 +33,6 @@ PRIVATE: Final = {
     ),
     "airflow.sdk.plugins_manager.integrate_macros_plugins": (INTERNALS, "macros of plugins, in commands"),
     "_new_conn": ("net/guarded_connection.py", "urllib3 looks up and connects in no other place"),
-    "_create_connection": ("sql/dialects/postgresql.py", "Airflow's hook takes the newest psycopg alone"),
-    "_get_conn_config_mysql_client": (
-        "sql/dialects/mysql.py",
-        "Airflow's hook has no client_flag: without FOUND_ROWS counts of rows are wrong",
-    ),
     "airflow.sdk.execution_time.hitl.upsert_hitl_detail": (
         "operators/permit_review.py",
         "what was typed into a form can be emptied in no other way",

@@ -268,17 +268,17 @@ class MySql(Database):
 
         :raises ConfigurationError: when its extra names another client.
         """
-        connection = hook.connection
-        client = connection.extra_dejson.get("client", _MYSQLCLIENT)
+        extra = hook.connection.extra_dejson
+        client = extra.get("client", _MYSQLCLIENT)
         if client not in (_MYSQLCLIENT, _PYMYSQL):
             raise ConfigurationError(
                 f"its extra names the client {client!r}, which is not supported; name"
                 f' {{"client": "{_MYSQLCLIENT}"}} or {{"client": "{_PYMYSQL}"}}'
             )
-        mode = _adjust(connection)
+        tls, mode = _tls_of(extra), str(extra.get("ssl_mode") or "").upper()
         if client == _PYMYSQL:
-            return Connector("mysql+pymysql", _connecting_by_pymysql(hook, mode))
-        return Connector("mysql+mysqldb", _connecting_by_mysqlclient(hook))
+            return Connector("mysql+pymysql", _connecting_by_pymysql(hook, tls, mode))
+        return Connector("mysql+mysqldb", _connecting_by_mysqlclient(hook, tls, mode))
 
     def set_up(self, engine: sa.Engine) -> None:
         """Make each session use UTC, strict mode and utf8mb4; refuse the connection if it doesn't."""
@@ -687,19 +687,10 @@ def _number(error: BaseException) -> int | None:
     return number if isinstance(number, int) else None
 
 
-def _adjust(connection: Any) -> str | None:
-    """Remove options that would change the rows that are read; accept all names of TLS options.
-
-    :return: the extra's ``ssl_mode``.
-    """
-    extra = dict(connection.extra_dejson)
-    tls = _tls_files(extra.get("ssl") or {})
-    tls = {name.removeprefix("ssl_"): extra[name] for name in _TLS_EXTRAS if extra.get(name)} | tls
-    extra |= {"charset": _CHARSET, "ssl": tls}
-    extra.pop("cursor", None)
-    connection.extra = json.dumps(extra)
-    mode = str(extra.get("ssl_mode") or "").upper()
-    return mode or None
+def _tls_of(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the files and options of TLS, under all their names."""
+    named = {name.removeprefix("ssl_"): extra[name] for name in _TLS_EXTRAS if extra.get(name)}
+    return named | _tls_files(extra.get("ssl") or {})
 
 
 def _tls_files(given: Any) -> dict[str, Any]:
@@ -714,47 +705,50 @@ def _tls_files(given: Any) -> dict[str, Any]:
     return given
 
 
-def _connecting_by_mysqlclient(hook: Any) -> Callable[[], Any]:
+def _connecting_by_mysqlclient(hook: Any, tls: Mapping[str, Any], mode: str) -> Callable[[], Any]:
+    import MySQLdb
     from MySQLdb.constants import CLIENT
 
-    # SQLAlchemy's counts of changed rows rely on this flag, which can only be set when a connection begins.
-    arguments = hook._get_conn_config_mysql_client
-    hook._get_conn_config_mysql_client = lambda connection: (
-        arguments(connection) | {"client_flag": CLIENT.FOUND_ROWS}
-    )
-    connect: Callable[[], Any] = hook.get_conn
-    return connect
+    given = {"ssl": tls, "ssl_mode": mode}
+    further = {name: value for name, value in given.items() if value}
+    if hook.connection.extra_dejson.get("iam"):
+        further["read_default_group"] = "enable-cleartext-plugin"
+    return lambda: MySQLdb.connect(client_flag=CLIENT.FOUND_ROWS, **_arguments(hook), **further)
 
 
-def _connecting_by_pymysql(hook: Any, mode: str | None) -> Callable[[], Any]:
-    """Connect as ``get_conn`` does with its default client; with this one, it only knows the URI."""
+def _connecting_by_pymysql(hook: Any, tls: Mapping[str, Any], mode: str) -> Callable[[], Any]:
     import pymysql
     from pymysql.constants import CLIENT
 
     extra = hook.connection.extra_dejson
     further = {name: read(extra[name]) for name, read in _PYMYSQL_EXTRAS.items() if extra.get(name)}
-    tls = _tls_of_mode(mode, extra["ssl"])
-
-    def connect() -> Any:
-        arguments = dict(hook._get_conn_config_mysql_client(hook.connection))
-        for left_out in ("ssl", "ssl_mode", "read_default_group"):
-            arguments.pop(left_out, None)
-        return pymysql.connect(
-            password=arguments.pop("passwd"),
-            database=arguments.pop("db") or None,
-            client_flag=CLIENT.FOUND_ROWS,
-            **arguments,
-            **further,
-            **tls,
-        )
-
-    return connect
+    further |= _pymysql_tls(mode, tls)
+    return lambda: pymysql.connect(client_flag=CLIENT.FOUND_ROWS, **_arguments(hook), **further)
 
 
-def _tls_of_mode(mode: str | None, tls: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(hook: Any) -> dict[str, Any]:
+    """Return what both drivers call the same; ``get_conn`` cannot give either of them the flag.
+
+    SQLAlchemy's counts of changed rows rely on it, and it can only be set when a connection begins.
+    """
+    given = hook.connection
+    extra = given.extra_dejson
+    password, port = hook.get_iam_token(given) if extra.get("iam") else (given.password, given.port)
+    arguments: dict[str, Any] = {
+        "user": given.login,
+        "password": password or "",
+        "host": given.host or "localhost",
+        "database": given.schema or "",
+        "port": int(port or 3306),
+        "charset": _CHARSET,
+    }
+    return arguments | ({"unix_socket": socket} if (socket := extra.get("unix_socket")) else {})
+
+
+def _pymysql_tls(mode: str, tls: Mapping[str, Any]) -> dict[str, Any]:
     if mode == "DISABLED":
         return {"ssl_disabled": True}
-    if mode is not None and mode not in _TLS_OF_MODE:
+    if mode and mode not in _TLS_OF_MODE:
         raise ConfigurationError(
             f"its extra sets ssl_mode {mode!r}; use one of DISABLED, {', '.join(_TLS_OF_MODE)}"
         )

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -615,12 +616,25 @@ def _threshold(said: Any) -> int | None:
 
 
 def _connecting(hook: Any, driver: str) -> Callable[[], Any]:
-    if driver == _own_driver(hook):
-        connect: Callable[[], Any] = hook.get_conn
-        return connect
+    connect: Callable[[], Any] = hook.get_conn
+    # ``get_conn`` takes psycopg wherever it is installed.
+    return connect if driver == _own_driver(hook) else lambda: _connected_by_psycopg2(hook)
+
+
+def _connected_by_psycopg2(hook: Any) -> Any:
+    """Connect as ``get_conn`` does where psycopg is not installed."""
     import psycopg2
 
-    # Run the hook's full logic (tokens, options, extra), and intercept the driver's connect call.
-    hook._create_connection = lambda arguments: psycopg2.connect(**arguments)
-    own: Callable[[], Any] = hook.get_conn
-    return own
+    given = deepcopy(hook.connection)
+    extra = given.extra_dejson
+    if extra.get("iam"):
+        given.login, given.password, given.port = hook.get_iam_token(given)
+    arguments = {
+        "host": given.host,
+        "user": given.login,
+        "password": given.password,
+        "dbname": given.schema,
+        "port": given.port,
+    }
+    arguments |= {name: value for name, value in extra.items() if name not in hook.ignored_extra_options}
+    return psycopg2.connect(**arguments)
