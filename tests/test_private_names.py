@@ -32,7 +32,6 @@ PRIVATE: Final = {
         "the timetables of airflow.sdk do not compute intervals",
     ),
     "airflow.sdk.plugins_manager.integrate_macros_plugins": (INTERNALS, "macros of plugins, in commands"),
-    "_new_conn": ("net/guarded_connection.py", "urllib3 looks up and connects in no other place"),
     "airflow.sdk.execution_time.hitl.upsert_hitl_detail": (
         "operators/permit_review.py",
         "what was typed into a form can be emptied in no other way",

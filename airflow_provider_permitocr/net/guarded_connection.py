@@ -51,19 +51,21 @@ class _GuardedConnection:
     permits: Callable[[Address], bool]
     host: str
     port: int
-    socket_options: Any
+    sock: socket.socket
+    timeout: float
+    server_hostname: str | None
 
-    def _new_conn(self) -> socket.socket:
+    def connect(self) -> None:
         permitted = [each for each in self._looked_up() if self.permits(each)]
         if not permitted:
             raise AddressRefusedError
-        sock = self._connected(permitted)
-        # Where the whole program's sockets are led elsewhere, the peer is another than was asked for.
-        if not self.permits(ip_address(sock.getpeername()[0])):
-            sock.close()
-            raise AddressRefusedError
-        sock.settimeout(seconds_left())
-        return sock
+        name = self.host
+        # What TLS names, and its certificate has to name.
+        self.server_hostname = name
+        try:
+            self._connect_to(permitted)
+        finally:
+            self.host = name
 
     def _looked_up(self) -> list[Address]:
         from urllib3.exceptions import NameResolutionError
@@ -74,19 +76,20 @@ class _GuardedConnection:
             raise NameResolutionError("", self, error) from error  # type: ignore[arg-type]
         return [ip_address(each[4][0]) for each in found]
 
-    def _connected(self, addresses: list[Address]) -> socket.socket:
+    def _connect_to(self, addresses: list[Address]) -> None:
         from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
         for number, address in enumerate(addresses, start=1):
-            seconds = min(seconds_left(), _CONNECT_SECONDS)
+            self.host, self.timeout = str(address), min(seconds_left(), _CONNECT_SECONDS)
             try:
-                sock = socket.create_connection((str(address), self.port), seconds)
-            except OSError as error:
-                if number < len(addresses):
-                    continue
-                kind = ConnectTimeoutError if isinstance(error, TimeoutError) else NewConnectionError
-                raise kind(self, error) from error  # type: ignore[arg-type]
-            for option in self.socket_options or ():
-                sock.setsockopt(*option)
-            return sock
-        raise AssertionError("there is at least one address")
+                super().connect()  # type: ignore[misc]
+            except (ConnectTimeoutError, NewConnectionError):
+                if number == len(addresses):
+                    raise
+            else:
+                break
+        # Where the whole program's sockets are led elsewhere, the peer is another than was asked for. Nothing
+        # but the handshake of TLS was sent to it.
+        if not self.permits(ip_address(self.sock.getpeername()[0])):
+            self.sock.close()
+            raise AddressRefusedError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -25,7 +24,8 @@ class Internet:
         self.servers: dict[str, str] = {}
         self.lookups: list[str] = []
         self.connected: list[str] = []
-        self._peers: WeakKeyDictionary[socket.socket, Any] = WeakKeyDictionary()
+        #: By the connection's own end, which stays when TLS wraps its socket.
+        self._peers: dict[Any, Any] = {}
         self._real_lookup, self._real_connect = socket.getaddrinfo, socket.socket.connect
         self._real_peer = socket.socket.getpeername
 
@@ -34,7 +34,7 @@ class Internet:
             self._connect(sock, address)
 
         def getpeername(sock: socket.socket) -> Any:
-            return self._peers.get(sock) or self._real_peer(sock)
+            return self._peers.get(sock.getsockname()) or self._real_peer(sock)
 
         patch.setattr(socket, "getaddrinfo", self._look_up)
         patch.setattr(socket.socket, "connect", connect)
@@ -56,11 +56,11 @@ class Internet:
 
     def _connect(self, sock: socket.socket, address: Any) -> None:
         self.connected.append(address[0])
-        if address[0] in self.servers:
-            self._peers[sock] = address
-            host, _, port = self.servers[address[0]].partition(":")
-            address = (host, int(port))
-        self._real_connect(sock, address)
+        host, _, port = self.servers.get(address[0], "").partition(":")
+        self._real_connect(sock, (host, int(port)) if host else address)
+        self._peers.pop(sock.getsockname(), None)
+        if host:
+            self._peers[sock.getsockname()] = address
 
 
 def _entry(address: str, port: int) -> tuple[Any, ...]:
