@@ -9,59 +9,50 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
-    from airflow_provider_permitocr.notifications.summary_text import summary_text
-    from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
-    from airflow_provider_permitocr.operators.permit_analytics import PermitAnalyticsOperator
-    from airflow_provider_permitocr.operators.permit_erasure import PermitErasureOperator
-    from airflow_provider_permitocr.operators.permit_review import PermitReviewOperator
-    from airflow_provider_permitocr.operators.retry_policy import permit_ocr_retry_policy
-    from airflow_provider_permitocr.options.budget import Budget
-    from airflow_provider_permitocr.options.ledger import Ledger
-    from airflow_provider_permitocr.options.lists.image_access import ImageAccess
-    from airflow_provider_permitocr.options.lists.image_list import Carry, ImageQuery, ImageTable
-    from airflow_provider_permitocr.options.lists.redo import Redo
-    from airflow_provider_permitocr.options.lists.shard import shards
-    from airflow_provider_permitocr.options.privacy import Privacy
-    from airflow_provider_permitocr.options.quality import Declared, Quality
-    from airflow_provider_permitocr.options.run import Batch, CallRetry, FailureLimits
-    from airflow_provider_permitocr.options.targets.analytics import AnalyticsReport
-    from airflow_provider_permitocr.options.targets.portraits import PortraitFolder
-    from airflow_provider_permitocr.options.targets.result_file import ResultFile
-    from airflow_provider_permitocr.options.targets.result_table import ResultTable
-    from airflow_provider_permitocr.permit.privacy import decrypt, pseudonym
+    # ``as`` makes a name public to type checkers.
+    from airflow_provider_permitocr.hooks.mainland_permit_ocr import (
+        MainlandPermitOcrHook as MainlandPermitOcrHook,
+    )
+    from airflow_provider_permitocr.notifications.summary_text import summary_text as summary_text
+    from airflow_provider_permitocr.operators.mainland_permit_ocr import (
+        MainlandPermitOcrOperator as MainlandPermitOcrOperator,
+    )
+    from airflow_provider_permitocr.operators.permit_analytics import (
+        PermitAnalyticsOperator as PermitAnalyticsOperator,
+    )
+    from airflow_provider_permitocr.operators.permit_erasure import (
+        PermitErasureOperator as PermitErasureOperator,
+    )
+    from airflow_provider_permitocr.operators.permit_review import (
+        PermitReviewOperator as PermitReviewOperator,
+    )
+    from airflow_provider_permitocr.operators.retry_policy import (
+        permit_ocr_retry_policy as permit_ocr_retry_policy,
+    )
+    from airflow_provider_permitocr.options.budget import Budget as Budget
+    from airflow_provider_permitocr.options.ledger import Ledger as Ledger
+    from airflow_provider_permitocr.options.lists.image_access import ImageAccess as ImageAccess
+    from airflow_provider_permitocr.options.lists.image_list import Carry as Carry
+    from airflow_provider_permitocr.options.lists.image_list import ImageQuery as ImageQuery
+    from airflow_provider_permitocr.options.lists.image_list import ImageTable as ImageTable
+    from airflow_provider_permitocr.options.lists.redo import Redo as Redo
+    from airflow_provider_permitocr.options.lists.shard import shards as shards
+    from airflow_provider_permitocr.options.privacy import Privacy as Privacy
+    from airflow_provider_permitocr.options.quality import Declared as Declared
+    from airflow_provider_permitocr.options.quality import Quality as Quality
+    from airflow_provider_permitocr.options.run import Batch as Batch
+    from airflow_provider_permitocr.options.run import CallRetry as CallRetry
+    from airflow_provider_permitocr.options.run import FailureLimits as FailureLimits
+    from airflow_provider_permitocr.options.targets.analytics import AnalyticsReport as AnalyticsReport
+    from airflow_provider_permitocr.options.targets.portraits import PortraitFolder as PortraitFolder
+    from airflow_provider_permitocr.options.targets.result_file import ResultFile as ResultFile
+    from airflow_provider_permitocr.options.targets.result_table import ResultTable as ResultTable
+    from airflow_provider_permitocr.permit.privacy import decrypt as decrypt
+    from airflow_provider_permitocr.permit.privacy import pseudonym as pseudonym
 
 __version__ = "0.4.0"
-__all__ = [
-    "AnalyticsReport",
-    "Batch",
-    "Budget",
-    "CallRetry",
-    "Carry",
-    "Declared",
-    "FailureLimits",
-    "ImageAccess",
-    "ImageQuery",
-    "ImageTable",
-    "Ledger",
-    "MainlandPermitOcrHook",
-    "MainlandPermitOcrOperator",
-    "PermitAnalyticsOperator",
-    "PermitErasureOperator",
-    "PermitReviewOperator",
-    "PortraitFolder",
-    "Privacy",
-    "Quality",
-    "Redo",
-    "ResultFile",
-    "ResultTable",
-    "decrypt",
-    "permit_ocr_retry_policy",
-    "pseudonym",
-    "shards",
-    "summary_text",
-]
 
+#: The module of each public name.
 _HOMES = {
     "AnalyticsReport": "options.targets.analytics",
     "Batch": "options.run",
@@ -76,10 +67,10 @@ _HOMES = {
     "Ledger": "options.ledger",
     "MainlandPermitOcrHook": "hooks.mainland_permit_ocr",
     "MainlandPermitOcrOperator": "operators.mainland_permit_ocr",
-    "PortraitFolder": "options.targets.portraits",
     "PermitAnalyticsOperator": "operators.permit_analytics",
     "PermitErasureOperator": "operators.permit_erasure",
     "PermitReviewOperator": "operators.permit_review",
+    "PortraitFolder": "options.targets.portraits",
     "Privacy": "options.privacy",
     "Quality": "options.quality",
     "Redo": "options.lists.redo",
@@ -91,6 +82,7 @@ _HOMES = {
     "shards": "options.lists.shard",
     "summary_text": "notifications.summary_text",
 }
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

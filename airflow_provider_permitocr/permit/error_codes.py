@@ -7,7 +7,8 @@ judgment: errors that something other than the image can cause, and that may be 
 image given up by mistake stays that way, while one retried by mistake is given up after some runs.
 
 To add a code, add a row here, with everything that other modules need to know about it. A code without a row
-is judged by its prefix, or is unknown (``tencent/decisions.py``); rows that would add nothing are omitted.
+is judged by its prefix, or is unknown (``tencent/decisions.py``). Seven decide as their prefix does: they
+are here for their reason, which reports and the page show. Rows that would add nothing are omitted.
 
 Source of what is billed: cloud.tencent.com/document/product/866/45470. Since 2020-07-06 most failures are
 free, and the page names those that are not. ``_FREE`` are those that it names as free, and those that are

@@ -3,7 +3,8 @@
 ``ClientNetworkError`` and ``ServerNetworkError`` come from the SDK; what follows their dot is more specific.
 Whether such a call is billed is ``_UNKNOWN`` once the complete request was sent. Before that it is free,
 whatever this table says (``decisions.call_error``): an incomplete request cannot have been processed. If
-nothing was sent, the run does not count as a try of the image either.
+nothing was sent, the run does not count as a try of the image either. Five rows decide as their prefix does:
+they are here for their reason, which reports and the page show.
 """
 
 from __future__ import annotations
