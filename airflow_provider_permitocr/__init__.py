@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.options.targets.portraits import PortraitFolder as PortraitFolder
     from airflow_provider_permitocr.options.targets.result_file import ResultFile as ResultFile
     from airflow_provider_permitocr.options.targets.result_table import ResultTable as ResultTable
-    from airflow_provider_permitocr.permit.privacy import decrypt as decrypt
-    from airflow_provider_permitocr.permit.privacy import pseudonym as pseudonym
+    from airflow_provider_permitocr.permit.replacement import decrypt as decrypt
+    from airflow_provider_permitocr.permit.replacement import pseudonym as pseudonym
 
 __version__ = "0.4.0"
 
@@ -76,9 +76,9 @@ _HOMES = {
     "Redo": "options.lists.redo",
     "ResultFile": "options.targets.result_file",
     "ResultTable": "options.targets.result_table",
-    "decrypt": "permit.privacy",
+    "decrypt": "permit.replacement",
     "permit_ocr_retry_policy": "operators.retry_policy",
-    "pseudonym": "permit.privacy",
+    "pseudonym": "permit.replacement",
     "shards": "options.lists.shard",
     "summary_text": "notifications.summary_text",
 }

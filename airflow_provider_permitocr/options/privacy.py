@@ -9,7 +9,8 @@ from typing import ClassVar, Final
 
 from airflow_provider_permitocr.options.readable import Readable
 from airflow_provider_permitocr.options.validation import check, choice, optional, text
-from airflow_provider_permitocr.permit.privacy import FACTS, Method
+from airflow_provider_permitocr.permit.privacy import FACTS
+from airflow_provider_permitocr.permit.replacement import Method
 
 
 class Preset(StrEnum):

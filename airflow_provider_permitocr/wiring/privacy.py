@@ -13,7 +13,8 @@ from airflow_provider_permitocr.options.quality import Quality
 from airflow_provider_permitocr.options.targets.portraits import PortraitFolder, Portraits
 from airflow_provider_permitocr.options.task import TaskOptions
 from airflow_provider_permitocr.permit.answers import Reading
-from airflow_provider_permitocr.permit.privacy import Keys, Method, Protection
+from airflow_provider_permitocr.permit.privacy import Protection
+from airflow_provider_permitocr.permit.replacement import Keys, Method
 from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure, is_path, is_portrait_name
 from airflow_provider_permitocr.wiring.connections.tencentcloud import look_up
 from airflow_provider_permitocr.wiring.result_file import is_local, path_in_store, store_of

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_permitocr import ImageTable, Ledger, MainlandPermitOcrOperator, Privacy, ResultTable
-from airflow_provider_permitocr.permit.privacy import Method
+from airflow_provider_permitocr.permit.replacement import Method
 
 
 def test_what_is_not_named_is_kept() -> None:

@@ -14,7 +14,8 @@ from airflow_provider_permitocr.permit.corrections import (
     protected_corrections,
     shown_corrections,
 )
-from airflow_provider_permitocr.permit.privacy import Keys, Method, Protection, decrypt, pseudonym
+from airflow_provider_permitocr.permit.privacy import Protection
+from airflow_provider_permitocr.permit.replacement import Keys, Method, decrypt, pseudonym
 
 FERNET = Fernet.generate_key().decode()
 KEYS = Keys(hmac=b"key", fernet=(FERNET,))

@@ -8,7 +8,7 @@ from airflow_provider_permitocr.options.privacy import Privacy
 from airflow_provider_permitocr.options.quality import Quality
 from airflow_provider_permitocr.options.readable import is_template
 from airflow_provider_permitocr.options.targets.portraits import PortraitFolder, Portraits
-from airflow_provider_permitocr.permit.privacy import Method
+from airflow_provider_permitocr.permit.replacement import Method
 
 _POLICY, _PORTRAITS, _QUALITY = "privacy", "portraits", "quality"
 

@@ -15,7 +15,8 @@ from airflow_provider_permitocr.engine.models import ImageRow
 from airflow_provider_permitocr.options.lists.image_list import ImageKind
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind, Record
-from airflow_provider_permitocr.permit.privacy import Method, Protection
+from airflow_provider_permitocr.permit.privacy import Protection
+from airflow_provider_permitocr.permit.replacement import Method
 
 #: Python's own strings: the default depends on whether pyarrow is installed, whose strings refuse lone
 #: surrogates. Days need no nanoseconds, and in seconds they reach further back than 1677.

@@ -17,7 +17,7 @@ from airflow_provider_permitocr.engine.review.ports import AskedReading, LedgerR
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.run import Batch
 from airflow_provider_permitocr.permit.columns import result_columns
-from airflow_provider_permitocr.permit.privacy import Method
+from airflow_provider_permitocr.permit.replacement import Method
 
 
 @dataclass(frozen=True)

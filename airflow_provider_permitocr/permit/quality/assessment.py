@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record, Value
-from airflow_provider_permitocr.permit.privacy import looks_replaced
 from airflow_provider_permitocr.permit.quality.declared import is_comparable
 from airflow_provider_permitocr.permit.quality.examination import Examination
 from airflow_provider_permitocr.permit.quality.flags import DECLARED_FLAGS, DOUBTS, Flag
 from airflow_provider_permitocr.permit.quality.variants import load_converters
+from airflow_provider_permitocr.permit.replacement import looks_replaced
 
 #: Where the documents are issued: by its days they expire.
 DEFAULT_ZONE: Final = "Asia/Shanghai"

@@ -11,11 +11,12 @@ from cryptography.fernet import Fernet
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record, Value
-from airflow_provider_permitocr.permit.privacy import Keys, Method, Protection
+from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.permit.quality import variants
 from airflow_provider_permitocr.permit.quality.assessment import Assessment, Subject
 from airflow_provider_permitocr.permit.quality.declared import is_comparable
 from airflow_provider_permitocr.permit.quality.flags import Flag
+from airflow_provider_permitocr.permit.replacement import Keys, Method
 from tests.permit.quality.cards import exit_entry_front, flags_of, front, non_chinese_front, residents_back
 from tests.permit.quality.cards import residents_front as residents
 

@@ -13,7 +13,7 @@ from airflow_provider_permitocr.engine.erasure.ports import ErasedImages
 from airflow_provider_permitocr.engine.ledger.standing import Standing
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.answers import Reading
-from airflow_provider_permitocr.permit.privacy import Method
+from airflow_provider_permitocr.permit.replacement import Method
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.database.upsert import upsert
 from airflow_provider_permitocr.sql.ledger.erasure.pages import Page, chunks, read_page

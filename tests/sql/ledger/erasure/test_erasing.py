@@ -19,7 +19,8 @@ from airflow_provider_permitocr.options.erasure import ErasureRule
 from airflow_provider_permitocr.options.lists.redo import Redo
 from airflow_provider_permitocr.permit.answers import KeptAnswer, Reading
 from airflow_provider_permitocr.permit.api import CardSide
-from airflow_provider_permitocr.permit.privacy import Method, Protection
+from airflow_provider_permitocr.permit.privacy import Protection
+from airflow_provider_permitocr.permit.replacement import Method
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.erasure import erasing as erasing_module
 from airflow_provider_permitocr.sql.ledger.erasure import pages

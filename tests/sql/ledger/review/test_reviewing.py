@@ -19,9 +19,10 @@ from airflow_provider_permitocr.options.erasure import ErasureRule
 from airflow_provider_permitocr.options.review import ReviewRule
 from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.api import CardSide
-from airflow_provider_permitocr.permit.privacy import Keys, Method, Protection, pseudonym
+from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.permit.quality.examination import Examination
 from airflow_provider_permitocr.permit.quality.flags import Flag
+from airflow_provider_permitocr.permit.replacement import Keys, Method, pseudonym
 from airflow_provider_permitocr.sql.ledger.erasure.erasing import Erasing
 from airflow_provider_permitocr.sql.ledger.review.reviewing import SqlReview
 from airflow_provider_permitocr.sql.ledger.runs.pruning import prune
