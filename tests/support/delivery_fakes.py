@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_permitocr.engine.delivery.frame import to_rows
 from airflow_provider_permitocr.engine.delivery.ports import Held
-from airflow_provider_permitocr.engine.ledger.ports import Delivered, DeliveryState, Refusal
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivered, DeliveryState, Refusal
 from airflow_provider_permitocr.engine.ledger.standing import Standing
 from airflow_provider_permitocr.engine.models import ImageFacts, RowKey
 from airflow_provider_permitocr.permit.api import CardSide

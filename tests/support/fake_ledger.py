@@ -18,7 +18,8 @@ from airflow_provider_permitocr.engine.ledger.calls import (
     Exchanged,
     Grant,
 )
-from airflow_provider_permitocr.engine.ledger.ports import Delivered, DeliveryState, KeptAnswers, Refusal
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivered, DeliveryState, Refusal
+from airflow_provider_permitocr.engine.ledger.ports import KeptAnswers
 from airflow_provider_permitocr.engine.ledger.standing import Standing
 from airflow_provider_permitocr.engine.models import Answer, Previous, RowKey
 from airflow_provider_permitocr.engine.run.selection import is_wanted

@@ -9,7 +9,7 @@ from typing import Final
 
 from airflow_provider_permitocr.engine.delivery.ports import ResultTarget
 from airflow_provider_permitocr.engine.delivery.record import lacks_answer, refused_record, to_records
-from airflow_provider_permitocr.engine.ledger.ports import Delivered, Refusal
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivered, Refusal
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.engine.shown_key import shown_key
 from airflow_provider_permitocr.permit.columns import Column, Record

@@ -12,7 +12,7 @@ from typing import Final
 
 from airflow_provider_permitocr.engine.delivery.ports import ResultTarget
 from airflow_provider_permitocr.engine.delivery.table_filler import Step, TableFiller
-from airflow_provider_permitocr.engine.ledger.ports import Delivery
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivery
 from airflow_provider_permitocr.engine.observer import NOBODY, DeliveryFacts, Observers
 from airflow_provider_permitocr.engine.progress.facts import TargetFacts
 from airflow_provider_permitocr.errors import (

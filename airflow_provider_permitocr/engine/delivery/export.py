@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr.engine.delivery.ports import RowsFile
 from airflow_provider_permitocr.engine.delivery.record import lacks_answer, to_records
-from airflow_provider_permitocr.engine.ledger.ports import Delivered, Ledger
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivered
+from airflow_provider_permitocr.engine.ledger.ports import Ledger
 from airflow_provider_permitocr.engine.ports import ImageSource
 from airflow_provider_permitocr.errors import RunStoppedError, TargetError
 from airflow_provider_permitocr.permit.columns import Column, Record

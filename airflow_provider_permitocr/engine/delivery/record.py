@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
-from airflow_provider_permitocr.engine.ledger.ports import Delivered, Review
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivered, Review
 from airflow_provider_permitocr.engine.models import ImageFacts, Outcome
 from airflow_provider_permitocr.permit.answers import clean_text
 from airflow_provider_permitocr.permit.columns import COLUMNS, KEY_COLUMNS, Column, ColumnKind, Record, Value

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from airflow_provider_permitocr.engine.delivery.batch import ALL_REFUSED, TableWriter
-from airflow_provider_permitocr.engine.ledger.ports import Delivery, DeliveryState
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivery, DeliveryState
 
 _ROWS_AT_ONCE: Final = 500
 _log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from airflow_provider_permitocr.engine.delivery.batch import TableWriter
 from airflow_provider_permitocr.engine.delivery.ports import ResultTarget
 from airflow_provider_permitocr.engine.delivery.refused_rows import try_refused_again
 from airflow_provider_permitocr.engine.delivery.target_check import from_the_first, reconcile
-from airflow_provider_permitocr.engine.ledger.ports import Delivered, Delivery, DeliveryState
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivered, Delivery, DeliveryState
 from airflow_provider_permitocr.errors import RowsRefusedError
 from airflow_provider_permitocr.permit.columns import Column
 from airflow_provider_permitocr.permit.status import Status

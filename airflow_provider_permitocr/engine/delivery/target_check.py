@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from airflow_provider_permitocr.engine.delivery.ports import Held
-from airflow_provider_permitocr.engine.ledger.ports import Delivery, DeliveryState
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivery, DeliveryState
 from airflow_provider_permitocr.errors import TargetError
 
 _ADOPT: Final = "`airflow permitocr adopt DAG TASK` adopts the table's rows, without a call"

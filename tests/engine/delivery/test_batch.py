@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_permitocr.engine.delivery.batch import TableWriter, Written
-from airflow_provider_permitocr.engine.ledger.ports import Delivered
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivered
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind, result_columns
 from airflow_provider_permitocr.permit.status import Status
 from tests.support.delivery_fakes import NOON, FakeResultTable, answered, image

@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries
-from airflow_provider_permitocr.engine.ledger.ports import DeliveryState, Ledger
+from airflow_provider_permitocr.engine.ledger.deliveries import DeliveryState
+from airflow_provider_permitocr.engine.ledger.ports import Ledger
 from airflow_provider_permitocr.errors import RunStoppedError, TargetError, UnreachableError
 from airflow_provider_permitocr.options.run import Batch
 from airflow_provider_permitocr.permit.columns import COLUMNS

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_permitocr.engine.delivery import table_filler
 from airflow_provider_permitocr.engine.delivery.delivery import Deliverer
-from airflow_provider_permitocr.engine.ledger.ports import DeliveryState
+from airflow_provider_permitocr.engine.ledger.deliveries import DeliveryState
 from airflow_provider_permitocr.errors import PermitOcrError, TargetError, UnreachableError
 from airflow_provider_permitocr.options.run import Batch
 from airflow_provider_permitocr.permit.columns import COLUMNS, Record

@@ -10,7 +10,8 @@ import pytest
 from airflow_provider_permitocr.engine.delivery.export import write_file
 from airflow_provider_permitocr.engine.delivery.frame import to_rows
 from airflow_provider_permitocr.engine.delivery.ports import RowsFile
-from airflow_provider_permitocr.engine.ledger.ports import Delivered, Ledger
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivered
+from airflow_provider_permitocr.engine.ledger.ports import Ledger
 from airflow_provider_permitocr.engine.ledger.standing import Standing
 from airflow_provider_permitocr.engine.models import ListedImage, RowKey
 from airflow_provider_permitocr.engine.ports import ImageSource

@@ -13,7 +13,7 @@ from airflow_provider_permitocr.engine.delivery.record import (
     refused_record,
     to_records,
 )
-from airflow_provider_permitocr.engine.ledger.ports import Delivered
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivered
 from airflow_provider_permitocr.engine.models import ImageFacts, ImageRow, Outcome
 from airflow_provider_permitocr.permit.answers import flatten
 from airflow_provider_permitocr.permit.api import CardSide

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_permitocr.engine.delivery.batch import TableWriter
 from airflow_provider_permitocr.engine.delivery.refused_rows import try_refused_again
-from airflow_provider_permitocr.engine.ledger.ports import DeliveryState, Refusal
+from airflow_provider_permitocr.engine.ledger.deliveries import DeliveryState, Refusal
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from tests.support.delivery_fakes import FakeDelivery, FakeResultTable, answered
 

@@ -225,7 +225,7 @@ def test_an_empty_list_is_a_run_with_nothing_to_do(bench: Bench) -> None:
 def test_a_run_with_nothing_to_do_does_not_load_pandas() -> None:
     program = """
         import sys, threading
-        from airflow_provider_permitocr.engine.ledger.ports import DeliveryState
+        from airflow_provider_permitocr.engine.ledger.deliveries import DeliveryState
         from airflow_provider_permitocr.options.run import Pace, RunOptions
         from airflow_provider_permitocr.engine.run.pipeline import Pipeline
         from airflow_provider_permitocr.engine.ports import Ports

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from airflow_provider_permitocr.engine.ledger.ports import Delivered
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivered
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.ledger.deliveries.sql_delivery import SqlDelivery
 from tests.sql.ledger.ground import TARGET

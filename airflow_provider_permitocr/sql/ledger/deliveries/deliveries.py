@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.engine.ledger.ports import DeliveryState
+from airflow_provider_permitocr.engine.ledger.deliveries import DeliveryState
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 

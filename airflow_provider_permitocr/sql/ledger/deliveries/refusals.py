@@ -8,7 +8,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.engine.ledger.ports import Refusal
+from airflow_provider_permitocr.engine.ledger.deliveries import Refusal
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.database.upsert import upsert

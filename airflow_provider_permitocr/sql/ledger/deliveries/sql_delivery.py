@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.engine.ledger.ports import Delivered, DeliveryState, Refusal
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivered, DeliveryState, Refusal
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.ledger.deliveries import deliveries, history, refusals

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import new_call_id
-from airflow_provider_permitocr.engine.ledger.ports import DeliveryState
+from airflow_provider_permitocr.engine.ledger.deliveries import DeliveryState
 from airflow_provider_permitocr.engine.ledger.standing import Standing, has_changed
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.errors import TargetError

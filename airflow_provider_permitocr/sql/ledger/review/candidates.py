@@ -10,7 +10,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.engine.ledger.ports import Delivered
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivered
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.engine.review.entries import Decision
 from airflow_provider_permitocr.options.review import ReviewRule

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.engine.ledger.ports import Delivered, Review
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivered, Review
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.corrections import protected_corrections, shown_corrections

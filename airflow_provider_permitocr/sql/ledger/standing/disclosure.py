@@ -12,7 +12,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.engine.ledger.ports import Delivered, PortraitStore
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivered
+from airflow_provider_permitocr.engine.ledger.ports import PortraitStore
 from airflow_provider_permitocr.permit.answers import AnswerForm, Reading
 from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, read_answer
 from airflow_provider_permitocr.sql.ledger.standing.images import to_json

@@ -7,7 +7,8 @@ from typing import Any, Final, NoReturn
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.engine.ledger.ports import Delivered, KeptAnswers
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivered
+from airflow_provider_permitocr.engine.ledger.ports import KeptAnswers
 from airflow_provider_permitocr.engine.models import Answer, Previous, RowKey
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.permit.answers import AnswerForm, Reading

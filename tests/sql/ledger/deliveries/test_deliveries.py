@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.engine.ledger.ports import DeliveryState
+from airflow_provider_permitocr.engine.ledger.deliveries import DeliveryState
 from airflow_provider_permitocr.sql.ledger.deliveries import deliveries
 from airflow_provider_permitocr.sql.ledger.deliveries.deliveries import Deliverer
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock

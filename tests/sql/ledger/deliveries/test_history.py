@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import Attempt, CallIntent, ClosedCall
-from airflow_provider_permitocr.engine.ledger.ports import Delivered
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivered
 from airflow_provider_permitocr.engine.models import ImageFacts, RowKey
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import Attempt
-from airflow_provider_permitocr.engine.ledger.ports import DeliveryState, Refusal
+from airflow_provider_permitocr.engine.ledger.deliveries import DeliveryState, Refusal
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status

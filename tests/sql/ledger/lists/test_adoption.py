@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.engine.ledger.ports import Delivered, DeliveryState
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivered, DeliveryState
 from airflow_provider_permitocr.engine.ledger.standing import Standing
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.options.targets.result_table import ResultTable, WriteMode

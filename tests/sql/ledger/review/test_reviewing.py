@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
-from airflow_provider_permitocr.engine.ledger.ports import Review
+from airflow_provider_permitocr.engine.ledger.deliveries import Review
 from airflow_provider_permitocr.engine.review.entries import Entry, read_entry
 from airflow_provider_permitocr.engine.review.ports import AskedReading, Reviewed
 from airflow_provider_permitocr.options.erasure import ErasureRule

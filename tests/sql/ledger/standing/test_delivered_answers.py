@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import Attempt
-from airflow_provider_permitocr.engine.ledger.ports import DeliveryState, Refusal
+from airflow_provider_permitocr.engine.ledger.deliveries import DeliveryState, Refusal
 from airflow_provider_permitocr.engine.models import ImageFacts
 from airflow_provider_permitocr.engine.run.window import DueFile
 from airflow_provider_permitocr.permit.api import CardSide
