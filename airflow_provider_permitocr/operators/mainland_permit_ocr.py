@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast
 
 from airflow.sdk import BaseOperator
@@ -38,13 +37,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_permitocr.wiring.monitoring.lineage import Trail
-
-#: What returns other rows at another time without a change of data.
-_CHANGING: Final = re.compile(
-    r"\b(now|current_date|current_time(stamp)?|local_?time(stamp)?|sysdate|systimestamp|getdate|curdate"
-    r"|curtime|utc_date|utc_timestamp|unix_timestamp|today|random|rand|limit|top)\b|'now'",
-    re.IGNORECASE,
-)
 
 #: Is called with the task's context, as Airflow's own callbacks are.
 BudgetCallback: TypeAlias = "Callable[[Context], Any]"
@@ -191,7 +183,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         # If rendered, each run would be a separate list.
         self.file_list = f"file {first.path}" if isinstance(first, ResultFile) else None
         #: Whether each run lists the same rows, and those that are new.
-        self.is_same_list = _is_same_list(source)
+        self.is_same_list = not isinstance(source, ImageQuery) or source.lists_same_rows
         self.leftovers = leftovers
         self.redo = redo
         self.rebuild = rebuild
@@ -199,7 +191,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         self.failure_limits = failure_limits
         self.reuse_identical = reuse_identical
         # Every operator has a method of the other name.
-        self.plan_only = plan_only if is_template(plan_only) else _plan_mode(plan_only)
+        self.plan_only = plan_only if is_template(plan_only) else PlanMode.read(plan_only)
         self.journal = journal
         self.on_budget_callback = (
             (on_budget_callback,) if callable(on_budget_callback) else tuple(on_budget_callback)
@@ -224,32 +216,7 @@ class MainlandPermitOcrOperator(BaseOperator):
     @property
     def options(self) -> TaskOptions:
         """All arguments, as rendered so far."""
-        return TaskOptions(
-            source=self.source,
-            targets=self.targets,
-            shard=self.shard,
-            tencentcloud_conn_id=self.tencentcloud_conn_id,
-            images=self.images,
-            portraits=self.portraits,
-            privacy=self.privacy,
-            quality=self.quality,
-            max_per_second=self.max_per_second,
-            max_in_flight=self.max_in_flight,
-            pool_slots=self.pool_slots,
-            batch=self.batch,
-            call_retry=self.call_retry,
-            max_runs_per_image=self.max_runs_per_image,
-            ledger=self.ledger,
-            list=self.list,
-            file_list=self.file_list,
-            is_same_list=self.is_same_list,
-            leftovers=self.leftovers,
-            redo=self.redo,
-            budget=self.budget,
-            failure_limits=self.failure_limits,
-            reuse_identical=self.reuse_identical,
-            journal=self.journal,
-        )
+        return TaskOptions(**{each.name: getattr(self, each.name) for each in fields(TaskOptions)})
 
     @property
     def is_rebuild(self) -> bool:
@@ -265,7 +232,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         if self.plan_only is None:
             return None
         try:
-            return _plan_mode(self.plan_only)
+            return PlanMode.read(self.plan_only)
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
 
@@ -429,25 +396,3 @@ class MainlandPermitOcrOperator(BaseOperator):
                 " within the account's quota. Create a pool with one slot per request that the account may"
                 " send each second, and set pool='tencent_permit_ocr'. To check: airflow permitocr check"
             )
-
-
-def _is_same_list(source: ImageTable | ImageQuery) -> bool:
-    if not isinstance(source, ImageQuery):
-        return True
-    if _CHANGING.search(source.sql):
-        return False
-    is_file = source.sql.strip().endswith(tuple(MainlandPermitOcrOperator.template_ext))
-    return not (is_file or is_template(source.sql) or is_template(repr(source.parameters)))
-
-
-def _plan_mode(given: bool | PlanMode | str) -> PlanMode | None:
-    """Read what was given, or rendered."""
-    said = str(given).strip().lower()
-    if said in ("false", "0", "no", ""):
-        return None
-    if said in ("true", "1", "yes"):
-        return PlanMode.LOOK
-    try:
-        return PlanMode(said)
-    except ValueError:
-        raise ValueError(f"plan_only must be True, False or 'quick', not {given!r}") from None

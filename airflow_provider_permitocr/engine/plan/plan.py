@@ -18,6 +18,22 @@ class PlanMode(StrEnum):
     LOOK = "look"  #: images are loaded and checked, as in a run
     QUICK = "quick"  #: images are not opened
 
+    @classmethod
+    def read(cls, given: bool | str) -> PlanMode | None:
+        """Read what was given, or rendered; None: the run is made.
+
+        :raises ValueError: for anything else.
+        """
+        said = str(given).strip().lower()
+        if said in ("false", "0", "no", ""):
+            return None
+        if said in ("true", "1", "yes"):
+            return cls.LOOK
+        try:
+            return cls(said)
+        except ValueError:
+            raise ValueError(f"plan_only must be True, False or 'quick', not {given!r}") from None
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -5,13 +5,14 @@ Plain values, checked when the DAG is parsed; nothing here imports SQLAlchemy or
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
-from airflow_provider_permitocr.options.readable import NAMES_ONLY, Readable
+from airflow_provider_permitocr.options.readable import NAMES_ONLY, Readable, is_template
 from airflow_provider_permitocr.options.validation import (
     check,
     choice,
@@ -24,6 +25,13 @@ from airflow_provider_permitocr.options.validation import (
 )
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import COLUMNS, ColumnKind
+
+#: What returns other rows at another time without a change of data.
+_CHANGING: Final = re.compile(
+    r"\b(now|current_date|current_time(stamp)?|local_?time(stamp)?|sysdate|systimestamp|getdate|curdate"
+    r"|curtime|utc_date|utc_timestamp|unix_timestamp|today|random|rand|limit|top)\b|'now'",
+    re.IGNORECASE,
+)
 
 
 class ImageKind(StrEnum):
@@ -209,3 +217,9 @@ class ImageQuery(_ImageColumns):
     def __post_init__(self) -> None:
         super().__post_init__()
         check(self, sql=text("a SELECT, or the name of a .sql file"), parameters=instance_of(Mapping, str))
+
+    @property
+    def lists_same_rows(self) -> bool:
+        """Whether each run lists the same rows, and those that are new, as far as its text shows."""
+        may_change = _CHANGING.search(self.sql) or is_template(self.sql) or is_template(repr(self.parameters))
+        return not (may_change or self.sql.strip().endswith(".sql"))
