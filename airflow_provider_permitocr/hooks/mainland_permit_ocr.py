@@ -195,10 +195,10 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         :raises AccountError: when the account or the connection would fail every call.
         """
         from airflow_provider_permitocr.engine.delivery.frame import (
+            FrameAnswers,
             carried_columns,
             image_rows,
             protected_columns,
-            to_frame,
         )
 
         self.log.info(f"{len(frame):,} images without a ledger: each call for them is paid for")
@@ -220,19 +220,11 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
             image_kind=ImageKind(image_kind),
             declared=declared,
         )
-        # A list may contain an image twice, so answers are matched by position, not by key.
-        place = {id(row): number for number, row in enumerate(rows)}
+        answers = FrameAnswers(frame, rows, carried)
         now = datetime.now(UTC)
-        records: list[Record] = [{} for _ in rows]
 
         def keep(outcome: Outcome) -> None:
-            records[place[id(outcome.row)]] = self._record(outcome, now)
-
-        def framed(places: Sequence[int]) -> pd.DataFrame:
-            # Matched by position: an index may contain a label twice.
-            known = [records[number] or _untried(rows[number]) for number in places]
-            answer = to_frame(known).set_index(frame.index[places])
-            return answer.assign(**{name: carried[name].array[places] for name in carry_columns})
+            answers.keep(outcome.row, self._record(outcome, now))
 
         self.answered = None
         try:
@@ -240,15 +232,14 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
                 for _ in self._outcomes(rows, reuse_identical=reuse_identical, keep=keep):
                     done(1)
         except BaseException as error:
-            answered = [number for number, record in enumerate(records) if record]
-            self.answered = framed(answered)
+            self.answered = answers.answered()
             if not isinstance(error, KeyboardInterrupt) or not is_interactive():
                 raise
             self.log.warning(
-                f"Interrupted: {len(answered):,} of {len(rows):,} images are answered; the others have no"
-                " status"
+                f"Interrupted: {len(self.answered):,} of {len(rows):,} images are answered; the others have"
+                " no status"
             )
-        return framed(range(len(rows)))
+        return answers.whole()
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask STS who owns these credentials, and the API whether they may call it; costs nothing.
@@ -350,8 +341,3 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
     @cached_property
     def _kept_client(self) -> MainlandPermitClient:
         return self.client()
-
-
-def _untried(row: ImageRow) -> Record:
-    """Return the record of a row that an interruption left."""
-    return {"image_key": row.image_key, "card_side": row.card_side.value}

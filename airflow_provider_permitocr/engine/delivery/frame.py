@@ -105,6 +105,41 @@ def protected_columns(carried: pd.DataFrame, protection: Protection) -> pd.DataF
     return carried.assign(**{name: protected(name) for name in hidden})
 
 
+class FrameAnswers:
+    """Records of a frame's rows, by position: it may have an image, or a label of its index, twice.
+
+    :param rows: of the frame, in its order.
+    :param carried: columns of the same rows that are copied into the answer.
+    """
+
+    def __init__(self, frame: pd.DataFrame, rows: Sequence[ImageRow], carried: pd.DataFrame) -> None:
+        self._index, self._rows, self._carried = frame.index, rows, carried
+        self._places = {id(row): place for place, row in enumerate(rows)}
+        self._records: list[Record] = [{} for _ in rows]
+
+    def keep(self, row: ImageRow, record: Record) -> None:
+        """Keep a row's record."""
+        self._records[self._places[id(row)]] = record
+
+    def answered(self) -> pd.DataFrame:
+        """Return the rows that have a record."""
+        return self._framed([place for place, record in enumerate(self._records) if record])
+
+    def whole(self) -> pd.DataFrame:
+        """Return all rows; those without a record have a key and a side alone."""
+        return self._framed(range(len(self._rows)))
+
+    def _framed(self, places: Sequence[int]) -> pd.DataFrame:
+        answer = to_frame([self._records[each] or _untried(self._rows[each]) for each in places])
+        names: list[str] = list(self._carried)
+        columns = {name: self._carried[name].array[places] for name in names}
+        return answer.set_index(self._index[places]).assign(**columns)
+
+
+def _untried(row: ImageRow) -> Record:
+    return {"image_key": row.image_key, "card_side": row.card_side.value}
+
+
 def _require_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
     if missing := [name for name in names if name not in frame.columns]:
         raise ValueError(
