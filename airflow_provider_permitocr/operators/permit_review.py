@@ -32,8 +32,7 @@ from airflow_provider_permitocr.options.review import ReviewRule
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_permitocr.engine.review.ports import Reviewed
-    from airflow_provider_permitocr.engine.review.review import Review
+    from airflow_provider_permitocr.engine.review.review import Recorded, Review
 
 #: How long an answer waits for a ledger that is down. A further try of the task would not have it.
 _PATIENCE_SECONDS: Final = 3_600.0
@@ -146,17 +145,21 @@ class PermitReviewOperator(HITLOperator):
             raise AirflowFailException("Airflow could not read the answer. Clear the task to ask again")
         answered = read_answer(event.get("chosen_options") or (), event.get("params_input") or {})
         with _as_airflow_errors():
-            done = self._recorded(context, answered, event)
-            if answered.has_text:
+            recorded = self._recorded(context, answered, event)
+            if recorded.has_text:
                 self._forget(context)
-            self._warn_about_rest(answered, done)
+            self._warn_about_rest(recorded)
             if is_timeout and self.fail_on_timeout:
                 raise HITLTimeoutError("No one answered in time. The next question asks about these readings")
             with self._opened(context) as review:
                 filled = review.deliver()
         if filled.refused:
             self.log.warning(f"{filled.refused:,} rows are refused by a result table; see permit_ocr_refused")
-        return {**done.as_dict(), "unreadable": sum(answered.unreadable.values()), **filled.as_dict()}
+        return {
+            **recorded.reviewed.as_dict(),
+            "unreadable": sum(recorded.unreadable.values()),
+            **filled.as_dict(),
+        }
 
     def on_kill(self) -> None:
         """End early; what was decided stays so."""
@@ -171,7 +174,7 @@ class PermitReviewOperator(HITLOperator):
         recognition.render_template_fields(context)
         return open_review(recognition.options, self._rule, run_identity(context), self._stop)
 
-    def _recorded(self, context: Context, answered: Answered, event: Mapping[str, Any]) -> Reviewed:
+    def _recorded(self, context: Context, answered: Answered, event: Mapping[str, Any]) -> Recorded:
         """Write decisions into the ledger, once it is there.
 
         :raises UnreachableError: when it was down for long.
@@ -181,7 +184,10 @@ class PermitReviewOperator(HITLOperator):
             try:
                 with self._opened(context) as review:
                     return review.record(
-                        answered.entries, decided_by=_person(event), decided_at=_moment(event)
+                        answered.given,
+                        confirms_rest=answered.confirms_rest,
+                        decided_by=_person(event),
+                        decided_at=_moment(event),
                     )
             except UnreachableError as error:
                 if self._stop.is_set() or time.monotonic() - began > _PATIENCE_SECONDS:
@@ -191,20 +197,22 @@ class PermitReviewOperator(HITLOperator):
                 self.log.warning(f"The answer waits for the ledger: {error}")
                 self._stop.wait(_PAUSE_SECONDS)
 
-    def _warn_about_rest(self, answered: Answered, done: Reviewed) -> None:
+    def _warn_about_rest(self, recorded: Recorded) -> None:
+        done = recorded.reviewed
         self.log.info(str(done))
-        for reason, count in answered.unreadable.items():
+        for reason, count in recorded.unreadable.items():
             self.log.warning(
                 f"{count:,} entries could not be read, and their readings are left open: {reason}"
             )
         if done.changed:
             self.log.warning(
-                f"{done.changed:,} decisions were refused: a newer answer or an erasure has replaced the"
-                " readings. The next question shows the new ones; decide about those"
+                f"{done.changed:,} decisions were refused: a newer answer has replaced the readings. The next"
+                " question shows the new ones; decide about those"
             )
         if done.unknown:
             self.log.warning(
-                f"{done.unknown:,} entries were ignored: this question does not ask about such readings"
+                f"{done.unknown:,} entries were ignored: this question does not ask about such readings, or"
+                " their images were erased meanwhile"
             )
 
     def _forget(self, context: Context) -> None:

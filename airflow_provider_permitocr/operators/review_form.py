@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
 from airflow.sdk import Param
 
-from airflow_provider_permitocr.engine.review.entries import RIGHT, WRONG, Decision, Entry, read_entry
+from airflow_provider_permitocr.engine.review.entries import RIGHT, WRONG
 from airflow_provider_permitocr.engine.review.ports import AskedReading
-from airflow_provider_permitocr.permit.corrections import CORRECTABLE
+from airflow_provider_permitocr.permit.corrections import CORRECTABLE_ON
 
 #: The form's buttons.
 RECORD: Final = "Record"
@@ -23,7 +22,6 @@ _NAME: Final = "secret_"
 _HOW: Final = (
     f"Enter **{RIGHT}** or **{WRONG}**, or what the document actually says: **name=…; birthday=1986.03.02**."
     f" Leave a row empty to decide later; **{CONFIRM_REST}** confirms empty rows."
-    f"\n\nFields: {', '.join(CORRECTABLE)}."
 )
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~&])")
 
@@ -32,14 +30,12 @@ _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~&])")
 class Answered:
     """What a person has sent.
 
-    :param entries: by the names that the ledger has for the question's rows; None: left open.
-    :param unreadable: how many entries could not be read, by the reason; no values.
-    :param has_text: whether something was typed that may be a person's data.
+    :param given: what was entered, by the names that the ledger has for the question's rows.
+    :param confirms_rest: whether rows without an entry are confirmed.
     """
 
-    entries: Mapping[str, Entry | None]
-    unreadable: Mapping[str, int]
-    has_text: bool
+    given: Mapping[str, Any] = field(repr=False)
+    confirms_rest: bool
 
 
 def form_fields(asked: Sequence[AskedReading]) -> dict[str, Param]:
@@ -62,34 +58,26 @@ def form_body(asked: Sequence[AskedReading], before: str | None, link: str | Non
     :param before: the DAG author's introduction.
     :param link: address of a page that shows an image.
     """
-    parts = [before, _HOW]
+    parts = [before, _HOW, _fields(asked)]
     if link is not None:
         parts.append(" · ".join(f"[{_escaped(_title(each))}]({_address(link, each)})" for each in asked))
     return "\n\n".join(part for part in parts if part)
 
 
 def read_answer(chosen: Sequence[str], given: Mapping[str, Any]) -> Answered:
-    """Read what a person has sent, who may have sent anything.
+    """Take apart what a person has sent, who may have sent anything.
 
     :param chosen: the button.
     :param given: what was entered, by the names of the form's fields.
     """
-    confirms_rest = list(chosen) == [CONFIRM_REST]
-    entries: dict[str, Entry | None] = {}
-    unreadable: Counter[str] = Counter()
-    for name, value in given.items():
-        entry = None
-        try:
-            entry = read_entry(value)
-            if entry is None and confirms_rest:
-                entry = Entry(Decision.CONFIRMED)
-        except ValueError as error:
-            unreadable[str(error)] += 1
-        entries[name.removeprefix(_NAME)] = entry
-    has_text = bool(unreadable) or any(
-        each and each.decision is Decision.CORRECTED for each in entries.values()
-    )
-    return Answered(entries, unreadable, has_text)
+    by_review = {name.removeprefix(_NAME): value for name, value in given.items()}
+    return Answered(by_review, confirms_rest=list(chosen) == [CONFIRM_REST])
+
+
+def _fields(asked: Sequence[AskedReading]) -> str:
+    """Return which fields can be corrected, for each side that the question has."""
+    sides = sorted({each.row_key[1] for each in asked}, reverse=True)  # the front first
+    return "\n\n".join(f"Fields of the {side.lower()}: {', '.join(CORRECTABLE_ON[side])}." for side in sides)
 
 
 def _title(asked: AskedReading) -> str:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any, Final
 
 from airflow_provider_permitocr.permit.answers import clean_text
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import (
     BACK_TEXT_COLUMNS,
     COLUMNS,
@@ -17,11 +18,13 @@ from airflow_provider_permitocr.permit.columns import (
 from airflow_provider_permitocr.permit.dates import parse_date, parse_period
 from airflow_provider_permitocr.permit.privacy import FACTS, Protection
 
-_PRINTED: Final = FRONT_TEXT_COLUMNS.keys() | BACK_TEXT_COLUMNS.keys()
-#: What can be corrected, by the names that facts have in a privacy policy.
-CORRECTABLE: Final = tuple(
-    name for name, fact in FACTS.items() if fact.text in _PRINTED and name != "profile"
-)
+_PRINTED: Final = {CardSide.FRONT: FRONT_TEXT_COLUMNS.keys(), CardSide.BACK: BACK_TEXT_COLUMNS.keys()}
+#: What can be corrected on each side, by the names that facts have in a privacy policy.
+CORRECTABLE_ON: Final[Mapping[CardSide, tuple[str, ...]]] = {
+    side: tuple(name for name, fact in FACTS.items() if fact.text in printed and name != "profile")
+    for side, printed in _PRINTED.items()
+}
+CORRECTABLE: Final = tuple(name for fields in CORRECTABLE_ON.values() for name in fields)
 #: In characters. No field of a document is longer.
 _LONGEST: Final = 200
 _DATES: Final = frozenset(column.name for column in COLUMNS if column.kind is ColumnKind.DATE)
@@ -29,16 +32,16 @@ _DATES: Final = frozenset(column.name for column in COLUMNS if column.kind is Co
 _APPLIED: Final = "privacy"
 
 
-def corrected(given: Mapping[str, Any]) -> Record:
+def corrected(given: Mapping[str, Any], side: CardSide) -> Record:
     """Convert corrections to columns of the result; a date also fills the column with its printed text.
 
-    :param given: what is printed on the document, by the names in ``CORRECTABLE``.
+    :param given: what is printed on the document, by the names in ``CORRECTABLE_ON`` its side.
     :raises ValueError: naming the field and what is wrong, never the value.
     """
     record: Record = {}
     for name, value in given.items():
-        if name not in CORRECTABLE:
-            raise ValueError(f"there is no such field; the fields are {', '.join(CORRECTABLE)}")
+        if name not in (fields := CORRECTABLE_ON[side]):
+            raise ValueError(f"there is no such field on the {side.lower()}; it has {', '.join(fields)}")
         record |= _columns(name, _text(name, value))
     return record
 

@@ -25,8 +25,7 @@ from airflow_provider_permitocr import (
 )
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
-from airflow_provider_permitocr.engine.review.ports import Reviewed
-from airflow_provider_permitocr.engine.review.review import Review
+from airflow_provider_permitocr.engine.review.review import Recorded, Review
 from airflow_provider_permitocr.errors import LedgerUnreachableError, UnreachableError
 from airflow_provider_permitocr.operators import permit_review
 from airflow_provider_permitocr.operators.review_form import CONFIRM_REST, RECORD
@@ -129,6 +128,7 @@ def test_decisions_reach_every_target_without_a_call_and_readings_stay(
     airflow: Airflow,
     connected: RunningEmulator,
     caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     people = image_list(4)
     history = ResultTable("recognitions", conn_id="warehouse", mode="append")
@@ -161,8 +161,10 @@ def test_decisions_reach_every_target_without_a_call_and_readings_stay(
             )
         ).all()
     assert who == [("li (7)", AT)]
-    # Nothing that a person typed, or that was read, is where others see it.
-    kept = json.dumps([done, airflow.details], default=str, ensure_ascii=False) + caplog.text
+    # Nothing that a person typed, or that was read, is where others see it. Airflow prints a task's own log,
+    # past caplog.
+    logged = caplog.text + "".join(capfd.readouterr())
+    kept = json.dumps([done, airflow.details], default=str, ensure_ascii=False) + logged
     assert TYPED not in kept
     assert not any(each.fields["Number"] in kept or each.fields["Name"] in kept for each in people)
 
@@ -192,10 +194,40 @@ def test_one_button_takes_empty_rows_for_right_but_none_that_could_not_be_read(
     task, context = review(operator()), airflow.context()
     names = list(ask(task, airflow, context).values())
     done = answer(task, context, {names[0]: "", names[1]: "no", names[2]: "nmae=x"}, [CONFIRM_REST])
-    # A row that was not sent at all is left open, too.
-    assert (done["confirmed"], done["rejected"], done["unreadable"], done["open"]) == (1, 1, 1, 2)
+    # A row that was not sent at all, as by a program, is an empty one.
+    assert (done["confirmed"], done["rejected"], done["unreadable"], done["open"]) == (2, 1, 1, 1)
     statuses = [row["review_status"] for _, row in sorted(permits().items())]
-    assert statuses == ["confirmed", "rejected", None, None]
+    assert statuses == ["confirmed", "rejected", None, "confirmed"]
+
+
+def test_the_form_names_the_fields_of_the_sides_that_it_asks_about(
+    recognized: RunningEmulator, operator: NewOperator, airflow: Airflow
+) -> None:
+    context = airflow.context()
+    ask(review(operator()), airflow, context)
+    body = airflow.details[context["ti"].id]["body"]
+    assert "Fields of the front: type, name, english_name" in body
+    assert "back_name" not in body
+
+
+def test_a_decision_about_an_image_that_was_erased_meanwhile_is_refused_and_forgotten(
+    recognized: RunningEmulator,
+    operator: NewOperator,
+    airflow: Airflow,
+    warehouse: sa.Engine,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    task, context = review(operator()), airflow.context()
+    fields = ask(task, airflow, context)
+    erasing = PermitErasureOperator(task_id="erase", recognition=operator(), keys=["k000"])
+    assert erasing.execute({"run_id": "erasing"})["images"] == 1
+    said = dict.fromkeys(fields.values(), "right") | {fields["k000 FRONT"]: f"name={TYPED}"}
+    airflow.details[context["ti"].id]["answer"] = said
+    done = answer(task, context, said)
+    assert (done["asked"], done["confirmed"], done["unknown"], done["changed"]) == (3, 3, 1, 0)
+    assert "or their images were erased meanwhile" in "".join(capfd.readouterr())
+    assert "answer" not in airflow.details[context["ti"].id]
+    assert TYPED not in everything_in(warehouse)
 
 
 def test_what_airflow_keeps_of_a_question_is_keys_and_flags(
@@ -302,7 +334,7 @@ def test_an_answer_waits_for_a_ledger_that_is_down(
     fields = ask(task, airflow, context)
     record, outages = Review.record, [1, 2]
 
-    def record_after_outages(self: Review, *given: Any, **named: Any) -> Reviewed:
+    def record_after_outages(self: Review, *given: Any, **named: Any) -> Recorded:
         if outages:
             raise LedgerUnreachableError(f"the ledger is down for the {outages.pop()}. time")
         return record(self, *given, **named)

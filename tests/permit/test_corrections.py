@@ -7,6 +7,7 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.corrections import (
     CORRECTABLE,
     corrected,
@@ -24,7 +25,7 @@ GIVEN = {"name": "陈小明", "birthday": "1986.03.02", "number": "H87654321"}
 
 def kept(**methods: Method) -> dict[str, Any]:
     """Return corrections as the ledger has them, through JSON."""
-    record = kept_corrections(corrected(GIVEN), Protection(methods, keys=KEYS))
+    record = kept_corrections(corrected(GIVEN, CardSide.FRONT), Protection(methods, keys=KEYS))
     read: dict[str, Any] = json.loads(json.dumps(record, default=str))
     return read
 

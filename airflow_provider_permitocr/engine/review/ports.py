@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.engine.review.entries import Entry
+from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record
 
 
@@ -33,9 +34,9 @@ class Reviewed:
     """The outcome of a question, in numbers.
 
     :param open: readings without an entry; they are asked about again.
-    :param changed: readings that were answered, but that a newer answer or an erasure has replaced; the
-        newer answer is asked about.
-    :param unknown: entries that match no reading of this question.
+    :param changed: readings that were answered, but that a newer answer has replaced, which is asked about.
+    :param unknown: entries that match no reading of this question, or one that was erased meanwhile: an
+        erasure leaves no trace of what was asked.
     """
 
     confirmed: int = 0
@@ -76,6 +77,10 @@ class LedgerReview(Protocol):
 
     def ask(self) -> Sequence[AskedReading]:
         """Choose readings that are undecided and not asked about elsewhere, and claim them for this task."""
+        ...
+
+    def sides(self) -> Mapping[str, CardSide]:
+        """Return the sides of all readings that this task has asked about, decided or not."""
         ...
 
     def answer(

@@ -12,7 +12,7 @@ from typing import Any
 from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.engine.ports import TargetPorts
-from airflow_provider_permitocr.engine.review.entries import Entry
+from airflow_provider_permitocr.engine.review.entries import read_entries
 from airflow_provider_permitocr.engine.review.ports import AskedReading, LedgerReview, Reviewed
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.run import Batch
@@ -34,6 +34,19 @@ class Filled:
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values, fit for XCom."""
         return {"written": self.written, "refused": self.refused, "calls": 0}
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What an answer came to.
+
+    :param unreadable: how many entries could not be read, by the reason; no values.
+    :param has_text: whether something was typed that may be a person's data.
+    """
+
+    reviewed: Reviewed
+    unreadable: Mapping[str, int]
+    has_text: bool
 
 
 class Review:
@@ -83,15 +96,18 @@ class Review:
         return self._in_ledger.ask()
 
     def record(
-        self, entries: Mapping[str, Entry | None], *, decided_by: str, decided_at: datetime
-    ) -> Reviewed:
-        """Write decisions into the ledger; targets get them by ``deliver``.
+        self, given: Mapping[str, Any], *, confirms_rest: bool, decided_by: str, decided_at: datetime
+    ) -> Recorded:
+        """Read an answer and write its decisions into the ledger; targets get them by ``deliver``.
 
-        :param entries: by the names of the question's rows.
+        :param given: what was entered, by the names of the question's rows.
+        :param confirms_rest: whether rows without an entry are confirmed.
         :raises LedgerUnreachableError, DatabaseError: when the ledger cannot be reached.
         """
         self._ports.ledger.prepare(None)
-        return self._in_ledger.answer(entries, decided_by=decided_by, decided_at=decided_at)
+        entries = read_entries(given, self._in_ledger.sides(), confirms_rest=confirms_rest)
+        reviewed = self._in_ledger.answer(entries.by_review, decided_by=decided_by, decided_at=decided_at)
+        return Recorded(reviewed, entries.unreadable, entries.has_text)
 
     def deliver(self) -> Filled:
         """Bring all that the ledger has to the result tables; files get it when they are next written.

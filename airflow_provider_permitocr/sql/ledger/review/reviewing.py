@@ -133,6 +133,13 @@ class SqlReview:
             ]
         return asked
 
+    def sides(self) -> Mapping[str, CardSide]:
+        """Return the sides of all readings that this task has asked about, decided or not."""
+        reviews = self._opened()[0].reviews.c
+        statement = sa.select(reviews.review_id, reviews.card_side).where(self._is_of(self._asker))
+        rows = self._read(lambda connection: connection.execute(statement).all())
+        return {review_id: CardSide(side) for review_id, side in rows}
+
     def answer(
         self, entries: Mapping[str, Entry | None], *, decided_by: str, decided_at: datetime
     ) -> Reviewed:

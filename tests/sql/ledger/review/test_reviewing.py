@@ -31,7 +31,7 @@ from tests.sql.ledger.ground import EACH_LEDGER, TARGET, rows_of
 from tests.sql.ledger.processes import TABLES, LedgerTime, Process, answered
 
 AT = datetime(2026, 1, 31, 13, 30, tzinfo=UTC)
-RIGHT, WRONG = read_entry("right"), read_entry("wrong")
+RIGHT, WRONG = read_entry("right", CardSide.FRONT), read_entry("wrong", CardSide.FRONT)
 SECRET = "陈小明"
 
 
@@ -64,7 +64,7 @@ def keys_of(asked: Any) -> list[str]:
 
 
 def decide(question: SqlReview, asked: Any, say: Callable[[AskedReading], Any], by: str = "li") -> Reviewed:
-    entries = {each.review_id: read_entry(say(each)) for each in asked}
+    entries = {each.review_id: read_entry(say(each), each.row_key[1]) for each in asked}
     return question.answer(entries, decided_by=by, decided_at=AT)
 
 
