@@ -243,6 +243,9 @@ class FakeLedger:
     def kept_answers(self) -> KeptAnswers:
         return KeptAnswers(readable=len(self.standings))
 
+    def examine_again(self) -> int:
+        return 0
+
     def keep_alive(self) -> None:
         pass
 

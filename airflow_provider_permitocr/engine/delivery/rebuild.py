@@ -117,6 +117,7 @@ class Rebuild:
         try:
             self._deliveries.prepare(columns)
             failures, files = self._fill(columns, source, ledger)
+            ledger.examine_again()
         finally:
             self._deliveries.close()
         raise_first(failures)

@@ -168,6 +168,13 @@ class Ledger(KnownImages, Answers, LeftBehind, Protocol):
         """Count the answers that are in force, by what is left of them."""
         ...
 
+    def examine_again(self) -> int:
+        """Examine all answers in force again, so that reviews ask about what is doubtful now.
+
+        :return: images about which something else is known since.
+        """
+        ...
+
     def whole_runs(self) -> Sequence[LeftRun]:
         """Return runs of this list whose window is complete and was written to files, oldest first."""
         ...

@@ -23,7 +23,7 @@ from airflow_provider_permitocr.engine.ledger.calls import (
     Grant,
     RunIdentity,
 )
-from airflow_provider_permitocr.engine.ledger.ports import KeptAnswers
+from airflow_provider_permitocr.engine.ledger.ports import Delivered, KeptAnswers
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.engine.progress.facts import LedgerSums
 from airflow_provider_permitocr.engine.run.summary import RunSummary
@@ -62,6 +62,7 @@ from airflow_provider_permitocr.sql.ledger.runs.sums import add_up
 from airflow_provider_permitocr.sql.ledger.standing import standings
 from airflow_provider_permitocr.sql.ledger.standing.delivered_answers import Keeping, delete_delivered
 from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
+from airflow_provider_permitocr.sql.ledger.standing.doubts import examine_again
 from airflow_provider_permitocr.sql.ledger.standing.redoing import count_redone, mark_redone
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tables
@@ -335,6 +336,22 @@ class SqlLedger(LedgerReader):
         return self._read(
             lambda connection, of: standings.count_answers(connection, of.tables, of.list_id), KeptAnswers()
         )
+
+    def examine_again(self) -> int:
+        """Examine all answers in force again, so that reviews ask about what is doubtful now.
+
+        :return: images about which something else is known since.
+        """
+        tables, caller = self._prepared()
+
+        def change(do: Callable[[sa.Connection], None]) -> None:
+            self._change("examining answers again in", lambda connection, *_: do(connection))
+
+        def read(do: Callable[[sa.Connection], list[Delivered]]) -> list[Delivered]:
+            found: list[Delivered] = self._read(lambda connection, _: do(connection), [])
+            return found
+
+        return examine_again(read, change, tables, caller.list_id, self._disclosure.reading)
 
     def whole_runs(self) -> Sequence[LeftRun]:
         """Return runs of this list whose window is complete and was written to files, oldest first."""

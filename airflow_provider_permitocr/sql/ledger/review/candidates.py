@@ -14,15 +14,16 @@ from airflow_provider_permitocr.engine.ledger.deliveries import Delivered
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.engine.review.entries import Decision
 from airflow_provider_permitocr.options.review import ReviewRule
-from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record
+from airflow_provider_permitocr.permit.quality.flags import DOUBTS
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.standing import standings
 from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
-_PAGE: Final = 2_000
+#: Of readings that are chosen by their flags, most of which are not wanted.
+_PAGE: Final = 500
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,25 @@ Read = Callable[[Callable[[sa.Connection], list[Delivered]]], list[Delivered]]
 def flagged_readings(
     read: Read, tables: LedgerTables, list_id: int, rule: ReviewRule, disclosure: Disclosure
 ) -> Iterator[Candidate]:
-    """Return readings to ask about, by key, up to the requested number."""
+    """Return readings to ask about, by key."""
+    condition, most = _is_free(tables), _PAGE
+    if rule.flags is None or set(rule.flags) <= DOUBTS:
+        # An index finds them; the others' answers are not even read.
+        condition, most = sa.and_(condition, _may_be_doubtful(tables)), rule.rows
     after: RowKey | None = None
     while True:
-        page = partial(_page, tables=tables, list_id=list_id, after=after, reading=disclosure.reading)
+        page = partial(
+            standings.readings,
+            tables=tables,
+            list_id=list_id,
+            condition=condition,
+            after=after,
+            most=most,
+            reading=disclosure.reading,
+        )
         found = read(page)
         yield from filter(None, (_candidate(each, rule) for each in found))
-        if len(found) < _PAGE:
+        if len(found) < most:
             return
         after = found[-1].row_key
 
@@ -82,17 +95,6 @@ def answers_in_force(
     return {(key, side): answer_id for key, side, answer_id in connection.execute(statement)}
 
 
-def _page(
-    connection: sa.Connection,
-    *,
-    tables: LedgerTables,
-    list_id: int,
-    after: RowKey | None,
-    reading: Reading,
-) -> list[Delivered]:
-    return standings.readings(connection, tables, list_id, _is_free(tables), after, _PAGE, reading)
-
-
 def _is_free(tables: LedgerTables) -> sa.ColumnElement[bool]:
     images, reviews = tables.images.c, tables.reviews.c
     # One of an older answer does not count.
@@ -104,6 +106,11 @@ def _is_free(tables: LedgerTables) -> sa.ColumnElement[bool]:
         sa.or_(reviews.decision.is_(None), reviews.decision != Decision.UNDECIDED.value),
     )
     return sa.and_(images.status == Status.RECOGNIZED.value, images.answer_id.is_not(None), ~is_taken)
+
+
+def _may_be_doubtful(tables: LedgerTables) -> sa.ColumnElement[bool]:
+    is_doubtful = tables.images.c.is_doubtful
+    return sa.or_(is_doubtful == 1, is_doubtful.is_(None))  # NULL: not examined when it came
 
 
 def _candidate(delivered: Delivered, rule: ReviewRule) -> Candidate | None:

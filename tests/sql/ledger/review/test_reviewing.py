@@ -49,10 +49,12 @@ def asker(name: str = "monday", map_index: int = -1) -> RunIdentity:
     return RunIdentity("permits", "review", name, map_index)
 
 
-def recognize(process: Process, *keys: str, number: str = "X1") -> None:
+def recognize(process: Process, *keys: str, number: str = "X1", is_doubtful: bool | None = None) -> None:
     intents = [process.intent(key) for key in keys]
     process.open(*intents)
-    process.close(*(answered(each, number=f"{number}{each.row_key[0]}") for each in intents))
+    process.close(
+        *(answered(each, number=f"{number}{each.row_key[0]}", is_doubtful=is_doubtful) for each in intents)
+    )
 
 
 def review(process: Process, by: RunIdentity | None = None, **rule: Any) -> SqlReview:
@@ -374,3 +376,48 @@ def test_a_reading_whose_answer_is_gone_is_not_asked_about(database: sa.Engine) 
     with database.begin() as connection:
         connection.execute(sa.delete(TABLES.answers))
     assert review(process).ask() == []
+
+
+@EACH_LEDGER
+@pytest.mark.parametrize("flags", [None, ["number_format"]], ids=["doubtful", "by a flag of doubt"])
+def test_answers_that_raised_no_doubt_are_not_read_to_find_those_that_did(
+    database: sa.Engine, flags: list[str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = Process(database)
+    recognize(process, *(f"good{number}" for number in range(20)), number="H1", is_doubtful=False)
+    recognize(process, "doubtful", is_doubtful=True)
+    recognize(process, "unexamined")
+    recognize(process, "unexamined and good", number="H1")
+    examined, flags_of = [], Examination.flags
+
+    def counted(self: Examination, record: Any, *given: Any, **named: Any) -> tuple[Flag, ...]:
+        examined.append(record["number"])
+        return flags_of(self, record, *given, **named)
+
+    monkeypatch.setattr(Examination, "flags", counted)
+    assert keys_of(review(process, flags=flags).ask()) == ["doubtful", "unexamined"]
+    assert len(examined) == 3
+
+
+@EACH_LEDGER
+def test_a_flag_that_is_no_doubt_is_found_in_answers_without_one(database: sa.Engine) -> None:
+    process = Process(database)
+    recognize(process, "a", number="E1", is_doubtful=False)
+    assert keys_of(review(process, flags=["expired"]).ask()) == ["a"]
+    assert not review(process, asker("tuesday")).ask()
+
+
+@EACH_LEDGER
+def test_what_a_newer_version_doubts_is_asked_about_once_answers_are_examined_again(
+    database: sa.Engine,
+) -> None:
+    process = Process(database)
+    recognize(process, "doubtful since", is_doubtful=False)
+    recognize(process, "good since", number="H1", is_doubtful=True)
+    recognize(process, "as before", number="H1", is_doubtful=False)
+    versions = [row.version for row in rows_of(database, TABLES.images)]
+    assert not review(process).ask()
+    assert process.ledger.examine_again() == 2
+    assert process.ledger.examine_again() == 0
+    assert [row.version for row in rows_of(database, TABLES.images)] == versions
+    assert keys_of(review(process).ask()) == ["doubtful since"]
