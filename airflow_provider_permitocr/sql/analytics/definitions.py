@@ -71,7 +71,7 @@ EXPIRING: Final = Analysis(
     (
         _IMAGE_KEY,
         _KIND,
-        Column("valid_until", _DATE, "Last day of validity, as read"),
+        Column("valid_until", _DATE, "Last day of validity: a reviewer's correction, or else as read"),
         Column("days_left", _WHOLE, "Days from today to that day; 0: it is today"),
         Column(
             "within_days",
@@ -85,13 +85,13 @@ REPEATED: Final = Analysis(
     "repeated",
     "Which document numbers occur under several keys, and what speaks against one document?",
     (
-        Column("number", _TEXT, "The number, or its pseudonym, as in the result"),
+        Column("number", _TEXT, "The number or its pseudonym: a reviewer's correction, or else as read"),
         _IMAGE_KEY,
         _KIND,
         Column("images", _WHOLE, "Fronts with this number"),
         Column("names_differ", _FLAG, "Whether they have different names"),
-        Column("valid_from", _DATE, "First day of validity, as read"),
-        Column("issue_number", _TEXT, "Number of issues, as printed"),
+        Column("valid_from", _DATE, "First day of validity: a reviewer's correction, or else as read"),
+        Column("issue_number", _TEXT, "Number of issues: a reviewer's correction, or else as read"),
         Column("issues_differ", _FLAG, "Whether the number of issues does not rise with valid_from"),
     ),
 )

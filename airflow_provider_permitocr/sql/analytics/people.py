@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.permit.quality.examination import TOKEN_PREFIX
 from airflow_provider_permitocr.permit.status import Status
-from airflow_provider_permitocr.sql.analytics.result_rows import ResultRows, text
+from airflow_provider_permitocr.sql.analytics.result_rows import ResultRows, is_trusted, text
 
 
 def repeated(rows: ResultRows, mark: str) -> sa.Select[Any]:
@@ -58,14 +58,17 @@ def repeated(rows: ResultRows, mark: str) -> sa.Select[Any]:
 
 def _numbered(rows: ResultRows) -> sa.Subquery:
     """Select fronts with a number that identifies a person: neither masked nor encrypted."""
-    read = ("image_key", "permit_kind", "number", "name", "valid_from", "issue_number")
-    front = rows.latest(*read, "status", side="FRONT").c
+    of_document = ("number", "name", "valid_from", "issue_number")
+    read = ("image_key", "permit_kind", "corrections", "review_status", "status")
+    fronts = rows.latest(*read, *of_document, side="FRONT")
+    front, known = fronts.c, {name: rows.in_force(fronts, name) for name in of_document}
     return (
-        sa.select(*(front[each] for each in read))
+        sa.select(*(front.image_key, front.permit_kind), *(known[name].label(name) for name in of_document))
         .where(
             front.status == text(Status.RECOGNIZED),
-            front.number != text(""),
-            sa.not_(_is_protected(front.number)),
+            known["number"] != text(""),
+            sa.not_(_is_protected(known["number"])),
+            is_trusted(front.review_status),
         )
         .subquery()
     )

@@ -7,11 +7,16 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.permit.status import Status
-from airflow_provider_permitocr.sql.analytics.result_rows import ResultRows, counted, is_true, text
+from airflow_provider_permitocr.sql.analytics.result_rows import (
+    ResultRows,
+    counted,
+    is_true,
+    is_trusted,
+    text,
+)
 
 #: In how many days a permit expires at most, smallest first.
 EXPIRING_WITHIN_DAYS: Final = (30, 60, 90)
-_REJECTED_READING: Final = "rejected"
 
 
 def by_day(rows: ResultRows, mark: str) -> sa.Select[Any]:
@@ -37,15 +42,18 @@ def by_day(rows: ResultRows, mark: str) -> sa.Select[Any]:
 
 def expiring(rows: ResultRows, mark: str) -> sa.Select[Any]:
     """Select permits that are valid today, and expire soon."""
-    front = rows.latest("image_key", "permit_kind", "valid_until", "review_status", "status", side="FRONT").c
-    is_taken = sa.or_(front.review_status.is_(None), front.review_status != text(_REJECTED_READING))
+    read = ("image_key", "permit_kind", "valid_until", "corrections", "review_status", "status")
+    fronts = rows.latest(*read, side="FRONT")
+    front, valid_until = fronts.c, rows.in_force(fronts, "valid_until")
     valid = (
         sa.select(
             rows.key(front.image_key),
-            *(front.permit_kind, front.valid_until, front.review_status),
-            rows.database.days_between(rows.today(), front.valid_until).label("days_left"),
+            *(front.permit_kind, valid_until.label("valid_until"), front.review_status),
+            rows.database.days_between(rows.today(), valid_until).label("days_left"),
         )
-        .where(front.status == text(Status.RECOGNIZED), front.valid_until.is_not(None), is_taken)
+        .where(
+            front.status == text(Status.RECOGNIZED), valid_until.is_not(None), is_trusted(front.review_status)
+        )
         .subquery(mark)
         .c
     )

@@ -10,11 +10,15 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.options.targets.result_table import WriteMode, split_schema
 from airflow_provider_permitocr.permit.columns import COLUMNS, ColumnKind
+from airflow_provider_permitocr.permit.privacy import FACTS
 from airflow_provider_permitocr.sql.dialects.database import KEY, Database
 from airflow_provider_permitocr.sql.targets.latest_rows import latest_rows
 
 #: Order of an image's rows in a history: the last one is in force.
 _OF_HISTORIES: Final = (KEY, "card_side", "version", "processed_at")
+_DATES: Final = frozenset(each.name for each in COLUMNS if each.kind is ColumnKind.DATE)
+#: By column, the one with the printed text: a correction has it, even where it leaves another empty.
+_PRINTED: Final = {column: fact.text for fact in FACTS.values() for column in fact.columns}
 _BOOLEANS: Final = frozenset(each.name for each in COLUMNS if each.kind is ColumnKind.BOOLEAN)
 
 
@@ -50,6 +54,17 @@ class ResultRows:
         conditions = () if side is None else (table.c.card_side == sa.literal_column(f"'{side}'"),)
         return latest_rows(table, self.mode, *conditions).subquery("permitocr_latest")
 
+    def in_force(self, latest: sa.Subquery, name: str) -> sa.ColumnElement[Any]:
+        """Return what is known of a field: a reviewer's correction, or else the reading.
+
+        :param latest: rows with the field and ``corrections``.
+        """
+        corrections, read = latest.c.corrections, latest.c[name]
+        is_corrected = self.database.json_text(corrections, _PRINTED[name]).is_not(None)
+        said = self.database.json_text(corrections, name)
+        correction = self.database.day_of_text(said) if name in _DATES else said
+        return sa.case((is_corrected, correction), else_=read)
+
     def key(self, key: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """Return the text of a key in the list's form, so that both can be joined."""
         return self.database.typed_key(key, self.key_type).label(KEY)
@@ -69,6 +84,11 @@ class ResultRows:
 def counted(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[Any]:
     """Count the rows that meet a condition, as an integer: databases return sums in different types."""
     return sa.func.count(sa.case((condition, sa.literal_column("1"))))
+
+
+def is_trusted(review_status: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Return whether nobody has decided that a reading is wrong, or somebody has corrected it."""
+    return sa.or_(review_status.is_(None), review_status != text("rejected"))
 
 
 def is_true(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:

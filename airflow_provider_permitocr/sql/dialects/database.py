@@ -517,6 +517,17 @@ class Database:
         """Return the whole number that a text of up to 18 digits is; NULL for another text."""
         raise NotImplementedError
 
+    def json_text(self, document: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[Any]:
+        """Return a text of a JSON object that is kept as text; NULL if it has none, or if there is no object.
+
+        :param name: of letters and underscores.
+        """
+        raise NotImplementedError
+
+    def day_of_text(self, text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return the day that a text in ISO form is."""
+        return sa.cast(text, sa.Date)
+
     def local_day(self, moment: sa.ColumnElement[Any], minutes: int) -> sa.ColumnElement[Any]:
         """Return the day of an instant at a fixed offset from UTC; an instant without a zone is UTC.
 

@@ -310,6 +310,10 @@ class DuckDb(Database):
         is_number = sa.func.regexp_full_match(text, sa.literal_column(_A_NUMBER))
         return sa.case((is_number, sa.cast(text, sa.BigInteger)))
 
+    def json_text(self, document: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[Any]:
+        """Return a text of a JSON object that is kept as text."""
+        return sa.func.json_extract_string(document, sa.literal_column(f"'$.{name}'"), type_=sa.Text())
+
     def local_day(self, moment: sa.ColumnElement[Any], minutes: int) -> sa.ColumnElement[Any]:
         """Return the day of an instant, whatever the session's time zone."""
         in_utc = sa.func.timezone("UTC", moment) if getattr(moment.type, "timezone", False) else moment

@@ -429,6 +429,11 @@ class MySql(Database):
         """Return the whole number that a text of up to 18 digits is; NULL for another text."""
         return sa.case((text.regexp_match(sa.literal_column(_A_NUMBER)), sa.cast(text, sa.BigInteger)))
 
+    def json_text(self, document: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[Any]:
+        """Return a text of a JSON object that is kept as text."""
+        path: sa.ColumnElement[Any] = sa.literal_column(f"'$.{name}'")
+        return sa.func.json_unquote(sa.func.json_extract(document, path), type_=sa.Text())
+
     def local_day(self, moment: sa.ColumnElement[Any], minutes: int) -> sa.ColumnElement[Any]:
         """Return the day of an instant, which is stored in UTC."""
         return sa.func.date(

@@ -375,6 +375,11 @@ class PostgreSql(Database):
         """Return the whole number that a text of up to 18 digits is; NULL for another text."""
         return sa.case((text.op("~")(sa.literal_column(_A_NUMBER)), sa.cast(text, sa.BigInteger)))
 
+    def json_text(self, document: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[Any]:
+        """Return a text of a JSON object that is kept as text."""
+        named: sa.ColumnElement[Any] = sa.literal_column(f"'{name}'")
+        return sa.cast(document, postgresql.JSONB).op("->>", return_type=sa.Text())(named)
+
     def local_day(self, moment: sa.ColumnElement[Any], minutes: int) -> sa.ColumnElement[Any]:
         """Return the day of an instant, whatever the session's time zone."""
         in_utc = sa.func.timezone("UTC", moment) if getattr(moment.type, "timezone", False) else moment

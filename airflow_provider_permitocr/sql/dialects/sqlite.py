@@ -312,6 +312,14 @@ class Sqlite(Database):
         )
         return sa.case((is_number, sa.cast(text, sa.BigInteger)))
 
+    def json_text(self, document: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[Any]:
+        """Return a text of a JSON object that is kept as text."""
+        return sa.func.json_extract(document, sa.literal_column(f"'$.{name}'"), type_=sa.Text())
+
+    def day_of_text(self, text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return the day that a text in ISO form is, which is how days are stored."""
+        return sa.func.date(text, type_=sa.Date)
+
     def local_day(self, moment: sa.ColumnElement[Any], minutes: int) -> sa.ColumnElement[Any]:
         """Return the day of an instant, which is stored as text in UTC."""
         return sa.func.date(_to_the_second(moment), f"{minutes:+d} minutes", type_=sa.Date)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -60,6 +61,52 @@ def test_permits_expire_in_the_smallest_span_that_holds(analyzed: New) -> None:
     assert found == {
         **{"today": (0, 30), "right": (0, 30), "a": (30, 30), "b": (31, 60), "c": (60, 60), "d": (61, 90)},
         "e": (90, 90),
+    }
+
+
+def _corrected(**columns: str) -> dict[str, Any]:
+    return {"review_status": "corrected", "corrections": json.dumps(columns)}
+
+
+def test_a_corrected_period_counts_as_it_was_corrected(analyzed: New) -> None:
+    permits = analyzed()
+    soon, far = _today() + timedelta(days=10), _today() + timedelta(days=1_000)
+    period = {"valid_date": "as printed", "valid_from": "2020-01-01"}
+    permits.write(
+        {"image_key": "to soon", "valid_until": far} | _corrected(**period, valid_until=soon.isoformat()),
+        {"image_key": "to far", "valid_until": soon} | _corrected(**period, valid_until=far.isoformat()),
+        {"image_key": "from none", **_corrected(**period, valid_until=soon.isoformat())},
+        {"image_key": "to no end", "valid_until": soon} | _corrected(**period),
+        {"image_key": "in another field", "valid_until": soon} | _corrected(name="valid_until"),
+    )
+    permits.prepare()
+    found = {row["image_key"]: (row["valid_until"], row["days_left"]) for row in permits.read("expiring")}
+    assert found == dict.fromkeys(("to soon", "from none", "in another field"), (soon, 10))
+
+
+def test_people_are_seen_by_what_was_corrected_and_not_by_rejected_readings(analyzed: New) -> None:
+    permits = analyzed()
+    permits.write(
+        {"image_key": "a", "number": "H1", "name": "A"},
+        {"image_key": "b", "number": "H7", "name": "B"} | _corrected(number="H1", name='"A"'),
+        {"image_key": "c", "number": "H1", "name": "陈", "review_status": "rejected"},
+        {"image_key": "d", "number": "H7", "name": "D"},
+        {"image_key": "e", "number": "H2", "name": "陈", "valid_from": date(2015, 1, 1), "issue_number": "2"},
+        {"image_key": "f", "number": "H2", "name": "E", "issue_number": "3"}
+        | _corrected(name="陈", valid_date="as printed", valid_from="2014-01-01", issue_number="1"),
+    )
+    permits.prepare()
+    found = {
+        row["image_key"]: (
+            *(row["number"], row["images"], row["names_differ"]),
+            *(row["valid_from"], row["issue_number"], row["issues_differ"]),
+        )
+        for row in permits.read("repeated")
+    }
+    assert found == {
+        **dict.fromkeys(("a", "b"), ("H1", 2, True, None, None, False)),
+        "e": ("H2", 2, False, date(2015, 1, 1), "2", False),
+        "f": ("H2", 2, False, date(2014, 1, 1), "1", False),
     }
 
 
