@@ -41,6 +41,8 @@ _LOCAL_MARIADB = "mysql+pymysql://root@127.0.0.1:3306/?charset=utf8mb4"
 
 NewEngine = Callable[..., sa.Engine]
 
+#: Application of the session that empties the database between tests, in ``pg_stat_activity``.
+EMPTYING = "emptying"
 _END_OTHER_SESSIONS = """
     SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -99,6 +101,24 @@ def _reused_database(new_database: Callable[[], str]) -> str:
 
 
 @pytest.fixture(scope="session")
+def _emptying(postgres: EmbeddedPostgres, _reused_database: str) -> Iterator[Callable[[], psycopg.Connection]]:
+    """Return one session with the reused database: a new one has to read the catalog, longer than it empties."""
+    kept: list[psycopg.Connection] = []
+
+    def connection() -> psycopg.Connection:
+        with suppress(IndexError, psycopg.OperationalError):  # a test has ended it
+            kept[-1].execute("SELECT 1")
+            return kept[-1]
+        dsn = postgres.dsn(_reused_database)
+        kept.append(psycopg.connect(dsn, autocommit=True, application_name=EMPTYING))
+        return kept[-1]
+
+    yield connection
+    for each in kept:
+        each.close()
+
+
+@pytest.fixture(scope="session")
 def session_ledgers(tmp_path_factory: pytest.TempPathFactory) -> KeptLedgers:
     """Ledgers that are prepared once in this test session, for `kept_ledgers`."""
     return KeptLedgers(tmp_path_factory.mktemp("ledgers"))
@@ -112,20 +132,24 @@ def kept_ledgers() -> KeptLedgers | None:
 
 @pytest.fixture
 def postgres_database(
-    postgres: EmbeddedPostgres, _reused_database: str, kept_ledgers: KeptLedgers | None, new_engine: NewEngine
+    postgres: EmbeddedPostgres,
+    _reused_database: str,
+    _emptying: Callable[[], psycopg.Connection],
+    kept_ledgers: KeptLedgers | None,
+    new_engine: NewEngine,
 ) -> str:
     """Name of a PostgreSQL database, emptied for this test; see `postgres` for ways to reach it."""
-    with psycopg.connect(postgres.dsn(_reused_database), autocommit=True) as connection:
-        connection.execute(_END_OTHER_SESSIONS)
+    connection = _emptying()
+    connection.execute(_END_OTHER_SESSIONS)
 
-        def empty() -> None:
-            connection.execute(_EMPTY_DATABASE)
+    def empty() -> None:
+        connection.execute(_EMPTY_DATABASE)
 
-        if kept_ledgers is None:
-            empty()
-        else:
-            engine = new_engine(postgres.dsn(_reused_database, "psycopg"))
-            kept_ledgers.restore_postgres(engine, connection, empty)
+    if kept_ledgers is None:
+        empty()
+    else:
+        engine = new_engine(postgres.dsn(_reused_database, "psycopg"))
+        kept_ledgers.restore_postgres(engine, connection, empty)
     return _reused_database
 
 

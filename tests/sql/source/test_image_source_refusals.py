@@ -10,6 +10,7 @@ from airflow_provider_permitocr.errors import SourceError
 from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.sql.database.failures import DatabaseError
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
+from tests.conftest import EMPTYING
 
 ImageList = Callable[..., None]
 
@@ -181,7 +182,10 @@ def test_connection_lost_between_pages_is_replaced(
     pages = SqlImageSource(database, _listed()).pages()
     first = list(next(pages))
     with postgres_engine.connect() as connection:
-        others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        others = (
+            "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            f" AND application_name <> '{EMPTYING}'"
+        )
         ended = (
             connection.execute(sa.text(f"SELECT pg_terminate_backend(pid, 5000) {others}")).scalars().all()
         )
