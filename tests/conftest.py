@@ -101,8 +101,10 @@ def _reused_database(new_database: Callable[[], str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def _emptying(postgres: EmbeddedPostgres, _reused_database: str) -> Iterator[Callable[[], psycopg.Connection]]:
-    """Return one session with the reused database: a new one has to read the catalog, longer than it empties."""
+def _emptying(
+    postgres: EmbeddedPostgres, _reused_database: str
+) -> Iterator[Callable[[], psycopg.Connection]]:
+    """Return the session that empties the reused database: a new one would have to read the catalog first."""
     kept: list[psycopg.Connection] = []
 
     def connection() -> psycopg.Connection:

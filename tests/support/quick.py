@@ -1,8 +1,10 @@
-"""Which tests `--quick` runs: those not marked slow, each on the databases that no other stands for."""
+"""Which tests `--quick` runs: those not marked slow, each on one database of those it runs on."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -20,6 +22,8 @@ STAND_INS: Final[Mapping[str, str]] = {
     "mariadb": "sqlite",
     "duckdb": "psycopg",
 }
+#: Databases that the tests of a file run on in turn, where each runs on both with all else equal.
+IN_TURN: Final = ("psycopg", "sqlite")
 
 
 def quick_selection(items: Iterable[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
@@ -32,7 +36,28 @@ def quick_selection(items: Iterable[pytest.Item]) -> tuple[list[pytest.Item], li
     selected: list[pytest.Item] = []
     for item in fast:
         (left_out if _is_stood_for(item, cases) else selected).append(item)
-    return selected, left_out
+    passed_by = _passed_by_in_turn(selected)
+    left_out += [item for item in selected if item in passed_by]
+    return [item for item in selected if item not in passed_by], left_out
+
+
+def _passed_by_in_turn(items: Iterable[pytest.Item]) -> set[pytest.Item]:
+    """Return the cases of tests that another case, on a database whose turn it is, stands for."""
+    alike: dict[tuple[_Case, str], dict[str, pytest.Item]] = defaultdict(dict)
+    for item in items:
+        parameters = _parameters(item)
+        for name, value in parameters.items():
+            if isinstance(value, str) and value in IN_TURN:
+                alike[_case(item, parameters | {name: IN_TURN}), name][value] = item
+    turns: dict[Path, int] = defaultdict(int)
+    passed_by: set[pytest.Item] = set()
+    for cases in alike.values():
+        if passed_by.isdisjoint(cases.values()) and len(cases) == len(IN_TURN):
+            file = cases[IN_TURN[0]].path
+            passed_by.update(cases.values())
+            passed_by.remove(cases[IN_TURN[turns[file] % len(IN_TURN)]])
+            turns[file] += 1
+    return passed_by
 
 
 _Case = tuple[str, tuple[tuple[str, str], ...]]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.quick import COLLECTED, STAND_INS, quick_selection
+from tests.support.quick import COLLECTED, IN_TURN, STAND_INS, quick_selection
 
 #: Folders whose tests all need a browser, which takes seconds to start and may be missing.
 _OF_BROWSER = {Path(__file__).parents[1] / "plugins" / "browser"}
@@ -34,6 +34,24 @@ def test_slow_tests_are_left_out(request: pytest.FixtureRequest) -> None:
     assert isinstance(request.node, pytest.Item)
     selected, left_out = quick_selection([request.node])
     assert (selected, left_out) == ([], [request.node])
+
+
+@pytest.mark.parametrize("database", IN_TURN)
+@pytest.mark.parametrize("case", range(3))
+def test_databases_take_turns_and_every_case_runs_once(
+    request: pytest.FixtureRequest, case: int, database: str
+) -> None:
+    collected = request.config.stash[COLLECTED]
+    every = [item for item in collected if item.nodeid.partition("[")[0] in request.node.nodeid]
+    selected, left_out = quick_selection(every)
+    assert sorted(selected + left_out, key=every.index) == every
+    ran = [item.callspec.params for item in selected if isinstance(item, pytest.Function)]
+    cases = [item.callspec.params["case"] for item in every if isinstance(item, pytest.Function)]
+    assert sorted(each["case"] for each in ran) == sorted(set(cases))
+    if len(every) == 3 * len(IN_TURN):
+        assert [each["database"] for each in sorted(ran, key=lambda each: int(each["case"]))] == [
+            *(IN_TURN[0], IN_TURN[1], IN_TURN[0])
+        ]
 
 
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])

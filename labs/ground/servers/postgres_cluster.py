@@ -54,7 +54,7 @@ def make_cluster(data_dir: Path, password_file: Path, user: str | None) -> None:
         [
             *(binaries() / "initdb", "--pgdata", new, "--username", SUPERUSER),
             *("--pwfile", password_file, "--auth", "scram-sha-256", "--no-sync"),
-            # Iterations protect passwords that can be guessed; this one only waits for them at each connection.
+            # More protect passwords that can be guessed, and take longer than all else of a connection.
             *("--set", "scram_iterations=1"),
             # The builtin provider sorts the same on every machine, whatever its locales.
             *("--encoding", "UTF8", "--locale", "C"),
