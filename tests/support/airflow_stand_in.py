@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,12 +32,20 @@ class StandIn:
     :param forbidden: DAGs that the user may not read.
     :param is_logged_out: nobody is logged in.
     :param opens_menu_alone: the frame is that of Airflow 3.2.
+    :param ignores_order: XCom entries are listed by DAG, task and run, as Airflow 3.2 does whatever is asked.
+    :param broken: DAGs whose records Airflow cannot read, with the status that it answers.
+    :param broken_shards: likewise shards of any task.
+    :param hangs: seconds that a request for a record takes.
     """
 
     tasks: dict[tuple[str, str, str, int], dict[str, Any]] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
     is_logged_out: bool = False
     opens_menu_alone: bool = False
+    ignores_order: bool = False
+    broken: dict[str, int] = field(default_factory=dict)
+    broken_shards: set[int] = field(default_factory=set)
+    hangs: float = 0.0
     now: datetime = datetime(2026, 11, 30, 12, 30, tzinfo=UTC)
     asked: list[str] = field(default_factory=list)
 
@@ -48,17 +57,22 @@ class StandIn:
         run_id: str = "scheduled__2026-11-30T02:00:00+00:00",
         task_id: str = "recognize_permits",
         map_index: int = -1,
-        state: str = "success",
+        state: str | None = "success",
         try_number: int = 1,
         run_after: str = "2026-11-30T12:00:00Z",
+        pushed: str | None = None,
     ) -> None:
-        """Add a task instance with its record; None: it has none."""
+        """Add a task instance with its record; None: it has none.
+
+        :param pushed: when, by Airflow's clock; None: when the record says.
+        """
+        written = record.get("at") if isinstance(record, dict) else None
         self.tasks[dag_id, run_id, task_id, map_index] = {
             "state": state,
             "try_number": try_number,
             "record": record,
             "run_after": run_after,
-            "pushed": f"{run_after} {len(self.tasks)}",
+            "pushed": pushed or written or self.now.isoformat(),
         }
 
     def app(self) -> FastAPI:
@@ -155,12 +169,29 @@ class StandIn:
         return {"task_instances": [*earlier, newest], "total_entries": newest["try_number"]}
 
     def _entries(
-        self, dag_id: str, run_id: str, task_id: str, limit: int = 50, offset: int = 0
+        self,
+        dag_id: str,
+        run_id: str,
+        task_id: str,
+        limit: int = 50,
+        offset: int = 0,
+        map_index: int | None = None,
+        run_after_gte: datetime | None = None,
     ) -> dict[str, Any]:
         if dag_id != "~":
             self._require(dag_id)
-        found = [key for key in self._of(dag_id, run_id, task_id) if self.tasks[key]["record"] is not None]
-        found.sort(key=lambda key: self.tasks[key]["run_after"], reverse=True)
+        found = [
+            key
+            for key in self._of(dag_id, run_id, task_id)
+            if self.tasks[key]["record"] is not None
+            and map_index in (None, key[3])
+            and (
+                run_after_gte is None or datetime.fromisoformat(self.tasks[key]["run_after"]) >= run_after_gte
+            )
+        ]
+        found.sort(key=lambda key: (key[0], key[2], key[1], key[3]))
+        if not self.ignores_order:
+            found.sort(key=lambda key: self.tasks[key]["run_after"], reverse=True)
         page = [
             {
                 "key": KEY,
@@ -174,6 +205,11 @@ class StandIn:
 
     def _entry(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, Any]:
         self._require(dag_id)
+        time.sleep(self.hangs)
+        if dag_id in self.broken:
+            raise HTTPException(self.broken[dag_id])
+        if map_index in self.broken_shards:
+            raise HTTPException(500)
         task = self.tasks.get((dag_id, run_id, task_id, map_index))
         if task is None or task["record"] is None:
             raise HTTPException(404)

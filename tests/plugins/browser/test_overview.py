@@ -106,6 +106,94 @@ def test_odd_records_keep_no_other_from_being_shown(
     assert opened.errors == []
 
 
+def test_the_newest_runs_come_first_where_airflow_lists_by_name(
+    airflow: StandIn, opened: Window, url: str, now: datetime
+) -> None:
+    airflow.ignores_order = True
+    record = RecordedRun(images=100).whole_record()
+    for number in range(1_200):
+        begun = now - timedelta(hours=number)
+        airflow.add(record, run_id=begun.isoformat(), run_after=begun.isoformat())
+    overview(opened, url)
+    rows = opened.page.locator("#runs tbody tr")
+    rows.nth(24).wait_for(timeout=8_000)
+    names = [name.split("\n")[0] for name in rows.all_inner_texts()]
+    assert names == [(now - timedelta(hours=number)).isoformat() for number in range(25)]
+    assert "of the last 31 days" in opened.page.inner_text("#tasks")
+    for _ in range(32):
+        opened.page.get_by_text("Show more runs").click()
+    older = opened.page.locator("#runs tbody tr:nth-child(801)")
+    older.get_by_text((now - timedelta(hours=800)).isoformat()).wait_for(timeout=20_000)
+
+
+def test_a_task_that_runs_rarely_is_shown_beside_those_that_run_often(
+    airflow: StandIn, opened: Window, url: str, now: datetime
+) -> None:
+    record = RecordedRun(images=100).whole_record()
+    for number in range(150):
+        airflow.add(record, run_id=f"hour-{number}", run_after=(now - timedelta(hours=number)).isoformat())
+    airflow.add(record, dag_id="monthly", run_after=(now - timedelta(days=20)).isoformat())
+    overview(opened, url)
+    opened.page.locator("#tasks").get_by_text("monthly").wait_for(timeout=8_000)
+
+
+def test_a_run_of_a_thousand_shards_leaves_others_their_place(
+    airflow: StandIn, opened: Window, url: str
+) -> None:
+    shard = RecordedRun(images=10).whole_record()
+    for number in range(1_000):
+        airflow.add(shard, dag_id="large", map_index=number, run_after="2026-11-30T12:20:00Z")
+    airflow.add(RecordedRun(images=100).whole_record(), dag_id="usual")
+    overview(opened, url)
+    opened.page.locator("#tasks").get_by_text("100 of 100").wait_for(timeout=8_000)
+    opened.page.locator("#tasks .badge.success").nth(1).wait_for(timeout=8_000)
+    large = opened.page.locator("#runs tbody tr").first.inner_text()
+    assert "more than 100 shards" in large
+    assert " of " not in large  # the sum of some of them is not that of all
+
+
+def test_shards_that_wait_keep_a_run_from_being_called_a_success(
+    airflow: StandIn, opened: Window, url: str
+) -> None:
+    airflow.add(RecordedRun(images=10).whole_record(), map_index=0)
+    airflow.add(None, map_index=1, state="queued")
+    overview(opened, url)
+    opened.page.locator("#tasks").get_by_text("Queued").wait_for(timeout=8_000)
+
+
+@pytest.mark.parametrize(
+    "record", [RecordedRun(images=9_000).record(60), RecordedRun().record(9, end=End(why="X"))]
+)
+def test_a_task_that_waits_for_its_next_try_neither_runs_nor_has_failed(
+    airflow: StandIn, opened: Window, url: str, record: dict[str, Any]
+) -> None:
+    airflow.add(record, state="up_for_retry")
+    overview(opened, url)
+    opened.page.locator("#tasks").get_by_text("Up for retry").wait_for(timeout=8_000)
+    assert "Running now\n0" in opened.page.inner_text(".stats").replace("\n\n", "\n")
+
+
+@pytest.mark.parametrize("status", [403, 422, 500])
+def test_records_that_airflow_cannot_read_keep_no_other_from_being_shown(
+    airflow: StandIn, opened: Window, url: str, status: int
+) -> None:
+    for number in range(8):
+        dag_id = f"broken-{number}"
+        airflow.add(RecordedRun().whole_record(), dag_id=dag_id, run_after="2026-11-30T12:10:00Z")
+        airflow.broken[dag_id] = status
+    airflow.add(RecordedRun(images=100).whole_record(), dag_id="usual")
+    overview(opened, url)
+    opened.page.locator("#tasks").get_by_text("100 of 100").wait_for(timeout=8_000)
+
+
+def test_a_run_that_is_deleted_meanwhile_goes(airflow: StandIn, opened: Window, url: str) -> None:
+    airflow.add(RecordedRun(images=9_000).record(60), dag_id="gone", state="running")
+    airflow.add(RecordedRun(images=100).whole_record(), dag_id="usual")
+    overview(opened, url)
+    airflow.tasks = {key: task for key, task in airflow.tasks.items() if key[0] != "gone"}
+    opened.page.locator("#tasks").get_by_text("gone").wait_for(state="detached", timeout=15_000)
+
+
 def test_it_fits_a_phone(airflow: StandIn, started: Any, url: str) -> None:
     airflow.add(RecordedRun(images=100).whole_record(), dag_id="a_rather_long_name_of_a_dag_of_somebody")
     with window(started, url, width=360, height=740) as opened:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -138,6 +139,44 @@ def test_shards_are_shown_together_and_apart(
     assert "shard 7/50" in opened.page.inner_text("h1")
 
 
+@pytest.mark.parametrize("waiting", ["queued", "none"])
+def test_numbers_of_some_shards_are_called_so(
+    airflow: StandIn, opened: Window, url: str, waiting: str
+) -> None:
+    add(airflow, RecordedRun(images=100).whole_record(), map_index=0)
+    add(airflow, None, map_index=1, state=None if waiting == "none" else waiting)
+    add(airflow, None, map_index=2, state="failed")
+    text = text_of(opened, address(url), f"{_SHOWN} #shards")
+    assert "1 of 3 shards reported numbers" in text
+    badge = opened.page.inner_text(".title .badge")
+    assert badge == ("No status" if waiting == "none" else "Queued")
+
+
+def test_a_thousand_shards_are_shown_as_they_are_read(airflow: StandIn, opened: Window, url: str) -> None:
+    shard = RecordedRun(images=100)
+    record = shard.whole_record()
+    for number in range(1_000):
+        add(airflow, record, map_index=number)
+    airflow.hangs = 0.02
+    text = text_of(opened, address(url), f"{_SHOWN} #shards")
+    assert re.search(r"Reading: \d+ of 1,000 shards so far", text)
+    airflow.hangs = 0.0
+    opened.page.locator(".stats").get_by_text("of 100,000").wait_for(timeout=60_000)
+    assert "Reading" not in opened.page.inner_text("main")
+    assert opened.page.locator("#shards tbody tr").count() == 1_000
+
+
+def test_a_shard_that_airflow_cannot_read_keeps_no_other_from_being_shown(
+    airflow: StandIn, opened: Window, url: str
+) -> None:
+    for number in range(20):
+        add(airflow, RecordedRun(images=100).whole_record(), map_index=number)
+    airflow.broken_shards = set(range(6))
+    text = text_of(opened, address(url), f"{_SHOWN} #shards")
+    assert "HTTP status 500" in text
+    assert "14 of 20 shards" in text
+
+
 @pytest.mark.parametrize("map_index", ["{MAP_INDEX}", "-1", "", "x"])
 def test_what_a_tabs_route_lacks_is_taken_as_absent(
     airflow: StandIn, opened: Window, url: str, map_index: str
@@ -174,8 +213,14 @@ def test_no_name_is_read_as_markup(airflow: StandIn, opened: Window, url: str) -
         {"points": {"seconds": [0, 1e300, "x"], "calls": [1, -5, None]}, "started_at": "never", "done": "7"},
         {"total": 9.1e15, "done": 9e15, "calls": 9e15, "billed": 9007199254740991, "price": "1" * 40},
         {"error_codes": {"__proto__": 3, "constructor": 4, "toString": 5}, "price": "1e5", "quota": -1},
+        {
+            "points": {"seconds": [0, 1e300, 2e300], "calls": [0, 1e308, 2e300], "done": [-1e308, 0, 1e308]},
+            "started_at": "2026-11-30T12:00:00Z",
+        },
+        {"points": {name: [*range(200_000)] for name in ("seconds", "done", "calls", "throttled")}},
+        {"error_codes": {f"code-{number}": number for number in range(20_000)}, "files": ["x"] * 20_000},
     ],
-    ids=["empty", "shortest", "broken", "odd", "huge", "prototype"],
+    ids=["empty", "shortest", "broken", "odd", "huge", "prototype", "beyond time", "endless", "countless"],
 )
 def test_records_of_other_versions_are_shown_as_far_as_they_go(
     airflow: StandIn, opened: Window, url: str, record: dict[str, Any]
@@ -208,6 +253,29 @@ def test_a_killed_task_is_not_shown_as_running(airflow: StandIn, opened: Window,
     assert "Time left" not in text
 
 
+def test_a_killed_task_that_waits_for_its_next_try_is_not_shown_as_running(
+    airflow: StandIn, opened: Window, url: str
+) -> None:
+    add(airflow, RecordedRun(images=9_000).record(60), state="up_for_retry")
+    text = text_of(opened, address(url))
+    assert "Up for retry" in text
+    for each in ("Time left", "In flight", "No news"):
+        assert each not in text
+
+
+@pytest.mark.parametrize("minutes", [-20, 20])
+def test_a_workers_clock_does_not_matter(
+    airflow: StandIn, opened: Window, url: str, now: datetime, minutes: int
+) -> None:
+    run = RecordedRun(images=9_000, started_at=now + timedelta(minutes=minutes))
+    add(airflow, run.record(60), state="running", pushed=(now - timedelta(seconds=4)).isoformat())
+    text = text_of(opened, address(url))
+    assert "updated 4 s ago" in text
+    assert "No news" not in text
+    add(airflow, run.record(60), state="running", pushed=(now - timedelta(seconds=90)).isoformat())
+    opened.page.wait_for_selector("text=No news for 1 min 30 s", timeout=8_000)
+
+
 def test_a_task_that_is_silent_is_said_to_be_so(
     airflow: StandIn, opened: Window, url: str, now: datetime
 ) -> None:
@@ -232,6 +300,32 @@ def test_a_cap_is_shown_with_what_it_leaves_and_when_it_resets(
     text = text_of(opened, address(url))
     assert "Today's cap of 300 calls is reached." in text
     assert "0 left; resets at midnight Asia/Shanghai, in 3 h 30 min" in text
+
+
+def test_a_cap_of_an_earlier_day_is_not_called_todays(
+    airflow: StandIn, opened: Window, url: str, now: datetime
+) -> None:
+    run = RecordedRun(
+        started_at=now - timedelta(days=40),
+        facts_changed={"cap_of_day": 300, "at_cap": "day"},
+        sums_changed={"calls_today": 300},
+    )
+    add(airflow, run.record(16, end=End()))
+    text = text_of(opened, address(url))
+    assert "The cap of 300 calls a day was reached on 2026-10-21." in text
+    assert "Calls of the account on 2026-10-21" in text
+    assert "as of Oct 21" in text
+    for each in ("today", "Today", "this month", "in –"):
+        assert each not in text
+
+
+def test_a_fault_of_an_unlisted_kind_is_explained_by_its_family(
+    airflow: StandIn, opened: Window, url: str
+) -> None:
+    codes = opened.page.request.get(f"{url}/permitocr/codes").json()
+    prefix = next(code for code, each in codes.items() if each["prefix"] and each["reason"])
+    add(airflow, RecordedRun().record(9, end=End(why="AccountError", code=f"{prefix}.Odd")), state="failed")
+    assert codes[prefix]["reason"] in text_of(opened, address(url))
 
 
 def test_sql_quotes_names_and_codes(airflow: StandIn, opened: Window, url: str) -> None:
@@ -333,6 +427,22 @@ def test_a_session_that_expires_keeps_the_numbers_and_offers_the_login(
     assert "5,880" in opened.page.inner_text("main")
     opened.page.get_by_role("button", name="Log in again").click()
     opened.page.wait_for_selector("h1:text('Login')", timeout=8_000)
+
+
+def test_an_airflow_that_hangs_is_said_to_do_so(
+    airflow: StandIn, opened: Window, url: str, soon_before: datetime
+) -> None:
+    add(airflow, RecordedRun(images=12_000, started_at=soon_before).record(300), state="running")
+    opened.page.add_init_script(
+        "AbortSignal.timeout = () => { const c = new AbortController();"
+        " setTimeout(() => c.abort(), 1000); return c.signal; }"
+    )
+    text_of(opened, address(url))
+    airflow.hangs = 3.0
+    opened.page.wait_for_selector("text=Airflow's API does not answer.", timeout=10_000)
+    assert "5,880" in opened.page.inner_text("main")
+    airflow.hangs = 0.0
+    opened.page.wait_for_selector("text=Airflow's API does not answer.", state="detached", timeout=30_000)
 
 
 def test_an_address_that_names_no_run_leads_to_all_runs(opened: Window, url: str) -> None:

@@ -4,6 +4,8 @@ import { base } from "./frame.js";
 
 const KEY = "permitocr_progress";
 const LIMIT = 100;
+/** An answer that takes longer does not come, as behind a proxy that hangs. */
+const PATIENCE_MS = 20_000;
 
 /** An answer that holds no data; `kind` is login, forbidden, missing or failed. */
 export class ApiError extends Error {
@@ -21,9 +23,10 @@ let behind = 0;
 export const now = () => Date.now() + behind;
 
 async function get(path) {
+  const signal = AbortSignal.timeout(PATIENCE_MS);
   let response;
   try {
-    response = await fetch(base + path, { credentials: "same-origin", headers: { Accept: "application/json" } });
+    response = await fetch(base + path, { credentials: "same-origin", headers: { Accept: "application/json" }, signal });
   } catch {
     throw new ApiError("failed", 0, path);
   }
@@ -34,7 +37,11 @@ async function get(path) {
     const kind = { 401: "login", 403: "forbidden", 404: "missing" }[response.status] ?? "failed";
     throw new ApiError(kind, response.status, path);
   }
-  return response.json();
+  try {
+    return await response.json();
+  } catch {
+    throw new ApiError("failed", 0, path); // cut off, or a proxy's own page
+  }
 }
 
 const part = encodeURIComponent;
@@ -66,39 +73,55 @@ export async function tries(run, mapIndex) {
   return answer.task_instances;
 }
 
-/** Return one record; null where there is none. */
+/** Return the entry of one record; null where there is none. */
 export async function record(run, mapIndex) {
   const query = mapIndex < 0 ? "" : `?map_index=${mapIndex}`;
   try {
-    return (await get(`${taskPath(run)}/xcomEntries/${KEY}${query}`)).value;
+    return await get(`${taskPath(run)}/xcomEntries/${KEY}${query}`);
   } catch (error) {
     if (error.kind === "missing") return null;
     throw error;
   }
 }
 
-/** Return when each record of a run was pushed, by map index. */
-export async function pushed(run) {
+/** Return when each record of a run was pushed, by map index; null for more than `most`. */
+export async function pushed(run, most = Infinity) {
   const query = `xcom_key=${KEY}&limit=${LIMIT}&order_by=map_index`;
   const found = [];
   for (;;) {
     const answer = await get(`${taskPath(run)}/xcomEntries?${query}&offset=${found.length}`);
+    if (answer.total_entries > most) return null;
     found.push(...answer.xcom_entries);
     if (!answer.xcom_entries.length || found.length >= answer.total_entries) break;
   }
   return new Map(found.map((entry) => [entry.map_index, entry.timestamp]));
 }
 
-/** Return which records there are, of all DAGs that the user may see, those of the newest runs first. */
-export function entries(offset) {
-  const query = `xcom_key=${KEY}&order_by=-run_after&limit=${LIMIT}&offset=${offset}`;
+/**
+ * Return which records there are, of all DAGs that the user may see, from a moment on.
+ *
+ * Those of the newest runs come first from Airflow 3.3 on; 3.2 has an order of its own. One map index gives an entry for
+ * each run.
+ */
+export function entries(mapIndex, since, offset) {
+  const from = since ? `&run_after_gte=${part(since.toISOString())}` : "";
+  const query = `xcom_key=${KEY}&map_index=${mapIndex}${from}&order_by=-run_after&limit=${LIMIT}&offset=${offset}`;
   return get(`/api/v2/dags/~/dagRuns/~/taskInstances/~/xcomEntries?${query}`);
 }
 
-/** Do something for each, a few at a time. */
+/** Do something for each, a few at a time; one that fails keeps no other from being done. */
 export async function each(items, most, work) {
   const left = [...items];
+  let first = null;
   await Promise.all(Array.from({ length: Math.min(most, left.length) }, async () => {
-    while (left.length) await work(left.shift());
+    while (left.length) {
+      try {
+        await work(left.shift());
+      } catch (error) {
+        first ??= error;
+        if (error.kind === "login" || error.status === 0) left.length = 0; // the others would fail alike
+      }
+    }
   }));
+  if (first) throw first;
 }

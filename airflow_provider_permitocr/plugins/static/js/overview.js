@@ -6,30 +6,59 @@ import * as f from "./format.js";
 import { airflowLink, logIn, pageLink, runQuery } from "./frame.js";
 import { badge, card, notice, refusal, share, stat, stats, table } from "./parts.js";
 import { cost, ended, failed, newestSums, nothing, read, speed, spent, together } from "./record.js";
+import { FINISHED, overall, settled } from "./states.js";
 
 const EVERY_MS = 10_000;
 const AT_ONCE = 6;
 /** So many records are asked for at once; further runs are read as the user asks for them. */
 const BUDGET = 100;
 const RUNS_SHOWN = 25;
-const FINISHED = new Set(["success", "failed", "skipped", "upstream_failed", "removed"]);
+/** Further runs are listed as the user asks for them: a year of an hourly task has 8,760. */
+const MOST_LISTED = 1_000;
+/** What runs are listed of, in days: as much as holds no more than that. */
+const SPANS = [1, 7, 31, 366, Infinity];
+const DAY_MS = 86_400_000;
 
 const runs = new Map();
-const state = { offset: 0, total: 0, shown: RUNS_SHOWN, error: null, isListed: false };
+const state = { span: SPANS.length - 1, shown: RUNS_SHOWN, error: null, isListed: false };
 
 const keyOf = (entry) => JSON.stringify([entry.dag_id, entry.run_id, entry.task_id]);
 
-/** List which runs there are: one request, without their numbers. */
-async function list(offset) {
-  const answer = await airflow.entries(offset);
-  state.total = answer.total_entries;
-  state.offset = Math.max(state.offset, offset + answer.xcom_entries.length);
-  for (const entry of answer.xcom_entries) {
-    const key = keyOf(entry);
-    const run = runs.get(key) ?? { ...entry, shards: new Map(), records: new Map(), state: null };
-    run.shards.set(entry.map_index, entry.timestamp);
-    runs.set(key, run);
+const since = (days) => (days === Infinity ? null : new Date(airflow.now() - days * DAY_MS));
+
+/** List the runs of so many days, without their numbers; false if there are more than `most`. */
+async function list(days, most) {
+  // Of a mapped task, one shard stands for the run, or those of a large one would leave no place for others.
+  for (const mapIndex of [-1, 0]) {
+    for (let offset = 0; ;) {
+      const answer = await airflow.entries(mapIndex, since(days), offset);
+      if (answer.total_entries > most) return false;
+      for (const entry of answer.xcom_entries) note(entry);
+      offset += answer.xcom_entries.length;
+      if (!answer.xcom_entries.length || offset >= answer.total_entries) break;
+      renderSoon();
+    }
   }
+  return true;
+}
+
+function note(entry) {
+  const key = keyOf(entry);
+  const run = runs.get(key)
+    ?? { ...entry, isMapped: entry.map_index >= 0, shards: new Map(), records: new Map(), state: null, isLarge: false };
+  if (!run.isMapped) run.shards.set(entry.map_index, entry.timestamp);
+  runs.set(key, run);
+}
+
+/** List what has come since; the first time, what is to be shown at all. */
+async function listNew() {
+  if (state.isListed) {
+    await list(Math.min(SPANS[0], SPANS[state.span]), Infinity);
+    return;
+  }
+  while (!await list(SPANS[state.span], MOST_LISTED) && state.span > 0) state.span -= 1;
+  if (state.span === 0) await list(SPANS[0], Infinity);
+  state.isListed = true;
 }
 
 const newestFirst = () => [...runs.values()].sort((one, other) => (
@@ -45,33 +74,69 @@ function tasks() {
   return [...found.values()];
 }
 
+/** Whether what was read of a run may change. */
+const isOpen = (run) => !run.records.size
+  || (run.state === null ? reportedState(run) === "running" : !FINISHED.has(run.state));
+
 /** Read records that are new or were pushed again, those of the newest run of each task first. */
 async function fill() {
-  const wanted = [...tasks().map(([newest]) => newest), ...newestFirst().slice(0, state.shown)];
+  const newest = tasks().map(([first]) => first);
+  const wanted = [...new Set([...newest, ...newestFirst().slice(0, state.shown)])];
+  await airflow.each(wanted.filter((run) => run.isMapped && isOpen(run)), AT_ONCE, async (run) => {
+    const pushed = await airflow.pushed(run, BUDGET);
+    run.isLarge = pushed === null;
+    run.shards = pushed ?? new Map();
+  });
   const due = [];
-  for (const run of new Set(wanted)) {
+  for (const run of wanted) {
+    const isStill = !run.isMapped && isOpen(run) && run.records.size; // older than what is listed again
     for (const [index, at] of run.shards) {
-      if (run.records.get(index)?.pushed !== at) due.push([run, index, at]);
+      if (isStill || run.records.get(index)?.pushed !== at) due.push([run, index, at]);
     }
   }
-  await airflow.each(due.slice(0, BUDGET), AT_ONCE, async ([run, index, at]) => {
-    run.records.set(index, { pushed: at, record: read(await airflow.record(run, index)) });
+  let failed = null;
+  await airflow.each(due.slice(0, Math.max(BUDGET, newest.length)), AT_ONCE, async ([run, index, at]) => {
+    const entry = await airflow.record(run, index);
+    run.records.set(index, { pushed: at, record: read(entry) });
+    run.state = null;
+    if (!entry && !run.isMapped) runs.delete(keyOf(run)); // deleted, or to be run again
     renderSoon();
+  }).catch((error) => { failed = error; });
+  await fillStates(newest, wanted);
+  if (failed) throw failed;
+}
+
+/** Ask Airflow of runs that may be over, or tried again, what their records cannot know. */
+async function fillStates(newest, wanted) {
+  const unsure = wanted.filter((run) => {
+    if (run.isLarge || run.state !== null) return !FINISHED.has(run.state);
+    const said = reportedState(run);
+    // Of a mapped task, shards may be waiting that have no record yet.
+    return said === "running" || (said && run.isMapped) || (said === "failed" && newest.includes(run));
   });
-  const unsure = [...new Set(wanted)].filter((run) => recordOf(run)?.state === "running");
   await airflow.each(unsure, AT_ONCE, async (run) => {
-    const found = await airflow.instances(run).catch(() => []);
-    run.state = found.length && found.every((each) => FINISHED.has(each.state))
-      ? (found.some((each) => each.state === "failed") ? "failed" : "success")
-      : found.some((each) => each.state === "running") ? null : found[0]?.state ?? null;
+    run.state = overall(await airflow.instances(run).catch((error) => {
+      if (error.kind === "missing") return [];
+      throw error;
+    }));
   });
 }
 
-const read_records = (run) => [...run.records.values()].map((each) => each.record).filter((each) => each && !each.isElsewhere);
+const readRecords = (run) => [...run.records.values()].map((each) => each.record)
+  .filter((each) => each && !each.isElsewhere)
+  .map((each) => (run.state === null ? each : settled(each, run.state)));
+
+/** Whether all that a run has reported was read: a part of its shards must not be taken for all. */
+const isWhole = (run) => run.shards.size > 0 && [...run.shards.keys()].every((index) => run.records.has(index));
+
+const reportedState = (run) => {
+  const records = readRecords(run);
+  return records.length ? together(records).state : null;
+};
 
 function recordOf(run) {
-  const records = read_records(run);
-  return records.length ? together(records) : null;
+  const records = readRecords(run);
+  return records.length && isWhole(run) ? together(records) : null;
 }
 
 const stateOf = (run, record) => run.state ?? record?.state ?? "";
@@ -79,18 +144,23 @@ const stateOf = (run, record) => run.state ?? record?.state ?? "";
 const when = (run) => h("span", { title: f.full_time(run.run_after) }, f.moment(run.run_after, airflow.now()));
 const runLink = (run, text) => pageLink("run.html", runQuery(run), text);
 
+/** What to say of a run whose numbers are not read; those of a large one are on its own page. */
+const waiting = (run) => (run.state ? badge(run.state) : "…");
+
+const partsOf = (run) => (run.isLarge ? ` · more than ${BUDGET} shards` : run.isMapped && run.shards.size > 1 ? ` · ${run.shards.size} shards` : "");
+
 function taskRow(of) {
   const [newest] = of;
   const record = recordOf(newest);
-  const sums = newestSums(of.flatMap(read_records));
+  const sums = newestSums(of.flatMap(readRecords));
   const isElsewhere = [...newest.records.values()].some((each) => each.record?.isElsewhere);
   const link = h("div", { class: "two" }, [runLink(newest, newest.task_id), h("small", {}, airflowLink(`/dags/${encodeURIComponent(newest.dag_id)}`, newest.dag_id))]);
-  if (!record) return [link, isElsewhere ? "In an XCom backend" : "…", when(newest), ...Array(7).fill("–")];
+  if (!record) return [link, isElsewhere ? "In an XCom backend" : waiting(newest), when(newest), ...Array(7).fill("–")];
   const now = airflow.now();
   return [
     link, badge(stateOf(newest, record)), when(newest),
     h("div", { class: "two end" }, [`${f.count(record.done)} of ${f.count(record.total)}`, share(record.done, record.total, "success")]),
-    f.rate(speed(record, read_records(newest)).calls), f.percent(failed(record), ended(record)),
+    f.rate(speed(record, readRecords(newest)).calls), f.percent(failed(record), ended(record)),
     sums ? f.costs(spent([sums], "cost_today", now), nothing(record)) : "–",
     sums ? f.costs(spent([sums], "cost_month", now), nothing(record)) : "–",
     f.count(sums?.waiting_for_review), f.count(sums?.left_over),
@@ -100,13 +170,13 @@ function taskRow(of) {
 function runRow(run) {
   const record = recordOf(run);
   const name = h("div", { class: "two" }, [
-    runLink(run, run.run_id), h("small", {}, `${run.dag_id} · ${run.task_id}${run.shards.size > 1 ? ` · ${run.shards.size} shards` : ""}`),
+    runLink(run, run.run_id), h("small", {}, `${run.dag_id} · ${run.task_id}${partsOf(run)}`),
   ]);
-  if (!record) return [name, "…", when(run), ...Array(4).fill("–")];
+  if (!record) return [name, waiting(run), when(run), ...Array(4).fill("–")];
   const price = cost(record);
   return [
     name, badge(stateOf(run, record)), when(run), `${f.count(record.done)} of ${f.count(record.total)}`,
-    f.rate(speed(record, read_records(run)).calls), f.percent(failed(record), ended(record)),
+    f.rate(speed(record, readRecords(run)).calls), f.percent(failed(record), ended(record)),
     price === null ? "–" : f.money(price, record.currency),
   ];
 }
@@ -114,9 +184,9 @@ function runRow(run) {
 function figures(all) {
   const now = airflow.now();
   const known = all.map((of) => [of, recordOf(of[0])]);
-  const running = known.filter(([of, record]) => record && stateOf(of[0], record) === "running");
-  const rate = running.reduce((sum, [of, record]) => sum + speed(record, read_records(of[0])).calls, 0);
-  const sums = all.map((of) => newestSums(of.flatMap(read_records))).filter(Boolean);
+  const running = known.filter(([of, record]) => stateOf(of[0], record) === "running");
+  const rate = running.reduce((sum, [of, record]) => sum + (record ? speed(record, readRecords(of[0])).calls : 0), 0);
+  const sums = all.map((of) => newestSums(of.flatMap(readRecords))).filter(Boolean);
   const added = (name) => sums.reduce((sum, each) => sum + (each[name] ?? 0), 0);
   const isReviewed = sums.some((each) => each.waiting_for_review !== null);
   return stats("Over all tasks",
@@ -138,7 +208,9 @@ const RUN_COLUMNS = [{ name: "Run" }, { name: "State" }, { name: "When" }, numbe
 function render() {
   const all = tasks();
   const newest = newestFirst();
-  const more = newest.length > state.shown || state.offset < state.total;
+  const isAll = SPANS[state.span] === Infinity;
+  const more = newest.length > state.shown || !isAll;
+  const span = isAll ? "by last run" : `of the last ${f.plural(SPANS[state.span], "day")}, by last run`;
   show(
     h("div", { class: "head" }, h("div", { class: "title" }, h("h1", {}, "Permit OCR"))),
     state.error && refusal(state.error),
@@ -147,7 +219,7 @@ function render() {
     all.length > 0 && [
       figures(all),
       h("div", { class: "cards" }, [
-        card("Tasks", { id: "tasks", wide: true, aside: "by last run" }, table("Tasks", TASK_COLUMNS, all.map(taskRow))),
+        card("Tasks", { id: "tasks", wide: true, aside: span }, table("Tasks", TASK_COLUMNS, all.map(taskRow))),
         card("Runs", { id: "runs", wide: true, aside: "newest first" }, [
           table("Runs", RUN_COLUMNS, newest.slice(0, state.shown).map(runRow)),
           more && h("p", {}, h("button", { type: "button", class: "button", "data-more": true }, "Show more runs")),
@@ -165,13 +237,22 @@ function renderSoon() {
 }
 
 let timer = 0;
+let isTurning = false;
 async function turn() {
+  if (document.hidden || isTurning) return;
+  isTurning = true;
   clearTimeout(timer);
-  if (document.hidden) return;
   try {
-    await list(0);
+    await turnOnce();
+  } finally {
+    isTurning = false;
+  }
+}
+
+async function turnOnce() {
+  try {
+    await listNew();
     state.error = null;
-    state.isListed = true;
     render();
     await fill();
   } catch (error) {
@@ -179,16 +260,22 @@ async function turn() {
     if (error.kind === "login" && !state.isListed && logIn()) return;
     if (state.error.kind === "failed") console.debug(error);
   }
+  if (state.error?.kind !== "login" && state.error?.kind !== "forbidden") timer = setTimeout(turn, EVERY_MS);
   render();
-  if (state.error?.kind === "login" || state.error?.kind === "forbidden") return;
-  timer = setTimeout(turn, EVERY_MS);
 }
 
 async function more() {
   state.shown += RUNS_SHOWN;
-  if (newestFirst().length < state.shown && state.offset < state.total) await list(state.offset).catch(() => {});
-  render();
-  await fill().catch(() => {});
+  try {
+    while (runs.size < state.shown && SPANS[state.span] !== Infinity) {
+      state.span += 1;
+      await list(SPANS[state.span], Infinity);
+    }
+    render();
+    await fill();
+  } catch (error) {
+    state.error = error.kind ? error : Object.assign(error, { kind: "failed" });
+  }
   render();
 }
 

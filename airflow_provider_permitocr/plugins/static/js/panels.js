@@ -100,7 +100,7 @@ export function outcomes(record) {
 }
 
 /** Find a code as the run does: as a whole, then without its last part. */
-function known(code, codes) {
+export function known(code, codes) {
   if (Object.hasOwn(codes, code)) return codes[code];
   const short = code.slice(0, code.lastIndexOf("."));
   return Object.hasOwn(codes, short) && codes[short].prefix ? codes[short] : null;
@@ -139,7 +139,7 @@ export function errors(record, codes, run) {
   ]);
 }
 
-const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
 const PLAIN = /^[A-Za-z_][A-Za-z0-9_$]*$/;
 const identifier = (name) => name.split(".").map((part) => (PLAIN.test(part) ? part : `"${part.replaceAll('"', '""')}"`)).join(".");
@@ -162,18 +162,24 @@ export function listing(record, code, run) {
 export function money(record, now) {
   const { sums, caps } = record;
   const price = cost(record);
+  // A run that ended days ago shows sums of its own day.
+  const isToday = sums && Date.parse(sums.resets_at) > now;
+  const today = isToday ? "today" : `on ${sums?.day}`;
+  const month = sums?.day.slice(0, 7);
+  const thisMonth = sums && month === f.dayIn(sums.timezone, now).slice(0, 7) ? "this month" : `in ${month}`;
+  const reset = isToday ? `resets at midnight ${sums.timezone}, in ${f.duration((Date.parse(sums.resets_at) - now) / 1000)}`
+    : `that day ended at midnight ${sums?.timezone}`;
   const rows = [
     ["Calls", f.count(record.calls)],
     ["Billed", f.count(record.billed)],
     ["Throttled", f.count(record.throttled)],
     ["Cost of this run", price === null ? "No price is set" : f.money(price, record.currency)],
-    sums && ["Cost of this task today", f.costs(sums.cost_today, nothing(record))],
-    sums && ["Cost of this task this month", f.costs(sums.cost_month, nothing(record))],
+    sums && [`Cost of this task ${today}`, f.costs(sums.cost_today, nothing(record))],
+    sums && [`Cost of this task ${thisMonth}`, f.costs(sums.cost_month, nothing(record))],
   ].filter(Boolean);
-  return card("Calls and cost", { id: "money", aside: sums && `as of ${f.clock(sums.at)}` }, [
+  return card("Calls and cost", { id: "money", aside: sums && `as of ${f.moment(sums.at, now)}` }, [
     h("dl", { class: "pairs" }, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
-    sums && caps.day !== null && cap("Calls of the account today", sums.calls_today, caps.day,
-      `resets at midnight ${sums.timezone}, in ${f.duration((Date.parse(sums.resets_at) - now) / 1000)}`, "day"),
+    sums && caps.day !== null && cap(`Calls of the account ${today}`, sums.calls_today, caps.day, reset, "day"),
     sums && caps.run !== null && cap("Calls of this run", sums.calls_of_run, caps.run, "all shards and tries together", "run"),
     caps.day === null && caps.run === null && h("p", { class: "note" }, "No cap is set."),
   ]);

@@ -17,7 +17,7 @@ const STATES = {
   upstream_failed: ["Upstream failed", "rejected"],
   skipped: ["Skipped", "skipped"],
   removed: ["Removed", "skipped"],
-  silent: ["No news", "rejected"],
+  none: ["No status", "queued"],
 };
 
 /** Show a state as Airflow does: a word on a dot of its colour. */
@@ -113,6 +113,7 @@ export function refusal(error, dagId) {
   if (error.kind === "missing") {
     return notice("info", "There is no such run.", "It was deleted, or the address is wrong.");
   }
-  const status = error.status ? ` (HTTP status ${error.status})` : "";
-  return notice("warning", `Airflow's API does not answer${status}.`, "The page keeps trying.");
+  const what = error.status ? `Airflow's API answered with an error (HTTP status ${error.status}).`
+    : "Airflow's API does not answer.";
+  return notice("warning", what, "The page keeps trying.");
 }

@@ -2,17 +2,28 @@
 
 import { dayIn, money, sum, times } from "./format.js";
 
-const number = (value, otherwise = 0) => (typeof value === "number" && Number.isFinite(value) ? value : otherwise);
+/** Any task may push under this key, so more than any record holds is not read. */
+const MOST_ENTRIES = 500;
+/** Larger numbers are not exact. */
+const MOST = 2 ** 53;
+/** Thirty years: a browser knows no date of a moment far beyond. */
+const MOST_SECONDS = 1e9;
+
+const number = (value, otherwise = 0) => (typeof value === "number" && Math.abs(value) <= MOST ? value : otherwise);
 const text = (value) => (typeof value === "string" ? value : null);
 const object = (value) => (value && typeof value === "object" && !Array.isArray(value) ? value : {});
-const list = (value) => (Array.isArray(value) ? value : []);
-const counts = (value) => Object.fromEntries(Object.entries(object(value)).map(([name, each]) => [name, number(each)]));
+const list = (value) => (Array.isArray(value) ? value.slice(0, MOST_ENTRIES) : []);
+const counts = (value) => Object.fromEntries(
+  Object.entries(object(value)).slice(0, MOST_ENTRIES).map(([name, each]) => [name, number(each)]));
+
+const amounts = (value) => Object.fromEntries(Object.entries(object(value)).slice(0, MOST_ENTRIES));
 
 /** The newest form that this page can read. */
 export const FORM = 1;
 
-/** Read a record; `isElsewhere`: an XCom backend keeps it where Airflow's API does not look. */
-export function read(value) {
+/** Read an entry of Airflow's API; `isElsewhere`: an XCom backend keeps it where that API does not look. */
+export function read(entry) {
+  const value = entry?.value;
   if (value === null || value === undefined) return null;
   if (typeof value !== "object" || Array.isArray(value)) return { isElsewhere: true };
   const caps = object(value.caps);
@@ -24,6 +35,8 @@ export function read(value) {
     phase: text(value.phase) ?? "recognizing",
     started_at: text(value.started_at),
     at: text(value.at),
+    // By the server's clock, as the page's own time is: that of a worker may differ.
+    pushed_at: Number.isFinite(Date.parse(entry.timestamp ?? "")) ? entry.timestamp : text(value.at),
     try_number: number(value.try_number, null),
     shard: text(value.shard),
     pool: text(value.pool),
@@ -72,8 +85,8 @@ const readSums = (sums) => ({
   calls_of_run: number(sums.calls_of_run),
   billed_today: number(sums.billed_today),
   billed_month: number(sums.billed_month),
-  cost_today: object(sums.cost_today),
-  cost_month: object(sums.cost_month),
+  cost_today: amounts(sums.cost_today),
+  cost_month: amounts(sums.cost_month),
   left_over: number(sums.left_over, null),
   waiting_for_review: number(sums.waiting_for_review, null),
   tries: list(sums.tries).map(object),
@@ -83,7 +96,7 @@ function readPoints(points) {
   const columns = ["seconds", "done", "calls", "throttled", "in_flight"].map((name) => list(points[name]));
   return columns[0].map((seconds, row) => {
     const [, done, calls, throttled, in_flight] = columns.map((column) => number(column[row]));
-    return { seconds: number(seconds), done, calls, throttled, in_flight };
+    return { seconds: Math.max(0, Math.min(number(seconds), MOST_SECONDS)), done, calls, throttled, in_flight };
   });
 }
 
@@ -100,7 +113,7 @@ function addedCounts(records, name) {
 /** Put the shards of a run together. */
 export function together(records) {
   if (records.length === 1) return records[0];
-  const newest = records.reduce((one, other) => ((one.at ?? "") >= (other.at ?? "") ? one : other));
+  const newest = records.reduce((one, other) => ((one.pushed_at ?? "") >= (other.pushed_at ?? "") ? one : other));
   const running = records.filter((each) => each.state === "running");
   const under_way = running.length ? running : records;
   const failed = records.find((each) => each.state === "failed");
@@ -133,7 +146,7 @@ export function together(records) {
     error_codes: addedCounts(records, "error_codes"),
     flags: addedCounts(records, "flags"),
     targets: [...targets.values()],
-    files: records.flatMap((each) => each.files),
+    files: [...new Set(records.flatMap((each) => each.files))],
     sums: newestSums(records),
     points: [],
     shards: records.length,

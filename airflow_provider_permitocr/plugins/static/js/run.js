@@ -7,6 +7,7 @@ import { airflowLink, logIn, pageLink, runQuery } from "./frame.js";
 import * as panels from "./panels.js";
 import { badge, notice, refusal } from "./parts.js";
 import { read, together } from "./record.js";
+import { FINISHED, overall, settled } from "./states.js";
 
 const EVERY_MS = 3000;
 const SLOWLY_MS = 15_000;
@@ -14,8 +15,6 @@ const SILENT_MS = 60_000;
 const AT_ONCE = 4;
 /** Airflow's own state of a task that reports is asked for with every so many polls. */
 const WHOLE_POLLS = 5;
-const FINISHED = new Set(["success", "failed", "skipped", "upstream_failed", "removed"]);
-const UNDER_WAY = new Set(["running", "restarting", "deferred"]);
 
 const query = new URLSearchParams(location.search);
 // What a tab's route lacks stays in the address as it was written: {MAP_INDEX}.
@@ -24,14 +23,17 @@ const run = { dag_id: asked("dag_id"), run_id: asked("run_id"), task_id: asked("
 const mapIndex = /^\d+$/.test(asked("map_index") ?? "") ? Number(asked("map_index")) : -1;
 
 let polls = 0;
-const state = { instances: [], records: new Map(), pushed: new Map(), tries: [], codes: {}, error: null, isLoaded: false };
+const state = {
+  instances: [], records: new Map(), pushed: new Map(), unread: 0, tries: [], codes: {}, error: null, isLoaded: false,
+};
 
 /** Ask for what may have changed; of one that runs, its record says nearly all. */
 async function load() {
-  const newest = state.records.values().next().value;
   polls += 1;
-  if (newest?.state === "running" && state.instances.length === 1 && polls % WHOLE_POLLS && !state.error) {
-    await loadOne(state.instances[0]);
+  const [only, ...others] = state.instances;
+  const isReporting = only?.state === "running" && state.records.get(only.map_index)?.state === "running";
+  if (isReporting && !others.length && polls % WHOLE_POLLS && !state.error) {
+    await loadOne(only);
     return;
   }
   const isOne = mapIndex >= 0 || (state.instances.length === 1 && state.instances[0].map_index < 0);
@@ -53,9 +55,12 @@ async function loadOne(instance) {
 async function loadMany() {
   const pushed = await airflow.pushed(run);
   const changed = [...pushed].filter(([index, at]) => state.pushed.get(index) !== at).map(([index]) => index);
+  state.unread = changed.filter((index) => !state.pushed.has(index)).length;
   await airflow.each(changed, AT_ONCE, async (index) => {
     state.records.set(index, read(await airflow.record(run, index)));
+    if (!state.pushed.has(index)) state.unread -= 1;
     state.pushed.set(index, pushed.get(index));
+    if (state.unread) renderSoon();
   });
 }
 
@@ -64,22 +69,9 @@ function found() {
   return state.instances.map((instance) => {
     const record = state.records.get(instance.map_index) ?? null;
     const isOld = record?.try_number && instance.try_number && record.try_number < instance.try_number;
-    return { instance, record: record && !record.isElsewhere ? settled(record, instance) : record, isOld };
+    const isRead = record && !record.isElsewhere;
+    return { instance, record: isRead ? settled(record, instance.state, isOld) : record, isOld };
   });
-}
-
-/** A task that was killed leaves a record that says it runs: Airflow knows better. */
-function settled(record, instance) {
-  if (record.state !== "running" || !FINISHED.has(instance.state)) return record;
-  return { ...record, state: instance.state === "success" ? "done" : "failed" };
-}
-
-function overallState() {
-  const states = state.instances.map((each) => each.state);
-  for (const one of ["failed", "upstream_failed", "running", "restarting", "up_for_retry", "queued", "scheduled"]) {
-    if (states.includes(one)) return states.includes("running") && one !== "running" ? "running" : one;
-  }
-  return states[0] ?? null;
 }
 
 function head(record) {
@@ -98,7 +90,7 @@ function head(record) {
       mapIndex >= 0 && h("li", {}, pageLink("run.html", runQuery(run), "All shards")),
     ])),
     h("div", { class: "title" }, [
-      h("h1", {}, title), badge(overallState()), number > 1 && h("span", { class: "muted" }, `Try ${number}`),
+      h("h1", {}, title), badge(overall(state.instances)), number > 1 && h("span", { class: "muted" }, `Try ${number}`),
       h("span", { class: "updated", id: "updated" }, updated(record)),
       airflowLink(taskPath + one, "Task instance and logs"),
     ]),
@@ -106,10 +98,11 @@ function head(record) {
 }
 
 function updated(record) {
-  if (!record?.at) return null;
+  if (!record?.pushed_at) return null;
   const isLive = record.state === "running";
-  const words = isLive ? `updated ${f.ago(record.at, airflow.now())}` : `ended ${f.moment(record.at, airflow.now())}`;
-  return h("span", { title: f.full_time(record.at) }, [isLive && h("i", { class: "live", "aria-hidden": "true" }), words]);
+  const words = isLive ? `updated ${f.ago(record.pushed_at, airflow.now())}`
+    : `ended ${f.moment(record.pushed_at, airflow.now())}`;
+  return h("span", { title: f.full_time(record.pushed_at) }, [isLive && h("i", { class: "live", "aria-hidden": "true" }), words]);
 }
 
 function notices(all, record) {
@@ -120,16 +113,29 @@ function notices(all, record) {
     says.push(notice("info", "This run used a newer version of the provider than this page.",
       "Some numbers may be missing: update the provider where the API server runs."));
   }
-  if (record && all.some((each) => each.isOld)) {
+  const isOld = all.some((each) => each.record && each.isOld);
+  if (isOld) {
     says.push(notice("info", "A new try has not reported yet.", "The numbers below are of the try before."));
   }
-  if (record?.state === "running" && airflow.now() - Date.parse(record.at) > SILENT_MS) {
-    says.push(notice("warning", `No news for ${f.duration((airflow.now() - Date.parse(record.at)) / 1000)}.`,
+  if (record) says.push(partNotice(all));
+  const silence = record ? airflow.now() - Date.parse(record.pushed_at) : 0;
+  if (record?.state === "running" && silence > SILENT_MS) {
+    says.push(notice("warning", `No news for ${f.duration(silence / 1000)}.`,
       "The worker is busy, cut off from Airflow's API, or gone. The task's log says more."));
   }
   if (record?.caps.reached) says.push(capNotice(record));
-  if (record?.state === "failed" && record.caps.reached === null) says.push(failureNotice(record));
+  if (record?.state === "failed" && record.caps.reached === null && !isOld) says.push(failureNotice(record));
   return says;
+}
+
+/** Numbers of some shards must not be taken for those of all. */
+function partNotice(all) {
+  const has = all.filter((each) => each.record).length;
+  if (has === all.length) return null;
+  const of = `${f.count(has)} of ${f.plural(all.length, "shard")}`;
+  return state.unread ? notice("info", `Reading: ${of} so far.`, "The numbers below are of these.")
+    : notice("info", `${of} reported numbers, and those below are of these.`,
+      "The others have not started, or ended before their first call.");
 }
 
 const backendNotice = () => notice("warning", "The progress of this task is in a custom XCom backend.", [
@@ -139,20 +145,21 @@ const backendNotice = () => notice("warning", "The progress of this task is in a
 
 function capNotice(record) {
   const { reached, day, run: most } = record.caps;
-  const title = reached === "day" ? `Today's cap of ${f.count(day)} calls is reached.`
-    : `This run's cap of ${f.count(most)} calls is reached.`;
+  const resets = reached === "day" ? Date.parse(record.sums?.resets_at ?? "") : NaN;
+  const title = reached !== "day" ? `This run's cap of ${f.count(most)} calls is reached.`
+    : resets <= airflow.now() ? `The cap of ${f.count(day)} calls a day was reached on ${record.sums.day}.`
+      : `Today's cap of ${f.count(day)} calls is reached.`;
   const left = `${f.plural(Math.max(0, record.total - record.done), "image")} left for a later run.`;
-  const reset = reached === "day" && record.sums
-    ? ` More calls are allowed from ${f.full_time(record.sums.resets_at)}.` : "";
+  const reset = resets > airflow.now() ? ` More calls are allowed from ${f.full_time(record.sums.resets_at)}.` : "";
   return notice("warning", title, left + reset);
 }
 
 function failureNotice(record) {
   const code = record.why_code;
-  const about = code && Object.hasOwn(state.codes, code) ? state.codes[code] : null;
+  const about = code && panels.known(code, state.codes);
   return notice("error", record.why ? `The run ended with ${record.why}.` : "The run failed.", [
     code && [h("code", {}, code), about?.reason ? `: ${about.reason}. ` : ". "],
-    about?.advice && h("p", {}, [h("b", {}, "What to do: "), `${about.advice}.`]),
+    about?.advice && h("p", {}, [h("b", {}, "What to do: "), panels.sentence(about.advice)]),
     "Every answer so far is in the ledger and is not paid for again. The task's log has the message.",
   ]);
 }
@@ -162,7 +169,7 @@ function nothing(all) {
   if (state.error) return null;
   if (!task) return notice("info", "This run has no such task.", "The DAG may have changed since.");
   if (all.some((each) => each.record?.isElsewhere)) return null;
-  const words = UNDER_WAY.has(task.state) ? "The run is starting; its first numbers come within seconds."
+  const words = ["running", "restarting", "deferred"].includes(task.state) ? "The run is starting; its first numbers come within seconds."
     : FINISHED.has(task.state)
       ? "This task recorded no progress: it ended before its first call, only planned or rebuilt, or ran with a version before 0.5."
       : "The task has not started.";
@@ -196,11 +203,28 @@ function render() {
 }
 
 let wasDone = true; // nothing to announce of a run that had ended before
+let isDue = false;
+function renderSoon() {
+  if (isDue) return;
+  isDue = true;
+  setTimeout(() => { isDue = false; render(); }, 500);
+}
+
 let timer = 0;
+let isTurning = false;
 
 async function turn() {
+  if (document.hidden || isTurning) return;
+  isTurning = true;
   clearTimeout(timer);
-  if (document.hidden) return;
+  try {
+    await turnOnce();
+  } finally {
+    isTurning = false;
+  }
+}
+
+async function turnOnce() {
   try {
     await load();
     state.error = null;
@@ -210,12 +234,13 @@ async function turn() {
     if (!error.kind || error.kind === "failed") console.debug(error);
   }
   state.isLoaded = true;
-  const record = render();
   const isDone = state.instances.length > 0 && state.instances.every((each) => FINISHED.has(each.state));
+  if (state.error?.kind !== "login" && state.error?.kind !== "forbidden") {
+    timer = setTimeout(turn, isDone || state.error ? SLOWLY_MS : EVERY_MS);
+  }
+  const record = render();
   if (isDone && !wasDone && record) announce(`The run has ended: ${f.count(record.done)} of ${f.count(record.total)} images done`);
   wasDone = isDone;
-  if (state.error?.kind === "login" || state.error?.kind === "forbidden") return;
-  timer = setTimeout(turn, isDone || state.error ? SLOWLY_MS : EVERY_MS);
 }
 
 document.addEventListener("click", (event) => {
