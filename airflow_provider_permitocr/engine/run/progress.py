@@ -43,6 +43,7 @@ class Progress:
         self._skipped = 0
         self._processed = 0
         self._failed = 0
+        self._logged_done = 0
 
     def expect(self, rows: int) -> None:
         """Count rows to do."""
@@ -63,9 +64,16 @@ class Progress:
         now = self._clock()
         # A run of ten minutes and one of a day should both fit into a log that people read.
         part_of_run = min(_LONGEST_SECONDS, _PART_OF_RUN * (now - self._started_at))
-        if now - self._logged_at >= max(self._every_seconds, part_of_run):
-            self._logged_at = now
+        # While a run waits, for example for another's calls, a line every few seconds says nothing new.
+        pause = _LONGEST_SECONDS if self._is_waiting else max(self._every_seconds, part_of_run)
+        if now - self._logged_at >= pause:
             self._log.info(self._line(now))
+            self._logged_at, self._logged_done = now, self._skipped + self._processed
+
+    @property
+    def _is_waiting(self) -> bool:
+        """Whether nothing was done since the last line."""
+        return 0 < self._logged_done == self._skipped + self._processed
 
     def _line(self, now: float) -> str:
         done = self._skipped + self._processed
@@ -78,7 +86,7 @@ class Progress:
     def _speed(self, now: float, done: int) -> str:
         rate = self._processed / (now - self._started_at) if now > self._started_at else 0.0
         # The time of the first few rows is mostly start-up.
-        is_known = rate and (self._processed >= _FEWEST_ROWS or done >= self._total)
+        is_known = rate and not self._is_waiting and (self._processed >= _FEWEST_ROWS or done >= self._total)
         left = timedelta(seconds=round(max(0, self._total - done) / rate)) if is_known else "unknown time"
         return f"{rate:.1f} images/s, {left} left"
 

@@ -49,6 +49,23 @@ def test_a_run_of_a_day_has_about_a_line_a_minute(clock: FakeClock, lines: Lines
     assert 24 * 60 <= len(lines) < 24 * 60 + 60
 
 
+def test_a_run_that_waits_does_not_repeat_itself_nor_guess_when_it_ends(
+    clock: FakeClock, lines: Lines
+) -> None:
+    progress = Progress(lines, clock=clock)
+    progress.expect(300)
+    clock.now += 60
+    progress.processed(294, failed=0)
+    for _ in range(90):
+        clock.now += 2
+        progress.processed(0, failed=0)
+    assert len(lines) == 4
+    assert all(line.endswith("unknown time left") for line in lines[1:])
+    clock.now += 20
+    progress.processed(1, failed=0)
+    assert lines[-1].startswith("295 of 300")
+
+
 @pytest.mark.parametrize(("total", "share"), [(0, "100.0%"), (7, "0.0%")])
 def test_an_empty_list_and_a_run_without_a_result_have_a_line_too(
     clock: FakeClock, lines: Lines, total: int, share: str

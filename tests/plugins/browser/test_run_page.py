@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from airflow_provider_permitocr.engine.progress.facts import TryFacts
 from airflow_provider_permitocr.engine.progress.record import End, Recorded
 from labs.ui.browser import Window, window
 from tests.support.airflow_stand_in import StandIn
@@ -363,6 +364,38 @@ def test_tries_are_side_by_side(airflow: StandIn, opened: Window, url: str) -> N
     assert len(rows) == 3
     assert "Failed" in rows[0]
     assert "965" in rows[2]  # calls that were billed
+
+
+def test_a_runs_cost_is_that_of_all_its_tries(
+    airflow: StandIn, opened: Window, url: str, now: datetime
+) -> None:
+    tries = tuple(
+        TryFacts(
+            number=number, calls=calls, billed=calls - 10, answered=calls - 10, began_at=now, ended_at=now
+        )
+        for number, calls in ((1, 60), (2, 500))
+    )
+    run = RecordedRun(images=100, failing={}, recorded=Recorded(try_number=2), sums_changed={"tries": tries})
+    add(airflow, run.whole_record(), try_number=2)
+    text = text_of(opened, address(url))
+    assert "3.00 USD" in text
+    assert "150 billed, all tries" in text
+    assert "Calls, all tries\n161" in text.replace("\n\n", "\n")
+    opened.page.goto(f"{url}/permitocr/ui/index.html")
+    opened.page.locator("#runs").get_by_text("3.00 USD").wait_for(timeout=8_000)
+
+
+def test_a_run_that_waits_says_so(
+    airflow: StandIn, opened: Window, url: str, now: datetime, soon_before: datetime
+) -> None:
+    run = RecordedRun(images=9_000, started_at=soon_before)
+    record = run.record(300)
+    points = {name: values[-3:] for name, values in record["points"].items()}
+    points |= {"seconds": [240, 270, 300], "calls": [5_000, 5_000, 5_000]}
+    add(airflow, record, state="running")
+    assert "is waiting" not in text_of(opened, address(url))
+    add(airflow, record | {"points": points, "in_flight": 0}, state="running")
+    opened.page.wait_for_selector("text=The run is waiting", timeout=8_000)
 
 
 def test_numbers_of_the_try_before_are_called_so(airflow: StandIn, opened: Window, url: str) -> None:

@@ -5,7 +5,7 @@ import { lineChart, partsBar } from "./charts.js";
 import * as f from "./format.js";
 import { card, copyButton, numbers, share, stat, stats, STATUSES, table, badge } from "./parts.js";
 import { pageLink, runQuery } from "./frame.js";
-import { cost, course, ended, failed, lasted, nothing, speed } from "./record.js";
+import { billed, called, cost, course, ended, failed, lasted, nothing, speed } from "./record.js";
 
 const NUMBER = "number";
 
@@ -23,7 +23,7 @@ export function headline(record, records) {
     stat("Without fields", f.percent(failed(record), ended(record)), f.plural(failed(record), "image"),
       failed(record) ? "failed" : null),
     stat("Cost of this run", price === null ? "–" : f.money(price, record.currency),
-      price === null ? "no price is set" : `${f.count(record.billed)} billed`),
+      price === null ? "no price is set" : `${f.count(billed(record))} billed${ofTries(record)}`),
     isRunning ? stat("In flight", f.count(record.in_flight), `of ${f.count(record.max_in_flight)} at most`) : null,
     stat("Throttled", f.count(record.throttled), `${f.percent(record.throttled, record.calls)} of calls`,
       record.throttled ? "retry" : null),
@@ -31,6 +31,8 @@ export function headline(record, records) {
       : stat("Duration", f.duration(lasted(record, records)), null),
   );
 }
+
+const ofTries = (record) => (record.earlier.calls ? ", all tries" : "");
 
 const rateOf = (value) => `${value % 1 ? f.rate(value) : f.count(value)}/s`;
 
@@ -170,8 +172,8 @@ export function money(record, now) {
   const reset = isToday ? `resets at midnight ${sums.timezone}, in ${f.duration((Date.parse(sums.resets_at) - now) / 1000)}`
     : `that day ended at midnight ${sums?.timezone}`;
   const rows = [
-    ["Calls", f.count(record.calls)],
-    ["Billed", f.count(record.billed)],
+    [`Calls${ofTries(record)}`, f.count(called(record))],
+    [`Billed${ofTries(record)}`, f.count(billed(record))],
     ["Throttled", f.count(record.throttled)],
     ["Cost of this run", price === null ? "No price is set" : f.money(price, record.currency)],
     sums && [`Cost of this task ${today}`, f.costs(sums.cost_today, nothing(record))],

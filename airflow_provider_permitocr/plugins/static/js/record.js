@@ -64,6 +64,7 @@ export function read(entry) {
     files: list(value.files).map(text).filter(Boolean),
     sums: value.sums ? readSums(object(value.sums)) : null,
     points: readPoints(object(value.points)),
+    earlier: earlierTries(list(object(value.sums).tries).map(object), number(value.try_number)),
     shards: 1,
   };
 }
@@ -90,6 +91,12 @@ const readSums = (sums) => ({
   left_over: number(sums.left_over, null),
   waiting_for_review: number(sums.waiting_for_review, null),
   tries: list(sums.tries).map(object),
+});
+
+/** What this run called for and paid in tries before this one. */
+const earlierTries = (tries, own) => ({
+  calls: added(tries.filter((each) => number(each.number) < own), "calls"),
+  billed: added(tries.filter((each) => number(each.number) < own), "billed"),
 });
 
 function readPoints(points) {
@@ -146,6 +153,10 @@ export function together(records) {
     error_codes: addedCounts(records, "error_codes"),
     flags: addedCounts(records, "flags"),
     targets: [...targets.values()],
+    earlier: {
+      calls: added(records.map((each) => each.earlier), "calls"),
+      billed: added(records.map((each) => each.earlier), "billed"),
+    },
     files: [...new Set(records.flatMap((each) => each.files))],
     sums: newestSums(records),
     points: [],
@@ -245,8 +256,12 @@ export function lasted(record, records = [record]) {
 export const ended = (record) => Object.values(record.statuses).reduce((all, each) => all + each, 0);
 export const failed = (record) => ended(record) - (record.statuses.recognized ?? 0);
 
+/** What a run's calls were, of all its tries; a record has those of its own. */
+export const called = (record) => record.calls + record.earlier.calls;
+export const billed = (record) => record.billed + record.earlier.billed;
+
 /** What the run's billed calls cost; null where no price is known. */
-export const cost = (record) => (record.price === null ? null : times(record.price, record.billed));
+export const cost = (record) => (record.price === null ? null : times(record.price, billed(record)));
 
 /** What nothing costs; unknown where no price is known. */
 export const nothing = (record) => (record.price === null ? "–" : money("0", record.currency));

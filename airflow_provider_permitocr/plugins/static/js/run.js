@@ -6,7 +6,7 @@ import * as f from "./format.js";
 import { airflowLink, logIn, pageLink, runQuery } from "./frame.js";
 import * as panels from "./panels.js";
 import { badge, notice, refusal } from "./parts.js";
-import { read, together } from "./record.js";
+import { read, speed, together } from "./record.js";
 import { FINISHED, overall, settled } from "./states.js";
 
 const EVERY_MS = 3000;
@@ -105,7 +105,7 @@ function updated(record) {
   return h("span", { title: f.full_time(record.pushed_at) }, [isLive && h("i", { class: "live", "aria-hidden": "true" }), words]);
 }
 
-function notices(all, record) {
+function notices(all, record, records) {
   const says = [];
   if (state.error) says.push(refusal(state.error, run.dag_id));
   if (all.some((each) => each.record?.isElsewhere)) says.push(backendNotice());
@@ -122,11 +122,18 @@ function notices(all, record) {
   if (record?.state === "running" && silence > SILENT_MS) {
     says.push(notice("warning", `No news for ${f.duration(silence / 1000)}.`,
       "The worker is busy, cut off from Airflow's API, or gone. The task's log says more."));
+  } else if (record && isWaiting(record, records)) {
+    says.push(notice("info", "The run is waiting: it has made no call for 20 seconds.",
+      "The service or the ledger does not answer, or calls of a try that died still hold the last images."
+      + " The task's log says which."));
   }
   if (record?.caps.reached) says.push(capNotice(record));
   if (record?.state === "failed" && record.caps.reached === null && !isOld) says.push(failureNotice(record));
   return says;
 }
+
+const isWaiting = (record, records) => record.state === "running" && record.phase === "recognizing"
+  && record.calls > 0 && record.in_flight === 0 && record.done < record.total && speed(record, records).calls === 0;
 
 /** Numbers of some shards must not be taken for those of all. */
 function partNotice(all) {
@@ -184,7 +191,7 @@ function render() {
   const width = Math.max(260, Math.min(1400, (document.querySelector("main")?.clientWidth ?? 800) - 58));
   show(
     head(record),
-    notices(all, record),
+    notices(all, record, records),
     record ? [
       panels.headline(record, records),
       h("div", { class: "cards" }, [
