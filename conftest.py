@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.emulator.running import RunningEmulator
     from labs.ground.servers.postgres import EmbeddedPostgres
 
-pytest_plugins = ["tests.net.fixtures", "pytester"]
+pytest_plugins = ["tests.net.fixtures", "tests.support.chromium", "pytester"]
 
 SetConnection = Callable[..., None]
 

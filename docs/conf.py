@@ -33,6 +33,7 @@ python_use_unqualified_type_names = True
 smartquotes_action = "qe"  # not dashes: options begin with two
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
+copybutton_line_continuation_character = "\\"
 
 html_theme = "furo"
 html_title = "MainlandPermitOCR on Airflow"

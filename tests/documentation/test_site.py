@@ -6,15 +6,23 @@ import os
 import re
 import subprocess
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 import airflow_provider_permitocr
-from tests.documentation.blocks import ROOT
+from labs.ui.browser import window
+from tests.documentation.blocks import ROOT, Shown, blocks
 
 _SPHINX: Final = ROOT / ".venv-docs" / "bin" / "sphinx-build"
 _DOCS: Final = ROOT / "docs"
+#: How many pixels a page is too wide, and which of its pictures are missing.
+_TOO_WIDE_OR_BROKEN: Final = """
+() => [
+    document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    ...[...document.images].filter(each => each.complete && !each.naturalWidth).map(each => each.src),
+].filter(Boolean)
+"""
 
 
 def pages_of(index: str) -> list[str]:
@@ -33,8 +41,10 @@ def test_the_page_of_the_python_interface_has_every_name_that_a_dag_file_imports
     assert sorted(described) == sorted(airflow_provider_permitocr.__all__)
 
 
-@pytest.mark.slow
-def test_the_site_is_built_without_warnings_and_without_the_network(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built without the network; a warning is an error."""
+    tmp_path = tmp_path_factory.mktemp("documentation")
     assert _SPHINX.exists(), f"{_SPHINX} is missing: `make docs` sets it up"
     nowhere = "http://127.0.0.1:9"
     done = subprocess.run(
@@ -53,13 +63,51 @@ def test_the_site_is_built_without_warnings_and_without_the_network(tmp_path: Pa
         check=False,
     )
     assert done.returncode == 0, done.stderr[-4000:]
-    built = {page: page.read_text(encoding="utf-8") for page in (tmp_path / "site").rglob("*.html")}
-    names = {page.relative_to(tmp_path / "site").as_posix() for page in built}
+    return tmp_path / "site"
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_warnings_and_without_the_network(site: Path) -> None:
+    built = {page: page.read_text(encoding="utf-8") for page in site.rglob("*.html")}
+    names = {page.relative_to(site).as_posix() for page in built}
     listed = pages_of((_DOCS / "index.md").read_text(encoding="utf-8"))
     assert {re.sub(r"\.\w+$", ".html", page) for page in listed} <= names
     loaded = r"<(?:script|img|link)[^>]+(?:src|href)=\"(?:https?:)?//[^\"]+"
     assert {page.name: found for page, text in built.items() if (found := re.findall(loaded, text))} == {}
-    python = built[tmp_path / "site" / "reference" / "python.html"]
+    python = built[site / "reference" / "python.html"]
     assert "requests per second; by default" in python
-    changes = built[tmp_path / "site" / "changes.html"]
+    changes = built[site / "changes.html"]
     assert 'href="guides/dbt.html"' in changes
+
+
+@pytest.mark.slow
+def test_the_button_beside_commands_copies_each_of_them_whole(started: Any, site: Path) -> None:
+    for page in sorted({each.page for each in blocks("console") if each.page.startswith("docs/")}):
+        built = site / page.removeprefix("docs/").replace(".md", ".html")
+        expected = [_commands_in(each) for each in blocks("console") if each.page == page]
+        with window(started, built.as_uri(), permissions=["clipboard-read", "clipboard-write"]) as opened:
+            opened.page.goto(built.as_uri())
+            copied = []
+            for button in opened.page.locator(".highlight-console button.copybtn").all():
+                button.dispatch_event("click")
+                opened.page.wait_for_selector(".copybtn.success")
+                copied.append(opened.page.evaluate("navigator.clipboard.readText()").strip())
+                opened.page.wait_for_selector(".copybtn.success", state="detached")
+        assert (page, copied) == (page, expected)
+
+
+@pytest.mark.slow
+def test_on_a_phone_no_page_is_wider_than_the_screen_and_every_picture_shows(
+    started: Any, site: Path
+) -> None:
+    with window(started, site.as_uri(), width=390, height=800) as opened:
+        faults = {}
+        for page in sorted(site.rglob("*.html")):
+            opened.page.goto(page.as_uri())
+            faults[page.relative_to(site).as_posix()] = opened.page.evaluate(_TOO_WIDE_OR_BROKEN)
+    assert {page: found for page, found in faults.items() if found} == {}
+
+
+def _commands_in(shown: Shown) -> str:
+    """Return what a reader pastes into a shell: the commands, without prompts and without what they say."""
+    return "\n".join(re.findall(r"^\$ ((?:.*\\\n)*.*)$", shown.text, re.M))

@@ -1,30 +1,17 @@
-"""A browser, and an Airflow of which only what the page asks is there."""
+"""An Airflow of which only what the page asks is there."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from labs.ui.browser import NoBrowserError, Window, browser, window
+from labs.ui.browser import Window, window
 from tests.support.airflow_stand_in import StandIn, serve
 
 RUN = {"dag_id": "permit_ocr_daily", "run_id": "monday", "task_id": "recognize_permits"}
-
-
-# Playwright runs an event loop in its caller's thread until it ends: that of other tests, too.
-@pytest.fixture(scope="package")
-def started() -> Iterator[Any]:
-    try:
-        with browser() as started:
-            yield started
-    except NoBrowserError as error:
-        if os.environ.get("PERMITOCR_REQUIRE_BROWSER"):
-            raise
-        pytest.skip(str(error))
 
 
 @pytest.fixture
