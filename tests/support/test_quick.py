@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,10 @@ _OF_BROWSER = {Path(__file__).parents[1] / "plugins" / "browser"}
 
 def _folders(items: Iterable[pytest.Item]) -> set[Path]:
     return {item.path.parent for item in items}
+
+
+def _cases(items: Iterable[pytest.Item]) -> list[Mapping[str, Any]]:
+    return [item.callspec.params for item in items if isinstance(item, pytest.Function)]
 
 
 def _whole_folders(items: Iterable[pytest.Item]) -> set[Path]:
@@ -45,9 +50,8 @@ def test_databases_take_turns_and_every_case_runs_once(
     every = [item for item in collected if item.nodeid.partition("[")[0] in request.node.nodeid]
     selected, left_out = quick_selection(every)
     assert sorted(selected + left_out, key=every.index) == every
-    ran = [item.callspec.params for item in selected if isinstance(item, pytest.Function)]
-    cases = [item.callspec.params["case"] for item in every if isinstance(item, pytest.Function)]
-    assert sorted(each["case"] for each in ran) == sorted(set(cases))
+    ran = _cases(selected)
+    assert sorted(each["case"] for each in ran) == sorted({each["case"] for each in _cases(every)})
     if len(every) == 3 * len(IN_TURN):
         assert [each["database"] for each in sorted(ran, key=lambda each: int(each["case"]))] == [
             *(IN_TURN[0], IN_TURN[1], IN_TURN[0])

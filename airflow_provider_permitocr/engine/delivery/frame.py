@@ -131,7 +131,7 @@ class FrameAnswers:
 
     def _framed(self, places: Sequence[int]) -> pd.DataFrame:
         answer = to_frame([self._records[each] or _untried(self._rows[each]) for each in places])
-        names: list[str] = list(self._carried)
+        names = [str(name) for name in self._carried.columns]
         columns = {name: self._carried[name].array[places] for name in names}
         return answer.set_index(self._index[places]).assign(**columns)
 

@@ -23,7 +23,8 @@ from airflow_provider_permitocr.engine.ledger.calls import (
     Grant,
     RunIdentity,
 )
-from airflow_provider_permitocr.engine.ledger.ports import Delivered, KeptAnswers
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivered
+from airflow_provider_permitocr.engine.ledger.ports import KeptAnswers
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.engine.progress.facts import LedgerSums
 from airflow_provider_permitocr.engine.run.summary import RunSummary

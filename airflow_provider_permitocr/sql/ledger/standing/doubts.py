@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.engine.ledger.ports import Delivered
+from airflow_provider_permitocr.engine.ledger.deliveries import Delivered
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.status import Status
