@@ -196,19 +196,20 @@ class SqlCallTables:
     ) -> int:
         """Replace all rows in one transaction, so that readers never see a partial table."""
 
-        def write() -> int:
-            with self._engine.begin() as connection:
-                lines = _merged(read_lines(connection, table, line), new, is_cut)
-                connection.execute(sa.delete(table))
-                names = table.c.keys()
-                rows = [dict(zip(names, (at, *each), strict=True)) for at, each in enumerate(lines, 1)]
-                if rows:
-                    connection.execute(sa.insert(table), rows)
-                return len(rows)
+        def write(connection: sa.Connection) -> int:
+            lines = _merged(read_lines(connection, table, line), new, is_cut)
+            connection.execute(sa.delete(table))
+            names = table.c.keys()
+            rows = [dict(zip(names, (at, *each), strict=True)) for at, each in enumerate(lines, 1)]
+            if rows:
+                connection.execute(sa.insert(table), rows)
+            return len(rows)
 
         doing = f"filling the table {table.fullname!r}"
         # Another task has just filled it; its rows are then there to be replaced.
-        return self._patience.wait_out(write, doing, or_when=lambda error: isinstance(error, IntegrityError))
+        return self._patience.write(
+            self._engine, write, doing, or_when=lambda error: isinstance(error, IntegrityError)
+        )
 
 
 def small_table(analysis: Analysis, beside: str) -> sa.Table:

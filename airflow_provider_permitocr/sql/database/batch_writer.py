@@ -42,13 +42,12 @@ def write_batch(
 
     def write(some: Sequence[Row]) -> None:
         """Write all rows or none."""
-
-        def write_once() -> None:
-            with engine.begin() as connection:
-                upsert(connection, table, some, guard=guard, keep=keep)
-
         if some:
-            patience.wait_out(write_once, f"writing {len(some)} rows to the table {table.name!r}")
+            patience.write(
+                engine,
+                lambda connection: upsert(connection, table, some, guard=guard, keep=keep),
+                f"writing {len(some)} rows to the table {table.name!r}",
+            )
 
     places = sorted(last.values())
     found = {place: fault(rows[place]) for place in places} if fault else {}

@@ -76,6 +76,26 @@ class Patience:
 
         return self.wait_out(read_once, doing)
 
+    def write(
+        self,
+        engine: sa.Engine,
+        write: Callable[[sa.Connection], T],
+        doing: str,
+        *,
+        or_when: Callable[[Exception], bool] = lambda _: False,
+    ) -> T:
+        """Run a transaction, which may be done twice.
+
+        :param or_when: as for ``wait_out``.
+        :raises SQLAlchemyError: as ``wait_out``.
+        """
+
+        def write_once() -> T:
+            with engine.begin() as connection:
+                return write(connection)
+
+        return self.wait_out(write_once, doing, or_when=or_when)
+
     def wait_out(
         self, do: Callable[[], T], doing: str, *, or_when: Callable[[Exception], bool] = lambda _: False
     ) -> T:

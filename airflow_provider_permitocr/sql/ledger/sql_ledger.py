@@ -280,7 +280,7 @@ class SqlLedger(LedgerReader):
         """
         return SqlDelivery(
             self._engine,
-            lambda: (self._prepared()[0], self._prepared()[1].list_id),
+            self._known_list,
             lambda: self._began_at,
             target=target,
             session_id=self._session_id,
@@ -366,22 +366,12 @@ class SqlLedger(LedgerReader):
 
     def erasure(self, erasing: Erasing) -> SqlErasure:
         """Return an erasure of this list; the ledger is prepared first."""
-
-        def opened() -> tuple[LedgerTables, int]:
-            tables, caller = self._prepared()
-            return tables, caller.list_id
-
-        return SqlErasure(self._engine, opened, erasing, patience=self._patience)
+        return SqlErasure(self._engine, self._known_list, erasing, patience=self._patience)
 
     def review(self, rule: ReviewRule, asker: RunIdentity) -> SqlReview:
         """Return a question about readings of this list; the ledger is prepared first."""
-
-        def opened() -> tuple[LedgerTables, int]:
-            tables, caller = self._prepared()
-            return tables, caller.list_id
-
         return SqlReview(
-            self._engine, opened, rule, asker, disclosure=self._disclosure, patience=self._patience
+            self._engine, self._known_list, rule, asker, disclosure=self._disclosure, patience=self._patience
         )
 
     def keep_alive(self) -> None:
@@ -438,16 +428,19 @@ class SqlLedger(LedgerReader):
         """Do something under the ledger's lock; it may be done twice."""
         tables, caller = self._prepared()
 
-        def change() -> T:
-            with self._engine.begin() as connection:
-                lock(connection, tables)
-                return do(connection, tables, caller)
+        def change(connection: sa.Connection) -> T:
+            lock(connection, tables)
+            return do(connection, tables, caller)
 
         named = f"{doing} the ledger {self._described.name!r}"
         with database_errors(named):
-            return self._patience.wait_out(change, named)
+            return self._patience.write(self._engine, change, named)
 
     def _prepared(self) -> tuple[LedgerTables, Caller]:
         assert self._opened is not None, "the ledger is prepared first"
         assert self._caller is not None
         return self._opened.tables, self._caller
+
+    def _known_list(self) -> tuple[LedgerTables, int]:
+        tables, caller = self._prepared()
+        return tables, caller.list_id

@@ -210,14 +210,13 @@ class SqlResultTarget:
         doing = f"deleting rows of erased images from the result table {self._described.table!r}"
         conditions = list(_older(self._table, versions))
 
-        def delete() -> None:
-            with self._engine.begin() as connection:
-                for condition in conditions:
-                    connection.execute(sa.delete(self._table).where(condition))
+        def delete(connection: sa.Connection) -> None:
+            for condition in conditions:
+                connection.execute(sa.delete(self._table).where(condition))
 
         with database_errors(doing), _missing_may_come_back(doing):
             try:
-                self._patience.wait_out(delete, doing)
+                self._patience.write(self._engine, delete, doing)
             except SQLAlchemyError as error:
                 if failure_of(error) is not Failure.REFUSAL:
                     raise

@@ -266,14 +266,8 @@ class SqlErasure:
         return self._patience.read(self._engine, read, _DOING)
 
     def _write(self, do: Callable[[sa.Connection], T]) -> T:
-        """Do something in a transaction; it may be done twice."""
-
-        def write() -> T:
-            with self._engine.begin() as connection:
-                return do(connection)
-
         with database_errors(_DOING):
-            return self._patience.wait_out(write, _DOING)
+            return self._patience.write(self._engine, do, _DOING)
 
 
 def _of_keys(connection: sa.Connection, tables: LedgerTables, list_id: int, keys: list[str]) -> _Batch:

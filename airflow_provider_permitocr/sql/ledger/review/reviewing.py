@@ -288,11 +288,5 @@ class SqlReview:
             return self._patience.read(self._engine, read, "reading the ledger")
 
     def _write(self, do: Callable[[sa.Connection], T]) -> T:
-        """Do something in a transaction; it may be done twice."""
-
-        def write() -> T:
-            with self._engine.begin() as connection:
-                return do(connection)
-
         with database_errors(_DOING):
-            return self._patience.wait_out(write, _DOING)
+            return self._patience.write(self._engine, do, _DOING)

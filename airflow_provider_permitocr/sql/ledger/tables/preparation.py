@@ -220,20 +220,19 @@ def _require_state(
                 connection.commit()
             return
 
-    def make() -> None:
-        with engine.begin() as connection:
-            row = {
-                "id": _STATE_ROW,
-                "ledger_id": uuid.uuid4().hex,
-                "shape": SHAPE,
-                "version": _highest_version(connection, tables),
-                "timezone": timezone,
-                "examined": examined,
-            }
-            connection.execute(sa.insert(tables.state), [row])
+    def make(connection: sa.Connection) -> None:
+        row = {
+            "id": _STATE_ROW,
+            "ledger_id": uuid.uuid4().hex,
+            "shape": SHAPE,
+            "version": _highest_version(connection, tables),
+            "timezone": timezone,
+            "examined": examined,
+        }
+        connection.execute(sa.insert(tables.state), [row])
 
     with suppress(IntegrityError):  # another task has just written it
-        BRIEFLY.wait_out(make, "writing the state of the ledger")
+        BRIEFLY.write(engine, make, "writing the state of the ledger")
     with engine.connect() as connection:
         read_state(connection, described, tables)
 
