@@ -43,7 +43,7 @@ def _read_list(engine: Engine, source: ImageList, names: list[str]) -> str:
     from airflow_provider_permitocr.sql.database.failures import database_errors
     from airflow_provider_permitocr.sql.dialects.known import database_of
     from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-    from airflow_provider_permitocr.sql.source.listing import open_listing
+    from airflow_provider_permitocr.sql.source.open_listing import open_listing
 
     database_of(engine).require_file(engine, source.conn_id)
     named = f"the SELECT on {source.conn_id}" if isinstance(source, ImageQuery) else _named(source)

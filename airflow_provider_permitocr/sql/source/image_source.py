@@ -43,7 +43,8 @@ from airflow_provider_permitocr.sql.source.keyset import Keyset
 from airflow_provider_permitocr.sql.source.list_bounds import Scope
 from airflow_provider_permitocr.sql.source.list_check import check_list
 from airflow_provider_permitocr.sql.source.listed_row import key_from_text, key_type, listed_image
-from airflow_provider_permitocr.sql.source.listing import Listing, open_listing
+from airflow_provider_permitocr.sql.source.listing import Listing
+from airflow_provider_permitocr.sql.source.open_listing import open_listing
 
 #: Without an index on its keys, each page costs a pass over the whole list, so there should be few. At 20
 #: images a second one lasts eight minutes.
