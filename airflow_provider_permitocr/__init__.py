@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.operators.permit_review import (
         PermitReviewOperator as PermitReviewOperator,
     )
-    from airflow_provider_permitocr.operators.retry_policy import (
-        permit_ocr_retry_policy as permit_ocr_retry_policy,
-    )
     from airflow_provider_permitocr.options.budget import Budget as Budget
     from airflow_provider_permitocr.options.ledger import Ledger as Ledger
     from airflow_provider_permitocr.options.lists.image_access import ImageAccess as ImageAccess
@@ -49,6 +46,9 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.options.targets.result_table import ResultTable as ResultTable
     from airflow_provider_permitocr.permit.replacement import decrypt as decrypt
     from airflow_provider_permitocr.permit.replacement import pseudonym as pseudonym
+    from airflow_provider_permitocr.wiring.task_retries import (
+        permit_ocr_retry_policy as permit_ocr_retry_policy,
+    )
 
 __version__ = "0.4.0"
 
@@ -77,7 +77,7 @@ _HOMES = {
     "ResultFile": "options.targets.result_file",
     "ResultTable": "options.targets.result_table",
     "decrypt": "permit.replacement",
-    "permit_ocr_retry_policy": "operators.retry_policy",
+    "permit_ocr_retry_policy": "wiring.task_retries",
     "pseudonym": "permit.replacement",
     "shards": "options.lists.shard",
     "summary_text": "notifications.summary_text",

@@ -23,7 +23,6 @@ from airflow_provider_permitocr.engine.models import ImageRow, ImageValue, Left,
 from airflow_provider_permitocr.engine.run.hand_over import completed
 from airflow_provider_permitocr.error_privacy import private_errors, remove_data
 from airflow_provider_permitocr.errors import PermitOcrError
-from airflow_provider_permitocr.hooks.notebook import is_interactive, progress_bar
 from airflow_provider_permitocr.options.lists.image_access import ImageAccess
 from airflow_provider_permitocr.options.lists.image_list import ImageKind
 from airflow_provider_permitocr.options.privacy import Privacy, policy_of
@@ -40,6 +39,7 @@ from airflow_provider_permitocr.wiring.connections.tencentcloud import (
     DEFAULT_CONN_ID,
     warn_of_endpoint,
 )
+from airflow_provider_permitocr.wiring.notebook import is_interactive, progress_bar
 
 if TYPE_CHECKING:
     import pandas as pd

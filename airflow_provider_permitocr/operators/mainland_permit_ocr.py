@@ -13,8 +13,6 @@ from airflow.sdk import BaseOperator
 from airflow_provider_permitocr.engine.plan.plan import PlanMode
 from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError
-from airflow_provider_permitocr.operators.airflow_errors import raise_in_airflow
-from airflow_provider_permitocr.operators.rendering import rendered_fields, require_rendered
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.lists.image_access import ImageAccess
@@ -23,6 +21,7 @@ from airflow_provider_permitocr.options.lists.redo import Redo
 from airflow_provider_permitocr.options.privacy import Privacy, policy_of
 from airflow_provider_permitocr.options.quality import Quality
 from airflow_provider_permitocr.options.readable import is_template
+from airflow_provider_permitocr.options.rendering import rendered_fields, require_rendered
 from airflow_provider_permitocr.options.run import Batch, CallRetry, FailureLimits
 from airflow_provider_permitocr.options.targets.portraits import PortraitFolder, Portraits, portraits_of
 from airflow_provider_permitocr.options.targets.result_file import ResultFile
@@ -30,6 +29,7 @@ from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.options.task import Target, TaskOptions
 from airflow_provider_permitocr.plugins.page_link import PageLink
 from airflow_provider_permitocr.wiring.data_interval import whole_if_empty, with_interval
+from airflow_provider_permitocr.wiring.task_retries import raise_in_airflow
 
 if TYPE_CHECKING:
     import jinja2
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 #: Is called with the task's context, as Airflow's own callbacks are.
 BudgetCallback: TypeAlias = "Callable[[Context], Any]"
 _DEFAULT_POOL: Final = "default_pool"
-_LEDGER: Final = 'ledger=Ledger("permit_ocr", conn_id="...")'
 #: Name of a mapped task's instance in the UI.
 _SHARD: Final = "{{ 'shard ' ~ task.shard if task.shard else ti.map_index }}"
 _RENDERED_INSIDE: Final = (

@@ -24,8 +24,7 @@ from airflow_provider_permitocr.errors import (
     ThrottledTooLongError,
     UnreachableError,
 )
-from airflow_provider_permitocr.operators.airflow_errors import raise_in_airflow
-from airflow_provider_permitocr.operators.retry_policy import until_midnight
+from airflow_provider_permitocr.wiring.task_retries import raise_in_airflow, until_midnight
 from tests.operators.conftest import ImageList
 
 needs_policies = pytest.mark.skipif(not hasattr(sdk, "RetryPolicy"), reason="Airflow 3.3 has retry policies")

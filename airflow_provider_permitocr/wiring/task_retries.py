@@ -1,24 +1,49 @@
-"""When a task is retried, by what has ended it; for Airflow 3.3 and later."""
+"""How the package's errors reach Airflow, and when it retries the task."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 from zoneinfo import ZoneInfo
 
-from airflow_provider_permitocr.errors import AccountError, CapReachedError, ThrottledTooLongError
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from airflow_provider_permitocr.errors import (
+    AccountError,
+    CapReachedError,
+    ConfigurationError,
+    PermitOcrError,
+    ThrottledTooLongError,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import RetryDecision, RetryPolicy
 
+#: A retry a few minutes later meets the same.
+_IN_VAIN: Final = (AccountError, CapReachedError)
 #: After midnight, as the ledger's clock and the worker's may differ.
 _AFTER_MIDNIGHT: Final = timedelta(minutes=1)
 _AFTER_THROTTLING: Final = timedelta(minutes=15)
 
 
+def raise_in_airflow(error: PermitOcrError, *, has_policy: bool = False) -> NoReturn:
+    """Raise an error as Airflow knows it.
+
+    :param has_policy: the task has a ``retry_policy``, which sees the error itself and decides. Airflow does
+        not ask it about an ``AirflowFailException``, so only what is wrong in the DAG stays one.
+    """
+    if isinstance(error, ConfigurationError):
+        raise AirflowFailException(str(error)) from None
+    if has_policy:
+        raise error
+    if isinstance(error, _IN_VAIN):
+        raise AirflowFailException(str(error)) from None
+    raise AirflowException(str(error)) from error
+
+
 def permit_ocr_retry_policy(*, now: Callable[[], datetime] | None = None) -> RetryPolicy:
-    """Return a policy for ``retry_policy=``, which needs ``retries=`` as well.
+    """Return a policy for ``retry_policy=``, which needs ``retries=`` as well, and Airflow 3.3 or later.
 
     - A day's cap: retried after the next midnight of the budget's time zone.
     - A run's cap, and a fault of the account: not retried.
