@@ -42,6 +42,8 @@ PRIVATE: Final = {
 #: What the documentation of each library names; a name in here covers what is in it.
 DOCUMENTED: Final = {
     "airflow.sdk": "the public interface; see in_airflow_sdk for what it covers",
+    "airflow.sdk.RetryDecision": "from Airflow 3.3 on",
+    "airflow.sdk.RetryPolicy": "from Airflow 3.3 on",
     "airflow.cli.cli_config": "commands of providers",
     "airflow.__version__": "the package's version",
     "airflow.api_fastapi.app.get_auth_manager": "the page on auth managers",
@@ -106,7 +108,7 @@ def is_documented(name: str) -> bool:
     if any(is_private(each) for each in name.split(".")):
         return False
     if name.startswith("airflow.sdk."):
-        return in_airflow_sdk(name)
+        return in_airflow_sdk(name) or name in DOCUMENTED
     return in_urllib3(name) or any(
         name == each or name.startswith(f"{each}.") for each in DOCUMENTED if each != "airflow.sdk"
     )

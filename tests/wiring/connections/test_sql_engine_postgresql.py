@@ -204,14 +204,15 @@ def test_each_connection_gets_a_token_of_its_own(
     scheme: str,
     further: dict[str, Any],
 ) -> None:
+    if not further.keys() <= PostgresHook.ignored_extra_options:
+        pytest.skip("this release of Airflow's hook has no such tokens")
     asked: list[str] = []
 
     def token(hook: PostgresHook, connection: Any) -> tuple[str, str, int]:
         asked.append(connection.extra_dejson["aws_conn_id" if "aws_conn_id" in further else "azure_conn_id"])
         return "postgres", postgres.password, postgres.port
 
-    cloud = "aws" if "aws_conn_id" in further else "azure"
-    monkeypatch.setattr(PostgresHook, f"get_{cloud}_iam_token", token)
+    monkeypatch.setattr(PostgresHook, "get_iam_token", token)
     fields = postgres.airflow_connection(postgres_database) | {"password": None}
     set_connection("lake", **fields, extra={"iam": True, "sqlalchemy_scheme": scheme} | further)
     engine = sql_engine("lake")
