@@ -203,10 +203,7 @@ class MySql(Database):
     # The connection
 
     def connector(self, hook: Any) -> Connector:
-        """Return how Airflow's ``MySqlHook`` reaches its database, through mysqlclient or PyMySQL.
-
-        :raises ConfigurationError: when its extra names another client.
-        """
+        """Return how Airflow's ``MySqlHook`` reaches its database."""
         return drivers.connector(hook)
 
     def set_up(self, engine: sa.Engine) -> None:

@@ -204,14 +204,7 @@ class PostgreSql(Database):
     # The connection
 
     def connector(self, hook: Any) -> Connector:
-        """Return how Airflow's ``PostgresHook`` reaches its database, through psycopg or psycopg2.
-
-        Session settings are avoided: behind PgBouncer, the session's next client would inherit them.
-        For the same reason psycopg prepares no statements, unless the extra names ``prepare_threshold``.
-        https://www.pgbouncer.org/features.html
-
-        :raises ConfigurationError: for Redshift, and for another driver.
-        """
+        """Return how Airflow's ``PostgresHook`` reaches its database."""
         return drivers.connector(hook)
 
     def connection_remedy(self, error: BaseException) -> str | None:
