@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast
@@ -13,6 +13,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_permitocr.engine.plan.plan import PlanMode
 from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError
+from airflow_provider_permitocr.operators.reporting import ReportsTargets
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.lists.image_access import ImageAccess
@@ -33,10 +34,8 @@ from airflow_provider_permitocr.wiring.task_retries import raise_in_airflow
 
 if TYPE_CHECKING:
     import jinja2
-    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
-    from airflow_provider_permitocr.wiring.monitoring.lineage import Trail
 
 #: Is called with the task's context, as Airflow's own callbacks are.
 BudgetCallback: TypeAlias = "Callable[[Context], Any]"
@@ -57,7 +56,7 @@ _RENDERED_INSIDE: Final = (
 )
 
 
-class MainlandPermitOcrOperator(BaseOperator):
+class MainlandPermitOcrOperator(ReportsTargets, BaseOperator):
     """Recognizes the images of a list and writes one row per image and side into a table or file.
 
     Run it in a pool with one slot per request that the account may send each second (20 by default). A task
@@ -197,7 +196,6 @@ class MainlandPermitOcrOperator(BaseOperator):
         )
         self._stop: threading.Event | None = None
         self._killed = False
-        self._trail: Trail | None = None
         self.options.check()
 
     @classmethod
@@ -313,7 +311,7 @@ class MainlandPermitOcrOperator(BaseOperator):
             raise_in_airflow(error, has_policy=has_policy)
         for line in summary_lines(summary):
             (self.log.warning if line.is_warning else self.log.info)(line.text)
-        self._announce(context, summary.as_dict(), summary.delivered)
+        self._announce(context, self._conn_ids, summary.as_dict(), summary.delivered)
         return summary.as_dict()
 
     def _plan(self, context: Context, mode: PlanMode) -> dict[str, Any]:
@@ -330,7 +328,7 @@ class MainlandPermitOcrOperator(BaseOperator):
         for name, text in plan.lines():
             self.log.info(f"  {name}: {text}")
         # Airflow sends events for named assets, whatever a task did; an alias gets none.
-        self._announce(context, plan.as_dict() | {"plan_only": True}, {})
+        self._announce(context, self._conn_ids, plan.as_dict() | {"plan_only": True}, {})
         return plan.as_dict()
 
     def _rebuild(self, context: Context) -> dict[str, Any]:
@@ -338,22 +336,18 @@ class MainlandPermitOcrOperator(BaseOperator):
 
         assert self._stop
         with open_rebuild(self.options, self._stop, is_of_run=True, log=self.log) as rebuild:
-            done = rebuild.run()
+            try:
+                done = rebuild.run()
+            finally:
+                self._trace(self.options, rebuild)
         self.log.info(f"Rebuilt, without a call: {done}")
         written = {target: rows for target, rows in done.delivered.items() if rows}
-        self._announce(context, done.as_dict(), written)
+        self._announce(context, self._conn_ids, done.as_dict(), written)
         return done.as_dict()
 
-    def _announce(self, context: Context, numbers: Mapping[str, Any], delivered: Mapping[str, int]) -> None:
-        """Give the events of the outlets these numbers."""
-        if not self.outlets:
-            return
-        from airflow_provider_permitocr.wiring.monitoring.assets import ANNOUNCE_FAULTS, announce
-
-        try:
-            announce(self.outlets, context, self.options, numbers, delivered)
-        except ANNOUNCE_FAULTS as error:
-            self.log.warning(f"The asset events lack this run's numbers: {error}")
+    @property
+    def _conn_ids(self) -> list[str]:
+        return [table.conn_id for table in self.options.tables]
 
     @property
     def _own_link(self) -> PageLink | None:
@@ -372,15 +366,6 @@ class MainlandPermitOcrOperator(BaseOperator):
                 " too old: Redo(..., before='2026-01-31T00:00:00+00:00'); or use airflow permitocr redo,"
                 " which does it once"
             )
-
-    def get_openlineage_facets_on_complete(self, _task_instance: object) -> OperatorLineage[Any, Any] | None:
-        """Return what the run read and wrote, for the OpenLineage provider; None for a plan or a rebuild."""
-        from airflow_provider_permitocr.wiring.monitoring.lineage import facets
-
-        return facets(self._trail) if self._trail else None
-
-    #: What was written before it failed.
-    get_openlineage_facets_on_failure = get_openlineage_facets_on_complete
 
     def on_kill(self) -> None:
         """End the run early: calls in flight are closed, the rest is left for the next run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import PermitOcrError
+from airflow_provider_permitocr.operators.reporting import ReportsTargets
 from airflow_provider_permitocr.options.ledger import Ledger, beside
 from airflow_provider_permitocr.options.rendering import rendered_fields, require_rendered
 from airflow_provider_permitocr.options.targets.analytics import AnalyticsReport, fixed_zone, report_of
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class PermitAnalyticsOperator(BaseOperator):
+class PermitAnalyticsOperator(ReportsTargets, BaseOperator):
     """Creates views beside a result table, small tables of calls, and a page of pictures.
 
     Schedule its DAG on the asset that the recognizing task updates. Its views read the result table as it is;
@@ -77,7 +79,7 @@ class PermitAnalyticsOperator(BaseOperator):
         return replace(content, **rendered)
 
     @private_errors
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002  Airflow gives it
+    def execute(self, context: Context) -> dict[str, Any]:
         """Bring all up to date, and turn errors into Airflow's.
 
         :return: how many views there are and were changed, rows of small tables, and files of the report.
@@ -88,11 +90,14 @@ class PermitAnalyticsOperator(BaseOperator):
         try:
             with open_analysis(
                 self.result, ledger, self.report, timezone=self.timezone, stop=self._stop, log=self.log
-            ) as analysis:
-                done = analysis.run()
+            ) as opened:
+                done = opened.analysis.run()
+                with suppress(PermitOcrError):  # lineage fails no task
+                    self._trail = opened.trail(done)
         except PermitOcrError as error:
             raise_in_airflow(error)
         self.log.info(f"Done: {done}")
+        self._announce(context, [self.result.conn_id], done.as_dict(), opened.delivered(done))
         return done.as_dict()
 
     def on_kill(self) -> None:

@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import AirflowException
 from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
+from airflow_provider_permitocr.operators.reporting import ReportsTargets
 from airflow_provider_permitocr.options.erasure import ErasureRule
 from airflow_provider_permitocr.wiring.task_retries import raise_in_airflow
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class PermitErasureOperator(BaseOperator):
+class PermitErasureOperator(ReportsTargets, BaseOperator):
     """Erases personal data from everything a task has filled: ledger, tables, stored portraits and files.
 
     Give exactly one of ``keys``, ``older_than_days`` and ``policy``. An erased image stays known by its key,
@@ -85,8 +86,13 @@ class PermitErasureOperator(BaseOperator):
                 if self.plan_only:
                     plan = erasure.plan()
                     self.log.info(f"A dry run: nothing was changed. It would erase {plan}")
+                    # Airflow sends events for named assets, whatever a task did; an alias gets none.
+                    self._announce(context, (), plan.as_dict() | {"plan_only": True}, {})
                     return plan.as_dict()
-                done = erasure.run()
+                try:
+                    done = erasure.run()
+                finally:
+                    self._trace(recognition.options, erasure)
         except PermitOcrError as error:
             raise_in_airflow(error)
         self.log.info(f"Erased {done}")
@@ -98,6 +104,8 @@ class PermitErasureOperator(BaseOperator):
                 " be erased. See permit_ocr_refused for the reason, fix the table's constraints, and clear"
                 " the task"
             )
+        conn_ids = [table.conn_id for table in recognition.options.tables]
+        self._announce(context, conn_ids, done.as_dict(), done.delivered)
         return done.as_dict()
 
     def _rule(self, keys: Sequence[str] | None) -> ErasureRule:

@@ -19,6 +19,7 @@ from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError, UnreachableError
 from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
+from airflow_provider_permitocr.operators.reporting import ReportsTargets
 from airflow_provider_permitocr.operators.review_form import (
     CONFIRM_REST,
     RECORD,
@@ -43,7 +44,7 @@ _OVER: Final = frozenset({"success", "failed", "skipped", "upstream_failed", "re
 _OWN: Final = ("options", "defaults", "multiple")
 
 
-class PermitReviewOperator(HITLOperator):
+class PermitReviewOperator(ReportsTargets, HITLOperator):
     """Asks a person about readings that may be wrong, many in one question.
 
     The question appears among Airflow's required actions; from Airflow 3.3 on, it takes no worker slot while
@@ -126,7 +127,7 @@ class PermitReviewOperator(HITLOperator):
                     if asked is None
                     else "There are no readings to ask about"
                 )
-                return {"asked": 0, **review.deliver().as_dict()}
+                return self._delivered(context, review, {"asked": 0})
         self.log.info(f"Asking about {len(asked):,} readings")
         self.params = type(self.params)(form_fields(asked))
         self.body = form_body(asked, self.body, self.link)
@@ -151,15 +152,25 @@ class PermitReviewOperator(HITLOperator):
             self._warn_about_rest(recorded)
             if is_timeout and self.fail_on_timeout:
                 raise HITLTimeoutError("No one answered in time. The next question asks about these readings")
+            numbers = {
+                **recorded.reviewed.as_dict(),
+                "unreadable": sum(recorded.unreadable.values()),
+            }
             with self._opened(context) as review:
-                filled = review.deliver()
+                return self._delivered(context, review, numbers)
+
+    def _delivered(self, context: Context, review: Review, numbers: Mapping[str, Any]) -> dict[str, Any]:
+        """Bring decisions to the targets, and report it."""
+        task = self._rendered(context).options
+        try:
+            filled = review.deliver()
+        finally:
+            self._trace(task, review)
         if filled.refused:
             self.log.warning(f"{filled.refused:,} rows are refused by a result table; see permit_ocr_refused")
-        return {
-            **recorded.reviewed.as_dict(),
-            "unreadable": sum(recorded.unreadable.values()),
-            **filled.as_dict(),
-        }
+        numbers = {**numbers, **filled.as_dict()}
+        self._announce(context, [table.conn_id for table in task.tables], numbers, filled.delivered)
+        return numbers
 
     def on_kill(self) -> None:
         """End early; what was decided stays so."""
@@ -170,9 +181,13 @@ class PermitReviewOperator(HITLOperator):
         from airflow_provider_permitocr.wiring.identity import run_identity
         from airflow_provider_permitocr.wiring.without_calls import open_review
 
+        return open_review(self._rendered(context).options, self._rule, run_identity(context), self._stop)
+
+    def _rendered(self, context: Context) -> MainlandPermitOcrOperator:
+        """Return the recognizing task, rendered for this run."""
         recognition = copy(self.recognition)
         recognition.render_template_fields(context)
-        return open_review(recognition.options, self._rule, run_identity(context), self._stop)
+        return recognition
 
     def _recorded(self, context: Context, answered: Answered, event: Mapping[str, Any]) -> Recorded:
         """Write decisions into the ledger, once it is there.

@@ -5,13 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
-from airflow_provider_permitocr import Budget, Ledger, ResultFile, ResultTable
+from airflow_provider_permitocr import (
+    Budget,
+    Ledger,
+    PermitAnalyticsOperator,
+    PermitErasureOperator,
+    PermitReviewOperator,
+    ResultFile,
+    ResultTable,
+)
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.wiring.monitoring import assets
 from tests.operators.conftest import ImageList, NewOperator
@@ -141,3 +150,68 @@ def test_an_asset_that_airflow_refuses_does_not_fail_a_paid_run(
     monkeypatch.setattr(assets, "Asset", refuse)
     assert of_alias(announced(outlets=[ALIAS])) == {}
     assert "The asset events lack this run's numbers: Asset name cannot exceed" in capfd.readouterr().out
+
+
+def test_an_erasure_has_an_event_of_what_it_has_changed(
+    connected: RunningEmulator, image_list: ImageList, operator: NewOperator, tmp_path: Path
+) -> None:
+    image_list(2)
+    file = tmp_path / "permits.csv"
+    targets = [ResultTable("permits", conn_id="warehouse"), ResultFile(str(file))]
+    operator(target=targets, list="permits").execute({"run_id": "run-1"})
+    events = OutletEventAccessors()
+    recognition = operator(target=targets, list="permits")
+    erasing = PermitErasureOperator(
+        task_id="erase", recognition=recognition, keys=["k000"], outlets=[PERMITS, ALIAS]
+    )
+    erasing.execute({"run_id": "erasing", "outlet_events": events})
+    extra = events[PERMITS].extra
+    assert (extra["images"], extra["delivered"]) == (1, {"warehouse:public.permits": 1, str(file): 2})
+    table, stored = of_alias(events).items()
+    assert (table[0].endswith("/public/permits"), table[1]) == (True, 1)
+    assert stored == (f"file://{file}", 2)
+    assert "k000" not in json.dumps(extra)
+
+
+def test_a_planned_erasure_has_no_event_of_an_alias_and_one_of_an_asset_is_marked(
+    connected: RunningEmulator, image_list: ImageList, operator: NewOperator
+) -> None:
+    image_list(1)
+    operator().execute({"run_id": "run-1"})
+    events = OutletEventAccessors()
+    erasing = PermitErasureOperator(
+        task_id="erase", recognition=operator(), keys=["k000"], plan_only=True, outlets=[PERMITS, ALIAS]
+    )
+    erasing.execute({"run_id": "erasing", "outlet_events": events})
+    assert (events[PERMITS].extra["plan_only"], events[PERMITS].extra["rows"]) == (True, 0)
+    assert of_alias(events) == {}
+
+
+def test_an_update_of_analytics_has_an_event_of_the_tables_that_it_has_filled(
+    connected: RunningEmulator, image_list: ImageList, operator: NewOperator
+) -> None:
+    image_list(1)
+    operator().execute({"run_id": "run-1"})
+    events = OutletEventAccessors()
+    result = ResultTable("permits", conn_id="warehouse")
+    analyzing = PermitAnalyticsOperator(task_id="analyze", result=result, outlets=[PERMITS, ALIAS])
+    analyzing.execute({"run_id": "run-1", "outlet_events": events})
+    assert (events[PERMITS].extra["views"], events[PERMITS].extra["rows"]) == (7, 2)
+    by_name = {uri.rpartition("/")[2]: rows for uri, rows in of_alias(events).items()}
+    assert by_name == {"permits_cost_by_day": 1, "permits_calls_by_hour": 1}
+
+
+def test_a_review_has_an_event_of_the_decisions_that_it_has_delivered(
+    connected: RunningEmulator, image_list: ImageList, operator: NewOperator
+) -> None:
+    image_list(1)
+    operator().execute({"run_id": "run-1"})
+    events = OutletEventAccessors()
+    reviewing = PermitReviewOperator(
+        task_id="review", recognition=operator(), flags=["image_small"], outlets=[PERMITS, ALIAS]
+    )
+    instance = SimpleNamespace(dag_id="permits", task_id="review", map_index=-1, try_number=1)
+    context: Any = {"run_id": "run-1", "ti": instance, "outlet_events": events}
+    reviewing.execute(context)
+    assert (events[PERMITS].extra["asked"], events[PERMITS].extra["rows"]) == (0, 0)
+    assert of_alias(events) == {}

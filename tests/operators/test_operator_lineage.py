@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
 import pytest
 from airflow.providers.openlineage.extractors.base import DefaultExtractor
+from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException
 
 from airflow_provider_permitocr import (
     FailureLimits,
     ImageQuery,
-    MainlandPermitOcrOperator,
+    PermitAnalyticsOperator,
+    PermitErasureOperator,
+    PermitReviewOperator,
     ResultFile,
     ResultTable,
 )
@@ -27,7 +31,7 @@ from tests.operators.conftest import ImageList, NewOperator
 RUN: Any = {"run_id": "run-1"}
 
 
-def lineage_of(task: MainlandPermitOcrOperator, *, failed: bool = False) -> Any:
+def lineage_of(task: BaseOperator, *, failed: bool = False) -> Any:
     """Return what the OpenLineage provider extracts of a task that is over, as it would be sent."""
     extractor = DefaultExtractor(task)
     found = extractor.extract_on_failure(None) if failed else extractor.extract_on_complete(None)
@@ -114,3 +118,74 @@ def test_a_connection_that_is_gone_fails_no_run(
     task = operator()
     assert task.execute(RUN)["calls"] == 1
     assert lineage_of(task) is None
+
+
+def named(found: Any) -> tuple[list[str], dict[str, int]]:
+    """Return the last parts of the names of inputs, and of outputs with their rows."""
+    inputs = [each["name"].split(".", 1)[1] for each in found["inputs"]]
+    return inputs, {
+        each["name"].split(".", 1)[1]: each["outputFacets"]["outputStatistics"]["rowCount"]
+        for each in found["outputs"]
+    }
+
+
+def test_a_rebuild_leads_from_list_and_ledger_to_the_result(
+    connected: RunningEmulator, image_list: ImageList, operator: NewOperator
+) -> None:
+    image_list(2)
+    operator().execute(RUN)
+    task = operator(rebuild=True)
+    task.execute(RUN)
+    found = lineage_of(task)
+    assert named(found) == (["public.permit_images", "public.permit_ocr_answers"], {"public.permits": 2})
+    (table,) = found["outputs"]
+    assert {field["name"] for field in table["facets"]["schema"]["fields"]} == {each.name for each in COLUMNS}
+
+
+def test_a_rebuild_that_fails_before_it_begins_has_no_lineage(
+    connected: RunningEmulator, image_list: ImageList, operator: NewOperator
+) -> None:
+    image_list(1)
+    task = operator(rebuild=True)
+    with pytest.raises(AirflowException):
+        task.execute(RUN)
+    assert lineage_of(task, failed=True) is None
+
+
+def test_an_erasure_leads_from_the_ledger_to_the_rows_that_it_has_changed(
+    connected: RunningEmulator, image_list: ImageList, operator: NewOperator
+) -> None:
+    image_list(2)
+    operator().execute(RUN)
+    task = PermitErasureOperator(task_id="erase", recognition=operator(), keys=["k000"])
+    task.execute(RUN)
+    inputs, outputs = named(lineage_of(task))
+    assert ("public.permit_ocr_answers" in inputs, outputs) == (True, {"public.permits": 1})
+
+
+def test_an_update_of_analytics_leads_from_result_and_ledger_to_its_tables(
+    connected: RunningEmulator, image_list: ImageList, operator: NewOperator
+) -> None:
+    image_list(1)
+    operator().execute(RUN)
+    task = PermitAnalyticsOperator(task_id="analyze", result=ResultTable("permits", conn_id="warehouse"))
+    task.execute(RUN)
+    found = lineage_of(task)
+    assert named(found) == (
+        ["public.permits", "public.permit_ocr_calls"],
+        {"public.permits_cost_by_day": 1, "public.permits_calls_by_hour": 1},
+    )
+    assert "cost_micros" in {field["name"] for field in found["outputs"][0]["facets"]["schema"]["fields"]}
+
+
+def test_a_review_with_nothing_to_ask_has_the_lineage_of_what_it_has_delivered(
+    connected: RunningEmulator, image_list: ImageList, operator: NewOperator
+) -> None:
+    image_list(1)
+    operator().execute(RUN)
+    task = PermitReviewOperator(task_id="review", recognition=operator(), flags=["image_small"])
+    instance = SimpleNamespace(dag_id="permits", task_id="review", map_index=-1, try_number=1)
+    context: Any = {"run_id": "run-1", "ti": instance}
+    assert task.execute(context)["asked"] == 0
+    inputs, outputs = named(lineage_of(task))
+    assert ("public.permit_ocr_answers" in inputs, outputs) == (True, {"public.permits": 0})

@@ -240,6 +240,10 @@ class FakeLedger:
     def whole_runs(self) -> Sequence[LeftRun]:
         return [each for each in self.whole if each.files]
 
+    @property
+    def answers_table(self) -> str:
+        return "public.permit_ocr_answers"
+
     def kept_answers(self) -> KeptAnswers:
         return KeptAnswers(readable=len(self.standings))
 

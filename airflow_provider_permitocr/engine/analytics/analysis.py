@@ -54,14 +54,19 @@ class Analyzed:
 
     :param views: all existing views, documents included.
     :param changed: views that were created or replaced.
-    :param rows: of the small tables.
+    :param tables: rows of the small tables, by name.
     :param files: of the report.
     """
 
     views: int
     changed: int
-    rows: int
+    tables: Mapping[str, int]
     files: int
+
+    @property
+    def rows(self) -> int:
+        """Rows of all small tables."""
+        return sum(self.tables.values())
 
     def __str__(self) -> str:
         return (
@@ -109,4 +114,4 @@ class Analysis:
         for name, count in rows.items():
             self._log.info(f"Filled the table {name}: {count:,} rows")
         files = self._report(self._figures()) if self._report else 0
-        return Analyzed(len(changed), sum(changed.values()), sum(rows.values()), files)
+        return Analyzed(len(changed), sum(changed.values()), rows, files)

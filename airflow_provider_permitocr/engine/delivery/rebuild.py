@@ -83,6 +83,10 @@ class Rebuild:
     ) -> None:
         self._ports, self._log, self._stop = ports, log, stop
         self._patience_seconds = batch.patience_seconds
+        self._files: dict[str, int] = {}
+        self.source, self.ledger = ports.source, ports.ledger
+        #: Of the result; empty before they are known.
+        self.columns: Sequence[Column] = ()
         self._deliveries = Deliveries(
             ports.ledger,
             ports.tables,
@@ -95,13 +99,18 @@ class Rebuild:
             clock=clock,
         )
 
+    @property
+    def delivered(self) -> dict[str, int]:
+        """Rows that were written so far, by table and file."""
+        return self._deliveries.delivered | self._files
+
     def run(self) -> Rebuilt:
         """Fill all tables from the first row on, and write the files of this run and of complete windows.
 
         :raises TargetError: when the ledger has no answers of the list, saying what to do.
         :raises UnreachableError: when a target cannot be filled now; all others are.
         """
-        source, ledger = self._ports.source, self._ports.ledger
+        source, ledger = self.source, self.ledger
         everywhere = source.within([])  # there need be no interval
         ledger.prepare(everywhere.key_type())
         kept = ledger.kept_answers()
@@ -113,19 +122,17 @@ class Rebuild:
         self._log.info(f"{kept.images:,} images are written again from the ledger, without a call")
         for line in _unread(kept):
             self._log.info(line)
-        columns = self._ports.reading.protection.columns(result_columns(everywhere.carried()))
+        self.columns = self._ports.reading.protection.columns(result_columns(everywhere.carried()))
         try:
-            self._deliveries.prepare(columns)
-            failures, files = self._fill(columns, source, ledger)
+            self._deliveries.prepare(self.columns)
+            failures = self._fill(self.columns, source, ledger)
             ledger.examine_again()
         finally:
             self._deliveries.close()
         raise_first(failures)
-        return Rebuilt(kept, self._deliveries.delivered, self._deliveries.refused, files)
+        return Rebuilt(kept, self._deliveries.delivered, self._deliveries.refused, self._files)
 
-    def _fill(
-        self, columns: Sequence[Column], source: ImageSource, ledger: Ledger
-    ) -> tuple[list[PermitOcrError], dict[str, int]]:
+    def _fill(self, columns: Sequence[Column], source: ImageSource, ledger: Ledger) -> list[PermitOcrError]:
         failures: list[PermitOcrError] = []
         try:
             self._deliveries.finish(self._patience_seconds, stop=self._stop)
@@ -134,9 +141,10 @@ class Rebuild:
                 raise
             failures.append(error)
         files = DueFiles(self._ports, columns, stop=self._stop)
+        self._files = files.written
         own_is_whole = bool(self._ports.files) and not has_new(source, ledger)
         files.rewrite(ledger.whole_runs(), own_is_whole=own_is_whole)
-        return [*failures, *files.failures], files.written
+        return [*failures, *files.failures]
 
 
 def has_new(source: ImageSource, ledger: Ledger) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from airflow_provider_permitocr.engine.ports import TargetPorts
 from airflow_provider_permitocr.engine.run.progress import Log
 from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.options.run import Batch
-from airflow_provider_permitocr.permit.columns import result_columns
+from airflow_provider_permitocr.permit.columns import Column, result_columns
 
 #: Larger than in a run, where answers arrive one by one.
 _ROWS_AT_ONCE: Final = 2_000
@@ -54,26 +54,37 @@ class PlannedErasure:
 class Erased:
     """What was done, in numbers only.
 
-    :param written: rows that tables accepted.
+    :param tables: rows that tables have taken, by the names that the ledger knows them by.
     :param refused: rows that tables refused; their older rows may hold what should be erased.
-    :param files: files that were written again.
+    :param files: rows of files that were written again, by their paths.
     :param not_reached: where erased data may remain, in words.
     """
 
     images: ErasedImages
-    written: int
+    tables: Mapping[str, int]
     refused: int
-    files: int
+    files: Mapping[str, int]
     not_reached: tuple[str, ...]
 
+    @property
+    def written(self) -> int:
+        """Rows that tables have taken."""
+        return sum(self.tables.values())
+
+    @property
+    def delivered(self) -> dict[str, int]:
+        """Rows that were written, by target; tables that did not change are left out."""
+        return {name: rows for name, rows in self.tables.items() if rows} | dict(self.files)
+
     def __str__(self) -> str:
-        said = f"{_said(self.images)}; {self.written:,} rows and {self.files:,} files written"
+        said = f"{_said(self.images)}; {self.written:,} rows and {len(self.files):,} files written"
         return f"{said}; {self.refused:,} rows refused by a table" if self.refused else said
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values, fit for XCom."""
-        done = {"written": self.written, "refused": self.refused, "files": self.files, "calls": 0}
-        return _as_dict(self.images) | done | {"not_reached": list(self.not_reached)}
+        done = {"written": self.written, "refused": self.refused, "files": len(self.files), "calls": 0}
+        further = {"delivered": self.delivered, "not_reached": list(self.not_reached)}
+        return _as_dict(self.images) | done | further
 
 
 class Erasure:
@@ -100,9 +111,18 @@ class Erasure:
         self._ports, self._journal, self._in_ledger = ports, journal, in_ledger
         self._remarks, self._log, self._stop = tuple(remarks), log, stop
         self._patience_seconds = batch.patience_seconds
+        self._files: dict[str, int] = {}
+        self.source, self.ledger = ports.source, ports.ledger
+        #: Of the result; empty before they are known.
+        self.columns: Sequence[Column] = ()
         rows = max(batch.rows, _ROWS_AT_ONCE)
         several = Batch(rows=rows, seconds=batch.seconds, patience_seconds=batch.patience_seconds)
         self._deliveries = Deliveries(ports.ledger, ports.tables, several, clock=clock)
+
+    @property
+    def delivered(self) -> dict[str, int]:
+        """Rows that were written so far, by table and file."""
+        return self._deliveries.delivered | self._files
 
     def plan(self) -> PlannedErasure:
         """Count what ``run`` would do. Changes nothing that is stored.
@@ -131,7 +151,7 @@ class Erasure:
         refused = hand_in_waiting(ledger, self._journal, self._log)
         images = self._in_ledger.erase(self._stop)
         self._log.info(f"Erased in the ledger: {_said(images)}")
-        failures, files, left = self._fill()
+        failures, left = self._fill()
         not_reached = [*left, *(str(each) for each in failures)]
         if refused:
             not_reached.append(f"{refused:,} answers in journals of this machine that the ledger refuses")
@@ -141,22 +161,22 @@ class Erasure:
             )
         done = Erased(
             images,
-            sum(self._deliveries.delivered.values()),
+            self._deliveries.delivered,
             self._deliveries.refused,
-            files,
+            self._files,
             (*not_reached, *self._not_reached(images)),
         )
         self._in_ledger.end(". ".join((str(done), *not_reached)))
         raise_first(failures)
         return done
 
-    def _fill(self) -> tuple[list[PermitOcrError], int, list[str]]:
-        """Return what failed, how many files were written, and what was left unchanged."""
+    def _fill(self) -> tuple[list[PermitOcrError], list[str]]:
+        """Return what failed, and what was left unchanged."""
         everywhere = self._ports.source.within([])  # because there may be no interval
-        columns = self._ports.reading.protection.columns(result_columns(everywhere.carried()))
+        self.columns = self._ports.reading.protection.columns(result_columns(everywhere.carried()))
         failures: list[PermitOcrError] = []
         try:
-            self._deliveries.prepare(columns)
+            self._deliveries.prepare(self.columns)
             self._deliveries.finish(self._patience_seconds, stop=self._stop)
         except PermitOcrError as error:
             if self._stop.is_set():
@@ -164,9 +184,10 @@ class Erasure:
             failures.append(error)
         finally:
             self._deliveries.close()
-        files = DueFiles(self._ports, columns, stop=self._stop)
+        files = DueFiles(self._ports, self.columns, stop=self._stop)
+        self._files = files.written
         files.rewrite(self._ports.ledger.whole_runs(), own_is_whole=False)
-        return [*failures, *files.failures], len(files.written), files.left
+        return [*failures, *files.failures], files.left
 
     def _not_reached(self, images: ErasedImages) -> tuple[str, ...]:
         """Describe where erased data may remain."""

@@ -164,6 +164,11 @@ class Ledger(KnownImages, Answers, LeftBehind, Protocol):
         """Write down that a window which was taken over is whole, and its files with it."""
         ...
 
+    @property
+    def answers_table(self) -> str:
+        """The table that keeps answers, with its schema; known once it is prepared."""
+        ...
+
     def kept_answers(self) -> KeptAnswers:
         """Count the answers that are in force, by what is left of them."""
         ...

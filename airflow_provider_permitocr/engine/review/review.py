@@ -16,7 +16,7 @@ from airflow_provider_permitocr.engine.review.entries import read_entries
 from airflow_provider_permitocr.engine.review.ports import AskedReading, LedgerReview, Reviewed
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.run import Batch
-from airflow_provider_permitocr.permit.columns import result_columns
+from airflow_provider_permitocr.permit.columns import Column, result_columns
 from airflow_provider_permitocr.permit.replacement import Method
 
 
@@ -24,16 +24,22 @@ from airflow_provider_permitocr.permit.replacement import Method
 class Filled:
     """What the targets have got, in numbers.
 
-    :param written: rows that tables have taken.
+    :param tables: rows that tables have taken, by the names that the ledger knows them by.
     :param refused: rows that they do not take.
     """
 
-    written: int = 0
+    tables: Mapping[str, int]
     refused: int = 0
+
+    @property
+    def delivered(self) -> dict[str, int]:
+        """Rows that were written, by target; tables that did not change are left out."""
+        return {name: rows for name, rows in self.tables.items() if rows}
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values, fit for XCom."""
-        return {"written": self.written, "refused": self.refused, "calls": 0}
+        written = sum(self.tables.values())
+        return {"written": written, "refused": self.refused, "delivered": self.delivered, "calls": 0}
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,11 @@ class Review:
     ) -> None:
         self._ports, self._in_ledger, self._stop = ports, in_ledger, stop
         self._batch, self._clock = batch, clock
+        self.source, self.ledger = ports.source, ports.ledger
+        #: Of the result; empty before they are known.
+        self.columns: Sequence[Column] = ()
+        #: Rows that were written so far, by table.
+        self.delivered: Mapping[str, int] = {}
 
     def question(
         self, *, is_new: bool, waiting: Callable[[Collection[RunIdentity]], Collection[RunIdentity]]
@@ -116,13 +127,13 @@ class Review:
             list fills it, too.
         """
         self._ports.ledger.prepare(None)
-        columns = self._ports.reading.protection.columns(
-            result_columns(self._ports.source.within([]).carried())
-        )
+        carried = self._ports.source.within([]).carried()
+        self.columns = self._ports.reading.protection.columns(result_columns(carried))
         deliveries = Deliveries(self._ports.ledger, self._ports.tables, self._batch, clock=self._clock)
         try:
-            deliveries.prepare(columns)
+            deliveries.prepare(self.columns)
             deliveries.finish(self._batch.patience_seconds, stop=self._stop)
         finally:
             deliveries.close()
-        return Filled(sum(deliveries.delivered.values()), deliveries.refused)
+            self.delivered = deliveries.delivered
+        return Filled(deliveries.delivered, deliveries.refused)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote, unquote, urlsplit
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 #: Characters besides letters and digits that need no escaping in a URI's path segment.
 _PLAIN: Final = "-._~!$&'()*+,;=:@"
@@ -52,3 +55,9 @@ def server(scheme: str, connection: Any, port: int) -> str:
     if not host or host.startswith("/"):
         host = "localhost"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{connection.port or port}"
+
+
+def located(engine: sa.Engine, table: str) -> str:
+    """Name a table with its schema, which is known once its database was connected to."""
+    schema = engine.dialect.default_schema_name
+    return table if "." in table or schema is None else f"{schema}.{table}"

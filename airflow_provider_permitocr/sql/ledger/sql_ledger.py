@@ -47,6 +47,7 @@ from airflow_provider_permitocr.sql.database.failures import (
 )
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.database.rights import require_rights
+from airflow_provider_permitocr.sql.dialects.dataset import located
 from airflow_provider_permitocr.sql.ledger.deliveries.sql_delivery import SqlDelivery
 from airflow_provider_permitocr.sql.ledger.erasure.erasing import Erasing, SqlErasure
 from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller, day_period
@@ -331,6 +332,11 @@ class SqlLedger(LedgerReader):
             "writing down a run in",
             lambda connection, tables, caller: close_left(connection, tables, caller, left),
         )
+
+    @property
+    def answers_table(self) -> str:
+        """The table that keeps answers, with its schema; known once it is prepared."""
+        return located(self._engine, self._prepared()[0].answers.fullname)
 
     def kept_answers(self) -> KeptAnswers:
         """Count the answers that are in force, by what is left of them."""

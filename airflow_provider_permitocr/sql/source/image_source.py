@@ -35,6 +35,7 @@ from airflow_provider_permitocr.sql.database.failures import (
     lacks_right,
 )
 from airflow_provider_permitocr.sql.database.patience import Patience
+from airflow_provider_permitocr.sql.dialects.dataset import located
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.standing.settled import before_reading, is_settled
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
@@ -98,8 +99,7 @@ class SqlImageSource:
 
     def located(self, table: str) -> str:
         """Name a table of the list's database with its schema; known once the database was connected to."""
-        schema = self._engine.dialect.default_schema_name
-        return table if "." in table or schema is None else f"{schema}.{table}"
+        return located(self._engine, table)
 
     def check(self) -> int:
         """Count the list, or this shard of it, after making sure that it can be read as described.

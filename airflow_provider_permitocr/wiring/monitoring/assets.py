@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias
@@ -13,13 +13,11 @@ from airflow_provider_permitocr.wiring.monitoring.datasets import datasets_of
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_permitocr.options.task import TaskOptions
-
 
 def announce(
     outlets: Iterable[Any],
     context: Context,
-    task: TaskOptions,
+    conn_ids: Collection[str],
     numbers: Mapping[str, Any],
     delivered: Mapping[str, int],
 ) -> None:
@@ -27,13 +25,14 @@ def announce(
 
     An alias gets an event for each target, whose host and database are only known at run time.
 
+    :param conn_ids: connections of the tables among the targets.
     :param numbers: as the task returns them.
     :param delivered: rows written, by target.
     :raises ConfigurationError: when a target's connection is gone.
     :raises ValueError: when Airflow does not accept an asset with a target's name.
     """
     events = context["outlet_events"]
-    rows = {dataset.uri: delivered[target] for target, dataset in datasets_of(task, delivered).items()}
+    rows = {dataset.uri: delivered[target] for target, dataset in datasets_of(conn_ids, delivered).items()}
     for outlet in outlets:
         if isinstance(outlet, AssetAlias):
             for uri, written in rows.items():

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable
 
 from airflow.sdk import BaseHook
 
 from airflow_provider_permitocr.sql.dialects.dataset import Dataset
 from airflow_provider_permitocr.sql.dialects.known import database_of_hook
 from airflow_provider_permitocr.wiring.connections.sql_engine import airflow_hook
-
-if TYPE_CHECKING:
-    from airflow_provider_permitocr.options.task import TaskOptions
 
 
 def dataset_of_table(conn_id: str, table: str) -> Dataset:
@@ -24,14 +20,15 @@ def dataset_of_table(conn_id: str, table: str) -> Dataset:
     return database_of_hook(airflow_hook(conn_id)).dataset(BaseHook.get_connection(conn_id), table)
 
 
-def datasets_of(task: TaskOptions, targets: Iterable[str]) -> dict[str, Dataset]:
+def datasets_of(conn_ids: Collection[str], targets: Iterable[str]) -> dict[str, Dataset]:
     """Return what targets are called.
 
+    :param conn_ids: connections of those that are tables.
     :param targets: as a run's summary names them: ``conn_id:schema.table``, or the path of a file.
     :raises ConfigurationError: as ``dataset_of_table``.
     """
-    conn_ids = sorted({table.conn_id for table in task.tables}, key=len, reverse=True)
-    return {target: _dataset(target, conn_ids) for target in targets}
+    longest_first = sorted(set(conn_ids), key=len, reverse=True)
+    return {target: _dataset(target, longest_first) for target in targets}
 
 
 def _dataset(target: str, conn_ids: Iterable[str]) -> Dataset:

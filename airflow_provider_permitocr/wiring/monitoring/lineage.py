@@ -1,46 +1,105 @@
-"""OpenLineage lineage of a run: the list that it read, and its outputs with columns and rows. No values."""
+"""OpenLineage lineage of a task: what it has read, and its outputs with columns and rows. No values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_permitocr.options.lists.image_list import ImageTable
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
+from airflow_provider_permitocr.wiring.identity import ledger_of
 from airflow_provider_permitocr.wiring.monitoring.datasets import dataset_of_table, datasets_of
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_permitocr.engine.run.pipeline import Pipeline
+    from airflow_provider_permitocr.engine.ledger.ports import Ledger
+    from airflow_provider_permitocr.engine.ports import ImageSource
     from airflow_provider_permitocr.options.task import TaskOptions
     from airflow_provider_permitocr.permit.columns import Column
     from airflow_provider_permitocr.sql.dialects.dataset import Dataset
 
 
-@dataclass(frozen=True)
-class Trail:
-    """What a run has read and written.
+class Delivering(Protocol):
+    """What brings rows of a list to its targets."""
 
-    :param source: None for a query, which may read any table.
-    :param columns: of the output.
-    :param written: rows by table and file.
+    @property
+    def source(self) -> ImageSource:
+        """The list."""
+        ...
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """Columns of the result; empty before they are known."""
+        ...
+
+    @property
+    def delivered(self) -> Mapping[str, int]:
+        """Rows that were written so far, by table and file."""
+        ...
+
+
+class Refilling(Delivering, Protocol):
+    """What brings rows to targets that a ledger has."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger."""
+        ...
+
+
+@dataclass(frozen=True)
+class Output:
+    """A table or file that was written.
+
+    :param rows: that were written.
     """
 
-    source: Dataset | None
+    dataset: Dataset
     columns: Sequence[Column]
-    written: Mapping[Dataset, int]
+    rows: int
 
 
-def trail_of(task: TaskOptions, pipeline: Pipeline) -> Trail:
+@dataclass(frozen=True)
+class Trail:
+    """What a task has read and written."""
+
+    inputs: Sequence[Dataset]
+    outputs: Sequence[Output]
+
+
+def trail_of(task: TaskOptions, run: Delivering) -> Trail:
     """Return a run's inputs and outputs so far.
 
     :raises ConfigurationError: when a connection is gone.
     """
-    delivered = pipeline.delivered
-    written = {dataset: delivered[target] for target, dataset in datasets_of(task, delivered).items()}
-    return Trail(_source(task, pipeline), pipeline.columns, written)
+    return Trail(_lists(task, run), _outputs(task, run))
+
+
+def trail_from_ledger(task: TaskOptions, refill: Refilling) -> Trail:
+    """Return what was read and written without a call: the ledger has what it knows from the list.
+
+    :raises ConfigurationError: when a connection is gone.
+    """
+    answers = dataset_of_table(ledger_of(task).conn_id, refill.ledger.answers_table)
+    return Trail([*_lists(task, refill), answers], _outputs(task, refill))
+
+
+def trail_of_analysis(
+    conn_id: str, inputs: Mapping[str, str], tables: Mapping[str, Sequence[Column]], rows: Mapping[str, int]
+) -> Trail:
+    """Return what an update of analytics has read, and the tables that it has filled.
+
+    :param conn_id: connection of the result table.
+    :param inputs: connections of the tables that it reads, by their names.
+    :param tables: columns by target.
+    :param rows: written, by target.
+    :raises ConfigurationError: when a connection is gone.
+    """
+    read = [dataset_of_table(of_table, table) for table, of_table in inputs.items()]
+    filled = datasets_of([conn_id], rows)
+    return Trail(read, [Output(filled[target], tables[target], count) for target, count in rows.items()])
 
 
 def facets(trail: Trail) -> OperatorLineage[Any, Any]:
@@ -48,16 +107,23 @@ def facets(trail: Trail) -> OperatorLineage[Any, Any]:
     from airflow.providers.common.compat.openlineage.facet import Dataset as InputDataset
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    inputs = [InputDataset(trail.source.namespace, trail.source.name)] if trail.source else []
-    outputs = [_output(dataset, rows, trail.columns) for dataset, rows in trail.written.items()]
+    inputs = [InputDataset(each.namespace, each.name) for each in trail.inputs]
+    outputs = [_output(each.dataset, each.rows, each.columns) for each in trail.outputs]
     return OperatorLineage(inputs=inputs, outputs=outputs)
 
 
-def _source(task: TaskOptions, pipeline: Pipeline) -> Dataset | None:
-    source = pipeline.source
+def _lists(task: TaskOptions, run: Delivering) -> list[Dataset]:
+    """Return the list; none for a query, which may read any table."""
+    source = run.source
     if not isinstance(task.source, ImageTable) or not isinstance(source, SqlImageSource):
-        return None
-    return dataset_of_table(task.source.conn_id, source.located(task.source.table))
+        return []
+    return [dataset_of_table(task.source.conn_id, source.located(task.source.table))]
+
+
+def _outputs(task: TaskOptions, run: Delivering) -> list[Output]:
+    delivered, columns = run.delivered, run.columns
+    datasets = datasets_of([table.conn_id for table in task.tables], delivered)
+    return [Output(datasets[target], columns, rows) for target, rows in delivered.items()]
 
 
 def _output(dataset: Dataset, rows: int, columns: Sequence[Column]) -> Any:
