@@ -66,12 +66,21 @@ def _numbered(rows: ResultRows) -> sa.Subquery:
         sa.select(*(front.image_key, front.permit_kind), *(known[name].label(name) for name in of_document))
         .where(
             front.status == text(Status.RECOGNIZED),
-            known["number"] != text(""),
-            sa.not_(_is_protected(known["number"])),
             is_trusted(front.review_status),
+            # Apart, so that PostgreSQL's statistics of the column apply: without an estimate of how many rows
+            # are left it compares each with each.
+            sa.or_(
+                sa.and_(front.corrections.is_(None), _identifies(front.number)),
+                sa.and_(front.corrections.is_not(None), _identifies(known["number"])),
+            ),
         )
         .subquery()
     )
+
+
+def _identifies(number: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Return whether there is a number that can be compared."""
+    return sa.and_(number != text(""), sa.not_(_is_protected(number)))
 
 
 def _is_protected(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:

@@ -450,5 +450,20 @@ def test_each_row_is_looked_at_no_more_often_than_needed(
         assert len(re.findall(r" on permits\b(?!_)", "\n".join(plan))) == scans
 
 
+def test_numbers_of_many_rows_are_not_compared_each_with_each(postgres_engine: sa.Engine) -> None:
+    permits = Analyzed(postgres_engine, postgres_engine)
+    permits.write({"image_key": "a"})
+    permits.prepare()
+    with postgres_engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO permits (image_key, card_side, status, number, name, corrections)"
+            " SELECT 'k' || n, 'FRONT', 'recognized', 'H' || n - mod(n, 50) / 48, 'A',"
+            ' CASE WHEN mod(n, 100) = 0 THEN \'{"name": "B"}\' END FROM generate_series(1, 20000) AS n'
+        )
+        connection.exec_driver_sql("ANALYZE permits")
+        plan = connection.exec_driver_sql("EXPLAIN SELECT * FROM permits_repeated").scalars()
+        assert "Nested Loop" not in "\n".join(plan)
+
+
 def test_needed_columns_are_all_that_views_read() -> None:
     assert {each.name for each in COLUMNS} >= NEEDED
