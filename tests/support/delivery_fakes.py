@@ -126,6 +126,9 @@ class FakeDelivery:
     def count_refusals(self) -> int:
         return len(self.refused)
 
+    def count_undelivered(self) -> int:
+        return sum(each.version > self.state.version for each in self.images.values())
+
 
 class FakeResultTable:
     """A result table that takes no row of a smaller version.

@@ -307,6 +307,9 @@ class FakeDelivery:
     def count_refusals(self) -> int:
         return len(self.refused)
 
+    def count_undelivered(self) -> int:
+        return sum(version > self.state.version for version in self._ledger.versions.values())
+
 
 @dataclass
 class FakeJournal:

@@ -59,6 +59,13 @@ class Deliveries:
         """Rows that were written, by the names that the ledger knows the tables by."""
         return {each.target: each.delivered for each in self._deliverers}
 
+    def count_undelivered(self) -> int | None:
+        """Count rows that tables lack, whoever delivers to them; None if the ledger cannot be read now."""
+        try:
+            return sum(each.count_undelivered() for each in self._deliverers)
+        except PermitOcrError:  # a count for monitoring, at the end of a run
+            return None
+
     def facts(self) -> tuple[TargetFacts, ...]:
         """Return how far each table has been filled, in the given order."""
         return tuple(each.facts() for each in self._deliverers)

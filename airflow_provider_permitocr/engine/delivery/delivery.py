@@ -103,6 +103,13 @@ class Deliverer:
         """Rows that the table refuses, of this run and earlier ones."""
         return self._filler.refused
 
+    def count_undelivered(self) -> int:
+        """Count the images whose latest result the table has not been given, whoever delivers to it.
+
+        :raises PermitOcrError: when the ledger cannot be read now.
+        """
+        return self._delivery.count_undelivered()
+
     def facts(self) -> TargetFacts:
         """Return how far the table has been filled. From any thread."""
         return TargetFacts(

@@ -126,3 +126,7 @@ class Delivery(Protocol):
     def count_refusals(self) -> int:
         """Count the rows that the target has refused."""
         ...
+
+    def count_undelivered(self) -> int:
+        """Count the images whose latest result the target has not been given, whoever delivers to it."""
+        ...

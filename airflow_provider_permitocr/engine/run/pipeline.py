@@ -222,6 +222,7 @@ class Pipeline:
             taken_up=rows.taken_up,
             unread=rows.unread,
             refused=self._deliveries.refused,
+            undelivered=self._deliveries.count_undelivered(),
             delivered=self.delivered,
             ended_by=ended_by,
         )

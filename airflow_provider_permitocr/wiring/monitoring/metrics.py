@@ -55,6 +55,8 @@ class RunMetrics(RunObserver):
         self._set("rate", summary.calls_per_second)
         self._set("left", summary.left)
         self._set("rows.refused", summary.refused)
+        if summary.undelivered is not None:
+            self._set("rows.undelivered", summary.undelivered)
         if summary.cost is not None:
             self._set(f"cost{_currency(summary.currency)}", float(summary.cost))
 

@@ -236,7 +236,7 @@ def test_a_run_with_nothing_to_do_does_not_load_pandas() -> None:
             ledger_id, target = "ledger", "permits"
             is_filled_at_end = is_ordered = keeps_history = False
             window = Window()
-            check = settled = count_refusals = staticmethod(lambda: 0)
+            check = settled = count_refusals = count_undelivered = staticmethod(lambda: 0)
             carried = pages = pending = staticmethod(lambda: iter(()))
             key_type = release = keep_alive = delete_delivered = staticmethod(lambda: None)
             use = prepare = info = staticmethod(lambda *_: None)

@@ -147,10 +147,12 @@ def test_a_result_table_that_stays_down_fails_the_run_and_the_next_one_fills_it_
     with pytest.raises(UnreachableError, match=r"'permits' failed.*Nothing is lost"):
         bench.run(bench.images(30), batch=Batch(patience_seconds=0.1))
     assert (bench.statuses, len(bench.ledger.statuses)) == ({}, 30)
+    assert bench.ledger.ended[-1][0].undelivered == 30
     bench.target.before_write = lambda: None
     again = new_client()
     bench.run(bench.images(30), again)
     assert (again.asked, len(bench.statuses)) == ([], 30)
+    assert bench.ledger.ended[-1][0].undelivered == 0
 
 
 def test_an_answer_is_delivered_in_time_while_settled_rows_are_read(

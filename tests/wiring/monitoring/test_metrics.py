@@ -27,6 +27,7 @@ SUMMARY = RunSummary(
     currency="USD",
     left=87,
     refused=2,
+    undelivered=3,
 )
 
 
@@ -99,12 +100,19 @@ def test_a_run_ends_with_its_rate_cost_and_what_is_left(
     got: Callable[[int], list[str]], metrics: RunMetrics
 ) -> None:
     metrics.on_end(SUMMARY)
-    assert got(4) == [
+    assert got(5) == [
         "airflow.permitocr.rate:2.0|g",
         "airflow.permitocr.left:87|g",
         "airflow.permitocr.rows.refused:2|g",
+        "airflow.permitocr.rows.undelivered:3|g",
         "airflow.permitocr.cost.usd:0.0105|g",
     ]
+
+
+def test_what_could_not_be_counted_is_not_sent(monkeypatch: pytest.MonkeyPatch, metrics: RunMetrics) -> None:
+    sent = sent_names(monkeypatch)
+    metrics.on_end(replace(SUMMARY, undelivered=None))
+    assert "permitocr.rows.undelivered" not in sent
 
 
 def test_a_currency_that_no_name_can_hold_is_left_out(

@@ -78,6 +78,16 @@ def delivery_id(connection: sa.Connection, tables: LedgerTables, deliverer: Deli
     return connection.execute(statement).scalar()
 
 
+def count_undelivered(connection: sa.Connection, tables: LedgerTables, deliverer: Deliverer) -> int:
+    """Count the images that have changed after the version which a target has reached; by an index."""
+    images, reached = tables.images.c, tables.deliveries.c.version
+    version = sa.select(reached).where(_is_delivery(tables, deliverer)).scalar_subquery()
+    statement = sa.select(sa.func.count()).where(
+        images.list_id == deliverer.list_id, images.version > version, images.status.is_not(None)
+    )
+    return int(connection.execute(statement).scalar_one())
+
+
 def _update(connection: sa.Connection, tables: LedgerTables, deliverer: Deliverer, **values: Any) -> bool:
     deliveries = tables.deliveries
     done = connection.execute(

@@ -126,6 +126,12 @@ class SqlDelivery:
             )
         )
 
+    def count_undelivered(self) -> int:
+        """Count the images whose latest result the target has not been given, whoever delivers to it."""
+        return self._read(
+            lambda connection, tables, _: deliveries.count_undelivered(connection, tables, self._deliverer)
+        )
+
     @property
     def _deliverer(self) -> deliveries.Deliverer:
         return deliveries.Deliverer(self._opened()[1], self._target, self._session_id)

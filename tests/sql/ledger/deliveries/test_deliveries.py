@@ -16,6 +16,7 @@ from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
 from airflow_provider_permitocr.sql.ledger.lists.lists import register_list
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from tests.sql.ledger.ground import EACH_LEDGER, TARGET, identity, prepared, rows_of
+from tests.sql.ledger.processes import Process
 
 
 class Target:
@@ -114,3 +115,20 @@ def test_of_processes_that_claim_together_one_delivers(target: Target) -> None:
 
     with ThreadPoolExecutor(6) as pool:
         assert sorted(str(each) for each in pool.map(claim, range(6))) == ["0", *["None"] * 5]
+
+
+@EACH_LEDGER
+def test_what_a_target_lacks_is_the_same_number_for_all_runs_whoever_delivers(database: sa.Engine) -> None:
+    one, other = Process(database), Process(database)
+    mine, theirs = (each.ledger.delivery(TARGET) for each in (one, other))
+    assert (mine.count_undelivered(), theirs.count_undelivered()) == (0, 0)
+    for key in "abc":
+        one.call(key)
+    other.ask("d")  # without an answer there is nothing to deliver
+    assert mine.claim() is not None
+    changed = mine.changes(0, 10)
+    assert (mine.count_undelivered(), theirs.count_undelivered()) == (3, 3)
+    mine.note(DeliveryState(changed[0].version, rows=1))
+    assert (mine.count_undelivered(), theirs.count_undelivered()) == (2, 2)
+    mine.note(DeliveryState(changed[-1].version, rows=3))
+    assert (mine.count_undelivered(), theirs.count_undelivered()) == (0, 0)
