@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import psycopg
@@ -9,7 +10,7 @@ import pytest
 
 from airflow_provider_permitocr.options.ledger import Ledger
 from labs.bench.programs import write_batches
-from labs.bench.programs.lists import exchanges, finish_list, finished_list
+from labs.bench.programs.lists import exchanges, finish_list, finished_list, ledger_size
 from labs.bench.programs.lists.filled import fill_ledger
 from labs.bench.programs.stubbed import engine, open_ledger, run_stubbed
 from labs.ground.servers.postgres import EmbeddedPostgres
@@ -78,3 +79,20 @@ def test_a_filled_ledger_knows_its_images(dsn: str) -> None:
     empty = open_ledger(database, Ledger("empty", conn_id="warehouse"))
     empty.prepare("text")
     assert not empty.delivery("any").changes(0, ROWS)
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
+def test_the_size_of_a_ledger_is_told_by_table(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}" if kind == "sqlite" else request.getfixturevalue("dsn")
+    ledger_size.main(url, str(ROWS))
+    said = json.loads(capsys.readouterr().out)
+    assert said["images"] == ROWS
+    calls, answers, images = (
+        said["bytes per image"][f"permit_ocr_{name}"] for name in ("calls", "answers", "images")
+    )
+    assert min(calls, answers, images) > 300
+    with engine(url).connect() as connection:
+        counted = connection.exec_driver_sql("SELECT count(*) FROM permit_ocr_calls WHERE code = 'OK'")
+        assert counted.scalar_one() == ROWS

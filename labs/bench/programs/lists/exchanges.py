@@ -62,7 +62,7 @@ class _Run:
 
     def exchange(self) -> float:
         intents = [self._intent() for _ in range(_CALLS)]
-        closed = [_closed(intent) for intent in self._open]
+        closed = [answered(intent) for intent in self._open]
         began = time.perf_counter()
         exchanged = self._ledger.exchange(intents, closed, [])
         seconds = time.perf_counter() - began
@@ -76,7 +76,8 @@ class _Run:
         return CallIntent(new_call_id(), (key, CardSide.FRONT), None, uuid.uuid4().hex * 2)
 
 
-def _closed(intent: CallIntent) -> ClosedCall:
+def answered(intent: CallIntent) -> ClosedCall:
+    """Close a call as one that was answered and billed, with facts as a real image has them."""
     facts = ImageFacts("JPEG", 200_000, None, intent.image_digest)
     attempt = Attempt(intent.row_key, Status.RECOGNIZED, is_verdict=True, facts=facts)
     request_id = str(uuid.uuid4())
