@@ -146,12 +146,13 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         :param reuse_identical: a repeated picture takes its first answer, without a call; remembers the last
             5,000 pictures.
         :param progress: show a progress bar, which needs tqdm; None: in a notebook or at a prompt.
+        :raises TypeError: for anything but ``ImageRow`` values.
         :raises AccountError, ThrottledTooLongError: after yielding the answers so far.
         """
         total = len(rows) if isinstance(rows, Sized) else None
         try:
             with progress_bar(total, is_wanted=progress) as done:
-                for outcome in self._outcomes(rows, reuse_identical=reuse_identical):
+                for outcome in self._outcomes(_image_rows(rows), reuse_identical=reuse_identical):
                     done(1)
                     yield self._record(outcome, datetime.now(UTC))
         except BaseException as error:
@@ -190,6 +191,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         :return: one row per row of ``frame``, in its order and with its index; the columns of the result
             table, with fixed dtypes, even without rows or answers. If it is interrupted or raises,
             ``answered`` has the rows answered so far.
+        :raises TypeError: if ``frame`` is not a DataFrame.
         :raises ValueError: for a missing or duplicate column, one that the policy does not name, one that is
             compared and not copied, a side other than FRONT and BACK, or an unknown kind.
         :raises AccountError: when the account or the connection would fail every call.
@@ -199,8 +201,10 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
             carried_columns,
             image_rows,
             protected_columns,
+            require_frame,
         )
 
+        require_frame(frame)
         self.log.info(f"{len(frame):,} images without a ledger: each call for them is paid for")
         carried = carried_columns(frame, carry_columns)
         self._quality.require_carried(carry_columns)
@@ -291,8 +295,9 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         """Log the rate once if no pool sets it."""
         if not self._is_rate_logged and self.is_rate_default:
             self._is_rate_logged = True
+            requests = "request" if per_second == 1 else "requests"
             self.log.info(
-                f"{per_second:g} requests per second, as there is no pool here. To raise it, up to your"
+                f"{per_second:g} {requests} per second, as there is no pool here. To raise it, up to your"
                 " account's quota: MainlandPermitOcrHook(max_per_second=...)"
             )
 
@@ -341,3 +346,16 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
     @cached_property
     def _kept_client(self) -> MainlandPermitClient:
         return self.client()
+
+
+def _image_rows(rows: Iterable[ImageRow]) -> Iterator[ImageRow]:
+    """Pass rows on as they are read.
+
+    :raises TypeError: for what has no key, such as a path.
+    """
+    # A single row is not iterable, and its error would not say what is.
+    for row in [None] if isinstance(rows, ImageRow) else rows:
+        if not isinstance(row, ImageRow):
+            given = type(rows if row is None else row).__name__
+            raise TypeError(f"recognize_rows takes an iterable of ImageRow(image_key, image), not {given}")
+        yield row

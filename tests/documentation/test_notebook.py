@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,3 +50,10 @@ def test_the_notebook_recognizes_a_folder(
 
 def test_the_notebook_is_stored_without_outputs(cells: list[dict[str, Any]]) -> None:
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in cells)
+
+
+def test_the_notebook_names_the_extras_of_what_its_cells_use() -> None:
+    text = NOTEBOOK.read_text(encoding="utf-8")
+    named = set(re.findall(r"pip install airflow_provider_permitocr\[([\w,]+)\]", text)[0].split(","))
+    uses_parquet = "to_parquet" in text
+    assert ("notebook" in named, "parquet" in named) == (True, uses_parquet)

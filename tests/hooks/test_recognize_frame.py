@@ -81,6 +81,60 @@ def test_what_cannot_work_is_refused_before_the_first_call(
     assert emulator.stats()["calls"] == 0
 
 
+@pytest.mark.parametrize(
+    ("frame", "arguments", "says"),
+    [
+        (pd.DataFrame(), {}, "the frame has no column image; it has no columns"),
+        (pd.DataFrame([[b"", b""]], columns=["image", "image"]), {}, "has column image more than once"),
+        (
+            pd.DataFrame([[b"", 1, 2]], columns=["image", "id", "id"]),
+            {"key": "id"},
+            "has column id more than",
+        ),
+        (
+            pd.DataFrame([[b"", "BACK", "BACK"]], columns=["image", "side", "side"]),
+            {"card_side": "side"},
+            "has column side more than once",
+        ),
+        (
+            pd.DataFrame([[b"", 1, 2]], columns=["image", "branch", "branch"]),
+            {"carry_columns": ["branch"]},
+            "has column branch more than once",
+        ),
+        (
+            pd.DataFrame([[b"", 1]], columns=["image", "branch"]),
+            {"carry_columns": ["branch", "branch"]},
+            "branch more than once, or it is asked for twice",
+        ),
+    ],
+)
+def test_a_column_that_is_missing_or_there_twice_is_refused_before_the_first_call(
+    hook: MainlandPermitOcrHook,
+    emulator: RunningEmulator,
+    frame: pd.DataFrame,
+    arguments: dict[str, Any],
+    says: str,
+) -> None:
+    with pytest.raises(ValueError, match=says):
+        hook.recognize_frame(frame, **arguments)
+    assert emulator.stats()["calls"] == 0
+
+
+@pytest.mark.parametrize("given", [["/scans/1.jpg"], pd.Series(["/scans/1.jpg"]), None, "/scans/1.jpg"])
+def test_what_is_no_frame_is_refused_saying_how_to_make_one(hook: MainlandPermitOcrHook, given: Any) -> None:
+    with pytest.raises(TypeError, match=r"takes a pandas DataFrame, not \w+; .* pd.DataFrame\(") as caught:
+        hook.recognize_frame(given)
+    assert "/scans" not in str(caught.value)
+
+
+@pytest.mark.parametrize("rows", [["/scans/1.jpg"], "/scans/1.jpg", ImageRow("1", b""), [b""]])
+def test_rows_that_are_no_rows_are_refused_saying_what_to_give(
+    hook: MainlandPermitOcrHook, rows: Any
+) -> None:
+    with pytest.raises(TypeError, match=r"takes an iterable of ImageRow\(image_key, image\), not \w+"):
+        list(hook.recognize_rows(rows))
+
+
 def test_a_missing_file_is_retried_as_in_a_table(hook: MainlandPermitOcrHook, tmp_path: Path) -> None:
     frame = pd.DataFrame({"image": [tmp_path / "none.jpg", str(tmp_path / "none.jpg")]})
     answer = hook.recognize_frame(frame)

@@ -48,8 +48,8 @@ def image_rows(
     :param card_side: column with FRONT or BACK, missing for ``default_side``; None: all ``default_side``.
     :param image_kind: what the images are.
     :param declared: columns of the same rows that answers are compared with.
-    :raises ValueError: for a column that is not there, a key that is missing, or a side that is neither
-        FRONT nor BACK.
+    :raises ValueError: for a column that is not there or is there twice, a key that is missing, or a side
+        that is neither FRONT nor BACK.
     """
     _require_columns(frame, [column for column in (image, key, card_side) if column])
     keys = frame.index if key is None else frame[key]
@@ -83,7 +83,7 @@ def _declared(columns: pd.DataFrame | None, rows: int) -> list[Record]:
 def carried_columns(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Return the columns to copy, unchanged.
 
-    :raises ValueError: for a column that does not exist, or has the name of a result column.
+    :raises ValueError: for a column that does not exist, is there twice, or has the name of a result column.
     """
     if isinstance(names, str):
         raise ValueError("carry_columns must be a list of columns, not one text")
@@ -140,11 +140,26 @@ def _untried(row: ImageRow) -> Record:
     return {"image_key": row.image_key, "card_side": row.card_side.value}
 
 
+def require_frame(given: object) -> None:
+    """Refuse anything but a DataFrame.
+
+    :raises TypeError: saying what to do.
+    """
+    if not isinstance(given, pd.DataFrame):
+        raise TypeError(
+            f"recognize_frame takes a pandas DataFrame, not {type(given).__name__}; for a list of images:"
+            ' pd.DataFrame({"image": images})'
+        )
+
+
 def _require_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
     if missing := [name for name in names if name not in frame.columns]:
-        raise ValueError(
-            f"the frame has no column {', '.join(missing)}; it has {', '.join(map(str, frame.columns))}"
-        )
+        has = ", ".join(map(str, frame.columns)) or "no columns"
+        raise ValueError(f"the frame has no column {', '.join(map(str, missing))}; it has {has}")
+    columns = list(frame.columns)
+    if repeated := [name for name in names if columns.count(name) > 1 or names.count(name) > 1]:
+        several = ", ".join(map(str, dict.fromkeys(repeated)))
+        raise ValueError(f"the frame has column {several} more than once, or it is asked for twice")
 
 
 def _sides(column: pd.Series[Any], default_side: CardSide) -> list[CardSide]:
