@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.cli.cli_config import ARG_VERBOSE, ActionCommand, Arg, GroupCommand, lazy_load_command
 
+from airflow_provider_permitocr.options.validation import MOST_DAYS
 from airflow_provider_permitocr.permit.api import DEFAULT_REQUESTS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -256,9 +257,14 @@ def _requests_per_second(text: str) -> float:
 
 
 def _days(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"must be a whole number of days above 0, not {text!r}")
-    return int(text)
+    days = text.lstrip("0")
+    if not (
+        days.isascii() and days.isdecimal() and len(days) <= len(str(MOST_DAYS)) and int(days) <= MOST_DAYS
+    ):
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number of days from 1 to {MOST_DAYS}, not {text!r}"
+        )
+    return int(days)
 
 
 def _time(text: str) -> datetime:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from airflow_provider_permitocr.options.validation import Rule, check, flag, optional, whole
+from airflow_provider_permitocr.options.validation import MOST_DAYS, Rule, check, flag, optional, whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class ErasureRule:
         check(
             self,
             keys=optional(Rule("a list of keys", _listed, error=TypeError)),
-            older_than_days=optional(whole(1)),
+            older_than_days=optional(whole(1, MOST_DAYS)),
             policy=flag(),
         )
         given = [self.keys is not None, self.older_than_days is not None, self.policy]

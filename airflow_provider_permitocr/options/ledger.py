@@ -8,7 +8,15 @@ from typing import ClassVar, Final, cast
 
 from airflow_provider_permitocr.options.readable import Readable
 from airflow_provider_permitocr.options.targets.result_table import ResultTable, split_schema
-from airflow_provider_permitocr.options.validation import Rule, check, choice, optional, table_name, text
+from airflow_provider_permitocr.options.validation import (
+    MOST_DAYS,
+    Rule,
+    check,
+    choice,
+    optional,
+    table_name,
+    text,
+)
 
 #: What the names of a ledger's tables begin with.
 DEFAULT_NAME: Final = "permit_ocr"
@@ -51,7 +59,7 @@ class Ledger(Readable):
             name=table_name(),
             conn_id=text(),
             unknown_calls=choice(UnknownCalls),
-            keep_answers=optional(Rule("'delivered' or a number of days", _kept_until)),
+            keep_answers=optional(Rule(f"'delivered' or a number of days, at most {MOST_DAYS}", _kept_until)),
         )
 
     @property
@@ -61,7 +69,8 @@ class Ledger(Readable):
 
 
 def _kept_until(given: str | int) -> str | int:
-    if given != DELIVERED and (isinstance(given, bool) or not isinstance(given, int) or given < 1):
+    is_days = isinstance(given, int) and not isinstance(given, bool) and 1 <= given <= MOST_DAYS
+    if given != DELIVERED and not is_days:
         raise ValueError
     return given
 

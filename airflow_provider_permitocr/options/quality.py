@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from airflow_provider_permitocr.options.readable import Readable
 from airflow_provider_permitocr.options.validation import (
+    MOST_DAYS,
     check,
     instance_of,
     listed,
@@ -20,9 +20,6 @@ from airflow_provider_permitocr.options.validation import (
 from airflow_provider_permitocr.permit.quality.assessment import DEFAULT_ZONE, Assessment
 from airflow_provider_permitocr.permit.quality.examination import Examination
 from airflow_provider_permitocr.permit.quality.flags import OF_READINGS, Flag
-
-#: A hundred years: no permit is valid for longer.
-_MOST_DAYS: Final = 36_500
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -76,7 +73,7 @@ class Quality(Readable):
     def __post_init__(self) -> None:
         check(
             self,
-            expires_within_days=whole(0, _MOST_DAYS),
+            expires_within_days=whole(0, MOST_DAYS),
             timezone=time_zone(),
             skip=listed("flags"),
             declared=optional(instance_of(Declared)),

@@ -6,10 +6,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from airflow_provider_permitocr.options.readable import is_template
+
+#: A hundred years: no permit is valid for longer, and a date that is further away has no place in a database.
+MOST_DAYS: Final = 36_500
 
 
 @dataclass(frozen=True)

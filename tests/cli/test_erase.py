@@ -112,7 +112,13 @@ def test_without_a_policy_there_is_none_to_apply(
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("--key", "a", "--policy"), ("--keys-from", "/no/such/file"), ("--older-than-days", "0")],
+    [
+        (),
+        ("--key", "a", "--policy"),
+        ("--keys-from", "/no/such/file"),
+        ("--older-than-days", "0"),
+        ("--older-than-days", "9" * 11),
+    ],
 )
 def test_what_is_not_one_rule_ends_with_status_2(
     command: Command, write_dag: WriteDag, arguments: tuple[str, ...]

@@ -93,7 +93,7 @@ def test_a_ledger_that_cannot_be_reached_ends_with_status_1(command: Command, wr
     assert "ocr on nowhere: there is no connection 'nowhere'" in said
 
 
-@pytest.mark.parametrize("days", ["0", "-1", "1.5", "many", None])
+@pytest.mark.parametrize("days", ["0", "-1", "1.5", "many", "36501", "9" * 11, "9" * 5_000, None])
 def test_days_that_are_none_end_with_status_2(
     command: Command, write_dag: WriteDag, days: str | None
 ) -> None:

@@ -281,7 +281,8 @@ def test_a_task_without_a_policy_has_none_to_apply(operator: NewOperator, connec
     [
         ({}, "by one of"),
         ({"keys": ["a"], "policy": True}, "by one of"),
-        ({"older_than_days": 0}, "1 or more"),
+        ({"older_than_days": 0}, "1 to 36500"),
+        ({"older_than_days": 10**12}, "1 to 36500"),
     ],
 )
 def test_a_wrong_rule_is_refused_as_the_dag_is_parsed(

@@ -93,7 +93,7 @@ def test_a_list_without_a_window_needs_the_answers_for_each_file(operator: Calla
         operator(target=ResultFile("/exports/all.csv"), list="permits", ledger=LEDGER)
 
 
-@pytest.mark.parametrize("wrong", ["forever", 0, -1, True, 1.5])
+@pytest.mark.parametrize("wrong", ["forever", 0, -1, True, 1.5, 36_501, 10**12])
 def test_anything_but_delivered_or_days_is_refused(wrong: Any) -> None:
     with pytest.raises(ValueError, match="keep_answers must be 'delivered' or a number of days"):
         Ledger(conn_id="warehouse", keep_answers=wrong)
