@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -34,6 +35,16 @@ _CALLS_THE_REAL_SERVICE = """
         with pytest.raises(ConfigurationError, match="emulator_only"):
             MainlandPermitOcrHook().recognize(b"image")
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def imported() -> None:
+    """What cannot be imported twice; a pytest within forgets what it was the first to import.
+
+    importlib_metadata puts its finder of packages in the place of Python's, and PyYAML registers tags once.
+    """
+    for used in ("airflow.configuration", "airflow_provider_permitocr.hooks.mainland_permit_ocr"):
+        importlib.import_module(used)
 
 
 @pytest.fixture
@@ -80,6 +91,63 @@ def test_a_marker_sets_the_connection_and_options_of_the_emulator(run: pytest.Py
     """
     )
     assert passed(run) == 1
+
+
+def test_the_connection_has_the_keys_site_and_authority_of_the_marker(
+    run: pytest.Pytester, tmp_path: Path
+) -> None:
+    run.makepyfile(
+        "    import pytest\n"
+        + _RECOGNIZES
+        + f"""
+    from pathlib import Path
+    from airflow_provider_permitocr.emulator.options import KeyPair
+
+    @pytest.mark.permitocr_emulator(
+        keys=(KeyPair("AKIDown", "own-secret", "own-token"),), site="mainland", tls=Path({str(tmp_path)!r})
+    )
+    def test_hook(permitocr_emulator):
+        assert recognized()
+        assert MainlandPermitOcrHook().client_options.site.name == "mainland"
+    """
+    )
+    assert passed(run) == 1
+
+
+@pytest.mark.parametrize(
+    ("marker", "says"),
+    [
+        ('"ocr_account"', "takes keywords only"),
+        (
+            'conn="ocr_account"',
+            "takes conn_id and the fields of EmulatorOptions, not conn; did you mean conn_id?",
+        ),
+        ('secret_id="x"', "takes conn_id and the fields of EmulatorOptions, not secret_id"),
+        ('engine="tesseract"', "tesseract"),
+        ('quota="many"', "quota"),
+        ("quota=-1", "quota -1 is negative"),
+        ('conn_id=["a", "b"]', "conn_id must be a connection's id, not a list"),
+    ],
+)
+def test_a_marker_that_cannot_be_meant_fails_the_test_and_says_why(
+    run: pytest.Pytester, marker: str, says: str
+) -> None:
+    run.makepyfile(
+        f"""
+    import pytest
+
+    @pytest.mark.permitocr_emulator({marker})
+    def test_hook(permitocr_emulator):
+        pass
+    """
+    )
+    result = run.runpytest_inprocess("-p", PLUGIN, "-W", "ignore::pytest.PytestAssertRewriteWarning")
+    result.assert_outcomes(errors=1)
+    said = result.stdout.str()
+    assert "the marker permitocr_emulator" in said
+    assert says in said
+    assert "Traceback" not in said
+    assert "pytest_plugin.py" not in said  # the fault is in the test, not here
 
 
 def test_beside_the_emulator_no_other_host_is_called(run: pytest.Pytester) -> None:
