@@ -39,7 +39,7 @@ with DAG(
         "redo": Param(
             [],
             type="array",
-            items={"type": "string"},
+            items={"type": "string", "enum": ["recognized", "rejected", "failed"]},
             examples=["recognized", "rejected", "failed"],
             title="Pay again for",
             description="Images with these statuses are recognized again, one call each. Empty: none are",

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
 
+@pytest.mark.parametrize("given", [["gone"], ["retry"], ["recognized", ""], "failed", [1]])
+def test_the_form_refuses_what_redo_would_refuse_in_the_run(dags: DagBag, given: object) -> None:
+    form = dags.dags["permit_ocr_archive"].params.get_param("redo")
+    assert form.resolve(["recognized", "rejected", "failed"]) == ["recognized", "rejected", "failed"]
+    with pytest.raises(ValueError, match="Invalid input for param redo"):
+        form.resolve(given)
+
+
 @pytest.mark.slow
 def test_four_shards_recognize_each_image_once_and_are_labelled(
     dags: DagBag,
