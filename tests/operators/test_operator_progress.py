@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_permitocr import Budget, Ledger, MainlandPermitOcrOperator
 from airflow_provider_permitocr.emulator.running import RunningEmulator
@@ -36,8 +37,9 @@ class Instance(SimpleNamespace):
         self.pushed.append((key, json.loads(json.dumps(value))))
 
 
-def run(operator: MainlandPermitOcrOperator, instance: Instance) -> Any:
-    return operator.execute({"run_id": "run-1", "ti": instance})  # type: ignore[typeddict-item]
+def run(operator: MainlandPermitOcrOperator, instance: Instance, store: Store | None = None) -> Any:
+    context: Any = {"run_id": "run-1", "ti": instance}
+    return operator.execute(context if store is None else context | {"task_state_store": store})
 
 
 def test_a_task_pushes_its_progress_and_what_the_ledger_adds_up(
@@ -83,6 +85,35 @@ def test_a_task_whose_progress_cannot_be_pushed_succeeds(
     image_list(2)
     summary = run(operator(), Instance(failing=ConnectionError("no way")))
     assert summary["statuses"] == {"recognized": 2}
+
+
+class Store(dict[str, Any]):
+    """A task's state store, as Airflow 3.3 has it."""
+
+    def set(self, key: str, value: Any) -> None:
+        self[key] = json.loads(json.dumps(value))
+
+
+def test_the_last_record_of_a_try_that_failed_outlives_it(
+    operator: NewOperator, connected: RunningEmulator, image_list: ImageList
+) -> None:
+    image_list(5)
+    instance, store = Instance(), Store()
+    budget = Budget(max_calls_per_day=2, on_exhausted="fail")
+    capped = operator(budget=budget, ledger=Ledger("permit_ocr", conn_id="warehouse"))
+    with pytest.raises(AirflowFailException):
+        run(capped, instance, store)
+    assert store["permitocr_progress"] == instance.pushed[-1][1]
+    assert store["permitocr_progress"]["caps"]["reached"] == "day"
+
+
+def test_a_try_that_succeeds_leaves_nothing_in_the_state_store(
+    operator: NewOperator, connected: RunningEmulator, image_list: ImageList
+) -> None:
+    image_list(1)
+    store = Store()
+    run(operator(), Instance(), store)
+    assert store == {}
 
 
 def test_a_task_that_only_plans_or_rebuilds_pushes_nothing(

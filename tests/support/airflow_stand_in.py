@@ -35,6 +35,7 @@ class StandIn:
     :param ignores_order: XCom entries are listed by DAG, task and run, as Airflow 3.2 does whatever is asked.
     :param broken: DAGs whose records Airflow cannot read, with the status that it answers.
     :param broken_shards: likewise shards of any task.
+    :param stored: records in the state stores of tasks, which outlive a try.
     :param hangs: seconds that a request for a record takes.
     """
 
@@ -45,6 +46,7 @@ class StandIn:
     ignores_order: bool = False
     broken: dict[str, int] = field(default_factory=dict)
     broken_shards: set[int] = field(default_factory=set)
+    stored: dict[tuple[str, str, str, int], object] = field(default_factory=dict)
     hangs: float = 0.0
     now: datetime = datetime(2026, 11, 30, 12, 30, tzinfo=UTC)
     asked: list[str] = field(default_factory=list)
@@ -109,6 +111,7 @@ class StandIn:
         app.get(tasks)(self._instances)
         app.get(f"{base}/xcomEntries")(self._entries)
         app.get(f"{base}/xcomEntries/{KEY}")(self._entry)
+        app.get(f"{base}/state-store/{KEY}")(self._stored)
         app.get(f"{base}/tries")(self._tries)
         app.get(f"{base}/{{map_index}}/tries")(self._tries)
         app.get(f"{base}/{{map_index}}")(self._instance)
@@ -140,6 +143,7 @@ class StandIn:
             "try_number": task["try_number"],
             "start_date": task["run_after"],
             "duration": 50.4,
+            "run_after": task["run_after"],
         }
 
     def _of(self, dag_id: str, run_id: str, task_id: str) -> list[tuple[str, str, str, int]]:
@@ -152,14 +156,28 @@ class StandIn:
         ]
 
     def _instances(
-        self, dag_id: str, run_id: str, task_id: str, limit: int = 50, offset: int = 0
+        self,
+        dag_id: str,
+        run_id: str,
+        task_id: str = "~",
+        limit: int = 50,
+        offset: int = 0,
+        state: str | None = None,
     ) -> dict[str, Any]:
-        self._require(dag_id)
-        if not self._of(dag_id, run_id, "~"):
-            raise HTTPException(404)
-        keys = self._of(dag_id, run_id, task_id)
+        if dag_id != "~":
+            self._require(dag_id)
+            if not self._of(dag_id, run_id, "~"):
+                raise HTTPException(404)
+        keys = [key for key in self._of(dag_id, run_id, task_id) if state in (None, self.tasks[key]["state"])]
         page = [self._instance(*key) for key in keys[offset : offset + limit]]
         return {"task_instances": page, "total_entries": len(keys)}
+
+    def _stored(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, Any]:
+        self._require(dag_id)
+        record = self.stored.get((dag_id, run_id, task_id, map_index))
+        if record is None:
+            raise HTTPException(404)
+        return {"key": KEY, "value": record, "updated_at": self.now.isoformat(), "expires_at": None}
 
     def _tries(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, Any]:
         newest = self._instance(dag_id, run_id, task_id, map_index)

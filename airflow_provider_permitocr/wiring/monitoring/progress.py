@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.engine.progress.reporter import Log
     from airflow_provider_permitocr.options.task import TaskOptions
 
-#: Key of the XCom entry, which ``plugins/static/airflow.js`` requests.
+#: Key of the XCom entry, and of the last record of a try that failed in the task's state store. The page's
+#: ``airflow.js`` requests both.
 PROGRESS_KEY: Final = "permitocr_progress"
 
 
@@ -56,6 +57,8 @@ def reported(
     )
 
     links = [link] if link else []
+    # Airflow 3.3 has it.
+    store: Any = context.get("task_state_store")
 
     def push(record: Mapping[str, Any]) -> None:
         # Requests to Airflow's supervisor use a lock, so any thread may make them.
@@ -63,6 +66,10 @@ def reported(
             instance.xcom_push(key=each.xcom_key, value=each.get_link(None, ti_key=instance))
         links.clear()
         instance.xcom_push(key=PROGRESS_KEY, value=record)
+        if record["state"] == "failed" and store is not None:
+            # From Airflow 3.4 on, a try's XCom entries are out of reach as soon as it is to be retried,
+            # perhaps a day later, when a cap allows more calls.
+            store.set(PROGRESS_KEY, record)
 
     with ProgressReporter(run, push, recorded, log):
         yield

@@ -274,7 +274,7 @@ def test_a_workers_clock_does_not_matter(
     assert "updated 4 s ago" in text
     assert "No news" not in text
     add(airflow, run.record(60), state="running", pushed=(now - timedelta(seconds=90)).isoformat())
-    opened.page.wait_for_selector("text=No news for 1 min 30 s", timeout=8_000)
+    opened.page.wait_for_selector("text=No news for 1 min.", timeout=8_000)
 
 
 def test_a_task_that_is_silent_is_said_to_be_so(
@@ -398,6 +398,36 @@ def test_a_run_that_waits_says_so(
     opened.page.wait_for_selector("text=The run is waiting", timeout=8_000)
 
 
+def _at_cap() -> dict[str, Any]:
+    changed = {"cap_of_day": 300, "at_cap": "day"}
+    return RecordedRun(facts_changed=changed).record(16, end=End(why="CapReachedError"))
+
+
+def test_a_try_whose_entry_is_gone_is_shown_until_the_next(
+    airflow: StandIn, opened: Window, url: str
+) -> None:
+    add(airflow, None, try_number=2, state="up_for_retry")
+    airflow.stored[_RUN["dag_id"], _RUN["run_id"], _RUN["task_id"], -1] = _at_cap()
+    text = text_of(opened, address(url))
+    assert "The next try has not started." in text
+    assert "Today's cap of 300 calls is reached." in text
+    assert "313" in text
+    opened.page.goto(f"{url}/permitocr/ui/index.html")
+    opened.page.locator("#tasks").get_by_text("313 of 1,000").wait_for(timeout=8_000)
+    assert "Up for retry" in opened.page.inner_text("#tasks")
+
+
+def test_shards_whose_entries_are_gone_are_shown_until_their_next_try(
+    airflow: StandIn, opened: Window, url: str
+) -> None:
+    for shard in (0, 1):
+        add(airflow, None, map_index=shard, try_number=2, state="up_for_retry")
+        airflow.stored[_RUN["dag_id"], _RUN["run_id"], _RUN["task_id"], shard] = _at_cap()
+    assert "626" in text_of(opened, address(url))
+    opened.page.goto(f"{url}/permitocr/ui/index.html")
+    opened.page.locator("#tasks").get_by_text("Up for retry").wait_for(timeout=8_000)
+
+
 def test_numbers_of_the_try_before_are_called_so(airflow: StandIn, opened: Window, url: str) -> None:
     add(airflow, RecordedRun().record(30), try_number=2, state="queued")
     assert "A new try has not reported yet." in text_of(opened, address(url))
@@ -405,7 +435,12 @@ def test_numbers_of_the_try_before_are_called_so(airflow: StandIn, opened: Windo
 
 @pytest.mark.parametrize(
     ("state", "says"),
-    [("queued", "has not started"), ("running", "is starting"), ("failed", "recorded no progress")],
+    [
+        ("queued", "has not started"),
+        ("running", "is starting"),
+        ("failed", "recorded no progress"),
+        ("up_for_retry", "waits for its next try"),
+    ],
 )
 def test_a_task_without_a_record_says_why(
     airflow: StandIn, opened: Window, url: str, state: str, says: str

@@ -76,8 +76,25 @@ export async function tries(run, mapIndex) {
 /** Return the entry of one record; null where there is none. */
 export async function record(run, mapIndex) {
   const query = mapIndex < 0 ? "" : `?map_index=${mapIndex}`;
+  return find(`${taskPath(run)}/xcomEntries/${KEY}${query}`);
+}
+
+/** Return the last record of a try that failed: from Airflow 3.4 on, its XCom entry is gone once the next try is due. */
+export async function earlierRecord(run, mapIndex) {
+  const query = mapIndex < 0 ? "" : `?map_index=${mapIndex}`;
+  const stored = await find(`${taskPath(run)}/state-store/${KEY}${query}`);
+  return stored && { value: stored.value, timestamp: stored.updated_at };
+}
+
+/** Return tasks of this operator that wait for their next try. */
+export async function waiting() {
+  const query = `operator=MainlandPermitOcrOperator&state=up_for_retry&order_by=-run_after&limit=${LIMIT}`;
+  return (await get(`/api/v2/dags/~/dagRuns/~/taskInstances?${query}`)).task_instances;
+}
+
+async function find(path) {
   try {
-    return await get(`${taskPath(run)}/xcomEntries/${KEY}${query}`);
+    return await get(path);
   } catch (error) {
     if (error.kind === "missing") return null;
     throw error;

@@ -42,6 +42,16 @@ async function list(days, most) {
   return true;
 }
 
+/** Note tasks that wait for their next try: from Airflow 3.4 on, no XCom entry tells of them. */
+async function noteWaiting() {
+  for (const run of runs.values()) run.isWaiting = false;
+  for (const task of await airflow.waiting()) {
+    const entry = { ...task, run_id: task.dag_run_id, timestamp: `try ${task.try_number}` };
+    if (!runs.has(keyOf(entry))) note(entry);
+    runs.get(keyOf(entry)).isWaiting = true;
+  }
+}
+
 function note(entry) {
   const key = keyOf(entry);
   const run = runs.get(key)
@@ -54,10 +64,11 @@ function note(entry) {
 async function listNew() {
   if (state.isListed) {
     await list(Math.min(SPANS[0], SPANS[state.span]), Infinity);
-    return;
+  } else {
+    while (!await list(SPANS[state.span], MOST_LISTED) && state.span > 0) state.span -= 1;
+    if (state.span === 0) await list(SPANS[0], Infinity);
   }
-  while (!await list(SPANS[state.span], MOST_LISTED) && state.span > 0) state.span -= 1;
-  if (state.span === 0) await list(SPANS[0], Infinity);
+  await noteWaiting();
   state.isListed = true;
 }
 
@@ -75,7 +86,7 @@ function tasks() {
 }
 
 /** Whether what was read of a run may change. */
-const isOpen = (run) => !run.records.size
+const isOpen = (run) => !run.records.size || run.isWaiting
   || (run.state === null ? reportedState(run) === "running" : !FINISHED.has(run.state));
 
 /** Read records that are new or were pushed again, those of the newest run of each task first. */
@@ -96,10 +107,10 @@ async function fill() {
   }
   let failed = null;
   await airflow.each(due.slice(0, Math.max(BUDGET, newest.length)), AT_ONCE, async ([run, index, at]) => {
-    const entry = await airflow.record(run, index);
+    const entry = await airflow.record(run, index) ?? (run.isWaiting ? await airflow.earlierRecord(run, index) : null);
     run.records.set(index, { pushed: at, record: read(entry) });
     run.state = null;
-    if (!entry && !run.isMapped) runs.delete(keyOf(run)); // deleted, or to be run again
+    if (!entry && !run.isMapped && !run.isWaiting) runs.delete(keyOf(run)); // deleted, or to be run again
     renderSoon();
   }).catch((error) => { failed = error; });
   await fillStates(newest, wanted);
@@ -110,7 +121,7 @@ async function fill() {
 async function fillStates(newest, wanted) {
   const unsure = wanted.filter((run) => {
     if (run.isLarge || run.state !== null) return !FINISHED.has(run.state);
-    const said = reportedState(run);
+    const said = run.isWaiting ? "running" : reportedState(run);
     // Of a mapped task, shards may be waiting that have no record yet.
     return said === "running" || (said && run.isMapped) || (said === "failed" && newest.includes(run));
   });

@@ -49,7 +49,12 @@ async function load() {
 
 async function loadOne(instance) {
   if (!instance.start_date && !state.records.size) return;
-  state.records.set(instance.map_index, read(await airflow.record(run, instance.map_index)));
+  state.records.set(instance.map_index, read(await latest(instance)));
+}
+
+async function latest(instance) {
+  const entry = await airflow.record(run, instance.map_index);
+  return entry ?? (instance.try_number > 1 ? airflow.earlierRecord(run, instance.map_index) : null);
 }
 
 async function loadMany() {
@@ -61,6 +66,10 @@ async function loadMany() {
     if (!state.pushed.has(index)) state.unread -= 1;
     state.pushed.set(index, pushed.get(index));
     if (state.unread) renderSoon();
+  });
+  const without = state.instances.filter((each) => each.state === "up_for_retry" && !state.records.has(each.map_index));
+  await airflow.each(without, AT_ONCE, async (instance) => {
+    state.records.set(instance.map_index, read(await airflow.earlierRecord(run, instance.map_index)));
   });
 }
 
@@ -113,14 +122,18 @@ function notices(all, record, records) {
     says.push(notice("info", "This run used a newer version of the provider than this page.",
       "Some numbers may be missing: update the provider where the API server runs."));
   }
-  const isOld = all.some((each) => each.record && each.isOld);
-  if (isOld) {
-    says.push(notice("info", "A new try has not reported yet.", "The numbers below are of the try before."));
+  const old = all.filter((each) => each.record && each.isOld);
+  const isTriedAgain = old.some((each) => each.instance.state !== "up_for_retry");
+  if (old.length) {
+    says.push(notice("info", isTriedAgain ? "A new try has not reported yet." : "The next try has not started.",
+      "The numbers below are of the try before."));
   }
   if (record) says.push(partNotice(all));
   const silence = record ? airflow.now() - Date.parse(record.pushed_at) : 0;
   if (record?.state === "running" && silence > SILENT_MS) {
-    says.push(notice("warning", `No news for ${f.duration(silence / 1000)}.`,
+    // A screen reader says it again when it changes, so not every second.
+    const minutes = Math.floor(silence / 60_000);
+    says.push(notice("warning", `No news for ${minutes < 60 ? `${minutes} min` : f.duration(60 * minutes)}.`,
       "The worker is busy, cut off from Airflow's API, or gone. The task's log says more."));
   } else if (record && isWaiting(record, records)) {
     says.push(notice("info", "The run is waiting: it has made no call for 20 seconds.",
@@ -128,7 +141,7 @@ function notices(all, record, records) {
       + " The task's log says which."));
   }
   if (record?.caps.reached) says.push(capNotice(record));
-  if (record?.state === "failed" && record.caps.reached === null && !isOld) says.push(failureNotice(record));
+  if (record?.state === "failed" && record.caps.reached === null && !isTriedAgain) says.push(failureNotice(record));
   return says;
 }
 
@@ -179,7 +192,8 @@ function nothing(all) {
   const words = ["running", "restarting", "deferred"].includes(task.state) ? "The run is starting; its first numbers come within seconds."
     : FINISHED.has(task.state)
       ? "This task recorded no progress: it ended before its first call, only planned or rebuilt, or ran with a version before 0.5."
-      : "The task has not started.";
+      : task.state === "up_for_retry" ? "The task waits for its next try. The try before left no numbers; its log says more."
+        : "The task has not started.";
   return notice("info", "No numbers yet.", words);
 }
 
