@@ -47,6 +47,13 @@ class Window:
         self.page.on("console", self._note_message)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
 
+    def take_newest(self) -> None:
+        """Go on in the tab that was opened last."""
+        newest = self.page.context.pages[-1]
+        if newest is not self.page:
+            self.page = newest
+            self.watch()
+
     def _note_request(self, request: Any) -> None:
         address = urlsplit(request.url)
         if address.scheme not in ("data", "blob", "about") and address.netloc != self.host:

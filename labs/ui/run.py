@@ -172,6 +172,8 @@ def _open_by_menu(opened: Window) -> None:
 
 def _follow_link(opened: Window) -> None:
     opened.page.get_by_role("link", name="Permit OCR", exact=True).first.click()
+    opened.page.wait_for_timeout(2_000)
+    opened.take_newest()  # Airflow 3.2 opens links in a tab of their own
     _wait_for_page(opened)
 
 
