@@ -74,8 +74,8 @@ class ImageRoots:
     def _warn(self) -> None:
         if self._warned.acquire(blocking=False):
             _log.warning(
-                "Image paths are read from anywhere on this worker: anyone who can write to the image list"
-                ' can have any image file sent to the API. Name the directories: ImageAccess(roots=["/..."])'
+                'Set ImageAccess(roots=["/..."]): without it, anyone who can write to the image list can have'
+                " any image file of this worker sent to the API"
             )
 
 
