@@ -539,3 +539,15 @@ def test_costs_are_exact(opened: Window, url: str) -> None:
         "1 h 02 min",
         "–",
     ]
+
+
+def test_a_try_that_airflow_has_not_listed_yet_replaces_no_other(
+    airflow: StandIn, opened: Window, url: str
+) -> None:
+    add(airflow, RecordedRun(recorded=Recorded(try_number=2)).whole_record(), try_number=2)
+    listed = airflow._tries(_RUN["dag_id"], _RUN["run_id"], _RUN["task_id"])
+    opened.page.route("**/tries", lambda route: route.fulfill(json=listed))
+    add(airflow, RecordedRun(recorded=Recorded(try_number=2)).whole_record(), try_number=3, state="queued")
+    text_of(opened, address(url), "#tries")
+    states = [row.split("\t")[1].strip() for row in opened.page.locator("#tries tbody tr").all_inner_texts()]
+    assert states == ["Failed", "Success"]

@@ -24,6 +24,8 @@ const state = { span: SPANS.length - 1, shown: RUNS_SHOWN, error: null, isListed
 
 const keyOf = (entry) => JSON.stringify([entry.dag_id, entry.run_id, entry.task_id]);
 
+const isAll = () => SPANS[state.span] === Infinity;
+
 const since = (days) => (days === Infinity ? null : new Date(airflow.now() - days * DAY_MS));
 
 /** List the runs of so many days, without their numbers; false if there are more than `most`. */
@@ -203,8 +205,8 @@ function figures(all) {
   return stats("Over all tasks",
     stat("Running now", f.count(running.length), f.plural(all.length, "task") + " in all", running.length ? "running" : null),
     stat("Calls per second", f.rate(rate), "of running tasks"),
-    stat("Cost today", f.costs(spent(sums, "cost_today", now), "–"), null),
-    stat("Cost this month", f.costs(spent(sums, "cost_month", now), "–"), null),
+    stat("Cost today", f.costs(spent(sums, "cost_today", now), "–"), isAll() ? null : "of the tasks below"),
+    stat("Cost this month", f.costs(spent(sums, "cost_month", now), "–"), isAll() ? null : "of the tasks below"),
     isReviewed ? stat("Waiting for review", f.count(added("waiting_for_review")), "images") : null,
     stat("Left over", f.count(added("left_over")), "images for later runs", added("left_over") ? "retry" : null),
   );
@@ -219,9 +221,8 @@ const RUN_COLUMNS = [{ name: "Run" }, { name: "State" }, { name: "When" }, numbe
 function render() {
   const all = tasks();
   const newest = newestFirst();
-  const isAll = SPANS[state.span] === Infinity;
-  const more = newest.length > state.shown || !isAll;
-  const span = isAll ? "by last run" : `of the last ${f.plural(SPANS[state.span], "day")}, by last run`;
+  const more = newest.length > state.shown || !isAll();
+  const span = isAll() ? "by last run" : `of the last ${f.plural(SPANS[state.span], "day")}, by last run`;
   show(
     h("div", { class: "head" }, h("div", { class: "title" }, h("h1", {}, "Permit OCR"))),
     state.error && refusal(state.error),
@@ -278,7 +279,7 @@ async function turnOnce() {
 async function more() {
   state.shown += RUNS_SHOWN;
   try {
-    while (runs.size < state.shown && SPANS[state.span] !== Infinity) {
+    while (runs.size < state.shown && !isAll()) {
       state.span += 1;
       await list(SPANS[state.span], Infinity);
     }

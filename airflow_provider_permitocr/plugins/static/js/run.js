@@ -44,7 +44,8 @@ async function load() {
   if (state.instances.length === 1 && state.instances[0].try_number !== state.tries.at(-1)?.try_number) {
     state.tries = await airflow.tries(run, state.instances[0].map_index);
   }
-  if (state.tries.length) state.tries[state.tries.length - 1] = state.instances[0] ?? state.tries.at(-1);
+  const [newest] = state.instances;
+  if (newest && newest.try_number === state.tries.at(-1)?.try_number) state.tries[state.tries.length - 1] = newest;
 }
 
 async function loadOne(instance) {
