@@ -20,7 +20,7 @@ const SPANS = [1, 7, 31, 366, Infinity];
 const DAY_MS = 86_400_000;
 
 const runs = new Map();
-const state = { span: SPANS.length - 1, shown: RUNS_SHOWN, error: null, isListed: false };
+const state = { span: SPANS.indexOf(31), shown: RUNS_SHOWN, error: null, isListed: false };
 
 const keyOf = (entry) => JSON.stringify([entry.dag_id, entry.run_id, entry.task_id]);
 
@@ -67,11 +67,23 @@ async function listNew() {
   if (state.isListed) {
     await list(Math.min(SPANS[0], SPANS[state.span]), Infinity);
   } else {
-    while (!await list(SPANS[state.span], MOST_LISTED) && state.span > 0) state.span -= 1;
-    if (state.span === 0) await list(SPANS[0], Infinity);
+    await listFirst();
   }
   await noteWaiting();
   state.isListed = true;
+}
+
+/** List as far back as there are not too many; a month first, so that something is shown at once. */
+async function listFirst() {
+  const isMonth = await list(SPANS[state.span], MOST_LISTED);
+  if (isMonth) {
+    for (let wider = SPANS.length - 1; wider > state.span; wider -= 1) {
+      if (await list(SPANS[wider], MOST_LISTED)) state.span = wider;
+    }
+    return;
+  }
+  do state.span -= 1; while (state.span > 0 && !await list(SPANS[state.span], MOST_LISTED));
+  if (state.span === 0) await list(SPANS[0], Infinity);
 }
 
 const newestFirst = () => [...runs.values()].sort((one, other) => (
