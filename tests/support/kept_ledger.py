@@ -23,6 +23,18 @@ _EMPTY_TABLES: Final = "; ".join(f"DELETE FROM {name}" for name in _TABLES)
 _DEFINITION: Final = re.compile(
     r"\b(ALTER|(?<!SHOW )CREATE|DROP|RENAME|TRUNCATE|GRANT|REVOKE)\b", re.IGNORECASE
 )
+#: Reads or changes rows, or defines a relation: the ledger's only if its name is in there.
+_OF_ROWS_OR_OF_ONE_RELATION: Final = re.compile(
+    r"""\s*(SELECT|INSERT|UPDATE|DELETE
+    |(CREATE|ALTER|DROP)\s+(OR\s+REPLACE\s+)?(TABLE|VIEW|INDEX|UNIQUE\s+INDEX))\b[^;]*;?\s*""",
+    re.IGNORECASE | re.VERBOSE,
+)
+#: Where a session's tables are, if their names have no schema: port, database, schema, user.
+_WHERE: Final = {
+    "postgresql": "SELECT inet_server_port(), current_database(), current_schema(), current_user",
+    "mysql": "SELECT @@port, database(), NULL, substring_index(user(), '@', 1)",
+    "sqlite": "SELECT NULL, file, NULL, NULL FROM pragma_database_list WHERE name = 'main'",
+}
 #: All that a test can change about a database besides its rows.
 _POSTGRES_SHAPE: Final = """
     WITH ours AS (
@@ -164,21 +176,44 @@ class KeptLedgers:
 
     def prepare(self, engine: sa.Engine, described: Ledger, timezone: str) -> LedgerTables:
         """Do what `prepare_tables` does, without looking again at tables that are as it left them."""
-        if self._is_defined_otherwise or described.name != _LEDGER.name or _place(engine) not in self._places:
+        if self._is_defined_otherwise or described.name != _LEDGER.name or _found(engine) not in self._places:
             return prepare_tables(engine, described, timezone)
         tables = ledger_tables(described.name)
         _require_state(engine, described, tables, timezone, ())
         return tables
 
     def _keep(self, engine: sa.Engine) -> None:
-        self._places.add(_place(engine))
+        self._places.add(_said(engine.url))
         self._is_defined_otherwise = False
 
     def _watch(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if _DEFINITION.search(statement):
+        if not self._is_defined_otherwise and _may_define_ledger(statement):
             self._is_defined_otherwise = True
 
 
-def _place(engine: sa.Engine) -> tuple[Any, ...]:
-    url = engine.url
-    return url.get_backend_name(), url.host, url.port, url.database, url.username
+def _may_define_ledger(statement: str) -> bool:
+    if not _DEFINITION.search(statement):
+        return False
+    known = _OF_ROWS_OR_OF_ONE_RELATION.fullmatch(statement)
+    # Names in a definition may be the ledger's; those in a SELECT are only read.
+    return known is None or (known[2] is not None and _LEDGER.name in statement)
+
+
+def _said(url: sa.URL) -> tuple[Any, ...]:
+    """Return the place that a URL leads to."""
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        return backend, None, str(Path(str(url.database)).resolve()), None, None
+    schema = "public" if backend == "postgresql" else None
+    return backend, url.port or 3306, url.database, schema, url.username
+
+
+def _found(engine: sa.Engine) -> tuple[Any, ...] | None:
+    """Return the place that an engine leads to, whose URL need not say it."""
+    backend = engine.dialect.name
+    if backend not in _WHERE:
+        return None
+    with engine.connect() as connection:
+        return "mysql" if backend == "mariadb" else backend, *connection.exec_driver_sql(
+            _WHERE[backend]
+        ).one()

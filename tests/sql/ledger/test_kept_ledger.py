@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 
+from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.tables.schema import SHAPE, ledger_tables
 from tests.sql.ledger.ground import EACH_LEDGER, execute, prepared, rows_of
 from tests.support.kept_ledger import KeptLedgers
@@ -91,3 +93,48 @@ def test_nothing_that_a_test_changes_reaches_the_next(restore: Callable[[], sa.E
 
     assert definitions(engine) == before
     assert [rows_of(engine, table) for table in TABLES] == [[]] * len(list(TABLES))
+
+
+def statements_of_a_run(engine: sa.Engine) -> list[str]:
+    """Prepare the ledger as a run does, through an engine whose URL does not say where it leads to."""
+    dialect = engine.dialect
+    words, options = dialect.create_connect_args(engine.url)
+    said: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        said.append(statement)
+
+    run = sa.create_engine(
+        f"{dialect.name}+{dialect.driver}://",
+        creator=lambda: dialect.connect(*words, **options),
+        poolclass=sa.pool.NullPool,
+    )
+    database_of(run).set_up(run)
+    sa.event.listen(run, "before_cursor_execute", note)
+    prepared(run)
+    return said
+
+
+@EACH_LEDGER
+def test_a_run_takes_the_ledger_as_it_is(database: sa.Engine) -> None:
+    # Where it is, its state, that row, and what it holds of versions.
+    assert len(statements_of_a_run(database)) <= 12
+
+
+@EACH_LEDGER
+@pytest.mark.parametrize(
+    ("statement", "is_looked_at"),
+    [
+        ("CREATE TABLE permits (name varchar(9) DEFAULT 'CREATE')", False),
+        ("SELECT 1 FROM permit_ocr_state WHERE 'DROP' IS NULL", False),
+        ("DROP INDEX permit_ocr_calls_by_time", True),
+        ("DROP SCHEMA IF EXISTS nowhere", True),
+        ("SELECT 1; ALTER ROLE nobody", True),
+    ],
+)
+def test_a_ledger_is_looked_at_again_once_a_statement_may_have_changed_it(
+    database: sa.Engine, statement: str, is_looked_at: bool
+) -> None:
+    with suppress(sa.exc.SQLAlchemyError), database.begin() as connection:
+        connection.exec_driver_sql(statement)
+    assert (len(statements_of_a_run(database)) > 12) is is_looked_at
