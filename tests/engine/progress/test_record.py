@@ -17,7 +17,8 @@ from tests.support.recorded_runs import RecordedRun
 _STATIC = Path(airflow_provider_permitocr.__file__).parent / "plugins" / "static"
 
 
-def test_a_record_of_a_day_with_all_that_it_may_hold_takes_a_few_kilobytes() -> None:
+@pytest.mark.parametrize("seconds", [3_600, pytest.param(86_400, marks=pytest.mark.slow)])
+def test_a_record_with_all_that_it_may_hold_takes_a_few_kilobytes(seconds: int) -> None:
     codes = {f"FailedOperation.{'Quite' * 8}Long{number}": number + 1 for number in range(200)}
     run = RecordedRun(
         images=1_700_000,
@@ -28,8 +29,8 @@ def test_a_record_of_a_day_with_all_that_it_may_hold_takes_a_few_kilobytes() -> 
             "targets": tuple(TargetFacts(name=f"warehouse:{number}") for number in range(30)),
         },
     )
-    whole = json.dumps(run.record(86_400, end=End(why="TooManyFailuresError")))
-    usual = json.dumps(RecordedRun(images=1_700_000).record(86_400))
+    whole = json.dumps(run.record(seconds, end=End(why="TooManyFailuresError")))
+    usual = json.dumps(RecordedRun(images=1_700_000).record(seconds))
     assert len(usual) < 6_000
     assert len(whole) < 20_000
 
