@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import pytest
 
@@ -16,10 +16,6 @@ _OF_BROWSER = {Path(__file__).parents[1] / "plugins" / "browser"}
 
 def _folders(items: Iterable[pytest.Item]) -> set[Path]:
     return {item.path.parent for item in items}
-
-
-def _cases(items: Iterable[pytest.Item]) -> list[Mapping[str, Any]]:
-    return [item.callspec.params for item in items if isinstance(item, pytest.Function)]
 
 
 def _whole_folders(items: Iterable[pytest.Item]) -> set[Path]:
@@ -50,12 +46,16 @@ def test_databases_take_turns_and_every_case_runs_once(
     every = [item for item in collected if item.nodeid.partition("[")[0] in request.node.nodeid]
     selected, left_out = quick_selection(every)
     assert sorted(selected + left_out, key=every.index) == every
-    ran = _cases(selected)
-    assert sorted(each["case"] for each in ran) == sorted({each["case"] for each in _cases(every)})
+    ran = dict(sorted(_cases(selected)))
+    assert len(ran) == len(selected)
+    assert set(ran) == {case for case, _ in _cases(every)}
     if len(every) == 3 * len(IN_TURN):
-        assert [each["database"] for each in sorted(ran, key=lambda each: int(each["case"]))] == [
-            *(IN_TURN[0], IN_TURN[1], IN_TURN[0])
-        ]
+        assert list(ran.values()) == [IN_TURN[0], IN_TURN[1], IN_TURN[0]]
+
+
+def _cases(items: Iterable[pytest.Item]) -> list[tuple[int, str]]:
+    found = [item.callspec.params for item in items if isinstance(item, pytest.Function)]
+    return [(cast("int", each["case"]), cast("str", each["database"])) for each in found]
 
 
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
