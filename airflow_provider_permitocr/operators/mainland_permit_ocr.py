@@ -13,7 +13,6 @@ from airflow.sdk import BaseOperator
 from airflow_provider_permitocr.engine.plan.plan import PlanMode
 from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError
-from airflow_provider_permitocr.operators.reporting import ReportsTargets
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.lists.image_access import ImageAccess
@@ -30,6 +29,7 @@ from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.options.task import Target, TaskOptions
 from airflow_provider_permitocr.plugins.page_link import PageLink
 from airflow_provider_permitocr.wiring.data_interval import whole_if_empty, with_interval
+from airflow_provider_permitocr.wiring.monitoring.reporting import ReportsTargets
 from airflow_provider_permitocr.wiring.task_retries import raise_in_airflow
 
 if TYPE_CHECKING:

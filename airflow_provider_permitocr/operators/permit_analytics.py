@@ -12,13 +12,13 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import PermitOcrError
-from airflow_provider_permitocr.operators.reporting import ReportsTargets
 from airflow_provider_permitocr.options.ledger import Ledger, beside
 from airflow_provider_permitocr.options.rendering import rendered_fields, require_rendered
 from airflow_provider_permitocr.options.targets.analytics import AnalyticsReport, fixed_zone, report_of
 from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.options.validation import held
 from airflow_provider_permitocr.permit.quality.assessment import DEFAULT_ZONE
+from airflow_provider_permitocr.wiring.monitoring.reporting import ReportsTargets
 from airflow_provider_permitocr.wiring.task_retries import raise_in_airflow
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from airflow.sdk.exceptions import AirflowException
 from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
-from airflow_provider_permitocr.operators.reporting import ReportsTargets
 from airflow_provider_permitocr.options.erasure import ErasureRule
+from airflow_provider_permitocr.wiring.monitoring.reporting import ReportsTargets
 from airflow_provider_permitocr.wiring.task_retries import raise_in_airflow
 
 if TYPE_CHECKING:

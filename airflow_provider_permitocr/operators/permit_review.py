@@ -19,8 +19,9 @@ from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError, UnreachableError
 from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
-from airflow_provider_permitocr.operators.reporting import ReportsTargets
-from airflow_provider_permitocr.operators.review_form import (
+from airflow_provider_permitocr.options.review import ReviewRule
+from airflow_provider_permitocr.wiring.monitoring.reporting import ReportsTargets
+from airflow_provider_permitocr.wiring.review_form import (
     CONFIRM_REST,
     RECORD,
     Answered,
@@ -28,7 +29,6 @@ from airflow_provider_permitocr.operators.review_form import (
     form_fields,
     read_answer,
 )
-from airflow_provider_permitocr.options.review import ReviewRule
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -28,9 +28,9 @@ from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.engine.review.review import Recorded, Review
 from airflow_provider_permitocr.errors import LedgerUnreachableError, UnreachableError
 from airflow_provider_permitocr.operators import permit_review
-from airflow_provider_permitocr.operators.review_form import CONFIRM_REST, RECORD
 from airflow_provider_permitocr.permit.quality.examination import Examination
 from airflow_provider_permitocr.permit.quality.flags import Flag
+from airflow_provider_permitocr.wiring.review_form import CONFIRM_REST, RECORD
 from tests.operators.test_operator_privacy import everything_in
 
 ImageList = Callable[..., list[Specimen]]
