@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_permitocr.cli.checks.findings import Finding, OcrTask, Verdict
+from airflow_provider_permitocr.cli.checks.findings import Finding, FollowingTask, OcrTask, Verdict
+from airflow_provider_permitocr.cli.following_tasks import is_following_task, read_following
 from airflow_provider_permitocr.cli.ocr_tasks import is_ocr_task, read_task
 
 if TYPE_CHECKING:
@@ -22,11 +23,13 @@ class DagFiles:
 
     :param dags: as created by their files.
     :param tasks: their tasks of the operator or of a subclass.
+    :param following: tasks that follow them: reviews and updates of analytics.
     :param findings: bundles and files that could not be read.
     """
 
     dags: tuple[DAG, ...]
     tasks: tuple[OcrTask, ...]
+    following: tuple[FollowingTask, ...]
     findings: tuple[Finding, ...]
 
     @property
@@ -52,7 +55,8 @@ def read_dags() -> DagFiles:
         dags += bag.dags.values()
         findings += (_import_error(file, trace) for file, trace in bag.import_errors.items())
     tasks = [read_task(dag, task) for dag in dags for task in dag.tasks if is_ocr_task(task)]
-    return DagFiles(tuple(dags), tuple(tasks), tuple(findings))
+    following = [read_following(dag, task) for dag in dags for task in dag.tasks if is_following_task(task)]
+    return DagFiles(tuple(dags), tuple(tasks), tuple(following), tuple(findings))
 
 
 def _bundle(described: Any) -> BaseDagBundle:

@@ -41,7 +41,7 @@ def is_ocr_task(task: Any) -> bool:
 def read_task(dag: DAG, task: Any) -> OcrTask:
     """Read a task, plain or mapped, from a DAG."""
     findings: list[Finding] = []
-    variants = list(_mapped(task, findings)) if task.is_mapped else [_of_instance(task, findings)]
+    variants = list(_mapped(task, findings)) if task.is_mapped else [read_variant(task, findings)]
     variants = [replace(each, source=_with_statement(dag, each.source, findings)) for each in variants]
     findings += _of_redo(dag, task)
     limits = {
@@ -69,7 +69,7 @@ def instances(task: Any) -> list[MainlandPermitOcrOperator]:
     if not task.is_mapped:
         return [task]
     made = []
-    for arguments in _expanded(task.expand_input.value):
+    for arguments in expanded(task.expand_input.value):
         if arguments.at_run_time or arguments.all_at_run_time:
             names = ", ".join(sorted(arguments.at_run_time)) or "what it is mapped over"
             raise ConfigurationError(
@@ -84,7 +84,7 @@ def instances(task: Any) -> list[MainlandPermitOcrOperator]:
 
 
 @dataclass(frozen=True)
-class _Arguments:
+class Arguments:
     """The arguments of one instance of a mapped task.
 
     :param at_run_time: names of arguments that an upstream task provides.
@@ -107,7 +107,7 @@ def _of_redo(dag: DAG, task: Any) -> list[Finding]:
 
 
 def _mapped(task: Any, findings: list[Finding]) -> Iterator[Variant]:
-    for arguments in _expanded(task.expand_input.value):
+    for arguments in expanded(task.expand_input.value):
         for name in _NOT_MAPPABLE:
             if name in arguments.known or name in arguments.at_run_time:
                 message = f"Airflow does not map {name}: its value in expand() never takes effect"
@@ -122,10 +122,11 @@ def _mapped(task: Any, findings: list[Finding]) -> Iterator[Variant]:
         except Exception as error:  # noqa: BLE001  subclasses raise their own errors
             findings.append(_wrong("task", f"cannot be mapped: {error}", "correct the arguments of expand()"))
         else:
-            yield _of_instance(instance, findings)
+            yield read_variant(instance, findings)
 
 
-def _of_instance(operator: MainlandPermitOcrOperator, findings: list[Finding]) -> Variant:
+def read_variant(operator: MainlandPermitOcrOperator, findings: list[Finding]) -> Variant:
+    """Read what one operator executes, and add what is found."""
     from airflow_provider_permitocr.wiring.identity import list_identity
 
     variant = _variant(vars(operator), findings)
@@ -133,14 +134,15 @@ def _of_instance(operator: MainlandPermitOcrOperator, findings: list[Finding]) -
     return replace(variant, identity=list_identity(operator.options) if is_named else None)
 
 
-def _known_before_a_run(task: Any, arguments: _Arguments, findings: list[Finding]) -> Variant:
+def _known_before_a_run(task: Any, arguments: Arguments, findings: list[Finding]) -> Variant:
     known = task.partial_kwargs | arguments.known
     if not arguments.all_at_run_time and "tencentcloud_conn_id" not in arguments.at_run_time:
         known.setdefault("tencentcloud_conn_id", MainlandPermitOcrHook.default_conn_name)
     return _variant(known, findings)
 
 
-def _expanded(value: Any) -> Iterator[_Arguments]:
+def expanded(value: Any) -> Iterator[Arguments]:
+    """Return the arguments of each instance of a mapped task, as far as its DAG file shows them."""
     if isinstance(value, Mapping):  # expand(): values by name; every combination is an instance
         known = {name: _items(values) for name, values in value.items() if _is_literal(values)}
         at_run_time = set(value) - set(known)
@@ -149,17 +151,17 @@ def _expanded(value: Any) -> Iterator[_Arguments]:
     elif _is_literal(value):  # expand_kwargs(): the arguments of one instance each
         for arguments in value:
             is_known = isinstance(arguments, Mapping)
-            yield _separate(arguments, set()) if is_known else _Arguments(all_at_run_time=True)
+            yield _separate(arguments, set()) if is_known else Arguments(all_at_run_time=True)
     else:
-        yield _Arguments(all_at_run_time=True)
+        yield Arguments(all_at_run_time=True)
 
 
-def _separate(arguments: Mapping[str, Any], at_run_time: set[str]) -> _Arguments:
+def _separate(arguments: Mapping[str, Any], at_run_time: set[str]) -> Arguments:
     from airflow.sdk import XComArg
 
     given = {name for name, value in arguments.items() if isinstance(value, XComArg)}
     known = {name: value for name, value in arguments.items() if name not in given}
-    return _Arguments(known, frozenset(at_run_time | given))
+    return Arguments(known, frozenset(at_run_time | given))
 
 
 def _is_literal(value: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
 from airflow_provider_permitocr.cli.airflow_internals import airflow_command, pool_slots
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
 
-    from airflow_provider_permitocr.cli.checks.findings import OcrTask
+    from airflow_provider_permitocr.cli.checks.findings import Task
 
-LookedAt: TypeAlias = "tuple[OcrTask, list[Finding]]"
+LookedAt: TypeAlias = "tuple[Task, list[Finding]]"
 
 
 @airflow_command
@@ -41,7 +42,8 @@ def check(arguments: argparse.Namespace) -> None:
 def _check(files: DagFiles, arguments: argparse.Namespace) -> int:
     chosen = [task for task in files.tasks if arguments.dag_id in (None, task.dag_id)]
     general = list(files.findings) if arguments.dag_id is None else []
-    if not chosen:
+    following = [task for task in files.following if arguments.dag_id in (None, task.dag_id)]
+    if not chosen and not following:
         general.append(_without_tasks(files, arguments.dag_id))
     pools: dict[str, int] | None = None
     try:
@@ -50,7 +52,10 @@ def _check(files: DagFiles, arguments: argparse.Namespace) -> int:
     except DatabaseError as error:
         general.append(_metadata_unreadable(error))
     inspection = Inspection(files.tasks, pools, arguments.quota, ask=not arguments.offline)
-    looked_at = ((task, inspection.findings(task)) for task in chosen)
+    looked_at: Iterable[LookedAt] = chain(
+        ((task, inspection.findings(task)) for task in chosen),
+        ((task, inspection.of_following(task)) for task in following),
+    )
     found = (_print_text if arguments.output == "text" else _print_rows)(general, looked_at, arguments.output)
     return int(any(finding.verdict is Verdict.WRONG for finding in found))
 
@@ -71,7 +76,7 @@ def _print_text(general: list[Finding], looked_at: Iterable[LookedAt], _output: 
 
 def _print_rows(general: list[Finding], looked_at: Iterable[LookedAt], output: str) -> list[Finding]:
     """Print a row per finding, and return all findings."""
-    about: list[tuple[OcrTask | None, Finding]] = [(None, finding) for finding in general]
+    about: list[tuple[Task | None, Finding]] = [(None, finding) for finding in general]
     about += [(task, finding) for task, findings in looked_at for finding in findings]
     print_rows([finding.as_row(task) for task, finding in about], output)
     return [finding for _, finding in about]

@@ -17,6 +17,8 @@ from airflow_provider_permitocr.options.targets.result_file import ResultFile
 from airflow_provider_permitocr.options.targets.result_table import ResultTable
 
 if TYPE_CHECKING:
+    from airflow_provider_permitocr.operators.permit_analytics import PermitAnalyticsOperator
+    from airflow_provider_permitocr.operators.permit_review import PermitReviewOperator
     from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
 
 ImageList: TypeAlias = "ImageTable | ImageQuery"
@@ -46,7 +48,7 @@ class Finding:
     remedy: str = ""
     command: str = ""
 
-    def as_row(self, task: OcrTask | None) -> dict[str, str | None]:
+    def as_row(self, task: Task | None) -> dict[str, str | None]:
         """Return plain values, with the task that it is about; None: all of Airflow."""
         return {
             "dag_id": task.dag_id if task else None,
@@ -87,17 +89,37 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class OcrTask:
-    """One task of the operator, as its DAG file describes it.
+class Task:
+    """One task of a DAG.
 
     :param file: the DAG file, as Airflow names it.
-    :param limits: Airflow's own limits on instances of it that run side by side, by name.
-    :param findings: findings while reading it.
     """
 
     dag_id: str
     task_id: str
     file: str
+
+
+@dataclass(frozen=True)
+class FollowingTask(Task):
+    """One task that follows recognition, as its DAG file describes it.
+
+    :param operators: its instances, as far as they are known before a run.
+    :param findings: findings while reading it.
+    """
+
+    operators: tuple[PermitReviewOperator | PermitAnalyticsOperator, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class OcrTask(Task):
+    """One task of the operator, as its DAG file describes it.
+
+    :param limits: Airflow's own limits on instances of it that run side by side, by name.
+    :param findings: findings while reading it.
+    """
+
     pool: str
     pool_slots: int
     variants: tuple[Variant, ...]

@@ -13,7 +13,14 @@ from airflow_provider_permitocr.cli.checks.connection_checks import (
     read_account,
 )
 from airflow_provider_permitocr.cli.checks.file_checks import check_result_file
-from airflow_provider_permitocr.cli.checks.findings import Finding, OcrTask, Variant, Verdict
+from airflow_provider_permitocr.cli.checks.findings import (
+    Finding,
+    FollowingTask,
+    OcrTask,
+    Variant,
+    Verdict,
+)
+from airflow_provider_permitocr.cli.checks.following_checks import check_analytics, check_review
 from airflow_provider_permitocr.cli.checks.ledger_checks import check_ledger
 from airflow_provider_permitocr.cli.checks.pool_rules import (
     PoolUse,
@@ -26,7 +33,9 @@ from airflow_provider_permitocr.cli.checks.privacy_checks import check_portraits
 from airflow_provider_permitocr.cli.checks.shard_rules import shard_findings, shards_by_list
 from airflow_provider_permitocr.cli.checks.table_checks import check_image_list, check_result_table
 from airflow_provider_permitocr.cli.checks.template_checks import check_templates
+from airflow_provider_permitocr.cli.ocr_tasks import read_variant
 from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.operators.permit_analytics import PermitAnalyticsOperator
 from airflow_provider_permitocr.options.readable import is_template
 from airflow_provider_permitocr.options.targets.result_file import ResultFile
 
@@ -59,6 +68,18 @@ class Inspection:
             found += self._of_variant(variant)
         return list(dict.fromkeys([*found, *task.findings]))
 
+    def of_following(self, task: FollowingTask) -> list[Finding]:
+        """Return the findings about a task that follows recognition, without duplicates."""
+        found = list(task.findings)
+        for operator in task.operators:
+            if isinstance(operator, PermitAnalyticsOperator):
+                known = (operator.result, operator.ledger, operator.report)
+                found += self._once(f"analytics {known!r}", partial(check_analytics, operator))
+            else:
+                found += check_review(operator)
+                found += self._of_storage(read_variant(operator.recognition, found))
+        return list(dict.fromkeys(found))
+
     def _of_slots(self, task: OcrTask) -> Iterator[Finding]:
         if self._pools is None:
             yield Finding(Verdict.UNCHECKED, "pool", f"{task.pool}: Airflow's database cannot be read")
@@ -80,10 +101,7 @@ class Inspection:
             yield from self._once(f"notes on {conn_id}", lambda: note_connection(conn_id))
         if (source := variant.source) is not None:
             yield from self._once(repr(source), lambda: check_image_list(source))
-        for table in variant.tables:
-            yield from self._once(repr(table), partial(check_result_table, table))
-        known = (variant.ledger, variant.targets, variant.identity)
-        yield from self._once(f"ledger {known!r}", lambda: check_ledger(variant))
+        yield from self._of_storage(variant)
         for file in variant.targets:
             if isinstance(file, ResultFile):
                 yield from self._once(
@@ -93,6 +111,12 @@ class Inspection:
         for described in (source, *variant.targets, variant.ledger):
             if described is not None:
                 yield from check_templates(described)
+
+    def _of_storage(self, variant: Variant) -> Iterator[Finding]:
+        for table in variant.tables:
+            yield from self._once(repr(table), partial(check_result_table, table))
+        known = (variant.ledger, variant.targets, variant.identity)
+        yield from self._once(f"ledger {known!r}", lambda: check_ledger(variant))
 
     def _of_people(self, variant: Variant) -> Iterator[Finding]:
         if (policy := variant.privacy) is not None:

@@ -7,7 +7,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from airflow_provider_permitocr.cli.checks.findings import Finding, OcrTask, Verdict
+from airflow_provider_permitocr.cli.checks.findings import Finding, Task, Verdict
 
 #: Characters in a line, however wide a terminal is.
 WIDEST = 120
@@ -16,7 +16,7 @@ _MOST_ALIKE = 10
 _NARROWEST = 40
 
 
-def task_block(task: OcrTask, findings: Sequence[Finding], width: int) -> str:
+def task_block(task: Task, findings: Sequence[Finding], width: int) -> str:
     """Return a task with its findings.
 
     :param width: characters in a line; commands are kept in one line nevertheless.
@@ -31,7 +31,7 @@ def findings_block(findings: Iterable[Finding], width: int) -> str:
     return "".join(_paragraph(finding, subject_width, width) for finding in shown)
 
 
-def summary(findings: Iterable[Finding], tasks: Sequence[OcrTask]) -> str:
+def summary(findings: Iterable[Finding], tasks: Sequence[Task]) -> str:
     """Count it all in one line."""
     counts = Counter(finding.verdict for finding in findings)
     dags = len({task.dag_id for task in tasks})

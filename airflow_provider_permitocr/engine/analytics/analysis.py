@@ -98,14 +98,21 @@ class Analysis:
         self._views, self._tables, self._log = views, tables, log
         self._figures, self._report = figures, report
 
+    def check(self) -> None:
+        """Check that all can be made. Changes nothing.
+
+        :raises TargetError: naming what to change.
+        """
+        self._views.check()
+        self._tables.check()
+
     def run(self) -> Analyzed:
         """Update all, after a check of all: a name that is taken leaves nothing half done.
 
         :raises TargetError: naming what to change.
         :raises UnreachableError: when a database or a store cannot be reached.
         """
-        self._views.check()
-        self._tables.check()
+        self.check()
         changed = self._views.prepare()
         for name, is_changed in changed.items():
             if is_changed:
