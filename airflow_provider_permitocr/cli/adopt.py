@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_permitocr.cli.airflow_internals import airflow_command
 from airflow_provider_permitocr.cli.choice import chosen_tasks, rendered_lists
 from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
 
 if TYPE_CHECKING:
@@ -82,10 +83,10 @@ def _tell(named: str, operator: MainlandPermitOcrOperator, done: Adoption) -> No
         said.append(f"was read from {done.read_from}")
     if operator.options.tables:
         named = ", ".join(table.table for table in operator.options.tables)
-        said.append(f"{done.taken:,} images taken over from {named}")
+        said.append(f"{many(done.taken, 'image')} taken over from {named}")
         said.append(f"{done.recognized:,} of them with their answer")
         said.append(f"{done.known:,} known before")
     if done.left_out:
-        said.append(f"{done.left_out:,} rows left out: this package writes no such key, side or status")
+        said.append(f"{many(done.left_out, 'row')} left out: this package writes no such key, side or status")
     sys.stdout.write("; ".join(said) + "\n")
     sys.stdout.flush()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_permitocr.cli.airflow_internals import airflow_command
 from airflow_provider_permitocr.cli.choice import chosen_tasks, is_confirmed, rendered_instances
 from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def _prune(ledger: Ledger, timezone: str, days: int) -> None:
             tables = prepare_tables(engine, ledger, timezone)
         done = pruning.prune(engine, tables, days, ledger.days_kept)
     sys.stdout.write(
-        f"{named}: {done.calls:,} calls, {done.answers:,} answers, {done.runs:,} runs, {done.counters:,}"
+        f"{named}: {many(done.calls, 'call')}, {many(done.answers, 'answer')}, {many(done.runs, 'run')},"
+        f" {done.counters:,}"
         f" counters and {done.reviews:,} reviews deleted\n"
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_permitocr.cli.airflow_internals import airflow_command
 from airflow_provider_permitocr.cli.choice import chosen_tasks, rendered_lists
 from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
+from airflow_provider_permitocr.counted import many
 
 if TYPE_CHECKING:
     import argparse
@@ -47,12 +48,12 @@ def _fill(operator: MainlandPermitOcrOperator) -> Rebuilt:
 
 
 def _tell(named: str, done: Rebuilt) -> None:
-    said = [f"{named}: {done.kept.images:,} images, 0 calls"]
-    said.append(f"{done.written:,} rows written")
+    said = [f"{named}: {many(done.kept.images, 'image')}, 0 calls"]
+    said.append(f"{many(done.written, 'row')} written")
     if done.refused:
-        said.append(f"{done.refused:,} rows refused by a table")
+        said.append(f"{many(done.refused, 'row')} refused by a table")
     if done.files:
-        said.append(f"{len(done.files):,} files written")
+        said.append(f"{many(len(done.files), 'file')} written")
     said += done.unread_columns
     sys.stdout.write("; ".join(said) + "\n")
     sys.stdout.flush()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_permitocr.cli.airflow_internals import airflow_command
 from airflow_provider_permitocr.cli.choice import chosen_tasks, end, is_confirmed, rendered_lists
 from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.options.lists.redo import Redo
 
 if TYPE_CHECKING:
@@ -60,10 +61,10 @@ def _redo_list(named: str, operator: MainlandPermitOcrOperator, wanted: Redo, *,
         cost = (
             f"; {price.of(number)} at {price} a call" if price else "; the cost is unknown: no price is set"
         )
-        sys.stdout.write(f"{named}: {number:,} images will be recognized again, one call each{cost}\n")
+        sys.stdout.write(f"{named}: {many(number, 'image')} will be recognized again, one call each{cost}\n")
         if asks and not is_confirmed("Recognize them again in the next run? [y/N] "):
             return False
         marked = ledger.mark_redone(wanted)
-    sys.stdout.write(f"{named}: {marked:,} images marked; the next run recognizes them\n")
+    sys.stdout.write(f"{named}: {many(marked, 'image')} marked; the next run recognizes them\n")
     sys.stdout.flush()
     return True

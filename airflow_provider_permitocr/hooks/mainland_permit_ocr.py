@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow.sdk import BaseHook
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.call.rate_limit import RateLimiter
 from airflow_provider_permitocr.engine.call.row import Recognizer
 from airflow_provider_permitocr.engine.delivery.record import outcome_record
@@ -205,7 +206,7 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
         )
 
         require_frame(frame)
-        self.log.info(f"{len(frame):,} images without a ledger: each call for them is paid for")
+        self.log.info(f"{many(len(frame), 'image')} without a ledger: each call for them is paid for")
         carried = carried_columns(frame, carry_columns)
         self._quality.require_carried(carry_columns)
         self._quality.require_own_answers(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
@@ -100,7 +101,8 @@ class PermitErasureOperator(ReportsTargets, BaseOperator):
             self.log.info(f"  not reached: {each}")
         if done.refused:
             raise AirflowException(
-                f"{done.refused:,} rows are refused by a result table, and may still contain data that should"
+                f"{many(done.refused, 'row is', 'rows are')} refused by a result table, and may still"
+                " contain data that should"
                 " be erased. See permit_ocr_refused for the reason, fix the table's constraints, and clear"
                 " the task"
             )

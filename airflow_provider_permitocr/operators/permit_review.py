@@ -15,6 +15,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError, UnreachableError
@@ -128,7 +129,7 @@ class PermitReviewOperator(ReportsTargets, HITLOperator):
                     else "There are no readings to ask about"
                 )
                 return self._delivered(context, review, {"asked": 0})
-        self.log.info(f"Asking about {len(asked):,} readings")
+        self.log.info(f"Asking about {many(len(asked), 'reading')}")
         self.params = type(self.params)(form_fields(asked))
         self.body = form_body(asked, self.body, self.link)
         super().execute(context)  # ends by waiting
@@ -167,7 +168,10 @@ class PermitReviewOperator(ReportsTargets, HITLOperator):
         finally:
             self._trace(task, review)
         if filled.refused:
-            self.log.warning(f"{filled.refused:,} rows are refused by a result table; see permit_ocr_refused")
+            self.log.warning(
+                f"{many(filled.refused, 'row is', 'rows are')} refused by a result table; see"
+                " permit_ocr_refused"
+            )
         numbers = {**numbers, **filled.as_dict()}
         self._announce(context, [table.conn_id for table in task.tables], numbers, filled.delivered)
         return numbers
@@ -217,16 +221,19 @@ class PermitReviewOperator(ReportsTargets, HITLOperator):
         self.log.info(str(done))
         for reason, count in recorded.unreadable.items():
             self.log.warning(
-                f"{count:,} entries could not be read, and their readings are left open: {reason}"
+                f"{many(count, 'entry', 'entries')} could not be read, and their readings are left open:"
+                f" {reason}"
             )
         if done.changed:
             self.log.warning(
-                f"{done.changed:,} decisions were refused: a newer answer has replaced the readings. The next"
+                f"{many(done.changed, 'decision was', 'decisions were')} refused: a newer answer has"
+                " replaced the readings. The next"
                 " question shows the new ones; decide about those"
             )
         if done.unknown:
             self.log.warning(
-                f"{done.unknown:,} entries were ignored: this question does not ask about such readings, or"
+                f"{many(done.unknown, 'entry was', 'entries were')} ignored: this question does not ask"
+                " about such readings, or"
                 " their images were erased meanwhile"
             )
 

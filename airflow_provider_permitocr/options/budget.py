@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import ClassVar, Self
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.options.readable import Readable
 from airflow_provider_permitocr.options.validation import (
     Rule,
@@ -176,12 +177,12 @@ class Budget(Readable):
         if is_of_day:
             return ReachedCap(
                 "max_calls_per_day",
-                f"the runs that share the ledger have made today's {self.cap_of_day:,} calls;"
+                f"the runs that share the ledger have made today's {many(self.cap_of_day or 0, 'call')};"
                 f" more are allowed after midnight, {self.timezone}",
             )
         return ReachedCap(
             "max_calls",
-            f"this run has made its {self.cap_of_run:,} calls, including all its shards and tries;"
+            f"this run has made its {many(self.cap_of_run or 0, 'call')}, including all its shards and tries;"
             " the next run has its own",
         )
 

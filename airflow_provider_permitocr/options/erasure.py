@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.options.validation import MOST_DAYS, Rule, check, flag, optional, whole
 
 
@@ -49,7 +50,7 @@ class ErasureRule:
 
     def __str__(self) -> str:
         if self.keys is not None:
-            return f"{len(self.wanted_keys):,} keys"
+            return f"{many(len(self.wanted_keys), 'key')}"
         if self.older_than_days is not None:
             return f"images whose last result is older than {self.older_than_days:,} days"
         return "what the privacy policy hides"

@@ -56,14 +56,12 @@ def test_it_shows_what_it_would_erase_and_erases_with_yes(
     write_dag(TASK)
     status, said = command("erase", "permits", "--key", "a", "--key", "unknown")
     assert status == 0
-    assert (
-        "permits.a: 1 images, 1 answers; the ledger does not know 1 of the keys; 1 tables and 0 files" in said
-    )
+    assert "permits.a: 1 image, 1 answer; the ledger does not know 1 of the keys; 1 table and 0 files" in said
     assert "Nothing was changed: add --yes to erase" in said
     assert statuses() == {"a": "recognized", "b": "recognized"}
     status, said = command("erase", "permits", "a", "--key", "a", "--yes")
     assert status == 0
-    assert "permits.a: erased 1 images, 1 answers; 2 rows and 0 files written" in said
+    assert "permits.a: erased 1 image, 1 answer; 2 rows and 0 files written" in said
     assert "Not reached:" in said
     assert statuses() == {"a": "erased", "b": "recognized"}
     with lake.connect() as connection:

@@ -47,7 +47,7 @@ def test_old_rows_are_deleted_and_counted(
     write_dag(TASK)
     assert command("prune", "permits", "--older-than", "90", "--yes") == (
         0,
-        "permit_ocr on lake: 1 calls, 0 answers, 0 runs, 0 counters and 0 reviews deleted\n",
+        "permit_ocr on lake: 1 call, 0 answers, 0 runs, 0 counters and 0 reviews deleted\n",
     )
     assert remembering() == {YOUNG}
 

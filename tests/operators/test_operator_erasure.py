@@ -241,7 +241,7 @@ def test_a_row_that_a_table_refuses_to_have_erased_fails_the_task(
     with warehouse.begin() as connection:
         only = "ALTER TABLE permits ADD CONSTRAINT known CHECK (status IN ('recognized', 'failed'))"
         connection.execute(sa.text(only))
-    with pytest.raises(AirflowException, match="1 rows are refused by a result table"):
+    with pytest.raises(AirflowException, match="1 row is refused by a result table"):
         erase(operator(), keys=["k000"])
 
 

@@ -81,7 +81,7 @@ def test_what_cannot_be_read_anew_is_named(
     done = execute("run-2", rebuild=True)
     said = caplog.text + "".join(capfd.readouterr())
     assert done["erased"] == 1
-    assert "for 1 images the answer was erased" in said
+    assert "for 1 image the answer was erased" in said
     assert "birthday" in said
     assert permits()["k000", "FRONT"]["number"] == number
 

@@ -184,7 +184,7 @@ def test_rows_that_are_missing_in_the_middle_are_reported_and_left_alone(
     highest = "version < (SELECT max(version) FROM permits) OR image_key = 'k001'"
     change(warehouse, f"DELETE FROM permits WHERE image_key = 'k001' AND ({highest})")
     execute("run-2")
-    assert "1 rows that were delivered are missing from the result table" in caplog.text
+    assert "1 delivered row is missing from the result table" in caplog.text
     assert "airflow permitocr rebuild DAG TASK" in caplog.text
     assert count(warehouse) == 3
     assert execute("run-3", rebuild=True) == {

@@ -13,6 +13,7 @@ from airflow_provider_permitocr.cli.checks.inspection import Inspection
 from airflow_provider_permitocr.cli.checks.report import WIDEST, findings_block, summary, task_block, unknown
 from airflow_provider_permitocr.cli.dags import DagFiles, read_dags
 from airflow_provider_permitocr.cli.output import print_rows
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.sql.database.failures import DatabaseError, database_errors
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _print_rows(general: list[Finding], looked_at: Iterable[LookedAt], output: s
 
 
 def _without_tasks(files: DagFiles, dag_id: str | None) -> Finding:
-    of_airflow = f"{len(files.dag_ids):,} DAG{'' if len(files.dag_ids) == 1 else 's'} of this Airflow"
+    of_airflow = f"{many(len(files.dag_ids), 'DAG')} of this Airflow"
     where = of_airflow if dag_id is None else f"the DAG {dag_id!r}"
     message = f"no MainlandPermitOcrOperator task in {where}"
     return Finding(Verdict.NOTE, "DAG files", message)

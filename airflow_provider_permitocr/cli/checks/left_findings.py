@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
+from airflow_provider_permitocr.counted import many
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -28,11 +29,17 @@ def left_findings(
     found = []
     if left.runs:
         names = _some([each.run[2] for each in left.runs])
-        found.append(_note(f"{len(left.runs):,} runs have not finished; the next run takes them up: {names}"))
+        found.append(
+            _note(
+                f"{many(len(left.runs), 'run has', 'runs have')} not finished; the next run takes them"
+                f" up: {names}"
+            )
+        )
     if left.unread:
         found.append(
             _note(
-                f"{left.unread:,} images left by runs of a templated query are not listed by any other run:"
+                f"{many(left.unread, 'image')} left by runs of a templated query are not listed by any"
+                " other run:"
                 f" {_some(left.unread_runs)}",
                 "clear these runs",
             )
@@ -40,7 +47,7 @@ def left_findings(
     for target, count in refusals_by_target(connection, tables, list_id):
         found.append(
             _note(
-                f"{target} has refused {count:,} rows; the next run tries them again",
+                f"{target} has refused {many(count, 'row')}; the next run tries them again",
                 "look for error_code ResultRowRefused there, and fix the constraint",
             )
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from airflow_provider_permitocr.cli.checks.findings import Finding, OcrTask, Verdict
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.options.readable import is_template
 
 DEFAULT_POOL: Final = "default_pool"
@@ -165,7 +166,7 @@ def quota_shared_by_pools(uses: Iterable[PoolUse], quota: float) -> dict[str, Fi
 
 
 def _slots(number: int) -> str:
-    return f"{number:,} slot{'' if number == 1 else 's'}"
+    return many(number, "slot")
 
 
 def _set_pool(name: str, rate: Rate) -> str:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from airflow_provider_permitocr.cli.checks.findings import Finding, Task, Verdict
+from airflow_provider_permitocr.counted import many
 
 #: Characters in a line, however wide a terminal is.
 WIDEST = 120
@@ -37,10 +38,10 @@ def summary(findings: Iterable[Finding], tasks: Sequence[Task]) -> str:
     dags = len({task.dag_id for task in tasks})
     said = [f"{counts[Verdict.WRONG]:,} wrong" if counts[Verdict.WRONG] else "nothing wrong"]
     if counts[Verdict.NOTE]:
-        said.append(_many(counts[Verdict.NOTE], "note"))
+        said.append(many(counts[Verdict.NOTE], "note"))
     if counts[Verdict.UNCHECKED]:
         said.append(f"{counts[Verdict.UNCHECKED]:,} unchecked")
-    return f"{_many(len(tasks), 'task')} in {_many(dags, 'DAG')} checked: {', '.join(said)}."
+    return f"{many(len(tasks), 'task')} in {many(dags, 'DAG')} checked: {', '.join(said)}."
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
@@ -84,7 +85,3 @@ def _shortened(findings: list[Finding]) -> list[Finding]:
         if count > _MOST_ALIKE:
             shown.append(Finding(Verdict.OK, subject, f"and {count - _MOST_ALIKE:,} more"))
     return shown
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

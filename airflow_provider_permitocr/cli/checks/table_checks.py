@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_permitocr.cli.checks.database_checks import find, find_out, templated, unchecked
 from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.targets.result_table import ResultTable
 
@@ -48,7 +49,7 @@ def _read_list(engine: Engine, source: ImageList, names: list[str]) -> str:
     database_of(engine).require_file(engine, source.conn_id)
     named = f"the SELECT on {source.conn_id}" if isinstance(source, ImageQuery) else _named(source)
     if not names:
-        return f"{named}: {SqlImageSource(engine, source).check():,} images"
+        return f"{named}: {many(SqlImageSource(engine, source).check(), 'image')}"
     with database_errors("reading the image list"), engine.connect() as connection:
         if isinstance(source, ImageTable) and "table" not in names:
             # Without its bounds the whole table would be counted, and keys may well be twice in there.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.analytics.figures import Figures
 from airflow_provider_permitocr.engine.run.progress import Log
 
@@ -69,10 +70,9 @@ class Analyzed:
         return sum(self.tables.values())
 
     def __str__(self) -> str:
-        return (
-            f"{self.views} views ({self.changed} created or replaced), {self.rows:,} rows of calls by day and"
-            f" hour, {self.files} files of the report"
-        )
+        views = f"{many(self.views, 'view')} ({self.changed} created or replaced)"
+        rows = f"{many(self.rows, 'row')} of calls by day and hour"
+        return f"{views}, {rows}, {many(self.files, 'file')} of the report"
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values, fit for XCom."""
@@ -119,6 +119,6 @@ class Analysis:
                 self._log.info(f"Created or replaced the view {name}")
         rows = self._tables.fill()
         for name, count in rows.items():
-            self._log.info(f"Filled the table {name}: {count:,} rows")
+            self._log.info(f"Filled the table {name}: {many(count, 'row')}")
         files = self._report(self._figures()) if self._report else 0
         return Analyzed(len(changed), sum(changed.values()), rows, files)

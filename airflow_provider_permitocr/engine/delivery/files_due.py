@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Sequence
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.delivery.export import write_file
 from airflow_provider_permitocr.engine.delivery.ports import RowsFile
 from airflow_provider_permitocr.engine.ports import TargetPorts
@@ -50,7 +51,8 @@ class DueFiles:
         files = [file for file in self._ports.files if is_whole or file.publishes_parts]
         written = [self._write(file) for file in files]
         if waiting := len(self._ports.files) - len(files):
-            _log.info("%d files are not written: images are left for a later run", waiting)
+            said = many(waiting, "file is", "files are")
+            _log.info("%s not written: images are left for a later run", said)
         return is_whole and all(written)
 
     def rewrite(self, runs: Sequence[LeftRun], *, own_is_whole: bool) -> None:
@@ -83,7 +85,7 @@ class DueFiles:
             return False
         written = [self._write(file, left) for file in files]
         if written:
-            _log.info("Wrote %d files of the earlier run %s", sum(written), left.run[2])
+            _log.info("Wrote %s of the earlier run %s", many(sum(written), "file"), left.run[2])
         return all(written)
 
     def _write(self, file: RowsFile, left: LeftRun | None = None) -> bool:

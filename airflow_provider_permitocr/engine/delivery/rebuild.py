@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries, raise_first
 from airflow_provider_permitocr.engine.delivery.files_due import DueFiles
 from airflow_provider_permitocr.engine.ledger.ports import KeptAnswers, Ledger
@@ -119,7 +120,9 @@ class Rebuild:
                 "The ledger has no answers for this list; nothing can be rebuilt. A run recognizes its"
                 " images; `airflow permitocr adopt DAG TASK` takes over a table that another ledger filled"
             )
-        self._log.info(f"{kept.images:,} images are written again from the ledger, without a call")
+        self._log.info(
+            f"{many(kept.images, 'image is', 'images are')} written again from the ledger, without a call"
+        )
         for line in _unread(kept):
             self._log.info(line)
         self.columns = self._ports.reading.protection.columns(result_columns(everywhere.carried()))
@@ -161,17 +164,20 @@ def _unread(kept: KeptAnswers) -> list[str]:
     columns = ", ".join(ANSWER_COLUMNS)
     if kept.erased:
         said.append(
-            f"for {kept.erased:,} images the answer was erased: a table keeps its values of these columns,"
+            f"for {many(kept.erased, 'image')} the answer was erased: a table keeps its values of these"
+            " columns,"
             f" and a new row has none: {columns}"
         )
     if kept.adopted:
         said.append(
-            f"for {kept.adopted:,} images the answer was adopted from a result table, so these columns stay"
+            f"for {many(kept.adopted, 'image')} the answer was adopted from a result table, so these"
+            " columns stay"
             f" as they were there: {columns}"
         )
     if kept.protected:
         said.append(
-            f"for {kept.protected:,} images the answer was stored under a privacy policy, so what it hid is"
+            f"for {many(kept.protected, 'image')} the answer was stored under a privacy policy, so what"
+            " it hid is"
             " missing, as is what a newer version would read from it"
         )
     return said

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.delivery.batch import ALL_REFUSED, TableWriter
 from airflow_provider_permitocr.engine.ledger.deliveries import Delivery, DeliveryState
 
@@ -44,5 +45,6 @@ def try_refused_again(
             break
         most = _ROWS_AT_ONCE
     if taken:
-        _log.info("The result table %r accepted %d rows that it had refused before", delivery.target, taken)
+        said = many(taken, "row")
+        _log.info("The result table %r accepted %s that it had refused before", delivery.target, said)
     return state

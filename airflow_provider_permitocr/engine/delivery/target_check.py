@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from typing import Final
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.delivery.ports import Held
 from airflow_provider_permitocr.engine.ledger.deliveries import Delivery, DeliveryState
 from airflow_provider_permitocr.errors import TargetError
@@ -44,9 +45,9 @@ def reconcile(delivery: Delivery, state: DeliveryState, held: Held, *, keeps_his
         return _from_backup(delivery, highest, keeps_history=keeps_history)
     if not keeps_history and held.rows < state.rows:
         _log.warning(
-            "%d rows that were delivered are missing from the result table %r. Unless they were deleted on"
-            " purpose, %s",
-            *(state.rows - held.rows, delivery.target, _REBUILD),
+            "%s missing from the result table %r. Unless deleted on purpose, %s",
+            many(state.rows - held.rows, "delivered row is", "delivered rows are"),
+            *(delivery.target, _REBUILD),
         )
     return state
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries, raise_first
 from airflow_provider_permitocr.engine.delivery.files_due import DueFiles
 from airflow_provider_permitocr.engine.erasure.ports import ErasedImages, LedgerErasure
@@ -43,7 +44,8 @@ class PlannedErasure:
     not_reached: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{_said(self.images)}; {self.tables:,} tables and {self.files:,} files would be written"
+        targets = f"{many(self.tables, 'table')} and {many(self.files, 'file')}"
+        return f"{_said(self.images)}; {targets} would be written"
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values, fit for XCom."""
@@ -77,8 +79,10 @@ class Erased:
         return {name: rows for name, rows in self.tables.items() if rows} | dict(self.files)
 
     def __str__(self) -> str:
-        said = f"{_said(self.images)}; {self.written:,} rows and {len(self.files):,} files written"
-        return f"{said}; {self.refused:,} rows refused by a table" if self.refused else said
+        said = (
+            f"{_said(self.images)}; {many(self.written, 'row')} and {many(len(self.files), 'file')} written"
+        )
+        return f"{said}; {many(self.refused, 'row')} refused by a table" if self.refused else said
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values, fit for XCom."""
@@ -154,10 +158,12 @@ class Erasure:
         failures, left = self._fill()
         not_reached = [*left, *(str(each) for each in failures)]
         if refused:
-            not_reached.append(f"{refused:,} answers in journals of this machine that the ledger refuses")
+            not_reached.append(
+                f"{many(refused, 'answer')} in journals of this machine that the ledger refuses"
+            )
         if self._deliveries.refused:
             not_reached.append(
-                f"{self._deliveries.refused:,} rows of tables that refuse to have them changed"
+                f"{many(self._deliveries.refused, 'row')} of tables that refuse to have them changed"
             )
         done = Erased(
             images,
@@ -194,7 +200,8 @@ class Erasure:
         said = []
         if images.unreadable:
             said.append(
-                f"{images.unreadable:,} rows of tables whose answers are gone from the ledger: no policy can"
+                f"{many(images.unreadable, 'row')} of tables whose answers are gone from the ledger: no"
+                " policy can"
                 " be applied to them; erase them or recognize them again"
             )
         said += [
@@ -208,13 +215,13 @@ class Erasure:
 
 
 def _said(images: ErasedImages) -> str:
-    said = [f"{images.images:,} images, {images.answers:,} answers"]
+    said = [f"{many(images.images, 'image')}, {many(images.answers, 'answer')}"]
     if images.identical:
         said.append(f"{images.identical:,} of the images have the same picture as a selected image")
     if images.portraits:
-        said.append(f"{images.portraits:,} portraits")
+        said.append(f"{many(images.portraits, 'portrait')}")
     if images.erased_before:
-        said.append(f"{images.erased_before:,} images were erased before")
+        said.append(f"{many(images.erased_before, 'image was', 'images were')} erased before")
     if images.unknown_keys:
         said.append(f"the ledger does not know {images.unknown_keys:,} of the keys")
     return "; ".join(said)

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Sequence
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT, ClosedCall
 from airflow_provider_permitocr.engine.ledger.ports import Journal
 from airflow_provider_permitocr.errors import JournalError
@@ -101,4 +102,4 @@ class UnwrittenCalls:
 
 
 def _calls(number: int) -> str:
-    return "1 call" if number == 1 else f"{number:,} calls"
+    return many(number, "call")

@@ -9,6 +9,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.options.budget import Price, exact_text
 
 
@@ -129,7 +130,7 @@ class Plan:
         if self.calls_left is not None:
             yield (
                 "allowed by the caps",
-                f"{self.allowed:,} of {self.to_call:,} ({self.calls_left:,} calls left)",
+                f"{self.allowed:,} of {self.to_call:,} ({many(self.calls_left, 'call')} left)",
             )
             if self.allowed < self.to_call:
                 cost = f" and {self.allowed_cost}" if self.allowed_cost else ""

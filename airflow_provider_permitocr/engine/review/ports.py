@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.engine.review.entries import Entry
@@ -47,8 +48,10 @@ class Reviewed:
     unknown: int = 0
 
     def __str__(self) -> str:
-        said = f"{self.confirmed:,} readings are right, {self.corrected:,} corrected, {self.rejected:,} wrong"
-        return f"{said}; {self.open:,} are left open"
+        right = many(self.confirmed, "reading is", "readings are")
+        return (
+            f"{right} right, {self.corrected:,} corrected, {self.rejected:,} wrong; {self.open:,} left open"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values, fit for XCom."""

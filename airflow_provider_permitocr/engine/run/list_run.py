@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.call.outcomes import to_attempt
 from airflow_provider_permitocr.engine.call.row import Recognizer
 from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries
@@ -138,7 +139,8 @@ class ListRun:
         if self.leftovers.unread:
             runs = ", ".join(self.leftovers.unread_runs[:_MOST_SHOWN])
             self._log.info(
-                f"{self.leftovers.unread:,} images left by runs of a templated query are not listed by any"
+                f"{many(self.leftovers.unread, 'image')} left by runs of a templated query are not listed"
+                " by any"
                 f" other run; clear these runs: {runs}"
             )
 
@@ -158,7 +160,7 @@ class ListRun:
         # If the ledger is not in the list's database, each row is looked up when its turn comes.
         known = f", {settled:,} of them settled before" if settled else ""
         self._log.info(
-            f"{part.listed:,} images listed{whose}{known}; at most {pace.max_per_second:g} requests per"
+            f"{many(part.listed, 'image')} listed{whose}{known}; at most {pace.max_per_second:g} requests per"
             f" second, {pace.at_once} at once"
         )
         done = self.tally.done
@@ -198,7 +200,7 @@ class ListRun:
         for found in Part(everywhere, is_taken_up=True).readable(self._unsettled(self._count_unread)):
             wanted = still_wanted(found, self._ledger)
             if wanted:
-                self._log.info(f"{len(wanted):,} images of earlier runs are tried again")
+                self._log.info(f"Trying {many(len(wanted), 'image')} of earlier runs again")
                 self._expect(everywhere, len(wanted))
                 self._deliveries.import_frame()
                 part = Part(everywhere, is_taken_up=True)
@@ -224,7 +226,9 @@ class ListRun:
                 return
             if len(self._held) != reported:
                 reported = len(self._held)
-                self._log.info(f"{reported:,} images are held by another run's calls; checking again")
+                self._log.info(
+                    f"{many(reported, 'image is', 'images are')} held by another run's calls; checking again"
+                )
             self._stop.wait(_ELSEWHERE_SECONDS)
 
     def _free_rows(self, source: ImageSource, held: Sequence[ListedImage]) -> Iterator[ImageRow]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries, raise_first
 from airflow_provider_permitocr.engine.delivery.files_due import DueFiles
 from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
@@ -110,8 +111,8 @@ class Pipeline:
     def so_far(self) -> str:
         """What this run has done by now, in numbers: for the log of one that ends early."""
         return (
-            f"{self._rows.recognizer.calls:,} calls, {self._rows.recognizer.billed:,} of them billed;"
-            f" {self._rows.tally.done:,} images done"
+            f"{many(self._rows.recognizer.calls, 'call')}, {self._rows.recognizer.billed:,} of them billed;"
+            f" {many(self._rows.tally.done, 'image')} done"
         )
 
     def run(self) -> RunSummary:
@@ -155,7 +156,7 @@ class Pipeline:
         self._deliveries.prepare(self.columns)
         if self._options.redo:
             marked = self._ledger.mark_redone(self._options.redo)
-            self._log.info(f"{marked:,} images will be recognized again because of redo")
+            self._log.info(f"{many(marked, 'image')} will be recognized again because of redo")
 
     def _drain(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         if error is not None and not self._is_drained:

@@ -7,6 +7,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from decimal import Decimal
 from typing import Any, Self
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.options.budget import ReachedCap, exact_text, money
 
 
@@ -94,19 +95,23 @@ class RunSummary:
     @property
     def left_words(self) -> str | None:
         """How many images are left, and why; None if none are left."""
-        return f"Up to {self.left:,} images are left for a later run: {self.cap}" if self.cap else None
+        return (
+            f"Up to {many(self.left, 'image is', 'images are')} left for a later run: {self.cap}"
+            if self.cap
+            else None
+        )
 
     def __str__(self) -> str:
         statuses = ", ".join(f"{count:,} {status}" for status, count in self.statuses.items())
         return (
             f"{self.listed:,} listed, {self.skipped:,} settled before; {statuses or 'no new rows'};"
-            f" {self.calls:,} calls in {self.elapsed_seconds:.1f} s ({self.calls_per_second:.1f}/s),"
+            f" {many(self.calls, 'call')} in {self.elapsed_seconds:.1f} s ({self.calls_per_second:.1f}/s),"
             f" {self.throttled:,} throttled, {self.billed:,} billed"
             + (f" ({self.cost_words})" if self.cost_words else "")
             + (f"; {self.reused:,} took the answer of the same picture" if self.reused else "")
             + (f"; {self.elsewhere:,} done by another run meanwhile" if self.elsewhere else "")
             + (f"; {self.taken_up:,} of earlier runs among them" if self.taken_up else "")
-            + (f"; {self.refused:,} rows refused by a result table" if self.refused else "")
+            + (f"; {many(self.refused, 'row')} refused by a result table" if self.refused else "")
             + (f"; {self.unread:,} of earlier runs cannot be listed again" if self.unread else "")
             + (f"; {self.left_words}" if self.left_words else "")
             + (f"; ended early, by {self.ended_by}" if self.ended_by else "")

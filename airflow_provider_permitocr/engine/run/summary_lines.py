@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.run.summary import RunSummary
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.permit.usual_causes import advice
@@ -30,11 +31,11 @@ def summary_lines(summary: RunSummary) -> Iterator[Line]:
         took = timedelta(seconds=round(summary.elapsed_seconds))
         yield Line(f"Calls: {summary.calls:,} in {took} ({summary.calls_per_second:.1f} per second)")
     if summary.throttled:
-        yield Line(f"Throttled: {summary.throttled:,} calls")
+        yield Line(f"Throttled: {many(summary.throttled, 'call')}")
     cost = summary.cost_words or "cost unknown, no price_per_call"
-    yield Line(f"Billed: {summary.billed:,} calls, {cost}" if summary.billed else "Billed: no calls")
+    yield Line(f"Billed: {many(summary.billed, 'call')}, {cost}" if summary.billed else "Billed: no calls")
     for target, rows in summary.delivered.items():
-        yield Line(f"Written: {rows:,} rows to {target}")
+        yield Line(f"Written: {many(rows, 'row')} to {target}")
     yield from _remarks(summary)
     yield from _to_act_on(summary)
 
@@ -43,13 +44,17 @@ def _remarks(summary: RunSummary) -> Iterator[Line]:
     if summary.doubtful:
         recognized = summary.statuses.get(Status.RECOGNIZED, 0)
         share = summary.doubtful / recognized if recognized else 1.0
-        yield Line(f"Doubtful: {summary.doubtful:,} images ({share:.1%} of those recognized) have a flag")
+        yield Line(
+            f"Doubtful: {many(summary.doubtful, 'image')} ({share:.1%} of those recognized) with a flag"
+        )
     if summary.reused:
-        yield Line(f"Same picture: {summary.reused:,} images took another's answer, without a call")
+        yield Line(f"Same picture: {many(summary.reused, 'image')} took another's answer, without a call")
     if summary.elsewhere:
-        yield Line(f"Elsewhere: {summary.elsewhere:,} images were done by another run meanwhile")
+        yield Line(
+            f"Elsewhere: {many(summary.elsewhere, 'image was', 'images were')} done by another run meanwhile"
+        )
     if summary.taken_up:
-        yield Line(f"Taken up: {summary.taken_up:,} images that earlier runs left")
+        yield Line(f"Taken up: {many(summary.taken_up, 'image')} that earlier runs left")
 
 
 def _to_act_on(summary: RunSummary) -> Iterator[Line]:
@@ -57,10 +62,12 @@ def _to_act_on(summary: RunSummary) -> Iterator[Line]:
         what_to_do = advice(code)
         yield Line(f"{count:,} x {code}" + (f": {what_to_do}" if what_to_do else ""), bool(what_to_do))
     if retried := summary.statuses.get(Status.RETRY):
-        yield Line(f"To try again: {retried:,} images, by the next run of the list")
+        yield Line(f"To try again: {many(retried, 'image')}, by the next run of the list")
     if summary.refused:
-        yield Line(f"A result table refuses {summary.refused:,} rows; the log above says why", True)
+        yield Line(f"A result table refuses {many(summary.refused, 'row')}; the log above says why", True)
     if summary.unread:
-        yield Line(f"{summary.unread:,} images of earlier runs cannot be listed; clear these runs", True)
+        yield Line(
+            f"{many(summary.unread, 'image')} of earlier runs cannot be listed; clear these runs", True
+        )
     if summary.left_words:
         yield Line(summary.left_words, True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import sqlalchemy as sa
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.sql.database.failures import blames_a_row, describe
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.database.upsert import upsert
@@ -46,7 +47,7 @@ def write_batch(
             patience.write(
                 engine,
                 lambda connection: upsert(connection, table, some, guard=guard, keep=keep),
-                f"writing {len(some)} rows to the table {table.name!r}",
+                f"writing {many(len(some), 'row')} to the table {table.name!r}",
             )
 
     places = sorted(last.values())

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.ledger.calls import (
     Attempt,
     CallIntent,
@@ -416,7 +417,7 @@ class SqlLedger(LedgerReader):
                 ),
                 doing,
             )
-        _log.info("Deleted %d answers that every target has", done.answers)
+        _log.info("Deleted %s that every target has", many(done.answers, "answer"))
         if done.waiting:
             _log.info("Answers that are delivered are kept for now: %s", done.waiting)
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.key_text import key_text
 from airflow_provider_permitocr.engine.shown_key import shown_key
 from airflow_provider_permitocr.errors import SourceError
@@ -38,8 +39,8 @@ def check_list(connection: sa.Connection, listing: Listing, described: ImageTabl
     if unknown_sides:
         # Not which: a column named by mistake may hold people's data.
         raise SourceError(
-            f"{unknown_sides:,} rows hold something other than FRONT, BACK or NULL in the card side column"
-            f" {described.card_side!r}; correct them, or name another column"
+            f"{many(unknown_sides, 'row holds', 'rows hold')} something other than FRONT, BACK or NULL in the"
+            f" card side column {described.card_side!r}; correct them, or name another column"
         )
     if not _is_kept_unique(listing, described, plain_sides=plain_sides == rows):
         _refuse_duplicates(connection, listing, described)

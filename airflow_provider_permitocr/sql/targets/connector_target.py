@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.delivery.ports import Held
 from airflow_provider_permitocr.errors import PermitOcrError, TargetError
 from airflow_provider_permitocr.options.targets.result_table import ResultTable, WriteMode
@@ -193,7 +194,7 @@ class ConnectorTarget:
                 some = frame.iloc[list(places)].reset_index(drop=True)
                 self._database.load(connection, self._found_at(connection), some, columns, merging)
 
-        with self._rows(f"writing {len(frame)} rows to") as connection:
+        with self._rows(f"writing {many(len(frame), 'row')} to") as connection:
             write_or_halve(
                 load,
                 [place for place, kept in enumerate(is_last) if kept],

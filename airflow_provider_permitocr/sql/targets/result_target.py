@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.delivery.ports import Held
 from airflow_provider_permitocr.log_privacy import keep_data_out_of_logs
 from airflow_provider_permitocr.options.targets.result_table import ResultTable, WriteMode, split_schema
@@ -187,7 +188,7 @@ class SqlResultTarget:
         """
         from airflow_provider_permitocr.engine.delivery.frame import to_rows
 
-        doing = f"writing {len(frame)} rows to the result table {self._described.table!r}"
+        doing = f"writing {many(len(frame), 'row')} to the result table {self._described.table!r}"
         with database_errors(doing), _missing_may_come_back(doing):
             return write_batch(
                 self._engine,

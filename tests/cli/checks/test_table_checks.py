@@ -36,9 +36,9 @@ def tables_of(engine: sa.Engine) -> list[str]:
     ("source", "message"),
     [
         (table(), "permit_images on lake: 2 images"),
-        (table(since="2026-01-01"), "permit_images on lake: 1 images"),
+        (table(since="2026-01-01"), "permit_images on lake: 1 image"),
         (query(), "the SELECT on lake: 2 images"),
-        (query(f"{SELECT} WHERE image_id = :key", key="a"), "the SELECT on lake: 1 images"),
+        (query(f"{SELECT} WHERE image_id = :key", key="a"), "the SELECT on lake: 1 image"),
     ],
 )
 def test_a_list_that_can_be_read_is_counted(lake: sa.Engine, source: ImageList, message: str) -> None:

@@ -128,7 +128,7 @@ def test_images_that_another_run_holds_are_looked_at_again_and_no_others(
     assert (summary.skipped, summary.elsewhere, len(bench.statuses)) == (0, 0, 100)
     assert source.read == 100
     assert set(asked[100:]) == {"3", "7"}
-    assert any("1 images are held by another run's calls" in line for line in bench.lines)
+    assert any("1 image is held by another run's calls" in line for line in bench.lines)
 
 
 def test_images_that_another_run_has_recognized_meanwhile_are_counted(

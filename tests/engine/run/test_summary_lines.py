@@ -84,7 +84,7 @@ def test_images_for_the_next_run_are_no_warning() -> None:
 
 
 def test_doubtful_readings_are_a_share_of_those_recognized() -> None:
-    assert "Doubtful: 19 images (10.0% of those recognized) have a flag" in said(
+    assert "Doubtful: 19 images (10.0% of those recognized) with a flag" in said(
         replace(SUMMARY, doubtful=19)
     )
 

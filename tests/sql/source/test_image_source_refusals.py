@@ -130,7 +130,7 @@ def test_nonsense_side_is_refused_without_quoting_it(
     image_list([{"image_id": "a", "side": side}, {"image_id": "b", "side": "BACK"}])
     told = _refusal(database, _listed())
     assert told == (
-        "1 rows hold something other than FRONT, BACK or NULL in the card side column 'side'; correct them,"
+        "1 row holds something other than FRONT, BACK or NULL in the card side column 'side'; correct them,"
         " or name another column"
     )
 

@@ -160,9 +160,7 @@ def test_table_that_disappears_is_said_to_be_missing(
 ) -> None:
     with database.begin() as connection:
         connection.execute(sa.text("DROP TABLE permits"))
-    with pytest.raises(
-        DatabaseError, match=r"writing 1 rows to the result table 'permits' failed: .*permits"
-    ):
+    with pytest.raises(DatabaseError, match=r"writing 1 row to the result table 'permits' failed: .*permits"):
         target.write(frame_of("a"))
 
 
@@ -170,7 +168,7 @@ def test_a_table_that_is_gone_may_come_back(
     target: SqlResultTarget, database: sa.Engine, frame_of: FrameOf
 ) -> None:
     result_table("permits").drop(database)
-    with pytest.raises(DatabaseUnreachableError, match="writing 1 rows to the result table 'permits' failed"):
+    with pytest.raises(DatabaseUnreachableError, match="writing 1 row to the result table 'permits' failed"):
         target.write(frame_of("key"))
     target.prepare()
     assert target.write(frame_of("key")) == {}

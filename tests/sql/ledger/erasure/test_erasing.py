@@ -263,7 +263,7 @@ def test_the_record_says_who_and_how_many_and_no_key(database: sa.Engine) -> Non
     recognize(process, "a person's name")
     erase(process, keys=["a person's name"])
     (record,) = rows_of(database, TABLES.erasures)
-    assert (record.rule, record.erased_by, record.images, record.answers) == ("1 keys", "somebody", 1, 1)
+    assert (record.rule, record.erased_by, record.images, record.answers) == ("1 key", "somebody", 1, 1)
     assert record.keys_digest == ErasureRule(keys=["a person's name"]).keys_digest
     assert (record.outcome, record.ended_at is not None) == ("done", True)
     assert "name" not in str(tuple(record))
