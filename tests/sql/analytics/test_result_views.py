@@ -212,6 +212,20 @@ def test_fields_are_right_as_often_as_people_left_them(analyzed: New) -> None:
     ]
 
 
+def test_keys_that_differ_in_case_alone_are_different_images(analyzed: New) -> None:
+    permits = analyzed()
+    permits.write(
+        *({"image_key": key, "valid_until": _today(), "number": "N1"} for key in ("h1", "H1")),
+        {"image_key": "H1", "card_side": "BACK", "back_name": "B"},
+    )
+    permits.prepare()
+    assert {row["image_key"] for row in permits.read("expiring")} == {"h1", "H1"}
+    assert {row["image_key"]: row["images"] for row in permits.read("repeated")} == {"h1": 2, "H1": 2}
+    with permits.engine.connect() as connection:
+        documents = connection.exec_driver_sql("SELECT image_key, back_name FROM permits_documents")
+        assert {tuple(row) for row in documents} == {("h1", None), ("H1", "B")}
+
+
 @pytest.mark.slow
 def test_a_history_counts_the_last_row_of_each_image_and_side(analyzed: New) -> None:
     permits = analyzed(mode="append")

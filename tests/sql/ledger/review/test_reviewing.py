@@ -421,3 +421,14 @@ def test_what_a_newer_version_doubts_is_asked_about_once_answers_are_examined_ag
     assert process.ledger.examine_again() == 0
     assert [row.version for row in rows_of(database, TABLES.images)] == versions
     assert keys_of(review(process).ask()) == ["doubtful since"]
+
+
+@EACH_LEDGER
+def test_decisions_about_keys_that_differ_in_case_alone_are_kept_apart(database: sa.Engine) -> None:
+    process = Process(database)
+    recognize(process, "h1", "H1")
+    question = review(process)
+    asked = question.ask()
+    assert sorted(keys_of(asked)) == ["H1", "h1"]
+    decide(question, asked, lambda each: {"h1": "right", "H1": "wrong"}[each.row_key[0]])
+    assert of_targets(process, "h1", "H1") == {"h1": Review("confirmed", AT), "H1": Review("rejected", AT)}
