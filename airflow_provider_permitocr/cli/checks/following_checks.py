@@ -10,7 +10,7 @@ from airflow_provider_permitocr.cli.checks.database_checks import find_out, temp
 from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
 from airflow_provider_permitocr.options.ledger import beside
 from airflow_provider_permitocr.options.readable import is_template
-from airflow_provider_permitocr.permit.privacy import Method
+from airflow_provider_permitocr.permit.replacement import Method
 
 if TYPE_CHECKING:
     from airflow_provider_permitocr.operators.permit_analytics import PermitAnalyticsOperator
