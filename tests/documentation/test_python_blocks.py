@@ -211,6 +211,7 @@ def test_a_program_runs(
         "http://127.0.0.1:9000/permit.jpg": serve_image(front.image),
         "127.0.0.1:8520": emulator.endpoint,
         '"/scans': f'"{scans}',
+        '"/tmp/permits': f'"{tmp_path}/permits',
         '"/lake': f'"{lake}',
     }.items():
         text = text.replace(shown, here)
