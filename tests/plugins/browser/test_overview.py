@@ -127,6 +127,18 @@ def test_the_newest_runs_come_first_where_airflow_lists_by_name(
     older.get_by_text((now - timedelta(hours=800)).isoformat()).wait_for(timeout=20_000)
 
 
+def test_the_newest_runs_have_their_numbers_before_all_are_listed(
+    airflow: StandIn, opened: Window, url: str, now: datetime
+) -> None:
+    record = RecordedRun(images=100).whole_record()
+    for number in range(700):
+        begun = (now - timedelta(hours=number)).isoformat()
+        airflow.add(record, run_id=begun, run_after=begun)
+    opened.page.route("**/xcomEntries?*offset=100", lambda route: None)  # the second page never comes
+    opened.page.goto(f"{url}/permitocr/ui/index.html")
+    opened.page.locator("#runs").get_by_text("100 of 100").nth(24).wait_for(timeout=8_000)
+
+
 def test_a_task_that_runs_rarely_is_shown_beside_those_that_run_often(
     airflow: StandIn, opened: Window, url: str, now: datetime
 ) -> None:

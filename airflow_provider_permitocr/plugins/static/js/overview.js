@@ -39,6 +39,9 @@ async function list(days, most) {
       offset += answer.xcom_entries.length;
       if (!answer.xcom_entries.length || offset >= answer.total_entries) break;
       renderSoon();
+      // Not in 3.2. What fails here fails again when all are listed.
+      const hasNewest = offset === answer.xcom_entries.length && isNewestFirst(answer.xcom_entries);
+      if (!state.isListed && hasNewest) await fill().catch(() => {});
     }
   }
   return true;
@@ -53,6 +56,8 @@ async function noteWaiting() {
     runs.get(keyOf(entry)).isWaiting = true;
   }
 }
+
+const isNewestFirst = (entries) => entries.every((each, index) => !index || entries[index - 1].run_after >= each.run_after);
 
 function note(entry) {
   const key = keyOf(entry);
