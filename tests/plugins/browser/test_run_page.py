@@ -541,6 +541,19 @@ def test_costs_are_exact(opened: Window, url: str) -> None:
     ]
 
 
+def test_a_task_that_was_cleared_in_a_paused_dag_keeps_its_tries(
+    airflow: StandIn, opened: Window, url: str
+) -> None:
+    add(airflow, RecordedRun(recorded=Recorded(try_number=2)).whole_record(), try_number=2)
+    listed = airflow._tries(_RUN["dag_id"], _RUN["run_id"], _RUN["task_id"])["task_instances"]
+    add(airflow, RecordedRun(recorded=Recorded(try_number=2)).whole_record(), try_number=2, state=None)
+    cleared = [*listed, listed[-1] | {"state": None}]
+    opened.page.route("**/tries", lambda route: route.fulfill(json={"task_instances": cleared}))
+    text_of(opened, address(url), "#tries")
+    states = [row.split("\t")[1].strip() for row in opened.page.locator("#tries tbody tr").all_inner_texts()]
+    assert states == ["Failed", "Success"]
+
+
 def test_a_try_that_airflow_has_not_listed_yet_replaces_no_other(
     airflow: StandIn, opened: Window, url: str
 ) -> None:

@@ -70,7 +70,8 @@ export const instance = (run, mapIndex) => get(mapIndex < 0 ? taskPath(run) : `$
 /** Return the tries of a task instance, the oldest first. */
 export async function tries(run, mapIndex) {
   const answer = await get(`${taskPath(run)}${mapIndex < 0 ? "" : `/${mapIndex}`}/tries`);
-  return answer.task_instances;
+  // One that was cleared is listed twice, as it was and as it will be, until the scheduler takes it up.
+  return answer.task_instances.filter((each, index, all) => all[index - 1]?.try_number !== each.try_number);
 }
 
 /** Return the entry of one record; null where there is none. */

@@ -45,7 +45,7 @@ async function load() {
     state.tries = await airflow.tries(run, state.instances[0].map_index);
   }
   const [newest] = state.instances;
-  if (newest && newest.try_number === state.tries.at(-1)?.try_number) state.tries[state.tries.length - 1] = newest;
+  if (newest?.state && newest.try_number === state.tries.at(-1)?.try_number) state.tries[state.tries.length - 1] = newest;
 }
 
 async function loadOne(instance) {
