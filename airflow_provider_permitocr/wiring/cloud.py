@@ -6,7 +6,10 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import tenacity
+
 from airflow_provider_permitocr.errors import (
+    OF_ACCOUNT,
     AccountError,
     CallError,
     ConfigurationError,
@@ -94,12 +97,14 @@ class TencentCloud:
     def account(self) -> str:
         """Return the account's id: the connection's ``account``, or else asked of STS, free of charge.
 
+        STS is asked as often as an image is called for.
+
         :raises AccountError, PermitOcrError: when STS refuses, or cannot be asked now.
         """
         if given := given_account(self._connection):
             return given
         try:
-            return self.identity().account
+            return self._asked_patiently().account
         except CallError as error:
             if error.decision is Decision.ACCOUNT:
                 raise AccountError(
@@ -117,6 +122,16 @@ class TencentCloud:
         :raises CallError: transient when STS is unreachable; with advice when it refuses.
         """
         return caller_identity(self.client_options, self._keys)
+
+    def _asked_patiently(self) -> Identity:
+        policy = self._call_retry
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_may_pass),
+            stop=tenacity.stop_after_attempt(policy.attempts),
+            wait=tenacity.wait_random_exponential(policy.base_seconds, max=policy.max_wait_seconds),
+            reraise=True,
+        )
+        return retrying(self.identity)
 
     def priced(self, budget: Budget) -> Budget:
         """Return a budget with the connection's price and currency, each unless it has its own.
@@ -223,3 +238,7 @@ def _slots_of_running_task() -> int | None:
         return int(get_current_context()["ti"].task.pool_slots)
     except RuntimeError:
         return None
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, CallError) and error.decision not in OF_ACCOUNT

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from airflow_provider_permitocr import MainlandPermitOcrHook
+from airflow_provider_permitocr import CallRetry, MainlandPermitOcrHook
 from airflow_provider_permitocr.emulator.options import DEFAULT_ACCOUNT
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
@@ -13,6 +15,16 @@ from airflow_provider_permitocr.errors import AccountError, PermitOcrError
 Connect = Callable[..., None]
 
 ROLE = f"qcs::cam::uin/{DEFAULT_ACCOUNT}:roleName/permit-reader"
+
+
+def sts_failing(
+    start: Callable[..., RunningEmulator], folder: Path, calls: list[int] | None, effect: dict[str, object]
+) -> RunningEmulator:
+    """Start an emulator that fails to say who asks, in these calls; None: in all."""
+    match = {"action": "GetCallerIdentity"} | ({"calls": calls} if calls else {})
+    faults = folder / "faults.json"
+    faults.write_text(json.dumps({"rules": [{"match": match, "effect": effect}]}))
+    return start(faults=faults)
 
 
 def test_the_account_of_the_connection_goes_before_what_sts_says(
@@ -32,12 +44,34 @@ def test_without_it_sts_tells_the_account(
     assert emulator.stats()["calls"] == 0
 
 
-def test_an_sts_that_cannot_be_asked_may_be_asked_later(
+@pytest.mark.parametrize("effect", [{"error": "InternalError"}, {"http_status": 502}])
+def test_an_sts_that_fails_for_a_moment_is_asked_again(
+    start_label_emulator: Callable[..., RunningEmulator],
+    connect_emulator: Connect,
+    tmp_path: Path,
+    effect: dict[str, object],
+) -> None:
+    connect_emulator(sts_failing(start_label_emulator, tmp_path, [1, 2], effect))
+    assert MainlandPermitOcrHook(call_retry=CallRetry(base_seconds=0)).account() == DEFAULT_ACCOUNT
+
+
+def test_an_sts_is_asked_as_often_as_an_image_and_the_error_says_what_to_do(
+    start_label_emulator: Callable[..., RunningEmulator], connect_emulator: Connect, tmp_path: Path
+) -> None:
+    emulator = sts_failing(start_label_emulator, tmp_path, None, {"error": "InternalError"})
+    connect_emulator(emulator)
+    with pytest.raises(PermitOcrError, match=r"'tencentcloud_default'.*field account") as caught:
+        MainlandPermitOcrHook(call_retry=CallRetry(attempts=4, base_seconds=0)).account()
+    assert not isinstance(caught.value, AccountError)
+    assert emulator.stats()["by_action"] == {"GetCallerIdentity": 4}
+
+
+def test_an_sts_that_cannot_be_reached_may_be_asked_later(
     emulator: RunningEmulator, connect_emulator: Connect
 ) -> None:
     connect_emulator(emulator, host="http://127.0.0.1:1")
     with pytest.raises(PermitOcrError, match=r"'tencentcloud_default'.*field account") as caught:
-        MainlandPermitOcrHook().account()
+        MainlandPermitOcrHook(call_retry=CallRetry(base_seconds=0)).account()
     assert not isinstance(caught.value, AccountError)
 
 
