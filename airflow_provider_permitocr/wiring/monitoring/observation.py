@@ -21,7 +21,11 @@ def watched(identity: RunIdentity, *others: RunObserver) -> Iterator[Observers]:
     :param others: further observers.
     """
     spans = RunSpans()
+    error: BaseException | None = None
     try:
         yield Observers([RunMetrics(identity), spans, *others])
+    except BaseException as raised:
+        error = raised
+        raise
     finally:
-        spans.end()
+        spans.end(error)

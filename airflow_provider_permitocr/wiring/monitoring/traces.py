@@ -85,9 +85,12 @@ class RunSpans(RunObserver):
         }
         statuses = {f"permitocr.images.{status}": count for status, count in summary.statuses.items()}
         self._span.set_attributes(numbers | statuses)
-        if summary.ended_by:
-            self._span.set_status(Status(StatusCode.ERROR, summary.ended_by))
 
-    def end(self) -> None:
-        """End the run's span, however the run ended."""
+    def end(self, error: BaseException | None = None) -> None:
+        """End the run's span.
+
+        :param error: what the task fails with. Only its class is recorded: messages name tables and keys.
+        """
+        if error is not None:
+            self._span.set_status(Status(StatusCode.ERROR, type(error).__name__))
         self._span.end(self._now())

@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from airflow_provider_permitocr.engine.observer import CallFacts, DeliveryFacts
 from airflow_provider_permitocr.engine.run.summary import RunSummary
+from airflow_provider_permitocr.errors import CapReachedError
 from airflow_provider_permitocr.wiring.monitoring.traces import RunSpans
 
 SUMMARY = RunSummary(9, 1, {"recognized": 7, "failed": 1}, {}, 8, 1, 4.0, billed=7)
@@ -79,10 +80,11 @@ def test_a_delivery_has_its_rows_and_the_calls_since_the_one_before(
 def test_a_runs_span_has_its_numbers_and_whether_it_failed(
     exporter: InMemorySpanExporter, provider: TracerProvider
 ) -> None:
-    for ended_by in (None, "AccountError"):
+    # At a cap that counts as a failure, the run ends as planned, and only then fails.
+    for error in (None, CapReachedError("Stopped at the cap of list 7")):
         spans = RunSpans(provider)
-        spans.on_end(replace(SUMMARY, ended_by=ended_by))
-        spans.end()
+        spans.on_end(SUMMARY)
+        spans.end(error)
     good, bad = exporter.get_finished_spans()
     assert attributes(good) == {
         "permitocr.listed": 9,
@@ -94,4 +96,4 @@ def test_a_runs_span_has_its_numbers_and_whether_it_failed(
         "permitocr.images.recognized": 7,
         "permitocr.images.failed": 1,
     }
-    assert (good.status.is_ok, bad.status.description) == (True, "AccountError")
+    assert (good.status.is_ok, bad.status.description) == (True, "CapReachedError")
