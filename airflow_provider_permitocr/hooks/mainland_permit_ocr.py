@@ -288,8 +288,12 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
             return outcome
 
         stream = completed(recognize, rows, max_in_flight=lambda: recognizer.rows_wanted, stop=stop)
+        is_ending = False
         with closing(stream):
             for outcomes in stream:
+                if stop.is_set() and not is_ending and (in_flight := recognizer.in_flight):
+                    self.log.info(f"Ending after {many(in_flight, 'call')} in flight, which may be paid for")
+                is_ending = stop.is_set()
                 yield from outcomes
 
     def _log_rate(self, per_second: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 from airflow_provider_permitocr import MainlandPermitOcrHook
+from airflow_provider_permitocr.emulator.faults.latency import Latency
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.engine.call.row import Recognizer
@@ -121,6 +123,29 @@ def test_an_interruption_at_a_prompt_returns_what_is_answered(
     assert answer["image_key"].notna().all()
     assert hook.answered is not None
     assert len(hook.answered) == answer["status"].notna().sum()
+
+
+@pytest.mark.usefixtures("at_a_prompt", "bars")
+def test_an_interruption_says_that_it_waits_for_calls_in_flight(
+    start_label_emulator: Callable[..., RunningEmulator],
+    connect_emulator: Callable[..., None],
+    frame: pd.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    connect_emulator(start_label_emulator(latency=Latency(values=(0.5,))))
+    recognize = Recognizer.recognize
+
+    def interrupt(self: Recognizer, row: ImageRow) -> Outcome | Left:
+        if row.image == frame["image"].iloc[2]:
+            while not self.in_flight:
+                pass
+            raise KeyboardInterrupt
+        return recognize(self, row)
+
+    monkeypatch.setattr(Recognizer, "recognize", interrupt)
+    MainlandPermitOcrHook(max_per_second=100).recognize_frame(frame)
+    assert re.search(r"Ending after (1 call|2 calls) in flight", "".join(capfd.readouterr()))
 
 
 @pytest.mark.usefixtures("interrupted")
