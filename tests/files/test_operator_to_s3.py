@@ -44,16 +44,20 @@ def listed(
     return ImageTable("images", conn_id="lake", key="id", image="image")
 
 
-def test_a_list_becomes_an_object_in_a_notebook_whose_thread_runs_an_event_loop(
-    s3: S3, listed: ImageTable
-) -> None:
-    task = MainlandPermitOcrOperator(
+def task_to(path: str, listed: ImageTable) -> MainlandPermitOcrOperator:
+    return MainlandPermitOcrOperator(
         task_id="recognize",
         source=listed,
-        target=ResultFile(f"s3://{s3.conn_id}@{s3.bucket}/notebook/permits.parquet"),
+        target=ResultFile(path),
         ledger=Ledger(conn_id="lake"),
         max_per_second=50,
     )
+
+
+def test_a_list_becomes_an_object_in_a_notebook_whose_thread_runs_an_event_loop(
+    s3: S3, listed: ImageTable
+) -> None:
+    task = task_to(f"s3://{s3.conn_id}@{s3.bucket}/notebook/permits.parquet", listed)
 
     async def run_cell() -> dict[str, object]:
         return task.execute({"run_id": "run-1"})
@@ -64,13 +68,7 @@ def test_a_list_becomes_an_object_in_a_notebook_whose_thread_runs_an_event_loop(
 def test_a_list_becomes_an_object_and_the_next_run_pays_for_nothing(
     s3: S3, listed: ImageTable, front: Specimen
 ) -> None:
-    task = MainlandPermitOcrOperator(
-        task_id="recognize",
-        source=listed,
-        target=ResultFile(f"s3://{s3.conn_id}@{s3.bucket}/permits/{{{{ params.day }}}}.parquet"),
-        ledger=Ledger(conn_id="lake"),
-        max_per_second=50,
-    )
+    task = task_to(f"s3://{s3.conn_id}@{s3.bucket}/permits/{{{{ params.day }}}}.parquet", listed)
     task.render_template_fields({"params": {"day": "2026-05-01"}})
 
     first, again = (task.execute({"run_id": "run-1"}) for _ in range(2))

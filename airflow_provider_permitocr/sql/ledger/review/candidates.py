@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
 import sqlalchemy as sa
@@ -18,8 +17,8 @@ from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record
 from airflow_provider_permitocr.permit.quality.flags import DOUBTS
 from airflow_provider_permitocr.permit.status import Status
-from airflow_provider_permitocr.sql.ledger.standing import standings
 from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
+from airflow_provider_permitocr.sql.ledger.standing.standings import Read, reading_pages
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 #: Of readings that are chosen by their flags, most of which are not wanted.
@@ -41,10 +40,6 @@ class Candidate:
     shown: Record = field(default_factory=dict, repr=False)
 
 
-#: Runs reads, each over a connection of its own.
-Read = Callable[[Callable[[sa.Connection], list[Delivered]]], list[Delivered]]
-
-
 def flagged_readings(
     read: Read, tables: LedgerTables, list_id: int, rule: ReviewRule, disclosure: Disclosure
 ) -> Iterator[Candidate]:
@@ -53,22 +48,8 @@ def flagged_readings(
     if rule.flags is None or set(rule.flags) <= DOUBTS:
         # An index finds them; the others' answers are not even read.
         condition, most = sa.and_(condition, _may_be_doubtful(tables)), rule.rows
-    after: RowKey | None = None
-    while True:
-        page = partial(
-            standings.readings,
-            tables=tables,
-            list_id=list_id,
-            condition=condition,
-            after=after,
-            most=most,
-            reading=disclosure.reading,
-        )
-        found = read(page)
+    for found in reading_pages(read, tables, list_id, condition, most, disclosure.reading):
         yield from filter(None, (_candidate(each, rule) for each in found))
-        if len(found) < most:
-            return
-        after = found[-1].row_key
 
 
 def free_among(

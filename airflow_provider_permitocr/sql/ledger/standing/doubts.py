@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.deliveries import Delivered
-from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.status import Status
-from airflow_provider_permitocr.sql.ledger.standing import standings
+from airflow_provider_permitocr.sql.ledger.standing.standings import Read, reading_pages
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 #: An answer may hold a portrait.
 _AT_ONCE: Final = 500
 
-Read = Callable[[Callable[[sa.Connection], list[Delivered]]], list[Delivered]]
 Change = Callable[[Callable[[sa.Connection], None]], None]
 
 
@@ -27,30 +24,16 @@ def examine_again(read: Read, change: Change, tables: LedgerTables, list_id: int
 
     Targets are unaffected: they get flags from the answers themselves.
 
-    :param read: runs a read over a connection of its own.
     :param change: does a change under the ledger's lock; it may be done twice.
     :return: how many images were corrected.
     """
     is_recognized = tables.images.c.status == Status.RECOGNIZED.value
     corrected = 0
-    after: RowKey | None = None
-    while True:
-        page = partial(
-            standings.readings,
-            tables=tables,
-            list_id=list_id,
-            condition=is_recognized,
-            after=after,
-            most=_AT_ONCE,
-            reading=reading,
-        )
-        found = read(page)
+    for found in reading_pages(read, tables, list_id, is_recognized, _AT_ONCE, reading):
         if rows := _differing(found):
             change(_correction(tables, list_id, rows))
             corrected += len(rows)
-        if len(found) < _AT_ONCE:
-            return corrected
-        after = found[-1].row_key
+    return corrected
 
 
 def _differing(found: Sequence[Delivered]) -> list[dict[str, Any]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NoReturn
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, NoReturn, TypeAlias
 
 import sqlalchemy as sa
 
@@ -22,6 +23,8 @@ from airflow_provider_permitocr.sql.ledger.standing.images import read_standing
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 from airflow_provider_permitocr.sql.source.times import as_utc
 
+#: Runs a read over a connection of its own.
+Read: TypeAlias = Callable[[Callable[[sa.Connection], list[Delivered]]], list[Delivered]]
 #: As many as a page of the list has.
 _KEYS_AT_ONCE: Final = 10_000
 #: An answer may be fifty times as long as the rest of its row.
@@ -117,16 +120,36 @@ def delivered(
     return {each.row_key: each for each in decided}
 
 
-def readings(
-    connection: sa.Connection,
+def reading_pages(
+    read: Read,
+    tables: LedgerTables,
+    list_id: int,
+    condition: sa.ColumnElement[bool],
+    most: int,
+    reading: Reading = Reading(),
+) -> Iterator[Sequence[Delivered]]:
+    """Yield the images that meet a condition, by key, without decisions about them.
+
+    :param most: images in a page.
+    """
+    after: RowKey | None = None
+    while True:
+        found = read(partial(_readings, tables, list_id, condition, after, most, reading))
+        yield found
+        if len(found) < most:
+            return
+        after = found[-1].row_key
+
+
+def _readings(
     tables: LedgerTables,
     list_id: int,
     condition: sa.ColumnElement[bool],
     after: RowKey | None,
     most: int,
-    reading: Reading = Reading(),
+    reading: Reading,
+    connection: sa.Connection,
 ) -> list[Delivered]:
-    """Return some of the images that meet a condition, by key, without decisions about them."""
     images = tables.images.c
     statement = _standing(tables, list_id).where(condition).order_by(images.image_key, images.card_side)
     if after is not None:
