@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.cli.cli_config import ARG_VERBOSE, ActionCommand, Arg, GroupCommand, lazy_load_command
 
-from airflow_provider_permitocr.options.validation import MOST_DAYS
 from airflow_provider_permitocr.permit.api import DEFAULT_REQUESTS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -257,6 +256,8 @@ def _requests_per_second(text: str) -> float:
 
 
 def _days(text: str) -> int:
+    from airflow_provider_permitocr.options.validation import MOST_DAYS
+
     days = text.lstrip("0")
     if not (
         days.isascii() and days.isdecimal() and len(days) <= len(str(MOST_DAYS)) and int(days) <= MOST_DAYS

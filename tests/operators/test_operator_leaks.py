@@ -459,8 +459,8 @@ def a_task_that_runs_out_of_time(job: Job) -> None:
 def reviews_that_are_recorded_refused_and_lost(job: Job) -> None:
     job.emulator()
     job.images(3)
-    job.run()
     job.monkeypatch.setattr(Examination, "flags", lambda *_, **__: (Flag.NUMBER_FORMAT,))
+    job.run()
     for module in (hitl, permit_review):
         job.monkeypatch.setattr(
             module, "upsert_hitl_detail", lambda **asked: job.collected.add("hitl", asked)
