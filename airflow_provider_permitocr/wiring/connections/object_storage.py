@@ -110,13 +110,18 @@ class ObjectStorage:
         name = place.scheme, place.conn_id
         store = self._stores.get(name)
         if store is None or self._may_be_back(store):
-            # Each once, and by one thread at a time.
-            with LOOKUP:
-                store = self._stores.get(name)
-                if store is None or self._may_be_back(store):
-                    store = self._stores[name] = self._opened(place)
+            store = opened(lambda: self._opened_once(place))
         if isinstance(store, _Missing):
             raise ImageUnavailableError(store.code, store.message, is_outage=True)
+        return store
+
+    def _opened_once(self, place: ObjectUri) -> AbstractFileSystem | _Missing:
+        name = place.scheme, place.conn_id
+        # By one thread at a time. It looks the connection up, so no other may hold the lock for it.
+        with LOOKUP:
+            store = self._stores.get(name)
+            if store is None or self._may_be_back(store):
+                store = self._stores[name] = self._opened(place)
         return store
 
     def _opened(self, place: ObjectUri) -> AbstractFileSystem | _Missing:
@@ -163,7 +168,7 @@ class ObjectStorage:
         if place.conn_id and not connection_exists(place.conn_id):
             return _Missing("the image's URL names a missing connection; add it, or correct the URL")
         conn_id = place.conn_id or self._conn_id or self._default_conn_id(place.scheme)
-        return opened(lambda: get_fs(place.scheme, conn_id))
+        return get_fs(place.scheme, conn_id)
 
     def _may_be_back(self, store: AbstractFileSystem | _Missing) -> bool:
         return isinstance(store, _Missing) and self._clock() >= store.until

@@ -51,7 +51,8 @@ def opened(open_store: Callable[[], T]) -> T:
     Airflow's file system of S3 starts an event loop while it is opened, and a thread can run only one: that
     of a notebook's cells already runs the kernel's.
 
-    :param open_store: returns the file system.
+    :param open_store: returns the file system. It may run in another thread, so the caller must hold no
+        lock that it takes.
     :raises Exception: whatever ``open_store`` raises.
     """
     try:

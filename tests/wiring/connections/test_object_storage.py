@@ -92,11 +92,17 @@ def test_an_object_is_read_through_the_stores_default_connection(storage: Object
     assert storage.read(f"s3://permits/{key}", LIMIT) == IMAGE
 
 
-def test_an_object_is_read_in_a_notebook_whose_thread_runs_an_event_loop(storage: ObjectStorage) -> None:
-    async def run_cell() -> bytes:
-        return storage.read("s3://permits/a.jpg", LIMIT)
+def read_in_notebook(storage: ObjectStorage, uri: str) -> bytes:
+    """Read an object in a thread that runs an event loop, as that of a notebook's cells does."""
 
-    assert asyncio.run(run_cell()) == IMAGE
+    async def run_cell() -> bytes:
+        return storage.read(uri, LIMIT)
+
+    return asyncio.run(run_cell())
+
+
+def test_an_object_in_s3_is_read_in_a_notebook(storage: ObjectStorage) -> None:
+    assert read_in_notebook(storage, "s3://permits/a.jpg") == IMAGE
 
 
 def test_a_connection_is_given_for_all_or_named_in_the_url(
@@ -318,6 +324,10 @@ def test_cos_is_read_through_the_operators_own_connection(cos: CosStandIn) -> No
     assert storage.read(f"COSN://{COS_BUCKET}/a.jpg", LIMIT) == IMAGE
     assert len(storage.read(f"cos://{COS_BUCKET}/huge.jpg", LIMIT)) == LIMIT + 1
     assert [seen.sent for seen in cos.seen] == [len(IMAGE), len(IMAGE), LIMIT + 1]
+
+
+def test_an_object_in_cos_is_read_in_a_notebook(cos: CosStandIn) -> None:
+    assert read_in_notebook(ObjectStorage("tencent"), f"cos://{COS_BUCKET}/a.jpg") == IMAGE
 
 
 @pytest.mark.parametrize(
