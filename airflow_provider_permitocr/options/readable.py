@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from enum import StrEnum
 from typing import Any, Final
@@ -16,12 +17,18 @@ class Readable:
     def __repr__(self) -> str:
         given = (
             f"{name}={str(value)!r}" if isinstance(value, StrEnum) else f"{name}={value!r}"
-            for name, value in self.serialize().items()
+            for name, value in self._given().items()
         )
         return f"{type(self).__name__}({', '.join(given)})"
 
     def serialize(self) -> dict[str, Any]:
-        """Return values that differ from their defaults, by name; Airflow 3.3 shows fields this way."""
+        """Return values that differ from their defaults, by name, as JSON has them.
+
+        Airflow shows a task's rendered fields this way. Airflow 3.2 fails a task where one is no JSON.
+        """
+        return {name: _as_json(value) for name, value in self._given().items()}
+
+    def _given(self) -> dict[str, Any]:
         given = {}
         # What is written without its name comes first, as it does in a DAG.
         for each in sorted(fields(self), key=lambda each: bool(each.kw_only)):  # type: ignore[arg-type]
@@ -31,6 +38,16 @@ class Readable:
                 is_hidden = NAMES_ONLY.items() <= each.metadata.items()
                 given[each.name] = dict.fromkeys(value, "***") if is_hidden else value
         return given
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Readable):
+        return value.serialize()
+    if isinstance(value, Mapping):
+        return {str(name): _as_json(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(each) for each in value]
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def is_template(value: object) -> bool:
