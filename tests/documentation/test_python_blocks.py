@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
+import airflow.sdk
 import pandas as pd
 import pytest
 import sqlalchemy as sa
@@ -125,6 +126,8 @@ def parsed(tmp_path: Path) -> Callable[[Shown], DAG]:
 def test_a_task_is_parsed_and_its_templates_are_rendered(
     block: Shown, parsed: Callable[[Shown], DAG]
 ) -> None:
+    if "permit_ocr_retry_policy" in block.text and not hasattr(airflow.sdk, "RetryPolicy"):
+        pytest.skip("as its page says, from Airflow 3.3 on")
     dag = parsed(block)
     assert dag.tasks
     day = datetime(2026, 5, 1, tzinfo=UTC)

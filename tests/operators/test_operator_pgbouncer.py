@@ -15,6 +15,7 @@ from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.lists.shard import Shard
 from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
+from tests.support.drivers import PSYCOPG, PSYCOPG2
 from tests.support.pgbouncer import PgBouncer
 
 pytestmark = pytest.mark.slow
@@ -30,7 +31,7 @@ _SETTINGS = (
 )
 #: What is another in every run.
 _OTHERS = ("request_id", "processed_at", "attempted_at", "version", "run_id")
-_schemes = pytest.mark.parametrize("scheme", ["postgresql+psycopg", "postgresql+psycopg2"])
+_schemes = pytest.mark.parametrize("scheme", [PSYCOPG, PSYCOPG2])
 
 
 @pytest.fixture

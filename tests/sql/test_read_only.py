@@ -17,6 +17,7 @@ from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tab
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
 from labs.ground.servers.postgres import EmbeddedPostgres
+from tests.support.drivers import needs_psycopg
 from tests.support.mariadb import OwnMariaDb
 
 ReadOnly = Callable[[], Any]
@@ -24,7 +25,12 @@ ReadOnly = Callable[[], Any]
 _TARGET, _LEDGER = ResultTable("permits", conn_id="lake"), Ledger("permit_ocr", conn_id="lake")
 
 
-@pytest.fixture(params=["psycopg", "psycopg2", "pymysql", "mysqlclient", "sqlite", "duckdb"])
+@pytest.fixture(
+    params=[
+        pytest.param("psycopg", marks=needs_psycopg),
+        *("psycopg2", "pymysql", "mysqlclient", "sqlite", "duckdb"),
+    ]
+)
 def read_only(
     request: pytest.FixtureRequest, set_connection: Callable[..., None], tmp_path: Path
 ) -> ReadOnly:

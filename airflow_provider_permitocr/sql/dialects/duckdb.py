@@ -30,7 +30,7 @@ from airflow_provider_permitocr.sql.dialects.replacing import STATEMENTS_KEPT, R
 #: Its errors are known by their classes: https://duckdb.org/docs/stable/clients/python/reference/
 _FAILURES: Final = {
     "TransactionException": Failure.TRANSIENT,
-    # Of text with lone surrogates.
+    # Of text with lone surrogates, from DuckDB 2 on.
     "InvalidInputException": Failure.ROW,
     "CatalogException": Failure.NO_TABLE,
 }
@@ -248,7 +248,11 @@ class DuckDb(Database):
     ) -> None:
         """Send each column as one array: a row after the other takes a hundred times as long."""
         arrays = {column.name: [row[column.name] for row in rows] for column in table.columns}
-        connection.execute(_insert_from_arrays(table, rule), arrays)
+        try:
+            connection.execute(_insert_from_arrays(table, rule), arrays)
+        except RuntimeError as error:
+            # DuckDB 1 raises no error of its own for text with lone surrogates.
+            raise ValueError(f"{type(error).__name__} of DuckDB's driver") from None
 
     # Types that its driver returns
 

@@ -308,5 +308,5 @@ def test_connections_of_airflows_database_are_seen_by_the_installed_command(
 
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     # Airflow 3.2 warns of other providers on the same stream.
-    planned = done.stdout[done.stdout.index("{") :]
+    planned = done.stdout[done.stdout.index('{"') :]
     assert json.loads(planned)["tasks"][0]["plan"]["to_call"] == 7

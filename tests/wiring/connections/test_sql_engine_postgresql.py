@@ -13,7 +13,6 @@ import psycopg2
 import psycopg2.extensions
 import pytest
 import sqlalchemy as sa
-from airflow.providers.postgres.hooks import postgres
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import BaseHook
 
@@ -21,6 +20,7 @@ from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
 from labs.ground.servers.postgres import EmbeddedPostgres
+from tests.support.drivers import needs_psycopg
 from tests.support.tls_files import TlsFiles
 from tests.support.tls_front import TlsFront
 
@@ -28,9 +28,6 @@ SetConnection = Callable[..., None]
 Connect = Callable[..., None]
 
 PSYCOPG, PSYCOPG2 = "postgresql+psycopg", "postgresql+psycopg2"
-needs_psycopg = pytest.mark.skipif(
-    not getattr(postgres, "USE_PSYCOPG3", False), reason="Airflow's hook knows psycopg 3 from 6.4 on"
-)
 SCHEMES: Final = [pytest.param(PSYCOPG, marks=needs_psycopg), PSYCOPG2]
 #: Each extra that the page names, with values that work; files by their names in TlsFiles.
 DOCUMENTED: Final[dict[str, list[dict[str, Any]]]] = {

@@ -22,6 +22,8 @@ _MODES_NEEDED: Final = ("STRICT_TRANS_TABLES", "STRICT_ALL_TABLES", "NO_ENGINE_S
 #: These read and write other values than there are: keys with blanks behind, NULL for '', times for days.
 #: https://mariadb.com/kb/en/sql-mode/
 _MODES_HARMFUL: Final = ("PAD_CHAR_TO_FULL_LENGTH", "EMPTY_STRING_IS_NULL", "ORACLE")
+#: The first PyMySQL that unescapes all of a statement for many rows.
+_UNESCAPING: Final = (1, 2, 4)
 #: Of a statement, beside the values of its row, at most; of a character; characters that drivers escape.
 _WITHOUT_VALUES_BYTES: Final = 16_384
 _BYTES_OF_A_CHARACTER: Final = 4
@@ -104,13 +106,16 @@ def set_up(engine: sa.Engine) -> None:
             connection.close()
             raise
 
-    @sa.event.listens_for(engine, "before_cursor_execute")
-    def _keep_to_packets(connection: Any, cursor: Any, _: str, sent: Any, *_more: Any) -> None:
+    @sa.event.listens_for(engine, "before_cursor_execute", retval=True)
+    def _keep_to_packets(
+        connection: Any, cursor: Any, statement: str, sent: Any, _context: Any, is_many: bool
+    ) -> tuple[str, Any]:
         longest = connection.info[_PACKET]
         # Of rows that drivers make one statement of.
         cursor.max_stmt_length = min(cursor.max_stmt_length, longest // 2)
         for row in sent if isinstance(sent, list) else [sent]:
             _require_packet(row, longest)
+        return _unescaped(statement, cursor) if is_many else statement, sent
 
 
 def limit(engine: sa.Engine) -> None:
@@ -229,6 +234,22 @@ def _set_session(connection: Any) -> int:
             " name the server itself in the connection"
         )
     return int(longest)
+
+
+def _unescaped(statement: str, cursor: Any) -> str:
+    """Return a statement for many rows as PyMySQL sends it.
+
+    Before 1.2.4 it sends what follows the rows as it is, a ``%`` of a name still doubled.
+    """
+    if not type(cursor).__module__.startswith(_PYMYSQL):
+        return statement
+    from pymysql import VERSION
+    from pymysql.cursors import RE_INSERT_VALUES
+
+    found = RE_INSERT_VALUES.match(statement)
+    if tuple(VERSION[:3]) >= _UNESCAPING or found is None:
+        return statement
+    return statement[: found.start(3)] + str(found.group(3)).replace("%%", "%")
 
 
 def _require_packet(row: Any, longest: int) -> None:
