@@ -289,6 +289,15 @@ def test_an_extra_that_cannot_be_honored_is_refused(
         sql_engine("lake")
 
 
+def test_a_pymysql_that_hangs_on_statements_for_newer_servers_is_refused(
+    set_connection: SetConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_connection("lake", conn_type="mysql", host="127.0.0.1", extra={"client": "pymysql"})
+    monkeypatch.setattr("pymysql.VERSION", (1, 1, 3, "final", 1))
+    with pytest.raises(ConfigurationError, match=r"install PyMySQL 1\.2 or newer, or use mysqlclient"):
+        sql_engine("lake")
+
+
 def test_a_lost_connection_is_replaced_unnoticed(connect: Connect, own_mariadb: OwnMariaDb) -> None:
     connect()
     engine = sql_engine("lake")

@@ -22,6 +22,9 @@ _MODES_NEEDED: Final = ("STRICT_TRANS_TABLES", "STRICT_ALL_TABLES", "NO_ENGINE_S
 #: These read and write other values than there are: keys with blanks behind, NULL for '', times for days.
 #: https://mariadb.com/kb/en/sql-mode/
 _MODES_HARMFUL: Final = ("PAD_CHAR_TO_FULL_LENGTH", "EMPTY_STRING_IS_NULL", "ORACLE")
+#: Those before know no "AS new", which SQLAlchemy writes for MySQL 8.0.20 and later: their pattern for
+#: statements then fails, after a time that doubles with each column.
+_OLDEST_PYMYSQL: Final = (1, 2)
 #: The first PyMySQL that unescapes all of a statement for many rows.
 _UNESCAPING: Final = (1, 2, 4)
 #: Of a statement, beside the values of its row, at most; of a character; characters that drivers escape.
@@ -171,6 +174,11 @@ def _connecting_by_pymysql(hook: Any, tls: Mapping[str, Any], mode: str) -> Call
     import pymysql
     from pymysql.constants import CLIENT
 
+    if tuple(pymysql.VERSION[:2]) < _OLDEST_PYMYSQL:
+        raise ConfigurationError(
+            f"PyMySQL {pymysql.__version__} can hang for hours on a statement for many rows; install PyMySQL"
+            ' 1.2 or newer, or use mysqlclient: "client": "mysqlclient"'
+        )
     extra = hook.connection.extra_dejson
     further = {name: read(extra[name]) for name, read in _PYMYSQL_EXTRAS.items() if extra.get(name)}
     further |= _pymysql_tls(mode, tls)
