@@ -40,7 +40,7 @@ from airflow_provider_permitocr.wiring.connections.tencentcloud import (
     DEFAULT_CONN_ID,
     warn_of_endpoint,
 )
-from airflow_provider_permitocr.wiring.notebook import is_interactive, progress_bar
+from airflow_provider_permitocr.wiring.monitoring.notebook import is_interactive, progress_bar
 
 if TYPE_CHECKING:
     import pandas as pd

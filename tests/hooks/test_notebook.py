@@ -16,7 +16,7 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.engine.call.row import Recognizer
 from airflow_provider_permitocr.engine.models import ImageRow, Left, Outcome
-from airflow_provider_permitocr.wiring import notebook
+from airflow_provider_permitocr.wiring.monitoring import notebook
 
 
 class Bar:
