@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from airflow_provider_permitocr.cli.checks.report import WIDEST, findings_block, unknown
 from airflow_provider_permitocr.cli.dags import read_dags
 from airflow_provider_permitocr.cli.ocr_tasks import instances, is_ocr_task
 from airflow_provider_permitocr.cli.plans.planned_run import planned_run, rendered
+from airflow_provider_permitocr.cli.report import WIDEST, findings_block, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from airflow_provider_permitocr.cli.airflow_internals import airflow_command, pool_slots
 from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
 from airflow_provider_permitocr.cli.checks.inspection import Inspection
-from airflow_provider_permitocr.cli.checks.report import WIDEST, findings_block, summary, task_block, unknown
 from airflow_provider_permitocr.cli.dags import DagFiles, read_dags
 from airflow_provider_permitocr.cli.output import print_rows
+from airflow_provider_permitocr.cli.report import WIDEST, findings_block, summary, task_block, unknown
 from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.sql.database.failures import DatabaseError, database_errors
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from airflow_provider_permitocr.cli.checks.findings import Finding, OcrTask, Verdict
-from airflow_provider_permitocr.cli.checks.report import findings_block, summary, task_block
+from airflow_provider_permitocr.cli.report import findings_block, summary, task_block
 
 FINE = Finding(Verdict.OK, "pool", "it is there")
 WRONG = Finding(Verdict.WRONG, "quota", "too much", remedy="send less", command="airflow pools set p 20")
