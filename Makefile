@@ -14,8 +14,8 @@ WITHOUT_MYSQLCLIENT := mysqlclient cannot be built here; its tests are skipped. 
   apt-get install gcc pkg-config default-libmysqlclient-dev
 # The last that works with the oldest common-sql.
 OLDEST_MYSQL_PROVIDER := apache-airflow-providers-mysql==6.4.2
-# A file of tests stays together, as its tests share servers.
-SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile
+# A file of tests stays together, as its tests share servers. Three processes for two processors: tests also wait.
+SIDE_BY_SIDE := -n $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 ))) --maxprocesses 4 --dist loadfile
 
 .PHONY: help demo demo-ui test quick test-ui ui-browser test-distributed chaos fuzz bench bench-analytics lint format accuracy test-floors install constraints tccli snowflake dbt docs sdk-packages wheel clean test-next alone
 

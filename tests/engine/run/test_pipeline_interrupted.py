@@ -46,7 +46,8 @@ def test_a_fault_of_the_account_stops_the_run_and_blames_no_image(
         bench.run(bench.images(500), client, max_in_flight=4)
     assert set(bench.ledger.statuses.values()) == {"recognized"}
     assert set(bench.ledger.statuses) == answered(client) - {"20"}
-    assert len(bench.ledger.statuses) < 100
+    # Calls take no time here, so the thread that meets the fault may wait for many of the others'.
+    assert len(bench.ledger.statuses) < 400
 
 
 def test_throttling_without_end_stops_the_run_and_leaves_the_images(
