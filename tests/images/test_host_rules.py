@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from importlib.metadata import version
 from ipaddress import ip_address
 
 import pytest
+from packaging.version import Version
 
 from airflow_provider_permitocr.errors import ConfigurationError, ImageRejectedError, ImageUnavailableError
 from airflow_provider_permitocr.images.host_rules import HostRules
@@ -111,11 +113,11 @@ def test_a_url_of_a_public_host_is_passed_on_in_one_form(url: str, passed_on: st
     ],
 )
 def test_a_url_that_parsers_read_in_several_ways_is_refused(url: str) -> None:
-    # For older urllib3, a host with a tab is one that is not permitted.
-    with pytest.raises((ImageRejectedError, ImageUnavailableError)) as caught:
+    # Before urllib3 2.8, a host ends at a tab: here it is one of this machine.
+    is_cut = "\t" in url and Version(version("urllib3")) < Version("2.8")
+    with pytest.raises(ImageUnavailableError if is_cut else ImageRejectedError) as caught:
         HostRules(None).passed_on(url)
-    is_by_host = "\t" in url and caught.value.code == "ImageHostRefused"
-    assert is_by_host or caught.value.code == "ImageReferenceUnknown"
+    assert caught.value.code == ("ImageHostRefused" if is_cut else "ImageReferenceUnknown")
 
 
 def test_only_named_hosts_are_passed_on_where_there_is_a_list_of_them() -> None:

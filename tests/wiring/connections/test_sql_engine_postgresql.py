@@ -20,15 +20,14 @@ from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
 from labs.ground.servers.postgres import EmbeddedPostgres
-from tests.support.drivers import needs_psycopg
+from tests.support.drivers import PSYCOPG, PSYCOPG2, needs_psycopg
 from tests.support.tls_files import TlsFiles
 from tests.support.tls_front import TlsFront
 
 SetConnection = Callable[..., None]
 Connect = Callable[..., None]
 
-PSYCOPG, PSYCOPG2 = "postgresql+psycopg", "postgresql+psycopg2"
-SCHEMES: Final = [pytest.param(PSYCOPG, marks=needs_psycopg), PSYCOPG2]
+SCHEMES: Final = [PSYCOPG, PSYCOPG2]
 #: Each extra that the page names, with values that work; files by their names in TlsFiles.
 DOCUMENTED: Final[dict[str, list[dict[str, Any]]]] = {
     "sslmode": [{"sslmode": mode} for mode in ("disable", "allow", "prefer", "require")],
@@ -257,7 +256,7 @@ def test_threshold_that_is_no_number_is_refused(connect: Connect) -> None:
 
 @needs_psycopg
 def test_sessions_whose_times_the_driver_does_not_read_are_refused(connect: Connect) -> None:
-    connect(options="-c datestyle=German", sqlalchemy_scheme=PSYCOPG)
+    connect(options="-c datestyle=German", sqlalchemy_scheme="postgresql+psycopg")
     engine = sql_engine("lake")
     with pytest.raises(ConfigurationError, match=r"DateStyle 'German.*datestyle=iso"), engine.connect():
         pass
