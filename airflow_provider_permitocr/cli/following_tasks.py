@@ -36,8 +36,7 @@ def read_following(dag: DAG, task: Any) -> FollowingTask:
 def _instances(task: Any, findings: list[Finding]) -> list[Following]:
     made = []
     for arguments in expanded(task.expand_input.value):
-        if arguments.at_run_time or arguments.all_at_run_time:
-            names = ", ".join(sorted(arguments.at_run_time)) or "what it is mapped over"
+        if names := arguments.unknown_names:
             findings.append(Finding(Verdict.UNCHECKED, "task", f"{names}: known only at run time"))
             continue
         try:

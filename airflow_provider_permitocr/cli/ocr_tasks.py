@@ -70,8 +70,7 @@ def instances(task: Any) -> list[MainlandPermitOcrOperator]:
         return [task]
     made = []
     for arguments in expanded(task.expand_input.value):
-        if arguments.at_run_time or arguments.all_at_run_time:
-            names = ", ".join(sorted(arguments.at_run_time)) or "what it is mapped over"
+        if names := arguments.unknown_names:
             raise ConfigurationError(
                 f"{names}: known only at run time, from an upstream task; plan it in a run, with"
                 " plan_only=True"
@@ -95,6 +94,12 @@ class Arguments:
     at_run_time: frozenset[str] = frozenset()
     all_at_run_time: bool = False
 
+    @property
+    def unknown_names(self) -> str:
+        """Those that are known only at run time, in words; '' if all are known now."""
+        named = ", ".join(sorted(self.at_run_time))
+        return named or ("what it is mapped over" if self.all_at_run_time else "")
+
 
 def _of_redo(dag: DAG, task: Any) -> list[Finding]:
     """Find what each run of a schedule would pay for again."""
@@ -112,8 +117,7 @@ def _mapped(task: Any, findings: list[Finding]) -> Iterator[Variant]:
             if name in arguments.known or name in arguments.at_run_time:
                 message = f"Airflow does not map {name}: its value in expand() never takes effect"
                 findings.append(_wrong("pool", message, f"give {name} to partial() instead"))
-        if arguments.at_run_time or arguments.all_at_run_time:
-            names = ", ".join(sorted(arguments.at_run_time)) or "what it is mapped over"
+        if names := arguments.unknown_names:
             findings.append(Finding(Verdict.UNCHECKED, "task", f"{names}: known only at run time"))
             yield _known_before_a_run(task, arguments, findings)
             continue

@@ -327,8 +327,7 @@ class MainlandPermitOcrOperator(ReportsTargets, BaseOperator):
         self.log.info("Dry run: no call was made and nothing was written. A run would do this:")
         for name, text in plan.lines():
             self.log.info(f"  {name}: {text}")
-        # Airflow sends events for named assets, whatever a task did; an alias gets none.
-        self._announce(context, self._conn_ids, plan.as_dict() | {"plan_only": True}, {})
+        self._announce_plan(context, plan.as_dict())
         return plan.as_dict()
 
     def _rebuild(self, context: Context) -> dict[str, Any]:

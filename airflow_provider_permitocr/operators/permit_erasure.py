@@ -87,8 +87,7 @@ class PermitErasureOperator(ReportsTargets, BaseOperator):
                 if self.plan_only:
                     plan = erasure.plan()
                     self.log.info(f"A dry run: nothing was changed. It would erase {plan}")
-                    # Airflow sends events for named assets, whatever a task did; an alias gets none.
-                    self._announce(context, (), plan.as_dict() | {"plan_only": True}, {})
+                    self._announce_plan(context, plan.as_dict())
                     return plan.as_dict()
                 try:
                     done = erasure.run()
@@ -102,9 +101,8 @@ class PermitErasureOperator(ReportsTargets, BaseOperator):
         if done.refused:
             raise AirflowException(
                 f"{many(done.refused, 'row is', 'rows are')} refused by a result table, and may still"
-                " contain data that should"
-                " be erased. See permit_ocr_refused for the reason, fix the table's constraints, and clear"
-                " the task"
+                " contain data that should be erased. See permit_ocr_refused for the reason, fix the table's"
+                " constraints, and clear the task"
             )
         conn_ids = [table.conn_id for table in recognition.options.tables]
         self._announce(context, conn_ids, done.as_dict(), done.delivered)

@@ -34,7 +34,7 @@ class StandIn:
     :param opens_menu_alone: the frame is that of Airflow 3.2.
     :param ignores_order: XCom entries are listed by DAG, task and run, as Airflow 3.2 does whatever is asked.
     :param broken: DAGs whose records Airflow cannot read, with the status that it answers.
-    :param broken_shards: likewise shards of any task.
+    :param broken_shards: shards whose records Airflow cannot read, of any task; the status is 500.
     :param stored: records in the state stores of tasks, which outlive a try.
     :param hangs: seconds that a request for a record takes.
     """

@@ -60,7 +60,7 @@ class Deliveries:
         return {each.target: each.delivered for each in self._deliverers}
 
     def count_undelivered(self) -> int | None:
-        """Count rows that tables lack, whoever delivers to them; None if the ledger cannot be read now."""
+        """Count rows missing from the tables, by any run; None if the ledger cannot be read now."""
         try:
             return sum(each.count_undelivered() for each in self._deliverers)
         except PermitOcrError:  # a count for monitoring, at the end of a run

@@ -104,7 +104,7 @@ class Deliverer:
         return self._filler.refused
 
     def count_undelivered(self) -> int:
-        """Count the images whose latest result the table has not been given, whoever delivers to it.
+        """Count the images whose latest result is missing from the table, by any run.
 
         :raises PermitOcrError: when the ledger cannot be read now.
         """

@@ -201,8 +201,7 @@ class Erasure:
         if images.unreadable:
             said.append(
                 f"{many(images.unreadable, 'row')} of tables whose answers are gone from the ledger: no"
-                " policy can"
-                " be applied to them; erase them or recognize them again"
+                " policy can be applied to them; erase them or recognize them again"
             )
         said += [
             f"the table {each}, which this task does not name" for each in self._in_ledger.other_targets()

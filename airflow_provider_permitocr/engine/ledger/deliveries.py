@@ -128,5 +128,5 @@ class Delivery(Protocol):
         ...
 
     def count_undelivered(self) -> int:
-        """Count the images whose latest result the target has not been given, whoever delivers to it."""
+        """Count the images whose latest result is missing from the target, by any run."""
         ...

@@ -33,7 +33,7 @@ class RunSummary:
     :param taken_up: images left by earlier runs that this run handled.
     :param unread: images of earlier runs that cannot be listed again.
     :param refused: rows that a result table refuses, of this run and earlier ones.
-    :param undelivered: rows that tables lacked when it ended, whoever delivers to them, for monitoring; a run
+    :param undelivered: rows missing from the tables at its end, of any run, for monitoring; a run
         that returns has none, unless another delivers. None if unknown.
     :param delivered: rows that this run wrote to each table and file.
     :param ended_by: name of the error that ended it early, as the ledger records it; a run that returns

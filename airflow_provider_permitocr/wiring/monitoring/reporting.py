@@ -47,6 +47,10 @@ class ReportsTargets:
         except ANNOUNCE_FAULTS as error:
             self.log.warning(f"The asset events lack this run's numbers: {error}")
 
+    def _announce_plan(self, context: Context, numbers: Mapping[str, Any]) -> None:
+        """Mark a task's events as those of a plan: named assets get theirs even if nothing was changed."""
+        self._announce(context, (), {**numbers, "plan_only": True}, {})
+
     def _trace(self, task: TaskOptions, refill: Refilling) -> None:
         """Keep for lineage what was read and written without a call."""
         from airflow_provider_permitocr.wiring.monitoring.lineage import trail_from_ledger

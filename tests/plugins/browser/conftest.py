@@ -1,4 +1,4 @@
-"""An Airflow of which only what the page asks is there."""
+"""A stand-in for Airflow that answers only the page's requests."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import { airflowLink, logIn, pageLink, runQuery } from "./frame.js";
 import { badge, card, notice, refusal, share, stat, stats, table } from "./parts.js";
 import { cost, ended, failed, newestSums, nothing, read, speed, spent, together } from "./record.js";
 import { FINISHED, overall, settled } from "./states.js";
+import { inTurns, soon } from "./turns.js";
 
 const EVERY_MS = 10_000;
 const AT_ONCE = 6;
@@ -47,7 +48,7 @@ async function list(days, most) {
   return true;
 }
 
-/** Note tasks that wait for their next try: from Airflow 3.4 on, no XCom entry tells of them. */
+/** Note tasks that wait for their next try; from Airflow 3.4 on, they have no XCom entry. */
 async function noteWaiting() {
   for (const run of runs.values()) run.isWaiting = false;
   for (const task of await airflow.waiting()) {
@@ -258,27 +259,9 @@ function render() {
   );
 }
 
-let isDue = false;
-function renderSoon() {
-  if (isDue) return;
-  isDue = true;
-  setTimeout(() => { isDue = false; render(); }, 100);
-}
+const renderSoon = soon(render, 100);
 
-let timer = 0;
-let isTurning = false;
-async function turn() {
-  if (document.hidden || isTurning) return;
-  isTurning = true;
-  clearTimeout(timer);
-  try {
-    await turnOnce();
-  } finally {
-    isTurning = false;
-  }
-}
-
-async function turnOnce() {
+async function refresh(again) {
   try {
     await listNew();
     state.error = null;
@@ -289,7 +272,7 @@ async function turnOnce() {
     if (error.kind === "login" && !state.isListed && logIn()) return;
     if (state.error.kind === "failed") console.debug(error);
   }
-  if (state.error?.kind !== "login" && state.error?.kind !== "forbidden") timer = setTimeout(turn, EVERY_MS);
+  if (state.error?.kind !== "login" && state.error?.kind !== "forbidden") again(EVERY_MS);
   render();
 }
 
@@ -312,5 +295,4 @@ document.addEventListener("click", (event) => {
   if (event.target.closest?.("[data-more]")) more();
   if (event.target.closest?.("[data-login]")) logIn({ isAsked: true });
 });
-document.addEventListener("visibilitychange", () => { if (!document.hidden) turn(); });
-turn();
+inTurns(refresh)();

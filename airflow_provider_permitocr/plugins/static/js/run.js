@@ -8,6 +8,7 @@ import * as panels from "./panels.js";
 import { badge, notice, refusal } from "./parts.js";
 import { read, speed, together } from "./record.js";
 import { FINISHED, overall, settled } from "./states.js";
+import { inTurns, soon } from "./turns.js";
 
 const EVERY_MS = 3000;
 const SLOWLY_MS = 15_000;
@@ -225,28 +226,9 @@ function render() {
 }
 
 let wasDone = true; // nothing to announce of a run that had ended before
-let isDue = false;
-function renderSoon() {
-  if (isDue) return;
-  isDue = true;
-  setTimeout(() => { isDue = false; render(); }, 500);
-}
+const renderSoon = soon(render, 500);
 
-let timer = 0;
-let isTurning = false;
-
-async function turn() {
-  if (document.hidden || isTurning) return;
-  isTurning = true;
-  clearTimeout(timer);
-  try {
-    await turnOnce();
-  } finally {
-    isTurning = false;
-  }
-}
-
-async function turnOnce() {
+async function refresh(again) {
   try {
     await load();
     state.error = null;
@@ -258,7 +240,7 @@ async function turnOnce() {
   state.isLoaded = true;
   const isDone = state.instances.length > 0 && state.instances.every((each) => FINISHED.has(each.state));
   if (state.error?.kind !== "login" && state.error?.kind !== "forbidden") {
-    timer = setTimeout(turn, isDone || state.error ? SLOWLY_MS : EVERY_MS);
+    again(isDone || state.error ? SLOWLY_MS : EVERY_MS);
   }
   const record = render();
   if (isDone && !wasDone && record) announce(`The run has ended: ${f.count(record.done)} of ${f.count(record.total)} images done`);
@@ -268,7 +250,6 @@ async function turnOnce() {
 document.addEventListener("click", (event) => {
   if (event.target.closest?.("[data-login]")) logIn({ isAsked: true });
 });
-document.addEventListener("visibilitychange", () => { if (!document.hidden) turn(); });
 let lastWidth = innerWidth;
 addEventListener("resize", () => {
   if (innerWidth !== lastWidth && state.isLoaded) render();
@@ -277,7 +258,7 @@ addEventListener("resize", () => {
 
 if (run.dag_id && run.run_id && run.task_id) {
   airflow.codes().then((codes) => { state.codes = codes; if (state.isLoaded) render(); });
-  turn();
+  inTurns(refresh)();
 } else {
   show(h("h1", {}, "Permit OCR"), notice("warning", "This address names no run.",
     pageLink("index.html", "", "See all runs")));

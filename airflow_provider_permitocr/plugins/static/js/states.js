@@ -4,7 +4,7 @@ export const FINISHED = new Set(["success", "failed", "skipped", "upstream_faile
 /** A worker has it, or will have it again in the same try. */
 export const UNDER_WAY = new Set(["running", "restarting", "deferred", "queued", "scheduled", "up_for_reschedule"]);
 
-// What still moves comes before what is over: a run of which a shard waits is not yet a success, nor a failure.
+// States of unfinished shards come first: while one waits, the run has neither succeeded nor failed.
 const ORDER = ["running", "restarting", "deferred", "up_for_retry", "up_for_reschedule", "queued", "scheduled", "none",
   "failed", "upstream_failed", "success", "skipped", "removed"];
 

@@ -127,7 +127,7 @@ class SqlDelivery:
         )
 
     def count_undelivered(self) -> int:
-        """Count the images whose latest result the target has not been given, whoever delivers to it."""
+        """Count the images whose latest result is missing from the target, by any run."""
         return self._read(
             lambda connection, tables, _: deliveries.count_undelivered(connection, tables, self._deliverer)
         )

@@ -21,7 +21,7 @@ from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
 from airflow_provider_permitocr.sql.ledger.standing.standings import Read, reading_pages
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
-#: Of readings that are chosen by their flags, most of which are not wanted.
+#: Of readings to filter by their flags; few pass.
 _PAGE: Final = 500
 
 
