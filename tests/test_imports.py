@@ -157,7 +157,7 @@ def test_what_users_import_has_its_types(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    if re.match(r".*/cryptography/\S+: error: invalid syntax", outcome.stdout):
+    if re.search(r"/cryptography/\S+: error: invalid syntax", outcome.stdout):
         pytest.skip("mypy on Python before 3.12 cannot read the stubs of some releases of cryptography")
     assert re.search(r"^dag\.py:2: .*MainlandPermitOcrOperator", outcome.stdout, re.MULTILINE)
     assert 'Argument "max_calls_per_day" to "Budget" has incompatible type' in outcome.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from copy import copy, deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,12 +19,22 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def dags(airflow_metadata: None) -> DagBag:
-    """The DAGs of ``dags/`` and ``tests/airflow_dags/``, parsed once."""
+def _parsed(airflow_metadata: None) -> DagBag:
     from airflow.dag_processing.dagbag import DagBag
 
     folder = os.environ["AIRFLOW__CORE__DAGS_FOLDER"]
     return DagBag(folder, known_pools={"default_pool", "tencent_permit_ocr"})
+
+
+@pytest.fixture
+def dags(_parsed: DagBag) -> DagBag:
+    """The DAGs of ``dags/`` and ``tests/airflow_dags/``, parsed once.
+
+    Each test has its own: Airflow before 3.3 renders templates into the DAG that it is given.
+    """
+    own = copy(_parsed)
+    own.dags = deepcopy(_parsed.dags)
+    return own
 
 
 @pytest.fixture

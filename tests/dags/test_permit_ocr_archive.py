@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
+from airflow.sdk.exceptions import ParamValidationError
 
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def test_the_form_refuses_what_redo_would_refuse_in_the_run(dags: DagBag, given: object) -> None:
     form = dags.dags["permit_ocr_archive"].params.get_param("redo")
     assert form.resolve(["recognized", "rejected", "failed"]) == ["recognized", "rejected", "failed"]
-    with pytest.raises(ValueError, match=r"is not one of|is not of type"):
+    with pytest.raises(ParamValidationError, match=r"is not one of|is not of type"):
         form.resolve(given)
 
 

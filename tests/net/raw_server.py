@@ -44,6 +44,11 @@ class Connection:
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
 
+    def close(self) -> None:
+        """Close the connection; while a file is open of it, closing the socket alone does nothing."""
+        self.file.close()
+        self.sock.close()
+
     def send_for_ever(self, data: bytes, pause: float = 0.0) -> None:
         while not self.closing.wait(pause):
             self.send(data)

@@ -45,7 +45,7 @@ def test_connection_that_the_server_closed_between_calls_is_replaced(
     def answer_once(connection: Any) -> None:
         connection.request()
         connection.send(OK)
-        connection.sock.close()
+        connection.close()
         gone.set()
 
     transport = connect(raw_server(answer_once))

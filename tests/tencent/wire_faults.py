@@ -119,7 +119,7 @@ def _reads_no_body(connection: Connection) -> None:
 
 def _breaks_off_the_body(connection: Connection) -> None:
     connection.head()
-    connection.sock.close()
+    connection.close()
 
 
 def _too_long(connection: Connection) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from labs.ground.servers.postgres import EmbeddedPostgres
 from tests.support.cos_stand_in import CosStandIn
+from tests.support.drivers import KNOWS_PSYCOPG
 from tests.support.mariadb import OwnMariaDb
 from tests.support.pgbouncer import PgBouncer, find_pgbouncer
 
@@ -33,6 +34,8 @@ def warehouses_here() -> list[str]:
         missing.add("pgbouncer")
     if find_spec("MySQLdb") is None and not os.environ.get("PERMITOCR_REQUIRE_MARIADB"):
         missing.add("mysqlclient")
+    if not KNOWS_PSYCOPG:
+        missing.add("psycopg")
     return [kind for kind in WAREHOUSES if kind not in missing]
 
 

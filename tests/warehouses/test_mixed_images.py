@@ -28,6 +28,7 @@ from airflow_provider_permitocr.emulator.options import EmulatorOptions
 from airflow_provider_permitocr.emulator.running import start_emulator
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
+from tests.support.drivers import OF_HOOK
 from tests.warehouses.conftest import warehouses_here
 from tests.warehouses.mixed_images import MixedImages, mix_images, values_to_compare
 
@@ -182,7 +183,7 @@ def test_two_hundred_mixed_images_give_the_same_rows_in_all_databases(
         kind: {key: values_to_compare(row) for key, row in of_kind.items()}
         for kind, of_kind in written.items()
     }
-    rows = found["psycopg"]
+    rows = found[OF_HOOK]
     assert {key: row["number"] for key, row in rows.items() if row["status"] == "recognized"} == mixed.numbers
     assert {key: row["error_code"] for key, row in rows.items() if row["error_code"]} == mixed.codes
     assert {row["day"] for row in rows.values()} == {date(2026, 1, 31)}

@@ -25,10 +25,11 @@ from airflow_provider_permitocr.engine.delivery import delivery
 from airflow_provider_permitocr.sql.database import patience
 from airflow_provider_permitocr.sql.dialects import mysql, postgresql
 from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
+from tests.support.drivers import OF_HOOK
 
 SOON = 60
 BY_VERSION = "permit_ocr_images_by_version"
-EACH = pytest.mark.parametrize("kind", ["psycopg", pytest.param("pymysql", marks=pytest.mark.slow)])
+EACH = pytest.mark.parametrize("kind", [OF_HOOK, pytest.param("pymysql", marks=pytest.mark.slow)])
 #: A change of a table or view that waits for its lock.
 WAITING = {
     "postgresql": "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'",
