@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast
 from airflow.sdk import BaseOperator
 
 from airflow_provider_permitocr.engine.plan.plan import PlanMode
+from airflow_provider_permitocr.engine.stop_request import StopRequest
 from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError
 from airflow_provider_permitocr.options.budget import Budget
@@ -194,8 +194,7 @@ class MainlandPermitOcrOperator(ReportsTargets, BaseOperator):
         self.on_budget_callback = (
             (on_budget_callback,) if callable(on_budget_callback) else tuple(on_budget_callback)
         )
-        self._stop: threading.Event | None = None
-        self._killed = False
+        self._stop = StopRequest()
         self.options.check()
 
     @classmethod
@@ -276,9 +275,6 @@ class MainlandPermitOcrOperator(ReportsTargets, BaseOperator):
         from airflow_provider_permitocr.wiring.monitoring.progress import reported
         from airflow_provider_permitocr.wiring.run import open_pipeline
 
-        self._stop = threading.Event()
-        if self._killed:  # while Airflow prepared the task
-            self._stop.set()
         self._warn_of_default_pool()
         part = f" (shard {self.shard})" if self.shard else ""
         self.log.info(f"From {self.source}{part} to {', '.join(map(str, self.targets))}")
@@ -318,7 +314,6 @@ class MainlandPermitOcrOperator(ReportsTargets, BaseOperator):
         from airflow_provider_permitocr.wiring.identity import run_identity
         from airflow_provider_permitocr.wiring.plan import open_planner
 
-        assert self._stop
         is_quick = mode is PlanMode.QUICK
         with open_planner(
             self.options, run_identity(context), self._stop, is_quick=is_quick, log=self.log
@@ -333,7 +328,6 @@ class MainlandPermitOcrOperator(ReportsTargets, BaseOperator):
     def _rebuild(self, context: Context) -> dict[str, Any]:
         from airflow_provider_permitocr.wiring.without_calls import open_rebuild
 
-        assert self._stop
         with open_rebuild(self.options, self._stop, is_of_run=True, log=self.log) as rebuild:
             try:
                 done = rebuild.run()
@@ -368,9 +362,7 @@ class MainlandPermitOcrOperator(ReportsTargets, BaseOperator):
 
     def on_kill(self) -> None:
         """End the run early: calls in flight are closed, the rest is left for the next run."""
-        self._killed = True
-        if self._stop is not None:
-            self._stop.set()
+        self._stop.set()
 
     def _warn_of_default_pool(self) -> None:
         if self.pool == _DEFAULT_POOL:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from airflow_provider_permitocr.engine.stop_request import StopRequest
 from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.options.ledger import Ledger, beside
@@ -61,7 +61,7 @@ class PermitAnalyticsOperator(ReportsTargets, BaseOperator):
         self.ledger = ledger
         self.report = report_of(report)
         self.timezone = held("timezone", timezone, fixed_zone())
-        self._stop = threading.Event()
+        self._stop = StopRequest()
 
     def render_template(
         self,

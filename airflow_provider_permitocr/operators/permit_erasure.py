@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
@@ -13,6 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException
 
 from airflow_provider_permitocr.counted import many
+from airflow_provider_permitocr.engine.stop_request import StopRequest
 from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
@@ -66,7 +66,7 @@ class PermitErasureOperator(ReportsTargets, BaseOperator):
         self.older_than_days = older_than_days
         self.policy = policy
         self.plan_only = plan_only
-        self._stop = threading.Event()
+        self._stop = StopRequest()
         self._rule(None if keys is None else ())
 
     @private_errors

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -17,6 +16,7 @@ from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
 from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
+from airflow_provider_permitocr.engine.stop_request import StopRequest
 from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError, UnreachableError
 from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
@@ -103,7 +103,7 @@ class PermitReviewOperator(ReportsTargets, HITLOperator):
         self.link = link
         self.question = question
         self.fail_on_timeout = fail_on_timeout
-        self._stop = threading.Event()
+        self._stop = StopRequest()
         _ = self._rule
 
     @property
