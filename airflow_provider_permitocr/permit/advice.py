@@ -27,10 +27,16 @@ class Advice(NamedTuple):
 
 
 _NEW_IMAGE: Final = "Replace the image, and update its change time in the list"
+#: Without this, what was rejected stays rejected.
+_REDO: Final = "run airflow permitocr redo for these images"
 _SMALLER: Final = (
-    "Install the extra images, which shrinks large images, or replace the image by a smaller one"
+    "Install the extra images, set ImageAccess(shrink_oversized=True) and"
+    f" {_REDO}; or replace the image by a smaller one, and update its change time in the list"
 )
-_OTHER_FORMAT: Final = "Install the extra images, which converts other formats, or replace the image"
+_OTHER_FORMAT: Final = (
+    f"Install the extra images, which converts other formats, and {_REDO}; or replace the image, and update"
+    " its change time in the list"
+)
 _REFERENCE: Final = (
     "Correct the list: an image is an http(s) URL, an absolute path, an object-store URL, base64 or bytes"
 )
@@ -52,7 +58,7 @@ OWN_CODES: Final[Mapping[str, Advice]] = {
         "the process that converts images ended while processing this one", _NEW_IMAGE
     ),
     "ImageReferenceUnknown": Advice("the list's text does not refer to an image", _REFERENCE),
-    "ImageSizeTooLarge": Advice("the image has too many pixels", _SMALLER),
+    "ImageSizeTooLarge": Advice("the image has too many pixels", _NEW_IMAGE),
     "ImageStoreMissing": Advice("the image's store is not set up on the worker", _READ_AGAIN),
     "ImageTooComplex": Advice("the image takes too much time or memory to convert", _NEW_IMAGE),
     "ImageTooLarge": Advice("the image is too large", _SMALLER),
