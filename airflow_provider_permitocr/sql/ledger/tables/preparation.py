@@ -277,7 +277,8 @@ def _read_state(connection: sa.Connection, described: Ledger, tables: LedgerTabl
     if row.shape != SHAPE:
         raise TargetError(
             f"the ledger {described.name!r} was created by another version of this package (shape"
-            f" {row.shape}, not {SHAPE}); install that version, or give this one another ledger:"
-            f" {LINE_TO_PASTE}"
+            f" {row.shape}, not {SHAPE}); install that version, or give this one another ledger,"
+            f' ledger=Ledger("{described.name}_2", conn_id="{described.conn_id}"), and run airflow permitocr'
+            " adopt DAG TASK"
         )
     return LedgerState(row.ledger_id, row.version, row.timezone, row.examined)

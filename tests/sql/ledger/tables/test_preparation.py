@@ -154,7 +154,11 @@ def test_a_ledger_of_another_shape_is_refused_before_its_columns_are_judged(data
         database, f"UPDATE {tables.state.name} SET shape = {SHAPE + 1}", f"DROP TABLE {tables.calls.name}"
     )
     make(database, TABLES.calls, without="billed")
-    assert f"created by another version of this package (shape {SHAPE + 1}, not {SHAPE})" in refusal(database)
+    said = refusal(database)
+    assert f"created by another version of this package (shape {SHAPE + 1}, not {SHAPE})" in said
+    # Not its own name, which would lead to the same refusal.
+    assert f'ledger=Ledger("{LEDGER.name}_2", conn_id="{LEDGER.conn_id}")' in said
+    assert said.endswith("and run airflow permitocr adopt DAG TASK")
     with pytest.raises(TargetError, match="created by another version"):
         check_tables(database, LEDGER)
 
