@@ -38,9 +38,8 @@ def left_findings(
     if left.unread:
         found.append(
             _note(
-                f"{many(left.unread, 'image')} left by runs of a templated query are not listed by any"
-                " other run:"
-                f" {_some(left.unread_runs)}",
+                f"{many(left.unread, 'image')} of earlier runs cannot be listed again, because their query"
+                f" has templates or changes over time: {_some(left.unread_runs)}",
                 "clear these runs",
             )
         )

@@ -139,9 +139,8 @@ class ListRun:
         if self.leftovers.unread:
             runs = ", ".join(self.leftovers.unread_runs[:_MOST_SHOWN])
             self._log.info(
-                f"{many(self.leftovers.unread, 'image')} left by runs of a templated query are not listed"
-                " by any"
-                f" other run; clear these runs: {runs}"
+                f"{many(self.leftovers.unread, 'image')} of earlier runs cannot be listed again, because"
+                f" their query has templates or changes over time; clear these runs: {runs}"
             )
 
     def _in_turn(self, own: Part) -> Iterator[Part]:

@@ -67,7 +67,7 @@ def _to_act_on(summary: RunSummary) -> Iterator[Line]:
         yield Line(f"A result table refuses {many(summary.refused, 'row')}; the log above says why", True)
     if summary.unread:
         yield Line(
-            f"{many(summary.unread, 'image')} of earlier runs cannot be listed; clear these runs", True
+            f"{many(summary.unread, 'image')} of earlier runs cannot be listed again; clear these runs", True
         )
     if summary.left_words:
         yield Line(summary.left_words, True)

@@ -73,7 +73,7 @@ def test_rows_that_need_a_person_are_warnings() -> None:
     lines = warned(replace(SUMMARY, refused=2, unread=4))
     assert lines == [
         "A result table refuses 2 rows; the log above says why",
-        "4 images of earlier runs cannot be listed; clear these runs",
+        "4 images of earlier runs cannot be listed again; clear these runs",
     ]
 
 
