@@ -96,7 +96,9 @@ _CONNECTION_FIELDS: dict[str, Any] = {
     },
     "token": {
         "label": "Token",
-        "description": "Only for temporary STS keys. All three may be replaced while tasks run",
+        "description": (
+            "Only for temporary STS keys. SecretId, SecretKey and token may be replaced while tasks run"
+        ),
         "schema": {"type": _TEXT, "format": "password"},
     },
     "cvm_role_name": {

@@ -23,8 +23,8 @@ Exit status: 0 nothing is wrong, 1 something is wrong, 2 usage error."""
 
 
 _PLAN = """\
-Show what a run of MainlandPermitOcrOperator tasks would do: images listed, already done, rejected without a
-call, to call, cost and time. Images are loaded and checked as in a run, unless --quick is given. Makes no
+Show what a run of MainlandPermitOcrOperator tasks would do: images listed, settled before, rejected without
+a call, to call, cost and time. Images are loaded and checked as in a run, unless --quick is given. Makes no
 call, and creates and writes nothing. Run it where the tasks run, so that it finds their files.
 
 Exit status: 0 every task was planned, 1 a task cannot be planned, 2 usage error."""
@@ -200,18 +200,18 @@ def _redo() -> ActionCommand:
 def _erase() -> ActionCommand:
     arguments = (
         *_tasks(),
-        _argument("--key", action="append", metavar="KEY", help="An image's key; may be given several times"),
+        _argument("--key", action="append", metavar="KEY", help="Key of an image; repeatable"),
         _argument("--keys-from", metavar="FILE", help="A file with one key a line, in UTF-8"),
         _argument(
             "--older-than-days",
             type=_days,
             metavar="N",
-            help="Images whose last result is older than this many days",
+            help="Erase images whose last result is older than this many days",
         ),
         _argument(
             "--policy",
             action="store_true",
-            help="What the task's privacy policy hides by now, of all that is stored",
+            help="Apply the task's current privacy policy to everything stored",
         ),
         _argument("--yes", action="store_true", help="Erase; otherwise only show what would be erased"),
     )

@@ -130,8 +130,8 @@ class MainlandPermitOcrHook(TencentCloud, BaseHook):
     def recognize(self, image: ImageValue, card_side: CardSide | str = CardSide.FRONT) -> Record:
         """Recognize one image.
 
-        :param image: a path, or as text an http(s) URL, a file:// URL, an absolute path or a data: URI, or
-            the file's bytes.
+        :param image: a path; a text: an http(s) URL, an absolute path, a file:// or object-store URL, a data:
+            URI or base64; or the file's bytes.
         :return: the flattened columns of the result table. Its ``status`` shows the outcome, as in a table. A
             rejected or failed image raises nothing; ``retry`` means that another try may help.
         :raises AccountError: when the account or the connection would fail every call.

@@ -63,8 +63,7 @@ class MainlandPermitOcrOperator(ReportsTargets, BaseOperator):
     with ``pool_slots=k`` sends at most ``k`` requests per second, so the scheduler keeps all tasks within the
     quota.
 
-    Images that an earlier run settled are skipped. Returns the run's counts; no document value leaves the
-    result table.
+    Images that an earlier run settled are skipped. Returns the run's counts, and no value of a document.
 
     :param source: the image list, an ``ImageTable`` or an ``ImageQuery``. Templated inside.
     :param target: a ``ResultTable`` or ``ResultFile``, or a list of them, which needs ``list=``. Templated
@@ -81,7 +80,7 @@ class MainlandPermitOcrOperator(ReportsTargets, BaseOperator):
     :param max_per_second: requests per second; by default ``pool_slots`` times the connection's
         ``requests_per_slot``.
     :param max_in_flight: requests in flight; by default as many as that rate needs.
-    :param batch: how often answers are committed.
+    :param batch: how often rows are delivered, and how long to wait for a database.
     :param call_retry: how often a call is retried after a transient error.
     :param max_runs_per_image: DAG runs that try an image before a transient error counts as failed.
     :param ledger: where runs remember calls, answers and images; by default tables called ``permit_ocr_...``
@@ -265,8 +264,8 @@ class MainlandPermitOcrOperator(ReportsTargets, BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the pipeline, and turn its errors into Airflow's.
 
-        :return: the summary: counts by status and error code, calls, elapsed time, rate reached. For a dry
-            run: the plan in numbers.
+        :return: the summary: counts by status and error code, calls, elapsed time, rate reached. With
+            ``plan_only``: the plan in numbers.
         """
         from airflow_provider_permitocr.engine.run.summary_lines import summary_lines
         from airflow_provider_permitocr.wiring.identity import run_identity
@@ -319,7 +318,7 @@ class MainlandPermitOcrOperator(ReportsTargets, BaseOperator):
             self.options, run_identity(context), self._stop, is_quick=is_quick, log=self.log
         ) as planner:
             plan = planner.plan()
-        self.log.info("Dry run: no call was made and nothing was written. A run would do this:")
+        self.log.info("Plan only: no call was made and nothing was written. A run would do this:")
         for name, text in plan.lines():
             self.log.info(f"  {name}: {text}")
         self._announce_plan(context, plan.as_dict())

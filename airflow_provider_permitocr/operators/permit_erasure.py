@@ -73,7 +73,7 @@ class PermitErasureOperator(ReportsTargets, BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Erase, and turn errors into Airflow's.
 
-        :return: what was done, in numbers, and what was not reached; of a dry run, what would be done.
+        :return: what was done, in numbers, and what was not reached; with ``plan_only``, what would be done.
         """
         from airflow_provider_permitocr.wiring.identity import run_identity
         from airflow_provider_permitocr.wiring.without_calls import open_erasure
@@ -86,7 +86,7 @@ class PermitErasureOperator(ReportsTargets, BaseOperator):
             with open_erasure(recognition.options, rule, self._stop, erased_by=by, log=self.log) as erasure:
                 if self.plan_only:
                     plan = erasure.plan()
-                    self.log.info(f"A dry run: nothing was changed. It would erase {plan}")
+                    self.log.info(f"Plan only: nothing was changed. This would erase {plan}")
                     self._announce_plan(context, plan.as_dict())
                     return plan.as_dict()
                 try:

@@ -51,7 +51,7 @@ class Carry(Readable):
 
     :param column: its name in the list.
     :param name: its name in the result, if it should differ; names of the result's columns are taken.
-    :param kind: type of its values, as in ``permit/columns.py``: text, integer, float, date, boolean or
+    :param kind: type of its values: text, integer, float, date, boolean or
         timestamp. By default the type in the list's database, or else text.
     """
 
@@ -79,7 +79,7 @@ class NullKeys(StrEnum):
 class _ImageColumns(Readable):
     """The columns of every image list.
 
-    :param conn_id: Airflow connection of the database, of any kind that speaks SQL.
+    :param conn_id: Airflow connection of the database: PostgreSQL, MySQL, MariaDB, SQLite or DuckDB.
     :param key: column that identifies the image; not NULL, and unique per card side.
     :param null_keys: ``refuse`` a list that has rows without a key, or ``skip`` these rows with a warning.
     :param image: column with the image: http(s) URL, file path or URL, URL of an object store
