@@ -16,7 +16,8 @@ from airflow_provider_permitocr.emulator.options import EmulatorOptions
 from airflow_provider_permitocr.emulator.running import start_emulator
 from airflow_provider_permitocr.emulator.specimens import draw_specimen, draw_stand_ins
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
-from tests.documentation.blocks import SPANS, Shown
+from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
+from tests.documentation.blocks import ROOT, SPANS, Shown
 
 _OURS: dict[str, Callable[..., Any]] = {
     **{name: getattr(airflow_provider_permitocr, name) for name in airflow_provider_permitocr.__all__},
@@ -79,3 +80,11 @@ def test_calls_and_arguments_are_found() -> None:
     spans = (Shown("", 0, text) for text in ("Batch(rows=…, lines=…)", 'mode="append"', "lists=", "list="))
     assert [len(faults(span)) for span in spans] == [1, 0, 1, 0]
     assert sum(bool(calls_in(span)) for span in SPANS) > 60
+
+
+def test_the_operators_page_lists_all_arguments() -> None:
+    page = (ROOT / "docs" / "reference" / "operator.md").read_text(encoding="utf-8")
+    table = page.partition("| argument | default | sets |\n|---|---|---|\n")[2].partition("\n\n")[0]
+    named = [line.split(" | ")[0].removeprefix("| ").strip("`") for line in table.splitlines()]
+    taken = inspect.signature(MainlandPermitOcrOperator.__init__).parameters.values()
+    assert sorted(named) == sorted(each.name for each in taken if each.kind is each.KEYWORD_ONLY)
