@@ -51,7 +51,9 @@ class _SharedCache(MutableMapping[tuple[Any, ...], Any]):
 def _by_settings(key: tuple[Any, ...]) -> Hashable:
     dialect, *statement = key
     kind = cast("Hashable", type(dialect))
-    settings = frozenset(each for each in vars(dialect).items() if _is_setting(kind, each[0]))
+    # Copied in one step: a dialect remembers things, also while another thread looks at it.
+    attributes = vars(dialect).copy().items()
+    settings = frozenset(each for each in attributes if _is_setting(kind, each[0]))
     return kind, settings, *statement
 
 
