@@ -60,7 +60,8 @@ _STATUS: Final = (
     Column(
         "status",
         ColumnKind.TEXT,
-        "recognized, rejected (before any call), failed, retry, gone or erased",
+        "recognized (has fields), rejected (before any call), failed, retry (tried again), gone (no longer"
+        " listed) or erased",
         longest=10,
     ),
     Column(
@@ -69,22 +70,27 @@ _STATUS: Final = (
         "Why there are no fields: the API's code, or this package's for rejected images",
         longest=64,
     ),
-    Column("error_message", ColumnKind.LONG_TEXT, "Error message", longest=500),
+    Column(
+        "error_message",
+        ColumnKind.LONG_TEXT,
+        "Explains error_code, without values of the document",
+        longest=500,
+    ),
 )
 #: What is printed on a card, in the longer of the API's two languages: the longest document type that it
 #: names has 64 characters (tencentcloud.com/document/product/1005, "MainlandPermitOCR").
 _FRONT: Final = (
-    Column("type", ColumnKind.TEXT, "Document type", "Type", longest=64),
+    Column("type", ColumnKind.TEXT, "Document type, as printed", "Type", longest=64),
     Column(
         "permit_kind",
         ColumnKind.TEXT,
-        "taiwan, hong_kong_macao, hong_kong_macao_non_chinese or exit_entry; NULL: unknown",
+        "Document type: taiwan, hong_kong_macao, hong_kong_macao_non_chinese or exit_entry; NULL: unknown",
         longest=32,
     ),
     Column("name", ColumnKind.TEXT, "Name in Chinese", "Name", longest=40),
     Column("english_name", ColumnKind.TEXT, "Name in English", "EnglishName", longest=64),
     Column("sex", ColumnKind.TEXT, "Gender, as printed", "Sex", longest=6),
-    Column("sex_code", ColumnKind.TEXT, "M or F; NULL: unknown", longest=1),
+    Column("sex_code", ColumnKind.TEXT, "Gender: M or F; NULL: unknown", longest=1),
     Column("birthday", ColumnKind.DATE, "Date of birth"),
     Column("birthday_raw", ColumnKind.TEXT, "Date of birth, as printed", "Birthday", longest=16),
     Column(
@@ -95,7 +101,13 @@ _FRONT: Final = (
     Column("valid_date", ColumnKind.TEXT, "Validity period, as printed", "ValidDate", longest=32),
     Column("issue_authority", ColumnKind.TEXT, "Issuing authority", "IssueAuthority", longest=64),
     Column("issue_address", ColumnKind.TEXT, "Place of issue", "IssueAddress", longest=32),
-    Column("issue_number", ColumnKind.TEXT, "Number of issues", "IssueNumber", longest=8),
+    Column(
+        "issue_number",
+        ColumnKind.TEXT,
+        "How many times the permit was issued, as printed",
+        "IssueNumber",
+        longest=8,
+    ),
     Column("nationality", ColumnKind.TEXT, "Nationality of the holder", "Nationality", longest=64),
     Column(
         "profile",
@@ -114,12 +126,23 @@ _BACK: Final = (
 )
 _WARNINGS: Final = (
     Column(
-        "warn_card_infos", ColumnKind.TEXT, "Warning codes as a JSON list; NULL: none were sent", longest=64
+        "warn_card_infos",
+        ColumnKind.TEXT,
+        "The API's warning codes as a JSON list; NULL: none were sent",
+        longest=64,
     ),
-    Column("warn_photocopy", ColumnKind.BOOLEAN, "-9102; NULL: not examined"),
-    Column("warn_recapture", ColumnKind.BOOLEAN, "-9103; NULL: not examined"),
-    Column("warn_photoshopped", ColumnKind.BOOLEAN, "-9104; NULL: not examined"),
-    Column("warn_not_enabled", ColumnKind.BOOLEAN, "-9109: the account has no warning capability"),
+    Column("warn_photocopy", ColumnKind.BOOLEAN, "The API warns of a photocopy (-9102); NULL: not examined"),
+    Column(
+        "warn_recapture",
+        ColumnKind.BOOLEAN,
+        "The API warns of a picture of a screen (-9103); NULL: not examined",
+    ),
+    Column(
+        "warn_photoshopped",
+        ColumnKind.BOOLEAN,
+        "The API warns of an edited picture (-9104); NULL: not examined",
+    ),
+    Column("warn_not_enabled", ColumnKind.BOOLEAN, "The account has no warning capability (-9109)"),
 )
 _QUALITY: Final = (
     Column(
@@ -147,16 +170,21 @@ _IMAGE: Final = (
         "Format of the image, by its content; NULL: only the API saw it",
         longest=8,
     ),
-    Column("image_bytes", ColumnKind.INTEGER, "Its original size in bytes"),
-    Column("image_width", ColumnKind.INTEGER, "Its width in pixels; NULL: only the API saw it"),
-    Column("image_height", ColumnKind.INTEGER, "Its height in pixels; NULL: only the API saw it"),
+    Column("image_bytes", ColumnKind.INTEGER, "Size of the original image in bytes"),
+    Column("image_width", ColumnKind.INTEGER, "Width of the image in pixels; NULL: only the API saw it"),
+    Column("image_height", ColumnKind.INTEGER, "Height of the image in pixels; NULL: only the API saw it"),
     Column(
         "image_prepared",
         ColumnKind.TEXT,
-        "How it was converted before the call; NULL: sent unchanged",
+        "How the image was converted before the call; NULL: sent unchanged",
         longest=64,
     ),
-    Column("image_digest", ColumnKind.TEXT, "SHA-256 of the original; NULL: only the API saw it", longest=64),
+    Column(
+        "image_digest",
+        ColumnKind.TEXT,
+        "SHA-256 of the original image; NULL: only the API saw it",
+        longest=64,
+    ),
     Column(
         "reused_from", ColumnKind.TEXT, "Key of the identical image whose answer was reused; NULL: its own"
     ),
@@ -166,7 +194,7 @@ _RUN: Final = (
     Column("tries", ColumnKind.INTEGER, "Runs that have tried this version of the image"),
     Column("image_updated_at", ColumnKind.TIMESTAMP, "When the image had last changed, from the image list"),
     Column("processed_at", ColumnKind.TIMESTAMP, "When this result was reached"),
-    Column("run_id", ColumnKind.TEXT, "Airflow run that reached it", longest=64),
+    Column("run_id", ColumnKind.TEXT, "Airflow run that reached this result", longest=64),
 )
 _ATTEMPT: Final = (
     Column(
@@ -186,7 +214,7 @@ _REVIEW: Final = (
         "A person's decision: confirmed, corrected or rejected; NULL: undecided",
         longest=16,
     ),
-    Column("reviewed_at", ColumnKind.TIMESTAMP, "When that was decided"),
+    Column("reviewed_at", ColumnKind.TIMESTAMP, "When the person decided"),
     Column(
         "corrections",
         ColumnKind.LONG_TEXT,
