@@ -41,6 +41,7 @@ _REFERENCE: Final = (
     "Correct the list: an image is an http(s) URL, an absolute path, an object-store URL, base64 or bytes"
 )
 _READ_AGAIN: Final = "See error_message; the next run tries again"
+_CALLED_AGAIN: Final = "Nothing: the next run calls for it"
 #: Of images that were not sent, and of answers that were not kept.
 OWN_CODES: Final[Mapping[str, Advice]] = {
     "ImageAccessDenied": Advice("the image may not be read", _READ_AGAIN),
@@ -66,9 +67,7 @@ OWN_CODES: Final[Mapping[str, Advice]] = {
     "ImageUnreadable": Advice("the image cannot be read for now", _READ_AGAIN),
     "ImageValueUnreadable": Advice("the list's database returns no readable value", _REFERENCE),
     "ImageWrongContent": Advice("the content is not an image, but for example an error page", _REFERENCE),
-    "AnswerErased": Advice(
-        "its answer was erased with an identical image", "Nothing: the next run calls for it"
-    ),
+    "AnswerErased": Advice("its answer was erased with an identical image", _CALLED_AGAIN),
     "CallOutcomeUnknown": Advice(
         "its worker died during the call, which may have been billed",
         "Have it recognized again with airflow permitocr redo",
@@ -85,6 +84,12 @@ OWN_CODES: Final[Mapping[str, Advice]] = {
         "the result table refuses the row", "Fix the constraint: the next run delivers it without a call"
     ),
 }
+
+
+def remedy(code: str) -> str:
+    """Return what a person can do about images with this code; '' if nothing is known, or runs do it."""
+    own = OWN_CODES[code].advice if code in OWN_CODES else ""
+    return usual_advice(code) or ("" if own in (_READ_AGAIN, _CALLED_AGAIN) else own)
 
 
 def advice_by_code(codes: Iterable[ErrorCode]) -> dict[str, Advice]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from airflow_provider_permitocr.errors import Decision
+from airflow_provider_permitocr.permit.advice import advice_by_code
 from airflow_provider_permitocr.permit.error_codes import SERVICE_CODES, ErrorCode
-from airflow_provider_permitocr.permit.usual_causes import USUAL_CAUSES, advice
 from airflow_provider_permitocr.tencent.wire_codes import WIRE_CODES
 
 _NEXT: Final = {
@@ -23,18 +23,17 @@ _NEXT: Final = {
 
 def codes() -> dict[str, dict[str, Any]]:
     """Return what is known of each code, as plain JSON values."""
-    known = {each.code: _described(each) for each in (*SERVICE_CODES, *WIRE_CODES)}
-    for code in USUAL_CAUSES:
-        entry = known.setdefault(code, {"reason": "", "next": "", "billed": None, "prefix": False})
-        # What many images that fail alike come from is worth more than what one of them says.
-        entry["advice"] = advice(code)
+    of_calls = (*SERVICE_CODES, *WIRE_CODES)
+    known = {each.code: _described(each) for each in of_calls}
+    for code, words in advice_by_code(of_calls).items():
+        of_no_call = {"reason": words.cause, "next": "", "billed": None, "prefix": words.is_prefix}
+        known.setdefault(code, of_no_call)["advice"] = words.advice
     return known
 
 
 def _described(code: ErrorCode) -> dict[str, Any]:
     return {
         "reason": code.reason,
-        "advice": code.advice,
         "next": _NEXT[code.decision],
         "billed": code.billed,
         "prefix": code.is_prefix,

@@ -13,8 +13,8 @@ from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from starlette.responses import Response
 
+from airflow_provider_permitocr.permit.advice import OWN_CODES
 from airflow_provider_permitocr.permit.error_codes import SERVICE_CODES
-from airflow_provider_permitocr.permit.usual_causes import USUAL_CAUSES
 from airflow_provider_permitocr.plugins import app as app_module
 from airflow_provider_permitocr.tencent.wire_codes import WIRE_CODES
 
@@ -91,9 +91,11 @@ def test_a_run_without_its_names_is_refused(door: Door) -> None:
 
 def test_every_code_has_its_meaning_and_what_to_do(door: Door) -> None:
     codes = door.client.get("/permitocr/codes").json()
-    assert {each.code for each in (*SERVICE_CODES, *WIRE_CODES)} | set(USUAL_CAUSES) == set(codes)
+    assert {each.code for each in (*SERVICE_CODES, *WIRE_CODES)} | set(OWN_CODES) == set(codes)
+    assert [code for code, each in codes.items() if not each["reason"]] == []
     assert codes["ResourceUnavailable.InArrears"]["advice"].startswith("Recharge the account")
     assert "fetch_hosts" in codes["ImageHostRefused"]["advice"]
+    assert codes["ImageReferenceUnknown"]["advice"].startswith("Correct the list")
     assert codes["FailedOperation.EmptyImageError"]["billed"] is True
     assert all(set(each) <= {"reason", "advice", "next", "billed", "prefix"} for each in codes.values())
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.run.summary import RunSummary
+from airflow_provider_permitocr.permit.advice import remedy
 from airflow_provider_permitocr.permit.status import Status
-from airflow_provider_permitocr.permit.usual_causes import advice
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def _remarks(summary: RunSummary) -> Iterator[Line]:
 
 def _to_act_on(summary: RunSummary) -> Iterator[Line]:
     for code, count in summary.error_codes.items():
-        what_to_do = advice(code)
+        what_to_do = remedy(code)
         yield Line(f"{count:,} x {code}" + (f": {what_to_do}" if what_to_do else ""), bool(what_to_do))
     if retried := summary.statuses.get(Status.RETRY):
         yield Line(f"To try again: {many(retried, 'image')}, by the next run of the list")

@@ -69,6 +69,12 @@ def test_a_code_that_a_person_can_fix_is_a_warning_that_says_how() -> None:
     assert line.startswith("2 x ImageNotFound: Most likely the paths belong to another machine or mount")
 
 
+def test_an_image_that_stays_rejected_is_a_warning_and_one_that_runs_try_again_is_none() -> None:
+    codes = {"ImageReferenceUnknown": 1, "ImageUnreadable": 2, "AnswerErased": 3}
+    (line,) = warned(replace(SUMMARY, error_codes=codes))
+    assert line.startswith("1 x ImageReferenceUnknown: Correct the list: an image is an http(s) URL")
+
+
 def test_rows_that_need_a_person_are_warnings() -> None:
     lines = warned(replace(SUMMARY, refused=2, unread=4))
     assert lines == [
