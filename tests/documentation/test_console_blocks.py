@@ -21,6 +21,7 @@ from airflow_provider_permitocr.cli.definition import get_permitocr_cli_commands
 from airflow_provider_permitocr.emulator.__main__ import options_from, parser
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.emulator.specimens.__main__ import parser as specimens_parser
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.wiring.privacy import protection_of
 from tests.documentation.blocks import PAGES, ROOT, SPANS, Shown, blocks
@@ -102,6 +103,8 @@ def read_python(words: list[str]) -> None:
     assert (option, module.partition(".")[0]) == ("-m", "airflow_provider_permitocr")
     if module == _EMULATOR:
         options_from(parser().parse_args(arguments))
+    elif module == f"{_EMULATOR}.specimens":
+        specimens_parser().parse_args(arguments)
     else:
         assert (ROOT.joinpath(*module.split(".")) / "__main__.py").exists()
         assert not arguments

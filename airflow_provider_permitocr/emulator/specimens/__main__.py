@@ -60,33 +60,47 @@ def write_series(specimens: Iterator[Specimen], out: Path) -> int:
     return written
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command's arguments."""
+    made = argparse.ArgumentParser(
         prog="python -m airflow_provider_permitocr.emulator.specimens",
         description=f"Draw permits of invented people, marked SPECIMEN, with their truth in {TRUTH_FILE}.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="created where missing")
-    parser.add_argument("--count", type=int, default=len(DRAWABLE), help="how many files")
-    parser.add_argument("--seed", type=int, default=0, help="of the first person")
-    parser.add_argument(
+    made.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder; created if missing")
+    made.add_argument(
+        "--count", type=int, default=len(DRAWABLE), help="number of files (default: %(default)s)"
+    )
+    made.add_argument("--seed", type=int, default=0, help="seed of the first person (default: 0)")
+    made.add_argument(
         "--kinds",
         nargs="+",
         type=PermitKind,
         default=list(PermitKind),
         metavar="KIND",
-        help=", ".join(PermitKind),
+        help=f"{', '.join(PermitKind)} (default: all)",
     )
-    parser.add_argument(
-        "--sides", nargs="+", type=CardSide, default=list(CardSide), metavar="SIDE", help=", ".join(CardSide)
+    made.add_argument(
+        "--sides",
+        nargs="+",
+        type=CardSide,
+        default=list(CardSide),
+        metavar="SIDE",
+        help=f"{', '.join(CardSide)} (default: both)",
     )
-    parser.add_argument(
-        "--effects", nargs="*", type=Effect, default=[], metavar="EFFECT", help=", ".join(Effect)
+    made.add_argument(
+        "--effects",
+        nargs="*",
+        type=Effect,
+        default=[],
+        metavar="EFFECT",
+        help=f"{', '.join(Effect)} (default: none)",
     )
-    parser.add_argument("--format", type=ImageFormat, default=ImageFormat.JPEG, help="PNG or JPEG")
-    parser.add_argument("--width", type=int, default=1200, help="in pixels")
-    parser.add_argument("--min-bytes", type=int, default=0, help="grow each file to this size")
-    return parser
+    made.add_argument(
+        "--format", type=ImageFormat, default=ImageFormat.JPEG, help="PNG or JPEG (default: JPEG)"
+    )
+    made.add_argument("--width", type=int, default=1200, help="width in pixels (default: %(default)s)")
+    made.add_argument("--min-bytes", type=int, default=0, help="grow each file to this size (default: 0)")
+    return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,14 +109,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :param arguments: without the program's name; those of the process by default.
     :return: the exit code.
     """
-    parser = _parser()
-    args = parser.parse_args(arguments)
+    command = parser()
+    args = command.parse_args(arguments)
     if args.count < 1:
-        parser.error(f"--count {args.count}: ask for at least one")
+        command.error(f"--count {args.count}: ask for at least one")
     try:
         written = write_series(draw_series(args), args.out)
     except ValueError as error:
-        parser.error(str(error))
+        command.error(str(error))
     print(f"{written} specimens in {args.out}")  # noqa: T201 (this is the command's output)
     return 0
 

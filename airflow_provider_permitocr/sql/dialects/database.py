@@ -248,7 +248,10 @@ class Database:
         :raises ConfigurationError: when it is not.
         """
         if (file := self.missing_file(engine)) is not None:
-            raise ConfigurationError(f"connection {conn_id!r} leads to {file}, which does not exist here")
+            raise ConfigurationError(
+                f"connection {conn_id!r} leads to {file}, which does not exist here; correct its host, or run"
+                " this on the machine that has the file"
+            )
 
     # Catalog
 

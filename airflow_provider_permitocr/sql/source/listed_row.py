@@ -71,9 +71,12 @@ def listed_image(key: Any, side: Any, updated_at: Any, zone: tzinfo = UTC) -> Li
     """
     card_side = _SIDES.get(side)
     if card_side is None:
-        raise SourceError(f"key {shown_key(key)}: the card side must be FRONT, BACK or NULL")
+        raise SourceError(f"key {shown_key(key)}: the card side must be FRONT, BACK or NULL; correct it")
     try:
         changed_at = updated_at if updated_at is None else read_time(updated_at, zone)
     except ValueError:
-        raise SourceError(f"key {shown_key(key)}: the updated_at column must hold dates or times") from None
+        raise SourceError(
+            f"key {shown_key(key)}: the updated_at column must hold dates or times; correct it, or name"
+            " another"
+        ) from None
     return ListedImage(key_text(key), card_side, changed_at, source_key=key)

@@ -55,7 +55,11 @@ def find_connection(conn_id: str) -> Connection:
             f" AIRFLOW_CONN_{conn_id.upper()} for them"
         )
     if connection.conn_type != CONNECTION_TYPE:
-        raise _wrong(connection, f"it is of type {connection.conn_type!r}, not {CONNECTION_TYPE!r}")
+        raise _wrong(
+            connection,
+            f"it is of type {connection.conn_type!r}, not {CONNECTION_TYPE!r}; change its type, or name"
+            " another in tencentcloud_conn_id",
+        )
     return connection
 
 

@@ -158,7 +158,10 @@ def test_change_time_that_is_none_names_its_key(sqlite_engine: sa.Engine, declar
         connection.exec_driver_sql(f"CREATE TABLE images (id TEXT, url TEXT, at {declared})")
         connection.exec_driver_sql("INSERT INTO images VALUES ('key-1', 'u', ?)", (value,))
     described = ImageTable("images", conn_id="lake", key="id", image="url", updated_at="at")
-    with pytest.raises(SourceError, match=r"key 'key-1': the updated_at column must hold dates or times"):
+    with pytest.raises(
+        SourceError,
+        match=r"key 'key-1': the updated_at column must hold dates or times; correct it, or name another$",
+    ):
         list(SqlImageSource(sqlite_engine, described).pages())
 
 

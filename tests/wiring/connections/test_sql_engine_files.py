@@ -125,7 +125,10 @@ def test_a_file_that_is_not_there_is_named_and_not_made(
     engine = sql_engine("lake")
     database = database_of(engine)
     assert database.missing_file(engine) == str(file)
-    with pytest.raises(ConfigurationError, match=r"'lake' leads to .*lake\.db, which does not exist here"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"'lake' leads to .*lake\.db, which does not exist here; correct its host, or run this on the",
+    ):
         database.require_file(engine, "lake")
     engine.dispose()
     assert not file.exists()

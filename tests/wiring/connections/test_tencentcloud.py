@@ -123,7 +123,11 @@ def test_requests_per_slot_must_be_a_number_above_zero(value: str) -> None:
 
 def test_a_connection_of_another_type_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_LAKE", '{"conn_type": "postgres"}')
-    with pytest.raises(ConfigurationError, match="of type 'postgres', not 'tencentcloud'"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"of type 'postgres', not 'tencentcloud'; change its type, or name another in"
+        r" tencentcloud_conn_id$",
+    ):
         find_connection("lake")
 
 
