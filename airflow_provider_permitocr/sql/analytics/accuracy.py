@@ -1,4 +1,4 @@
-"""The view of how often each field was right, by what people decided about readings."""
+"""The view of how often each field was right, according to reviewers."""
 
 from __future__ import annotations
 

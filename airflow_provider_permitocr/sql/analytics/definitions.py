@@ -31,7 +31,9 @@ _DATE, _TEXT, _WHOLE, _FLAG, _TIME, _KEY = (
     ColumnKind.KEY,
 )
 _KIND: Final = Column(
-    "permit_kind", _TEXT, "taiwan, hong_kong_macao, hong_kong_macao_non_chinese or exit_entry; NULL: unknown"
+    "permit_kind",
+    _TEXT,
+    "Document type: taiwan, hong_kong_macao, hong_kong_macao_non_chinese or exit_entry; NULL: unknown",
 )
 _IMAGE_KEY: Final = Column(
     "image_key", _KEY, "Key of the image in the image list, of the type that it has there"
@@ -72,37 +74,41 @@ EXPIRING: Final = Analysis(
         _IMAGE_KEY,
         _KIND,
         Column("valid_until", _DATE, "Last day of validity: a reviewer's correction, or else as read"),
-        Column("days_left", _WHOLE, "Days from today to that day; 0: it is today"),
+        Column("days_left", _WHOLE, "Days from today to valid_until; 0: today"),
         Column(
             "within_days",
             _WHOLE,
-            "The smallest of 30, 60 and 90 that holds: each permit has one, so they add up",
+            "The smallest of 30, 60 and 90 days that covers it: each permit has one, so counts add up",
         ),
         Column("review_status", _TEXT, "confirmed or corrected; NULL: undecided"),
     ),
 )
 REPEATED: Final = Analysis(
     "repeated",
-    "Which document numbers occur under several keys, and what speaks against one document?",
+    "Which document numbers occur under several keys, and could they be different people?",
     (
         Column("number", _TEXT, "The number or its pseudonym: a reviewer's correction, or else as read"),
         _IMAGE_KEY,
         _KIND,
         Column("images", _WHOLE, "Fronts with this number"),
-        Column("names_differ", _FLAG, "Whether they have different names"),
+        Column("names_differ", _FLAG, "Whether these fronts have different names"),
         Column("valid_from", _DATE, "First day of validity: a reviewer's correction, or else as read"),
-        Column("issue_number", _TEXT, "Number of issues: a reviewer's correction, or else as read"),
-        Column("issues_differ", _FLAG, "Whether the number of issues does not rise with valid_from"),
+        Column(
+            "issue_number", _TEXT, "How many times it was issued: a reviewer's correction, or else as read"
+        ),
+        Column(
+            "issues_differ", _FLAG, "Whether the number of times it was issued does not rise with valid_from"
+        ),
     ),
 )
 FAILURES: Final = Analysis(
     "failures",
-    "Why do images have no result, and what helps?",
+    "Why do images have no result, and what can be done?",
     (
         Column("error_code", _TEXT, "The API's code, or this package's own"),
         Column("status", _TEXT, "rejected (before any call), failed or retry"),
         Column("images", _WHOLE, "Images and sides with this code"),
-        Column("last_at", _TIME, "When the last of them got it"),
+        Column("last_at", _TIME, "When the last image got this code"),
         Column("cause", _TEXT, "What happened; NULL: unknown code"),
         Column("advice", _TEXT, "What to do; NULL: no known remedy"),
     ),
@@ -121,7 +127,7 @@ FLAGGED: Final = Analysis(
 )
 ACCURACY: Final = Analysis(
     "accuracy",
-    "How often was each field right, by what people have decided?",
+    "How often was each field right, according to reviewers?",
     (
         _KIND,
         Column("field", _TEXT, "Field, by its name in a privacy policy: birthday, validity ..."),
@@ -131,7 +137,7 @@ ACCURACY: Final = Analysis(
 )
 COST: Final = Analysis(
     "cost_by_day",
-    "What did calls cost, by day, DAG and kind, at the price of their day?",
+    "What did calls cost, by day, DAG and kind, at the price of that day?",
     (
         Column("line", _WHOLE, "Line number"),
         Column("day", _DATE, "Day on which the calls were made"),
