@@ -41,6 +41,8 @@ _LOCAL_MARIADB = "mysql+pymysql://root@127.0.0.1:3306/?charset=utf8mb4"
 
 NewEngine = Callable[..., sa.Engine]
 
+#: Tables are dropped before a vacuum finds anything, and each is then looked for in all buffers.
+SETTINGS = ("autovacuum=off", "shared_buffers=32MB", "wal_level=minimal", "max_wal_senders=0")
 #: Application of the session that empties the database between tests, in ``pg_stat_activity``.
 EMPTYING = "emptying"
 _END_OTHER_SESSIONS = """
@@ -77,7 +79,7 @@ def all_logged() -> Iterator[Callable[[], str]]:
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL server of this test session."""
     directory = tmp_path_factory.mktemp("postgres")
-    with EmbeddedPostgres(directory / "data") as server:
+    with EmbeddedPostgres(directory / "data", SETTINGS) as server:
         yield server
     shutil.rmtree(directory)
 

@@ -67,9 +67,12 @@ LIBRARIES: Final = ("airflow", "tencentcloud", "qcloud_cos", "cosfs", "urllib3")
 _SDK_MODULES: Final = ("exceptions", "io", "log", "observability", "timezone")
 
 
-def sources() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        yield path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def sources() -> list[tuple[str, ast.Module]]:
+    return [
+        (path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
+        for path in sorted(PACKAGE.rglob("*.py"))
+    ]
 
 
 def is_private(name: str) -> bool:

@@ -106,7 +106,7 @@ class Warehouse:
                 self.execute(f"DROP OWNED BY {user}", f"DROP ROLE {user}")
 
 
-@pytest.fixture(params=["postgres", "mariadb"])
+@pytest.fixture(params=["postgres", pytest.param("mariadb", marks=pytest.mark.slow)])
 def warehouse(
     request: pytest.FixtureRequest,
     set_connection: Callable[..., None],

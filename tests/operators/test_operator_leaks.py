@@ -574,8 +574,6 @@ CASES = [
 QUICK = (
     an_ordinary_run,
     a_table_that_refuses_some_rows,
-    reviews_that_are_recorded_refused_and_lost,
-    CASES[-1],
 )
 
 

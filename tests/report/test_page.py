@@ -105,6 +105,7 @@ def test_poster_is_a_picture_of_readable_size(figures: Figures) -> None:
     assert len(png) < 500_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", ["US$ and HK$", r"a$\b$", "50$ % $ ^"])
 def test_titles_and_codes_with_dollar_signs_are_no_formulas(title: str) -> None:
     failure = FailureCount(title, "failed", 1, None, None)
@@ -113,6 +114,7 @@ def test_titles_and_codes_with_dollar_signs_are_no_formulas(title: str) -> None:
     assert page(figures, title).count(escape(title)) == 4  # title, heading, table and picture
 
 
+@pytest.mark.slow
 def test_page_and_poster_are_the_same_for_the_same_figures() -> None:
     assert page(_figures(), "a") == page(_figures(), "a")
     assert poster(_figures(), "a") == poster(_figures(), "a")

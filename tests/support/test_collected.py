@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import subprocess
 import sys
@@ -93,7 +92,6 @@ def in_an_error_that_nobody_can_raise(_collected: Collected, _folder: Path) -> N
             fail()
 
     Row()
-    gc.collect()
 
 
 def in_a_warning(_collected: Collected, _folder: Path) -> None:

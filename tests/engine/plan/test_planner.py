@@ -119,6 +119,7 @@ def make_plan(
     return planner.plan()
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 2), st.sampled_from(CardSide)), max_size=25),
     st.lists(st.booleans(), min_size=25, max_size=25),

@@ -23,6 +23,7 @@ def test_mutated_files_are_read_or_refused_without_the_extra_for_conversion() ->
     assert {"sent as it is", "ImageTruncated", "ImageFormatUnsupported"} <= set(figures.ends)
 
 
+@pytest.mark.slow
 def test_mutated_answers_become_rows_or_errors_that_are_known_within_bounds_of_memory() -> None:
     figures = parsed.fuzz(400)
     assert (figures.inputs, figures.uncaught) == (400, {})
