@@ -228,6 +228,7 @@ BACK_COLUMNS: Final = tuple(column.name for column in _BACK)
 ANSWER_COLUMNS: Final = tuple(column.name for column in _FRONT + _BACK + _WARNINGS + _QUALITY)
 QUALITY_COLUMNS: Final = tuple(column.name for column in _QUALITY)
 COLUMNS: Final = _KEYS + _STATUS + _FRONT + _BACK + _WARNINGS + _QUALITY + _IMAGE + _RUN + _ATTEMPT + _REVIEW
+COLUMN_NAMES: Final = frozenset(column.name for column in COLUMNS)
 FRONT_TEXT_COLUMNS: Final = {column.name: column.api_field for column in _FRONT if column.api_field}
 BACK_TEXT_COLUMNS: Final = {column.name: column.api_field for column in _BACK if column.api_field}
 

@@ -13,8 +13,8 @@ from airflow_provider_permitocr.sql.database.elsewhere import require_source, re
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.dialects.known import connector_database_of
 from airflow_provider_permitocr.sql.ledger.lists.resolved import known_name, resolved_name
-from airflow_provider_permitocr.sql.targets.connector_target import ConnectorTarget
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
+from airflow_provider_permitocr.sql.targets.snowflake_target import SnowflakeTarget
 from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines, airflow_hook, no_connection
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 #: Both also check what they would write.
-ResultTarget: TypeAlias = SqlResultTarget | ConnectorTarget
+ResultTarget: TypeAlias = SqlResultTarget | SnowflakeTarget
 
 
 def open_result_table(
@@ -42,7 +42,7 @@ def open_result_table(
     )
 
 
-def open_connector_table(described: ResultTable, engines: SqlEngines) -> ConnectorTarget | None:
+def open_connector_table(described: ResultTable, engines: SqlEngines) -> SnowflakeTarget | None:
     """Open a result table whose database is reached by its own connector; None: it has an engine.
 
     :param engines, described: as for ``open_result_table``.
@@ -54,7 +54,7 @@ def open_connector_table(described: ResultTable, engines: SqlEngines) -> Connect
     database = connector_database_of(conn_type)
     if database is None:
         return None
-    target = ConnectorTarget(database, airflow_hook(conn_id).get_conn, described)
+    target = SnowflakeTarget(database, airflow_hook(conn_id).get_conn, described)
     engines.close_at_end(target.close)
     return target
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.options.targets.result_table import ResultTable, split_schema
 from airflow_provider_permitocr.permit.advice import Advice
-from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.permit.columns import Column, ColumnKind
 from airflow_provider_permitocr.sql.analytics.definitions import (
     NEEDED,
     OF_RESULTS,
@@ -26,7 +26,6 @@ from airflow_provider_permitocr.sql.database.views import FoundView, OwnView, Vi
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.targets.documents_view import DocumentsView, fixed_names
 
-_OWN: Final = frozenset(column.name for column in COLUMNS)
 _DOCUMENTS: Final = "documents"
 
 
@@ -78,11 +77,7 @@ class SqlResultViews:
         """
         with database_errors(f"creating views beside the result table {self._described.table!r}"):
             types = self._types()
-            copied = [
-                Column(name, ColumnKind.TEXT, "")
-                for name in types
-                if name not in _OWN and name not in fixed_names()
-            ]
+            copied = [Column(name, ColumnKind.TEXT, "") for name in types if name not in fixed_names()]
             changed = {self.documents: self._documents_view.prepare(copied, self._patience)}
             rows = ResultRows(
                 database_of(self._engine),

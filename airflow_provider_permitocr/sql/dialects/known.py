@@ -7,7 +7,6 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.errors import ConfigurationError
-from airflow_provider_permitocr.sql.dialects.connector_database import ConnectorDatabase
 from airflow_provider_permitocr.sql.dialects.database import Database
 from airflow_provider_permitocr.sql.dialects.duckdb import DuckDb
 from airflow_provider_permitocr.sql.dialects.mysql import MySql
@@ -15,7 +14,8 @@ from airflow_provider_permitocr.sql.dialects.postgresql import PostgreSql
 from airflow_provider_permitocr.sql.dialects.snowflake import Snowflake
 from airflow_provider_permitocr.sql.dialects.sqlite import Sqlite
 
-DATABASES: Final[tuple[Database, ...]] = (PostgreSql(), MySql(), Sqlite(), DuckDb(), Snowflake())
+_SNOWFLAKE: Final = Snowflake()
+DATABASES: Final[tuple[Database, ...]] = (PostgreSql(), MySql(), Sqlite(), DuckDb(), _SNOWFLAKE)
 _BY_DIALECT: Final = {dialect: database for database in DATABASES for dialect in database.dialects}
 _BY_DRIVER: Final = {driver: database for database in DATABASES for driver in database.drivers}
 _BY_CONN_TYPE: Final = {conn_type: database for database in DATABASES for conn_type in database.conn_types}
@@ -49,14 +49,14 @@ def database_of_hook(hook: Any) -> Database:
     )
 
 
-def connector_database_of(conn_type: str) -> ConnectorDatabase | None:
+def connector_database_of(conn_type: str) -> Snowflake | None:
     """Return the database of a connection type that is reached through its own connector.
 
     :param conn_type: of an Airflow connection.
     :return: None for other types.
     """
     database = _BY_CONN_TYPE.get(conn_type)
-    return database if isinstance(database, ConnectorDatabase) else None
+    return database if isinstance(database, Snowflake) else None
 
 
 def target_titles() -> str:
@@ -79,6 +79,4 @@ def database_of_error(error: BaseException) -> Database | None:
     return _BY_DRIVER.get(type(error).__module__.partition(".")[0])
 
 
-for _each in DATABASES:
-    if isinstance(_each, ConnectorDatabase):
-        _each.ledger_titles = ledger_titles()
+_SNOWFLAKE.ledger_titles = ledger_titles()

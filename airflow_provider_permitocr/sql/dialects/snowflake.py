@@ -11,27 +11,22 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from airflow_provider_permitocr.errors import TargetError
+from airflow_provider_permitocr.errors import ConfigurationError, TargetError
 from airflow_provider_permitocr.permit.columns import KEY_COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.permit.status import Status
-from airflow_provider_permitocr.sql.dialects.connector_database import (
-    Connection,
-    ConnectorDatabase,
-    Merging,
-    Place,
-    Relation,
-    StoredColumn,
-)
-from airflow_provider_permitocr.sql.dialects.database import Failure
+from airflow_provider_permitocr.sql.dialects.database import Connector, Database, Failure
 from airflow_provider_permitocr.sql.dialects.dataset import Dataset
 
 if TYPE_CHECKING:
     import pandas as pd
     import sqlalchemy as sa
 
+#: A connection of the connector's own, as Airflow's hook opens it.
+Connection: TypeAlias = Any
 #: https://docs.snowflake.com/en/sql-reference/identifiers-syntax: unquoted names are stored in upper case.
 _UNQUOTED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 #: Lengths and scales are Snowflake's largest by default. Microseconds are all that a result has.
@@ -105,21 +100,103 @@ _NETWORK: Final = (250, 251, 290)
 _LONGEST_WORDS: Final = 300
 
 
-class Snowflake(ConnectorDatabase):
-    """Snowflake."""
+@dataclass(frozen=True)
+class Place:
+    """The location of a table or view, by its names in the database.
+
+    :param database, schema, name: as its catalog has them.
+    """
+
+    database: str
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.database}.{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True)
+class StoredColumn:
+    """A column as it exists in the database.
+
+    :param name: as stored in the database.
+    :param type: the database's name for it, e.g. ``VARCHAR(20)``.
+    :param is_filled: whether a row may omit it.
+    """
+
+    name: str
+    type: str
+    is_filled: bool
+
+
+@dataclass(frozen=True)
+class Relation:
+    """The relation that a name refers to.
+
+    :param columns: by the name in the result, or by their own name in lower case.
+    :param declared_key: column names of the declared primary key, in the same form; empty: none is declared.
+    :param definition: a view's SELECT as the database keeps it; None: it may not be read.
+    """
+
+    is_view: bool
+    columns: Mapping[str, StoredColumn]
+    declared_key: frozenset[str] = frozenset()
+    definition: str | None = None
+
+
+@dataclass(frozen=True)
+class Merging:
+    """How rows replace those with the same key.
+
+    :param key: names of the columns that identify a row.
+    :param replaced: names of the columns that an existing row gets; empty: it stays unchanged.
+    :param guard: a row never replaces one with a greater value in this column; NULL is the smallest.
+    """
+
+    key: Sequence[str]
+    replaced: Sequence[str]
+    guard: str
+
+
+class Snowflake(Database):
+    """Snowflake, without SQLAlchemy: its tables are loaded in bulk through its own connector.
+
+    The ``get_conn()`` of an Airflow hook opens a connection of that connector. No list is read from it,
+    and no ledger is kept in it.
+
+    :ivar ledger_titles: the databases that ledgers can be kept in, once all are known.
+    """
 
     title = "Snowflake"
+    dialects = ()
     keeps_deleted = (
         "Snowflake keeps deleted and changed rows for Time Travel "
         "(DATA_RETENTION_TIME_IN_DAYS), then for seven days of Fail-safe"
     )
     drivers = ("snowflake",)
     conn_types = ("snowflake",)
+    ledger_titles = ""
+    takes_small_batches = False
+
+    def connector(self, hook: Any) -> Connector:
+        """Refuse a list or a ledger.
+
+        :raises ConfigurationError: always.
+        """
+        raise ConfigurationError(
+            f"{self.title} can hold result tables, but no ledger and no image list. Keep the ledger in"
+            f' one of these, ledger=Ledger("permit_ocr", conn_id="..."): {self.ledger_titles}; and copy a'
+            " list there, for example by GenericTransfer in the task before"
+        )
 
     # Names
 
     def locate(self, connection: Connection, table: str) -> Place:
-        """Find an existing or new table; the connection's database and schema are the default."""
+        """Find an existing or new table; the connection's database and schema are the default.
+
+        :param table: ``name``, ``schema.name`` or ``database.schema.name``.
+        :raises TargetError: when neither the name nor the connection contains a part.
+        """
         *given, name = table.split(".")
         if len(given) > 2:
             raise TargetError(
@@ -155,7 +232,10 @@ class Snowflake(ConnectorDatabase):
     # Tables
 
     def find(self, connection: Connection, place: Place, columns: Collection[str]) -> Relation | None:
-        """Describe what is at a place, with statements that need no warehouse."""
+        """Describe what is at a place, with statements that need no warehouse; None: nothing.
+
+        :param columns: names in the result; a stored name matches in any case.
+        """
         schema = f"{_quoted(place.database)}.{_quoted(place.schema)}"
         # LIKE matches more than the name: any case, and any character for an underscore.
         found = _rows(connection, f"SHOW TERSE OBJECTS LIKE {_text(place.name)} IN SCHEMA {schema}")
@@ -215,7 +295,7 @@ class Snowflake(ConnectorDatabase):
             _execute(connection, f"ALTER TABLE {_at(place)} ADD COLUMN IF NOT EXISTS {_made(column)}")
 
     def try_rights(self, connection: Connection, place: Place, columns: Sequence[StoredColumn]) -> None:
-        """Insert and update no row, and read none."""
+        """Read, insert and update no row, which fails if a right is missing."""
         names = [_quoted(column.name) for column in columns]
         none = f"SELECT {', '.join(names)} FROM {_at(place)} WHERE FALSE"
         _execute(connection, f"INSERT INTO {_at(place)} ({', '.join(names)}) {none}")
@@ -247,7 +327,10 @@ class Snowflake(ConnectorDatabase):
         columns: Mapping[Column, StoredColumn],
         merging: Merging,
     ) -> None:
-        """Load rows into a temporary table, by the connector's Parquet files, and merge them from there."""
+        """Load rows into a temporary table, by the connector's Parquet files, and merge them, all or none.
+
+        :param frame: with a column for each of ``columns``; no key may occur twice.
+        """
         from snowflake.connector.pandas_tools import write_pandas
 
         staged = f"PERMITOCR_{secrets.token_hex(8)}".upper()
@@ -266,7 +349,12 @@ class Snowflake(ConnectorDatabase):
     def delete_older_than_erasure(
         self, connection: Connection, place: Place, columns: Mapping[str, StoredColumn]
     ) -> None:
-        """Do so in one statement: https://docs.snowflake.com/en/sql-reference/sql/delete."""
+        """Delete rows of images whose later row has the status "erased", in one statement.
+
+        See https://docs.snowflake.com/en/sql-reference/sql/delete.
+
+        :param columns: by their names in the result.
+        """
         key, side, status, version = (
             _quoted(columns[name].name) for name in ("image_key", "card_side", "status", "version")
         )
@@ -283,7 +371,7 @@ class Snowflake(ConnectorDatabase):
         )
 
     def dialect(self) -> sa.Dialect:
-        """Return a dialect that quotes names as Snowflake keeps them."""
+        """Return a dialect that writes a SELECT as Snowflake reads it, with names quoted as it keeps them."""
         from sqlalchemy.engine.default import DefaultDialect
         from sqlalchemy.sql.compiler import IdentifierPreparer
 

@@ -9,7 +9,13 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.options.targets.result_table import ResultTable, split_schema
-from airflow_provider_permitocr.permit.columns import BACK_COLUMNS, COLUMNS, FRONT_COLUMNS, Column
+from airflow_provider_permitocr.permit.columns import (
+    BACK_COLUMNS,
+    COLUMN_NAMES,
+    COLUMNS,
+    FRONT_COLUMNS,
+    Column,
+)
 from airflow_provider_permitocr.permit.quality.examination import TOKEN_PREFIX
 from airflow_provider_permitocr.permit.quality.flags import Flag
 from airflow_provider_permitocr.permit.quality.kinds import PermitKind
@@ -29,7 +35,6 @@ _OF_EITHER: Final = (
 #: Fields that can differ between both sides, as ``document_flags`` checks in Python.
 _OF_BOTH: Final = (Flag.TYPE_MISMATCH.value, Flag.NAME_MISMATCH.value)
 _Text = sa.ColumnElement[Any]
-_OWN: Final = frozenset(column.name for column in COLUMNS)
 
 
 class DocumentsView:
@@ -66,7 +71,7 @@ class DocumentsView:
         :return: whether it was changed.
         :raises TargetError: naming what to change.
         """
-        carried = [column.name for column in result_columns if column.name not in _OWN]
+        carried = [column.name for column in result_columns if column.name not in COLUMN_NAMES]
 
         def wanted(connection: sa.Connection, found: FoundView) -> ViewText:
             return self._wanted(connection, found, carried)
@@ -153,7 +158,7 @@ def _shown(
 def fixed_names() -> set[str]:
     """Return the columns that every view has, without those copied from the list."""
     of_sides = {f"{side}_{name}" for side in _SIDES for name in _OF_EACH_SIDE}
-    return of_sides | _OWN | set(_OF_BOTH)
+    return of_sides | COLUMN_NAMES | set(_OF_BOTH)
 
 
 def _disagreements(

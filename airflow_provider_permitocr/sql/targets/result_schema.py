@@ -8,7 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.options.targets.result_table import WriteMode, split_schema
-from airflow_provider_permitocr.permit.columns import COLUMNS, KEY_COLUMNS, Column, ColumnKind
+from airflow_provider_permitocr.permit.columns import COLUMN_NAMES, COLUMNS, KEY_COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.sql.database.types import TYPES, ExactText, LongText, UtcTime
 from airflow_provider_permitocr.sql.dialects.known import DATABASES
 
@@ -24,7 +24,6 @@ _TABLE_COMMENT: Final[dict[WriteMode, str]] = {
 TABLE_OPTIONS: Final[dict[str, Any]] = {
     option: value for database in DATABASES for option, value in database.table_options.items()
 }
-_OWN: Final = frozenset(column.name for column in COLUMNS)
 
 
 def result_table(
@@ -64,7 +63,7 @@ def sql_type(column: Column) -> sa.types.TypeEngine[Any]:
         return ExactText(8)
     if column.name == "image_digest":
         return ExactText(64)  # MySQL indexes no text without a length
-    if column.kind is ColumnKind.TEXT and column.name not in _OWN:
+    if column.kind is ColumnKind.TEXT and column.name not in COLUMN_NAMES:
         # Copied columns may be of any length.
         return LongText()
     return TYPES[column.kind]

@@ -21,7 +21,7 @@ from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind, Record, result_columns
 from airflow_provider_permitocr.sql.dialects.known import connector_database_of
-from airflow_provider_permitocr.sql.targets.connector_target import ConnectorTarget
+from airflow_provider_permitocr.sql.targets.snowflake_target import SnowflakeTarget
 from tests.warehouses.snowflake.stand_in import CONN_ID, Snow, snow
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
@@ -39,12 +39,12 @@ def database() -> Any:
     return found
 
 
-def target(table: str, *, clock: Callable[[], float] | None = None, **options: Any) -> ConnectorTarget:
+def target(table: str, *, clock: Callable[[], float] | None = None, **options: Any) -> SnowflakeTarget:
     described = ResultTable(table, conn_id=CONN_ID, **options)
     connect = BaseHook.get_hook(CONN_ID).get_conn
     if clock is None:
-        return ConnectorTarget(database(), connect, described)
-    return ConnectorTarget(database(), connect, described, clock=clock)
+        return SnowflakeTarget(database(), connect, described)
+    return SnowflakeTarget(database(), connect, described, clock=clock)
 
 
 def record(key: str, version: int = 1, **fields: Any) -> Record:

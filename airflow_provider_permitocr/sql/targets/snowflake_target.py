@@ -1,4 +1,4 @@
-"""The result table of a database that is loaded in bulk, through its own connector."""
+"""The result table in Snowflake, which is loaded in bulk, through its own connector."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from airflow_provider_permitocr.options.targets.result_table import ResultTable,
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS, Column
 from airflow_provider_permitocr.sql.database.batch_writer import write_or_halve
 from airflow_provider_permitocr.sql.database.failures import DatabaseError, DatabaseUnreachableError
-from airflow_provider_permitocr.sql.dialects.connector_database import (
+from airflow_provider_permitocr.sql.database.fit import require_fit, require_table
+from airflow_provider_permitocr.sql.dialects.database import Failure
+from airflow_provider_permitocr.sql.dialects.snowflake import (
     Connection,
-    ConnectorDatabase,
     Merging,
     Place,
     Relation,
+    Snowflake,
     StoredColumn,
 )
-from airflow_provider_permitocr.sql.dialects.database import Failure
-from airflow_provider_permitocr.sql.targets.connector_check import examine
-from airflow_provider_permitocr.sql.targets.connector_view import ConnectorView
+from airflow_provider_permitocr.sql.targets.result_check import wanted_table
 from airflow_provider_permitocr.sql.targets.result_schema import KEYS, result_table
+from airflow_provider_permitocr.sql.targets.snowflake_view import SnowflakeView
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,8 +39,8 @@ _LONGEST_IDLE_SECONDS: Final = 300.0
 _GUARD: Final = "version"
 
 
-class ConnectorTarget:
-    """The result table of a ``ResultTable``, in a database that is reached through its own connector.
+class SnowflakeTarget:
+    """The result table of a ``ResultTable``, in Snowflake.
 
     It keeps one connection, reopens it after errors or long idle times, and leaves no transaction open. The
     connector itself retries network errors; the delivery retries others.
@@ -50,7 +51,7 @@ class ConnectorTarget:
 
     def __init__(
         self,
-        database: ConnectorDatabase,
+        database: Snowflake,
         connect: Callable[[], Connection],
         described: ResultTable,
         *,
@@ -64,7 +65,7 @@ class ConnectorTarget:
         self._used_at = 0.0
         self._lock = threading.Lock()
         view = described.documents_view
-        self._view = ConnectorView(database, described, view) if view else None
+        self._view = SnowflakeView(database, described, view) if view else None
 
     @property
     def is_filled_at_end(self) -> bool:
@@ -115,7 +116,7 @@ class ConnectorTarget:
         self._columns = columns
         with self._connected(f"preparing {self._named}") as connection:
             found = self._look(connection)
-            missing = columns if found is None else examine(self._database, self._described, columns, found)
+            missing = columns if found is None else self._lacking(found)
             if missing:
                 self._make(connection, missing if found else ())
                 found = self._look(connection)
@@ -146,7 +147,7 @@ class ConnectorTarget:
         with self._connected(f"looking at {self._named}") as connection:
             if (found := self._look(connection)) is None:
                 return False
-            examine(self._database, self._described, self._columns, found)
+            self._lacking(found)
             return True
 
     def held(self) -> Held:
@@ -252,6 +253,23 @@ class ConnectorTarget:
                 with self._refused(self._no_rights):
                     self._database.try_rights(connection, place, stored)
         return found
+
+    def _lacking(self, found: Relation) -> Sequence[Column]:
+        """Check that a table can take the rows; return columns of the result that it lacks."""
+        columns = self._columns
+        wanted = wanted_table(self._described, columns)
+        require_table(wanted, is_view=found.is_view)
+        present = {column: found.columns[column.name] for column in columns if column.name in found.columns}
+        missing = tuple(column for column in columns if column not in present)
+        faults = [why for column, stored in present.items() if (why := self._database.misfit(column, stored))]
+        # Declared keys are not enforced, but distinguish a history from an unrelated table.
+        if said := wanted.other_keys.get(found.declared_key):
+            faults.append(said)
+        own = {column.name for column in columns}
+        require_fit(
+            wanted, missing, {name: each for name, each in found.columns.items() if name not in own}, faults
+        )
+        return missing
 
     def _make(self, connection: Connection, missing: Sequence[Column]) -> None:
         """Create the table, or add the columns that it lacks."""

@@ -1,4 +1,4 @@
-"""The view of documents in a database that is reached through its own connector."""
+"""The view of documents in Snowflake."""
 
 from __future__ import annotations
 
@@ -9,24 +9,18 @@ from typing import Final
 
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.options.targets.result_table import ResultTable
-from airflow_provider_permitocr.permit.columns import COLUMNS, Column
-from airflow_provider_permitocr.sql.dialects.connector_database import (
-    Connection,
-    ConnectorDatabase,
-    Place,
-    Relation,
-)
+from airflow_provider_permitocr.permit.columns import COLUMN_NAMES, Column
+from airflow_provider_permitocr.sql.dialects.snowflake import Connection, Place, Relation, Snowflake
 from airflow_provider_permitocr.sql.targets.documents_view import documents, fixed_names
 
 #: As in ``documents_view``: by this name within its SELECT a view is known as ours, and as up to date.
 _MARKED: Final = re.compile(r"permitocr_([0-9a-f]{16})", re.IGNORECASE)
-_OWN: Final = frozenset(column.name for column in COLUMNS)
 
 
-class ConnectorView:
+class SnowflakeView:
     """The view of a ``ResultTable`` that asks for one."""
 
-    def __init__(self, database: ConnectorDatabase, described: ResultTable, name: str) -> None:
+    def __init__(self, database: Snowflake, described: ResultTable, name: str) -> None:
         self._database, self._described, self._name = database, described, name
 
     def check(self, connection: Connection) -> None:
@@ -47,7 +41,7 @@ class ConnectorView:
         present, digest = self._present(connection, place, in_table)
         # Columns that other tasks copy stay, as long as the table has them.
         kept = [name for name in present if name in in_table and name not in fixed_names()]
-        carried = [column.name for column in columns if column.name not in _OWN]
+        carried = [column.name for column in columns if column.name not in COLUMN_NAMES]
         further = [*kept, *(name for name in carried if name not in kept)]
         new_digest = hashlib.sha256(self._select(further, present).encode()).hexdigest()[:16]
         if digest != new_digest:
