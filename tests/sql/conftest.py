@@ -20,6 +20,7 @@ from airflow_provider_permitocr.options.lists.shard import Shard
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record
 from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.standing.standings import previous
 from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
@@ -121,7 +122,7 @@ def count_left_out() -> Callable[..., int]:
     def wanted(engine: sa.Engine, source: SqlImageSource) -> tuple[list[RowKey], int]:
         rows = [row for page in source.pages() for row in page]
         with engine.connect() as connection:
-            known = previous(connection, LEDGER, LIST_ID, None, [row.row_key for row in rows])
+            known = previous(OpenList(connection, LEDGER, LIST_ID), None, [row.row_key for row in rows])
         return [row.row_key for row in rows if is_wanted(row.updated_at, known.get(row.row_key))], len(rows)
 
     def count(engine: sa.Engine, described: Described, shard: Shard | None = None) -> int:

@@ -99,6 +99,7 @@ def _look_for(
     from airflow_provider_permitocr.sql.database.failures import database_errors
     from airflow_provider_permitocr.sql.dialects.known import database_of
     from airflow_provider_permitocr.sql.ledger.lists.lists import find_list
+    from airflow_provider_permitocr.sql.ledger.open_list import OpenList
     from airflow_provider_permitocr.sql.ledger.tables.preparation import check_tables
     from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 
@@ -110,7 +111,8 @@ def _look_for(
                 tables = ledger_tables(ledger.name)
                 with engine.connect() as connection:
                     if known := find_list(connection, tables, identity):
-                        notes += left_findings(connection, tables, known.list_id, variant.shard)
+                        opened = OpenList(connection, tables, known.list_id)
+                        notes += left_findings(opened, variant.shard)
     return f"{identity.name!r} is {'known' if known else 'new'} in {_named(ledger)}"
 
 

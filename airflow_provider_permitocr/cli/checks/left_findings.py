@@ -8,24 +8,20 @@ from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
 from airflow_provider_permitocr.counted import many
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
+    from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 
 _SUBJECT: Final = "left over"
 _MOST_NAMED: Final = 3
 
 
-def left_findings(
-    connection: Connection, tables: LedgerTables, list_id: int, shard: str | None
-) -> list[Finding]:
+def left_findings(opened: OpenList, shard: str | None) -> list[Finding]:
     """Report what the next run takes over, what it cannot, and which rows are refused."""
     from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
     from airflow_provider_permitocr.sql.ledger.deliveries.refusals import refusals_by_target
     from airflow_provider_permitocr.sql.ledger.exchange.caller import run_columns
     from airflow_provider_permitocr.sql.ledger.runs.leftovers import find_leftovers
 
-    left = find_leftovers(connection, tables, list_id, run_columns(RunIdentity()), shard)
+    left = find_leftovers(opened, run_columns(RunIdentity()), shard)
     found = []
     if left.runs:
         names = _some([each.run[2] for each in left.runs])
@@ -43,7 +39,7 @@ def left_findings(
                 "clear these runs",
             )
         )
-    for target, count in refusals_by_target(connection, tables, list_id):
+    for target, count in refusals_by_target(opened):
         found.append(
             _note(
                 f"{target} has refused {many(count, 'row')}; the next run tries them again",

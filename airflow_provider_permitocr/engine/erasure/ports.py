@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    import threading
+    import operator
+import threading
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,9 @@ class ErasedImages:
     erased_before: int = 0
     unknown_keys: int = 0
     unreadable: int = 0
+
+    def __add__(self, more: ErasedImages) -> ErasedImages:
+        return ErasedImages(*map(operator.add, astuple(self), astuple(more)))
 
 
 class Portraits(Protocol):

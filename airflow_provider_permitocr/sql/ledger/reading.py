@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.exchange.holds import held
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.runs.leftovers import unsettled
 from airflow_provider_permitocr.sql.ledger.standing import standings
 from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
@@ -27,21 +27,10 @@ from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A list in a ledger that is there.
-
-    :param run_name: the DAG run of the task that reads.
-    """
-
-    tables: LedgerTables
-    list_id: int
-    run_name: str
-
-
 class LedgerReader:
     """The read side of a ledger; empty until it is opened.
 
+    :param run_name: the DAG run of the task that reads.
     :param session_id: this process.
     :param disclosure: what of the answers leaves it.
     :param patience: how long reading waits for the database.
@@ -52,14 +41,15 @@ class LedgerReader:
         engine: sa.Engine,
         described: Ledger,
         *,
+        run_name: str,
         session_id: str = "",
         disclosure: Disclosure = Disclosure(),
         patience: Patience = Patience(),
     ) -> None:
         keep_data_out_of_logs()
         self._engine, self._described, self._patience = engine, described, patience
-        self._session_id, self._disclosure = session_id, disclosure
-        self._opened: Opened | None = None
+        self._run_name, self._session_id, self._disclosure = run_name, session_id, disclosure
+        self._where: tuple[LedgerTables, int] | None = None
 
     @property
     def disclosure(self) -> Disclosure:
@@ -68,7 +58,7 @@ class LedgerReader:
 
     def where(self) -> tuple[LedgerTables, int] | None:
         """Return the tables and the list's number; None if the ledger or the list does not exist yet."""
-        return (self._opened.tables, self._opened.list_id) if self._opened else None
+        return self._where
 
     def key_fault(self, image_key: str) -> str | None:
         """Return why the ledger cannot store a key, without quoting it; None if it can."""
@@ -76,27 +66,17 @@ class LedgerReader:
 
     def previous(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Previous]:
         """Return what is already known about these images."""
-        return self._read(
-            lambda connection, of: standings.previous(
-                connection, of.tables, of.list_id, of.run_name, row_keys
-            ),
-            {},
-        )
+        return self._read(lambda opened: standings.previous(opened, self._run_name, row_keys), {})
 
     def held(self, row_keys: Sequence[RowKey]) -> Set[RowKey]:
         """Return the images that other runs or tries are calling for."""
-        return self._read(
-            lambda connection, of: held(connection, of.tables, of.list_id, self._session_id, row_keys),
-            set(),
-        )
+        return self._read(lambda opened: held(opened, self._session_id, row_keys), set())
 
     def find(self, image_digest: str, card_side: CardSide) -> Answer | None:
         """Return the latest answer for an image with this digest; None if there is none."""
         return self._read(
-            lambda connection, of: standings.find_answer(
-                connection,
-                of.tables,
-                of.list_id,
+            lambda opened: standings.find_answer(
+                opened,
                 image_digest,
                 card_side,
                 with_portrait=self._disclosure.with_portrait,
@@ -108,36 +88,27 @@ class LedgerReader:
     def delivered(self, row_keys: Sequence[RowKey]) -> Mapping[RowKey, Delivered]:
         """Return images by key; images that were never tried are left out."""
         found: dict[RowKey, Delivered] = self._read(
-            lambda connection, of: standings.delivered(
-                connection, of.tables, of.list_id, row_keys, self._disclosure.reading
-            ),
-            {},
+            lambda opened: standings.delivered(opened, row_keys, self._disclosure.reading), {}
         )
-        if not (found and self._opened):
+        if not (found and self._where):
             return found
-        shown = self._disclosure.of(self._engine, self._opened.tables, list(found.values()))
+        shown = self._disclosure.of(self._engine, self._where[0], list(found.values()))
         return {each.row_key: each for each in shown}
 
     def _unsettled(
         self, before: datetime, after: RowKey | None, most: int, *, only_redone: bool
     ) -> Sequence[RowKey]:
         found: list[RowKey] = self._read(
-            lambda connection, of: unsettled(
-                connection,
-                of.tables,
-                of.list_id,
-                before=before,
-                after=after,
-                most=most,
-                only_redone=only_redone,
-            ),
+            lambda opened: unsettled(opened, before=before, after=after, most=most, only_redone=only_redone),
             [],
         )
         return found
 
-    def _read(self, read: Callable[[sa.Connection, Opened], T], empty: T) -> T:
-        if (opened := self._opened) is None:
+    def _read(self, read: Callable[[OpenList], T], empty: T) -> T:
+        if (where := self._where) is None:
             return empty
         doing = f"reading the ledger {self._described.name!r}"
         with database_errors(doing):
-            return self._patience.read(self._engine, lambda connection: read(connection, opened), doing)
+            return self._patience.read(
+                self._engine, lambda connection: read(OpenList(connection, *where)), doing
+            )

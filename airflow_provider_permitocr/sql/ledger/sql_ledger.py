@@ -57,7 +57,8 @@ from airflow_provider_permitocr.sql.ledger.exchange.halving import RowRefusedErr
 from airflow_provider_permitocr.sql.ledger.exchange.hand_in import hand_in
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity, find_list, register_list
-from airflow_provider_permitocr.sql.ledger.reading import LedgerReader, Opened
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
+from airflow_provider_permitocr.sql.ledger.reading import LedgerReader
 from airflow_provider_permitocr.sql.ledger.review.reviewing import SqlReview
 from airflow_provider_permitocr.sql.ledger.runs.leftovers import close_left, take_leftovers, whole_runs
 from airflow_provider_permitocr.sql.ledger.runs.runs import begin_run, end_run, first_start, say_alive
@@ -120,15 +121,16 @@ class SqlLedger(LedgerReader):
         patience: Patience = Patience(),
     ) -> None:
         session_id = run.session_id or uuid.uuid4().hex
+        # Outside of Airflow a process is a separate run, and nothing fences it.
+        identity = run.run if run.run.name else replace(run.run, run_id=session_id)
         super().__init__(
             engine,
             described,
+            run_name=identity.name,
             session_id=session_id,
             disclosure=run.disclosure,
             patience=patience,
         )
-        # Outside of Airflow a process is a separate run, and nothing fences it.
-        identity = run.run if run.run.name else replace(run.run, run_id=self._session_id)
         self._run = replace(run, run=identity)
         self._caller: Caller | None = None
         self._began_at = datetime.now(UTC)
@@ -199,7 +201,7 @@ class SqlLedger(LedgerReader):
             if run.makes_calls:
                 begin_run(connection, tables, caller, run.window, listed=listed, files=run.files)
         self._caller, self._ledger_id = caller, ledger_id
-        self._opened = Opened(tables, list_id, caller.run_name)
+        self._where = tables, list_id
 
     def _require_timezone(self, timezone: str | None) -> None:
         budget = self._run.budget
@@ -318,14 +320,14 @@ class SqlLedger(LedgerReader):
     def _redone(
         self,
         redo: Redo,
-        do: Callable[[sa.Connection, LedgerTables, int, Redo, datetime], int],
+        do: Callable[[OpenList, Redo, datetime], int],
         connection: sa.Connection,
         tables: LedgerTables,
         caller: Caller,
     ) -> int:
         # This DAG run's calls always count as recent: its next try would pay for them again.
         before = first_start(connection, tables, caller) or self._began_at
-        return do(connection, tables, caller.list_id, redo, min(before, redo.moment or before))
+        return do(OpenList(connection, tables, caller.list_id), redo, min(before, redo.moment or before))
 
     def close_left(self, left: LeftRun) -> None:
         """Write down that a window which was taken over is whole, and its files with it."""
@@ -341,9 +343,7 @@ class SqlLedger(LedgerReader):
 
     def kept_answers(self) -> KeptAnswers:
         """Count the answers that are in force, by what is left of them."""
-        return self._read(
-            lambda connection, of: standings.count_answers(connection, of.tables, of.list_id), KeptAnswers()
-        )
+        return self._read(standings.count_answers, KeptAnswers())
 
     def examine_again(self) -> int:
         """Examine all answers in force again, so that reviews ask about what is doubtful now.
@@ -352,24 +352,21 @@ class SqlLedger(LedgerReader):
         """
         tables, caller = self._prepared()
 
-        def change(do: Callable[[sa.Connection], None]) -> None:
-            self._change("examining answers again in", lambda connection, *_: do(connection))
+        def change(do: Callable[[OpenList], None]) -> None:
+            self._change(
+                "examining answers again in",
+                lambda connection, *_: do(OpenList(connection, tables, caller.list_id)),
+            )
 
-        def read(do: Callable[[sa.Connection], list[Delivered]]) -> list[Delivered]:
-            found: list[Delivered] = self._read(lambda connection, _: do(connection), [])
-            return found
+        def read(do: Callable[[OpenList], list[Delivered]]) -> list[Delivered]:
+            return self._read(do, [])
 
-        return examine_again(read, change, tables, caller.list_id, self._disclosure.reading)
+        return examine_again(read, change, tables, self._disclosure.reading)
 
     def whole_runs(self) -> Sequence[LeftRun]:
         """Return runs of this list whose window is complete and was written to files, oldest first."""
-        found: list[LeftRun] = self._read(
-            lambda connection, of: whole_runs(
-                connection, of.tables, of.list_id, is_query=self._run.identity.is_query
-            ),
-            [],
-        )
-        return found
+        is_query = self._run.identity.is_query
+        return self._read(lambda opened: whole_runs(opened, is_query=is_query), [])
 
     def erasure(self, erasing: Erasing) -> SqlErasure:
         """Return an erasure of this list; the ledger is prepared first."""
@@ -423,13 +420,13 @@ class SqlLedger(LedgerReader):
 
     def sums(self) -> LedgerSums | None:
         """Sum up what concerns more than this run; None until it is prepared."""
-        if self._opened is None or self._caller is None:
+        if self._where is None or self._caller is None:
             return None
         with (
             database_errors(f"adding up the ledger {self._described.name!r}"),
             self._engine.connect() as connection,
         ):
-            return add_up(connection, self._opened.tables, self._caller)
+            return add_up(connection, self._where[0], self._caller)
 
     def _change(self, doing: str, do: Callable[[sa.Connection, LedgerTables, Caller], T]) -> T:
         """Do something under the ledger's lock; it may be done twice."""
@@ -444,9 +441,9 @@ class SqlLedger(LedgerReader):
             return self._patience.write(self._engine, change, named)
 
     def _prepared(self) -> tuple[LedgerTables, Caller]:
-        assert self._opened is not None, "the ledger is prepared first"
+        assert self._where is not None, "the ledger is prepared first"
         assert self._caller is not None
-        return self._opened.tables, self._caller
+        return self._where[0], self._caller
 
     def _known_list(self) -> tuple[LedgerTables, int]:
         tables, caller = self._prepared()

@@ -20,7 +20,7 @@ from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.exchange.caller import day_period, run_columns, run_period
 from airflow_provider_permitocr.sql.ledger.exchange.statements import count_calls, lock
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity, register_list
-from airflow_provider_permitocr.sql.ledger.reading import LedgerReader, Opened
+from airflow_provider_permitocr.sql.ledger.reading import LedgerReader
 from airflow_provider_permitocr.sql.ledger.runs.leftovers import find_leftovers
 from airflow_provider_permitocr.sql.ledger.standing.redoing import count_redone
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
@@ -46,7 +46,7 @@ class SqlLedgerView(LedgerReader):
         shard: str | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(engine, described, **options)
+        super().__init__(engine, described, run_name=run.name, **options)
         self._identity, self._run, self._shard = identity, run, shard
         self._looked_at = datetime.now(UTC)
 
@@ -68,18 +68,13 @@ class SqlLedgerView(LedgerReader):
                 list_id = register_list(connection, tables, replace(self._identity, key_type=key_type))
                 self._looked_at = now(connection)
                 connection.rollback()
-        self._opened = Opened(tables, list_id, self._run.name)
+        self._where = tables, list_id
 
     def leftovers(self) -> Leftovers:
         """Return what earlier runs have left, for a run to take over."""
         return self._read(
-            lambda connection, of: find_leftovers(
-                connection,
-                of.tables,
-                of.list_id,
-                run_columns(self._run),
-                self._shard,
-                is_query=self._identity.is_query,
+            lambda opened: find_leftovers(
+                opened, run_columns(self._run), self._shard, is_query=self._identity.is_query
             ),
             Leftovers(),
         )
@@ -91,17 +86,15 @@ class SqlLedgerView(LedgerReader):
     def redone(self, redo: Redo) -> int:
         """Count the images to recognize again; by default of all that were called for by now."""
         moment = min(self._looked_at, redo.moment or self._looked_at)
-        return self._read(
-            lambda connection, of: count_redone(connection, of.tables, of.list_id, redo, moment), 0
-        )
+        return self._read(lambda opened: count_redone(opened, redo, moment), 0)
 
     def calls_left(self, budget: Budget, account: str) -> int | None:
         """Return how many calls the caps allow now; None without a cap."""
         if not budget.is_capped:
             return None
-        if self._opened is None:
+        if self._where is None:
             return budget.calls_left(day=0, run=0)
-        tables = self._opened.tables
+        tables, _ = self._where
         with (
             database_errors(f"reading what {self._described.name!r} counts"),
             self._engine.connect() as connection,

@@ -12,59 +12,47 @@ from airflow_provider_permitocr.engine.ledger.deliveries import Delivered
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.standing import standings
 from airflow_provider_permitocr.sql.ledger.standing.answers import read_answer
 from airflow_provider_permitocr.sql.ledger.standing.decisions import with_decisions
 from airflow_provider_permitocr.sql.ledger.standing.images import standing_of
-from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 
-def changes(
-    connection: sa.Connection,
-    tables: LedgerTables,
-    list_id: int,
-    after: int,
-    most: int,
-    reading: Reading = Reading(),
-) -> list[Delivered]:
+def changes(opened: OpenList, after: int, most: int, reading: Reading = Reading()) -> list[Delivered]:
     """Return recognitions that were made or changed after a version, by version: all that share one.
 
     :param most: about how many.
     """
-    images = standings.changes(connection, tables, list_id, after, most, reading)
-    version = tables.calls.c.version
-    calls = _calls(tables, list_id).where(version > after).order_by(version)
-    rows: Sequence[Any] = connection.execute(calls.limit(most)).mappings().all()
+    images = standings.changes(opened, after, most, reading)
+    version = opened.tables.calls.c.version
+    calls = _calls(opened).where(version > after).order_by(version)
+    rows: Sequence[Any] = opened.connection.execute(calls.limit(most)).mappings().all()
     # Only up to where both are known whole.
     ends = [images[-1].version] if images else []
     ends += [rows[-1]["version"]] if len(rows) >= most else []
     if ends:
         images = [each for each in images if each.version <= min(ends)]
-        rows = connection.execute(calls.where(version <= min(ends))).mappings().all()
+        rows = opened.connection.execute(calls.where(version <= min(ends))).mappings().all()
     recognitions = [_recognition(row, reading) for row in rows]
-    return _merged(images, with_decisions(connection, tables, list_id, recognitions, reading.protection))
+    return _merged(images, with_decisions(opened, recognitions, reading.protection))
 
 
-def delivered(
-    connection: sa.Connection,
-    tables: LedgerTables,
-    list_id: int,
-    row_keys: Sequence[RowKey],
-    reading: Reading = Reading(),
-) -> list[Delivered]:
+def delivered(opened: OpenList, row_keys: Sequence[RowKey], reading: Reading = Reading()) -> list[Delivered]:
     """Return all recognitions of images."""
-    images = standings.delivered(connection, tables, list_id, row_keys, reading)
+    images = standings.delivered(opened, row_keys, reading)
     found = []
-    for asked_for in standings.by_key(connection, tables.calls, _calls(tables, list_id), row_keys):
-        found += [_recognition(row, reading) for row in connection.execute(asked_for).mappings()]
+    for asked_for in standings.by_key(opened.connection, opened.tables.calls, _calls(opened), row_keys):
+        found += [_recognition(row, reading) for row in opened.connection.execute(asked_for).mappings()]
     wanted = set(row_keys)
     asked_for_here = [each for each in found if each.row_key in wanted]
-    decided = with_decisions(connection, tables, list_id, asked_for_here, reading.protection)
+    decided = with_decisions(opened, asked_for_here, reading.protection)
     return _merged(list(images.values()), decided)
 
 
-def _calls(tables: LedgerTables, list_id: int) -> sa.Select[Any]:
+def _calls(opened: OpenList) -> sa.Select[Any]:
     """Select calls that settled something about their images, beside their answers."""
+    tables = opened.tables
     calls, answers, images = tables.calls, tables.answers, tables.images
     is_of_image = sa.and_(
         images.c.list_id == calls.c.list_id,
@@ -76,7 +64,7 @@ def _calls(tables: LedgerTables, list_id: int) -> sa.Select[Any]:
         .select_from(
             calls.outerjoin(answers, answers.c.call_id == calls.c.call_id).outerjoin(images, is_of_image)
         )
-        .where(calls.c.list_id == list_id, calls.c.attempt.is_not(None))
+        .where(calls.c.list_id == opened.list_id, calls.c.attempt.is_not(None))
     )
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
@@ -27,20 +27,23 @@ from airflow_provider_permitocr.sql.database.rights import require_rights
 from airflow_provider_permitocr.sql.ledger.erasure.pages import (
     PAGE_IMAGES,
     Page,
-    chunks,
     images_of_keys,
-    old_images,
+    next_images,
     read_page,
-    standing_images,
 )
 from airflow_provider_permitocr.sql.ledger.erasure.records import begin_erasure, end_erasure, note_erased
 from airflow_provider_permitocr.sql.ledger.erasure.rewriting import Rewriting
-from airflow_provider_permitocr.sql.ledger.exchange.statements import NOTHING_OF_IMAGE, lock, write_images
+from airflow_provider_permitocr.sql.ledger.exchange.statements import (
+    NOTHING_OF_IMAGE,
+    next_version,
+    write_images,
+)
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList, Where, on_list
+from airflow_provider_permitocr.sql.ledger.paging import chunks
 from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, read_answer
 from airflow_provider_permitocr.sql.ledger.standing.decisions import delete_reviews
 from airflow_provider_permitocr.sql.ledger.standing.disclosure import portrait_name
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
-from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 T = TypeVar("T")
 
@@ -65,30 +68,25 @@ class Erasing:
     portraits: Portraits | None = None
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """Some of the images that the rule means."""
+class _Batch(NamedTuple):
+    """Some of the images that the rule means, and what is known of it besides."""
 
     row_keys: frozenset[RowKey]
-    erased_before: int = 0
-    unknown_keys: int = 0
+    besides: ErasedImages = ErasedImages()
 
 
 class SqlErasure:
-    """One erasure of one list, as ``engine/erasure/ports.py`` asks of one.
-
-    :param opened: returns the tables and the list, once the ledger is prepared.
-    """
+    """One erasure of one list, as ``engine/erasure/ports.py`` asks of one."""
 
     def __init__(
         self,
         engine: sa.Engine,
-        opened: Callable[[], tuple[LedgerTables, int]],
+        where: Where,
         erasing: Erasing,
         *,
         patience: Patience = Patience(),
     ) -> None:
-        self._engine, self._opened, self._erasing, self._patience = engine, opened, erasing, patience
+        self._engine, self._where, self._erasing, self._patience = engine, where, erasing, patience
         self._erasure_id = ""
 
     def count(self) -> ErasedImages:
@@ -103,29 +101,27 @@ class SqlErasure:
         :raises TargetError: naming the right that is missing.
         :raises DatabaseError: when the database cannot be reached.
         """
-        tables, list_id = self._opened()
+        tables, _ = self._where()
         with database_errors(_DOING), self._engine.connect() as connection:
             deleted_from = (tables.answers, tables.reviews)
             for table in (*deleted_from, tables.calls, tables.images, tables.erasures):
                 named = f"the ledger's table {table.fullname!r}"
                 require_rights(connection, table, named=named, with_delete=table in deleted_from)
         rule, erased_by = self._erasing.rule, self._erasing.erased_by
-        self._erasure_id = self._write(
-            lambda connection: begin_erasure(connection, tables, list_id, rule, erased_by)
-        )
+        self._erasure_id = self._write(lambda opened: begin_erasure(opened, rule, erased_by))
         return self._go_through(self._erased, stop)
 
     def other_targets(self) -> Sequence[str]:
         """Name the targets that the list has had, and that its task does not name."""
-        tables, list_id = self._opened()
+        tables, list_id = self._where()
         deliveries = tables.deliveries.c
         statement = sa.select(deliveries.target).where(deliveries.list_id == list_id)
-        known = self._read(lambda connection: list(connection.execute(statement).scalars()))
+        known = self._read(lambda opened: list(opened.connection.execute(statement).scalars()))
         return sorted(set(known).difference(self._erasing.targets))
 
     def unfinished_files(self) -> int:
         """Count the runs whose window is incomplete and that may have written part of it to files."""
-        tables, list_id = self._opened()
+        tables, list_id = self._where()
         runs = tables.runs.c
         statement = (
             sa.select(sa.func.count())
@@ -136,12 +132,11 @@ class SqlErasure:
                 sa.or_(runs.is_whole.is_(None), runs.is_whole == 0),
             )
         )
-        return self._read(lambda connection: int(connection.execute(statement).scalar_one()))
+        return self._read(lambda opened: int(opened.connection.execute(statement).scalar_one()))
 
     def end(self, outcome: str) -> None:
         """Write down that the erasure has ended."""
-        tables, _ = self._opened()
-        self._write(lambda connection: end_erasure(connection, tables, self._erasure_id, outcome))
+        self._write(lambda opened: end_erasure(opened, self._erasure_id, outcome))
 
     def _go_through(
         self, take: Callable[[frozenset[RowKey]], ErasedImages], stop: threading.Event | None
@@ -154,28 +149,27 @@ class SqlErasure:
                         "The erasure was asked to stop. What was erased stays erased; run it again for the"
                         " rest."
                     )
-                done = _sum(done, take(batch.row_keys), batch)
+                done += take(batch.row_keys) + batch.besides
                 if stop is not None:
                     self._note(done)
         return done
 
     def _note(self, done: ErasedImages) -> None:
-        tables, _ = self._opened()
-        self._write(lambda connection: note_erased(connection, tables, self._erasure_id, done))
+        self._write(lambda opened: note_erased(opened, self._erasure_id, done))
 
     def _batches(self) -> Iterator[_Batch]:
         """Find images that match the rule, a few at a time."""
-        tables, list_id = self._opened()
         rule = self._erasing.rule
         if rule.keys is not None:
             for some in chunks(rule.wanted_keys, PAGE_IMAGES):
-                yield self._read(partial(_of_keys, tables=tables, list_id=list_id, keys=some))
+                yield self._read(partial(_of_keys, keys=some))
             return
-        days = rule.older_than_days
-        before = None if days is None else self._read(now) - timedelta(days=days)
+        before = None
+        if (days := rule.older_than_days) is not None:
+            before = self._read(lambda opened: now(opened.connection)) - timedelta(days=days)
         last: RowKey | None = None
         while True:
-            found = self._read(partial(_next, tables=tables, list_id=list_id, before=before, after=last))
+            found = self._read(partial(next_images, before=before, after=last))
             if found:
                 yield _Batch(frozenset(found))
             if len(found) < PAGE_IMAGES:
@@ -183,15 +177,14 @@ class SqlErasure:
             last = found[-1]
 
     def _counted(self, row_keys: frozenset[RowKey]) -> ErasedImages:
-        tables, _ = self._opened()
 
-        def count(connection: sa.Connection) -> ErasedImages:
+        def count(opened: OpenList) -> ErasedImages:
             if self._erasing.rule.policy:
-                return self._rewriting(connection).count(row_keys)
-            page = self._page(connection, row_keys)
-            answers = tables.answers.c.call_id
+                return self._rewriting(opened).count(row_keys)
+            page = self._page(opened, row_keys)
+            answers = opened.tables.answers.c.call_id
             there = sum(
-                connection.execute(sa.select(sa.func.count()).where(answers.in_(some))).scalar_one()
+                opened.connection.execute(sa.select(sa.func.count()).where(answers.in_(some))).scalar_one()
                 for some in chunks(page.answers - page.kept, _IDS_AT_ONCE)
             )
             return ErasedImages(len(page.images), len(page.images.keys() - page.asked), there)
@@ -213,38 +206,34 @@ class SqlErasure:
                 return replace(done, portraits=portraits)
 
     def _erase_page(
-        self, connection: sa.Connection, row_keys: frozenset[RowKey], removed: set[str]
+        self, opened: OpenList, row_keys: frozenset[RowKey], removed: set[str]
     ) -> ErasedImages | None:
-        tables, list_id = self._opened()
-        lock(connection, tables)
+        version = next_version(opened.connection, opened.tables)
         has_portraits = self._erasing.portraits is not None
-        if has_portraits and set(self._profiles(connection, row_keys).values()) - removed:
+        if has_portraits and set(self._profiles(opened, row_keys).values()) - removed:
             return None
-        state = tables.state.c
-        version = int(connection.execute(sa.select(state.version).where(state.id == 1)).scalar_one())
         if self._erasing.rule.policy:
-            return self._rewriting(connection).rewrite(row_keys, version)
-        page = self._page(connection, row_keys)
-        moment = now(connection)
-        answers = _delete_answers(connection, tables, page.answers - page.kept)
-        _forget_calls(connection, tables, page.calls | page.answers, page.kept)
-        delete_reviews(connection, tables, list_id, page.images)
+            return self._rewriting(opened).rewrite(row_keys, version)
+        page = self._page(opened, row_keys)
+        moment = now(opened.connection)
+        answers = _delete_answers(opened, page.answers - page.kept)
+        _forget_calls(opened, page.calls | page.answers, page.kept)
+        delete_reviews(opened, page.images)
         for image in page.images.values():
             image.put(image.standing.erased(order=version, now=moment), version)
-        write_images(connection, tables, list_id, [page.images[key] for key in sorted(page.images)])
+        write_images(opened, [page.images[key] for key in sorted(page.images)])
         return ErasedImages(len(page.images), len(page.images.keys() - page.asked), answers)
 
-    def _profiles(self, connection: sa.Connection, row_keys: frozenset[RowKey]) -> dict[str, str]:
+    def _profiles(self, opened: OpenList, row_keys: frozenset[RowKey]) -> dict[str, str]:
         """Return the portraits of the answers that go, by call; of an answer that is gone, its name."""
-        tables, _ = self._opened()
         if self._erasing.rule.policy:
-            return self._rewriting(connection).dropped_portraits(row_keys)
-        page = self._page(connection, row_keys)
-        answers = tables.answers.c
+            return self._rewriting(opened).dropped_portraits(row_keys)
+        page = self._page(opened, row_keys)
+        answers = opened.tables.answers.c
         found = {call_id: portrait_name(call_id) for call_id in page.answers - page.kept}
         statement = sa.select(answers.call_id, answers.form, answers.answer)
         for some in chunks(page.answers - page.kept, _IDS_AT_ONCE):
-            for call_id, form, text in connection.execute(statement.where(answers.call_id.in_(some))):
+            for call_id, form, text in opened.connection.execute(statement.where(answers.call_id.in_(some))):
                 answer = read_answer(form, text)
                 profile = answer and answer.record().get(PORTRAIT)
                 if isinstance(profile, str):
@@ -253,73 +242,45 @@ class SqlErasure:
                     del found[call_id]
         return found
 
-    def _page(self, connection: sa.Connection, row_keys: frozenset[RowKey]) -> Page:
-        tables, list_id = self._opened()
-        with_identical = self._erasing.rule.keys is not None
-        return read_page(connection, tables, list_id, row_keys, with_identical=with_identical)
+    def _page(self, opened: OpenList, row_keys: frozenset[RowKey]) -> Page:
+        return read_page(opened, row_keys, with_identical=self._erasing.rule.keys is not None)
 
-    def _rewriting(self, connection: sa.Connection) -> Rewriting:
-        tables, list_id = self._opened()
-        return Rewriting(connection, tables, list_id, self._erasing.reading)
+    def _rewriting(self, opened: OpenList) -> Rewriting:
+        return Rewriting(opened, self._erasing.reading)
 
-    def _read(self, read: Callable[[sa.Connection], T]) -> T:
-        return self._patience.read(self._engine, read, _DOING)
+    def _read(self, read: Callable[[OpenList], T]) -> T:
+        return self._patience.read(self._engine, on_list(self._where, read), _DOING)
 
-    def _write(self, do: Callable[[sa.Connection], T]) -> T:
+    def _write(self, do: Callable[[OpenList], T]) -> T:
         with database_errors(_DOING):
-            return self._patience.write(self._engine, do, _DOING)
+            return self._patience.write(self._engine, on_list(self._where, do), _DOING)
 
 
-def _of_keys(connection: sa.Connection, tables: LedgerTables, list_id: int, keys: list[str]) -> _Batch:
-    images = images_of_keys(connection, tables, list_id, keys)
+def _of_keys(opened: OpenList, keys: list[str]) -> _Batch:
+    images = images_of_keys(opened, keys)
     left = {image.row_key for image in images if not _is_erased(image.standing)}
     unknown = set(keys) - {image.row_key[0] for image in images}
-    return _Batch(frozenset(left), len(images) - len(left), len(unknown))
+    besides = ErasedImages(erased_before=len(images) - len(left), unknown_keys=len(unknown))
+    return _Batch(frozenset(left), besides)
 
 
 def _is_erased(standing: Any) -> bool:
     return standing.status is standing.attempt_status is Status.ERASED
 
 
-def _next(
-    connection: sa.Connection,
-    tables: LedgerTables,
-    list_id: int,
-    before: datetime | None,
-    after: RowKey | None,
-) -> list[RowKey]:
-    if before is None:
-        return standing_images(connection, tables, list_id, after)
-    return old_images(connection, tables, list_id, before, after)
-
-
-def _delete_answers(connection: sa.Connection, tables: LedgerTables, call_ids: set[str]) -> int:
-    answers, deleted = tables.answers, 0
+def _delete_answers(opened: OpenList, call_ids: set[str]) -> int:
+    answers, deleted = opened.tables.answers, 0
     for some in chunks(call_ids, _IDS_AT_ONCE):
-        done: Any = connection.execute(sa.delete(answers).where(answers.c.call_id.in_(some)))
+        done: Any = opened.connection.execute(sa.delete(answers).where(answers.c.call_id.in_(some)))
         deleted += int(done.rowcount)
     return deleted
 
 
-def _forget_calls(
-    connection: sa.Connection, tables: LedgerTables, call_ids: set[str], kept: set[str]
-) -> None:
+def _forget_calls(opened: OpenList, call_ids: set[str], kept: set[str]) -> None:
     """Reduce calls to what sums need. A call whose answer another image keeps is found by its digest."""
-    calls = tables.calls
+    calls = opened.tables.calls
     nothing: dict[str, Any] = dict(NOTHING_OF_IMAGE)
     but_digest = {name: value for name, value in nothing.items() if name != "image_digest"}
     for ids, values in ((call_ids - kept, nothing), (call_ids & kept, but_digest)):
         for some in chunks(ids, _IDS_AT_ONCE):
-            connection.execute(sa.update(calls).where(calls.c.call_id.in_(some)).values(values))
-
-
-def _sum(done: ErasedImages, more: ErasedImages, batch: _Batch) -> ErasedImages:
-    return ErasedImages(
-        images=done.images + more.images,
-        identical=done.identical + more.identical,
-        answers=done.answers + more.answers,
-        portraits=done.portraits + more.portraits,
-        erased_before=done.erased_before + batch.erased_before,
-        unknown_keys=done.unknown_keys + batch.unknown_keys,
-        unreadable=done.unreadable + more.unreadable,
-    )
+            opened.connection.execute(sa.update(calls).where(calls.c.call_id.in_(some)).values(values))

@@ -13,9 +13,10 @@ from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
+from airflow_provider_permitocr.sql.ledger.paging import chunks, is_after_image
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, read_image
 from airflow_provider_permitocr.sql.ledger.standing.standings import as_dicts
-from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 #: The ledger stays locked while this many images are erased.
 PAGE_IMAGES: Final = 500
@@ -41,14 +42,7 @@ class Page:
     digests: set[str] = field(default_factory=set)
 
 
-def read_page(
-    connection: sa.Connection,
-    tables: LedgerTables,
-    list_id: int,
-    row_keys: Collection[RowKey],
-    *,
-    with_identical: bool,
-) -> Page:
+def read_page(opened: OpenList, row_keys: Collection[RowKey], *, with_identical: bool) -> Page:
     """Read images with their calls.
 
     :param with_identical: include the same picture under other keys. Otherwise, such an image keeps the
@@ -57,10 +51,10 @@ def read_page(
     page = Page(asked=set(row_keys))
     wanted = set(row_keys)
     while wanted:
-        found = list(_images(connection, tables, list_id, {key for key, _ in wanted}))
+        found = list(_images(opened, {key for key, _ in wanted}))
         page.images |= {image.row_key: image for image in found if image.row_key in wanted}
-        _add_calls(connection, tables, list_id, page, wanted)
-        identical = list(_identical(connection, tables, list_id, page))
+        _add_calls(opened, page, wanted)
+        identical = list(_identical(opened, page))
         if not with_identical:
             page.kept = page.answers & {each.standing.answer_id or "" for each in identical}
             break
@@ -68,75 +62,47 @@ def read_page(
     return page
 
 
-def old_images(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, before: datetime, after: RowKey | None
-) -> list[RowKey]:
-    """Return some images whose last result is older than a given time, in key order."""
-    images = tables.images.c
-    is_old = sa.and_(images.status != Status.ERASED.value, images.processed_at < before)
-    return _some(connection, tables, list_id, after, is_old)
+def next_images(opened: OpenList, before: datetime | None, after: RowKey | None) -> list[RowKey]:
+    """Return some of the images that have a status and are not erased, by key.
 
-
-def standing_images(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, after: RowKey | None
-) -> list[RowKey]:
-    """Return some of the images that have a status and are not erased, by key."""
-    return _some(connection, tables, list_id, after, tables.images.c.status != Status.ERASED.value)
-
-
-def images_of_keys(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, keys: Sequence[str]
-) -> list[LedgerImage]:
-    """Return the images of some keys, both sides of each."""
-    return list(_images(connection, tables, list_id, set(keys)))
-
-
-def chunks(values: Iterable[str], most: int) -> Iterator[list[str]]:
-    """Part values, sorted."""
-    ordered = sorted(values)
-    for start in range(0, len(ordered), most):
-        yield ordered[start : start + most]
-
-
-def _some(
-    connection: sa.Connection,
-    tables: LedgerTables,
-    list_id: int,
-    after: RowKey | None,
-    condition: sa.ColumnElement[bool],
-) -> list[RowKey]:
-    images = tables.images.c
-    statement = sa.select(images.image_key, images.card_side).where(images.list_id == list_id, condition)
-    if after is not None:
-        key, side = after
-        is_after = sa.or_(images.image_key > key, images.card_side > side.value)
-        statement = statement.where(images.image_key >= key, is_after)
+    :param before: only images whose last result is older; None: all.
+    :param after: the last image of those before.
+    """
+    images = opened.tables.images.c
+    statement = sa.select(images.image_key, images.card_side).where(
+        images.list_id == opened.list_id,
+        images.status != Status.ERASED.value,
+        is_after_image(opened.tables, after),
+    )
+    if before is not None:
+        statement = statement.where(images.processed_at < before)
     statement = statement.order_by(images.image_key, images.card_side).limit(PAGE_IMAGES)
-    return [(key, CardSide(side)) for key, side in connection.execute(statement)]
+    return [(key, CardSide(side)) for key, side in opened.connection.execute(statement)]
 
 
-def _images(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, keys: Collection[str]
-) -> Iterator[LedgerImage]:
-    images = tables.images
-    statement = sa.select(images).where(images.c.list_id == list_id)
-    for some in chunks(keys, database_of(connection).keys_at_once):
-        is_one = database_of(connection).is_any_of(images.c.image_key, some)
-        for row in as_dicts(connection.execute(statement.where(is_one))):
+def images_of_keys(opened: OpenList, keys: Sequence[str]) -> list[LedgerImage]:
+    """Return the images of some keys, both sides of each."""
+    return list(_images(opened, set(keys)))
+
+
+def _images(opened: OpenList, keys: Collection[str]) -> Iterator[LedgerImage]:
+    images = opened.tables.images
+    statement = sa.select(images).where(images.c.list_id == opened.list_id)
+    for some in chunks(keys, database_of(opened.connection).keys_at_once):
+        is_one = database_of(opened.connection).is_any_of(images.c.image_key, some)
+        for row in as_dicts(opened.connection.execute(statement.where(is_one))):
             yield read_image(row)
 
 
-def _add_calls(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, page: Page, row_keys: Collection[RowKey]
-) -> None:
+def _add_calls(opened: OpenList, page: Page, row_keys: Collection[RowKey]) -> None:
     """Add the calls of images to a page, and the answers and digests of both."""
-    calls = tables.calls.c
+    calls = opened.tables.calls.c
     statement = sa.select(calls.call_id, calls.image_key, calls.card_side, calls.image_digest).where(
-        calls.list_id == list_id
+        calls.list_id == opened.list_id
     )
-    for some in chunks({key for key, _ in row_keys}, database_of(connection).keys_at_once):
-        found: Iterable[Any] = connection.execute(
-            statement.where(database_of(connection).is_any_of(calls.image_key, some))
+    for some in chunks({key for key, _ in row_keys}, database_of(opened.connection).keys_at_once):
+        found: Iterable[Any] = opened.connection.execute(
+            statement.where(database_of(opened.connection).is_any_of(calls.image_key, some))
         )
         for call_id, key, side, digest in found:
             if (key, CardSide(side)) in row_keys:
@@ -150,14 +116,14 @@ def _add_calls(
     page.answers |= page.calls
 
 
-def _identical(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, page: Page
-) -> Iterator[LedgerImage]:
+def _identical(opened: OpenList, page: Page) -> Iterator[LedgerImage]:
     """Return the images outside of a page with the same picture as one in it, or one of earlier."""
-    images = tables.images
-    statement = sa.select(images).where(images.c.list_id == list_id, images.c.status != Status.ERASED.value)
+    images = opened.tables.images
+    statement = sa.select(images).where(
+        images.c.list_id == opened.list_id, images.c.status != Status.ERASED.value
+    )
     for some in chunks(page.digests, _DIGESTS_AT_ONCE):
-        for row in as_dicts(connection.execute(statement.where(images.c.image_digest.in_(some)))):
+        for row in as_dicts(opened.connection.execute(statement.where(images.c.image_digest.in_(some)))):
             image = read_image(row)
             if image.row_key not in page.images:
                 yield image

@@ -16,12 +16,13 @@ from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.replacement import Method
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.database.upsert import upsert
-from airflow_provider_permitocr.sql.ledger.erasure.pages import Page, chunks, read_page
+from airflow_provider_permitocr.sql.ledger.erasure.pages import Page, read_page
 from airflow_provider_permitocr.sql.ledger.exchange.statements import write_images
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
+from airflow_provider_permitocr.sql.ledger.paging import chunks
 from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, read_answer
 from airflow_provider_permitocr.sql.ledger.standing.decisions import protect_reviews
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, to_json
-from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 _IDS_AT_ONCE: Final = 500
 #: With more parameters, MySQL estimates from statistics instead of probing the index.
@@ -50,14 +51,12 @@ class _Changes:
 class Rewriting:
     """Rewrites some images at a time.
 
-    :param connection: its transaction holds the ledger's lock, if anything is changed.
+    :param opened: its transaction holds the ledger's lock, if anything is changed.
     :param reading: examines answers, and applies the policy to values.
     """
 
-    def __init__(
-        self, connection: sa.Connection, tables: LedgerTables, list_id: int, reading: Reading
-    ) -> None:
-        self._connection, self._tables, self._list_id = connection, tables, list_id
+    def __init__(self, opened: OpenList, reading: Reading) -> None:
+        self._opened, self._connection, self._tables = opened, opened.connection, opened.tables
         self._reading, self._protection = reading, reading.protection
 
     def count(self, row_keys: frozenset[RowKey]) -> ErasedImages:
@@ -79,7 +78,7 @@ class Rewriting:
             image.put(self._protected(image.standing), version)
         self._reviews(row_keys, is_written=True)
         images = [changes.images[key] for key in sorted(changes.images)]
-        write_images(self._connection, self._tables, self._list_id, images)
+        write_images(self._opened, images)
         self._stamp_takers(changes, version)
         calls = self._tables.calls
         for some in chunks(changes.calls, _IDS_AT_ONCE):
@@ -100,7 +99,7 @@ class Rewriting:
         return found
 
     def _page(self, row_keys: Collection[RowKey]) -> Page:
-        return read_page(self._connection, self._tables, self._list_id, row_keys, with_identical=False)
+        return read_page(self._opened, row_keys, with_identical=False)
 
     def _answers(self, page: Page) -> Iterable[Any]:
         answers = self._tables.answers.c
@@ -156,21 +155,14 @@ class Rewriting:
 
     def _reviews(self, row_keys: Collection[RowKey], *, is_written: bool) -> set[RowKey]:
         """Rewrite corrections, or look which ones would be; return their images."""
-        return protect_reviews(
-            self._connection,
-            self._tables,
-            self._list_id,
-            row_keys,
-            self._protection,
-            is_written=is_written,
-        )
+        return protect_reviews(self._opened, row_keys, self._protection, is_written=is_written)
 
     def _stamp_takers(self, changes: _Changes, version: int) -> None:
         """Have images of other pages delivered again that have taken one of the answers."""
         images = self._tables.images
         for some in chunks(changes.digests if changes.taken else (), _DIGESTS_AT_ONCE):
             took_one = sa.and_(
-                images.c.list_id == self._list_id,
+                images.c.list_id == self._opened.list_id,
                 images.c.image_digest.in_(some),
                 images.c.answer_id.in_(sorted(changes.taken)),
             )

@@ -41,6 +41,7 @@ from airflow_provider_permitocr.sql.ledger.exchange.statements import (
     write_counters,
     write_images,
 )
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, read_image
 from airflow_provider_permitocr.sql.ledger.tables.clock import read_clock, read_moment
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
@@ -333,7 +334,7 @@ class Exchange:
         counted: Mapping[str, int],
     ) -> None:
         write_calls(self._connection, self._tables, calls)
-        write_images(self._connection, self._tables, self._caller.list_id, images)
+        write_images(OpenList(self._connection, self._tables, self._caller.list_id), images)
         write_counters(self._connection, self._tables, self._caller.account, counted)
 
     def _mark(self, state: _State) -> None:

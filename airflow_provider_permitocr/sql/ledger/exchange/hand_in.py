@@ -25,6 +25,7 @@ from airflow_provider_permitocr.sql.ledger.exchange.statements import (
     write_counters,
     write_images,
 )
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, read_image
 from airflow_provider_permitocr.sql.ledger.tables.clock import clock, read_clock, read_moment
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
@@ -104,7 +105,7 @@ def _hand_in(
     write_calls(connection, tables, rows)
     for list_id in {list_id for list_id, _ in images}:
         of_list = [image for (number, _), image in sorted(images.items()) if number == list_id]
-        write_images(connection, tables, list_id, of_list)
+        write_images(OpenList(connection, tables, list_id), of_list)
     _stamp_takers(
         connection, tables, [calls[each.call_id] for each in due if each.answer is not None], version
     )

@@ -9,24 +9,18 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.tables.clock import clock, read_clock, read_moment
-from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 _KEYS_AT_ONCE: Final = 500
 
 
-def held(
-    connection: sa.Connection,
-    tables: LedgerTables,
-    list_id: int,
-    session_id: str,
-    row_keys: Sequence[RowKey],
-) -> set[RowKey]:
+def held(opened: OpenList, session_id: str, row_keys: Sequence[RowKey]) -> set[RowKey]:
     """Return the images that are currently held by calls of other processes.
 
     Reads without the lock: the exchange decides. This only avoids loading images in vain.
     """
-    images = tables.images.c
+    images = opened.tables.images.c
     found: set[RowKey] = set()
     for start in range(0, len(row_keys), _KEYS_AT_ONCE):
         keys = sorted({image_key for image_key, _ in row_keys[start : start + _KEYS_AT_ONCE]})
@@ -34,9 +28,11 @@ def held(
             images.image_key,
             images.card_side,
             images.held_until,
-            clock(connection).label("clock"),
-        ).where(images.list_id == list_id, images.image_key.in_(keys), images.held_session != session_id)
-        for row in connection.execute(statement):
+            clock(opened.connection).label("clock"),
+        ).where(
+            images.list_id == opened.list_id, images.image_key.in_(keys), images.held_session != session_id
+        )
+        for row in opened.connection.execute(statement):
             held_until = read_moment(row.held_until)
             if held_until and held_until > read_clock(row.clock):
                 found.add((row.image_key, CardSide(row.card_side)))

@@ -14,6 +14,7 @@ from airflow_provider_permitocr.permit.answers import clean_text
 from airflow_provider_permitocr.sql.database.upsert import upsert
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller, is_run
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, to_json, write_attempt
 from airflow_provider_permitocr.sql.ledger.tables.clock import clock
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
@@ -32,6 +33,13 @@ def lock(connection: sa.Connection, tables: LedgerTables) -> None:
     database_of(connection).before_lock(connection)
     state = tables.state
     connection.execute(sa.update(state).where(state.c.id == 1).values(version=state.c.version + 1))
+
+
+def next_version(connection: sa.Connection, tables: LedgerTables) -> int:
+    """Lock the ledger as ``lock`` does, and return the version that was taken."""
+    lock(connection, tables)
+    state = tables.state.c
+    return int(connection.execute(sa.select(state.version).where(state.id == 1)).scalar_one())
 
 
 def read_under_lock(
@@ -106,12 +114,10 @@ def write_calls(connection: sa.Connection, tables: LedgerTables, rows: Sequence[
         upsert(connection, tables.calls, rows)
 
 
-def write_images(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, images: Sequence[LedgerImage]
-) -> None:
+def write_images(opened: OpenList, images: Sequence[LedgerImage]) -> None:
     """Write whole rows of images."""
     if images:
-        upsert(connection, tables.images, [image.row(list_id) for image in images])
+        upsert(opened.connection, opened.tables.images, [image.row(opened.list_id) for image in images])
 
 
 def write_counters(

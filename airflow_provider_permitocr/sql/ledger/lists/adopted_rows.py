@@ -19,6 +19,7 @@ from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.database.fit import is_without_zone, misfit
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn
+from airflow_provider_permitocr.sql.ledger.paging import is_after
 from airflow_provider_permitocr.sql.ledger.tables.clock import read_moment
 from airflow_provider_permitocr.sql.targets.result_schema import result_table, sql_type
 
@@ -176,12 +177,3 @@ def _standing(row: Mapping[str, Any], status: Status, attempt_status: Status, ca
         tries=row.get("tries") or 1,
         carried=carried,
     )
-
-
-def is_after(sorted_by: Sequence[tuple[sa.Column[Any], Any]]) -> sa.ColumnElement[bool]:
-    """Select rows that sort after these values."""
-    (column, value), *rest = sorted_by
-    later: sa.ColumnElement[bool] = column > value
-    if not rest:
-        return later
-    return sa.and_(column >= value, sa.or_(later, is_after(rest)))

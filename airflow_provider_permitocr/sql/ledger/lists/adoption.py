@@ -6,7 +6,8 @@ No call is made. Afterwards a run of the list skips what is settled, as if this 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,15 +26,12 @@ from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.database.upsert import upsert
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.deliveries import deliveries
-from airflow_provider_permitocr.sql.ledger.exchange.statements import lock, write_images
-from airflow_provider_permitocr.sql.ledger.lists.adopted_rows import (
-    PAGE_ROWS,
-    AdoptedRow,
-    AdoptedRows,
-    is_after,
-)
+from airflow_provider_permitocr.sql.ledger.exchange.statements import lock, next_version, write_images
+from airflow_provider_permitocr.sql.ledger.lists.adopted_rows import PAGE_ROWS, AdoptedRow, AdoptedRows
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.lists.renaming import take_list
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
+from airflow_provider_permitocr.sql.ledger.paging import is_after
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, read_image, to_json
 from airflow_provider_permitocr.sql.ledger.standing.standings import count_until
 from airflow_provider_permitocr.sql.ledger.tables.keys import key_fault
@@ -105,9 +103,9 @@ class _Adopter:
     def __init__(
         self, engine: sa.Engine, tables: LedgerTables, list_id: int, target: str, protection: Protection
     ) -> None:
-        self._engine, self._tables, self._protection = engine, tables, protection
-        self._list_id, self._target = list_id, target
-        self._session_id = uuid.uuid4().hex
+        self._engine, self._tables, self._list_id = engine, tables, list_id
+        self._protection = protection
+        self._deliverer = deliveries.Deliverer(target, uuid.uuid4().hex)
         self._versions: list[int] = []
         self._ahead: set[RowKey] = set()
 
@@ -121,27 +119,30 @@ class _Adopter:
             if adoption.taken or (is_filled and not highest <= delivered > 0):
                 self._note(delivered)
         finally:
-            with self._engine.begin() as connection:
-                deliveries.release(connection, self._tables, self._deliverer)
+            with self._begin() as opened:
+                deliveries.release(opened, self._deliverer)
         return adoption
 
-    @property
-    def _deliverer(self) -> deliveries.Deliverer:
-        return deliveries.Deliverer(self._list_id, self._target, self._session_id)
+    @contextmanager
+    def _begin(self) -> Iterator[OpenList]:
+        with self._engine.begin() as connection:
+            yield OpenList(connection, self._tables, self._list_id)
 
     def _claim(self) -> int:
-        with self._engine.begin() as connection:
-            state = deliveries.claim(connection, self._tables, self._deliverer)
+        with self._begin() as opened:
+            state = deliveries.claim(opened, self._deliverer)
         if state is None:
-            raise TargetError(f"a run delivers to {self._target!r} now; adopt the table after it ends")
+            raise TargetError(
+                f"a run delivers to {self._deliverer.target!r} now; adopt the table after it ends"
+            )
         return state.version
 
     def _take_page(self, page: Sequence[AdoptedRow | None], adoption: Adoption) -> Adoption:
         database = database_of(self._engine)
         found = [row for row in page if row is not None and key_fault(database, row.row_key[0]) is None]
-        with self._engine.begin() as connection:
-            version = self._next_version(connection)
-            known = self._known(connection, [row.row_key for row in found])
+        with self._begin() as opened:
+            version = next_version(opened.connection, self._tables)
+            known = _known(opened, [row.row_key for row in found])
             wanted = [row for row in found if _is_wanted(row, known.get(row.row_key))]
             images = [_taken(row, known.get(row.row_key), version) for row in wanted]
             answers = [
@@ -155,9 +156,9 @@ class _Adopter:
                 if row.fields is not None
             ]
             if answers:
-                upsert(connection, self._tables.answers, answers)
-            write_images(connection, self._tables, self._list_id, images)
-            deliveries.claim(connection, self._tables, self._deliverer)
+                upsert(opened.connection, self._tables.answers, answers)
+            write_images(opened, images)
+            deliveries.claim(opened, self._deliverer)
         if images:
             self._versions.append(version)
         self._ahead.update(row.row_key for row in found if _is_ahead(row, known.get(row.row_key)))
@@ -169,26 +170,13 @@ class _Adopter:
             left_out=adoption.left_out + len(page) - len(found),
         )
 
-    def _next_version(self, connection: sa.Connection) -> int:
-        lock(connection, self._tables)
-        state = self._tables.state.c
-        return int(connection.execute(sa.select(state.version).where(state.id == 1)).scalar_one())
-
-    def _known(self, connection: sa.Connection, row_keys: Sequence[RowKey]) -> dict[RowKey, LedgerImage]:
-        images = self._tables.images
-        keys = sorted({image_key for image_key, _ in row_keys})
-        statement = sa.select(images).where(images.c.list_id == self._list_id, images.c.image_key.in_(keys))
-        found = (read_image(dict(row)) for row in connection.execute(statement).mappings())
-        return {image.row_key: image for image in found}
-
     def _note(self, delivered: int) -> None:
         """Record that the table has the adopted rows; other images of the ledger still need delivery."""
-        with self._engine.begin() as connection:
-            last = self._versions[-1] if self._versions else self._next_version(connection)
+        with self._begin() as opened:
+            last = self._versions[-1] if self._versions else next_version(opened.connection, self._tables)
         self._restamp(delivered, last)
-        with self._engine.begin() as connection:
-            rows = count_until(connection, self._tables, self._list_id, last)
-            deliveries.note(connection, self._tables, self._deliverer, DeliveryState(last, rows))
+        with self._begin() as opened:
+            deliveries.note(opened, self._deliverer, DeliveryState(last, count_until(opened, last)))
 
     def _restamp(self, after: int, last: int) -> None:
         """Raise the version of images that the table does not have from this ledger, so they get delivered.
@@ -211,15 +199,15 @@ class _Adopter:
         some = sa.select(*order).where(is_behind).order_by(*order).limit(PAGE_ROWS)
         is_next: sa.ColumnElement[bool] = sa.true()
         while True:
-            with self._engine.begin() as connection:
-                version = self._next_version(connection)
-                keys = connection.execute(some.where(is_next)).all()
-                self._stamp(connection, [(key, CardSide(side)) for key, side in keys], version)
+            with self._begin() as opened:
+                version = next_version(opened.connection, self._tables)
+                keys = opened.connection.execute(some.where(is_next)).all()
+                self._stamp(opened, [(key, CardSide(side)) for key, side in keys], version)
             if len(keys) < PAGE_ROWS:
                 return
             is_next = is_after(list(zip(order, keys[-1], strict=True)))
 
-    def _stamp(self, connection: sa.Connection, row_keys: Sequence[RowKey], version: int) -> None:
+    def _stamp(self, opened: OpenList, row_keys: Sequence[RowKey], version: int) -> None:
         images = self._tables.images
         for side in CardSide:
             of_side = [key for key, each in row_keys if each is side and (key, each) not in self._ahead]
@@ -229,7 +217,15 @@ class _Adopter:
                     images.c.image_key.in_(of_side),
                     images.c.card_side == side.value,
                 )
-                connection.execute(sa.update(images).where(is_one).values(version=version))
+                opened.connection.execute(sa.update(images).where(is_one).values(version=version))
+
+
+def _known(opened: OpenList, row_keys: Sequence[RowKey]) -> dict[RowKey, LedgerImage]:
+    images = opened.tables.images
+    keys = sorted({image_key for image_key, _ in row_keys})
+    statement = sa.select(images).where(images.c.list_id == opened.list_id, images.c.image_key.in_(keys))
+    found = (read_image(dict(row)) for row in opened.connection.execute(statement).mappings())
+    return {image.row_key: image for image in found}
 
 
 def _taken(row: AdoptedRow, known: LedgerImage | None, version: int) -> LedgerImage:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.options.targets.result_table import ResultTable
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from airflow_provider_permitocr.sql.ledger.tables.schema import LONGEST_NAME, LedgerTables
 
@@ -98,7 +99,7 @@ def register_list(connection: sa.Connection, tables: LedgerTables, identity: Lis
             connection.execute(
                 sa.update(lists).where(lists.c.list_id == list_id).values(key_type=identity.key_type)
             )
-    add_targets(connection, tables, list_id, identity.targets)
+    add_targets(OpenList(connection, tables, list_id), identity.targets)
     return list_id
 
 
@@ -169,21 +170,19 @@ def select_lists(
     return [KnownList(*row) for row in connection.execute(statement.order_by(lists.list_id))]
 
 
-def add_targets(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, targets: Sequence[str]
-) -> None:
+def add_targets(opened: OpenList, targets: Sequence[str]) -> None:
     """Register new targets of a list: nothing has been delivered to them yet."""
-    deliveries = tables.deliveries
-    statement = sa.select(deliveries.c.target).where(deliveries.c.list_id == list_id)
-    known = set(connection.execute(statement).scalars())
+    deliveries = opened.tables.deliveries
+    statement = sa.select(deliveries.c.target).where(deliveries.c.list_id == opened.list_id)
+    known = set(opened.connection.execute(statement).scalars())
     if not (new := [target for target in targets if target not in known]):
         return
-    last = connection.execute(sa.select(sa.func.max(deliveries.c.delivery_id))).scalar() or 0
+    last = opened.connection.execute(sa.select(sa.func.max(deliveries.c.delivery_id))).scalar() or 0
     rows = [
-        {"list_id": list_id, "target": target, "delivery_id": last + number, "version": 0}
+        {"list_id": opened.list_id, "target": target, "delivery_id": last + number, "version": 0}
         for number, target in enumerate(new, 1)
     ]
-    connection.execute(sa.insert(deliveries), rows)
+    opened.connection.execute(sa.insert(deliveries), rows)
 
 
 def require_short_names(identity: ListIdentity) -> None:

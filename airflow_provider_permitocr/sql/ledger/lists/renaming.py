@@ -18,6 +18,7 @@ from airflow_provider_permitocr.sql.ledger.lists.lists import (
     register_list,
     require_short_names,
 )
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 _NAMES_SHOWN: Final = 5
@@ -57,7 +58,7 @@ def take_list(connection: sa.Connection, tables: LedgerTables, identity: ListIde
                 " table"
             )
     _update(connection, tables, known, identity)
-    _move_target(connection, tables, known.list_id, identity)
+    _move_target(OpenList(connection, tables, known.list_id), identity)
     return TakenList(
         known.list_id,
         None if known.name == identity.name else known.name,
@@ -97,18 +98,16 @@ def _update(
     )
 
 
-def _move_target(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, identity: ListIdentity
-) -> None:
+def _move_target(opened: OpenList, identity: ListIdentity) -> None:
     """Match the only missing target with the only new one: its table or connection was renamed."""
-    table = tables.deliveries
-    of_list = table.c.list_id == list_id
-    known = set(connection.execute(sa.select(table.c.target).where(of_list)).scalars())
+    table = opened.tables.deliveries
+    of_list = table.c.list_id == opened.list_id
+    known = set(opened.connection.execute(sa.select(table.c.target).where(of_list)).scalars())
     gone, new = known.difference(identity.targets), set(identity.targets).difference(known)
     if len(gone) == len(new) == 1:
-        connection.execute(
+        opened.connection.execute(
             sa.update(table)
             .where(of_list, table.c.target == gone.pop())
             .values(target=new.pop(), session_id=None, session_until=None)
         )
-    add_targets(connection, tables, list_id, identity.targets)
+    add_targets(opened, identity.targets)

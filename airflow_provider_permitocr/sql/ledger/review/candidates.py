@@ -17,6 +17,7 @@ from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record
 from airflow_provider_permitocr.permit.quality.flags import DOUBTS
 from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
 from airflow_provider_permitocr.sql.ledger.standing.standings import Read, reading_pages
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
@@ -41,39 +42,37 @@ class Candidate:
 
 
 def flagged_readings(
-    read: Read, tables: LedgerTables, list_id: int, rule: ReviewRule, disclosure: Disclosure
+    read: Read, tables: LedgerTables, rule: ReviewRule, disclosure: Disclosure
 ) -> Iterator[Candidate]:
     """Return readings to ask about, by key."""
     condition, most = _is_free(tables), _PAGE
     if rule.flags is None or set(rule.flags) <= DOUBTS:
         # An index finds them; the others' answers are not even read.
         condition, most = sa.and_(condition, _may_be_doubtful(tables)), rule.rows
-    for found in reading_pages(read, tables, list_id, condition, most, disclosure.reading):
+    for found in reading_pages(read, condition, most, disclosure.reading):
         yield from filter(None, (_candidate(each, rule) for each in found))
 
 
-def free_among(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, row_keys: Sequence[RowKey]
-) -> Mapping[RowKey, str]:
+def free_among(opened: OpenList, row_keys: Sequence[RowKey]) -> Mapping[RowKey, str]:
     """Return which of some readings may be asked about, with the answers in force."""
-    images = tables.images.c
+    images = opened.tables.images.c
     statement = sa.select(images.image_key, images.card_side, images.answer_id).where(
-        images.list_id == list_id,
+        images.list_id == opened.list_id,
         images.image_key.in_(sorted({key for key, _ in row_keys})),
-        _is_free(tables),
+        _is_free(opened.tables),
     )
-    return {(key, CardSide(side)): answer_id for key, side, answer_id in connection.execute(statement)}
+    return {(key, CardSide(side)): answer_id for key, side, answer_id in opened.connection.execute(statement)}
 
 
 def answers_in_force(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, row_keys: Sequence[tuple[str, str]]
+    opened: OpenList, row_keys: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], str | None]:
     """Return the answers in force of some images, by key and side."""
-    images = tables.images.c
+    images = opened.tables.images.c
     statement = sa.select(images.image_key, images.card_side, images.answer_id).where(
-        images.list_id == list_id, images.image_key.in_(sorted({key for key, _ in row_keys}))
+        images.list_id == opened.list_id, images.image_key.in_(sorted({key for key, _ in row_keys}))
     )
-    return {(key, side): answer_id for key, side, answer_id in connection.execute(statement)}
+    return {(key, side): answer_id for key, side, answer_id in opened.connection.execute(statement)}
 
 
 def _is_free(tables: LedgerTables) -> sa.ColumnElement[bool]:

@@ -14,18 +14,14 @@ from airflow_provider_permitocr.engine.run.window import DueFile, Leftovers, Lef
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.exchange.caller import RUN_COLUMNS, Caller, is_run
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
+from airflow_provider_permitocr.sql.ledger.paging import is_after_image
 from airflow_provider_permitocr.sql.ledger.tables.clock import now, read_moment
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 
 def find_leftovers(
-    connection: sa.Connection,
-    tables: LedgerTables,
-    list_id: int,
-    run: dict[str, Any],
-    shard: str | None,
-    *,
-    is_query: bool = False,
+    opened: OpenList, run: dict[str, Any], shard: str | None, *, is_query: bool = False
 ) -> Leftovers:
     """Return what earlier runs of a list have left behind and no live run holds. Changes nothing.
 
@@ -34,15 +30,15 @@ def find_leftovers(
         one also what other shards did.
     :param is_query: it reads a query, whose text isn't stored: other tasks may read other rows of the list.
     """
-    runs = tables.runs.c
-    holder = tables.runs.alias("holder")
+    runs = opened.tables.runs.c
+    holder = opened.tables.runs.alias("holder")
     is_held = sa.exists(
         sa.select(sa.literal_column("1"))
         .select_from(holder)
         .where(
             holder.c.session_id == runs.session_id,
             holder.c.ended_at.is_(None),
-            holder.c.alive_until > now(connection),
+            holder.c.alive_until > now(opened.connection),
             # The run may ask twice, for instance after an error whose commit was not confirmed.
             sa.not_(is_run(holder, run)),
         )
@@ -54,9 +50,9 @@ def find_leftovers(
             *(runs.listed, runs.left_images),
         )
         .where(
-            runs.list_id == list_id,
+            runs.list_id == opened.list_id,
             sa.or_(runs.is_whole.is_(None), runs.is_whole == 0),
-            sa.not_(is_run(tables.runs, run)),
+            sa.not_(is_run(opened.tables.runs, run)),
             sa.not_(is_held),
         )
         # Where databases put NULL differs: a window without an end is the newest.
@@ -64,8 +60,8 @@ def find_leftovers(
         .order_by(runs.started_at, runs.run_id, runs.map_index)
     )
     if is_query:
-        statement = statement.where(_is_same_query(tables, run))
-    rows = [row for row in connection.execute(statement).mappings() if _falls_to(shard, row["shard"])]
+        statement = statement.where(_is_same_query(opened.tables, run))
+    rows = [row for row in opened.connection.execute(statement).mappings() if _falls_to(shard, row["shard"])]
     left = [_left_run(row) for row in rows]
     unread = [row for row in rows if row["is_repeatable"] == 0]
     counts = (row["listed"] if row["left_images"] is None else row["left_images"] for row in unread)
@@ -88,7 +84,9 @@ def take_leftovers(
 
     :param connection: its transaction holds the ledger's lock.
     """
-    found = find_leftovers(connection, tables, caller.list_id, caller.run_columns, shard, is_query=is_query)
+    found = find_leftovers(
+        OpenList(connection, tables, caller.list_id), caller.run_columns, shard, is_query=is_query
+    )
     for left in found.runs:
         connection.execute(
             sa.update(tables.runs)
@@ -109,35 +107,26 @@ def close_left(connection: sa.Connection, tables: LedgerTables, caller: Caller, 
     )
 
 
-def whole_runs(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, *, is_query: bool = False
-) -> list[LeftRun]:
+def whole_runs(opened: OpenList, *, is_query: bool = False) -> list[LeftRun]:
     """Return runs whose window is complete and was written to files, oldest first.
 
     :param is_query: whether those runs read the same query is unknown, so their windows cannot be read again.
     """
-    runs = tables.runs.c
+    runs = opened.tables.runs.c
     statement = (
         sa.select(*(runs[name] for name in RUN_COLUMNS), runs.since, runs.until, runs.shard)
         .add_columns(runs.is_repeatable, runs.files)
-        .where(runs.list_id == list_id, runs.is_whole == 1, runs.files.is_not(None))
+        .where(runs.list_id == opened.list_id, runs.is_whole == 1, runs.files.is_not(None))
         .order_by(runs.started_at)
     )
-    found = [_left_run(row) for row in connection.execute(statement).mappings()]
+    found = [_left_run(row) for row in opened.connection.execute(statement).mappings()]
     if is_query:
         return [replace(each, window=replace(each.window, is_repeatable=False)) for each in found]
     return found
 
 
 def unsettled(
-    connection: sa.Connection,
-    tables: LedgerTables,
-    list_id: int,
-    *,
-    before: datetime,
-    after: RowKey | None,
-    most: int,
-    only_redone: bool,
+    opened: OpenList, *, before: datetime, after: RowKey | None, most: int, only_redone: bool
 ) -> list[RowKey]:
     """Return images to retry or to redo, by key.
 
@@ -145,19 +134,16 @@ def unsettled(
     :param after: the last image of the previous page.
     :param only_redone: only images to redo.
     """
-    images = tables.images.c
+    images = opened.tables.images.c
     statuses = (Status.REDO,) if only_redone else (Status.RETRY, Status.REDO)
     statement = sa.select(images.image_key, images.card_side).where(
-        images.list_id == list_id,
+        images.list_id == opened.list_id,
         images.attempt_status.in_([status.value for status in statuses]),
         images.attempted_at < before,
+        is_after_image(opened.tables, after),
     )
-    if after is not None:
-        key, side = after
-        is_after = sa.or_(images.image_key > key, images.card_side > side.value)
-        statement = statement.where(images.image_key >= key, is_after)
     statement = statement.order_by(images.image_key, images.card_side).limit(most)
-    return [(key, CardSide(side)) for key, side in connection.execute(statement)]
+    return [(key, CardSide(side)) for key, side in opened.connection.execute(statement)]
 
 
 def _falls_to(shard: str | None, other: str | None) -> bool:

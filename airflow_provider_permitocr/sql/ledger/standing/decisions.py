@@ -16,9 +16,9 @@ from airflow_provider_permitocr.permit.corrections import protected_corrections,
 from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.permit.replacement import Method
 from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.standing.images import to_json
 from airflow_provider_permitocr.sql.ledger.tables.clock import read_moment
-from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 #: As many as a page of answers has.
 _KEYS_AT_ONCE: Final = 500
@@ -27,16 +27,12 @@ _HIDDEN_BY: Final = {"type": "permit_kind", "quality_flags": "flags"}
 
 
 def with_decisions(
-    connection: sa.Connection,
-    tables: LedgerTables,
-    list_id: int,
-    delivered: Sequence[Delivered],
-    protection: Protection = Protection(),
+    opened: OpenList, delivered: Sequence[Delivered], protection: Protection = Protection()
 ) -> list[Delivered]:
     """Return images with the latest decision about their answers."""
     keys = {each.row_key[0] for each in delivered if each.standing.answer_id is not None}
     last: dict[tuple[RowKey, str], Any] = {}
-    for row in _decided(connection, tables, list_id, keys):
+    for row in _decided(opened, keys):
         of = (row.image_key, CardSide(row.card_side)), row.answer_id
         if of not in last or row.version > last[of].version:
             last[of] = row
@@ -48,23 +44,15 @@ def with_decisions(
     ]
 
 
-def delete_reviews(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, row_keys: Collection[RowKey]
-) -> None:
+def delete_reviews(opened: OpenList, row_keys: Collection[RowKey]) -> None:
     """Delete all that was asked and decided about images."""
     for side in CardSide:
-        for of_side in _of_side(connection, tables, list_id, side, row_keys):
-            connection.execute(sa.delete(tables.reviews).where(of_side))
+        for of_side in _of_side(opened, side, row_keys):
+            opened.connection.execute(sa.delete(opened.tables.reviews).where(of_side))
 
 
 def protect_reviews(
-    connection: sa.Connection,
-    tables: LedgerTables,
-    list_id: int,
-    row_keys: Collection[RowKey],
-    protection: Protection,
-    *,
-    is_written: bool,
+    opened: OpenList, row_keys: Collection[RowKey], protection: Protection, *, is_written: bool
 ) -> set[RowKey]:
     """Apply a stricter policy to corrections, and clear the flags and kinds that it hides.
 
@@ -72,8 +60,8 @@ def protect_reviews(
     :return: the images whose corrections change.
     """
     changed: set[RowKey] = set()
-    reviews = tables.reviews
-    for row in _decided(connection, tables, list_id, {key for key, _ in row_keys}):
+    reviews = opened.tables.reviews
+    for row in _decided(opened, {key for key, _ in row_keys}):
         row_key = row.image_key, CardSide(row.card_side)
         if row.corrections is None or row_key not in row_keys:
             continue
@@ -84,37 +72,31 @@ def protect_reviews(
         changed.add(row_key)
         if is_written:
             is_it = reviews.c.review_id == row.review_id
-            connection.execute(sa.update(reviews).where(is_it).values(corrections=text))
+            opened.connection.execute(sa.update(reviews).where(is_it).values(corrections=text))
     hidden = [column for fact, column in _HIDDEN_BY.items() if protection.method(fact) is not Method.KEEP]
     if hidden and is_written:
         for side in CardSide:
-            for of_side in _of_side(connection, tables, list_id, side, row_keys):
-                connection.execute(sa.update(reviews).where(of_side).values(dict.fromkeys(hidden)))
+            for of_side in _of_side(opened, side, row_keys):
+                opened.connection.execute(sa.update(reviews).where(of_side).values(dict.fromkeys(hidden)))
     return changed
 
 
-def _decided(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, keys: Collection[str]
-) -> Iterable[Any]:
-    reviews = tables.reviews.c
+def _decided(opened: OpenList, keys: Collection[str]) -> Iterable[Any]:
+    reviews = opened.tables.reviews.c
     statement = sa.select(
         *(reviews.review_id, reviews.image_key, reviews.card_side, reviews.answer_id),
         *(reviews.decision, reviews.corrections, reviews.decided_at, reviews.version),
-    ).where(reviews.list_id == list_id, reviews.version.is_not(None))
-    for is_one in _any_of(connection, reviews.image_key, keys):
-        yield from connection.execute(statement.where(is_one)).all()
+    ).where(reviews.list_id == opened.list_id, reviews.version.is_not(None))
+    for is_one in _any_of(opened.connection, reviews.image_key, keys):
+        yield from opened.connection.execute(statement.where(is_one)).all()
 
 
 def _of_side(
-    connection: sa.Connection,
-    tables: LedgerTables,
-    list_id: int,
-    side: CardSide,
-    row_keys: Collection[RowKey],
+    opened: OpenList, side: CardSide, row_keys: Collection[RowKey]
 ) -> Iterable[sa.ColumnElement[bool]]:
-    reviews = tables.reviews.c
-    for is_one in _any_of(connection, reviews.image_key, {key for key, of in row_keys if of is side}):
-        yield sa.and_(reviews.list_id == list_id, reviews.card_side == side.value, is_one)
+    reviews = opened.tables.reviews.c
+    for is_one in _any_of(opened.connection, reviews.image_key, {key for key, of in row_keys if of is side}):
+        yield sa.and_(reviews.list_id == opened.list_id, reviews.card_side == side.value, is_one)
 
 
 def _any_of(

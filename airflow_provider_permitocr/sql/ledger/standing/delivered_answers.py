@@ -10,6 +10,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
@@ -62,10 +63,12 @@ def delete_delivered(
             # Behind the lock no image comes to depend on an answer meanwhile.
             lock(connection, tables)
             moment = now(connection)
-            if waiting := _waiting(connection, tables, list_id, keeping.session_id, moment):
+            if waiting := _waiting(OpenList(connection, tables, list_id), keeping.session_id, moment):
                 return Deleted(deleted, waiting)
             before = moment - timedelta(days=keeping.days) if keeping.days else None
-            found = list(connection.execute(_unneeded(connection, tables, list_id, after, before)).scalars())
+            found = list(
+                connection.execute(_unneeded(OpenList(connection, tables, list_id), after, before)).scalars()
+            )
             if found:
                 answers = tables.answers
                 done: Any = connection.execute(sa.delete(answers).where(answers.c.call_id.in_(found)))
@@ -76,53 +79,53 @@ def delete_delivered(
     return Deleted(deleted)
 
 
-def _waiting(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, session_id: str, moment: datetime
-) -> str | None:
-    runs = tables.runs.c
+def _waiting(opened: OpenList, session_id: str, moment: datetime) -> str | None:
+    runs = opened.tables.runs.c
     lives = sa.and_(runs.session_id != session_id, runs.ended_at.is_(None), runs.alive_until > moment)
     is_unfinished = sa.or_(runs.is_whole.is_(None), runs.is_whole == 0)
     for condition, words in (
         (lives, "another run of the list is under way"),
         (sa.and_(runs.files.is_not(None), is_unfinished), "files of earlier runs are due"),
     ):
-        found = sa.select(runs.run_id).where(runs.list_id == list_id, condition).limit(1)
-        if connection.execute(found).first() is not None:
+        found = sa.select(runs.run_id).where(runs.list_id == opened.list_id, condition).limit(1)
+        if opened.connection.execute(found).first() is not None:
             return words
     return None
 
 
-def _unneeded(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, after: str, before: datetime | None
-) -> sa.Select[Any]:
+def _unneeded(opened: OpenList, after: str, before: datetime | None) -> sa.Select[Any]:
     """Select answers that every target has, and that no image still missing from a target depends on."""
-    calls, answers, images = tables.calls.c, tables.answers.c, tables.images.c
-    deliveries, refused = tables.deliveries.c, tables.refused.c
-    lowest = sa.select(sa.func.min(deliveries.version)).where(deliveries.list_id == list_id)
-    delivered = connection.execute(lowest).scalar()
+    calls, answers, images = opened.tables.calls.c, opened.tables.answers.c, opened.tables.images.c
+    deliveries, refused = opened.tables.deliveries.c, opened.tables.refused.c
+    lowest = sa.select(sa.func.min(deliveries.version)).where(deliveries.list_id == opened.list_id)
+    delivered = opened.connection.execute(lowest).scalar()
     undelivered = sa.select(images.answer_id).where(
-        images.list_id == list_id, images.answer_id.is_not(None), images.version > delivered
+        images.list_id == opened.list_id, images.answer_id.is_not(None), images.version > delivered
     )
     is_refused = sa.exists().where(
         refused.delivery_id == deliveries.delivery_id,
-        deliveries.list_id == list_id,
+        deliveries.list_id == opened.list_id,
         refused.image_key == calls.image_key,
         refused.card_side == calls.card_side,
     )
     taken_by_refused = (
         sa.select(images.answer_id)
         .join(
-            tables.refused,
+            opened.tables.refused,
             sa.and_(refused.image_key == images.image_key, refused.card_side == images.card_side),
         )
-        .join(tables.deliveries, deliveries.delivery_id == refused.delivery_id)
-        .where(deliveries.list_id == list_id, images.list_id == list_id, images.answer_id.is_not(None))
+        .join(opened.tables.deliveries, deliveries.delivery_id == refused.delivery_id)
+        .where(
+            deliveries.list_id == opened.list_id,
+            images.list_id == opened.list_id,
+            images.answer_id.is_not(None),
+        )
     )
     statement = (
         sa.select(answers.call_id)
-        .join(tables.calls, calls.call_id == answers.call_id)
+        .join(opened.tables.calls, calls.call_id == answers.call_id)
         .where(
-            calls.list_id == list_id,
+            calls.list_id == opened.list_id,
             answers.call_id > after,
             ~is_refused,
             answers.call_id.not_in(taken_by_refused),

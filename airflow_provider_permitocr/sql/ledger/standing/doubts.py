@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -10,16 +11,17 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.ledger.deliveries import Delivered
 from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.standing.standings import Read, reading_pages
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 #: An answer may hold a portrait.
 _AT_ONCE: Final = 500
 
-Change = Callable[[Callable[[sa.Connection], None]], None]
+Change = Callable[[Callable[[OpenList], None]], None]
 
 
-def examine_again(read: Read, change: Change, tables: LedgerTables, list_id: int, reading: Reading) -> int:
+def examine_again(read: Read, change: Change, tables: LedgerTables, reading: Reading) -> int:
     """Examine all answers in force again, and correct what images say of them.
 
     Targets are unaffected: they get flags from the answers themselves.
@@ -29,9 +31,9 @@ def examine_again(read: Read, change: Change, tables: LedgerTables, list_id: int
     """
     is_recognized = tables.images.c.status == Status.RECOGNIZED.value
     corrected = 0
-    for found in reading_pages(read, tables, list_id, is_recognized, _AT_ONCE, reading):
+    for found in reading_pages(read, is_recognized, _AT_ONCE, reading):
         if rows := _differing(found):
-            change(_correction(tables, list_id, rows))
+            change(partial(_correct, rows=rows))
             corrected += len(rows)
     return corrected
 
@@ -47,14 +49,12 @@ def _differing(found: Sequence[Delivered]) -> list[dict[str, Any]]:
     return rows
 
 
-def _correction(
-    tables: LedgerTables, list_id: int, rows: Sequence[dict[str, Any]]
-) -> Callable[[sa.Connection], None]:
-    images = tables.images
+def _correct(opened: OpenList, rows: Sequence[dict[str, Any]]) -> None:
+    images = opened.tables.images
     statement = (
         sa.update(images)
         .where(
-            images.c.list_id == list_id,
+            images.c.list_id == opened.list_id,
             images.c.image_key == sa.bindparam("of_key"),
             images.c.card_side == sa.bindparam("of_side"),
             # A newer answer was examined when it came.
@@ -62,8 +62,4 @@ def _correction(
         )
         .values(is_doubtful=sa.bindparam("is_doubtful"))
     )
-
-    def correct(connection: sa.Connection) -> None:
-        connection.execute(statement, rows)
-
-    return correct
+    opened.connection.execute(statement, rows)

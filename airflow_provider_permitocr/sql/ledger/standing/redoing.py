@@ -11,30 +11,27 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT
 from airflow_provider_permitocr.options.lists.redo import Redo
 from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 
 _KEYS_AT_ONCE: Final = 500
 _UNSETTLED: Final = (Status.RETRY.value, Status.REDO.value)
 
 
-def count_redone(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, redo: Redo, before: datetime
-) -> int:
+def count_redone(opened: OpenList, redo: Redo, before: datetime) -> int:
     """Count the images that match a ``Redo``.
 
     :param before: only images whose last call, and the call whose answer they reused, came before this.
     """
-    images = tables.images
+    images = opened.tables.images
     count = sa.select(sa.func.count()).select_from(images)
     return sum(
-        connection.execute(count.where(condition)).scalar_one()
-        for condition in _conditions(tables, list_id, redo, before)
+        opened.connection.execute(count.where(condition)).scalar_one()
+        for condition in _conditions(opened.tables, opened.list_id, redo, before)
     )
 
 
-def mark_redone(
-    connection: sa.Connection, tables: LedgerTables, list_id: int, redo: Redo, before: datetime
-) -> int:
+def mark_redone(opened: OpenList, redo: Redo, before: datetime) -> int:
     """Mark them, and reset their count of runs that have tried. Their answers stay in force.
 
     :param connection: its transaction holds the ledger's lock.
@@ -42,8 +39,8 @@ def mark_redone(
     """
     values = {"attempt_status": Status.REDO.value, "tries": 0, "attempt_run": None}
     marked = 0
-    for condition in _conditions(tables, list_id, redo, before):
-        done: Any = connection.execute(sa.update(tables.images).where(condition).values(values))
+    for condition in _conditions(opened.tables, opened.list_id, redo, before):
+        done: Any = opened.connection.execute(sa.update(opened.tables.images).where(condition).values(values))
         marked += int(done.rowcount)
     return marked
 

@@ -17,6 +17,8 @@ from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.database.types import UtcTime
 from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
+from airflow_provider_permitocr.sql.ledger.paging import is_after_image
 from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, has_portrait, read_answer
 from airflow_provider_permitocr.sql.ledger.standing.decisions import with_decisions
 from airflow_provider_permitocr.sql.ledger.standing.images import read_standing
@@ -24,7 +26,7 @@ from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 from airflow_provider_permitocr.sql.source.times import as_utc
 
 #: Runs a read over a connection of its own.
-Read: TypeAlias = Callable[[Callable[[sa.Connection], list[Delivered]]], list[Delivered]]
+Read: TypeAlias = Callable[[Callable[[OpenList], list[Delivered]]], list[Delivered]]
 #: As many as a page of the list has.
 _KEYS_AT_ONCE: Final = 10_000
 #: An answer may be fifty times as long as the rest of its row.
@@ -42,91 +44,69 @@ _KINDS_KEPT: Final = {
 }
 
 
-def previous(
-    connection: sa.Connection,
-    tables: LedgerTables,
-    list_id: int,
-    run_name: str | None,
-    row_keys: Sequence[RowKey],
-) -> dict[RowKey, Previous]:
+def previous(opened: OpenList, run_name: str | None, row_keys: Sequence[RowKey]) -> dict[RowKey, Previous]:
     """Return what selection needs to know about images: as ``Standing.previous``, but for a million rows.
 
     :param run_name: the task's own DAG run, which does not count as an earlier one.
     :raises TargetError: when someone changed a status or side by hand to an unknown one.
     """
-    images = tables.images.c
+    images = opened.tables.images.c
     statement = sa.select(
         images.image_key,
         images.card_side,
         images.attempt_status,
         images.tries,
-        _seen_at(connection, tables),
-        _is_of_run(connection, tables, run_name),
-    ).where(images.list_id == list_id, images.attempt_status.is_not(None))
+        _seen_at(opened),
+        _is_of_run(opened, run_name),
+    ).where(images.list_id == opened.list_id, images.attempt_status.is_not(None))
     known: dict[RowKey, Previous] = {}
-    for asked_for in by_key(connection, tables.images, statement, row_keys, _KEYS_AT_ONCE):
+    for asked_for in by_key(opened.connection, opened.tables.images, statement, row_keys, _KEYS_AT_ONCE):
         # In bulk: SQLAlchemy's row objects would be slow.
-        for image_key, side, status, tries, seen_at, is_of_run in connection.execute(asked_for).all():
+        for image_key, side, status, tries, seen_at, is_of_run in opened.connection.execute(asked_for).all():
             earlier = max(0, tries - 1) if is_of_run else tries
             if seen_at is not None and seen_at.tzinfo is None:
                 seen_at = as_utc(seen_at)  # noqa: PLW2901
             try:
                 known[image_key, _SIDES[side]] = Previous(_STATUSES[status], earlier, seen_at)
             except KeyError:
-                _refuse(tables, side)
+                _refuse(opened.tables, side)
     return known
 
 
-def changes(
-    connection: sa.Connection,
-    tables: LedgerTables,
-    list_id: int,
-    after: int,
-    most: int,
-    reading: Reading = Reading(),
-) -> list[Delivered]:
+def changes(opened: OpenList, after: int, most: int, reading: Reading = Reading()) -> list[Delivered]:
     """Return images that have changed after a version, by version: all of those that share one.
 
     :param most: how many, unless more of them share the first version.
     """
-    version = tables.images.c.version
-    changed = _standing(tables, list_id).order_by(version)
-    rows = _with_answers(connection, tables, changed.where(version > after).limit(most + 1))
+    version = opened.tables.images.c.version
+    changed = _standing(opened).order_by(version)
+    rows = _with_answers(opened, changed.where(version > after).limit(most + 1))
     if len(rows) > most:
         cut = rows[-1]["version"]
         rows = [row for row in rows if row["version"] < cut]
         if not rows:
-            rows = _with_answers(connection, tables, changed.where(version == cut))
-    images = [_delivered(tables, row, reading) for row in rows]
-    return with_decisions(connection, tables, list_id, images, reading.protection)
+            rows = _with_answers(opened, changed.where(version == cut))
+    images = [_delivered(opened.tables, row, reading) for row in rows]
+    return with_decisions(opened, images, reading.protection)
 
 
 def delivered(
-    connection: sa.Connection,
-    tables: LedgerTables,
-    list_id: int,
-    row_keys: Sequence[RowKey],
-    reading: Reading = Reading(),
+    opened: OpenList, row_keys: Sequence[RowKey], reading: Reading = Reading()
 ) -> dict[RowKey, Delivered]:
     """Return images by key; images that were never tried are left out."""
     wanted = set(row_keys)
     found: list[Delivered] = []
-    standing = _standing(tables, list_id)
-    for asked_for in by_key(connection, tables.images, standing, row_keys):
-        for row in _with_answers(connection, tables, asked_for):
+    standing = _standing(opened)
+    for asked_for in by_key(opened.connection, opened.tables.images, standing, row_keys):
+        for row in _with_answers(opened, asked_for):
             if (row["image_key"], row["card_side"]) in wanted:
-                found.append(_delivered(tables, row, reading))
-    decided = with_decisions(connection, tables, list_id, found, reading.protection)
+                found.append(_delivered(opened.tables, row, reading))
+    decided = with_decisions(opened, found, reading.protection)
     return {each.row_key: each for each in decided}
 
 
 def reading_pages(
-    read: Read,
-    tables: LedgerTables,
-    list_id: int,
-    condition: sa.ColumnElement[bool],
-    most: int,
-    reading: Reading = Reading(),
+    read: Read, condition: sa.ColumnElement[bool], most: int, reading: Reading = Reading()
 ) -> Iterator[Sequence[Delivered]]:
     """Yield the images that meet a condition, by key, without decisions about them.
 
@@ -134,7 +114,7 @@ def reading_pages(
     """
     after: RowKey | None = None
     while True:
-        found = read(partial(_readings, tables, list_id, condition, after, most, reading))
+        found = read(partial(_readings, condition=condition, after=after, most=most, reading=reading))
         yield found
         if len(found) < most:
             return
@@ -142,71 +122,63 @@ def reading_pages(
 
 
 def _readings(
-    tables: LedgerTables,
-    list_id: int,
+    opened: OpenList,
+    *,
     condition: sa.ColumnElement[bool],
     after: RowKey | None,
     most: int,
     reading: Reading,
-    connection: sa.Connection,
 ) -> list[Delivered]:
-    images = tables.images.c
-    statement = _standing(tables, list_id).where(condition).order_by(images.image_key, images.card_side)
-    if after is not None:
-        key, side = after
-        is_after = sa.or_(images.image_key > key, images.card_side > side.value)
-        statement = statement.where(images.image_key >= key, is_after)
-    some = statement.limit(most).subquery("some_images")
-    ordered = _beside_answers(tables, some).order_by(some.c.image_key, some.c.card_side)
-    return [_delivered(tables, row, reading) for row in as_dicts(connection.execute(ordered))]
+    images = opened.tables.images.c
+    wanted = _standing(opened).where(condition, is_after_image(opened.tables, after))
+    page = wanted.order_by(images.image_key, images.card_side).limit(most).subquery("some_images")
+    ordered = _beside_answers(opened, page).order_by(page.c.image_key, page.c.card_side)
+    rows = as_dicts(opened.connection.execute(ordered))
+    return [_delivered(opened.tables, row, reading) for row in rows]
 
 
-def count_until(connection: sa.Connection, tables: LedgerTables, list_id: int, version: int) -> int:
+def count_until(opened: OpenList, version: int) -> int:
     """Count the images up to a version."""
-    images = tables.images.c
-    statement = sa.select(sa.func.count()).where(images.list_id == list_id, images.first_version <= version)
-    return int(connection.execute(statement).scalar_one())
+    images = opened.tables.images.c
+    statement = sa.select(sa.func.count()).where(
+        images.list_id == opened.list_id, images.first_version <= version
+    )
+    return int(opened.connection.execute(statement).scalar_one())
 
 
-def count_answers(connection: sa.Connection, tables: LedgerTables, list_id: int) -> KeptAnswers:
+def count_answers(opened: OpenList) -> KeptAnswers:
     """Count all images, by what is left of their answers."""
-    images, answers = tables.images, tables.answers
+    images, answers = opened.tables.images, opened.tables.answers
     statement = (
         sa.select(images.c.status, answers.c.form, sa.func.count())
         .join_from(images, answers, answers.c.call_id == images.c.answer_id, isouter=True)
-        .where(images.c.list_id == list_id, images.c.status.is_not(None))
+        .where(images.c.list_id == opened.list_id, images.c.status.is_not(None))
         .group_by(images.c.status, answers.c.form)
     )
     counts: dict[str, int] = {}
-    for status, form, count in connection.execute(statement):
+    for status, form, count in opened.connection.execute(statement):
         kind = _KINDS_KEPT[form] if status == Status.RECOGNIZED.value else "others"
         counts[kind] = counts.get(kind, 0) + count
     return KeptAnswers(**counts)
 
 
 def find_answer(
-    connection: sa.Connection,
-    tables: LedgerTables,
-    list_id: int,
-    digest: str,
-    side: CardSide,
-    with_portrait: bool,
-    reading: Reading = Reading(),
+    opened: OpenList, digest: str, side: CardSide, with_portrait: bool, reading: Reading = Reading()
 ) -> Answer | None:
     """Return this list's latest answer for an image, for the same side.
 
     :param digest: of the image.
     :param with_portrait: for fronts, require an answer with a portrait; False: never reuse a portrait.
     """
-    images, answers = tables.images.c, tables.answers.c
+    images, answers = opened.tables.images.c, opened.tables.answers.c
     statement = (
         sa.select(
             *(images.image_key, images.reused_from, images.request_id, images.answer_id),
             *(answers.form, answers.answer),
         )
-        .join_from(tables.images, tables.answers, answers.call_id == images.answer_id)
+        .join_from(opened.tables.images, opened.tables.answers, answers.call_id == images.answer_id)
         .where(
-            images.list_id == list_id,
+            images.list_id == opened.list_id,
             images.image_digest == digest,
             images.card_side == side.value,
             images.status == Status.RECOGNIZED.value,
@@ -214,8 +186,8 @@ def find_answer(
         .order_by(images.answer_order.desc(), images.processed_at.desc())
     )
     if with_portrait and side is CardSide.FRONT:
-        statement = statement.where(has_portrait(tables))
-    row = connection.execute(statement.limit(1)).mappings().first()
+        statement = statement.where(has_portrait(opened.tables))
+    row = opened.connection.execute(statement.limit(1)).mappings().first()
     answer = read_answer(row["form"], row["answer"]) if row else None
     if row is None or answer is None:
         return None
@@ -227,27 +199,25 @@ def find_answer(
     return Answer(image_key, fields, row["request_id"], row["answer_id"])
 
 
-def _standing(tables: LedgerTables, list_id: int) -> sa.Select[Any]:
+def _standing(opened: OpenList) -> sa.Select[Any]:
     """Select images that have been tried."""
-    images = tables.images.c
+    images = opened.tables.images.c
     return sa.select(*(column for column in images if column.name not in _UNREAD)).where(
-        images.list_id == list_id, images.status.is_not(None)
+        images.list_id == opened.list_id, images.status.is_not(None)
     )
 
 
-def _with_answers(
-    connection: sa.Connection, tables: LedgerTables, standing: sa.Select[Any]
-) -> list[dict[str, Any]]:
+def _with_answers(opened: OpenList, standing: sa.Select[Any]) -> list[dict[str, Any]]:
     """Read images in order, together with their answers.
 
     A subquery selects them first: without statistics, a database scans all answers for each batch.
     """
     some = standing.subquery("some_images")
-    return as_dicts(connection.execute(_beside_answers(tables, some).order_by(some.c.version)))
+    return as_dicts(opened.connection.execute(_beside_answers(opened, some).order_by(some.c.version)))
 
 
-def _beside_answers(tables: LedgerTables, some: sa.Subquery) -> sa.Select[Any]:
-    answers = tables.answers
+def _beside_answers(opened: OpenList, some: sa.Subquery) -> sa.Select[Any]:
+    answers = opened.tables.answers
     return sa.select(*some.c, answers.c.form, answers.c.answer).join_from(
         some, answers, answers.c.call_id == some.c.answer_id, isouter=True
     )
@@ -287,22 +257,20 @@ def by_key(
         yield statement.where(database.is_any_of(image_key, some))
 
 
-def _seen_at(connection: sa.Connection, tables: LedgerTables) -> sa.ColumnElement[Any]:
+def _seen_at(opened: OpenList) -> sa.ColumnElement[Any]:
     """Return the change time of the image that was tried, or else the time of the try."""
-    images = tables.images.c
+    images = opened.tables.images.c
     times: list[sa.ColumnElement[Any]] = [images.attempt_updated_at, images.attempted_at]
-    in_utc = database_of(connection).in_utc
+    in_utc = database_of(opened.connection).in_utc
     return sa.func.coalesce(*(in_utc(time) if isinstance(time.type, UtcTime) else time for time in times))
 
 
-def _is_of_run(
-    connection: sa.Connection, tables: LedgerTables, run_name: str | None
-) -> sa.ColumnElement[Any]:
+def _is_of_run(opened: OpenList, run_name: str | None) -> sa.ColumnElement[Any]:
     """Return whether this run counted the last try. SQL compares, because run names are long to transfer."""
-    run = tables.images.c.attempt_run
+    run = opened.tables.images.c.attempt_run
     if run_name is None:
         return sa.literal_column("0")
-    exact_text = database_of(connection).exact_text
+    exact_text = database_of(opened.connection).exact_text
     return exact_text(run) == exact_text(sa.literal(run_name))
 
 

@@ -14,6 +14,7 @@ from airflow_provider_permitocr.sql.ledger.deliveries import deliveries
 from airflow_provider_permitocr.sql.ledger.deliveries.deliveries import Deliverer
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
 from airflow_provider_permitocr.sql.ledger.lists.lists import register_list
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from tests.sql.ledger.ground import EACH_LEDGER, TARGET, identity, prepared, rows_of
 from tests.sql.ledger.processes import Process
@@ -30,17 +31,17 @@ class Target:
 
     def claim(self, session_id: str) -> int | None:
         with self.engine.begin() as connection:
-            state = deliveries.claim(connection, self.tables, Deliverer(1, TARGET, session_id))
+            state = deliveries.claim(OpenList(connection, self.tables, 1), Deliverer(TARGET, session_id))
             return None if state is None else state.version
 
     def note(self, session_id: str, version: int) -> bool:
         with self.engine.begin() as connection:
-            deliverer = Deliverer(1, TARGET, session_id)
-            return deliveries.note(connection, self.tables, deliverer, DeliveryState(version))
+            deliverer = Deliverer(TARGET, session_id)
+            return deliveries.note(OpenList(connection, self.tables, 1), deliverer, DeliveryState(version))
 
     def release(self, session_id: str) -> None:
         with self.engine.begin() as connection:
-            deliveries.release(connection, self.tables, Deliverer(1, TARGET, session_id))
+            deliveries.release(OpenList(connection, self.tables, 1), Deliverer(TARGET, session_id))
 
     def seconds_left(self) -> float:
         """Seconds until others may deliver."""
@@ -102,7 +103,7 @@ def test_a_target_that_was_emptied_is_delivered_from_the_start(target: Target) -
 @EACH_LEDGER
 def test_a_target_that_nobody_has_written_down_is_nobodys(target: Target) -> None:
     with target.engine.begin() as connection:
-        assert deliveries.claim(connection, target.tables, Deliverer(2, TARGET, "first")) is None
+        assert deliveries.claim(OpenList(connection, target.tables, 2), Deliverer(TARGET, "first")) is None
 
 
 @EACH_LEDGER

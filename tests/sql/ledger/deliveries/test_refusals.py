@@ -14,6 +14,7 @@ from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.deliveries.refusals import refusals_by_target
 from airflow_provider_permitocr.sql.ledger.deliveries.sql_delivery import SqlDelivery
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from tests.sql.ledger.ground import EACH_LEDGER, TARGET
 from tests.sql.ledger.processes import TABLES, LedgerTime, Process, attempt
 
@@ -134,11 +135,11 @@ def test_each_target_refuses_for_itself(database: sa.Engine, time: LedgerTime) -
     one.note(DeliveryState(1), taken=[("a", FRONT)])
     assert (one.count_refusals(), other.count_refusals()) == (1, 1)
     with database.connect() as connection:
-        assert refusals_by_target(connection, TABLES, 1) == [("lake:other", 1), (TARGET, 1)]
-        assert refusals_by_target(connection, TABLES, 2) == []
+        assert refusals_by_target(OpenList(connection, TABLES, 1)) == [("lake:other", 1), (TARGET, 1)]
+        assert refusals_by_target(OpenList(connection, TABLES, 2)) == []
     other.note(DeliveryState(1), taken=[("a", FRONT)])
     with database.connect() as connection:
-        assert refusals_by_target(connection, TABLES, 1) == [(TARGET, 1)]
+        assert refusals_by_target(OpenList(connection, TABLES, 1)) == [(TARGET, 1)]
 
 
 @EACH_LEDGER

@@ -25,6 +25,7 @@ from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.erasure import erasing as erasing_module
 from airflow_provider_permitocr.sql.ledger.erasure import pages
 from airflow_provider_permitocr.sql.ledger.erasure.erasing import Erasing, SqlErasure
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from tests.sql.ledger.ground import EACH_LEDGER, TARGET, rows_of
 from tests.sql.ledger.processes import NOON, TABLES, LedgerTime, Process, answered, attempt, images_of
 
@@ -229,9 +230,9 @@ def test_an_erasure_that_dies_half_way_can_be_repeated(
     real = process.ledger.erasure(Erasing(ErasureRule(keys=keys), [TARGET], "somebody"))
     erase_page, asked = real._erase_page, []
 
-    def dying(connection: sa.Connection, **arguments: Any) -> Any:
+    def dying(opened: OpenList, **arguments: Any) -> Any:
         asked.append(1)
-        done = erase_page(connection, **arguments)
+        done = erase_page(opened, **arguments)
         if len(asked) == 2:
             raise KeyboardInterrupt
         return done

@@ -23,6 +23,7 @@ from airflow_provider_permitocr.sql.ledger.lists import adopted_rows, adoption
 from airflow_provider_permitocr.sql.ledger.lists.adopted_rows import AdoptedRows
 from airflow_provider_permitocr.sql.ledger.lists.adoption import Adoption, adopt
 from airflow_provider_permitocr.sql.ledger.lists.lists import register_list
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.standing import standings
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
@@ -79,28 +80,29 @@ class House:
         with self.engine.begin() as connection:
             state = self.tables.state
             connection.execute(sa.update(state).values(version=version))
-            write_images(connection, self.tables, 1, images)
+            write_images(OpenList(connection, self.tables, 1), images)
 
     def deliver(self, version: int, target: str = TARGET) -> None:
         """Note a delivery to the target of list 1."""
         with self.engine.begin() as connection:
-            run = Deliverer(1, target, "a run")
-            deliveries.claim(connection, self.tables, run)
-            deliveries.note(connection, self.tables, run, DeliveryState(version))
-            deliveries.release(connection, self.tables, run)
+            opened, run = OpenList(connection, self.tables, 1), Deliverer(target, "a run")
+            deliveries.claim(opened, run)
+            deliveries.note(opened, run, DeliveryState(version))
+            deliveries.release(opened, run)
 
     def images(self, list_id: int = 1) -> dict[str, Delivered]:
         """All images of a list with their answers, by key."""
         with self.engine.connect() as connection:
-            found = standings.changes(connection, self.tables, list_id, 0, 10_000)
+            found = standings.changes(OpenList(connection, self.tables, list_id), 0, 10_000)
         return {each.row_key[0]: each for each in found}
 
     def undelivered(self, target: str = TARGET) -> list[str]:
         """Keys that are yet to be delivered to the target of list 1."""
         with self.engine.begin() as connection:
-            state = deliveries.claim(connection, self.tables, Deliverer(1, target, "the next run"))
+            opened = OpenList(connection, self.tables, 1)
+            state = deliveries.claim(opened, Deliverer(target, "the next run"))
             assert state is not None
-            found = standings.changes(connection, self.tables, 1, state.version, 10_000)
+            found = standings.changes(opened, state.version, 10_000)
         return sorted(each.row_key[0] for each in found)
 
     def version(self) -> int:
@@ -130,7 +132,7 @@ def test_rows_of_an_earlier_version_are_taken_over_with_their_answers(house: Hou
     assert house.adopt() == Adoption(TARGET, taken=4, recognized=2)
 
     with house.engine.connect() as connection:
-        found = standings.changes(connection, house.tables, 1, 0, 100)
+        found = standings.changes(OpenList(connection, house.tables, 1), 0, 100)
     images = {each.row_key: each for each in found}
     front = images["a", CardSide.FRONT]
     assert front.fields is not None
@@ -165,7 +167,7 @@ def test_what_was_taken_over_is_selected_as_if_this_ledger_had_always_kept_it(ho
     house.adopt()
     keys = [(key, CardSide.FRONT) for key in ("done", "again", "tried", "new")]
     with house.engine.connect() as connection:
-        previous = standings.previous(connection, house.tables, 1, "a run", keys)
+        previous = standings.previous(OpenList(connection, house.tables, 1), "a run", keys)
     assert {key: (each.status, each.tries) for (key, _), each in previous.items()} == {
         "done": (Status.RECOGNIZED, 1),
         "again": (Status.RETRY, 2),
@@ -193,7 +195,7 @@ def test_pages_are_taken_one_by_one_with_a_version_each(
     )
     assert house.adopt() == Adoption(TARGET, taken=9, recognized=9)
     with house.engine.connect() as connection:
-        found = standings.changes(connection, house.tables, 1, 0, 100)
+        found = standings.changes(OpenList(connection, house.tables, 1), 0, 100)
     assert len({each.version for each in found}) == 3
     assert house.undelivered() == []
 
@@ -279,7 +281,7 @@ def test_a_restored_ledger_takes_the_newer_answer_of_its_table(
     # A journal may yet bring answers of calls before the one that the backup had.
     assert image.standing.answer_order == 4
     with house.engine.connect() as connection:
-        previous = standings.previous(connection, house.tables, 1, "a run", [("a", CardSide.FRONT)])
+        previous = standings.previous(OpenList(connection, house.tables, 1), "a run", [("a", CardSide.FRONT)])
     assert previous["a", CardSide.FRONT].seen_at == later
     assert house.adopt() == Adoption(TARGET, known=1)
     assert house.undelivered() == []
@@ -333,7 +335,7 @@ def test_a_hold_stays(house: House) -> None:
     image = LedgerImage(("a", CardSide.FRONT))
     image.hold("1" * 32, "session", NOON)
     with house.engine.begin() as connection:
-        write_images(connection, house.tables, 1, [image])
+        write_images(OpenList(connection, house.tables, 1), [image])
     house.fill({"image_key": "a"})
     assert house.adopt().taken == 1
     (row,) = rows_of(house.engine, house.tables.images)
@@ -421,7 +423,7 @@ def test_a_table_that_holds_no_results_is_refused(sqlite_engine: sa.Engine) -> N
 def test_while_a_run_delivers_nothing_is_taken_over(house: House) -> None:
     house.register()
     with house.engine.begin() as connection:
-        deliveries.claim(connection, house.tables, Deliverer(1, TARGET, "a run"))
+        deliveries.claim(OpenList(connection, house.tables, 1), Deliverer(TARGET, "a run"))
     house.fill({"image_key": "a"})
     with pytest.raises(TargetError, match="a run delivers to 'lake:permits' now"):
         house.adopt()

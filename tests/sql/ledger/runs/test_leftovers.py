@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.engine.run.window import LeftRun, Window
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.runs.leftovers import find_leftovers
 from tests.sql.ledger.ground import EACH_LEDGER, caller, rows_of
 from tests.sql.ledger.left_runs import ALIVE, FILE, begin, day, die, leave, names
@@ -179,7 +180,7 @@ def test_looking_for_leftovers_changes_nothing(database: sa.Engine, time: Ledger
     before = rows_of(database, TABLES.runs)
     with database.begin() as connection:
         asks = caller(run_id="planned").run_columns
-        found = [find_leftovers(connection, TABLES, 1, asks, None) for _ in range(2)]
+        found = [find_leftovers(OpenList(connection, TABLES, 1), asks, None) for _ in range(2)]
     assert [names(each) for each in found] == [["died", "left"]] * 2
     assert rows_of(database, TABLES.runs) == before
 

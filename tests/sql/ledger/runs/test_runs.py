@@ -16,6 +16,7 @@ from airflow_provider_permitocr.errors import FencedError
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock, write_images
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.runs.runs import begin_run, end_run, first_start, say_alive
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage
 from airflow_provider_permitocr.sql.ledger.tables.clock import now, read_moment
@@ -62,7 +63,7 @@ def hold(engine: sa.Engine, tables: LedgerTables, session_id: str, seconds: floa
     image = LedgerImage(("a", CardSide.FRONT))
     with engine.begin() as connection:
         image.hold("call", session_id, now(connection) + timedelta(seconds=seconds))
-        write_images(connection, tables, 1, [image])
+        write_images(OpenList(connection, tables, 1), [image])
 
 
 def only_run(engine: sa.Engine, tables: LedgerTables) -> Any:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import UNSETTLED, Status
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.standing.standings import previous
 from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
@@ -353,7 +354,7 @@ def test_ledgers_times_without_zone_are_utc_whatever_the_session_is_in(
         source = SqlImageSource(database, LISTED, settled_in=lambda: (described, 1))
         assert source.settled() == 2
         with database.connect() as connection:
-            seen = previous(connection, described, 1, None, [("0", CardSide.FRONT)])
+            seen = previous(OpenList(connection, described, 1), None, [("0", CardSide.FRONT)])
         assert seen["0", CardSide.FRONT].seen_at == NOON
     finally:
         with database.begin() as connection:

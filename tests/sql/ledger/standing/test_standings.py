@@ -18,6 +18,7 @@ from airflow_provider_permitocr.permit.answers import AnswerForm, KeptAnswer
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, Record
 from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.standing import standings
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, to_json
 from airflow_provider_permitocr.sql.ledger.tables.schema import ledger_tables
@@ -98,25 +99,25 @@ def _previous(
     engine: sa.Engine, keys: Sequence[tuple[str, CardSide]], run: str | None = None
 ) -> dict[Any, Previous]:
     with engine.connect() as connection:
-        return standings.previous(connection, LEDGER, LIST_ID, run, keys)
+        return standings.previous(OpenList(connection, LEDGER, LIST_ID), run, keys)
 
 
 def _changes(engine: sa.Engine, after: int, most: int) -> list[tuple[str, int]]:
     with engine.connect() as connection:
-        found = standings.changes(connection, LEDGER, LIST_ID, after, most)
+        found = standings.changes(OpenList(connection, LEDGER, LIST_ID), after, most)
     return [(each.row_key[0], each.version) for each in found]
 
 
 def _delivered(engine: sa.Engine, *keys: tuple[str, CardSide]) -> dict[Any, Delivered]:
     with engine.connect() as connection:
-        return standings.delivered(connection, LEDGER, LIST_ID, keys)
+        return standings.delivered(OpenList(connection, LEDGER, LIST_ID), keys)
 
 
 def _find(
     engine: sa.Engine, digest: str = DIGEST, side: CardSide = FRONT, *, with_portrait: bool = False
 ) -> Answer | None:
     with engine.connect() as connection:
-        return standings.find_answer(connection, LEDGER, LIST_ID, digest, side, with_portrait)
+        return standings.find_answer(OpenList(connection, LEDGER, LIST_ID), digest, side, with_portrait)
 
 
 @pytest.mark.slow

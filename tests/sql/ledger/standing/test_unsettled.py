@@ -12,6 +12,7 @@ from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.options.lists.redo import Redo
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.runs.leftovers import unsettled
 from tests.sql.ledger.ground import EACH_LEDGER
 from tests.sql.ledger.processes import NOON, TABLES, LedgerTime, Process, a_run, attempt
@@ -104,7 +105,9 @@ def test_a_try_at_the_very_moment_a_run_begins_is_not_before_it(
 ) -> None:
     retry(Process(database), ("a", FRONT))
     with database.connect() as connection:
-        found = unsettled(connection, TABLES, 1, before=before, after=None, most=9, only_redone=False)
+        found = unsettled(
+            OpenList(connection, TABLES, 1), before=before, after=None, most=9, only_redone=False
+        )
     assert [key for key, _ in found] == expected
 
 
