@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from airflow_provider_permitocr.cli.airflow_internals import airflow_command
-from airflow_provider_permitocr.cli.choice import chosen_tasks, rendered_lists
-from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
+from airflow_provider_permitocr.cli.choice import for_each_list
+from airflow_provider_permitocr.cli.output import say
 from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
 
 if TYPE_CHECKING:
     import argparse
-
-    from airflow.sdk import DAG
 
     from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
     from airflow_provider_permitocr.sql.ledger.lists.adoption import Adoption
@@ -28,16 +25,12 @@ def adopt(arguments: argparse.Namespace) -> None:
     :raises SystemExit: 0 when everything was taken over, 1 when something was not, 2 for an unknown DAG or
         task.
     """
-    dag, task_ids = chosen_tasks(arguments.dag_id, arguments.task_id)
-    done = [_adopt_task(dag, task_id) for task_id in task_ids]
-    sys.exit(0 if all(done) else 1)
+    for_each_list(arguments, _adopt, by_connection=True)
 
 
-def _adopt_task(dag: DAG, task_id: str) -> bool:
-    with ledger_faults(f"{dag.dag_id}.{task_id}") as faults:
-        for operator in rendered_lists(dag, task_id, by_connection=True):
-            _tell(f"{dag.dag_id}.{task_id}", operator, adopt_list(operator))
-    return not faults
+def _adopt(named: str, operator: MainlandPermitOcrOperator) -> bool:
+    _tell(named, operator, adopt_list(operator))
+    return True
 
 
 def adopt_list(operator: MainlandPermitOcrOperator) -> Adoption:
@@ -88,5 +81,4 @@ def _tell(named: str, operator: MainlandPermitOcrOperator, done: Adoption) -> No
         said.append(f"{done.known:,} known before")
     if done.left_out:
         said.append(f"{many(done.left_out, 'row')} left out: this package writes no such key, side or status")
-    sys.stdout.write("; ".join(said) + "\n")
-    sys.stdout.flush()
+    say("; ".join(said))

@@ -6,12 +6,15 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from airflow_provider_permitocr.cli.dags import read_dags
+from airflow_provider_permitocr.cli.faults import ledger_faults
 from airflow_provider_permitocr.cli.ocr_tasks import instances, is_ocr_task
+from airflow_provider_permitocr.cli.output import say
 from airflow_provider_permitocr.cli.plans.planned_run import planned_run, rendered
 from airflow_provider_permitocr.cli.report import WIDEST, findings_block, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    import argparse
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow.sdk import DAG
 
@@ -64,10 +67,31 @@ def rendered_lists(
             yield operator
 
 
+def for_each_list(
+    arguments: argparse.Namespace,
+    do: Callable[[str, MainlandPermitOcrOperator], bool],
+    *,
+    by_connection: bool = False,
+) -> NoReturn:
+    """Do something to each list of the chosen tasks, and end the process; errors are reported on stderr.
+
+    :param do: gets the task's name and an operator of the list; returns whether everything was done.
+    :param by_connection: as for ``rendered_lists``.
+    :raises SystemExit: 0 when everything was done, 1 when something was not, 2 for an unknown DAG or task.
+    """
+    dag, task_ids = chosen_tasks(arguments.dag_id, arguments.task_id)
+    done = []
+    for task_id in task_ids:
+        named = f"{dag.dag_id}.{task_id}"
+        with ledger_faults(named) as faults:
+            done += [do(named, each) for each in rendered_lists(dag, task_id, by_connection=by_connection)]
+        done.append(not faults)
+    sys.exit(0 if all(done) else 1)
+
+
 def is_confirmed(question: str) -> bool:
     """Ask on stdout, and take anything but a yes on stdin as a no."""
-    sys.stdout.write(question)
-    sys.stdout.flush()
+    say(question, ending="")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import getpass
-import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_permitocr.cli.airflow_internals import airflow_command
-from airflow_provider_permitocr.cli.choice import chosen_tasks, end, rendered_lists
-from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
+from airflow_provider_permitocr.cli.choice import end, for_each_list
+from airflow_provider_permitocr.cli.output import say
 from airflow_provider_permitocr.options.erasure import ErasureRule
 
 if TYPE_CHECKING:
     import argparse
 
-    from airflow.sdk import DAG
-
-    from airflow_provider_permitocr.engine.erasure.erasure import Erased
     from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
 
 
@@ -31,9 +28,7 @@ def erase(arguments: argparse.Namespace) -> None:
         or task, or if the arguments do not say what to erase.
     """
     rule = _rule(arguments)
-    dag, task_ids = chosen_tasks(arguments.dag_id, arguments.task_id)
-    done = [_erase_task(dag, task_id, rule, is_done=arguments.yes) for task_id in task_ids]
-    sys.exit(0 if all(done) else 1)
+    for_each_list(arguments, partial(_erase, rule, is_done=arguments.yes))
 
 
 def _rule(arguments: argparse.Namespace) -> ErasureRule:
@@ -51,15 +46,7 @@ def _rule(arguments: argparse.Namespace) -> ErasureRule:
         end(2, "Say what to erase, by one of: --key and --keys-from, --older-than-days, --policy\n")
 
 
-def _erase_task(dag: DAG, task_id: str, rule: ErasureRule, *, is_done: bool) -> bool:
-    named, is_complete = f"{dag.dag_id}.{task_id}", True
-    with ledger_faults(named) as faults:
-        for operator in rendered_lists(dag, task_id):
-            is_complete = _erase_list(named, operator, rule, is_done=is_done) and is_complete
-    return is_complete and not faults
-
-
-def _erase_list(named: str, operator: MainlandPermitOcrOperator, rule: ErasureRule, *, is_done: bool) -> bool:
+def _erase(rule: ErasureRule, named: str, operator: MainlandPermitOcrOperator, *, is_done: bool) -> bool:
     from airflow_provider_permitocr.wiring.without_calls import open_erasure
 
     with open_erasure(
@@ -71,14 +58,9 @@ def _erase_list(named: str, operator: MainlandPermitOcrOperator, rule: ErasureRu
             return True
         done = erasure.run()
     _print_outcome(f"{named}: erased {done}", done.not_reached)
-    return _is_complete(done)
-
-
-def _is_complete(done: Erased) -> bool:
     return not done.refused
 
 
 def _print_outcome(line: str, not_reached: tuple[str, ...]) -> None:
     lines = [line, "Not reached:", *(f"  {each}" for each in not_reached)]
-    sys.stdout.write("\n".join(lines) + "\n")
-    sys.stdout.flush()
+    say("\n".join(lines))

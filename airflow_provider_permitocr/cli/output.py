@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from airflow_provider_permitocr.cli.airflow_internals import console
 
 Row: TypeAlias = "Mapping[str, Any]"
+
+
+def say(text: str, ending: str = "\n") -> None:
+    """Print a text at once, also where the output is no terminal."""
+    sys.stdout.write(f"{text}{ending}")
+    sys.stdout.flush()
 
 
 def print_rows(rows: Sequence[Row], output: str, document: Any = None) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_permitocr.cli.airflow_internals import airflow_command
 from airflow_provider_permitocr.cli.choice import chosen_tasks, is_confirmed, rendered_instances
-from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
+from airflow_provider_permitocr.cli.faults import ledger_faults
+from airflow_provider_permitocr.cli.output import say
 from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
 
@@ -72,12 +73,11 @@ def _prune(ledger: Ledger, timezone: str, days: int) -> None:
         database_of(engine).require_file(engine, ledger.conn_id)
         with database_errors(f"looking at the ledger {ledger.name!r}"):
             if not check_tables(engine, ledger):
-                sys.stdout.write(f"{named} does not exist yet: nothing to delete\n")
+                say(f"{named} does not exist yet: nothing to delete")
                 return
             tables = prepare_tables(engine, ledger, timezone)
         done = pruning.prune(engine, tables, days, ledger.days_kept)
-    sys.stdout.write(
+    say(
         f"{named}: {many(done.calls, 'call')}, {many(done.answers, 'answer')}, {many(done.runs, 'run')},"
-        f" {done.counters:,}"
-        f" counters and {done.reviews:,} reviews deleted\n"
+        f" {done.counters:,} counters and {done.reviews:,} reviews deleted"
     )

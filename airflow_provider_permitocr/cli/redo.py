@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_permitocr.cli.airflow_internals import airflow_command
-from airflow_provider_permitocr.cli.choice import chosen_tasks, end, is_confirmed, rendered_lists
-from airflow_provider_permitocr.cli.ledger_faults import ledger_faults
+from airflow_provider_permitocr.cli.choice import end, for_each_list, is_confirmed
+from airflow_provider_permitocr.cli.output import say
 from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.options.lists.redo import Redo
 
 if TYPE_CHECKING:
     import argparse
-
-    from airflow.sdk import DAG
 
     from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
 
@@ -36,20 +35,10 @@ def redo(arguments: argparse.Namespace) -> None:
         )
     except ValueError:
         end(2, "Say which images: --status, --error-code, --key or --before\n")
-    dag, task_ids = chosen_tasks(arguments.dag_id, arguments.task_id)
-    done = [_redo_task(dag, task_id, wanted, asks=not arguments.yes) for task_id in task_ids]
-    sys.exit(0 if all(done) else 1)
+    for_each_list(arguments, partial(_redo, wanted, asks=not arguments.yes))
 
 
-def _redo_task(dag: DAG, task_id: str, wanted: Redo, *, asks: bool) -> bool:
-    named, is_done = f"{dag.dag_id}.{task_id}", True
-    with ledger_faults(named) as faults:
-        for operator in rendered_lists(dag, task_id):
-            is_done = _redo_list(named, operator, wanted, asks=asks) and is_done
-    return is_done and not faults
-
-
-def _redo_list(named: str, operator: MainlandPermitOcrOperator, wanted: Redo, *, asks: bool) -> bool:
+def _redo(wanted: Redo, named: str, operator: MainlandPermitOcrOperator, *, asks: bool) -> bool:
     from airflow_provider_permitocr.wiring.without_calls import open_list, price_of
 
     price = price_of(operator.options)
@@ -61,10 +50,9 @@ def _redo_list(named: str, operator: MainlandPermitOcrOperator, wanted: Redo, *,
         cost = (
             f"; {price.of(number)} at {price} a call" if price else "; the cost is unknown: no price is set"
         )
-        sys.stdout.write(f"{named}: {many(number, 'image')} will be recognized again, one call each{cost}\n")
+        say(f"{named}: {many(number, 'image')} will be recognized again, one call each{cost}")
         if asks and not is_confirmed("Recognize them again in the next run? [y/N] "):
             return False
         marked = ledger.mark_redone(wanted)
-    sys.stdout.write(f"{named}: {many(marked, 'image')} marked; the next run recognizes them\n")
-    sys.stdout.flush()
+    say(f"{named}: {many(marked, 'image')} marked; the next run recognizes them")
     return True

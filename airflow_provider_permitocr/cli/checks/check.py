@@ -11,7 +11,7 @@ from airflow_provider_permitocr.cli.airflow_internals import airflow_command, po
 from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
 from airflow_provider_permitocr.cli.checks.inspection import Inspection
 from airflow_provider_permitocr.cli.dags import DagFiles, read_dags
-from airflow_provider_permitocr.cli.output import print_rows
+from airflow_provider_permitocr.cli.output import print_rows, say
 from airflow_provider_permitocr.cli.report import WIDEST, findings_block, summary, task_block, unknown
 from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.sql.database.failures import DatabaseError, database_errors
@@ -66,12 +66,12 @@ def _print_text(general: list[Finding], looked_at: Iterable[LookedAt], _output: 
     width = min(shutil.get_terminal_size((WIDEST, 0)).columns, WIDEST)
     found, tasks = list(general), []
     if general:
-        _print(findings_block(general, width))
+        say(findings_block(general, width))
     for task, findings in looked_at:
         found += findings
         tasks.append(task)
-        _print(task_block(task, findings, width))
-    _print(summary(found, tasks))
+        say(task_block(task, findings, width))
+    say(summary(found, tasks))
     return found
 
 
@@ -98,8 +98,3 @@ def _metadata_unreadable(error: DatabaseError) -> Finding:
         remedy="run this command where the scheduler runs, with its configuration, and after airflow db"
         " migrate",
     )
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, Verdict
+from airflow_provider_permitocr.cli.faults import hook_fault
 from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.lists.image_list import ImageQuery
@@ -47,13 +48,11 @@ def find_out(subject: str, conn_id: str, look: Callable[[], str]) -> Finding:
         return Finding(Verdict.OK, subject, look())
     except PermitOcrError as error:
         return Finding(Verdict.WRONG, subject, str(error))
-    except Exception as error:  # noqa: BLE001  hooks and drivers of any provider raise their own errors
-        # Their own words stay out, but of those about an import: URLs with passwords are among them.
-        words = f": {error}" if isinstance(error, ImportError) else ""
+    except Exception as error:  # noqa: BLE001  see ``hook_fault``
         return Finding(
             Verdict.WRONG,
             subject,
-            f"the hook of connection {conn_id!r} failed with {type(error).__name__}{words}",
+            hook_fault(error, f"the hook of connection {conn_id!r}"),
             remedy="install the provider and driver of this connection's type, or correct the connection",
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_permitocr.cli.faults import hook_fault
 from airflow_provider_permitocr.cli.ocr_tasks import instances
 from airflow_provider_permitocr.cli.plans.planned_run import PlannedRun, rendered
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
@@ -54,10 +55,8 @@ def plan_task(dag: DAG, task: Any, run: PlannedRun, *, is_quick: bool, log: Log)
         plans = [_plan(each, is_quick=is_quick, log=log) for each in made]
     except PermitOcrError as error:
         return TaskPlan(task.task_id, error=str(error))
-    except Exception as error:  # noqa: BLE001  hooks and drivers of any provider raise their own errors
-        # Their own words stay out, but of those about an import: URLs with passwords are among them.
-        words = f": {error}" if isinstance(error, ImportError) else ""
-        return TaskPlan(task.task_id, error=f"a connection's hook failed with {type(error).__name__}{words}")
+    except Exception as error:  # noqa: BLE001  see ``hook_fault``
+        return TaskPlan(task.task_id, error=hook_fault(error))
     if not task.is_mapped:
         return TaskPlan(task.task_id, plan=plans[0])
     names = [str(each.shard or number) for number, each in enumerate(made)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from airflow_provider_permitocr.counted import many
@@ -49,7 +49,7 @@ class PlannedErasure:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values, fit for XCom."""
-        return _as_dict(self.images) | {"tables": self.tables, "files": self.files}
+        return asdict(self.images) | {"tables": self.tables, "files": self.files}
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Erased:
         """Return plain JSON values, fit for XCom."""
         done = {"written": self.written, "refused": self.refused, "files": len(self.files), "calls": 0}
         further = {"delivered": self.delivered, "not_reached": list(self.not_reached)}
-        return _as_dict(self.images) | done | further
+        return asdict(self.images) | done | further
 
 
 class Erasure:
@@ -224,15 +224,3 @@ def _said(images: ErasedImages) -> str:
     if images.unknown_keys:
         said.append(f"the ledger does not know {images.unknown_keys:,} of the keys")
     return "; ".join(said)
-
-
-def _as_dict(images: ErasedImages) -> dict[str, Any]:
-    return {
-        "images": images.images,
-        "identical": images.identical,
-        "answers": images.answers,
-        "portraits": images.portraits,
-        "erased_before": images.erased_before,
-        "unknown_keys": images.unknown_keys,
-        "unreadable": images.unreadable,
-    }

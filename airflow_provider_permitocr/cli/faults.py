@@ -1,4 +1,4 @@
-"""Reports errors of a command that changes a ledger."""
+"""Errors of commands in words: hooks and drivers of any provider raise their own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airflow_provider_permitocr.errors import PermitOcrError
+
+
+def hook_fault(error: Exception, whose: str = "a connection's hook") -> str:
+    """Describe an error of a connection's hook or driver.
+
+    Its own words stay out, but of those about an import: URLs with passwords are among them.
+    """
+    words = f": {error}" if isinstance(error, ImportError) else ""
+    return f"{whose} failed with {type(error).__name__}{words}"
 
 
 @contextmanager
@@ -21,9 +30,7 @@ def ledger_faults(named: str) -> Iterator[list[str]]:
         yield faults
     except PermitOcrError as error:
         faults.append(str(error))
-    except Exception as error:  # noqa: BLE001  hooks and drivers of any provider raise their own errors
-        # Their own words stay out, but of those about an import: URLs with passwords are among them.
-        words = f": {error}" if isinstance(error, ImportError) else ""
-        faults.append(f"a connection's hook failed with {type(error).__name__}{words}")
+    except Exception as error:  # noqa: BLE001  see ``hook_fault``
+        faults.append(hook_fault(error))
     for fault in faults:
         sys.stderr.write(f"{named}: {fault}\n")
