@@ -4,42 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from airflow_provider_permitocr.counted import many
-from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries, raise_first
-from airflow_provider_permitocr.engine.delivery.files_due import DueFiles
+from airflow_provider_permitocr.engine.delivery.deliveries import raise_first
+from airflow_provider_permitocr.engine.delivery.refill import Filled, Refill
 from airflow_provider_permitocr.engine.ledger.ports import KeptAnswers, Ledger
 from airflow_provider_permitocr.engine.ports import ImageSource, TargetPorts
 from airflow_provider_permitocr.engine.run.progress import Log
 from airflow_provider_permitocr.errors import PermitOcrError, TargetError
 from airflow_provider_permitocr.options.run import Batch
-from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, Column, result_columns
-
-#: Larger than in a run, where answers arrive one by one.
-_ROWS_AT_ONCE: Final = 2_000
+from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS
 
 
-@dataclass(frozen=True)
-class Rebuilt:
-    """What was done, in numbers.
-
-    :param tables: rows that tables have taken, by the names that the ledger knows them by.
-    :param refused: rows that they do not take.
-    :param files: rows of files that were written again, by their paths.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Rebuilt(Filled):
+    """What was done, in numbers."""
 
     kept: KeptAnswers
-    tables: Mapping[str, int]
-    refused: int
-    files: Mapping[str, int]
-
-    @property
-    def written(self) -> int:
-        """Rows that tables have taken."""
-        return sum(self.tables.values())
 
     @property
     def delivered(self) -> dict[str, int]:
@@ -58,20 +42,13 @@ class Rebuilt:
             "erased": self.kept.erased,
             "adopted": self.kept.adopted,
             "protected": self.kept.protected,
-            "written": self.written,
-            "refused": self.refused,
+            **super().as_dict(),
             "files": len(self.files),
-            "delivered": self.delivered,
-            "calls": 0,
         }
 
 
-class Rebuild:
-    """One rebuild of the targets of a list.
-
-    :param stop: set it to end early; what was written stays.
-    :param clock: monotonic seconds.
-    """
+class Rebuild(Refill):
+    """One rebuild of the targets of a list."""
 
     def __init__(
         self,
@@ -82,28 +59,8 @@ class Rebuild:
         stop: threading.Event,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ports, self._log, self._stop = ports, log, stop
-        self._patience_seconds = batch.patience_seconds
-        self._files: dict[str, int] = {}
-        self.source, self.ledger = ports.source, ports.ledger
-        #: Of the result; empty before they are known.
-        self.columns: Sequence[Column] = ()
-        self._deliveries = Deliveries(
-            ports.ledger,
-            ports.tables,
-            Batch(
-                rows=max(batch.rows, _ROWS_AT_ONCE),
-                seconds=batch.seconds,
-                patience_seconds=batch.patience_seconds,
-            ),
-            is_rebuilt=True,
-            clock=clock,
-        )
-
-    @property
-    def delivered(self) -> dict[str, int]:
-        """Rows that were written so far, by table and file."""
-        return self._deliveries.delivered | self._files
+        super().__init__(ports, batch, is_rebuilt=True, stop=stop, clock=clock)
+        self._log = log
 
     def run(self) -> Rebuilt:
         """Fill all tables from the first row on, and write the files of this run and of complete windows.
@@ -111,9 +68,8 @@ class Rebuild:
         :raises TargetError: when the ledger has no answers of the list, saying what to do.
         :raises UnreachableError: when a target cannot be filled now; all others are.
         """
-        source, ledger = self.source, self.ledger
-        everywhere = source.within([])  # there need be no interval
-        ledger.prepare(everywhere.key_type())
+        ledger = self.ledger
+        ledger.prepare(self.source.within([]).key_type())  # there need be no interval
         kept = ledger.kept_answers()
         if not kept.images:
             raise TargetError(
@@ -125,29 +81,30 @@ class Rebuild:
         )
         for line in _unread(kept):
             self._log.info(line)
-        self.columns = self._ports.reading.protection.columns(result_columns(everywhere.carried()))
         try:
-            self._deliveries.prepare(self.columns)
-            failures = self._fill(self.columns, source, ledger)
+            self._prepare_tables()
+            failures = self._fill()
             ledger.examine_again()
         finally:
             self._deliveries.close()
         raise_first(failures)
-        return Rebuilt(kept, self._deliveries.delivered, self._deliveries.refused, self._files)
+        return Rebuilt(
+            kept=kept,
+            tables=self._deliveries.delivered,
+            refused=self._deliveries.refused,
+            files=self._files,
+        )
 
-    def _fill(self, columns: Sequence[Column], source: ImageSource, ledger: Ledger) -> list[PermitOcrError]:
+    def _fill(self) -> list[PermitOcrError]:
         failures: list[PermitOcrError] = []
         try:
-            self._deliveries.finish(self._patience_seconds, stop=self._stop)
+            self._fill_tables()
         except PermitOcrError as error:
             if self._stop.is_set():
                 raise
             failures.append(error)
-        files = DueFiles(self._ports, columns, stop=self._stop)
-        self._files = files.written
-        own_is_whole = bool(self._ports.files) and not has_new(source, ledger)
-        files.rewrite(ledger.whole_runs(), own_is_whole=own_is_whole)
-        return [*failures, *files.failures]
+        own_is_whole = bool(self._ports.files) and not has_new(self.source, self.ledger)
+        return [*failures, *self._rewrite_files(own_is_whole=own_is_whole).failures]
 
 
 def has_new(source: ImageSource, ledger: Ledger) -> bool:

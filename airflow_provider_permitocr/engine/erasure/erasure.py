@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from airflow_provider_permitocr.counted import many
-from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries, raise_first
-from airflow_provider_permitocr.engine.delivery.files_due import DueFiles
+from airflow_provider_permitocr.engine.delivery.deliveries import raise_first
+from airflow_provider_permitocr.engine.delivery.refill import Filled, Refill
 from airflow_provider_permitocr.engine.erasure.ports import ErasedImages, LedgerErasure
 from airflow_provider_permitocr.engine.ledger.ports import Journal
 from airflow_provider_permitocr.engine.ledger.waiting import hand_in_waiting
@@ -18,10 +18,7 @@ from airflow_provider_permitocr.engine.ports import TargetPorts
 from airflow_provider_permitocr.engine.run.progress import Log
 from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.options.run import Batch
-from airflow_provider_permitocr.permit.columns import Column, result_columns
 
-#: Larger than in a run, where answers arrive one by one.
-_ROWS_AT_ONCE: Final = 2_000
 #: What no erasure reaches.
 _NEVER_REACHED: Final = (
     "copies that others have made of tables and files, backups, replicas and earlier versions of objects",
@@ -52,31 +49,15 @@ class PlannedErasure:
         return asdict(self.images) | {"tables": self.tables, "files": self.files}
 
 
-@dataclass(frozen=True)
-class Erased:
-    """What was done, in numbers only.
+@dataclass(frozen=True, kw_only=True)
+class Erased(Filled):
+    """What was done, in numbers only. Older rows of those that are refused may hold what should be erased.
 
-    :param tables: rows that tables have taken, by the names that the ledger knows them by.
-    :param refused: rows that tables refused; their older rows may hold what should be erased.
-    :param files: rows of files that were written again, by their paths.
     :param not_reached: where erased data may remain, in words.
     """
 
     images: ErasedImages
-    tables: Mapping[str, int]
-    refused: int
-    files: Mapping[str, int]
     not_reached: tuple[str, ...]
-
-    @property
-    def written(self) -> int:
-        """Rows that tables have taken."""
-        return sum(self.tables.values())
-
-    @property
-    def delivered(self) -> dict[str, int]:
-        """Rows that were written, by target; tables that did not change are left out."""
-        return {name: rows for name, rows in self.tables.items() if rows} | dict(self.files)
 
     def __str__(self) -> str:
         said = (
@@ -86,18 +67,16 @@ class Erased:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values, fit for XCom."""
-        done = {"written": self.written, "refused": self.refused, "files": len(self.files), "calls": 0}
-        further = {"delivered": self.delivered, "not_reached": list(self.not_reached)}
-        return asdict(self.images) | done | further
+        further = {"files": len(self.files), "not_reached": list(self.not_reached)}
+        return asdict(self.images) | super().as_dict() | further
 
 
-class Erasure:
+class Erasure(Refill):
     """One erasure of one list.
 
     :param in_ledger: the part of it that the ledger does.
     :param remarks: what the databases keep of deleted rows, in words.
     :param stop: set it to end early; what was erased stays erased.
-    :param clock: monotonic seconds.
     """
 
     def __init__(
@@ -112,31 +91,18 @@ class Erasure:
         stop: threading.Event,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ports, self._journal, self._in_ledger = ports, journal, in_ledger
-        self._remarks, self._log, self._stop = tuple(remarks), log, stop
-        self._patience_seconds = batch.patience_seconds
-        self._files: dict[str, int] = {}
-        self.source, self.ledger = ports.source, ports.ledger
-        #: Of the result; empty before they are known.
-        self.columns: Sequence[Column] = ()
-        rows = max(batch.rows, _ROWS_AT_ONCE)
-        several = Batch(rows=rows, seconds=batch.seconds, patience_seconds=batch.patience_seconds)
-        self._deliveries = Deliveries(ports.ledger, ports.tables, several, clock=clock)
-
-    @property
-    def delivered(self) -> dict[str, int]:
-        """Rows that were written so far, by table and file."""
-        return self._deliveries.delivered | self._files
+        super().__init__(ports, batch, stop=stop, clock=clock)
+        self._journal, self._in_ledger = journal, in_ledger
+        self._remarks, self._log = tuple(remarks), log
 
     def plan(self) -> PlannedErasure:
         """Count what ``run`` would do. Changes nothing that is stored.
 
         :raises TargetError: when the ledger does not know the list.
         """
-        ledger = self._ports.ledger
-        ledger.prepare(None)
+        self.ledger.prepare(None)
         images = self._in_ledger.count()
-        files = sum(len(run.files) for run in ledger.whole_runs() if run.window.is_repeatable)
+        files = sum(len(run.files) for run in self.ledger.whole_runs() if run.window.is_repeatable)
         return PlannedErasure(images, len(self._ports.tables), files, self._not_reached(images))
 
     def run(self) -> Erased:
@@ -149,10 +115,9 @@ class Erasure:
             fills it, too.
         :raises RunStoppedError: when asked to stop.
         """
-        ledger = self._ports.ledger
-        ledger.prepare(None)
+        self.ledger.prepare(None)
         # First, because waiting answers would restore erased data.
-        refused = hand_in_waiting(ledger, self._journal, self._log)
+        refused = hand_in_waiting(self.ledger, self._journal, self._log)
         images = self._in_ledger.erase(self._stop)
         self._log.info(f"Erased in the ledger: {_said(images)}")
         failures, left = self._fill()
@@ -166,11 +131,11 @@ class Erasure:
                 f"{many(self._deliveries.refused, 'row')} of tables that refuse to have them changed"
             )
         done = Erased(
-            images,
-            self._deliveries.delivered,
-            self._deliveries.refused,
-            self._files,
-            (*not_reached, *self._not_reached(images)),
+            images=images,
+            tables=self._deliveries.delivered,
+            refused=self._deliveries.refused,
+            files=self._files,
+            not_reached=(*not_reached, *self._not_reached(images)),
         )
         self._in_ledger.end(". ".join((str(done), *not_reached)))
         raise_first(failures)
@@ -178,21 +143,17 @@ class Erasure:
 
     def _fill(self) -> tuple[list[PermitOcrError], list[str]]:
         """Return what failed, and what was left unchanged."""
-        everywhere = self._ports.source.within([])  # because there may be no interval
-        self.columns = self._ports.reading.protection.columns(result_columns(everywhere.carried()))
         failures: list[PermitOcrError] = []
         try:
-            self._deliveries.prepare(self.columns)
-            self._deliveries.finish(self._patience_seconds, stop=self._stop)
+            self._prepare_tables()
+            self._fill_tables()
         except PermitOcrError as error:
             if self._stop.is_set():
                 raise
             failures.append(error)
         finally:
             self._deliveries.close()
-        files = DueFiles(self._ports, self.columns, stop=self._stop)
-        self._files = files.written
-        files.rewrite(self._ports.ledger.whole_runs(), own_is_whole=False)
+        files = self._rewrite_files(own_is_whole=False)
         return [*failures, *files.failures], files.left
 
     def _not_reached(self, images: ErasedImages) -> tuple[str, ...]:

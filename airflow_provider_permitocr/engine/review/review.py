@@ -9,37 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries
+from airflow_provider_permitocr.engine.delivery.refill import Filled, Refill
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.engine.ports import TargetPorts
 from airflow_provider_permitocr.engine.review.entries import read_entries
 from airflow_provider_permitocr.engine.review.ports import AskedReading, LedgerReview, Reviewed
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.run import Batch
-from airflow_provider_permitocr.permit.columns import Column, result_columns
 from airflow_provider_permitocr.permit.replacement import Method
-
-
-@dataclass(frozen=True)
-class Filled:
-    """What the targets have got, in numbers.
-
-    :param tables: rows that tables have taken, by the names that the ledger knows them by.
-    :param refused: rows that they do not take.
-    """
-
-    tables: Mapping[str, int]
-    refused: int = 0
-
-    @property
-    def delivered(self) -> dict[str, int]:
-        """Rows that were written, by target; tables that did not change are left out."""
-        return {name: rows for name, rows in self.tables.items() if rows}
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values, fit for XCom."""
-        written = sum(self.tables.values())
-        return {"written": written, "refused": self.refused, "delivered": self.delivered, "calls": 0}
 
 
 @dataclass(frozen=True)
@@ -55,12 +32,10 @@ class Recorded:
     has_text: bool
 
 
-class Review:
+class Review(Refill):
     """One question, and its outcome.
 
     :param in_ledger: the part of it that the ledger does.
-    :param stop: set it to end early.
-    :param clock: monotonic seconds.
     """
 
     def __init__(
@@ -72,13 +47,8 @@ class Review:
         stop: threading.Event,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ports, self._in_ledger, self._stop = ports, in_ledger, stop
-        self._batch, self._clock = batch, clock
-        self.source, self.ledger = ports.source, ports.ledger
-        #: Of the result; empty before they are known.
-        self.columns: Sequence[Column] = ()
-        #: Rows that were written so far, by table.
-        self.delivered: Mapping[str, int] = {}
+        super().__init__(ports, batch, of_all=False, stop=stop, clock=clock)
+        self._in_ledger = in_ledger
 
     def question(
         self, *, is_new: bool, waiting: Callable[[Collection[RunIdentity]], Collection[RunIdentity]]
@@ -96,7 +66,7 @@ class Review:
                 "The policy of the recognizing task drops quality flags, so that no reading is known to be"
                 " doubtful; keep them: Privacy(..., quality_flags='keep')"
             )
-        self._ports.ledger.prepare(None)
+        self.ledger.prepare(None)
         if not is_new:
             if pending := self._in_ledger.pending():
                 return pending
@@ -115,7 +85,7 @@ class Review:
         :param confirms_rest: whether rows without an entry are confirmed.
         :raises LedgerUnreachableError, DatabaseError: when the ledger cannot be reached.
         """
-        self._ports.ledger.prepare(None)
+        self.ledger.prepare(None)
         entries = read_entries(given, self._in_ledger.sides(), confirms_rest=confirms_rest)
         reviewed = self._in_ledger.answer(entries.by_review, decided_by=decided_by, decided_at=decided_at)
         return Recorded(reviewed, entries.unreadable, entries.has_text)
@@ -126,14 +96,10 @@ class Review:
         :raises UnreachableError: when a table cannot be filled now; all others are, and the next run of the
             list fills it, too.
         """
-        self._ports.ledger.prepare(None)
-        carried = self._ports.source.within([]).carried()
-        self.columns = self._ports.reading.protection.columns(result_columns(carried))
-        deliveries = Deliveries(self._ports.ledger, self._ports.tables, self._batch, clock=self._clock)
+        self.ledger.prepare(None)
         try:
-            deliveries.prepare(self.columns)
-            deliveries.finish(self._batch.patience_seconds, stop=self._stop)
+            self._prepare_tables()
+            self._fill_tables()
         finally:
-            deliveries.close()
-            self.delivered = deliveries.delivered
-        return Filled(deliveries.delivered, deliveries.refused)
+            self._deliveries.close()
+        return Filled(tables=self._deliveries.delivered, refused=self._deliveries.refused)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_permitocr.options.lists.image_list import ImageTable
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
@@ -14,39 +14,11 @@ from airflow_provider_permitocr.wiring.monitoring.datasets import dataset_of_tab
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_permitocr.engine.ledger.ports import Ledger
-    from airflow_provider_permitocr.engine.ports import ImageSource
+    from airflow_provider_permitocr.engine.delivery.refill import Refill
+    from airflow_provider_permitocr.engine.run.pipeline import Pipeline
     from airflow_provider_permitocr.options.task import TaskOptions
     from airflow_provider_permitocr.permit.columns import Column
     from airflow_provider_permitocr.sql.dialects.dataset import Dataset
-
-
-class Delivering(Protocol):
-    """What brings rows of a list to its targets."""
-
-    @property
-    def source(self) -> ImageSource:
-        """The list."""
-        ...
-
-    @property
-    def columns(self) -> Sequence[Column]:
-        """Columns of the result; empty before they are known."""
-        ...
-
-    @property
-    def delivered(self) -> Mapping[str, int]:
-        """Rows that were written so far, by table and file."""
-        ...
-
-
-class Refilling(Delivering, Protocol):
-    """What brings rows to targets that a ledger has."""
-
-    @property
-    def ledger(self) -> Ledger:
-        """The ledger."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -69,7 +41,7 @@ class Trail:
     outputs: Sequence[Output]
 
 
-def trail_of(task: TaskOptions, run: Delivering) -> Trail:
+def trail_of(task: TaskOptions, run: Pipeline) -> Trail:
     """Return a run's inputs and outputs so far.
 
     :raises ConfigurationError: when a connection is gone.
@@ -77,7 +49,7 @@ def trail_of(task: TaskOptions, run: Delivering) -> Trail:
     return Trail(_lists(task, run), _outputs(task, run))
 
 
-def trail_from_ledger(task: TaskOptions, refill: Refilling) -> Trail:
+def trail_from_ledger(task: TaskOptions, refill: Refill) -> Trail:
     """Return what was read and written without a call: the ledger has what it knows from the list.
 
     :raises ConfigurationError: when a connection is gone.
@@ -112,7 +84,7 @@ def facets(trail: Trail) -> OperatorLineage[Any, Any]:
     return OperatorLineage(inputs=inputs, outputs=outputs)
 
 
-def _lists(task: TaskOptions, run: Delivering) -> list[Dataset]:
+def _lists(task: TaskOptions, run: Pipeline | Refill) -> list[Dataset]:
     """Return the list; none for a query, which may read any table."""
     source = run.source
     if not isinstance(task.source, ImageTable) or not isinstance(source, SqlImageSource):
@@ -120,7 +92,7 @@ def _lists(task: TaskOptions, run: Delivering) -> list[Dataset]:
     return [dataset_of_table(task.source.conn_id, source.located(task.source.table))]
 
 
-def _outputs(task: TaskOptions, run: Delivering) -> list[Output]:
+def _outputs(task: TaskOptions, run: Pipeline | Refill) -> list[Output]:
     delivered, columns = run.delivered, run.columns
     datasets = datasets_of([table.conn_id for table in task.tables], delivered)
     return [Output(datasets[target], columns, rows) for target, rows in delivered.items()]

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
+    from airflow_provider_permitocr.engine.delivery.refill import Refill
     from airflow_provider_permitocr.options.task import TaskOptions
-    from airflow_provider_permitocr.wiring.monitoring.lineage import Refilling, Trail
+    from airflow_provider_permitocr.wiring.monitoring.lineage import Trail
 
 
 class ReportsTargets:
@@ -51,7 +52,7 @@ class ReportsTargets:
         """Mark a task's events as those of a plan: named assets get theirs even if nothing was changed."""
         self._announce(context, (), {**numbers, "plan_only": True}, {})
 
-    def _trace(self, task: TaskOptions, refill: Refilling) -> None:
+    def _trace(self, task: TaskOptions, refill: Refill) -> None:
         """Keep for lineage what was read and written without a call."""
         from airflow_provider_permitocr.wiring.monitoring.lineage import trail_from_ledger
 

@@ -66,6 +66,6 @@ def test_what_was_never_kept_is_refused_and_it_is_said_what_to_do(
     ],
 )
 def test_columns_that_cannot_be_read_anew_are_named(kept: KeptAnswers, says: list[str]) -> None:
-    said = Rebuilt(kept, {"lake:permits": 1}, refused=0, files={}).unread_columns
+    said = Rebuilt(kept=kept, tables={"lake:permits": 1}, refused=0, files={}).unread_columns
     assert [line.partition(":")[0].partition(",")[0] for line in said] == says
     assert all("birthday" in line for line in said)
