@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from os import PathLike
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from airflow_provider_permitocr.options.lists.image_list import ImageKind
 from airflow_provider_permitocr.permit.api import CardSide
@@ -113,6 +113,27 @@ class ImageFacts:
     def without_identity(self) -> ImageFacts:
         """The same without what finds the image again: its digest and its size."""
         return ImageFacts(self.image_format, prepared=self.prepared)
+
+    @property
+    def columns(self) -> dict[str, str | int | None]:
+        """The same by the names of columns, of results and of ledgers."""
+        return {column: getattr(self, name) for column, name in _FACT_COLUMNS.items()}
+
+    @classmethod
+    def of_columns(cls, row: Mapping[str, Any]) -> ImageFacts:
+        """Return what a row has of it by the names of columns; what the row lacks is not known."""
+        return cls(*(row.get(column) for column in _FACT_COLUMNS))
+
+
+#: In the order of the facts.
+_FACT_COLUMNS: Final = {
+    "image_format": "image_format",
+    "image_bytes": "size",
+    "image_prepared": "prepared",
+    "image_digest": "digest",
+    "image_width": "width",
+    "image_height": "height",
+}
 
 
 @dataclass(frozen=True, slots=True)

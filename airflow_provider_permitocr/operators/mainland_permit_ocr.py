@@ -30,7 +30,7 @@ from airflow_provider_permitocr.options.task import Target, TaskOptions
 from airflow_provider_permitocr.plugins.page_link import PageLink
 from airflow_provider_permitocr.wiring.data_interval import whole_if_empty, with_interval
 from airflow_provider_permitocr.wiring.monitoring.reporting import ReportsTargets
-from airflow_provider_permitocr.wiring.task_retries import raise_in_airflow
+from airflow_provider_permitocr.wiring.task_retries import airflow_errors
 
 if TYPE_CHECKING:
     import jinja2
@@ -279,7 +279,9 @@ class MainlandPermitOcrOperator(ReportsTargets, BaseOperator):
         self.log.info(f"From {self.source}{part} to {', '.join(map(str, self.targets))}")
         if isinstance(self.source, ImageTable) and (self.source.since, self.source.until) == ("", ""):
             self.log.info("This run has no data interval, or an empty one: the whole list is read")
-        try:
+        # Before Airflow 3.3 no task has a policy.
+        has_policy = getattr(self, "retry_policy", None) is not None
+        with airflow_errors(has_policy=has_policy):
             self._require_redo_before(context)
             if plan_mode := self.plan_mode:
                 return self._plan(context, plan_mode)
@@ -300,10 +302,6 @@ class MainlandPermitOcrOperator(ReportsTargets, BaseOperator):
                     notice.wait()
                     with suppress(PermitOcrError):  # lineage fails no task
                         self._trail = trail_of(self.options, pipeline)
-        except PermitOcrError as error:
-            # Before Airflow 3.3 no task has a policy.
-            has_policy = getattr(self, "retry_policy", None) is not None
-            raise_in_airflow(error, has_policy=has_policy)
         for line in summary_lines(summary):
             (self.log.warning if line.is_warning else self.log.info)(line.text)
         self._announce(context, self._conn_ids, summary.as_dict(), summary.delivered)

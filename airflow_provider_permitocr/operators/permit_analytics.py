@@ -19,7 +19,7 @@ from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.options.validation import held
 from airflow_provider_permitocr.permit.quality.assessment import DEFAULT_ZONE
 from airflow_provider_permitocr.wiring.monitoring.reporting import ReportsTargets
-from airflow_provider_permitocr.wiring.task_retries import raise_in_airflow
+from airflow_provider_permitocr.wiring.task_retries import airflow_errors
 
 if TYPE_CHECKING:
     import jinja2
@@ -87,15 +87,15 @@ class PermitAnalyticsOperator(ReportsTargets, BaseOperator):
         from airflow_provider_permitocr.wiring.analytics import open_analysis
 
         ledger = self.ledger or beside(self.result)
-        try:
-            with open_analysis(
+        with (
+            airflow_errors(),
+            open_analysis(
                 self.result, ledger, self.report, timezone=self.timezone, stop=self._stop, log=self.log
-            ) as opened:
-                done = opened.analysis.run()
-                with suppress(PermitOcrError):  # lineage fails no task
-                    self._trail = opened.trail(done)
-        except PermitOcrError as error:
-            raise_in_airflow(error)
+            ) as opened,
+        ):
+            done = opened.analysis.run()
+            with suppress(PermitOcrError):  # lineage fails no task
+                self._trail = opened.trail(done)
         self.log.info(f"Done: {done}")
         self._announce(context, [self.result.conn_id], done.as_dict(), opened.delivered(done))
         return done.as_dict()

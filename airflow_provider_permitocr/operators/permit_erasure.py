@@ -14,11 +14,10 @@ from airflow.sdk.exceptions import AirflowException
 from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.stop_request import StopRequest
 from airflow_provider_permitocr.error_privacy import private_errors
-from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
 from airflow_provider_permitocr.options.erasure import ErasureRule
 from airflow_provider_permitocr.wiring.monitoring.reporting import ReportsTargets
-from airflow_provider_permitocr.wiring.task_retries import raise_in_airflow
+from airflow_provider_permitocr.wiring.task_retries import airflow_errors
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -79,7 +78,7 @@ class PermitErasureOperator(ReportsTargets, BaseOperator):
         from airflow_provider_permitocr.wiring.without_calls import open_erasure
 
         rule = self._rule(None if self.keys is None else _listed(self.keys))
-        try:
+        with airflow_errors():
             recognition = copy(self.recognition)
             recognition.render_template_fields(context)
             by = run_identity(context).name or "a run outside of Airflow"
@@ -93,8 +92,6 @@ class PermitErasureOperator(ReportsTargets, BaseOperator):
                     done = erasure.run()
                 finally:
                     self._trace(recognition.options, erasure)
-        except PermitOcrError as error:
-            raise_in_airflow(error)
         self.log.info(f"Erased {done}")
         for each in done.not_reached:
             self.log.info(f"  not reached: {each}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from copy import copy
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +18,7 @@ from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.engine.stop_request import StopRequest
 from airflow_provider_permitocr.error_privacy import private_errors
-from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError, UnreachableError
+from airflow_provider_permitocr.errors import UnreachableError
 from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
 from airflow_provider_permitocr.options.review import ReviewRule
 from airflow_provider_permitocr.wiring.monitoring.reporting import ReportsTargets
@@ -30,6 +30,7 @@ from airflow_provider_permitocr.wiring.review_form import (
     form_fields,
     read_answer,
 )
+from airflow_provider_permitocr.wiring.task_retries import airflow_errors
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -120,7 +121,7 @@ class PermitReviewOperator(ReportsTargets, HITLOperator):
         :return: numbers, if there is nothing to ask.
         """
         is_first = int(context["ti"].try_number) <= 1
-        with _as_airflow_errors(), self._opened(context) as review:
+        with airflow_errors(), self._opened(context) as review:
             asked = review.question(is_new=is_first, waiting=_those_waiting(context))
             if not asked:
                 self.log.info(
@@ -146,7 +147,7 @@ class PermitReviewOperator(ReportsTargets, HITLOperator):
             # Without Airflow's words, which may quote what was typed.
             raise AirflowFailException("Airflow could not read the answer. Clear the task to ask again")
         answered = read_answer(event.get("chosen_options") or (), event.get("params_input") or {})
-        with _as_airflow_errors():
+        with airflow_errors():
             recorded = self._recorded(context, answered, event)
             if recorded.has_text:
                 self._forget(context)
@@ -246,17 +247,6 @@ class PermitReviewOperator(ReportsTargets, HITLOperator):
                 "The corrections are recorded, but Airflow keeps what was typed, as its answer could not be"
                 f" emptied ({type(error).__name__})"
             )
-
-
-@contextmanager
-def _as_airflow_errors() -> Iterator[None]:
-    try:
-        yield
-    except ConfigurationError as error:
-        # Trying again changes nothing, so Airflow should not.
-        raise AirflowFailException(str(error)) from None
-    except PermitOcrError as error:
-        raise AirflowException(str(error)) from error
 
 
 def _those_waiting(context: Context) -> Callable[[Collection[RunIdentity]], Collection[RunIdentity]]:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 #: Metadata of a field that may contain personal data: only names are shown, not values.
 NAMES_ONLY: Final = {"permitocr_names_only": True}
 
 
 class Readable:
-    """Shows given values, without defaults: in a repr, and as the task's rendered field in the UI."""
+    """Shows given values, without defaults: in a repr, and as the task's rendered field in the UI.
+
+    :cvar template_fields: names of the fields that may be templates.
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ()
 
     def __repr__(self) -> str:
         given = (

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from airflow_provider_permitocr.options.readable import Readable, is_template
 
 
-class Templated(Protocol):
-    """An option with templates inside."""
-
-    @property
-    def template_fields(self) -> Sequence[str]:
-        """Names of its fields that may be templates."""
-        ...
-
-
-def rendered_fields(content: Templated, render: Callable[[Any], Any]) -> dict[str, Any]:
+def rendered_fields(content: Readable, render: Callable[[Any], Any]) -> dict[str, Any]:
     """Return the templated fields of an option, rendered. The option, which all runs share, stays unchanged.
 
     :param render: renders one value, as Airflow does.

@@ -11,13 +11,13 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, BinaryIO
 from zoneinfo import ZoneInfo
 
-from airflow_provider_permitocr.engine.analytics.analysis import Analysis, Analyzed
 from airflow_provider_permitocr.errors import ConfigurationError, TargetError, UnreachableError
 from airflow_provider_permitocr.extras import install
 from airflow_provider_permitocr.files.errors import FileError, file_errors
 from airflow_provider_permitocr.options.targets.analytics import fixed_offset
 from airflow_provider_permitocr.options.targets.result_table import split_schema
 from airflow_provider_permitocr.permit.advice import advice_by_code
+from airflow_provider_permitocr.sql.analytics.analysis import Analysis, Analyzed
 from airflow_provider_permitocr.sql.analytics.call_tables import SqlCallTables, lists_of
 from airflow_provider_permitocr.sql.analytics.definitions import OF_LEDGERS
 from airflow_provider_permitocr.sql.analytics.figures import read_figures

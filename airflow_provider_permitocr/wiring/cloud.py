@@ -152,15 +152,32 @@ class TencentCloud:
 
         :raises ConfigurationError: naming the field of the connection to change, or the extra to install.
         """
-        from airflow_provider_permitocr.wiring.request_builder import request_builder
+        from airflow_provider_permitocr.images.host_rules import HostRules
+        from airflow_provider_permitocr.images.object_uri import ObjectUri
+        from airflow_provider_permitocr.images.request_builder import PermitRequestBuilder
+        from airflow_provider_permitocr.images.roots import ImageRoots
+        from airflow_provider_permitocr.wiring.connections.object_storage import ObjectStorage
+        from airflow_provider_permitocr.wiring.connections.presigned_cos import presign_with
 
-        return request_builder(
-            self._images,
-            self.client_options.site,
-            tencentcloud_conn_id=self.tencentcloud_conn_id,
+        images, conn_id, converter = self._images, self.tencentcloud_conn_id, self._converter
+        roots, presign = ImageRoots(images.roots), presign_with(images, conn_id)
+
+        def presign_below_roots(uri: str) -> str | None:
+            url = presign(uri)
+            if url is not None:
+                roots.require_object(ObjectUri.parse(uri))
+            return url
+
+        return PermitRequestBuilder(
+            max_base64_bytes=self.client_options.site.max_base64_bytes,
             with_portrait=self._with_portrait,
-            download=self._downloader.read if self._images.fetch_images else None,
-            converter=self._converter,
+            download=self._downloader.read if images.fetch_images else None,
+            pass_on=HostRules(images.fetch_hosts).passed_on,
+            read_stored=ObjectStorage(images.storage_conn_id, cos_conn_id=conn_id, roots=roots).read,
+            presign=presign_below_roots,
+            convert=converter.convert if converter else None,
+            shrink=converter.shrink if converter and images.shrink_oversized else None,
+            max_original_bytes=images.max_original_bytes,
         )
 
     def run_options(self, pool_slots: int | None = None, *, phase: float | None = None) -> RunOptions:

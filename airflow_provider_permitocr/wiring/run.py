@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr.engine.ledger.journal import FileJournal
@@ -21,7 +23,6 @@ from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.ledger.reading import LedgerReader
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
-from airflow_provider_permitocr.wiring.airflow_home import journal_folder
 from airflow_provider_permitocr.wiring.cloud import TencentCloud
 from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
 from airflow_provider_permitocr.wiring.identity import (
@@ -109,7 +110,7 @@ def _ports(
         request_builder=cloud.request_builder(),
         client=client,
         ledger=ledger,
-        journal=FileJournal(journal_folder(task.journal), session_id=session_id),
+        journal=journal_of(task, session_id),
         tables=result_targets(task, engines, names, stop),
         files=files,
         open_file=open_due_file,
@@ -172,6 +173,14 @@ def rows_files(task: TaskOptions) -> list[StoredRowsFile]:
         return [open_result_file(file.of_shard(shard)) for file in task.files]
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
+
+
+def journal_of(task: TaskOptions, session_id: str) -> FileJournal:
+    """Return the journal of a process, by default in ``permitocr_journal`` in ``AIRFLOW_HOME``."""
+    # As Airflow itself looks for it.
+    home = Path(os.path.expandvars(os.environ.get("AIRFLOW_HOME", "~/airflow"))).expanduser()
+    folder = Path(task.journal) if task.journal else home / "permitocr_journal"
+    return FileJournal(folder, session_id=session_id)
 
 
 def cloud_of(task: TaskOptions) -> TencentCloud:

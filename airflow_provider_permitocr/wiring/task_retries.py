@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from zoneinfo import ZoneInfo
@@ -40,6 +41,18 @@ def raise_in_airflow(error: PermitOcrError, *, has_policy: bool = False) -> NoRe
     if isinstance(error, _IN_VAIN):
         raise AirflowFailException(str(error)) from None
     raise AirflowException(str(error)) from error
+
+
+@contextmanager
+def airflow_errors(*, has_policy: bool = False) -> Iterator[None]:
+    """Raise the package's errors inside the ``with`` block as Airflow knows them.
+
+    :param has_policy: as for ``raise_in_airflow``.
+    """
+    try:
+        yield
+    except PermitOcrError as error:
+        raise_in_airflow(error, has_policy=has_policy)
 
 
 def permit_ocr_retry_policy(*, now: Callable[[], datetime] | None = None) -> RetryPolicy:

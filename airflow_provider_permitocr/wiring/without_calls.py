@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_permitocr.engine.delivery.rebuild import Rebuild
 from airflow_provider_permitocr.engine.erasure.erasure import Erasure
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
-from airflow_provider_permitocr.engine.ledger.journal import FileJournal
 from airflow_provider_permitocr.engine.ports import TargetPorts
 from airflow_provider_permitocr.engine.review.review import Review
 from airflow_provider_permitocr.errors import ConfigurationError
@@ -22,7 +21,6 @@ from airflow_provider_permitocr.sql.dialects.known import connector_database_of,
 from airflow_provider_permitocr.sql.ledger.erasure.erasing import Erasing
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
-from airflow_provider_permitocr.wiring.airflow_home import journal_folder
 from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
 from airflow_provider_permitocr.wiring.identity import (
     ledger_of,
@@ -36,6 +34,7 @@ from airflow_provider_permitocr.wiring.result_table import connection_type
 from airflow_provider_permitocr.wiring.run import (
     cloud_of,
     image_source,
+    journal_of,
     result_targets,
     rows_files,
 )
@@ -58,14 +57,9 @@ def open_rebuild(task: TaskOptions, stop: threading.Event, *, is_of_run: bool, l
     :param is_of_run: they are rendered for a DAG run, whose own files are written, too.
     :raises ConfigurationError: naming what to change.
     """
-    patience = Patience(task.batch.patience_seconds, stop)
-    with SqlEngines() as engines:
-        names = resolved_targets(task, engines, patience)
-        ledger = _ledger(task, engines, names, patience, disclosure_of(task))
-        ports = _target_ports(task, engines, names, ledger, stop)
-        if is_of_run:
-            ports = replace(ports, files=rows_files(task))
-        yield Rebuild(ports, task.batch, log=log, stop=stop)
+    with _opened(task, stop) as (_, _, ports):
+        files = rows_files(task) if is_of_run else ()
+        yield Rebuild(replace(ports, files=files), task.batch, log=log, stop=stop)
 
 
 @contextmanager
@@ -82,18 +76,12 @@ def open_erasure(
         raise ConfigurationError(
             "the task has no privacy policy that could be applied; give it one: privacy=Privacy(...)"
         )
-    patience = Patience(task.batch.patience_seconds, stop)
-    with SqlEngines() as engines:
-        names = resolved_targets(task, engines, patience)
-        disclosure = disclosure_of(task)
-        ledger = _ledger(task, engines, names, patience, disclosure)
-        ports = _target_ports(task, engines, names, ledger, stop)
+    with _opened(task, stop) as (engines, ledger, ports):
+        portraits = StoredPortraits(task.portraits)
         yield Erasure(
             ports,
-            FileJournal(journal_folder(task.journal), session_id=uuid.uuid4().hex),
-            ledger.erasure(
-                Erasing(rule, names, erased_by, disclosure.reading, StoredPortraits(task.portraits))
-            ),
+            journal_of(task, uuid.uuid4().hex),
+            ledger.erasure(Erasing(rule, tuple(ports.tables), erased_by, ports.reading, portraits)),
             task.batch,
             remarks=_kept_by_databases(task, engines),
             log=log,
@@ -110,26 +98,26 @@ def open_review(
     :param asker: the task that asks.
     :raises ConfigurationError: naming what to change.
     """
-    patience = Patience(task.batch.patience_seconds, stop)
-    with SqlEngines() as engines:
-        names = resolved_targets(task, engines, patience)
-        ledger = _ledger(task, engines, names, patience, disclosure_of(task))
-        ports = _target_ports(task, engines, names, ledger, stop)
+    with _opened(task, stop) as (_, ledger, ports):
         yield Review(ports, ledger.review(rule, asker), task.batch, stop=stop)
 
 
-def _target_ports(
-    task: TaskOptions, engines: SqlEngines, names: Sequence[str], ledger: SqlLedger, stop: threading.Event
-) -> TargetPorts:
-    disclosure = ledger.disclosure
-    return TargetPorts(
-        source=image_source(task, engines, Patience(task.batch.patience_seconds, stop), ledger),
-        ledger=ledger,
-        tables=result_targets(task, engines, names, stop),
-        open_file=open_due_file,
-        reading=disclosure.reading,
-        portraits=disclosure.portraits,
-    )
+@contextmanager
+def _opened(task: TaskOptions, stop: threading.Event) -> Iterator[tuple[SqlEngines, SqlLedger, TargetPorts]]:
+    patience = Patience(task.batch.patience_seconds, stop)
+    with SqlEngines() as engines:
+        names = resolved_targets(task, engines, patience)
+        disclosure = disclosure_of(task)
+        ledger = _ledger(task, engines, names, patience, disclosure)
+        ports = TargetPorts(
+            source=image_source(task, engines, patience, ledger),
+            ledger=ledger,
+            tables=result_targets(task, engines, names, stop),
+            open_file=open_due_file,
+            reading=disclosure.reading,
+            portraits=disclosure.portraits,
+        )
+        yield engines, ledger, ports
 
 
 def _kept_by_databases(task: TaskOptions, engines: SqlEngines) -> list[str]:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from airflow_provider_permitocr.engine.ledger.deliveries import Delivered, Review
-from airflow_provider_permitocr.engine.models import ImageFacts, Outcome
+from airflow_provider_permitocr.engine.models import Outcome
 from airflow_provider_permitocr.permit.answers import clean_text
 from airflow_provider_permitocr.permit.columns import COLUMNS, KEY_COLUMNS, Column, ColumnKind, Record, Value
 from airflow_provider_permitocr.permit.status import Status
@@ -43,7 +43,7 @@ def _record(delivered: Delivered, empty: Record, kinds: Mapping[str, ColumnKind]
         empty
         | {name: _read(value, kinds[name]) for name, value in standing.carried.items() if name in kinds}
         | (delivered.fields or {})
-        | _facts(standing.facts)
+        | standing.facts.columns
         | _review(delivered.review)
         | {
             "image_key": image_key,
@@ -79,7 +79,7 @@ def outcome_record(outcome: Outcome, *, processed_at: datetime) -> Record:
         record
         | {name: _clean(value) for name, value in outcome.row.carried.items()}
         | outcome.fields
-        | _facts(outcome.facts)
+        | outcome.facts.columns
         | {
             "image_key": clean_text(outcome.row.image_key),
             "card_side": outcome.row.card_side.value,
@@ -110,17 +110,6 @@ def refused_record(record: Record, reason: str, *, with_provenance: bool = True)
         "status": Status.FAILED.value,
         "error_code": "ResultRowRefused",
         "error_message": clean_text(reason),
-    }
-
-
-def _facts(facts: ImageFacts) -> Record:
-    return {
-        "image_format": facts.image_format,
-        "image_bytes": facts.size,
-        "image_prepared": facts.prepared,
-        "image_digest": facts.digest,
-        "image_width": facts.width,
-        "image_height": facts.height,
     }
 
 

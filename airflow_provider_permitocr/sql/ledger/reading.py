@@ -51,11 +51,6 @@ class LedgerReader:
         self._run_name, self._session_id, self._disclosure = run_name, session_id, disclosure
         self._where: tuple[LedgerTables, int] | None = None
 
-    @property
-    def disclosure(self) -> Disclosure:
-        """What of the answers leaves it."""
-        return self._disclosure
-
     def where(self) -> tuple[LedgerTables, int] | None:
         """Return the tables and the list's number; None if the ledger or the list does not exist yet."""
         return self._where

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_permitocr.engine.progress.record import Recorded
 from airflow_provider_permitocr.engine.progress.reporter import ProgressReporter
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
     from airflow_provider_permitocr.engine.progress.facts import ObservedRun
     from airflow_provider_permitocr.engine.progress.reporter import Log
@@ -21,22 +21,9 @@ if TYPE_CHECKING:
 PROGRESS_KEY: Final = "permitocr_progress"
 
 
-class Link(Protocol):
-    """What is asked of a link of Airflow's."""
-
-    @property
-    def xcom_key(self) -> str:
-        """The key under which Airflow looks up its address."""
-        ...
-
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Return its address for a task instance."""
-        ...
-
-
 @contextmanager
 def reported(
-    run: ObservedRun, task: TaskOptions, context: Context, *, log: Log, link: Link | None = None
+    run: ObservedRun, task: TaskOptions, context: Context, *, log: Log, link: BaseOperatorLink | None = None
 ) -> Iterator[None]:
     """Push a run's progress inside the ``with`` block; outside of a task instance, push nothing.
 
@@ -47,10 +34,11 @@ def reported(
     if instance is None:
         yield
         return
+    operator: Any = getattr(instance, "task", None)
     recorded = Recorded(
         try_number=int(instance.try_number),
         shard=task.shard or None,
-        pool=getattr(getattr(instance, "task", None), "pool", None),
+        pool=getattr(operator, "pool", None),
         pool_slots=task.pool_slots,
         tables=tuple(table.table for table in task.tables),
         files=tuple(file.path for file in task.files),
@@ -63,7 +51,7 @@ def reported(
     def push(record: Mapping[str, Any]) -> None:
         # Requests to Airflow's supervisor use a lock, so any thread may make them.
         for each in links:
-            instance.xcom_push(key=each.xcom_key, value=each.get_link(None, ti_key=instance))
+            instance.xcom_push(key=each.xcom_key, value=each.get_link(operator, ti_key=instance))
         links.clear()
         instance.xcom_push(key=PROGRESS_KEY, value=record)
         if record["state"] == "failed" and store is not None:

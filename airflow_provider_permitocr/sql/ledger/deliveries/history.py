@@ -17,6 +17,7 @@ from airflow_provider_permitocr.sql.ledger.standing import standings
 from airflow_provider_permitocr.sql.ledger.standing.answers import read_answer
 from airflow_provider_permitocr.sql.ledger.standing.decisions import with_decisions
 from airflow_provider_permitocr.sql.ledger.standing.images import standing_of
+from airflow_provider_permitocr.sql.ledger.tables.schema import is_same_image
 
 
 def changes(opened: OpenList, after: int, most: int, reading: Reading = Reading()) -> list[Delivered]:
@@ -54,15 +55,12 @@ def _calls(opened: OpenList) -> sa.Select[Any]:
     """Select calls that settled something about their images, beside their answers."""
     tables = opened.tables
     calls, answers, images = tables.calls, tables.answers, tables.images
-    is_of_image = sa.and_(
-        images.c.list_id == calls.c.list_id,
-        images.c.image_key == calls.c.image_key,
-        images.c.card_side == calls.c.card_side,
-    )
     return (
         sa.select(calls, answers.c.form, answers.c.answer, images.c.carried)
         .select_from(
-            calls.outerjoin(answers, answers.c.call_id == calls.c.call_id).outerjoin(images, is_of_image)
+            calls.outerjoin(answers, answers.c.call_id == calls.c.call_id).outerjoin(
+                images, is_same_image(images, calls)
+            )
         )
         .where(calls.c.list_id == opened.list_id, calls.c.attempt.is_not(None))
     )

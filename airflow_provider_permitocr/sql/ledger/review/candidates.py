@@ -20,7 +20,7 @@ from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.standing.disclosure import Disclosure
 from airflow_provider_permitocr.sql.ledger.standing.standings import Read, reading_pages
-from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables, is_same_image
 
 #: Of readings to filter by their flags; few pass.
 _PAGE: Final = 500
@@ -79,9 +79,7 @@ def _is_free(tables: LedgerTables) -> sa.ColumnElement[bool]:
     images, reviews = tables.images.c, tables.reviews.c
     # One of an older answer does not count.
     is_taken = sa.exists().where(
-        reviews.list_id == images.list_id,
-        reviews.image_key == images.image_key,
-        reviews.card_side == images.card_side,
+        is_same_image(tables.reviews, tables.images),
         reviews.answer_id == images.answer_id,
         sa.or_(reviews.decision.is_(None), reviews.decision != Decision.UNDECIDED.value),
     )

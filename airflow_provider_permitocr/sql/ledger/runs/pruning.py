@@ -14,9 +14,10 @@ from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.database.rights import require_rights
 from airflow_provider_permitocr.sql.ledger.exchange.caller import run_period
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
+from airflow_provider_permitocr.sql.ledger.paging import chunks, is_after
 from airflow_provider_permitocr.sql.ledger.standing.delivered_answers import Keeping, delete_delivered
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
-from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables, is_same_image
 
 #: The ledger stays locked while this many rows are deleted.
 _CHUNK_ROWS: Final = 500
@@ -111,17 +112,13 @@ class _Pruner:
                 deleted += self._delete(connection, self._tables.calls, calls.call_id.in_(unneeded))
             if len(rows) < _CHUNK_ROWS:
                 return deleted, with_answer
-            last = rows[-1]
-            is_later = sa.or_(calls.intended_at > last.intended_at, calls.call_id > last.call_id)
-            is_next = sa.and_(calls.intended_at >= last.intended_at, is_later)
+            is_next = is_after([(calls.intended_at, rows[-1].intended_at), (calls.call_id, rows[-1].call_id)])
 
     def _is_needed(self) -> sa.ColumnElement[bool]:
         """Whether a call or its answer may be yet to come, or its own image depends on it."""
         calls, images = self._tables.calls.c, self._tables.images.c
         depends = sa.exists().where(
-            images.list_id == calls.list_id,
-            images.image_key == calls.image_key,
-            images.card_side == calls.card_side,
+            is_same_image(self._tables.images, self._tables.calls),
             sa.or_(images.answer_id == calls.call_id, images.held_by == calls.call_id),
         )
         may_be_under_way = sa.and_(calls.code.is_(None), calls.held_until >= self._before)
@@ -140,9 +137,8 @@ class _Pruner:
                 by_list.setdefault(row.list_id, set()).add(row.image_digest)
         taken: set[str] = set()
         for list_id, digests in by_list.items():
-            ordered = sorted(digests)
-            for at in range(0, len(ordered), _DIGESTS_AT_ONCE):
-                is_identical = images.image_digest.in_(ordered[at : at + _DIGESTS_AT_ONCE])
+            for some in chunks(digests, _DIGESTS_AT_ONCE):
+                is_identical = images.image_digest.in_(some)
                 statement = sa.select(images.answer_id).where(images.list_id == list_id, is_identical)
                 taken.update(each for each in connection.execute(statement).scalars() if each is not None)
         return taken
@@ -157,8 +153,7 @@ class _Pruner:
                 lock(connection, self._tables)
                 in_force = set(connection.execute(sa.select(images.answer_id).where(is_between)).scalars())
                 orphans = [call_id for call_id in call_ids if call_id not in in_force]
-                for at in range(0, len(orphans), _CHUNK_ROWS):
-                    some = orphans[at : at + _CHUNK_ROWS]
+                for some in chunks(orphans, _CHUNK_ROWS):
                     deleted += self._delete(connection, answers, answers.c.call_id.in_(some))
         return deleted
 
@@ -229,9 +224,7 @@ class _Pruner:
         """Delete questions that were never answered, or whose answers are no longer in force."""
         reviews, images = self._tables.reviews, self._tables.images.c
         is_in_force = sa.exists().where(
-            images.list_id == reviews.c.list_id,
-            images.image_key == reviews.c.image_key,
-            images.card_side == reviews.c.card_side,
+            is_same_image(self._tables.images, reviews),
             images.answer_id == reviews.c.answer_id,
         )
         is_over = sa.and_(reviews.c.decision.is_not(None), reviews.c.asked_at < self._before)

@@ -17,7 +17,7 @@ from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller, day_period, is_run
 from airflow_provider_permitocr.sql.ledger.exchange.statements import count_calls
 from airflow_provider_permitocr.sql.ledger.tables.clock import now, read_moment
-from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables, is_same_image
 
 
 class _Spent(NamedTuple):
@@ -104,9 +104,7 @@ def _waiting_for_review(connection: sa.Connection, tables: LedgerTables, caller:
     """Count doubtful readings in force that nobody has decided about."""
     images, reviews = tables.images.c, tables.reviews.c
     is_decided = sa.exists().where(
-        reviews.list_id == images.list_id,
-        reviews.image_key == images.image_key,
-        reviews.card_side == images.card_side,
+        is_same_image(tables.reviews, tables.images),
         reviews.answer_id == images.answer_id,
         reviews.decision.is_not(None),
         reviews.decision != Decision.UNDECIDED.value,

@@ -77,12 +77,7 @@ class LedgerImage:
             "answer_order": standing.answer_order,
             "is_doubtful": None if standing.is_doubtful is None else int(standing.is_doubtful),
             "reused_from": _clean(standing.reused_from),
-            "image_format": standing.facts.image_format,
-            "image_bytes": standing.facts.size,
-            "image_prepared": standing.facts.prepared,
-            "image_digest": standing.facts.digest,
-            "image_width": standing.facts.width,
-            "image_height": standing.facts.height,
+            **standing.facts.columns,
             "updated_at": _in_utc(standing.updated_at),
             "processed_at": _in_utc(standing.processed_at),
             "run": _clean(standing.run),
@@ -125,7 +120,7 @@ def read_standing(row: Mapping[str, Any]) -> Standing:
         answer_order=row["answer_order"],
         is_doubtful=None if row["is_doubtful"] is None else bool(row["is_doubtful"]),
         reused_from=row["reused_from"],
-        facts=_facts(row, row["image_digest"]),
+        facts=ImageFacts.of_columns(row),
         updated_at=read_moment(row["updated_at"]),
         processed_at=read_moment(row["processed_at"]),
         run=row["run"],
@@ -136,17 +131,6 @@ def read_standing(row: Mapping[str, Any]) -> Standing:
         attempt_run=row["attempt_run"],
         tries=row["tries"],
         carried=json.loads(row["carried"]) if row["carried"] else {},
-    )
-
-
-def _facts(row: Mapping[str, Any], digest: str | None) -> ImageFacts:
-    return ImageFacts(
-        row["image_format"],
-        row["image_bytes"],
-        row["image_prepared"],
-        digest,
-        row["image_width"],
-        row["image_height"],
     )
 
 
@@ -190,11 +174,7 @@ def write_attempt(attempt: Attempt) -> str:
             "is_verdict": attempt.is_verdict,
             "updated_at": attempt.updated_at,
             "error_message": attempt.error_message,
-            "image_format": attempt.facts.image_format,
-            "image_bytes": attempt.facts.size,
-            "image_prepared": attempt.facts.prepared,
-            "image_width": attempt.facts.width,
-            "image_height": attempt.facts.height,
+            **{name: value for name, value in attempt.facts.columns.items() if name != "image_digest"},
         }
     )
 
@@ -216,7 +196,7 @@ def standing_of(call: Mapping[str, Any], carried: Record) -> Standing:
         error_code=None if is_answered else call["code"],
         error_message=said["error_message"],
         request_id=call["request_id"],
-        facts=_facts(said, call["image_digest"]),
+        facts=ImageFacts.of_columns({**said, "image_digest": call["image_digest"]}),
         carried=carried,
         answer_id=call["call_id"] if is_answered else None,
     )

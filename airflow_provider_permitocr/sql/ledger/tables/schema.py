@@ -360,6 +360,11 @@ class LedgerTables:
         return (getattr(self, each.name) for each in fields(self) if each.name != "named")
 
 
+def is_same_image(one: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Return whether rows of two tables are about the same image of a list."""
+    return sa.and_(*(one.c[column.name] == other.c[column.name] for column in _IMAGE))
+
+
 @cache
 def ledger_tables(name: str, *, without_zone: frozenset[tuple[str, str]] = frozenset()) -> LedgerTables:
     """Describe the tables of a ledger, once for each name: all callers share them and leave them unchanged.

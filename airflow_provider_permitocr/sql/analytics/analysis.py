@@ -4,49 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.analytics.figures import Figures
 from airflow_provider_permitocr.engine.run.progress import Log
-
-
-class ResultViews(Protocol):
-    """Views beside a result table."""
-
-    def check(self) -> None:
-        """Check that they can be created. Changes nothing.
-
-        :raises TargetError: naming what to change.
-        """
-        ...
-
-    def prepare(self) -> Mapping[str, bool]:
-        """Create missing views, and replace those whose definition has changed.
-
-        :return: by name, whether the view changed.
-        :raises TargetError: naming what to change.
-        """
-        ...
-
-
-class CallTables(Protocol):
-    """Small tables with the cost and duration of a ledger's calls."""
-
-    def check(self) -> None:
-        """Check that they can be filled. Changes nothing.
-
-        :raises TargetError: naming what to change.
-        """
-        ...
-
-    def fill(self) -> Mapping[str, int]:
-        """Fill them from the ledger's current contents.
-
-        :return: how many rows each has, by name.
-        :raises TargetError: naming what to change.
-        """
-        ...
+from airflow_provider_permitocr.sql.analytics.call_tables import SqlCallTables
+from airflow_provider_permitocr.sql.analytics.result_views import SqlResultViews
 
 
 @dataclass(frozen=True)
@@ -88,8 +52,8 @@ class Analysis:
 
     def __init__(
         self,
-        views: ResultViews,
-        tables: CallTables,
+        views: SqlResultViews,
+        tables: SqlCallTables,
         *,
         figures: Callable[[], Figures],
         report: Callable[[Figures], int] | None = None,
