@@ -1,4 +1,4 @@
-"""The examination of one answer, and of both sides of a document: which flags their fields raise."""
+"""The examination of one answer: which flags its fields raise."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_provider_permitocr.permit.quality.consistency import (
 )
 from airflow_provider_permitocr.permit.quality.declared import add_declared_flags
 from airflow_provider_permitocr.permit.quality.flags import Flag
-from airflow_provider_permitocr.permit.quality.kinds import PermitKind, permit_kind
+from airflow_provider_permitocr.permit.quality.kinds import permit_kind
 from airflow_provider_permitocr.permit.quality.numbers import identity_flag, number_flag
 from airflow_provider_permitocr.permit.quality.validity import add_date_flags
 
@@ -100,22 +100,6 @@ class Examination:
         return timedelta(days=self.expires_within_days)
 
 
-def document_flags(front: Mapping[str, Value], back: Mapping[str, Value]) -> tuple[Flag, ...]:
-    """Return what front and back disagree in: the view of documents says the same in SQL.
-
-    Kinds are compared, as a title has several spellings; the two for Hong Kong and Macao count as one, as the
-    number that sets them apart is on the front. Names are compared as they are, but for blanks around them.
-    """
-    found = []
-    kinds = [_as_printed(permit_kind(side)) for side in (front, back)]
-    if None not in kinds and kinds[0] is not kinds[1]:
-        found.append(Flag.TYPE_MISMATCH)
-    names = [_comparable(front.get("name")), _comparable(back.get("back_name"))]
-    if None not in names and names[0] != names[1]:
-        found.append(Flag.NAME_MISMATCH)
-    return tuple(found)
-
-
 def _add_image_flags(
     found: list[Flag], record: Mapping[str, Value], width: int | None, height: int | None
 ) -> None:
@@ -128,13 +112,3 @@ def _add_image_flags(
             found.append(Flag.IMAGE_SMALL)
         if longer > shorter * _LONGEST_SHAPE:
             found.append(Flag.IMAGE_SHAPE)
-
-
-def _as_printed(kind: PermitKind | None) -> PermitKind | None:
-    return PermitKind.HONG_KONG_MACAO if kind is PermitKind.HONG_KONG_MACAO_NON_CHINESE else kind
-
-
-def _comparable(name: Value) -> str | None:
-    if not isinstance(name, str) or name.startswith(TOKEN_PREFIX):
-        return None
-    return name.strip(" ") or None

@@ -32,7 +32,7 @@ _OF_EITHER: Final = (
     *("warn_photocopy", "warn_recapture", "warn_photoshopped", "warn_not_enabled"),
     *("is_doubtful", "is_expired", "declared_differs"),
 )
-#: Fields that can differ between both sides, as ``document_flags`` checks in Python.
+#: Flags of a document: in what its sides disagree.
 _OF_BOTH: Final = (Flag.TYPE_MISMATCH.value, Flag.NAME_MISMATCH.value)
 _Text = sa.ColumnElement[Any]
 
@@ -164,7 +164,11 @@ def fixed_names() -> set[str]:
 def _disagreements(
     front: sa.Subquery, back: sa.Subquery, exact: Callable[[_Text], _Text]
 ) -> dict[str, sa.ColumnElement[Any]]:
-    """Return ``document_flags`` of both sides; NULL if a side lacks the value or has a token."""
+    """Return what both sides disagree in; NULL if a side lacks the value or has a token.
+
+    Kinds are compared, as a title has several spellings; the two for Hong Kong and Macao count as one, as the
+    number that sets them apart is on the front. Names are compared as they are, but for blanks around them.
+    """
     kinds = [_as_printed(side.c.permit_kind) for side in (front, back)]
     names = [_comparable(text, exact) for text in (front.c.name, back.c.back_name)]
     return dict(zip(_OF_BOTH, (kinds[0] != kinds[1], names[0] != names[1]), strict=True))

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record
-from airflow_provider_permitocr.permit.quality.examination import Examination, document_flags
+from airflow_provider_permitocr.permit.quality.examination import Examination
 from airflow_provider_permitocr.permit.quality.flags import DECLARED_FLAGS, DOUBTS, FLAGS, Flag, Group
 from tests.permit.quality.cards import (
     NEW,
@@ -19,6 +19,7 @@ from tests.permit.quality.cards import (
     residents_back,
     residents_front,
 )
+from tests.support.document_flags import document_flags
 
 #: A front that raises the flag, and one that does not.
 FRONTS: dict[Flag, tuple[Record, Record]] = {

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from airflow_provider_permitocr.emulator.specimens.kinds import KINDS
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import Record
-from airflow_provider_permitocr.permit.quality.examination import Examination, document_flags
+from airflow_provider_permitocr.permit.quality.examination import Examination
 from airflow_provider_permitocr.permit.quality.kinds import PermitKind, permit_kind, sex_code
 from tests.permit.quality.cards import (
     DAY,
@@ -19,6 +19,7 @@ from tests.permit.quality.cards import (
     front,
     residents_back,
 )
+from tests.support.document_flags import document_flags
 
 
 @pytest.mark.parametrize(

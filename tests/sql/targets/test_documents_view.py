@@ -13,13 +13,13 @@ from airflow_provider_permitocr.engine.delivery.frame import to_frame
 from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind, result_columns
-from airflow_provider_permitocr.permit.quality.examination import document_flags
 from airflow_provider_permitocr.permit.quality.flags import Flag
 from airflow_provider_permitocr.permit.quality.kinds import permit_kind
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.dialects.reflection import RelationKind
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
+from tests.support.document_flags import document_flags
 from tests.support.found_columns import columns
 
 NewEngine = Callable[..., sa.Engine]
