@@ -90,12 +90,14 @@ def _check() -> ActionCommand:
     offline = _argument(
         "--offline", action="store_true", help="Do not ask Tencent Cloud whether the credentials are valid"
     )
-    return ActionCommand(
-        name="check",
-        help="Find what keeps permit recognition from running, and how to fix it",
-        description=_CHECK,
-        func=lazy_load_command("airflow_provider_permitocr.cli.checks.check.check"),
-        args=(dag_id, quota, offline, _output(), ARG_VERBOSE),
+    return _command(
+        "checks.check",
+        "Find what keeps permit recognition from running, and how to fix it",
+        _CHECK,
+        dag_id,
+        quota,
+        offline,
+        _output(),
     )
 
 
@@ -120,22 +122,12 @@ def _plan() -> ActionCommand:
         ),
         _output(),
     )
-    return ActionCommand(
-        name="plan",
-        help="Show what a run would do and cost, without a call",
-        description=_PLAN,
-        func=lazy_load_command("airflow_provider_permitocr.cli.plans.plan.plan"),
-        args=(*arguments, ARG_VERBOSE),
-    )
+    return _command("plans.plan", "Show what a run would do and cost, without a call", _PLAN, *arguments)
 
 
 def _adopt() -> ActionCommand:
-    return ActionCommand(
-        name="adopt",
-        help="Take over a renamed list, or a result table that another ledger filled",
-        description=_ADOPT,
-        func=lazy_load_command("airflow_provider_permitocr.cli.adopt.adopt"),
-        args=(*_tasks(), ARG_VERBOSE),
+    return _command(
+        "adopt", "Take over a renamed list, or a result table that another ledger filled", _ADOPT, *_tasks()
     )
 
 
@@ -148,22 +140,14 @@ def _prune() -> ActionCommand:
         help="Delete rows older than this many days, for example 90",
     )
     yes = _argument("--yes", action="store_true", help="Do not ask before deleting")
-    return ActionCommand(
-        name="prune",
-        help="Delete old calls and runs that a ledger no longer needs",
-        description=_PRUNE,
-        func=lazy_load_command("airflow_provider_permitocr.cli.prune.prune"),
-        args=(*_tasks(), older_than, yes, ARG_VERBOSE),
+    return _command(
+        "prune", "Delete old calls and runs that a ledger no longer needs", _PRUNE, *_tasks(), older_than, yes
     )
 
 
 def _rebuild() -> ActionCommand:
-    return ActionCommand(
-        name="rebuild",
-        help="Fill targets again from the answers in the ledger, without a call",
-        description=_REBUILD,
-        func=lazy_load_command("airflow_provider_permitocr.cli.rebuild.rebuild"),
-        args=(*_tasks(), ARG_VERBOSE),
+    return _command(
+        "rebuild", "Fill targets again from the answers in the ledger, without a call", _REBUILD, *_tasks()
     )
 
 
@@ -188,13 +172,7 @@ def _redo() -> ActionCommand:
         ),
         _argument("--yes", action="store_true", help="Do not ask before marking"),
     )
-    return ActionCommand(
-        name="redo",
-        help="Mark settled images to be recognized again by the next run",
-        description=_REDO,
-        func=lazy_load_command("airflow_provider_permitocr.cli.redo.redo"),
-        args=(*arguments, ARG_VERBOSE),
-    )
+    return _command("redo", "Mark settled images to be recognized again by the next run", _REDO, *arguments)
 
 
 def _erase() -> ActionCommand:
@@ -215,12 +193,17 @@ def _erase() -> ActionCommand:
         ),
         _argument("--yes", action="store_true", help="Erase; otherwise only show what would be erased"),
     )
+    return _command(
+        "erase", "Erase people from the ledger, result tables, portraits and files", _ERASE, *arguments
+    )
+
+
+def _command(module: str, help_line: str, description: str, *arguments: Arg) -> ActionCommand:
+    """Describe a command, which has the name of its module and of the function in there."""
+    name = module.rpartition(".")[2]
+    function = lazy_load_command(f"airflow_provider_permitocr.cli.{module}.{name}")
     return ActionCommand(
-        name="erase",
-        help="Erase people from the ledger, result tables, portraits and files",
-        description=_ERASE,
-        func=lazy_load_command("airflow_provider_permitocr.cli.erase.erase"),
-        args=(*arguments, ARG_VERBOSE),
+        name=name, help=help_line, description=description, func=function, args=(*arguments, ARG_VERBOSE)
     )
 
 

@@ -1,9 +1,8 @@
-"""Checks one thing in a database; what its hook or driver raises becomes a finding."""
+"""Looks at one thing, in a database or elsewhere; what is raised about it becomes a finding."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, Verdict
@@ -12,6 +11,7 @@ from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.lists.image_list import ImageQuery
 from airflow_provider_permitocr.options.readable import is_template
+from airflow_provider_permitocr.options.targets.result_file import ResultFile
 from airflow_provider_permitocr.options.targets.result_table import ResultTable
 
 if TYPE_CHECKING:
@@ -32,11 +32,24 @@ def find(
     """
 
     def look_by_engine() -> str:
+        from airflow_provider_permitocr.wiring.connections.sql_engine import SqlEngines
+
         require(conn_id)
-        with _engine(conn_id) as engine:
-            return look(engine)
+        with SqlEngines() as engines:
+            return look(engines.of(conn_id))
 
     return find_out(subject, conn_id, look_by_engine)
+
+
+def look_at(subject: str, look: Callable[[], str]) -> Finding:
+    """Look at something.
+
+    :param look: describes what works; raises ``PermitOcrError`` or ``ValueError`` for what does not.
+    """
+    try:
+        return Finding(Verdict.OK, subject, look())
+    except (PermitOcrError, ValueError) as error:
+        return Finding(Verdict.WRONG, subject, str(error))
 
 
 def find_out(subject: str, conn_id: str, look: Callable[[], str]) -> Finding:
@@ -57,7 +70,7 @@ def find_out(subject: str, conn_id: str, look: Callable[[], str]) -> Finding:
         )
 
 
-def templated(described: ImageList | ResultTable | Ledger) -> list[str]:
+def templated(described: ImageList | ResultTable | ResultFile | Ledger) -> list[str]:
     """Name the values that are known only in a run."""
     names = [name for name in described.template_fields if is_template(getattr(described, name))]
     if isinstance(described, ImageQuery):
@@ -68,14 +81,3 @@ def templated(described: ImageList | ResultTable | Ledger) -> list[str]:
 def unchecked(subject: str, names: list[str]) -> Finding:
     """Report values that are only known at run time."""
     return Finding(Verdict.UNCHECKED, subject, f"{', '.join(names)}: templated; known only at run time")
-
-
-@contextmanager
-def _engine(conn_id: str) -> Iterator[Engine]:
-    from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
-
-    engine = sql_engine(conn_id)
-    try:
-        yield engine
-    finally:
-        engine.dispose()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from airflow_provider_permitocr.cli.checks.database_checks import look_at, templated, unchecked
 from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
-from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError
+from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.lists.shard import Shard
-from airflow_provider_permitocr.options.readable import is_template
 from airflow_provider_permitocr.options.targets.result_file import ResultFile
 
 _SUBJECT = "result file"
@@ -16,14 +16,9 @@ def check_result_file(described: ResultFile, shard: str | None) -> list[Finding]
 
     :param shard: the shard that writes it, if known before a run.
     """
-    templated = [name for name in described.template_fields if is_template(getattr(described, name))]
-    if templated:
-        message = f"{', '.join(templated)}: templated; known only at run time"
-        return [Finding(Verdict.UNCHECKED, _SUBJECT, message), *_without_package(described)]
-    try:
-        return [Finding(Verdict.OK, _SUBJECT, _look(described, shard))]
-    except (PermitOcrError, ValueError) as error:
-        return [Finding(Verdict.WRONG, _SUBJECT, str(error))]
+    if names := templated(described):
+        return [unchecked(_SUBJECT, names), *_without_package(described)]
+    return [look_at(_SUBJECT, lambda: _look(described, shard))]
 
 
 def _without_package(described: ResultFile) -> list[Finding]:

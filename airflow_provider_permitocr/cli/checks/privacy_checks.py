@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from airflow_provider_permitocr.cli.checks.database_checks import look_at
 from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
-from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.options.privacy import Privacy
 from airflow_provider_permitocr.options.quality import Quality
 from airflow_provider_permitocr.options.readable import is_template
@@ -19,22 +19,24 @@ def check_privacy(policy: Privacy) -> Finding:
 
     if is_template(policy.hmac_conn_id) or is_template(policy.fernet_conn_id):
         return Finding(Verdict.UNCHECKED, _POLICY, "its connections: templated, so known only in a run")
-    try:
+
+    def look() -> str:
         protection_of(policy)
-    except PermitOcrError as error:
-        return Finding(Verdict.WRONG, _POLICY, str(error))
-    kept = [name for name, method in policy.methods.items() if method is Method.KEEP]
-    return Finding(Verdict.OK, _POLICY, f"kept as they are: {', '.join(kept) or 'nothing'}")
+        kept = [name for name, method in policy.methods.items() if method is Method.KEEP]
+        return f"kept as they are: {', '.join(kept) or 'nothing'}"
+
+    return look_at(_POLICY, look)
 
 
 def check_quality(quality: Quality) -> Finding:
     """Check that declared values can be compared."""
-    try:
+
+    def look() -> str:
         quality.assessment.prepare()
-    except PermitOcrError as error:
-        return Finding(Verdict.WRONG, _QUALITY, str(error))
-    compared = ", ".join(f"{fact} with {column}" for fact, column in quality.declared_columns.items())
-    return Finding(Verdict.OK, _QUALITY, f"compared: {compared or 'nothing'}")
+        compared = ", ".join(f"{fact} with {column}" for fact, column in quality.declared_columns.items())
+        return f"compared: {compared or 'nothing'}"
+
+    return look_at(_QUALITY, look)
 
 
 def check_portraits(portraits: Portraits) -> Finding:
@@ -45,10 +47,11 @@ def check_portraits(portraits: Portraits) -> Finding:
         return Finding(Verdict.OK, _PORTRAITS, "as base64 in the column profile")
     if is_template(portraits.path) or is_template(portraits.conn_id):
         return Finding(Verdict.UNCHECKED, _PORTRAITS, "the folder: templated, so known only in a run")
-    try:
+
+    def look() -> str:
         files = portrait_files(portraits)
         assert files is not None
         files.check()
-    except PermitOcrError as error:
-        return Finding(Verdict.WRONG, _PORTRAITS, str(error))
-    return Finding(Verdict.OK, _PORTRAITS, f"are written to {portraits.path}")
+        return f"are written to {portraits.path}"
+
+    return look_at(_PORTRAITS, look)
