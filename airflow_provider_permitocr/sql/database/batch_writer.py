@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.sql.database.failures import blames_a_row, describe
 from airflow_provider_permitocr.sql.database.patience import Patience
-from airflow_provider_permitocr.sql.database.upsert import upsert
-from airflow_provider_permitocr.sql.dialects.replacing import Row, key_names
+from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.dialects.replacing import ALWAYS, Replacing, Row, key_names
 
 
 def write_batch(
@@ -18,8 +18,7 @@ def write_batch(
     table: sa.Table,
     rows: Sequence[Row],
     *,
-    guard: str | None = None,
-    keep: Collection[str] = (),
+    rule: Replacing = ALWAYS,
     fault: Callable[[Row], str | None] | None = None,
     patience: Patience = Patience(),
     most_refused: int | None = None,
@@ -30,7 +29,7 @@ def write_batch(
     them, and the rest are written in several transactions. Locks, deadlocks and lost connections are retried;
     this is safe, as writing the same rows again changes nothing.
 
-    :param guard, keep: as for ``upsert``.
+    :param rule: how rows are replaced.
     :param fault: returns why the table would change a row; None: it doesn't, or it raises an error itself.
     :param patience: how long to wait for the database.
     :param most_refused: stop once this many rows are refused; None: try all.
@@ -46,7 +45,7 @@ def write_batch(
         if some:
             patience.write(
                 engine,
-                lambda connection: upsert(connection, table, some, guard=guard, keep=keep),
+                lambda connection: database_of(connection).upsert(connection, table, some, rule),
                 f"writing {many(len(some), 'row')} to the table {table.name!r}",
             )
 

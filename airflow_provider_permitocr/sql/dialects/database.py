@@ -24,7 +24,7 @@ from airflow_provider_permitocr.sql.dialects.comparing import Typed
 from airflow_provider_permitocr.sql.dialects.dataset import Dataset
 from airflow_provider_permitocr.sql.dialects.families import HOLDING, Family, family_of
 from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn, RelationKind
-from airflow_provider_permitocr.sql.dialects.replacing import Replacing, Row
+from airflow_provider_permitocr.sql.dialects.replacing import ALWAYS, Replacing, Row
 
 #: Why nothing can be changed, whatever rights the user has.
 NO_CHANGES: Final = "this server, or the connection to it, accepts no changes"
@@ -384,11 +384,15 @@ class Database:
     # Rows
 
     def upsert(
-        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        rows: Sequence[Row],
+        rule: Replacing = ALWAYS,
     ) -> None:
         """Write rows, replacing those with the same primary key, within the connection's transaction.
 
-        :param rows: at least one, and no key twice.
+        :param rows: at least one, and no key twice: whether that is refused depends on the driver.
         """
         raise NotImplementedError
 

@@ -25,7 +25,13 @@ from airflow_provider_permitocr.sql.dialects.database import (
 )
 from airflow_provider_permitocr.sql.dialects.dataset import Dataset
 from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn, RelationKind
-from airflow_provider_permitocr.sql.dialects.replacing import STATEMENTS_KEPT, Replacing, Row, on_conflict
+from airflow_provider_permitocr.sql.dialects.replacing import (
+    ALWAYS,
+    STATEMENTS_KEPT,
+    Replacing,
+    Row,
+    on_conflict,
+)
 
 #: Its errors are known by their classes: https://duckdb.org/docs/stable/clients/python/reference/
 _FAILURES: Final = {
@@ -244,7 +250,11 @@ class DuckDb(Database):
     # Rows
 
     def upsert(
-        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        rows: Sequence[Row],
+        rule: Replacing = ALWAYS,
     ) -> None:
         """Send each column as one array: a row after the other takes a hundred times as long."""
         arrays = {column.name: [row[column.name] for row in rows] for column in table.columns}

@@ -34,7 +34,13 @@ from airflow_provider_permitocr.sql.dialects.drivers import mysql as drivers
 from airflow_provider_permitocr.sql.dialects.drivers.mysql import size_in_statement
 from airflow_provider_permitocr.sql.dialects.families import Family
 from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn
-from airflow_provider_permitocr.sql.dialects.replacing import STATEMENTS_KEPT, Replacing, Row, key_names
+from airflow_provider_permitocr.sql.dialects.replacing import (
+    ALWAYS,
+    STATEMENTS_KEPT,
+    Replacing,
+    Row,
+    key_names,
+)
 
 # Numbers: https://dev.mysql.com/doc/mysql-errors/en/server-error-reference.html and, from 4000 on,
 # https://mariadb.com/kb/en/mariadb-error-code-reference/; of clients, from 2000 on,
@@ -306,7 +312,11 @@ class MySql(Database):
     # Rows
 
     def upsert(
-        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        rows: Sequence[Row],
+        rule: Replacing = ALWAYS,
     ) -> None:
         """Write rows, replacing those with the same primary key."""
         connection.execute(_insert_on_duplicate_key(table, rule), rows)

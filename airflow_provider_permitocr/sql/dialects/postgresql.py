@@ -35,7 +35,13 @@ from airflow_provider_permitocr.sql.dialects.dataset import Dataset, server
 from airflow_provider_permitocr.sql.dialects.drivers import postgresql as drivers
 from airflow_provider_permitocr.sql.dialects.drivers.postgresql import PSYCOPG, PSYCOPG2
 from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn
-from airflow_provider_permitocr.sql.dialects.replacing import STATEMENTS_KEPT, Replacing, Row, on_conflict
+from airflow_provider_permitocr.sql.dialects.replacing import (
+    ALWAYS,
+    STATEMENTS_KEPT,
+    Replacing,
+    Row,
+    on_conflict,
+)
 
 # SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html
 
@@ -302,7 +308,11 @@ class PostgreSql(Database):
     # Rows
 
     def upsert(
-        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        rows: Sequence[Row],
+        rule: Replacing = ALWAYS,
     ) -> None:
         """Send all rows as one text: one statement and one parameter, with any driver.
 
@@ -315,7 +325,7 @@ class PostgreSql(Database):
         insert = postgresql.insert(table).from_select(
             list(table.columns), sa.select(*table.c).where(sa.false())
         )
-        upsert: sa.Executable = on_conflict(insert, table, Replacing(None, frozenset()))
+        upsert: sa.Executable = on_conflict(insert, table, ALWAYS)
         return upsert
 
     # Types that its driver returns

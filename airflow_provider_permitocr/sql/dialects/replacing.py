@@ -14,12 +14,14 @@ STATEMENTS_KEPT: Final = 64
 class Replacing(NamedTuple):
     """How rows with the same key are replaced.
 
-    :param guard: a row never replaces one with a greater value in this column; None: it always does.
-    :param keep: columns that keep their value in an existing row.
+    :param guard: a column, such as a version. A row never replaces one with a greater value in it; NULL in
+        the table is the smallest. None: rows are always replaced.
+    :param keep: columns that keep their value in an existing row; a new row gets the value to write.
+        If these are all columns, existing rows don't change.
     """
 
-    guard: str | None
-    keep: frozenset[str]
+    guard: str | None = None
+    keep: frozenset[str] = frozenset()
 
     def replaced(self, table: sa.Table) -> list[str]:
         """Name the columns to replace, the guard last, because MySQL's assignments see earlier ones."""
@@ -38,6 +40,10 @@ class Replacing(NamedTuple):
         if self.guard is None:
             return None
         return sa.or_(old[self.guard].is_(None), old[self.guard] <= new[self.guard])
+
+
+#: Rows with the same key are always replaced, in all columns.
+ALWAYS: Final = Replacing()
 
 
 def key_names(table: sa.Table) -> list[str]:

@@ -31,7 +31,13 @@ from airflow_provider_permitocr.sql.dialects.database import (
 from airflow_provider_permitocr.sql.dialects.dataset import Dataset
 from airflow_provider_permitocr.sql.dialects.families import HOLDING, Family
 from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn
-from airflow_provider_permitocr.sql.dialects.replacing import STATEMENTS_KEPT, Replacing, Row, on_conflict
+from airflow_provider_permitocr.sql.dialects.replacing import (
+    ALWAYS,
+    STATEMENTS_KEPT,
+    Replacing,
+    Row,
+    on_conflict,
+)
 
 # Result codes: https://www.sqlite.org/rescode.html
 
@@ -239,7 +245,11 @@ class Sqlite(Database):
     # Rows
 
     def upsert(
-        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        rows: Sequence[Row],
+        rule: Replacing = ALWAYS,
     ) -> None:
         """Write rows, replacing those with the same primary key."""
         connection.execute(_insert_on_conflict(table, rule), rows)

@@ -30,6 +30,7 @@ from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.database.rights import raise_refusal, require_creatable
 from airflow_provider_permitocr.sql.dialects.database import Failure
 from airflow_provider_permitocr.sql.dialects.known import database_of
+from airflow_provider_permitocr.sql.dialects.replacing import Replacing
 from airflow_provider_permitocr.sql.targets.documents_view import DocumentsView
 from airflow_provider_permitocr.sql.targets.result_check import examine, require_rights_to
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
@@ -194,9 +195,8 @@ class SqlResultTarget:
                 self._engine,
                 self._table,
                 to_rows(frame, self._columns),
-                guard="version",
+                rule=Replacing("version", _kept(self._columns, with_answers=with_answers, only_new=only_new)),
                 fault=self._fit.fault if self._fit.lengths or self._fit.padded else None,
-                keep=_kept(self._columns, with_answers=with_answers, only_new=only_new),
                 patience=self._patience,
                 most_refused=most_refused,
             )
@@ -287,11 +287,11 @@ def _older(table: sa.Table, versions: Mapping[RowKey, int]) -> Iterator[sa.Colum
             yield sa.and_(some, columns.card_side == side.value, is_older)
 
 
-def _kept(columns: Sequence[Column], *, with_answers: bool, only_new: bool) -> Sequence[str]:
+def _kept(columns: Sequence[Column], *, with_answers: bool, only_new: bool) -> frozenset[str]:
     """Return the columns that rows keep which are there already."""
     if only_new:
-        return [column.name for column in columns]
-    return () if with_answers else ANSWER_COLUMNS
+        return frozenset(column.name for column in columns)
+    return frozenset() if with_answers else frozenset(ANSWER_COLUMNS)
 
 
 @contextmanager

@@ -19,12 +19,12 @@ import psutil
 import psycopg
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.engine.analytics.analysis import Analysis
 from airflow_provider_permitocr.engine.analytics.figures import Figures
 from airflow_provider_permitocr.permit.advice import advice_by_code
 from airflow_provider_permitocr.permit.quality.assessment import DEFAULT_ZONE
 from airflow_provider_permitocr.report.page import page
 from airflow_provider_permitocr.report.pictures import poster
+from airflow_provider_permitocr.sql.analytics.analysis import Analysis
 from airflow_provider_permitocr.sql.analytics.call_tables import SqlCallTables
 from airflow_provider_permitocr.sql.analytics.figures import read_figures
 from airflow_provider_permitocr.sql.analytics.result_views import SqlResultViews

@@ -12,7 +12,8 @@ from pymysql.cursors import RE_INSERT_VALUES
 from sqlalchemy.dialects import mysql
 
 from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind
-from airflow_provider_permitocr.sql.database.upsert import upsert
+from airflow_provider_permitocr.sql.dialects.mysql import MySql
+from airflow_provider_permitocr.sql.dialects.replacing import Replacing
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 
 CARRIED = (
@@ -53,12 +54,14 @@ def rows_of(number: int) -> list[dict[str, Any]]:
 def written(dialect: sa.Dialect, number: int = 2, **rule: Any) -> Recorder:
     recorder = Recorder(dialect)
     table = result_table("select.permits", (*COLUMNS, *CARRIED))
-    upsert(recorder, table, rows_of(number), **rule)  # type: ignore[arg-type]
+    MySql().upsert(recorder, table, rows_of(number), Replacing(**rule))  # type: ignore[arg-type]
     return recorder
 
 
 @pytest.mark.parametrize("server", ["MySQL 5.7", "MySQL 8.4", "MariaDB"])
-@pytest.mark.parametrize("rule", [{}, {"guard": "version"}, {"guard": "version", "keep": ["name"]}], ids=str)
+@pytest.mark.parametrize(
+    "rule", [{}, {"guard": "version"}, {"guard": "version", "keep": frozenset(["name"])}], ids=str
+)
 def test_pymysql_sends_all_rows_in_one_statement(server: str, rule: dict[str, Any]) -> None:
     dialect = mysql.dialect(paramstyle="pyformat")
     dialect.is_mariadb = server == "MariaDB"

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.ledger.deliveries import Refusal
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.api import CardSide
-from airflow_provider_permitocr.sql.database.upsert import upsert
+from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList
+from airflow_provider_permitocr.sql.ledger.paging import chunks
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
 
 #: Drivers take a few thousand parameters in one statement.
@@ -34,16 +35,15 @@ def add_refusals(opened: OpenList, delivery_id: int, refusals: Sequence[Refusal]
         for each in {each.row_key: each for each in refusals}.values()
     ]
     if rows:
-        upsert(opened.connection, opened.tables.refused, rows)
+        database_of(opened.connection).upsert(opened.connection, opened.tables.refused, rows)
 
 
 def drop_refusals(opened: OpenList, delivery_id: int, row_keys: Sequence[RowKey]) -> None:
     """Forget rows that a target has taken."""
     refused = opened.tables.refused
     for side in CardSide:
-        keys = [key for key, each in row_keys if each is side]
-        for start in range(0, len(keys), _KEYS_AT_ONCE):
-            is_taken = refused.c.image_key.in_(keys[start : start + _KEYS_AT_ONCE])
+        for keys in chunks((key for key, each in row_keys if each is side), _KEYS_AT_ONCE):
+            is_taken = refused.c.image_key.in_(keys)
             opened.connection.execute(
                 sa.delete(refused).where(
                     refused.c.delivery_id == delivery_id, is_taken, refused.c.card_side == side.value

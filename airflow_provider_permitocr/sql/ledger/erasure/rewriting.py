@@ -15,7 +15,7 @@ from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.replacement import Method
 from airflow_provider_permitocr.permit.status import Status
-from airflow_provider_permitocr.sql.database.upsert import upsert
+from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.erasure.pages import Page, read_page
 from airflow_provider_permitocr.sql.ledger.exchange.statements import write_images
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList
@@ -73,7 +73,7 @@ class Rewriting:
         if self._protection.method("type") is not Method.KEEP:
             self._forget_kinds(page.calls)
         if changes.answers:
-            upsert(self._connection, self._tables.answers, changes.answers)
+            database_of(self._connection).upsert(self._connection, self._tables.answers, changes.answers)
         for image in changes.images.values():
             image.put(self._protected(image.standing), version)
         self._reviews(row_keys, is_written=True)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList
+from airflow_provider_permitocr.sql.ledger.paging import chunks
 from airflow_provider_permitocr.sql.ledger.tables.clock import clock, read_clock, read_moment
 
 _KEYS_AT_ONCE: Final = 500
@@ -22,8 +23,7 @@ def held(opened: OpenList, session_id: str, row_keys: Sequence[RowKey]) -> set[R
     """
     images = opened.tables.images.c
     found: set[RowKey] = set()
-    for start in range(0, len(row_keys), _KEYS_AT_ONCE):
-        keys = sorted({image_key for image_key, _ in row_keys[start : start + _KEYS_AT_ONCE]})
+    for keys in chunks({image_key for image_key, _ in row_keys}, _KEYS_AT_ONCE):
         statement = sa.select(
             images.image_key,
             images.card_side,

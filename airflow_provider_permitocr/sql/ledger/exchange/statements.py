@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.ledger.calls import ClosedCall
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.answers import clean_text
-from airflow_provider_permitocr.sql.database.upsert import upsert
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.exchange.caller import Caller, is_run
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList
@@ -99,7 +98,7 @@ def write_answers(connection: sa.Connection, tables: LedgerTables, closed: Seque
         if each.answer is not None
     ]
     if rows:
-        upsert(connection, tables.answers, rows)
+        database_of(connection).upsert(connection, tables.answers, rows)
 
 
 def empty_answers(connection: sa.Connection, tables: LedgerTables, call_ids: Sequence[str]) -> None:
@@ -111,13 +110,15 @@ def empty_answers(connection: sa.Connection, tables: LedgerTables, call_ids: Seq
 def write_calls(connection: sa.Connection, tables: LedgerTables, rows: Sequence[dict[str, Any]]) -> None:
     """Write whole rows of calls."""
     if rows:
-        upsert(connection, tables.calls, rows)
+        database_of(connection).upsert(connection, tables.calls, rows)
 
 
 def write_images(opened: OpenList, images: Sequence[LedgerImage]) -> None:
     """Write whole rows of images."""
     if images:
-        upsert(opened.connection, opened.tables.images, [image.row(opened.list_id) for image in images])
+        database_of(opened.connection).upsert(
+            opened.connection, opened.tables.images, [image.row(opened.list_id) for image in images]
+        )
 
 
 def write_counters(
@@ -126,7 +127,7 @@ def write_counters(
     """Write how many calls periods have, as read under the same lock."""
     rows = [{"account": account, "period": period, "calls": calls} for period, calls in counted.items()]
     if rows:
-        upsert(connection, tables.counters, rows)
+        database_of(connection).upsert(connection, tables.counters, rows)
 
 
 def closing_columns(closed: ClosedCall, now: datetime, version: int) -> dict[str, Any]:

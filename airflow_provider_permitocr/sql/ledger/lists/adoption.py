@@ -23,7 +23,6 @@ from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.database.failures import database_errors
-from airflow_provider_permitocr.sql.database.upsert import upsert
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.deliveries import deliveries
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock, next_version, write_images
@@ -156,7 +155,7 @@ class _Adopter:
                 if row.fields is not None
             ]
             if answers:
-                upsert(opened.connection, self._tables.answers, answers)
+                database_of(opened.connection).upsert(opened.connection, self._tables.answers, answers)
             write_images(opened, images)
             deliveries.claim(opened, self._deliverer)
         if images:

@@ -17,6 +17,7 @@ from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.permit.replacement import Method
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList
+from airflow_provider_permitocr.sql.ledger.paging import chunks
 from airflow_provider_permitocr.sql.ledger.standing.images import to_json
 from airflow_provider_permitocr.sql.ledger.tables.clock import read_moment
 
@@ -102,10 +103,9 @@ def _of_side(
 def _any_of(
     connection: sa.Connection, column: sa.ColumnElement[Any], keys: Collection[str]
 ) -> Iterable[sa.ColumnElement[bool]]:
-    ordered, database = sorted(keys), database_of(connection)
-    at_once = min(_KEYS_AT_ONCE, database.keys_at_once)
-    for start in range(0, len(ordered), at_once):
-        yield database.is_any_of(column, ordered[start : start + at_once])
+    database = database_of(connection)
+    for some in chunks(keys, min(_KEYS_AT_ONCE, database.keys_at_once)):
+        yield database.is_any_of(column, some)
 
 
 def _review(row: Any, protection: Protection) -> Review:

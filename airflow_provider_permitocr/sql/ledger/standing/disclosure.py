@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.ledger.deliveries import Delivered
 from airflow_provider_permitocr.engine.ledger.ports import PortraitStore
 from airflow_provider_permitocr.permit.answers import AnswerForm, Reading
+from airflow_provider_permitocr.sql.ledger.paging import chunks
 from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, read_answer
 from airflow_provider_permitocr.sql.ledger.standing.images import to_json
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
@@ -114,9 +115,8 @@ def portrait_name(answer_id: str) -> str:
 
 def _keep_paths(connection: sa.Connection, tables: LedgerTables, paths: Mapping[str, str]) -> None:
     answers = tables.answers
-    answer_ids = sorted(paths)
-    for start in range(0, len(answer_ids), _ANSWERS_AT_ONCE):
-        some = answers.c.call_id.in_(answer_ids[start : start + _ANSWERS_AT_ONCE])
+    for answer_ids in chunks(paths, _ANSWERS_AT_ONCE):
+        some = answers.c.call_id.in_(answer_ids)
         for call_id, form, text in connection.execute(sa.select(answers).where(some)).all():
             if (kept := read_answer(form, text)) is None:  # erased meanwhile
                 continue
