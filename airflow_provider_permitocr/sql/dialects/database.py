@@ -384,11 +384,7 @@ class Database:
     # Rows
 
     def upsert(
-        self,
-        connection: sa.Connection,
-        table: sa.Table,
-        rows: Sequence[Row],
-        rule: Replacing = ALWAYS,
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing = ALWAYS
     ) -> None:
         """Write rows, replacing those with the same primary key, within the connection's transaction.
 

@@ -250,11 +250,7 @@ class DuckDb(Database):
     # Rows
 
     def upsert(
-        self,
-        connection: sa.Connection,
-        table: sa.Table,
-        rows: Sequence[Row],
-        rule: Replacing = ALWAYS,
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing = ALWAYS
     ) -> None:
         """Send each column as one array: a row after the other takes a hundred times as long."""
         arrays = {column.name: [row[column.name] for row in rows] for column in table.columns}

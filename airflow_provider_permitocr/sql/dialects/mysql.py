@@ -312,11 +312,7 @@ class MySql(Database):
     # Rows
 
     def upsert(
-        self,
-        connection: sa.Connection,
-        table: sa.Table,
-        rows: Sequence[Row],
-        rule: Replacing = ALWAYS,
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing = ALWAYS
     ) -> None:
         """Write rows, replacing those with the same primary key."""
         connection.execute(_insert_on_duplicate_key(table, rule), rows)

@@ -308,11 +308,7 @@ class PostgreSql(Database):
     # Rows
 
     def upsert(
-        self,
-        connection: sa.Connection,
-        table: sa.Table,
-        rows: Sequence[Row],
-        rule: Replacing = ALWAYS,
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], rule: Replacing = ALWAYS
     ) -> None:
         """Send all rows as one text: one statement and one parameter, with any driver.
 
