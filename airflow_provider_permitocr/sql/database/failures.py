@@ -71,7 +71,7 @@ def blames_a_row(error: Exception) -> bool:
 def is_locked(error: Exception) -> bool:
     """Return whether waiting for another session's lock timed out."""
     database = database_of_error(cause := _cause(error))
-    return database is not None and database.is_locked(cause)
+    return database is not None and database.code(cause) in database.locked
 
 
 def is_made_already(error: Exception) -> bool:
@@ -88,7 +88,7 @@ def is_denied(error: Exception) -> bool:
 def lacks_right(error: Exception) -> bool:
     """Return whether it is surely a right that is missing, or a view's table."""
     database = database_of_error(cause := _cause(error))
-    return database is not None and database.denies(cause)
+    return database is not None and database.code(cause) in database.denied
 
 
 def describe(error: Exception) -> str:

@@ -38,7 +38,7 @@ class PlainText(sa.types.TypeDecorator[str]):
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
         """Return the type for a dialect."""
-        return database_of(dialect).text()
+        return database_of(dialect).text
 
 
 class LongText(sa.types.TypeDecorator[str]):
@@ -49,7 +49,7 @@ class LongText(sa.types.TypeDecorator[str]):
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
         """Return the type for a dialect."""
-        return database_of(dialect).long_text()
+        return database_of(dialect).long_text
 
 
 class UtcTime(sa.types.TypeDecorator[datetime]):
@@ -60,7 +60,7 @@ class UtcTime(sa.types.TypeDecorator[datetime]):
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
         """Return the type for a dialect."""
-        return dialect.type_descriptor(database_of(dialect).zoneless_time())
+        return dialect.type_descriptor(database_of(dialect).zoneless_time)
 
     def process_bind_param(self, value: datetime | None, _: sa.Dialect) -> datetime | None:
         """Remove the time zone: a driver would, or the database would convert to the session's zone."""
@@ -80,15 +80,15 @@ class Moment(sa.types.TypeDecorator[datetime]):
     def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
         """Return the type for a dialect."""
         database = database_of(dialect)
-        return database.zoned_time() or database.zoneless_time()
+        return database.zoned_time or database.zoneless_time
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """Remove the zone if the database does not keep zones."""
-        return value if database_of(dialect).zoned_time() else _without_zone(value)
+        return value if database_of(dialect).zoned_time else _without_zone(value)
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """Restore the zone if the database does not keep zones."""
-        return value if database_of(dialect).zoned_time() else value and as_utc(value)
+        return value if database_of(dialect).zoned_time else value and as_utc(value)
 
 
 def _without_zone(value: datetime | None) -> datetime | None:

@@ -78,6 +78,11 @@ class Database:
     :cvar conn_types: Airflow's names for it.
     :cvar drivers: top-level modules of the drivers that raise its errors.
     :cvar driver_packages: what to install, by the top-level module that is missing.
+    :cvar locked: codes of errors after waiting in vain for another session's lock.
+    :cvar made_already: codes of changes that are refused because another session just made the same or a
+        similar one.
+    :cvar denied: codes of rights or a view's table that are missing, which only a change in the database
+        fixes, if the class of the error does not show that a statement is wrong.
     :cvar is_file: whether it is a file, which opening it would create, and which other workers don't have.
     :cvar read_only_remedy: what to change if the server, endpoint or file accepts no changes.
     :cvar clock: SQL for the time in UTC at which a statement runs, even after it, or an earlier statement of
@@ -96,6 +101,12 @@ class Database:
     :cvar folds_tables: whether table names are case-insensitive.
     :cvar quotes_names: True: quote all names, because its dialect does not know all reserved words.
     :cvar quoted: pattern of its SQL's quoted texts, quoted names and comments.
+    :cvar text: the type of texts without a limit that anybody would notice.
+    :cvar long_text: the type of texts of megabytes.
+    :cvar zoned_time: the type of times with a time zone; None if there is none.
+    :cvar zoneless_time: the type of times without a zone, with six digits of a second's fractions.
+    :cvar kinds: what kind of values a type holds, as its driver names or numbers types; as far as known.
+    :cvar instants: the driver's types that hold instants rather than local times.
     :cvar holding: the type families that store each kind of column unchanged.
     :cvar is_lenient: whether a column of a type unknown to SQLAlchemy, or without a type, stores everything.
     :cvar key_remark: what else a table's key requires, appended to "no unique constraint on (...)".
@@ -109,6 +120,9 @@ class Database:
     conn_types: ClassVar[tuple[str, ...]]
     drivers: ClassVar[tuple[str, ...]]
     driver_packages: ClassVar[Mapping[str, str]] = {}
+    locked: ClassVar[frozenset[Any]] = frozenset()
+    made_already: ClassVar[frozenset[Any]] = frozenset()
+    denied: ClassVar[frozenset[Any]] = frozenset()
     is_file: ClassVar[bool] = False
     read_only_remedy: ClassVar[str] = (
         "name the primary server, or the endpoint for writers, in the connection"
@@ -133,6 +147,12 @@ class Database:
         r"|--[^\n]*"
         r"|/\*.*?\*/"
     )
+    text: ClassVar[sa.types.TypeEngine[Any]] = sa.Text()
+    long_text: ClassVar[sa.types.TypeEngine[Any]] = sa.Text()
+    zoned_time: ClassVar[sa.types.TypeEngine[Any] | None] = sa.DateTime(timezone=True)
+    zoneless_time: ClassVar[sa.types.TypeEngine[Any]] = sa.DateTime()
+    kinds: ClassVar[Mapping[Any, ColumnKind]] = {}
+    instants: ClassVar[frozenset[Any]] = frozenset()
     holding: ClassVar[Mapping[ColumnKind, frozenset[Family]]] = HOLDING
     is_lenient: ClassVar[bool] = False
     key_remark: ClassVar[str] = ""
@@ -151,6 +171,13 @@ class Database:
         raise NotImplementedError
 
     # Its errors
+
+    def code(self, error: BaseException) -> Any:
+        """Return the number, or the state, by which its driver tells errors apart; None if there is none.
+
+        :param error: as the driver raised it.
+        """
+        return None
 
     def failure(self, error: BaseException) -> Failure | None:
         """Classify an error of its driver; None: use the driver's class of error.
@@ -173,22 +200,8 @@ class Database:
         """
         return self.describe(error)
 
-    def denies(self, error: BaseException) -> bool:
-        """Return whether a right or a view's table is missing, which only a change in the database fixes.
-
-        :param error: as the driver raised it, if its class does not show that a statement is wrong.
-        """
-        return False
-
     def is_final(self, error: BaseException) -> bool:
         """Return whether a connection will break off in the same way again.
-
-        :param error: as the driver raised it.
-        """
-        return False
-
-    def is_locked(self, error: BaseException) -> bool:
-        """Return whether waiting for another session's lock timed out.
 
         :param error: as the driver raised it.
         """
@@ -199,7 +212,7 @@ class Database:
 
         :param error: as the driver raised it.
         """
-        return False
+        return self.code(error) in self.made_already
 
     # The connection
 
@@ -329,22 +342,6 @@ class Database:
         """
         return sa.Text()
 
-    def text(self) -> sa.types.TypeEngine[Any]:
-        """Return the type of texts without a limit that anybody would notice."""
-        return sa.Text()
-
-    def long_text(self) -> sa.types.TypeEngine[Any]:
-        """Return the type of texts of megabytes."""
-        return sa.Text()
-
-    def zoned_time(self) -> sa.types.TypeEngine[Any] | None:
-        """Return the type of times with a time zone; None if there is none."""
-        return sa.DateTime(timezone=True)
-
-    def zoneless_time(self) -> sa.types.TypeEngine[Any]:
-        """Return the type of times without a zone, with six digits of a second's fractions."""
-        return sa.DateTime()
-
     # Changes of tables, indexes and views
 
     @contextmanager
@@ -409,17 +406,9 @@ class Database:
         cursor = connection.execute(statement.limit(0)).cursor
         return [column[1] for column in (cursor and cursor.description) or ()]
 
-    def kind_of(self, driver_type: Any) -> ColumnKind | None:
-        """Return what kind of values a driver's type holds; None if unknown."""
-        return None
-
     def is_boolean(self, type_: sa.types.TypeEngine[Any]) -> bool:
         """Return whether a table column of this type is known to hold booleans."""
         return isinstance(type_, sa.Boolean)
-
-    def is_instant(self, driver_type: Any) -> bool:
-        """Return whether a driver's type holds instants rather than local times."""
-        return False
 
     def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
         """Return SQL for whether every driver can read a non-NULL value; None: they can read any.

@@ -110,6 +110,8 @@ class DuckDb(Database):
     typed_keys: ClassVar[frozenset[str]] = frozenset({"integer", "uuid"})
     # Its dialect does not know all of DuckDB's reserved words, such as "at".
     quotes_names = True
+    kinds: ClassVar[Mapping[Any, ColumnKind]] = _KINDS
+    instants = frozenset({_TIMESTAMPTZ})
 
     # Its names elsewhere
 
@@ -265,14 +267,6 @@ class DuckDb(Database):
     def driver_types(self, connection: sa.Connection, statement: sa.Select[Any]) -> list[Any]:
         """Return the type names of a statement's columns, without reading a row."""
         return [str(each) for each in super().driver_types(connection, statement)]
-
-    def kind_of(self, driver_type: Any) -> ColumnKind | None:
-        """Return what kind of values a driver's type holds; None if unknown."""
-        return _KINDS.get(driver_type)
-
-    def is_instant(self, driver_type: Any) -> bool:
-        """Return whether a driver's type holds instants rather than local times."""
-        return bool(driver_type == _TIMESTAMPTZ)
 
     def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
         """Return SQL for whether every driver can read a non-NULL value; None: they can read any.

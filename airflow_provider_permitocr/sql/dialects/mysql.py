@@ -65,7 +65,7 @@ _OF_ROWS: Final = frozenset(
     }
 )
 _NO_TABLE: Final = 1146
-_LOCKED: Final = 1205
+_LOCKED: Final = frozenset({1205})
 #: A table or view, a column, an index; a table that another session changes at this moment.
 _MADE_ALREADY: Final = frozenset({1050, 1060, 1061, 1684})
 #: Missing rights to a database, table, column or routine; no database selected; a view whose tables, columns
@@ -153,6 +153,19 @@ class MySql(Database):
     folds_columns = True
     replaces_by_any_key = True
     casts_compare_alike = False
+    #: Not VARCHAR: its lengths add up to the maximum row size, and longer texts would be refused.
+    text = mysql.TEXT(charset="utf8mb4")
+    long_text = mysql.LONGTEXT(charset="utf8mb4")
+    #: TIMESTAMP is in the session's zone.
+    zoned_time = None
+    #: Without fractions, an image changed within the second would look changed for ever.
+    zoneless_time = mysql.DATETIME(fsp=_DIGITS)
+    kinds: ClassVar[Mapping[Any, ColumnKind]] = _KINDS
+    #: It reads in the session's zone, which is UTC.
+    instants = frozenset({_TIMESTAMP})
+    locked = _LOCKED
+    made_already = _MADE_ALREADY
+    denied = _DENIED
     # The server runs what is in /*! and in MariaDB's /*M!.
     quoted = (
         r"'(?:[^'\\]|\\.|'')*'"
@@ -172,9 +185,13 @@ class MySql(Database):
 
     # Its errors
 
+    def code(self, error: BaseException) -> int | None:
+        """Return the number of an error of the server's, or of the client library's."""
+        return _number(error)
+
     def failure(self, error: BaseException) -> Failure | None:
         """Classify an error of its driver."""
-        number = _number(error)
+        number = self.code(error)
         if number in _TRANSIENT or (number == _CLOSED and type(error).__name__ == "InterfaceError"):
             return Failure.TRANSIENT
         if number in _OF_ROWS:
@@ -185,26 +202,14 @@ class MySql(Database):
 
     def describe(self, error: BaseException) -> str:
         """Describe an error of its driver without any value of a row."""
-        name, number = type(error).__name__, _number(error)
+        name, number = type(error).__name__, self.code(error)
         if number is None:
             return name
         return _in_words(error) if number in _WITHOUT_VALUES else f"{name} (error {number})"
 
     def describe_statement(self, error: BaseException) -> str:
         """Describe an error about a statement of the DAG's author; such messages quote no row."""
-        return _in_words(error) if _number(error) in _OF_STATEMENT else self.describe(error)
-
-    def denies(self, error: BaseException) -> bool:
-        """Return whether a right is missing, or a view's table: what only a change in the database fixes."""
-        return _number(error) in _DENIED
-
-    def is_locked(self, error: BaseException) -> bool:
-        """Return whether waiting for another session's lock timed out."""
-        return _number(error) == _LOCKED
-
-    def is_made_already(self, error: BaseException) -> bool:
-        """Return whether a change was refused because another session has just made the same."""
-        return _number(error) in _MADE_ALREADY
+        return _in_words(error) if self.code(error) in _OF_STATEMENT else self.describe(error)
 
     # The connection
 
@@ -222,7 +227,7 @@ class MySql(Database):
 
     def connection_remedy(self, error: BaseException) -> str | None:
         """Return what to change, by the error's number."""
-        return drivers.remedy(error, _number(error))
+        return drivers.remedy(error, self.code(error))
 
     # Catalog
 
@@ -265,24 +270,6 @@ class MySql(Database):
         collation = _exact_collation(dialect)
         return mysql.VARCHAR(length or _LONGEST_KEY, charset="utf8mb4", collation=collation)
 
-    def text(self) -> sa.types.TypeEngine[Any]:
-        """Return a text type with no practical length limit."""
-        # Not VARCHAR: its lengths add up to the maximum row size, and longer texts would be refused.
-        return mysql.TEXT(charset="utf8mb4")
-
-    def long_text(self) -> sa.types.TypeEngine[Any]:
-        """Return the type of texts of megabytes."""
-        return mysql.LONGTEXT(charset="utf8mb4")
-
-    def zoned_time(self) -> sa.types.TypeEngine[Any] | None:
-        """Return the type of times with a time zone: TIMESTAMP, in the session's zone."""
-        return None
-
-    def zoneless_time(self) -> sa.types.TypeEngine[Any]:
-        """Return the type of times without a zone, with six digits of a second's fractions."""
-        # Without fractions, an image changed within the second would look changed for ever.
-        return mysql.DATETIME(fsp=_DIGITS)
-
     # Changes of tables, indexes and views
 
     @contextmanager
@@ -319,22 +306,11 @@ class MySql(Database):
 
     # Types that its driver returns
 
-    def kind_of(self, driver_type: Any) -> ColumnKind | None:
-        """Return what kind of values a driver's type holds; None if unknown."""
-        return _KINDS.get(driver_type)
-
     def is_boolean(self, type_: sa.types.TypeEngine[Any]) -> bool:
         """Return whether a table column of this type is known to hold booleans."""
         is_bool = isinstance(type_, mysql.TINYINT) and type_.display_width == 1
         is_bool = is_bool or (isinstance(type_, mysql.BIT) and (type_.length or 1) == 1)
         return is_bool or super().is_boolean(type_)
-
-    def is_instant(self, driver_type: Any) -> bool:
-        """Return whether a driver's type holds instants rather than local times.
-
-        A TIMESTAMP reads in the session's zone, which is UTC.
-        """
-        return bool(driver_type == _TIMESTAMP)
 
     def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
         """Return SQL for whether every driver can read a non-NULL value; None: they can read any.

@@ -53,8 +53,8 @@ _TRANSIENT: Final = ("08", "40001", "40003", "40P01", "53300", "55P03", "57P01",
 _OF_ROWS: Final = ("09", "21", "22", "23", "27", "38", "39", "44", "54000", "P0")
 _NO_TABLE: Final = "42P01"
 _READ_ONLY: Final = "25006"
-_LOCKED: Final = "55P03"
-_NO_RIGHT: Final = "42501"
+_LOCKED: Final = frozenset({"55P03"})
+_NO_RIGHT: Final = frozenset({"42501"})
 #: A table, column or type; an entry in a catalog, or one that was changed at the same moment; a view that got
 #: further columns, which a replacement may not drop.
 _MADE_ALREADY: Final = frozenset({"42P07", "42701", "42710", "23505", "XX000", "42P16"})
@@ -155,6 +155,11 @@ class PostgreSql(Database):
     key_remark = " that is not DEFERRABLE"
     #: https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
     longest_name = 63
+    kinds: ClassVar[Mapping[Any, ColumnKind]] = _KINDS
+    instants = frozenset({_TIMESTAMPTZ})
+    locked = _LOCKED
+    made_already = _MADE_ALREADY
+    denied = _NO_RIGHT
 
     # Its names elsewhere
 
@@ -167,9 +172,14 @@ class PostgreSql(Database):
 
     # Its errors
 
+    def code(self, error: BaseException) -> str | None:
+        """Return the SQLSTATE of an error of the server's."""
+        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+        return state if isinstance(state, str) else None
+
     def failure(self, error: BaseException) -> Failure | None:
         """Classify an error of its driver."""
-        state = _state(error)
+        state = self.code(error)
         if state is None:
             # No server has answered in a session: it restarts, or moves to another host.
             return Failure.TRANSIENT if _is_of_connection(error) else None
@@ -183,7 +193,7 @@ class PostgreSql(Database):
 
     def describe(self, error: BaseException) -> str:
         """Describe an error of its driver without any value of a row."""
-        name, state = type(error).__name__, _state(error)
+        name, state = type(error).__name__, self.code(error)
         if state is None:
             # Every message of the server has a state.
             return f"{name}: {first_line(error)}" if _is_of_connection(error) else name
@@ -191,21 +201,9 @@ class PostgreSql(Database):
             return f"{name}: {first_line(error)}"
         return f"{name} (SQLSTATE {state})"
 
-    def denies(self, error: BaseException) -> bool:
-        """Return whether a right is missing: what only a change in the database fixes."""
-        return _state(error) == _NO_RIGHT
-
     def is_final(self, error: BaseException) -> bool:
         """Return whether PgBouncer takes no transactions: its pool_mode must be transaction or session."""
         return _STATEMENT_POOLING in str(error)
-
-    def is_locked(self, error: BaseException) -> bool:
-        """Return whether waiting for another session's lock timed out."""
-        return _state(error) == _LOCKED
-
-    def is_made_already(self, error: BaseException) -> bool:
-        """Return whether a change was refused because another session has just made the same."""
-        return _state(error) in _MADE_ALREADY
 
     # The connection
 
@@ -325,14 +323,6 @@ class PostgreSql(Database):
         return upsert
 
     # Types that its driver returns
-
-    def kind_of(self, driver_type: Any) -> ColumnKind | None:
-        """Return what kind of values a driver's type holds; None if unknown."""
-        return _KINDS.get(driver_type)
-
-    def is_instant(self, driver_type: Any) -> bool:
-        """Return whether a driver's type holds instants rather than local times."""
-        return bool(driver_type == _TIMESTAMPTZ)
 
     def is_readable(self, column: sa.ColumnElement[Any], driver_type: Any) -> sa.ColumnElement[bool] | None:
         """Return SQL for whether every driver can read a non-NULL value; None: they can read any.
@@ -493,11 +483,6 @@ def _untyped(value: Any) -> Any:
     number, a REAL never equals the value read from it.
     """
     return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else str(value)
-
-
-def _state(error: Any) -> str | None:
-    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-    return state if isinstance(state, str) else None
 
 
 def _is_of_connection(error: BaseException) -> bool:

@@ -106,6 +106,7 @@ class Sqlite(Database):
     folds_tables = True
     holding: ClassVar[Mapping[ColumnKind, frozenset[Family]]] = _HOLDING
     is_lenient = True
+    locked = _LOCKED
     quoted = rf"{Database.quoted}|`[^`]*`"
 
     # Its names elsewhere
@@ -116,9 +117,14 @@ class Sqlite(Database):
 
     # Its errors
 
+    def code(self, error: BaseException) -> int | None:
+        """Return the primary result code; None for the driver's own errors."""
+        code = getattr(error, "sqlite_errorcode", None)
+        return None if code is None else code & 0xFF
+
     def failure(self, error: BaseException) -> Failure | None:
         """Classify an error of its driver."""
-        code = _code(error)
+        code = self.code(error)
         if code in _TRANSIENT:
             return Failure.TRANSIENT
         if code in _OF_ROWS:
@@ -131,14 +137,10 @@ class Sqlite(Database):
 
     def describe(self, error: BaseException) -> str:
         """Describe an error of its driver without any value of a row."""
-        name, code = type(error).__name__, _code(error)
+        name, code = type(error).__name__, self.code(error)
         # The driver's own, without a code, quote values; so do triggers, which are constraints.
         is_of_database = code is not None and code not in _OF_ROWS and name == "OperationalError"
         return f"{name}: {first_line(error)}" if is_of_database else name
-
-    def is_locked(self, error: BaseException) -> bool:
-        """Return whether waiting for another session's lock timed out."""
-        return _code(error) in _LOCKED
 
     def is_made_already(self, error: BaseException) -> bool:
         """Return whether a change was refused because another session has just made the same."""
@@ -418,9 +420,3 @@ def _in_plain_form(text: bytes | None) -> str | None:
         return datetime.fromisoformat((text or b"").decode()).isoformat(" ")
     except ValueError:
         return None
-
-
-def _code(error: BaseException) -> int | None:
-    """Return the primary result code; None for the driver's own errors."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return None if code is None else code & 0xFF

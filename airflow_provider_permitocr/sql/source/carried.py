@@ -80,7 +80,7 @@ def carried_column(
     read = ReadColumn(database, sa.type_coerce(listed, sa.types.NULLTYPE), driver_type)
     kind = ColumnKind(carry.kind) if carry.kind else _kind_of_type(database, listed.type)
     if kind is None:
-        kind = database.kind_of(driver_type) or ColumnKind.LONG_TEXT
+        kind = database.kinds.get(driver_type) or ColumnKind.LONG_TEXT
     comment = f"From the image list, its column {carry.column}"
     return CarriedColumn(carry.column, read, Column(carry.result_name, kind, comment), zone)
 

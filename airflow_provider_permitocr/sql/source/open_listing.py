@@ -91,7 +91,7 @@ class _Found:
 
     def zone_of(self, name: str | None) -> tzinfo:
         """Return the zone of a column's times without a zone: UTC if it stores instants."""
-        return UTC if name is None or self.database.is_instant(self._types[name]) else self.zone
+        return UTC if name is None or self._types[name] in self.database.instants else self.zone
 
     def as_read(self, name: str) -> sa.ColumnElement[Any]:
         """Return a column as the driver reads it: SQLAlchemy stops at some of SQLite's texts."""
