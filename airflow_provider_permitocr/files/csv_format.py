@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self, cast
@@ -27,6 +28,7 @@ _AS_TEXT: Final[dict[ColumnKind, Callable[[Any], str]]] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
 class CsvFormat:
     """CSV: a header, CRLF, ISO dates and times with their zone, ``true`` and ``false``, empty for NULL.
 
@@ -35,41 +37,26 @@ class CsvFormat:
     :param byte_order_mark: start with one, so that Excel detects UTF-8.
     """
 
-    def __init__(
-        self, *, compressed: bool, escape_formulas: bool = False, byte_order_mark: bool = False
-    ) -> None:
-        self._compressed, self._escape = compressed, escape_formulas
-        self._encoding = "utf-8-sig" if byte_order_mark else "utf-8"
+    compressed: bool
+    escape_formulas: bool = False
+    byte_order_mark: bool = False
 
     def check(self) -> None:
         """Return: the standard library is enough."""
 
     def writer(self, stream: BinaryIO, columns: Sequence[Column]) -> CsvRowWriter:
         """Write a file with these columns."""
-        return CsvRowWriter(
-            stream,
-            columns,
-            compressed=self._compressed,
-            escape_formulas=self._escape,
-            encoding=self._encoding,
-        )
+        return CsvRowWriter(stream, columns, self)
 
 
 class CsvRowWriter:
     """Writes one CSV file."""
 
-    def __init__(
-        self,
-        stream: BinaryIO,
-        columns: Sequence[Column],
-        *,
-        compressed: bool,
-        escape_formulas: bool,
-        encoding: str,
-    ) -> None:
-        self._compressed = compressed
-        self._clean = _escaped if escape_formulas else clean_texts
-        self._bytes = _compressing(stream) if compressed else stream
+    def __init__(self, stream: BinaryIO, columns: Sequence[Column], csv_format: CsvFormat) -> None:
+        self._compressed = csv_format.compressed
+        self._clean = _escaped if csv_format.escape_formulas else clean_texts
+        self._bytes = _compressing(stream) if self._compressed else stream
+        encoding = "utf-8-sig" if csv_format.byte_order_mark else "utf-8"
         self._text = io.TextIOWrapper(self._bytes, encoding=encoding, newline="", write_through=False)
         self._columns = columns
         # With its own line ends, CRLF, it quotes texts that hold either of these two characters.

@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from airflow_provider_permitocr.engine.run.window import DueFile
 from airflow_provider_permitocr.files.errors import file_errors
-from airflow_provider_permitocr.files.store import StoredFile
+from airflow_provider_permitocr.files.row_format import RowFormat
+from airflow_provider_permitocr.files.store import Store
 from airflow_provider_permitocr.permit.columns import Column
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+@dataclass(frozen=True, kw_only=True)
 class StoredRowsFile:
     """Writes one file, completely or not at all, and replaces an existing one.
 
+    :param path: in the store.
+    :param named: how messages name it.
     :param due: its description, with which a later run can write it.
-    :param publishes_parts: also write it if its window is incomplete.
+    :param publishes_parts: whether it is also written if its window is incomplete.
     """
 
-    def __init__(self, file: StoredFile, due: DueFile, *, publishes_parts: bool = False) -> None:
-        self._file, self._due, self._publishes_parts = file, due, publishes_parts
-
-    @property
-    def due(self) -> DueFile:
-        """Its description, with which a later run can write it."""
-        return self._due
-
-    @property
-    def publishes_parts(self) -> bool:
-        """Whether it is also written if its window is incomplete."""
-        return self._publishes_parts
+    store: Store
+    path: str
+    row_format: RowFormat
+    named: str
+    due: DueFile
+    publishes_parts: bool = False
 
     def prepare(self) -> None:
         """Make sure that the file can be written, by writing an empty one beside it and removing that.
@@ -43,10 +42,10 @@ class StoredRowsFile:
         :raises FileError: when the store cannot be reached.
         """
         self.check()
-        store, path = self._file.store, self._file.path
+        store, path = self.store, self.path
         # The same name in all runs, so that the next run removes what a killed one left.
         trial = store.beside(path, f"_{path.rpartition('/')[2]}.trial")
-        with file_errors(f"writing beside {self._file.named}"):
+        with file_errors(f"writing beside {self.named}"):
             for each in (path, trial):
                 store.clean(each)
             store.put(trial, _write_nothing)
@@ -58,10 +57,10 @@ class StoredRowsFile:
         :return: whether it already exists.
         :raises ConfigurationError, TargetError, FileError: as ``prepare``.
         """
-        self._file.row_format.check()
-        with file_errors(f"looking at {self._file.named}"):
-            self._file.store.check_place(self._file.path)
-            return self._file.store.exists(self._file.path)
+        self.row_format.check()
+        with file_errors(f"looking at {self.named}"):
+            self.store.check_place(self.path)
+            return self.store.exists(self.path)
 
     def write(self, columns: Sequence[Column], frames: Iterable[pd.DataFrame]) -> None:
         """Write the file; after any error, one of ``frames`` included, it is as it was.
@@ -70,13 +69,13 @@ class StoredRowsFile:
         :raises TargetError: naming what to change.
         :raises FileError: when the store does not take it.
         """
-        with file_errors(f"writing {self._file.named}"):
-            self._file.store.put(self._file.path, partial(self._write_frames, columns, frames))
+        with file_errors(f"writing {self.named}"):
+            self.store.put(self.path, partial(self._write_frames, columns, frames))
 
     def _write_frames(
         self, columns: Sequence[Column], frames: Iterable[pd.DataFrame], stream: BinaryIO
     ) -> None:
-        with self._file.row_format.writer(stream, columns) as writer:
+        with self.row_format.writer(stream, columns) as writer:
             for frame in frames:
                 writer.write(frame)
 

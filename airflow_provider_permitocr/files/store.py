@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
-
-if TYPE_CHECKING:
-    from airflow_provider_permitocr.files.row_format import RowFormat
+from typing import BinaryIO, Protocol, TypeAlias
 
 #: Writes a file's whole content into a stream.
 WriteContent: TypeAlias = "Callable[[BinaryIO], object]"
@@ -42,16 +38,3 @@ class Store(Protocol):
     def clean(self, path: str) -> None:
         """Remove what killed writers of this file have left."""
         ...
-
-
-@dataclass(frozen=True)
-class StoredFile:
-    """A file, with all that is needed to write it.
-
-    :param named: how messages name it.
-    """
-
-    store: Store
-    path: str
-    row_format: RowFormat
-    named: str

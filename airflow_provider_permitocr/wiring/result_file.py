@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_permitocr.engine.run.window import DueFile
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.files.row_format import row_format
-from airflow_provider_permitocr.files.store import Store, StoredFile
+from airflow_provider_permitocr.files.store import Store
 from airflow_provider_permitocr.options.targets.result_file import PRIVATE, ResultFile
 from airflow_provider_permitocr.wiring.connections.sql_engine import no_connection
 from airflow_provider_permitocr.wiring.connections.stores import KNOWN_STORES, connection_exists, opened
@@ -34,7 +35,14 @@ def open_result_file(described: ResultFile) -> StoredRowsFile:
         described.escape_formulas,
         described.byte_order_mark,
     )
-    return StoredRowsFile(stored_file(described), due, publishes_parts=described.parts)
+    return StoredRowsFile(
+        store=store_of(described.path, described.conn_id, described.file_mode),
+        path=path_in_store(described.path),
+        row_format=row_format(described),
+        named=f"the result file {described.path!r}",
+        due=due,
+        publishes_parts=described.parts,
+    )
 
 
 def open_due_file(due: DueFile) -> StoredRowsFile:
@@ -43,30 +51,9 @@ def open_due_file(due: DueFile) -> StoredRowsFile:
     :raises ConfigurationError: when there is no such connection, or no file system for its URL.
     """
     try:
-        described = ResultFile(
-            due.path,
-            conn_id=due.conn_id,
-            file_format=due.file_format,
-            file_mode=due.file_mode,
-            escape_formulas=due.escape_formulas,
-            byte_order_mark=due.byte_order_mark,
-        )
-        return open_result_file(described)
+        return open_result_file(ResultFile(**asdict(due)))
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
-
-
-def stored_file(described: ResultFile) -> StoredFile:
-    """Find the store of a file; nothing is written.
-
-    :raises ConfigurationError: when there is no such connection, or no file system for the URL.
-    """
-    return StoredFile(
-        store=store_of(described.path, described.conn_id, described.file_mode),
-        path=path_in_store(described.path),
-        row_format=row_format(described),
-        named=f"the result file {described.path!r}",
-    )
 
 
 def store_of(path: str, conn_id: str | None = None, file_mode: int = PRIVATE) -> Store:

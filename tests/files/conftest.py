@@ -17,7 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 from airflow_provider_permitocr.engine.run.window import DueFile
 from airflow_provider_permitocr.files.row_format import row_format
 from airflow_provider_permitocr.files.rows_file import StoredRowsFile
-from airflow_provider_permitocr.files.store import Store, StoredFile
+from airflow_provider_permitocr.files.store import Store
 from airflow_provider_permitocr.options.targets.result_file import ResultFile
 from airflow_provider_permitocr.permit.columns import COLUMNS, Record
 
@@ -98,14 +98,15 @@ class Place:
         """Return the path of a file in there."""
         return f"{self.directory}/{name}"
 
-    def file(self, name: str = "permits.parquet") -> StoredFile:
-        """Describe a file in there; its suffix names the format."""
-        kept_as = row_format(ResultFile(f"/{name}"))
-        return StoredFile(self.store, self.path(name), kept_as, f"the result file {self.path(name)!r}")
-
     def rows_file(self, name: str = "permits.parquet") -> StoredRowsFile:
-        """Make what a run writes a file in there by."""
-        return StoredRowsFile(self.file(name), DueFile(name, None, name.partition(".")[2]))
+        """Make what a run writes a file in there by; its suffix names the format."""
+        return StoredRowsFile(
+            store=self.store,
+            path=self.path(name),
+            row_format=row_format(ResultFile(f"/{name}")),
+            named=f"the result file {self.path(name)!r}",
+            due=DueFile(name, None, name.partition(".")[2]),
+        )
 
     def names(self) -> list[str]:
         """Name all that is in the directory, temporary files included."""

@@ -14,7 +14,7 @@ from airflow_provider_permitocr.files.errors import FileError
 from airflow_provider_permitocr.files.rows_file import StoredRowsFile
 from airflow_provider_permitocr.options.targets.result_file import ResultFile
 from airflow_provider_permitocr.permit.columns import COLUMNS, Record
-from airflow_provider_permitocr.wiring.result_file import open_result_file, stored_file
+from airflow_provider_permitocr.wiring.result_file import open_result_file
 
 if TYPE_CHECKING:
     from tests.files.conftest import S3, Place
@@ -154,6 +154,6 @@ def test_a_url_of_a_local_file_is_that_file(tmp_path: Any) -> None:
 
 
 def test_no_listing_or_error_holds_the_connection(s3: S3) -> None:
-    stored = stored_file(ResultFile(f"s3://{s3.bucket}/a.csv", conn_id=s3.conn_id))
+    stored = open_result_file(ResultFile(f"s3://{s3.bucket}/a.csv", conn_id=s3.conn_id))
     assert stored.named == f"the result file 's3://{s3.bucket}/a.csv'"
     assert "secret-word" not in json.dumps(repr(stored))

@@ -151,12 +151,16 @@ from airflow_provider_permitocr.files.errors import FileError
 from airflow_provider_permitocr.files.local_store import LocalStore
 from airflow_provider_permitocr.engine.run.window import DueFile
 from airflow_provider_permitocr.files.rows_file import StoredRowsFile
-from airflow_provider_permitocr.files.store import StoredFile
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
-stored = StoredFile(LocalStore(), sys.argv[1], CsvFormat(compressed=False), "the result file")
-file = StoredRowsFile(stored, DueFile("", None, ""))
+file = StoredRowsFile(
+    store=LocalStore(),
+    path=sys.argv[1],
+    row_format=CsvFormat(compressed=False),
+    named="the result file",
+    due=DueFile("", None, ""),
+)
 file.prepare()
 try:
     file.write(COLUMNS, [to_frame([{"image_key": "new", "name": "secret-name" * 10_000}])])

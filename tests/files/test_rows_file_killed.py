@@ -32,11 +32,16 @@ from airflow_provider_permitocr.options.targets.result_file import ResultFile
 from airflow_provider_permitocr.files.row_format import row_format
 from airflow_provider_permitocr.engine.run.window import DueFile
 from airflow_provider_permitocr.files.rows_file import StoredRowsFile
-from airflow_provider_permitocr.files.store import StoredFile
 
 path = sys.argv[1]
 named = ResultFile(path)
-file = StoredRowsFile(StoredFile(LocalStore(), path, row_format(named), "the file"), DueFile("", None, ""))
+file = StoredRowsFile(
+    store=LocalStore(),
+    path=path,
+    row_format=row_format(named),
+    named="the file",
+    due=DueFile("", None, ""),
+)
 for number in count(int(sys.argv[2])):
     file.prepare()
     row = {"card_side": "FRONT", "status": "recognized", "name": f"run-{number}"}
