@@ -1,4 +1,4 @@
-"""An image's key as text, whatever its type in the list or frame."""
+"""An image's key as text: as tables store it, whatever its type in the list or frame, and in messages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from airflow_provider_permitocr.permit.answers import clean_text
 
 #: No integer of a database is larger; such a float keeps its own form, 1e+300.
 _MOST: Final = 2.0**63
+#: In messages, keys are recognizable, but never in full if they are long or URLs with a signature.
+_LONGEST_SHOWN: Final = 40
 
 
 def key_text(key: Any) -> str:
@@ -24,6 +26,13 @@ def key_text(key: Any) -> str:
     if isinstance(key, Real) and not isinstance(key, Integral) and _is_whole(float(key)):
         return f"{float(key):.0f}"
     return clean_text(str(key))
+
+
+def shown_key(key: object) -> str:
+    """Return a key for a message, in quotes; dots mark a truncated key."""
+    text = str(key)
+    short = text.partition("?")[0][:_LONGEST_SHOWN]
+    return repr(short if short == text else f"{short}…")
 
 
 def _is_whole(number: float) -> bool:

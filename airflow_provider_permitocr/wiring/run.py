@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_permitocr.engine.ledger.journal import FileJournal
+from airflow_provider_permitocr.engine.observer import Observers
 from airflow_provider_permitocr.engine.ports import Ports
 from airflow_provider_permitocr.engine.run.pipeline import Pipeline
 from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError
@@ -32,7 +33,8 @@ from airflow_provider_permitocr.wiring.identity import (
     resolved_targets,
     window_of,
 )
-from airflow_provider_permitocr.wiring.monitoring.observation import watched
+from airflow_provider_permitocr.wiring.monitoring.metrics import RunMetrics
+from airflow_provider_permitocr.wiring.monitoring.traces import RunSpans
 from airflow_provider_permitocr.wiring.privacy import disclosure_of
 from airflow_provider_permitocr.wiring.result_file import open_due_file, open_result_file
 from airflow_provider_permitocr.wiring.result_table import (
@@ -66,12 +68,13 @@ def open_pipeline(
     cloud = cloud_of(task)
     options = run_options(task, cloud)
     with (
-        watched(identity, *observers) as watching,
+        RunSpans() as spans,
         closing(cloud),
         cloud.client() as client,
         SqlEngines() as engines,
     ):
         ports = _ports(task, identity, engines, cloud, client, stop)
+        watching = Observers([RunMetrics(identity), spans, *observers])
         yield Pipeline(replace(ports, observers=watching), options, log=log, stop=stop)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_permitocr.cli.checks.database_checks import find, templated, unchecked
 from airflow_provider_permitocr.cli.checks.findings import Finding, Variant, Verdict
-from airflow_provider_permitocr.cli.checks.left_findings import left_findings
+from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.options.ledger import DEFAULT_NAME, Ledger, beside
 from airflow_provider_permitocr.options.readable import is_template
 from airflow_provider_permitocr.options.targets.result_table import ResultTable
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
+    from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 
-_LEDGER, _LIST = "ledger", "list"
+_LEDGER, _LIST, _LEFT = "ledger", "list", "left over"
 _ONE_MACHINE: Final = "LocalExecutor"
+_MOST_NAMED: Final = 3
 
 
 def check_ledger(variant: Variant) -> list[Finding]:
@@ -112,8 +114,52 @@ def _look_for(
                 with engine.connect() as connection:
                     if known := find_list(connection, tables, identity):
                         opened = OpenList(connection, tables, known.list_id)
-                        notes += left_findings(opened, variant.shard)
+                        notes += _look_for_leftovers(opened, variant.shard)
     return f"{identity.name!r} is {'known' if known else 'new'} in {_named(ledger)}"
+
+
+def _look_for_leftovers(opened: OpenList, shard: str | None) -> list[Finding]:
+    """Report what the next run takes over, what it cannot, and which rows are refused."""
+    from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
+    from airflow_provider_permitocr.sql.ledger.deliveries.refusals import refusals_by_target
+    from airflow_provider_permitocr.sql.ledger.exchange.caller import run_columns
+    from airflow_provider_permitocr.sql.ledger.runs.leftovers import find_leftovers
+
+    left = find_leftovers(opened, run_columns(RunIdentity()), shard)
+    found = []
+    if left.runs:
+        names = _some([each.run[2] for each in left.runs])
+        found.append(
+            _note(
+                f"{many(len(left.runs), 'run has', 'runs have')} not finished; the next run takes them"
+                f" up: {names}"
+            )
+        )
+    if left.unread:
+        found.append(
+            _note(
+                f"{many(left.unread, 'image')} of earlier runs cannot be listed again, because their query"
+                f" has templates or changes over time: {_some(left.unread_runs)}",
+                "clear these runs",
+            )
+        )
+    for target, count in refusals_by_target(opened):
+        found.append(
+            _note(
+                f"{target} has refused {many(count, 'row')}; the next run tries them again",
+                "look for error_code ResultRowRefused there, and fix the constraint",
+            )
+        )
+    return found
+
+
+def _note(message: str, remedy: str = "") -> Finding:
+    return Finding(Verdict.NOTE, _LEFT, message, remedy)
+
+
+def _some(names: Any) -> str:
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _resolved(identity: ListIdentity, tables: Sequence[ResultTable]) -> ListIdentity:

@@ -9,9 +9,9 @@ from typing import Final
 
 from airflow_provider_permitocr.engine.delivery.ports import ResultTarget
 from airflow_provider_permitocr.engine.delivery.record import lacks_answer, refused_record, to_records
+from airflow_provider_permitocr.engine.key_text import shown_key
 from airflow_provider_permitocr.engine.ledger.deliveries import Delivered, Refusal
 from airflow_provider_permitocr.engine.models import RowKey
-from airflow_provider_permitocr.engine.shown_key import shown_key
 from airflow_provider_permitocr.permit.columns import Column, Record
 
 #: If this many rows are refused and no other is taken, the table is at fault, not the rows.

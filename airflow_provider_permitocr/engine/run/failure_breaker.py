@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from airflow_provider_permitocr.engine.key_text import shown_key
 from airflow_provider_permitocr.engine.models import Outcome
-from airflow_provider_permitocr.engine.shown_key import shown_key
 from airflow_provider_permitocr.errors import TooManyFailuresError
 from airflow_provider_permitocr.options.run import FailureLimits
 from airflow_provider_permitocr.permit.status import Status

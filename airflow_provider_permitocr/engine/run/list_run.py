@@ -11,6 +11,7 @@ from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.call.outcomes import to_attempt
 from airflow_provider_permitocr.engine.call.row import Recognizer
 from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries
+from airflow_provider_permitocr.engine.key_text import shown_key
 from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
 from airflow_provider_permitocr.engine.ledger.calls import LEDGER_REFUSES_KEY
 from airflow_provider_permitocr.engine.models import ImageRow, Left, ListedImage, Outcome
@@ -28,7 +29,6 @@ from airflow_provider_permitocr.engine.run.progress import Log, Progress
 from airflow_provider_permitocr.engine.run.selection import fetched_rows, still_wanted, wanted_rows
 from airflow_provider_permitocr.engine.run.tally import Tally
 from airflow_provider_permitocr.engine.run.window import Leftovers
-from airflow_provider_permitocr.engine.shown_key import shown_key
 from airflow_provider_permitocr.errors import TooManyFailuresError
 from airflow_provider_permitocr.options.run import RunOptions
 from airflow_provider_permitocr.permit.status import Status

@@ -12,11 +12,8 @@ from airflow_provider_permitocr.permit.advice import Advice
 from airflow_provider_permitocr.permit.columns import COLUMNS, Column, ColumnKind
 from airflow_provider_permitocr.permit.corrections import CORRECTABLE
 from airflow_provider_permitocr.permit.privacy import FACTS
-from airflow_provider_permitocr.sql.analytics.accuracy import accuracy
-from airflow_provider_permitocr.sql.analytics.failures import failures
-from airflow_provider_permitocr.sql.analytics.flags import flagged
-from airflow_provider_permitocr.sql.analytics.people import repeated
-from airflow_provider_permitocr.sql.analytics.permits import by_day, expiring
+from airflow_provider_permitocr.sql.analytics.counts import accuracy, by_day, failures, flagged
+from airflow_provider_permitocr.sql.analytics.permits import expiring, repeated
 from airflow_provider_permitocr.sql.analytics.result_rows import ResultRows
 
 #: Builds a view's SELECT, which selects from the relation of the given name.

@@ -18,14 +18,20 @@ def chunks(values: Iterable[str], most: int) -> Iterator[list[str]]:
         yield ordered[start : start + most]
 
 
-def is_after(sorted_by: Sequence[tuple[sa.Column[Any], Any]]) -> sa.ColumnElement[bool]:
-    """Select rows that sort after these values."""
+def is_after(
+    sorted_by: Sequence[tuple[sa.ColumnElement[Any], Any]], *, descending: bool = False
+) -> sa.ColumnElement[bool]:
+    """Select rows that sort after these values.
+
+    :param descending: whether the first column sorts from high to low; all others sort from low to high.
+    """
     (column, value), *rest = sorted_by
-    later: sa.ColumnElement[bool] = column > value
+    later: sa.ColumnElement[bool] = column < value if descending else column > value
     if not rest:
         return later
-    # The first part is for the index.
-    return sa.and_(column >= value, sa.or_(later, is_after(rest)))
+    # Not "later, or the same and later by the rest": no index would find the start of that.
+    not_before = column <= value if descending else column >= value
+    return sa.and_(not_before, sa.or_(later, is_after(rest)))
 
 
 def is_after_image(tables: LedgerTables, last: RowKey | None) -> sa.ColumnElement[bool]:

@@ -16,7 +16,6 @@ from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.database.failures import database_errors
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.dialects.known import database_of
-from airflow_provider_permitocr.sql.ledger.exchange.holds import held
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.runs.leftovers import unsettled
 from airflow_provider_permitocr.sql.ledger.standing import standings
@@ -65,7 +64,7 @@ class LedgerReader:
 
     def held(self, row_keys: Sequence[RowKey]) -> Set[RowKey]:
         """Return the images that other runs or tries are calling for."""
-        return self._read(lambda opened: held(opened, self._session_id, row_keys), set())
+        return self._read(lambda opened: standings.held(opened, self._session_id, row_keys), set())
 
     def find(self, image_digest: str, card_side: CardSide) -> Answer | None:
         """Return the latest answer for an image with this digest; None if there is none."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.engine.shown_key import shown_key
+from airflow_provider_permitocr.engine.key_text import shown_key
 from airflow_provider_permitocr.errors import SourceError
 from airflow_provider_permitocr.options.lists.image_list import Carry
 from airflow_provider_permitocr.permit.answers import clean_text

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.sql.dialects.database import Database
+from airflow_provider_permitocr.sql.ledger.paging import is_after
 
 
 @dataclass(frozen=True)
@@ -49,20 +50,11 @@ class Keyset:
         key, side, _, *sorted_by = row
         values = [self.database.bound(value) for value in (*sorted_by, key, side)]
         # If all rows have one side, the side is not among the columns, and zip drops its value.
-        return _is_after(list(zip(self._columns, values, strict=False)))
+        columns = (each.column for each in self._columns)
+        descending = self.order_by is not None and self.order_by.descending
+        return is_after(list(zip(columns, values, strict=False)), descending=descending)
 
     @property
     def _columns(self) -> tuple[SortColumn, ...]:
         by_key = tuple(SortColumn(column) for column in self.row_key)
         return by_key if self.order_by is None else (self.order_by, *by_key)
-
-
-def _is_after(sorted_by: Sequence[tuple[SortColumn, Any]]) -> sa.ColumnElement[bool]:
-    (first, value), *rest = sorted_by
-    column = first.column
-    later: sa.ColumnElement[bool] = column < value if first.descending else column > value
-    if not rest:
-        return later
-    # Not "later, or the same and later by the rest": no index would find the start of that.
-    not_before = column <= value if first.descending else column >= value
-    return sa.and_(not_before, sa.or_(later, _is_after(rest)))

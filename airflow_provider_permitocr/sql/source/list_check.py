@@ -8,8 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.counted import many
-from airflow_provider_permitocr.engine.key_text import key_text
-from airflow_provider_permitocr.engine.shown_key import shown_key
+from airflow_provider_permitocr.engine.key_text import key_text, shown_key
 from airflow_provider_permitocr.errors import SourceError
 from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable, NullKeys
 from airflow_provider_permitocr.permit.api import CardSide

@@ -8,9 +8,8 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from airflow_provider_permitocr.engine.key_text import key_text
+from airflow_provider_permitocr.engine.key_text import key_text, shown_key
 from airflow_provider_permitocr.engine.models import ListedImage
-from airflow_provider_permitocr.engine.shown_key import shown_key
 from airflow_provider_permitocr.errors import SourceError
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.sql.source.times import read_time

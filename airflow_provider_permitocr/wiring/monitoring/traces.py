@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
 
 from opentelemetry import trace
 from opentelemetry.trace import Status, StatusCode
@@ -29,7 +30,7 @@ class RunSpans(RunObserver):
     """Creates a span for the run, and a child span for each delivery, with the calls since the previous one.
 
     Create it in the thread whose context has the task's span; spans of other threads get their parent
-    explicitly.
+    explicitly. Leaving it as a context manager ends the run's span.
 
     :param provider: None: the process's own.
     :param now: nanoseconds since 1970.
@@ -44,6 +45,14 @@ class RunSpans(RunObserver):
         self._context = trace.set_span_in_context(self._span)
         self._lock = threading.Lock()
         self._calls = self._throttled = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end(error)
 
     def on_call(self, call: CallFacts) -> None:
         """Count a call: a span for each would be 20 a second."""

@@ -7,6 +7,7 @@ are closed without their answers.
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -31,7 +32,6 @@ from airflow_provider_permitocr.sql.ledger.erasure.pages import (
     next_images,
     read_page,
 )
-from airflow_provider_permitocr.sql.ledger.erasure.records import begin_erasure, end_erasure, note_erased
 from airflow_provider_permitocr.sql.ledger.erasure.rewriting import Rewriting
 from airflow_provider_permitocr.sql.ledger.exchange.statements import (
     NOTHING_OF_IMAGE,
@@ -107,8 +107,7 @@ class SqlErasure:
             for table in (*deleted_from, tables.calls, tables.images, tables.erasures):
                 named = f"the ledger's table {table.fullname!r}"
                 require_rights(connection, table, named=named, with_delete=table in deleted_from)
-        rule, erased_by = self._erasing.rule, self._erasing.erased_by
-        self._erasure_id = self._write(lambda opened: begin_erasure(opened, rule, erased_by))
+        self._erasure_id = self._write(self._begin)
         return self._go_through(self._erased, stop)
 
     def other_targets(self) -> Sequence[str]:
@@ -136,7 +135,26 @@ class SqlErasure:
 
     def end(self, outcome: str) -> None:
         """Write down that the erasure has ended."""
-        self._write(lambda opened: end_erasure(opened, self._erasure_id, outcome))
+        self._write(lambda opened: self._write_down(opened, ended_at=now(opened.connection), outcome=outcome))
+
+    def _begin(self, opened: OpenList) -> str:
+        """Write down that an erasure begins, without the erased data; return its id."""
+        rule, erasure_id = self._erasing.rule, uuid.uuid4().hex
+        row = {
+            "erasure_id": erasure_id,
+            "list_id": opened.list_id,
+            "rule": str(rule),
+            "keys_digest": rule.keys_digest,
+            "erased_by": self._erasing.erased_by,
+            "started_at": now(opened.connection),
+        }
+        opened.connection.execute(sa.insert(opened.tables.erasures), [row])
+        return erasure_id
+
+    def _write_down(self, opened: OpenList, **values: Any) -> None:
+        erasures = opened.tables.erasures
+        is_this = erasures.c.erasure_id == self._erasure_id
+        opened.connection.execute(sa.update(erasures).where(is_this).values(values))
 
     def _go_through(
         self, take: Callable[[frozenset[RowKey]], ErasedImages], stop: threading.Event | None
@@ -151,11 +169,8 @@ class SqlErasure:
                     )
                 done += take(batch.row_keys) + batch.besides
                 if stop is not None:
-                    self._note(done)
+                    self._write(partial(self._write_down, images=done.images, answers=done.answers))
         return done
-
-    def _note(self, done: ErasedImages) -> None:
-        self._write(lambda opened: note_erased(opened, self._erasure_id, done))
 
     def _batches(self) -> Iterator[_Batch]:
         """Find images that match the rule, a few at a time."""

@@ -18,10 +18,11 @@ from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.database.types import UtcTime
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList
-from airflow_provider_permitocr.sql.ledger.paging import is_after_image
+from airflow_provider_permitocr.sql.ledger.paging import chunks, is_after_image
 from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, has_portrait, read_answer
 from airflow_provider_permitocr.sql.ledger.standing.decisions import with_decisions
 from airflow_provider_permitocr.sql.ledger.standing.images import read_standing
+from airflow_provider_permitocr.sql.ledger.tables.clock import clock, read_clock, read_moment
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 from airflow_provider_permitocr.sql.source.times import as_utc
 
@@ -29,6 +30,7 @@ from airflow_provider_permitocr.sql.source.times import as_utc
 Read: TypeAlias = Callable[[Callable[[OpenList], list[Delivered]]], list[Delivered]]
 #: As many as a page of the list has.
 _KEYS_AT_ONCE: Final = 10_000
+_HELD_AT_ONCE: Final = 500
 #: An answer may be fifty times as long as the rest of its row.
 _DELIVERED_AT_ONCE: Final = 500
 #: Columns about the open call, which no reader needs.
@@ -160,6 +162,29 @@ def count_answers(opened: OpenList) -> KeptAnswers:
         kind = _KINDS_KEPT[form] if status == Status.RECOGNIZED.value else "others"
         counts[kind] = counts.get(kind, 0) + count
     return KeptAnswers(**counts)
+
+
+def held(opened: OpenList, session_id: str, row_keys: Sequence[RowKey]) -> set[RowKey]:
+    """Return the images that are currently held by calls of other processes.
+
+    Reads without the lock: the exchange decides. This only avoids loading images in vain.
+    """
+    images = opened.tables.images.c
+    found: set[RowKey] = set()
+    for keys in chunks({image_key for image_key, _ in row_keys}, _HELD_AT_ONCE):
+        statement = sa.select(
+            images.image_key,
+            images.card_side,
+            images.held_until,
+            clock(opened.connection).label("clock"),
+        ).where(
+            images.list_id == opened.list_id, images.image_key.in_(keys), images.held_session != session_id
+        )
+        for row in opened.connection.execute(statement):
+            held_until = read_moment(row.held_until)
+            if held_until and held_until > read_clock(row.clock):
+                found.add((row.image_key, CardSide(row.card_side)))
+    return found & set(row_keys)
 
 
 def find_answer(
