@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,9 +55,8 @@ class Rebuild(Refill):
         *,
         log: Log,
         stop: threading.Event,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(ports, batch, is_rebuilt=True, stop=stop, clock=clock)
+        super().__init__(ports, batch, is_rebuilt=True, stop=stop)
         self._log = log
 
     def run(self) -> Rebuilt:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -52,7 +51,6 @@ class Refill:
     :param of_all: all rows are delivered, or most of them.
     :param is_rebuilt: also those that tables have already.
     :param stop: set it to end early; what was written stays.
-    :param clock: monotonic seconds.
     """
 
     def __init__(
@@ -63,7 +61,6 @@ class Refill:
         of_all: bool = True,
         is_rebuilt: bool = False,
         stop: threading.Event,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ports, self._stop = ports, stop
         self._patience_seconds = batch.patience_seconds
@@ -73,7 +70,6 @@ class Refill:
             ports.tables,
             Batch(rows=rows, seconds=batch.seconds, patience_seconds=batch.patience_seconds),
             is_rebuilt=is_rebuilt,
-            clock=clock,
         )
         self._files: dict[str, int] = {}
         self.source, self.ledger = ports.source, ports.ledger

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -89,9 +88,8 @@ class Erasure(Refill):
         remarks: Sequence[str] = (),
         log: Log,
         stop: threading.Event,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(ports, batch, stop=stop, clock=clock)
+        super().__init__(ports, batch, stop=stop)
         self._journal, self._in_ledger = journal, in_ledger
         self._remarks, self._log = tuple(remarks), log
 

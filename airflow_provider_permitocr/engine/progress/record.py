@@ -144,31 +144,20 @@ def _targets(targets: Sequence[TargetFacts], tables: Sequence[str]) -> list[dict
 
 
 def _sums(sums: LedgerSums) -> dict[str, Any]:
+    """Return all that is known, under the names that it has here."""
     return {
+        **vars(sums),
         "at": _time(sums.at),
-        "day": sums.day,
-        "timezone": sums.timezone,
         "resets_at": _time(sums.resets_at),
-        "calls_today": sums.calls_today,
-        "calls_of_run": sums.calls_of_run,
-        "billed_today": sums.billed_today,
-        "billed_month": sums.billed_month,
         "cost_today": {name: _amount(cost) for name, cost in sums.cost_today.items()},
         "cost_month": {name: _amount(cost) for name, cost in sums.cost_month.items()},
-        "unpriced_today": sums.unpriced_today,
-        "unpriced_month": sums.unpriced_month,
-        "left_over": sums.left_over,
-        "waiting_for_review": sums.waiting_for_review,
         "tries": [_try(each) for each in sums.tries[-_MOST_TRIES:]],
     }
 
 
 def _try(facts: TryFacts) -> dict[str, Any]:
     return {
-        "number": facts.number,
-        "calls": facts.calls,
-        "billed": facts.billed,
-        "answered": facts.answered,
+        **vars(facts),
         "began_at": facts.began_at and _time(facts.began_at),
         "ended_at": facts.ended_at and _time(facts.ended_at),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,9 +44,8 @@ class Review(Refill):
         batch: Batch,
         *,
         stop: threading.Event,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(ports, batch, of_all=False, stop=stop, clock=clock)
+        super().__init__(ports, batch, of_all=False, stop=stop)
         self._in_ledger = in_ledger
 
     def question(

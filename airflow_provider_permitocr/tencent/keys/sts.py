@@ -106,17 +106,14 @@ def assume_role(
     return _issued(_ask(options, keys, "AssumeRole", parameters), role, asked_at)
 
 
-def assume_role_with_web_identity(
-    options: ClientOptions, role: Role, identity: WebIdentity, *, now: Callable[[], float] = time.time
-) -> IssuedKeys:
+def assume_role_with_web_identity(options: ClientOptions, role: Role, identity: WebIdentity) -> IssuedKeys:
     """Request temporary keys of a role with a pod's service account token instead of keys.
 
     :param identity: the pod's; its token is read for each request.
-    :param now: Unix time in seconds.
     :raises CallError: transient when STS could not be reached; permanent, with advice, when it refused,
         or the token can't be read.
     """
-    asked_at = now()
+    asked_at = time.time()
     try:
         token = identity.token()
     except OSError as error:
