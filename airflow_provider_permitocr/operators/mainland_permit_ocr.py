@@ -20,8 +20,7 @@ from airflow_provider_permitocr.options.lists.image_list import ImageQuery, Imag
 from airflow_provider_permitocr.options.lists.redo import Redo
 from airflow_provider_permitocr.options.privacy import Privacy, policy_of
 from airflow_provider_permitocr.options.quality import Quality
-from airflow_provider_permitocr.options.readable import is_template
-from airflow_provider_permitocr.options.rendering import rendered_fields, require_rendered
+from airflow_provider_permitocr.options.readable import is_template, rendered_fields, require_rendered
 from airflow_provider_permitocr.options.run import Batch, CallRetry, FailureLimits
 from airflow_provider_permitocr.options.targets.portraits import PortraitFolder, Portraits, portraits_of
 from airflow_provider_permitocr.options.targets.result_file import ResultFile

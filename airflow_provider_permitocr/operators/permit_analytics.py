@@ -13,7 +13,7 @@ from airflow_provider_permitocr.engine.stop_request import StopRequest
 from airflow_provider_permitocr.error_privacy import private_errors
 from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.options.ledger import Ledger, beside
-from airflow_provider_permitocr.options.rendering import rendered_fields, require_rendered
+from airflow_provider_permitocr.options.readable import rendered_fields, require_rendered
 from airflow_provider_permitocr.options.targets.analytics import AnalyticsReport, fixed_zone, report_of
 from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.options.validation import held

@@ -1,8 +1,8 @@
-"""How the values that a DAG author writes are shown."""
+"""How the values that a DAG author writes are shown, and how operators render those inside them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from enum import StrEnum
 from typing import Any, ClassVar, Final
@@ -60,3 +60,24 @@ def is_template(value: object) -> bool:
     if hasattr(value, "iter_references"):  # an upstream task's result, or a mapped group's argument
         return True
     return isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))
+
+
+def rendered_fields(content: Readable, render: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return the templated fields of an option, rendered. The option, which all runs share, stays unchanged.
+
+    :param render: renders one value, as Airflow does.
+    """
+    return {name: render(getattr(content, name)) for name in content.template_fields}
+
+
+def require_rendered(content: Readable, rendered: Mapping[str, Any]) -> None:
+    """Refuse names that would pass for templates, which are not checked: a trigger's values may do so.
+
+    :raises ValueError: naming the option.
+    """
+    for name, value in rendered.items():
+        if is_template(value):
+            raise ValueError(
+                f"{type(content).__name__}: {name} still contains a template after rendering; values that"
+                " it is rendered from must not contain templates"
+            )

@@ -22,7 +22,7 @@ from airflow_provider_permitocr import (
     ResultTable,
 )
 from airflow_provider_permitocr.emulator.running import RunningEmulator
-from airflow_provider_permitocr.wiring.monitoring import assets
+from airflow_provider_permitocr.wiring.monitoring import reporting
 from tests.operators.conftest import ImageList, NewOperator
 
 PERMITS, ALIAS = Asset("permits"), AssetAlias("permit_targets")
@@ -147,7 +147,7 @@ def test_an_asset_that_airflow_refuses_does_not_fail_a_paid_run(
     def refuse(uri: str) -> Asset:
         raise ValueError("Asset name cannot exceed 1500 characters")
 
-    monkeypatch.setattr(assets, "Asset", refuse)
+    monkeypatch.setattr(reporting, "Asset", refuse)
     assert of_alias(announced(outlets=[ALIAS])) == {}
     assert "The asset events lack this run's numbers: Asset name cannot exceed" in capfd.readouterr().out
 

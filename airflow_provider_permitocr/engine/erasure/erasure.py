@@ -11,8 +11,8 @@ from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.delivery.deliveries import raise_first
 from airflow_provider_permitocr.engine.delivery.refill import Filled, Refill
 from airflow_provider_permitocr.engine.erasure.ports import ErasedImages, LedgerErasure
+from airflow_provider_permitocr.engine.ledger.journal import hand_in_waiting
 from airflow_provider_permitocr.engine.ledger.ports import Journal
-from airflow_provider_permitocr.engine.ledger.waiting import hand_in_waiting
 from airflow_provider_permitocr.engine.ports import TargetPorts
 from airflow_provider_permitocr.engine.run.progress import Log
 from airflow_provider_permitocr.errors import PermitOcrError

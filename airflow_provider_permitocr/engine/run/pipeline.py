@@ -12,7 +12,7 @@ from airflow_provider_permitocr.engine.delivery.deliveries import Deliveries, ra
 from airflow_provider_permitocr.engine.delivery.files_due import DueFiles
 from airflow_provider_permitocr.engine.ledger.call_ledger import CallLedger
 from airflow_provider_permitocr.engine.ledger.calls import Grant
-from airflow_provider_permitocr.engine.ledger.waiting import hand_in_waiting
+from airflow_provider_permitocr.engine.ledger.journal import hand_in_waiting
 from airflow_provider_permitocr.engine.ports import ImageSource, Ports
 from airflow_provider_permitocr.engine.progress.facts import LedgerSums, Phase, RunFacts
 from airflow_provider_permitocr.engine.run.drain import drain

@@ -78,10 +78,10 @@ class Progress:
     def _line(self, now: float) -> str:
         done = self._skipped + self._processed
         share = done / self._total if self._total else 1.0
-        return (
-            f"{done:,} of {self._total:,} images done ({share:.1%}), {self._skipped:,} of them earlier,"
-            f" {self._failed:,} without fields; {self._speed(now, done)}"
-        )
+        return f"{done:,} of {self._total:,} images {self._what_became(share)}; {self._speed(now, done)}"
+
+    def _what_became(self, share: float) -> str:
+        return f"done ({share:.1%}), {self._skipped:,} of them earlier, {self._failed:,} without fields"
 
     def _speed(self, now: float, done: int) -> str:
         rate = self._processed / (now - self._started_at) if now > self._started_at else 0.0
@@ -94,10 +94,5 @@ class Progress:
 class LookingProgress(Progress):
     """The same for a plan, which examines a list's images without calls."""
 
-    def _line(self, now: float) -> str:
-        done = self._skipped + self._processed
-        share = done / self._total if self._total else 1.0
-        return (
-            f"{done:,} of {self._total:,} images looked at ({share:.1%}), {self._skipped:,} of them settled;"
-            f" {self._speed(now, done)}"
-        )
+    def _what_became(self, share: float) -> str:
+        return f"looked at ({share:.1%}), {self._skipped:,} of them settled"

@@ -20,7 +20,6 @@ from sqlalchemy.schema import CreateIndex
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.permit.columns import ColumnKind
 from airflow_provider_permitocr.sql.dialects import reflection
-from airflow_provider_permitocr.sql.dialects.comparing import Typed
 from airflow_provider_permitocr.sql.dialects.dataset import Dataset
 from airflow_provider_permitocr.sql.dialects.families import HOLDING, Family, family_of
 from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn, RelationKind
@@ -68,6 +67,17 @@ class Connector:
     connect: Callable[[], Any]
     file: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A column, or what a query selects, with its type in the driver's own terms.
+
+    :param type: as returned by ``Database.driver_types``.
+    """
+
+    column: sa.ColumnElement[Any]
+    type: Any
 
 
 class Database:

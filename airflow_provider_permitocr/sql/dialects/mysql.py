@@ -17,7 +17,6 @@ from sqlalchemy.ext.compiler import compiles
 
 from airflow_provider_permitocr.errors import SourceError
 from airflow_provider_permitocr.permit.columns import ColumnKind
-from airflow_provider_permitocr.sql.dialects.comparing import Typed
 from airflow_provider_permitocr.sql.dialects.database import (
     LOCK_SECONDS,
     Comparison,
@@ -25,6 +24,7 @@ from airflow_provider_permitocr.sql.dialects.database import (
     Database,
     Failure,
     Form,
+    Typed,
     as_it_is,
     bound_keys,
     first_line,

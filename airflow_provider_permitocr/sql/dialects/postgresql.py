@@ -16,7 +16,6 @@ from sqlalchemy.schema import CreateIndex, DropIndex
 
 from airflow_provider_permitocr.permit.columns import ColumnKind
 from airflow_provider_permitocr.sql.dialects import reflection
-from airflow_provider_permitocr.sql.dialects.comparing import Typed
 from airflow_provider_permitocr.sql.dialects.concurrent_index import (
     create_concurrently,
     is_large,
@@ -28,6 +27,7 @@ from airflow_provider_permitocr.sql.dialects.database import (
     Connector,
     Database,
     Failure,
+    Typed,
     bound_keys,
     first_line,
 )

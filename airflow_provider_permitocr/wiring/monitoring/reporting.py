@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Asset, AssetAlias
 
 from airflow_provider_permitocr.errors import PermitOcrError
 
@@ -33,20 +35,31 @@ class ReportsTargets:
         numbers: Mapping[str, Any],
         delivered: Mapping[str, int],
     ) -> None:
-        """Give the events of the outlets these numbers.
+        """Give the events of the outlets these numbers. Airflow sends them if the task succeeds.
 
-        :param conn_ids: connections of the tables.
+        An alias gets an event for each target, whose host and database are only known at run time.
+
+        :param conn_ids: connections of the tables among the targets.
+        :param numbers: as the task returns them.
         :param delivered: rows written, by target.
         """
-        outlets: Iterable[Any] = self.outlets
-        if not outlets:
+        if not self.outlets:
             return
-        from airflow_provider_permitocr.wiring.monitoring.assets import ANNOUNCE_FAULTS, announce
-
         try:
-            announce(outlets, context, conn_ids, numbers, delivered)
-        except ANNOUNCE_FAULTS as error:
+            self._announce_each(context["outlet_events"], _rows_by_uri(conn_ids, delivered), numbers)
+        # No connection of a target any more, or a name that Airflow does not accept: no reason to fail a task
+        # whose images are paid for.
+        except (PermitOcrError, ValueError) as error:
             self.log.warning(f"The asset events lack this run's numbers: {error}")
+
+    def _announce_each(self, events: Any, rows: Mapping[str, int], numbers: Mapping[str, Any]) -> None:
+        for outlet in self.outlets:
+            if isinstance(outlet, AssetAlias):
+                for uri, written in rows.items():
+                    events[outlet].add(Asset(uri), extra={**numbers, "rows": written})
+            else:
+                written = rows.get(getattr(outlet, "uri", ""), sum(rows.values()))
+                events[outlet].extra = {**numbers, "rows": written}
 
     def _announce_plan(self, context: Context, numbers: Mapping[str, Any]) -> None:
         """Mark a task's events as those of a plan: named assets get theirs even if nothing was changed."""
@@ -68,3 +81,9 @@ class ReportsTargets:
 
     #: What was written before it failed.
     get_openlineage_facets_on_failure = get_openlineage_facets_on_complete
+
+
+def _rows_by_uri(conn_ids: Collection[str], delivered: Mapping[str, int]) -> dict[str, int]:
+    from airflow_provider_permitocr.wiring.monitoring.datasets import datasets_of
+
+    return {dataset.uri: delivered[target] for target, dataset in datasets_of(conn_ids, delivered).items()}

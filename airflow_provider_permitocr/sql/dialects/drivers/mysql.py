@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -286,17 +286,11 @@ def _wanted_modes(present: Iterable[str]) -> list[str]:
 
 
 def _asked(connection: Any, statement: str) -> Any:
-    cursor = connection.cursor()
-    try:
+    with closing(connection.cursor()) as cursor:
         cursor.execute(statement)
         return cursor.fetchall()
-    finally:
-        cursor.close()
 
 
 def _execute(connection: Any, statement: str) -> None:
-    cursor = connection.cursor()
-    try:
+    with closing(connection.cursor()) as cursor:
         cursor.execute(statement)
-    finally:
-        cursor.close()

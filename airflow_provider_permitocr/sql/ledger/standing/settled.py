@@ -12,7 +12,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.permit.status import UNSETTLED, Status
-from airflow_provider_permitocr.sql.dialects.comparing import Typed
+from airflow_provider_permitocr.sql.dialects.database import Typed
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 from airflow_provider_permitocr.sql.source.listing import Listing
