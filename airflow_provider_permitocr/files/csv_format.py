@@ -50,7 +50,7 @@ class CsvFormat:
 
 
 class CsvRowWriter:
-    """Writes one CSV file."""
+    """Writes one CSV file; the end of its ``with`` block completes the file."""
 
     def __init__(self, stream: BinaryIO, columns: Sequence[Column], csv_format: CsvFormat) -> None:
         self._compressed = csv_format.compressed
@@ -75,7 +75,7 @@ class CsvRowWriter:
             self._bytes.close()
 
     def write(self, frame: pd.DataFrame) -> None:
-        """Write the rows of a frame."""
+        """Write the rows of a frame of ``to_frame`` for the file's columns."""
         series = dict(frame.items())
         texts = [self._texts(series[column.name], column.kind) for column in self._columns]
         self._writer.writerows(zip(*texts, strict=True))

@@ -7,12 +7,11 @@ import fcntl
 import glob
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
-from airflow_provider_permitocr.files.store import WriteContent
 from airflow_provider_permitocr.options.targets.result_file import PRIVATE
 
 _TEMPORARY: Final = ".tmp"
@@ -55,8 +54,11 @@ class LocalStore:
             return False
         return True
 
-    def put(self, path: str, write: WriteContent) -> None:
-        """Write a file, or replace it, and have it on the disk when this returns."""
+    def put(self, path: str, write: Callable[[BinaryIO], object]) -> None:
+        """Write a file, or replace it, and have it on the disk when this returns.
+
+        :param write: writes the whole content into a stream.
+        """
         file = Path(path)
         with _temporary(file) as stream:
             write(stream)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, BinaryIO, Final, cast
-
-from airflow_provider_permitocr.files.store import WriteContent
 
 #: Held in memory at a time; S3 takes parts from 5 MiB on, and 10,000 of them.
 _BLOCK_BYTES: Final = 16 * 1024 * 1024
@@ -52,8 +51,11 @@ class ObjectStore:
             return False
         return True
 
-    def put(self, path: str, write: WriteContent) -> None:
-        """Put an object in one piece."""
+    def put(self, path: str, write: Callable[[BinaryIO], object]) -> None:
+        """Put an object in one piece.
+
+        :param write: writes the whole content into a stream.
+        """
         with tempfile.TemporaryFile() as content:
             write(cast(BinaryIO, content))
             content.seek(0)

@@ -42,7 +42,7 @@ class ParquetFormat:
 
 
 class ParquetRowWriter:
-    """Writes one Parquet file, a row group at a time."""
+    """Writes one Parquet file, a row group at a time; the end of its ``with`` block completes the file."""
 
     def __init__(self, stream: BinaryIO, columns: Sequence[Column]) -> None:
         import pyarrow.parquet as pq
@@ -64,7 +64,10 @@ class ParquetRowWriter:
         self._writer.close()
 
     def write(self, frame: pd.DataFrame) -> None:
-        """Write the rows of a frame."""
+        """Write the rows of a frame of ``to_frame`` for the file's columns.
+
+        :param frame: must not change until the file is complete, because its memory may be read until then.
+        """
         import pyarrow as pa
 
         series = dict(frame.items())

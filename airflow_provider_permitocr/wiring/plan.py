@@ -65,7 +65,7 @@ def open_planner(
             cloud.request_builder(),
             ledger,
             run_options(task, cloud),
-            targets=[open_result_table(table, engines, patience) for table in task.tables],
+            look_at_tables=[open_result_table(table, engines, patience).look for table in task.tables],
             calls_left=lambda: _calls_left(task, cloud, ledger),
             is_quick=is_quick,
             protection=disclosure.reading.protection,

@@ -8,7 +8,10 @@ from urllib.parse import unquote, urlsplit
 
 from airflow_provider_permitocr.engine.run.window import DueFile
 from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.files.local_store import LocalStore
+from airflow_provider_permitocr.files.object_store import ObjectStore
 from airflow_provider_permitocr.files.row_format import row_format
+from airflow_provider_permitocr.files.rows_file import StoredRowsFile
 from airflow_provider_permitocr.files.store import Store
 from airflow_provider_permitocr.options.targets.result_file import PRIVATE, ResultFile
 from airflow_provider_permitocr.wiring.connections.sql_engine import no_connection
@@ -17,16 +20,12 @@ from airflow_provider_permitocr.wiring.connections.stores import KNOWN_STORES, c
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
-    from airflow_provider_permitocr.files.rows_file import StoredRowsFile
-
 
 def open_result_file(described: ResultFile) -> StoredRowsFile:
     """Open a file to write rows to; nothing is written yet.
 
     :raises ConfigurationError: when there is no such connection, or no file system for the URL.
     """
-    from airflow_provider_permitocr.files.rows_file import StoredRowsFile
-
     due = DueFile(
         described.path,
         described.conn_id,
@@ -63,11 +62,7 @@ def store_of(path: str, conn_id: str | None = None, file_mode: int = PRIVATE) ->
     :raises ConfigurationError: when there is no such connection, or no file system for the URL.
     """
     if is_local(path):
-        from airflow_provider_permitocr.files.local_store import LocalStore
-
         return LocalStore(file_mode)
-    from airflow_provider_permitocr.files.object_store import ObjectStore
-
     scheme = urlsplit(path).scheme.lower()
     try:
         return ObjectStore(opened(lambda: _object_path(path, conn_id).fs))

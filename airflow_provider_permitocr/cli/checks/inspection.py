@@ -12,7 +12,6 @@ from airflow_provider_permitocr.cli.checks.connection_checks import (
     note_connection,
     read_account,
 )
-from airflow_provider_permitocr.cli.checks.file_checks import check_result_file
 from airflow_provider_permitocr.cli.checks.findings import (
     Finding,
     FollowingTask,
@@ -22,6 +21,11 @@ from airflow_provider_permitocr.cli.checks.findings import (
 )
 from airflow_provider_permitocr.cli.checks.following_checks import check_analytics, check_review
 from airflow_provider_permitocr.cli.checks.ledger_checks import check_ledger
+from airflow_provider_permitocr.cli.checks.list_and_target_checks import (
+    check_image_list,
+    check_result_file,
+    check_result_table,
+)
 from airflow_provider_permitocr.cli.checks.pool_rules import (
     PoolUse,
     Rate,
@@ -31,7 +35,6 @@ from airflow_provider_permitocr.cli.checks.pool_rules import (
 )
 from airflow_provider_permitocr.cli.checks.privacy_checks import check_portraits, check_privacy, check_quality
 from airflow_provider_permitocr.cli.checks.shard_rules import shard_findings, shards_by_list
-from airflow_provider_permitocr.cli.checks.table_checks import check_image_list, check_result_table
 from airflow_provider_permitocr.cli.checks.template_checks import check_templates
 from airflow_provider_permitocr.cli.ocr_tasks import read_variant
 from airflow_provider_permitocr.errors import ConfigurationError

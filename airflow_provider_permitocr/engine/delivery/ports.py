@@ -14,18 +14,6 @@ if TYPE_CHECKING:
     from airflow_provider_permitocr.permit.columns import Column
 
 
-class TargetView(Protocol):
-    """A result table that is looked at and not written."""
-
-    def look(self, columns: Sequence[Column]) -> None:
-        """Make sure, without changing anything, that a run can write it.
-
-        :param columns: of the result.
-        :raises TargetError: naming what to change.
-        """
-        ...
-
-
 @dataclass(frozen=True)
 class Held:
     """What a result table holds.

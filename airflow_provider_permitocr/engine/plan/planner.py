@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from airflow_provider_permitocr.engine.call.rate_limit import SPACING
-from airflow_provider_permitocr.engine.delivery.ports import TargetView
 from airflow_provider_permitocr.engine.ledger.calls import LEDGER_REFUSES_KEY
 from airflow_provider_permitocr.engine.ledger.ports import LedgerView
 from airflow_provider_permitocr.engine.models import ImageRow, ListedImage, UnfitImage
@@ -31,7 +30,7 @@ from airflow_provider_permitocr.engine.run.window import Leftovers, Window
 from airflow_provider_permitocr.errors import RunStoppedError
 from airflow_provider_permitocr.options.lists.shard import Shard
 from airflow_provider_permitocr.options.run import RunOptions
-from airflow_provider_permitocr.permit.columns import result_columns
+from airflow_provider_permitocr.permit.columns import Column, result_columns
 from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.permit.status import Status
 
@@ -61,7 +60,8 @@ class Planner:
 
     With ``reuse_identical``, it uses about 100 bytes of memory for each different picture.
 
-    :param targets: the result tables; empty if the result is a file.
+    :param look_at_tables: each makes sure, without changing anything, that a run can write these columns to
+        one of its result tables; raises ``TargetError``.
     :param calls_left: returns how many calls the caps allow now; None without a cap.
     :param is_quick: don't open images: all that are not settled count as needing a call.
     :param protection: how answers would be protected.
@@ -76,7 +76,7 @@ class Planner:
         ledger: LedgerView,
         options: RunOptions,
         *,
-        targets: Sequence[TargetView] = (),
+        look_at_tables: Sequence[Callable[[Sequence[Column]], object]] = (),
         calls_left: Callable[[], int | None] = lambda: None,
         is_quick: bool = False,
         protection: Protection = Protection(),
@@ -85,7 +85,7 @@ class Planner:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source, self._request_builder, self._ledger = source, request_builder, ledger
-        self._options, self._targets = options, targets
+        self._options, self._look_at_tables = options, look_at_tables
         self._calls_left, self._is_quick = calls_left, is_quick
         self._protection = protection
         self._log, self._stop, self._clock = log, stop, clock
@@ -104,8 +104,8 @@ class Planner:
         listed = self._source.check()
         self._ledger.look(self._source.key_type())
         columns = self._protection.columns(result_columns(self._source.carried()))
-        for target in self._targets:
-            target.look(columns)
+        for look in self._look_at_tables:
+            look(columns)
         self._progress = LookingProgress(self._log, clock=self._clock)
         leftovers = self._ledger.leftovers() if self._options.leftovers else Leftovers()
         own = own_part(self._source, listed, leftovers)

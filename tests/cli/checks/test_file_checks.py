@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_permitocr.cli.checks.file_checks import check_result_file
 from airflow_provider_permitocr.cli.checks.findings import OcrTask, Verdict
 from airflow_provider_permitocr.cli.checks.inspection import Inspection
+from airflow_provider_permitocr.cli.checks.list_and_target_checks import check_result_file
 from airflow_provider_permitocr.options.targets.result_file import ResultFile
 
 

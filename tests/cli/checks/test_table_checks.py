@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, Verdict
-from airflow_provider_permitocr.cli.checks.table_checks import check_image_list, check_result_table
+from airflow_provider_permitocr.cli.checks.list_and_target_checks import check_image_list, check_result_table
 from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.targets.result_table import ResultTable
 

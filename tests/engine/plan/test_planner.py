@@ -111,7 +111,7 @@ def make_plan(
         bench.request_builder,
         bench.ledger,
         RunOptions(pace, budget=budget, reuse_identical=reuse_identical),
-        targets=[bench.target],
+        look_at_tables=[bench.target.look],
         log=bench.lines,
         stop=bench.stop,
         **arguments,

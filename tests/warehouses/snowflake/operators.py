@@ -19,7 +19,7 @@ from airflow_provider_permitocr import (
     ResultTable,
 )
 from airflow_provider_permitocr.cli.adopt import adopt_list
-from airflow_provider_permitocr.cli.checks.table_checks import check_image_list, check_result_table
+from airflow_provider_permitocr.cli.checks.list_and_target_checks import check_image_list, check_result_table
 from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.wiring.without_calls import open_rebuild
 from tests.warehouses.snowflake.stand_in import CONN_ID, Snow, snow

@@ -1,20 +1,29 @@
-"""Looks at the image list and the result table, without changing either of them."""
+"""Looks at the image list, result tables and result files, without changing any of them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_permitocr.cli.checks.database_checks import find, find_out, templated, unchecked
-from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList
+from airflow_provider_permitocr.cli.checks.database_checks import (
+    find,
+    find_out,
+    look_at,
+    templated,
+    unchecked,
+)
+from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, Verdict
 from airflow_provider_permitocr.counted import many
+from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
+from airflow_provider_permitocr.options.lists.shard import Shard
+from airflow_provider_permitocr.options.targets.result_file import ResultFile
 from airflow_provider_permitocr.options.targets.result_table import ResultTable
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-_LIST, _RESULT = "image list", "result table"
+_LIST, _RESULT, _FILE = "image list", "result table", "result file"
 
 
 def check_image_list(source: ImageList) -> list[Finding]:
@@ -38,6 +47,16 @@ def check_result_table(target: ResultTable) -> list[Finding]:
     if "conn_id" in names:
         return findings
     return [find_out(_RESULT, target.conn_id, lambda: _read_result(target, names)), *findings]
+
+
+def check_result_file(described: ResultFile, shard: str | None) -> list[Finding]:
+    """Check that a file can be written, as far as possible without writing: its place, its format.
+
+    :param shard: the shard that writes it, if known before a run.
+    """
+    if names := templated(described):
+        return [unchecked(_FILE, names), *_without_package(described)]
+    return [look_at(_FILE, lambda: _look_at_file(described, shard))]
 
 
 def _read_list(engine: Engine, source: ImageList, names: list[str]) -> str:
@@ -80,3 +99,26 @@ def _not_there_yet(described: ResultTable) -> str:
 
 def _named(described: ImageTable | ResultTable) -> str:
     return f"{described.table} on {described.conn_id}"
+
+
+def _without_package(described: ResultFile) -> list[Finding]:
+    """Find packages that a format needs; its suffix is mostly visible even in a template."""
+    from airflow_provider_permitocr.files.row_format import row_format
+
+    try:
+        row_format(described).check()
+    except ConfigurationError as error:
+        return [Finding(Verdict.WRONG, _FILE, str(error))]
+    except ValueError:  # the suffix is known only in a run
+        return []
+    return []
+
+
+def _look_at_file(described: ResultFile, shard: str | None) -> str:
+    from airflow_provider_permitocr.wiring.result_file import open_result_file
+
+    if shard is not None:
+        described = described.of_shard(Shard.parse(shard))
+    if open_result_file(described).check():
+        return f"{described.path} exists; a run replaces it"
+    return f"{described.path} does not exist yet; the first run writes it"
