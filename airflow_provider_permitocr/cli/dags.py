@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_permitocr.cli.checks.findings import Finding, FollowingTask, OcrTask, Verdict
-from airflow_provider_permitocr.cli.following_tasks import is_following_task, read_following
-from airflow_provider_permitocr.cli.ocr_tasks import is_ocr_task, read_task
+from airflow_provider_permitocr.cli.checks.findings import Finding, FollowingTask, OcrTask, wrong
+from airflow_provider_permitocr.cli.ocr_tasks import is_following_task, is_ocr_task, read_following, read_task
 
 if TYPE_CHECKING:
     from airflow.dag_processing.bundles.base import BaseDagBundle
@@ -84,4 +83,4 @@ def _import_error(file: str, trace: str) -> Finding:
 
 
 def _wrong(message: str) -> Finding:
-    return Finding(Verdict.WRONG, "DAG files", message)
+    return wrong("DAG files", message)

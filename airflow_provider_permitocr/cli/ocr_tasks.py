@@ -1,4 +1,4 @@
-"""Reads the operator's tasks from DAGs; for mapped ones, the arguments that the DAG file shows."""
+"""Reads from DAGs the operator's tasks and those that follow; of mapped ones, what the DAG file shows."""
 
 from __future__ import annotations
 
@@ -9,10 +9,21 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_permitocr import ImageQuery, ImageTable, Ledger, Redo, ResultFile, ResultTable
-from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, OcrTask, Variant, Verdict
+from airflow_provider_permitocr.cli.checks.findings import (
+    Finding,
+    FollowingTask,
+    ImageList,
+    OcrTask,
+    Variant,
+    noted,
+    unchecked,
+    wrong,
+)
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.hooks.mainland_permit_ocr import MainlandPermitOcrHook
 from airflow_provider_permitocr.operators.mainland_permit_ocr import MainlandPermitOcrOperator
+from airflow_provider_permitocr.operators.permit_analytics import PermitAnalyticsOperator
+from airflow_provider_permitocr.operators.permit_review import PermitReviewOperator
 from airflow_provider_permitocr.options.lists.image_access import ImageAccess
 from airflow_provider_permitocr.options.lists.image_list import ImageKind
 from airflow_provider_permitocr.options.privacy import policy_of
@@ -36,6 +47,11 @@ _MAYBE_PATHS = (ImageKind.AUTO, ImageKind.PATH)
 def is_ocr_task(task: Any) -> bool:
     """Return whether a task, plain or mapped, is of the operator or of a subclass."""
     return issubclass(task.operator_class, MainlandPermitOcrOperator)
+
+
+def is_following_task(task: Any) -> bool:
+    """Return whether a task, plain or mapped, asks about readings or updates analytics."""
+    return issubclass(task.operator_class, PermitReviewOperator | PermitAnalyticsOperator)
 
 
 def read_task(dag: DAG, task: Any) -> OcrTask:
@@ -108,7 +124,7 @@ def _of_redo(dag: DAG, task: Any) -> list[Finding]:
         return []
     message = "redo in a DAG with a schedule would pay for the same images in each run"
     remedy = "set a time, Redo(..., before=...), or use airflow permitocr redo"
-    return [_wrong("redo", message, remedy)]
+    return [wrong("redo", message, remedy)]
 
 
 def _mapped(task: Any, findings: list[Finding]) -> Iterator[Variant]:
@@ -116,17 +132,46 @@ def _mapped(task: Any, findings: list[Finding]) -> Iterator[Variant]:
         for name in _NOT_MAPPABLE:
             if name in arguments.known or name in arguments.at_run_time:
                 message = f"Airflow does not map {name}: its value in expand() never takes effect"
-                findings.append(_wrong("pool", message, f"give {name} to partial() instead"))
+                findings.append(wrong("pool", message, f"give {name} to partial() instead"))
         if names := arguments.unknown_names:
-            findings.append(Finding(Verdict.UNCHECKED, "task", f"{names}: known only at run time"))
+            findings.append(unchecked("task", f"{names}: known only at run time"))
             yield _known_before_a_run(task, arguments, findings)
             continue
-        try:
-            instance = task.unmap(arguments.known)
-        except Exception as error:  # noqa: BLE001  subclasses raise their own errors
-            findings.append(_wrong("task", f"cannot be mapped: {error}", "correct the arguments of expand()"))
-        else:
+        instance = _unmapped(task, arguments, findings, "correct the arguments of expand()")
+        if instance is not None:
             yield read_variant(instance, findings)
+
+
+def _unmapped(task: Any, arguments: Arguments, findings: list[Finding], remedy: str) -> Any:
+    """Make one instance of a mapped task; None, and a finding, if it cannot be created."""
+    try:
+        return task.unmap(arguments.known)
+    except Exception as error:  # noqa: BLE001  subclasses raise their own errors
+        findings.append(wrong("task", f"cannot be mapped: {error}", remedy))
+        return None
+
+
+def read_following(dag: DAG, task: Any) -> FollowingTask:
+    """Read a task that follows recognition, plain or mapped, from a DAG."""
+    findings: list[Finding] = []
+    operators = _following(task, findings) if task.is_mapped else [task]
+    return FollowingTask(
+        dag_id=dag.dag_id,
+        task_id=task.task_id,
+        file=str(dag.relative_fileloc or dag.fileloc),
+        operators=tuple(operators),
+        findings=tuple(dict.fromkeys(findings)),
+    )
+
+
+def _following(task: Any, findings: list[Finding]) -> Iterator[Any]:
+    for arguments in expanded(task.expand_input.value):
+        if names := arguments.unknown_names:
+            findings.append(unchecked("task", f"{names}: known only at run time"))
+            continue
+        made = _unmapped(task, arguments, findings, "correct the arguments of partial() and expand()")
+        if made is not None:
+            yield made
 
 
 def read_variant(operator: MainlandPermitOcrOperator, findings: list[Finding]) -> Variant:
@@ -185,10 +230,10 @@ def _variant(values: Mapping[str, Any], findings: list[Finding]) -> Variant:
     ledger, quality = values.get("ledger"), values.get("quality")
     if conn_id is not None and not isinstance(conn_id, str):
         message = "tencentcloud_conn_id: known only at run time"
-        findings.append(Finding(Verdict.UNCHECKED, "connection", message))
+        findings.append(unchecked("connection", message))
         conn_id = None
     if is_template(shard):
-        findings.append(Finding(Verdict.UNCHECKED, "shards", "shard: templated; known only at run time"))
+        findings.append(unchecked("shards", "shard: templated; known only at run time"))
         shard = None
     findings += [*_of_copies(values), *_of_places(values), *_of_triggers(values)]
     return Variant(
@@ -222,7 +267,7 @@ def _of_copies(values: Mapping[str, Any]) -> list[Finding]:
         return []
     message = "reuse_identical saves nothing for images that are URLs: only the API sees them"
     remedy = "let the worker fetch them: images=ImageAccess(fetch_images=True)"
-    return [Finding(Verdict.NOTE, "images", message, remedy)]
+    return [noted("images", message, remedy)]
 
 
 def _of_places(values: Mapping[str, Any]) -> list[Finding]:
@@ -233,7 +278,7 @@ def _of_places(values: Mapping[str, Any]) -> list[Finding]:
         return []
     message = "image paths are read from anywhere on the worker, and object URLs by any connection"
     remedy = 'name the places: images=ImageAccess(roots=["/data/permits"]); for URLs alone, image_kind="url"'
-    return [Finding(Verdict.NOTE, "images", message, remedy)]
+    return [noted("images", message, remedy)]
 
 
 def _of_triggers(values: Mapping[str, Any]) -> list[Finding]:
@@ -243,7 +288,7 @@ def _of_triggers(values: Mapping[str, Any]) -> list[Finding]:
         return []
     message = "the SELECT is rendered from the run's parameters: anyone who triggers the DAG can write SQL"
     remedy = 'bind it: WHERE branch = :branch, parameters={"branch": "{{ params.branch }}"}'
-    return [Finding(Verdict.NOTE, "image list", message, remedy)]
+    return [noted("image list", message, remedy)]
 
 
 def _with_statement(dag: DAG, source: ImageList | None, findings: list[Finding]) -> ImageList | None:
@@ -261,9 +306,5 @@ def _with_statement(dag: DAG, source: ImageList | None, findings: list[Finding])
     except (TemplateError, ValueError) as error:
         message = f"the file {source.sql!r} of the image list cannot be read ({type(error).__name__})"
         remedy = "put it beside the DAG file, or add its directory to the DAG's template_searchpath"
-        findings.append(_wrong("image list", message, remedy))
+        findings.append(wrong("image list", message, remedy))
         return None
-
-
-def _wrong(subject: str, message: str, remedy: str = "") -> Finding:
-    return Finding(Verdict.WRONG, subject, message, remedy)

@@ -7,7 +7,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from airflow_provider_permitocr.cli.checks.findings import Finding, Task, Verdict
+from airflow_provider_permitocr.cli.checks.findings import Finding, Task, Verdict, ok
 from airflow_provider_permitocr.counted import many
 
 #: Characters in a line, however wide a terminal is.
@@ -83,5 +83,5 @@ def _shortened(findings: list[Finding]) -> list[Finding]:
             shown.append(finding)
     for subject, count in seen.items():
         if count > _MOST_ALIKE:
-            shown.append(Finding(Verdict.OK, subject, f"and {count - _MOST_ALIKE:,} more"))
+            shown.append(ok(subject, f"and {count - _MOST_ALIKE:,} more"))
     return shown

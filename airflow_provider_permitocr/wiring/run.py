@@ -126,24 +126,23 @@ def image_source(
     task: TaskOptions,
     engines: SqlEngines,
     patience: Patience,
-    ledger: LedgerReader | None = None,
+    ledger: LedgerReader,
     *,
     protection: Protection = Protection(),
 ) -> SqlImageSource:
     """Return the list of a rendered task.
 
-    :param ledger: images that it has settled are left out if it is in the list's database; None: nothing is.
+    :param ledger: images that it has settled are left out if it is in the list's database.
     :param protection: how copied columns are protected.
     :raises ConfigurationError: when its connection is missing, or not of a SQL database.
     """
     conn_id = task.source.conn_id
     require_image_list(conn_id)
-    is_beside = ledger is not None and ledger_of(task).conn_id == conn_id
     return SqlImageSource(
         engines.of(conn_id),
         task.source,
         shard=rendered_shard(task),
-        settled_in=ledger.where if ledger is not None and is_beside else None,
+        settled_in=ledger.where if ledger_of(task).conn_id == conn_id else None,
         window=window_of(task),
         patience=patience,
         protection=protection,

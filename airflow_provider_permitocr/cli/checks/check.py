@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
 from airflow_provider_permitocr.cli.airflow_internals import airflow_command, pool_slots
-from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
+from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict, noted, wrong
 from airflow_provider_permitocr.cli.checks.inspection import Inspection
 from airflow_provider_permitocr.cli.dags import DagFiles, read_dags
 from airflow_provider_permitocr.cli.output import print_rows, say
@@ -87,12 +87,11 @@ def _without_tasks(files: DagFiles, dag_id: str | None) -> Finding:
     of_airflow = f"{many(len(files.dag_ids), 'DAG')} of this Airflow"
     where = of_airflow if dag_id is None else f"the DAG {dag_id!r}"
     message = f"no MainlandPermitOcrOperator task in {where}"
-    return Finding(Verdict.NOTE, "DAG files", message)
+    return noted("DAG files", message)
 
 
 def _metadata_unreadable(error: DatabaseError) -> Finding:
-    return Finding(
-        Verdict.WRONG,
+    return wrong(
         "Airflow",
         f"its database cannot be read, so pools are not checked: {error}",
         remedy="run this command where the scheduler runs, with its configuration, and after airflow db"

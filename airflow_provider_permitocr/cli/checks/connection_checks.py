@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass, field
 
-from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
+from airflow_provider_permitocr.cli.checks.findings import Finding, noted, ok, wrong
 from airflow_provider_permitocr.errors import CallError, ConfigurationError
 from airflow_provider_permitocr.wiring.cloud import trial_of
 from airflow_provider_permitocr.wiring.connections.extras import unknown_extras
@@ -56,11 +56,11 @@ def check_connection(conn_id: str, *, ask: bool) -> Finding:
     try:
         read_account(conn_id)
     except ConfigurationError as error:
-        return Finding(Verdict.WRONG, _SUBJECT, str(error))
+        return wrong(_SUBJECT, str(error))
     if ask:
         return _credentials(conn_id)
     message = f"{conn_id} is complete; its keys were not checked with Tencent Cloud"
-    return Finding(Verdict.OK, _SUBJECT, message)
+    return ok(_SUBJECT, message)
 
 
 def note_connection(conn_id: str) -> list[Finding]:
@@ -78,29 +78,28 @@ def note_connection(conn_id: str) -> list[Finding]:
         )
     if unknown := unknown_extras(connection.extra_dejson):
         notes.append(f"{conn_id}: its extra has {', '.join(map(repr, unknown))}, which are not used")
-    return [Finding(Verdict.NOTE, _SUBJECT, note) for note in notes]
+    return [noted(_SUBJECT, note) for note in notes]
 
 
 def _credentials(conn_id: str) -> Finding:
     try:
         trial = trial_of(conn_id)
     except ConfigurationError as error:
-        return Finding(Verdict.WRONG, _SUBJECT, str(error))
+        return wrong(_SUBJECT, str(error))
     except CallError as error:
         return _refusal(conn_id, error)
     message = f"{conn_id}: the credentials are valid: {trial.identity}"
     if trial.unknown:
         message += f"; whether the API may be called is unknown ({trial.unknown})"
-    return Finding(Verdict.OK, _SUBJECT, message)
+    return ok(_SUBJECT, message)
 
 
 def _refusal(conn_id: str, error: CallError) -> Finding:
     message = f"{error.code}: {error.message}"
     advice = error.advice[:1].lower() + error.advice[1:]
     if not error.code.startswith(_ON_THE_WAY):
-        return Finding(Verdict.WRONG, _SUBJECT, f"{conn_id}: {message}", advice)
-    return Finding(
-        Verdict.WRONG,
+        return wrong(_SUBJECT, f"{conn_id}: {message}", advice)
+    return wrong(
         _SUBJECT,
         f"{conn_id}: Tencent Cloud could not be asked: {textwrap.shorten(message, _LONGEST_MESSAGE)}",
         remedy=f"{advice or _ADVICE}, or skip this check with --offline",

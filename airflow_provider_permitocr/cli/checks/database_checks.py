@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, Verdict
+from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, ok, unchecked, wrong
 from airflow_provider_permitocr.cli.faults import hook_fault
 from airflow_provider_permitocr.errors import PermitOcrError
 from airflow_provider_permitocr.options.ledger import Ledger
@@ -47,9 +47,9 @@ def look_at(subject: str, look: Callable[[], str]) -> Finding:
     :param look: describes what works; raises ``PermitOcrError`` or ``ValueError`` for what does not.
     """
     try:
-        return Finding(Verdict.OK, subject, look())
+        return ok(subject, look())
     except (PermitOcrError, ValueError) as error:
-        return Finding(Verdict.WRONG, subject, str(error))
+        return wrong(subject, str(error))
 
 
 def find_out(subject: str, conn_id: str, look: Callable[[], str]) -> Finding:
@@ -58,12 +58,11 @@ def find_out(subject: str, conn_id: str, look: Callable[[], str]) -> Finding:
     :param look: as for ``find``.
     """
     try:
-        return Finding(Verdict.OK, subject, look())
+        return ok(subject, look())
     except PermitOcrError as error:
-        return Finding(Verdict.WRONG, subject, str(error))
+        return wrong(subject, str(error))
     except Exception as error:  # noqa: BLE001  see ``hook_fault``
-        return Finding(
-            Verdict.WRONG,
+        return wrong(
             subject,
             hook_fault(error, f"the hook of connection {conn_id!r}"),
             remedy="install the provider and driver of this connection's type, or correct the connection",
@@ -78,6 +77,6 @@ def templated(described: ImageList | ResultTable | ResultFile | Ledger) -> list[
     return names
 
 
-def unchecked(subject: str, names: list[str]) -> Finding:
+def templated_finding(subject: str, names: list[str]) -> Finding:
     """Report values that are only known at run time."""
-    return Finding(Verdict.UNCHECKED, subject, f"{', '.join(names)}: templated; known only at run time")
+    return unchecked(subject, f"{', '.join(names)}: templated; known only at run time")

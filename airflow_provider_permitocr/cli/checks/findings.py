@@ -61,6 +61,26 @@ class Finding:
         }
 
 
+def ok(subject: str, message: str) -> Finding:
+    """Return what is as it should be."""
+    return Finding(Verdict.OK, subject, message)
+
+
+def wrong(subject: str, message: str, remedy: str = "", command: str = "") -> Finding:
+    """Return what keeps tasks from working."""
+    return Finding(Verdict.WRONG, subject, message, remedy, command)
+
+
+def noted(subject: str, message: str, remedy: str = "") -> Finding:
+    """Return what works, and could be better."""
+    return Finding(Verdict.NOTE, subject, message, remedy)
+
+
+def unchecked(subject: str, message: str) -> Finding:
+    """Return what cannot be known before a run."""
+    return Finding(Verdict.UNCHECKED, subject, message)
+
+
 @dataclass(frozen=True)
 class Variant:
     """What a task executes: a plain task has one variant, a mapped task one per instance.

@@ -6,8 +6,8 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_permitocr.cli.checks.database_checks import find_out, templated, unchecked
-from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
+from airflow_provider_permitocr.cli.checks.database_checks import find_out, templated, templated_finding
+from airflow_provider_permitocr.cli.checks.findings import Finding, wrong
 from airflow_provider_permitocr.options.ledger import beside
 from airflow_provider_permitocr.options.readable import is_template
 from airflow_provider_permitocr.permit.replacement import Method
@@ -26,8 +26,7 @@ def check_review(operator: PermitReviewOperator) -> list[Finding]:
     if policy is None or policy.methods.get("quality_flags") is not Method.DROP:
         return []
     return [
-        Finding(
-            Verdict.WRONG,
+        wrong(
             _REVIEW,
             "the policy of the recognizing task drops quality flags, so no reading is known to be doubtful",
             remedy="keep them: Privacy(..., quality_flags='keep')",
@@ -40,10 +39,10 @@ def check_analytics(operator: PermitAnalyticsOperator) -> list[Finding]:
     ledger, report = operator.ledger or beside(operator.result), operator.report
     names = [*templated(operator.result), *(templated(ledger) if operator.ledger else ())]
     if names:
-        return [unchecked(_ANALYTICS, names)]
+        return [templated_finding(_ANALYTICS, names)]
     found = [find_out(_ANALYTICS, operator.result.conn_id, lambda: _look(operator))]
     if report is not None and is_template(report.path):
-        found.append(unchecked("report", ["path"]))
+        found.append(templated_finding("report", ["path"]))
     return found
 
 

@@ -17,7 +17,7 @@ from airflow_provider_permitocr.cli.checks.findings import (
     FollowingTask,
     OcrTask,
     Variant,
-    Verdict,
+    unchecked,
 )
 from airflow_provider_permitocr.cli.checks.following_checks import check_analytics, check_review
 from airflow_provider_permitocr.cli.checks.ledger_checks import check_ledger
@@ -85,7 +85,7 @@ class Inspection:
 
     def _of_slots(self, task: OcrTask) -> Iterator[Finding]:
         if self._pools is None:
-            yield Finding(Verdict.UNCHECKED, "pool", f"{task.pool}: Airflow's database cannot be read")
+            yield unchecked("pool", f"{task.pool}: Airflow's database cannot be read")
             return
         accounts = [account for conn_id in task.accounts if (account := self._account(conn_id))]
         # The connection says what a slot is worth; without a connection, assume the default.
@@ -98,7 +98,7 @@ class Inspection:
         conn_id = variant.tencentcloud_conn_id
         if conn_id is not None and is_template(conn_id):
             message = "tencentcloud_conn_id: templated; known only at run time"
-            yield Finding(Verdict.UNCHECKED, "connection", message)
+            yield unchecked("connection", message)
         elif conn_id is not None:
             yield self._once(conn_id, lambda: check_connection(conn_id, ask=self._ask))
             yield from self._once(f"notes on {conn_id}", lambda: note_connection(conn_id))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_permitocr.cli.checks.database_checks import find, templated, unchecked
-from airflow_provider_permitocr.cli.checks.findings import Finding, Variant, Verdict
+from airflow_provider_permitocr.cli.checks.database_checks import find, templated, templated_finding
+from airflow_provider_permitocr.cli.checks.findings import Finding, Variant, Verdict, noted, unchecked, wrong
 from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.options.ledger import DEFAULT_NAME, Ledger, beside
 from airflow_provider_permitocr.options.readable import is_template
@@ -29,8 +29,7 @@ def check_ledger(variant: Variant) -> list[Finding]:
     ledger = variant.ledger
     if ledger is None and variant.targets and not variant.tables:
         return [
-            Finding(
-                Verdict.WRONG,
+            wrong(
                 _LEDGER,
                 "a file cannot hold the ledger of its runs",
                 remedy=f'name a database that can: ledger=Ledger("{DEFAULT_NAME}", conn_id="...")',
@@ -41,7 +40,7 @@ def check_ledger(variant: Variant) -> list[Finding]:
     if ledger is None:
         return []
     if names := templated(ledger):
-        return [unchecked(_LEDGER, names)]
+        return [templated_finding(_LEDGER, names)]
     return _check(ledger, variant)
 
 
@@ -58,8 +57,7 @@ def _check(ledger: Ledger, variant: Variant) -> list[Finding]:
     found = [find(_LEDGER, ledger.conn_id, look)]
     if found[0].verdict is Verdict.OK and one_machine and (executor := _other_executor()):
         found.append(
-            Finding(
-                Verdict.NOTE,
+            noted(
                 _LEDGER,
                 f"{_named(ledger)} is a {one_machine[0]} file, which works on one machine only, but the"
                 f" executor is {executor}",
@@ -89,7 +87,7 @@ def _look(engine: Engine, ledger: Ledger) -> str:
 def _check_list(ledger: Ledger, identity: ListIdentity, variant: Variant) -> list[Finding]:
     named = (identity.name, identity.source_conn_id, identity.source_table, *identity.targets)
     if any(is_template(each) for each in named):
-        return [Finding(Verdict.UNCHECKED, _LIST, f"{identity.name!r}: templated; known only at run time")]
+        return [unchecked(_LIST, f"{identity.name!r}: templated; known only at run time")]
     notes: list[Finding] = []
     found = find(_LIST, ledger.conn_id, lambda engine: _look_for(engine, ledger, identity, variant, notes))
     return [found, *notes]
@@ -130,14 +128,16 @@ def _look_for_leftovers(opened: OpenList, shard: str | None) -> list[Finding]:
     if left.runs:
         names = _some([each.run[2] for each in left.runs])
         found.append(
-            _note(
+            noted(
+                _LEFT,
                 f"{many(len(left.runs), 'run has', 'runs have')} not finished; the next run takes them"
-                f" up: {names}"
+                f" up: {names}",
             )
         )
     if left.unread:
         found.append(
-            _note(
+            noted(
+                _LEFT,
                 f"{many(left.unread, 'image')} of earlier runs cannot be listed again, because their query"
                 f" has templates or changes over time: {_some(left.unread_runs)}",
                 "clear these runs",
@@ -145,16 +145,13 @@ def _look_for_leftovers(opened: OpenList, shard: str | None) -> list[Finding]:
         )
     for target, count in refusals_by_target(opened):
         found.append(
-            _note(
+            noted(
+                _LEFT,
                 f"{target} has refused {many(count, 'row')}; the next run tries them again",
                 "look for error_code ResultRowRefused there, and fix the constraint",
             )
         )
     return found
-
-
-def _note(message: str, remedy: str = "") -> Finding:
-    return Finding(Verdict.NOTE, _LEFT, message, remedy)
 
 
 def _some(names: Any) -> str:

@@ -10,9 +10,9 @@ from airflow_provider_permitocr.cli.checks.database_checks import (
     find_out,
     look_at,
     templated,
-    unchecked,
+    templated_finding,
 )
-from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, Verdict
+from airflow_provider_permitocr.cli.checks.findings import Finding, ImageList, wrong
 from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
@@ -29,7 +29,7 @@ _LIST, _RESULT, _FILE = "image list", "result table", "result file"
 def check_image_list(source: ImageList) -> list[Finding]:
     """Check that an image list can be read as described, as in a run before its first call."""
     names = templated(source)
-    findings = [unchecked(_LIST, names)] if names else []
+    findings = [templated_finding(_LIST, names)] if names else []
     if "conn_id" in names:
         return findings
     from airflow_provider_permitocr.wiring.result_table import require_image_list
@@ -43,7 +43,7 @@ def check_image_list(source: ImageList) -> list[Finding]:
 def check_result_table(target: ResultTable) -> list[Finding]:
     """Check that a result table can take the rows, or can be created."""
     names = templated(target)
-    findings = [unchecked(_RESULT, names)] if names else []
+    findings = [templated_finding(_RESULT, names)] if names else []
     if "conn_id" in names:
         return findings
     return [find_out(_RESULT, target.conn_id, lambda: _read_result(target, names)), *findings]
@@ -55,7 +55,7 @@ def check_result_file(described: ResultFile, shard: str | None) -> list[Finding]
     :param shard: the shard that writes it, if known before a run.
     """
     if names := templated(described):
-        return [unchecked(_FILE, names), *_without_package(described)]
+        return [templated_finding(_FILE, names), *_without_package(described)]
     return [look_at(_FILE, lambda: _look_at_file(described, shard))]
 
 
@@ -108,7 +108,7 @@ def _without_package(described: ResultFile) -> list[Finding]:
     try:
         row_format(described).check()
     except ConfigurationError as error:
-        return [Finding(Verdict.WRONG, _FILE, str(error))]
+        return [wrong(_FILE, str(error))]
     except ValueError:  # the suffix is known only in a run
         return []
     return []

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from airflow_provider_permitocr.cli.checks.findings import Finding, OcrTask, Verdict
+from airflow_provider_permitocr.cli.checks.findings import Finding, OcrTask, ok, wrong
 from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.options.readable import is_template
 
 DEFAULT_POOL: Final = "default_pool"
 SUGGESTED_POOL: Final = "tencent_permit_ocr"
 _INFINITE: Final = -1
-_QUOTA: Final = "quota"
+_QUOTA, _POOL = "quota", "pool"
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,8 @@ def pool_findings(task: OcrTask, pools: Mapping[str, int], rate: Rate) -> list[F
         return found
     size = pools[task.pool]
     return [
-        Finding(
-            Verdict.OK,
-            "pool",
+        ok(
+            _POOL,
             f"{task.pool} has {_slots(size)}, worth {rate.of(size)}; this task takes {task.pool_slots}",
         )
     ]
@@ -65,26 +64,30 @@ def pool_findings(task: OcrTask, pools: Mapping[str, int], rate: Rate) -> list[F
 def _pool(task: OcrTask, pools: Mapping[str, int], rate: Rate) -> Iterator[Finding]:
     name, size = task.pool, pools.get(task.pool)
     if is_template(name):
-        yield _wrong(
+        yield wrong(
+            _POOL,
             f"Airflow does not render pool: it searches for one called {name!r}, and the task stays"
             " scheduled forever",
             remedy=f"write the pool's name into the DAG, such as pool={SUGGESTED_POOL!r}",
         )
     elif size is None:
         close = difflib.get_close_matches(name, pools, n=1)
-        yield _wrong(
+        yield wrong(
+            _POOL,
             f"there is no pool {name!r}: the task stays scheduled forever",
             remedy=f"use the pool {close[0]!r}, or create this one" if close else "",
             command=_set_pool(name, rate),
         )
     elif name == DEFAULT_POOL:
-        yield _wrong(
+        yield wrong(
+            _POOL,
             f"runs in {DEFAULT_POOL}, beside tasks of all kinds, so nothing keeps to the account's quota",
             remedy=f"give it pool={SUGGESTED_POOL!r} in the DAG",
             command="" if SUGGESTED_POOL in pools else _set_pool(SUGGESTED_POOL, rate),
         )
     elif size == _INFINITE:
-        yield _wrong(
+        yield wrong(
+            _POOL,
             f"{name} has unlimited slots, so it enforces no quota: all its tasks run at once",
             command=_set_pool(name, rate),
         )
@@ -97,14 +100,14 @@ def _size(task: OcrTask, size: int, rate: Rate) -> Iterator[Finding]:
     if task.pool_slots > size:
         may_grow = size < rate.slots
         fewer = f"give it pool_slots={size} or fewer{', or make the pool larger' if may_grow else ''}"
-        yield _wrong(
+        yield wrong(
+            _POOL,
             f"wants {_slots(task.pool_slots)} of {name}, which has {size:,}: stays scheduled forever",
             remedy=fewer if size else "",
             command=_set_pool(name, rate) if may_grow else "",
         )
     if size * rate.requests_per_slot > rate.quota:
-        yield Finding(
-            Verdict.WRONG,
+        yield wrong(
             _QUOTA,
             f"{name} has {_slots(size)}, worth {rate.of(size)}; the account may send {rate.quota:g}",
             remedy="make the pool smaller, or pass the account's quota with --quota",
@@ -117,8 +120,7 @@ def _max_per_second(task: OcrTask, rate: Rate) -> Iterator[Finding]:
     rates = {each.max_per_second for each in task.variants if each.max_per_second is not None}
     for each in sorted(rates):
         if each > share:
-            yield Finding(
-                Verdict.WRONG,
+            yield wrong(
                 _QUOTA,
                 f"max_per_second={each:g} exceeds the {rate.of(task.pool_slots)} that its"
                 f" {_slots(task.pool_slots)} of the pool allow: together, tasks would exceed the quota",
@@ -154,8 +156,7 @@ def quota_shared_by_pools(uses: Iterable[PoolUse], quota: float) -> dict[str, Fi
         total = sum(pools.values())
         if len(pools) > 1 and total > quota:
             named = ", ".join(f"{name} ({rate:g})" for name, rate in sorted(pools.items()))
-            finding = Finding(
-                Verdict.WRONG,
+            finding = wrong(
                 _QUOTA,
                 f"calls of one account run in several pools, {named}: together {total:g} requests per second;"
                 f" the account may send {quota:g}",
@@ -172,7 +173,3 @@ def _slots(number: int) -> str:
 def _set_pool(name: str, rate: Rate) -> str:
     about = "MainlandPermitOCR, requests per second"
     return f'airflow pools set {shlex.quote(name)} {rate.slots} "{about}"'
-
-
-def _wrong(message: str, remedy: str = "", command: str = "") -> Finding:
-    return Finding(Verdict.WRONG, "pool", message, remedy, command)

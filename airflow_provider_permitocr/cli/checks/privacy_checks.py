@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_permitocr.cli.checks.database_checks import look_at
-from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
+from airflow_provider_permitocr.cli.checks.findings import Finding, ok, unchecked
 from airflow_provider_permitocr.options.privacy import Privacy
 from airflow_provider_permitocr.options.quality import Quality
 from airflow_provider_permitocr.options.readable import is_template
@@ -18,7 +18,7 @@ def check_privacy(policy: Privacy) -> Finding:
     from airflow_provider_permitocr.wiring.privacy import protection_of
 
     if is_template(policy.hmac_conn_id) or is_template(policy.fernet_conn_id):
-        return Finding(Verdict.UNCHECKED, _POLICY, "its connections: templated, so known only in a run")
+        return unchecked(_POLICY, "its connections: templated, so known only in a run")
 
     def look() -> str:
         protection_of(policy)
@@ -44,9 +44,9 @@ def check_portraits(portraits: Portraits) -> Finding:
     from airflow_provider_permitocr.wiring.privacy import portrait_files
 
     if not isinstance(portraits, PortraitFolder):
-        return Finding(Verdict.OK, _PORTRAITS, "as base64 in the column profile")
+        return ok(_PORTRAITS, "as base64 in the column profile")
     if is_template(portraits.path) or is_template(portraits.conn_id):
-        return Finding(Verdict.UNCHECKED, _PORTRAITS, "the folder: templated, so known only in a run")
+        return unchecked(_PORTRAITS, "the folder: templated, so known only in a run")
 
     def look() -> str:
         files = portrait_files(portraits)

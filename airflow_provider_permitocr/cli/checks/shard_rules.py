@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from airflow_provider_permitocr.cli.checks.findings import Finding, OcrTask, Variant, Verdict
+from airflow_provider_permitocr.cli.checks.findings import Finding, OcrTask, Variant, noted, ok, wrong
 from airflow_provider_permitocr.options.lists.shard import Shard
 
 _SUBJECT = "shards"
@@ -53,11 +53,12 @@ def _completeness(texts: Sequence[str], elsewhere: Sequence[str]) -> Iterator[Fi
     try:
         shards = Counter(Shard.parse(text) for text in texts)
     except ValueError as error:
-        yield _wrong(str(error))
+        yield wrong(_SUBJECT, str(error))
         return
     counts = sorted({shard.of for shard in shards})
     if len(counts) > 1:
-        yield _wrong(
+        yield wrong(
+            _SUBJECT,
             f"the list is split into {' and into '.join(map(str, counts))} at once: images are in two shards",
             remedy=f"use one number for all: shard=shards({counts[-1]})",
         )
@@ -67,20 +68,20 @@ def _completeness(texts: Sequence[str], elsewhere: Sequence[str]) -> Iterator[Fi
     missing = [shard for number in range(1, of + 1) if str(shard := Shard(number, of)) not in taken]
     twice = [shard for shard, count in shards.items() if count > 1]
     if missing:
-        yield _wrong(
+        yield wrong(
+            _SUBJECT,
             f"{_named(missing)} of the list {_are(missing)} left out: images in there are never recognized",
             remedy=f"map over all of them: expand(shard=shards({of}))",
         )
     if twice:
-        yield _wrong(
+        yield wrong(
+            _SUBJECT,
             f"{_named(twice)} of the list {_are(twice)} taken more than once: images in there are paid for"
             " more than once",
             remedy=f"take each once: expand(shard=shards({of}))",
         )
     if not (missing or twice):
-        yield Finding(
-            Verdict.OK, _SUBJECT, f"{of} make up the whole list" if of > 1 else "one, the whole list"
-        )
+        yield ok(_SUBJECT, f"{of} make up the whole list" if of > 1 else "one, the whole list")
 
 
 def _side_by_side(task: OcrTask, pools: Mapping[str, int]) -> Iterator[Finding]:
@@ -89,8 +90,7 @@ def _side_by_side(task: OcrTask, pools: Mapping[str, int]) -> Iterator[Finding]:
         return
     for name, limit in task.limits.items():
         if limit < instances:
-            yield Finding(
-                Verdict.NOTE,
+            yield noted(
                 _SUBJECT,
                 f"{name}={limit} lets only {limit} of the {instances} run at a time",
                 remedy=f"raise {name} to {instances}, or make {limit} shards",
@@ -98,8 +98,7 @@ def _side_by_side(task: OcrTask, pools: Mapping[str, int]) -> Iterator[Finding]:
     size, each = pools.get(task.pool, 0), task.pool_slots
     if 0 < (room := size // each) < instances:
         fitting = size // instances
-        yield Finding(
-            Verdict.NOTE,
+        yield noted(
             _SUBJECT,
             f"with pool_slots={each}, {task.pool} has room for {room} of the {instances} at a time",
             remedy=f"give each pool_slots={fitting}" if fitting else "make fewer shards",
@@ -113,7 +112,3 @@ def _named(shards: Sequence[Shard]) -> str:
 
 def _are(shards: Sequence[Shard]) -> str:
     return "is" if len(shards) == 1 else "are"
-
-
-def _wrong(message: str, remedy: str = "") -> Finding:
-    return Finding(Verdict.WRONG, _SUBJECT, message, remedy)

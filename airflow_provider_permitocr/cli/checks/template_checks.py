@@ -8,7 +8,7 @@ from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from airflow_provider_permitocr.cli.checks.findings import Finding, Verdict
+from airflow_provider_permitocr.cli.checks.findings import Finding, noted, wrong
 from airflow_provider_permitocr.options.ledger import Ledger
 from airflow_provider_permitocr.options.lists.image_list import ImageQuery, ImageTable
 from airflow_provider_permitocr.options.readable import is_template
@@ -53,7 +53,7 @@ def check_templates(described: Described) -> Iterator[Finding]:
         if since and until and (begin := _moment(since)) and (end := _moment(until)) and begin >= end:
             message = "since and until: in a run with a data interval, since is not before until"
             remedy = 'since="{{ data_interval_start }}", until="{{ data_interval_end }}"'
-            yield Finding(Verdict.WRONG, subject, message, remedy)
+            yield wrong(subject, message, remedy)
     in_every_run = _in_every_run()
     for name, template in _values(described).items():
         if (
@@ -62,8 +62,7 @@ def check_templates(described: Described) -> Iterator[Finding]:
             and _rendered(template, in_every_run | absent) is None
         ):
             # It is for its author to know whether there are such runs.
-            yield Finding(
-                Verdict.NOTE,
+            yield noted(
                 subject,
                 f"{name}: {template} fails in runs without a logical date, such as those of an asset",
                 "name the file of such runs too: {{ ds if ds is defined else run_id }}"

@@ -59,15 +59,17 @@ class ConcurrencyTarget:
         self._mean_seconds = 0.0
         self._in_vain_seconds = 0.0
 
-    def took(self, seconds: float) -> None:
-        """Note how long the step took for one."""
+    def took(self, seconds: float, *, in_vain: bool = False) -> None:
+        """Note how long the step took for one.
+
+        :param in_vain: the row ends at this step; the next row that passes includes its time.
+        """
         seconds += self._in_vain_seconds
+        if in_vain:
+            self._in_vain_seconds = seconds
+            return
         self._in_vain_seconds = 0.0
         self._mean_seconds += (seconds - self._mean_seconds) * _NEWEST
-
-    def took_in_vain(self, seconds: float) -> None:
-        """Add the time of a row that ends at this step; the next row that passes includes it."""
-        self._in_vain_seconds += seconds
 
     def needed(self) -> int:
         """Return how many, at the times seen lately; one at least is always ready and one under way."""
@@ -153,7 +155,4 @@ class Places:
         :param in_vain: it is not made.
         """
         with self._changed:
-            if in_vain:
-                self._preparing.took_in_vain(seconds)
-            else:
-                self._preparing.took(seconds)
+            self._preparing.took(seconds, in_vain=in_vain)

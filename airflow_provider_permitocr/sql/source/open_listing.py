@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, tzinfo
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -53,17 +53,7 @@ def open_listing(
         rows = _both_sides(each_row, images, in_order, sort)
         sort = sort and sort._replace(column=rows.source.c.sort_by)
     return Listing(
-        rows.database,
-        rows.source,
-        rows.key,
-        rows.compared_key,
-        rows.card_side,
-        rows.side_column,
-        rows.updated_at,
-        rows.zone,
-        rows.where,
-        rows.key_type,
-        rows.updated_at_type,
+        **{each.name: getattr(rows, each.name) for each in fields(ListedRows)},
         images=images,
         order_by=sort and SortColumn(sort.form(sort.column), sort.descending),
         order_by_type=sort and sort.driver_type,

@@ -94,6 +94,6 @@ def test_what_is_done_in_vain_is_made_up_for_by_more() -> None:
     target = ConcurrencyTarget(20, most=32)
     for _ in range(200):
         for _ in range(4):
-            target.took_in_vain(0.04)
+            target.took(0.04, in_vain=True)
         target.took(0.04)
     assert target.needed() == 10

@@ -30,6 +30,7 @@ from airflow_provider_permitocr.sql.ledger.erasure.pages import (
     Page,
     images_of_keys,
     next_images,
+    portraits_of,
     read_page,
 )
 from airflow_provider_permitocr.sql.ledger.erasure.rewriting import Rewriting
@@ -40,7 +41,6 @@ from airflow_provider_permitocr.sql.ledger.exchange.statements import (
 )
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList, Where, on_list
 from airflow_provider_permitocr.sql.ledger.paging import chunks
-from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, read_answer
 from airflow_provider_permitocr.sql.ledger.standing.decisions import delete_reviews
 from airflow_provider_permitocr.sql.ledger.standing.disclosure import portrait_name
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
@@ -244,18 +244,10 @@ class SqlErasure:
         if self._erasing.rule.policy:
             return self._rewriting(opened).dropped_portraits(row_keys)
         page = self._page(opened, row_keys)
-        answers = opened.tables.answers.c
-        found = {call_id: portrait_name(call_id) for call_id in page.answers - page.kept}
-        statement = sa.select(answers.call_id, answers.form, answers.answer)
-        for some in chunks(page.answers - page.kept, _IDS_AT_ONCE):
-            for call_id, form, text in opened.connection.execute(statement.where(answers.call_id.in_(some))):
-                answer = read_answer(form, text)
-                profile = answer and answer.record().get(PORTRAIT)
-                if isinstance(profile, str):
-                    found[call_id] = profile
-                else:
-                    del found[call_id]
-        return found
+        going = page.answers - page.kept
+        there = portraits_of(opened, going)
+        found = {call_id: there.get(call_id, portrait_name(call_id)) for call_id in going}
+        return {call_id: profile for call_id, profile in found.items() if profile is not None}
 
     def _page(self, opened: OpenList, row_keys: frozenset[RowKey]) -> Page:
         return read_page(opened, row_keys, with_identical=self._erasing.rule.keys is not None)

@@ -15,6 +15,7 @@ from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.paging import chunks, is_after_image
+from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, read_answer
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, read_image
 from airflow_provider_permitocr.sql.ledger.standing.standings import as_dicts
 
@@ -22,6 +23,7 @@ from airflow_provider_permitocr.sql.ledger.standing.standings import as_dicts
 PAGE_IMAGES: Final = 500
 #: With more parameters, MySQL estimates from statistics instead of probing the index.
 _DIGESTS_AT_ONCE: Final = 100
+_IDS_AT_ONCE: Final = 500
 
 
 @dataclass
@@ -83,6 +85,24 @@ def next_images(opened: OpenList, before: datetime | None, after: RowKey | None)
 def images_of_keys(opened: OpenList, keys: Sequence[str]) -> list[LedgerImage]:
     """Return the images of some keys, both sides of each."""
     return list(_images(opened, set(keys)))
+
+
+def read_answers(opened: OpenList, call_ids: Collection[str]) -> Iterator[Any]:
+    """Yield the call, the form and the text of answers, as far as they are there."""
+    answers = opened.tables.answers.c
+    statement = sa.select(answers.call_id, answers.form, answers.answer)
+    for some in chunks(call_ids, _IDS_AT_ONCE):
+        yield from opened.connection.execute(statement.where(answers.call_id.in_(some))).all()
+
+
+def portraits_of(opened: OpenList, call_ids: Collection[str]) -> dict[str, str | None]:
+    """Return the portrait of each answer that is there, by call; None: the answer has none."""
+    found: dict[str, str | None] = {}
+    for call_id, form, text in read_answers(opened, call_ids):
+        answer = read_answer(form, text)
+        profile = answer and answer.record().get(PORTRAIT)
+        found[call_id] = profile if isinstance(profile, str) else None
+    return found
 
 
 def _images(opened: OpenList, keys: Collection[str]) -> Iterator[LedgerImage]:

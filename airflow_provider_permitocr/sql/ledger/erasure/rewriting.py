@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.replacement import Method
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.dialects.known import database_of
-from airflow_provider_permitocr.sql.ledger.erasure.pages import Page, read_page
+from airflow_provider_permitocr.sql.ledger.erasure.pages import Page, portraits_of, read_answers, read_page
 from airflow_provider_permitocr.sql.ledger.exchange.statements import write_images
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.paging import chunks
@@ -90,22 +90,11 @@ class Rewriting:
         """Return the portraits that the policy drops, by call."""
         if self._protection.method(PORTRAIT) is not Method.DROP:
             return {}
-        found = {}
-        for call_id, form, text in self._answers(self._page(row_keys)):
-            answer = read_answer(form, text)
-            profile = answer and answer.record().get(PORTRAIT)
-            if isinstance(profile, str):
-                found[call_id] = profile
-        return found
+        found = portraits_of(self._opened, self._page(row_keys).answers)
+        return {call_id: profile for call_id, profile in found.items() if profile is not None}
 
     def _page(self, row_keys: Collection[RowKey]) -> Page:
         return read_page(self._opened, row_keys, with_identical=False)
-
-    def _answers(self, page: Page) -> Iterable[Any]:
-        answers = self._tables.answers.c
-        statement = sa.select(answers.call_id, answers.form, answers.answer)
-        for some in chunks(page.answers, _IDS_AT_ONCE):
-            yield from self._connection.execute(statement.where(answers.call_id.in_(some))).all()
 
     def _changes(self, page: Page) -> _Changes:
         changes, there = _Changes(), set()
@@ -116,7 +105,7 @@ class Rewriting:
             for (_, side), image in page.images.items()
             if (standing := image.standing).answer_id and standing.reused_from is None
         }
-        for call_id, form, text in self._answers(page):
+        for call_id, form, text in read_answers(self._opened, page.answers):
             answer = read_answer(form, text)
             if answer is None:
                 continue
