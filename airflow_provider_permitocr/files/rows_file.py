@@ -48,7 +48,7 @@ class StoredRowsFile:
         with file_errors(f"writing beside {self.named}"):
             for each in (path, trial):
                 store.clean(each)
-            store.put(trial, _write_nothing)
+            store.put(trial, lambda _stream: None)
             store.remove(trial)
 
     def check(self) -> bool:
@@ -78,7 +78,3 @@ class StoredRowsFile:
         with self.row_format.writer(stream, columns) as writer:
             for frame in frames:
                 writer.write(frame)
-
-
-def _write_nothing(_stream: BinaryIO) -> None:
-    """Write the content of an empty file."""

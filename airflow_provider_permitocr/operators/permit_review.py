@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from copy import copy
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.standard.exceptions import HITLTimeoutError
@@ -122,7 +123,7 @@ class PermitReviewOperator(ReportsTargets, HITLOperator):
         """
         is_first = int(context["ti"].try_number) <= 1
         with airflow_errors(), self._opened(context) as review:
-            asked = review.question(is_new=is_first, waiting=_those_waiting(context))
+            asked = review.question(is_new=is_first, waiting=partial(_those_waiting, context["ti"]))
             if not asked:
                 self.log.info(
                     "This task's question was answered before. The next DAG run asks about what was left open"
@@ -249,18 +250,12 @@ class PermitReviewOperator(ReportsTargets, HITLOperator):
             )
 
 
-def _those_waiting(context: Context) -> Callable[[Collection[RunIdentity]], Collection[RunIdentity]]:
-    """Return a function that selects, by their tasks' states, askers who may still get an answer."""
-
-    def waiting(askers: Collection[RunIdentity]) -> Collection[RunIdentity]:
-        by_dag: dict[str, list[RunIdentity]] = {}
-        for each in askers:
-            by_dag.setdefault(each.dag_id, []).append(each)
-        return {
-            each for dag_id, some in by_dag.items() for each in _waiting_of_dag(context["ti"], dag_id, some)
-        }
-
-    return waiting
+def _those_waiting(instance: Any, askers: Collection[RunIdentity]) -> Collection[RunIdentity]:
+    """Select, by their tasks' states, askers who may still get an answer."""
+    by_dag: dict[str, list[RunIdentity]] = {}
+    for each in askers:
+        by_dag.setdefault(each.dag_id, []).append(each)
+    return {each for dag_id, some in by_dag.items() for each in _waiting_of_dag(instance, dag_id, some)}
 
 
 def _waiting_of_dag(instance: Any, dag_id: str, askers: Sequence[RunIdentity]) -> list[RunIdentity]:

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, BinaryIO
+from operator import methodcaller
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from airflow_provider_permitocr.errors import ConfigurationError, TargetError, UnreachableError
@@ -162,14 +163,10 @@ def _report_writer(report: AnalyticsReport) -> Callable[[Figures], int]:
             in_store = path_in_store(path)
             with _report_errors(report):
                 store.clean(in_store)
-                store.put(in_store, partial(_write, content))
+                store.put(in_store, methodcaller("write", content))
         return len(files)
 
     return write
-
-
-def _write(content: bytes, stream: BinaryIO) -> None:
-    stream.write(content)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.options.budget import Price, exact_text
@@ -161,6 +161,12 @@ class Plan:
         }
 
 
+#: Numbers of a plan that add up over its parts.
+_ADDED_UP: Final = (
+    *("listed", "settled", "same_picture", "unseen", "left_over", "unread", "redone", "to_call"),
+)
+
+
 def together(plans: Sequence[Plan]) -> Plan:
     """Add up the plans of the parts of one run, which run side by side and have caps and price in common.
 
@@ -168,15 +174,9 @@ def together(plans: Sequence[Plan]) -> Plan:
     """
     left = [plan.calls_left for plan in plans if plan.calls_left is not None]
     return Plan(
-        listed=sum(plan.listed for plan in plans),
-        settled=sum(plan.settled for plan in plans),
+        **{name: sum(getattr(plan, name) for plan in plans) for name in _ADDED_UP},
         rejected=_sum(plan.rejected for plan in plans),
         unavailable=_sum(plan.unavailable for plan in plans),
-        same_picture=sum(plan.same_picture for plan in plans),
-        left_over=sum(plan.left_over for plan in plans),
-        unread=sum(plan.unread for plan in plans),
-        redone=sum(plan.redone for plan in plans),
-        to_call=sum(plan.to_call for plan in plans),
         seconds=max(plan.seconds for plan in plans),
         is_quick=any(plan.is_quick for plan in plans),
         calls_left=min(left, default=None),

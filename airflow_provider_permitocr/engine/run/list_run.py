@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Final
 
 from airflow_provider_permitocr.counted import many
@@ -124,7 +125,7 @@ class ListRun:
             found = next(Part(self._source, is_taken_up=True).readable(self._unsettled()), ())
             parts = ordered_parts(own, self.leftovers, found)
         else:
-            parts = self._in_turn(own)
+            parts = chain([own], left_parts(own, self.leftovers))
         for part in parts:
             if part.is_own or not self._do_left_fail:
                 self._recognize_part(part)
@@ -142,10 +143,6 @@ class ListRun:
                 f"{many(self.leftovers.unread, 'image')} of earlier runs cannot be listed again, because"
                 f" their query has templates or changes over time; clear these runs: {runs}"
             )
-
-    def _in_turn(self, own: Part) -> Iterator[Part]:
-        yield own
-        yield from left_parts(own, self.leftovers)
 
     def _recognize_part(self, part: Part) -> None:
         self.parts.append(part)
