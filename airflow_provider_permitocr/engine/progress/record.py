@@ -23,6 +23,11 @@ _MOST_TRIES: Final = 10
 #: A code or a name that is longer is cut.
 _LONGEST: Final = 120
 OTHER_CODES: Final = "(others)"
+#: Counts of a run, which have the same names here.
+_COUNTS: Final = (
+    *("total", "done", "skipped", "calls", "billed", "throttled"),
+    *("reused", "elsewhere", "taken_up", "in_flight", "max_in_flight"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,20 +105,10 @@ def as_record(
         "shard": recorded.shard,
         "pool": recorded.pool,
         "pool_slots": recorded.pool_slots,
-        "total": facts.total,
-        "done": facts.done,
-        "skipped": facts.skipped,
+        **{name: getattr(facts, name) for name in _COUNTS},
         "statuses": dict(facts.statuses),
         "error_codes": _fewer(facts.error_codes),
         "flags": _fewer(facts.flags),
-        "calls": facts.calls,
-        "billed": facts.billed,
-        "throttled": facts.throttled,
-        "reused": facts.reused,
-        "elsewhere": facts.elsewhere,
-        "taken_up": facts.taken_up,
-        "in_flight": facts.in_flight,
-        "max_in_flight": facts.max_in_flight,
         "quota": round(facts.quota, 3),
         "pace": round(facts.pace, 3),
         "price": _amount(facts.price_per_call),
