@@ -26,15 +26,16 @@ def changes(opened: OpenList, after: int, most: int, reading: Reading = Reading(
     :param most: about how many.
     """
     images = standings.changes(opened, after, most, reading)
+    if not images:  # each call changes its image, so calls that are found now are newer than this look
+        return []
     version = opened.tables.calls.c.version
     calls = _calls(opened).where(version > after).order_by(version)
     rows: Sequence[Any] = opened.connection.execute(calls.limit(most)).mappings().all()
-    # Only up to where both are known whole.
-    ends = [images[-1].version] if images else []
+    # Only up to where both are known whole: the two are not read as of one moment.
+    ends = [images[-1].version]
     ends += [rows[-1]["version"]] if len(rows) >= most else []
-    if ends:
-        images = [each for each in images if each.version <= min(ends)]
-        rows = opened.connection.execute(calls.where(version <= min(ends))).mappings().all()
+    images = [each for each in images if each.version <= min(ends)]
+    rows = opened.connection.execute(calls.where(version <= min(ends))).mappings().all()
     recognitions = [_recognition(row, reading) for row in rows]
     return _merged(images, with_decisions(opened, recognitions, reading.protection))
 

@@ -15,6 +15,7 @@ from airflow_provider_permitocr.engine.ledger.deliveries import Delivered
 from airflow_provider_permitocr.engine.models import ImageFacts, RowKey
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.ledger.standing import standings
 from tests.sql.ledger.ground import EACH_LEDGER, TARGET
 from tests.sql.ledger.histories import day, history, in_chunks, rows_of
 from tests.sql.ledger.processes import NOON, TABLES, LedgerTime, Process, a_run, answered, attempt
@@ -238,3 +239,28 @@ def test_an_answer_that_was_erased_leaves_its_row(database: sa.Engine, time: Led
     with database.begin() as connection:
         connection.execute(sa.delete(TABLES.answers).where(TABLES.answers.c.call_id == first.call_id))
     assert [each.fields and each.fields["number"] for each in in_chunks(history(process))] == [None, "H2"]
+
+
+@EACH_LEDGER
+def test_what_is_written_while_a_delivery_reads_waits_for_the_next(
+    database: sa.Engine, time: LedgerTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = Process(database)
+    intent = process.intent("called")
+    process.open(intent)
+    read_images = standings.changes
+
+    def read_and_exchange(*given: Any) -> list[Delivered]:
+        images = read_images(*given)
+        monkeypatch.setattr(standings, "changes", read_images)
+        rejected = attempt("rejected", Status.REJECTED, error_code="ImageTooLarge")
+        process.ledger.exchange([], [answered(intent)], [rejected])
+        return images
+
+    monkeypatch.setattr(standings, "changes", read_and_exchange)
+    delivered = history(process).changes(0, 500)
+    after = max((each.version for each in delivered), default=0)
+    assert told([*delivered, *in_chunks(history(process), after=after)]) == [
+        ("called", "recognized", "H1"),
+        ("rejected", "rejected", "ImageTooLarge"),
+    ]
