@@ -44,8 +44,8 @@ class GrantingLedger:
     def open(self, intent: CallIntent) -> Grant:
         return Grant.GRANTED
 
-    def await_reachable(self) -> None:
-        """It is always there."""
+    def await_reachable(self) -> bool:
+        return False
 
     def close(self, call_id: str, code: str, *, request_id: str | None = None, **closed: Any) -> None:
         self.closed.append(ClosedCall(call_id, code, request_id=request_id or None, **closed))

@@ -48,9 +48,6 @@ if TYPE_CHECKING:
 #: An intent that waited for its turn for longer is written again: it holds for the length of a call, and for
 #: half a minute in all before and after.
 _INTENT_SECONDS: Final = 20.0
-#: After an outage of the ledger, all calls whose turns passed meanwhile would be sent at once. A call that is
-#: later than this waits for another turn.
-_LATE_SECONDS: Final = 1.0
 #: Rows waiting for their turn cover this long, so that writing a batch delays nothing.
 _AHEAD_SECONDS: Final = 1.0
 _MOST_AHEAD: Final = 64
@@ -220,34 +217,39 @@ class Recognizer:
     ) -> ReadyCall | Outcome | Left:
         """Wait until the call may be sent; close it if it is not sent after all."""
         place.board()
-        has_turn = self._limiter.acquire(self._stop)
-        while has_turn and self._was_held_up(tries):
+        while True:
             has_turn = self._limiter.acquire(self._stop)
-        if not has_turn or self._stop.is_set():
-            self._close_unsent(call)
-            return Left.STOPPED
-        if tries.fault and tries.is_late(self._clock()):
-            self._close_unsent(call)
-            return of_failed_call(row, FailedCall(tries.fault, call.facts))
-        if self._ledger and self._clock() - call.intended_at > _INTENT_SECONDS:
-            # Other runs might soon mistake it for a dead worker's.
-            self._close_unsent(call)
-            request = self._builder.build(row)
-            if isinstance(request, UnfitImage):
-                return of_unfit_image(row, request)
-            return self._write_intent(row, request)
-        return call
+            is_turn_gone = has_turn and self._was_held_up(tries)
+            if not has_turn or self._stop.is_set():
+                self._close_unsent(call)
+                return Left.STOPPED
+            if tries.fault and tries.is_late(self._clock()):
+                self._close_unsent(call)
+                return of_failed_call(row, FailedCall(tries.fault, call.facts))
+            if self._ledger and self._clock() - call.intended_at > _INTENT_SECONDS:
+                written = self._write_again(row, call)
+                if not isinstance(written, ReadyCall):
+                    return written
+                # Where turns are this far apart, one that passes while it is written leaves no room for two.
+                call = written
+            if not is_turn_gone:
+                return call
+
+    def _write_again(self, row: ImageRow, call: ReadyCall) -> ReadyCall | Outcome | Left:
+        """Replace an old intent: other runs might soon mistake it for a dead worker's."""
+        self._close_unsent(call)
+        request = self._builder.build(row)
+        if isinstance(request, UnfitImage):
+            return of_unfit_image(row, request)
+        return self._write_intent(row, request)
 
     def _was_held_up(self, tries: Tries) -> bool:
         """Wait while no call may be sent, and return whether its turn is gone by then."""
         if not tries.is_probing and self._breaker.is_probing:
             self._breaker.wait()
             return True
-        if not self._ledger:
-            return False
-        began_at = self._clock()
-        self._ledger.await_reachable()
-        return self._clock() - began_at > _LATE_SECONDS
+        # After an outage of the ledger, all calls whose turns passed meanwhile would be sent at once.
+        return self._ledger is not None and self._ledger.await_reachable()
 
     def _send(self, row: ImageRow, call: ReadyCall, tries: Tries) -> Outcome | FailedCall:
         with self._lock:

@@ -189,16 +189,20 @@ class CallLedger:
             self._gathered.attempts.append(attempt)
             self._state.notify_all()
 
-    def await_reachable(self) -> None:
+    def await_reachable(self) -> bool:
         """Wait while the last exchange has failed: calls that were granted before are not sent either.
 
         If the ledger can no longer be written, the run is asked to stop.
+
+        :return: whether it had failed.
         """
         with self._state:
+            has_failed = self._unreachable is not None
             while self._unreachable and not self._failure and not self._stop.is_set():
                 self._state.wait(_LOOK_SECONDS)
             if self._unreachable or self._failure:
                 self._stop.set()
+        return has_failed
 
     def raise_if_failed(self) -> None:
         """Raise the reason why nothing more can be written, if there is one.

@@ -55,7 +55,7 @@ class FakeLedger:
     """Grants every call, or says what it is told to; ``await_reachable`` does what it is told to."""
 
     grant: Grant = Grant.GRANTED
-    await_reachable: Callable[[], object] = lambda: None
+    await_reachable: Callable[[], bool] = lambda: False
     cap: Grant | None = None
     intents: list[CallIntent] = field(default_factory=list)
     closed: dict[str, Closed] = field(default_factory=dict)
@@ -199,25 +199,41 @@ def test_intent_is_written_again_after_a_long_wait_and_its_turn_is_used(
     assert clock() - started_at < 1.1 / (per_second * 0.98)
 
 
+def outage_until(ends_at: float, clock: FakeClock) -> Callable[[], bool]:
+    """Wait for the end of an outage, and tell whether there was one."""
+
+    def await_reachable() -> bool:
+        left = ends_at - clock()
+        clock.sleep(max(0.0, left))
+        return left > 0
+
+    return await_reachable
+
+
 @pytest.mark.parametrize(("outage_seconds", "codes"), [(15.0, [OK]), (60.0, [NOT_SENT, OK])])
 def test_while_the_ledger_cannot_be_reached_what_it_has_granted_is_not_sent(
     clock: FakeClock, ledger: FakeLedger, outage_seconds: float, codes: list[str]
 ) -> None:
     ends_at = clock() + outage_seconds
-    ledger.await_reachable = lambda: clock.sleep(max(0.0, ends_at - clock()))
+    ledger.await_reachable = outage_until(ends_at, clock)
     client = Client(clock)
     assert is_answered(caller(client, ledger, clock).call(ROW, lambda: REQUEST), ANSWER)
     assert client.sent_at[0] >= ends_at
     assert (client.sent, ledger.codes) == ([ledger.intents[-1].call_id], codes)
 
 
-def test_after_an_outage_calls_are_spaced_as_ever(clock: FakeClock, ledger: FakeLedger) -> None:
+@pytest.mark.parametrize("outage_seconds", [0.5, 10.0])
+def test_after_an_outage_calls_are_spaced_as_ever(
+    clock: FakeClock, ledger: FakeLedger, outage_seconds: float
+) -> None:
     all_wait, is_over = threading.Barrier(3), threading.Event()
 
-    def await_reachable() -> None:
-        if not is_over.is_set():
-            all_wait.wait(30)
-            assert is_over.wait(30)
+    def await_reachable() -> bool:
+        if is_over.is_set():
+            return False
+        all_wait.wait(30)
+        assert is_over.wait(30)
+        return True
 
     ledger.await_reachable = await_reachable
     client = Client(clock)
@@ -226,7 +242,7 @@ def test_after_an_outage_calls_are_spaced_as_ever(clock: FakeClock, ledger: Fake
     for thread in threads:
         thread.start()
     all_wait.wait(30)
-    clock.sleep(10.0)
+    clock.sleep(outage_seconds)
     is_over.set()
     for thread in threads:
         thread.join(30)
@@ -235,11 +251,38 @@ def test_after_an_outage_calls_are_spaced_as_ever(clock: FakeClock, ledger: Fake
     assert sent_at[1] - sent_at[0] > 0.9 / 10
 
 
+def test_an_intent_that_is_written_again_after_an_outage_is_written_before_its_turn(
+    clock: FakeClock, ledger: FakeLedger
+) -> None:
+    """A ledger that is back is slow: calls whose turns passed while it wrote would be sent at once."""
+    ends_at = clock() + 60.0
+    ledger.await_reachable = outage_until(ends_at, clock)
+    write, writing_seconds = ledger.open, iter([0.0, 1.0, 0.0])
+
+    def write_slowly(intent: CallIntent) -> Grant:
+        clock.sleep(next(writing_seconds))
+        return write(intent)
+
+    ledger.open = write_slowly  # type: ignore[method-assign]
+    client = Client(clock)
+    paced = caller(client, ledger, clock)
+    for _ in range(2):
+        assert is_answered(paced.call(ROW, lambda: REQUEST), ANSWER)
+    assert ledger.codes == [NOT_SENT, OK, OK]
+    first, second = client.sent_at
+    assert second - first > 0.9 / 10
+
+
 def test_a_run_that_is_stopped_while_the_ledger_cannot_be_reached_sends_nothing(
     clock: FakeClock, ledger: FakeLedger
 ) -> None:
     stop = threading.Event()
-    ledger.await_reachable = stop.set
+
+    def await_reachable() -> bool:
+        stop.set()
+        return True
+
+    ledger.await_reachable = await_reachable
     client = Client(clock)
     assert caller(client, ledger, clock, stop=stop).call(ROW, lambda: REQUEST) is Left.STOPPED
     assert (client.sent, ledger.codes) == ([], [NOT_SENT])
@@ -250,6 +293,12 @@ def test_an_image_whose_time_is_up_before_its_turn_leaves_no_intent_open(
 ) -> None:
     client = Client(clock, BUSY)
     outages = iter([0.0, 400.0])
-    ledger.await_reachable = lambda: clock.sleep(next(outages, 0.0))
+
+    def await_reachable() -> bool:
+        seconds = next(outages, 0.0)
+        clock.sleep(seconds)
+        return seconds > 0
+
+    ledger.await_reachable = await_reachable
     assert "Busy" in (unanswered(caller(client, ledger, clock).call(ROW, lambda: REQUEST)).error_code or "")
     assert ledger.codes == ["Busy", NOT_SENT]

@@ -321,7 +321,7 @@ def test_an_answer_does_not_wait_for_an_exchange_that_hangs(
 def test_what_was_granted_before_is_not_sent_while_the_ledger_is_down(bench: Bench) -> None:
     bench.begin()
     bench.open("a")
-    bench.ledger.await_reachable()
+    assert not bench.ledger.await_reachable()
     bench.table.failing = DOWN
     bench.ledger.close("c" * 32, OK, billed=True)
     assert comes_true(lambda: bench.journal.files)
@@ -330,7 +330,7 @@ def test_what_was_granted_before_is_not_sent_while_the_ledger_is_down(bench: Ben
         with pytest.raises(TimeoutError):
             waiting.result(0.1)
         bench.table.failing = None
-        waiting.result(SOON)
+        assert waiting.result(SOON)
 
 
 @pytest.mark.parametrize("end", ["stop", "patience"])
