@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -73,6 +73,14 @@ class PortraitStore(Protocol):
         :param portraits: by name.
         :return: the path or URL of each, by name.
         :raises TargetError: naming what to change.
+        :raises UnreachableError: when a retry may succeed.
+        """
+        ...
+
+    def remove(self, files: Collection[str]) -> None:
+        """Delete portraits; one that is already gone is not an error.
+
+        :param files: the last parts of their paths.
         :raises UnreachableError: when a retry may succeed.
         """
         ...

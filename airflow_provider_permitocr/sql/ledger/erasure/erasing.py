@@ -213,7 +213,7 @@ class SqlErasure:
         while True:
             if self._erasing.portraits is not None:
                 found = self._read(partial(self._profiles, row_keys=row_keys))
-                if new := set(found.values()) - removed:
+                if new := found - removed:
                     portraits += self._erasing.portraits.remove(new)
                     removed |= new
             done = self._write(partial(self._erase_page, row_keys=row_keys, removed=removed))
@@ -225,7 +225,7 @@ class SqlErasure:
     ) -> ErasedImages | None:
         version = next_version(opened.connection, opened.tables)
         has_portraits = self._erasing.portraits is not None
-        if has_portraits and set(self._profiles(opened, row_keys).values()) - removed:
+        if has_portraits and self._profiles(opened, row_keys) - removed:
             return None
         if self._erasing.rule.policy:
             return self._rewriting(opened).rewrite(row_keys, version)
@@ -239,15 +239,14 @@ class SqlErasure:
         write_images(opened, [page.images[key] for key in sorted(page.images)])
         return ErasedImages(len(page.images), len(page.images.keys() - page.asked), answers)
 
-    def _profiles(self, opened: OpenList, row_keys: frozenset[RowKey]) -> dict[str, str]:
-        """Return the portraits of the answers that go, by call; of an answer that is gone, its name."""
+    def _profiles(self, opened: OpenList, row_keys: frozenset[RowKey]) -> set[str]:
+        """Return what leads to the portraits of the answers that go; of an answer that is gone, its name."""
         if self._erasing.rule.policy:
             return self._rewriting(opened).dropped_portraits(row_keys)
         page = self._page(opened, row_keys)
         going = page.answers - page.kept
         there = portraits_of(opened, going)
-        found = {call_id: there.get(call_id, portrait_name(call_id)) for call_id in going}
-        return {call_id: profile for call_id, profile in found.items() if profile is not None}
+        return set().union(*(there.get(call_id, {portrait_name(call_id)}) for call_id in going))
 
     def _page(self, opened: OpenList, row_keys: frozenset[RowKey]) -> Page:
         return read_page(opened, row_keys, with_identical=self._erasing.rule.keys is not None)

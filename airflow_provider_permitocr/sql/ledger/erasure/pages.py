@@ -16,6 +16,7 @@ from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList
 from airflow_provider_permitocr.sql.ledger.paging import chunks, is_after_image
 from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, read_answer
+from airflow_provider_permitocr.sql.ledger.standing.disclosure import stored_as
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, read_image
 from airflow_provider_permitocr.sql.ledger.standing.standings import as_dicts
 
@@ -95,13 +96,13 @@ def read_answers(opened: OpenList, call_ids: Collection[str]) -> Iterator[Any]:
         yield from opened.connection.execute(statement.where(answers.call_id.in_(some))).all()
 
 
-def portraits_of(opened: OpenList, call_ids: Collection[str]) -> dict[str, str | None]:
-    """Return the portrait of each answer that is there, by call; None: the answer has none."""
-    found: dict[str, str | None] = {}
+def portraits_of(opened: OpenList, call_ids: Collection[str]) -> dict[str, set[str]]:
+    """Return what leads to the portrait of each answer that is there, by call; empty: it has none."""
+    found: dict[str, set[str]] = {}
     for call_id, form, text in read_answers(opened, call_ids):
         answer = read_answer(form, text)
         profile = answer and answer.record().get(PORTRAIT)
-        found[call_id] = profile if isinstance(profile, str) else None
+        found[call_id] = stored_as(call_id, profile) if isinstance(profile, str) else set()
     return found
 
 

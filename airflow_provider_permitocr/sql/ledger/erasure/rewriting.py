@@ -86,12 +86,11 @@ class Rewriting:
             self._connection.execute(sa.update(calls).where(is_delivered).values(version=version))
         return _counted(changes)
 
-    def dropped_portraits(self, row_keys: frozenset[RowKey]) -> dict[str, str]:
-        """Return the portraits that the policy drops, by call."""
+    def dropped_portraits(self, row_keys: frozenset[RowKey]) -> set[str]:
+        """Return what leads to the portraits that the policy drops."""
         if self._protection.method(PORTRAIT) is not Method.DROP:
-            return {}
-        found = portraits_of(self._opened, self._page(row_keys).answers)
-        return {call_id: profile for call_id, profile in found.items() if profile is not None}
+            return set()
+        return set().union(*portraits_of(self._opened, self._page(row_keys).answers).values())
 
     def _page(self, row_keys: Collection[RowKey]) -> Page:
         return read_page(self._opened, row_keys, with_identical=False)

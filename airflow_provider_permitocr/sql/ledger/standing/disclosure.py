@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.ledger.deliveries import Delivered
 from airflow_provider_permitocr.engine.ledger.ports import PortraitStore
 from airflow_provider_permitocr.permit.answers import AnswerForm, Reading
-from airflow_provider_permitocr.sql.ledger.paging import chunks
 from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, read_answer
 from airflow_provider_permitocr.sql.ledger.standing.images import to_json
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
@@ -81,10 +80,11 @@ def _moved(
     if not found:
         return list(delivered)
     put = store.put({portrait_name(answer_id): content for answer_id, content in found.items()})
-    paths = {answer_id: put[portrait_name(answer_id)] for answer_id in found}
-    with engine.begin() as connection:
-        _keep_paths(connection, tables, paths)
-    return [_with_path(each, paths) for each in delivered]
+    new = {answer_id: put[portrait_name(answer_id)] for answer_id in found}
+    kept = _keep_paths(engine, tables, new)
+    if unneeded := set(new.values()) - set(kept.values()):
+        store.remove([path.rpartition("/")[2] for path in sorted(unneeded)])
+    return [_with_path(each, kept) if each.standing.answer_id in new else each for each in delivered]
 
 
 def is_path(profile: str) -> bool:
@@ -97,9 +97,24 @@ def is_portrait_name(profile: str) -> bool:
     return _NAME.fullmatch(profile) is not None
 
 
+def stored_as(answer_id: str, profile: str) -> set[str]:
+    """Return what leads to the file of an answer's portrait.
+
+    A portrait that is in the answer may be in a file as well: a delivery writes that first.
+
+    :param profile: of the answer.
+    """
+    return {profile} if _decoded(profile) is None else {profile, portrait_name(answer_id)}
+
+
 def _content(delivered: Delivered) -> bytes | None:
     portrait = (delivered.fields or {}).get(PORTRAIT)
-    if not isinstance(portrait, str) or is_path(portrait):
+    return _decoded(portrait) if isinstance(portrait, str) else None
+
+
+def _decoded(portrait: str) -> bytes | None:
+    """Return a portrait that is in an answer; None for a path, or what is no portrait."""
+    if is_path(portrait):
         return None
     try:
         return base64.b64decode(portrait, validate=True)
@@ -113,22 +128,45 @@ def portrait_name(answer_id: str) -> str:
     return hashlib.sha256(f"portrait of {answer_id}".encode()).hexdigest()[:40]
 
 
-def _keep_paths(connection: sa.Connection, tables: LedgerTables, paths: Mapping[str, str]) -> None:
+def _keep_paths(engine: sa.Engine, tables: LedgerTables, new: Mapping[str, str]) -> dict[str, str]:
+    """Store paths in answers, in place of portraits.
+
+    Outside of the ledger's lock, as portraits are long. So an answer is only changed as it was read: an
+    erasure may have emptied or rewritten it meanwhile, and what that has hidden must not come back.
+
+    :param new: paths of written portraits by answer.
+    :return: the path in each answer that still has its portrait.
+    """
     answers = tables.answers
-    for answer_ids in chunks(paths, _ANSWERS_AT_ONCE):
-        some = answers.c.call_id.in_(answer_ids)
-        for call_id, form, text in connection.execute(sa.select(answers).where(some)).all():
-            if (kept := read_answer(form, text)) is None:  # erased meanwhile
-                continue
-            field = "Profile" if kept.form is AnswerForm.AS_ANSWERED else PORTRAIT
-            values = {**kept.values, field: paths[call_id]}
-            connection.execute(
-                sa.update(answers).where(answers.c.call_id == call_id).values(answer=to_json(values))
-            )
+    kept: dict[str, str] = {}
+    left = sorted(new)
+    while left:
+        some, left = left[:_ANSWERS_AT_ONCE], left[_ANSWERS_AT_ONCE:]
+        # A transaction each, as MySQL would read a changed answer again as it was.
+        with engine.begin() as connection:
+            found = connection.execute(sa.select(answers).where(answers.c.call_id.in_(some))).all()
+            for call_id, form, text in found:
+                if (answer := read_answer(form, text)) is None:
+                    continue
+                field = "Profile" if answer.form is AnswerForm.AS_ANSWERED else PORTRAIT
+                profile = answer.values.get(field)
+                if not isinstance(profile, str):
+                    continue
+                if is_path(profile):  # of another delivery
+                    kept[call_id] = profile
+                    continue
+                values = to_json({**answer.values, field: new[call_id]})
+                is_unchanged = sa.and_(answers.c.call_id == call_id, answers.c.answer == text)
+                if connection.execute(sa.update(answers).where(is_unchanged).values(answer=values)).rowcount:
+                    kept[call_id] = new[call_id]
+                else:
+                    left.append(call_id)
+    return kept
 
 
-def _with_path(delivered: Delivered, paths: Mapping[str, str]) -> Delivered:
-    path = paths.get(delivered.standing.answer_id or "")
-    if path is None or not delivered.fields or not delivered.fields.get(PORTRAIT):
+def _with_path(delivered: Delivered, kept: Mapping[str, str]) -> Delivered:
+    """Return an image with its portrait's path; without a portrait if its answer has lost that."""
+    if not delivered.fields or not delivered.fields.get(PORTRAIT):
         return delivered
+    path = kept.get(delivered.standing.answer_id or "")
     return replace(delivered, fields=delivered.fields | {PORTRAIT: path})
