@@ -226,6 +226,8 @@ class SqlLedger(LedgerReader):
         """
         with self._one_at_a_time:
             exchanged = exchange_or_halve(self._once, intents, closed, attempts)
+            # Not before: of the parts of a halved exchange, any may be the one of which nothing was heard.
+            self._is_unclear = False
             near, self._near = tuple(self._near), []
         return replace(exchanged, near=near)
 
@@ -259,7 +261,6 @@ class SqlLedger(LedgerReader):
             raise LedgerError(
                 f"Writing into the ledger {self._described.name!r} failed: {describe(error)}"
             ) from None
-        self._is_unclear = False
         self._day = exchange.now or self._day
         for each in closed:
             self._open_calls.pop(each.call_id, None)

@@ -17,8 +17,8 @@ from airflow_provider_permitocr.errors import LedgerUnreachableError
 from airflow_provider_permitocr.options.budget import Budget
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
-from tests.sql.ledger.ground import NOT_PREPARED
-from tests.sql.ledger.processes import TABLES, Process, a_run, calls_of, counted, unsent
+from tests.sql.ledger.ground import NOT_PREPARED, execute
+from tests.sql.ledger.processes import TABLES, Process, a_run, answered, calls_of, counted, unsent
 
 pytestmark = pytest.mark.slow
 
@@ -165,6 +165,33 @@ def test_commit_of_which_nothing_is_heard_counts_nothing_twice(
     assert list(counted(database, "run").values()) == [3]
     process.close(*unsent(first))
     assert list(counted(database, "run").values()) == [3]
+
+
+@_on_postgres
+def test_commit_of_which_nothing_is_heard_counts_nothing_twice_beside_a_refused_answer(
+    database: sa.Engine, postgres_engine: sa.Engine
+) -> None:
+    execute(database, "ALTER TABLE permit_ocr_answers ADD CONSTRAINT small CHECK (length(answer) <= 100)")
+    process = Process(database)
+    first = process.intent("a")
+    process.open(first)
+    intents, closed = [process.intent("b")], [answered(first, number="H" * 200)]
+    commits = 0
+
+    def lose(connection: sa.Connection) -> None:
+        nonlocal commits
+        commits += 1
+        if commits == 2:  # after that of the call without its answer
+            driver: Any = connection.connection.driver_connection
+            driver.commit()
+            _end_session(postgres_engine, _pid(driver.cursor()))
+
+    sa.event.listen(database, "commit", lose)
+    with pytest.raises(LedgerUnreachableError):
+        process.ledger.exchange(intents, closed, [])
+    assert process.ledger.exchange(intents, closed, []).grants == (Grant.GRANTED,)
+    assert [row.image_key for row in calls_of(database)] == ["a", "b"]
+    assert list(counted(database, "run").values()) == [2]
 
 
 def test_postgresql_ends_the_transaction_of_a_worker_that_is_frozen(postgres_engine: sa.Engine) -> None:
