@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.delivery.batch import ALL_REFUSED, TableWriter
 from airflow_provider_permitocr.engine.ledger.deliveries import Delivery, DeliveryState
+from airflow_provider_permitocr.engine.models import RowKey
 
 _ROWS_AT_ONCE: Final = 500
 _log = logging.getLogger(__name__)
 
 
 def try_refused_again(
-    delivery: Delivery, writer: TableWriter, state: DeliveryState, *, is_over: Callable[[], bool]
+    delivery: Delivery,
+    writer: TableWriter,
+    state: DeliveryState,
+    *,
+    is_over: Callable[[], bool],
+    when_not_noted: Callable[[Sequence[RowKey]], object] = lambda _: None,
 ) -> DeliveryState:
     """Write rows that were refused; if the first of them still are, the rest waits for the next run.
 
     :param delivery: is claimed.
     :param is_over: whether the run must end.
+    :param when_not_noted: receives rows that were written although another run delivers meanwhile.
     :raises UnreachableError: when a retry may succeed.
     """
     most, refused, taken = ALL_REFUSED, 0, 0
@@ -38,7 +45,8 @@ def try_refused_again(
             highest=max(state.highest, written.highest),
         )
         if not delivery.note(state, refused=list(still.values()), taken=[*done, *unknown]):
-            break  # another run delivers meanwhile, and these rows would be tried over and over
+            when_not_noted(written.taken)
+            break  # these rows would be tried over and over
         refused, taken = refused + len(still), taken + len(done)
         is_alike = len(still) == len(some) and len({each.reason for each in still.values()}) == 1
         if refused >= ALL_REFUSED or is_alike:

@@ -11,6 +11,7 @@ from airflow_provider_permitocr.engine.delivery.ports import ResultTarget
 from airflow_provider_permitocr.engine.delivery.refused_rows import try_refused_again
 from airflow_provider_permitocr.engine.delivery.target_check import from_the_first, reconcile
 from airflow_provider_permitocr.engine.ledger.deliveries import Delivered, Delivery, DeliveryState
+from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.errors import RowsRefusedError
 from airflow_provider_permitocr.permit.columns import Column
 from airflow_provider_permitocr.permit.status import Status
@@ -118,7 +119,13 @@ class TableFiller:
         self.refused = self._delivery.count_refusals()
         if self.refused:
             self.busy_since = self._clock()
-            try_refused_again(self._delivery, self._writer, state, is_over=self._is_over)
+            try_refused_again(
+                self._delivery,
+                self._writer,
+                state,
+                is_over=self._is_over,
+                when_not_noted=self._look_for_erased,
+            )
             self.refused = self._delivery.count_refusals()
         self._are_refused_tried = True
 
@@ -160,11 +167,13 @@ class TableFiller:
             new = len({each.row_key for each in changed if each.first_version > state.version})
             version, rows = changed[-1].version, max(0, state.rows + new - written.rowless)
         has_refused = bool(self.refused or written.refused)
-        self._delivery.note(
+        is_noted = self._delivery.note(
             DeliveryState(version, rows, max(state.highest, written.highest)),
             refused=written.refused,
             taken=written.taken if has_refused else (),
         )
+        if not is_noted:
+            self._look_for_erased([each.row_key for each in changed])
         self.delivered += len(written.taken)
         if has_refused:
             self.refused = self._delivery.count_refusals()
@@ -174,6 +183,14 @@ class TableFiller:
                 " Their answers are in the ledger. Fix the table's constraints or triggers and clear the"
                 " task to deliver them without a call"
             )
+
+    def _look_for_erased(self, row_keys: Sequence[RowKey]) -> None:
+        """Delete erased images again after rows were written while another run delivered.
+
+        That run may have deleted people from a history who were erased since these rows were read.
+        """
+        if self._target.keeps_history:
+            self._forget_erased(self._delivery.rows_of(list(dict.fromkeys(row_keys))))
 
     def _forget_erased(self, changed: Sequence[Delivered]) -> None:
         """Delete erased images from a history, before recording that this is done."""

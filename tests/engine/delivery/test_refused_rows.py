@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 
 from airflow_provider_permitocr.engine.delivery.batch import TableWriter
 from airflow_provider_permitocr.engine.delivery.refused_rows import try_refused_again
+from airflow_provider_permitocr.engine.delivery.table_filler import TableFiller
 from airflow_provider_permitocr.engine.ledger.deliveries import DeliveryState, Refusal
 from airflow_provider_permitocr.permit.columns import COLUMNS
-from tests.support.delivery_fakes import FakeDelivery, FakeResultTable, answered
+from airflow_provider_permitocr.permit.status import Status
+from tests.support.delivery_fakes import FakeDelivery, FakeResultTable, answered, image
 
 Refuses = Callable[[dict[str, Any]], str | None]
 
@@ -107,3 +110,29 @@ def test_who_has_lost_the_claim_over_a_locked_table_does_not_write_the_same_rows
     target.delivery.new_run()
     try_refused_again(target.delivery, writer, target.delivery.state, is_over=is_over)
     assert target.tried == 5
+
+
+def test_who_has_lost_the_claim_deletes_again_who_was_erased_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = Target(2, lambda row: None)
+    target.table.keeps_history = True
+    target.table.rows["another"] = {"version": 9}
+    erased = image("k0000", 12, status=Status.ERASED)
+
+    def note(state: DeliveryState, *, refused: object = (), taken: object = ()) -> bool:
+        target.delivery.put(erased)
+        return not taken
+
+    monkeypatch.setattr(target.delivery, "note", note)
+    target.delivery.new_run()
+    filler = TableFiller(
+        *(target.delivery, target.table, COLUMNS, 500),
+        is_rebuilt=False,
+        is_over=lambda: False,
+        clock=time.monotonic,
+    )
+    filler.prepare()
+    filler.step()
+    assert set(target.table.rows) == {"another", "k0000", "k0001"}
+    assert target.table.forgotten == {erased.row_key: 12}
