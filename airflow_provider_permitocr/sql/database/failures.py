@@ -16,7 +16,7 @@ from sqlalchemy.exc import (
 )
 
 from airflow_provider_permitocr.errors import PermitOcrError, UnreachableError
-from airflow_provider_permitocr.sql.dialects.database import Failure, OversizedRowError
+from airflow_provider_permitocr.sql.dialects.database import Failure, HookFailedError, OversizedRowError
 from airflow_provider_permitocr.sql.dialects.known import database_of_error
 
 
@@ -100,6 +100,8 @@ def describe(error: Exception) -> str:
     if isinstance(error, IdentifierError | OversizedRowError):
         return str(error)
     cause = _cause(error)
+    if isinstance(cause, HookFailedError):
+        return str(cause)
     database = database_of_error(cause)
     return type(cause).__name__ if database is None else database.describe(cause)
 

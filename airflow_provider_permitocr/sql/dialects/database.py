@@ -49,6 +49,10 @@ class Failure(Enum):
     REFUSAL = auto()  #: a retry will be refused again
 
 
+class HookFailedError(Exception):
+    """The hook of an Airflow connection could not open one again; the message holds no values."""
+
+
 class OversizedRowError(ValueError):
     """A row is too large to be sent. The message holds no values."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 
-from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.errors import ConfigurationError, PermitOcrError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -102,7 +102,8 @@ def _missing_driver(error: Exception, database: Database) -> str:
 class _Opener:
     """Opens connections, one after the other, as hooks keep the last one in themselves.
 
-    Until one was opened, a refusal is the connection's own fault; from then on it may pass.
+    Until one was opened, a refusal is the connection's own fault; from then on it may pass. So may what a
+    hook's own services cause, such as those that issue tokens.
     """
 
     def __init__(self, conn_id: str, connector: Connector, database: Database) -> None:
@@ -114,20 +115,22 @@ class _Opener:
         with self._lock:
             try:
                 connection = self._connect()
+            except PermitOcrError:
+                raise
             except Exception as error:
                 if not self._has_opened and (why := self._refusal(error)):
                     raise ConfigurationError(
                         f"connection {self._conn_id!r} cannot be opened: {why}"
                     ) from None
-                raise
+                if self._is_of_driver(error):
+                    raise
+                raise _lost(error) from None
             self._has_opened = True
             return connection
 
     def _refusal(self, error: Exception) -> str | None:
         """Return what to change; None if the error may be transient."""
-        from airflow_provider_permitocr.sql.dialects.known import database_of_error
-
-        if database_of_error(error) is self._database:
+        if self._is_of_driver(error):
             remedy = self._database.connection_remedy(error)
             return f"{_first_line(error)}; {remedy}" if remedy else None
         if isinstance(error, ImportError):
@@ -136,6 +139,22 @@ class _Opener:
             # Any text may follow, such as a URL with a password.
             return f"its hook failed with {type(error).__name__}; correct it, or install what it requires"
         return None
+
+    def _is_of_driver(self, error: Exception) -> bool:
+        from airflow_provider_permitocr.sql.dialects.known import database_of_error
+
+        return database_of_error(error) is self._database
+
+
+def _lost(error: Exception) -> Exception:
+    """Return a hook's error as SQLAlchemy has that of a lost connection, which is waited for."""
+    from sqlalchemy.exc import OperationalError
+
+    from airflow_provider_permitocr.sql.dialects.database import HookFailedError
+
+    # Without its text, which may be anything, such as a token.
+    failed = HookFailedError(f"its hook failed with {type(error).__name__}")
+    return OperationalError("connecting", None, failed, hide_parameters=True, connection_invalidated=True)
 
 
 def _first_line(error: Exception) -> str:

@@ -14,7 +14,8 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy as sa
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_provider_permitocr import (
     ImageTable,
@@ -25,7 +26,7 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.options.targets.result_table import ResultTable
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind, Record, result_columns
-from airflow_provider_permitocr.sql.database.failures import DatabaseError
+from airflow_provider_permitocr.sql.database.failures import DatabaseError, describe, is_transient
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from airflow_provider_permitocr.wiring.connections.sql_engine import sql_engine
 from labs.ground.servers.postgres import EmbeddedPostgres
@@ -173,6 +174,33 @@ def test_a_password_that_was_changed_in_mid_run_may_be_changed_back(
                 pass
             assert held.scalar(sa.text("SELECT 1")) == 1
         engine.dispose()
+
+
+@pytest.mark.parametrize("fault", [AirflowException, OSError, ValueError])
+def test_a_hook_that_fails_in_mid_run_is_waited_for(
+    warehouse: sa.Engine, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
+) -> None:
+    """It may ask other services for a token: those may be down while a database fails over."""
+    connect, is_failing = PostgresHook.get_conn, False
+
+    def get_conn(hook: PostgresHook) -> Any:
+        if is_failing:
+            raise fault("no token for secret-user")
+        return connect(hook)
+
+    monkeypatch.setattr(PostgresHook, "get_conn", get_conn)
+    engine = sql_engine("warehouse")
+    with engine.connect() as held:
+        is_failing = True
+        with pytest.raises(sa.exc.SQLAlchemyError) as raised, engine.connect():
+            pass
+        assert is_transient(raised.value)
+        assert describe(raised.value) == f"its hook failed with {fault.__name__}"
+        assert "secret" not in str(raised.value)
+        is_failing = False
+        with engine.connect() as another:
+            assert another.scalar(sa.text("SELECT 1")) == held.scalar(sa.text("SELECT 1"))
+    engine.dispose()
 
 
 def _change_password(connection: psycopg.Connection, name: str, password: str) -> None:
