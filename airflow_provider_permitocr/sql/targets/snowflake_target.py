@@ -17,6 +17,7 @@ from airflow_provider_permitocr.sql.database.batch_writer import write_or_halve
 from airflow_provider_permitocr.sql.database.failures import DatabaseError, DatabaseUnreachableError
 from airflow_provider_permitocr.sql.database.fit import require_fit, require_table
 from airflow_provider_permitocr.sql.dialects.database import Failure
+from airflow_provider_permitocr.sql.dialects.known import database_of_error
 from airflow_provider_permitocr.sql.dialects.snowflake import (
     Connection,
     Merging,
@@ -62,6 +63,7 @@ class SnowflakeTarget:
         self._stored: Mapping[str, StoredColumn] = {}
         self._place: Place | None = None
         self._connection: Connection | None = None
+        self._has_connected = False
         self._used_at = 0.0
         self._lock = threading.Lock()
         view = described.documents_view
@@ -325,9 +327,20 @@ class SnowflakeTarget:
         if self._connection is not None and (is_stale or self._connection.is_closed()):
             self.close()
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection = self._connected_by_hook()
+            self._has_connected = True
             self._database.begin_session(self._connection)
         return self._connection
+
+    def _connected_by_hook(self) -> Connection:
+        """Connect; a hook that has done so before may fail because a service is down that it asks itself."""
+        try:
+            return self._connect()
+        except Exception as error:
+            if not self._has_connected or database_of_error(error) is self._database:
+                raise
+            reason = f"its hook failed with {type(error).__name__}"
+        raise DatabaseUnreachableError(f"connecting for {self._named} failed: {reason}")
 
     @contextmanager
     def _refused(self, refusal: Callable[[str], TargetError]) -> Iterator[None]:
