@@ -11,6 +11,7 @@ from typing import Final
 #: Weight of the newest time in the running mean.
 _NEWEST: Final = 0.1
 _MOST_READY: Final = 32
+_LOOK_SECONDS: Final = 0.25
 
 
 class AdaptiveSemaphore:
@@ -18,11 +19,18 @@ class AdaptiveSemaphore:
 
     :param most: returns the limit; called again whenever a thread leaves.
     :param changed: held only briefly; two semaphores may share it.
+    :param stop: once set, there is no limit: whoever waits should find out that the run is over.
     """
 
-    def __init__(self, most: Callable[[], int], changed: threading.Condition | None = None) -> None:
+    def __init__(
+        self,
+        most: Callable[[], int],
+        changed: threading.Condition | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
         self._most = most
         self._changed = changed or threading.Condition()
+        self._stop = stop or threading.Event()
         self._inside = 0
 
     @property
@@ -33,8 +41,8 @@ class AdaptiveSemaphore:
     def enter(self) -> None:
         """Wait for a place, and take it."""
         with self._changed:
-            while self._inside >= self._most():
-                self._changed.wait()
+            while self._inside >= self._most() and not self._stop.is_set():
+                self._changed.wait(_LOOK_SECONDS)
             self._inside += 1
 
     def leave(self) -> None:
@@ -118,15 +126,16 @@ class Places:
 
     :param per_second: the rate to sustain.
     :param at_once: maximum calls in flight.
+    :param stop: once set, no row waits for a place.
     """
 
-    def __init__(self, per_second: float, at_once: int) -> None:
+    def __init__(self, per_second: float, at_once: int, stop: threading.Event | None = None) -> None:
         self._changed = threading.Condition()
         self._preparing = ConcurrencyTarget(per_second, most=_MOST_READY)
         #: How many rows hold their image; these have cost nothing yet.
         self.reading = 0
-        self.ready = AdaptiveSemaphore(self._preparing.needed, self._changed)
-        self.in_flight = AdaptiveSemaphore(lambda: at_once, self._changed)
+        self.ready = AdaptiveSemaphore(self._preparing.needed, self._changed, stop)
+        self.in_flight = AdaptiveSemaphore(lambda: at_once, self._changed, stop)
 
     @contextmanager
     def one(self, *, is_free: bool) -> Iterator[Place]:

@@ -106,7 +106,7 @@ class Recognizer:
         self._limiter = limiter or RateLimiter(pace, clock=clock, sleep=sleep)
         self._clock, self._now = clock, now
         self._sleep, self._uniform = sleep or stop.wait, uniform
-        self._places = Places(pace.max_per_second, pace.at_once)
+        self._places = Places(pace.max_per_second, pace.at_once, stop)
         self.flights = SingleFlight(stop, answers=answers, is_on=options.reuse_identical)
         self._breaker = Breaker(stop)
         self._ahead = min(_MOST_AHEAD, math.ceil(pace.max_per_second * _AHEAD_SECONDS) + 1)

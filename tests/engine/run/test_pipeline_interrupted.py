@@ -123,6 +123,37 @@ def test_a_stopped_run_does_not_wait_for_images_that_are_still_being_read(
     assert [whole for _, whole in bench.ledger.ended] == [False]
 
 
+def test_a_stopped_run_does_not_wait_for_rows_that_wait_for_a_place_to_read_their_image(
+    bench: Bench, new_client: type[FakeClient]
+) -> None:
+    reading, is_over = threading.Semaphore(0), threading.Event()
+
+    def read_slowly(_url: str, _max_bytes: int) -> bytes:
+        reading.release()
+        is_over.wait(SOON)
+        return b""
+
+    bench.request_builder = PermitRequestBuilder(max_base64_bytes=1000, download=read_slowly)
+    client = new_client()
+
+    def stop_while_all_places_are_taken() -> None:
+        assert reading.acquire(timeout=SOON)
+        time.sleep(0.5)
+        bench.stop.set()
+
+    stopping = threading.Thread(target=stop_while_all_places_are_taken)
+    stopping.start()
+    began_at = time.monotonic()
+    try:
+        with pytest.raises(RunStoppedError):
+            bench.run(bench.images(60), client, max_per_second=20)
+        assert time.monotonic() - began_at < 5
+    finally:
+        is_over.set()
+        stopping.join()
+    assert client.asked == []
+
+
 def test_stopping_ends_a_search_through_what_is_settled_too(
     bench: Bench, new_source: type[FakeSource]
 ) -> None:
