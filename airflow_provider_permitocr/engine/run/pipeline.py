@@ -131,12 +131,12 @@ class Pipeline:
             self._prepare()
         except BaseException:
             self._deliveries.close()
+            self._calls.end()
             raise
         with ExitStack() as at_end:
             # Twice, because interruptions may come at any point, even during the first attempt.
             at_end.push(self._drain)
             at_end.push(self._drain)
-            self._calls.start()
             self._deliveries.start()
             self._phase = Phase.RECOGNIZING
             self._rows.recognize(self._listed)
@@ -148,6 +148,7 @@ class Pipeline:
     def _prepare(self) -> None:
         """Make sure that everything works before the first call, and take what earlier runs have kept."""
         self._ledger.prepare(self._source.key_type(), self._listed)
+        self._calls.start()  # it also tells other runs that this one lives: what follows may take minutes
         hand_in_waiting(self._ledger, self._ports.journal, self._log)
         for file in self._ports.files:
             file.prepare()

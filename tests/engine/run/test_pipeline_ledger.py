@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_permitocr.engine.call import retries
+from airflow_provider_permitocr.engine.ledger import call_ledger
 from airflow_provider_permitocr.engine.models import ImageRow, Previous, RowKey
 from airflow_provider_permitocr.engine.run import list_run
 from airflow_provider_permitocr.errors import (
@@ -19,12 +21,13 @@ from airflow_provider_permitocr.errors import (
     FencedError,
     LedgerError,
     RunStoppedError,
+    TargetError,
 )
 from airflow_provider_permitocr.options.budget import Budget, OnExhausted
 from airflow_provider_permitocr.permit.api import CardSide
 
 if TYPE_CHECKING:
-    from tests.engine.conftest import Bench, FakeClient, FakeFile, FakeSource
+    from tests.engine.conftest import Bench, FakeClient, FakeFile, FakeSource, FakeTarget
     from tests.support.fake_ledger import FakeLedger
 
 BUSY = CallError("InternalError", "later", Decision.RETRY, "r-busy", billed=False)
@@ -107,6 +110,25 @@ def test_a_cap_that_is_just_enough_leaves_nothing(bench: Bench, ledger: FakeLedg
     ledger.cap = 20
     summary = bench.run(bench.images(20), budget=Budget(max_calls=20, on_exhausted=OnExhausted.FAIL))
     assert (summary.left, summary.cap, len(bench.statuses)) == (0, None, 20)
+
+
+def test_a_run_says_that_it_lives_while_its_table_takes_long_to_prepare(
+    bench: Bench, ledger: FakeLedger, new_target: type[FakeTarget], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise another run takes over its window after two minutes, and deletes what it still needs."""
+    monkeypatch.setattr(call_ledger, "_ALIVE_SECONDS", 0.05)
+    is_alive = threading.Event()
+    monkeypatch.setattr(ledger, "keep_alive", is_alive.set)
+
+    class LockedTarget(new_target):  # type: ignore[valid-type,misc]
+        def prepare(self, *_: object) -> None:
+            assert is_alive.wait(10)
+            raise TargetError("the table is locked")
+
+    bench.target = LockedTarget()
+    with pytest.raises(TargetError, match="locked"):
+        bench.run(bench.images(3))
+    assert "permitocr-ledger" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_images_that_another_run_holds_are_looked_at_again_and_no_others(
