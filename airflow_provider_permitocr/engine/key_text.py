@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import UTC, datetime
 from numbers import Integral, Real
 from typing import Any, Final
 
@@ -17,7 +19,8 @@ def key_text(key: Any) -> str:
     """Return a key as the result table stores it.
 
     Bytes become hexadecimal digits. A whole float becomes an integer, because joins with missing rows turn
-    integers into floats. Distinct floats stay distinct, so no two keys become one.
+    integers into floats. Distinct floats stay distinct, so no two keys become one. An instant is in UTC:
+    drivers return it in the time zone of the session, and another one would make other images of all.
     """
     if isinstance(key, str):
         return key if key.isascii() and "\x00" not in key else clean_text(key)
@@ -25,6 +28,9 @@ def key_text(key: Any) -> str:
         return bytes(key).hex()
     if isinstance(key, Real) and not isinstance(key, Integral) and _is_whole(float(key)):
         return f"{float(key):.0f}"
+    if isinstance(key, datetime) and key.tzinfo is not None:
+        with suppress(OverflowError):  # at the ends of Python's years, it stays as it is
+            key = key.astimezone(UTC)
     return clean_text(str(key))
 
 
