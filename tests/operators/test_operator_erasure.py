@@ -25,6 +25,7 @@ from airflow_provider_permitocr import (
 from airflow_provider_permitocr.cli.adopt import adopt_list
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.sql.ledger.sql_ledger import SqlLedger
 from tests.operators.test_operator_privacy import everything_in, shown_in
 
 ImageList = Callable[..., list[Specimen]]
@@ -106,6 +107,44 @@ def test_nobody_who_was_erased_is_found_in_any_table_or_file_and_no_run_brings_t
     assert found_in(warehouse, file, people) == []
     assert "慕容" not in everything_in(warehouse)
     assert connected.stats()["calls"] == 4
+
+
+@pytest.mark.parametrize("has_others", [True, False], ids=["beside another", "alone"])
+def test_a_file_that_a_run_ends_while_people_are_erased_is_written_again_or_named(
+    source: ImageTable,
+    image_list: ImageList,
+    operator: NewOperator,
+    warehouse: sa.Engine,
+    tmp_path: Path,
+    connected: RunningEmulator,
+    monkeypatch: pytest.MonkeyPatch,
+    has_others: bool,
+) -> None:
+    """The run had read them before, and is still open when finished runs are first looked up."""
+    people = image_list(2)
+    files = [tmp_path / f"{number}.csv" for number in range(1 + has_others)]
+    for number, file in enumerate(files):
+        task = operator(source=source, target=[TABLE, ResultFile(str(file))], list="permits")
+        task.execute({"run_id": f"run-{number}"})
+
+    def set_last_run(is_whole: int) -> None:
+        with warehouse.begin() as connection:
+            is_last = f"run_id = 'run-{len(files) - 1}'"
+            connection.execute(sa.text(f"UPDATE permit_ocr_runs SET is_whole = {is_whole} WHERE {is_last}"))
+
+    set_last_run(0)
+    look_up = SqlLedger.whole_runs
+
+    def look_up_before_the_end(ledger: SqlLedger) -> Any:
+        found = look_up(ledger)
+        set_last_run(1)
+        return found
+
+    monkeypatch.setattr(SqlLedger, "whole_runs", look_up_before_the_end)
+    done = erase(task, keys=["k000"])
+    is_named = any("unfinished" in each for each in done["not_reached"])
+    assert (found_in(warehouse, files[-1], people[:1]) != []) is is_named is not has_others
+    assert found_in(warehouse, files[-1], people[1:]) != []
 
 
 def test_an_erased_image_that_changes_is_called_for(

@@ -101,7 +101,9 @@ class Rebuild(Refill):
                 raise
             failures.append(error)
         own_is_whole = bool(self._ports.files) and not has_new(self.source, self.ledger)
-        return [*failures, *self._rewrite_files(own_is_whole=own_is_whole).failures]
+        files = self._due_files()
+        files.rewrite(self.ledger.whole_runs(), own_is_whole=own_is_whole)
+        return [*failures, *files.failures]
 
 
 def has_new(source: ImageSource, ledger: Ledger) -> bool:

@@ -93,9 +93,8 @@ class Refill:
         """
         self._deliveries.finish(self._patience_seconds, stop=self._stop)
 
-    def _rewrite_files(self, *, own_is_whole: bool) -> DueFiles:
-        """Write the files of runs whose windows are complete again, and this run's own."""
+    def _due_files(self) -> DueFiles:
+        """Return what writes files of runs, and counts their rows as delivered."""
         files = DueFiles(self._ports, self.columns, stop=self._stop)
         self._files = files.written
-        files.rewrite(self.ledger.whole_runs(), own_is_whole=own_is_whole)
         return files

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from airflow_provider_permitocr.counted import many
 from airflow_provider_permitocr.engine.delivery.deliveries import raise_first
+from airflow_provider_permitocr.engine.delivery.files_due import DueFiles
 from airflow_provider_permitocr.engine.delivery.refill import Filled, Refill
 from airflow_provider_permitocr.engine.erasure.ports import ErasedImages, LedgerErasure
 from airflow_provider_permitocr.engine.ledger.journal import hand_in_waiting
@@ -92,6 +93,7 @@ class Erasure(Refill):
         super().__init__(ports, batch, stop=stop)
         self._journal, self._in_ledger = journal, in_ledger
         self._remarks, self._log = tuple(remarks), log
+        self._unfinished = 0
 
     def plan(self) -> PlannedErasure:
         """Count what ``run`` would do. Changes nothing that is stored.
@@ -100,6 +102,7 @@ class Erasure(Refill):
         """
         self.ledger.prepare(None)
         images = self._in_ledger.count()
+        self._unfinished = self._in_ledger.unfinished_files()
         files = sum(len(run.files) for run in self.ledger.whole_runs() if run.window.is_repeatable)
         return PlannedErasure(images, len(self._ports.tables), files, self._not_reached(images))
 
@@ -151,8 +154,24 @@ class Erasure(Refill):
             failures.append(error)
         finally:
             self._deliveries.close()
-        files = self._rewrite_files(own_is_whole=False)
+        files = self._due_files()
+        self._rewrite(files)
         return [*failures, *files.failures], files.left
+
+    def _rewrite(self, files: DueFiles) -> None:
+        """Write the files of finished runs again, also of those that finish meanwhile.
+
+        Unfinished runs are counted before finished ones are looked up: none is in neither.
+        """
+        done: set[tuple[str, str, str, int]] = set()
+        while True:
+            self._unfinished = self._in_ledger.unfinished_files()
+            runs = [each for each in self.ledger.whole_runs() if each.run not in done]
+            if runs or not done:
+                files.rewrite(runs, own_is_whole=False)
+            if not runs:
+                return
+            done |= {each.run for each in runs}
 
     def _not_reached(self, images: ErasedImages) -> tuple[str, ...]:
         """Describe where erased data may remain."""
@@ -165,9 +184,10 @@ class Erasure(Refill):
         said += [
             f"the table {each}, which this task does not name" for each in self._in_ledger.other_targets()
         ]
-        if unfinished := self._in_ledger.unfinished_files():
+        if self._unfinished:
             said.append(
-                f"files of {unfinished:,} unfinished runs, which the run that completes them writes again"
+                f"files of {self._unfinished:,} unfinished runs: the run that completes them writes them"
+                " again, unless it had read its images already"
             )
         return (*said, *self._remarks, *_NEVER_REACHED)
 
