@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from operator import methodcaller
-from typing import Final
+from typing import BinaryIO, Final
 
 from airflow_provider_permitocr.errors import UnreachableError
 from airflow_provider_permitocr.files.errors import FileError, file_errors
@@ -37,7 +36,7 @@ class PortraitFiles:
         """
         trial = f"{self._folder_in_store}/{_TRIAL}"
         self.check()
-        self._do(partial(self._store.put, trial, methodcaller("write", b"")))
+        self._do(partial(self._put, trial, b""))
         self._do(partial(self._store.remove, trial))
 
     def check(self) -> None:
@@ -57,11 +56,10 @@ class PortraitFiles:
         """
         files = {name: f"{name}{_suffix(content)}" for name, content in portraits.items()}
         with ThreadPoolExecutor(min(_AT_ONCE, len(portraits) or 1), "permit-ocr-portraits") as pool:
-            writes = []
-            for name, file in files.items():
-                write = methodcaller("write", portraits[name])
-                put = partial(self._store.put, f"{self._folder_in_store}/{file}", write)
-                writes.append(pool.submit(self._do, put))
+            writes = [
+                pool.submit(self._do, partial(self._put, f"{self._folder_in_store}/{file}", portraits[name]))
+                for name, file in files.items()
+            ]
         for each in writes:
             each.result()
         return {name: f"{self._folder}/{file}" for name, file in files.items()}
@@ -76,6 +74,12 @@ class PortraitFiles:
             self._do(
                 partial(self._store.remove, f"{self._folder_in_store}/{file}"), "removing portraits from"
             )
+
+    def _put(self, path: str, content: bytes) -> None:
+        def write(stream: BinaryIO) -> None:
+            stream.write(content)
+
+        self._store.put(path, write)
 
     def _do(self, do: Callable[[], object], doing: str = "writing portraits to") -> None:
         try:
