@@ -25,7 +25,9 @@ from airflow_provider_permitocr import (
 from airflow_provider_permitocr.cli.adopt import adopt_list
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
+from airflow_provider_permitocr.sql.database.failures import DatabaseUnreachableError
 from airflow_provider_permitocr.sql.ledger.sql_ledger import SqlLedger
+from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from tests.operators.test_operator_privacy import everything_in, shown_in
 
 ImageList = Callable[..., list[Specimen]]
@@ -145,6 +147,33 @@ def test_a_file_that_a_run_ends_while_people_are_erased_is_written_again_or_name
     is_named = any("unfinished" in each for each in done["not_reached"])
     assert (found_in(warehouse, files[-1], people[:1]) != []) is is_named is not has_others
     assert found_in(warehouse, files[-1], people[1:]) != []
+
+
+def test_no_file_loses_its_columns_while_the_list_cannot_be_read(
+    source: ImageTable,
+    image_list: ImageList,
+    operator: NewOperator,
+    warehouse: sa.Engine,
+    tmp_path: Path,
+    connected: RunningEmulator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    people, file = image_list(2), tmp_path / "permits.csv"
+    task = operator(source=source, target=[TABLE, ResultFile(str(file))], list="permits")
+    task.execute({"run_id": "run-1"})
+    written = file.read_bytes()
+
+    def fail(_source: SqlImageSource) -> None:
+        raise DatabaseUnreachableError("reading the image list failed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SqlImageSource, "carried", fail)
+        with pytest.raises(AirflowException, match="reading the image list failed"):
+            erase(task, keys=["k000"])
+    assert file.read_bytes() == written
+    erase(task, keys=["k000"])
+    assert found_in(warehouse, file, people[:1]) == []
+    assert found_in(warehouse, file, people[1:]) != []
 
 
 def test_an_erased_image_that_changes_is_called_for(

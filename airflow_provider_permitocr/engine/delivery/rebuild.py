@@ -78,8 +78,9 @@ class Rebuild(Refill):
         )
         for line in _unread(kept):
             self._log.info(line)
+        self._look_at_list()
         try:
-            self._prepare_tables()
+            self._deliveries.prepare(self.columns)
             failures = self._fill()
             ledger.examine_again()
         finally:

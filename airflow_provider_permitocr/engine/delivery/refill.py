@@ -81,10 +81,13 @@ class Refill:
         """Rows that were written so far, by table and file."""
         return self._deliveries.delivered | self._files
 
-    def _prepare_tables(self) -> None:
+    def _look_at_list(self) -> None:
+        """Find out the columns of the result, without which nothing may be written.
+
+        :raises SourceError: when the list cannot be read.
+        """
         carried = self.source.within([]).carried()  # there need be no interval
         self.columns = self._ports.reading.protection.columns(result_columns(carried))
-        self._deliveries.prepare(self.columns)
 
     def _fill_tables(self) -> None:
         """Deliver everything that is left, to each table as far as possible.

@@ -144,9 +144,10 @@ class Erasure(Refill):
 
     def _fill(self) -> tuple[list[PermitOcrError], list[str]]:
         """Return what failed, and what was left unchanged."""
+        self._look_at_list()
         failures: list[PermitOcrError] = []
         try:
-            self._prepare_tables()
+            self._deliveries.prepare(self.columns)
             self._fill_tables()
         except PermitOcrError as error:
             if self._stop.is_set():

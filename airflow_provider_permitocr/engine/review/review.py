@@ -95,8 +95,9 @@ class Review(Refill):
             list fills it, too.
         """
         self.ledger.prepare(None)
+        self._look_at_list()
         try:
-            self._prepare_tables()
+            self._deliveries.prepare(self.columns)
             self._fill_tables()
         finally:
             self._deliveries.close()
