@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from airflow_provider_permitocr.sql.database.paging import is_after
 from airflow_provider_permitocr.sql.dialects.database import Database
-from airflow_provider_permitocr.sql.ledger.paging import is_after
 
 
 @dataclass(frozen=True)

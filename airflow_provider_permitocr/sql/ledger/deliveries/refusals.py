@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.ledger.deliveries import Refusal
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.api import CardSide
+from airflow_provider_permitocr.sql.database.paging import chunks
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList
-from airflow_provider_permitocr.sql.ledger.paging import chunks
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
 
 #: Drivers take a few thousand parameters in one statement.

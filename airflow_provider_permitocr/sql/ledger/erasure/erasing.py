@@ -23,6 +23,7 @@ from airflow_provider_permitocr.options.erasure import ErasureRule
 from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.database.failures import database_errors
+from airflow_provider_permitocr.sql.database.paging import chunks
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.database.rights import require_rights
 from airflow_provider_permitocr.sql.ledger.erasure.pages import (
@@ -40,7 +41,6 @@ from airflow_provider_permitocr.sql.ledger.exchange.statements import (
     write_images,
 )
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList, Where, on_list
-from airflow_provider_permitocr.sql.ledger.paging import chunks
 from airflow_provider_permitocr.sql.ledger.standing.decisions import delete_reviews
 from airflow_provider_permitocr.sql.ledger.standing.disclosure import portrait_name
 from airflow_provider_permitocr.sql.ledger.tables.clock import now

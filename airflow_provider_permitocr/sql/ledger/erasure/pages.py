@@ -12,13 +12,14 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.database.paging import chunks
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList
-from airflow_provider_permitocr.sql.ledger.paging import chunks, is_after_image
 from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, read_answer
 from airflow_provider_permitocr.sql.ledger.standing.disclosure import stored_as
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, read_image
 from airflow_provider_permitocr.sql.ledger.standing.standings import as_dicts
+from airflow_provider_permitocr.sql.ledger.tables.schema import is_after_image
 
 #: The ledger stays locked while this many images are erased.
 PAGE_IMAGES: Final = 500

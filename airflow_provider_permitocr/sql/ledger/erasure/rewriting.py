@@ -15,11 +15,11 @@ from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.permit.answers import Reading
 from airflow_provider_permitocr.permit.replacement import Method
 from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.database.paging import chunks
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.erasure.pages import Page, portraits_of, read_answers, read_page
 from airflow_provider_permitocr.sql.ledger.exchange.statements import write_images
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList
-from airflow_provider_permitocr.sql.ledger.paging import chunks
 from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, read_answer
 from airflow_provider_permitocr.sql.ledger.standing.decisions import protect_reviews
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, to_json

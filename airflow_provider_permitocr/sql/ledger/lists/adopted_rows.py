@@ -17,9 +17,9 @@ from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.columns import ANSWER_COLUMNS, COLUMNS, KEY_COLUMNS, Record
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.database.fit import is_without_zone, misfit
+from airflow_provider_permitocr.sql.database.paging import is_after
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.dialects.reflection import FoundColumn
-from airflow_provider_permitocr.sql.ledger.paging import is_after
 from airflow_provider_permitocr.sql.ledger.tables.clock import read_moment
 from airflow_provider_permitocr.sql.targets.result_schema import result_table, sql_type
 

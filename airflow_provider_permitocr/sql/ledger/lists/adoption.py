@@ -23,6 +23,7 @@ from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.database.failures import database_errors
+from airflow_provider_permitocr.sql.database.paging import is_after
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.deliveries import deliveries
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock, next_version, write_images
@@ -30,7 +31,6 @@ from airflow_provider_permitocr.sql.ledger.lists.adopted_rows import PAGE_ROWS, 
 from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.lists.renaming import take_list
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList
-from airflow_provider_permitocr.sql.ledger.paging import is_after
 from airflow_provider_permitocr.sql.ledger.standing.images import LedgerImage, read_image, to_json
 from airflow_provider_permitocr.sql.ledger.standing.standings import count_until
 from airflow_provider_permitocr.sql.ledger.tables.keys import key_fault

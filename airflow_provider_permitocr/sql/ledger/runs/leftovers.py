@@ -15,9 +15,8 @@ from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.ledger.exchange.caller import RUN_COLUMNS, Caller, is_run
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList
-from airflow_provider_permitocr.sql.ledger.paging import is_after_image
 from airflow_provider_permitocr.sql.ledger.tables.clock import now, read_moment
-from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables, is_after_image
 
 
 def find_leftovers(

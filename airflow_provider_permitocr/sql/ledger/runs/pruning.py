@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.ledger.calls import RunIdentity
 from airflow_provider_permitocr.sql.database.failures import database_errors
+from airflow_provider_permitocr.sql.database.paging import chunks, is_after
 from airflow_provider_permitocr.sql.database.rights import require_rights
 from airflow_provider_permitocr.sql.ledger.exchange.caller import run_period
 from airflow_provider_permitocr.sql.ledger.exchange.statements import lock
-from airflow_provider_permitocr.sql.ledger.paging import chunks, is_after
 from airflow_provider_permitocr.sql.ledger.standing.delivered_answers import Keeping, delete_delivered
 from airflow_provider_permitocr.sql.ledger.tables.clock import now
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables, is_same_image

@@ -15,9 +15,9 @@ from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.corrections import protected_corrections, shown_corrections
 from airflow_provider_permitocr.permit.privacy import Protection
 from airflow_provider_permitocr.permit.replacement import Method
+from airflow_provider_permitocr.sql.database.paging import chunks
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList
-from airflow_provider_permitocr.sql.ledger.paging import chunks
 from airflow_provider_permitocr.sql.ledger.standing.images import to_json
 from airflow_provider_permitocr.sql.ledger.tables.clock import read_moment
 

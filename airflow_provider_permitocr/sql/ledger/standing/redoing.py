@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from airflow_provider_permitocr.engine.ledger.calls import NOT_SENT
 from airflow_provider_permitocr.options.lists.redo import Redo
 from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.database.paging import chunks
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList
-from airflow_provider_permitocr.sql.ledger.paging import chunks
 from airflow_provider_permitocr.sql.ledger.tables.schema import is_same_image
 
 _KEYS_AT_ONCE: Final = 500

@@ -15,15 +15,15 @@ from airflow_provider_permitocr.errors import TargetError
 from airflow_provider_permitocr.permit.answers import AnswerForm, Reading
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.permit.status import Status
+from airflow_provider_permitocr.sql.database.paging import chunks
 from airflow_provider_permitocr.sql.database.types import UtcTime
 from airflow_provider_permitocr.sql.dialects.known import database_of
 from airflow_provider_permitocr.sql.ledger.open_list import OpenList
-from airflow_provider_permitocr.sql.ledger.paging import chunks, is_after_image
 from airflow_provider_permitocr.sql.ledger.standing.answers import PORTRAIT, has_portrait, read_answer
 from airflow_provider_permitocr.sql.ledger.standing.decisions import with_decisions
 from airflow_provider_permitocr.sql.ledger.standing.images import read_standing
 from airflow_provider_permitocr.sql.ledger.tables.clock import clock, read_clock, read_moment
-from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
+from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables, is_after_image
 from airflow_provider_permitocr.sql.source.times import as_utc
 
 #: Runs a read over a connection of its own.

@@ -13,8 +13,10 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
+from airflow_provider_permitocr.engine.models import RowKey
 from airflow_provider_permitocr.options.targets.result_table import split_schema
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind
+from airflow_provider_permitocr.sql.database.paging import is_after
 from airflow_provider_permitocr.sql.database.types import ExactText, UtcTime
 from airflow_provider_permitocr.sql.targets.result_schema import TABLE_OPTIONS, sql_type
 
@@ -363,6 +365,17 @@ class LedgerTables:
 def is_same_image(one: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[bool]:
     """Return whether rows of two tables are about the same image of a list."""
     return sa.and_(*(one.c[column.name] == other.c[column.name] for column in _IMAGE))
+
+
+def is_after_image(tables: LedgerTables, last: RowKey | None) -> sa.ColumnElement[bool]:
+    """Select the images of a list that come after another by key.
+
+    :param last: image of the page before; None: all are selected.
+    """
+    if last is None:
+        return sa.true()
+    images = tables.images.c
+    return is_after([(images.image_key, last[0]), (images.card_side, last[1].value)])
 
 
 @cache

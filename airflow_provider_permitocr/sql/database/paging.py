@@ -7,9 +7,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_permitocr.engine.models import RowKey
-from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
-
 
 def chunks(values: Iterable[str], most: int) -> Iterator[list[str]]:
     """Part values, sorted."""
@@ -32,14 +29,3 @@ def is_after(
     # Not "later, or the same and later by the rest": no index would find the start of that.
     not_before = column <= value if descending else column >= value
     return sa.and_(not_before, sa.or_(later, is_after(rest)))
-
-
-def is_after_image(tables: LedgerTables, last: RowKey | None) -> sa.ColumnElement[bool]:
-    """Select the images of a list that come after another by key.
-
-    :param last: image of the page before; None: all are selected.
-    """
-    if last is None:
-        return sa.true()
-    images = tables.images.c
-    return is_after([(images.image_key, last[0]), (images.card_side, last[1].value)])
