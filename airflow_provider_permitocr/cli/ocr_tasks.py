@@ -154,12 +154,12 @@ def _unmapped(task: Any, arguments: Arguments, findings: list[Finding], remedy: 
 def read_following(dag: DAG, task: Any) -> FollowingTask:
     """Read a task that follows recognition, plain or mapped, from a DAG."""
     findings: list[Finding] = []
-    operators = _following(task, findings) if task.is_mapped else [task]
+    operators = tuple(_following(task, findings)) if task.is_mapped else (task,)
     return FollowingTask(
         dag_id=dag.dag_id,
         task_id=task.task_id,
         file=str(dag.relative_fileloc or dag.fileloc),
-        operators=tuple(operators),
+        operators=operators,
         findings=tuple(dict.fromkeys(findings)),
     )
 

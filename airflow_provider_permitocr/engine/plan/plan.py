@@ -162,9 +162,7 @@ class Plan:
 
 
 #: Numbers of a plan that add up over its parts.
-_ADDED_UP: Final = (
-    *("listed", "settled", "same_picture", "unseen", "left_over", "unread", "redone", "to_call"),
-)
+_ADDED_UP: Final = ("listed", "settled", "same_picture", "unseen", "left_over", "unread", "redone", "to_call")
 
 
 def together(plans: Sequence[Plan]) -> Plan:
