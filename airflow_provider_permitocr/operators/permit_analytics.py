@@ -93,7 +93,7 @@ class PermitAnalyticsOperator(ReportsTargets, BaseOperator):
                 self.result, ledger, self.report, timezone=self.timezone, stop=self._stop, log=self.log
             ) as opened,
         ):
-            done = opened.analysis.run()
+            done = opened.update.run()
             with suppress(PermitOcrError):  # lineage fails no task
                 self._trail = opened.trail(done)
         self.log.info(f"Done: {done}")

@@ -18,11 +18,11 @@ from airflow_provider_permitocr.files.errors import FileError, file_errors
 from airflow_provider_permitocr.options.targets.analytics import fixed_offset
 from airflow_provider_permitocr.options.targets.result_table import split_schema
 from airflow_provider_permitocr.permit.advice import advice_by_code
-from airflow_provider_permitocr.sql.analytics.analysis import Analysis, Analyzed
 from airflow_provider_permitocr.sql.analytics.call_tables import SqlCallTables, lists_of
 from airflow_provider_permitocr.sql.analytics.definitions import OF_LEDGERS
 from airflow_provider_permitocr.sql.analytics.figures import read_figures
 from airflow_provider_permitocr.sql.analytics.result_views import SqlResultViews
+from airflow_provider_permitocr.sql.analytics.update import AnalyticsUpdate, Analyzed
 from airflow_provider_permitocr.sql.database.patience import Patience
 from airflow_provider_permitocr.sql.dialects.dataset import located
 from airflow_provider_permitocr.sql.dialects.known import connector_database_of, source_titles
@@ -54,7 +54,7 @@ class OpenAnalysis:
     :param calls: the ledger's table of calls, with its schema.
     """
 
-    analysis: Analysis
+    update: AnalyticsUpdate
     result: str
     conn_id: str
     ledger_conn_id: str
@@ -132,7 +132,7 @@ def open_analysis(
             read_figures, engine, result.table, minutes=minutes, timezone=timezone, patience=patience
         )
         yield OpenAnalysis(
-            Analysis(views(key_type=lists.key_type), tables, figures=figures, report=write, log=log),
+            AnalyticsUpdate(views(key_type=lists.key_type), tables, figures=figures, report=write, log=log),
             result=named,
             conn_id=result.conn_id,
             ledger_conn_id=ledger.conn_id,

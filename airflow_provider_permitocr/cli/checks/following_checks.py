@@ -65,5 +65,5 @@ def _look(operator: PermitAnalyticsOperator) -> str:
         stop=threading.Event(),
         log=_log,
     ) as opened:
-        opened.analysis.check()
+        opened.update.check()
     return f"views and tables beside {named} can be created, or are there"

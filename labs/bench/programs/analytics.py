@@ -24,10 +24,10 @@ from airflow_provider_permitocr.permit.advice import advice_by_code
 from airflow_provider_permitocr.permit.quality.assessment import DEFAULT_ZONE
 from airflow_provider_permitocr.report.page import page
 from airflow_provider_permitocr.report.pictures import poster
-from airflow_provider_permitocr.sql.analytics.analysis import Analysis
 from airflow_provider_permitocr.sql.analytics.call_tables import SqlCallTables
 from airflow_provider_permitocr.sql.analytics.figures import read_figures
 from airflow_provider_permitocr.sql.analytics.result_views import SqlResultViews
+from airflow_provider_permitocr.sql.analytics.update import AnalyticsUpdate
 from airflow_provider_permitocr.sql.ledger.tables.schema import LedgerTables
 from airflow_provider_permitocr.tencent.decisions import ERROR_CODES
 from labs.bench.programs.lists.filled import deliver_all, fill_ledger, settle_down
@@ -100,7 +100,7 @@ def _measure(database: sa.Engine, tables: LedgerTables, list_id: int, folder: Pa
     figures = partial(read_figures, database, TARGET.table, minutes=_MINUTES, timezone=DEFAULT_ZONE)
     log = logging.getLogger("bench")
     began, cpu_began = time.perf_counter(), time.process_time()
-    Analysis(views, small, figures=figures, report=report, log=log).run()
+    AnalyticsUpdate(views, small, figures=figures, report=report, log=log).run()
     seconds = {"update": time.perf_counter() - began, "update, CPU here": time.process_time() - cpu_began}
     began = time.perf_counter()
     small.fill()

@@ -43,7 +43,7 @@ class Analyzed:
         return {"views": self.views, "changed": self.changed, "rows": self.rows, "files": self.files}
 
 
-class Analysis:
+class AnalyticsUpdate:
     """One update of all views and tables, and one report.
 
     :param figures: reads the figures, once views and tables are up to date.
