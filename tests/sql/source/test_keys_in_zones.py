@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 import sqlalchemy as sa
+from psycopg import sql
 
 from airflow_provider_permitocr.options.lists.image_list import ImageTable
 from airflow_provider_permitocr.permit.api import CardSide
@@ -16,11 +18,25 @@ from labs.ground.servers.postgres import EmbeddedPostgres
 LISTED = ImageTable("taken", conn_id="lake", key="taken_at", image="image")
 
 
+@pytest.fixture
+def show_times_in(postgres: EmbeddedPostgres, postgres_database: str) -> Iterator[Callable[[str], None]]:
+    """Have new sessions of this database show times in a time zone, until the end of the test."""
+    with psycopg.connect(postgres.dsn(postgres_database), autocommit=True) as connection:
+        role = sql.SQL("ALTER ROLE CURRENT_USER IN DATABASE {}").format(sql.Identifier(postgres_database))
+
+        def show(zone: str) -> None:
+            connection.execute(role + sql.SQL(" SET timezone = {}").format(zone))
+
+        yield show
+        connection.execute(role + sql.SQL(" RESET timezone"))
+
+
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
 def test_the_sessions_time_zone_makes_no_new_images(
     postgres: EmbeddedPostgres,
     postgres_database: str,
     new_engine: Callable[..., sa.Engine],
+    show_times_in: Callable[[str], None],
     driver: str,
 ) -> None:
     engine = new_engine(postgres.dsn(postgres_database, driver))
@@ -34,10 +50,7 @@ def test_the_sessions_time_zone_makes_no_new_images(
             [{"moment": moment} for moment in moments],
         )
     for zone in zones:
-        with engine.begin() as connection:
-            connection.exec_driver_sql(
-                f"ALTER ROLE CURRENT_USER IN DATABASE {postgres_database} SET timezone = '{zone}'"
-            )
+        show_times_in(zone)
         engine.dispose()
         source = SqlImageSource(engine, LISTED)
         keys = [listed.image_key for page in source.pages() for listed in page]
