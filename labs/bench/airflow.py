@@ -44,7 +44,7 @@ class BenchAirflow:
         try:
             self._services.finish_migration(self._services.begin_migration())
             self._services.start()
-            self._wait_until(self._api.is_ready, "Airflow is not healthy")
+            self.wait_until(self._api.is_ready, "Airflow is not healthy")
             self._api.log_in()
         except BaseException:
             self.stop()
@@ -71,7 +71,7 @@ class BenchAirflow:
     def wait_for_dags(self, dag_ids: Iterable[str]) -> None:
         """Wait until the DAG processor has read them."""
         for dag_id in dag_ids:
-            self._wait_until(
+            self.wait_until(
                 lambda dag_id=dag_id: self._api.dag_is_parsed(dag_id, self._services.started),  # type: ignore[misc]
                 f"No DAG {dag_id}",
             )
@@ -97,7 +97,11 @@ class BenchAirflow:
             if state == "failed":
                 raise RuntimeError(self._api.why_failed(dag_id, run_id))
 
-    def _wait_until(self, condition: Callable[[], bool], otherwise: str) -> None:
+    def wait_until(self, condition: Callable[[], bool], otherwise: str) -> None:
+        """Wait for what takes seconds.
+
+        :raises TimeoutError: it does not come true; ``otherwise`` begins the message.
+        """
         deadline = time.monotonic() + _READY_SECONDS
         while not condition():
             self._services.check()

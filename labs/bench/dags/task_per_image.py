@@ -27,7 +27,7 @@ with DAG(TASK_PER_IMAGE, schedule=None, max_active_tasks=32):
         from labs.bench.programs.calls.official_sdk import permit_row, typed_client
 
         account = Connection.get(f"account_{TASK_PER_IMAGE}")
-        row = permit_row(typed_client(f"{account.host}:{account.port}"), *image)
+        row = permit_row(typed_client(str(account.host).removeprefix("http://")), *image)
         insert = f"INSERT INTO {TASK_PER_IMAGE}_permits VALUES (%s, %s, %s, %s)"  # noqa: S608
         PostgresHook(WAREHOUSE).run(insert, parameters=row)
 

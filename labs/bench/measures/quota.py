@@ -155,9 +155,7 @@ class _Scene:
         """Give it its time from the first call on; then end Airflow, as the run would take too long."""
         with self._account(TASK_PER_IMAGE) as emulator:
             self._airflow.trigger([TASK_PER_IMAGE])
-            while not emulator.journal.read_bytes():
-                time.sleep(0.5)
-                emulator.check()
+            self._airflow.wait_until(lambda: bool(emulator.journal.read_bytes()), "No task has made a call")
             time.sleep(self._bench.sizes.per_image_seconds)
             self._airflow.stop()
         return self._other("one mapped task per image, in a pool of 20", TASK_PER_IMAGE, emulator, None)
