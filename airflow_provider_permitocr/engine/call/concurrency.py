@@ -19,7 +19,7 @@ class AdaptiveSemaphore:
 
     :param most: returns the limit; called again whenever a thread leaves.
     :param changed: held only briefly; two semaphores may share it.
-    :param stop: once set, there is no limit: whoever waits should find out that the run is over.
+    :param stop: once set, no thread waits: each goes on, and sees that the run is over.
     """
 
     def __init__(

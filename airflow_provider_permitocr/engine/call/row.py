@@ -230,7 +230,8 @@ class Recognizer:
                 written = self._write_again(row, call)
                 if not isinstance(written, ReadyCall):
                     return written
-                # Where turns are this far apart, one that passes while it is written leaves no room for two.
+                # Without a hold-up, an intent gets this old only where turns are far apart. Its own turn may
+                # then be used late: the next is not due yet.
                 call = written
             if not is_turn_gone:
                 return call

@@ -187,7 +187,7 @@ class Database:
     # Its errors
 
     def code(self, error: BaseException) -> Any:
-        """Return the number, or the state, by which its driver tells errors apart; None if there is none.
+        """Return the driver's error number or SQLSTATE; None if there is none.
 
         :param error: as the driver raised it.
         """

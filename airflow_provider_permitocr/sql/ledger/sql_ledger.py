@@ -226,7 +226,7 @@ class SqlLedger(LedgerReader):
         """
         with self._one_at_a_time:
             exchanged = exchange_or_halve(self._once, intents, closed, attempts)
-            # Not before: of the parts of a halved exchange, any may be the one of which nothing was heard.
+            # Not before: any part of a halved exchange may be the one whose commit got no answer.
             self._is_unclear = False
             near, self._near = tuple(self._near), []
         return replace(exchanged, near=near)
