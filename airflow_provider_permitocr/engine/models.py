@@ -122,10 +122,10 @@ class ImageFacts:
     @classmethod
     def of_columns(cls, row: Mapping[str, Any]) -> ImageFacts:
         """Return what a row has of it by the names of columns; what the row lacks is not known."""
-        return cls(*(row.get(column) for column in _FACT_COLUMNS))
+        return cls(**{name: row.get(column) for column, name in _FACT_COLUMNS.items()})
 
 
-#: In the order of the facts.
+#: Fields by their columns.
 _FACT_COLUMNS: Final = {
     "image_format": "image_format",
     "image_bytes": "size",
