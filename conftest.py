@@ -87,11 +87,9 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(10_000, 50, 1_000)
     gc.enable()
-
-
-def pytest_unconfigure() -> None:
-    """Let go of all that, as some libraries report what they still hold when Python ends."""
-    gc.unfreeze()
+    # Some libraries report what they still hold when Python ends. Not earlier, as pytest then looks through
+    # all there is, five times.
+    atexit.register(gc.unfreeze)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -30,6 +30,7 @@ from airflow_provider_permitocr.sql.dialects.known import database_of
 from labs.ground.servers.postgres import EmbeddedPostgres
 from tests.support.collected import Collected, logged
 from tests.support.cos_stand_in import DOMAIN, CosStandIn, Keys
+from tests.support.databases import named_database
 from tests.support.drawn_once import drawer
 from tests.support.kept_ledger import KeptLedgers
 from tests.support.mariadb import OwnMariaDb, find_mariadb, running_mariadb
@@ -318,14 +319,13 @@ def mariadb_engine(
     return engine
 
 
-@pytest.fixture(params=["psycopg", "psycopg2", "sqlite", "mariadb", "duckdb"])
-def database(request: pytest.FixtureRequest, new_engine: NewEngine) -> sa.Engine:
-    """An empty database; the test runs on PostgreSQL through both drivers, SQLite, MariaDB and DuckDB."""
-    if request.param in ("sqlite", "mariadb", "duckdb"):
-        engine: sa.Engine = request.getfixturevalue(f"{request.param}_engine")
-        return engine
-    server: EmbeddedPostgres = request.getfixturevalue("postgres")
-    return new_engine(server.dsn(request.getfixturevalue("postgres_database"), request.param))
+@pytest.fixture(params=["psycopg", "sqlite", "mariadb", "duckdb"])
+def database(request: pytest.FixtureRequest) -> sa.Engine:
+    """An empty database; the test runs on PostgreSQL, SQLite, MariaDB and DuckDB.
+
+    Where a driver decides, tests also run on PostgreSQL through psycopg2: `EVERY_DRIVER`.
+    """
+    return named_database(request)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from airflow_provider_permitocr.sql.ledger.tables.preparation import prepare_tab
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
+from tests.support.databases import EVERY_DRIVER, named_database
 from tests.support.found_columns import columns
 
 pytestmark = pytest.mark.slow
@@ -46,6 +47,12 @@ PAYLOADS = [
     "/*!50000 ; DROP TABLE victims */",
     ":secret %(secret)s %s ? {secret}",
 ]
+
+
+@pytest.fixture(params=EVERY_DRIVER)
+def database(request: pytest.FixtureRequest) -> sa.Engine:
+    """An empty database; the test runs on PostgreSQL through both drivers, SQLite, MariaDB and DuckDB."""
+    return named_database(request)
 
 
 @pytest.fixture

@@ -35,12 +35,19 @@ from airflow_provider_permitocr.sql.ledger.lists.lists import ListIdentity
 from airflow_provider_permitocr.sql.ledger.sql_ledger import LedgerRun, SqlLedger
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
+from tests.support.databases import EVERY_DRIVER, named_database
 
 FrameOf = Callable[..., pd.DataFrame]
 
 _PRIVATE: dict[str, Any] = {"name": "李优图", "english_name": "LI,YOU-TU", "number": "08320271"}
 _ROW_KEY = ("key-of-a-person", CardSide.FRONT)
 _LEDGERS = pytest.mark.parametrize("database", ["psycopg", "psycopg2", "sqlite", "mariadb"], indirect=True)
+
+
+@pytest.fixture(params=EVERY_DRIVER)
+def database(request: pytest.FixtureRequest) -> sa.Engine:
+    """An empty database; the test runs on PostgreSQL through both drivers, SQLite, MariaDB and DuckDB."""
+    return named_database(request)
 
 
 @pytest.fixture

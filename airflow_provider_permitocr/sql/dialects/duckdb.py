@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
@@ -168,15 +168,8 @@ class DuckDb(Database):
 
         Columns called ``at`` or ``pivot`` would be unreadable otherwise.
         """
-        import duckdb
-
-        with duckdb.connect() as connection:
-            words = connection.execute(
-                "SELECT keyword_name FROM duckdb_keywords()"
-                " WHERE keyword_category IN ('reserved', 'type_function')"
-            ).fetchall()
         preparer = engine.dialect.identifier_preparer
-        preparer.reserved_words = {*preparer.reserved_words, *(word for (word,) in words)}
+        preparer.reserved_words = preparer.reserved_words | _reserved_words()
 
     def connection_remedy(self, error: BaseException) -> str | None:
         """Return what to change; a file that another process has open may soon be closed."""
@@ -326,6 +319,18 @@ class DuckDb(Database):
     def now(self) -> sa.ColumnElement[Any]:
         """Return the start of the transaction."""
         return sa.func.now(type_=sa.DateTime(timezone=True))
+
+
+@cache
+def _reserved_words() -> frozenset[str]:
+    import duckdb
+
+    with duckdb.connect() as connection:
+        words = connection.execute(
+            "SELECT keyword_name FROM duckdb_keywords()"
+            " WHERE keyword_category IN ('reserved', 'type_function')"
+        ).fetchall()
+    return frozenset(word for (word,) in words)
 
 
 @lru_cache(STATEMENTS_KEPT)

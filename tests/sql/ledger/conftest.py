@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from tests.sql.ledger.ground import prepare_once
 from tests.sql.ledger.processes import LedgerTime
+from tests.support.databases import named_database
 from tests.support.kept_ledger import KeptLedgers
 
 
@@ -17,16 +18,10 @@ def kept_ledgers(session_ledgers: KeptLedgers, monkeypatch: pytest.MonkeyPatch) 
     return session_ledgers
 
 
-@pytest.fixture(params=["psycopg", "psycopg2", "sqlite", "mariadb"])
+@pytest.fixture(params=["psycopg", "sqlite", "mariadb"])
 def database(request: pytest.FixtureRequest, kept_ledgers: KeptLedgers | None) -> sa.Engine:
-    """A database; the test runs on PostgreSQL through both drivers, SQLite and MariaDB."""
-    if request.param in ("sqlite", "mariadb"):
-        engine: sa.Engine = request.getfixturevalue(f"{request.param}_engine")
-        return engine
-    server = request.getfixturevalue("postgres")
-    name = request.getfixturevalue("postgres_database")
-    made: sa.Engine = request.getfixturevalue("new_engine")(server.dsn(name, request.param))
-    return made
+    """A database; the test runs on PostgreSQL, SQLite and MariaDB."""
+    return named_database(request)
 
 
 @pytest.fixture

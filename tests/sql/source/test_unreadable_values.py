@@ -16,6 +16,7 @@ from airflow_provider_permitocr.images.request_builder import PermitRequestBuild
 from airflow_provider_permitocr.options.lists.image_list import Carry, ImageQuery, ImageTable
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.sql.source.image_source import SqlImageSource
+from tests.support.databases import named_database
 from tests.support.row_calls import unfit
 
 VALUES = {
@@ -44,14 +45,10 @@ each_database = pytest.mark.parametrize(
 @pytest.fixture
 def database(request: pytest.FixtureRequest, new_engine: Callable[..., sa.Engine]) -> sa.Engine:
     """An empty database; also MariaDB through mysqlclient."""
-    if request.param in ("psycopg", "psycopg2"):
-        server = request.getfixturevalue("postgres")
-        return new_engine(server.dsn(request.getfixturevalue("postgres_database"), request.param))
     if request.param == "mysqlclient":
         request.getfixturevalue("mariadb_engine")
         return new_engine(request.getfixturevalue("mariadb_url").set(drivername="mysql+mysqldb"))
-    engine: sa.Engine = request.getfixturevalue(f"{request.param}_engine")
-    return engine
+    return named_database(request)
 
 
 def _type(engine: sa.Engine, kind: str) -> str:

@@ -13,11 +13,18 @@ from airflow_provider_permitocr.options.targets.result_table import ResultTable,
 from airflow_provider_permitocr.permit.columns import Column, ColumnKind, result_columns
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
+from tests.support.databases import EVERY_DRIVER, named_database
 
 NAMES = [
     *("50%", "%", "a%sb", "a%%b", "a:b", ":a", "a?b", 'a"b', "a'b", "a`b", "a b", "(a)", "a.b", "a\\b"),
     *("通行证", "a;b--", "é" * 31),
 ]
+
+
+@pytest.fixture(params=EVERY_DRIVER)
+def database(request: pytest.FixtureRequest) -> sa.Engine:
+    """An empty database; the test runs on PostgreSQL through both drivers, SQLite, MariaDB and DuckDB."""
+    return named_database(request)
 
 
 @pytest.mark.slow

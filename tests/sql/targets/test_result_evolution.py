@@ -60,7 +60,7 @@ def _names(engine: sa.Engine) -> list[str]:
         return list(columns(connection, "permits") or ())
 
 
-@pytest.mark.parametrize("database", ["psycopg", "psycopg2", "sqlite", "mariadb"], indirect=True)
+@pytest.mark.parametrize("database", ["psycopg", "sqlite", "mariadb"], indirect=True)
 def test_table_of_version_0_2_0_gets_its_new_columns(database: sa.Engine, frame_of: FrameOf) -> None:
     key = "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
     _make_table_of_0_2_0(database, key if database.dialect.name == "mysql" else None)

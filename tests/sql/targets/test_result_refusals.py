@@ -16,7 +16,7 @@ from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 
 FrameOf = Callable[..., pd.DataFrame]
 NewEngine = Callable[..., sa.Engine]
-_not_sqlite = pytest.mark.parametrize("database", ["psycopg", "psycopg2", "mariadb", "duckdb"], indirect=True)
+_not_sqlite = pytest.mark.parametrize("database", ["psycopg", "mariadb", "duckdb"], indirect=True)
 
 
 def _target(engine: sa.Engine, table: str = "permits", **options: Any) -> SqlResultTarget:
@@ -54,7 +54,7 @@ def test_further_unique_key_is_refused_on_mariadb(mariadb_engine: sa.Engine) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
+@pytest.mark.parametrize("database", ["psycopg"], indirect=True)
 @pytest.mark.parametrize(
     "change",
     [
@@ -71,7 +71,7 @@ def test_table_of_postgresql_with_a_rule_is_refused(database: sa.Engine, change:
     assert "ON CONFLICT" in told
 
 
-@pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
+@pytest.mark.parametrize("database", ["psycopg"], indirect=True)
 @pytest.mark.parametrize("key", ["PRIMARY KEY", "UNIQUE"])
 def test_deferrable_key_of_postgresql_is_refused(database: sa.Engine, key: str) -> None:
     _target(database).prepare()
@@ -83,7 +83,7 @@ def test_deferrable_key_of_postgresql_is_refused(database: sa.Engine, key: str) 
     assert "no primary key or unique constraint on (image_key, card_side) that is not" in _told(database)
 
 
-@pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
+@pytest.mark.parametrize("database", ["psycopg"], indirect=True)
 def test_name_that_postgresql_would_cut_off_is_refused(database: sa.Engine) -> None:
     longest = "签" * 21
     carried = [Column(f"{longest}发", ColumnKind.TEXT, "")]
@@ -94,7 +94,7 @@ def test_name_that_postgresql_would_cut_off_is_refused(database: sa.Engine) -> N
     _target(database, longest).check()
 
 
-@pytest.mark.parametrize("database", ["psycopg", "psycopg2", "sqlite"], indirect=True)
+@pytest.mark.parametrize("database", ["psycopg", "sqlite"], indirect=True)
 def test_unique_index_over_an_expression_is_no_key_and_no_fault(
     database: sa.Engine, frame_of: FrameOf
 ) -> None:

@@ -19,7 +19,7 @@ from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from tests.support.found_columns import columns
 
 FrameOf = Callable[..., pd.DataFrame]
-on_postgresql = pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
+on_postgresql = pytest.mark.parametrize("database", ["psycopg"], indirect=True)
 
 
 def _target(engine: sa.Engine, table: str = "permits") -> SqlResultTarget:
@@ -172,7 +172,7 @@ def test_table_without_a_usable_unique_key_is_refused(database: sa.Engine, index
     assert "no primary key or unique constraint on (image_key, card_side)" in _refusal(database, "copied")
 
 
-@pytest.mark.parametrize("database", ["psycopg", "psycopg2", "sqlite"], indirect=True)
+@pytest.mark.parametrize("database", ["psycopg", "sqlite"], indirect=True)
 def test_table_whose_unique_key_leaves_rows_out_is_refused(database: sa.Engine) -> None:
     _target(database, "original").prepare()
     partial = "CREATE UNIQUE INDEX by_key ON copied (image_key, card_side) WHERE status = 'recognized'"

@@ -19,6 +19,7 @@ from airflow_provider_permitocr.sql.ledger.tables.preparation import check_table
 from airflow_provider_permitocr.sql.targets.result_schema import result_table
 from airflow_provider_permitocr.sql.targets.result_target import SqlResultTarget
 from labs.ground.servers.postgres import EmbeddedPostgres
+from tests.support.databases import EVERY_DRIVER, named_database
 
 FrameOf = Callable[..., pd.DataFrame]
 NewEngine = Callable[..., sa.Engine]
@@ -39,6 +40,12 @@ on_postgresql = pytest.mark.parametrize("database", ["psycopg", "psycopg2"], ind
 on_mysql = pytest.mark.parametrize("database", ["mariadb"], indirect=True)
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 on_duckdb = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
+
+
+@pytest.fixture(params=EVERY_DRIVER)
+def database(request: pytest.FixtureRequest) -> sa.Engine:
+    """An empty database; the test runs on PostgreSQL through both drivers, SQLite, MariaDB and DuckDB."""
+    return named_database(request)
 
 
 def _target(engine: sa.Engine) -> SqlResultTarget:

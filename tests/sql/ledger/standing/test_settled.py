@@ -35,7 +35,7 @@ NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-on_postgresql = pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
+on_postgresql = pytest.mark.parametrize("database", ["psycopg"], indirect=True)
 
 
 @pytest.mark.slow
