@@ -90,9 +90,8 @@ def test_the_button_beside_commands_copies_each_of_them_whole(started: Any, site
             copied = []
             for button in opened.page.locator(".highlight-console button.copybtn").all():
                 button.dispatch_event("click")
-                opened.page.wait_for_selector(".copybtn.success")
+                button.and_(opened.page.locator(".success")).wait_for(state="attached")
                 copied.append(opened.page.evaluate("navigator.clipboard.readText()").strip())
-                opened.page.wait_for_selector(".copybtn.success", state="detached")
         assert (page, copied) == (page, expected)
 
 

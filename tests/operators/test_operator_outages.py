@@ -27,6 +27,7 @@ from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.engine.delivery import delivery
 from airflow_provider_permitocr.engine.run import drain
 from airflow_provider_permitocr.permit.api import ACTION
+from airflow_provider_permitocr.sql.ledger.deliveries import deliveries
 from labs.ground.servers.postgres import EmbeddedPostgres, temporary_postgres
 
 pytestmark = pytest.mark.slow
@@ -60,8 +61,9 @@ def kept_ledgers() -> None:
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that has failed gives its tables up soon."""
+    """A run that has failed gives its tables up soon; what it could not give up is free soon."""
     monkeypatch.setattr(drain, "_PATIENCE_SECONDS", 1)
+    monkeypatch.setattr(deliveries, "CLAIM_SECONDS", 10)
 
 
 @pytest.fixture
